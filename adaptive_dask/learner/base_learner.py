@@ -1,0 +1,130 @@
+"""The protocol that every learner keeps."""
+
+from __future__ import annotations
+
+import abc
+from collections.abc import Callable, Iterable, Mapping, MutableMapping, MutableSet, Set
+from typing import Any, Self, TypeVar
+
+Loss = TypeVar("Loss", bound=Callable[..., Any])
+
+
+def uses_nth_neighbors(n: int) -> Callable[[Loss], Loss]:
+    """Declare how many neighbours on each side a loss function looks at.
+
+    Parameters
+    ----------
+    n : int
+        For `Learner1D` the loss is called with the interval's two points and ``n`` more on each
+        side, None where there is none. For `LearnerND` ``n`` is 0 or 1: with 1 the loss also gets
+        the values at the points opposite each face.
+
+    Returns
+    -------
+    callable
+        A decorator that sets ``nth_neighbors`` on the loss function and returns it.
+    """
+    if n < 0:
+        raise ValueError(f"A loss cannot use {n} neighbours; give 0 or more.")
+
+    def tag(loss: Loss) -> Loss:
+        loss.nth_neighbors = n  # type: ignore[attr-defined]
+        return loss
+
+    return tag
+
+
+class BaseLearner(abc.ABC):
+    """An algorithm that learns a function f: X → Y by choosing where to evaluate it.
+
+    A learner is asked for points, and told results. The guarantees that runners build on, and that
+    every learner keeps:
+
+    - ``ask`` never raises for lack of data, never proposes a point that is pending or known, and may
+      return fewer points than were asked for only when there are no more that make sense.
+    - ``tell`` accepts results in any order, also of points that were never asked for. Telling a known
+      point again changes nothing.
+    - The data do not depend on the order or grouping of tells.
+    - A learner is pickled with its data and its function; points in flight are not part of it.
+
+    Attributes
+    ----------
+    function : callable
+        The function to learn, X → Y.
+    data : mapping, X → Y
+        The results that were told.
+    pending_points : set of X
+        Points that were asked for and not yet told.
+    npoints : int
+        The number of evaluated points.
+    """
+
+    function: Callable[..., Any]
+    data: Mapping[Any, Any] | MutableMapping[Any, Any]
+    pending_points: Set[Any] | MutableSet[Any]
+
+    @property
+    @abc.abstractmethod
+    def npoints(self) -> int:
+        """The number of evaluated points."""
+
+    @abc.abstractmethod
+    def ask(self, n: int, tell_pending: bool = True) -> tuple[list[Any], list[float]]:
+        """Choose the next points to evaluate.
+
+        Parameters
+        ----------
+        n : int
+            How many points.
+        tell_pending : bool, default: True
+            Whether the points become pending. With False the learner stays as it is.
+
+        Returns
+        -------
+        points : list of X
+        loss_improvements : list of float
+            By how much each point is expected to reduce the loss.
+        """
+
+    @abc.abstractmethod
+    def tell(self, x: Any, y: Any) -> None:
+        """Tell the value ``y`` of the function at ``x``."""
+
+    def tell_many(self, xs: Iterable[Any], ys: Iterable[Any]) -> None:
+        """Tell the values ``ys`` of the function at ``xs``, in one go."""
+        for x, y in zip(xs, ys, strict=True):
+            self.tell(x, y)
+
+    @abc.abstractmethod
+    def tell_pending(self, x: Any) -> None:
+        """Tell that ``x`` is being evaluated, so that it is not proposed again."""
+
+    @abc.abstractmethod
+    def remove_unfinished(self) -> None:
+        """Forget every pending point."""
+
+    @abc.abstractmethod
+    def loss(self, real: bool = True) -> float:
+        """How far the function is from being known; a learner stops being needed as it falls.
+
+        Parameters
+        ----------
+        real : bool, default: True
+            With False, the loss that is expected once the pending points are told.
+        """
+
+    @abc.abstractmethod
+    def new(self) -> Self:
+        """A learner with the same function and settings and no data."""
+
+    def copy_from(self, other: BaseLearner) -> None:
+        """Add the data of another learner of the same kind to this one."""
+        self._set_data(other._get_data())
+
+    @abc.abstractmethod
+    def _get_data(self) -> Any:
+        """The data in a form that can be pickled and given to `_set_data`."""
+
+    @abc.abstractmethod
+    def _set_data(self, data: Any) -> None:
+        """Add data that came from `_get_data`."""

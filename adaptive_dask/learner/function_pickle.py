@@ -1,0 +1,110 @@
+"""How a learner's function travels: by value, and apart from the learner.
+
+A learner is pickled together with its function, also when that is a lambda or a closure. On a
+cluster the two part: the learner goes to the scheduler, where the function is never unpickled, and
+the function goes to the workers. `dumps_apart` and `loads_together` do that for any learner whose
+state wraps its function in `ByValue`, however deep learners are nested.
+"""
+
+from __future__ import annotations
+
+import io
+import pickle
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import cloudpickle
+
+Function = Callable[..., Any]
+
+
+class ByValue:
+    """Wraps a function in a learner's pickled state, so that it is pickled by value."""
+
+    def __init__(self, function: Function | None) -> None:
+        self.function = function
+
+    def __reduce__(self) -> tuple[Callable[..., Any], tuple[bytes]]:
+        return cloudpickle.loads, (cloudpickle.dumps(self.function),)
+
+
+class FunctionElsewhere:
+    """Stands for a function that lives on the workers only; calling it is an error.
+
+    Parameters
+    ----------
+    index : int
+        Which of the functions that were taken out of the learner this one stands for.
+    """
+
+    def __init__(self, index: int) -> None:
+        self.index = index
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        raise TypeError(
+            "This learner is a copy without its function: the function is on the workers of the cluster. "
+            "Set learner.function to evaluate it here."
+        )
+
+    def __repr__(self) -> str:
+        return "<function on the workers>"
+
+
+class _ApartPickler(cloudpickle.Pickler):  # type: ignore[misc]
+    def __init__(self, file: io.BytesIO) -> None:
+        super().__init__(file, protocol=pickle.HIGHEST_PROTOCOL)
+        self.functions: list[bytes] = []
+
+    def persistent_id(self, obj: Any) -> int | None:
+        if type(obj) is not ByValue:
+            return None
+        if isinstance(obj.function, FunctionElsewhere):
+            return obj.function.index
+        self.functions.append(cloudpickle.dumps(obj.function))
+        return len(self.functions) - 1
+
+
+class _TogetherUnpickler(pickle.Unpickler):
+    def __init__(self, file: io.BytesIO, functions: Sequence[bytes] | None) -> None:
+        super().__init__(file)
+        self._functions = functions
+
+    def persistent_load(self, pid: Any) -> Function:
+        if self._functions is None:
+            return FunctionElsewhere(pid)
+        function: Function = cloudpickle.loads(self._functions[pid])
+        return function
+
+
+def dumps_apart(learner: Any) -> tuple[bytes, list[bytes]]:
+    """Pickle a learner without its functions, and the functions one by one.
+
+    Parameters
+    ----------
+    learner : BaseLearner
+        The learner. One that was loaded without its functions can be dumped again; the list of
+        functions is then empty, and the one that it was dumped with first still fits.
+
+    Returns
+    -------
+    learner : bytes
+    functions : list of bytes
+        Each function, cloudpickled.
+    """
+    file = io.BytesIO()
+    pickler = _ApartPickler(file)
+    pickler.dump(learner)
+    return file.getvalue(), pickler.functions
+
+
+def loads_together(data: bytes, functions: Sequence[bytes] | None) -> Any:
+    """Undo `dumps_apart`.
+
+    Parameters
+    ----------
+    data : bytes
+        The pickled learner.
+    functions : sequence of bytes, or None
+        The functions that belong to it. None leaves a `FunctionElsewhere` in each one's place.
+    """
+    return _TogetherUnpickler(io.BytesIO(data), functions).load()
