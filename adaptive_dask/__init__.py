@@ -1,0 +1,57 @@
+"""Adaptive sampling of expensive functions on a Dask cluster.
+
+>>> import adaptive_dask as adaptive
+>>> learner = adaptive.Learner1D(f, bounds=(-1, 1))
+>>> runner = adaptive.Runner(learner, loss_goal=0.01)
+
+Names are imported when they are first used, so that ``import adaptive_dask`` is cheap.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+__version__ = "0.1.0"
+
+_HOME = {
+    "AsyncRunner": "runner",
+    "BaseLearner": "learner.base_learner",
+    "BlockingRunner": "runner",
+    "Learner1D": "learner.learner1D",
+    "Runner": "runner",
+    "attach": "runner",
+    "runs": "runner",
+    "simple": "runner",
+    "uses_nth_neighbors": "learner.base_learner",
+}
+_MODULES = {"cluster", "errors", "goals", "learner", "runner", "session"}
+
+__all__ = [  # noqa: RUF022  what is used most comes first
+    "Learner1D",
+    "Runner",
+    "AsyncRunner",
+    "BlockingRunner",
+    "attach",
+    "runs",
+    "simple",
+    "BaseLearner",
+    "uses_nth_neighbors",
+    "learner",
+    "runner",
+    "__version__",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOME:
+        value = getattr(importlib.import_module(f"{__name__}.{_HOME[name]}"), name)
+        globals()[name] = value
+        return value
+    if name in _MODULES:
+        return importlib.import_module(f"{__name__}.{name}")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_HOME, *_MODULES})

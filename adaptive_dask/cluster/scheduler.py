@@ -1,0 +1,299 @@
+"""LearnerHost: the scheduler plugin that hosts runs.
+
+The first Runner of a cluster registers it. A scheduler can bring it along as well::
+
+    dask scheduler --preload adaptive_dask.cluster.scheduler
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any
+
+from distributed import Client, SchedulerPlugin
+from tornado.ioloop import PeriodicCallback
+
+from adaptive_dask.cluster.protocol import REPORT, Route, RunSpec, dumps, unpack
+from adaptive_dask.cluster.scheduler_crew import declare_duration
+from adaptive_dask.cluster.scheduler_learner import HostedLearner
+from adaptive_dask.cluster.scheduler_run import ENDED, HostedRun
+from adaptive_dask.errors import AdaptiveError, ModuleMissingError, RunExistsError, RunNotFoundError
+
+if TYPE_CHECKING:
+    from distributed import Scheduler
+    from distributed.scheduler import WorkerState
+
+logger = logging.getLogger(__name__)
+
+# Runs that have ended stay, so that others can fetch their results; so many, and then the oldest go.
+MOST_ENDED = 32
+
+# Learners are mostly Python, so more threads than a few only wait for each other.
+MOST_THREADS = 4
+
+# A worker that leaves in one of these ways (the start of Dask's stimulus) was not killed by a point.
+PEACEFUL = ("retire", "scheduler-restart", "restart", "worker-close-gracefully")
+
+
+class LearnerHost(SchedulerPlugin):
+    """Keeps the hosted runs, and takes what arrives to the run that it is for.
+
+    Routes (see `adaptive_dask.cluster.protocol.Route`) raise to their caller. The stream handler raises
+    never: it would cost the worker that sent the message its connection.
+    """
+
+    name = "adaptive"
+    idempotent = True
+
+    def __init__(self) -> None:
+        self.runs: dict[str, HostedRun] = {}
+        self._starting: set[str] = set()
+        self._client: Client | None = None
+        self._client_lock: asyncio.Lock | None = None
+        self._threads: ThreadPoolExecutor | None = None
+        self._closing: set[asyncio.Future[Any]] = set()
+        self._by_id: dict[str, HostedRun] = {}  # those that go on
+        self._requests = 0  # that are being answered
+
+    # ---- the plugin's life
+
+    async def start(self, scheduler: Scheduler) -> None:
+        # Without a single await, so that two clients who register at once do not both get here.
+        self._scheduler = scheduler
+        self._client_lock = asyncio.Lock()
+        scheduler.stream_handlers[REPORT] = self._report
+        routes = {
+            Route.START: self.start_run,
+            Route.RUNS: self.list_runs,
+            Route.WATCH: self.watch_run,
+            Route.SNAPSHOT: self.snapshot_run,
+            Route.INSPECT: self.inspect_run,
+            Route.CALL: self.call_run,
+            Route.TELL: self.tell_run,
+            Route.CONTROL: self.control_run,
+            Route.FUNCTION: self.fetch_function,
+        }
+        for route, handler in routes.items():
+            scheduler.handlers[route] = self._answering(handler)
+        # An idle_timeout must not close a scheduler whose run is waiting for something.
+        self._keep_open = PeriodicCallback(self._note_activity, 500)
+        declare_duration(scheduler)
+
+    async def before_close(self) -> None:
+        for run in list(self.runs.values()):
+            run.cancel()
+            run.feed.change()
+        await self._let_go()
+
+    def restart(self, scheduler: Scheduler) -> None:
+        """All tasks are forgotten and all workers restart; the runs go on with the new ones."""
+        for run in self._active():
+            for worker in list(run.board.desks):
+                run.lose(worker, blame=False)
+
+    def add_worker(self, scheduler: Scheduler, worker: str) -> None:
+        for run in self._active():
+            run.workers_changed()
+
+    def remove_worker(self, scheduler: Scheduler, worker: str, *, stimulus_id: str, **kwargs: Any) -> None:
+        for run in self._active():
+            run.lose(worker, blame=not stimulus_id.startswith(PEACEFUL))
+
+    def valid_workers_downscaling(self, scheduler: Scheduler, workers: list[WorkerState]) -> list[WorkerState]:
+        """A cluster that adapts must not choose workers that are evaluating."""
+        active = self._active()
+        return [worker for worker in workers if not any(run.is_busy_on(worker.address) for run in active)]
+
+    # ---- the stream
+
+    def _report(self, worker: str = "", run: str = "", **fields: Any) -> None:
+        try:
+            hosted = self._by_id.get(run)
+            if hosted is not None:
+                hosted.report(worker, **fields)
+        except Exception:
+            logger.exception("A report of worker %s about run %s was refused", worker, run)
+
+    # ---- routes
+
+    async def start_run(self, spec: bytes) -> str:
+        """Host a run; replies with its name."""
+        unpacked = await self._in_thread(unpack, spec)
+        name: str = unpacked.name
+        known = self.runs.get(name)
+        if name in self._starting or (known is not None and known.status not in ENDED):
+            raise RunExistsError(
+                f"A run named {name!r} is going on. Choose another name, watch it with adaptive.attach({name!r}), "
+                "or cancel it first."
+            )
+        self._starting.add(name)
+        try:
+            learner = await self._in_thread(_load_learner, unpacked)
+            client = await self._get_client()
+            self.runs.pop(name, None)
+            run = HostedRun(unpacked, learner, self._scheduler, self._in_thread, self._ended)
+            self.runs[name] = self._by_id[run.id] = run
+            run.start(client)
+        finally:
+            self._starting.discard(name)
+        return name
+
+    async def list_runs(self) -> list[dict[str, Any]]:
+        """How each run stands."""
+        return [run.summary() for run in self.runs.values()]
+
+    async def watch_run(
+        self, name: str, position: int, version: int, interval: float, timeout: float
+    ) -> dict[str, Any]:
+        """Wait for news of a run: results from a position on, and how it stands."""
+        run = self._find(name)
+        chunks = await run.feed.poll(position, version, interval, timeout)
+        reply = {"summary": run.summary(), "version": run.feed.version, "gap": chunks is None}
+        reply["results"] = [(chunk.end, chunk.data) for chunk in chunks or ()]
+        if run.status in ENDED and run.error is not None:
+            reply["failure"] = await run.in_turn(dumps, run.error)
+        return reply
+
+    async def snapshot_run(self, name: str) -> dict[str, Any]:
+        """The learner as it is, its functions, and how many results it was told."""
+        run = self._find(name)
+        learner, position = await run.in_turn(run.learner.snapshot)
+        return {"learner": learner, "functions": run.functions, "position": position, "summary": run.summary()}
+
+    async def inspect_run(self, name: str, log_from: int) -> bytes:
+        """Points on their way, failures and log."""
+        run = self._find(name)
+        data: bytes = await run.in_turn(run.learner.inspect, log_from)
+        return data
+
+    async def call_run(self, name: str, payload: bytes) -> bytes:
+        """Call a function with the hosted learner, in its thread."""
+        run = self._find(name)
+        result: bytes = await run.in_turn(run.learner.call, payload)
+        return result
+
+    async def tell_run(self, name: str, points: bytes, values: bytes) -> None:
+        """Tell results from elsewhere."""
+        await self._find(name).tell(points, values)
+
+    async def control_run(self, name: str, action: str) -> None:
+        """Cancel, pause, resume or forget a run."""
+        run = self._find(name)
+        if action == "forget":
+            if run.status not in ENDED:
+                raise RunExistsError(f"The run {name!r} is going on; cancel it first.")
+            del self.runs[name]
+        elif action in ("cancel", "pause", "resume"):
+            getattr(run, action)()
+        else:
+            raise ValueError(f"A run can be told to cancel, pause, resume or forget, not {action!r}.")
+
+    async def fetch_function(self, run: str) -> bytes | None:
+        """The function of a run by its id, for a worker; None when the run is over."""
+        hosted = self._by_id.get(run)
+        return None if hosted is None else hosted.function
+
+    # ---- inside
+
+    def _answering(self, handler: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[dict[str, Any]]]:
+        """Errors are answers: raised here, Dask would print each with a traceback on the scheduler."""
+
+        async def answer(**arguments: Any) -> dict[str, Any]:
+            self._requests += 1
+            try:
+                return {"ok": await handler(**arguments)}
+            except Exception as error:
+                return {"error": await self._in_thread(_dump_error, error)}
+            finally:
+                self._requests -= 1
+                self._rest_if_idle()
+
+        return answer
+
+    def _active(self) -> list[HostedRun]:
+        return list(self._by_id.values())
+
+    def _find(self, name: str) -> HostedRun:
+        try:
+            return self.runs[name]
+        except KeyError:
+            names = ", ".join(map(repr, self.runs)) or "none"
+            raise RunNotFoundError(f"The scheduler hosts no run named {name!r}; there are: {names}.") from None
+
+    def _ended(self, run: HostedRun) -> None:
+        self._by_id.pop(run.id, None)
+        ended = [other.name for other in self.runs.values() if other.status in ENDED]
+        for name in ended[:-MOST_ENDED]:
+            del self.runs[name]
+        self._rest_if_idle()
+
+    async def _get_client(self) -> Client:
+        assert self._client_lock is not None
+        async with self._client_lock:
+            if self._client is None:
+                self._client = await Client(
+                    self._scheduler.address,
+                    asynchronous=True,
+                    set_as_default=False,
+                    security=self._scheduler.security,
+                    name="adaptive-host",
+                )
+            return self._client
+
+    async def _in_thread(self, call: Callable[..., Any], *args: Any) -> Any:
+        if self._threads is None:
+            self._threads = ThreadPoolExecutor(MOST_THREADS, thread_name_prefix="adaptive-learner")
+        return await asyncio.get_running_loop().run_in_executor(self._threads, call, *args)
+
+    def _note_activity(self) -> None:
+        self._scheduler.idle_since = None
+
+    def _rest_if_idle(self) -> None:
+        """With no run going on and no request, hold neither client nor threads."""
+        busy = bool(self._by_id or self._starting)
+        if busy and not self._keep_open.is_running():
+            self._keep_open.start()
+        if not busy:
+            self._keep_open.stop()
+            if self._requests == 0:
+                task = asyncio.ensure_future(self._let_go())
+                self._closing.add(task)
+                task.add_done_callback(self._closing.discard)
+
+    async def _let_go(self) -> None:
+        client, self._client = self._client, None
+        threads, self._threads = self._threads, None
+        if threads is not None:
+            threads.shutdown(wait=False)
+        if client is not None and client.status != "closed":
+            await client.close()
+
+
+def _load_learner(spec: RunSpec) -> HostedLearner:
+    try:
+        learner = HostedLearner(spec)
+    except ImportError as error:
+        package = (error.name or "the package").split(".")[0]
+        raise ModuleMissingError(
+            f"The scheduler cannot load the learner, its loss function or the goal: {error}. They run on the "
+            f"scheduler, so install what they need there too (pip install {package}, in the environment of the "
+            "scheduler), or define them where cloudpickle takes them by value, in your script or notebook."
+        ) from error
+    if learner.error is not None:
+        raise learner.error
+    return learner
+
+
+def _dump_error(error: Exception) -> bytes:
+    try:
+        return dumps(error)
+    except Exception:
+        return dumps(AdaptiveError(repr(error)))
+
+
+async def dask_setup(scheduler: Scheduler) -> None:
+    """Register the host; Dask calls this for ``--preload``."""
+    await scheduler.register_scheduler_plugin(LearnerHost(), idempotent=True)

@@ -1,0 +1,178 @@
+"""Where the points of a run are: which worker has which, and how many more it could use."""
+
+from __future__ import annotations
+
+import heapq
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+from adaptive_dask.cluster.protocol import Packed
+
+# A slot that waits for its next point for less than this share of the time is not worth a point that
+# is chosen earlier, and so worse, than it could be.
+NEGLIGIBLE_WAIT = 0.005
+
+# With k points in flight the error of the result is 1.1 to 1.6 times larger at k = N/6, 4 to 8 times at
+# k = 0.64 N (measured for Learner1D).
+MOST_AHEAD = 1 / 6
+
+SMOOTHING = 0.1  # the weight of the newest measurement in a running mean
+
+
+@dataclass(frozen=True)
+class Parcel:
+    """A point on its way to a worker."""
+
+    pid: int
+    point: Packed
+    suspect: bool
+
+
+@dataclass
+class Desk:
+    """What a run has on one worker.
+
+    Attributes
+    ----------
+    slots : int
+        How many evaluators are at work there.
+    ids : dict of int to bool
+        The points that it was sent and has not reported, oldest first, and whether each is suspected
+        to kill workers.
+    """
+
+    slots: int = 0
+    ids: dict[int, bool] = field(default_factory=dict)
+
+    @property
+    def has_suspect(self) -> bool:
+        return any(self.ids.values())
+
+
+class Board:
+    """The points of a run on the cluster's workers; pure bookkeeping on the event loop."""
+
+    def __init__(self) -> None:
+        self.desks: dict[str, Desk] = {}
+        self.slots = 0
+        self.in_flight = 0
+        self.seconds_per_point: float | None = None
+        self.round_trip = 0.0
+        self.seconds_per_step = 0.0
+
+    # ---- what is reported
+
+    def set_slots(self, worker: str, slots: int) -> None:
+        """A worker says how many evaluators of the run it has."""
+        desk = self.desks.setdefault(worker, Desk())
+        self.slots += slots - desk.slots
+        desk.slots = slots
+        self._clear_if_empty(worker, desk)
+
+    def take_back(self, worker: str, ids: Iterable[int]) -> list[int]:
+        """Points are no longer on a worker; those that were not there are left out of the answer."""
+        desk = self.desks.get(worker)
+        if desk is None:
+            return []
+        taken = [pid for pid in ids if desk.ids.pop(pid, None) is not None]
+        self.in_flight -= len(taken)
+        self._clear_if_empty(worker, desk)
+        return taken
+
+    def drop(self, worker: str) -> tuple[list[int], set[int]]:
+        """A worker is gone.
+
+        Returns
+        -------
+        ids : list of int
+            The points that it had.
+        begun : set of int
+            Those that it is likely to have begun: points are begun in the order in which they were sent.
+        """
+        desk = self.desks.pop(worker, None)
+        if desk is None:
+            return [], set()
+        self.slots -= desk.slots
+        self.in_flight -= len(desk.ids)
+        ids = list(desk.ids)
+        return ids, set(ids[: desk.slots])
+
+    def measure(self, durations: Sequence[float], round_trip: float | None) -> None:
+        """Learn how long evaluations (seconds each) and a message there and back (seconds) take."""
+        if durations:
+            mean = sum(durations) / len(durations)
+            self.seconds_per_point = _running(self.seconds_per_point, mean, 1 - (1 - SMOOTHING) ** len(durations))
+        if round_trip is not None:
+            self.round_trip = _running(self.round_trip or None, round_trip, SMOOTHING)
+
+    def measure_step(self, seconds: float) -> None:
+        """Learn how long the learner takes between results and new points (seconds)."""
+        self.seconds_per_step = _running(self.seconds_per_step or None, seconds, SMOOTHING)
+
+    # ---- what to do
+
+    def room(self, npoints: int, ntasks: int | None) -> int:
+        """How many more points the workers could use now.
+
+        Parameters
+        ----------
+        npoints : int
+            The number of points that the learner knows.
+        ntasks : int or None
+            How many points may be out at the same time.
+        """
+        if ntasks is not None:
+            return max(0, min(self.slots, ntasks) - self.in_flight)
+        return max(0, self.slots + self._ahead(npoints) - self.in_flight)
+
+    def assign(self, parcels: Iterable[Parcel]) -> tuple[dict[str, list[Parcel]], list[Parcel]]:
+        """Choose workers for points: the one with the fewest points for its slots first.
+
+        A point that is suspected to kill workers goes where there is no other such point.
+
+        Returns
+        -------
+        assigned : dict of worker to list of Parcel
+        left : list of Parcel
+            Those that no worker can take now.
+        """
+        assigned: dict[str, list[Parcel]] = {}
+        left: list[Parcel] = []
+        open_desks = [(len(desk.ids) / desk.slots, worker) for worker, desk in self.desks.items() if desk.slots > 0]
+        if not open_desks:
+            return assigned, list(parcels)
+        heapq.heapify(open_desks)
+        for parcel in parcels:
+            worker: str | None = open_desks[0][1]
+            if parcel.suspect:
+                worker = next((worker for _, worker in open_desks if not self.desks[worker].has_suspect), None)
+            if worker is None:
+                left.append(parcel)
+                continue
+            desk = self.desks[worker]
+            desk.ids[parcel.pid] = parcel.suspect
+            self.in_flight += 1
+            assigned.setdefault(worker, []).append(parcel)
+            if worker == open_desks[0][1]:
+                heapq.heapreplace(open_desks, (len(desk.ids) / desk.slots, worker))
+        return assigned, left
+
+    def _ahead(self, npoints: int) -> int:
+        """How many points beyond the slots hide the time that results take to become new points."""
+        if not self.seconds_per_point or self.slots == 0:
+            return 0
+        wait = self.round_trip + self.seconds_per_step
+        if wait < NEGLIGIBLE_WAIT * self.seconds_per_point:
+            return 0
+        finished = self.slots * wait / self.seconds_per_point  # while the new points are under way
+        ahead = math.ceil(1.5 * finished + 2 * math.sqrt(finished))
+        return max(0, min(ahead, int(npoints * MOST_AHEAD)))
+
+    def _clear_if_empty(self, worker: str, desk: Desk) -> None:
+        if desk.slots == 0 and not desk.ids:
+            self.desks.pop(worker, None)
+
+
+def _running(mean: float | None, value: float, weight: float) -> float:
+    return value if mean is None else mean + weight * (value - mean)

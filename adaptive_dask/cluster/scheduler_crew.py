@@ -1,0 +1,142 @@
+"""The evaluator tasks of a run: how many there should be, and keeping them there."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import logging
+import math
+import random
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import dask
+from dask.utils import parse_timedelta
+
+from adaptive_dask.cluster.protocol import KEY_PREFIX
+from adaptive_dask.cluster.worker import evaluate
+
+if TYPE_CHECKING:
+    from distributed import Client, Future, Scheduler
+
+logger = logging.getLogger(__name__)
+
+# Asking for only as many tasks as there are threads never makes a cluster scale up.
+TASKS_PER_THREAD = 1.5
+
+# Dask scales up when tasks take at least its target duration; so long is a lease, in seconds, at least.
+LEASE = 5.0
+
+# Evaluators that end one after the other without having done anything: something is wrong with them.
+MAX_FRUITLESS_ERRORS = 10
+
+
+def declare_duration(scheduler: Scheduler) -> None:
+    """Tell Dask that an evaluator takes as long as a lease.
+
+    What Dask measures is shorter where evaluators of a short run ended early, and would keep the
+    cluster from growing for the next.
+    """
+    seconds = _lease()
+    key = "distributed.scheduler.default-task-durations"
+    durations = dask.config.get(key, {})
+    if KEY_PREFIX not in durations:
+        dask.config.set({key: {**durations, KEY_PREFIX: f"{seconds}s"}})
+    prefix = scheduler.task_prefixes.get(KEY_PREFIX)
+    if prefix is not None and prefix.duration_average < seconds:
+        prefix.duration_average = seconds
+
+
+class Crew:
+    """Keeps evaluator tasks of a run on the cluster; lives on the scheduler's event loop.
+
+    Parameters
+    ----------
+    run : str
+        The id of the run.
+    scheduler : Scheduler
+    client : Client
+        An asynchronous client of that scheduler.
+    on_change : callable
+        Called when a task has ended.
+    on_error : callable
+        Called with an exception when the tasks cannot work.
+    options : dict
+        Further arguments of ``Client.map``: resources, priority, workers …
+    """
+
+    def __init__(
+        self,
+        run: str,
+        scheduler: Scheduler,
+        client: Client,
+        on_change: Callable[[], None],
+        on_error: Callable[[BaseException], None],
+        options: dict[str, Any] | None = None,
+    ) -> None:
+        self._run = run
+        self._scheduler = scheduler
+        self._client = client
+        self._on_change = on_change
+        self._on_error = on_error
+        self._options = options or {}
+        self._futures: dict[str, tuple[Future[Any], asyncio.Future[None]]] = {}
+        self._count = itertools.count()
+        self._errors = 0
+        self._released = False
+
+    def __len__(self) -> int:
+        return len(self._futures)
+
+    def adjust(self, wanted: int | None, ntasks: int | None) -> None:
+        """Submit what is missing.
+
+        Parameters
+        ----------
+        wanted : int or None
+            How many points there are to evaluate; None for as many as one likes.
+        ntasks : int or None
+            How many evaluators there may be.
+        """
+        target = math.ceil(TASKS_PER_THREAD * self._scheduler.total_nthreads) + 1
+        target = min(target, *(limit for limit in (wanted, ntasks, target) if limit is not None))
+        missing = target - len(self._futures)
+        if missing <= 0 or self._released:
+            return
+        declare_duration(self._scheduler)
+        lease = _lease()
+        keys = [f"{KEY_PREFIX}-{self._run}-{next(self._count)}" for _ in range(missing)]
+        # Leases of different lengths end at different times, so that the points do not all stop at once.
+        leases = [lease * random.uniform(1.0, 1.5) for _ in keys]
+        futures = self._client.map(evaluate, [self._run] * missing, leases, key=keys, pure=False, **self._options)
+        for future in futures:
+            self._futures[future.key] = (future, asyncio.ensure_future(self._watch(future)))
+
+    def did_work(self) -> None:
+        """Evaluators are fine: results came."""
+        self._errors = 0
+
+    def release(self) -> None:
+        """Let go of every task; those that run end by themselves."""
+        self._released = True
+        for future, watcher in self._futures.values():
+            watcher.cancel()
+            future.release()
+        self._futures.clear()
+
+    async def _watch(self, future: Future[Any]) -> None:
+        error = await future.exception()
+        if self._futures.pop(future.key, None) is None:
+            return
+        future.release()
+        if error is not None:
+            logger.info("An evaluator of run %s ended with %r", self._run, error)
+            self._errors += 1
+            if isinstance(error, ImportError) or self._errors > MAX_FRUITLESS_ERRORS:
+                self._on_error(error)
+        self._on_change()
+
+
+def _lease() -> float:
+    target = parse_timedelta(dask.config.get("distributed.adaptive.target-duration"))
+    return max(LEASE, float(target))

@@ -1,0 +1,199 @@
+"""The learner of a hosted run: all that is called in its thread, and what the event loop may read."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import cloudpickle
+
+from adaptive_dask.cluster.protocol import RunSpec, dumps, pack, unpack
+from adaptive_dask.cluster.scheduler_board import Parcel
+from adaptive_dask.goals import Goal
+from adaptive_dask.learner.function_pickle import dumps_apart, loads_together
+from adaptive_dask.session import Failure, Session, Told
+
+if TYPE_CHECKING:
+    from adaptive_dask.cluster.scheduler_run import Inbox
+
+# The loss is for people to look at: it may take so much of the learner's time.
+LOSS_SHARE = 0.02
+LOSS_INTERVAL = 0.1  # seconds
+
+
+@dataclass(frozen=True)
+class Step:
+    """What came of a turn in the learner's thread.
+
+    Attributes
+    ----------
+    parcels : list of Parcel
+        New points to send.
+    told : int
+        How many results were told.
+    chunk : bytes or None
+        These results, packed, if somebody watches.
+    done : bool
+        Whether the run is at its end.
+    """
+
+    parcels: list[Parcel]
+    told: int
+    chunk: bytes | None
+    done: bool
+
+
+class HostedLearner:
+    """A session on the scheduler; its methods are called from one thread at a time, never the event loop's.
+
+    The event loop may read the attributes.
+
+    Parameters
+    ----------
+    spec : RunSpec
+
+    Attributes
+    ----------
+    kind : str
+        The class of the learner.
+    npoints, failed : int
+    loss : float
+        Not always the newest.
+    error : AdaptiveError or None
+    seconds : float
+        For how long the learner was at work.
+    time_is_up : bool
+        Set by the event loop to end the run.
+    """
+
+    def __init__(self, spec: RunSpec) -> None:
+        learner = loads_together(spec.learner, None)
+        self._goal: Goal = cloudpickle.loads(spec.goal)
+        self._session = Session(learner, self._goal, **spec.session)
+        self.kind = type(learner).__name__
+        self.npoints = self._session.npoints
+        self.failed = 0
+        self.loss = math.nan
+        self.error = self._session.error
+        self.seconds = 0.0
+        self.time_is_up = False
+        self._next_loss = 0.0
+        self._look(force=True)
+
+    def deadline(self, started: float) -> float | None:
+        """When the run has to end, in seconds since the epoch."""
+        return self._goal.deadline(started)
+
+    # ---- turns
+
+    def step(self, inbox: Inbox, room: int, is_watched: bool) -> Step:
+        """Tell what arrived, and take up to ``room`` new points."""
+        begin = time.perf_counter()
+        session = self._session
+        for ids, blamed in inbox.lost:
+            session.lost(ids, blame=blamed.__contains__)
+        outcomes: list[tuple[int, Any]] = []
+        for ids, values in inbox.outcomes:
+            outcomes += zip(ids, self._unpack(values), strict=True)
+        for pid, text, error, worker in inbox.failures:
+            outcomes.append((pid, Failure(text, _load_exception(error), worker)))
+        told = session.tell(outcomes)
+        parcels = []
+        if not self.time_is_up:
+            parcels = [Parcel(pid, pack(point), session.is_suspect(pid)) for pid, point in session.take(room)]
+        self._look()
+        self.seconds += time.perf_counter() - begin
+        return self._made(told, is_watched, parcels)
+
+    def tell_from_elsewhere(self, points: bytes, values: bytes, is_watched: bool) -> Step:
+        """Tell results that the run did not ask for."""
+        told: Told = []
+        for point, value in zip(unpack(points), unpack(values), strict=True):
+            told += self._session.tell_from_elsewhere(point, value)
+        self._look(force=True)
+        return self._made(told, is_watched)
+
+    def finish(self, is_watched: bool) -> Step:
+        """End the session."""
+        self._session.finish()
+        self._look(force=True)
+        return self._made([], is_watched)
+
+    def call(self, payload: bytes) -> bytes:
+        """Call ``function(learner, *args, **kwargs)``; both ways pickled."""
+        function, args, kwargs = cloudpickle.loads(payload)
+        result = function(self._session.learner, *args, **kwargs)
+        self._look(force=True)
+        return dumps(result)
+
+    def snapshot(self) -> tuple[bytes, int]:
+        """The learner without its functions, and how many results it was told."""
+        return dumps_apart(self._session.learner)[0], self._session.told
+
+    def inspect(self, log_from: int) -> bytes:
+        """Points on their way, failures, and the log from some entry on."""
+        session = self._session
+        return dumps(
+            {
+                "pending_points": list(session.in_flight.items()),
+                "failed": session.failed,
+                "tracebacks": session.tracebacks,
+                "to_retry": session.to_retry,
+                "log": None if session.log is None else session.log[log_from:],
+            }
+        )
+
+    # ---- inside
+
+    def _made(self, told: Told, is_watched: bool, parcels: Iterable[Parcel] = ()) -> Step:
+        chunk = None
+        if told and is_watched:
+            xs, ys = zip(*told, strict=True)
+            chunk = dumps((xs, ys))
+        return Step(list(parcels), len(told), chunk, self._session.done or self.time_is_up)
+
+    def _unpack(self, values: Iterable[Any]) -> list[Any]:
+        return [value if type(value) is float else _unpack_value(value) for value in values]
+
+    def _look(self, force: bool = False) -> None:
+        session = self._session
+        self.npoints = session.npoints
+        self.failed = len(session.failed)
+        self.error = session.error
+        now = time.monotonic()
+        if force or now >= self._next_loss:
+            try:
+                self.loss = float(session.learner.loss())
+            except Exception:  # for people to look at; where it matters, in a goal, errors are the run's
+                self.loss = math.nan
+            cost = time.monotonic() - now
+            self._next_loss = now + max(LOSS_INTERVAL, cost / LOSS_SHARE)
+
+
+def _unpack_value(value: Any) -> Any:
+    try:
+        return unpack(value)
+    except Exception as error:
+        text = f"The value came to the scheduler, which cannot unpickle it: {error!r}"
+        if isinstance(error, ImportError):
+            text += f"\nInstall the module {error.name!r} on the scheduler too, or return plain numbers or arrays."
+        return Failure(text, error)
+
+
+def _load_exception(data: bytes | None) -> BaseException | None:
+    try:
+        return unpack(data) if data is not None else None
+    except Exception:  # an exception class of the user's that cannot be loaded here; the traceback stays
+        return None
+
+
+def load(spec: RunSpec) -> HostedLearner:
+    """Load a run's learner; raises what is wrong with it."""
+    learner = HostedLearner(spec)
+    if learner.error is not None:
+        raise learner.error
+    return learner
+

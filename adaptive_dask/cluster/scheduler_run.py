@@ -1,0 +1,381 @@
+"""One hosted run: drives its Session in a thread, and its points and evaluators on the event loop."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+import uuid
+from collections import deque
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from adaptive_dask.cluster.protocol import POINTS, STOP, RunSpec
+from adaptive_dask.cluster.scheduler_board import Board, Parcel
+from adaptive_dask.cluster.scheduler_crew import Crew
+from adaptive_dask.cluster.scheduler_feed import Feed
+from adaptive_dask.cluster.scheduler_learner import HostedLearner, Step
+from adaptive_dask.errors import AdaptiveError, LearnerError, ModuleMissingError
+
+if TYPE_CHECKING:
+    from distributed import Client, Scheduler
+
+logger = logging.getLogger(__name__)
+
+ENDED = frozenset({"finished", "cancelled", "failed"})
+
+
+@dataclass
+class Inbox:
+    """What arrived since the last step.
+
+    Attributes
+    ----------
+    outcomes : list of (ids, packed values)
+    failures : list of (id, traceback, packed exception or None, worker)
+    lost : list of (ids, those to blame)
+    """
+
+    outcomes: list[tuple[Any, Any]] = field(default_factory=list)
+    failures: list[tuple[int, str, bytes | None, str]] = field(default_factory=list)
+    lost: list[tuple[list[int], set[int]]] = field(default_factory=list)
+
+
+class HostedRun:
+    """A run on the scheduler. Everything here happens on the event loop, but for what `HostedLearner` does.
+
+    Parameters
+    ----------
+    spec : RunSpec
+    learner : HostedLearner
+        The learner, loaded already.
+    scheduler : Scheduler
+    in_thread : callable
+        Awaits a call in another thread; a run awaits one at a time.
+    on_end : callable
+        Called with this run when it has ended.
+
+    Attributes
+    ----------
+    id : str
+        Unlike the name, never used twice.
+    status : str
+        running, paused, finished, cancelled or failed.
+    """
+
+    def __init__(
+        self,
+        spec: RunSpec,
+        learner: HostedLearner,
+        scheduler: Scheduler,
+        in_thread: Callable[..., Awaitable[Any]],
+        on_end: Callable[[HostedRun], None],
+    ) -> None:
+        self.id = uuid.uuid4().hex[:12]
+        self.name = spec.name
+        self.functions = spec.functions
+        self.function = spec.function
+        self.status = "running"
+        self.error: AdaptiveError | None = None
+        self.feed = Feed()
+        self.board = Board()
+        self.learner = learner
+        self.started = time.time()
+        self.ended: float | None = None
+        self.function_seconds = 0.0
+        self.evaluated = 0
+        self._ntasks = spec.ntasks
+        self._drain = spec.drain
+        self._scheduler = scheduler
+        self._call_in_thread = in_thread
+        self._on_end = on_end
+        self._inbox = Inbox()
+        self._unsent: deque[Parcel] = deque()
+        self._has_no_more = False  # the learner gave fewer points than there was room for
+        self._turn = asyncio.Lock()
+        self._wake = asyncio.Event()
+        self._crew: Crew | None = None
+        self._stopping = False
+        self._slot_seconds = 0.0
+        self._slots_since = time.monotonic()
+        self._task: asyncio.Task[None] | None = None
+
+    # ---- commands
+
+    def start(self, client: Client) -> None:
+        """Begin to evaluate; `client` is an asynchronous one of this scheduler."""
+        self._crew = Crew(self.id, self._scheduler, client, self._wake.set, self._evaluators_fail)
+        self._task = asyncio.ensure_future(self._drive())
+        self._wake.set()
+
+    def pause(self) -> None:
+        """Begin no more evaluations; those under way are finished and told."""
+        if self.status == "running":
+            self._set_status("paused")
+
+    def resume(self) -> None:
+        if self.status == "paused":
+            self._set_status("running")
+            self._wake.set()
+
+    def cancel(self) -> None:
+        """End the run now. Functions that are being evaluated cannot be interrupted; their results are dropped."""
+        if self.status not in ENDED and self._task is not None:
+            self._task.cancel()
+
+    async def in_turn(self, call: Callable[..., Any], *args: Any) -> Any:
+        """Call something in the learner's thread, when nothing else of this run is being called."""
+        async with self._turn:
+            return await self._call_in_thread(call, *args)
+
+    async def tell(self, points: bytes, values: bytes) -> None:
+        """Tell the learner results from elsewhere."""
+        async with self._turn:
+            step = await self._in_thread(self.learner.tell_from_elsewhere, points, values, self.feed.is_watched)
+            self._publish(step)
+        self._wake.set()
+
+    # ---- what arrives; nothing here may raise
+
+    def report(
+        self,
+        worker: str,
+        slots: int | None = None,
+        ids: Any = (),
+        values: Any = (),
+        durations: Any = (),
+        failures: Any = None,
+        seconds_of_failures: float = 0.0,
+        returned: Any = (),
+        echo: Any = None,
+        broken: Any = None,
+    ) -> None:
+        """A worker's report; see `protocol`."""
+        if self.status in ENDED:
+            return
+        if slots is not None:
+            self._count_slot_seconds()
+        self.board.measure(durations, time.monotonic() - echo[0] - echo[1] if echo else None)
+        self.function_seconds += sum(durations) + seconds_of_failures
+        self.evaluated += len(ids) + len(failures or ())
+        if ids:
+            # Late results count too: whether a point still waits for its outcome, the session knows.
+            self.board.take_back(worker, ids)
+            self._inbox.outcomes.append((ids, values))
+        if failures:
+            self.board.take_back(worker, failures)
+            self._inbox.failures += [(pid, text, error, worker) for pid, (text, error) in failures.items()]
+        if returned:
+            taken = self.board.take_back(worker, returned)
+            if taken and not self._stopping:
+                self._inbox.lost.append((taken, set()))
+        if slots is not None:
+            self.board.set_slots(worker, slots)
+            if self._stopping and slots == 0:
+                self.board.drop(worker)  # what it had not begun when it was told to stop
+        if (ids or failures) and self._crew is not None:
+            self._crew.did_work()
+        if broken is not None:
+            self._break(worker, *broken)
+        self._wake.set()
+
+    def lose(self, worker: str, *, blame: bool) -> None:
+        """A worker is gone."""
+        self._count_slot_seconds()
+        ids, begun = self.board.drop(worker)
+        if ids and not self._stopping:
+            self._inbox.lost.append((ids, begun if blame else set()))
+        self._wake.set()
+
+    def workers_changed(self) -> None:
+        self._wake.set()
+
+    def is_busy_on(self, worker: str) -> bool:
+        """Whether a worker has points of this run."""
+        desk = self.board.desks.get(worker)
+        return desk is not None and bool(desk.ids)
+
+    # ---- what watchers are told
+
+    def summary(self) -> dict[str, Any]:
+        """How the run stands, in plain data."""
+        self._count_slot_seconds()
+        return {
+            "name": self.name,
+            "id": self.id,
+            "learner": self.learner.kind,
+            "status": self.status,
+            "npoints": self.learner.npoints,
+            "loss": self.learner.loss,
+            "started": self.started,
+            "ended": self.ended,
+            "slots": self.board.slots,
+            "in_flight": self.board.in_flight,
+            "evaluators": len(self._crew) if self._crew else 0,
+            "evaluated": self.evaluated,
+            "failed": self.learner.failed,
+            "function_seconds": self.function_seconds,
+            "slot_seconds": self._slot_seconds,
+            "learner_seconds": self.learner.seconds,
+        }
+
+    # ---- the driver
+
+    async def _drive(self) -> None:
+        status = "failed"
+        alarm: asyncio.TimerHandle | None = None
+        deadline = self.learner.deadline(self.started)
+        if deadline is not None:
+            alarm = asyncio.get_running_loop().call_later(max(0.0, deadline - time.time()), self._time_is_up)
+        try:
+            await self._work()
+            if self._drain and self.error is None:
+                await self._finish_evaluations()
+            status = "failed" if self.error is not None else "finished"
+        except asyncio.CancelledError:
+            status = "cancelled"
+        except Exception as error:
+            logger.exception("The run %r failed inside", self.name)
+            self._fail(LearnerError(f"The run failed inside: {error!r}"))
+        finally:
+            if alarm is not None:
+                alarm.cancel()
+            await self._end(status)
+
+    async def _work(self) -> None:
+        while not self._stopping:
+            await self._wake.wait()
+            self._wake.clear()
+            async with self._turn:
+                done = await self._step()
+                # Everything that a worker may do in answer must find the points where they are.
+                self._send()
+            if self.error is not None or done:
+                self._stopping = True
+            elif self.status == "running" and self._crew is not None:
+                wanted = self.board.in_flight + len(self._unsent) if self._has_no_more else None
+                self._crew.adjust(wanted, self._ntasks)
+
+    async def _step(self) -> bool:
+        inbox, self._inbox = self._inbox, Inbox()
+        room = 0
+        if self.status == "running":
+            room = max(0, self.board.room(self.learner.npoints, self._ntasks) - len(self._unsent))
+        begin = time.monotonic()
+        step = await self._in_thread(self.learner.step, inbox, room, self.feed.is_watched)
+        if room:
+            self._has_no_more = len(step.parcels) < room
+        if step.parcels:
+            self.board.measure_step(time.monotonic() - begin)
+        self._unsent.extend(step.parcels)
+        self._publish(step)
+        if self.learner.error is not None:
+            self._fail(self.learner.error)
+        return step.done
+
+    async def _finish_evaluations(self) -> None:
+        """Let evaluations that are under way finish, and tell them."""
+        self._stop_workers()
+        while self.board.slots > 0 or self._inbox.outcomes or self._inbox.failures:
+            await self._wake.wait()
+            self._wake.clear()
+            async with self._turn:
+                await self._step()
+
+    async def _end(self, status: str) -> None:
+        self._stopping = True
+        self._stop_workers()
+        if self._crew is not None:
+            self._crew.release()
+        try:
+            async with self._turn:
+                step = await self._in_thread(self.learner.finish, self.feed.is_watched)
+                self._publish(step)
+        except Exception as error:
+            logger.exception("The run %r could not be ended properly", self.name)
+            self._fail(LearnerError(f"The run could not be ended properly: {error!r}"))
+        self._count_slot_seconds()
+        self.board = Board()
+        self._unsent.clear()
+        self._inbox = Inbox()
+        self.ended = time.time()
+        self._set_status(status)
+        self._on_end(self)
+
+    # ---- inside
+
+    async def _in_thread(self, call: Callable[..., Step], *args: Any) -> Step:
+        """A call that must not be abandoned half-way: a cancelled run waits for it."""
+        future = asyncio.ensure_future(self._call_in_thread(call, *args))
+        try:
+            return await asyncio.shield(future)
+        except asyncio.CancelledError:
+            self._publish(await future)
+            raise
+
+    def _publish(self, step: Step) -> None:
+        if step.told:
+            self.feed.publish(step.told, step.chunk)
+
+    def _send(self) -> None:
+        if not self._unsent:
+            return
+        assigned, left = self.board.assign(self._unsent)
+        self._unsent = deque(left)
+        for worker, parcels in assigned.items():
+            self._scheduler.worker_send(
+                worker,
+                {
+                    "op": POINTS,
+                    "run": self.id,
+                    "ids": [parcel.pid for parcel in parcels],
+                    "points": [parcel.point for parcel in parcels],
+                    "sent": time.monotonic(),
+                },
+            )
+
+    def _stop_workers(self) -> None:
+        self._unsent.clear()
+        for worker in self.board.desks:
+            self._scheduler.worker_send(worker, {"op": STOP, "run": self.id})
+
+    def _time_is_up(self) -> None:
+        self.learner.time_is_up = True
+        self._wake.set()
+
+    def _evaluators_fail(self, error: BaseException) -> None:
+        if isinstance(error, ImportError):
+            self._fail(_missing(error.name, "a worker could not load the evaluator", str(error)))
+        else:
+            self._fail(AdaptiveError(f"The evaluators of the run fail: {error!r}"))
+        self._wake.set()
+
+    def _break(self, worker: str, module: str | None, text: str) -> None:
+        what = f"worker {worker} could not load the function"
+        if module:
+            self._fail(_missing(module, what, text))
+        else:
+            self._fail(AdaptiveError(f"The {what}:\n\n{text}"))
+
+    def _fail(self, error: AdaptiveError) -> None:
+        if self.error is None:
+            self.error = error
+
+    def _set_status(self, status: str) -> None:
+        self.status = status
+        self.feed.change()
+
+    def _count_slot_seconds(self) -> None:
+        now = time.monotonic()
+        self._slot_seconds += self.board.slots * (now - self._slots_since)
+        self._slots_since = now
+
+
+def _missing(module: str | None, what: str, text: str) -> ModuleMissingError:
+    package = (module or "the package").split(".")[0]
+    return ModuleMissingError(
+        f"Module {module!r} is missing: {what}. Install it on every worker, "
+        f"for example with client.register_plugin(distributed.PipInstall(['{package}'])), or send the file "
+        f"with client.upload_file.\n\n{text}"
+    )

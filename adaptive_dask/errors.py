@@ -1,0 +1,57 @@
+"""What can go wrong with a run. Every error says what happened and what to do."""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+class AdaptiveError(RuntimeError):
+    """Base of the errors of a run."""
+
+
+class FunctionError(AdaptiveError):
+    """The learner's function raised, or its result could not be sent.
+
+    Attributes
+    ----------
+    point : object
+        The point at which the function was evaluated.
+    traceback_text : str
+        The traceback, as the worker printed it.
+    worker : str or None
+        The address of the worker, where there was one.
+    """
+
+    def __init__(self, point: Any, traceback_text: str, worker: str | None = None) -> None:
+        super().__init__(point, traceback_text, worker)
+        self.point = point
+        self.traceback_text = traceback_text
+        self.worker = worker
+
+    def __str__(self) -> str:
+        where = f" on worker {self.worker}" if self.worker else ""
+        return f"learner.function({self.point!r}) failed{where}:\n\n{self.traceback_text}"
+
+
+class WorkerLostError(AdaptiveError):
+    """A point was being evaluated each time when its worker died."""
+
+
+class LearnerError(AdaptiveError):
+    """The learner, its loss function or the goal raised while the run called it."""
+
+
+class ModuleMissingError(AdaptiveError):
+    """Something that was sent needs a module that is not installed where it arrived."""
+
+
+class RunExistsError(AdaptiveError, ValueError):
+    """A run of that name is going on already."""
+
+
+class RunNotFoundError(AdaptiveError, LookupError):
+    """The scheduler hosts no run of that name."""
+
+
+class SchedulerLostError(AdaptiveError):
+    """The connection to the scheduler was lost, so the run can no longer be watched."""

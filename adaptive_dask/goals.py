@@ -1,0 +1,191 @@
+"""When is a run done."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from numbers import Integral, Real
+from typing import Any
+
+GoalFunction = Callable[[Any], bool]
+
+
+@dataclass(frozen=True)
+class LossGoal:
+    """Reached when ``learner.loss() <= loss``."""
+
+    loss: float
+
+    def __call__(self, learner: Any) -> bool:
+        return bool(learner.loss() <= self.loss)
+
+
+def is_done(learner: Any) -> bool:
+    """The goal of a learner that knows by itself when it is done."""
+    return bool(learner.done())
+
+
+@dataclass(frozen=True)
+class Goal:
+    """The end of a run; a goal with nothing set is never reached.
+
+    Attributes
+    ----------
+    reached : callable, optional
+        Takes the learner and says whether it has learned enough.
+    npoints : int, optional
+        The number of points with which the run ends, exactly.
+    end_time : float, optional
+        When the run ends, in seconds since the epoch.
+    duration : float, optional
+        After how many seconds the run ends.
+    """
+
+    reached: GoalFunction | None = None
+    npoints: int | None = None
+    end_time: float | None = None
+    duration: float | None = None
+
+    def is_reached(self, learner: Any) -> bool:
+        """Whether the learner has learned enough. Time is not looked at."""
+        if self.npoints is not None:
+            return bool(learner.npoints >= self.npoints)
+        return self.reached is not None and bool(self.reached(learner))
+
+    def deadline(self, started: float) -> float | None:
+        """When a run that started then has to end, in seconds since the epoch."""
+        return started + self.duration if self.duration is not None else self.end_time
+
+    @property
+    def is_endless(self) -> bool:
+        return self == Goal()
+
+
+def make_goal(
+    learner: Any,
+    goal: GoalFunction | None = None,
+    *,
+    loss_goal: float | None = None,
+    npoints_goal: int | None = None,
+    end_time_goal: datetime | None = None,
+    duration_goal: timedelta | float | None = None,
+    allow_running_forever: bool = True,
+) -> Goal:
+    """Make a goal of a runner's arguments, of which at most one may be given.
+
+    Parameters
+    ----------
+    learner : BaseLearner
+        When no goal is given, a learner with a method ``done`` decides itself.
+    goal : callable, optional
+        Takes the learner; true ends the run.
+    loss_goal : float, optional
+        End when ``learner.loss()`` is this or less.
+    npoints_goal : int, optional
+        End with exactly this many points.
+    end_time_goal : datetime, optional
+        End at this time; local time unless it carries a time zone.
+    duration_goal : timedelta or float, optional
+        End after this time; a number is in seconds.
+    allow_running_forever : bool, default: True
+        Whether there may be no goal at all.
+
+    Raises
+    ------
+    ValueError
+        If more than one goal is given, none where one is needed, or one that makes no sense.
+    TypeError
+        If a goal is of the wrong type.
+    """
+    given = {
+        "goal": goal,
+        "loss_goal": loss_goal,
+        "npoints_goal": npoints_goal,
+        "end_time_goal": end_time_goal,
+        "duration_goal": duration_goal,
+    }
+    names = [name for name, value in given.items() if value is not None]
+    if len(names) > 1:
+        raise ValueError(f"Give one goal, not {len(names)}: {', '.join(names)}.")
+    if goal is not None:
+        if not callable(goal):
+            raise TypeError(f"goal takes a function of the learner, not {goal!r}; for a number use loss_goal=.")
+        return Goal(reached=goal)
+    if loss_goal is not None:
+        if not isinstance(loss_goal, Real) or math.isnan(loss_goal):
+            raise ValueError(f"loss_goal takes a number, not {loss_goal!r}.")
+        return Goal(reached=LossGoal(float(loss_goal)))
+    if npoints_goal is not None:
+        if not isinstance(npoints_goal, Integral) or npoints_goal < 0:
+            raise ValueError(f"npoints_goal takes a whole number of points, 0 or more, not {npoints_goal!r}.")
+        return Goal(npoints=int(npoints_goal))
+    if end_time_goal is not None:
+        if not isinstance(end_time_goal, datetime):
+            raise TypeError(f"end_time_goal takes a datetime, not {end_time_goal!r}; for a time span use duration_goal=.")
+        return Goal(end_time=end_time_goal.timestamp())
+    if duration_goal is not None:
+        return Goal(duration=_seconds(duration_goal))
+    if callable(getattr(learner, "done", None)):
+        return Goal(reached=is_done)
+    if not allow_running_forever:
+        raise ValueError("A run that blocks needs a goal: goal=, loss_goal=, npoints_goal=, end_time_goal= or duration_goal=.")
+    return Goal()
+
+
+def _seconds(duration: timedelta | float) -> float:
+    seconds = duration.total_seconds() if isinstance(duration, timedelta) else duration
+    if not isinstance(seconds, Real) or not 0 <= seconds < math.inf:
+        raise ValueError(f"duration_goal takes a timedelta or seconds, 0 or more, not {duration!r}.")
+    return float(seconds)
+
+
+def auto_goal(
+    *,
+    loss: float | None = None,
+    npoints: int | None = None,
+    end_time: datetime | None = None,
+    duration: timedelta | float | None = None,
+    learner: Any = None,
+    allow_running_forever: bool = True,
+) -> GoalFunction:
+    """Make a function of the learner that is true once the goal is reached.
+
+    Parameters
+    ----------
+    loss, npoints, end_time, duration
+        As the runner's arguments of that name with ``_goal``; at most one.
+    learner : BaseLearner, optional
+        Asked for a goal of its own when none is given.
+    allow_running_forever : bool, default: True
+        Whether there may be no goal at all.
+
+    Returns
+    -------
+    callable
+        Time starts when the goal is made.
+    """
+    goal = make_goal(
+        learner,
+        loss_goal=loss,
+        npoints_goal=npoints,
+        end_time_goal=end_time,
+        duration_goal=duration,
+        allow_running_forever=allow_running_forever,
+    )
+    deadline = goal.deadline(time.time())
+
+    def reached(learner: Any) -> bool:
+        return goal.is_reached(learner) or (deadline is not None and time.time() >= deadline)
+
+    return reached
+
+
+def stop_after(*, seconds: float = 0, minutes: float = 0, hours: float = 0) -> GoalFunction:
+    """A goal that is reached some time after it was made.
+
+    It is looked at when results arrive; ``duration_goal`` is exact.
+    """
+    return auto_goal(duration=timedelta(hours=hours, minutes=minutes, seconds=seconds))

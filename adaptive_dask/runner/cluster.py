@@ -1,0 +1,257 @@
+"""A run on a Dask cluster, seen from a client: starts or joins it, follows it, and commands it."""
+
+from __future__ import annotations
+
+import asyncio
+import concurrent.futures
+import logging
+import time
+from collections.abc import Callable, Coroutine
+from typing import TYPE_CHECKING, Any
+
+import cloudpickle
+from distributed.comm import CommClosedError
+
+from adaptive_dask.cluster.client import ensure_host, request
+from adaptive_dask.cluster.protocol import Route, RunSpec, dumps, unpack
+from adaptive_dask.errors import AdaptiveError, RunNotFoundError, SchedulerLostError
+from adaptive_dask.goals import Goal
+from adaptive_dask.learner.function_pickle import dumps_apart, loads_together
+from adaptive_dask.runner.replica import Replica
+
+if TYPE_CHECKING:
+    from distributed import Client
+
+logger = logging.getLogger(__name__)
+
+ENDED = frozenset({"finished", "cancelled", "failed"})
+
+# Results are gathered for so long before they are fetched; a request waits so long for some (seconds).
+INTERVAL = 0.1
+PATIENCE = 5.0
+
+# For how long a client that lost its scheduler tries to find it again (seconds).
+RECONNECT = 30.0
+
+
+def make_spec(
+    learner: Any, goal: Goal, name: str, *, ntasks: int | None, drain: bool, session: dict[str, Any]
+) -> RunSpec:
+    """Pack all that the scheduler needs for a run.
+
+    Raises
+    ------
+    TypeError
+        If the function, the learner or the goal cannot be pickled; says which and why.
+    """
+    function = _pickled("learner.function", cloudpickle.dumps, learner.function)
+    packed, functions = _pickled("The learner (its loss function, perhaps)", dumps_apart, learner)
+    # Mostly they are the same; one object is pickled once.
+    functions = [function if other == function else other for other in functions]
+    return RunSpec(
+        name=name,
+        learner=packed,
+        functions=functions,
+        function=function,
+        goal=_pickled("The goal", cloudpickle.dumps, goal),
+        ntasks=ntasks,
+        drain=drain,
+        session=session,
+    )
+
+
+def _pickled(what: str, dump: Callable[[Any], Any], value: Any) -> Any:
+    try:
+        return dump(value)
+    except Exception as error:
+        raise TypeError(
+            f"{what} cannot be pickled, so it cannot be sent to the cluster: {error}. Create what cannot be sent "
+            "(locks, open files, connections) inside the function instead."
+        ) from error
+
+
+class ClusterRun:
+    """The client's end of a hosted run.
+
+    Parameters
+    ----------
+    client : Client
+    name : str
+    replica : Replica
+    position : int, default: 0
+        How many of the run's results the replica has.
+
+    Attributes
+    ----------
+    done : concurrent.futures.Future
+        Resolved when the run has ended and the replica has all its results: with None, with the error
+        of a failed run, or cancelled.
+    status : str
+        running, paused, finished, cancelled or failed; never ahead of the replica.
+    summary : dict
+        How the run stands.
+    details : dict
+        What `inspect` fetched last.
+    """
+
+    def __init__(self, client: Client, name: str, replica: Replica, position: int = 0) -> None:
+        self.client = client
+        self.name = name
+        self.replica = replica
+        self.done: concurrent.futures.Future[None] = concurrent.futures.Future()
+        self.status = "running"
+        self.summary: dict[str, Any] = {}
+        self.started = time.time()
+        self._position = position
+        self._version = -1
+        self._has_ended = False
+        self.details: dict[str, Any] = {}
+        self._log: list[tuple[Any, ...]] | None = None
+        self._follower: asyncio.Future[None] | None = None
+
+    # ---- starting; on the client's event loop
+
+    async def start(self, spec: RunSpec) -> None:
+        """Start the run and follow it."""
+        await ensure_host(self.client)
+        await request(self.client, Route.START, spec=await asyncio.to_thread(dumps, spec))
+        self.follow()
+
+    async def join(self, summary: dict[str, Any]) -> None:
+        """Follow a run that is hosted already, and stands like that."""
+        self.summary = summary
+        self.started = summary["started"]
+        self.status = "running" if self.status_seen in ENDED else self.status_seen
+        self.follow()
+
+    def follow(self) -> None:
+        """Keep the replica current until the run ends."""
+        self._follower = asyncio.ensure_future(self._follow())
+
+    # ---- commands; from any thread
+
+    def do(self, call: Callable[..., Coroutine[Any, Any, Any]], *args: Any, **kwargs: Any) -> Any:
+        """Do something on the client's event loop: block for it, or with an asynchronous client return a task."""
+        if self.client.asynchronous:
+            return asyncio.ensure_future(call(*args, **kwargs))
+        return self.client.sync(call, *args, **kwargs)
+
+    async def control(self, action: str) -> None:
+        """Have the run cancelled, paused, resumed or forgotten."""
+        await request(self.client, Route.CONTROL, name=self.name, action=action)
+
+    async def tell(self, points: list[Any], values: list[Any]) -> None:
+        """Tell the hosted learner results from elsewhere."""
+        await request(self.client, Route.TELL, name=self.name, points=dumps(points), values=dumps(values))
+
+    async def call(self, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+        """Have ``function(learner, *args, **kwargs)`` called with the hosted learner."""
+        payload = cloudpickle.dumps((function, args, kwargs))
+        return unpack(await request(self.client, Route.CALL, name=self.name, payload=payload))
+
+    async def inspect(self) -> dict[str, Any]:
+        """Points on their way, failures and log; after the end, what they were then."""
+        if not self.done.done():
+            await self._inspect()
+        return self.details
+
+    async def _inspect(self) -> None:
+        log_from = len(self._log or ())
+        reply = await request(self.client, Route.INSPECT, name=self.name, log_from=log_from)
+        details = await asyncio.to_thread(unpack, reply)
+        if details["log"] is not None:
+            # Two requests may cross; an entry is taken once.
+            self._log = [*(self._log or ())[:log_from], *details["log"]]
+        details["log"] = self._log
+        self.details = details
+
+    # ---- following; on the client's event loop
+
+    async def _follow(self) -> None:
+        error: BaseException | None = None
+        try:
+            lost_at: float | None = None
+            while not self._has_ended:
+                try:
+                    error = await self._watch()
+                    lost_at = None
+                except (OSError, CommClosedError) as trouble:
+                    lost_at = lost_at or time.monotonic()
+                    if self.client.status in ("closed", "closing") or time.monotonic() - lost_at > RECONNECT:
+                        raise SchedulerLostError(self._lost_text()) from trouble
+                    await asyncio.sleep(INTERVAL)
+        except RunNotFoundError as trouble:
+            error = SchedulerLostError(f"The scheduler does not know the run {self.name!r} any more: was it restarted?")
+            error.__cause__ = trouble
+            self.close("failed", error)
+        except AdaptiveError as trouble:
+            self.close("failed", trouble)
+        except asyncio.CancelledError:
+            self.close("failed", SchedulerLostError(self._lost_text()))
+            raise
+        except Exception as trouble:
+            logger.exception("Following the run %r failed", self.name)
+            self.close("failed", trouble)
+        else:
+            self.close(self.status_seen, error)
+
+    @property
+    def status_seen(self) -> str:
+        """The newest status; `status` follows when the replica has the results before it."""
+        return str(self.summary.get("status", "running"))
+
+    async def _watch(self) -> BaseException | None:
+        reply = await request(
+            self.client,
+            Route.WATCH,
+            name=self.name,
+            position=self._position,
+            version=self._version,
+            interval=INTERVAL,
+            timeout=PATIENCE,
+        )
+        if reply["gap"]:
+            await self._catch_up()
+        for end, data in reply["results"]:
+            self._position = end
+            self.replica.tell_packed(data)
+        self._version = reply["version"]
+        self.summary = summary = reply["summary"]
+        if summary["status"] in ENDED:
+            self._has_ended = True
+            await self._inspect()
+        else:
+            self.replica.then(lambda: self._set_status(summary["status"]))
+        failure = reply.get("failure")
+        return await asyncio.to_thread(unpack, failure) if failure is not None else None
+
+    async def _catch_up(self) -> None:
+        snapshot = await request(self.client, Route.SNAPSHOT, name=self.name)
+        self._position = snapshot["position"]
+        self.replica.copy_from(lambda: loads_together(snapshot["learner"], None))
+
+    def close(self, status: str, error: BaseException | None) -> None:
+        """Come to an end, once the replica has all results before it."""
+
+        def close() -> None:
+            self.status = status
+            if self.done.done():
+                return
+            if status == "cancelled":
+                self.done.cancel()
+                self.done.set_running_or_notify_cancel()
+            elif error is not None:
+                self.done.set_exception(error)
+            else:
+                self.done.set_result(None)
+
+        self.replica.then(close)
+
+    def _set_status(self, status: str) -> None:
+        self.status = status
+
+    def _lost_text(self) -> str:
+        return (
+            f"The connection to the scheduler is lost. If it lives, the run goes on: "
+            f"adaptive.attach({self.name!r}) from a new client joins it again."
+        )

@@ -1,0 +1,72 @@
+"""The learner that the user passed in, kept current with what the hosted one is told."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from adaptive_dask.cluster.protocol import unpack
+
+_updates = ThreadPoolExecutor(1, thread_name_prefix="adaptive-updates")
+
+
+class Replica:
+    """Applies results to a learner, outside of Dask's event loop.
+
+    In a notebook, and wherever else the user's thread runs an event loop, they are applied on that loop,
+    so that no cell sees the learner while it changes. Elsewhere one thread of the process applies the
+    results of all runs. `apply` does it at once, in the caller's thread.
+
+    Parameters
+    ----------
+    learner : BaseLearner
+    loop : asyncio.AbstractEventLoop, optional
+        The user's event loop.
+
+    Attributes
+    ----------
+    lock : threading.RLock
+        Held while results are applied. Hold it to read the learner several times in one state.
+    arrived : threading.Event
+        Set when something waits to be applied.
+    """
+
+    def __init__(self, learner: Any, loop: asyncio.AbstractEventLoop | None) -> None:
+        self.learner = learner
+        self.lock = threading.RLock()
+        self.arrived = threading.Event()
+        self._loop = loop
+        self._waiting: deque[Callable[[], None]] = deque()
+
+    def tell_packed(self, data: bytes) -> None:
+        """Queue results, packed as (points, values)."""
+
+        def tell() -> None:
+            points, values = unpack(data)
+            self.learner.tell_many(points, values)
+
+        self._waiting.append(tell)
+
+    def copy_from(self, load: Callable[[], Any]) -> None:
+        """Queue a copy from the learner that `load` returns."""
+        self._waiting.append(lambda: self.learner.copy_from(load()))
+
+    def then(self, call: Callable[[], None]) -> None:
+        """Queue a call for when all before it is applied, and see that it is applied soon."""
+        self._waiting.append(call)
+        self.arrived.set()
+        if self._loop is not None and not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self.apply)
+        else:
+            _updates.submit(self.apply)
+
+    def apply(self) -> None:
+        """Apply what waits."""
+        with self.lock:
+            self.arrived.clear()
+            while self._waiting:
+                self._waiting.popleft()()

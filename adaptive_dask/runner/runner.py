@@ -1,0 +1,502 @@
+"""Runner, AsyncRunner, BlockingRunner: what a user starts."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+import uuid
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
+from numbers import Integral
+from typing import TYPE_CHECKING, Any, Self
+
+from adaptive_dask.cluster.client import ensure_host, request
+from adaptive_dask.cluster.protocol import Route
+from adaptive_dask.errors import RunNotFoundError
+from adaptive_dask.goals import GoalFunction, make_goal
+from adaptive_dask.learner.function_pickle import loads_together
+from adaptive_dask.runner.actor import Actor
+from adaptive_dask.runner.cluster import ClusterRun, make_spec
+from adaptive_dask.runner.embedded import find_client
+from adaptive_dask.runner.replica import Replica
+from adaptive_dask.runner.task import RunTask, wait
+from adaptive_dask.runner.terminal import TerminalInfo
+
+if TYPE_CHECKING:
+    from distributed import Client
+
+
+class AsyncRunner:
+    """Runs a learner on a Dask cluster, and returns at once.
+
+    The learner goes to the scheduler, and evaluators on the workers get points from it. This object
+    follows the run: the learner that was passed in is kept current with the results. Nothing here has to
+    stay alive for the run to go on.
+
+    Parameters
+    ----------
+    learner : BaseLearner
+        What to run. The run starts from its data.
+    goal : callable, optional
+        Takes the learner; true ends the run. It is called on the scheduler, after each batch of results.
+        Without a goal, a run goes on until the learner is done, or until it is cancelled.
+    loss_goal : float, optional
+        End when ``learner.loss()`` is this or less.
+    npoints_goal : int, optional
+        End with exactly this many points.
+    end_time_goal : datetime, optional
+        End at this time.
+    duration_goal : timedelta or float, optional
+        End after this time; a number is in seconds.
+    executor : distributed.Client, optional
+        Without one, the current client is used; if there is none, a local cluster is started.
+    ntasks : int, optional
+        How many points may be out for evaluation at the same time. Without it, as many as there are
+        threads, and a few more on their way when evaluations are short.
+    log : bool, default: False
+        Keep the calls to the learner in `log`.
+    shutdown_executor : bool, default: False
+        Close the client when the run has ended.
+    ioloop : asyncio.AbstractEventLoop, optional
+        The event loop for `task`; by default the running one.
+    retries : int, default: 0
+        How often a point that failed is tried again.
+    raise_if_retries_exceeded : bool, default: True
+        Whether a point that failed for good ends the run. With False the run goes on; see `failed`.
+    allow_running_forever : bool, default: True
+        Whether there may be no goal at all.
+    name : str, optional
+        Under which the scheduler knows the run, for `attach`. By default the learner's class and a few
+        random characters.
+    drain : bool, default: True
+        Whether evaluations that are under way when the goal is reached are waited for and told.
+    allowed_failures : int, default: 3
+        How often a point may be lost with its worker before it counts as failed.
+    ordered : bool, default: False
+        Tell the learner results in the order in which the points were asked for, with `ntasks` points
+        out, so that the data depend neither on timing nor on the cluster.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If an argument makes no sense, or if something cannot be pickled.
+    RunExistsError
+        If a run of that name is going on.
+    ModuleMissingError
+        If the scheduler lacks a module.
+    """
+
+    _blocks = False
+
+    def __init__(
+        self,
+        learner: Any,
+        goal: GoalFunction | None = None,
+        *,
+        loss_goal: float | None = None,
+        npoints_goal: int | None = None,
+        end_time_goal: datetime | None = None,
+        duration_goal: timedelta | float | None = None,
+        executor: Client | None = None,
+        ntasks: int | None = None,
+        log: bool = False,
+        shutdown_executor: bool = False,
+        ioloop: asyncio.AbstractEventLoop | None = None,
+        retries: int = 0,
+        raise_if_retries_exceeded: bool = True,
+        allow_running_forever: bool = True,
+        name: str | None = None,
+        drain: bool = True,
+        allowed_failures: int = 3,
+        ordered: bool = False,
+    ) -> None:
+        the_goal = make_goal(
+            learner,
+            goal,
+            loss_goal=loss_goal,
+            npoints_goal=npoints_goal,
+            end_time_goal=end_time_goal,
+            duration_goal=duration_goal,
+            allow_running_forever=allow_running_forever,
+        )
+        _check_count("ntasks", ntasks, 1)
+        _check_count("retries", retries, 0)
+        _check_count("allowed_failures", allowed_failures, 0)
+        if ordered and ntasks is None:
+            raise ValueError("ordered=True needs ntasks=, the number of points to keep out at any time.")
+        if name is not None and not (isinstance(name, str) and name):
+            raise ValueError(f"name takes a string that is not empty, not {name!r}.")
+        name = name or f"{type(learner).__name__}-{uuid.uuid4().hex[:8]}"
+        spec = make_spec(
+            learner,
+            the_goal,
+            name,
+            ntasks=ntasks,
+            drain=drain,
+            session={
+                "retries": retries,
+                "raise_if_retries_exceeded": raise_if_retries_exceeded,
+                "allowed_failures": allowed_failures,
+                "ordered": ntasks if ordered else None,
+                "log": log,
+            },
+        )
+        client = find_client(executor)
+        if self._blocks and client.asynchronous:
+            raise TypeError("BlockingRunner would block the event loop of an asynchronous client; await a Runner's task.")
+        self._set_up(client, name, learner, ioloop, shutdown_executor)
+        self._has_log = log
+        if self._client.asynchronous:
+            asyncio.ensure_future(self._start_later(spec))  # noqa: RUF006  the run keeps it
+        else:
+            self._client.sync(self._run.start, spec)
+
+    def _set_up(
+        self,
+        client: Client,
+        name: str,
+        learner: Any,
+        loop: asyncio.AbstractEventLoop | None,
+        shutdown: bool,
+        position: int = 0,
+    ) -> None:
+        try:
+            running = asyncio.get_running_loop()
+        except RuntimeError:
+            running = None
+        self._client = client
+        # With an asynchronous client the user's loop may be the scheduler's, which no learner may block.
+        user_loop = None if client.asynchronous else running
+        self._run = ClusterRun(client, name, Replica(learner, user_loop), position)
+        self._has_log = False
+        loop = loop or running
+        self.task: asyncio.Task[None] | RunTask
+        if loop is not None and loop.is_running():
+            self.task = loop.create_task(wait(self._run.done, self.cancel))
+        else:
+            self.task = RunTask(self._run.done, self.cancel)
+        self.ioloop = loop
+        if shutdown:
+            self._run.done.add_done_callback(lambda _: client.loop.add_callback(client.close))
+
+    async def _start_later(self, spec: Any) -> None:
+        """Start from within a constructor that cannot await; errors become the run's."""
+        try:
+            await self._run.start(spec)
+        except Exception as error:
+            self._run.close("failed", error)
+
+    # ---- the run
+
+    @property
+    def name(self) -> str:
+        """The name under which the scheduler knows the run."""
+        return self._run.name
+
+    @property
+    def executor(self) -> Client:
+        """The client."""
+        return self._client
+
+    @property
+    def learner(self) -> Any:
+        """The learner that was passed in, with all results that have arrived."""
+        self._run.replica.apply()
+        return self._run.replica.learner
+
+    def status(self) -> str:
+        """running, paused, finished, cancelled or failed; after an end, the learner has all results."""
+        self._run.replica.apply()
+        return self._run.status
+
+    def done(self) -> bool:
+        """Whether the run has ended, in whichever way."""
+        self._run.replica.apply()
+        return self._run.done.done()
+
+    def info(self) -> dict[str, Any]:
+        """How the run stands on the scheduler: status, npoints, loss, slots, in_flight, and more; plain data."""
+        return dict(self._run.summary)
+
+    def wait(self, timeout: float | None = None) -> Any:
+        """Wait for the end of the run, and raise nothing of it.
+
+        Parameters
+        ----------
+        timeout : float, optional
+            For how long, in seconds.
+
+        Returns
+        -------
+        bool
+            Whether the run has ended. With an asynchronous client, an awaitable of it.
+        """
+        if self._client.asynchronous:
+            return asyncio.ensure_future(self._wait_async(timeout))
+        deadline = None if timeout is None else time.monotonic() + timeout
+        while not self.done():
+            left = None if deadline is None else deadline - time.monotonic()
+            if left is not None and left <= 0:
+                return False
+            # In slices, so that Ctrl-C gets through and a result that another thread took is noticed.
+            self._run.replica.arrived.wait(0.5 if left is None else min(0.5, left))
+        return True
+
+    async def _wait_async(self, timeout: float | None) -> bool:
+        waiter = asyncio.ensure_future(wait(self._run.done, cancel=lambda: None))
+        await asyncio.wait([waiter], timeout=timeout)
+        if not waiter.done():
+            waiter.cancel()
+            return False
+        _ = waiter.cancelled() or waiter.exception()  # looked at, so that asyncio does not complain
+        return True
+
+    def result(self, timeout: float | None = None) -> Any:
+        """Wait for the end of the run and return the learner.
+
+        Parameters
+        ----------
+        timeout : float, optional
+            For how long to wait, in seconds.
+
+        Returns
+        -------
+        BaseLearner
+            With an asynchronous client, an awaitable of it.
+
+        Raises
+        ------
+        TimeoutError
+            If the run goes on.
+        concurrent.futures.CancelledError
+            If it was cancelled.
+        AdaptiveError
+            If it failed.
+        """
+        if self._client.asynchronous:
+            return asyncio.ensure_future(self._result_async(timeout))
+        if not self.wait(timeout):
+            raise TimeoutError(f"The run {self.name!r} goes on.")
+        self._run.done.result()
+        return self.learner
+
+    async def _result_async(self, timeout: float | None) -> Any:
+        if not await self._wait_async(timeout):
+            raise TimeoutError(f"The run {self.name!r} goes on.")
+        self._run.done.result()
+        return self.learner
+
+    def block_until_done(self) -> None:
+        """Wait for the end of the run; raises the error of one that failed."""
+        self.result()
+
+    def cancel(self) -> Any:
+        """End the run now. Evaluations under way cannot be interrupted; their results are dropped."""
+        return self._run.do(self._run.control, "cancel")
+
+    def pause(self) -> Any:
+        """Begin no more evaluations until `resume`; those under way are finished and told."""
+        return self._run.do(self._run.control, "pause")
+
+    def resume(self) -> Any:
+        """Go on after `pause`."""
+        return self._run.do(self._run.control, "resume")
+
+    def forget(self) -> Any:
+        """Let the scheduler forget a run that has ended; nobody can attach to it then."""
+        return self._run.do(self._run.control, "forget")
+
+    def tell(self, x: Any, y: Any) -> Any:
+        """Tell the hosted learner a result that comes from elsewhere."""
+        return self._run.do(self._run.tell, [x], [y])
+
+    def tell_many(self, xs: Sequence[Any], ys: Sequence[Any]) -> Any:
+        """Tell the hosted learner results that come from elsewhere."""
+        return self._run.do(self._run.tell, list(xs), list(ys))
+
+    @property
+    def actor(self) -> Actor:
+        """The hosted learner: ``runner.actor.loss()`` is computed there, in its thread."""
+        return Actor(self._run)
+
+    def call(self, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+        """Call ``function(learner, *args, **kwargs)`` with the hosted learner, in its thread.
+
+        Returns
+        -------
+        object
+            What it returned, or an awaitable of it with an asynchronous client.
+        """
+        return self._run.do(self._run.call, function, *args, **kwargs)
+
+    # ---- how it goes
+
+    def elapsed_time(self) -> float:
+        """For how long the run has been going on, or went on, in seconds."""
+        summary = self._run.summary
+        if summary.get("ended"):
+            return float(summary["ended"] - summary["started"])
+        return time.time() - self._run.started
+
+    def overhead(self) -> float:
+        """The share of the evaluators' time that was not spent in the function, in percent."""
+        summary = self._run.summary
+        if not summary.get("slot_seconds") or not summary["function_seconds"]:
+            return 0.0
+        return max(0.0, 100 * (1 - float(summary["function_seconds"] / summary["slot_seconds"])))
+
+    def live_info_terminal(self, *, update_interval: float = 0.5, overwrite_previous: bool = True) -> TerminalInfo:
+        """Print how the run goes until it ends.
+
+        Parameters
+        ----------
+        update_interval : float, default: 0.5
+            In seconds.
+        overwrite_previous : bool, default: True
+            Whether a line replaces the one before it.
+
+        Returns
+        -------
+        TerminalInfo
+            Has ``cancel()`` to stop printing.
+        """
+        return TerminalInfo(self, update_interval, overwrite_previous)
+
+    @property
+    def failed(self) -> set[int]:
+        """The ids of the points that failed for good."""
+        return set(self._inspect("failed"))
+
+    @property
+    def tracebacks(self) -> list[tuple[Any, str]]:
+        """Each point that failed, with its last traceback."""
+        return list(self._inspect("tracebacks"))
+
+    @property
+    def to_retry(self) -> list[tuple[Any, int]]:
+        """Each point that is tried again, with the number of its failures so far."""
+        return list(self._inspect("to_retry"))
+
+    @property
+    def pending_points(self) -> list[tuple[int, Any]]:
+        """The points that are out for evaluation, each with its id."""
+        return list(self._inspect("pending_points"))
+
+    @property
+    def log(self) -> list[tuple[Any, ...]] | None:
+        """The calls that were made to the learner, ``(method, *args)``; None without ``log=True``."""
+        return self._inspect("log") if self._has_log else None
+
+    def _inspect(self, what: str) -> Any:
+        """With an asynchronous client, what was known when the run ended or `refresh` was awaited last."""
+        details = self._run.details if self._client.asynchronous else self._client.sync(self._run.inspect)
+        return details.get(what, ())
+
+    async def refresh(self) -> Self:
+        """With an asynchronous client: fetch `log`, `failed`, `tracebacks`, `to_retry` and `pending_points`."""
+        await self._run.inspect()
+        return self
+
+    def __repr__(self) -> str:
+        summary = self._run.summary
+        return f"<{type(self).__name__} {self.name!r}: {self._run.status}, {summary.get('npoints', 0)} points>"
+
+
+class BlockingRunner(AsyncRunner):
+    """Runs a learner on a Dask cluster, and returns when the run has ended.
+
+    Takes what `AsyncRunner` takes, and needs a goal. Ctrl-C cancels the run.
+
+    Raises
+    ------
+    AdaptiveError
+        If the run failed.
+    """
+
+    _blocks = True
+
+    def __init__(self, learner: Any, goal: GoalFunction | None = None, **kwargs: Any) -> None:
+        super().__init__(learner, goal, **{"allow_running_forever": False, **kwargs})
+        try:
+            self.result()
+        except KeyboardInterrupt:
+            self.cancel()
+            raise
+
+
+Runner = AsyncRunner
+
+
+def attach(name: str, client: Client | None = None) -> Any:
+    """Follow a run that somebody started, from any client.
+
+    Parameters
+    ----------
+    name : str
+    client : distributed.Client, optional
+        The current one by default.
+
+    Returns
+    -------
+    AsyncRunner
+        Its learner is a copy of the hosted one and kept current. With an asynchronous client, an
+        awaitable of it.
+
+    Raises
+    ------
+    RunNotFoundError
+        If the scheduler hosts no run of that name.
+    """
+    client = find_client(client)
+    runner = AsyncRunner.__new__(AsyncRunner)
+    if client.asynchronous:
+        return asyncio.ensure_future(_attach(runner, client, name))
+    snapshot = client.sync(request, client, Route.SNAPSHOT, name=name)
+    learner = loads_together(snapshot["learner"], snapshot["functions"])
+    runner._set_up(client, name, learner, None, False, snapshot["position"])
+    runner._has_log = True
+    client.sync(runner._run.join, snapshot["summary"])
+    return runner
+
+
+async def _attach(runner: AsyncRunner, client: Client, name: str) -> AsyncRunner:
+    snapshot = await request(client, Route.SNAPSHOT, name=name)
+    learner = await asyncio.to_thread(loads_together, snapshot["learner"], snapshot["functions"])
+    runner._set_up(client, name, learner, None, False, snapshot["position"])
+    runner._has_log = True
+    await runner._run.join(snapshot["summary"])
+    return runner
+
+
+def runs(client: Client | None = None) -> Any:
+    """What the scheduler hosts.
+
+    Parameters
+    ----------
+    client : distributed.Client, optional
+        The current one by default.
+
+    Returns
+    -------
+    list of dict
+        For each run its name, status, npoints, loss, and more; runs that have ended stay for a while.
+        With an asynchronous client, an awaitable of it.
+    """
+    client = find_client(client)
+
+    async def ask() -> list[dict[str, Any]]:
+        await ensure_host(client)
+        summaries: list[dict[str, Any]] = await request(client, Route.RUNS)
+        return summaries
+
+    return asyncio.ensure_future(ask()) if client.asynchronous else client.sync(ask)
+
+
+def _check_count(name: str, value: Any, least: int) -> None:
+    if value is None and least == 1:
+        return
+    if not isinstance(value, Integral) or isinstance(value, bool) or value < least:
+        raise ValueError(f"{name} takes a whole number, {least} or more, not {value!r}.")
+
+
+__all__ = ["AsyncRunner", "BlockingRunner", "RunNotFoundError", "Runner", "attach", "runs"]

@@ -1,0 +1,432 @@
+"""One run, as a state machine without clock, thread, socket or Dask.
+
+Every way of running a learner drives the same `Session`, so that retries, goals, logs, order and
+counters exist once. A driver takes points, evaluates them in whatever way it likes, and tells the
+outcomes; all of it from one thread at a time.
+"""
+
+from __future__ import annotations
+
+import traceback
+from collections import deque
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from adaptive_dask.errors import AdaptiveError, FunctionError, LearnerError, WorkerLostError
+from adaptive_dask.goals import Goal
+
+Point = Any
+Told = list[tuple[Point, Any]]
+
+# Of a function that always fails, the first tracebacks tell as much as a million would.
+MAX_TRACEBACKS = 1000
+
+# When nothing was ever evaluated and so many points took their worker with them, all will.
+MAX_DEADLY_POINTS = 3
+
+
+@dataclass(frozen=True)
+class Failure:
+    """The outcome of an evaluation that gave no value.
+
+    Attributes
+    ----------
+    traceback_text : str
+    exception : Exception, optional
+        The exception itself, where it could be brought here.
+    worker : str, optional
+    """
+
+    traceback_text: str
+    exception: BaseException | None = None
+    worker: str | None = None
+
+
+class Session:
+    """A learner, its goal, and every point on the way between them.
+
+    Parameters
+    ----------
+    learner : BaseLearner
+    goal : Goal
+    retries : int, default: 0
+        How often a point whose evaluation failed is tried again.
+    raise_if_retries_exceeded : bool, default: True
+        Whether a point that failed for good ends the run. Otherwise the point stays pending in the
+        learner, is listed in `failed`, and the run goes on.
+    allowed_failures : int, default: 3
+        How often a point may be lost with its worker before it counts as failed. That fails the
+        point, never the run, unless nothing else was seen of the function.
+    ordered : int, optional
+        With a number k, the learner is told outcomes in the order in which their points were asked
+        for, with k points out at any time, so that the data do not depend on timing. At the goal the
+        points that are out are dropped, for how far they got depends on timing.
+    log : bool, default: False
+        Whether to keep the calls made to the learner in `log`, for `replay_log`.
+
+    Attributes
+    ----------
+    error : AdaptiveError or None
+        Why the run failed, if it did.
+    told, lost_count, failure_count : int
+        How many outcomes were told to the learner, were lost with their worker, and were failures.
+    """
+
+    def __init__(
+        self,
+        learner: Any,
+        goal: Goal,
+        *,
+        retries: int = 0,
+        raise_if_retries_exceeded: bool = True,
+        allowed_failures: int = 3,
+        ordered: int | None = None,
+        log: bool = False,
+    ) -> None:
+        for name, value in {"retries": retries, "allowed_failures": allowed_failures}.items():
+            if value < 0:
+                raise ValueError(f"{name} takes 0 or more, not {value}.")
+        if ordered is not None and ordered < 1:
+            raise ValueError(f"ordered takes the number of points to keep out, 1 or more, not {ordered}.")
+        self.learner = learner
+        self.goal = goal
+        self.retries = retries
+        self.raise_if_retries_exceeded = raise_if_retries_exceeded
+        self.allowed_failures = allowed_failures
+        self.log: list[tuple[Any, ...]] | None = [] if log else None
+
+        self.error: AdaptiveError | None = None
+        self.told = 0
+        self.lost_count = 0
+        self.failure_count = 0
+
+        self._points: dict[int, Point] = {}  # all that were asked for and are neither told nor failed
+        self._queue: deque[int] = deque()  # those of them that wait to be taken (again)
+        self._next_id = 0
+        self._losses: dict[int, int] = {}
+        self._tries: dict[int, int] = {}
+        self._failed: dict[int, tuple[Point, str]] = {}
+        self._retrying: dict[int, tuple[Point, str]] = {}
+        self._deadly = 0
+        self._goal_reached = False
+        self._finished = False
+        self._exhausted = False
+        self._order: _Order | None = _Order(ordered) if ordered else None
+        self._check_goal()
+
+    # ---- what a driver calls
+
+    def take(self, n: int) -> list[tuple[int, Point]]:
+        """Points to evaluate now.
+
+        Parameters
+        ----------
+        n : int
+            How many at most. There may be fewer: a goal in points may allow no more, the learner may
+            have none, or the run is done.
+
+        Returns
+        -------
+        list of (int, point)
+            Each with the id under which its outcome is to be told.
+        """
+        taken: list[tuple[int, Point]] = []
+        if self.done:
+            return taken
+        if self._order is not None:
+            self._ask(self._order.width - len(self._order.ids))
+        elif n > len(self._queue):
+            self._ask(n - len(self._queue))
+        while self._queue and len(taken) < n:
+            pid = self._queue.popleft()
+            if pid in self._points:  # else its outcome came after all, while it waited
+                taken.append((pid, self._points[pid]))
+        return taken
+
+    def tell(self, outcomes: Iterable[tuple[int, Any]]) -> Told:
+        """Take in outcomes, in any order; an id that is not out, or was told already, is ignored.
+
+        Parameters
+        ----------
+        outcomes : iterable of (int, value or Failure)
+
+        Returns
+        -------
+        list of (point, value)
+            What the learner was told.
+        """
+        if self._order is None:
+            return self._tell(outcomes)
+        told: Told = []
+        self._order.held.update((pid, y) for pid, y in outcomes if pid in self._points)
+        while not self.done and (outcome := self._order.pop_next(self._points)) is not None:
+            told += self._tell([outcome])
+            self._ask(self._order.width - len(self._order.ids))
+        return told
+
+    def tell_from_elsewhere(self, point: Point, value: Any) -> Told:
+        """Tell the learner a result that did not come from a point of this session."""
+        told = self._tell_learner([point], [value], one_by_one=False)
+        self._check_goal()
+        return told
+
+    def lost(self, ids: Iterable[int], *, blame: Callable[[int], bool] = lambda pid: True) -> list[int]:
+        """Take points back that will get no outcome, for their worker is gone.
+
+        They are the next to be taken.
+
+        Parameters
+        ----------
+        ids : iterable of int
+        blame : callable, optional
+            Whether the point of an id may have been the reason. Only those losses count.
+
+        Returns
+        -------
+        list of int
+            The ids that failed for good, for they were lost too often.
+        """
+        failed, again = [], []
+        for pid in ids:
+            if pid not in self._points:
+                continue
+            self.lost_count += 1
+            if not blame(pid):
+                again.append(pid)
+                continue
+            self._losses[pid] = losses = self._losses.get(pid, 0) + 1
+            if losses <= self.allowed_failures:
+                again.append(pid)
+            else:
+                failed.append(pid)
+                self._fail_deadly(pid, losses)
+        self._queue.extendleft(reversed(again))
+        return failed
+
+    def finish(self) -> None:
+        """End the run: no more points are given out, and those that are out are forgotten."""
+        if self._finished:
+            return
+        self._finished = True
+        self._points.clear()
+        self._queue.clear()
+        self._retrying.clear()
+        try:
+            self.learner.remove_unfinished()
+        except Exception as error:
+            self._set_error(_learner_error("remove_unfinished", error))
+
+    def fail(self, error: AdaptiveError) -> None:
+        """End the run because of an error; the first one stays."""
+        self._set_error(error)
+
+    # ---- what anybody may read
+
+    @property
+    def done(self) -> bool:
+        """Whether the goal is reached, the learner has no more points, or the run has failed or ended."""
+        return self._finished or self._goal_reached or self._exhausted or self.error is not None
+
+    @property
+    def npoints(self) -> int:
+        return int(self.learner.npoints)
+
+    @property
+    def in_flight(self) -> dict[int, Point]:
+        """The points that were taken and have no outcome yet."""
+        waiting = set(self._queue)
+        return {pid: x for pid, x in self._points.items() if pid not in waiting}
+
+    @property
+    def unresolved(self) -> int:
+        """How many points were asked for and have no final outcome."""
+        return len(self._points)
+
+    @property
+    def waiting(self) -> int:
+        """How many points wait to be taken again."""
+        return len(self._queue)
+
+    @property
+    def failed(self) -> set[int]:
+        """The ids of the points that failed for good."""
+        return set(self._failed)
+
+    @property
+    def tracebacks(self) -> list[tuple[Point, str]]:
+        """Each point that failed, also those that are tried again, with its last traceback."""
+        return [*self._failed.values(), *self._retrying.values()]
+
+    @property
+    def to_retry(self) -> list[tuple[Point, int]]:
+        """Each point that is tried again, with the number of its failures so far."""
+        return [(x, self._tries[pid]) for pid, (x, _) in self._retrying.items()]
+
+    def is_suspect(self, pid: int) -> bool:
+        """Whether the point should run away from other suspects, for one of them kills workers."""
+        return self._losses.get(pid, 0) >= max(1, self.allowed_failures - 1)
+
+    # ---- inside
+
+    def _ask(self, n: int) -> None:
+        if self.goal.npoints is not None:
+            n = min(n, self.goal.npoints - self.npoints - len(self._points))
+        if n <= 0 or self.done:
+            return
+        if self.log is not None:
+            self.log.append(("ask", n))
+        try:
+            points, _ = self.learner.ask(n)
+        except Exception as error:
+            self._set_error(_learner_error("ask", error))
+            return
+        self._exhausted = not points and not self._points
+        first = self._next_id
+        self._next_id += len(points)
+        self._points.update(enumerate(points, first))
+        ids = range(first, self._next_id)
+        self._queue.extend(ids)
+        if self._order is not None:
+            self._order.ids.extend(ids)
+
+    def _tell(self, outcomes: Iterable[tuple[int, Any]]) -> Told:
+        xs, ys = [], []
+        for pid, y in outcomes:
+            if pid not in self._points:
+                continue
+            x = self._points.pop(pid)
+            if type(y) is Failure:
+                self._fail(pid, x, y)
+                continue
+            if self._losses or self._tries:
+                self._forget_troubles(pid)
+            xs.append(x)
+            ys.append(y)
+        told = self._tell_learner(xs, ys, one_by_one=self._order is not None)
+        self._check_goal()
+        return told
+
+    def _tell_learner(self, xs: list[Point], ys: list[Any], *, one_by_one: bool) -> Told:
+        if not xs:
+            return []
+        if len(xs) > 1 or not one_by_one:
+            try:
+                self.learner.tell_many(xs, ys)
+            except Exception:
+                # One value that the learner cannot take must not cost the others: learners ignore
+                # what they know already, so each is told again by itself.
+                pass
+            else:
+                return self._note(xs, ys)
+        told: Told = []
+        for x, y in zip(xs, ys, strict=True):
+            try:
+                self.learner.tell(x, y)
+            except Exception as error:
+                self._refuse(x, y, error)
+            else:
+                told += self._note([x], [y])
+        return told
+
+    def _note(self, xs: list[Point], ys: list[Any]) -> Told:
+        self.told += len(xs)
+        if self.log is not None:
+            self.log.append(("tell", xs[0], ys[0]) if len(xs) == 1 else ("tell_many", xs, ys))
+        return list(zip(xs, ys, strict=True))
+
+    def _refuse(self, x: Point, y: Any, error: Exception) -> None:
+        """The learner does not accept a value: the function is at fault, trying again is no use."""
+        text = f"The learner refused the value {_short(y)}.\n{_format(error)}"
+        pid = self._next_id
+        self._next_id += 1
+        self._fail_for_good(pid, x, Failure(text, error))
+
+    def _fail(self, pid: int, x: Point, failure: Failure) -> None:
+        self.failure_count += 1
+        self._tries[pid] = tries = self._tries.get(pid, 0) + 1
+        if tries > self.retries:
+            self._forget_troubles(pid)
+            self._fail_for_good(pid, x, failure)
+        else:
+            self._points[pid] = x
+            self._retrying[pid] = (x, failure.traceback_text)
+            self._queue.append(pid)
+
+    def _fail_for_good(self, pid: int, x: Point, failure: Failure) -> None:
+        self._record_failed(pid, x, failure.traceback_text)
+        if self.raise_if_retries_exceeded and not self.done:
+            error = FunctionError(x, failure.traceback_text, failure.worker)
+            error.__cause__ = failure.exception
+            self._set_error(error)
+
+    def _fail_deadly(self, pid: int, losses: int) -> None:
+        x = self._points.pop(pid)
+        self._forget_troubles(pid)
+        text = f"Each of the {losses} workers that evaluated this point died while it was under way."
+        self._record_failed(pid, x, text)
+        self._deadly += 1
+        if self.told == 0 and self._deadly >= MAX_DEADLY_POINTS:
+            self._set_error(
+                WorkerLostError(
+                    f"No point was ever evaluated, and {self._deadly} points each took {losses} workers with them, "
+                    f"{_short(x)} the last. Look at the workers' logs: memory, or a crash of compiled code?"
+                )
+            )
+
+    def _record_failed(self, pid: int, x: Point, text: str) -> None:
+        if len(self._failed) >= MAX_TRACEBACKS:
+            text = "(not kept, as there were so many)"
+        self._failed[pid] = (x, text)
+
+    def _forget_troubles(self, pid: int) -> None:
+        self._losses.pop(pid, None)
+        self._tries.pop(pid, None)
+        self._retrying.pop(pid, None)
+
+    def _check_goal(self) -> None:
+        if self._goal_reached:  # results that were under way may well raise the loss again
+            return
+        try:
+            self._goal_reached = self.goal.is_reached(self.learner)
+        except Exception as error:
+            self._set_error(_learner_error("goal", error))
+
+    def _set_error(self, error: AdaptiveError) -> None:
+        if self.error is None:
+            self.error = error
+
+
+class _Order:
+    """Hands outcomes on in the order of their ids."""
+
+    def __init__(self, width: int) -> None:
+        self.width = width
+        self.ids: deque[int] = deque()  # those that were asked for and not handed on
+        self.held: dict[int, Any] = {}
+
+    def pop_next(self, known: dict[int, Point]) -> tuple[int, Any] | None:
+        while self.ids and self.ids[0] not in known:  # it failed for good
+            self.held.pop(self.ids.popleft(), None)
+        if not self.ids or self.ids[0] not in self.held:
+            return None
+        pid = self.ids[0]
+        outcome = self.held.pop(pid)
+        if type(outcome) is not Failure:  # a failed point keeps its place until it is resolved
+            self.ids.popleft()
+        return pid, outcome
+
+
+def _learner_error(what: str, error: Exception) -> LearnerError:
+    new = LearnerError(f"The run's {what} raised:\n\n{_format(error)}")
+    new.__cause__ = error
+    return new
+
+
+def _format(error: BaseException) -> str:
+    return "".join(traceback.format_exception(error))
+
+
+def _short(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 200 else text[:200] + "…"
