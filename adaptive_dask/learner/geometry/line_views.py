@@ -1,0 +1,180 @@
+"""Read-only mappings over the arrays of a `PointsOnLine`: data, neighbours, losses."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, ItemsView, Iterator, Mapping, ValuesView
+from itertools import pairwise
+from typing import Any, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from adaptive_dask.learner.geometry.points_on_line import PENDING, PointsOnLine
+
+Value = float | NDArray[np.float64]
+Interval = tuple[float, float]
+
+
+class PointData(Mapping[float, Value]):
+    """The evaluated points and their values, in the order in which they were told.
+
+    Reads like a dict ``{x: y}``. An iteration runs over the points that there were when it began,
+    also while another thread adds more.
+
+    Parameters
+    ----------
+    line : PointsOnLine
+    as_arrays : callable, () → bool
+        Whether values are arrays rather than floats.
+    """
+
+    def __init__(self, line: PointsOnLine, as_arrays: Callable[[], bool]) -> None:
+        self._line = line
+        self._as_arrays = as_arrays
+
+    def arrays(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """The points, shape (n,), and their values, shape (n, vdim), as copies."""
+        line = self._line
+        # The length first: arrays that are read later hold at least as many points.
+        n = line.n_told
+        if n == 0 or line.y is None:
+            return np.empty(0), np.empty((0, 1))
+        slots = line.told[:n]
+        return line.x[slots], line.y[slots]
+
+    def __len__(self) -> int:
+        return self._line.n_told
+
+    def __contains__(self, x: object) -> bool:
+        slot = self._line.slots.get(cast(float, x))
+        return slot is not None and not self._line.is_pending(slot)
+
+    def __getitem__(self, x: float) -> Value:
+        slot = self._line.slots.get(x)
+        if slot is None or self._line.is_pending(slot):
+            raise KeyError(x)
+        assert self._line.y is not None
+        return self._line.y[slot].copy() if self._as_arrays() else float(self._line.y[slot, 0])
+
+    def __iter__(self) -> Iterator[float]:
+        return cast(Iterator[float], iter(self.arrays()[0].tolist()))
+
+    def values(self) -> ValuesView[Value]:
+        return _PointValues(self)
+
+    def items(self) -> ItemsView[float, Value]:
+        return _PointItems(self)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Mapping):
+            return NotImplemented
+        if len(self) != len(other):
+            return False
+        missing = object()
+        return all(_equal(y, other.get(x, missing)) for x, y in self.items())
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __repr__(self) -> str:
+        return repr(dict(self))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return dict, (dict(self),)
+
+    def _values(self) -> list[Any]:
+        ys = self.arrays()[1]
+        return list(ys) if self._as_arrays() else cast(list[Any], ys[:, 0].tolist())
+
+
+class _PointValues(ValuesView[Value]):
+    _mapping: PointData
+
+    def __iter__(self) -> Iterator[Value]:
+        return iter(self._mapping._values())
+
+
+class _PointItems(ItemsView[float, Value]):
+    _mapping: PointData
+
+    def __iter__(self) -> Iterator[tuple[float, Value]]:
+        xs, ys = self._mapping.arrays()
+        values: list[Any] = list(ys) if self._mapping._as_arrays() else ys[:, 0].tolist()
+        return zip(xs.tolist(), values, strict=True)
+
+
+def _equal(a: Any, b: Any) -> bool:
+    """Equality of values, where NaN equals NaN: the same data are equal."""
+    if isinstance(a, float) and isinstance(b, float):
+        return a == b or (a != a and b != b)
+    try:
+        return np.array_equal(np.asarray(a, dtype=float), np.asarray(b, dtype=float), equal_nan=True)
+    except (TypeError, ValueError):
+        return False
+
+
+class Neighbors(Mapping[float, list[float | None]]):
+    """``{x: [left neighbour, right neighbour]}``, ascending; None where there is none.
+
+    Parameters
+    ----------
+    line : PointsOnLine
+    combined : bool
+        Whether pending points count.
+    """
+
+    def __init__(self, line: PointsOnLine, combined: bool) -> None:
+        self._line = line
+        self._combined = combined
+
+    def __getitem__(self, x: float) -> list[float | None]:
+        line = self._line
+        slot = line.slots.get(x)
+        if slot is None or line.right[slot] < (PENDING if self._combined else 0) or line.after[slot] < 0:
+            raise KeyError(x)
+        before, after = (line.before, line.after) if self._combined else (line.left, line.right)
+        return [float(line.x[n]) if n else None for n in (before[slot], after[slot])]
+
+    def __iter__(self) -> Iterator[float]:
+        xs, slots = self._line.in_chain()
+        if not self._combined:
+            xs = xs[self._line.right[slots] != PENDING]
+        return cast(Iterator[float], iter(xs.tolist()))
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+    def __repr__(self) -> str:
+        return repr(dict(self))
+
+
+class IntervalLossView(Mapping[Interval, float]):
+    """``{(left end, right end): loss}`` of the intervals between neighbours, ascending.
+
+    Parameters
+    ----------
+    neighbors : Neighbors
+    line : PointsOnLine
+    losses : array of float, shape (capacity,)
+        The loss of each interval in the slot of its left end.
+    """
+
+    def __init__(self, neighbors: Neighbors, line: PointsOnLine, losses: NDArray[np.float64]) -> None:
+        self._neighbors = neighbors
+        self._line = line
+        self._losses = losses
+
+    def __getitem__(self, interval: Interval) -> float:
+        left, right = interval
+        if left not in self._neighbors or self._neighbors[left][1] != right:
+            raise KeyError(interval)
+        return float(self._losses[self._line.slots[left]])
+
+    def __iter__(self) -> Iterator[Interval]:
+        points = list(self._neighbors)
+        return pairwise(points)
+
+    def __len__(self) -> int:
+        return max(0, len(self._neighbors) - 1)
+
+    def __repr__(self) -> str:
+        return repr(dict(self))

@@ -1,0 +1,242 @@
+"""Points on a line, evaluated and pending, with their neighbours on both sides."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from adaptive_dask.learner.geometry.sorted_points import SortedPoints
+
+PENDING = -1
+OUTSIDE = -2
+
+
+class PointsOnLine:
+    """Evaluated and pending points in arrays, linked to their neighbours by index.
+
+    Every point has a *slot*, an index into all arrays, which it keeps for as long as it exists.
+    Adding a point moves no memory: two linked chains say who is next to whom.
+
+    - ``before``/``after`` link all points between the bounds, evaluated or pending.
+    - ``left``/``right`` link the evaluated points between the bounds only.
+
+    Slot 0 is no point: it closes both chains into rings, and its x and y are NaN. So ``after[0]`` is
+    the first point, ``before[0]`` the last, and a point without a right neighbour has ``right`` 0.
+    ``right`` also tells what a point is: `PENDING`, or `OUTSIDE` for a point that was evaluated
+    outside of the bounds, which is in neither chain. ``after`` of a pending point outside is `OUTSIDE`.
+
+    Attributes
+    ----------
+    x : array of float, shape (capacity,)
+    y : array of float, shape (capacity, vdim)
+    told : array of int, shape (capacity,)
+        The slots of the evaluated points, in the order in which they were told; ``n_told`` of them.
+    slots : dict, float → int
+        The slot of each point.
+    x_at, y_at, before_at, after_at, left_at, right_at, told_at : memoryview
+        The same memory as the arrays, faster to read and write one number at a time.
+    """
+
+    def __init__(self) -> None:
+        self.y: NDArray[np.float64] | None = None
+        self._place(np.full(256, np.nan), *(np.zeros(256, dtype=np.intp) for _ in range(5)))
+        self.forget()
+
+    def forget(self) -> None:
+        """Remove every point."""
+        self.slots: dict[float, int] = {}
+        self.n_told = 0
+        self._n_slots = 1
+        self._free: list[int] = []
+        self._sorted: SortedPoints | None = None
+        self._unsorted: list[float] = []
+        for chain in (self.before, self.after, self.left, self.right):
+            chain[0] = 0
+        self.x[0] = np.nan
+
+    @property
+    def n_slots(self) -> int:
+        """One more than the largest slot in use."""
+        return self._n_slots
+
+    def is_pending(self, slot: int) -> bool:
+        """Whether the point is not evaluated yet."""
+        return bool(self.right_at[slot] == PENDING)
+
+    def predecessor(self, x: float) -> int:
+        """The slot of the last point in the chain of all points that is smaller than ``x``, or 0."""
+        if self._sorted is None or len(self._unsorted) * 8 > len(self._sorted):
+            self._sorted = SortedPoints(self.in_chain()[0].tolist())
+        else:
+            for point in self._unsorted:
+                self._sorted.add(point)
+        self._unsorted = []
+        below = self._sorted.predecessor(x)
+        return 0 if below is None else self.slots[below]
+
+    def in_chain(self) -> tuple[NDArray[np.float64], NDArray[np.intp]]:
+        """All points between the bounds, in ascending order, and their slots."""
+        used = np.zeros(self._n_slots, dtype=bool)
+        used[1:] = (self.after[1 : self._n_slots] != OUTSIDE) & (self.right[1 : self._n_slots] != OUTSIDE)
+        used[self._free] = False
+        slots = np.flatnonzero(used)
+        slots = slots[np.argsort(self.x[slots])]
+        return self.x[slots], slots
+
+    def add_outside(self, x: float) -> int:
+        """Add a pending point that is not between the bounds."""
+        slot = self._new_slot(x)
+        self.right_at[slot] = PENDING
+        self.after_at[slot] = OUTSIDE
+        return slot
+
+    def insert(self, x: float, before: int | None = None) -> int:
+        """Add a pending point between the bounds, after the slot ``before`` if that is known."""
+        slot = self._new_slot(x)
+        if before is None:
+            before = self.predecessor(x)
+        if self._sorted is not None:
+            self._unsorted.append(x)
+        after_at, before_at = self.after_at, self.before_at
+        after = after_at[before]
+        after_at[before] = slot
+        before_at[slot] = before
+        after_at[slot] = after
+        before_at[after] = slot
+        self.right_at[slot] = PENDING
+        return slot
+
+    def evaluated_before(self, slot: int) -> int:
+        """The last evaluated point that is not above the one in ``slot``, or 0.
+
+        The search goes in both directions at once, so that it is short also where many points are pending.
+        """
+        right_at, before_at, after_at = self.right_at, self.before_at, self.after_at
+        down, up = slot, after_at[slot]
+        while True:
+            if right_at[down] >= 0:
+                return int(down)
+            if right_at[up] >= 0:
+                return int(self.left_at[up])
+            down = before_at[down]
+            up = after_at[up]
+
+    def mark_evaluated(self, slot: int) -> None:
+        """Make a pending point an evaluated one; its y must be in place."""
+        right_at, left_at = self.right_at, self.left_at
+        self.told_at[self.n_told] = slot
+        if self.after_at[slot] == OUTSIDE:
+            right_at[slot] = OUTSIDE
+        else:
+            left = self.evaluated_before(slot)
+            right = right_at[left]
+            right_at[left] = slot
+            left_at[slot] = left
+            right_at[slot] = right
+            left_at[right] = slot
+        # Last, since a reader in another thread may take this many points at any moment.
+        self.n_told += 1
+
+    def remove(self, slot: int) -> None:
+        """Remove a pending point."""
+        if self.after_at[slot] != OUTSIDE:
+            before, after = self.before_at[slot], self.after_at[slot]
+            self.after_at[before] = after
+            self.before_at[after] = before
+        del self.slots[float(self.x_at[slot])]
+        self._free.append(slot)
+        self._sorted = None
+
+    def add_evaluated(
+        self, xs: NDArray[np.float64], ys: NDArray[np.float64], inside: NDArray[np.bool_]
+    ) -> NDArray[np.intp]:
+        """Add or mark very many points as evaluated, in one go, and link both chains anew.
+
+        Parameters
+        ----------
+        xs : array of float, shape (n,)
+            Distinct points, none of them evaluated before.
+        ys : array of float, shape (n, vdim)
+        inside : array of bool, shape (n,)
+            Which of them are between the bounds.
+
+        Returns
+        -------
+        slots : array of int, shape (n,)
+        """
+        slots = np.empty(len(xs), dtype=np.intp)
+        known = self.slots
+        n_slots = self._n_slots
+        self._reserve(n_slots + len(xs))
+        for i, x in enumerate(xs.tolist()):
+            slot = known.get(x)
+            if slot is None:
+                slot = known[x] = n_slots
+                n_slots += 1
+            slots[i] = slot
+        self._n_slots = n_slots
+        self.x[slots] = xs
+        self.after[slots] = np.where(inside, 0, OUTSIDE)
+        self.right[slots] = np.where(inside, 0, OUTSIDE)
+        self.told[self.n_told : self.n_told + len(xs)] = slots
+        assert self.y is not None
+        self.y[slots] = ys
+        self.n_told += len(xs)
+        self._sorted = None
+
+        _, chain = self.in_chain()
+        _link(self.before, self.after, chain)
+        _link(self.left, self.right, chain[self.right[chain] != PENDING])
+        return slots
+
+    def reserve_y(self, vdim: int) -> None:
+        """Make room for values of length ``vdim``; called before the first value."""
+        self._place_y(np.full((len(self.x), vdim), np.nan))
+
+    def _new_slot(self, x: float) -> int:
+        if self._free:
+            slot = self._free.pop()
+        else:
+            slot = self._n_slots
+            if slot == len(self.x):
+                self._reserve(slot + 1)
+            self._n_slots = slot + 1
+        self.x_at[slot] = x
+        self.slots[x] = slot
+        return slot
+
+    def _reserve(self, size: int) -> None:
+        if size <= len(self.x):
+            return
+        size = max(size, 2 * len(self.x))
+        # Filled before they are in place: a reader in another thread sees the old arrays or the new ones.
+        self._place(*(_longer(array, size) for array in self._arrays()))
+        if self.y is not None:
+            self._place_y(_longer(self.y, size))
+
+    def _arrays(self) -> tuple[NDArray[Any], ...]:
+        return self.x, self.before, self.after, self.left, self.right, self.told
+
+    def _place(self, x: NDArray[np.float64], *links: NDArray[np.intp]) -> None:
+        self.x = x
+        self.before, self.after, self.left, self.right, self.told = links
+        self.x_at: Any = x.data
+        self.before_at, self.after_at, self.left_at, self.right_at, self.told_at = (link.data for link in links)
+
+    def _place_y(self, y: NDArray[np.float64]) -> None:
+        self.y = y
+        self.y_at: Any = y.data
+
+
+def _longer(array: NDArray[Any], size: int) -> NDArray[Any]:
+    longer = np.empty((size, *array.shape[1:]), dtype=array.dtype)
+    longer[: len(array)] = array
+    return longer
+
+
+def _link(backward: NDArray[np.intp], forward: NDArray[np.intp], chain: NDArray[np.intp]) -> None:
+    ring: NDArray[np.intp] = np.concatenate(([0], chain, [0]))
+    forward[ring[:-1]] = ring[1:]
+    backward[ring[1:]] = ring[:-1]

@@ -1,0 +1,448 @@
+"""The losses of the intervals of a `Learner1D`, kept current as points come in."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from adaptive_dask.learner.geometry.data_scale import DataScale
+from adaptive_dask.learner.geometry.points_on_line import PENDING, PointsOnLine
+from adaptive_dask.learner.loss_queue import LossQueue
+from adaptive_dask.learner.losses.interval_loss import LossFunction, LossTraits
+
+Array = NDArray[np.float64]
+Slots = NDArray[np.intp]
+
+_NOTHING = -math.inf
+_ROUND = 1e12
+
+
+class IntervalLosses:
+    """The loss of every interval, and which interval comes next.
+
+    An interval is named by the slot of its left end. There are *known* intervals, between evaluated
+    points, with the loss that the loss function gives; and *open* intervals, between points that are
+    evaluated or pending. An open interval inside a known one has its share of that loss, in proportion
+    to its length (to the power `LossTraits.order`); one that is not inside a known interval has an
+    infinite loss.
+
+    A known interval whose end has a NaN or infinite value is not shown to the loss function: its
+    loss is its relative length, to that same power. A neighbour with such a value is shown as missing,
+    and so are all those behind it. An interval narrower than the resolution of the bounds has no loss,
+    and one with no floating-point number inside is never divided.
+
+    Intervals are ranked by ``loss ** (1 / order)``, rounded to 12 decimals so that the last bits do not
+    decide; an infinite or NaN loss is ranked by the relative length. Of equal rank the longest is
+    first, then the leftmost. That the longest goes first is what keeps a loss that is zero or constant
+    from dividing one spot for ever.
+
+    Parameters
+    ----------
+    line : PointsOnLine
+    scale : DataScale
+    loss_function : callable
+    resolution : float
+        The length below which an interval has no loss.
+
+    Attributes
+    ----------
+    known, open : array of float, shape (capacity,)
+        The loss of each interval in the slot of its left end; infinite where it is not known.
+    known_queue, open_queue : LossQueue
+    traits : LossTraits
+    as_arrays : bool
+        Whether the loss function gets values as arrays rather than floats.
+    recompute_factor : float
+        All losses are computed anew when the height of the data has grown by this factor since.
+    """
+
+    def __init__(self, line: PointsOnLine, scale: DataScale, loss_function: LossFunction, resolution: float) -> None:
+        self._line = line
+        self._scale = scale
+        self._function = loss_function
+        self.traits = LossTraits.of(loss_function)
+        self._resolution = resolution
+        self.as_arrays = False
+        self.recompute_factor = 2.0
+        self.known_queue = LossQueue(self._known_tie_break)
+        self.open_queue = LossQueue(self._open_tie_break)
+        self.known: Array = np.empty(0)
+        self.open: Array = np.empty(0)
+        self.reserve()
+
+    # -- one interval at a time ------------------------------------------------------------------
+
+    def refresh_around(self, slot: int) -> None:
+        """Compute the losses that a newly evaluated point changes."""
+        line, reach = self._line, self.traits.nth_neighbors + 1
+        self.reserve()
+        left_at, right_at = line.left_at, line.right_at
+        left = slot
+        for _ in range(reach):
+            left = left_at[left]
+            if not left:
+                break
+            self._refresh(left)
+        here = slot
+        for _ in range(reach):
+            if not right_at[here]:
+                break
+            self._refresh(here)
+            here = right_at[here]
+        self._close_ends(slot)
+
+    def refresh_pending(self, slot: int, known: int | None = None) -> None:
+        """Divide the open interval in which a new pending point lies.
+
+        Parameters
+        ----------
+        slot : int
+        known : int, optional
+            The slot of the last evaluated point before it (0 for none) if the caller knows it.
+        """
+        line = self._line
+        self.reserve()
+        before = line.before_at[slot]
+        left = line.evaluated_before(before) if known is None else known
+        right = line.right_at[left]
+        loss, dx = math.inf, 1.0
+        if left and right:
+            loss = self.known_at[left]
+            dx = line.x_at[right] - line.x_at[left]
+        if before:
+            self._set_open(before, loss, dx)
+        if line.after_at[slot]:
+            self._set_open(slot, loss, dx)
+
+    def remove_pending(self, slot: int) -> None:
+        """Remove a pending point and join the two open intervals on both sides of it."""
+        line = self._line
+        before, after = line.before_at[slot], line.after_at[slot]
+        line.remove(slot)
+        self.open_queue.remove(slot)
+        if after < 0 or not before:
+            return
+        if after and line.right_at[before] == after:
+            self._set_open(before, self.known_at[before], line.x_at[after] - line.x_at[before])
+        else:
+            self.open_queue.remove(before)
+
+    def _refresh(self, left: int) -> None:
+        line = self._line
+        x_at = line.x_at
+        right = line.right_at[left]
+        dx = x_at[right] - x_at[left]
+        loss = self._loss_between(left, right, dx)
+        self.known_at[left] = loss
+        self.known_queue.set(left, self.rank(loss, dx))
+        after_at = line.after_at
+        while left != right:
+            self._set_open(left, loss, dx)
+            left = after_at[left]
+
+    def _close_ends(self, slot: int) -> None:
+        """Make the open intervals beyond the first and the last evaluated point unknown."""
+        line = self._line
+        before = line.before_at[slot]
+        if before and not line.left_at[slot]:
+            self._set_open(before, math.inf, 1.0)
+        if not line.right_at[slot]:
+            if line.after_at[slot]:
+                self._set_open(slot, math.inf, 1.0)
+            else:
+                self.open_queue.remove(slot)
+
+    def _set_open(self, left: int, loss: float, dx: float) -> None:
+        x_at = self._line.x_at
+        a, b = x_at[left], x_at[self._line.after_at[left]]
+        length = b - a
+        if length != dx:
+            order = self.traits.order
+            loss = length * loss / dx if order == 1 else (length / dx) ** order * loss
+        self.open_at[left] = loss
+        self.open_queue.set(left, self.rank(loss, length) if a < a + 0.5 * length < b else _NOTHING)
+
+    def rank(self, loss: float, length: float) -> float:
+        """The rank of an interval with that loss and length."""
+        if not math.isfinite(loss):
+            loss = length / self._scale.x
+        elif self.traits.order != 1:
+            loss = max(loss, 0.0) ** (1 / self.traits.order)
+        return float(int(loss * _ROUND + 0.5)) / _ROUND if abs(loss) < 1000 else float(loss)
+
+    def _loss_between(self, left: int, right: int, dx: float) -> float:
+        if dx < self._resolution:
+            return 0.0
+        line = self._line
+        slots = [left, right]
+        left_at, right_at = line.left_at, line.right_at
+        for _ in range(self.traits.nth_neighbors):
+            left = left_at[left] if left else 0
+            right = right_at[right] if right else 0
+            slots.insert(0, left)
+            slots.append(right)
+        x_at, x_scale, y_scale = line.x_at, self._scale.x, self._scale.y_divisor
+        xs: list[float | None] = [x_at[s] / x_scale for s in slots]
+        ys: list[Any]
+        if self.as_arrays:
+            assert line.y is not None
+            with np.errstate(over="ignore"):
+                ys = [y / y_scale for y in line.y[slots]]
+            finite = [bool(np.isfinite(y).all()) for y in ys]
+        else:
+            y_at = line.y_at
+            ys = [y_at[s, 0] / y_scale for s in slots]
+            finite = [math.isfinite(y) for y in ys]
+        if not all(finite):
+            reach = self.traits.nth_neighbors
+            if not finite[reach] or not finite[reach + 1]:
+                return float((dx / x_scale) ** self.traits.order)
+            _hide_beyond(xs, ys, finite, range(reach, -1, -1))
+            _hide_beyond(xs, ys, finite, range(reach + 1, len(xs)))
+        return float(self._function(tuple(xs), tuple(ys)))
+
+    # -- many at once ----------------------------------------------------------------------------
+
+    def refresh_around_many(self, slots: Slots, heights: Array | None) -> None:
+        """`refresh_around` for points that were told one after the other.
+
+        Parameters
+        ----------
+        slots : array of int, shape (n,)
+            The newly evaluated points between the bounds, in the order in which they were told.
+        heights : array of float, shape (n,), or None
+            The height of the data after each of them; None if it did not change.
+        """
+        line, reach = self._line, self.traits.nth_neighbors + 1
+        self.reserve()
+        columns = [slots]
+        left = right = slots
+        for step in range(reach):
+            left = line.left[left] * (left != 0)
+            columns.append(left)
+            if step < reach - 1:
+                right = line.right[right] * (right != 0)
+                columns.append(right)
+        touched = np.unique(np.concatenate(columns))
+        touched = touched[(line.right[touched] > 0) & (touched > 0)]
+
+        divisors: Array | None = None
+        if heights is not None:
+            touched, divisors = self._divisors(slots, heights, touched)
+        losses = self._losses_between(touched, divisors)
+        self._set_known(touched, losses)
+
+        whole = line.after[touched] == line.right[touched]
+        self._set_open_many(touched[whole], losses[whole])
+        for left_end, loss in zip(touched[~whole].tolist(), losses[~whole].tolist(), strict=True):
+            here, end = left_end, line.right_at[left_end]
+            dx = line.x_at[end] - line.x_at[left_end]
+            while here != end:
+                self._set_open(here, loss, dx)
+                here = line.after_at[here]
+        for slot in slots[(line.left[slots] == 0) | (line.right[slots] == 0)].tolist():
+            self._close_ends(slot)
+
+    def refresh_all(self) -> None:
+        """Compute every loss with the scale as it is."""
+        self._scale.recomputed_y = self._scale.y
+        slots = self.known_slots()
+        self.set_all(slots, self._losses_between(slots, None))
+
+    def rebuild(self) -> None:
+        """`refresh_all` after many points were told at once.
+
+        The first known intervals, as far as pending points divide them, count as unknown if there is
+        a pending point before the first evaluated one, until the next result there: python-adaptive
+        does so, and asks accordingly.
+        """
+        self.refresh_all()
+        line = self._line
+        here = line.after_at[0]
+        if not line.is_pending(here):
+            return
+        here = line.right_at[0]
+        while line.right_at[here] and line.after_at[here] != line.right_at[here]:
+            end = line.right_at[here]
+            while here != end:
+                self._set_open(here, math.inf, 1.0)
+                here = line.after_at[here]
+
+    def set_all(self, slots: Slots, losses: Array) -> None:
+        """Set the losses of all known intervals, and from them those of all open ones.
+
+        Parameters
+        ----------
+        slots : array of int, shape (n,)
+            The left end of every known interval.
+        losses : array of float, shape (n,)
+        """
+        line = self._line
+        self.reserve()
+        self.known_queue.clear()
+        self.open_queue.clear()
+        self._set_known(slots, losses)
+        xs, chain = line.in_chain()
+        if len(chain) < 2:
+            return
+        evaluated = line.right[chain] != PENDING
+        # For each open interval, where in the chain the known interval around it begins and ends.
+        positions = np.arange(len(chain))
+        start = np.maximum.accumulate(np.where(evaluated, positions, -1))[:-1]
+        end = np.minimum.accumulate(np.where(evaluated, positions, len(chain))[::-1])[::-1][1:]
+        inside = (start >= 0) & (end < len(chain))
+        start, end = np.where(inside, start, 0), np.where(inside, end, 1)
+        lengths = np.diff(xs)
+        shares = lengths / (xs[end] - xs[start])
+        around = np.where(inside, self.known[chain[start]], np.inf)
+        self._set_open_many(chain[:-1], np.where(shares == 1, around, around * shares**self.traits.order))
+
+    def restore(self, losses: Array) -> None:
+        """Set the losses of all known intervals, given in the order in which their left ends were told."""
+        line = self._line
+        slots = line.told[: line.n_told]
+        known = line.right[slots] > 0
+        self.set_all(slots[known], losses[known])
+
+    def known_slots(self) -> Slots:
+        """The left ends of all known intervals."""
+        line = self._line
+        slots = np.sort(line.told[: line.n_told])
+        return slots[line.right[slots] > 0]
+
+    def _divisors(self, slots: Slots, heights: Array, touched: Slots) -> tuple[Slots, Array]:
+        """Which height each loss is computed with: that after the last result which changed it.
+
+        When the height has grown by more than a factor since, all losses are computed anew.
+        """
+        scale = self._scale
+        everything = -1
+        for t in np.flatnonzero(heights > self.recompute_factor * scale.recomputed_y).tolist():
+            if heights[t] > self.recompute_factor * scale.recomputed_y:
+                everything = t
+                scale.recomputed_y = float(heights[t])
+        if everything >= 0:
+            touched = self.known_slots()
+        order = np.argsort(slots)
+        ordered = slots[order]
+        last = np.full(len(touched), everything)
+        for column in self._around(touched):
+            position = np.minimum(np.searchsorted(ordered, column), len(ordered) - 1)
+            told = np.where(ordered[position] == column, order[position], -1)
+            last = np.maximum(last, told)
+        divisors = heights[last]
+        return touched, np.where(divisors == 0, 1.0, divisors)
+
+    def _around(self, left: Slots) -> list[Slots]:
+        """The slots that the loss of each interval depends on, from left to right; 0 where there is no point."""
+        line = self._line
+        right = line.right[left]
+        columns = [left, right]
+        for _ in range(self.traits.nth_neighbors):
+            left = line.left[left] * (left != 0)
+            right = line.right[right] * (right != 0)
+            columns = [left, *columns, right]
+        return columns
+
+    def _losses_between(self, slots: Slots, divisors: Array | None) -> Array:
+        line, scale = self._line, self._scale
+        if not len(slots) or line.y is None:
+            return np.empty(0)
+        around = np.stack(self._around(slots), axis=1)
+        xs = line.x[around] / scale.x
+        ys = line.y[around]
+        finite: NDArray[np.bool_] = np.isfinite(ys).all(axis=2)  # type: ignore[assignment]
+        with np.errstate(over="ignore"):
+            ys /= scale.y_divisor if divisors is None else divisors[:, np.newaxis, np.newaxis]
+        reach = self.traits.nth_neighbors
+        dx = line.x[around[:, reach + 1]] - line.x[around[:, reach]]
+        losses = (dx / scale.x) ** self.traits.order
+        there: slice | NDArray[np.bool_] = slice(None)
+        if not finite.all():
+            for outwards in (finite[:, reach::-1], finite[:, reach + 1 :]):
+                outwards[:] = np.logical_and.accumulate(outwards, axis=1)
+            xs[~finite] = np.nan
+            ys[~finite] = np.nan
+            there = finite[:, reach] & finite[:, reach + 1]
+        if self.traits.batch is not None:
+            losses[there] = self.traits.batch(xs[there], ys[there])
+        else:
+            wide = dx >= self._resolution
+            chosen = np.flatnonzero(wide if isinstance(there, slice) else wide & there)
+            losses[chosen] = [self._call(*row) for row in zip(xs[chosen], ys[chosen], strict=True)]
+        losses[dx < self._resolution] = 0.0
+        return losses
+
+    def _call(self, xs: Array, ys: Array) -> float:
+        missing = np.isnan(xs).tolist()
+        values = ys if self.as_arrays else ys[:, 0].tolist()
+        return float(
+            self._function(
+                tuple(None if m else x for m, x in zip(missing, xs.tolist(), strict=True)),
+                tuple(None if m else y for m, y in zip(missing, values, strict=True)),
+            )
+        )
+
+    def _set_known(self, slots: Slots, losses: Array) -> None:
+        line = self._line
+        self.known[slots] = losses
+        self.known_queue.set_many(slots, self._ranks(losses, line.x[line.right[slots]] - line.x[slots]))
+
+    def _set_open_many(self, slots: Slots, losses: Array) -> None:
+        line = self._line
+        a, b = line.x[slots], line.x[line.after[slots]]
+        lengths = b - a
+        middle = a + 0.5 * lengths
+        ranks = self._ranks(losses, lengths)
+        ranks[(middle <= a) | (middle >= b)] = _NOTHING
+        self.open[slots] = losses
+        self.open_queue.set_many(slots, ranks)
+
+    def _ranks(self, losses: Array, lengths: Array) -> Array:
+        finite = np.isfinite(losses)
+        if self.traits.order != 1:
+            losses = np.maximum(losses, 0.0) ** (1 / self.traits.order)
+        if not finite.all():
+            losses = np.where(finite, losses, lengths / self._scale.x)
+        if len(losses) and np.abs(losses).max() >= 1000:
+            small = np.abs(losses) < 1000
+            return np.where(small, np.trunc(np.where(small, losses, 0.0) * _ROUND + 0.5) / _ROUND, losses)
+        return np.trunc(losses * _ROUND + 0.5) / _ROUND
+
+    def reserve(self) -> None:
+        """Make the arrays as long as those of the points."""
+        size = len(self._line.x)
+        if len(self.known) == size:
+            return
+        old_known, old_open = self.known, self.open
+        known, open_ = np.full(size, np.inf), np.full(size, np.inf)
+        known[: len(old_known)] = old_known
+        open_[: len(old_open)] = old_open
+        self.known, self.open = known, open_
+        self.known_at: Any = known.data
+        self.open_at: Any = open_.data
+
+    def _known_tie_break(self, left: int) -> tuple[float, ...]:
+        line = self._line
+        x = line.x_at[left]
+        return self.tie_break(x, line.x_at[line.right_at[left]] - x)
+
+    def tie_break(self, x: float, length: float) -> tuple[float, float]:
+        """What sorts intervals of equal rank, the smallest first."""
+        return -round(length / self._scale.x, 12), x
+
+    def _open_tie_break(self, left: int) -> tuple[float, ...]:
+        line = self._line
+        x = line.x_at[left]
+        return self.tie_break(x, line.x_at[line.after_at[left]] - x)
+
+
+def _hide_beyond(xs: list[float | None], ys: list[Any], finite: list[bool], outwards: range) -> None:
+    seen = True
+    for i in outwards:
+        seen = seen and finite[i]
+        if not seen:
+            xs[i] = ys[i] = None

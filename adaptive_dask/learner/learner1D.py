@@ -1,0 +1,451 @@
+"""Learner1D: learns a function of one real number by dividing the intervals of largest loss."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Self, cast
+
+import cloudpickle
+import numpy as np
+from numpy.typing import NDArray
+
+from adaptive_dask.learner.base_learner import BaseLearner, uses_nth_neighbors
+from adaptive_dask.learner.function_pickle import ByValue
+from adaptive_dask.learner.geometry.data_scale import DataScale
+from adaptive_dask.learner.geometry.line_views import IntervalLossView, Neighbors, PointData
+from adaptive_dask.learner.geometry.points_on_line import PointsOnLine
+from adaptive_dask.learner.interval_choice import Choice, choose_equal_pieces, choose_one_by_one
+from adaptive_dask.learner.interval_losses import IntervalLosses
+from adaptive_dask.learner.losses.interval import (
+    abs_min_log_loss,
+    curvature_loss_function,
+    default_loss,
+    resolution_loss_function,
+    triangle_loss,
+    uniform_loss,
+)
+from adaptive_dask.learner.told_values import (
+    checked_bounds,
+    checked_point,
+    checked_points,
+    checked_value,
+    checked_values,
+)
+
+__all__ = [
+    "Learner1D",
+    "abs_min_log_loss",
+    "curvature_loss_function",
+    "default_loss",
+    "resolution_loss_function",
+    "triangle_loss",
+    "uniform_loss",
+    "uniform_sampling",
+    "uses_nth_neighbors",
+]
+
+uniform_sampling = uniform_loss
+
+Value = float | NDArray[np.float64]
+
+# Below this many results at a time, one by one is faster than NumPy.
+_FEW = 8
+
+
+class Learner1D(BaseLearner):
+    """Learns a function f: ℝ → ℝ^N.
+
+    Each interval between neighbouring points has a loss, computed from the points at its ends and, if
+    the loss function wants them, from their neighbours. The next points divide the intervals with the
+    largest losses. Points in flight count: an interval's loss is shared among the pieces into which
+    pending points divide it.
+
+    Parameters
+    ----------
+    function : callable
+        Takes a real number and returns a real number or a vector of N.
+    bounds : pair of float
+        The interval on which to learn the function.
+    loss_per_interval : callable, optional
+        ``loss(xs, ys)``, see Notes. `default_loss` if not given.
+
+    Attributes
+    ----------
+    data : mapping, float → float or array of shape (N,)
+        The evaluated points and their values, in the order in which they were told.
+    pending_points : set of float
+    bounds : pair of float
+
+    Raises
+    ------
+    TypeError, ValueError
+        If the bounds are not two finite numbers in ascending order.
+
+    Notes
+    -----
+    A loss function gets two tuples: ``xs``, the ends of the interval, divided by the width of the
+    bounds; and ``ys``, the values there, divided by the height of the data so far (of the component
+    that varies most). If it was tagged with `uses_nth_neighbors(k)`, both have k points more on each
+    side, None where there is none. Optional attributes of a loss function (`LossTraits`) make it
+    faster or say how it wants intervals divided.
+
+    The losses of intervals next to a new point are computed with the present height of the data; all
+    others are computed anew only when that height has doubled. So two learners with the same data,
+    told in another order or grouping, may differ in loss by that lag; `tell_many` with ``force=True``
+    removes it.
+
+    What is asked next depends on the data, the pending points and that lag only. It is what
+    python-adaptive asks, except for ties, for points outside of the bounds (they are kept in ``data``
+    and ignored otherwise) and for values that are not finite:
+
+    - A NaN or infinite value is kept in ``data`` and does not enter the height of the data. The loss of
+      an interval beside it is its length relative to the bounds, whatever the loss function, so the
+      region is explored as if the function were flat there.
+    - An interval narrower than the resolution of floating-point numbers at the larger bound has no
+      loss, which ends the refinement of a divergence or a jump.
+    - Of intervals with equal losses the longest is divided first.
+    - When no interval has a number inside that is not known, `ask` returns fewer points.
+    """
+
+    def __init__(
+        self,
+        function: Callable[[float], Any],
+        bounds: tuple[float, float],
+        loss_per_interval: Callable[..., Any] | None = None,
+    ) -> None:
+        if loss_per_interval is not None and not callable(loss_per_interval):
+            raise TypeError(f"loss_per_interval must be a function of (xs, ys), not {loss_per_interval!r}.")
+        self.function = function
+        self.bounds = checked_bounds(bounds)
+        self.loss_per_interval = loss_per_interval or default_loss
+        self.pending_points: set[float] = set()
+        self._vdim: int | None = None
+        self._resolution = 2 * max(map(abs, self.bounds)) * float(np.finfo(float).eps)
+        self._line = PointsOnLine()
+        self._scale = DataScale(self.bounds)
+        self._losses = IntervalLosses(self._line, self._scale, self.loss_per_interval, self._resolution)
+        self.data: PointData = PointData(self._line, lambda: self._losses.as_arrays)
+
+    def new(self) -> Self:
+        """A learner with the same function, bounds and loss, and no data."""
+        return type(self)(self.function, self.bounds, self.loss_per_interval)
+
+    # -- what is known ---------------------------------------------------------------------------
+
+    @property
+    def npoints(self) -> int:
+        """The number of evaluated points."""
+        return self._line.n_told
+
+    @property
+    def vdim(self) -> int:
+        """The length of the function's values; 1 for numbers, and as long as there are no data."""
+        return self._vdim or 1
+
+    @property
+    def nth_neighbors(self) -> int:
+        """How many neighbours on each side of an interval the loss function looks at."""
+        return self._losses.traits.nth_neighbors
+
+    @property
+    def neighbors(self) -> Mapping[float, list[float | None]]:
+        """``{x: [left, right]}`` for the evaluated points between the bounds."""
+        return Neighbors(self._line, combined=False)
+
+    @property
+    def neighbors_combined(self) -> Mapping[float, list[float | None]]:
+        """``{x: [left, right]}`` for the evaluated and pending points between the bounds."""
+        return Neighbors(self._line, combined=True)
+
+    @property
+    def losses(self) -> Mapping[tuple[float, float], float]:
+        """``{(left, right): loss}`` for the intervals between evaluated points."""
+        return IntervalLossView(Neighbors(self._line, combined=False), self._line, self._losses.known)
+
+    @property
+    def losses_combined(self) -> Mapping[tuple[float, float], float]:
+        """``{(left, right): loss}`` for the intervals between evaluated or pending points."""
+        return IntervalLossView(Neighbors(self._line, combined=True), self._line, self._losses.open)
+
+    def loss(self, real: bool = True) -> float:
+        """The largest loss of an interval; infinite until there is one.
+
+        Parameters
+        ----------
+        real : bool, default: True
+            With False, the loss that is expected once the pending points are told.
+        """
+        if self._missing_bounds():
+            return math.inf
+        queue = self._losses.known_queue if real else self._losses.open_queue
+        interval = queue.peek()
+        if interval is None:
+            return 0.0 if real is False and len(self.neighbors) > 1 else math.inf
+        loss = float((self._losses.known if real else self._losses.open)[interval])
+        return math.inf if math.isnan(loss) else loss
+
+    def to_numpy(self) -> NDArray[np.float64]:
+        """The data as an array of shape (npoints, 1 + vdim), ascending in x."""
+        xs, ys = self.data.arrays()
+        table = np.column_stack((xs, ys))
+        return table[np.argsort(xs)]
+
+    # -- ask -------------------------------------------------------------------------------------
+
+    def ask(self, n: int, tell_pending: bool = True) -> tuple[list[float], list[float]]:
+        """Choose the n points that reduce the loss the most.
+
+        The bounds come first. An interval that gets several points at a time is divided equally,
+        unless the loss function has a rule of its own.
+
+        Parameters
+        ----------
+        n : int
+        tell_pending : bool, default: True
+            Whether the points become pending. With False the learner stays as it is.
+
+        Returns
+        -------
+        points : list of float
+            Fewer than n if there are no more numbers between the bounds that are not known.
+        loss_improvements : list of float
+            The loss that each piece is expected to have; for a loss with its own rule of division, by
+            how much it falls. Infinite where nothing is known.
+        """
+        if n < 0:
+            raise ValueError(f"Cannot ask for {n} points; give 0 or more.")
+        choices, taken = self._choose(int(n))
+        if tell_pending:
+            self._add_pending(choices)
+        else:
+            for interval, priority in taken:
+                self._losses.open_queue.set(interval, priority)
+        return [choice.x for choice in choices], [choice.improvement for choice in choices]
+
+    def _missing_bounds(self) -> list[float]:
+        return [bound for bound in self.bounds if bound not in self._line.slots]
+
+    def _choose(self, n: int) -> tuple[list[Choice], list[tuple[int, float]]]:
+        line, losses, (low, high) = self._line, self._losses, self.bounds
+        missing = self._missing_bounds()
+        nothing = not line.after_at[0]
+        first, last = (high, low) if nothing else (line.x_at[line.after_at[0]], line.x_at[line.before_at[0]])
+        choices = [Choice(bound, math.nan if bound == low else last, math.inf) for bound in missing]
+        if n <= len(missing):
+            return choices[:n], []
+        if nothing and losses.traits.split is None:
+            points = np.unique(np.linspace(low, high, n)).tolist()
+            return [Choice(x, before, math.inf) for x, before in zip(points, [math.nan, *points], strict=False)], []
+        unknown = [(low, first)] * (low in missing)
+        if not nothing:
+            unknown += [(last, high)] * (high in missing)
+        n -= len(missing)
+        if losses.traits.split is None:
+            more, taken = choose_equal_pieces(line, losses, n, unknown, self._resolution)
+        else:
+            more, taken = choose_one_by_one(line, losses, n, unknown, high - low)
+        return choices + more, taken
+
+    def _add_pending(self, choices: Iterable[Choice]) -> None:
+        line, losses, slots = self._line, self._losses, self._line.slots
+        pending = self.pending_points
+        known: dict[int, int] = {0: 0}
+        for x, x_before, _ in choices:
+            before = slots.get(x_before, 0)
+            if before not in known:
+                known[before] = line.evaluated_before(before)
+            slot = line.insert(x, before)
+            known[slot] = known[before]
+            losses.refresh_pending(slot, known[before])
+            pending.add(x)
+
+    def tell_pending(self, x: float) -> None:
+        """Tell that ``x`` is being evaluated, so that it is not proposed again.
+
+        Nothing happens if it is pending or known.
+        """
+        x = checked_point(x)
+        if x in self._line.slots:
+            return
+        self.pending_points.add(x)
+        if self.bounds[0] <= x <= self.bounds[1]:
+            self._losses.refresh_pending(self._line.insert(x))
+        else:
+            self._line.add_outside(x)
+
+    def remove_unfinished(self) -> None:
+        """Forget every pending point."""
+        for x in self.pending_points:
+            self._losses.remove_pending(self._line.slots[x])
+        self.pending_points = set()
+
+    # -- tell ------------------------------------------------------------------------------------
+
+    def tell(self, x: float, y: Any) -> None:
+        """Tell the value ``y`` of the function at ``x``; nothing happens if it is known.
+
+        Parameters
+        ----------
+        x : float
+            May be any finite number, asked for or not, also outside of the bounds.
+        y : float or sequence of float
+
+        Raises
+        ------
+        TypeError, ValueError
+            If x is not a finite number, or y not a number or a vector as long as those before.
+        """
+        x = checked_point(x)
+        value = checked_value(y, x)
+        slot = self._line.slots.get(x)
+        if slot is not None and not self._line.is_pending(slot):
+            return
+        self._check_vdim(x, value)
+        slot = self._place(x)
+        self._write(slot, value)
+        if not self.bounds[0] <= x <= self.bounds[1]:
+            return
+        scale, losses = self._scale, self._losses
+        scale.include(x, value)
+        losses.refresh_around(slot)
+        if scale.y > losses.recompute_factor * scale.recomputed_y:
+            losses.refresh_all()
+
+    def tell_many(self, xs: Iterable[float], ys: Iterable[Any], *, force: bool = False) -> None:
+        """Tell the values ``ys`` of the function at ``xs``, in one go.
+
+        If these are at least half as many results as are known already, the losses of all intervals are
+        computed anew.
+
+        Parameters
+        ----------
+        xs : iterable of float, length n
+        ys : iterable of float, or of sequences of float; length n
+        force : bool, default: False
+            Compute all losses anew in any case.
+
+        Raises
+        ------
+        TypeError, ValueError
+            As in `tell`, or if there are not as many values as points. Then nothing is told.
+        """
+        points = checked_points(xs)
+        values, as_arrays = checked_values(ys, points)
+        if not points:
+            if force:
+                self._losses.rebuild()
+            return
+        self._check_vdim(points[0], values[0] if as_arrays else float(values[0, 0]))
+        anew = force or (len(points) > 0.5 * self.npoints and len(points) > 2)
+        if not anew and (len(points) < _FEW or not self._scale.spans_bounds):
+            for i, x in enumerate(points):
+                self.tell(x, values[i] if self._losses.as_arrays else float(values[i, 0]))
+            return
+        new = self._not_known(points)
+        if len(new) < len(points):
+            points, values = [points[i] for i in new], values[new]
+        if anew:
+            self._tell_anew(points, values)
+        elif points:
+            self._tell_batch(points, values)
+
+    def _tell_batch(self, points: list[float], values: NDArray[np.float64]) -> None:
+        line = self._line
+        slots = np.array([self._place(x) for x in points], dtype=np.intp)
+        assert line.y is not None
+        line.y[slots] = values
+        for slot in slots.tolist():
+            line.mark_evaluated(slot)
+        inside = line.right[slots] >= 0
+        if not inside.all():
+            slots, values = slots[inside], values[inside]
+        if len(slots):
+            self._losses.refresh_around_many(slots, self._scale.include_many(values))
+
+    def _tell_anew(self, points: list[float], values: NDArray[np.float64]) -> None:
+        line, scale, (low, high) = self._line, self._scale, self.bounds
+        self.pending_points.difference_update(points)
+        xs = np.array(points)
+        inside = (low <= xs) & (xs <= high)
+        line.add_evaluated(xs, values, inside)
+        if inside.any():
+            scale.include_many(values[inside])
+        scale.fit(line.in_chain()[0])
+        self._losses.rebuild()
+
+    def _not_known(self, points: list[float]) -> list[int]:
+        """Which of the points are not evaluated and occur for the first time."""
+        line, seen, new = self._line, set(), []
+        for i, x in enumerate(points):
+            slot = line.slots.get(x)
+            if x not in seen and (slot is None or line.is_pending(slot)):
+                seen.add(x)
+                new.append(i)
+        return new
+
+    def _place(self, x: float) -> int:
+        """The slot of a point that was pending or is new."""
+        slot = self._line.slots.get(x)
+        if slot is not None:
+            self.pending_points.discard(x)
+            return slot
+        if self.bounds[0] <= x <= self.bounds[1]:
+            return self._line.insert(x)
+        return self._line.add_outside(x)
+
+    def _write(self, slot: int, value: Value) -> None:
+        line = self._line
+        if isinstance(value, float):
+            line.y_at[slot, 0] = value
+        else:
+            assert line.y is not None
+            line.y[slot] = value
+        line.mark_evaluated(slot)
+
+    def _check_vdim(self, x: float, value: Value) -> None:
+        vdim = 1 if isinstance(value, float) else len(value)
+        if self._vdim is None:
+            self._vdim = vdim
+            self._losses.as_arrays = not isinstance(value, float)
+            self._line.reserve_y(vdim)
+        elif vdim != self._vdim:
+            raise ValueError(
+                f"The value at x = {x!r} has length {vdim}, but the values told before have length {self._vdim} "
+                "(1 is a number). The function must return values of one length."
+            )
+
+    # -- copies ----------------------------------------------------------------------------------
+
+    def _get_data(self) -> dict[float, Any]:
+        return dict(self.data)
+
+    def _set_data(self, data: Mapping[float, Any]) -> None:
+        if data:
+            self.tell_many(data.keys(), data.values())
+
+    def __getstate__(self) -> dict[str, Any]:
+        xs, ys = self.data.arrays()
+        slots = self._line.told[: len(xs)]
+        return {
+            "function": ByValue(self.function),
+            "bounds": self.bounds,
+            # Unlike the function, the loss function is needed wherever the learner is.
+            "loss_per_interval": cloudpickle.dumps(self.loss_per_interval),
+            "xs": xs,
+            "ys": ys,
+            "as_arrays": self._losses.as_arrays,
+            "losses": self._losses.known[slots],
+            "scale": self._scale,
+            "recompute_factor": self._losses.recompute_factor,
+        }
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        function = cast(Callable[[float], Any], state["function"])
+        Learner1D.__init__(self, function, state["bounds"], cloudpickle.loads(state["loss_per_interval"]))
+        if len(state["xs"]):
+            ys = state["ys"] if state["as_arrays"] else state["ys"][:, 0]
+            self.tell_many(state["xs"], ys, force=True)
+            vars(self._scale).update(vars(state["scale"]))
+            self._losses.restore(state["losses"])
+        self._losses.recompute_factor = state["recompute_factor"]
