@@ -4,29 +4,84 @@ from __future__ import annotations
 
 import heapq
 import math
-from collections.abc import Iterable
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
 
 from adaptive_dask.learner.geometry.points_on_line import PointsOnLine
 from adaptive_dask.learner.interval_losses import IntervalLosses
 
 
-class Choice(NamedTuple):
-    """A point to ask.
+@dataclass
+class Choices:
+    """Points to ask.
 
     Attributes
     ----------
-    x : float
-    before : float
-        The point that comes before it in the chain, given that all earlier choices are in the chain.
-    improvement : float
-        By how much it is expected to reduce the loss.
+    points : list of float
+    before : list of float
+        The point that comes before each in the chain, given that all earlier choices are in the chain.
+    improvements : list of float
+        By how much each is expected to reduce the loss.
+    intervals : array of int, or None
+        Where every point divides another interval of the chain: the slots of their left ends.
+    taken : list of (item, priority)
+        What was taken out of `IntervalLosses.open_queue` for them.
     """
 
-    x: float
-    before: float
-    improvement: float
+    points: list[float] = field(default_factory=list)
+    before: list[float] = field(default_factory=list)
+    improvements: list[float] = field(default_factory=list)
+    intervals: NDArray[np.intp] | None = None
+    taken: list[tuple[int, float]] = field(default_factory=list)
+
+    def add(self, x: float, before: float, improvement: float) -> None:
+        """Choose one more point."""
+        self.points.append(x)
+        self.before.append(before)
+        self.improvements.append(improvement)
+
+    def extend(self, more: Choices) -> Choices:
+        """These choices and then more of them."""
+        if not self.points:
+            return more
+        return Choices(
+            self.points + more.points,
+            self.before + more.before,
+            self.improvements + more.improvements,
+            taken=self.taken + more.taken,
+        )
+
+
+def choose_middles(line: PointsOnLine, losses: IntervalLosses, n: int) -> Choices | None:
+    """The middles of the n intervals of the highest ranks, if `choose_equal_pieces` would choose these.
+
+    It does when none of the halves ranks as high as the last of the n, which is the rule when n is
+    small compared to the number of intervals. Otherwise None, and nothing has changed.
+    """
+    queue = losses.open_queue
+    items, priorities = queue.pop_many(n)
+    intervals = np.array(items, dtype=np.intp)
+    ranks = np.array(priorities)
+    a, b = line.x[intervals], line.x[line.after[intervals]]
+    halves = losses.open[intervals] / 2**losses.traits.order
+    lengths = (b - a) / 2
+    half_ranks = losses.ranks(halves, lengths)
+    if len(items) < n or half_ranks.max() >= priorities[-1]:
+        queue.set_many(intervals, ranks)
+        return None
+    order = np.lexsort((a, -half_ranks))
+    return Choices(
+        (a + lengths)[order].tolist(),
+        a[order].tolist(),
+        halves[order].tolist(),
+        intervals[order],
+        list(zip(items, priorities, strict=True)),
+    )
 
 
 class _Divided(NamedTuple):
@@ -41,8 +96,8 @@ class _Divided(NamedTuple):
 
 
 def choose_equal_pieces(
-    line: PointsOnLine, losses: IntervalLosses, n: int, unknown: Iterable[tuple[float, float]], resolution: float
-) -> tuple[list[Choice], list[tuple[int, float]]]:
+    line: PointsOnLine, losses: IntervalLosses, n: int, unknown: Sequence[tuple[float, float]], resolution: float
+) -> Choices:
     """Distribute n points over the intervals so that the largest loss of a piece is as small as it can be.
 
     An interval that gets k points is divided into k + 1 equal pieces, among which its loss is shared
@@ -53,17 +108,15 @@ def choose_equal_pieces(
     line : PointsOnLine
     losses : IntervalLosses
     n : int
-    unknown : iterable of pair of float
+    unknown : sequence of pair of float
         Intervals that are not in the chain yet, because a bound is missing.
     resolution : float
         Pieces at least this long are certain to have distinct ends.
 
     Returns
     -------
-    choices : list of Choice
+    choices : Choices
         Fewer than n if no other interval has a floating-point number inside.
-    taken : list of (item, priority)
-        What was taken out of ``losses.open_queue`` for it.
     """
     queue, order = losses.open_queue, losses.traits.order
 
@@ -89,7 +142,7 @@ def choose_equal_pieces(
                         heapq.heappush(heap, divided(a, b, 2, losses.open_at[item] / 2**order))
                         break
             if not heap:
-                return _points(full), taken
+                return _points(full, taken)
             top = heapq.heappop(heap)
             k = top.pieces
             if not _can_divide(top.a, top.b, k + 1, resolution):
@@ -98,7 +151,7 @@ def choose_equal_pieces(
             share = top.loss * k / (k + 1) if order == 1 else top.loss * (k / (k + 1)) ** order
             heapq.heappush(heap, divided(top.a, top.b, k + 1, share))
             break
-    return _points(full + heap), taken
+    return _points(full + heap, taken)
 
 
 def _comes_first(negative_rank: float, tie_break: tuple[float, float], top: _Divided) -> bool:
@@ -122,19 +175,19 @@ def _inner_points(a: float, b: float, pieces: int) -> list[float]:
     return [a + step * i for i in range(1, pieces)]
 
 
-def _points(intervals: list[_Divided]) -> list[Choice]:
-    choices = []
+def _points(intervals: list[_Divided], taken: list[tuple[int, float]]) -> Choices:
+    choices = Choices(taken=taken)
     for _, _, a, b, pieces, loss in sorted(intervals, key=lambda i: (i.negative_rank, i.a, i.b)):
         before = a
         for x in _inner_points(a, b, pieces):
-            choices.append(Choice(x, before, loss))
+            choices.add(x, before, loss)
             before = x
     return choices
 
 
 def choose_one_by_one(
-    line: PointsOnLine, losses: IntervalLosses, n: int, unknown: Iterable[tuple[float, float]], x_scale: float
-) -> tuple[list[Choice], list[tuple[int, float]]]:
+    line: PointsOnLine, losses: IntervalLosses, n: int, unknown: Sequence[tuple[float, float]], x_scale: float
+) -> Choices:
     """Divide the interval of the highest rank in two, n times over, where the loss function says.
 
     Parameters
@@ -143,17 +196,15 @@ def choose_one_by_one(
     losses : IntervalLosses
         Their `LossTraits.split` must be there.
     n : int
-    unknown : iterable of pair of float
+    unknown : sequence of pair of float
         Intervals that are not in the chain yet, because a bound is missing.
     x_scale : float
         The length of the whole domain.
 
     Returns
     -------
-    choices : list of Choice
+    choices : Choices
         Fewer than n if no other interval has a floating-point number inside.
-    taken : list of (item, priority)
-        What was taken out of ``losses.open_queue`` for it.
     """
     queue, order, split = losses.open_queue, losses.traits.order, losses.traits.split
     assert split is not None
@@ -164,12 +215,11 @@ def choose_one_by_one(
 
     for a, b in unknown:
         add(a, b, math.inf)
-    choices: list[Choice] = []
-    taken: list[tuple[int, float]] = []
-    while len(choices) < n:
+    choices = Choices()
+    while len(choices.points) < n:
         item = queue.peek()
         if item is not None and (not heap or -queue.priority(item) < heap[0][0]):
-            taken.append((item, queue.priority(item)))
+            choices.taken.append((item, queue.priority(item)))
             queue.pop()
             a, b, loss = line.x_at[item], line.x_at[line.after_at[item]], losses.open_at[item]
         elif heap:
@@ -182,7 +232,7 @@ def choose_one_by_one(
             if not a < x < b:
                 continue
         left, right = (((end - start) / (b - a)) ** order * loss for start, end in ((a, x), (x, b)))
-        choices.append(Choice(x, a, loss - max(left, right) if math.isfinite(loss) else loss))
+        choices.add(x, a, loss - max(left, right) if math.isfinite(loss) else loss)
         add(a, x, left)
         add(x, b, right)
-    return choices, taken
+    return choices

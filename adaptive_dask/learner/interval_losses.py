@@ -246,6 +246,22 @@ class IntervalLosses:
         for slot in slots[(line.left[slots] == 0) | (line.right[slots] == 0)].tolist():
             self._close_ends(slot)
 
+    def refresh_pending_many(self, slots: Slots) -> None:
+        """`refresh_pending` for new pending points with a neighbour on both sides, no two in one open interval."""
+        line = self._line
+        self.reserve()
+        before = line.before[slots]
+        left = line.evaluated_before_many(before)
+        right = line.right[left]
+        unknown = (left == 0) | (right == 0)
+        losses = np.where(unknown, np.inf, self.known[left])
+        dx = np.where(unknown, 1.0, line.x[right] - line.x[left])
+        pieces = np.concatenate((before, slots))
+        losses, dx = np.concatenate((losses, losses)), np.concatenate((dx, dx))
+        lengths = line.x[line.after[pieces]] - line.x[pieces]
+        order = self.traits.order
+        self._set_open_many(pieces, lengths * losses / dx if order == 1 else (lengths / dx) ** order * losses)
+
     def refresh_all(self) -> None:
         """Compute every loss with the scale as it is."""
         self._scale.recomputed_y = self._scale.y
@@ -389,19 +405,20 @@ class IntervalLosses:
     def _set_known(self, slots: Slots, losses: Array) -> None:
         line = self._line
         self.known[slots] = losses
-        self.known_queue.set_many(slots, self._ranks(losses, line.x[line.right[slots]] - line.x[slots]))
+        self.known_queue.set_many(slots, self.ranks(losses, line.x[line.right[slots]] - line.x[slots]))
 
     def _set_open_many(self, slots: Slots, losses: Array) -> None:
         line = self._line
         a, b = line.x[slots], line.x[line.after[slots]]
         lengths = b - a
         middle = a + 0.5 * lengths
-        ranks = self._ranks(losses, lengths)
+        ranks = self.ranks(losses, lengths)
         ranks[(middle <= a) | (middle >= b)] = _NOTHING
         self.open[slots] = losses
         self.open_queue.set_many(slots, ranks)
 
-    def _ranks(self, losses: Array, lengths: Array) -> Array:
+    def ranks(self, losses: Array, lengths: Array) -> Array:
+        """`rank` of many intervals, shape (n,)."""
         finite = np.isfinite(losses)
         if self.traits.order != 1:
             losses = np.maximum(losses, 0.0) ** (1 / self.traits.order)

@@ -15,7 +15,7 @@ from adaptive_dask.learner.function_pickle import ByValue
 from adaptive_dask.learner.geometry.data_scale import DataScale
 from adaptive_dask.learner.geometry.line_views import IntervalLossView, Neighbors, PointData
 from adaptive_dask.learner.geometry.points_on_line import PointsOnLine
-from adaptive_dask.learner.interval_choice import Choice, choose_equal_pieces, choose_one_by_one
+from adaptive_dask.learner.interval_choice import Choices, choose_equal_pieces, choose_middles, choose_one_by_one
 from adaptive_dask.learner.interval_losses import IntervalLosses
 from adaptive_dask.learner.losses.interval import (
     abs_min_log_loss,
@@ -215,50 +215,56 @@ class Learner1D(BaseLearner):
         """
         if n < 0:
             raise ValueError(f"Cannot ask for {n} points; give 0 or more.")
-        choices, taken = self._choose(int(n))
+        choices = self._choose(int(n))
         if tell_pending:
             self._add_pending(choices)
         else:
-            for interval, priority in taken:
+            for interval, priority in choices.taken:
                 self._losses.open_queue.set(interval, priority)
-        return [choice.x for choice in choices], [choice.improvement for choice in choices]
+        return choices.points, choices.improvements
 
     def _missing_bounds(self) -> list[float]:
         return [bound for bound in self.bounds if bound not in self._line.slots]
 
-    def _choose(self, n: int) -> tuple[list[Choice], list[tuple[int, float]]]:
+    def _choose(self, n: int) -> Choices:
         line, losses, (low, high) = self._line, self._losses, self.bounds
         missing = self._missing_bounds()
+        if n >= _FEW and not missing and losses.traits.split is None:
+            middles = choose_middles(line, losses, n)
+            if middles is not None:
+                return middles
         nothing = not line.after_at[0]
         first, last = (high, low) if nothing else (line.x_at[line.after_at[0]], line.x_at[line.before_at[0]])
-        choices = [Choice(bound, math.nan if bound == low else last, math.inf) for bound in missing]
-        if n <= len(missing):
-            return choices[:n], []
+        choices = Choices()
+        for bound in missing[:n]:
+            choices.add(bound, math.nan if bound == low else last, math.inf)
+        n -= len(missing)
+        if n <= 0:
+            return choices
         if nothing and losses.traits.split is None:
-            points = np.unique(np.linspace(low, high, n)).tolist()
-            return [Choice(x, before, math.inf) for x, before in zip(points, [math.nan, *points], strict=False)], []
+            points = np.unique(np.linspace(low, high, n + 2)).tolist()
+            return Choices(points, [math.nan, *points[:-1]], [math.inf] * len(points))
         unknown = [(low, first)] * (low in missing)
         if not nothing:
             unknown += [(last, high)] * (high in missing)
-        n -= len(missing)
         if losses.traits.split is None:
-            more, taken = choose_equal_pieces(line, losses, n, unknown, self._resolution)
-        else:
-            more, taken = choose_one_by_one(line, losses, n, unknown, high - low)
-        return choices + more, taken
+            return choices.extend(choose_equal_pieces(line, losses, n, unknown, self._resolution))
+        return choices.extend(choose_one_by_one(line, losses, n, unknown, high - low))
 
-    def _add_pending(self, choices: Iterable[Choice]) -> None:
+    def _add_pending(self, choices: Choices) -> None:
         line, losses, slots = self._line, self._losses, self._line.slots
-        pending = self.pending_points
+        self.pending_points.update(choices.points)
+        if choices.intervals is not None:
+            losses.refresh_pending_many(line.insert_many(np.array(choices.points), choices.intervals))
+            return
         known: dict[int, int] = {0: 0}
-        for x, x_before, _ in choices:
+        for x, x_before in zip(choices.points, choices.before, strict=True):
             before = slots.get(x_before, 0)
             if before not in known:
                 known[before] = line.evaluated_before(before)
             slot = line.insert(x, before)
             known[slot] = known[before]
             losses.refresh_pending(slot, known[before])
-            pending.add(x)
 
     def tell_pending(self, x: float) -> None:
         """Tell that ``x`` is being evaluated, so that it is not proposed again.

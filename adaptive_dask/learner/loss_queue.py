@@ -111,6 +111,28 @@ class LossQueue:
             self._view[item] = _ABSENT
         return item
 
+    def pop_many(self, n: int) -> tuple[list[int], list[float]]:
+        """Take out the n items with the largest priorities, or all there are.
+
+        Returns
+        -------
+        items : list of int
+            From the largest priority down.
+        priorities : list of float
+        """
+        items: list[int] = []
+        priorities: list[float] = []
+        view = self._view
+        while len(items) < n and self.peek() is not None:
+            heap = self._heap
+            while heap and len(items) < n:
+                negative, _, item = heapq.heappop(heap)
+                if view[item] == -negative:
+                    view[item] = _ABSENT
+                    items.append(item)
+                    priorities.append(-negative)
+        return items, priorities
+
     def _push(self, item: int, priority: float) -> None:
         heapq.heappush(self._heap, (-priority, self._tie_break(item), item))
         if len(self._heap) > self._heap_limit:

@@ -108,6 +108,38 @@ class PointsOnLine:
         self.right_at[slot] = PENDING
         return slot
 
+    def insert_many(self, xs: NDArray[np.float64], before: NDArray[np.intp]) -> NDArray[np.intp]:
+        """Add pending points between the bounds, each after a point that is not the last.
+
+        Parameters
+        ----------
+        xs : array of float, shape (n,)
+        before : array of int, shape (n,)
+            The slots after which they come, all different.
+
+        Returns
+        -------
+        slots : array of int, shape (n,)
+        """
+        points = xs.tolist()
+        if self._free:
+            return np.array([self.insert(x, b) for x, b in zip(points, before.tolist(), strict=True)], dtype=np.intp)
+        first, end = self._n_slots, self._n_slots + len(points)
+        self._reserve(end)
+        self._n_slots = end
+        slots = np.arange(first, end)
+        self.slots.update(zip(points, range(first, end), strict=True))
+        if self._sorted is not None:
+            self._unsorted += points
+        after = self.after[before]
+        self.x[slots] = xs
+        self.after[before] = slots
+        self.before[slots] = before
+        self.after[slots] = after
+        self.before[after] = slots
+        self.right[slots] = PENDING
+        return slots
+
     def evaluated_before(self, slot: int) -> int:
         """The last evaluated point that is not above the one in ``slot``, or 0.
 
@@ -122,6 +154,16 @@ class PointsOnLine:
                 return int(self.left_at[up])
             down = before_at[down]
             up = after_at[up]
+
+    def evaluated_before_many(self, slots: NDArray[np.intp]) -> NDArray[np.intp]:
+        """`evaluated_before` for many slots, shape (n,)."""
+        found = slots
+        for _ in range(8):
+            pending = self.right[found] == PENDING
+            if not pending.any():
+                return found
+            found = np.where(pending, self.before[found], found)
+        return np.array([self.evaluated_before(slot) for slot in found.tolist()], dtype=np.intp)
 
     def mark_evaluated(self, slot: int) -> None:
         """Make a pending point an evaluated one; its y must be in place."""
