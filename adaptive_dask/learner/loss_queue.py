@@ -83,7 +83,8 @@ class LossQueue:
             hot &= self._priorities[items] != priorities
         self._priorities[items] = priorities
         for item, priority in zip(items[hot].tolist(), priorities[hot].tolist(), strict=True):
-            self._push(item, priority)
+            if priority >= self._threshold:  # a push may have given up the heap
+                self._push(item, priority)
 
     def remove(self, item: int) -> None:
         """Take ``item`` out; nothing happens if it is not in the queue."""
