@@ -28,6 +28,10 @@ class ByValue:
         return cloudpickle.loads, (cloudpickle.dumps(self.function),)
 
 
+class KeptByValue(ByValue):
+    """Wraps a function that a learner needs wherever it is, such as its loss: `dumps_apart` leaves it in."""
+
+
 class FunctionElsewhere:
     """Stands for a function that lives on the workers only; calling it is an error.
 

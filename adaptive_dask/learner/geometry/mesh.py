@@ -1,0 +1,223 @@
+"""A Delaunay mesh that grows point by point, with its simplices in numbered slots of arrays."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from itertools import chain
+from typing import Any
+
+import numpy as np
+from adaptive_triangulation import Triangulation
+
+from .simplices import Floats, Ints, volumes
+
+Simplex = tuple[int, ...]
+Point = tuple[float, ...]
+
+
+class SimplexMesh:
+    """The Delaunay triangulation of a domain, kept in arrays so that work on simplices vectorises.
+
+    The triangulation itself is adaptive-triangulation's. This class gives every simplex a slot: a row
+    number that stays the same while the simplex lives and is reused afterwards. Insertions are collected
+    and `commit` brings the arrays up to date in one go, so simplices that come and go between two commits
+    cost nothing but their triangulation.
+
+    Parameters
+    ----------
+    corners : array, shape (k, d)
+        Points whose convex hull is the domain. Coordinates should be of order one.
+
+    Attributes
+    ----------
+    vertices : array of int, shape (capacity, d + 1)
+        The vertex indices of the simplex in each slot, ascending.
+    neighbors : array of int, shape (capacity, d + 1)
+        The slot across the face opposite to each vertex, -1 on the hull.
+    volumes : array, shape (capacity,)
+    slot_of : dict of simplex to slot
+        The simplices as of the last commit.
+    """
+
+    def __init__(self, corners: Floats) -> None:
+        self._triangulation: Any = Triangulation(corners)
+        self.dim = corners.shape[1]
+        self._other_columns = _other_columns(self.dim)
+        self._points = np.zeros((max(64, 2 * len(corners)), self.dim))
+        self._points[: len(corners)] = corners
+        self.n_points = len(corners)
+        self.vertices: Ints = np.zeros((0, self.dim + 1), dtype=np.intp)
+        self.neighbors: Ints = np.zeros((0, self.dim + 1), dtype=np.intp)
+        self.volumes: Floats = np.zeros(0)
+        self.slot_of: dict[Simplex, int] = {}
+        self._is_dead = np.zeros(1, dtype=bool)  # scratch; the last entry stands for -1, the outside
+        self._free: list[int] = []
+        self._dead: list[int] = []
+        self._fresh: set[Simplex] = set(self._triangulation.simplices)
+        self.commit()
+
+    @property
+    def points(self) -> Floats:
+        """The coordinates of the vertices, shape (n_points, d)."""
+        return self._points[: self.n_points]
+
+    def point(self, vertex: int) -> Point:
+        """The coordinates of a vertex."""
+        return tuple(self._points[vertex].tolist())
+
+    @property
+    def capacity(self) -> int:
+        """The number of slots, in use or free."""
+        return len(self.volumes)
+
+    def live_slots(self) -> Ints:
+        """The slots in use, in the order in which their simplices came."""
+        return np.fromiter(self.slot_of.values(), dtype=np.intp, count=len(self.slot_of))
+
+    def locate(self, point: Point) -> Simplex | None:
+        """A simplex that contains the point, or None if it is outside the domain."""
+        found: Simplex = self._triangulation.locate_point(point)
+        return found or None
+
+    def containing(self, face: Iterable[int]) -> set[Simplex]:
+        """The simplices that have all these vertices."""
+        found: set[Simplex] = self._triangulation.containing(tuple(face))
+        return found
+
+    def attached(self, vertices: Iterable[int]) -> Ints:
+        """The slots of all simplices that have at least one of these vertices, after a commit."""
+        slot_of = self.slot_of
+        simplices: set[Simplex] = set().union(*map(self._triangulation.vertex_to_simplices_for, vertices))
+        return np.fromiter(sorted(slot_of[s] for s in simplices), dtype=np.intp, count=len(simplices))
+
+    def insert(self, point: Point, hint: Simplex | None = None) -> tuple[set[Simplex], set[Simplex]] | None:
+        """Add a point of the domain to the triangulation.
+
+        Parameters
+        ----------
+        point : tuple of float
+        hint : simplex, optional
+            A simplex that contains the point. Without it the triangulation walks there.
+
+        Returns
+        -------
+        deleted, added : sets of simplices
+            What the point replaced, or None if it is too close to a vertex or too far from the domain to be
+            triangulated; the mesh is then as before.
+        """
+        if hint is None:
+            hint = self.locate(point)
+            if hint is None:
+                return None
+        try:
+            deleted, added = self._triangulation.add_point(point, hint)
+        except (ValueError, AssertionError):
+            # Closer to a vertex than the predicates can tell apart (1e-8 of the simplex).
+            return None
+        if self.n_points == len(self._points):
+            self._points = np.concatenate([self._points, np.zeros_like(self._points)])
+        self._points[self.n_points] = point
+        self.n_points += 1
+        passing = deleted & self._fresh
+        self._fresh -= passing
+        self._fresh |= added
+        self._dead += map(self.slot_of.pop, deleted - passing)
+        return deleted, added
+
+    def commit(self) -> tuple[Ints, Ints]:
+        """Bring the arrays up to date with the insertions.
+
+        Returns
+        -------
+        dead, born : arrays of int
+            The slots that were given up, and those of the new simplices; a slot can be in both.
+        """
+        dead = np.array(self._dead, dtype=np.intp)
+        count = len(self._fresh)
+        fresh = np.fromiter(chain.from_iterable(self._fresh), dtype=np.intp, count=count * (self.dim + 1))
+        fresh = fresh.reshape(count, self.dim + 1)
+        outer, outer_faces, outer_sides = self._cavity_walls(dead)
+        self._free += self._dead
+        while len(self._free) < count:
+            self._grow()
+        taken = self._free[len(self._free) - count :]
+        del self._free[len(self._free) - count :]
+        born = np.array(taken, dtype=np.intp)
+        self.slot_of.update(zip(self._fresh, taken, strict=True))
+        self.vertices[born] = fresh
+        self.volumes[born] = volumes(self._points[fresh])
+        self._join(born, fresh, outer, outer_faces, outer_sides)
+        self._dead, self._fresh = [], set()
+        return dead, born
+
+    def opposite_vertices(self, slots: Ints) -> Ints:
+        """The vertex of each face neighbour that is not on the shared face.
+
+        Parameters
+        ----------
+        slots : array of int, shape (m,)
+
+        Returns
+        -------
+        array of int, shape (m, d + 1)
+            Entry i is across the face opposite to vertex i; -1 on the hull.
+        """
+        own = self.vertices[slots]
+        across = self.neighbors[slots]
+        face_sums = own.sum(axis=1, keepdims=True) - own
+        opposite: Ints = self.vertices[across].sum(axis=2) - face_sums
+        opposite[across < 0] = -1
+        return opposite
+
+    def _grow(self) -> None:
+        old = self.capacity
+        new = max(64, 2 * old)
+        self.vertices = np.concatenate([self.vertices, np.zeros((new - old, self.dim + 1), dtype=np.intp)])
+        self.neighbors = np.concatenate([self.neighbors, np.full((new - old, self.dim + 1), -1, dtype=np.intp)])
+        self.volumes = np.concatenate([self.volumes, np.zeros(new - old)])
+        self._is_dead = np.zeros(new + 1, dtype=bool)
+        self._free = [*range(new - 1, old - 1, -1), *self._free]
+
+    def _cavity_walls(self, dead: Ints) -> tuple[Ints, Ints, Ints]:
+        """The surviving simplices around the dead ones, the faces they share and which face it is."""
+        d = self.dim
+        empty = np.zeros(0, dtype=np.intp)
+        if not len(dead):
+            return empty, np.zeros((0, d), dtype=np.intp), empty
+        is_dead = self._is_dead
+        is_dead[dead] = True
+        around = self.neighbors[dead].ravel()
+        around = np.unique(around[~is_dead[around] & (around >= 0)])
+        rows, sides = np.nonzero(is_dead[self.neighbors[around]])
+        outer = around[rows]
+        faces = np.take_along_axis(self.vertices[outer], self._other_columns[sides], axis=1)
+        is_dead[dead] = False
+        return outer, faces, sides
+
+    def _join(self, born: Ints, fresh: Ints, outer: Ints, outer_faces: Ints, outer_sides: Ints) -> None:
+        """Pair the faces of the new simplices with each other and with the walls of the cavity."""
+        d = self.dim
+        faces = np.concatenate([fresh[:, self._other_columns].reshape(-1, d), outer_faces])
+        owners = np.concatenate([np.repeat(born, d + 1), outer])
+        sides = np.concatenate([np.tile(np.arange(d + 1), len(born)), outer_sides])
+        keys = _face_keys(faces, self.n_points)
+        order = np.argsort(keys, kind="stable")
+        keys = keys[order]
+        pairs = np.nonzero(keys[1:] == keys[:-1])[0]
+        left, right = order[pairs], order[pairs + 1]
+        self.neighbors[born] = -1
+        self.neighbors[owners[left], sides[left]] = owners[right]
+        self.neighbors[owners[right], sides[right]] = owners[left]
+
+
+def _other_columns(dim: int) -> Ints:
+    """Row i holds the columns 0…dim without i."""
+    return np.array([[j for j in range(dim + 1) if j != i] for i in range(dim + 1)], dtype=np.intp)
+
+
+def _face_keys(faces: Ints, n_points: int) -> Ints:
+    """One integer per face, equal for equal faces."""
+    dim = faces.shape[1]
+    if n_points**dim < 2**62:
+        return np.asarray(faces @ (n_points ** np.arange(dim, dtype=np.intp)))
+    return np.unique(faces, axis=0, return_inverse=True)[1].reshape(-1).astype(np.intp)

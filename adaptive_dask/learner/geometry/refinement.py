@@ -1,0 +1,278 @@
+"""A mesh whose simplices have losses, and the points that are on their way to it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+
+from adaptive_dask.learner.loss_queue import LossQueue
+
+from .mesh import Point, Simplex, SimplexMesh
+from .simplices import Floats, Ints, barycentric
+from .split_point import face_centre, split_face
+from .subdivision import ON_FACE, Cell, Subdivision, Vertex
+
+# What stands for an infinite loss among the priorities, and for none at all, both times the volume: of
+# several simplices with such a loss the largest comes first.
+_INFINITE, _NOTHING = 1e200, 1e-200
+
+TransformOf = Callable[[Simplex], "Floats | None"]
+
+
+class Proposal(NamedTuple):
+    """A point that would be best to evaluate next.
+
+    Attributes
+    ----------
+    point : tuple of float
+    gain : float
+        The share of the simplex's loss that belongs to the cell which the point divides.
+    simplex, cell, face
+        Where it is: the centre of a face of a cell of a simplex.
+    """
+
+    point: Point
+    gain: float
+    simplex: Simplex
+    cell: Cell
+    face: tuple[Vertex, ...]
+
+
+Snapshot = tuple[dict[Simplex, Subdivision], dict[Vertex, frozenset[Simplex]]]
+
+
+class Refinement:
+    """Which simplex to divide next, with points in flight taken into account.
+
+    The loss of a simplex is spread evenly over its volume. Points in flight cut a simplex into cells, and
+    the cell with the largest loss is the one to divide next.
+
+    Points in flight are known by negative numbers. All coordinates are those of the mesh.
+
+    Parameters
+    ----------
+    corners : array, shape (k, d)
+        The corners of the domain.
+
+    Attributes
+    ----------
+    mesh : SimplexMesh
+    losses : LossQueue
+        The loss of the simplex in each slot.
+    priorities : LossQueue
+        The loss of its largest cell.
+    """
+
+    def __init__(self, corners: Floats) -> None:
+        self.mesh = SimplexMesh(corners)
+        self.losses = LossQueue()
+        self.priorities = LossQueue()
+        self._subdivisions: dict[Simplex, Subdivision] = {}
+        self._homes: dict[Vertex, frozenset[Simplex]] = {}
+        self._coordinates: dict[Vertex, Point] = {}
+        self._moved: set[Simplex] = set()
+        self._shares: Floats = np.ones(0)
+        self._make_room()
+
+    def insert(self, point: Point, pending: Vertex | None = None) -> bool:
+        """Add a point to the mesh.
+
+        Parameters
+        ----------
+        point : tuple of float
+        pending : int, optional
+            Its number, if it was in flight.
+
+        Returns
+        -------
+        bool
+            False if the mesh cannot take the point: it is too close to a vertex.
+        """
+        homes = self._homes.pop(pending, frozenset()) if pending is not None else frozenset()
+        replaced = None
+        if homes:
+            replaced = self.mesh.insert(point, min(homes))
+        if replaced is None:
+            replaced = self.mesh.insert(point)
+        deleted, added = replaced or (set(), set())
+        strays: set[Vertex] = set()
+        for simplex in deleted & self._subdivisions.keys():
+            strays.update(self._subdivisions.pop(simplex).inside)
+        self._coordinates.pop(pending or 0, None)
+        for simplex in homes - deleted:
+            self._take_out(pending, simplex)
+        strays.discard(pending or 0)
+        if strays:
+            self._rehouse(sorted(strays, reverse=True), deleted, sorted(added))
+        return replaced is not None
+
+    def commit(self) -> tuple[Ints, Ints]:
+        """Bring the arrays up to date; returns the slots that died and those that were born."""
+        dead, born = self.mesh.commit()
+        self._make_room()
+        nothing = np.full(len(dead), -np.inf)
+        self.losses.set_many(dead, nothing)
+        self.priorities.set_many(dead, nothing)
+        self._shares[born] = 1.0
+        self._settle()
+        return dead, born
+
+    def set_losses(self, slots: Ints, losses: Floats) -> None:
+        """Write the losses, shape (m,), of the simplices in slots, shape (m,). Not a number counts as 0."""
+        losses = np.where(np.isnan(losses), 0.0, losses)
+        self.losses.set_many(slots, losses)
+        volumes = self.mesh.volumes[slots]
+        priorities = np.where(np.isposinf(losses), _INFINITE * volumes, np.maximum(losses, _NOTHING * volumes))
+        shares = self._shares[slots]
+        self.priorities.set_many(slots, np.where(shares > 0, priorities * shares, -np.inf))
+
+    def largest_loss(self) -> float:
+        """The largest loss of a simplex."""
+        slot = self.losses.peek()
+        return 0.0 if slot is None else self.losses.priority(slot)
+
+    def expected_loss(self) -> float:
+        """The largest loss of a cell, infinite if its simplex's is."""
+        slot = self.priorities.peek()
+        if slot is None:
+            return 0.0
+        return np.inf if self.losses.priority(slot) == np.inf else self.priorities.priority(slot)
+
+    def propose(self, transform_of: TransformOf | None = None) -> Proposal | None:
+        """The best point to evaluate next; None if nothing is left that could be divided."""
+        slot = self.priorities.peek()
+        if slot is None:
+            return None
+        simplex: Simplex = tuple(self.mesh.vertices[slot].tolist())
+        subdivision = self._subdivision(simplex)
+        cell = subdivision.largest
+        assert cell is not None, "a simplex without cells has no priority"
+        corners = [self._point(v) for v in cell.vertices]
+        transform = transform_of(simplex) if transform_of is not None else None
+        positions = split_face(corners, transform)
+        point = face_centre([corners[i] for i in positions])
+        loss = self.losses.priority(slot)
+        face = tuple(cell.vertices[i] for i in positions)
+        return Proposal(point, loss * cell.share, simplex, cell, face)
+
+    def give_up(self, proposal: Proposal) -> None:
+        """Never divide this cell."""
+        self._store(proposal.simplex, self._subdivision(proposal.simplex).without(proposal.cell))
+
+    def accept(self, proposal: Proposal, vertex: Vertex) -> None:
+        """Put the proposed point in flight, in every simplex that it touches."""
+        if vertex in self._subdivision(proposal.simplex).inside:
+            self.give_up(proposal)
+            return
+        self._coordinates[vertex] = proposal.point
+        homes = {proposal.simplex}
+        if len(proposal.face) == 2:
+            support = self._support(proposal)
+            if len(support) <= self.mesh.dim:
+                homes |= self.mesh.containing(support)
+        for simplex in homes:
+            old = self._subdivision(simplex)
+            new = old.split(vertex, proposal.face) or old.insert(vertex, self._point)
+            self._store(simplex, new)
+        self._homes[vertex] = self._homes.get(vertex, frozenset()) | homes
+
+    def add_pending(self, vertex: Vertex, point: Point) -> None:
+        """Put any point of the domain in flight."""
+        found = self.mesh.locate(point)
+        if found is None:
+            return
+        around = sorted(self.mesh.containing(self._face_at(found, point)))
+        self._coordinates[vertex] = point
+        self._homes[vertex] = frozenset()
+        self._rehouse([vertex], set(), around)
+        self._settle()
+
+    def clear_pending(self) -> None:
+        """Forget all points in flight."""
+        self.restore(({}, {}))
+
+    def snapshot(self) -> Snapshot:
+        """The points in flight, to come back to with `restore` as long as nothing is inserted."""
+        return dict(self._subdivisions), dict(self._homes)
+
+    def restore(self, snapshot: Snapshot) -> None:
+        """Go back to the points in flight of a snapshot."""
+        old, new = self._subdivisions, snapshot[0]
+        changed = [simplex for simplex in {**old, **new} if old.get(simplex) is not new.get(simplex)]
+        self._subdivisions, self._homes = dict(snapshot[0]), dict(snapshot[1])
+        self._coordinates = {v: self._coordinates[v] for v in self._homes}
+        for simplex in changed:
+            self._update_priority(simplex)
+
+    def _support(self, proposal: Proposal) -> set[int]:
+        """The mesh vertices that span the smallest face of the simplex that contains the proposed edge."""
+        real = {v for v in proposal.face if v >= 0}
+        if len(real) == 2:
+            return real
+        for v in proposal.face:
+            if v < 0:
+                real |= set(self._face_at(proposal.simplex, self._coordinates[v]))
+        return real
+
+    def _face_at(self, simplex: Simplex, point: Point) -> tuple[int, ...]:
+        weights = barycentric(self.mesh.points[list(simplex)][None], np.array([point]))[0, 0]
+        face = tuple(v for v, w in zip(simplex, weights.tolist(), strict=True) if w > ON_FACE)
+        return face or simplex
+
+    def _subdivision(self, simplex: Simplex) -> Subdivision:
+        found = self._subdivisions.get(simplex)
+        if found is None:
+            found = Subdivision.whole(simplex)
+        return found
+
+    def _point(self, vertex: Vertex) -> Point:
+        return self.mesh.point(vertex) if vertex >= 0 else self._coordinates[vertex]
+
+    def _store(self, simplex: Simplex, subdivision: Subdivision) -> None:
+        self._subdivisions[simplex] = subdivision
+        self._update_priority(simplex)
+
+    def _update_priority(self, simplex: Simplex) -> None:
+        slot = self.mesh.slot_of[simplex]
+        subdivision = self._subdivisions.get(simplex)
+        self._shares[slot] = share = 1.0 if subdivision is None else subdivision.largest_share
+        loss, volume = self.losses.priority(slot), float(self.mesh.volumes[slot])
+        priority = _INFINITE * volume if loss == np.inf else max(loss, _NOTHING * volume)
+        self.priorities.set(slot, priority * share if share > 0 else -np.inf)
+
+    def _rehouse(
+        self,
+        strays: list[Vertex],
+        gone: set[Simplex],
+        candidates: list[Simplex],
+    ) -> None:
+        """Find the new simplices of points in flight whose old ones are gone."""
+        points = np.array([self._coordinates[v] for v in strays])
+        weights = barycentric(self.mesh.points[np.array(candidates)], points).min(axis=2)
+        for column, vertex in enumerate(strays):
+            inside = np.nonzero(weights[:, column] >= -ON_FACE)[0].tolist()
+            homes = {candidates[i] for i in inside or [int(weights[:, column].argmax())]}
+            for simplex in homes:
+                self._subdivisions[simplex] = self._subdivision(simplex).insert(vertex, self._point)
+            self._moved |= homes
+            self._homes[vertex] = (self._homes[vertex] - gone) | homes
+
+    def _settle(self) -> None:
+        for simplex in self._moved & self.mesh.slot_of.keys():
+            self._update_priority(simplex)
+        self._moved.clear()
+
+    def _take_out(self, vertex: Vertex | None, simplex: Simplex) -> None:
+        """Remove a point in flight from a simplex that survives."""
+        old = self._subdivisions.pop(simplex)
+        for other in old.inside:
+            if other != vertex:
+                self._subdivisions[simplex] = self._subdivision(simplex).insert(other, self._point)
+        self._moved.add(simplex)
+
+    def _make_room(self) -> None:
+        capacity = self.mesh.capacity
+        if len(self._shares) < capacity:
+            self._shares = np.concatenate([self._shares, np.ones(capacity - len(self._shares))])

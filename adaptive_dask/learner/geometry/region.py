@@ -1,0 +1,126 @@
+"""The regions that a learner can explore: a box, or the convex hull of points."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from scipy.spatial import ConvexHull
+
+from .mesh import Point
+from .simplices import Floats
+
+# Points this far outside, relative to the size of the region, count as on its boundary.
+TOLERANCE = 1e-8
+
+
+class BoxRegion:
+    """A box, scaled to the unit cube.
+
+    Parameters
+    ----------
+    bounds : sequence of pairs of float
+        Lower and upper bound along every axis.
+
+    Attributes
+    ----------
+    bbox : tuple of pairs of float
+    corners : list of tuple of float
+        Sorted.
+
+    Raises
+    ------
+    ValueError
+        If a pair is not a finite lower bound below a finite upper one.
+    """
+
+    def __init__(self, bounds: Sequence[Sequence[float]]) -> None:
+        self.bbox = _as_bbox(bounds)
+        self._low = np.array(self.bbox)[:, 0]
+        self._widths = np.ptp(np.array(self.bbox), axis=1)
+
+    @property
+    def corners(self) -> list[Point]:
+        return sorted(itertools.product(*self.bbox))
+
+    def contains(self, point: Sequence[float]) -> bool:
+        """Whether a point is in the box, or on its boundary within rounding error."""
+        for x, (low, high) in zip(point, self.bbox, strict=True):
+            slack = TOLERANCE * (high - low)
+            if not low - slack <= x <= high + slack:
+                return False
+        return True
+
+    def scale(self, points: Sequence[Point]) -> list[Point]:
+        """Points of the box in the unit cube."""
+        scaled = np.clip((np.array(points) - self._low) / self._widths, 0.0, 1.0)
+        return list(map(tuple, scaled.tolist()))
+
+    def unscale(self, point: Point) -> Point:
+        """A point of the unit cube in the box."""
+        return tuple(
+            min(max(x * (high - low) + low, low), high) for x, (low, high) in zip(point, self.bbox, strict=True)
+        )
+
+
+class HullRegion:
+    """The convex hull of points, scaled so that its bounding box is the unit cube.
+
+    Parameters
+    ----------
+    hull : scipy.spatial.ConvexHull
+    """
+
+    def __init__(self, hull: ConvexHull) -> None:
+        vertices = hull.points[hull.vertices]
+        self.corners: list[Point] = sorted(map(tuple, vertices.tolist()))
+        self.bbox = _as_bbox(list(zip(vertices.min(axis=0), vertices.max(axis=0), strict=True)))
+        self._box = BoxRegion(self.bbox)
+        scaled = np.array(self._box.scale(self.corners))
+        # Outward normals n and offsets c of the faces: inside, n·x + c ≤ 0.
+        self._faces: Floats = ConvexHull(scaled).equations
+        self._centre = scaled.mean(axis=0)
+        # Corners must stay exactly what they are, so that they are recognised.
+        self._exact: dict[Point, Point] = dict(zip(self.corners, map(tuple, scaled.tolist()), strict=True))
+
+    def contains(self, point: Sequence[float]) -> bool:
+        """Whether a point is in the hull, or on its boundary within rounding error."""
+        if not self._box.contains(point):
+            return False
+        scaled = np.array(self._box.scale([tuple(point)])[0])
+        return bool((self._faces[:, :-1] @ scaled + self._faces[:, -1]).max() <= TOLERANCE)
+
+    def scale(self, points: Sequence[Point]) -> list[Point]:
+        """Points of the hull in the unit cube; those outside by rounding are drawn onto the boundary."""
+        scaled = np.array(self._box.scale(points))
+        outside = (scaled @ self._faces[:, :-1].T + self._faces[:, -1]).max(axis=1)
+        for i in np.nonzero(outside > 0)[0]:
+            reach = self._faces[:, :-1] @ (scaled[i] - self._centre)
+            room = -(self._faces[:, :-1] @ self._centre + self._faces[:, -1])
+            stretch = (reach / room).max()
+            scaled[i] = self._centre + (scaled[i] - self._centre) / max(stretch, 1.0)
+        return [self._exact.get(p, tuple(row)) for p, row in zip(points, scaled.tolist(), strict=True)]
+
+    def unscale(self, point: Point) -> Point:
+        """A point of the unit cube in the coordinates of the hull."""
+        return self._box.unscale(point)
+
+
+Region = BoxRegion | HullRegion
+
+
+def _as_bbox(bounds: Any) -> tuple[tuple[float, float], ...]:
+    try:
+        pairs = tuple((float(low), float(high)) for low, high in bounds)
+    except (TypeError, ValueError):
+        raise ValueError(
+            f"Bounds are a list of (lower, upper) pairs of numbers, one per dimension, not {bounds!r}."
+        ) from None
+    if not pairs:
+        raise ValueError("Bounds are a list of (lower, upper) pairs, one per dimension; there are none.")
+    for low, high in pairs:
+        if not (np.isfinite(low) and np.isfinite(high) and low < high and np.isfinite(high - low)):
+            raise ValueError(f"A lower bound must be finite and below a finite upper bound, not ({low}, {high}).")
+    return pairs

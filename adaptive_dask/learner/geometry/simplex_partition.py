@@ -1,0 +1,164 @@
+"""A region divided into simplices by its evaluated points."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+import numpy as np
+
+from .mesh import Point, SimplexMesh
+from .refinement import Proposal, Refinement, Snapshot, TransformOf
+from .simplices import Floats, Ints
+
+
+class LossRule(Protocol):
+    """Computes the losses of simplices, and knows which ones a change concerns."""
+
+    def update(
+        self, mesh: SimplexMesh, values: Floats, told: Floats, born: Ints, revalued: Ints
+    ) -> tuple[Ints, Floats]:
+        """The losses that are new or different after a change.
+
+        Parameters
+        ----------
+        mesh : SimplexMesh
+        values : array, shape (n_points, vdim)
+            Not a number where there is no value (yet).
+        told : array, shape (k, vdim)
+            The values that are new.
+        born : array of int
+            The slots of the new simplices.
+        revalued : array of int
+            The vertices that were there before, and have only now got their values.
+
+        Returns
+        -------
+        slots : array of int, shape (m,)
+        losses : array, shape (m,)
+        """
+
+
+class SimplexPartition:
+    """The Delaunay mesh of the corners of a region and its evaluated points; keeps the `Partition` protocol.
+
+    The corners are in the mesh from the beginning, so that it always covers the region exactly, whatever
+    comes first. As long as a corner has not been evaluated its value is not a number.
+
+    Parameters
+    ----------
+    corners : array, shape (k, d)
+    rule : LossRule
+    transform_of : callable, optional
+        Gives the linear transformation in which a simplex is measured before it is divided.
+
+    Attributes
+    ----------
+    sources : list of int
+        For every vertex of the mesh its number among the absorbed points, -1 for a corner without value.
+    """
+
+    def __init__(self, corners: Floats, rule: LossRule, transform_of: TransformOf | None = None) -> None:
+        self._refinement = Refinement(corners)
+        self._rule = rule
+        self._transform_of = transform_of
+        self._corners: dict[Point, int] = {tuple(corner): i for i, corner in enumerate(corners.tolist())}
+        self._values = np.full((64, 1), np.nan)
+        self._absorbed = 0
+        self.sources: list[int] = [-1] * len(corners)
+        live = self.mesh.live_slots()
+        self._set_losses(np.zeros((0, 1)), live, np.zeros(0, dtype=np.intp))
+
+    @property
+    def mesh(self) -> SimplexMesh:
+        """The simplices, as of the last `absorb`."""
+        return self._refinement.mesh
+
+    @property
+    def values(self) -> Floats:
+        """The values at the mesh's vertices, shape (n_points, vdim); not a number where there is none."""
+        return self._values[: self.mesh.n_points]
+
+    @property
+    def losses(self) -> Floats:
+        """The losses of the simplices in `SimplexMesh.live_slots`, in that order."""
+        losses = self._refinement.losses
+        return np.array([losses.priority(slot) for slot in self.mesh.live_slots().tolist()])
+
+    def absorb(self, points: Sequence[Point], values: Floats, numbers: Sequence[int | None]) -> None:
+        if values.shape[1] != self._values.shape[1]:
+            self._values = np.full((len(self._values), values.shape[1]), np.nan)
+        mesh, refinement = self.mesh, self._refinement
+        rows: list[int] = []
+        vertices: list[int] = []
+        revalued: list[int] = []
+        for i in _walking_order(points, numbers):
+            corner = self._corners.get(points[i])
+            if corner is not None:
+                revalued.append(corner)
+                self.sources[corner] = self._absorbed + i
+                rows.append(i)
+                vertices.append(corner)
+            elif refinement.insert(points[i], numbers[i]):
+                rows.append(i)
+                vertices.append(mesh.n_points - 1)
+                self.sources.append(self._absorbed + i)
+        self._absorbed += len(points)
+        while len(self._values) < mesh.n_points:
+            self._values = np.concatenate([self._values, np.full_like(self._values, np.nan)])
+        self._values[vertices] = values[rows]
+        _, born = refinement.commit()
+        self._set_losses(values[rows], born, np.array(revalued, dtype=np.intp))
+
+    def loss(self, real: bool) -> float:
+        if real:
+            return self._refinement.largest_loss()
+        return self._refinement.expected_loss()
+
+    def propose(self) -> Proposal | None:
+        return self._refinement.propose(self._transform_of)
+
+    def accept(self, proposal: Proposal, number: int) -> None:
+        self._refinement.accept(proposal, number)
+
+    def give_up(self, proposal: Proposal) -> None:
+        self._refinement.give_up(proposal)
+
+    def add_pending(self, number: int, point: Point) -> None:
+        self._refinement.add_pending(number, point)
+
+    def clear_pending(self) -> None:
+        self._refinement.clear_pending()
+
+    def snapshot(self) -> Snapshot:
+        return self._refinement.snapshot()
+
+    def restore(self, snapshot: Snapshot) -> None:
+        self._refinement.restore(snapshot)
+
+    def _set_losses(self, told: Floats, born: Ints, revalued: Ints) -> None:
+        slots, losses = self._rule.update(self.mesh, self.values, told, born, revalued)
+        self._refinement.set_losses(slots, losses)
+
+
+def _walking_order(points: Sequence[Point], numbers: Sequence[int | None]) -> Sequence[int]:
+    """The order in which to insert points.
+
+    Points that were in flight come first: their simplices are known. Each of the others is found by walking
+    from the one before it, so they go along a Z-order curve (Morton 1966), which keeps the walks short.
+    """
+    known = [i for i, number in enumerate(numbers) if number is not None]
+    lost = [i for i, number in enumerate(numbers) if number is None]
+    if len(lost) < 3:
+        return known + lost
+    coordinates = np.array([points[i] for i in lost])
+    low = coordinates.min(axis=0)
+    span = np.ptp(coordinates, axis=0)
+    dim = coordinates.shape[1]
+    bits = min(16, 62 // dim)
+    cells = ((coordinates - low) / np.where(span > 0, span, 1.0) * (2**bits - 1)).astype(np.int64)
+    codes = np.zeros(len(lost), dtype=np.int64)
+    for bit in range(bits):
+        for axis in range(dim):
+            codes |= ((cells[:, axis] >> bit) & 1) << (bit * dim + axis)
+    return known + [lost[i] for i in np.argsort(codes, kind="stable").tolist()]

@@ -1,0 +1,136 @@
+"""How points that are still being evaluated divide the simplex that they lie in."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+
+from .simplices import barycentric
+
+Point = tuple[float, ...]
+Vertex = int  # of the mesh if ≥ 0, else a point that is still being evaluated
+PointOf = Callable[[Vertex], Point]
+
+# A point closer to a face than this, in barycentric coordinates, lies on the face.
+ON_FACE = 1e-9
+
+
+class Cell(NamedTuple):
+    """A part of a simplex.
+
+    Attributes
+    ----------
+    share : float
+        Its fraction of the simplex's volume.
+    vertices : tuple of int
+        Mesh vertices, and negative numbers for points that are still being evaluated.
+    """
+
+    share: float
+    vertices: tuple[Vertex, ...]
+
+
+class Subdivision(NamedTuple):
+    """A simplex cut into cells by the points in it. Immutable: adding a point gives a new one.
+
+    Points are inserted by stellar subdivision: every cell that contains the point is replaced by the cells
+    that join the point with those of its faces that do not contain it. A point on a face or an edge of the
+    simplex is put into all simplices that share it, so that none of them proposes it again.
+
+    Attributes
+    ----------
+    cells : tuple of Cell
+        The cells that may be divided further.
+    inside : tuple of int
+        The points, in the order in which they came.
+    """
+
+    cells: tuple[Cell, ...]
+    inside: tuple[Vertex, ...] = ()
+
+    @classmethod
+    def whole(cls, vertices: tuple[int, ...]) -> Subdivision:
+        """A simplex that is not divided."""
+        return cls((Cell(1.0, vertices),))
+
+    @property
+    def largest(self) -> Cell | None:
+        """The largest cell, the first one of equals; None if there is none left to divide."""
+        return max(self.cells, key=_share, default=None)
+
+    @property
+    def largest_share(self) -> float:
+        """The share of the largest cell, 0 if there is none left to divide."""
+        return max(map(_share, self.cells), default=0.0)
+
+    def without(self, cell: Cell) -> Subdivision:
+        """Give up a cell that is too small to be divided."""
+        return Subdivision(tuple(c for c in self.cells if c is not cell), self.inside)
+
+    def split(self, vertex: Vertex, face: tuple[Vertex, ...]) -> Subdivision | None:
+        """Put the centre of a face of some cells into all cells that have this face.
+
+        Parameters
+        ----------
+        vertex : int
+            The number of the new point.
+        face : tuple of int
+            An edge, or all vertices of a cell.
+
+        Returns
+        -------
+        Subdivision, or None if no cell has this face.
+        """
+        corners = set(face)
+        weight = 1.0 / len(face)
+        cells: list[Cell] = []
+        found = False
+        for cell in self.cells:
+            if corners.issubset(cell.vertices):
+                found = True
+                cells += _replace(cell, vertex, dict.fromkeys(face, weight))
+            else:
+                cells.append(cell)
+        return Subdivision(tuple(cells), (*self.inside, vertex)) if found else None
+
+    def insert(self, vertex: Vertex, point_of: PointOf) -> Subdivision:
+        """Put a point anywhere into the simplex; if rounding put it outside, only remember it.
+
+        Parameters
+        ----------
+        vertex : int
+            The number of the new point.
+        point_of : callable
+            Gives the coordinates of a vertex.
+        """
+        if vertex in self.inside:
+            return self
+        cells: list[Cell] = []
+        if self.cells:
+            corners = np.array([[point_of(v) for v in cell.vertices] for cell in self.cells])
+            weights = barycentric(corners, np.array([point_of(vertex)]))[:, 0]
+            for cell, weight in zip(self.cells, weights.tolist(), strict=True):
+                if min(weight) < -ON_FACE:
+                    cells.append(cell)
+                    continue
+                positive = {v: w for v, w in zip(cell.vertices, weight, strict=True) if w > ON_FACE}
+                cells += _replace(cell, vertex, positive)
+        return Subdivision(tuple(cells), (*self.inside, vertex))
+
+
+def _share(cell: Cell) -> float:
+    return cell.share
+
+
+def _replace(cell: Cell, vertex: Vertex, weights: dict[Vertex, float]) -> list[Cell]:
+    """The cells that a point with these positive barycentric coordinates divides a cell into."""
+    share, vertices = cell
+    if len(weights) == 1:
+        return [cell]  # the point is one of the vertices
+    cells = []
+    for v, weight in weights.items():
+        i = vertices.index(v)
+        cells.append(Cell(share * weight, (*vertices[:i], vertex, *vertices[i + 1 :])))
+    return cells

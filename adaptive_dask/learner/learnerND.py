@@ -1,0 +1,147 @@
+"""Learns functions of two and more variables."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+from scipy.interpolate import LinearNDInterpolator
+from scipy.spatial import ConvexHull
+
+from adaptive_dask.learner.function_pickle import KeptByValue
+from adaptive_dask.learner.geometry.anisotropy import graph_transform
+from adaptive_dask.learner.geometry.mesh import Simplex
+from adaptive_dask.learner.geometry.partition import Partition
+from adaptive_dask.learner.geometry.region import BoxRegion, HullRegion
+from adaptive_dask.learner.geometry.simplex_partition import SimplexPartition
+from adaptive_dask.learner.geometry.simplices import Floats
+from adaptive_dask.learner.geometry.triangulation_view import TriangulationView
+from adaptive_dask.learner.losses.simplex_rule import SimplexRule
+from adaptive_dask.learner.losses.simplices import (
+    curvature_loss_function,
+    default_loss,
+    std_loss,
+    triangle_loss,
+    uniform_loss,
+)
+from adaptive_dask.learner.space_learner import SpaceLearner
+
+__all__ = ["LearnerND", "curvature_loss_function", "default_loss", "std_loss", "triangle_loss", "uniform_loss"]
+
+
+class LearnerND(SpaceLearner):
+    """Learns a function f: ℝ^N → ℝ^M, N ≥ 2.
+
+    The evaluated points are triangulated (Delaunay), every simplex has a loss, and the next point divides the
+    simplex, or the part that points in flight leave of it, whose loss is largest: in its centre if it is well
+    shaped, else in the middle of its longest edge.
+
+    Parameters
+    ----------
+    func : callable
+        Takes a tuple of N floats and returns a number or a sequence of M numbers.
+    bounds : list of pairs of float, or scipy.spatial.ConvexHull
+        One pair ``(lower, upper)`` per dimension, or the convex hull that is to be explored.
+    loss_per_simplex : callable, optional
+        ``loss(simplex, values, value_scale) -> float`` with the corners, shape (N + 1, N), scaled to the unit
+        cube, and the values there, shape (N + 1,) or (N + 1, M), scaled by ``value_scale``. Decorated with
+        ``uses_nth_neighbors(1)`` it also gets the points opposite each face and their values, None where
+        there is none. Losses of `adaptive_dask.learner.losses` are computed for many simplices at once.
+    anisotropic : bool, default: False
+        Measure a simplex along the graph of the function when choosing where to divide it, which makes
+        simplices short along the gradient and long across it.
+    triangulation_backend : {"auto", "rust"}
+        There is one: adaptive-triangulation.
+
+    Attributes
+    ----------
+    data : dict of point to value
+    pending_points : set of points
+    bounds : as given
+
+    Raises
+    ------
+    ValueError
+        If the bounds are not bounds, or the options do not fit together.
+
+    Notes
+    -----
+    Points outside of the region are kept in ``data`` and have no influence. A value that is not finite counts
+    as known; in the simplices around it the function counts as flat. Two points closer together than 1e-8 of
+    the simplex they lie in are not both triangulated.
+    """
+
+    def __init__(
+        self,
+        func: Callable[..., Any],
+        bounds: Sequence[Sequence[float]] | ConvexHull,
+        loss_per_simplex: Callable[..., Any] | None = None,
+        *,
+        anisotropic: bool = False,
+        triangulation_backend: str = "auto",
+    ) -> None:
+        if triangulation_backend not in ("auto", "rust"):
+            raise ValueError(f"triangulation_backend must be 'auto' or 'rust', not {triangulation_backend!r}.")
+        region = HullRegion(bounds) if isinstance(bounds, ConvexHull) else BoxRegion(bounds)
+        if len(region.bbox) < 2:
+            raise ValueError("LearnerND is for two and more dimensions; use Learner1D for one.")
+        super().__init__(func, region)
+        self.bounds = bounds
+        self.loss_per_simplex = loss_per_simplex or default_loss
+        self.nth_neighbors = getattr(self.loss_per_simplex, "nth_neighbors", 0)
+        if self.nth_neighbors not in (0, 1):
+            raise ValueError(f"A loss per simplex can use 0 or 1 neighbors, not {self.nth_neighbors}.")
+        self.anisotropic = anisotropic
+
+    def _settings(self) -> dict[str, Any]:
+        return {
+            "bounds": self.bounds,
+            "loss_per_simplex": KeptByValue(self.loss_per_simplex),
+            "anisotropic": self.anisotropic,
+        }
+
+    @property
+    def points(self) -> Floats:
+        """The evaluated points, shape (npoints, N), in the order in which they were told."""
+        return np.array(list(self.data), dtype=float).reshape(-1, self.ndim)
+
+    @property
+    def values(self) -> Floats:
+        """The values there, shape (npoints,) or (npoints, M)."""
+        return np.array(list(self.data.values()), dtype=float)
+
+    @property
+    def tri(self) -> TriangulationView | None:
+        """The triangulation of the evaluated points; None as long as a corner of the region is unknown."""
+        if not self.bounds_are_done:
+            return None
+        partition = self._simplex_partition()
+        vertices = [self._absorbed[source] for source in partition.sources]
+        mesh = partition.mesh
+        slots = mesh.live_slots()
+        rows, sides = np.nonzero(mesh.neighbors[slots] < 0)
+        on_faces = np.ones((len(rows), self.ndim + 1), dtype=bool)
+        on_faces[np.arange(len(rows)), sides] = False
+        hull = set(mesh.vertices[slots[rows]][on_faces].tolist())
+        return TriangulationView(vertices, set(mesh.slot_of), hull)
+
+    def interpolator(self) -> LinearNDInterpolator:
+        """A `scipy.interpolate.LinearNDInterpolator` of the data, in the coordinates of the function."""
+        inside = [point for point in self.data if self.inside_bounds(point)]
+        values = np.array([np.asarray(self.data[point], dtype=float) for point in inside])
+        return LinearNDInterpolator(np.array(inside), values, rescale=True)
+
+    def _new_partition(self) -> Partition:
+        corners = np.array(self._scale(self._bounds_points))
+        self._rule = SimplexRule(self.loss_per_simplex)
+        return SimplexPartition(corners, self._rule, self._transform if self.anisotropic else None)
+
+    def _simplex_partition(self) -> SimplexPartition:
+        partition = self._partition
+        assert isinstance(partition, SimplexPartition)
+        return partition
+
+    def _transform(self, simplex: Simplex) -> Floats | None:
+        partition = self._simplex_partition()
+        return graph_transform(partition.mesh, partition.values / self._rule.value_scale, simplex)

@@ -1,0 +1,140 @@
+"""When a loss per simplex has to be computed, and of what."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from adaptive_dask.learner.geometry.mesh import SimplexMesh
+from adaptive_dask.learner.geometry.simplices import Floats, Ints
+
+# The values are scaled anew when their range has grown by this factor.
+RESCALE = 1.1
+# So many simplices at once, so that a pass over a large mesh stays in the cache.
+CHUNK = 8192
+
+
+class ValueRange:
+    """The range of all finite values seen, and the scale that goes with it.
+
+    Attributes
+    ----------
+    scale : float
+        What to divide values by: their range when it last grew by a tenth. Lagging behind saves computing
+        all losses anew whenever a new largest value comes.
+    """
+
+    def __init__(self) -> None:
+        self.scale = 1.0
+        self._low, self._high = np.inf, -np.inf
+        self._used = 0.0
+
+    def include(self, values: Floats) -> bool:
+        """Take in values of any shape; True if the scale has changed."""
+        finite = values[np.isfinite(values)]
+        if not len(finite):
+            return False
+        low, high = min(self._low, finite.min()), max(self._high, finite.max())
+        if low == self._low and high == self._high:
+            return False
+        self._low, self._high = float(low), float(high)
+        extent = self._high - self._low
+        # A range within rounding error of the values is no range: it would only magnify the noise.
+        if extent <= 1e-13 * max(abs(self._low), abs(self._high)) or extent <= RESCALE * self._used:
+            return False
+        if not np.isfinite(extent):
+            extent = np.finfo(float).max
+        self.scale = self._used = extent
+        return True
+
+
+def fill_undefined(values: Floats) -> Floats:
+    """Replace values that are not finite by the mean of the simplex's others, 0 if there are none.
+
+    Parameters
+    ----------
+    values : array, shape (m, d + 1, vdim)
+
+    Returns
+    -------
+    array of the same shape
+        The same array if all is finite. A point without a value says nothing: the function counts as flat
+        there, and the loss of the simplex stays finite.
+    """
+    finite = np.isfinite(values)
+    if finite.all():
+        return values
+    zeroed = np.where(finite, values, 0.0)
+    means = zeroed.sum(axis=1, keepdims=True) / np.maximum(finite.sum(axis=1, keepdims=True), 1)
+    return np.where(finite, values, means)
+
+
+class SimplexRule:
+    """Applies a loss per simplex to the simplices that a change concerns.
+
+    Parameters
+    ----------
+    loss : callable
+        ``loss(simplex, values, value_scale[, neighbors, neighbor_values])``; with an attribute ``batch`` it is
+        computed for many simplices at once, see `for_single_simplices`.
+    """
+
+    def __init__(self, loss: Callable[..., Any]) -> None:
+        self._loss = loss
+        self._with_neighbors = getattr(loss, "nth_neighbors", 0) > 0
+        self._batch = getattr(loss, "batch", None)
+        self._range = ValueRange()
+        self._scalar = True
+
+    def update(
+        self, mesh: SimplexMesh, values: Floats, told: Floats, born: Ints, revalued: Ints
+    ) -> tuple[Ints, Floats]:
+        """See `LossRule`."""
+        self._scalar = values.shape[1] == 1
+        if self._range.include(told):
+            slots = mesh.live_slots()
+        else:
+            slots = born
+            if len(revalued):
+                slots = np.union1d(slots, mesh.attached(revalued.tolist()))
+            if self._with_neighbors:
+                around = mesh.neighbors[slots]
+                slots = np.union1d(slots, around[around >= 0])
+        losses = [self._losses(mesh, values, slots[start : start + CHUNK]) for start in range(0, len(slots), CHUNK)]
+        return slots, np.concatenate(losses) if losses else np.zeros(0)
+
+    @property
+    def value_scale(self) -> float:
+        """What the values are divided by before they go to the loss."""
+        return self._range.scale
+
+    def _losses(self, mesh: SimplexMesh, values: Floats, slots: Ints) -> Floats:
+        vertices = mesh.vertices[slots]
+        simplices = mesh.points[vertices]
+        heights = fill_undefined(values[vertices]) / self._range.scale
+        arguments = [simplices, heights]
+        if self._with_neighbors:
+            opposite = mesh.opposite_vertices(slots)
+            others, other_heights = mesh.points[opposite], values[opposite] / self._range.scale
+            missing = (opposite < 0) | ~np.isfinite(other_heights).all(axis=2)
+            others[missing] = other_heights[missing] = np.nan
+            arguments += [others, other_heights]
+        if self._batch is not None:
+            return np.asarray(self._batch(*arguments), dtype=float)
+        return np.array([self._one(*each) for each in zip(*arguments, strict=True)])
+
+    def _one(self, simplex: Floats, heights: Floats, *opposite: Floats) -> float:
+        """The loss of one simplex, by a function that knows no batches."""
+        if self._scalar:
+            heights = heights[:, 0]
+        arguments: list[Any] = [simplex, heights, 1.0 / self._range.scale]
+        if opposite:
+            others, other_heights = opposite
+            missing = np.isnan(others[:, 0])
+            if self._scalar:
+                other_heights = other_heights[:, 0]
+            arguments.append([None if gone else point for gone, point in zip(missing, others, strict=True)])
+            arguments.append([None if gone else height for gone, height in zip(missing, other_heights, strict=True)])
+        return float(np.asarray(self._loss(*arguments), dtype=float).item())

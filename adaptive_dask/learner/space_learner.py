@@ -1,0 +1,298 @@
+"""What the learners over a region of space share: data, points in flight, and a partition that is kept up to date."""
+
+from __future__ import annotations
+
+import abc
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, Self
+
+import numpy as np
+
+from adaptive_dask.learner.base_learner import BaseLearner
+from adaptive_dask.learner.function_pickle import ByValue, KeptByValue
+from adaptive_dask.learner.geometry.partition import Partition
+from adaptive_dask.learner.geometry.region import Region
+from adaptive_dask.learner.geometry.simplices import Floats
+
+Point = tuple[float, ...]
+
+
+class SpaceLearner(BaseLearner):
+    """Learns f: ℝ^N → ℝ^M over a bounded region, by dividing it into pieces.
+
+    Telling only stores the result. The partition takes everything in that was told when it is next needed,
+    in one go: that makes a batch cheap, and a learner that is only told (a copy of one that runs elsewhere)
+    does no geometry at all.
+
+    Parameters
+    ----------
+    function : callable
+    region : Region
+        Its corners are the first points to be proposed.
+    """
+
+    def __init__(self, function: Callable[..., Any], region: Region) -> None:
+        self.function = function
+        self._region = region
+        self.data: dict[Point, Any] = {}
+        self.pending_points: set[Point] = set()
+        self._bounds_points = region.corners
+        self._bounds_left = list(self._bounds_points)
+        self._vdim: int | None = None
+        self._backlog: list[tuple[Point, Floats, int | None]] = []
+        self._numbers: dict[Point, int] = {}
+        self._next_number = -1
+        self._partition_or_none: Partition | None = None
+        self._absorbed: list[Point] = []
+
+    @abc.abstractmethod
+    def _settings(self) -> dict[str, Any]:
+        """The arguments of the constructor besides the function; losses are wrapped in `KeptByValue`."""
+
+    @abc.abstractmethod
+    def _new_partition(self) -> Partition: ...
+
+    @property
+    def ndim(self) -> int:
+        """The number of coordinates of a point."""
+        return len(self._region.bbox)
+
+    def inside_bounds(self, point: Sequence[float]) -> bool:
+        """Whether a point belongs to the region."""
+        return self._region.contains(point)
+
+    @property
+    def npoints(self) -> int:
+        """The number of evaluated points."""
+        return len(self.data)
+
+    @property
+    def vdim(self) -> int:
+        """The length of the function's output; 1 for a scalar, and as long as nothing is known."""
+        return self._vdim or 1
+
+    @property
+    def bounds_are_done(self) -> bool:
+        """Whether all corners of the region have been evaluated."""
+        self._bounds_left = [p for p in self._bounds_left if p not in self.data]
+        return not self._bounds_left
+
+    def tell(self, x: Sequence[float], y: Any) -> None:
+        """Tell the value of the function at a point.
+
+        Parameters
+        ----------
+        x : sequence of float
+            Points outside of the region are kept in ``data`` and do not influence the learner otherwise.
+        y : float or sequence of float
+            Values that are not finite are kept as well; around them the function counts as flat. None means
+            that the value is still to come, see `tell_pending`.
+
+        Raises
+        ------
+        ValueError, TypeError
+            If x is not a point or y is not a value as told before. Nothing is changed then.
+        """
+        point = self._as_point(x)
+        if point in self.data:
+            self.pending_points.discard(point)
+            return
+        if y is None:
+            self.tell_pending(point)
+            return
+        value = self._as_value(y, point)
+        self._vdim = len(value)
+        self.data[point] = y
+        self.pending_points.discard(point)
+        number = self._numbers.pop(point, None)
+        if number is not None or self.inside_bounds(point):
+            self._backlog.append((point, value, number))
+
+    def tell_many(self, xs: Iterable[Any], ys: Iterable[Any]) -> None:
+        """Tell the values ``ys`` of the function at ``xs``; the same as telling one after the other."""
+        for x, y in zip(xs, ys, strict=True):
+            self.tell(x, y)
+
+    def tell_pending(self, x: Sequence[float]) -> None:
+        """Tell that a point is being evaluated, so that it is not proposed again."""
+        point = self._as_point(x)
+        if point in self.data or point in self.pending_points:
+            return
+        self.pending_points.add(point)
+        if point not in self._bounds_points and self.inside_bounds(point):
+            partition = self._partition
+            partition.add_pending(self._number(point), self._scale([point])[0])
+
+    def remove_unfinished(self) -> None:
+        """Forget every pending point."""
+        self.pending_points.clear()
+        self._numbers.clear()
+        self._backlog = [(point, value, None) for point, value, _ in self._backlog]
+        if self._partition_or_none is not None:
+            self._partition_or_none.clear_pending()
+
+    def ask(self, n: int, tell_pending: bool = True) -> tuple[list[Point], list[float]]:
+        """Choose the next points to evaluate.
+
+        The corners of the region come first. There are fewer points than asked for only if what is left is
+        too small to be divided further.
+
+        Parameters
+        ----------
+        n : int
+        tell_pending : bool, default: True
+            Whether the points become pending. With False the learner stays as it is.
+
+        Returns
+        -------
+        points : list of tuple of float
+        loss_improvements : list of float
+            The loss of what each point divides.
+        """
+        if n < 0:
+            raise ValueError(f"Cannot ask for {n} points; ask for 0 or more.")
+        partition = self._partition
+        before = (set(self.pending_points), dict(self._numbers), partition.snapshot()) if not tell_pending else None
+        points: list[Point] = []
+        gains: list[float] = []
+        if not self.bounds_are_done:
+            points = [p for p in self._bounds_left if p not in self.pending_points][:n]
+            gains = [math.inf] * len(points)
+            self.pending_points.update(points)
+        while len(points) < n:
+            proposal = partition.propose()
+            if proposal is None:
+                break
+            point = self._unscale(proposal.point)
+            if point in self.data or (point in self.pending_points and point not in self._numbers):
+                partition.give_up(proposal)
+                continue
+            known = point in self.pending_points
+            partition.accept(proposal, self._number(point))
+            if known:
+                continue
+            self.pending_points.add(point)
+            points.append(point)
+            gains.append(proposal.gain)
+        if before is not None:
+            self.pending_points, self._numbers, snapshot = before
+            partition.restore(snapshot)
+        return points, gains
+
+    def loss(self, real: bool = True) -> float:
+        """The largest loss of a piece of the region; infinite until all of its corners are known.
+
+        Parameters
+        ----------
+        real : bool, default: True
+            With False, the loss is spread over what the pending points make of each piece.
+        """
+        if not self.bounds_are_done:
+            return math.inf
+        return self._partition.loss(real)
+
+    def _scale(self, points: Sequence[Point]) -> list[Point]:
+        """Points of the region in the coordinates of the partition."""
+        return self._region.scale(points)
+
+    def _unscale(self, point: Point) -> Point:
+        """A point of the partition in the coordinates of the function, inside the region."""
+        return self._region.unscale(point)
+
+    @property
+    def _partition(self) -> Partition:
+        """The partition, with everything taken in that was told."""
+        partition = self._partition_or_none
+        if partition is None:
+            partition = self._partition_or_none = self._new_partition()
+        if self._backlog:
+            backlog, self._backlog = self._backlog, []
+            points, values, numbers = zip(*backlog, strict=True)
+            self._absorbed += points
+            try:
+                partition.absorb(self._scale(points), np.array(values), numbers)
+            except BaseException:
+                # A loss function that raises leaves the partition half done: start over the next time.
+                self._discard_partition()
+                raise
+        return partition
+
+    def _discard_partition(self) -> None:
+        self._partition_or_none = None
+        self._absorbed = []
+        self._numbers.clear()
+        self._backlog = [
+            (point, self._as_value(value, point), None)
+            for point, value in self.data.items()
+            if self.inside_bounds(point)
+        ]
+
+    def _rebuild(self) -> None:
+        """Start with a new partition, for example because the scale has changed."""
+        self._discard_partition()
+        pending, self.pending_points = self.pending_points, set()
+        for point in pending:
+            self.tell_pending(point)
+
+    def _number(self, point: Point) -> int:
+        number = self._numbers.get(point)
+        if number is None:
+            number = self._numbers[point] = self._next_number
+            self._next_number -= 1
+        return number
+
+    def _as_point(self, x: Sequence[float]) -> Point:
+        try:
+            point = tuple(map(float, x))
+        except TypeError:
+            raise TypeError(f"A point is a sequence of {self.ndim} numbers, not {x!r}.") from None
+        if len(point) != self.ndim or not all(map(math.isfinite, point)):
+            raise ValueError(f"A point has {self.ndim} finite coordinates, not {x!r}.")
+        return point
+
+    def _as_value(self, y: Any, point: Point) -> Floats:
+        try:
+            value = np.asarray(y, dtype=float).reshape(-1) if type(y) is not float else np.array([y])
+        except (TypeError, ValueError):
+            raise TypeError(
+                f"The value at {point} must be a real number or a sequence of real numbers, not {y!r}. "
+                "If the function returns more than that, wrap the learner in a DataSaver."
+            ) from None
+        if not len(value) or (self._vdim is not None and len(value) != self._vdim):
+            raise ValueError(
+                f"The value at {point} has {len(value)} components, where {self._vdim or 'at least 1'} are expected. "
+                "The function must return the same number of components everywhere."
+            )
+        return value
+
+    def new(self) -> Self:
+        """A learner with the same function and settings and no data."""
+        settings: dict[str, Any] = {
+            k: v.function if isinstance(v, KeptByValue) else v for k, v in self._settings().items()
+        }
+        learner: Self = type(self)(self.function, **settings)
+        return learner
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {"function": ByValue(self.function), "settings": self._settings(), "data": self._get_data()}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__init__(state["function"], **state["settings"])  # type: ignore[misc]
+        self._set_data(state["data"])
+
+    def _get_data(self) -> dict[Point, Any]:
+        return dict(self.data)
+
+    def _set_data(self, data: Mapping[Any, Any]) -> None:
+        self.tell_many(data.keys(), data.values())
+
+    def to_numpy(self) -> Floats:
+        """The data as an array of shape (npoints, ndim + vdim), sorted by point."""
+        if not self.data:
+            return np.zeros((0, self.ndim + self.vdim))
+        return np.array([(*point, *np.ravel(value)) for point, value in sorted(self.data.items(), key=_by_point)])
+
+
+def _by_point(item: tuple[Point, Any]) -> Point:
+    return item[0]
