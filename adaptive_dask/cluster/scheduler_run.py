@@ -75,7 +75,7 @@ class HostedRun:
         self.id = uuid.uuid4().hex[:12]
         self.name = spec.name
         self.functions = spec.functions
-        self.function = spec.function
+        self._function = spec.function
         self.status = "running"
         self.error: AdaptiveError | None = None
         self.feed = Feed()
@@ -191,6 +191,11 @@ class HostedRun:
     def workers_changed(self) -> None:
         self._wake.set()
 
+    @property
+    def function(self) -> bytes | None:
+        """The pickled function, for workers; None when there is nothing more to evaluate."""
+        return None if self._stopping else self._function
+
     def is_busy_on(self, worker: str) -> bool:
         """Whether a worker has points of this run."""
         desk = self.board.desks.get(worker)
@@ -286,8 +291,6 @@ class HostedRun:
     async def _end(self, status: str) -> None:
         self._stopping = True
         self._stop_workers()
-        if self._crew is not None:
-            self._crew.release()
         try:
             async with self._turn:
                 step = await self._in_thread(self.learner.finish, self.feed.is_watched)
@@ -337,6 +340,8 @@ class HostedRun:
 
     def _stop_workers(self) -> None:
         self._unsent.clear()
+        if self._crew is not None:  # first, or an evaluator that waits takes the place of one that goes
+            self._crew.release()
         for worker in self.board.desks:
             self._scheduler.worker_send(worker, {"op": STOP, "run": self.id})
 
