@@ -96,7 +96,12 @@ class _Divided(NamedTuple):
 
 
 def choose_equal_pieces(
-    line: PointsOnLine, losses: IntervalLosses, n: int, unknown: Sequence[tuple[float, float]], resolution: float
+    line: PointsOnLine,
+    losses: IntervalLosses,
+    n: int,
+    unknown: Sequence[tuple[float, float]],
+    resolution: float,
+    width: float,
 ) -> Choices:
     """Distribute n points over the intervals so that the largest loss of a piece is as small as it can be.
 
@@ -112,6 +117,8 @@ def choose_equal_pieces(
         Intervals that are not in the chain yet, because a bound is missing.
     resolution : float
         Pieces at least this long are certain to have distinct ends.
+    width : float
+        The width of the sampled box.
 
     Returns
     -------
@@ -122,7 +129,7 @@ def choose_equal_pieces(
 
     def divided(a: float, b: float, pieces: int, loss: float) -> _Divided:
         length = (b - a) / pieces
-        return _Divided(-losses.rank(loss, length), losses.tie_break(a, length), a, b, pieces, loss)
+        return _Divided(-losses.rank(loss, length, width), losses.tie_break(a, length), a, b, pieces, loss)
 
     heap = [divided(a, b, 1, math.inf) for a, b in unknown]
     heapq.heapify(heap)
@@ -132,15 +139,12 @@ def choose_equal_pieces(
         while True:
             item = queue.peek()
             if item is not None:
-                rank = queue.priority(item)
-                if not heap or -rank <= heap[0].negative_rank:
-                    a = line.x_at[item]
-                    b = line.x_at[line.after_at[item]]
-                    if not heap or _comes_first(-rank, losses.tie_break(a, b - a), heap[0]):
-                        queue.pop()
-                        taken.append((item, rank))
-                        heapq.heappush(heap, divided(a, b, 2, losses.open_at[item] / 2**order))
-                        break
+                a, b, loss = line.x_at[item], line.x_at[line.after_at[item]], losses.open_at[item]
+                if not heap or _comes_first(divided(a, b, 1, loss), heap[0]):
+                    taken.append((item, queue.priority(item)))
+                    queue.pop()
+                    heapq.heappush(heap, divided(a, b, 2, loss / 2**order))
+                    break
             if not heap:
                 return _points(full, taken)
             top = heapq.heappop(heap)
@@ -154,13 +158,12 @@ def choose_equal_pieces(
     return _points(full + heap, taken)
 
 
-def _comes_first(negative_rank: float, tie_break: tuple[float, float], top: _Divided) -> bool:
+def _comes_first(fresh: _Divided, top: _Divided) -> bool:
     """Whether an interval is to be divided before ``top`` is divided further."""
-    if negative_rank != top.negative_rank:
-        return negative_rank < top.negative_rank
-    (length, a), (top_length, top_a) = tie_break, top.tie_break
+    if fresh.negative_rank != top.negative_rank:
+        return fresh.negative_rank < top.negative_rank
     # Of equal ones, the intervals from left to right first and then their pieces from left to right.
-    return (length, -a) < (top_length, -top_a)
+    return (fresh.tie_break[0], -fresh.a) < (top.tie_break[0], -top.a)
 
 
 def _can_divide(a: float, b: float, pieces: int, resolution: float) -> bool:

@@ -55,6 +55,9 @@ class IntervalLosses:
     traits : LossTraits
     as_arrays : bool
         Whether the loss function gets values as arrays rather than floats.
+    width : float
+        The width of the box when everything was last built anew; what is unknown is ranked by its
+        length relative to this.
     recompute_factor : float
         All losses are computed anew when the height of the data has grown by this factor since.
     """
@@ -65,6 +68,7 @@ class IntervalLosses:
         self._function = loss_function
         self.traits = LossTraits.of(loss_function)
         self._resolution = resolution
+        self._bounds_width = self.width = scale.x
         self.as_arrays = False
         self.recompute_factor = 2.0
         self.known_queue = LossQueue(self._known_tie_break)
@@ -165,10 +169,10 @@ class IntervalLosses:
         self.open_at[left] = loss
         self.open_queue.set(left, self.rank(loss, length) if a < a + 0.5 * length < b else _NOTHING)
 
-    def rank(self, loss: float, length: float) -> float:
-        """The rank of an interval with that loss and length."""
+    def rank(self, loss: float, length: float, width: float | None = None) -> float:
+        """The rank of an interval with that loss and length, in a box of that width."""
         if not math.isfinite(loss):
-            loss = length / self._scale.x
+            loss = length / (width or self.width)
         elif self.traits.order != 1:
             loss = max(loss, 0.0) ** (1 / self.traits.order)
         return float(int(loss * _ROUND + 0.5)) / _ROUND if abs(loss) < 1000 else float(loss)
@@ -275,6 +279,7 @@ class IntervalLosses:
         a pending point before the first evaluated one, until the next result there: python-adaptive
         does so, and asks accordingly.
         """
+        self.width = self._scale.x
         self.refresh_all()
         line = self._line
         here = line.after_at[0]
@@ -423,7 +428,7 @@ class IntervalLosses:
         if self.traits.order != 1:
             losses = np.maximum(losses, 0.0) ** (1 / self.traits.order)
         if not finite.all():
-            losses = np.where(finite, losses, lengths / self._scale.x)
+            losses = np.where(finite, losses, lengths / self.width)
         if len(losses) and np.abs(losses).max() >= 1000:
             small = np.abs(losses) < 1000
             return np.where(small, np.trunc(np.where(small, losses, 0.0) * _ROUND + 0.5) / _ROUND, losses)
@@ -449,7 +454,7 @@ class IntervalLosses:
 
     def tie_break(self, x: float, length: float) -> tuple[float, float]:
         """What sorts intervals of equal rank, the smallest first."""
-        return -round(length / self._scale.x, 12), x
+        return -round(length / self._bounds_width, 12), x
 
     def _open_tie_break(self, left: int) -> tuple[float, ...]:
         line = self._line

@@ -229,7 +229,7 @@ class Learner1D(BaseLearner):
     def _choose(self, n: int) -> Choices:
         line, losses, (low, high) = self._line, self._losses, self.bounds
         missing = self._missing_bounds()
-        if n >= _FEW and not missing and losses.traits.split is None:
+        if n >= _FEW and not missing and losses.traits.split is None and losses.width == self._scale.x:
             middles = choose_middles(line, losses, n)
             if middles is not None:
                 return middles
@@ -248,7 +248,7 @@ class Learner1D(BaseLearner):
         if not nothing:
             unknown += [(last, high)] * (high in missing)
         if losses.traits.split is None:
-            return choices.extend(choose_equal_pieces(line, losses, n, unknown, self._resolution))
+            return choices.extend(choose_equal_pieces(line, losses, n, unknown, self._resolution, self._scale.x))
         return choices.extend(choose_one_by_one(line, losses, n, unknown, high - low))
 
     def _add_pending(self, choices: Choices) -> None:
