@@ -206,6 +206,9 @@ class IntervalLosses:
                 return float((dx / x_scale) ** self.traits.order)
             _hide_beyond(xs, ys, finite, range(reach, -1, -1))
             _hide_beyond(xs, ys, finite, range(reach + 1, len(xs)))
+        if self.as_arrays:
+            with np.errstate(over="ignore", invalid="ignore"):
+                return float(self._function(tuple(xs), tuple(ys)))
         return float(self._function(tuple(xs), tuple(ys)))
 
     # -- many at once ----------------------------------------------------------------------------
@@ -389,7 +392,8 @@ class IntervalLosses:
             ys[~finite] = np.nan
             there = finite[:, reach] & finite[:, reach + 1]
         if self.traits.batch is not None:
-            losses[there] = self.traits.batch(xs[there], ys[there])
+            with np.errstate(over="ignore", invalid="ignore"):
+                losses[there] = self.traits.batch(xs[there], ys[there])
         else:
             wide = dx >= self._resolution
             chosen = np.flatnonzero(wide if isinstance(there, slice) else wide & there)

@@ -17,6 +17,7 @@ from adaptive_dask.learner.geometry.line_views import IntervalLossView, Neighbor
 from adaptive_dask.learner.geometry.points_on_line import PointsOnLine
 from adaptive_dask.learner.interval_choice import Choices, choose_equal_pieces, choose_middles, choose_one_by_one
 from adaptive_dask.learner.interval_losses import IntervalLosses
+from adaptive_dask.learner.losses.interpolation import interpolation_loss_function
 from adaptive_dask.learner.losses.interval import (
     abs_min_log_loss,
     curvature_loss_function,
@@ -38,6 +39,7 @@ __all__ = [
     "abs_min_log_loss",
     "curvature_loss_function",
     "default_loss",
+    "interpolation_loss_function",
     "resolution_loss_function",
     "triangle_loss",
     "uniform_loss",

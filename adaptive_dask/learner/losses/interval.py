@@ -179,7 +179,7 @@ def resolution_loss_function(min_length: float = 0, max_length: float = 1) -> Lo
     min_length : float, default: 0
         Intervals shorter than this have no loss. The whole domain has length 1.
     max_length : float, default: 1
-        Intervals longer than this are divided before all others.
+        Intervals longer than this have an infinite loss; the learner ranks these by their length.
 
     Returns
     -------
