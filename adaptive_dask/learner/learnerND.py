@@ -25,7 +25,7 @@ from adaptive_dask.learner.losses.simplices import (
     triangle_loss,
     uniform_loss,
 )
-from adaptive_dask.learner.space_learner import SpaceLearner
+from adaptive_dask.learner.space_learner import Function, SpaceLearner
 
 __all__ = ["LearnerND", "curvature_loss_function", "default_loss", "std_loss", "triangle_loss", "uniform_loss"]
 
@@ -74,7 +74,7 @@ class LearnerND(SpaceLearner):
 
     def __init__(
         self,
-        func: Callable[..., Any],
+        func: Function,
         bounds: Sequence[Sequence[float]] | ConvexHull,
         loss_per_simplex: Callable[..., Any] | None = None,
         *,

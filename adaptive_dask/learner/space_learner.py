@@ -16,6 +16,7 @@ from adaptive_dask.learner.geometry.region import Region
 from adaptive_dask.learner.geometry.simplices import Floats
 
 Point = tuple[float, ...]
+Function = Callable[..., Any]
 
 
 class SpaceLearner(BaseLearner):
@@ -32,7 +33,7 @@ class SpaceLearner(BaseLearner):
         Its corners are the first points to be proposed.
     """
 
-    def __init__(self, function: Callable[..., Any], region: Region) -> None:
+    def __init__(self, function: Function, region: Region) -> None:
         self.function = function
         self._region = region
         self.data: dict[Point, Any] = {}
@@ -52,6 +53,10 @@ class SpaceLearner(BaseLearner):
 
     @abc.abstractmethod
     def _new_partition(self) -> Partition: ...
+
+    def _adjustments(self) -> dict[str, Any]:
+        """Attributes that can be set after construction, and that copies get too."""
+        return {}
 
     @property
     def ndim(self) -> int:
@@ -272,13 +277,22 @@ class SpaceLearner(BaseLearner):
             k: v.function if isinstance(v, KeptByValue) else v for k, v in self._settings().items()
         }
         learner: Self = type(self)(self.function, **settings)
+        for name, value in self._adjustments().items():
+            setattr(learner, name, value)
         return learner
 
     def __getstate__(self) -> dict[str, Any]:
-        return {"function": ByValue(self.function), "settings": self._settings(), "data": self._get_data()}
+        return {
+            "function": ByValue(self.function),
+            "settings": self._settings(),
+            "adjustments": self._adjustments(),
+            "data": self._get_data(),
+        }
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__init__(state["function"], **state["settings"])  # type: ignore[misc]
+        for name, value in state["adjustments"].items():
+            setattr(self, name, value)
         self._set_data(state["data"])
 
     def _get_data(self) -> dict[Point, Any]:

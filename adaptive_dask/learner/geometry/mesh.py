@@ -50,7 +50,8 @@ class SimplexMesh:
         self.neighbors: Ints = np.zeros((0, self.dim + 1), dtype=np.intp)
         self.volumes: Floats = np.zeros(0)
         self.slot_of: dict[Simplex, int] = {}
-        self._is_dead = np.zeros(1, dtype=bool)  # scratch; the last entry stands for -1, the outside
+        self._flags = np.zeros(1, dtype=bool)  # scratch; the last entry stands for -1, the outside
+        self._vertex_flags = np.zeros(len(self._points), dtype=bool)  # scratch
         self._free: list[int] = []
         self._dead: list[int] = []
         self._fresh: set[Simplex] = set(self._triangulation.simplices)
@@ -90,6 +91,40 @@ class SimplexMesh:
         simplices: set[Simplex] = set().union(*map(self._triangulation.vertex_to_simplices_for, vertices))
         return np.fromiter(sorted(slot_of[s] for s in simplices), dtype=np.intp, count=len(simplices))
 
+    def surroundings(self, slots: Ints) -> tuple[Ints, Ints]:
+        """All vertices of some simplices, and all simplices around those vertices, after a commit.
+
+        The same as `attached` of the vertices, for many simplices at once: walks from face to face around
+        every vertex.
+
+        Parameters
+        ----------
+        slots : array of int
+
+        Returns
+        -------
+        vertices, slots : arrays of int
+            Ascending.
+        """
+        vertices = np.unique(self.vertices[slots])
+        if not len(vertices):
+            return vertices, slots
+        is_vertex, seen = self._vertex_flags, self._flags
+        is_vertex[vertices] = True
+        seen[slots] = seen[-1] = True
+        found = [slots]
+        front = slots
+        while len(front):
+            front = self.neighbors[front].ravel()
+            front = front[~seen[front]]
+            front = np.unique(front[is_vertex[self.vertices[front]].any(axis=1)])
+            seen[front] = True
+            found.append(front)
+        around = np.sort(np.concatenate(found))
+        is_vertex[vertices] = False
+        seen[around] = seen[-1] = False
+        return vertices, around
+
     def insert(self, point: Point, hint: Simplex | None = None) -> tuple[set[Simplex], set[Simplex]] | None:
         """Add a point of the domain to the triangulation.
 
@@ -116,6 +151,7 @@ class SimplexMesh:
             return None
         if self.n_points == len(self._points):
             self._points = np.concatenate([self._points, np.zeros_like(self._points)])
+            self._vertex_flags = np.zeros(len(self._points), dtype=bool)
         self._points[self.n_points] = point
         self.n_points += 1
         passing = deleted & self._fresh
@@ -175,7 +211,7 @@ class SimplexMesh:
         self.vertices = np.concatenate([self.vertices, np.zeros((new - old, self.dim + 1), dtype=np.intp)])
         self.neighbors = np.concatenate([self.neighbors, np.full((new - old, self.dim + 1), -1, dtype=np.intp)])
         self.volumes = np.concatenate([self.volumes, np.zeros(new - old)])
-        self._is_dead = np.zeros(new + 1, dtype=bool)
+        self._flags = np.zeros(new + 1, dtype=bool)
         self._free = [*range(new - 1, old - 1, -1), *self._free]
 
     def _cavity_walls(self, dead: Ints) -> tuple[Ints, Ints, Ints]:
@@ -184,7 +220,7 @@ class SimplexMesh:
         empty = np.zeros(0, dtype=np.intp)
         if not len(dead):
             return empty, np.zeros((0, d), dtype=np.intp), empty
-        is_dead = self._is_dead
+        is_dead = self._flags
         is_dead[dead] = True
         around = self.neighbors[dead].ravel()
         around = np.unique(around[~is_dead[around] & (around >= 0)])
@@ -206,6 +242,8 @@ class SimplexMesh:
         pairs = np.nonzero(keys[1:] == keys[:-1])[0]
         left, right = order[pairs], order[pairs + 1]
         self.neighbors[born] = -1
+        # A wall without a partner is on the hull now: what was behind it had no volume and was left out.
+        self.neighbors[outer, outer_sides] = -1
         self.neighbors[owners[left], sides[left]] = owners[right]
         self.neighbors[owners[right], sides[right]] = owners[left]
 

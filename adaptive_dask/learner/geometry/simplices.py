@@ -75,36 +75,6 @@ def embedded_volumes(simplices: Floats) -> Floats:
     return np.sqrt(np.maximum(determinants(gram), 0.0)) / math.factorial(edges.shape[1])
 
 
-def gradients(simplices: Floats, values: Floats) -> Floats:
-    """Gradients of the linear interpolants; zero for a simplex that is flat.
-
-    Parameters
-    ----------
-    simplices : array, shape (m, d + 1, d)
-    values : array, shape (m, d + 1, vdim)
-
-    Returns
-    -------
-    array, shape (m, d, vdim)
-    """
-    edges = simplices[:, 1:] - simplices[:, :1]
-    rises = values[:, 1:] - values[:, :1]
-    det = determinants(edges)
-    flat = det == 0.0
-    if edges.shape[-1] == 2:
-        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-            inverse = np.where(flat, 0.0, 1.0 / np.where(flat, 1.0, det))
-        slopes = np.empty_like(rises)
-        slopes[:, 0] = edges[:, 1, 1, None] * rises[:, 0] - edges[:, 0, 1, None] * rises[:, 1]
-        slopes[:, 1] = edges[:, 0, 0, None] * rises[:, 1] - edges[:, 1, 0, None] * rises[:, 0]
-        slopes *= inverse[:, None, None]
-        return slopes
-    if flat.any():
-        edges = np.where(flat[:, None, None], np.eye(edges.shape[-1]), edges)
-        rises = np.where(flat[:, None, None], 0.0, rises)
-    return np.asarray(np.linalg.solve(edges, rises))
-
-
 def barycentric(simplices: Floats, points: Floats) -> Floats:
     """Barycentric coordinates of every point in every simplex.
 
@@ -126,4 +96,70 @@ def barycentric(simplices: Floats, points: Floats) -> Floats:
     rest = np.linalg.solve(edges, offsets).transpose(0, 2, 1)
     result = np.concatenate([1.0 - rest.sum(axis=-1, keepdims=True), rest], axis=-1)
     result[flat] = -np.inf
+    return result
+
+
+def fill_undefined(values: Floats) -> Floats:
+    """Replace values that are not finite by the mean of the simplex's others, 0 if there are none.
+
+    Parameters
+    ----------
+    values : array, shape (m, d + 1, vdim)
+
+    Returns
+    -------
+    array of the same shape
+        The same array if all is finite. A point without a value says nothing: the function counts as flat
+        there, and the loss of the simplex stays finite.
+    """
+    finite = np.isfinite(values)
+    if finite.all():
+        return values
+    zeroed = np.where(finite, values, 0.0)
+    means = zeroed.sum(axis=1, keepdims=True) / np.maximum(finite.sum(axis=1, keepdims=True), 1)
+    return np.where(finite, values, means)
+
+
+def vertex_gradients(points: Floats, triangles: Ints, values: Floats, vertices: Ints) -> Floats:
+    """Estimate the gradients at points of the plane from the triangles around them.
+
+    The mean of the gradients of the linear interpolants on the triangles around a point, weighted by their
+    areas: an estimate that needs the nearest neighbours only.
+
+    Parameters
+    ----------
+    points : array, shape (n, 2)
+    triangles : array of int, shape (m, 3)
+        At least all triangles around the vertices.
+    values : array, shape (n, vdim)
+    vertices : array of int, shape (k,)
+        Ascending.
+
+    Returns
+    -------
+    array, shape (k, 2, vdim)
+    """
+    corners = points[triangles]
+    heights = fill_undefined(values[triangles])
+    x, y = (corners[:, 1:] - corners[:, :1]).transpose(2, 1, 0)
+    rises = (heights[:, 1:] - heights[:, :1]).transpose(2, 1, 0)
+    doubled = x[0] * y[1] - x[1] * y[0]
+    # The gradient times the area has no division in it, so flat triangles need no care.
+    sign = np.sign(doubled)
+    along_x = sign * (y[1] * rises[:, 0] - y[0] * rises[:, 1])
+    along_y = sign * (x[0] * rises[:, 1] - x[1] * rises[:, 0])
+    places = np.searchsorted(vertices, triangles)
+    places[places == len(vertices)] = 0
+    bins = np.where(vertices[places] == triangles, places + 1, 0).ravel()
+    count = len(vertices) + 1
+
+    def summed(weights: Floats) -> Floats:
+        return np.bincount(bins, np.repeat(weights, 3), minlength=count)[1:].astype(float, copy=False)
+
+    total = summed(np.abs(doubled))
+    total[total == 0] = 1.0
+    result = np.empty((len(vertices), 2, values.shape[1]))
+    for component in range(values.shape[1]):
+        result[:, 0, component] = summed(along_x[component]) / total
+        result[:, 1, component] = summed(along_y[component]) / total
     return result

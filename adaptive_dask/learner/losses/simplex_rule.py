@@ -8,67 +8,11 @@ from typing import Any
 import numpy as np
 
 from adaptive_dask.learner.geometry.mesh import SimplexMesh
-from adaptive_dask.learner.geometry.simplices import Floats, Ints
+from adaptive_dask.learner.geometry.simplices import Floats, Ints, fill_undefined
+from adaptive_dask.learner.losses.value_range import ValueRange
 
-# The values are scaled anew when their range has grown by this factor.
-RESCALE = 1.1
 # So many simplices at once, so that a pass over a large mesh stays in the cache.
 CHUNK = 8192
-
-
-class ValueRange:
-    """The range of all finite values seen, and the scale that goes with it.
-
-    Attributes
-    ----------
-    scale : float
-        What to divide values by: their range when it last grew by a tenth. Lagging behind saves computing
-        all losses anew whenever a new largest value comes.
-    """
-
-    def __init__(self) -> None:
-        self.scale = 1.0
-        self._low, self._high = np.inf, -np.inf
-        self._used = 0.0
-
-    def include(self, values: Floats) -> bool:
-        """Take in values of any shape; True if the scale has changed."""
-        finite = values[np.isfinite(values)]
-        if not len(finite):
-            return False
-        low, high = min(self._low, finite.min()), max(self._high, finite.max())
-        if low == self._low and high == self._high:
-            return False
-        self._low, self._high = float(low), float(high)
-        extent = self._high - self._low
-        # A range within rounding error of the values is no range: it would only magnify the noise.
-        if extent <= 1e-13 * max(abs(self._low), abs(self._high)) or extent <= RESCALE * self._used:
-            return False
-        if not np.isfinite(extent):
-            extent = np.finfo(float).max
-        self.scale = self._used = extent
-        return True
-
-
-def fill_undefined(values: Floats) -> Floats:
-    """Replace values that are not finite by the mean of the simplex's others, 0 if there are none.
-
-    Parameters
-    ----------
-    values : array, shape (m, d + 1, vdim)
-
-    Returns
-    -------
-    array of the same shape
-        The same array if all is finite. A point without a value says nothing: the function counts as flat
-        there, and the loss of the simplex stays finite.
-    """
-    finite = np.isfinite(values)
-    if finite.all():
-        return values
-    zeroed = np.where(finite, values, 0.0)
-    means = zeroed.sum(axis=1, keepdims=True) / np.maximum(finite.sum(axis=1, keepdims=True), 1)
-    return np.where(finite, values, means)
 
 
 class SimplexRule:

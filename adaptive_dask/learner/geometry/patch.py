@@ -1,0 +1,66 @@
+"""A few triangles of a mesh, in the shape of a `scipy.interpolate.LinearNDInterpolator`."""
+
+from __future__ import annotations
+
+from functools import cached_property
+
+import numpy as np
+
+from .mesh import SimplexMesh
+from .simplices import Floats, Ints
+
+
+class PatchTriangulation:
+    """Some simplices of a mesh, with the attributes of a `scipy.spatial.Delaunay` that losses look at.
+
+    Attributes
+    ----------
+    points : array, shape (n_points, d)
+        All points of the mesh.
+    simplices : array of int, shape (m, d + 1)
+    neighbors : array of int, shape (m, d + 1)
+        Row numbers in ``simplices``, -1 for what is not part of the patch.
+    """
+
+    def __init__(self, mesh: SimplexMesh, slots: Ints) -> None:
+        self._mesh = mesh
+        self._slots = slots
+        self.points = mesh.points
+        self.simplices = mesh.vertices[slots]
+
+    @cached_property
+    def neighbors(self) -> Ints:
+        order = np.argsort(self._slots)
+        wanted = self._mesh.neighbors[self._slots]
+        places = np.minimum(np.searchsorted(self._slots, wanted, sorter=order), len(order) - 1)
+        found = order[places]
+        return np.where(self._slots[found] == wanted, found, -1)
+
+
+class Patch:
+    """What a loss per triangle is given: a part of the triangulation that is an interpolator in all but calling.
+
+    Parameters
+    ----------
+    mesh : SimplexMesh
+    slots : array of int, shape (m,)
+        The simplices whose losses are wanted, and maybe others that those depend on.
+    values : array, shape (n_points, vdim)
+        At all points of the mesh.
+    gradients : array, shape (n_points, d, vdim)
+        At all points of the mesh.
+    value_range : float
+        The largest extent of a component of the values.
+
+    Attributes
+    ----------
+    tri : PatchTriangulation
+    values, gradients, value_range
+        As given.
+    """
+
+    def __init__(self, mesh: SimplexMesh, slots: Ints, values: Floats, gradients: Floats, value_range: float) -> None:
+        self.tri = PatchTriangulation(mesh, slots)
+        self.values = values
+        self.gradients = gradients
+        self.value_range = value_range

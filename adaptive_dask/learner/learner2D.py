@@ -1,0 +1,200 @@
+"""Learns functions of two variables."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from scipy.interpolate import LinearNDInterpolator
+
+from adaptive_dask.learner.function_pickle import KeptByValue
+from adaptive_dask.learner.geometry.partition import Partition
+from adaptive_dask.learner.geometry.region import BoxRegion
+from adaptive_dask.learner.geometry.simplex_partition import SimplexPartition
+from adaptive_dask.learner.geometry.simplices import Floats
+from adaptive_dask.learner.losses.triangle_rule import TriangleRule
+from adaptive_dask.learner.losses.triangles import (
+    TriangleLoss,
+    areas,
+    default_loss,
+    deviations,
+    minimize_triangle_surface_loss,
+    resolution_loss,
+    resolution_loss_function,
+    thresholded_loss_function,
+    triangle_loss,
+    uniform_loss,
+)
+from adaptive_dask.learner.space_learner import Function, Point, SpaceLearner
+
+__all__ = [
+    "Learner2D",
+    "areas",
+    "default_loss",
+    "deviations",
+    "minimize_triangle_surface_loss",
+    "resolution_loss",
+    "resolution_loss_function",
+    "thresholded_loss_function",
+    "triangle_loss",
+    "uniform_loss",
+    "uniform_sampling",
+]
+
+uniform_sampling = uniform_loss
+
+
+class Learner2D(SpaceLearner):
+    """Learns a function f: ℝ² → ℝ^M over a rectangle.
+
+    The evaluated points are triangulated (Delaunay), every triangle has a loss, and the next point divides the
+    triangle, or the part that points in flight leave of it, whose loss is largest.
+
+    Parameters
+    ----------
+    function : callable
+        Takes a tuple of two floats and returns a number or a sequence of M numbers.
+    bounds : two pairs of float
+        ``[(x_min, x_max), (y_min, y_max)]``
+    loss_per_triangle : callable, optional
+        ``loss(ip) -> array`` with one loss per triangle of ``ip.tri``. ``ip`` has the attributes ``tri`` and
+        ``values`` of a `scipy.interpolate.LinearNDInterpolator` over the scaled rectangle; `areas` and
+        `deviations` are made for it. A loss of a triangle and its neighbours is computed where the
+        triangulation has changed, any other one on everything, less and less often (see `TriangleRule`).
+
+    Attributes
+    ----------
+    data : dict of point to value
+    pending_points : set of points
+    bounds : pair of pairs of float
+    stack_size : int, default: 10
+        For how many new points a loss of the whole triangulation is kept at least.
+
+    Raises
+    ------
+    ValueError
+        If the bounds are not two pairs of a lower and an upper bound.
+
+    Notes
+    -----
+    Points outside of the rectangle are kept in ``data`` and have no influence. A value that is not finite
+    counts as known; in the triangles around it the function counts as flat.
+    """
+
+    def __init__(
+        self,
+        function: Function,
+        bounds: Sequence[Sequence[float]],
+        loss_per_triangle: TriangleLoss | None = None,
+    ) -> None:
+        region = BoxRegion(bounds)
+        if len(region.bbox) != 2:
+            raise ValueError(f"Learner2D needs two pairs of bounds, not {len(region.bbox)}; for more use LearnerND.")
+        super().__init__(function, region)
+        self.bounds = region.bbox
+        self.loss_per_triangle = loss_per_triangle or default_loss
+        self.stack_size = 10
+        self._aspect_ratio = 1.0
+        self._scaled_interpolator: tuple[int, LinearNDInterpolator] | None = None
+
+    def _settings(self) -> dict[str, Any]:
+        return {"bounds": self.bounds, "loss_per_triangle": KeptByValue(self.loss_per_triangle)}
+
+    def _adjustments(self) -> dict[str, Any]:
+        return {"stack_size": self.stack_size, "aspect_ratio": self.aspect_ratio}
+
+    @property
+    def xy_scale(self) -> Floats:
+        """The size of the rectangle along x, and along y divided by the aspect ratio; shape (2,)."""
+        return np.array([high - low for low, high in self.bounds]) / (1.0, self._aspect_ratio)
+
+    @property
+    def xy_mean(self) -> Floats:
+        """The centre of the rectangle, shape (2,)."""
+        return np.asarray(np.mean(self.bounds, axis=1))
+
+    @property
+    def aspect_ratio(self) -> float:
+        """How many times as long in x as in y the triangles are to be; 1 by default.
+
+        Give more than 1 if there is more detail along y. Changing it triangulates all points anew.
+        """
+        return self._aspect_ratio
+
+    @aspect_ratio.setter
+    def aspect_ratio(self, ratio: float) -> None:
+        if not (0 < ratio < math.inf):
+            raise ValueError(f"An aspect ratio is a positive number, not {ratio!r}.")
+        if ratio != self._aspect_ratio:
+            self._aspect_ratio = float(ratio)
+            self._scaled_interpolator = None
+            self._rebuild()
+
+    def interpolator(self, *, scaled: bool = False) -> LinearNDInterpolator:
+        """The linear interpolation of the data.
+
+        Parameters
+        ----------
+        scaled : bool, default: False
+            With True, over the scaled rectangle: the square from -0.5 to 0.5, times the aspect ratio along y.
+
+        Returns
+        -------
+        scipy.interpolate.LinearNDInterpolator
+
+        Raises
+        ------
+        ValueError
+            If there are fewer than three points.
+        """
+        if not scaled:
+            return self._interpolate(scaled=False)
+        if self._scaled_interpolator is None or self._scaled_interpolator[0] != self.npoints:
+            self._scaled_interpolator = self.npoints, self._interpolate(scaled=True)
+        return self._scaled_interpolator[1]
+
+    def interpolated_on_grid(self, n: int | None = None) -> tuple[Floats, Floats, Floats]:
+        """The data interpolated on a grid.
+
+        Parameters
+        ----------
+        n : int, optional
+            The number of points along each axis. By default enough to resolve the smallest triangle.
+
+        Returns
+        -------
+        xs, ys : arrays, shape (n,)
+        values : array, shape (n, n) or (n, n, M)
+            ``values[i, j]`` is at ``(xs[i], ys[j])``.
+        """
+        ip = self.interpolator(scaled=True)
+        if n is None:
+            # The side of an equilateral triangle with the area of the smallest one is 1.52 √area.
+            n = max(10, int(0.658 / math.sqrt(areas(ip).min())))
+        # On the very boundary rounding could put a point outside.
+        line = np.linspace(-0.5, 0.5, n) * (1 - 1e-13)
+        values = ip(line[:, None], line[None, :] * self._aspect_ratio)
+        (x_low, x_high), (y_low, y_high) = self.bounds
+        xs = line * (x_high - x_low) + (x_low + x_high) / 2
+        ys = line * (y_high - y_low) + (y_low + y_high) / 2
+        return xs, ys, values[..., 0] if self.vdim == 1 else values
+
+    def _interpolate(self, scaled: bool) -> LinearNDInterpolator:
+        inside = [point for point in self.data if self.inside_bounds(point)]
+        if len(inside) < 3:
+            raise ValueError(f"Three points are needed to interpolate, and there are {len(inside)}.")
+        values = np.array([np.ravel(self.data[point]) for point in inside], dtype=float)
+        return LinearNDInterpolator(self._scale(inside) if scaled else inside, values, rescale=not scaled)
+
+    def _scale(self, points: Sequence[Point]) -> list[Point]:
+        ratio = self._aspect_ratio
+        return [(u - 0.5, (v - 0.5) * ratio) for u, v in self._region.scale(points)]
+
+    def _unscale(self, point: Point) -> Point:
+        return self._region.unscale((point[0] + 0.5, point[1] / self._aspect_ratio + 0.5))
+
+    def _new_partition(self) -> Partition:
+        rule = TriangleRule(self.loss_per_triangle, lambda: self.stack_size)
+        return SimplexPartition(np.array(self._scale(self._bounds_points)), rule)

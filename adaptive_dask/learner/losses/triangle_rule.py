@@ -1,0 +1,138 @@
+"""When a loss per triangle has to be computed, and on which part of the triangulation."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+from scipy.interpolate import LinearNDInterpolator
+
+from adaptive_dask.learner.geometry.mesh import SimplexMesh
+from adaptive_dask.learner.geometry.patch import Patch
+from adaptive_dask.learner.geometry.simplices import Floats, Ints, vertex_gradients
+from adaptive_dask.learner.losses.triangles import TriangleLoss
+from adaptive_dask.learner.losses.value_range import ValueRange
+
+# A loss of which nothing is known is compared with itself on the whole triangulation whenever the number of
+# points has doubled, between these numbers.
+FIRST_CHECK, LAST_CHECK = 8, 1024
+
+
+class TriangleRule:
+    """Applies a loss per triangle where the triangulation has changed.
+
+    A loss that depends on a triangle, the gradients at its corners and its neighbours only is computed on a
+    `Patch`: the triangles around all points that are new or whose surroundings are. The losses of
+    `adaptive_dask.learner.losses` declare that with ``uses_nth_neighbors``. Of any other function it is found
+    out: as long as there are few points, its losses on the patch are compared with those on everything. If
+    they differ, or if it asks the patch for what only an interpolator has, it is a loss of the whole
+    triangulation, see `_WholeLosses`.
+
+    Parameters
+    ----------
+    loss : callable
+        ``loss(ip) -> array``, one number per triangle of ``ip.tri``.
+    stack_size : callable
+        Gives the number of points for which a loss of the whole triangulation may be kept.
+    """
+
+    def __init__(self, loss: TriangleLoss, stack_size: Callable[[], int]) -> None:
+        self._loss = loss
+        declared = getattr(loss, "nth_neighbors", None)
+        self._needs_neighbors = declared != 0
+        self._next_check = FIRST_CHECK if declared is None else LAST_CHECK + 1
+        self._range = ValueRange(by_component=True)
+        self._gradients = np.zeros((64, 2, 1))
+        self._whole: _WholeLosses | None = None
+        self._stack_size = stack_size
+
+    def update(
+        self, mesh: SimplexMesh, values: Floats, told: Floats, born: Ints, revalued: Ints
+    ) -> tuple[Ints, Floats]:
+        """See `LossRule`."""
+        rescaled = self._range.include(told)
+        if self._whole is not None:
+            return self._whole.update(mesh, values, born, self._stack_size())
+        if len(revalued):
+            born = np.union1d(born, mesh.attached(revalued.tolist()))
+        touched, slots = mesh.surroundings(born)
+        self._update_gradients(mesh, values, slots, touched)
+        if rescaled:
+            slots = mesh.live_slots()
+        try:
+            losses = self._on_patch(mesh, values, slots)
+            is_local = losses.shape == slots.shape and self._check(mesh, values)
+        except Exception:
+            if self._next_check > LAST_CHECK and hasattr(self._loss, "nth_neighbors"):
+                raise
+            is_local = False
+        if is_local:
+            return slots, losses
+        self._whole = _WholeLosses(self._loss)
+        return self._whole.update(mesh, values, born, self._stack_size())
+
+    def _update_gradients(self, mesh: SimplexMesh, values: Floats, slots: Ints, touched: Ints) -> None:
+        if self._gradients.shape[2] != values.shape[1]:
+            self._gradients = np.zeros((len(self._gradients), 2, values.shape[1]))
+        while len(self._gradients) < mesh.n_points:
+            self._gradients = np.concatenate([self._gradients, np.zeros_like(self._gradients)])
+        self._gradients[touched] = vertex_gradients(mesh.points, mesh.vertices[slots], values, touched)
+
+    def _on_patch(self, mesh: SimplexMesh, values: Floats, slots: Ints) -> Floats:
+        shown = slots
+        if self._needs_neighbors:
+            around = mesh.neighbors[slots]
+            shown = np.concatenate([slots, np.setdiff1d(around[around >= 0], slots)])
+        patch = Patch(mesh, shown, values, self._gradients[: mesh.n_points], self._range.scale)
+        return np.asarray(self._loss(patch), dtype=float)[: len(slots)]
+
+    def _check(self, mesh: SimplexMesh, values: Floats) -> bool:
+        """Whether the loss gives parts of the triangulation what it gives the whole; True if that is not in doubt.
+
+        The parts are the quarters with the smallest to the largest losses: a loss that refers to an extreme one
+        misses it in most of them.
+        """
+        if mesh.n_points < self._next_check:
+            return True
+        self._next_check = 2 * mesh.n_points
+        live = mesh.live_slots()
+        whole = self._on_patch(mesh, values, live)
+        order = np.argsort(whole)
+        return all(
+            np.allclose(whole[part], self._on_patch(mesh, values, live[part]), rtol=1e-6, equal_nan=True)
+            for part in np.array_split(order, 4)
+        )
+
+
+class _WholeLosses:
+    """Losses that can only be computed on the whole triangulation.
+
+    They are computed on a true interpolator of all points, for every twentieth part of new points. In between
+    new triangles have the loss of where they are, in proportion to their area.
+    """
+
+    def __init__(self, loss: TriangleLoss) -> None:
+        self._loss = loss
+        self._done_at = 0
+        self._ip: LinearNDInterpolator | None = None
+        self._densities = np.zeros(0)
+
+    def update(self, mesh: SimplexMesh, values: Floats, born: Ints, stack_size: int) -> tuple[Ints, Floats]:
+        """The losses that are new, as in `LossRule`."""
+        known = np.isfinite(values).all(axis=1)
+        slots = born
+        if mesh.n_points >= self._done_at + max(stack_size, self._done_at // 20) or self._ip is None:
+            slots = mesh.live_slots()
+            if known.sum() < 4:
+                return slots, mesh.volumes[slots]
+            self._ip = LinearNDInterpolator(mesh.points[known], values[known])
+            self._done_at = mesh.n_points
+            corners = mesh.points[known][self._ip.tri.simplices]
+            sizes = np.abs(np.linalg.det(corners[:, 1:] - corners[:, :1])) / 2
+            losses = np.asarray(self._loss(self._ip), dtype=float)
+            self._densities = losses / np.maximum(sizes, np.finfo(float).tiny)
+        centres = mesh.points[mesh.vertices[slots]].mean(axis=1)
+        where = self._ip.tri.find_simplex(centres)
+        densities = np.where(where >= 0, self._densities[where], 0.0)
+        with np.errstate(invalid="ignore"):
+            return slots, densities * mesh.volumes[slots]

@@ -1,0 +1,242 @@
+"""Losses of triangles, for `Learner2D`: functions of an interpolator, one number per triangle.
+
+The interpolator is a `scipy.interpolate.LinearNDInterpolator`, or a part of one (`Patch`) that holds the
+triangles that have changed. Both have ``tri.points``, ``tri.simplices``, ``tri.neighbors`` and ``values``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from adaptive_dask.learner.base_learner import uses_nth_neighbors
+from adaptive_dask.learner.geometry.simplices import (
+    Floats,
+    embedded_volumes,
+    fill_undefined,
+    vertex_gradients,
+    volumes,
+)
+
+Interpolator = Any
+TriangleLoss = Callable[[Interpolator], Floats]
+
+
+def areas(ip: Interpolator) -> Floats:
+    """The area of every triangle of an interpolator.
+
+    Parameters
+    ----------
+    ip : scipy.interpolate.LinearNDInterpolator
+
+    Returns
+    -------
+    array, shape (m,)
+    """
+    return volumes(ip.tri.points[ip.tri.simplices])
+
+
+def deviations(ip: Interpolator) -> Floats:
+    """By how much a triangle's values deviate from what the slopes at its corners predict.
+
+    For every corner the largest difference between the linear extrapolation from there and the values at the
+    other corners, added up over the corners. Values are taken relative to their range.
+
+    Parameters
+    ----------
+    ip : scipy.interpolate.LinearNDInterpolator
+
+    Returns
+    -------
+    array, shape (vdim, m)
+
+    Notes
+    -----
+    The gradients are means over the triangles around a point (`vertex_gradients`), not the globally smoothest
+    ones: a new point then changes the losses of the triangles around it and no others.
+    """
+    values = _two_dimensional(ip.values)
+    simplices = ip.tri.simplices
+    slopes = getattr(ip, "gradients", None)
+    if slopes is None:
+        used = np.unique(simplices)
+        slopes = np.zeros((len(values), 2, values.shape[1]))
+        slopes[used] = vertex_gradients(ip.tri.points, simplices, values, used)
+    corners = ip.tri.points[simplices].transpose(2, 1, 0)[:, :, :, None]  # coordinate, corner, triangle, component
+    heights = fill_undefined(values[simplices]).transpose(1, 0, 2)
+    slopes = slopes[simplices].transpose(2, 1, 0, 3)
+    largest: Any = 0.0
+    for others in ([1, 2, 0], [2, 0, 1]):
+        x, y = corners[:, others] - corners
+        differences = np.abs(x * slopes[0] + y * slopes[1] - (heights[others] - heights))
+        largest = np.maximum(largest, differences)
+    return np.asarray(largest.sum(axis=0).T / _value_range(ip))
+
+
+@uses_nth_neighbors(0)
+def uniform_loss(ip: Interpolator) -> Floats:
+    """The square root of the area: samples homogeneously.
+
+    Parameters
+    ----------
+    ip : scipy.interpolate.LinearNDInterpolator
+
+    Returns
+    -------
+    array, shape (m,)
+    """
+    return np.sqrt(areas(ip))
+
+
+@uses_nth_neighbors(0)
+def default_loss(ip: Interpolator) -> Floats:
+    """How much the function deviates from a plane over the triangle, and a little of the triangle's area.
+
+    Parameters
+    ----------
+    ip : scipy.interpolate.LinearNDInterpolator
+
+    Returns
+    -------
+    array, shape (m,)
+        √area · Σ deviations + 0.3 area
+    """
+    sizes = areas(ip)
+    return np.asarray(np.sum(deviations(ip), axis=0) * np.sqrt(sizes) + 0.3 * sizes)
+
+
+@uses_nth_neighbors(0)
+def minimize_triangle_surface_loss(ip: Interpolator) -> Floats:
+    """The area of the triangle in the graph of the function, with values relative to their range.
+
+    Parameters
+    ----------
+    ip : scipy.interpolate.LinearNDInterpolator
+
+    Returns
+    -------
+    array, shape (m,)
+    """
+    simplices = ip.tri.simplices
+    heights = fill_undefined(_two_dimensional(ip.values)[simplices]) / _value_range(ip)
+    return embedded_volumes(np.concatenate([ip.tri.points[simplices], heights], axis=2))
+
+
+@uses_nth_neighbors(1)
+def triangle_loss(ip: Interpolator) -> Floats:
+    """The mean volume that a triangle of the graph spans with the points of its neighbours.
+
+    The same as `adaptive_dask.learner.learnerND.triangle_loss`, of values as they are.
+
+    Parameters
+    ----------
+    ip : scipy.interpolate.LinearNDInterpolator
+
+    Returns
+    -------
+    array, shape (m,)
+    """
+    tri = ip.tri
+    values = _two_dimensional(ip.values)
+    graph = np.concatenate([tri.points[tri.simplices], fill_undefined(values[tri.simplices])], axis=2)
+    rows, sides = np.nonzero(tri.neighbors >= 0)
+    neighbors = tri.neighbors[rows, sides]
+    # The vertex that the neighbour does not share with the triangle.
+    across = tri.simplices[neighbors]
+    shared = (across[:, :, None] == tri.simplices[rows][:, None, :]).any(axis=2)
+    opposite = across[np.arange(len(across)), np.argmin(shared, axis=1)]
+    known = np.isfinite(values[opposite]).all(axis=1)
+    rows, opposite = rows[known], opposite[known]
+    others = np.concatenate([tri.points[opposite], values[opposite]], axis=1)
+    sizes = embedded_volumes(np.concatenate([graph[rows], others[:, None]], axis=1))
+    count = np.maximum(np.bincount(rows, minlength=len(graph)), 1)
+    return np.asarray(np.bincount(rows, sizes, minlength=len(graph)) / count)
+
+
+def resolution_loss_function(min_distance: float = 0, max_distance: float = 1) -> TriangleLoss:
+    """The default loss with a smallest and a largest size of triangles.
+
+    Parameters
+    ----------
+    min_distance : float, default: 0
+        Triangles of a smaller size, the square root of the area, have loss 0.
+    max_distance : float, default: 1
+        Triangles of a larger size have infinite loss. The whole domain has size 1.
+
+    Returns
+    -------
+    callable
+        A loss per triangle.
+    """
+
+    @uses_nth_neighbors(0)
+    def loss(ip: Interpolator) -> Floats:
+        return resolution_loss(ip, min_distance, max_distance)
+
+    return loss
+
+
+@uses_nth_neighbors(0)
+def resolution_loss(ip: Interpolator, min_distance: float = 0, max_distance: float = 1) -> Floats:
+    """See `resolution_loss_function`; to be used with `functools.partial`.
+
+    Returns
+    -------
+    array, shape (m,)
+    """
+    losses = default_loss(ip)
+    sizes = areas(ip)
+    losses[sizes < min_distance**2] = 0
+    losses[sizes > max_distance**2] = np.inf
+    return losses
+
+
+def thresholded_loss_function(
+    lower_threshold: float | None = None,
+    upper_threshold: float | None = None,
+    priority_factor: float = 0.1,
+) -> TriangleLoss:
+    """The default loss, reduced where the function is beyond a threshold.
+
+    Parameters
+    ----------
+    lower_threshold, upper_threshold : float, optional
+        A triangle all of whose values are below the lower or above the upper one matters less.
+    priority_factor : float, default: 0.1
+        By how much its loss is multiplied.
+
+    Returns
+    -------
+    callable
+        A loss per triangle.
+    """
+
+    @uses_nth_neighbors(0)
+    def loss(ip: Interpolator) -> Floats:
+        losses = default_loss(ip)
+        values = _two_dimensional(ip.values)[ip.tri.simplices]
+        if lower_threshold is not None:
+            losses[(values < lower_threshold).all(axis=(1, 2))] *= priority_factor
+        if upper_threshold is not None:
+            losses[(values > upper_threshold).all(axis=(1, 2))] *= priority_factor
+        return losses
+
+    return loss
+
+
+def _two_dimensional(values: Floats) -> Floats:
+    return values if values.ndim == 2 else values[:, None]
+
+
+def _value_range(ip: Interpolator) -> float:
+    known = getattr(ip, "value_range", None)
+    if known is not None:
+        return float(known)
+    values = _two_dimensional(ip.values)
+    values = np.where(np.isfinite(values), values, np.nan)
+    if np.isnan(values).all():
+        return 1.0
+    finite = values[~np.isnan(values).all(axis=1)]
+    return float(np.max(np.nanmax(finite, axis=0) - np.nanmin(finite, axis=0))) or 1.0
