@@ -57,30 +57,53 @@ class Choices:
         )
 
 
-def choose_middles(line: PointsOnLine, losses: IntervalLosses, n: int) -> Choices | None:
-    """The middles of the n intervals of the highest ranks, if `choose_equal_pieces` would choose these.
+def choose_one_each(line: PointsOnLine, losses: IntervalLosses, n: int, width: float) -> Choices | None:
+    """A point in each of the n intervals of the highest ranks, if the rule for one after the other leads there.
 
-    It does when none of the halves ranks as high as the last of the n, which is the rule when n is
-    small compared to the number of intervals. Otherwise None, and nothing has changed.
+    It does when no piece ranks as high as the last of the n, as is usual when n is small compared to
+    the number of intervals.
+
+    Parameters
+    ----------
+    line : PointsOnLine
+    losses : IntervalLosses
+    n : int
+    width : float
+        The length of the whole domain.
+
+    Returns
+    -------
+    choices : Choices, or None
+        None if an interval would get more than one point; then nothing has changed.
     """
-    queue = losses.open_queue
+    queue, (order, split) = losses.open_queue, (losses.traits.order, losses.traits.split)
     items, priorities = queue.pop_many(n)
     intervals = np.array(items, dtype=np.intp)
-    ranks = np.array(priorities)
     a, b = line.x[intervals], line.x[line.after[intervals]]
-    halves = losses.open[intervals] / 2**losses.traits.order
-    lengths = (b - a) / 2
-    half_ranks = losses.ranks(halves, lengths)
-    if len(items) < n or half_ranks.max() >= priorities[-1]:
-        queue.set_many(intervals, ranks)
+    lengths = b - a
+    if split is None:
+        fractions = np.full(len(items), 0.5)
+    else:
+        fractions = np.array([split(length) for length in (lengths / width).tolist()])
+    points = a + fractions * lengths
+    loss = losses.open[intervals]
+    # The larger piece has the larger share.
+    larger = np.maximum(fractions, 1 - fractions)
+    pieces = loss * larger**order
+    ranks = losses.ranks(pieces, larger * lengths)
+    inside = (a < points) & (points < b)
+    if len(items) < n or not inside.all() or ranks.max() >= priorities[-1]:
+        queue.set_many(intervals, np.array(priorities))
         return None
-    order = np.lexsort((a, -half_ranks))
+    taken = list(zip(items, priorities, strict=True))
+    if split is None:
+        sequence = np.lexsort((a, -ranks))
+        improvements = pieces
+    else:
+        sequence = np.arange(n)
+        improvements = np.where(np.isfinite(loss), loss - np.where(np.isfinite(loss), pieces, 0.0), loss)
     return Choices(
-        (a + lengths)[order].tolist(),
-        a[order].tolist(),
-        halves[order].tolist(),
-        intervals[order],
-        list(zip(items, priorities, strict=True)),
+        points[sequence].tolist(), a[sequence].tolist(), improvements[sequence].tolist(), intervals[sequence], taken
     )
 
 

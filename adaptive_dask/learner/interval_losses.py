@@ -458,7 +458,7 @@ class IntervalLosses:
 
     def tie_break(self, x: float, length: float) -> tuple[float, float]:
         """What sorts intervals of equal rank, the smallest first."""
-        return -round(length / self._bounds_width, 12), x
+        return -int(length / self._bounds_width * _ROUND + 0.5), x
 
     def _open_tie_break(self, left: int) -> tuple[float, ...]:
         line = self._line

@@ -15,7 +15,7 @@ from adaptive_dask.learner.function_pickle import ByValue
 from adaptive_dask.learner.geometry.data_scale import DataScale
 from adaptive_dask.learner.geometry.line_views import IntervalLossView, Neighbors, PointData
 from adaptive_dask.learner.geometry.points_on_line import PointsOnLine
-from adaptive_dask.learner.interval_choice import Choices, choose_equal_pieces, choose_middles, choose_one_by_one
+from adaptive_dask.learner.interval_choice import Choices, choose_equal_pieces, choose_one_by_one, choose_one_each
 from adaptive_dask.learner.interval_losses import IntervalLosses
 from adaptive_dask.learner.losses.interpolation import interpolation_loss_function
 from adaptive_dask.learner.losses.interval import (
@@ -231,10 +231,10 @@ class Learner1D(BaseLearner):
     def _choose(self, n: int) -> Choices:
         line, losses, (low, high) = self._line, self._losses, self.bounds
         missing = self._missing_bounds()
-        if n >= _FEW and not missing and losses.traits.split is None and losses.width == self._scale.x:
-            middles = choose_middles(line, losses, n)
-            if middles is not None:
-                return middles
+        if n >= _FEW and not missing and losses.width == self._scale.x:
+            one_each = choose_one_each(line, losses, n, high - low)
+            if one_each is not None:
+                return one_each
         nothing = not line.after_at[0]
         first, last = (high, low) if nothing else (line.x_at[line.after_at[0]], line.x_at[line.before_at[0]])
         choices = Choices()

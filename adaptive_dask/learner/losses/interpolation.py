@@ -76,7 +76,9 @@ class InterpolationLoss:
             bends.append(abs((ys[3] - ys[2]) / (xs[3] - xs[2]) - slope) * 2 / (xs[3] - xs[1]))
         if not bends:
             return math.inf
-        bend = float(np.max(bends if self.norm == "max" else sum(bends) / len(bends)))
+        bend = sum(bends) / len(bends) if self.norm == "mean" else np.max(bends, axis=0)
+        if not isinstance(bend, float):
+            bend = bend.max()
         return float(length**self.order * self._constant * (bend + self._hidden * length * length))
 
     def batch(self, xs: Array, ys: Array) -> Array:
