@@ -8,7 +8,7 @@ outcomes; all of it from one thread at a time.
 from __future__ import annotations
 
 import traceback
-from collections import deque
+from collections import OrderedDict, deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -102,7 +102,7 @@ class Session:
         self.failure_count = 0
 
         self._points: dict[int, Point] = {}  # all that were asked for and are neither told nor failed
-        self._queue: deque[int] = deque()  # those of them that wait to be taken (again)
+        self._waiting: OrderedDict[int, None] = OrderedDict()  # those of them that wait to be taken (again)
         self._next_id = 0
         self._losses: dict[int, int] = {}
         self._tries: dict[int, int] = {}
@@ -136,16 +136,19 @@ class Session:
             return taken
         if self._order is not None:
             self._ask(self._order.width - len(self._order.ids))
-        elif n > len(self._queue):
-            self._ask(n - len(self._queue))
-        while self._queue and len(taken) < n:
-            pid = self._queue.popleft()
-            if pid in self._points:  # else its outcome came after all, while it waited
-                taken.append((pid, self._points[pid]))
+        elif n > len(self._waiting):
+            self._ask(n - len(self._waiting))
+        if self.error is not None:
+            return taken
+        while self._waiting and len(taken) < n:
+            pid, _ = self._waiting.popitem(last=False)
+            taken.append((pid, self._points[pid]))
         return taken
 
     def tell(self, outcomes: Iterable[tuple[int, Any]]) -> Told:
         """Take in outcomes, in any order; an id that is not out, or was told already, is ignored.
+
+        The outcome of a point that was thought lost counts: it is not evaluated again.
 
         Parameters
         ----------
@@ -156,29 +159,25 @@ class Session:
         list of (point, value)
             What the learner was told.
         """
-        if self._order is None:
-            return self._tell(outcomes)
-        told: Told = []
-        self._order.held.update((pid, y) for pid, y in outcomes if pid in self._points)
-        while not self.done and (outcome := self._order.pop_next(self._points)) is not None:
-            told += self._tell([outcome])
-            self._ask(self._order.width - len(self._order.ids))
-        return told
+        return self._tell(outcomes) if self._order is None else self._tell_in_order(self._order, outcomes)
 
     def tell_from_elsewhere(self, point: Point, value: Any) -> Told:
         """Tell the learner a result that did not come from a point of this session."""
-        told = self._tell_learner([point], [value], one_by_one=False)
+        told = self._tell_learner([self._next_id], [point], [value])
+        self._next_id += 1
         self._check_goal()
         return told
 
     def lost(self, ids: Iterable[int], *, blame: Callable[[int], bool] = lambda pid: True) -> list[int]:
         """Take points back that will get no outcome, for their worker is gone.
 
-        They are the next to be taken.
+        They are the next to be taken. In order, a point that fails may let others that waited for it be
+        told: call `tell` afterwards, if only with nothing.
 
         Parameters
         ----------
         ids : iterable of int
+            Those that are not in flight are ignored.
         blame : callable, optional
             Whether the point of an id may have been the reason. Only those losses count.
 
@@ -188,20 +187,22 @@ class Session:
             The ids that failed for good, for they were lost too often.
         """
         failed, again = [], []
-        for pid in ids:
-            if pid not in self._points:
+        for pid in dict.fromkeys(ids):
+            if not self._is_in_flight(pid):
                 continue
             self.lost_count += 1
+            losses = self._losses.get(pid, 0) + 1
             if not blame(pid):
                 again.append(pid)
-                continue
-            self._losses[pid] = losses = self._losses.get(pid, 0) + 1
-            if losses <= self.allowed_failures:
+            elif losses <= self.allowed_failures:
+                self._losses[pid] = losses
                 again.append(pid)
             else:
                 failed.append(pid)
                 self._fail_deadly(pid, losses)
-        self._queue.extendleft(reversed(again))
+        for pid in reversed(again):
+            self._waiting[pid] = None
+            self._waiting.move_to_end(pid, last=False)
         return failed
 
     def finish(self) -> None:
@@ -210,7 +211,7 @@ class Session:
             return
         self._finished = True
         self._points.clear()
-        self._queue.clear()
+        self._waiting.clear()
         self._retrying.clear()
         try:
             self.learner.remove_unfinished()
@@ -235,8 +236,7 @@ class Session:
     @property
     def in_flight(self) -> dict[int, Point]:
         """The points that were taken and have no outcome yet."""
-        waiting = set(self._queue)
-        return {pid: x for pid, x in self._points.items() if pid not in waiting}
+        return {pid: x for pid, x in self._points.items() if self._is_in_flight(pid)}
 
     @property
     def unresolved(self) -> int:
@@ -246,7 +246,7 @@ class Session:
     @property
     def waiting(self) -> int:
         """How many points wait to be taken again."""
-        return len(self._queue)
+        return len(self._waiting)
 
     @property
     def failed(self) -> set[int]:
@@ -269,48 +269,71 @@ class Session:
 
     # ---- inside
 
+    def _is_in_flight(self, pid: int) -> bool:
+        has_outcome = self._order is not None and pid in self._order.held
+        return pid in self._points and pid not in self._waiting and not has_outcome
+
     def _ask(self, n: int) -> None:
         if self.goal.npoints is not None:
-            n = min(n, self.goal.npoints - self.npoints - len(self._points))
+            # In order, a point that failed early has its place until its turn has come, whenever that is.
+            out = len(self._points) if self._order is None else len(self._order.ids)
+            n = min(n, self.goal.npoints - self.npoints - out)
         if n <= 0 or self.done:
             return
-        if self.log is not None:
-            self.log.append(("ask", n))
         try:
             points, _ = self.learner.ask(n)
         except Exception as error:
             self._set_error(_learner_error("ask", error))
             return
+        if self.log is not None:
+            self.log.append(("ask", n))
         self._exhausted = not points and not self._points
         first = self._next_id
         self._next_id += len(points)
         self._points.update(enumerate(points, first))
         ids = range(first, self._next_id)
-        self._queue.extend(ids)
+        self._waiting.update(dict.fromkeys(ids))
         if self._order is not None:
             self._order.ids.extend(ids)
 
+    def _tell_in_order(self, order: _Order, outcomes: Iterable[tuple[int, Any]]) -> Told:
+        for pid, y in outcomes:
+            if pid in self._points:
+                self._waiting.pop(pid, None)
+                order.held.setdefault(pid, y)
+        told: Told = []
+        while order.ids and not self.done:
+            pid = order.ids[0]
+            if pid in order.held:
+                told += self._tell([(pid, order.held.pop(pid))])
+            if pid in self._points:  # no outcome yet, or it is tried again and keeps its place
+                break
+            order.ids.popleft()
+            # Place by place, so that the learner is asked the same at whatever pace the places get free.
+            self._ask(order.width - len(order.ids))
+        return told
+
     def _tell(self, outcomes: Iterable[tuple[int, Any]]) -> Told:
-        xs, ys = [], []
+        ids, xs, ys = [], [], []
         for pid, y in outcomes:
             if pid not in self._points:
                 continue
             x = self._points.pop(pid)
+            self._waiting.pop(pid, None)
             if type(y) is Failure:
                 self._fail(pid, x, y)
                 continue
             if self._losses or self._tries:
                 self._forget_troubles(pid)
+            ids.append(pid)
             xs.append(x)
             ys.append(y)
-        told = self._tell_learner(xs, ys, one_by_one=self._order is not None)
+        told = self._tell_learner(ids, xs, ys)
         self._check_goal()
         return told
 
-    def _tell_learner(self, xs: list[Point], ys: list[Any], *, one_by_one: bool) -> Told:
-        if not xs:
-            return []
-        if len(xs) > 1 or not one_by_one:
+    def _tell_learner(self, ids: list[int], xs: list[Point], ys: list[Any]) -> Told:
+        if len(xs) > 1:
             try:
                 self.learner.tell_many(xs, ys)
             except Exception:
@@ -320,11 +343,11 @@ class Session:
             else:
                 return self._note(xs, ys)
         told: Told = []
-        for x, y in zip(xs, ys, strict=True):
+        for pid, x, y in zip(ids, xs, ys, strict=True):
             try:
                 self.learner.tell(x, y)
             except Exception as error:
-                self._refuse(x, y, error)
+                self._refuse(pid, x, y, error)
             else:
                 told += self._note([x], [y])
         return told
@@ -335,11 +358,9 @@ class Session:
             self.log.append(("tell", xs[0], ys[0]) if len(xs) == 1 else ("tell_many", xs, ys))
         return list(zip(xs, ys, strict=True))
 
-    def _refuse(self, x: Point, y: Any, error: Exception) -> None:
+    def _refuse(self, pid: int, x: Point, y: Any, error: Exception) -> None:
         """The learner does not accept a value: the function is at fault, trying again is no use."""
         text = f"The learner refused the value {_short(y)}.\n{_format(error)}"
-        pid = self._next_id
-        self._next_id += 1
         self._fail_for_good(pid, x, Failure(text, error))
 
     def _fail(self, pid: int, x: Point, failure: Failure) -> None:
@@ -351,14 +372,12 @@ class Session:
         else:
             self._points[pid] = x
             self._retrying[pid] = (x, failure.traceback_text)
-            self._queue.append(pid)
+            self._waiting[pid] = None
 
     def _fail_for_good(self, pid: int, x: Point, failure: Failure) -> None:
         self._record_failed(pid, x, failure.traceback_text)
         if self.raise_if_retries_exceeded and not self.done:
-            error = FunctionError(x, failure.traceback_text, failure.worker)
-            error.__cause__ = failure.exception
-            self._set_error(error)
+            self._set_error(FunctionError(x, failure.traceback_text, failure.worker, failure.exception))
 
     def _fail_deadly(self, pid: int, losses: int) -> None:
         x = self._points.pop(pid)
@@ -366,7 +385,8 @@ class Session:
         text = f"Each of the {losses} workers that evaluated this point died while it was under way."
         self._record_failed(pid, x, text)
         self._deadly += 1
-        if self.told == 0 and self._deadly >= MAX_DEADLY_POINTS:
+        has_seen_any = self.told or self.failure_count or (self._order is not None and self._order.held)
+        if self._deadly >= MAX_DEADLY_POINTS and not has_seen_any and not self.done:
             self._set_error(
                 WorkerLostError(
                     f"No point was ever evaluated, and {self._deadly} points each took {losses} workers with them, "
@@ -398,23 +418,22 @@ class Session:
 
 
 class _Order:
-    """Hands outcomes on in the order of their ids."""
+    """The points that are out, in the order in which they were asked for.
+
+    Attributes
+    ----------
+    width : int
+        How many places there are.
+    ids : deque of int
+        The points that have one, oldest first.
+    held : dict of int to outcome
+        Outcomes that wait for their turn.
+    """
 
     def __init__(self, width: int) -> None:
         self.width = width
-        self.ids: deque[int] = deque()  # those that were asked for and not handed on
+        self.ids: deque[int] = deque()
         self.held: dict[int, Any] = {}
-
-    def pop_next(self, known: dict[int, Point]) -> tuple[int, Any] | None:
-        while self.ids and self.ids[0] not in known:  # it failed for good
-            self.held.pop(self.ids.popleft(), None)
-        if not self.ids or self.ids[0] not in self.held:
-            return None
-        pid = self.ids[0]
-        outcome = self.held.pop(pid)
-        if type(outcome) is not Failure:  # a failed point keeps its place until it is resolved
-            self.ids.popleft()
-        return pid, outcome
 
 
 def _learner_error(what: str, error: Exception) -> LearnerError:
