@@ -121,6 +121,12 @@ class BaseLearner(abc.ABC):
         """Add the data of another learner of the same kind to this one."""
         self._set_data(other._get_data())
 
+    def plot(self, **kwargs: Any) -> Any:
+        """Draw what is known, with HoloViews; takes what `adaptive_dask.plotting.draw` takes."""
+        from adaptive_dask.plotting import draw
+
+        return draw(self, **kwargs)
+
     @abc.abstractmethod
     def _get_data(self) -> Any:
         """The data in a form that can be pickled and given to `_set_data`."""
