@@ -190,7 +190,8 @@ def _comes_first(fresh: _Divided, top: _Divided) -> bool:
 
 
 def _can_divide(a: float, b: float, pieces: int, resolution: float) -> bool:
-    if (b - a) / pieces >= resolution:
+    # Steps of denormal length are rounded too coarsely to go by their length.
+    if (b - a) / pieces >= max(resolution, 1e-300):
         return True
     points = [a, *_inner_points(a, b, pieces), b]
     return all(p < q for p, q in pairwise(points))

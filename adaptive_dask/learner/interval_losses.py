@@ -163,7 +163,7 @@ class IntervalLosses:
         x_at = self._line.x_at
         a, b = x_at[left], x_at[self._line.after_at[left]]
         length = b - a
-        if length != dx:
+        if length != dx and loss != math.inf:
             order = self.traits.order
             loss = length * loss / dx if order == 1 else (length / dx) ** order * loss
         self.open_at[left] = loss
@@ -260,14 +260,12 @@ class IntervalLosses:
         before = line.before[slots]
         left = line.evaluated_before_many(before)
         right = line.right[left]
-        unknown = (left == 0) | (right == 0)
-        losses = np.where(unknown, np.inf, self.known[left])
-        dx = np.where(unknown, 1.0, line.x[right] - line.x[left])
-        pieces = np.concatenate((before, slots))
-        losses, dx = np.concatenate((losses, losses)), np.concatenate((dx, dx))
-        lengths = line.x[line.after[pieces]] - line.x[pieces]
-        order = self.traits.order
-        self._set_open_many(pieces, lengths * losses / dx if order == 1 else (lengths / dx) ** order * losses)
+        known = (left > 0) & (right > 0)
+        losses = np.where(known, self.known[left], np.inf)
+        dx = line.x[right] - line.x[left]
+        for pieces in (before, slots):
+            shares = self._share(losses, line.x[line.after[pieces]] - line.x[pieces], dx)
+            self._set_open_many(pieces, np.where(known, shares, np.inf))
 
     def refresh_all(self) -> None:
         """Compute every loss with the scale as it is."""
@@ -319,10 +317,16 @@ class IntervalLosses:
         end = np.minimum.accumulate(np.where(evaluated, positions, len(chain))[::-1])[::-1][1:]
         inside = (start >= 0) & (end < len(chain))
         start, end = np.where(inside, start, 0), np.where(inside, end, 1)
-        lengths = np.diff(xs)
-        shares = lengths / (xs[end] - xs[start])
         around = np.where(inside, self.known[chain[start]], np.inf)
-        self._set_open_many(chain[:-1], np.where(shares == 1, around, around * shares**self.traits.order))
+        shares = self._share(around, np.diff(xs), xs[end] - xs[start])
+        self._set_open_many(chain[:-1], np.where(inside, shares, np.inf))
+
+    def _share(self, losses: Array, lengths: Array, dx: Array) -> Array:
+        """What pieces of some lengths have of the losses of intervals of lengths dx."""
+        with np.errstate(over="ignore"):
+            if self.traits.order == 1:
+                return np.where(lengths == dx, losses, lengths * losses / dx)
+            return np.where(lengths == dx, losses, (lengths / dx) ** self.traits.order * losses)
 
     def restore(self, losses: Array) -> None:
         """Set the losses of all known intervals, given in the order in which their left ends were told."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import operator
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Self, cast
 
@@ -151,6 +152,15 @@ class Learner1D(BaseLearner):
         return self._losses.traits.nth_neighbors
 
     @property
+    def _recompute_losses_factor(self) -> float:
+        """All losses are computed anew when the height of the data has grown by this factor since."""
+        return self._losses.recompute_factor
+
+    @_recompute_losses_factor.setter
+    def _recompute_losses_factor(self, factor: float) -> None:
+        self._losses.recompute_factor = factor
+
+    @property
     def neighbors(self) -> Mapping[float, list[float | None]]:
         """``{x: [left, right]}`` for the evaluated points between the bounds."""
         return Neighbors(self._line, combined=False)
@@ -183,7 +193,9 @@ class Learner1D(BaseLearner):
         queue = self._losses.known_queue if real else self._losses.open_queue
         interval = queue.peek()
         if interval is None:
-            return 0.0 if real is False and len(self.neighbors) > 1 else math.inf
+            # Open intervals may all be too narrow to divide, which leaves nothing to expect.
+            known = self._line.right_at[self._line.right_at[0]] > 0
+            return 0.0 if known and not real else math.inf
         loss = float((self._losses.known if real else self._losses.open)[interval])
         return math.inf if math.isnan(loss) else loss
 
@@ -215,9 +227,10 @@ class Learner1D(BaseLearner):
             The loss that each piece is expected to have; for a loss with its own rule of division, by
             how much it falls. Infinite where nothing is known.
         """
+        n = operator.index(n)
         if n < 0:
             raise ValueError(f"Cannot ask for {n} points; give 0 or more.")
-        choices = self._choose(int(n))
+        choices = self._choose(n)
         if tell_pending:
             self._add_pending(choices)
         else:

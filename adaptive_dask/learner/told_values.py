@@ -15,10 +15,11 @@ Array = NDArray[np.float64]
 def checked_bounds(bounds: Any) -> tuple[float, float]:
     """Two finite numbers in ascending order, as floats."""
     try:
-        low, high = (float(bound) for bound in bounds)
-    except (TypeError, ValueError, OverflowError) as error:
+        low, high = bounds
+    except (TypeError, ValueError) as error:
         raise type(error)(f"bounds must be two real numbers (low, high), not {bounds!r}.") from None
-    if not (math.isfinite(low) and math.isfinite(high) and math.isfinite(high - low)):
+    low, high = _real(low, "A bound"), _real(high, "A bound")
+    if not math.isfinite(high - low):
         raise ValueError(f"bounds must be finite, and so must be their distance, not {bounds!r}.")
     if low >= high:
         raise ValueError(f"bounds must be in ascending order, (low, high) with low < high, not {bounds!r}.")
@@ -27,16 +28,21 @@ def checked_bounds(bounds: Any) -> tuple[float, float]:
 
 def checked_point(x: Any) -> float:
     """A finite number, as a float."""
-    if type(x) is not float:
-        if isinstance(x, str | bytes):
-            raise TypeError(f"A point must be a real number, not {x!r}.")
-        try:
-            x = float(x)
-        except (TypeError, ValueError, OverflowError) as error:
-            raise type(error)(f"A point must be a real number, not {x!r}.") from None
-    if not math.isfinite(x):
-        raise ValueError(f"A point must be a finite number, not {x!r}.")
-    return x  # type: ignore[no-any-return]
+    return x if type(x) is float and math.isfinite(x) else _real(x, "A point")
+
+
+def _real(x: Any, what: str) -> float:
+    if isinstance(x, str | bytes):
+        raise TypeError(f"{what} must be a real number, not {x!r}.")
+    try:
+        number = float(x)
+    except (TypeError, ValueError):
+        raise TypeError(f"{what} must be a real number, not {x!r}.") from None
+    except OverflowError:
+        raise ValueError(f"{what} must be a number that fits a float, not {x!r}.") from None
+    if not math.isfinite(number):
+        raise ValueError(f"{what} must be a finite number, not {x!r}.")
+    return number
 
 
 def checked_value(y: Any, x: float) -> float | Array:

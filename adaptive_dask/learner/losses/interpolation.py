@@ -70,10 +70,11 @@ class InterpolationLoss:
             return math.inf
         slope = (ys[2] - ys[1]) / length
         bends = []
-        if xs[0] is not None:
+        if xs[0] is not None and xs[0] < xs[1]:
             bends.append(abs(slope - (ys[1] - ys[0]) / (xs[1] - xs[0])) * 2 / (xs[2] - xs[0]))
-        if xs[3] is not None:
+        if xs[3] is not None and xs[2] < xs[3]:
             bends.append(abs((ys[3] - ys[2]) / (xs[3] - xs[2]) - slope) * 2 / (xs[3] - xs[1]))
+        # Neighbours closer than the resolution of floating-point numbers can coincide after scaling.
         if not bends:
             return math.inf
         bend = sum(bends) / len(bends) if self.norm == "mean" else np.max(bends, axis=0)
@@ -83,11 +84,11 @@ class InterpolationLoss:
 
     def batch(self, xs: Array, ys: Array) -> Array:
         lengths = np.diff(xs, axis=1)
+        lengths[lengths == 0] = np.nan
         slopes = np.diff(ys, axis=1) / lengths[:, :, np.newaxis]
-        spans = xs[:, 2:] - xs[:, :-2]
-        bends = np.abs(np.diff(slopes, axis=1)) * (2 / spans)[:, :, np.newaxis]
+        bends = np.abs(np.diff(slopes, axis=1)) * (2 / (xs[:, 2:] - xs[:, :-2]))[:, :, np.newaxis]
         # A bend that is unknown, at the edge of the domain, is taken to be as large as the other one.
-        missing = np.isnan(spans)
+        missing = np.isnan(lengths[:, ::2])
         left, right = (np.where(missing[:, i, np.newaxis], bends[:, 1 - i], bends[:, i]) for i in (0, 1))
         bend = (np.maximum(left, right) if self.norm == "max" else (left + right) / 2).max(axis=1)
         length = lengths[:, 1]
