@@ -115,30 +115,36 @@ def make_goal(
             raise TypeError(f"goal takes a function of the learner, not {goal!r}; for a number use loss_goal=.")
         return Goal(reached=goal)
     if loss_goal is not None:
-        if not isinstance(loss_goal, Real) or math.isnan(loss_goal):
-            raise ValueError(f"loss_goal takes a number, not {loss_goal!r}.")
+        if not isinstance(loss_goal, Real) or isinstance(loss_goal, bool):
+            raise TypeError(f"loss_goal takes a number, not {loss_goal!r}.")
+        if math.isnan(loss_goal):
+            raise ValueError(f"loss_goal takes a number that a loss can reach, not {loss_goal!r}.")
         return Goal(reached=LossGoal(float(loss_goal)))
     if npoints_goal is not None:
-        if not isinstance(npoints_goal, Integral) or npoints_goal < 0:
-            raise ValueError(f"npoints_goal takes a whole number of points, 0 or more, not {npoints_goal!r}.")
+        if not isinstance(npoints_goal, Integral) or isinstance(npoints_goal, bool):
+            raise TypeError(f"npoints_goal takes a whole number of points (an int), not {npoints_goal!r}.")
+        if npoints_goal < 0:
+            raise ValueError(f"npoints_goal takes 0 points or more, not {npoints_goal!r}.")
         return Goal(npoints=int(npoints_goal))
     if end_time_goal is not None:
         if not isinstance(end_time_goal, datetime):
-            raise TypeError(f"end_time_goal takes a datetime, not {end_time_goal!r}; for a time span use duration_goal=.")
+            raise TypeError(f"end_time_goal takes a datetime, not {end_time_goal!r}; a time span is a duration_goal=.")
         return Goal(end_time=end_time_goal.timestamp())
     if duration_goal is not None:
         return Goal(duration=_seconds(duration_goal))
     if callable(getattr(learner, "done", None)):
         return Goal(reached=is_done)
     if not allow_running_forever:
-        raise ValueError("A run that blocks needs a goal: goal=, loss_goal=, npoints_goal=, end_time_goal= or duration_goal=.")
+        raise ValueError("A run that blocks needs a goal, loss_goal, npoints_goal, end_time_goal or duration_goal.")
     return Goal()
 
 
 def _seconds(duration: timedelta | float) -> float:
     seconds = duration.total_seconds() if isinstance(duration, timedelta) else duration
-    if not isinstance(seconds, Real) or not 0 <= seconds < math.inf:
-        raise ValueError(f"duration_goal takes a timedelta or seconds, 0 or more, not {duration!r}.")
+    if not isinstance(seconds, Real) or isinstance(seconds, bool):
+        raise TypeError(f"duration_goal takes a timedelta or seconds, not {duration!r}.")
+    if not 0 <= seconds < math.inf:
+        raise ValueError(f"duration_goal takes 0 seconds or more and an end, not {duration!r}.")
     return float(seconds)
 
 

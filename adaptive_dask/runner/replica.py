@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import threading
 from collections import deque
 from collections.abc import Callable
@@ -10,6 +11,8 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from adaptive_dask.cluster.protocol import unpack
+
+logger = logging.getLogger(__name__)
 
 _updates = ThreadPoolExecutor(1, thread_name_prefix="adaptive-updates")
 
@@ -62,11 +65,30 @@ class Replica:
         if self._loop is not None and not self._loop.is_closed():
             self._loop.call_soon_threadsafe(self.apply)
         else:
-            _updates.submit(self.apply)
+            _updates.submit(self._apply_and_log)
 
     def apply(self) -> None:
-        """Apply what waits."""
+        """Apply what waits.
+
+        Raises
+        ------
+        Exception
+            The first error of the learner. The rest is applied all the same: the end of the run, say,
+            for which somebody waits.
+        """
+        first: Exception | None = None
         with self.lock:
             self.arrived.clear()
             while self._waiting:
-                self._waiting.popleft()()
+                try:
+                    self._waiting.popleft()()
+                except Exception as error:
+                    first = first or error
+        if first is not None:
+            raise first
+
+    def _apply_and_log(self) -> None:
+        try:
+            self.apply()
+        except Exception:
+            logger.exception("A learner could not be kept current")

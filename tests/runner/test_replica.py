@@ -1,0 +1,183 @@
+"""The learner of the user's is kept current in the right thread and in the right order."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from adaptive_dask.cluster.protocol import dumps
+from adaptive_dask.runner.replica import Replica
+
+from ..fakes import CountingLearner
+
+TIMEOUT = 10.0
+
+
+class ThreadLearner(CountingLearner):
+    """Notes by which thread it was told."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.threads: list[str] = []
+
+    def tell(self, x: int, y: Any) -> None:
+        super().tell(x, y)
+        self.threads.append(threading.current_thread().name)
+
+
+def packed(**results: float) -> bytes:
+    return dumps((tuple(results), tuple(results.values())))
+
+
+def in_another_thread(call: Callable[[], Any]) -> None:
+    thread = threading.Thread(target=call)
+    thread.start()
+    thread.join(TIMEOUT)
+    assert not thread.is_alive()
+
+
+def test_nothing_is_applied_until_somebody_asks() -> None:
+    replica = Replica(CountingLearner(), None)
+    replica.tell_packed(packed(a=1.0))
+    assert replica.learner.data == {}
+    replica.apply()
+    assert replica.learner.data == {"a": 1.0}
+
+
+def test_results_are_applied_in_the_order_of_arrival() -> None:
+    replica = Replica(CountingLearner(), None)
+    other = CountingLearner()
+    other.tell_many(["b", "c"], [2.0, 3.0])
+    seen: list[dict[str, float]] = []
+    replica.tell_packed(packed(a=1.0))
+    replica.copy_from(lambda: other)
+    replica.tell_packed(packed(d=4.0, c=99.0))
+    replica._waiting.append(lambda: seen.append(dict(replica.learner.data)))
+    replica.tell_packed(packed(e=5.0))
+    replica.apply()
+    assert seen == [{"a": 1.0, "b": 2.0, "c": 3.0, "d": 4.0}]
+    assert list(replica.learner.data) == ["a", "b", "c", "d", "e"]
+    replica.apply()
+    assert [call[1] for call in replica.learner.calls] == ["a", "b", "c", "d", "e"], "each was applied once"
+
+
+def test_apply_works_in_the_callers_thread() -> None:
+    replica = Replica(ThreadLearner(), None)
+    replica.tell_packed(packed(a=1.0))
+    replica.apply()
+    assert replica.learner.threads == [threading.current_thread().name]
+
+
+def test_without_a_loop_a_thread_of_its_own_applies() -> None:
+    replica = Replica(ThreadLearner(), None)
+    applied = threading.Event()
+    replica.tell_packed(packed(a=1.0))
+    replica.then(applied.set)
+    assert applied.wait(TIMEOUT)
+    [name] = replica.learner.threads
+    assert name.startswith("adaptive-updates")
+
+
+async def test_with_a_loop_the_loop_applies() -> None:
+    loop = asyncio.get_running_loop()
+    replica = Replica(ThreadLearner(), loop)
+    applied = asyncio.Event()
+    replica.tell_packed(packed(a=1.0))
+    in_another_thread(lambda: replica.then(applied.set))
+    assert replica.learner.data == {}, "no cell sees the learner while it changes"
+    assert replica.arrived.is_set()
+    await asyncio.wait_for(applied.wait(), TIMEOUT)
+    assert replica.learner.threads == [threading.current_thread().name]
+    assert not replica.arrived.is_set()
+
+
+async def test_who_cannot_wait_for_the_loop_applies_himself() -> None:
+    replica = Replica(ThreadLearner(), asyncio.get_running_loop())
+    called: list[str] = []
+    replica.tell_packed(packed(a=1.0))
+    replica.then(lambda: called.append(threading.current_thread().name))
+    replica.apply()
+    assert called == replica.learner.threads == [threading.current_thread().name]
+    await asyncio.sleep(0)
+    assert len(called) == 1
+
+
+def test_a_loop_that_was_closed_is_not_waited_for() -> None:
+    loop = asyncio.new_event_loop()
+    loop.close()
+    replica = Replica(ThreadLearner(), loop)
+    applied = threading.Event()
+    replica.tell_packed(packed(a=1.0))
+    replica.then(applied.set)
+    assert applied.wait(TIMEOUT)
+    assert replica.learner.data == {"a": 1.0}
+
+
+def test_what_waits_may_apply_and_queue_more() -> None:
+    replica = Replica(CountingLearner(), None)
+    seen: list[int] = []
+
+    def look() -> None:
+        replica.tell_packed(packed(c=3.0))
+        replica.apply()
+        seen.append(replica.learner.npoints)
+
+    replica.tell_packed(packed(a=1.0))
+    replica._waiting.append(look)
+    replica.tell_packed(packed(b=2.0))
+    replica.apply()
+    assert seen == [3]
+
+
+def test_the_lock_keeps_results_out() -> None:
+    replica = Replica(CountingLearner(), None)
+    applied = threading.Event()
+    with replica.lock:
+        replica.tell_packed(packed(a=1.0))
+        replica.then(applied.set)
+        assert not applied.is_set()
+        assert replica.learner.data == {}
+    assert applied.wait(TIMEOUT)
+
+
+# ---- a learner that raises
+
+
+def test_an_error_is_raised_when_the_rest_is_applied() -> None:
+    replica = Replica(CountingLearner(), None)
+    replica.tell_packed(packed(a=1.0))
+    replica.tell_packed(dumps((("b",), ("text",))))
+    replica.tell_packed(dumps((("c",), ("also text",))))
+    replica.tell_packed(packed(d=4.0))
+    with pytest.raises(TypeError, match="'text'"):
+        replica.apply()
+    assert replica.learner.data == {"a": 1.0, "d": 4.0}
+    replica.apply()
+
+
+def test_an_error_does_not_keep_the_end_of_a_run_from_being_noticed(caplog: pytest.LogCaptureFixture) -> None:
+    replica = Replica(CountingLearner(), None)
+    ended = threading.Event()
+    replica.tell_packed(dumps((("b",), ("text",))))
+    replica.then(ended.set)
+    assert ended.wait(TIMEOUT)
+    done = threading.Event()
+    replica.then(done.set)  # behind the first, in the same thread
+    assert done.wait(TIMEOUT)
+    assert "not a number: 'text'" in caplog.text
+
+
+async def test_an_error_on_the_loop_goes_to_its_handler() -> None:
+    loop = asyncio.get_running_loop()
+    errors: list[Any] = []
+    loop.set_exception_handler(lambda _, context: errors.append(context["exception"]))
+    replica = Replica(CountingLearner(), loop)
+    ended = asyncio.Event()
+    replica.tell_packed(dumps((("b",), ("text",))))
+    replica.then(ended.set)
+    await asyncio.wait_for(ended.wait(), TIMEOUT)
+    assert [type(error) for error in errors] == [TypeError]
