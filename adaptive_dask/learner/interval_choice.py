@@ -15,6 +15,9 @@ from numpy.typing import NDArray
 from adaptive_dask.learner.geometry.points_on_line import PointsOnLine
 from adaptive_dask.learner.interval_losses import IntervalLosses
 
+# Below this many points at a time, one by one is faster than NumPy.
+_FEW = 8
+
 
 @dataclass
 class Choices:
@@ -57,6 +60,49 @@ class Choices:
         )
 
 
+def choose(line: PointsOnLine, losses: IntervalLosses, bounds: tuple[float, float], n: int, width: float) -> Choices:
+    """The n points to ask next: bounds that are missing, then those that divide the intervals of the highest ranks.
+
+    Parameters
+    ----------
+    line : PointsOnLine
+    losses : IntervalLosses
+    bounds : pair of float
+    n : int
+    width : float
+        The width of the sampled box.
+
+    Returns
+    -------
+    choices : Choices
+        Fewer than n if there are no more numbers between the bounds.
+    """
+    low, high = bounds
+    split = losses.traits.split
+    missing = [bound for bound in bounds if bound not in line.slots]
+    if n >= _FEW and not missing and losses.ranking.width == width:
+        one_each = choose_one_each(line, losses, n, high - low)
+        if one_each is not None:
+            return one_each
+    nothing = not line.after_at[0]
+    first, last = (high, low) if nothing else (line.x_at[line.after_at[0]], line.x_at[line.before_at[0]])
+    choices = Choices()
+    for bound in missing[:n]:
+        choices.add(bound, math.nan if bound == low else last, math.inf)
+    n -= len(missing)
+    if n <= 0:
+        return choices
+    if nothing and split is None:
+        points = np.unique(np.linspace(low, high, n + 2)).tolist()
+        return Choices(points, [math.nan, *points[:-1]], [math.inf] * len(points))
+    unknown = [(low, first)] * (low in missing)
+    if not nothing:
+        unknown += [(last, high)] * (high in missing)
+    if split is None:
+        return choices.extend(choose_equal_pieces(line, losses, n, unknown, width))
+    return choices.extend(choose_one_by_one(line, losses, n, unknown, high - low))
+
+
 def choose_one_each(line: PointsOnLine, losses: IntervalLosses, n: int, width: float) -> Choices | None:
     """A point in each of the n intervals of the highest ranks, if the rule for one after the other leads there.
 
@@ -90,7 +136,7 @@ def choose_one_each(line: PointsOnLine, losses: IntervalLosses, n: int, width: f
     # The larger piece has the larger share.
     larger = np.maximum(fractions, 1 - fractions)
     pieces = loss * larger**order
-    ranks = losses.ranks(pieces, larger * lengths)
+    ranks = losses.ranking.ranks(pieces, larger * lengths)
     inside = (a < points) & (points < b)
     if len(items) < n or not inside.all() or ranks.max() >= priorities[-1]:
         queue.set_many(intervals, np.array(priorities))
@@ -123,7 +169,6 @@ def choose_equal_pieces(
     losses: IntervalLosses,
     n: int,
     unknown: Sequence[tuple[float, float]],
-    resolution: float,
     width: float,
 ) -> Choices:
     """Distribute n points over the intervals so that the largest loss of a piece is as small as it can be.
@@ -138,8 +183,6 @@ def choose_equal_pieces(
     n : int
     unknown : sequence of pair of float
         Intervals that are not in the chain yet, because a bound is missing.
-    resolution : float
-        Pieces at least this long are certain to have distinct ends.
     width : float
         The width of the sampled box.
 
@@ -152,7 +195,9 @@ def choose_equal_pieces(
 
     def divided(a: float, b: float, pieces: int, loss: float) -> _Divided:
         length = (b - a) / pieces
-        return _Divided(-losses.rank(loss, length, width), losses.tie_break(a, length), a, b, pieces, loss)
+        return _Divided(
+            -losses.ranking.rank(loss, length, width), losses.ranking.tie_break(a, length), a, b, pieces, loss
+        )
 
     heap = [divided(a, b, 1, math.inf) for a, b in unknown]
     heapq.heapify(heap)
@@ -172,7 +217,7 @@ def choose_equal_pieces(
                 return _points(full, taken)
             top = heapq.heappop(heap)
             k = top.pieces
-            if not _can_divide(top.a, top.b, k + 1, resolution):
+            if not _can_divide(top.a, top.b, k + 1):
                 full.append(top)
                 continue
             share = top.loss * k / (k + 1) if order == 1 else top.loss * (k / (k + 1)) ** order
@@ -189,9 +234,10 @@ def _comes_first(fresh: _Divided, top: _Divided) -> bool:
     return (fresh.tie_break[0], -fresh.a) < (top.tie_break[0], -top.a)
 
 
-def _can_divide(a: float, b: float, pieces: int, resolution: float) -> bool:
-    # Steps of denormal length are rounded too coarsely to go by their length.
-    if (b - a) / pieces >= max(resolution, 1e-300):
+def _can_divide(a: float, b: float, pieces: int) -> bool:
+    length = (b - a) / pieces
+    # Steps much longer than the resolution make distinct points; those of denormal length do not even so.
+    if length > 1e-300 and length > 1e-15 * max(-a, b):
         return True
     points = [a, *_inner_points(a, b, pieces), b]
     return all(p < q for p, q in pairwise(points))
@@ -238,7 +284,7 @@ def choose_one_by_one(
     heap: list[tuple[float, tuple[float, float], float, float, float]] = []
 
     def add(a: float, b: float, loss: float) -> None:
-        heapq.heappush(heap, (-losses.rank(loss, b - a), losses.tie_break(a, b - a), a, b, loss))
+        heapq.heappush(heap, (-losses.ranking.rank(loss, b - a), losses.ranking.tie_break(a, b - a), a, b, loss))
 
     for a, b in unknown:
         add(a, b, math.inf)

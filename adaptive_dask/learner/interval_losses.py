@@ -10,14 +10,15 @@ from numpy.typing import NDArray
 
 from adaptive_dask.learner.geometry.data_scale import DataScale
 from adaptive_dask.learner.geometry.points_on_line import PENDING, PointsOnLine
+from adaptive_dask.learner.interval_evaluation import IntervalEvaluation
+from adaptive_dask.learner.interval_ranking import IntervalRanking
 from adaptive_dask.learner.loss_queue import LossQueue
-from adaptive_dask.learner.losses.interval_loss import LossFunction, LossTraits
+from adaptive_dask.learner.losses.interval_loss import LossFunction
 
 Array = NDArray[np.float64]
 Slots = NDArray[np.intp]
 
 _NOTHING = -math.inf
-_ROUND = 1e12
 
 
 class IntervalLosses:
@@ -29,15 +30,7 @@ class IntervalLosses:
     to its length (to the power `LossTraits.order`); one that is not inside a known interval has an
     infinite loss.
 
-    A known interval whose end has a NaN or infinite value is not shown to the loss function: its
-    loss is its relative length, to that same power. A neighbour with such a value is shown as missing,
-    and so are all those behind it. An interval narrower than the resolution of the bounds has no loss,
-    and one with no floating-point number inside is never divided.
-
-    Intervals are ranked by ``loss ** (1 / order)``, rounded to 12 decimals so that the last bits do not
-    decide; an infinite or NaN loss is ranked by the relative length. Of equal rank the longest is
-    first, then the leftmost. That the longest goes first is what keeps a loss that is zero or constant
-    from dividing one spot for ever.
+    An interval with no floating-point number inside is never divided.
 
     Parameters
     ----------
@@ -52,12 +45,9 @@ class IntervalLosses:
     known, open : array of float, shape (capacity,)
         The loss of each interval in the slot of its left end; infinite where it is not known.
     known_queue, open_queue : LossQueue
+    evaluation : IntervalEvaluation
+    ranking : IntervalRanking
     traits : LossTraits
-    as_arrays : bool
-        Whether the loss function gets values as arrays rather than floats.
-    width : float
-        The width of the box when everything was last built anew; what is unknown is ranked by its
-        length relative to this.
     recompute_factor : float
         All losses are computed anew when the height of the data has grown by this factor since.
     """
@@ -65,11 +55,9 @@ class IntervalLosses:
     def __init__(self, line: PointsOnLine, scale: DataScale, loss_function: LossFunction, resolution: float) -> None:
         self._line = line
         self._scale = scale
-        self._function = loss_function
-        self.traits = LossTraits.of(loss_function)
-        self._resolution = resolution
-        self._bounds_width = self.width = scale.x
-        self.as_arrays = False
+        self.evaluation = IntervalEvaluation(line, scale, loss_function, resolution)
+        self.traits = self.evaluation.traits
+        self.ranking = IntervalRanking(self.traits.order, scale.x)
         self.recompute_factor = 2.0
         self.known_queue = LossQueue(self._known_tie_break)
         self.open_queue = LossQueue(self._open_tie_break)
@@ -139,9 +127,9 @@ class IntervalLosses:
         x_at = line.x_at
         right = line.right_at[left]
         dx = x_at[right] - x_at[left]
-        loss = self._loss_between(left, right, dx)
+        loss = self.evaluation.one(left, right, dx)
         self.known_at[left] = loss
-        self.known_queue.set(left, self.rank(loss, dx))
+        self.known_queue.set(left, self.ranking.rank(loss, dx))
         after_at = line.after_at
         while left != right:
             self._set_open(left, loss, dx)
@@ -167,49 +155,7 @@ class IntervalLosses:
             order = self.traits.order
             loss = length * loss / dx if order == 1 else (length / dx) ** order * loss
         self.open_at[left] = loss
-        self.open_queue.set(left, self.rank(loss, length) if a < a + 0.5 * length < b else _NOTHING)
-
-    def rank(self, loss: float, length: float, width: float | None = None) -> float:
-        """The rank of an interval with that loss and length, in a box of that width."""
-        if not math.isfinite(loss):
-            loss = length / (width or self.width)
-        elif self.traits.order != 1:
-            loss = max(loss, 0.0) ** (1 / self.traits.order)
-        return float(int(loss * _ROUND + 0.5)) / _ROUND if abs(loss) < 1000 else float(loss)
-
-    def _loss_between(self, left: int, right: int, dx: float) -> float:
-        if dx < self._resolution:
-            return 0.0
-        line = self._line
-        slots = [left, right]
-        left_at, right_at = line.left_at, line.right_at
-        for _ in range(self.traits.nth_neighbors):
-            left = left_at[left] if left else 0
-            right = right_at[right] if right else 0
-            slots.insert(0, left)
-            slots.append(right)
-        x_at, x_scale, y_scale = line.x_at, self._scale.x, self._scale.y_divisor
-        xs: list[float | None] = [x_at[s] / x_scale for s in slots]
-        ys: list[Any]
-        if self.as_arrays:
-            assert line.y is not None
-            with np.errstate(over="ignore"):
-                ys = [y / y_scale for y in line.y[slots]]
-            finite = [bool(np.isfinite(y).all()) for y in ys]
-        else:
-            y_at = line.y_at
-            ys = [y_at[s, 0] / y_scale for s in slots]
-            finite = [math.isfinite(y) for y in ys]
-        if not all(finite):
-            reach = self.traits.nth_neighbors
-            if not finite[reach] or not finite[reach + 1]:
-                return float((dx / x_scale) ** self.traits.order)
-            _hide_beyond(xs, ys, finite, range(reach, -1, -1))
-            _hide_beyond(xs, ys, finite, range(reach + 1, len(xs)))
-        if self.as_arrays:
-            with np.errstate(over="ignore", invalid="ignore"):
-                return float(self._function(tuple(xs), tuple(ys)))
-        return float(self._function(tuple(xs), tuple(ys)))
+        self.open_queue.set(left, self.ranking.rank(loss, length) if a < a + 0.5 * length < b else _NOTHING)
 
     # -- many at once ----------------------------------------------------------------------------
 
@@ -239,7 +185,7 @@ class IntervalLosses:
         divisors: Array | None = None
         if heights is not None:
             touched, divisors = self._divisors(slots, heights, touched)
-        losses = self._losses_between(touched, divisors)
+        losses = self.evaluation.many(touched, divisors)
         self._set_known(touched, losses)
 
         whole = line.after[touched] == line.right[touched]
@@ -271,7 +217,7 @@ class IntervalLosses:
         """Compute every loss with the scale as it is."""
         self._scale.recomputed_y = self._scale.y
         slots = self.known_slots()
-        self.set_all(slots, self._losses_between(slots, None))
+        self.set_all(slots, self.evaluation.many(slots))
 
     def rebuild(self) -> None:
         """`refresh_all` after many points were told at once.
@@ -280,7 +226,7 @@ class IntervalLosses:
         a pending point before the first evaluated one, until the next result there: python-adaptive
         does so, and asks accordingly.
         """
-        self.width = self._scale.x
+        self.ranking.width = self._scale.x
         self.refresh_all()
         line = self._line
         here = line.after_at[0]
@@ -357,90 +303,27 @@ class IntervalLosses:
         order = np.argsort(slots)
         ordered = slots[order]
         last = np.full(len(touched), everything)
-        for column in self._around(touched):
+        for column in self.evaluation.around(touched):
             position = np.minimum(np.searchsorted(ordered, column), len(ordered) - 1)
             told = np.where(ordered[position] == column, order[position], -1)
             last = np.maximum(last, told)
         divisors = heights[last]
         return touched, np.where(divisors == 0, 1.0, divisors)
 
-    def _around(self, left: Slots) -> list[Slots]:
-        """The slots that the loss of each interval depends on, from left to right; 0 where there is no point."""
-        line = self._line
-        right = line.right[left]
-        columns = [left, right]
-        for _ in range(self.traits.nth_neighbors):
-            left = line.left[left] * (left != 0)
-            right = line.right[right] * (right != 0)
-            columns = [left, *columns, right]
-        return columns
-
-    def _losses_between(self, slots: Slots, divisors: Array | None) -> Array:
-        line, scale = self._line, self._scale
-        if not len(slots) or line.y is None:
-            return np.empty(0)
-        around = np.stack(self._around(slots), axis=1)
-        xs = line.x[around] / scale.x
-        ys = line.y[around]
-        finite: NDArray[np.bool_] = np.isfinite(ys).all(axis=2)  # type: ignore[assignment]
-        with np.errstate(over="ignore"):
-            ys /= scale.y_divisor if divisors is None else divisors[:, np.newaxis, np.newaxis]
-        reach = self.traits.nth_neighbors
-        dx = line.x[around[:, reach + 1]] - line.x[around[:, reach]]
-        losses = (dx / scale.x) ** self.traits.order
-        there: slice | NDArray[np.bool_] = slice(None)
-        if not finite.all():
-            for outwards in (finite[:, reach::-1], finite[:, reach + 1 :]):
-                outwards[:] = np.logical_and.accumulate(outwards, axis=1)
-            xs[~finite] = np.nan
-            ys[~finite] = np.nan
-            there = finite[:, reach] & finite[:, reach + 1]
-        if self.traits.batch is not None:
-            with np.errstate(over="ignore", invalid="ignore"):
-                losses[there] = self.traits.batch(xs[there], ys[there])
-        else:
-            wide = dx >= self._resolution
-            chosen = np.flatnonzero(wide if isinstance(there, slice) else wide & there)
-            losses[chosen] = [self._call(*row) for row in zip(xs[chosen], ys[chosen], strict=True)]
-        losses[dx < self._resolution] = 0.0
-        return losses
-
-    def _call(self, xs: Array, ys: Array) -> float:
-        missing = np.isnan(xs).tolist()
-        values = ys if self.as_arrays else ys[:, 0].tolist()
-        return float(
-            self._function(
-                tuple(None if m else x for m, x in zip(missing, xs.tolist(), strict=True)),
-                tuple(None if m else y for m, y in zip(missing, values, strict=True)),
-            )
-        )
-
     def _set_known(self, slots: Slots, losses: Array) -> None:
         line = self._line
         self.known[slots] = losses
-        self.known_queue.set_many(slots, self.ranks(losses, line.x[line.right[slots]] - line.x[slots]))
+        self.known_queue.set_many(slots, self.ranking.ranks(losses, line.x[line.right[slots]] - line.x[slots]))
 
     def _set_open_many(self, slots: Slots, losses: Array) -> None:
         line = self._line
         a, b = line.x[slots], line.x[line.after[slots]]
         lengths = b - a
         middle = a + 0.5 * lengths
-        ranks = self.ranks(losses, lengths)
+        ranks = self.ranking.ranks(losses, lengths)
         ranks[(middle <= a) | (middle >= b)] = _NOTHING
         self.open[slots] = losses
         self.open_queue.set_many(slots, ranks)
-
-    def ranks(self, losses: Array, lengths: Array) -> Array:
-        """`rank` of many intervals, shape (n,)."""
-        finite = np.isfinite(losses)
-        if self.traits.order != 1:
-            losses = np.maximum(losses, 0.0) ** (1 / self.traits.order)
-        if not finite.all():
-            losses = np.where(finite, losses, lengths / self.width)
-        if len(losses) and np.abs(losses).max() >= 1000:
-            small = np.abs(losses) < 1000
-            return np.where(small, np.trunc(np.where(small, losses, 0.0) * _ROUND + 0.5) / _ROUND, losses)
-        return np.trunc(losses * _ROUND + 0.5) / _ROUND
 
     def reserve(self) -> None:
         """Make the arrays as long as those of the points."""
@@ -456,23 +339,9 @@ class IntervalLosses:
         self.open_at: Any = open_.data
 
     def _known_tie_break(self, left: int) -> tuple[float, ...]:
-        line = self._line
-        x = line.x_at[left]
-        return self.tie_break(x, line.x_at[line.right_at[left]] - x)
-
-    def tie_break(self, x: float, length: float) -> tuple[float, float]:
-        """What sorts intervals of equal rank, the smallest first."""
-        return -int(length / self._bounds_width * _ROUND + 0.5), x
+        x_at = self._line.x_at
+        return self.ranking.tie_break(x_at[left], x_at[self._line.right_at[left]] - x_at[left])
 
     def _open_tie_break(self, left: int) -> tuple[float, ...]:
-        line = self._line
-        x = line.x_at[left]
-        return self.tie_break(x, line.x_at[line.after_at[left]] - x)
-
-
-def _hide_beyond(xs: list[float | None], ys: list[Any], finite: list[bool], outwards: range) -> None:
-    seen = True
-    for i in outwards:
-        seen = seen and finite[i]
-        if not seen:
-            xs[i] = ys[i] = None
+        x_at = self._line.x_at
+        return self.ranking.tie_break(x_at[left], x_at[self._line.after_at[left]] - x_at[left])

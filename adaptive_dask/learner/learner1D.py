@@ -16,7 +16,7 @@ from adaptive_dask.learner.function_pickle import ByValue
 from adaptive_dask.learner.geometry.data_scale import DataScale
 from adaptive_dask.learner.geometry.line_views import IntervalLossView, Neighbors, PointData
 from adaptive_dask.learner.geometry.points_on_line import PointsOnLine
-from adaptive_dask.learner.interval_choice import Choices, choose_equal_pieces, choose_one_by_one, choose_one_each
+from adaptive_dask.learner.interval_choice import Choices, choose
 from adaptive_dask.learner.interval_losses import IntervalLosses
 from adaptive_dask.learner.losses.interpolation import interpolation_loss_function
 from adaptive_dask.learner.losses.interval import (
@@ -124,11 +124,11 @@ class Learner1D(BaseLearner):
         self.loss_per_interval = loss_per_interval or default_loss
         self.pending_points: set[float] = set()
         self._vdim: int | None = None
-        self._resolution = 2 * max(map(abs, self.bounds)) * float(np.finfo(float).eps)
+        resolution = 2 * max(map(abs, self.bounds)) * float(np.finfo(float).eps)
         self._line = PointsOnLine()
         self._scale = DataScale(self.bounds)
-        self._losses = IntervalLosses(self._line, self._scale, self.loss_per_interval, self._resolution)
-        self.data: PointData = PointData(self._line, lambda: self._losses.as_arrays)
+        self._losses = IntervalLosses(self._line, self._scale, self.loss_per_interval, resolution)
+        self.data: PointData = PointData(self._line, lambda: self._losses.evaluation.as_arrays)
 
     def new(self) -> Self:
         """A learner with the same function, bounds and loss, and no data."""
@@ -188,7 +188,7 @@ class Learner1D(BaseLearner):
         real : bool, default: True
             With False, the loss that is expected once the pending points are told.
         """
-        if self._missing_bounds():
+        if not all(bound in self._line.slots for bound in self.bounds):
             return math.inf
         queue = self._losses.known_queue if real else self._losses.open_queue
         interval = queue.peek()
@@ -230,41 +230,13 @@ class Learner1D(BaseLearner):
         n = operator.index(n)
         if n < 0:
             raise ValueError(f"Cannot ask for {n} points; give 0 or more.")
-        choices = self._choose(n)
+        choices = choose(self._line, self._losses, self.bounds, n, self._scale.x)
         if tell_pending:
             self._add_pending(choices)
         else:
             for interval, priority in choices.taken:
                 self._losses.open_queue.set(interval, priority)
         return choices.points, choices.improvements
-
-    def _missing_bounds(self) -> list[float]:
-        return [bound for bound in self.bounds if bound not in self._line.slots]
-
-    def _choose(self, n: int) -> Choices:
-        line, losses, (low, high) = self._line, self._losses, self.bounds
-        missing = self._missing_bounds()
-        if n >= _FEW and not missing and losses.width == self._scale.x:
-            one_each = choose_one_each(line, losses, n, high - low)
-            if one_each is not None:
-                return one_each
-        nothing = not line.after_at[0]
-        first, last = (high, low) if nothing else (line.x_at[line.after_at[0]], line.x_at[line.before_at[0]])
-        choices = Choices()
-        for bound in missing[:n]:
-            choices.add(bound, math.nan if bound == low else last, math.inf)
-        n -= len(missing)
-        if n <= 0:
-            return choices
-        if nothing and losses.traits.split is None:
-            points = np.unique(np.linspace(low, high, n + 2)).tolist()
-            return Choices(points, [math.nan, *points[:-1]], [math.inf] * len(points))
-        unknown = [(low, first)] * (low in missing)
-        if not nothing:
-            unknown += [(last, high)] * (high in missing)
-        if losses.traits.split is None:
-            return choices.extend(choose_equal_pieces(line, losses, n, unknown, self._resolution, self._scale.x))
-        return choices.extend(choose_one_by_one(line, losses, n, unknown, high - low))
 
     def _add_pending(self, choices: Choices) -> None:
         line, losses, slots = self._line, self._losses, self._line.slots
@@ -361,7 +333,7 @@ class Learner1D(BaseLearner):
         anew = force or (len(points) > 0.5 * self.npoints and len(points) > 2)
         if not anew and (len(points) < _FEW or not self._scale.spans_bounds):
             for i, x in enumerate(points):
-                self.tell(x, values[i] if self._losses.as_arrays else float(values[i, 0]))
+                self.tell(x, values[i] if self._losses.evaluation.as_arrays else float(values[i, 0]))
             return
         new = self._not_known(points)
         if len(new) < len(points):
@@ -428,7 +400,7 @@ class Learner1D(BaseLearner):
         vdim = 1 if isinstance(value, float) else len(value)
         if self._vdim is None:
             self._vdim = vdim
-            self._losses.as_arrays = not isinstance(value, float)
+            self._losses.evaluation.as_arrays = not isinstance(value, float)
             self._line.reserve_y(vdim)
         elif vdim != self._vdim:
             raise ValueError(
@@ -455,7 +427,7 @@ class Learner1D(BaseLearner):
             "loss_per_interval": cloudpickle.dumps(self.loss_per_interval),
             "xs": xs,
             "ys": ys,
-            "as_arrays": self._losses.as_arrays,
+            "as_arrays": self._losses.evaluation.as_arrays,
             "losses": self._losses.known[slots],
             "scale": self._scale,
             "recompute_factor": self._losses.recompute_factor,

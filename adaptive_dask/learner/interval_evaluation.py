@@ -1,0 +1,154 @@
+"""Compute the losses of intervals between evaluated points, one or many at a time."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from adaptive_dask.learner.geometry.data_scale import DataScale
+from adaptive_dask.learner.geometry.points_on_line import PointsOnLine
+from adaptive_dask.learner.losses.interval_loss import LossFunction, LossTraits
+
+Array = NDArray[np.float64]
+Slots = NDArray[np.intp]
+
+
+class IntervalEvaluation:
+    """Shows intervals to a loss function, scaled and with their neighbours.
+
+    An interval whose end has a NaN or infinite value is not shown to the loss function: its loss is its
+    relative length, to the power `LossTraits.order`. A neighbour with such a value is shown as
+    missing, and so are all those behind it. An interval narrower than the resolution has no loss.
+
+    Parameters
+    ----------
+    line : PointsOnLine
+    scale : DataScale
+    loss_function : callable
+    resolution : float
+        The length below which an interval has no loss.
+
+    Attributes
+    ----------
+    traits : LossTraits
+    as_arrays : bool
+        Whether the loss function gets values as arrays rather than floats.
+    """
+
+    def __init__(self, line: PointsOnLine, scale: DataScale, loss_function: LossFunction, resolution: float) -> None:
+        self._line = line
+        self._scale = scale
+        self._function = loss_function
+        self._resolution = resolution
+        self.traits = LossTraits.of(loss_function)
+        self.as_arrays = False
+
+    def one(self, left: int, right: int, dx: float) -> float:
+        """The loss of the interval of length dx between two neighbouring slots."""
+        if dx < self._resolution:
+            return 0.0
+        line = self._line
+        slots = [left, right]
+        left_at, right_at = line.left_at, line.right_at
+        for _ in range(self.traits.nth_neighbors):
+            left = left_at[left] if left else 0
+            right = right_at[right] if right else 0
+            slots.insert(0, left)
+            slots.append(right)
+        x_at, x_scale, y_scale = line.x_at, self._scale.x, self._scale.y_divisor
+        xs: list[float | None] = [x_at[s] / x_scale for s in slots]
+        ys: list[Any]
+        if self.as_arrays:
+            assert line.y is not None
+            with np.errstate(over="ignore"):
+                ys = [y / y_scale for y in line.y[slots]]
+            finite = [bool(np.isfinite(y).all()) for y in ys]
+        else:
+            y_at = line.y_at
+            ys = [y_at[s, 0] / y_scale for s in slots]
+            finite = [math.isfinite(y) for y in ys]
+        if not all(finite):
+            reach = self.traits.nth_neighbors
+            if not finite[reach] or not finite[reach + 1]:
+                return float((dx / x_scale) ** self.traits.order)
+            _hide_beyond(xs, ys, finite, range(reach, -1, -1))
+            _hide_beyond(xs, ys, finite, range(reach + 1, len(xs)))
+        if self.as_arrays:
+            with np.errstate(over="ignore", invalid="ignore"):
+                return float(self._function(tuple(xs), tuple(ys)))
+        return float(self._function(tuple(xs), tuple(ys)))
+
+    def many(self, slots: Slots, divisors: Array | None = None) -> Array:
+        """The losses of many intervals.
+
+        Parameters
+        ----------
+        slots : array of int, shape (n,)
+            Their left ends.
+        divisors : array of float, shape (n,), optional
+            What the values are divided by for each of them, if not by the present height.
+
+        Returns
+        -------
+        losses : array of float, shape (n,)
+        """
+        line, scale = self._line, self._scale
+        if not len(slots) or line.y is None:
+            return np.empty(0)
+        around = np.stack(self.around(slots), axis=1)
+        xs = line.x[around] / scale.x
+        ys = line.y[around]
+        finite: NDArray[np.bool_] = np.isfinite(ys).all(axis=2)  # type: ignore[assignment]
+        with np.errstate(over="ignore"):
+            ys /= scale.y_divisor if divisors is None else divisors[:, np.newaxis, np.newaxis]
+        reach = self.traits.nth_neighbors
+        dx = line.x[around[:, reach + 1]] - line.x[around[:, reach]]
+        losses = (dx / scale.x) ** self.traits.order
+        there: slice | NDArray[np.bool_] = slice(None)
+        if not finite.all():
+            for outwards in (finite[:, reach::-1], finite[:, reach + 1 :]):
+                outwards[:] = np.logical_and.accumulate(outwards, axis=1)
+            xs[~finite] = np.nan
+            ys[~finite] = np.nan
+            there = finite[:, reach] & finite[:, reach + 1]
+        if self.traits.batch is not None:
+            with np.errstate(over="ignore", invalid="ignore"):
+                losses[there] = self.traits.batch(xs[there], ys[there])
+        else:
+            wide = dx >= self._resolution
+            chosen = np.flatnonzero(wide if isinstance(there, slice) else wide & there)
+            losses[chosen] = [self._call(*row) for row in zip(xs[chosen], ys[chosen], strict=True)]
+        losses[dx < self._resolution] = 0.0
+        return losses
+
+    def _call(self, xs: Array, ys: Array) -> float:
+        missing = np.isnan(xs).tolist()
+        values = ys if self.as_arrays else ys[:, 0].tolist()
+        return float(
+            self._function(
+                tuple(None if m else x for m, x in zip(missing, xs.tolist(), strict=True)),
+                tuple(None if m else y for m, y in zip(missing, values, strict=True)),
+            )
+        )
+
+    def around(self, left: Slots) -> list[Slots]:
+        """The slots that the loss of each interval depends on, from left to right; 0 where there is no point."""
+        line = self._line
+        right = line.right[left]
+        columns = [left, right]
+        for _ in range(self.traits.nth_neighbors):
+            left = line.left[left] * (left != 0)
+            right = line.right[right] * (right != 0)
+            columns = [left, *columns, right]
+        return columns
+
+
+def _hide_beyond(xs: list[float | None], ys: list[Any], finite: list[bool], outwards: range) -> None:
+    seen = True
+    for i in outwards:
+        seen = seen and finite[i]
+        if not seen:
+            xs[i] = ys[i] = None

@@ -1,0 +1,62 @@
+"""In which order the intervals of a `Learner1D` are divided."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.float64]
+
+_ROUND = 1e12
+
+
+class IntervalRanking:
+    """Ranks intervals by ``loss ** (1 / order)``, a number that falls in proportion to the length of a piece.
+
+    It is rounded to 12 decimals, so that the last bits do not decide. An infinite or NaN loss is ranked
+    by the relative length. Of equal rank the longest interval is first, then the leftmost. That the
+    longest goes first is what keeps a loss that is zero or constant from dividing one spot for ever.
+
+    Parameters
+    ----------
+    order : float
+        See `LossTraits`.
+    width : float
+        The width of the bounds.
+
+    Attributes
+    ----------
+    width : float
+        The width of the sampled box when everything was last built anew; what is unknown is ranked by
+        its length relative to this.
+    """
+
+    def __init__(self, order: float, width: float) -> None:
+        self._order = order
+        self._bounds_width = self.width = width
+
+    def rank(self, loss: float, length: float, width: float | None = None) -> float:
+        """The rank of an interval with that loss and length, in a box of that width."""
+        if not math.isfinite(loss):
+            loss = length / (width or self.width)
+        elif self._order != 1:
+            loss = max(loss, 0.0) ** (1 / self._order)
+        return float(int(loss * _ROUND + 0.5)) / _ROUND if abs(loss) < 1000 else float(loss)
+
+    def ranks(self, losses: Array, lengths: Array) -> Array:
+        """`rank` of many intervals, shape (n,)."""
+        finite = np.isfinite(losses)
+        if self._order != 1:
+            losses = np.maximum(losses, 0.0) ** (1 / self._order)
+        if not finite.all():
+            losses = np.where(finite, losses, lengths / self.width)
+        if len(losses) and np.abs(losses).max() >= 1000:
+            small = np.abs(losses) < 1000
+            return np.where(small, np.trunc(np.where(small, losses, 0.0) * _ROUND + 0.5) / _ROUND, losses)
+        return np.trunc(losses * _ROUND + 0.5) / _ROUND
+
+    def tie_break(self, x: float, length: float) -> tuple[float, float]:
+        """What sorts intervals of equal rank, the smallest first."""
+        return -int(length / self._bounds_width * _ROUND + 0.5), x
