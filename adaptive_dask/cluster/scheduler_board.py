@@ -144,18 +144,24 @@ class Board:
             return assigned, list(parcels)
         heapq.heapify(open_desks)
         for parcel in parcels:
-            worker: str | None = open_desks[0][1]
-            if parcel.suspect:
-                worker = next((worker for _, worker in open_desks if not self.desks[worker].has_suspect), None)
-            if worker is None:
-                left.append(parcel)
-                continue
+            place = open_desks[0]
+            if parcel.suspect and self.desks[place[1]].has_suspect:
+                others = [other for other in open_desks if not self.desks[other[1]].has_suspect]
+                if not others:
+                    left.append(parcel)
+                    continue
+                place = min(others)
+            worker = place[1]
             desk = self.desks[worker]
+            self.in_flight += parcel.pid not in desk.ids
             desk.ids[parcel.pid] = parcel.suspect
-            self.in_flight += 1
             assigned.setdefault(worker, []).append(parcel)
-            if worker == open_desks[0][1]:
-                heapq.heapreplace(open_desks, (len(desk.ids) / desk.slots, worker))
+            share = (len(desk.ids) / desk.slots, worker)
+            if place is open_desks[0]:
+                heapq.heapreplace(open_desks, share)
+            else:
+                open_desks[open_desks.index(place)] = share
+                heapq.heapify(open_desks)
         return assigned, left
 
     def _ahead(self, npoints: int) -> int:
@@ -166,8 +172,8 @@ class Board:
         if wait < NEGLIGIBLE_WAIT * self.seconds_per_point:
             return 0
         finished = self.slots * wait / self.seconds_per_point  # while the new points are under way
-        ahead = math.ceil(1.5 * finished + 2 * math.sqrt(finished))
-        return max(0, min(ahead, int(npoints * MOST_AHEAD)))
+        ahead = 1.5 * finished + 2 * math.sqrt(finished)
+        return math.ceil(min(ahead, int(npoints * MOST_AHEAD)))
 
     def _clear_if_empty(self, worker: str, desk: Desk) -> None:
         if desk.slots == 0 and not desk.ids:

@@ -1,0 +1,305 @@
+"""The bookkeeping of points on workers holds whatever is reported, and in whatever order."""
+
+from __future__ import annotations
+
+import math
+from itertools import chain
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
+
+from adaptive_dask.cluster.scheduler_board import MOST_AHEAD, Board, Desk, Parcel
+
+WORKERS = ["a", "b", "c"]
+
+
+def parcels(*ids: int, suspect: bool = False) -> list[Parcel]:
+    return [Parcel(pid, float(pid), suspect) for pid in ids]
+
+
+def board_with(**slots: int) -> Board:
+    board = Board()
+    for worker, number in slots.items():
+        board.set_slots(worker, number)
+    return board
+
+
+def placed(assigned: dict[str, list[Parcel]]) -> dict[str, list[int]]:
+    return {worker: [parcel.pid for parcel in some] for worker, some in assigned.items()}
+
+
+# ---- assigning
+
+
+def test_without_slots_nothing_is_assigned() -> None:
+    board = Board()
+    assert board.assign(parcels(1, 2)) == ({}, parcels(1, 2))
+    assert board.in_flight == 0
+
+
+def test_points_are_shared_by_slots() -> None:
+    board = board_with(a=1, b=3)
+    assigned, left = board.assign(parcels(*range(8)))
+    assert left == []
+    assert {worker: len(ids) for worker, ids in placed(assigned).items()} == {"a": 2, "b": 6}
+    assert all(ids == sorted(ids) for ids in placed(assigned).values()), "each worker gets its points in order"
+
+
+def test_the_worker_with_the_fewest_points_for_its_slots_comes_first() -> None:
+    board = board_with(a=1, b=1)
+    board.assign(parcels(0, 1))
+    board.take_back("b", [0, 1])
+    assert placed(board.assign(parcels(2))[0]) == {"b": [2]}
+
+
+def test_suspects_are_kept_apart() -> None:
+    board = board_with(a=4, b=4)
+    assigned, left = board.assign(parcels(0, 1, 2, suspect=True))
+    assert sorted(placed(assigned).values()) == [[0], [1]]
+    assert left == parcels(2, suspect=True)
+    assert board.in_flight == 2
+    board.take_back("b", placed(assigned)["b"])
+    assert placed(board.assign(left)[0]) == {"b": [2]}
+
+
+def test_others_pass_a_suspect_that_has_to_wait() -> None:
+    board = board_with(a=4)
+    assigned, left = board.assign([*parcels(0, 1, suspect=True), *parcels(2)])
+    assert placed(assigned) == {"a": [0, 2]}
+    assert left == parcels(1, suspect=True)
+
+
+def test_a_suspect_counts_for_who_comes_next() -> None:
+    board = board_with(a=2, b=1, c=4)
+    board.assign(parcels(0, suspect=True))
+    board.set_slots("d", 1)
+    board.assign(parcels(1, 2, suspect=True))
+    shares = []
+    for pid in range(3, 19):
+        least = min(len(desk.ids) / desk.slots for desk in board.desks.values())
+        [worker] = board.assign(parcels(pid))[0]
+        shares.append((len(board.desks[worker].ids) - 1) / board.desks[worker].slots - least)
+    assert shares == [0] * 16
+
+
+@given(data=st.data())
+def test_points_go_where_there_are_fewest_for_the_slots(data: st.DataObject) -> None:
+    board = Board()
+    for worker in WORKERS:
+        board.set_slots(worker, data.draw(st.integers(0, 4)))
+    board.assign(parcels(*range(data.draw(st.integers(0, 9)))))
+    batch = [Parcel(100 + i, 0.0, suspect) for i, suspect in enumerate(data.draw(st.lists(st.booleans(), max_size=9)))]
+
+    loads = {worker: (len(desk.ids), desk.slots) for worker, desk in board.desks.items() if desk.slots}
+    with_suspect: set[str] = set()
+    assigned, left = board.assign(batch)
+    where = {pid: worker for worker, ids in placed(assigned).items() for pid in ids}
+    for parcel in batch:
+        open_to = {w: n / slots for w, (n, slots) in loads.items() if not (parcel.suspect and w in with_suspect)}
+        if parcel in left:
+            assert not open_to
+            continue
+        worker = where[parcel.pid]
+        assert open_to[worker] == min(open_to.values())
+        loads[worker] = (loads[worker][0] + 1, loads[worker][1])
+        if parcel.suspect:
+            with_suspect.add(worker)
+
+
+# ---- what is reported
+
+
+def test_take_back_answers_with_what_was_there() -> None:
+    board = board_with(a=1, b=1)
+    assigned = placed(board.assign(parcels(0, 1))[0])
+    [on_a], [on_b] = assigned["a"], assigned["b"]
+    assert board.take_back("a", [on_b, 99, on_a, on_a]) == [on_a]
+    assert board.take_back("nobody", [on_b]) == []
+    assert board.in_flight == 1
+
+
+def test_drop_returns_points_as_they_were_sent_and_which_were_begun() -> None:
+    board = board_with(a=2)
+    board.assign(parcels(7, 3, 5, 1, 9))
+    board.take_back("a", [3])
+    assert board.drop("a") == ([7, 5, 1, 9], {7, 5})
+    assert board.drop("a") == ([], set())
+    assert board.slots == board.in_flight == 0
+    assert board.desks == {}
+
+
+def test_a_worker_with_nothing_is_forgotten() -> None:
+    board = board_with(a=1)
+    board.assign(parcels(0))
+    board.set_slots("a", 0)
+    assert board.drop("b") == ([], set())
+    assert list(board.desks) == ["a"], "it still has a point"
+    board.take_back("a", [0])
+    assert board.desks == {}
+    board.set_slots("b", 0)
+    assert board.desks == {}
+
+
+def test_a_point_that_is_sent_twice_to_a_worker_is_counted_once() -> None:
+    board = board_with(a=2)
+    board.assign(parcels(0))
+    board.assign(parcels(0))
+    assert board.in_flight == 1
+    board.take_back("a", [0])
+    assert board.in_flight == 0
+
+
+class AnyReports(RuleBasedStateMachine):
+    """Whatever is reported, the sums are those of the desks."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.board = Board()
+        self.model: dict[str, list[int]] = {}
+        self.slots: dict[str, int] = {}
+        self.next_id = 0
+
+    @rule(worker=st.sampled_from(WORKERS), slots=st.integers(0, 4))
+    def set_slots(self, worker: str, slots: int) -> None:
+        self.board.set_slots(worker, slots)
+        self.slots[worker] = slots
+
+    @rule(suspects=st.lists(st.booleans(), max_size=6))
+    def assign(self, suspects: list[bool]) -> None:
+        batch = [Parcel(self.next_id + i, 0.0, suspect) for i, suspect in enumerate(suspects)]
+        self.next_id += len(batch)
+        assigned, left = self.board.assign(batch)
+        assert sorted([*chain(*assigned.values()), *left], key=lambda parcel: parcel.pid) == batch
+        for worker, ids in placed(assigned).items():
+            assert self.slots[worker] > 0
+            self.model.setdefault(worker, []).extend(ids)
+
+    @rule(worker=st.sampled_from(WORKERS), ids=st.lists(st.integers(0, 30), max_size=5))
+    def take_back(self, worker: str, ids: list[int]) -> None:
+        mine = self.model.get(worker, [])
+        assert self.board.take_back(worker, ids) == [pid for pid in dict.fromkeys(ids) if pid in mine]
+        self.model[worker] = [pid for pid in mine if pid not in ids]
+
+    @rule(worker=st.sampled_from(WORKERS))
+    def drop(self, worker: str) -> None:
+        ids, begun = self.board.drop(worker)
+        assert ids == self.model.pop(worker, [])
+        assert begun == set(ids[: self.slots.pop(worker, 0)])
+
+    @rule(durations=st.lists(st.floats(0, 10), max_size=4), round_trip=st.none() | st.floats(0, 5))
+    def measure(self, durations: list[float], round_trip: float | None) -> None:
+        self.board.measure(durations, round_trip)
+
+    @rule(seconds=st.floats(0, 5))
+    def measure_step(self, seconds: float) -> None:
+        self.board.measure_step(seconds)
+
+    @invariant()
+    def sums_hold(self) -> None:
+        desks = self.board.desks
+        assert self.board.in_flight == sum(len(desk.ids) for desk in desks.values())
+        assert self.board.slots == sum(desk.slots for desk in desks.values())
+        for worker in {*desks, *self.model, *self.slots}:
+            desk = desks.get(worker, Desk())
+            assert list(desk.ids) == self.model.get(worker, [])
+            assert desk.slots == self.slots.get(worker, 0)
+        assert all(desk.slots or desk.ids for desk in desks.values())
+        assert all(sum(desk.ids.values()) <= 1 for desk in desks.values()), "suspects are apart"
+
+    @invariant()
+    def room_is_bounded(self) -> None:
+        board = self.board
+        for npoints in (0, 1, 7, 600):
+            room = board.room(npoints, None)
+            assert room >= 0
+            if room:
+                assert board.in_flight + room <= board.slots + npoints * MOST_AHEAD
+            for ntasks in (1, 3, 100):
+                limited = board.room(npoints, ntasks)
+                assert 0 <= limited <= max(0, ntasks - board.in_flight)
+                assert limited <= max(0, board.slots - board.in_flight)
+
+
+TestAnyReports = AnyReports.TestCase
+TestAnyReports.settings = settings(max_examples=100, stateful_step_count=30)
+
+
+# ---- room
+
+
+def test_at_first_there_is_room_for_the_slots() -> None:
+    board = board_with(a=2, b=3)
+    assert board.room(10**6, None) == 5, "nothing was measured"
+    board.assign(parcels(0, 1))
+    assert board.room(10**6, None) == 3
+    assert board.room(10**6, 4) == 2
+    assert board.room(10**6, 1) == 0
+    assert board.room(10**6, 99) == 3
+
+
+def test_slots_that_go_leave_no_negative_room() -> None:
+    board = board_with(a=4)
+    board.assign(parcels(*range(4)))
+    board.set_slots("a", 1)
+    assert board.room(0, None) == 0
+    assert board.room(0, 2) == 0
+
+
+def test_points_ahead_hide_the_round_trip() -> None:
+    board = board_with(a=4)
+    board.measure([0.01] * 50, 0.01)
+    ahead = board.room(10**6, None) - 4
+    assert ahead >= 4, "so many are finished while results become new points"
+    board.measure_step(0.05)
+    assert board.room(10**6, None) - 4 > ahead, "the learner's time counts too"
+
+
+def test_few_points_are_ahead_of_a_learner_that_knows_little() -> None:
+    board = board_with(a=4)
+    board.measure([1e-6] * 50, 1.0)
+    assert [board.room(n, None) - 4 for n in (0, 5, 6, 60, 6000)] == [0, 0, 1, 10, 1000]
+
+
+def test_no_point_is_ahead_of_a_slow_function() -> None:
+    board = board_with(a=8)
+    board.measure([10.0], 0.01)
+    board.measure_step(0.01)
+    assert board.room(10**6, None) == 8
+
+
+def test_with_ntasks_no_point_is_ahead() -> None:
+    board = board_with(a=4)
+    board.measure([1e-3] * 50, 1.0)
+    assert board.room(10**6, None) > 4
+    assert board.room(10**6, 100) == 4
+
+
+@given(st.lists(st.lists(st.floats(0, 100), min_size=1, max_size=5), min_size=1, max_size=20))
+def test_measured_durations_stay_within_what_was_seen(batches: list[list[float]]) -> None:
+    board = Board()
+    for durations in batches:
+        board.measure(durations, None)
+    assert board.seconds_per_point is not None
+    seen = list(chain(*batches))
+    assert min(seen) - 1e-9 <= board.seconds_per_point <= max(seen) + 1e-9
+
+
+def test_a_batch_weighs_as_much_as_its_measurements_one_by_one() -> None:
+    together, apart = Board(), Board()
+    for board in (together, apart):
+        board.measure([1.0], None)
+    together.measure([3.0] * 7, None)
+    for _ in range(7):
+        apart.measure([3.0], None)
+    assert together.seconds_per_point == pytest.approx(apart.seconds_per_point)
+
+
+@pytest.mark.parametrize("measured", [([], None), ([0.0], 0.0), ([0.0], 1.0), ([5e-324], 1e300)])
+def test_odd_measurements_leave_room_a_whole_number(measured: Any) -> None:
+    board = board_with(a=2)
+    board.measure(*measured)
+    assert 2 <= board.room(600, None) <= 102
+    assert math.isfinite(board.round_trip)
