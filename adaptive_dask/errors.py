@@ -20,13 +20,19 @@ class FunctionError(AdaptiveError):
         The traceback, as the worker printed it.
     worker : str or None
         The address of the worker, where there was one.
+    exception : BaseException or None
+        The exception itself, where it could be brought here; also the `__cause__`.
     """
 
-    def __init__(self, point: Any, traceback_text: str, worker: str | None = None) -> None:
-        super().__init__(point, traceback_text, worker)
+    def __init__(
+        self, point: Any, traceback_text: str, worker: str | None = None, exception: BaseException | None = None
+    ) -> None:
+        super().__init__(point, traceback_text, worker, exception)
         self.point = point
         self.traceback_text = traceback_text
         self.worker = worker
+        self.exception = exception
+        self.__cause__ = exception
 
     def __str__(self) -> str:
         where = f" on worker {self.worker}" if self.worker else ""

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from distributed import Client, SchedulerPlugin
 from tornado.ioloop import PeriodicCallback
 
-from adaptive_dask.cluster.protocol import REPORT, Route, RunSpec, dumps, unpack
+from adaptive_dask.cluster.protocol import REPORT, STOP, Route, RunSpec, dumps, unpack
 from adaptive_dask.cluster.scheduler_crew import declare_duration
 from adaptive_dask.cluster.scheduler_learner import HostedLearner
 from adaptive_dask.cluster.scheduler_run import ENDED, HostedRun
@@ -114,6 +114,8 @@ class LearnerHost(SchedulerPlugin):
             hosted = self._by_id.get(run)
             if hosted is not None:
                 hosted.report(worker, **fields)
+            elif fields.get("slots"):  # it came to work when the run was over
+                self._scheduler.worker_send(worker, {"op": STOP, "run": run})
         except Exception:
             logger.exception("A report of worker %s about run %s was refused", worker, run)
 

@@ -174,6 +174,8 @@ class HostedRun:
             self.board.set_slots(worker, slots)
             if self._stopping and slots == 0:
                 self.board.drop(worker)  # what it had not begun when it was told to stop
+            elif self._stopping:
+                self._stop_worker(worker)  # an evaluator may have come after the others were told
         if (ids or failures) and self._crew is not None:
             self._crew.did_work()
         if broken is not None:
@@ -343,7 +345,10 @@ class HostedRun:
         if self._crew is not None:  # first, or an evaluator that waits takes the place of one that goes
             self._crew.release()
         for worker in self.board.desks:
-            self._scheduler.worker_send(worker, {"op": STOP, "run": self.id})
+            self._stop_worker(worker)
+
+    def _stop_worker(self, worker: str) -> None:
+        self._scheduler.worker_send(worker, {"op": STOP, "run": self.id})
 
     def _time_is_up(self) -> None:
         self.learner.time_is_up = True

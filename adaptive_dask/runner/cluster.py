@@ -105,6 +105,7 @@ class ClusterRun:
         self._position = position
         self._version = -1
         self._has_ended = False
+        self._begun = asyncio.Event()  # set on the client's event loop
         self.details: dict[str, Any] = {}
         self._log: list[tuple[Any, ...]] | None = None
         self._follower: asyncio.Future[None] | None = None
@@ -113,15 +114,19 @@ class ClusterRun:
 
     async def start(self, spec: RunSpec) -> None:
         """Start the run and follow it."""
-        await ensure_host(self.client)
-        await request(self.client, Route.START, spec=await asyncio.to_thread(dumps, spec))
-        self.follow()
+        try:
+            await ensure_host(self.client)
+            await request(self.client, Route.START, spec=await asyncio.to_thread(dumps, spec))
+            self.follow()
+        finally:
+            self._begun.set()
 
     async def join(self, summary: dict[str, Any]) -> None:
         """Follow a run that is hosted already, and stands like that."""
         self.summary = summary
         self.started = summary["started"]
         self.status = "running" if self.status_seen in ENDED else self.status_seen
+        self._begun.set()
         self.follow()
 
     def follow(self) -> None:
@@ -138,16 +143,16 @@ class ClusterRun:
 
     async def control(self, action: str) -> None:
         """Have the run cancelled, paused, resumed or forgotten."""
-        await request(self.client, Route.CONTROL, name=self.name, action=action)
+        await self._request(Route.CONTROL, action=action)
 
     async def tell(self, points: list[Any], values: list[Any]) -> None:
         """Tell the hosted learner results from elsewhere."""
-        await request(self.client, Route.TELL, name=self.name, points=dumps(points), values=dumps(values))
+        await self._request(Route.TELL, points=dumps(points), values=dumps(values))
 
     async def call(self, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         """Have ``function(learner, *args, **kwargs)`` called with the hosted learner."""
         payload = cloudpickle.dumps((function, args, kwargs))
-        return unpack(await request(self.client, Route.CALL, name=self.name, payload=payload))
+        return unpack(await self._request(Route.CALL, payload=payload))
 
     async def inspect(self) -> dict[str, Any]:
         """Points on their way, failures and log; after the end, what they were then."""
@@ -157,13 +162,17 @@ class ClusterRun:
 
     async def _inspect(self) -> None:
         log_from = len(self._log or ())
-        reply = await request(self.client, Route.INSPECT, name=self.name, log_from=log_from)
+        reply = await self._request(Route.INSPECT, log_from=log_from)
         details = await asyncio.to_thread(unpack, reply)
         if details["log"] is not None:
             # Two requests may cross; an entry is taken once.
             self._log = [*(self._log or ())[:log_from], *details["log"]]
         details["log"] = self._log
         self.details = details
+
+    async def _request(self, route: Route, **arguments: Any) -> Any:
+        await self._begun.wait()  # a command may come before the run has started
+        return await request(self.client, route, name=self.name, **arguments)
 
     # ---- following; on the client's event loop
 

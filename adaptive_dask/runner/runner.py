@@ -19,7 +19,7 @@ from adaptive_dask.runner.actor import Actor
 from adaptive_dask.runner.cluster import ClusterRun, make_spec
 from adaptive_dask.runner.embedded import find_client
 from adaptive_dask.runner.replica import Replica
-from adaptive_dask.runner.task import RunTask, wait
+from adaptive_dask.runner.task import RunTask, cancelling_task, wait
 from adaptive_dask.runner.terminal import TerminalInfo
 
 if TYPE_CHECKING:
@@ -172,7 +172,7 @@ class AsyncRunner:
         loop = loop or running
         self.task: asyncio.Task[None] | RunTask
         if loop is not None and loop.is_running():
-            self.task = loop.create_task(wait(self._run.done, self.cancel))
+            self.task = cancelling_task(loop, self._run.done, self.cancel)
         else:
             self.task = RunTask(self._run.done, self.cancel)
         self.ioloop = loop
@@ -243,7 +243,7 @@ class AsyncRunner:
         return True
 
     async def _wait_async(self, timeout: float | None) -> bool:
-        waiter = asyncio.ensure_future(wait(self._run.done, cancel=lambda: None))
+        waiter = asyncio.ensure_future(wait(self._run.done))
         await asyncio.wait([waiter], timeout=timeout)
         if not waiter.done():
             waiter.cancel()
@@ -486,8 +486,7 @@ def runs(client: Client | None = None) -> Any:
 
     async def ask() -> list[dict[str, Any]]:
         await ensure_host(client)
-        summaries: list[dict[str, Any]] = await request(client, Route.RUNS)
-        return summaries
+        return list(await request(client, Route.RUNS))
 
     return asyncio.ensure_future(ask()) if client.asynchronous else client.sync(ask)
 

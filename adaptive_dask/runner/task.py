@@ -61,11 +61,29 @@ class RunTask:
         self._done.add_done_callback(lambda _: callback(self))
 
     def __await__(self) -> Generator[Any, None, None]:
-        return wait(self._done, self._cancel).__await__()
+        try:
+            yield from wait(self._done).__await__()
+        except asyncio.CancelledError:
+            self.cancel()
+            raise
 
 
-async def wait(done: concurrent.futures.Future[None], cancel: Callable[[], Any]) -> None:
-    """Wait for the end of a run; who cancels the waiting cancels the run."""
+def cancelling_task(
+    loop: asyncio.AbstractEventLoop, done: concurrent.futures.Future[None], cancel: Callable[[], Any]
+) -> asyncio.Task[None]:
+    """A task that ends with a run; to cancel it, even before it has begun, cancels the run."""
+
+    def ended(task: asyncio.Task[None]) -> None:
+        if task.cancelled() and not done.done():
+            cancel()
+
+    task = loop.create_task(wait(done))
+    task.add_done_callback(ended)
+    return task
+
+
+async def wait(done: concurrent.futures.Future[None]) -> None:
+    """Wait for the end of a run, and raise what it raised."""
     waiter = asyncio.get_running_loop().create_future()
 
     def wake(_: concurrent.futures.Future[None]) -> None:
@@ -74,12 +92,7 @@ async def wait(done: concurrent.futures.Future[None], cancel: Callable[[], Any])
             loop.call_soon_threadsafe(lambda: waiter.done() or waiter.set_result(None))
 
     done.add_done_callback(wake)
-    try:
-        await waiter
-    except asyncio.CancelledError:
-        if not done.done():
-            cancel()
-        raise
+    await waiter
     if done.cancelled():
         raise asyncio.CancelledError
     done.result()

@@ -1,0 +1,75 @@
+"""A real cluster of processes, and the check that a test leaves nothing on it."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import cloudpickle
+import pytest
+from distributed import Client, LocalCluster
+
+from adaptive_dask.cluster.protocol import KEY_PREFIX
+
+from . import functions
+
+# Workers cannot import the tests.
+cloudpickle.register_pickle_by_value(functions)
+
+TIMEOUT = 60.0
+
+
+def wait_until(condition: Callable[[], Any], timeout: float = TIMEOUT) -> Any:
+    """Poll a condition until it holds; a test that has to wait says for what."""
+    deadline = time.monotonic() + timeout
+    while not (value := condition()):
+        assert time.monotonic() < deadline, f"{condition} did not become true in {timeout} s"
+        time.sleep(0.01)  # between two looks
+    return value
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[LocalCluster]:
+    with LocalCluster(
+        n_workers=2, threads_per_worker=2, processes=True, host="127.0.0.1", dashboard_address="127.0.0.1:0"
+    ) as cluster:
+        yield cluster
+
+
+@pytest.fixture
+def client(cluster: LocalCluster) -> Iterator[Client]:
+    with Client(cluster) as client:
+        client.wait_for_workers(2, timeout=TIMEOUT)
+        yield client
+        assert_clean(cluster)
+
+
+def host_of(cluster: LocalCluster) -> Any:
+    """The host's plugin on the scheduler, which lives in this process."""
+    return cluster.scheduler.plugins["adaptive"]
+
+
+def assert_clean(cluster: LocalCluster) -> None:
+    """After the last run nothing of it is left on scheduler and workers."""
+    host = cluster.scheduler.plugins.get("adaptive")
+    if host is None:
+        return
+    wait_until(lambda: not host._by_id)
+    wait_until(lambda: not [key for key in cluster.scheduler.tasks if str(key).startswith(KEY_PREFIX)])
+    wait_until(lambda: not [name for name in cluster.scheduler.clients if "adaptive-host" in name])
+    wait_until(lambda: host._threads is None and host._client is None)
+    with Client(cluster, set_as_default=False) as client:
+        wait_until(lambda: set(client.run(_open_queues).values()) <= {0})
+    host.runs.clear()
+
+
+def _open_queues(dask_worker: Any) -> int:
+    service = dask_worker.plugins.get("adaptive-points")
+    return len(service._queues) if service else 0
+
+
+def pid_of(client: Client, index: int = 0) -> int:
+    """The process of one of the workers."""
+    return sorted(client.run(os.getpid).items())[index][1]

@@ -1,0 +1,63 @@
+"""Functions to learn, for runs on a cluster. Workers get them by value, so they stand by themselves."""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+def peak(x: float, offset: float = 0.123) -> float:
+    a = 0.01
+    return x + a**2 / (a**2 + (x - offset) ** 2)
+
+
+def slow_peak(x: float, seconds: float = 0.01) -> float:
+    import time
+
+    time.sleep(seconds)  # the function is slow: that is what it is for
+    a = 0.01
+    return x + a**2 / (a**2 + (x - 0.123) ** 2)
+
+
+def raises_on_the_right(x: float) -> float:
+    if x > 0.5:
+        raise ArithmeticError(f"cannot do {x}")
+    return x**2
+
+
+def deadly(x: float, below: float = -0.4, above: float = -0.6) -> float:
+    """Takes its worker with it in a narrow range."""
+    import os
+    import signal
+    import time
+
+    if above < x < below:
+        os.kill(os.getpid(), signal.SIGKILL)
+    time.sleep(0.005)  # so that it is not over before anything dies
+    return x**2
+
+
+def blocks_on(x: float, fifo: str) -> float:
+    """Returns when the test has written to the named pipe."""
+    with open(fifo) as file:
+        file.read()
+    return x
+
+
+def logged(x: float, path: str, seconds: float = 0.0) -> float:
+    """Notes each evaluation in a file."""
+    import os
+    import time
+
+    with open(path, "a") as file:
+        file.write(f"{os.getpid()} {x!r}\n")
+    time.sleep(seconds)  # the function is slow
+    return x**2
+
+
+class Unpicklable:
+    def __reduce__(self) -> Any:
+        raise TypeError("not me")
+
+
+def returns_unpicklable(x: float) -> Any:
+    return Unpicklable()

@@ -1,0 +1,305 @@
+"""What goes wrong on a cluster, and what a run makes of it."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+from collections import Counter
+from functools import partial
+
+import pytest
+from distributed import Client, LocalCluster
+
+import adaptive_dask as adaptive
+from adaptive_dask.errors import FunctionError, ModuleMissingError, WorkerLostError
+
+from .conftest import TIMEOUT, assert_clean, host_of, pid_of, wait_until
+from .functions import Unpicklable, deadly, logged, peak, raises_on_the_right, returns_unpicklable, slow_peak
+
+
+@pytest.fixture
+def own_cluster():
+    """A cluster for a test that takes it apart."""
+    with LocalCluster(
+        n_workers=2, threads_per_worker=2, processes=True, host="127.0.0.1", dashboard_address="127.0.0.1:0"
+    ) as cluster:
+        yield cluster
+
+
+@pytest.fixture
+def own_client(own_cluster):
+    with Client(own_cluster) as client:
+        yield client
+        assert_clean(own_cluster)
+
+
+def learner(function=peak, bounds=(-1, 1)):
+    return adaptive.Learner1D(function, bounds=bounds)
+
+
+def evaluations(path):
+    """How often each point was evaluated, from the notes of `logged`."""
+    return Counter(float(line.split()[1]) for line in path.read_text().splitlines())
+
+
+def test_a_function_that_cannot_be_pickled_is_refused_at_the_door(client):
+    thing = Unpicklable()
+    with pytest.raises(TypeError, match=r"learner\.function cannot be pickled.*not me"):
+        adaptive.Runner(learner(lambda x: (x, thing)), npoints_goal=5)
+    with pytest.raises(TypeError, match="goal cannot be pickled"):
+        adaptive.Runner(learner(), goal=lambda learner: bool(thing))
+    assert adaptive.runs() == []
+
+
+def test_a_value_that_cannot_be_pickled_fails_its_point(client):
+    runner = adaptive.Runner(learner(returns_unpicklable), npoints_goal=5)
+    with pytest.raises(FunctionError, match="Unpicklable, which cannot be pickled"):
+        runner.result(TIMEOUT)
+
+
+def test_a_value_that_the_learner_cannot_take_fails_its_point(client):
+    runner = adaptive.Runner(learner(lambda x: None), npoints_goal=5)
+    with pytest.raises(FunctionError, match="refused the value None"):
+        runner.result(TIMEOUT)
+
+
+def test_a_function_that_exits_fails_its_point_not_the_worker(client):
+    def leaves(x):
+        sys.exit(f"bye {x}")
+
+    workers = set(client.scheduler_info()["workers"])
+    runner = adaptive.Runner(learner(leaves), npoints_goal=5)
+    with pytest.raises(FunctionError, match="SystemExit"):
+        runner.result(TIMEOUT)
+    assert set(client.scheduler_info()["workers"]) == workers
+
+
+def make_module(tmp_path, monkeypatch, name):
+    """A module that this process can import, and the workers, which started before, cannot."""
+    (tmp_path / f"{name}.py").write_text(
+        "def f(x):\n    return x\n\ndef loss(xs, ys):\n    return xs[1] - xs[0]\n\ndef goal(learner):\n    return False\n"
+    )
+    monkeypatch.syspath_prepend(str(tmp_path))
+    return __import__(name)
+
+
+def test_a_module_that_workers_lack_is_named(client, tmp_path, monkeypatch):
+    module = make_module(tmp_path, monkeypatch, "only_here_for_workers")
+    runner = adaptive.Runner(learner(module.f), npoints_goal=5)
+    with pytest.raises(ModuleMissingError, match=r"only_here_for_workers.*worker tcp://127.*PipInstall"):
+        runner.result(TIMEOUT)
+    assert runner.status() == "failed"
+
+
+SCHEDULER = """
+    import asyncio, sys
+    from distributed import Scheduler, Worker
+    async def main():
+        async with Scheduler(host="127.0.0.1", port=0, dashboard_address="127.0.0.1:0") as scheduler:
+            async with Worker(scheduler.address, nthreads=2):
+                print(scheduler.address, flush=True)
+                await asyncio.to_thread(sys.stdin.read)
+    asyncio.run(main())
+"""
+
+
+@pytest.fixture
+def remote_scheduler():
+    """A scheduler with a worker in another process; gives its address."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", textwrap.dedent(SCHEDULER)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    try:
+        yield process.stdout.readline().strip()
+    finally:
+        process.stdin.close()
+        process.wait(TIMEOUT)
+        process.stdout.close()
+
+
+def test_a_module_that_the_scheduler_lacks_is_named(remote_scheduler, tmp_path, monkeypatch):
+    module = make_module(tmp_path, monkeypatch, "only_here_for_scheduler")
+    with Client(remote_scheduler) as client:
+        with pytest.raises(ModuleMissingError, match="scheduler cannot load.*only_here_for_scheduler"):
+            adaptive.Runner(learner(), goal=module.goal, executor=client)
+        assert adaptive.runs() == []
+        assert adaptive.BlockingRunner(learner(), npoints_goal=20).learner.npoints == 20
+
+
+def test_a_worker_that_is_killed_loses_nothing(own_client, own_cluster, tmp_path):
+    path = tmp_path / "log"
+    path.touch()
+    runner = adaptive.Runner(learner(partial(logged, path=str(path), seconds=0.01)), npoints_goal=600)
+    for i in range(4):
+        wait_until(lambda i=i: runner.info().get("npoints", 0) > 100 * (i + 1))
+        own_client.wait_for_workers(2, timeout=TIMEOUT)
+        os.kill(pid_of(own_client, i % 2), signal.SIGKILL)
+    data = dict(runner.result(TIMEOUT).data)
+    assert len(data) == runner.learner.npoints == 600
+    assert all(y == x**2 for x, y in data.items())
+    assert runner.failed == set()
+    run = host_of(own_cluster).runs[runner.name]
+    assert run.feed.position == 600  # none told twice
+    counts = evaluations(path)
+    assert set(counts) == set(data)
+    assert max(counts.values()) <= 3
+    own_client.wait_for_workers(2, timeout=TIMEOUT)
+
+
+def test_a_point_that_kills_its_worker_fails_alone(own_client):
+    runner = adaptive.Runner(learner(deadly), npoints_goal=150, allowed_failures=2)
+    data = runner.result(3 * TIMEOUT).data
+    assert len(data) == 150
+    assert runner.status() == "finished"
+    deadly_points = [x for x, text in runner.tracebacks if "died" in text]
+    assert len(deadly_points) == len(runner.failed) > 0
+    assert all(-0.6 < x < -0.4 for x in deadly_points)
+    own_client.wait_for_workers(2, timeout=TIMEOUT)
+
+
+def test_when_every_point_kills_its_worker_the_run_fails(own_client):
+    runner = adaptive.Runner(
+        learner(partial(deadly, below=9, above=-9)), npoints_goal=10, allowed_failures=0, name="fatal"
+    )
+    with pytest.raises(WorkerLostError, match="memory"):
+        runner.result(TIMEOUT)
+    own_client.wait_for_workers(2, timeout=TIMEOUT)
+
+
+def test_all_workers_go_and_new_ones_come(own_client, own_cluster):
+    runner = adaptive.Runner(learner(slow_peak), npoints_goal=300)
+    wait_until(lambda: runner.learner.npoints > 50)
+    own_cluster.scale(0)
+    wait_until(lambda: not own_cluster.scheduler.workers)
+    assert runner.status() == "running"
+    own_cluster.scale(1)
+    assert runner.result(TIMEOUT).npoints == 300
+    assert runner.failed == set()
+
+
+def test_a_run_waits_for_the_first_worker():
+    with (
+        LocalCluster(n_workers=0, host="127.0.0.1", dashboard_address="127.0.0.1:0", threads_per_worker=1) as cluster,
+        Client(cluster),
+    ):
+        runner = adaptive.Runner(learner(), npoints_goal=30)
+        wait_until(lambda: cluster.scheduler.unrunnable)  # it asks for workers
+        cluster.scale(1)
+        assert runner.result(TIMEOUT).npoints == 30
+        assert_clean(cluster)
+
+
+def test_a_worker_that_joins_gets_work_at_once(own_client, own_cluster):
+    own_cluster.scale(1)
+    wait_until(lambda: len(own_cluster.scheduler.workers) == 1)
+    runner = adaptive.Runner(learner(slow_peak))
+    wait_until(lambda: runner.learner.npoints > 20)
+    own_cluster.scale(2)
+    run = host_of(own_cluster).runs[runner.name]
+    wait_until(lambda: len([desk for desk in run.board.desks.values() if desk.slots and desk.ids]) == 2)
+    runner.cancel()
+    runner.wait(TIMEOUT)
+
+
+def test_retired_workers_give_their_points_back(own_client, own_cluster):
+    runner = adaptive.Runner(learner(slow_peak), npoints_goal=300)
+    wait_until(lambda: runner.learner.npoints > 50)
+    own_client.retire_workers([next(iter(own_cluster.scheduler.workers))])
+    assert runner.result(TIMEOUT).npoints == 300
+    assert runner.failed == set()
+
+
+def test_a_restart_of_the_cluster_is_survived(own_client):
+    runner = adaptive.Runner(learner(slow_peak), npoints_goal=400)
+    wait_until(lambda: runner.learner.npoints > 50)
+    own_client.restart(timeout=TIMEOUT)
+    assert runner.result(TIMEOUT).npoints == 400
+    assert runner.failed == set()
+
+
+def test_cancel_at_any_moment(client, cluster):
+    for npoints in (0, 1, 2, 17, 100):
+        runner = adaptive.Runner(learner(slow_peak))
+        wait_until(lambda: runner.info().get("npoints", 0) >= npoints)  # noqa: B023
+        runner.cancel()
+        assert runner.wait(TIMEOUT)
+        assert runner.status() == "cancelled"
+        assert_clean(cluster)
+
+
+def test_cancel_while_the_function_hangs(client, cluster, tmp_path):
+    from .functions import blocks_on
+
+    fifo = str(tmp_path / "gate")
+    os.mkfifo(fifo)
+    runner = adaptive.Runner(learner(partial(blocks_on, fifo=fifo)), ntasks=1)
+    wait_until(lambda: host_of(cluster).runs[runner.name].board.in_flight == 1)
+    runner.cancel()
+    assert runner.wait(TIMEOUT)
+    with open(fifo, "w"):  # let go; opens when the function has opened its end
+        pass
+
+
+def test_without_drain_a_run_ends_at_its_goal(client, cluster, tmp_path):
+    from .functions import blocks_on
+
+    fifo = str(tmp_path / "gate")
+    os.mkfifo(fifo)
+    runner = adaptive.Runner(
+        learner(partial(blocks_on, fifo=fifo)), goal=lambda learner: learner.npoints >= 1, ntasks=1, drain=False
+    )
+    wait_until(lambda: host_of(cluster).runs[runner.name].board.in_flight == 1)
+    runner.tell(0.5, 0.5)
+    assert runner.result(TIMEOUT).npoints == 1
+    with open(fifo, "w"):
+        pass
+
+
+CLIENT = """
+    import sys, time
+    from distributed import Client
+    import adaptive_dask as adaptive
+    def f(x):
+        import time
+        time.sleep(0.01)
+        return x**3
+    client = Client(sys.argv[1])
+    runner = adaptive.Runner(adaptive.Learner1D(f, (-1, 1)), npoints_goal=400, name="orphan")
+    while runner.learner.npoints < 50:
+        runner.wait(0.01)
+    print("ready", flush=True)
+    runner.wait()
+"""
+
+
+def test_the_client_is_killed_and_another_attaches(client, cluster):
+    process = subprocess.Popen(
+        [sys.executable, "-c", textwrap.dedent(CLIENT), cluster.scheduler_address], stdout=subprocess.PIPE, text=True
+    )
+    assert process.stdout.readline() == "ready\n"
+    process.kill()
+    process.wait(TIMEOUT)
+    process.stdout.close()
+    runner = adaptive.attach("orphan")
+    assert runner.status() == "running"
+    data = runner.result(TIMEOUT).data
+    assert len(data) == 400
+    assert all(y == x**3 for x, y in data.items())
+
+
+def test_a_client_that_closes_leaves_the_run_alone(client, cluster):
+    with Client(cluster, set_as_default=False) as other:
+        adaptive.Runner(learner(slow_peak), npoints_goal=200, executor=other, name="left")
+    assert adaptive.attach("left").result(TIMEOUT).npoints == 200
+
+
+def test_failures_are_seen_by_whoever_attaches(client):
+    runner = adaptive.Runner(learner(raises_on_the_right), npoints_goal=100, name="fails")
+    runner.wait(TIMEOUT)
+    late = adaptive.attach("fails")
+    with pytest.raises(FunctionError, match="cannot do"):
+        late.result(TIMEOUT)
+    assert late.tracebacks == runner.tracebacks
