@@ -191,13 +191,12 @@ def choose_equal_pieces(
     choices : Choices
         Fewer than n if no other interval has a floating-point number inside.
     """
-    queue, order = losses.open_queue, losses.traits.order
+    queue, ranking, order = losses.open_queue, losses.ranking, losses.traits.order
 
     def divided(a: float, b: float, pieces: int, loss: float) -> _Divided:
         length = (b - a) / pieces
-        return _Divided(
-            -losses.ranking.rank(loss, length, width), losses.ranking.tie_break(a, length), a, b, pieces, loss
-        )
+        rank = ranking.rank(loss, length, width)
+        return _Divided(-rank, ranking.tie_break(a, length, rank), a, b, pieces, loss)
 
     heap = [divided(a, b, 1, math.inf) for a, b in unknown]
     heapq.heapify(heap)
@@ -284,7 +283,8 @@ def choose_one_by_one(
     heap: list[tuple[float, tuple[float, float], float, float, float]] = []
 
     def add(a: float, b: float, loss: float) -> None:
-        heapq.heappush(heap, (-losses.ranking.rank(loss, b - a), losses.ranking.tie_break(a, b - a), a, b, loss))
+        rank = losses.ranking.rank(loss, b - a)
+        heapq.heappush(heap, (-rank, losses.ranking.tie_break(a, b - a, rank), a, b, loss))
 
     for a, b in unknown:
         add(a, b, math.inf)

@@ -57,7 +57,7 @@ class IntervalLosses:
         self._scale = scale
         self.evaluation = IntervalEvaluation(line, scale, loss_function, resolution)
         self.traits = self.evaluation.traits
-        self.ranking = IntervalRanking(self.traits.order, scale.x)
+        self.ranking = IntervalRanking(self.traits, scale.x)
         self.recompute_factor = 2.0
         self.known_queue = LossQueue(self._known_tie_break)
         self.open_queue = LossQueue(self._open_tie_break)
@@ -338,10 +338,10 @@ class IntervalLosses:
         self.known_at: Any = known.data
         self.open_at: Any = open_.data
 
-    def _known_tie_break(self, left: int) -> tuple[float, ...]:
+    def _known_tie_break(self, left: int, rank: float) -> tuple[float, ...]:
         x_at = self._line.x_at
-        return self.ranking.tie_break(x_at[left], x_at[self._line.right_at[left]] - x_at[left])
+        return self.ranking.tie_break(x_at[left], x_at[self._line.right_at[left]] - x_at[left], rank)
 
-    def _open_tie_break(self, left: int) -> tuple[float, ...]:
+    def _open_tie_break(self, left: int, rank: float) -> tuple[float, ...]:
         x_at = self._line.x_at
-        return self.ranking.tie_break(x_at[left], x_at[self._line.after_at[left]] - x_at[left])
+        return self.ranking.tie_break(x_at[left], x_at[self._line.after_at[left]] - x_at[left], rank)

@@ -7,6 +7,8 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
+from adaptive_dask.learner.losses.interval_loss import LossTraits
+
 Array = NDArray[np.float64]
 
 _ROUND = 1e12
@@ -16,13 +18,13 @@ class IntervalRanking:
     """Ranks intervals by ``loss ** (1 / order)``, a number that falls in proportion to the length of a piece.
 
     It is rounded to 12 decimals, so that the last bits do not decide. An infinite or NaN loss is ranked
-    by the relative length. Of equal rank the longest interval is first, then the leftmost. That the
-    longest goes first is what keeps a loss that is zero or constant from dividing one spot for ever.
+    by the relative length. Of equal rank the leftmost interval is first. But where the loss is zero, or
+    not certain to fall when an interval is divided, the longest is first: a loss that is zero or
+    constant must not divide one spot for ever.
 
     Parameters
     ----------
-    order : float
-        See `LossTraits`.
+    traits : LossTraits
     width : float
         The width of the bounds.
 
@@ -33,8 +35,9 @@ class IntervalRanking:
         its length relative to this.
     """
 
-    def __init__(self, order: float, width: float) -> None:
-        self._order = order
+    def __init__(self, traits: LossTraits, width: float) -> None:
+        self._order = traits.order
+        self._shrinks = traits.shrinks
         self._bounds_width = self.width = width
 
     def rank(self, loss: float, length: float, width: float | None = None) -> float:
@@ -57,6 +60,8 @@ class IntervalRanking:
             return np.where(small, np.trunc(np.where(small, losses, 0.0) * _ROUND + 0.5) / _ROUND, losses)
         return np.trunc(losses * _ROUND + 0.5) / _ROUND
 
-    def tie_break(self, x: float, length: float) -> tuple[float, float]:
-        """What sorts intervals of equal rank, the smallest first."""
+    def tie_break(self, x: float, length: float, rank: float) -> tuple[float, float]:
+        """What sorts intervals of equal rank, the smallest first, given their left end."""
+        if self._shrinks and rank > 0:
+            return 0, x
         return -int(length / self._bounds_width * _ROUND + 0.5), x

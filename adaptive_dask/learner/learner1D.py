@@ -107,7 +107,8 @@ class Learner1D(BaseLearner):
       region is explored as if the function were flat there.
     - An interval narrower than the resolution of floating-point numbers at the larger bound has no
       loss, which ends the refinement of a divergence or a jump.
-    - Of intervals with equal losses the longest is divided first.
+    - Of intervals without loss the longest is divided first; of intervals with equal losses the
+      leftmost, or the longest if the loss function is not known to shrink (`LossTraits`).
     - When no interval has a number inside that is not known, `ask` returns fewer points.
     """
 

@@ -16,7 +16,7 @@ _ABSENT = -np.inf
 Entry = tuple[float, tuple[float, ...], int]
 
 
-def _no_tie_break(item: int) -> tuple[float, ...]:
+def _no_tie_break(item: int, priority: float) -> tuple[float, ...]:
     return ()
 
 
@@ -33,12 +33,12 @@ class LossQueue:
 
     Parameters
     ----------
-    tie_break : callable, int → tuple of float, optional
-        Sorts items of equal priority: the smallest tuple first. It is read when an item enters the
-        heap. Without it, the smallest item is first.
+    tie_break : callable, optional
+        ``tie_break(item, priority)``, a tuple of floats, sorts items of equal priority: the smallest
+        tuple first. It is read when an item enters the heap. Without it, the smallest item is first.
     """
 
-    def __init__(self, tie_break: Callable[[int], tuple[float, ...]] = _no_tie_break) -> None:
+    def __init__(self, tie_break: Callable[[int, float], tuple[float, ...]] = _no_tie_break) -> None:
         self._tie_break = tie_break
         self._resize(256)
         self.clear()
@@ -135,7 +135,7 @@ class LossQueue:
         return items, priorities
 
     def _push(self, item: int, priority: float) -> None:
-        heapq.heappush(self._heap, (-priority, self._tie_break(item), item))
+        heapq.heappush(self._heap, (-priority, self._tie_break(item, priority), item))
         if len(self._heap) > self._heap_limit:
             # Nobody has looked for long; whoever looks next pays for one pass.
             self._forget_heap()
@@ -157,7 +157,7 @@ class LossQueue:
         items = np.flatnonzero(priorities >= threshold)
         tie_break = self._tie_break
         self._heap = [
-            (-priority, tie_break(item), item)
+            (-priority, tie_break(item, priority), item)
             for item, priority in zip(items.tolist(), priorities[items].tolist(), strict=True)
         ]
         heapq.heapify(self._heap)

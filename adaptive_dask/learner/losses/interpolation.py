@@ -51,6 +51,7 @@ class InterpolationLoss:
     """See `interpolation_loss_function`."""
 
     nth_neighbors = 1
+    shrinks = True
     split = staticmethod(even_split)
 
     def __init__(self, norm: str, min_length: float, max_length: float) -> None:

@@ -149,6 +149,7 @@ class _ResolutionLoss:
     """See `resolution_loss_function`."""
 
     nth_neighbors = 0
+    shrinks = True
 
     def __init__(self, min_length: float, max_length: float) -> None:
         self.min_length = min_length
@@ -192,6 +193,7 @@ class _CurvatureLoss:
     """See `curvature_loss_function`."""
 
     nth_neighbors = 1
+    shrinks = True
 
     def __init__(self, area_factor: float, euclid_factor: float, horizontal_factor: float) -> None:
         self.area_factor = area_factor

@@ -34,12 +34,16 @@ class LossTraits(NamedTuple):
         ``split(length)`` returns at which fraction of an interval, whose length is given relative to
         the whole domain, a point is placed. Without it an interval that gets k points is divided
         into k + 1 equal pieces.
+    shrinks : bool
+        Whether the loss of an interval is certain to fall when it is divided, if it is not zero. Then
+        intervals of equal loss are divided from left to right. False if absent: the longest is first.
     """
 
     nth_neighbors: int
     batch: BatchLoss | None
     order: int
     split: Split | None
+    shrinks: bool
 
     @classmethod
     def of(cls, loss: LossFunction) -> LossTraits:
@@ -56,14 +60,16 @@ class LossTraits(NamedTuple):
             raise ValueError(f"nth_neighbors of a loss is a number of points, 0 or more, not {nth_neighbors!r}.")
         if not order > 0 or not math.isfinite(order):
             raise ValueError(f"order of a loss is a positive power, not {order!r}.")
-        return cls(int(nth_neighbors), getattr(loss, "batch", None), order, getattr(loss, "split", None))
+        batch, split = getattr(loss, "batch", None), getattr(loss, "split", None)
+        return cls(int(nth_neighbors), batch, order, split, bool(getattr(loss, "shrinks", False)))
 
 
 def batched(batch: BatchLoss) -> Callable[[LossFunction], LossFunction]:
-    """Give a loss function its calculation for many intervals, see `LossTraits`."""
+    """Give a loss function that shrinks its calculation for many intervals, see `LossTraits`."""
 
     def tag(loss: LossFunction) -> LossFunction:
         loss.batch = batch  # type: ignore[attr-defined]
+        loss.shrinks = True  # type: ignore[attr-defined]
         return loss
 
     return tag
