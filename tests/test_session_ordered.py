@@ -192,3 +192,16 @@ def test_a_learner_without_more_points_ends_the_run() -> None:
     drive(session, 3, Weather(failing=100, fails=0, lost=1, deadly=set()))
     assert session.npoints == 3
     assert session.error is None
+
+
+def test_a_point_that_fails_early_is_replaced_when_its_turn_has_come() -> None:
+    session = Session(StrictLearner(), Goal(npoints=3), ordered=5, allowed_failures=0)
+    assert [pid for pid, _ in session.take(5)] == [0, 1, 2]
+    session.tell([(1, 1.0)])
+    session.lost([2])
+    assert session.take(5) == [], "what is asked now would depend on when the point failed"
+    session.tell([(0, 0.0)])
+    assert session.take(5) == [(3, 3)]
+    session.tell([(3, 3.0)])
+    assert session.done
+    assert session.npoints == 3

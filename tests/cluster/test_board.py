@@ -72,6 +72,15 @@ def test_others_pass_a_suspect_that_has_to_wait() -> None:
     assert left == parcels(1, suspect=True)
 
 
+def test_a_suspect_goes_to_the_least_busy_of_those_without_one() -> None:
+    board = board_with(a=4, b=1, c=2)
+    assert placed(board.assign(parcels(0, 1, 2))[0]) == {"a": [0], "b": [1], "c": [2]}
+    board.take_back("a", [0])
+    assert placed(board.assign(parcels(3, suspect=True))[0]) == {"a": [3]}
+    assert placed(board.assign(parcels(4, suspect=True))[0]) == {"c": [4]}
+    assert placed(board.assign(parcels(5, suspect=True))[0]) == {"b": [5]}
+
+
 def test_a_suspect_counts_for_who_comes_next() -> None:
     board = board_with(a=2, b=1, c=4)
     board.assign(parcels(0, suspect=True))
