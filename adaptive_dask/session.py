@@ -264,7 +264,7 @@ class Session:
         return [(x, self._tries[pid]) for pid, (x, _) in self._retrying.items()]
 
     def is_suspect(self, pid: int) -> bool:
-        """Whether the point should run away from other suspects, for one of them kills workers."""
+        """Whether the point was lost so often that it should have a worker for itself now."""
         return self._losses.get(pid, 0) >= max(1, self.allowed_failures - 1)
 
     # ---- inside

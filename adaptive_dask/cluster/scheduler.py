@@ -114,7 +114,7 @@ class LearnerHost(SchedulerPlugin):
             hosted = self._by_id.get(run)
             if hosted is not None:
                 hosted.report(worker, **fields)
-            elif fields.get("slots"):  # it came to work when the run was over
+            elif fields.get("slots") and worker in self._scheduler.stream_comms:  # it came to work when the run was over
                 self._scheduler.worker_send(worker, {"op": STOP, "run": run})
         except Exception:
             logger.exception("A report of worker %s about run %s was refused", worker, run)

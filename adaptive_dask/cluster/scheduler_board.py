@@ -129,7 +129,8 @@ class Board:
     def assign(self, parcels: Iterable[Parcel]) -> tuple[dict[str, list[Parcel]], list[Parcel]]:
         """Choose workers for points: the one with the fewest points for its slots first.
 
-        A point that is suspected to kill workers goes where there is no other such point.
+        A point that is suspected to kill workers has a worker for itself, so that no other point is lost
+        with it, or blamed. For that workers are emptied, those with the fewest points first.
 
         Returns
         -------
@@ -139,30 +140,36 @@ class Board:
         """
         assigned: dict[str, list[Parcel]] = {}
         left: list[Parcel] = []
-        open_desks = [(len(desk.ids) / desk.slots, worker) for worker, desk in self.desks.items() if desk.slots > 0]
-        if not open_desks:
-            return assigned, list(parcels)
-        heapq.heapify(open_desks)
-        for parcel in parcels:
-            place = open_desks[0]
-            if parcel.suspect and self.desks[place[1]].has_suspect:
-                others = [other for other in open_desks if not self.desks[other[1]].has_suspect]
-                if not others:
-                    left.append(parcel)
-                    continue
-                place = min(others)
-            worker = place[1]
-            desk = self.desks[worker]
-            self.in_flight += parcel.pid not in desk.ids
-            desk.ids[parcel.pid] = parcel.suspect
-            assigned.setdefault(worker, []).append(parcel)
-            share = (len(desk.ids) / desk.slots, worker)
-            if place is open_desks[0]:
-                heapq.heapreplace(open_desks, share)
+        waiting = list(parcels)
+        suspects = [parcel for parcel in waiting if parcel.suspect]
+        desks = sorted(
+            (len(desk.ids) / desk.slots, worker)
+            for worker, desk in self.desks.items()
+            if desk.slots > 0 and not desk.has_suspect
+        )
+        for parcel, (_, worker) in zip(suspects, desks, strict=False):
+            if not self.desks[worker].ids:
+                self._put(parcel, worker, assigned)
             else:
-                open_desks[open_desks.index(place)] = share
-                heapq.heapify(open_desks)
+                left.append(parcel)
+        left += suspects[len(desks) :]
+        desks = desks[len(suspects) :]  # still sorted, and so a heap
+        for parcel in waiting:
+            if parcel.suspect:
+                continue
+            if not desks:
+                left.append(parcel)
+                continue
+            _, worker = desks[0]
+            self._put(parcel, worker, assigned)
+            desk = self.desks[worker]
+            heapq.heapreplace(desks, (len(desk.ids) / desk.slots, worker))
         return assigned, left
+
+    def _put(self, parcel: Parcel, worker: str, assigned: dict[str, list[Parcel]]) -> None:
+        self.desks[worker].ids[parcel.pid] = parcel.suspect
+        self.in_flight += 1
+        assigned.setdefault(worker, []).append(parcel)
 
     def _ahead(self, npoints: int) -> int:
         """How many points beyond the slots hide the time that results take to become new points."""

@@ -170,7 +170,8 @@ class HostedRun:
             taken = self.board.take_back(worker, returned)
             if taken and not self._stopping:
                 self._inbox.lost.append((taken, set()))
-        if slots is not None:
+        # A worker that retires is removed first and goes on reporting for a while.
+        if slots is not None and worker in self._scheduler.workers:
             self.board.set_slots(worker, slots)
             if self._stopping and slots == 0:
                 self.board.drop(worker)  # what it had not begun when it was told to stop
@@ -292,8 +293,8 @@ class HostedRun:
 
     async def _end(self, status: str) -> None:
         self._stopping = True
-        self._stop_workers()
         try:
+            self._stop_workers()
             async with self._turn:
                 step = await self._in_thread(self.learner.finish, self.feed.is_watched)
                 self._publish(step)
@@ -344,11 +345,12 @@ class HostedRun:
         self._unsent.clear()
         if self._crew is not None:  # first, or an evaluator that waits takes the place of one that goes
             self._crew.release()
-        for worker in self.board.desks:
+        for worker in list(self.board.desks):
             self._stop_worker(worker)
 
     def _stop_worker(self, worker: str) -> None:
-        self._scheduler.worker_send(worker, {"op": STOP, "run": self.id})
+        if worker in self._scheduler.stream_comms:
+            self._scheduler.worker_send(worker, {"op": STOP, "run": self.id})
 
     def _time_is_up(self) -> None:
         self.learner.time_is_up = True

@@ -24,15 +24,15 @@ def raises_on_the_right(x: float) -> float:
     return x**2
 
 
-def deadly(x: float, below: float = -0.4, above: float = -0.6) -> float:
+def deadly(x: float, below: float = -0.48, above: float = -0.52) -> float:
     """Takes its worker with it in a narrow range."""
     import os
     import signal
     import time
 
+    time.sleep(0.02)  # long enough that others are under way when one kills
     if above < x < below:
         os.kill(os.getpid(), signal.SIGKILL)
-    time.sleep(0.005)  # so that it is not over before anything dies
     return x**2
 
 
