@@ -10,13 +10,12 @@ from scipy.interpolate import LinearNDInterpolator
 from scipy.spatial import ConvexHull
 
 from adaptive_dask.learner.function_pickle import KeptByValue
-from adaptive_dask.learner.geometry.anisotropy import graph_transform
-from adaptive_dask.learner.geometry.mesh import Simplex
 from adaptive_dask.learner.geometry.partition import Partition
 from adaptive_dask.learner.geometry.region import BoxRegion, HullRegion
-from adaptive_dask.learner.geometry.simplex_partition import SimplexPartition
+from adaptive_dask.learner.geometry.simplex_partition import HEIGHT, SimplexPartition
 from adaptive_dask.learner.geometry.simplices import Floats
 from adaptive_dask.learner.geometry.triangulation_view import TriangulationView
+from adaptive_dask.learner.losses.simplex_error import interpolation_loss_function
 from adaptive_dask.learner.losses.simplex_rule import SimplexRule
 from adaptive_dask.learner.losses.simplices import (
     curvature_loss_function,
@@ -27,15 +26,23 @@ from adaptive_dask.learner.losses.simplices import (
 )
 from adaptive_dask.learner.space_learner import Function, SpaceLearner
 
-__all__ = ["LearnerND", "curvature_loss_function", "default_loss", "std_loss", "triangle_loss", "uniform_loss"]
+__all__ = [
+    "LearnerND",
+    "curvature_loss_function",
+    "default_loss",
+    "interpolation_loss_function",
+    "std_loss",
+    "triangle_loss",
+    "uniform_loss",
+]
 
 
 class LearnerND(SpaceLearner):
     """Learns a function f: ℝ^N → ℝ^M, N ≥ 2.
 
     The evaluated points are triangulated (Delaunay), every simplex has a loss, and the next point divides the
-    simplex, or the part that points in flight leave of it, whose loss is largest: in its centre if it is well
-    shaped, else in the middle of its longest edge.
+    simplex, or the part that points in flight leave of it, whose loss is largest, in the middle of its longest
+    edge.
 
     Parameters
     ----------
@@ -49,8 +56,9 @@ class LearnerND(SpaceLearner):
         ``uses_nth_neighbors(1)`` it also gets the points opposite each face and their values, None where
         there is none. Losses of `adaptive_dask.learner.losses` are computed for many simplices at once.
     anisotropic : bool, default: False
-        Measure a simplex along the graph of the function when choosing where to divide it, which makes
-        simplices short along the gradient and long across it.
+        Measure edges along the graph of the function, with values divided by their range, when choosing which
+        one to halve. That makes simplices short along the gradient and long across it. Without it the
+        graph counts only where it is very steep.
     triangulation_backend : {"auto", "rust"}
         There is one: adaptive-triangulation.
 
@@ -134,14 +142,10 @@ class LearnerND(SpaceLearner):
 
     def _new_partition(self) -> Partition:
         corners = np.array(self._scale(self._bounds_points))
-        self._rule = SimplexRule(self.loss_per_simplex)
-        return SimplexPartition(corners, self._rule, self._transform if self.anisotropic else None)
+        rule = SimplexRule(self.loss_per_simplex)
+        return SimplexPartition(corners, rule, height=1.0 if self.anisotropic else HEIGHT)
 
     def _simplex_partition(self) -> SimplexPartition:
         partition = self._partition
         assert isinstance(partition, SimplexPartition)
         return partition
-
-    def _transform(self, simplex: Simplex) -> Floats | None:
-        partition = self._simplex_partition()
-        return graph_transform(partition.mesh, partition.values / self._rule.value_scale, simplex)

@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from math import isfinite, nan
 from typing import NamedTuple
 
 import numpy as np
 
 from adaptive_dask.learner.loss_queue import LossQueue
 
+from .longest_edge import longest_edge, middle
 from .mesh import Point, Simplex, SimplexMesh
 from .simplices import Floats, Ints, barycentric
-from .split_point import face_centre, split_face
 from .subdivision import ON_FACE, Cell, Subdivision, Vertex
 
 # What stands for an infinite loss among the priorities, and for none at all, both times the volume: of
 # several simplices with such a loss the largest comes first.
 _INFINITE, _NOTHING = 1e200, 1e-200
 
-TransformOf = Callable[[Simplex], "Floats | None"]
+# Gives the heights of the graph of the function at a vertex of the mesh, in units of the coordinates.
+HeightsOf = Callable[[int], Point]
 
 
 class Proposal(NamedTuple):
@@ -29,15 +31,15 @@ class Proposal(NamedTuple):
     point : tuple of float
     gain : float
         The share of the simplex's loss that belongs to the cell which the point divides.
-    simplex, cell, face
-        Where it is: the centre of a face of a cell of a simplex.
+    simplex, cell, edge
+        Where it is: half-way along an edge of a cell of a simplex.
     """
 
     point: Point
     gain: float
     simplex: Simplex
     cell: Cell
-    face: tuple[Vertex, ...]
+    edge: tuple[Vertex, Vertex]
 
 
 Snapshot = tuple[dict[Simplex, Subdivision], dict[Vertex, frozenset[Simplex]]]
@@ -55,6 +57,10 @@ class Refinement:
     ----------
     corners : array, shape (k, d)
         The corners of the domain.
+    heights_of : callable, optional
+        With it edges are measured along the graph of the function, without in the domain.
+    share_power : float, default: 1
+        A cell with a fraction s of the simplex's volume has s ** share_power of its loss.
 
     Attributes
     ----------
@@ -65,7 +71,10 @@ class Refinement:
         The loss of its largest cell.
     """
 
-    def __init__(self, corners: Floats) -> None:
+    def __init__(self, corners: Floats, heights_of: HeightsOf | None = None, share_power: float = 1.0) -> None:
+        self._heights_of = heights_of
+        self._share_power = share_power
+        self._heights: dict[Vertex, Point] = {}
         self.mesh = SimplexMesh(corners)
         self.losses = LossQueue()
         self.priorities = LossQueue()
@@ -101,6 +110,7 @@ class Refinement:
         for simplex in deleted & self._subdivisions.keys():
             strays.update(self._subdivisions.pop(simplex).inside)
         self._coordinates.pop(pending or 0, None)
+        self._heights.pop(pending or 0, None)
         for simplex in homes - deleted:
             self._take_out(pending, simplex)
         strays.discard(pending or 0)
@@ -125,7 +135,7 @@ class Refinement:
         self.losses.set_many(slots, losses)
         volumes = self.mesh.volumes[slots]
         priorities = np.where(np.isposinf(losses), _INFINITE * volumes, np.maximum(losses, _NOTHING * volumes))
-        shares = self._shares[slots]
+        shares = self._shares[slots] ** self._share_power
         self.priorities.set_many(slots, np.where(shares > 0, priorities * shares, -np.inf))
 
     def largest_loss(self) -> float:
@@ -140,22 +150,18 @@ class Refinement:
             return 0.0
         return np.inf if self.losses.priority(slot) == np.inf else self.priorities.priority(slot)
 
-    def propose(self, transform_of: TransformOf | None = None) -> Proposal | None:
+    def propose(self) -> Proposal | None:
         """The best point to evaluate next; None if nothing is left that could be divided."""
         slot = self.priorities.peek()
         if slot is None:
             return None
         simplex: Simplex = tuple(self.mesh.vertices[slot].tolist())
-        subdivision = self._subdivision(simplex)
-        cell = subdivision.largest
+        cell = self._subdivision(simplex).largest
         assert cell is not None, "a simplex without cells has no priority"
         corners = [self._point(v) for v in cell.vertices]
-        transform = transform_of(simplex) if transform_of is not None else None
-        positions = split_face(corners, transform)
-        point = face_centre([corners[i] for i in positions])
-        loss = self.losses.priority(slot)
-        face = tuple(cell.vertices[i] for i in positions)
-        return Proposal(point, loss * cell.share, simplex, cell, face)
+        i, j = longest_edge(self._on_graph(corners, cell))
+        gain = self.losses.priority(slot) * cell.share**self._share_power
+        return Proposal(middle(corners[i], corners[j]), gain, simplex, cell, (cell.vertices[i], cell.vertices[j]))
 
     def give_up(self, proposal: Proposal) -> None:
         """Never divide this cell."""
@@ -167,15 +173,16 @@ class Refinement:
             self.give_up(proposal)
             return
         self._coordinates[vertex] = proposal.point
+        if self._heights_of is not None:
+            ends = [self._height(v) for v in proposal.edge]
+            self._heights[vertex] = middle(*ends)
         homes = {proposal.simplex}
-        if len(proposal.face) == 2:
-            support = self._support(proposal)
-            if len(support) <= self.mesh.dim:
-                homes |= self.mesh.containing(support)
+        support = self._support(proposal)
+        if len(support) <= self.mesh.dim:
+            homes |= self.mesh.containing(support)
         for simplex in homes:
             old = self._subdivision(simplex)
-            new = old.split(vertex, proposal.face) or old.insert(vertex, self._point)
-            self._store(simplex, new)
+            self._store(simplex, old.split(vertex, proposal.edge) or old.insert(vertex, self._point))
         self._homes[vertex] = self._homes.get(vertex, frozenset()) | homes
 
     def add_pending(self, vertex: Vertex, point: Point) -> None:
@@ -203,15 +210,16 @@ class Refinement:
         changed = [simplex for simplex in {**old, **new} if old.get(simplex) is not new.get(simplex)]
         self._subdivisions, self._homes = dict(snapshot[0]), dict(snapshot[1])
         self._coordinates = {v: self._coordinates[v] for v in self._homes}
+        self._heights = {v: self._heights[v] for v in self._homes if v in self._heights}
         for simplex in changed:
             self._update_priority(simplex)
 
     def _support(self, proposal: Proposal) -> set[int]:
         """The mesh vertices that span the smallest face of the simplex that contains the proposed edge."""
-        real = {v for v in proposal.face if v >= 0}
+        real = {v for v in proposal.edge if v >= 0}
         if len(real) == 2:
             return real
-        for v in proposal.face:
+        for v in proposal.edge:
             if v < 0:
                 real |= set(self._face_at(proposal.simplex, self._coordinates[v]))
         return real
@@ -227,6 +235,19 @@ class Refinement:
             found = Subdivision.whole(simplex)
         return found
 
+    def _on_graph(self, corners: list[Point], cell: Cell) -> list[Point]:
+        if self._heights_of is None:
+            return corners
+        heights = [self._height(v) for v in cell.vertices]
+        if not all(isfinite(height) for each in heights for height in each):
+            return corners
+        return [point + height for point, height in zip(corners, heights, strict=True)]
+
+    def _height(self, vertex: Vertex) -> Point:
+        """At points in flight what linear interpolation says, nothing if that is not known."""
+        assert self._heights_of is not None
+        return self._heights_of(vertex) if vertex >= 0 else self._heights.get(vertex, (nan,))
+
     def _point(self, vertex: Vertex) -> Point:
         return self.mesh.point(vertex) if vertex >= 0 else self._coordinates[vertex]
 
@@ -240,7 +261,7 @@ class Refinement:
         self._shares[slot] = share = 1.0 if subdivision is None else subdivision.largest_share
         loss, volume = self.losses.priority(slot), float(self.mesh.volumes[slot])
         priority = _INFINITE * volume if loss == np.inf else max(loss, _NOTHING * volume)
-        self.priorities.set(slot, priority * share if share > 0 else -np.inf)
+        self.priorities.set(slot, priority * share**self._share_power if share > 0 else -np.inf)
 
     def _rehouse(
         self,

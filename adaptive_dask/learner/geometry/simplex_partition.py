@@ -8,12 +8,24 @@ from typing import Protocol
 import numpy as np
 
 from .mesh import Point, SimplexMesh
-from .refinement import Proposal, Refinement, Snapshot, TransformOf
+from .refinement import Proposal, Refinement, Snapshot
 from .simplices import Floats, Ints
+
+# Measuring the graph of the function makes a difference where it is steeper than 1 / HEIGHT: there edges that
+# cross the slope count as longer, so that a step is cut from both sides and not just surrounded.
+HEIGHT = 0.03
 
 
 class LossRule(Protocol):
     """Computes the losses of simplices, and knows which ones a change concerns."""
+
+    @property
+    def value_scale(self) -> float:
+        """The range of the values."""
+
+    @property
+    def extra_order(self) -> float:
+        """The loss of a simplex of size h goes as h^(d + extra_order); 0 if it goes as the volume."""
 
     def update(
         self, mesh: SimplexMesh, values: Floats, told: Floats, born: Ints, revalued: Ints
@@ -49,8 +61,9 @@ class SimplexPartition:
     ----------
     corners : array, shape (k, d)
     rule : LossRule
-    transform_of : callable, optional
-        Gives the linear transformation in which a simplex is measured before it is divided.
+    height : float
+        How high the graph of the function counts, in units of the size of the region, when the edges of a
+        simplex are measured.
 
     Attributes
     ----------
@@ -58,10 +71,10 @@ class SimplexPartition:
         For every vertex of the mesh its number among the absorbed points, -1 for a corner without value.
     """
 
-    def __init__(self, corners: Floats, rule: LossRule, transform_of: TransformOf | None = None) -> None:
-        self._refinement = Refinement(corners)
+    def __init__(self, corners: Floats, rule: LossRule, height: float = HEIGHT) -> None:
+        self._refinement = Refinement(corners, self._heights_of, 1 + rule.extra_order / corners.shape[1])
         self._rule = rule
-        self._transform_of = transform_of
+        self._height = height
         self._corners: dict[Point, int] = {tuple(corner): i for i, corner in enumerate(corners.tolist())}
         self._values = np.full((64, 1), np.nan)
         self._absorbed = 0
@@ -116,7 +129,7 @@ class SimplexPartition:
         return self._refinement.expected_loss()
 
     def propose(self) -> Proposal | None:
-        return self._refinement.propose(self._transform_of)
+        return self._refinement.propose()
 
     def accept(self, proposal: Proposal, number: int) -> None:
         self._refinement.accept(proposal, number)
@@ -135,6 +148,10 @@ class SimplexPartition:
 
     def restore(self, snapshot: Snapshot) -> None:
         self._refinement.restore(snapshot)
+
+    def _heights_of(self, vertex: int) -> Point:
+        height = self._height / self._rule.value_scale
+        return tuple(value * height for value in self._values[vertex].tolist())
 
     def _set_losses(self, told: Floats, born: Ints, revalued: Ints) -> None:
         slots, losses = self._rule.update(self.mesh, self.values, told, born, revalued)

@@ -75,6 +75,29 @@ def embedded_volumes(simplices: Floats) -> Floats:
     return np.sqrt(np.maximum(determinants(gram), 0.0)) / math.factorial(edges.shape[1])
 
 
+def linear_extrapolation(simplices: Floats, values: Floats, points: Floats) -> Floats:
+    """What the linear interpolants on simplices say at points.
+
+    Parameters
+    ----------
+    simplices : array, shape (m, d + 1, d)
+    values : array, shape (m, d + 1, vdim)
+    points : array, shape (m, k, d)
+
+    Returns
+    -------
+    array, shape (m, k, vdim)
+        Not a number for a simplex that is flat.
+    """
+    edges = simplices[:, 1:] - simplices[:, :1]
+    flat = determinants(edges) == 0.0
+    if flat.any():
+        edges = np.where(flat[:, None, None], np.eye(edges.shape[-1]), edges)
+    slopes = np.linalg.solve(edges, values[:, 1:] - values[:, :1])
+    slopes[flat] = np.nan
+    return np.asarray(values[:, :1] + (points - simplices[:, :1]) @ slopes)
+
+
 def barycentric(simplices: Floats, points: Floats) -> Floats:
     """Barycentric coordinates of every point in every simplex.
 

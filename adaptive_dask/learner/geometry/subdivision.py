@@ -69,31 +69,21 @@ class Subdivision(NamedTuple):
         """Give up a cell that is too small to be divided."""
         return Subdivision(tuple(c for c in self.cells if c is not cell), self.inside)
 
-    def split(self, vertex: Vertex, face: tuple[Vertex, ...]) -> Subdivision | None:
-        """Put the centre of a face of some cells into all cells that have this face.
-
-        Parameters
-        ----------
-        vertex : int
-            The number of the new point.
-        face : tuple of int
-            An edge, or all vertices of a cell.
+    def split(self, vertex: Vertex, edge: tuple[Vertex, Vertex]) -> Subdivision | None:
+        """Halve all cells that have an edge, with a new vertex in its middle.
 
         Returns
         -------
-        Subdivision, or None if no cell has this face.
+        Subdivision, or None if no cell has this edge.
         """
-        corners = set(face)
-        weight = 1.0 / len(face)
+        a, b = edge
         cells: list[Cell] = []
-        found = False
         for cell in self.cells:
-            if corners.issubset(cell.vertices):
-                found = True
-                cells += _replace(cell, vertex, dict.fromkeys(face, weight))
+            if a in cell.vertices and b in cell.vertices:
+                cells += _replace(cell, vertex, {a: 0.5, b: 0.5})
             else:
                 cells.append(cell)
-        return Subdivision(tuple(cells), (*self.inside, vertex)) if found else None
+        return Subdivision(tuple(cells), (*self.inside, vertex)) if len(cells) > len(self.cells) else None
 
     def insert(self, vertex: Vertex, point_of: PointOf) -> Subdivision:
         """Put a point anywhere into the simplex; if rounding put it outside, only remember it.

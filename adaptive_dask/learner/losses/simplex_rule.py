@@ -31,6 +31,7 @@ class SimplexRule:
         self._batch = getattr(loss, "batch", None)
         self._range = ValueRange()
         self._scalar = True
+        self.extra_order = float(getattr(loss, "extra_order", 0.0))
 
     def update(
         self, mesh: SimplexMesh, values: Floats, told: Floats, born: Ints, revalued: Ints

@@ -45,6 +45,12 @@ class TriangleRule:
         self._gradients = np.zeros((64, 2, 1))
         self._whole: _WholeLosses | None = None
         self._stack_size = stack_size
+        self.extra_order = 0.0
+
+    @property
+    def value_scale(self) -> float:
+        """See `LossRule`."""
+        return self._range.scale
 
     def update(
         self, mesh: SimplexMesh, values: Floats, told: Floats, born: Ints, revalued: Ints

@@ -1,0 +1,48 @@
+"""Which edge of a simplex to halve."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cache
+from itertools import combinations
+
+Point = tuple[float, ...]
+
+# Edges whose squared lengths differ by less than this are equally long, and the first one is taken: rounding
+# must not decide.
+_TIE = 1e-9
+
+
+@cache
+def _edges(corners: int) -> tuple[tuple[int, int], ...]:
+    return tuple(combinations(range(corners), 2))
+
+
+def longest_edge(corners: Sequence[Point]) -> tuple[int, int]:
+    """The longest edge of a simplex.
+
+    Halving the longest edge (Rivara 1984) keeps the simplices in shape. In the Delaunay mesh of the resulting
+    points it also gave smaller errors than points in the centres of well-shaped triangles.
+
+    Parameters
+    ----------
+    corners : sequence of tuples of float
+
+    Returns
+    -------
+    pair of int
+        The positions of its ends.
+    """
+    longest, edge = 0.0, (0, 1)
+    for i, j in _edges(len(corners)):
+        square = 0.0
+        for a, b in zip(corners[i], corners[j], strict=True):
+            square += (a - b) * (a - b)
+        if square > longest:
+            longest, edge = square * (1 + _TIE), (i, j)
+    return edge
+
+
+def middle(a: Point, b: Point) -> Point:
+    """The point half-way between two points."""
+    return tuple(0.5 * (x + y) for x, y in zip(a, b, strict=True))
