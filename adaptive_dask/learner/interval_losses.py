@@ -109,8 +109,14 @@ class IntervalLosses:
         if line.after_at[slot]:
             self._set_open(slot, loss, dx)
 
-    def remove_pending(self, slot: int) -> None:
-        """Remove a pending point and join the two open intervals on both sides of it."""
+    def remove_pending(self, slots: list[int]) -> None:
+        """Remove pending points and join the open intervals on both sides of them."""
+        for slot in slots:
+            self._remove_pending(slot)
+        # The slots will be used again, for points elsewhere.
+        self.open_queue.forget_ties()
+
+    def _remove_pending(self, slot: int) -> None:
         line = self._line
         before, after = line.before_at[slot], line.after_at[slot]
         line.remove(slot)

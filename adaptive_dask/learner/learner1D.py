@@ -270,8 +270,7 @@ class Learner1D(BaseLearner):
 
     def remove_unfinished(self) -> None:
         """Forget every pending point."""
-        for x in self.pending_points:
-            self._losses.remove_pending(self._line.slots[x])
+        self._losses.remove_pending([self._line.slots[x] for x in self.pending_points])
         self.pending_points = set()
 
     # -- tell ------------------------------------------------------------------------------------

@@ -91,6 +91,10 @@ class LossQueue:
         if item < self._used:
             self._view[item] = _ABSENT
 
+    def forget_ties(self) -> None:
+        """Read all tie-breaks anew: needed when an item comes to stand for something else."""
+        self._forget_heap()
+
     def peek(self) -> int | None:
         """The item with the largest priority, or None if the queue is empty."""
         heap, view = self._heap, self._view
