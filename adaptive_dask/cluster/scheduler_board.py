@@ -167,8 +167,9 @@ class Board:
         return assigned, left
 
     def _put(self, parcel: Parcel, worker: str, assigned: dict[str, list[Parcel]]) -> None:
-        self.desks[worker].ids[parcel.pid] = parcel.suspect
-        self.in_flight += 1
+        ids = self.desks[worker].ids
+        self.in_flight += parcel.pid not in ids  # a late failure may have it sent where it is already
+        ids[parcel.pid] = parcel.suspect
         assigned.setdefault(worker, []).append(parcel)
 
     def _ahead(self, npoints: int) -> int:

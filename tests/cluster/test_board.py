@@ -65,57 +65,66 @@ def test_suspects_are_kept_apart() -> None:
     assert placed(board.assign(left)[0]) == {"b": [2]}
 
 
-def test_others_pass_a_suspect_that_has_to_wait() -> None:
+def test_others_go_where_no_suspect_is() -> None:
+    board = board_with(a=2, b=2)
+    assigned, left = board.assign([*parcels(0, suspect=True), *parcels(1, 2, 3)])
+    assert placed(assigned) == {"a": [0], "b": [1, 2, 3]}
+    assert left == []
+    assert placed(board.assign(parcels(4))[0]) == {"b": [4]}
+
+
+def test_with_one_worker_others_wait_for_a_suspect() -> None:
     board = board_with(a=4)
-    assigned, left = board.assign([*parcels(0, 1, suspect=True), *parcels(2)])
-    assert placed(assigned) == {"a": [0, 2]}
-    assert left == parcels(1, suspect=True)
-
-
-def test_a_suspect_goes_to_the_least_busy_of_those_without_one() -> None:
-    board = board_with(a=4, b=1, c=2)
-    assert placed(board.assign(parcels(0, 1, 2))[0]) == {"a": [0], "b": [1], "c": [2]}
+    board.assign(parcels(0))
+    waiting = [*parcels(1), *parcels(2, suspect=True)]
+    assigned, left = board.assign(waiting)
+    assert assigned == {}, "the worker is emptied for the suspect"
+    assert sorted(left, key=lambda parcel: parcel.pid) == waiting
     board.take_back("a", [0])
-    assert placed(board.assign(parcels(3, suspect=True))[0]) == {"a": [3]}
-    assert placed(board.assign(parcels(4, suspect=True))[0]) == {"c": [4]}
-    assert placed(board.assign(parcels(5, suspect=True))[0]) == {"b": [5]}
+    assigned, left = board.assign(left)
+    assert placed(assigned) == {"a": [2]}
+    assert board.assign(left) == ({}, parcels(1))
+    board.take_back("a", [2])
+    assert placed(board.assign(left)[0]) == {"a": [1]}
 
 
-def test_a_suspect_counts_for_who_comes_next() -> None:
+def test_the_least_busy_worker_is_emptied_for_a_suspect() -> None:
     board = board_with(a=2, b=1, c=4)
-    board.assign(parcels(0, suspect=True))
-    board.set_slots("d", 1)
-    board.assign(parcels(1, 2, suspect=True))
-    shares = []
-    for pid in range(3, 19):
-        least = min(len(desk.ids) / desk.slots for desk in board.desks.values())
-        [worker] = board.assign(parcels(pid))[0]
-        shares.append((len(board.desks[worker].ids) - 1) / board.desks[worker].slots - least)
-    assert shares == [0] * 16
+    assert placed(board.assign(parcels(0, 1, 2))[0]) == {"a": [0], "b": [1], "c": [2]}
+    assigned, left = board.assign([*parcels(3, suspect=True), *parcels(4, 5)])
+    assert placed(assigned) == {"a": [4, 5]}
+    assert left == parcels(3, suspect=True)
+    board.take_back("c", [2])
+    assert placed(board.assign(left)[0]) == {"c": [3]}
 
 
 @given(data=st.data())
 def test_points_go_where_there_are_fewest_for_the_slots(data: st.DataObject) -> None:
+    """But for as many of the least busy workers as there are suspects, which are left to those."""
     board = Board()
-    for worker in WORKERS:
+    for worker in [*WORKERS, "d", "e"]:
         board.set_slots(worker, data.draw(st.integers(0, 4)))
-    board.assign(parcels(*range(data.draw(st.integers(0, 9)))))
-    batch = [Parcel(100 + i, 0.0, suspect) for i, suspect in enumerate(data.draw(st.lists(st.booleans(), max_size=9)))]
+    for first in (0, 100):
+        flags = data.draw(st.lists(st.booleans(), max_size=9))
+        batch = [Parcel(first + i, 0.0, suspect) for i, suspect in enumerate(flags)]
+        free = {w: (len(d.ids), d.slots) for w, d in board.desks.items() if d.slots and not d.has_suspect}
+        by_share = sorted(free, key=lambda worker: (free[worker][0] / free[worker][1], worker))
+        kept, open_to = by_share[: sum(flags)], {worker: free[worker] for worker in by_share[sum(flags) :]}
 
-    loads = {worker: (len(desk.ids), desk.slots) for worker, desk in board.desks.items() if desk.slots}
-    with_suspect: set[str] = set()
-    assigned, left = board.assign(batch)
-    where = {pid: worker for worker, ids in placed(assigned).items() for pid in ids}
-    for parcel in batch:
-        open_to = {w: n / slots for w, (n, slots) in loads.items() if not (parcel.suspect and w in with_suspect)}
-        if parcel in left:
-            assert not open_to
-            continue
-        worker = where[parcel.pid]
-        assert open_to[worker] == min(open_to.values())
-        loads[worker] = (loads[worker][0] + 1, loads[worker][1])
-        if parcel.suspect:
-            with_suspect.add(worker)
+        assigned, left = board.assign(batch)
+        where = {pid: worker for worker, ids in placed(assigned).items() for pid in ids}
+        for_suspects = {where[parcel.pid] for parcel in batch if parcel.suspect and parcel not in left}
+        assert for_suspects == {worker for worker in kept if free[worker][0] == 0}
+        for parcel in batch:
+            if parcel.suspect:
+                continue
+            if parcel in left:
+                assert not open_to
+                continue
+            shares = {worker: ids / slots for worker, (ids, slots) in open_to.items()}
+            worker = where[parcel.pid]
+            assert shares[worker] == min(shares.values())
+            open_to[worker] = (open_to[worker][0] + 1, open_to[worker][1])
 
 
 # ---- what is reported
@@ -216,7 +225,7 @@ class AnyReports(RuleBasedStateMachine):
             assert list(desk.ids) == self.model.get(worker, [])
             assert desk.slots == self.slots.get(worker, 0)
         assert all(desk.slots or desk.ids for desk in desks.values())
-        assert all(sum(desk.ids.values()) <= 1 for desk in desks.values()), "suspects are apart"
+        assert all(len(desk.ids) == 1 for desk in desks.values() if desk.has_suspect), "it is alone"
 
     @invariant()
     def room_is_bounded(self) -> None:
