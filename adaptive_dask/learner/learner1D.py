@@ -338,9 +338,9 @@ class Learner1D(BaseLearner):
         new = self._not_known(points)
         if len(new) < len(points):
             points, values = [points[i] for i in new], values[new]
-        if anew:
+        if force or (anew and new):
             self._tell_anew(points, values)
-        elif points:
+        elif new:
             self._tell_batch(points, values)
 
     def _tell_batch(self, points: list[float], values: NDArray[np.float64]) -> None:
