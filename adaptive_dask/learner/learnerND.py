@@ -10,6 +10,7 @@ from scipy.interpolate import LinearNDInterpolator
 from scipy.spatial import ConvexHull
 
 from adaptive_dask.learner.function_pickle import KeptByValue
+from adaptive_dask.learner.geometry.box_partition import BoxPartition
 from adaptive_dask.learner.geometry.partition import Partition
 from adaptive_dask.learner.geometry.region import BoxRegion, HullRegion
 from adaptive_dask.learner.geometry.simplex_partition import HEIGHT, SimplexPartition
@@ -37,6 +38,10 @@ __all__ = [
 ]
 
 
+# In five dimensions a new point still takes only milliseconds to triangulate, in six a good part of a second.
+MOST_SIMPLEX_DIMENSIONS = 5
+
+
 class LearnerND(SpaceLearner):
     """Learns a function f: ℝ^N → ℝ^M, N ≥ 2.
 
@@ -61,6 +66,11 @@ class LearnerND(SpaceLearner):
         graph counts only where it is very steep.
     triangulation_backend : {"auto", "rust"}
         There is one: adaptive-triangulation.
+    partition : {"auto", "simplices", "boxes"}
+        How the region is divided. Simplices interpolate, but a point has so many of them around it in six and
+        more dimensions (thousands) that each would take seconds. Boxes take less than a millisecond per point
+        in any number of dimensions; there the corners of the region are not evaluated, the loss sees a linear
+        model of the function, and it cannot use neighbors. "auto" takes simplices up to five dimensions.
 
     Attributes
     ----------
@@ -88,12 +98,17 @@ class LearnerND(SpaceLearner):
         *,
         anisotropic: bool = False,
         triangulation_backend: str = "auto",
+        partition: str = "auto",
     ) -> None:
         if triangulation_backend not in ("auto", "rust"):
             raise ValueError(f"triangulation_backend must be 'auto' or 'rust', not {triangulation_backend!r}.")
         region = HullRegion(bounds) if isinstance(bounds, ConvexHull) else BoxRegion(bounds)
         if len(region.bbox) < 2:
             raise ValueError("LearnerND is for two and more dimensions; use Learner1D for one.")
+        if partition not in ("auto", "simplices", "boxes"):
+            raise ValueError(f"partition must be 'auto', 'simplices' or 'boxes', not {partition!r}.")
+        self.partition = partition
+        self._in_boxes = partition == "boxes" or (partition == "auto" and len(region.bbox) > MOST_SIMPLEX_DIMENSIONS)
         super().__init__(func, region)
         self.bounds = bounds
         self.loss_per_simplex = loss_per_simplex or default_loss
@@ -101,13 +116,26 @@ class LearnerND(SpaceLearner):
         if self.nth_neighbors not in (0, 1):
             raise ValueError(f"A loss per simplex can use 0 or 1 neighbors, not {self.nth_neighbors}.")
         self.anisotropic = anisotropic
+        if self._in_boxes:
+            self._check_boxes(region)
 
     def _settings(self) -> dict[str, Any]:
         return {
             "bounds": self.bounds,
             "loss_per_simplex": KeptByValue(self.loss_per_simplex),
             "anisotropic": self.anisotropic,
+            "partition": self.partition,
         }
+
+    def _check_boxes(self, region: BoxRegion | HullRegion) -> None:
+        if isinstance(region, HullRegion):
+            raise ValueError("A convex hull cannot be divided into boxes; give bounds, or partition='simplices'.")
+        if self.nth_neighbors or self.anisotropic:
+            raise ValueError(
+                "Boxes have no neighbors and no shape: in this many dimensions use a loss without neighbors and "
+                "anisotropic=False, or choose partition='simplices' (slow beyond five dimensions)."
+            )
+        self._bounds_points = self._bounds_left = []
 
     @property
     def points(self) -> Floats:
@@ -121,8 +149,9 @@ class LearnerND(SpaceLearner):
 
     @property
     def tri(self) -> TriangulationView | None:
-        """The triangulation of the evaluated points; None as long as a corner of the region is unknown."""
-        if not self.bounds_are_done:
+        """The triangulation of the evaluated points; None as long as a corner of the region is unknown,
+        and with boxes."""
+        if self._in_boxes or not self.bounds_are_done:
             return None
         partition = self._simplex_partition()
         vertices = [self._absorbed[source] for source in partition.sources]
@@ -141,8 +170,12 @@ class LearnerND(SpaceLearner):
         return LinearNDInterpolator(np.array(inside), values, rescale=True)
 
     def _new_partition(self) -> Partition:
-        corners = np.array(self._scale(self._bounds_points))
         rule = SimplexRule(self.loss_per_simplex)
+        if self._in_boxes:
+            return BoxPartition(
+                self.ndim, lambda corners, values, scale: rule.of_simplices(corners, values, scale=scale)
+            )
+        corners = np.array(self._scale(self._bounds_points))
         return SimplexPartition(corners, rule, height=1.0 if self.anisotropic else HEIGHT)
 
     def _simplex_partition(self) -> SimplexPartition:

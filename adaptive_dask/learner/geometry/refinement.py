@@ -174,8 +174,9 @@ class Refinement:
             return
         self._coordinates[vertex] = proposal.point
         if self._heights_of is not None:
-            ends = [self._height(v) for v in proposal.edge]
-            self._heights[vertex] = middle(*ends)
+            a, b = (self._height(v) for v in proposal.edge)
+            if len(a) == len(b):
+                self._heights[vertex] = middle(a, b)
         homes = {proposal.simplex}
         support = self._support(proposal)
         if len(support) <= self.mesh.dim:

@@ -37,7 +37,6 @@ class SimplexRule:
         self, mesh: SimplexMesh, values: Floats, told: Floats, born: Ints, revalued: Ints
     ) -> tuple[Ints, Floats]:
         """See `LossRule`."""
-        self._scalar = values.shape[1] == 1
         if self._range.include(told):
             slots = mesh.live_slots()
         else:
@@ -66,15 +65,32 @@ class SimplexRule:
             missing = (opposite < 0) | ~np.isfinite(other_heights).all(axis=2)
             others[missing] = other_heights[missing] = np.nan
             arguments += [others, other_heights]
+        return self.of_simplices(*arguments, scale=self._range.scale)
+
+    def of_simplices(self, *arguments: Floats, scale: float) -> Floats:
+        """The losses of any simplices.
+
+        Parameters
+        ----------
+        *arguments : arrays
+            Corners, shape (m, d + 1, d), and values, shape (m, d + 1, vdim), divided by ``scale``; for a loss with
+            neighbors also the points across the faces and their values, not a number where there are none.
+        scale : float
+
+        Returns
+        -------
+        array, shape (m,)
+        """
         if self._batch is not None:
             return np.asarray(self._batch(*arguments), dtype=float)
-        return np.array([self._one(*each) for each in zip(*arguments, strict=True)])
+        self._scalar = arguments[1].shape[2] == 1
+        return np.array([self._one(scale, *each) for each in zip(*arguments, strict=True)])
 
-    def _one(self, simplex: Floats, heights: Floats, *opposite: Floats) -> float:
+    def _one(self, scale: float, simplex: Floats, heights: Floats, *opposite: Floats) -> float:
         """The loss of one simplex, by a function that knows no batches."""
         if self._scalar:
             heights = heights[:, 0]
-        arguments: list[Any] = [simplex, heights, 1.0 / self._range.scale]
+        arguments: list[Any] = [simplex, heights, 1.0 / scale]
         if opposite:
             others, other_heights = opposite
             missing = np.isnan(others[:, 0])

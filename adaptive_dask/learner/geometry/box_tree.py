@@ -1,0 +1,139 @@
+"""Boxes cut in halves again and again, with the statistics of the points in them."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from .partition import Point
+from .simplices import Floats, Ints
+
+
+class BoxTree:
+    """A binary tree of boxes: the unit cube, its two halves along some axis, their halves, and so on.
+
+    Every box keeps the sums over the evaluated points in it that are needed to say how the values change along
+    every axis. Boxes are numbered; the numbers of the two halves of a box follow each other.
+
+    Parameters
+    ----------
+    dim : int
+
+    Attributes
+    ----------
+    count : int
+        The number of boxes.
+    low, high : array, shape (capacity, dim)
+        The corners of the boxes.
+    parent, first_half, axis : array of int, shape (capacity,)
+        ``first_half`` is the number of the lower half, -1 for a leaf; ``axis`` is along which it was cut.
+    number_of_points : array of int, shape (capacity,)
+    """
+
+    def __init__(self, dim: int) -> None:
+        self.dim = dim
+        self.count = 1
+        self.low: Floats = np.zeros((64, dim))
+        self.high: Floats = np.ones((64, dim))
+        self.parent: Ints = np.full(64, -1, dtype=np.intp)
+        self.first_half: Ints = np.full(64, -1, dtype=np.intp)
+        self.axis: Ints = np.zeros(64, dtype=np.intp)
+        self.number_of_points: Ints = np.zeros(64, dtype=np.intp)
+        # Coordinates are taken relative to the middle of the box, so that no digits are lost in small ones.
+        self._x: Floats = np.zeros((64, dim))
+        self._xx: Floats = np.zeros((64, dim))
+        self._y: Floats = np.zeros((64, 1))
+        self._xy: Floats = np.zeros((64, dim, 1))
+
+    def path(self, point: Point) -> list[int]:
+        """The boxes that contain a point, from the whole to the leaf. A point on a cut is in the upper half."""
+        box = 0
+        path = [0]
+        while (lower := int(self.first_half[box])) >= 0:
+            axis = self.axis[box]
+            box = lower + int(point[axis] >= self.low[lower + 1, axis])
+            path.append(box)
+        return path
+
+    def halve(self, box: int, axis: int) -> int:
+        """Cut a leaf in halves; returns the number of the lower one."""
+        if self.count + 2 > len(self.parent):
+            self._grow()
+        lower = self.count
+        self.count += 2
+        halves = slice(lower, lower + 2)
+        self.low[halves], self.high[halves] = self.low[box], self.high[box]
+        self.low[lower + 1, axis] = self.high[lower, axis] = 0.5 * (self.low[box, axis] + self.high[box, axis])
+        self.parent[halves] = box
+        self.first_half[halves] = -1
+        self.number_of_points[halves] = 0
+        for sums in (self._x, self._xx, self._y, self._xy):
+            sums[halves] = 0.0
+        self.first_half[box], self.axis[box] = lower, axis
+        return lower
+
+    def join(self, box: int) -> None:
+        """Undo the last `halve`, which was of this box."""
+        assert self.first_half[box] == self.count - 2, "only the last cut can be undone"
+        self.first_half[box] = -1
+        self.count -= 2
+
+    def add(self, path: list[int], point: Point, value: Floats) -> None:
+        """Count an evaluated point with a finite value, shape (vdim,), in boxes that contain it."""
+        if self._y.shape[1] != len(value):
+            self._y = np.zeros((len(self.parent), len(value)))
+            self._xy = np.zeros((len(self.parent), self.dim, len(value)))
+        x = np.array(point) - 0.5 * (self.low[path] + self.high[path])
+        self.number_of_points[path] += 1
+        self._x[path] += x
+        self._xx[path] += x * x
+        self._y[path] += value
+        self._xy[path] += x[:, :, None] * value
+
+    def models(self, boxes: Ints, enough: int) -> Ints:
+        """For every box the smallest box around it, or itself, that has enough points; the whole if none has."""
+        models = np.array(boxes, dtype=np.intp)
+        while True:
+            poor = (self.number_of_points[models] < enough) & (models > 0)
+            if not poor.any():
+                return models
+            models[poor] = self.parent[models[poor]]
+
+    def slopes(self, boxes: Ints) -> Floats:
+        """How the values change along every axis in k boxes, by regression on one axis at a time.
+
+        Returns
+        -------
+        array, shape (k, dim, vdim)
+            0 along an axis along which all points are at the same place.
+        """
+        n = np.maximum(self.number_of_points[boxes], 1)[:, None]
+        x = self._x[boxes] / n
+        covariances = self._xy[boxes] / n[:, :, None] - x[:, :, None] * (self._y[boxes] / n)[:, None]
+        variances = self._xx[boxes] / n - x**2
+        known = variances > 1e-6 * (self.high[boxes] - self.low[boxes]) ** 2
+        slopes = covariances / np.where(known, variances, 1.0)[:, :, None]
+        return np.asarray(np.where(known[:, :, None], slopes, 0.0))
+
+    def means(self, boxes: Ints) -> tuple[Floats, Floats]:
+        """The mean point, shape (k, dim), and the mean value, shape (k, vdim), in k boxes."""
+        n = np.maximum(self.number_of_points[boxes], 1)[:, None]
+        return self._x[boxes] / n + 0.5 * (self.low[boxes] + self.high[boxes]), self._y[boxes] / n
+
+    def below(self, box: int) -> list[int]:
+        """A box and all boxes in it."""
+        found = [box]
+        for each in found:
+            lower = int(self.first_half[each])
+            if lower >= 0:
+                found += (lower, lower + 1)
+        return found
+
+    def _grow(self) -> None:
+        def doubled(array: Floats) -> Floats:
+            return np.concatenate([array, np.zeros_like(array)])
+
+        self.low, self.high = doubled(self.low), doubled(self.high)
+        self._x, self._xx, self._y, self._xy = map(doubled, (self._x, self._xx, self._y, self._xy))
+        for name in ("parent", "first_half", "axis", "number_of_points"):
+            array = getattr(self, name)
+            setattr(self, name, np.concatenate([array, np.zeros_like(array)]))
