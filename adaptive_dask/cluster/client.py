@@ -25,7 +25,7 @@ async def ensure_host(client: Client) -> None:
         await client.register_plugin(LearnerHost())
     except ImportError as error:
         raise ModuleMissingError(
-            f"The scheduler at {client.scheduler.address} cannot load adaptive_dask ({error}). "
+            f"The scheduler of {client!r} cannot load adaptive_dask ({error}). "
             "Install adaptive_dask, the same version as here, in the scheduler's environment and the workers'."
         ) from error
 

@@ -22,8 +22,8 @@ from __future__ import annotations
 
 import enum
 import pickle
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import cloudpickle
@@ -34,7 +34,7 @@ STOP = "adaptive-stop"
 REPORT = "adaptive-report"
 
 # All evaluators share a key prefix, so that Dask queues them and knows how long they take.
-KEY_PREFIX = "adaptive-evaluate"
+KEY_PREFIX = "adaptive-evaluator"
 
 
 class Route(enum.StrEnum):
@@ -92,6 +92,66 @@ class Echo(NamedTuple):
 
 
 Packed = float | bytes
+
+
+@dataclass(frozen=True)
+class Report:
+    """A worker's report, checked.
+
+    Attributes
+    ----------
+    slots : int or None
+        How many evaluators of the run are at work there now.
+    ids, values, durations : sequence
+        What was evaluated: id, packed value and seconds of each point.
+    failures : dict
+        By id, the traceback and the pickled exception or None.
+    seconds_of_failures : float
+    returned : sequence of int
+        Points that come back unevaluated.
+    echo : Echo or None
+    broken : tuple or None
+        Why the function could not be loaded: the missing module or None, and the traceback.
+    """
+
+    slots: int | None = None
+    ids: Sequence[int] = ()
+    values: Sequence[Packed] = ()
+    durations: Sequence[float] = ()
+    failures: Mapping[int, tuple[str, bytes | None]] = field(default_factory=dict)
+    seconds_of_failures: float = 0.0
+    returned: Sequence[int] = ()
+    echo: Echo | None = None
+    broken: tuple[str | None, str] | None = None
+
+    @classmethod
+    def check(cls, **fields: Any) -> Report:
+        """Make a report of a message's fields.
+
+        Raises
+        ------
+        ValueError, TypeError
+            If it makes no sense. Nothing of such a report may be used.
+        """
+        report = cls(**fields)
+        if report.slots is not None and (type(report.slots) is not int or report.slots < 0):
+            raise ValueError(f"slots is {report.slots!r}")
+        if not len(report.ids) == len(report.values) == len(report.durations):
+            raise ValueError(f"{len(report.ids)} ids, {len(report.values)} values, {len(report.durations)} durations")
+        if not all(type(pid) is int for pid in (*report.ids, *report.returned, *report.failures)):
+            raise TypeError("an id is not a whole number")
+        if not sum(report.durations) + report.seconds_of_failures >= 0:
+            raise ValueError("a duration is not a number of seconds")
+        for text, error in report.failures.values():
+            if not isinstance(text, str) or not isinstance(error, bytes | None):
+                raise TypeError("a failure is not a text and a pickled exception")
+        if report.echo is not None:
+            Echo(*map(float, report.echo))
+        if report.broken is not None:
+            module, text = report.broken
+            if not isinstance(module, str | None) or not isinstance(text, str):
+                raise TypeError("broken is not a module and a text")
+        return report
 
 
 def pack(value: Any) -> Packed:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from distributed import Client, SchedulerPlugin
 from tornado.ioloop import PeriodicCallback
 
-from adaptive_dask.cluster.protocol import REPORT, STOP, Route, RunSpec, dumps, unpack
+from adaptive_dask.cluster.protocol import REPORT, STOP, Report, Route, RunSpec, dumps, unpack
 from adaptive_dask.cluster.scheduler_crew import declare_duration
 from adaptive_dask.cluster.scheduler_learner import HostedLearner
 from adaptive_dask.cluster.scheduler_run import ENDED, HostedRun
@@ -65,7 +65,7 @@ class LearnerHost(SchedulerPlugin):
         self._scheduler = scheduler
         self._client_lock = asyncio.Lock()
         scheduler.stream_handlers[REPORT] = self._report
-        routes = {
+        routes: dict[str, Callable[..., Awaitable[Any]]] = {
             Route.START: self.start_run,
             Route.RUNS: self.list_runs,
             Route.WATCH: self.watch_run,
@@ -113,8 +113,10 @@ class LearnerHost(SchedulerPlugin):
         try:
             hosted = self._by_id.get(run)
             if hosted is not None:
-                hosted.report(worker, **fields)
-            elif fields.get("slots") and worker in self._scheduler.stream_comms:  # it came to work when the run was over
+                hosted.report(worker, Report.check(**fields))
+            elif (
+                fields.get("slots") and worker in self._scheduler.stream_comms
+            ):  # it came to work when the run was over
                 self._scheduler.worker_send(worker, {"op": STOP, "run": run})
         except Exception:
             logger.exception("A report of worker %s about run %s was refused", worker, run)

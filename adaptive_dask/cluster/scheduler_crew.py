@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import dask
+from dask.typing import Key
 from dask.utils import parse_timedelta
 
 from adaptive_dask.cluster.protocol import KEY_PREFIX
@@ -80,7 +81,7 @@ class Crew:
         self._on_change = on_change
         self._on_error = on_error
         self._options = options or {}
-        self._futures: dict[str, tuple[Future[Any], asyncio.Future[None]]] = {}
+        self._futures: dict[Key, tuple[Future[Any], asyncio.Future[None]]] = {}
         self._count = itertools.count()
         self._errors = 0
         self._released = False
@@ -105,7 +106,7 @@ class Crew:
             return
         declare_duration(self._scheduler)
         lease = _lease()
-        keys = [f"{KEY_PREFIX}-{self._run}-{next(self._count)}" for _ in range(missing)]
+        keys = [f"{KEY_PREFIX}-{next(self._count)}-{self._run}" for _ in range(missing)]
         # Leases of different lengths end at different times, so that the points do not all stop at once.
         leases = [lease * random.uniform(1.0, 1.5) for _ in keys]
         futures = self._client.map(evaluate, [self._run] * missing, leases, key=keys, pure=False, **self._options)

@@ -125,4 +125,3 @@ class _Bell:
             self._event = asyncio.Event()
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._event.wait(), seconds)
-

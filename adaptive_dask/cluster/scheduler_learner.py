@@ -196,4 +196,3 @@ def load(spec: RunSpec) -> HostedLearner:
     if learner.error is not None:
         raise learner.error
     return learner
-

@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from adaptive_dask.cluster.protocol import POINTS, STOP, RunSpec
+from adaptive_dask.cluster.protocol import POINTS, STOP, Report, RunSpec
 from adaptive_dask.cluster.scheduler_board import Board, Parcel
 from adaptive_dask.cluster.scheduler_crew import Crew
 from adaptive_dask.cluster.scheduler_feed import Feed
@@ -138,49 +138,38 @@ class HostedRun:
 
     # ---- what arrives; nothing here may raise
 
-    def report(
-        self,
-        worker: str,
-        slots: int | None = None,
-        ids: Any = (),
-        values: Any = (),
-        durations: Any = (),
-        failures: Any = None,
-        seconds_of_failures: float = 0.0,
-        returned: Any = (),
-        echo: Any = None,
-        broken: Any = None,
-    ) -> None:
-        """A worker's report; see `protocol`."""
+    def report(self, worker: str, report: Report) -> None:
+        """A worker tells what it has done."""
         if self.status in ENDED:
             return
-        if slots is not None:
+        if report.slots is not None:
             self._count_slot_seconds()
-        self.board.measure(durations, time.monotonic() - echo[0] - echo[1] if echo else None)
-        self.function_seconds += sum(durations) + seconds_of_failures
-        self.evaluated += len(ids) + len(failures or ())
-        if ids:
+        round_trip = time.monotonic() - report.echo[0] - report.echo[1] if report.echo else None
+        self.board.measure(report.durations, round_trip)
+        self.function_seconds += sum(report.durations) + report.seconds_of_failures
+        self.evaluated += len(report.ids) + len(report.failures)
+        if report.ids:
             # Late results count too: whether a point still waits for its outcome, the session knows.
-            self.board.take_back(worker, ids)
-            self._inbox.outcomes.append((ids, values))
-        if failures:
-            self.board.take_back(worker, failures)
-            self._inbox.failures += [(pid, text, error, worker) for pid, (text, error) in failures.items()]
-        if returned:
-            taken = self.board.take_back(worker, returned)
+            self.board.take_back(worker, report.ids)
+            self._inbox.outcomes.append((report.ids, report.values))
+        if report.failures:
+            self.board.take_back(worker, report.failures)
+            self._inbox.failures += [(pid, text, error, worker) for pid, (text, error) in report.failures.items()]
+        if report.returned:
+            taken = self.board.take_back(worker, report.returned)
             if taken and not self._stopping:
                 self._inbox.lost.append((taken, set()))
         # A worker that retires is removed first and goes on reporting for a while.
-        if slots is not None and worker in self._scheduler.workers:
-            self.board.set_slots(worker, slots)
-            if self._stopping and slots == 0:
+        if report.slots is not None and worker in self._scheduler.workers:
+            self.board.set_slots(worker, report.slots)
+            if self._stopping and report.slots == 0:
                 self.board.drop(worker)  # what it had not begun when it was told to stop
             elif self._stopping:
                 self._stop_worker(worker)  # an evaluator may have come after the others were told
-        if (ids or failures) and self._crew is not None:
+        if (report.ids or report.failures) and self._crew is not None:
             self._crew.did_work()
-        if broken is not None:
-            self._break(worker, *broken)
+        if report.broken is not None:
+            self._break(worker, *report.broken)
         self._wake.set()
 
     def lose(self, worker: str, *, blame: bool) -> None:

@@ -63,15 +63,15 @@ class PointService(WorkerPlugin):
     @classmethod
     def on(cls, worker: Worker) -> PointService:
         """The service of a worker, installed if need be; called from a task's thread."""
-        service = worker.plugins.get(cls.name)
-        if not isinstance(service, cls):
+        if cls.name not in worker.plugins:
 
             async def install() -> None:
                 if cls.name not in worker.plugins:
                     await worker.plugin_add(cls(), name=cls.name, catch_errors=False)
 
             sync(worker.loop, install)
-            service = worker.plugins[cls.name]
+        service = worker.plugins[cls.name]
+        assert isinstance(service, cls)
         return service
 
     def setup(self, worker: Worker) -> None:
@@ -269,10 +269,10 @@ class PointQueue:
         if not self._flushing:
             self._flushing = True
             # One message takes all results that have gathered until the event loop gets to it.
-            self._worker.loop.asyncio_loop.call_soon_threadsafe(self._flush)
+            self._worker.loop.add_callback(self._flush)
 
     def _drain(self) -> list[int]:
-        ids = []
+        ids: list[int] = []
         while True:
             try:
                 item = self._items.get_nowait()

@@ -4,4 +4,14 @@ from adaptive_dask.goals import auto_goal, stop_after
 from adaptive_dask.runner.runner import AsyncRunner, BlockingRunner, Runner, attach, runs
 from adaptive_dask.runner.sequential import replay_log, simple
 
-__all__ = ["AsyncRunner", "BlockingRunner", "Runner", "attach", "auto_goal", "replay_log", "runs", "simple", "stop_after"]
+__all__ = [
+    "AsyncRunner",
+    "BlockingRunner",
+    "Runner",
+    "attach",
+    "auto_goal",
+    "replay_log",
+    "runs",
+    "simple",
+    "stop_after",
+]

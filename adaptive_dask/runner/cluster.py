@@ -10,7 +10,7 @@ from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any
 
 import cloudpickle
-from distributed.comm import CommClosedError
+from distributed.comm.core import CommClosedError
 
 from adaptive_dask.cluster.client import ensure_host, request
 from adaptive_dask.cluster.protocol import Route, RunSpec, dumps, unpack
@@ -173,6 +173,12 @@ class ClusterRun:
     async def _request(self, route: Route, **arguments: Any) -> Any:
         await self._begun.wait()  # a command may come before the run has started
         return await request(self.client, route, name=self.name, **arguments)
+
+    def close_client(self) -> None:
+        """Close the client; from any thread, and without waiting for it."""
+        loop = self.client.loop
+        if loop is not None:
+            loop.add_callback(self.client.close)
 
     # ---- following; on the client's event loop
 

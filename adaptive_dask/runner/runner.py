@@ -143,7 +143,9 @@ class AsyncRunner:
         )
         client = find_client(executor)
         if self._blocks and client.asynchronous:
-            raise TypeError("BlockingRunner would block the event loop of an asynchronous client; await a Runner's task.")
+            raise TypeError(
+                "BlockingRunner would block the event loop of an asynchronous client; await a Runner's task."
+            )
         self._set_up(client, name, learner, ioloop, shutdown_executor)
         self._has_log = log
         if self._client.asynchronous:
@@ -177,7 +179,7 @@ class AsyncRunner:
             self.task = RunTask(self._run.done, self.cancel)
         self.ioloop = loop
         if shutdown:
-            self._run.done.add_done_callback(lambda _: client.loop.add_callback(client.close))
+            self._run.done.add_done_callback(lambda _: self._run.close_client())
 
     async def _start_later(self, spec: Any) -> None:
         """Start from within a constructor that cannot await; errors become the run's."""

@@ -85,5 +85,3 @@ def replay_log(learner: Any, log: Iterable[tuple[Any, ...]]) -> None:
     """
     for method, *args in log:
         getattr(learner, method)(*args)
-
-

@@ -86,10 +86,14 @@ async def wait(done: concurrent.futures.Future[None]) -> None:
     """Wait for the end of a run, and raise what it raised."""
     waiter = asyncio.get_running_loop().create_future()
 
+    def resolve() -> None:
+        if not waiter.done():
+            waiter.set_result(None)
+
     def wake(_: concurrent.futures.Future[None]) -> None:
         loop = waiter.get_loop()
         if not loop.is_closed():
-            loop.call_soon_threadsafe(lambda: waiter.done() or waiter.set_result(None))
+            loop.call_soon_threadsafe(resolve)
 
     done.add_done_callback(wake)
     await waiter

@@ -179,7 +179,9 @@ def test_ntasks_bounds_the_points_that_are_out(client, cluster):
 def test_at_the_goal_evaluations_under_way_are_told(client, cluster, tmp_path):
     fifo = str(tmp_path / "gate")
     os.mkfifo(fifo)
-    runner = adaptive.Runner(learner(partial(blocks_on, fifo=fifo)), goal=lambda learner: learner.npoints >= 2, ntasks=2)
+    runner = adaptive.Runner(
+        learner(partial(blocks_on, fifo=fifo)), goal=lambda learner: learner.npoints >= 2, ntasks=2
+    )
     run = host_of(cluster).runs[runner.name]
     wait_until(lambda: run.board.in_flight == 2)
     runner.tell_many([0.3, 0.4], [0.3, 0.4])

@@ -1,0 +1,267 @@
+"""The host's plugin, its stream handler and its routes, on a cluster within one event loop."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+import pytest
+from distributed.utils_test import gen_cluster
+
+import adaptive_dask as adaptive
+from adaptive_dask.cluster.client import ensure_host, request
+from adaptive_dask.cluster.protocol import KEY_PREFIX, REPORT, Route, dumps
+from adaptive_dask.cluster.scheduler import LearnerHost, dask_setup
+from adaptive_dask.errors import RunNotFoundError
+
+from .functions import peak, slow_peak
+
+OPTIONS = {"client": True, "nthreads": [("127.0.0.1", 2)] * 2, "clean_kwargs": {"threads": False}}
+
+
+def learner(function=peak):
+    return adaptive.Learner1D(function, bounds=(-1, 1))
+
+
+async def until(condition):
+    async with asyncio.timeout(30):
+        while not condition():
+            await asyncio.sleep(0.005)  # between two looks
+
+
+def run_of(scheduler, runner):
+    return scheduler.plugins["adaptive"].runs[runner.name]
+
+
+MALFORMED = [
+    {},
+    {"run": 3},
+    {"slots": "many"},
+    {"slots": -1},
+    {"ids": [0]},
+    {"ids": [0], "values": [1.0], "durations": []},
+    {"ids": ["0"], "values": [1.0], "durations": [0.1]},
+    {"ids": [0], "values": [1.0], "durations": ["long"]},
+    {"ids": [0], "values": [1.0], "durations": [float("nan")]},
+    {"ids": 5, "values": [1.0], "durations": [0.1]},
+    {"failures": {0: "text"}},
+    {"failures": {0: (1, 2)}},
+    {"failures": [0]},
+    {"returned": [None]},
+    {"returned": 7},
+    {"echo": (1,)},
+    {"echo": ("a", "b")},
+    {"broken": "what"},
+    {"broken": (1, 2)},
+    {"unknown": 1},
+]
+
+
+@gen_cluster(**OPTIONS)
+async def test_malformed_reports_change_nothing(c, s, a, b):
+    runner = adaptive.Runner(learner(slow_peak), npoints_goal=100, executor=c)
+    await runner.refresh()
+    run = run_of(s, runner)
+    await until(lambda: run.learner.npoints > 5)
+    for report in MALFORMED:
+        for worker in (a, b):
+            worker.batched_send({"op": REPORT, "run": run.id, **report})
+    for report in MALFORMED[2:]:
+        s.stream_handlers[REPORT](worker="tcp://127.0.0.1:1", **{"run": run.id, **report})
+    s.stream_handlers[REPORT]()
+    assert (await runner.result(30)).npoints == 100
+    assert set(s.workers) == {a.address, b.address}
+    assert run.feed.position == 100
+
+
+@gen_cluster(**OPTIONS)
+async def test_outcomes_that_are_doubled_late_or_foreign_are_told_once(c, s, a, b):
+    runner = adaptive.Runner(learner(slow_peak), npoints_goal=100, executor=c)
+    await runner.refresh()
+    run = run_of(s, runner)
+    report = s.stream_handlers[REPORT]
+
+    def doubled(worker="", **fields):
+        report(worker=worker, **fields)
+        report(worker=worker, **fields)
+        report(worker=b.address if worker == a.address else a.address, **{**fields, "slots": None})
+        report(worker=worker, run=run.id, ids=[10**9], values=[1.0], durations=[0.0])
+
+    s.stream_handlers[REPORT] = doubled
+    learned = await runner.result(30)
+    assert learned.npoints == run.feed.position == 100
+    assert all(y == slow_peak(x, 0) for x, y in learned.data.items())
+
+
+@gen_cluster(**OPTIONS)
+async def test_messages_about_unknown_runs_are_harmless(c, s, a, b):
+    await adaptive.Runner(learner(), npoints_goal=10, executor=c).result(30)
+    for worker in (a, b):
+        worker.batched_send({"op": REPORT, "run": "never", "slots": 2, "ids": [1], "values": [1.0], "durations": [0.0]})
+        s.worker_send(
+            worker.address, {"op": "adaptive-points", "run": "never", "ids": [1], "points": [0.5], "sent": 0.0}
+        )
+        s.worker_send(worker.address, {"op": "adaptive-stop", "run": "never"})
+    assert (await adaptive.Runner(learner(), npoints_goal=50, executor=c).result(30)).npoints == 50
+    assert set(s.workers) == {a.address, b.address}
+
+
+@gen_cluster(**OPTIONS)
+async def test_routes_answer_bad_requests_with_errors(c, s, a, b):
+    await ensure_host(c)
+    for route, arguments in [
+        (Route.WATCH, {"name": "none", "position": 0, "version": 0, "interval": 0, "timeout": 0}),
+        (Route.SNAPSHOT, {"name": "none"}),
+        (Route.INSPECT, {"name": "none", "log_from": 0}),
+        (Route.CALL, {"name": "none", "payload": b""}),
+        (Route.TELL, {"name": "none", "points": b"", "values": b""}),
+        (Route.CONTROL, {"name": "none", "action": "cancel"}),
+    ]:
+        with pytest.raises(RunNotFoundError, match="none"):
+            await request(c, route, **arguments)
+        with pytest.raises(TypeError):
+            await request(c, route, odd=1)
+    for spec in (b"", b"not a pickle", dumps(17)):
+        with pytest.raises(Exception):  # noqa: B017, PT011  whatever unpickling raises
+            await request(c, Route.START, spec=spec)
+    runner = adaptive.Runner(learner(slow_peak), executor=c)
+    await runner.refresh()
+    with pytest.raises(ValueError, match="dance"):
+        await request(c, Route.CONTROL, name=runner.name, action="dance")
+    with pytest.raises(Exception):  # noqa: B017, PT011  whatever unpickling raises
+        await request(c, Route.CALL, name=runner.name, payload=b"not a pickle")
+    with pytest.raises(Exception):  # noqa: B017, PT011  whatever unpickling raises
+        await request(c, Route.TELL, name=runner.name, points=dumps([1.0]), values=dumps([]))
+    assert await request(c, Route.FUNCTION, run="never") is None
+    assert runner.status() == "running"
+    runner.cancel()
+    await runner.wait(30)
+
+
+@gen_cluster(**OPTIONS)
+async def test_the_host_is_registered_once(c, s, a, b):
+    await asyncio.gather(*(ensure_host(c) for _ in range(5)))
+    host = s.plugins["adaptive"]
+    await dask_setup(s)
+    await ensure_host(c)
+    assert s.plugins["adaptive"] is host
+    assert isinstance(host, LearnerHost)
+    assert await adaptive.runs(c) == []
+
+
+@gen_cluster(**OPTIONS)
+async def test_without_a_host_there_are_no_runs(c, s, a, b):
+    with pytest.raises(RunNotFoundError):
+        await adaptive.attach("any", c)
+
+
+@gen_cluster(**OPTIONS)
+async def test_evaluators_are_as_many_as_make_a_cluster_grow(c, s, a, b):
+    runner = adaptive.Runner(learner(slow_peak), executor=c)
+    await until(lambda: len([key for key in s.tasks if str(key).startswith(KEY_PREFIX)]) == 7)  # 1.5 × 4 threads + 1
+    assert s.task_prefixes[KEY_PREFIX].duration_average >= 5
+    await until(lambda: run_of(s, runner).board.slots == 4)
+    few = adaptive.Runner(learner(slow_peak), executor=c, ntasks=2)
+    await few.refresh()
+    await until(lambda: len([key for key in s.tasks if run_of(s, few).id in str(key)]) == 2)
+    for each in (runner, few):
+        each.cancel()
+        await each.wait(30)
+    await until(lambda: not s.tasks)
+
+
+@gen_cluster(**OPTIONS)
+async def test_workers_that_evaluate_are_not_chosen_for_removal(c, s, a, b):
+    runner = adaptive.Runner(learner(slow_peak), executor=c, ntasks=1)
+    await runner.refresh()
+    run = run_of(s, runner)
+    await until(lambda: run.board.in_flight == 1)
+    busy = next(worker for worker, desk in run.board.desks.items() if desk.ids)
+    assert busy not in s.workers_to_close(n=2)
+    runner.cancel()
+    await runner.wait(30)
+
+
+class SlowLearner(adaptive.Learner1D):
+    """Takes its time, holding the interpreter as little as a numerical library would."""
+
+    def ask(self, n, tell_pending=True):
+        time.sleep(0.2)  # what is tested is that nobody waits for it
+        return super().ask(n, tell_pending)
+
+
+@gen_cluster(**OPTIONS)
+async def test_a_slow_learner_does_not_hold_the_event_loop(c, s, a, b):
+    runner = adaptive.Runner(SlowLearner(peak, (-1, 1)), executor=c)
+    await runner.refresh()
+    longest = 0.0
+    until_time = time.monotonic() + 1
+    while time.monotonic() < until_time:
+        begin = time.monotonic()
+        await asyncio.sleep(0.001)  # a tick
+        longest = max(longest, time.monotonic() - begin)
+    assert longest < 0.15
+    runner.cancel()
+    await runner.wait(30)
+
+
+@gen_cluster(**OPTIONS)
+async def test_a_run_is_kept_open_against_an_idle_timeout(c, s, a, b):
+    runner = adaptive.Runner(learner(slow_peak), executor=c)
+    await runner.refresh()
+    runner.pause()
+    await until(lambda: not s.tasks)
+    s.idle_since = 1.0  # long ago
+    await until(lambda: s.idle_since is None)
+    runner.cancel()
+    await runner.wait(30)
+    assert not s.plugins["adaptive"]._keep_open.is_running()
+
+
+@gen_cluster(**OPTIONS)
+async def test_leases_end_and_are_renewed(c, s, a, b):
+    from adaptive_dask.cluster import scheduler_crew
+
+    lease, scheduler_crew._lease = scheduler_crew._lease, lambda: 0.05
+    try:
+        runner = adaptive.Runner(learner(slow_peak), npoints_goal=200, executor=c)
+        assert (await runner.result(30)).npoints == 200
+    finally:
+        scheduler_crew._lease = lease
+    assert not s.tasks
+
+
+@gen_cluster(**OPTIONS)
+async def test_a_worker_that_closes_does_not_wait_for_points(c, s, a, b):
+    runner = adaptive.Runner(learner(), executor=c)
+    await runner.refresh()
+    await until(lambda: run_of(s, runner).learner.npoints > 10)
+    runner.pause()  # evaluators wait for points now
+    begin = time.monotonic()
+    await a.close()
+    assert time.monotonic() - begin < 0.9  # less than an evaluator's patience
+    runner.cancel()
+    await runner.wait(30)
+
+
+@gen_cluster(**OPTIONS)
+async def test_nothing_is_left_when_a_run_has_ended(c, s, a, b):
+    for _ in range(3):
+        await adaptive.Runner(learner(), npoints_goal=50, executor=c).result(30)
+    host = s.plugins["adaptive"]
+    await until(lambda: host._client is None and host._threads is None)
+    await until(lambda: not s.tasks and not [name for name in s.clients if "adaptive" in name])
+    for worker in (a, b):
+        await until(lambda worker=worker: not worker.plugins["adaptive-points"]._queues)
+    assert not host._by_id
+    assert len(host.runs) == 3
+    assert all(run.function is None for run in host.runs.values())
+
+
+@gen_cluster(**OPTIONS)
+async def test_ended_runs_do_not_pile_up(c, s, a, b):
+    from adaptive_dask.cluster.scheduler import MOST_ENDED
+
+    for _ in range(MOST_ENDED + 3):
+        await adaptive.Runner(learner(), npoints_goal=2, executor=c).result(30)
+    assert len(s.plugins["adaptive"].runs) == MOST_ENDED
