@@ -189,7 +189,7 @@ class BoxPartition:
     def _cut(self, box: int, axis: int) -> None:
         """Halve a leaf; its point goes into the half that contains it."""
         point = self._points.pop(box, None)
-        lower = self._tree.halve(box, axis)
+        lower = self._tree.halve(box, axis, point)
         self._expected.remove(box)
         self._cuts.append(box)
         if point is not None:

@@ -54,8 +54,11 @@ class BoxTree:
             path.append(box)
         return path
 
-    def halve(self, box: int, axis: int) -> int:
-        """Cut a leaf in halves; returns the number of the lower one."""
+    def halve(self, box: int, axis: int, point: Point | None = None) -> int:
+        """Cut a leaf in halves; returns the number of the lower one.
+
+        Everything that was counted in the leaf is counted in the half that contains ``point``.
+        """
         if self.count + 2 > len(self.parent):
             self._grow()
         lower = self.count
@@ -69,7 +72,18 @@ class BoxTree:
         for sums in (self._x, self._xx, self._y, self._xy):
             sums[halves] = 0.0
         self.first_half[box], self.axis[box] = lower, axis
+        if point is not None:
+            self._hand_down(box, self.path(point)[-1])
         return lower
+
+    def _hand_down(self, box: int, half: int) -> None:
+        shift = 0.5 * (self.low[box] + self.high[box] - self.low[half] - self.high[half])
+        n = self.number_of_points[box]
+        self.number_of_points[half] = n
+        self._x[half] = self._x[box] + n * shift
+        self._xx[half] = self._xx[box] + shift * (2 * self._x[box] + n * shift)
+        self._y[half] = self._y[box]
+        self._xy[half] = self._xy[box] + shift[:, None] * self._y[box]
 
     def join(self, box: int) -> None:
         """Undo the last `halve`, which was of this box."""

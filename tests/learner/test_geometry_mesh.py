@@ -1,0 +1,86 @@
+"""The bookkeeping of the mesh agrees with the triangulation that it mirrors."""
+
+import itertools
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from adaptive_dask.learner.geometry.mesh import SimplexMesh
+
+
+def cube(dim):
+    return np.array(list(itertools.product((0.0, 1.0), repeat=dim)))
+
+
+def check(mesh):
+    slots = mesh.live_slots()
+    assert len(set(slots.tolist())) == len(slots) == len(mesh.slot_of)
+    assert mesh.volumes[slots].sum() == pytest.approx(1, rel=1e-9)
+    for simplex, slot in mesh.slot_of.items():
+        assert tuple(mesh.vertices[slot]) == simplex == tuple(sorted(simplex))
+        for side in range(len(simplex)):
+            face = simplex[:side] + simplex[side + 1 :]
+            across = mesh.containing(face) - {simplex}
+            assert len(across) <= 1
+            expected = mesh.slot_of[next(iter(across))] if across else -1
+            assert mesh.neighbors[slot, side] == expected
+            opposite = mesh.opposite_vertices(np.array([slot]))[0, side]
+            assert opposite == (next(iter(set(next(iter(across))) - set(face))) if across else -1)
+
+
+@pytest.mark.parametrize(("dim", "count"), [(2, 150), (3, 60), (4, 20)])
+@given(data=st.data())
+@settings(max_examples=8)
+def test_arrays_follow_insertions_in_batches(dim, count, data):
+    coordinate = st.one_of(st.floats(0, 1), st.sampled_from([0.0, 0.25, 0.5, 1.0]))
+    points = data.draw(st.lists(st.tuples(*[coordinate] * dim), max_size=count))
+    batch = data.draw(st.integers(1, 20))
+    mesh = SimplexMesh(cube(dim))
+    check(mesh)
+    for start in range(0, len(points), batch):
+        before = mesh.n_points
+        inserted = sum(mesh.insert(point) is not None for point in points[start : start + batch])
+        assert mesh.n_points == before + inserted
+        mesh.commit()
+        check(mesh)
+
+
+def test_a_grid_with_all_its_ties_is_triangulated():
+    line = np.linspace(0, 1, 9)
+    points = list(itertools.product(line.tolist(), repeat=2))
+    np.random.default_rng(0).shuffle(points)
+    mesh = SimplexMesh(cube(2))
+    inserted = sum(mesh.insert(tuple(map(float, point))) is not None for point in points)
+    mesh.commit()
+    check(mesh)
+    assert inserted == 81 - 4
+    assert len(mesh.slot_of) == 2 * 8 * 8
+
+
+def test_duplicates_and_points_outside_change_nothing():
+    mesh = SimplexMesh(cube(2))
+    assert mesh.insert((0.3, 0.4)) is not None
+    mesh.commit()
+    simplices = dict(mesh.slot_of)
+    for point in [(0.3, 0.4), (0.3, 0.4 + 1e-12), (0.0, 0.0), (2.0, 0.5), (-1e-3, 0.5)]:
+        assert mesh.insert(point) is None
+    dead, born = mesh.commit()
+    assert len(dead) == len(born) == 0
+    assert mesh.slot_of == simplices
+    check(mesh)
+
+
+def test_surroundings_are_all_simplices_at_the_vertices():
+    rng = np.random.default_rng(2)
+    mesh = SimplexMesh(cube(3))
+    for point in rng.random((200, 3)).tolist():
+        mesh.insert(tuple(point))
+    mesh.commit()
+    some = np.sort(rng.choice(mesh.live_slots(), 5, replace=False))
+    vertices, slots = mesh.surroundings(some)
+    assert vertices.tolist() == np.unique(mesh.vertices[some]).tolist()
+    assert slots.tolist() == mesh.attached(vertices.tolist()).tolist()
+    expected = [slot for simplex, slot in mesh.slot_of.items() if set(simplex) & set(vertices.tolist())]
+    assert slots.tolist() == sorted(expected)
