@@ -326,8 +326,8 @@ class Learner1D(BaseLearner):
         points = checked_points(xs)
         values, as_arrays = checked_values(ys, points)
         if not points:
-            if force:
-                self._losses.rebuild()
+            if force and self.npoints:
+                self._tell_anew([], values)
             return
         self._check_vdim(points[0], values[0] if as_arrays else float(values[0, 0]))
         anew = force or (len(points) > 0.5 * self.npoints and len(points) > 2)
@@ -361,7 +361,8 @@ class Learner1D(BaseLearner):
         self.pending_points.difference_update(points)
         xs = np.array(points)
         inside = (low <= xs) & (xs <= high)
-        line.add_evaluated(xs, values, inside)
+        if points:
+            line.add_evaluated(xs, values, inside)
         if inside.any():
             scale.include_many(values[inside])
         scale.fit(line.in_chain()[0])

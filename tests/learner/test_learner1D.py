@@ -180,7 +180,13 @@ def test_new_and_copy_from():
 @pytest.mark.parametrize("function", [peak, wave], ids=["scalar", "vector"])
 @pytest.mark.parametrize(
     "loss",
-    [None, curvature_loss_function(), resolution_loss_function(0.01), interpolation_loss_function(), lambda xs, ys: 1.0],
+    [
+        None,
+        curvature_loss_function(),
+        resolution_loss_function(0.01),
+        interpolation_loss_function(),
+        lambda xs, ys: 1.0,
+    ],
 )
 def test_pickle(function, loss):
     scale = 2.0
