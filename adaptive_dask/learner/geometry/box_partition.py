@@ -23,7 +23,7 @@ UNSEEN = 0.1
 # Boxes with sides shorter than this are not cut, and points closer together share a box.
 SMALLEST = 1e-12
 # When the range of the values has grown, so many boxes are brought up to date with every batch of results.
-RESCALED_AT_ONCE = 500
+RESCALED_AT_ONCE = 200
 
 
 class BoxProposal(NamedTuple):

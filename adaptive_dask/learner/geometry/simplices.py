@@ -71,6 +71,8 @@ def embedded_volumes(simplices: Floats) -> Floats:
     array, shape (m,)
     """
     edges = simplices[:, 1:] - simplices[:, :1]
+    if edges.shape[1] == edges.shape[2]:
+        return volumes(simplices)
     gram = edges @ edges.transpose(0, 2, 1)
     return np.sqrt(np.maximum(determinants(gram), 0.0)) / math.factorial(edges.shape[1])
 

@@ -92,7 +92,7 @@ def _triangle(simplices: Floats, values: Floats, others: Floats, other_values: F
     rows, faces = np.nonzero(np.isfinite(opposite).all(axis=2))
     spanned = np.concatenate([graph[rows], opposite[rows, faces, None]], axis=1)
     sizes = np.zeros(opposite.shape[:2])
-    sizes[rows, faces] = embedded_volumes(spanned) if values.shape[2] > 1 else volumes(spanned)
+    sizes[rows, faces] = embedded_volumes(spanned)
     return np.asarray(sizes.sum(axis=1) / np.maximum(np.bincount(rows, minlength=len(graph)), 1))
 
 

@@ -1,0 +1,265 @@
+"""The interface of LearnerND, and what it refuses."""
+
+import math
+import pickle
+
+import numpy as np
+import pytest
+from scipy.spatial import ConvexHull
+
+from adaptive_dask.learner.base_learner import uses_nth_neighbors
+from adaptive_dask.learner.function_pickle import dumps_apart, loads_together
+from adaptive_dask.learner.learnerND import (
+    LearnerND,
+    curvature_loss_function,
+    default_loss,
+    interpolation_loss_function,
+    std_loss,
+    triangle_loss,
+    uniform_loss,
+)
+
+CUBE = [(-1, 1), (0, 2), (0, 1)]
+
+
+def f(x):
+    return math.exp(-4 * sum(t * t for t in x))
+
+
+def run(learner, n, k=7):
+    while learner.npoints < n:
+        points, _ = learner.ask(min(k, n - learner.npoints))
+        learner.tell_many(points, [learner.function(point) for point in points])
+    return learner
+
+
+def test_corners_come_first_and_the_loss_is_infinite_until_they_are_known():
+    learner = LearnerND(f, CUBE)
+    points, gains = learner.ask(10)
+    assert points[:8] == sorted((x, y, z) for x in (-1.0, 1.0) for y in (0.0, 2.0) for z in (0.0, 1.0))
+    assert gains[:8] == [math.inf] * 8
+    assert not learner.bounds_are_done
+    assert learner.loss() == math.inf
+    assert learner.tri is None
+    learner.tell_many(points[:8], map(f, points[:8]))
+    assert learner.bounds_are_done
+    assert 0 < learner.loss() < math.inf
+    assert len(learner.tri.vertices) == 8
+
+
+def test_many_points_before_any_result_are_spread_over_the_region():
+    points, _ = LearnerND(f, [(0, 1)] * 2).ask(200)
+    counts, _, _ = np.histogram2d(*np.transpose(points), bins=4, range=[(0, 1), (0, 1)])
+    assert counts.min() >= 5
+    assert len(set(points)) == 200
+
+
+@pytest.mark.parametrize("partition", ["simplices", "boxes"])
+def test_asking_for_nothing_and_for_less_than_nothing(partition):
+    learner = LearnerND(f, CUBE, partition=partition)
+    assert learner.ask(0) == ([], [])
+    with pytest.raises(ValueError, match="Cannot ask for -1 points"):
+        learner.ask(-1)
+
+
+def test_points_values_and_triangulation():
+    learner = run(LearnerND(f, CUBE), 60)
+    assert learner.npoints == len(learner.points) == len(learner.values) == 60
+    assert learner.vdim == 1
+    assert learner.ndim == 3
+    tri = learner.tri
+    assert sorted(tri.vertices) == sorted(learner.data)
+    assert sum(tri.volumes()) == pytest.approx(4)
+    assert sum(tri.volume(simplex) for simplex in tri.simplices) == pytest.approx(4)
+    on_boundary = {i for i, p in enumerate(tri.vertices) if any(x in b for x, b in zip(p, CUBE, strict=True))}
+    assert tri.hull == on_boundary
+    assert all(simplex in tri.vertex_to_simplices[i] for simplex in tri.simplices for i in simplex)
+    assert learner.to_numpy().shape == (60, 4)
+    assert learner.to_numpy().tolist() == sorted([*p, v] for p, v in learner.data.items())
+    assert learner.interpolator()([(0.0, 1.0, 0.5)]).shape == (1,)
+
+
+@pytest.mark.parametrize("partition", ["simplices", "boxes"])
+def test_copies_have_the_data_and_go_on(partition):
+    learner = LearnerND(lambda x: f(x), CUBE, lambda s, v, scale: default_loss(s, v, scale), partition=partition)
+    run(learner, 50)
+    learner.ask(3)
+    copy = pickle.loads(pickle.dumps(learner))
+    assert copy.data == learner.data
+    assert copy.pending_points == set()
+    assert copy.loss() == pytest.approx(learner.loss(), rel=0.2)
+    assert copy.function((0.0, 0.0, 0.0)) == 1
+    other = learner.new()
+    assert other.data == {}
+    other.copy_from(learner)
+    assert other.data == learner.data
+    for each in (copy, other):
+        points, _ = each.ask(20)
+        assert not set(points) & set(each.data)
+        run(each, 70)
+
+
+def test_the_function_travels_apart_and_the_loss_stays():
+    learner = run(LearnerND(lambda x: f(x), CUBE, lambda s, v, scale: uniform_loss(s, v, scale)), 30)
+    data, functions = dumps_apart(learner)
+    assert len(functions) == 1
+    remote = loads_together(data, None)
+    assert remote.ask(5)[0]
+    with pytest.raises(TypeError, match="without its function"):
+        remote.function((0, 0, 0))
+    assert loads_together(data, functions).function((0, 0, 0)) == 1
+
+
+@pytest.mark.parametrize(
+    ("bounds", "options", "message"),
+    [
+        ([(0, 1)], {}, "use Learner1D"),
+        ([(0, 1), (1, 0)], {}, "lower bound"),
+        ([(0, 1), (0, math.inf)], {}, "lower bound"),
+        ([(0, 1), (1, 1)], {}, "lower bound"),
+        ([0, 1], {}, "list of"),
+        ([], {}, "there are none"),
+        (CUBE, {"partition": "cells"}, "partition must be"),
+        (CUBE, {"triangulation_backend": "python"}, "triangulation_backend"),
+        (CUBE, {"partition": "boxes", "anisotropic": True}, "no neighbors and no shape"),
+        (CUBE, {"partition": "boxes", "loss_per_simplex": triangle_loss}, "no neighbors and no shape"),
+        (ConvexHull(np.eye(3)[:, :2]), {"partition": "boxes"}, "convex hull"),
+        (CUBE, {"loss_per_simplex": uses_nth_neighbors(2)(lambda *_: 1.0)}, "0 or 1 neighbors"),
+    ],
+)
+def test_bad_settings_are_refused(bounds, options, message):
+    with pytest.raises(ValueError, match=message):
+        LearnerND(f, bounds, **options)
+
+
+@pytest.mark.parametrize(
+    ("point", "value", "error", "message"),
+    [
+        ((0, 0), 1.0, ValueError, "3 finite coordinates"),
+        ((0, 0, math.nan), 1.0, ValueError, "3 finite coordinates"),
+        (3.0, 1.0, TypeError, "sequence of 3 numbers"),
+        ((0, 0, 0), "text", TypeError, "DataSaver"),
+        ((0, 0, 0), {"y": 1}, TypeError, "DataSaver"),
+        ((0, 0, 0), [1.0, 2.0], ValueError, "2 components, where 1"),
+        ((0, 0, 0), [], ValueError, "0 components"),
+    ],
+)
+def test_bad_input_is_refused_and_nothing_is_lost(point, value, error, message):
+    learner = run(LearnerND(f, CUBE), 12)
+    learner.tell_pending((0, 0, 0))
+    before = (dict(learner.data), set(learner.pending_points), learner.loss())
+    with pytest.raises(error, match=message):
+        learner.tell(point, value)
+    assert before == (learner.data, learner.pending_points, learner.loss())
+
+
+def test_a_result_of_none_is_still_to_come():
+    learner = run(LearnerND(f, CUBE), 12)
+    learner.tell((0.1, 0.2, 0.3), None)
+    assert (0.1, 0.2, 0.3) in learner.pending_points
+    learner.tell((0.1, 0.2, 0.3), 1.0)
+    assert learner.pending_points == set()
+
+
+def test_a_loss_that_raises_loses_nothing():
+    fail = True
+
+    def loss(simplex, values, scale):
+        if fail and len(learner.data) > 20:
+            raise RuntimeError("not this time")
+        return uniform_loss(simplex, values, scale)
+
+    learner = LearnerND(f, [(0, 1)] * 2, loss)
+    run(learner, 20)
+    points, _ = learner.ask(4)
+    learner.tell_many(points[:3], map(f, points[:3]))
+    with pytest.raises(RuntimeError, match="not this time"):
+        learner.ask(1)
+    assert learner.npoints == 23
+    fail = False
+    new = learner.ask(30)[0]
+    assert not {*learner.data, points[3]} & set(new)
+    assert learner.loss() == pytest.approx(2**-4)
+
+
+@pytest.mark.parametrize("loss", [None, std_loss, curvature_loss_function(), interpolation_loss_function()])
+def test_one_simplex_at_a_time_gives_what_batches_give(loss):
+    loss = loss or default_loss
+
+    def single(*arguments):
+        return loss(*arguments)
+
+    single.nth_neighbors = loss.nth_neighbors
+    learner = run(LearnerND(lambda x: [f(x), x[0]], CUBE, loss), 60)
+    slow = LearnerND(learner.function, CUBE, single)
+    slow.tell_many(learner.data.keys(), learner.data.values())
+    assert slow.loss() == pytest.approx(learner.loss(), rel=0.15)
+    copy = learner.new()
+    copy.copy_from(learner)
+    assert slow.loss() == pytest.approx(copy.loss())
+
+
+def test_resolution_of_the_interpolation_loss():
+    sizes = {}
+    losses = {"max": interpolation_loss_function(max_length=0.2), "min": interpolation_loss_function(min_length=0.1)}
+    for name, loss in losses.items():
+        learner = run(LearnerND(lambda x: float(x[0] > 0.3), [(0, 1)] * 2, loss), 400)
+        corners = np.array([learner.tri.get_vertices(simplex) for simplex in learner.tri.simplices])
+        sizes[name] = np.linalg.norm(corners - np.roll(corners, 1, axis=1), axis=2).max(axis=1)
+    assert sizes["max"].max() <= 0.2 + 1e-9
+    assert sizes["min"].min() > 0.1 / 3
+    for wrong in [(-1, 1), (0.5, 0.5), (1, 0.1)]:
+        with pytest.raises(ValueError, match="min_length < max_length"):
+            interpolation_loss_function(*wrong)
+
+
+def test_a_loss_with_neighbors_says_so_when_there_are_none():
+    simplex, values = np.eye(3)[:, :2], [0.0, 1.0, 2.0]
+    with pytest.raises(TypeError, match="needs the neighbors"):
+        triangle_loss(simplex, values, 1.0)
+    assert triangle_loss(simplex, values, 1.0, [None] * 3, [None] * 3) == 0
+
+
+def test_anisotropic_simplices_are_short_along_the_gradient():
+    def stretch(learner):
+        points = np.array(list(run(learner, 300).data))
+        return len(np.unique(points[:, 0].round(6))) / len(np.unique(points[:, 1].round(6)))
+
+    def steep(x):
+        return math.tanh(20 * x[0])
+
+    square = [(-1, 1)] * 2
+    assert stretch(LearnerND(steep, square, anisotropic=True)) > 1.5 * stretch(LearnerND(steep, square))
+
+
+def test_six_dimensions_are_divided_into_boxes():
+    def valley(x):
+        return math.exp(-30 * (x[1] - 0.4) ** 2) + 0.0 * x[5]
+
+    learner = LearnerND(valley, [(-1, 1)] * 6)
+    assert learner.loss() == math.inf
+    run(learner, 1500, k=16)
+    assert learner.tri is None
+    assert 0 < learner.loss() < 1
+    points = np.array(list(learner.data))
+    # More points where the function varies, and more different places along the axis that matters.
+    assert (np.abs(points[:, 1] - 0.4) < 0.4).mean() > 1.3 * 0.4
+    learner.remove_unfinished()
+    assert learner.pending_points == set()
+    points, _ = learner.ask(200)
+    assert len(set(points)) == 200
+    assert not set(points) & set(learner.data)
+
+
+def test_constant_functions_and_exhausted_regions_end_or_go_on():
+    flat = run(LearnerND(lambda x: 0.0, [(0, 1)] * 2, lambda *_: 0.0), 200)
+    points = np.array(list(flat.data))
+    assert np.histogram2d(*points.T, bins=4)[0].min() >= 4  # nothing to choose by but the volume
+    # A region so small that it has few floating-point numbers in it.
+    low = 1.0
+    high = np.nextafter(np.nextafter(low, 2), 2)
+    tiny = LearnerND(f, [(low, high)] * 2)
+    points, _ = tiny.ask(200)
+    assert 4 <= len(points) <= 9
+    tiny.tell_many(points, [1.0] * len(points))
+    assert len(tiny.ask(200)[0]) + len(points) <= 9
