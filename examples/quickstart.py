@@ -15,6 +15,7 @@ from scipy.optimize import minimize_scalar
 from scipy.signal import argrelmax
 
 import adaptive_dask as adaptive
+from adaptive_dask.learner.learner1D import interpolation_loss_function
 
 MASS = 0.067  # of an electron in GaAs, in free electron masses
 HBAR2_2M = 0.0380998  # ħ² / 2mₑ in eV nm²
@@ -63,7 +64,8 @@ def reference():
 def main():
     with LocalCluster(threads_per_worker=1, dashboard_address="127.0.0.1:0") as cluster, Client(cluster) as client:
         print("Dashboard:", client.dashboard_link)
-        learner = adaptive.Learner1D(log10_transmission, bounds=BOUNDS)
+        loss = interpolation_loss_function(norm="max")  # the largest error of straight lines between the points
+        learner = adaptive.Learner1D(log10_transmission, bounds=BOUNDS, loss_per_interval=loss)
         runner = adaptive.Runner(learner, npoints_goal=1000)
         runner.live_info_terminal().join()
         runner.result()

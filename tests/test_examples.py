@@ -44,7 +44,7 @@ def test_quickstart_beats_the_uniform_grid(quickstart: tuple[str, Path]) -> None
     assert uniform is not None
     mean, largest = map(float, adaptive.groups())
     assert mean < float(uniform[1]) / 4
-    assert largest < float(uniform[2]) / 4
+    assert largest < float(uniform[2]) / 100
 
 
 def test_quickstart_finds_every_resonance(quickstart: tuple[str, Path]) -> None:
@@ -53,7 +53,7 @@ def test_quickstart_finds_every_resonance(quickstart: tuple[str, Path]) -> None:
     assert len(rows) == 4
     widths, adaptive, uniform = ([float(row[i]) for row in rows] for i in (1, 2, 3))
     assert min(widths) == pytest.approx(1.2, abs=0.1)
-    assert min(adaptive) > 0.5
+    assert min(adaptive) > 0.98
     assert max(uniform[:2]) < 0.01
 
 
