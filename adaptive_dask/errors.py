@@ -61,3 +61,25 @@ class RunNotFoundError(AdaptiveError, LookupError):
 
 class SchedulerLostError(AdaptiveError):
     """The connection to the scheduler was lost, so the run can no longer be watched."""
+
+
+class DataFileError(AdaptiveError, ValueError):
+    """A file does not contain what it should. Says which file, what was expected and what was found.
+
+    Attributes
+    ----------
+    path : str
+        The file.
+    """
+
+    def __init__(self, path: str, problem: str) -> None:
+        super().__init__(path, problem)
+        self.path = path
+        self.problem = problem
+
+    def __str__(self) -> str:
+        return f"{self.path}: {self.problem}"
+
+
+class DataFileMissingError(DataFileError, FileNotFoundError):
+    """There is no such file."""

@@ -162,9 +162,13 @@ class Session:
         return self._tell(outcomes) if self._order is None else self._tell_in_order(self._order, outcomes)
 
     def tell_from_elsewhere(self, point: Point, value: Any) -> Told:
-        """Tell the learner a result that did not come from a point of this session."""
-        told = self._tell_learner([self._next_id], [point], [value])
-        self._next_id += 1
+        """Tell the learner a result that did not come from a point of this session.
+
+        It may make a run overshoot a goal in points, by the points that are out. What the learner
+        raises is raised.
+        """
+        self.learner.tell(point, value)
+        told = self._note([point], [value])
         self._check_goal()
         return told
 

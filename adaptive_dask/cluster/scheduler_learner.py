@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import cloudpickle
@@ -38,12 +38,15 @@ class Step:
         These results, packed, if somebody watches.
     done : bool
         Whether the run is at its end.
+    error : Exception or None
+        What the caller is to be told.
     """
 
     parcels: list[Parcel]
     told: int
     chunk: bytes | None
     done: bool
+    error: Exception | None = None
 
 
 class HostedLearner:
@@ -109,12 +112,16 @@ class HostedLearner:
         return self._made(told, is_watched, parcels)
 
     def tell_from_elsewhere(self, points: bytes, values: bytes, is_watched: bool) -> Step:
-        """Tell results that the run did not ask for."""
+        """Tell results that the run did not ask for; `Step.error` says which the learner refused first."""
         told: Told = []
+        error: Exception | None = None
         for point, value in zip(unpack(points), unpack(values), strict=True):
-            told += self._session.tell_from_elsewhere(point, value)
+            try:
+                told += self._session.tell_from_elsewhere(point, value)
+            except Exception as trouble:
+                error = error or trouble
         self._look(force=True)
-        return self._made(told, is_watched)
+        return replace(self._made(told, is_watched), error=error)
 
     def finish(self, is_watched: bool) -> Step:
         """End the session."""

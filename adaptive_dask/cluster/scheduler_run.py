@@ -135,6 +135,8 @@ class HostedRun:
             step = await self._in_thread(self.learner.tell_from_elsewhere, points, values, self.feed.is_watched)
             self._publish(step)
         self._wake.set()
+        if step.error is not None:
+            raise step.error
 
     # ---- what arrives; nothing here may raise
 

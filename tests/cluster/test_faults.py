@@ -234,7 +234,7 @@ def test_cancel_while_the_function_hangs(client, cluster, tmp_path):
     fifo = str(tmp_path / "gate")
     os.mkfifo(fifo)
     runner = adaptive.Runner(learner(partial(blocks_on, fifo=fifo)), ntasks=1)
-    wait_until(lambda: host_of(cluster).runs[runner.name].board.in_flight == 1)
+    wait_until(lambda: os.path.exists(fifo + ".begun"))
     runner.cancel()
     assert runner.wait(TIMEOUT)
     with open(fifo, "w"):  # let go; opens when the function has opened its end
@@ -249,7 +249,7 @@ def test_without_drain_a_run_ends_at_its_goal(client, cluster, tmp_path):
     runner = adaptive.Runner(
         learner(partial(blocks_on, fifo=fifo)), goal=lambda learner: learner.npoints >= 1, ntasks=1, drain=False
     )
-    wait_until(lambda: host_of(cluster).runs[runner.name].board.in_flight == 1)
+    wait_until(lambda: os.path.exists(fifo + ".begun"))
     runner.tell(0.5, 0.5)
     assert runner.result(TIMEOUT).npoints == 1
     with open(fifo, "w"):

@@ -142,6 +142,10 @@ def test_results_from_elsewhere(client):
     wait_until(lambda: 0.3333 in runner.learner.data)
     runner.tell_many([0.11, 0.22], [slow_peak(0.11), slow_peak(0.22)])
     wait_until(lambda: {0.11, 0.22} <= set(runner.learner.data))
+    with pytest.raises(TypeError):
+        runner.tell_many([0.77, 0.88], [None, slow_peak(0.88)])
+    wait_until(lambda: 0.88 in runner.learner.data)
+    assert runner.status() == "running"
     runner.cancel()
     runner.wait(60)
 
