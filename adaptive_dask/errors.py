@@ -63,7 +63,7 @@ class SchedulerLostError(AdaptiveError):
     """The connection to the scheduler was lost, so the run can no longer be watched."""
 
 
-class DataFileError(AdaptiveError, ValueError):
+class DataFileError(OSError):
     """A file does not contain what it should. Says which file, what was expected and what was found.
 
     Attributes

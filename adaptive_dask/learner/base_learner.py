@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import abc
+import os
 from collections.abc import Callable, Iterable, Mapping, MutableMapping, MutableSet, Set
 from typing import Any, Self, TypeVar
 
@@ -57,8 +58,11 @@ class BaseLearner(abc.ABC):
         Points that were asked for and not yet told.
     npoints : int
         The number of evaluated points.
+    fname : str or path, optional
+        Where `save` and `load` go when they are given no name. It does not travel with the learner.
     """
 
+    fname: str | os.PathLike[str] | None = None
     function: Callable[..., Any]
     data: Mapping[Any, Any] | MutableMapping[Any, Any]
     pending_points: Set[Any] | MutableSet[Any]
@@ -126,6 +130,41 @@ class BaseLearner(abc.ABC):
         from adaptive_dask.plotting import draw
 
         return draw(self, **kwargs)
+
+    def save(self, fname: str | os.PathLike[str] | None = None, compress: bool = True) -> None:
+        """Save the data in a file; see `adaptive_dask.storage.save`."""
+        from adaptive_dask.storage import learner_files
+
+        learner_files.save(self, fname, compress)
+
+    def load(self, fname: str | os.PathLike[str] | None = None, compress: bool = True) -> None:
+        """Add the data of a file, also of python-adaptive's; see `adaptive_dask.storage.load`.
+
+        ``compress`` is not looked at, for the file tells.
+        """
+        from adaptive_dask.storage import learner_files
+
+        learner_files.load(self, fname)
+
+    def to_dataframe(
+        self, with_default_function_args: bool = True, function_prefix: str = "function.", **names: Any
+    ) -> Any:
+        """The data as a table; see `adaptive_dask.storage.frames.to_dataframe`."""
+        from adaptive_dask.storage import frames
+
+        return frames.to_dataframe(self, with_default_function_args, function_prefix, **names)
+
+    def load_dataframe(
+        self,
+        df: Any,
+        with_default_function_args: bool = True,
+        function_prefix: str = "function.",
+        **names: Any,
+    ) -> None:
+        """Add the data of a table; see `adaptive_dask.storage.frames.load_dataframe`."""
+        from adaptive_dask.storage import frames
+
+        frames.load_dataframe(self, df, with_default_function_args, function_prefix, **names)
 
     @abc.abstractmethod
     def _get_data(self) -> Any:

@@ -1,0 +1,159 @@
+"""Read files that python-adaptive wrote, whether or not it is installed.
+
+Such a file is a pickle of the learner's data, gzipped or not. For some learners that are no more than
+points and values, for others the learner's whole state, with objects of python-adaptive's own classes;
+these are replaced by `_Stranger`, and only points and values are taken.
+"""
+
+from __future__ import annotations
+
+import gzip
+import io
+import pickle
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from adaptive_dask.errors import DataFileError
+
+GZIP = b"\x1f\x8b"
+PICKLE = b"\x80"
+
+
+class _Stranger:
+    """Stands for any class of python-adaptive, and for its objects; takes in whatever they are made of."""
+
+    def __new__(cls, *args: Any, **kwargs: Any) -> _Stranger:
+        return super().__new__(cls)
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        pass
+
+    def __setstate__(self, state: Any) -> None:
+        pass
+
+    def __setitem__(self, key: Any, value: Any) -> None:
+        pass
+
+    def __lt__(self, other: Any) -> bool:
+        return False
+
+    def append(self, item: Any) -> None:
+        pass
+
+    def extend(self, items: Any) -> None:
+        pass
+
+
+class _Unpickler(pickle.Unpickler):
+    def find_class(self, module: str, name: str) -> Any:
+        if module == "adaptive" or module.startswith("adaptive."):
+            return _Stranger
+        try:
+            return super().find_class(module, name)
+        except (ImportError, AttributeError):  # the function, perhaps, which is not needed
+            return _Stranger
+
+
+def could_be_adaptives(content: bytes) -> bool:
+    """Whether a file's content begins as those of python-adaptive do."""
+    return content.startswith((GZIP, PICKLE))
+
+
+def decode(path: str, content: bytes) -> Any:
+    """The data of a learner of python-adaptive, as it wrote them.
+
+    Raises
+    ------
+    DataFileError
+    """
+    try:
+        if content.startswith(GZIP):
+            content = gzip.decompress(content)
+        return _Unpickler(io.BytesIO(content)).load()
+    except Exception as error:
+        raise DataFileError(
+            path, f"expected data of python-adaptive, found a file that is truncated, damaged or foreign: {error!r}."
+        ) from error
+
+
+def points_and_values(learner: Any, data: Any) -> tuple[list[Any], list[Any]]:
+    """Points as the learner takes them, and their values, from what python-adaptive saved of such a learner.
+
+    Parameters
+    ----------
+    learner : BaseLearner
+    data : object
+        What `decode` returned.
+
+    Raises
+    ------
+    TypeError, ValueError, LookupError
+        If the data are those of another kind of learner.
+    """
+    take = next((_KINDS[kind.__name__] for kind in type(learner).__mro__ if kind.__name__ in _KINDS), _mapping)
+    points, values = take(learner, data)
+    if any(isinstance(item, _Stranger) for item in (*points, *values)):
+        raise TypeError("expected points and values, found objects of a class that is not installed here")
+    return points, values
+
+
+Taken = tuple[list[Any], list[Any]]
+
+
+def _mapping(learner: Any, data: Any) -> Taken:
+    if not isinstance(data, Mapping):
+        raise TypeError(f"expected a mapping of points to values, found a {type(data).__name__}")
+    return list(data.keys()), list(data.values())
+
+
+def _state(learner: Any, data: Any) -> Taken:
+    return _mapping(learner, _mapping_of(data)["data"])
+
+
+def _first_of(size: int) -> Callable[[Any, Any], Taken]:
+    return lambda learner, data: _mapping(learner, _tuple_of(data, size)[0])
+
+
+def _integrator(learner: Any, data: Any) -> Taken:
+    return _mapping(learner, _tuple_of(data, 7)[1])
+
+
+def _samples(learner: Any, data: Any) -> Taken:
+    """Of x → seed → value, the points (seed, x)."""
+    pairs = [((seed, x), y) for x, ys in _mapping_of(data).items() for seed, y in _mapping_of(ys).items()]
+    return [point for point, _ in pairs], [y for _, y in pairs]
+
+
+def _sequence(learner: Any, data: Any) -> Taken:
+    indices, values = _mapping(learner, data)
+    return [(i, learner.sequence[i]) for i in indices], values
+
+
+def _data_saver(learner: Any, data: Any) -> Taken:
+    inner, extra = _tuple_of(data, 2)
+    points, _ = points_and_values(learner.learner, inner)
+    by_key = _mapping_of(extra)
+    # Keyed by what was told, which for some learners is the point and for others what stands for it.
+    return points, [by_key[point] for point in points]
+
+
+def _mapping_of(data: Any) -> Mapping[Any, Any]:
+    if not isinstance(data, Mapping):
+        raise TypeError(f"expected a mapping, found a {type(data).__name__}")
+    return data
+
+
+def _tuple_of(data: Any, size: int) -> tuple[Any, ...]:
+    if not isinstance(data, tuple) or len(data) != size:
+        raise TypeError(f"expected a tuple of {size}, found {type(data).__name__}")
+    return data
+
+
+_KINDS: dict[str, Callable[[Any, Any], Taken]] = {
+    "LearnerND": _state,
+    "AverageLearner": _first_of(4),
+    "AverageLearner1D": _samples,
+    "IntegratorLearner": _integrator,
+    "SequenceLearner": _sequence,
+    "DataSaver": _data_saver,
+}

@@ -1,0 +1,277 @@
+"""Which columns the data frame of each kind of learner has, and how points are laid out in them.
+
+================== =================================================================== ==================
+learner            columns, by the option that names each one                           other options
+================== =================================================================== ==================
+Learner1D          x_name="x", y_name="y"
+IntegratorLearner  x_name="x", y_name="y"
+Learner2D          x_name="x", y_name="y", z_name="z"
+LearnerND          point_names=("x", "y", "z"), value_name="value"
+SKOptLearner       point_names=("x",), value_name="y"
+AverageLearner     seed_name="seed", y_name="y"
+AverageLearner1D   seed_name="seed", x_name="x", y_name="y"                             mean=False
+SequenceLearner    index_name="i", x_name="x", y_name="y"                               full_sequence=False
+DataSaver          as the learner inside, and extra_data_name="extra_data"
+any other          point_names=("x",) or ("x0", "x1", …), value_name="y"
+================== =================================================================== ==================
+"""
+
+from __future__ import annotations
+
+import abc
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+
+@dataclass(frozen=True)
+class Columns:
+    """The columns of a data frame.
+
+    Attributes
+    ----------
+    cells : list of (str, list)
+        Each column's name and cells, in order.
+    inputs : list of str
+        The columns that say what the point was.
+    output : str
+    points : list of X
+        The point of each row, as the learner is told it.
+    """
+
+    cells: list[tuple[str, list[Any]]]
+    inputs: list[str]
+    output: str
+    points: list[Any]
+
+    @property
+    def names(self) -> list[str]:
+        return [name for name, _ in self.cells]
+
+
+class Cells(Protocol):
+    """The columns of a data frame to load, as lists."""
+
+    def __getitem__(self, name: str) -> list[Any]: ...
+
+    def __contains__(self, name: str) -> bool: ...
+
+    def missing(self, name: str) -> list[bool]: ...
+
+
+Read = tuple[list[Any], list[Any]]
+
+
+class Layout(abc.ABC):
+    """How the points of a kind of learner are laid out in columns."""
+
+    @abc.abstractmethod
+    def options(self, learner: Any) -> dict[str, Any]:
+        """The options of `to_dataframe` and their defaults."""
+
+    @abc.abstractmethod
+    def columns(self, learner: Any, options: dict[str, Any]) -> Columns:
+        """The learner's data, in columns."""
+
+    @abc.abstractmethod
+    def read(self, learner: Any, cells: Cells, options: dict[str, Any]) -> Read:
+        """Points and values, as the learner is told them."""
+
+    def function(self, learner: Any) -> Any:
+        """The function whose default arguments belong to the data."""
+        return learner.function
+
+    def set_function(self, learner: Any, function: Any) -> None:
+        learner.function = function
+
+
+class PlainLayout(Layout):
+    """Points of numbers in a column each, and values in the last one.
+
+    Parameters
+    ----------
+    inputs : tuple of (str, str)
+        For each coordinate the option that names it, and its name. One alone means that points are no tuples.
+    output : (str, str)
+    ordered : bool, default: True
+        Whether rows are sorted by point, or as they were told.
+    """
+
+    def __init__(self, inputs: Sequence[tuple[str, str]], output: tuple[str, str], ordered: bool = True) -> None:
+        self._inputs = inputs
+        self._output = output
+        self._ordered = ordered
+
+    def options(self, learner: Any) -> dict[str, Any]:
+        return dict([*self._inputs, self._output])
+
+    def _names(self, learner: Any, options: dict[str, Any]) -> tuple[list[str], str]:
+        return [options[option] for option, _ in self._inputs], options[self._output[0]]
+
+    def columns(self, learner: Any, options: dict[str, Any]) -> Columns:
+        names, output = self._names(learner, options)
+        data = list(learner.data.items())
+        if self._ordered:
+            data.sort(key=_point)
+        points = [x for x, _ in data]
+        coordinates = [points] if len(names) == 1 else [[x[k] for x in points] for k in range(len(names))]
+        cells = [*zip(names, coordinates, strict=True), (output, [y for _, y in data])]
+        return Columns(cells, names, output, points)
+
+    def read(self, learner: Any, cells: Cells, options: dict[str, Any]) -> Read:
+        names, output = self._names(learner, options)
+        columns = [cells[name] for name in names]
+        points = columns[0] if len(names) == 1 else list(zip(*columns, strict=True))
+        return points, cells[output]
+
+
+class NDLayout(PlainLayout):
+    """As many columns as points have coordinates, named by one option.
+
+    Parameters
+    ----------
+    output : str
+        The name of the column of values.
+    first_names : tuple of str
+        Names for points that have no more coordinates than that.
+    """
+
+    def __init__(self, output: str, first_names: tuple[str, ...]) -> None:
+        super().__init__([], ("value_name", output), ordered=False)
+        self._first_names = first_names
+
+    def options(self, learner: Any) -> dict[str, Any]:
+        ndim = _ndim(learner)
+        first = self._first_names
+        names = first[:ndim] if ndim <= len(first) else tuple(f"x{k}" for k in range(ndim))
+        return {"point_names": names, "value_name": self._output[1]}
+
+    def _names(self, learner: Any, options: dict[str, Any]) -> tuple[list[str], str]:
+        names = options["point_names"]
+        names = [names] if isinstance(names, str) else list(names)
+        ndim = _ndim(learner)
+        if len(names) != ndim:
+            raise ValueError(f"point_names has {len(names)} names for {ndim} coordinates: {names}.")
+        return names, options["value_name"]
+
+
+class SamplesLayout(PlainLayout):
+    """Points (seed, x), of which a learner's ``data`` have the mean for each x."""
+
+    def __init__(self) -> None:
+        super().__init__([("seed_name", "seed"), ("x_name", "x")], ("y_name", "y"))
+
+    def options(self, learner: Any) -> dict[str, Any]:
+        return {"mean": False, **super().options(learner)}
+
+    def columns(self, learner: Any, options: dict[str, Any]) -> Columns:
+        if options["mean"]:
+            x_name, y_name = options["x_name"], options["y_name"]
+            data = sorted(learner.data.items())
+            xs, ys = [x for x, _ in data], [y for _, y in data]
+            return Columns([(x_name, xs), (y_name, ys)], [x_name], y_name, xs)
+        names, output = self._names(learner, options)
+        samples = sorted((x, seed, y) for x, ys in learner._data_samples.items() for seed, y in ys.items())
+        xs, seeds, ys = ([row[k] for row in samples] for k in range(3))
+        cells = [(names[0], seeds), (names[1], xs), (output, ys)]
+        return Columns(cells, names, output, list(zip(seeds, xs, strict=True)))
+
+
+class SequenceLayout(Layout):
+    """Points (index, element), of which a learner's ``data`` have the index."""
+
+    def options(self, learner: Any) -> dict[str, Any]:
+        return {"index_name": "i", "x_name": "x", "y_name": "y", "full_sequence": False}
+
+    def columns(self, learner: Any, options: dict[str, Any]) -> Columns:
+        data = learner.data
+        indices = list(range(len(learner.sequence))) if options["full_sequence"] else sorted(data)
+        values = [data[i] if i in data else _not_available() for i in indices]
+        elements = [learner.sequence[i] for i in indices]
+        cells = [(options["index_name"], indices), (options["x_name"], elements), (options["y_name"], values)]
+        points = list(zip(indices, elements, strict=True))
+        return Columns(cells, [options["index_name"]], options["y_name"], points)
+
+    def read(self, learner: Any, cells: Cells, options: dict[str, Any]) -> Read:
+        rows = zip(
+            cells[options["index_name"]],
+            cells[options["y_name"]],
+            cells.missing(options["y_name"]),
+            strict=True,
+        )
+        known = [(i, y) for i, y, is_missing in rows if not is_missing]
+        return [(i, learner.sequence[i]) for i, _ in known], [y for _, y in known]
+
+    def function(self, learner: Any) -> Any:
+        return getattr(learner, "_original_function", learner.function)
+
+    def set_function(self, learner: Any, function: Any) -> None:
+        learner._set_original_function(function)
+
+
+class DataSaverLayout(Layout):
+    """The columns of the learner inside, and one with all that its function returned."""
+
+    def options(self, learner: Any) -> dict[str, Any]:
+        # The names of the inputs are in the layout of the learner inside; python-adaptive wants to be told.
+        return {
+            **layout_of(learner.learner).options(learner.learner),
+            "extra_data_name": "extra_data",
+            "input_names": (),
+        }
+
+    def columns(self, learner: Any, options: dict[str, Any]) -> Columns:
+        columns = layout_of(learner.learner).columns(learner.learner, options)
+        extra = [learner.extra_for(point) for point in columns.points]
+        cells = [*columns.cells, (options["extra_data_name"], extra)]
+        return Columns(cells, columns.inputs, columns.output, columns.points)
+
+    def read(self, learner: Any, cells: Cells, options: dict[str, Any]) -> Read:
+        points, values = layout_of(learner.learner).read(learner.learner, cells, options)
+        return points, learner._results_of(values, cells[options["extra_data_name"]])
+
+    def function(self, learner: Any) -> Any:
+        return layout_of(learner.learner).function(learner.learner)
+
+    def set_function(self, learner: Any, function: Any) -> None:
+        layout_of(learner.learner).set_function(learner.learner, function)
+
+
+_LAYOUTS: dict[str, Layout] = {
+    "Learner1D": PlainLayout([("x_name", "x")], ("y_name", "y")),
+    "IntegratorLearner": PlainLayout([("x_name", "x")], ("y_name", "y")),
+    "Learner2D": PlainLayout([("x_name", "x"), ("y_name", "y")], ("z_name", "z")),
+    "LearnerND": NDLayout("value", ("x", "y", "z")),
+    "AverageLearner": PlainLayout([("seed_name", "seed")], ("y_name", "y")),
+    "AverageLearner1D": SamplesLayout(),
+    "SequenceLearner": SequenceLayout(),
+    "DataSaver": DataSaverLayout(),
+}
+_ANY_OTHER = NDLayout("y", ("x",))
+
+
+def layout_of(learner: Any) -> Layout:
+    """The layout of a learner's kind, or of the kind that it is derived from."""
+    for kind in type(learner).__mro__:
+        if kind.__name__ in _LAYOUTS:
+            return _LAYOUTS[kind.__name__]
+    return _ANY_OTHER
+
+
+def _point(item: tuple[Any, Any]) -> Any:
+    return item[0]
+
+
+def _ndim(learner: Any) -> int:
+    """How many columns a point takes; 1 also for points that are not tuples."""
+    ndim = getattr(learner, "ndim", None)
+    if isinstance(ndim, int):
+        return ndim
+    point = next(iter(learner.data), None)
+    return len(point) if isinstance(point, tuple) else 1
+
+
+def _not_available() -> Any:
+    import pandas
+
+    return pandas.NA

@@ -1,0 +1,186 @@
+"""A learner's data as a pandas data frame, and back."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from adaptive_dask.storage.frame_layouts import Layout, layout_of
+from adaptive_dask.storage.function_defaults import default_arguments, with_defaults_of_frame
+
+
+def to_dataframe(
+    learner: Any, with_default_function_args: bool = True, function_prefix: str = "function.", **names: Any
+) -> Any:
+    """Make a data frame of a learner's data: a row for each evaluation.
+
+    Parameters
+    ----------
+    learner : BaseLearner
+    with_default_function_args : bool, default: True
+        Whether to add a column for each default argument of the learner's function.
+    function_prefix : str, default: "function."
+        What the names of those columns begin with.
+    **names
+        What the columns are called, and what else there is to choose. It depends on the learner and is
+        as in python-adaptive, see `adaptive_dask.storage.frame_layouts`; for a `Learner1D`
+        ``x_name="x"`` and ``y_name="y"``. A `BalancingLearner` has ``index_name="learner_index"`` and
+        what its children have.
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``attrs`` has the names of the columns with points, as "inputs", and with values, as "output". A
+        value that is not a number is in its cell as it is, be it an array or a dict.
+
+    Raises
+    ------
+    ImportError
+        If pandas is not installed.
+    TypeError, ValueError
+        If a name is not one that there is, or stands for two columns.
+    """
+    children = _children(learner)
+    if children is not None:
+        return _children_to_dataframe(children, with_default_function_args, function_prefix, **names)
+    pandas = _pandas()
+    layout = layout_of(learner)
+    options = _checked(learner, layout, names)
+    columns = layout.columns(learner, options)
+    twice = {name for name in columns.names if columns.names.count(name) > 1}
+    if twice:
+        raise ValueError(f"Two columns would be called {twice.pop()!r}; give each a name of its own.")
+    df = pandas.DataFrame({name: _series(pandas, cells) for name, cells in columns.cells})
+    if with_default_function_args:
+        for name, value in default_arguments(layout.function(learner), function_prefix).items():
+            df[name] = _series(pandas, [value] * len(df))
+    df.attrs["inputs"] = columns.inputs
+    df.attrs["output"] = columns.output
+    return df
+
+
+def load_dataframe(
+    learner: Any, df: Any, with_default_function_args: bool = True, function_prefix: str = "function.", **names: Any
+) -> None:
+    """Tell a learner the data of a data frame.
+
+    Parameters
+    ----------
+    learner : BaseLearner
+    df : pandas.DataFrame
+        As `to_dataframe` makes it, of this learner or of python-adaptive. Other columns may be there too.
+    with_default_function_args : bool, default: True
+        Whether the learner's function gets the default arguments that the data frame has. They are
+        bound with `functools.partial`; where the function has other ones, there is a warning.
+    function_prefix : str, default: "function."
+    **names
+        As for `to_dataframe`.
+
+    Raises
+    ------
+    ImportError
+        If pandas is not installed.
+    TypeError, ValueError
+        If columns are missing, a default argument is not the same in all rows or is none of the
+        function's, or the learner refuses the data.
+    """
+    children = _children(learner)
+    if children is not None:
+        _load_children(children, df, with_default_function_args, function_prefix, **names)
+        return
+    _pandas()
+    layout = layout_of(learner)
+    options = _checked(learner, layout, names)
+    function = layout.function(learner)
+    if with_default_function_args:
+        function = with_defaults_of_frame(function, df, function_prefix)
+    points, values = layout.read(learner, _Cells(df), options)
+    learner.tell_many(points, values)
+    if function is not layout.function(learner):
+        layout.set_function(learner, function)
+
+
+class _Cells:
+    """The columns of a data frame as lists; one that is missing is an error that says so."""
+
+    def __init__(self, df: Any) -> None:
+        self._df = df
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._df.columns
+
+    def __getitem__(self, name: str) -> list[Any]:
+        if name not in self._df.columns:
+            there = ", ".join(map(repr, self._df.columns)) or "none"
+            raise ValueError(f"The data frame has no column {name!r}; it has {there}. Say which one it is by *_name=.")
+        cells: list[Any] = self._df[name].tolist()
+        return cells
+
+    def missing(self, name: str) -> list[bool]:
+        """Which cells have ``pandas.NA``."""
+        na = _pandas().NA
+        return [cell is na for cell in self[name]]
+
+
+def _children(learner: Any) -> Sequence[Any] | None:
+    is_balancing = any(kind.__name__ == "BalancingLearner" for kind in type(learner).__mro__)
+    return learner.learners if is_balancing else None
+
+
+def _children_to_dataframe(children: Sequence[Any], *args: Any, index_name: str = "learner_index", **names: Any) -> Any:
+    pandas = _pandas()
+    frames = []
+    for index, child in enumerate(children):
+        df = to_dataframe(child, *args, **names)
+        if index_name in df.columns:
+            raise ValueError(f"Two columns would be called {index_name!r}; choose another index_name.")
+        df.insert(0, index_name, index)
+        frames.append(df)
+    # Empty ones would turn whole numbers and booleans into objects.
+    df = pandas.concat([df for df in frames if len(df)] or frames[:1], ignore_index=True)
+    df.attrs = dict(frames[0].attrs)
+    return df
+
+
+def _load_children(
+    children: Sequence[Any], df: Any, *args: Any, index_name: str = "learner_index", **names: Any
+) -> None:
+    indices = set(_Cells(df)[index_name])
+    if not indices <= set(range(len(children))):
+        raise ValueError(
+            f"The data frame's column {index_name!r} must have numbers from 0 to {len(children) - 1}, one for each "
+            f"child, but it has {sorted(indices - set(range(len(children))), key=repr)[:3]}."
+        )
+    for index, rows in df.groupby(index_name):
+        load_dataframe(children[index], rows, *args, **names)
+
+
+def _checked(learner: Any, layout: Layout, names: dict[str, Any]) -> dict[str, Any]:
+    options = layout.options(learner)
+    unknown = names.keys() - options.keys()
+    if unknown:
+        raise TypeError(
+            f"The data frame of a {type(learner).__name__} has no option {unknown.pop()!r}; it has "
+            f"{', '.join(options)}."
+        )
+    return {**options, **names}
+
+
+def _series(pandas: Any, cells: list[Any]) -> Any:
+    """A column; pandas finds out the type, except of what it would take apart."""
+    if any(isinstance(cell, list | tuple | dict | set) or getattr(cell, "ndim", 0) for cell in cells):
+        column = pandas.Series([None] * len(cells), dtype=object)
+        column[:] = pandas.Series(cells, dtype=object)
+        return column
+    return pandas.Series(cells)
+
+
+def _pandas() -> Any:
+    try:
+        import pandas
+    except ImportError as error:
+        raise ImportError(
+            "Data frames need pandas, which is not installed: pip install 'adaptive_dask[notebook]' or pip install "
+            "pandas."
+        ) from error
+    return pandas

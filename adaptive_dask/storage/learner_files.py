@@ -1,0 +1,151 @@
+"""Save a learner's data in a file, and load them again."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+from adaptive_dask.errors import DataFileError, DataFileMissingError
+from adaptive_dask.storage import adaptive_files, file_format
+from adaptive_dask.storage.atomic_file import write_atomically
+
+FileNames = Callable[[Any], str | os.PathLike[str]] | Iterable[str | os.PathLike[str]]
+
+
+def save(learner: Any, fname: str | os.PathLike[str] | None = None, compress: bool = True) -> None:
+    """Save a learner's data; neither its function nor the points in flight.
+
+    Parameters
+    ----------
+    learner : BaseLearner
+    fname : str or path, optional
+        ``learner.fname`` if not given. Folders are created; ``~`` is the home folder.
+    compress : bool, default: True
+        Whether to compress the data with gzip.
+
+    Raises
+    ------
+    ValueError
+        If there is no file name.
+    OSError
+        If the file cannot be written. A file of that name is as it was then.
+    """
+    kinds = [kind.__name__ for kind in type(learner).__mro__ if kind.__name__ not in _COMMON]
+    content = file_format.encode(learner._get_data(), kinds, int(learner.npoints), compress)
+    write_atomically(_path(learner, fname), content)
+
+
+def load(learner: Any, fname: str | os.PathLike[str] | None = None) -> None:
+    """Add data that were saved to a learner.
+
+    Files of python-adaptive are read as well. Whether a file is compressed is seen from the file.
+
+    Parameters
+    ----------
+    learner : BaseLearner
+    fname : str or path, optional
+        ``learner.fname`` if not given.
+
+    Raises
+    ------
+    DataFileMissingError
+        If there is no such file; python-adaptive goes on without a word.
+    DataFileError
+        If the file is truncated, damaged, of another program or of another kind of learner, or does not
+        fit the data that the learner has. The learner is as it was then.
+    """
+    _read(learner, fname)()
+
+
+def save_children(learners: Sequence[Any], fnames: FileNames | None, compress: bool = True) -> None:
+    """Save each learner's data in a file of its own.
+
+    Parameters
+    ----------
+    learners : sequence of BaseLearner
+    fnames : callable, or iterable of str or path, optional
+        Takes a learner and returns its file's name; or a name for each. If not given, each one's ``fname``.
+    compress : bool, default: True
+    """
+    for learner, fname in zip(learners, _names(learners, fnames), strict=True):
+        save(learner, fname, compress)
+
+
+def load_children(learners: Sequence[Any], fnames: FileNames | None) -> None:
+    """Load what `save_children` saved; if one file cannot be loaded, none is.
+
+    Raises
+    ------
+    DataFileError
+    """
+    names = _names(learners, fnames)
+    for add in [_read(learner, fname) for learner, fname in zip(learners, names, strict=True)]:
+        add()
+
+
+_COMMON = {"BaseLearner", "ABC", "object"}
+
+
+def _read(learner: Any, fname: str | os.PathLike[str] | None) -> Callable[[], None]:
+    """Read a file and try its data out; what is returned adds them to the learner."""
+    path = _path(learner, fname)
+    kind = type(learner).__name__
+    try:
+        with open(path, "rb") as file:
+            content = file.read()
+    except FileNotFoundError:
+        raise DataFileMissingError(path, f"expected the data of a {kind}, found no such file.") from None
+    if file_format.is_ours(content):
+        header, data = file_format.decode(path, content)
+        if not {kind.__name__ for kind in type(learner).__mro__} & set(header.learner):
+            raise DataFileError(path, f"expected the data of a {kind}, found those of a {header.learner[0]}.")
+
+        def add(learner: Any) -> None:
+            learner._set_data(data)
+
+        source = header.learner[0]
+    elif adaptive_files.could_be_adaptives(content):
+        theirs = adaptive_files.decode(path, content)
+
+        def add(learner: Any) -> None:
+            learner.tell_many(*adaptive_files.points_and_values(learner, theirs))
+
+        source = "learner of python-adaptive"
+    else:
+        what = f"one that begins with {content[:20]!r}" if content else "an empty file"
+        raise DataFileError(path, f"expected a file with the data of a {kind}, found {what}.")
+    try:
+        # On another learner first, so that data that do not fit leave this one as it is.
+        trial = learner.new()
+        if learner.npoints:
+            trial._set_data(learner._get_data())
+        add(trial)
+    except Exception as error:
+        raise DataFileError(
+            path, f"expected data that this {kind} can be told, found those of a {source} that it refuses: {error}"
+        ) from error
+    return lambda: add(learner)
+
+
+def _path(learner: Any, fname: str | os.PathLike[str] | None) -> str:
+    fname = fname if fname is not None else learner.fname
+    if fname is None:
+        raise ValueError(f"Name a file: give fname= or set the fname of this {type(learner).__name__}.")
+    return os.path.expanduser(os.fspath(fname))
+
+
+def _names(learners: Sequence[Any], fnames: FileNames | None) -> list[str | os.PathLike[str] | None]:
+    if fnames is None:
+        names: list[str | os.PathLike[str] | None] = [None] * len(learners)
+    elif callable(fnames):
+        names = [fnames(learner) for learner in learners]
+    else:
+        names = list(fnames)
+    if len(names) != len(learners):
+        raise ValueError(f"There are {len(names)} file names for {len(learners)} learners; give one for each.")
+    paths = [_path(learner, name) for learner, name in zip(learners, names, strict=True)]
+    if len(set(paths)) < len(paths):
+        twice = next(path for path in paths if paths.count(path) > 1)
+        raise ValueError(f"Two learners would have the same file, {twice}; each needs one of its own.")
+    return list(paths)

@@ -1,0 +1,186 @@
+"""Data frames of learners: python-adaptive's columns, and round trips."""
+
+from __future__ import annotations
+
+import functools
+import sys
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from adaptive_dask.storage.frame_layouts import layout_of
+from tests.storage.test_adaptive_files import KINDS, Ours, adaptive, curve, run
+
+FRAME_OPTIONS: dict[str, list[dict[str, Any]]] = {
+    "Learner1D": [{}, {"x_name": "field", "y_name": "current"}],
+    "Learner1D-vector": [{}],
+    "Learner2D": [{}, {"x_name": "a", "y_name": "b", "z_name": "c"}],
+    "LearnerND": [{}, {"point_names": ("a", "b", "c"), "value_name": "d"}],
+    "AverageLearner": [{}, {"seed_name": "a", "y_name": "b"}],
+    "AverageLearner1D": [{}, {"seed_name": "a", "x_name": "b", "y_name": "c"}],
+    "IntegratorLearner": [{}, {"x_name": "a", "y_name": "b"}],
+    "SequenceLearner": [{}, {"index_name": "a", "x_name": "b", "y_name": "c"}],
+    "DataSaver": [{}, {"x_name": "a", "extra_data_name": "b"}],
+}
+CASES = [(kind, options) for kind, several in FRAME_OPTIONS.items() for options in several]
+
+
+@pytest.mark.parametrize(("kind", "options"), CASES)
+def test_columns_are_python_adaptives(kind: str, options: dict[str, Any]) -> None:
+    theirs, ours = run(KINDS[kind](adaptive)), run(KINDS[kind](Ours()))
+    expected, found = theirs.to_dataframe(**options), ours.to_dataframe(**options)
+    assert list(found.columns) == list(expected.columns)
+    assert dict(found.dtypes) == dict(expected.dtypes)
+    assert found.attrs == expected.attrs
+    # The same rows, where the two sample alike.
+    loaded = KINDS[kind](Ours())
+    loaded.load_dataframe(expected, **options)
+    again = loaded.to_dataframe(**options)
+    keys = again.attrs["inputs"]
+    pd.testing.assert_frame_equal(
+        again.sort_values(keys, ignore_index=True), expected.sort_values(keys, ignore_index=True)
+    )
+
+
+@pytest.mark.parametrize(("kind", "options"), CASES)
+def test_round_trip(kind: str, options: dict[str, Any]) -> None:
+    learner, other = run(KINDS[kind](Ours())), KINDS[kind](Ours())
+    df = learner.to_dataframe(**options)
+    other.load_dataframe(df, **options)
+    pd.testing.assert_frame_equal(other.to_dataframe(**options), df)
+    assert other.npoints == learner.npoints
+    np.testing.assert_equal(dict(other.data), dict(learner.data))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_an_empty_learner(kind: str) -> None:
+    learner = KINDS[kind](Ours())
+    df = learner.to_dataframe()
+    assert len(df) == 0
+    learner.load_dataframe(df)
+    assert learner.npoints == 0
+
+
+def with_arguments(x: float, a: float, b: int = 2, c: str = "three") -> float:
+    return x * a * b
+
+
+def test_default_arguments_travel_with_the_data() -> None:
+    m = Ours()
+    learner = run(m.Learner1D(functools.partial(with_arguments, a=5.0), (-1, 1)), 5)
+    df = learner.to_dataframe(function_prefix="f:")
+    assert list(df.columns) == ["x", "y", "f:a", "f:b", "f:c"]
+    assert set(df["f:a"]) == {5.0}
+    other = m.Learner1D(with_arguments, (-1, 1))
+    other.load_dataframe(df, function_prefix="f:")
+    assert other.function(1.0) == 10.0
+    assert "f:a" not in learner.to_dataframe(with_default_function_args=False)
+
+
+def test_an_argument_that_differs_is_a_warning_and_wins() -> None:
+    m = Ours()
+    df = run(m.Learner1D(functools.partial(with_arguments, a=5.0), (-1, 1)), 5).to_dataframe()
+    other = m.Learner1D(functools.partial(with_arguments, a=6.0), (-1, 1))
+    with pytest.warns(UserWarning, match="a=5.0"):
+        other.load_dataframe(df)
+    assert other.function(1.0) == 10.0
+
+
+def test_wrong_arguments_are_errors_and_nothing_is_told() -> None:
+    m = Ours()
+    df = run(m.Learner1D(functools.partial(with_arguments, a=5.0), (-1, 1)), 5).to_dataframe()
+    other = m.Learner1D(curve, (-1, 1))
+    with pytest.raises(ValueError, match="no argument of that name"):
+        other.load_dataframe(df)
+    df["function.a"] = np.arange(5.0)
+    with pytest.raises(ValueError, match="one value"):
+        other.load_dataframe(df)
+    with pytest.raises(ValueError, match="prefix"):
+        other.load_dataframe(df, function_prefix="")
+    assert other.npoints == 0
+    other.load_dataframe(df, with_default_function_args=False)
+    assert other.npoints == 5
+
+
+def test_wrong_names_are_errors() -> None:
+    m = Ours()
+    learner = run(m.Learner1D(curve, (-1, 1)), 5)
+    with pytest.raises(TypeError, match="no option 'z_name'; it has x_name, y_name"):
+        learner.to_dataframe(z_name="z")
+    with pytest.raises(ValueError, match="called 'y'"):
+        learner.to_dataframe(x_name="y")
+    with pytest.raises(ValueError, match="no column 'x'; it has 'u', 'y'"):
+        learner.load_dataframe(learner.to_dataframe(x_name="u"))
+    with pytest.raises(ValueError, match="2 names for 3 coordinates"):
+        KINDS["LearnerND"](m).to_dataframe(point_names=("a", "b"))
+
+
+def test_dimensions_that_have_no_default_names_in_python_adaptive() -> None:
+    m = Ours()
+    two = run(m.LearnerND(lambda xy: xy[0], [(0, 1)] * 2), 6)
+    assert list(two.to_dataframe().columns) == ["x", "y", "value"]
+    four = m.LearnerND(lambda xs: xs[0], [(0, 1)] * 4)
+    assert list(four.to_dataframe().columns) == ["x0", "x1", "x2", "x3", "value"]
+
+
+def test_a_dict_may_be_a_value_of_a_sequence() -> None:
+    m = Ours()
+    learner = run(m.SequenceLearner(lambda x: {"x": x}, [1, "two", (3, 4)]), 2)
+    df = learner.to_dataframe(full_sequence=True)
+    assert list(df["y"])[:2] == [{"x": 1}, {"x": "two"}]
+    assert df["y"][2] is pd.NA
+    other = learner.new()
+    other.load_dataframe(df, full_sequence=True)
+    assert dict(other.data) == dict(learner.data)
+
+
+def test_means_of_samples() -> None:
+    learner = run(KINDS["AverageLearner1D"](Ours()))
+    df = learner.to_dataframe(mean=True)
+    assert list(df.columns) == ["x", "y"]
+    assert dict(zip(df["x"], df["y"], strict=True)) == dict(learner.data)
+
+
+def test_children_of_a_balancing_learner() -> None:
+    m = Ours()
+
+    def make(module: Any) -> Any:
+        return module.BalancingLearner([module.Learner1D(curve, (-1 - i, 1)) for i in range(3)])
+
+    theirs, ours = run(make(adaptive), 12), run(make(m), 12)
+    pd.testing.assert_frame_equal(ours.to_dataframe(), theirs.to_dataframe())
+    df = ours.to_dataframe(index_name="child", x_name="u")
+    assert list(df.columns) == ["child", "u", "y"]
+    other = make(m)
+    other.load_dataframe(df, index_name="child", x_name="u")
+    assert dict(other.data) == dict(ours.data)
+    assert other.npoints == 12
+    df["child"] += 1
+    with pytest.raises(ValueError, match="from 0 to 2"):
+        make(m).load_dataframe(df, index_name="child", x_name="u")
+
+
+def test_a_learner_of_the_users_own() -> None:
+    from adaptive_dask.learner.learner1D import Learner1D
+
+    class Mine(Learner1D):
+        pass
+
+    assert layout_of(Mine(curve, (0, 1))) is layout_of(Learner1D(curve, (0, 1)))
+
+    class Other:
+        def __init__(self) -> None:
+            self.data = {(1.0, 2.0): 3.0}
+
+        function = staticmethod(curve)
+
+    assert layout_of(Other()).options(Other()) == {"point_names": ("x0", "x1"), "value_name": "y"}
+
+
+def test_without_pandas_the_error_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    learner = Ours().Learner1D(curve, (-1, 1))
+    monkeypatch.setitem(sys.modules, "pandas", None)
+    with pytest.raises(ImportError, match="pip install"):
+        learner.to_dataframe()

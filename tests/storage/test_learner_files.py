@@ -1,0 +1,233 @@
+"""Files of learners' data: round trips, and everything that can be wrong with a file."""
+
+from __future__ import annotations
+
+import gzip
+import os
+import pickle
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from adaptive_dask.errors import DataFileError, DataFileMissingError
+from adaptive_dask.learner.learner1D import Learner1D
+from adaptive_dask.learner.learner2D import Learner2D
+from adaptive_dask.learner.learnerND import LearnerND
+from adaptive_dask.runner import simple
+from adaptive_dask.storage import atomic_file
+
+
+def peak(x: float) -> float:
+    return x + 0.01 / (0.01 + x**2)
+
+
+def vector(x: float) -> list[float]:
+    return [x, x**2]
+
+
+def plane(xy: tuple[float, float]) -> float:
+    return xy[0] + 2 * xy[1] ** 2
+
+
+def learner_1d(n: int = 20) -> Learner1D:
+    learner = Learner1D(peak, (-1, 1))
+    simple(learner, npoints_goal=n)
+    return learner
+
+
+MAKERS: list[Callable[[], Any]] = [
+    lambda: Learner1D(peak, (-1, 1)),
+    lambda: Learner1D(vector, (-1, 1)),
+    lambda: Learner2D(plane, [(-1, 1), (-1, 1)]),
+    lambda: LearnerND(plane, [(-1, 1), (-1, 1)]),
+]
+
+
+@pytest.mark.parametrize("compress", [True, False])
+@pytest.mark.parametrize("make", MAKERS)
+def test_what_is_saved_is_loaded(make: Callable[[], Any], compress: bool, tmp_path: Path) -> None:
+    learner, other = make(), make()
+    simple(learner, npoints_goal=20)
+    learner.save(tmp_path / "data.pickle", compress=compress)
+    other.load(str(tmp_path / "data.pickle"))
+    assert other.data.keys() == learner.data.keys()
+    for x, y in learner.data.items():
+        np.testing.assert_array_equal(other.data[x], y)
+    assert other.npoints == learner.npoints
+    other.ask(1)
+
+
+def test_fname_names_the_file_and_folders_are_created(tmp_path: Path) -> None:
+    learner = learner_1d()
+    learner.fname = str(tmp_path / "new" / "folder" / "data.pickle")
+    learner.save()
+    other = learner.new()
+    other.fname = learner.fname
+    other.load()
+    assert dict(other.data) == dict(learner.data)
+    assert os.listdir(tmp_path / "new" / "folder") == ["data.pickle"]
+
+
+def test_home_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    learner_1d().save("~/data.pickle")
+    assert (tmp_path / "data.pickle").exists()
+
+
+def test_without_a_name_there_is_an_error_that_says_so() -> None:
+    with pytest.raises(ValueError, match="fname"):
+        learner_1d().save()
+    with pytest.raises(ValueError, match="fname"):
+        learner_1d().load()
+
+
+def test_data_are_added_to_those_there_are(tmp_path: Path) -> None:
+    learner, other = learner_1d(), Learner1D(peak, (-1, 1))
+    other.tell(0.123, peak(0.123))
+    learner.save(tmp_path / "data")
+    other.load(tmp_path / "data")
+    assert dict(other.data) == {**dict(learner.data), 0.123: peak(0.123)}
+
+
+def test_compression_makes_files_smaller_and_first_lines_can_be_read(tmp_path: Path) -> None:
+    learner = learner_1d(300)
+    learner.save(tmp_path / "small")
+    learner.save(tmp_path / "large", compress=False)
+    assert (tmp_path / "small").stat().st_size < (tmp_path / "large").stat().st_size
+    first, second, _ = (tmp_path / "small").read_bytes().split(b"\n", 2)
+    assert first == b"adaptive_dask data 1"
+    assert b'"npoints": 300' in second
+    assert b"Learner1D" in second
+
+
+# -- what can be wrong
+
+
+def unchanged(learner: Any, path: Path, match: str, error: type[Exception] = DataFileError) -> None:
+    """Loading fails, says which file and why, and leaves the learner as it was."""
+    before = pickle.dumps(learner.__getstate__()["xs"]), learner.loss(), set(learner.pending_points)
+    with pytest.raises(error, match=match) as caught:
+        learner.load(path)
+    assert str(path) in str(caught.value)
+    assert (pickle.dumps(learner.__getstate__()["xs"]), learner.loss(), set(learner.pending_points)) == before
+
+
+@pytest.fixture
+def target() -> Learner1D:
+    learner = learner_1d(5)
+    learner.ask(2)
+    return learner
+
+
+def test_a_file_that_is_not_there(target: Learner1D, tmp_path: Path) -> None:
+    unchanged(target, tmp_path / "none", "data of a Learner1D, found no such file", DataFileMissingError)
+    unchanged(target, tmp_path / "none", "no such file", FileNotFoundError)
+    error = DataFileMissingError("a", "b")
+    assert str(pickle.loads(pickle.dumps(error))) == "a: b"
+
+
+@pytest.mark.parametrize("compress", [True, False])
+def test_every_truncated_file_is_found_out(target: Learner1D, tmp_path: Path, compress: bool) -> None:
+    learner_1d(10).save(tmp_path / "whole", compress)
+    content = (tmp_path / "whole").read_bytes()
+    for size in range(1, len(content), 7):
+        (tmp_path / "part").write_bytes(content[:size])
+        unchanged(target, tmp_path / "part", "truncated")
+
+
+def test_a_damaged_file(target: Learner1D, tmp_path: Path) -> None:
+    learner_1d(10).save(tmp_path / "file", compress=False)
+    content = bytearray((tmp_path / "file").read_bytes())
+    content[-20] ^= 1
+    (tmp_path / "file").write_bytes(content)
+    unchanged(target, tmp_path / "file", "checksum")
+
+
+def test_bytes_behind_the_end(target: Learner1D, tmp_path: Path) -> None:
+    learner_1d(10).save(tmp_path / "file")
+    with open(tmp_path / "file", "ab") as file:
+        file.write(b"x")
+    unchanged(target, tmp_path / "file", "too long")
+
+
+def test_a_later_format(target: Learner1D, tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"adaptive_dask data 99\nwho knows")
+    unchanged(target, tmp_path / "file", "format 99")
+
+
+@pytest.mark.parametrize("content", [b"", b"x,y\n1,2\n", b"\x89PNG....", b"adaptive"])
+def test_files_of_others(target: Learner1D, tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "file").write_bytes(content)
+    unchanged(target, tmp_path / "file", "file")
+
+
+@pytest.mark.parametrize("data", [[1, 2, 3], {"a": 1}, {0.5: "text"}, (1, 2), None])
+def test_pickles_of_others(target: Learner1D, tmp_path: Path, data: Any) -> None:
+    (tmp_path / "plain").write_bytes(pickle.dumps(data))
+    (tmp_path / "zipped").write_bytes(gzip.compress(pickle.dumps(data)))
+    unchanged(target, tmp_path / "plain", "expected")
+    unchanged(target, tmp_path / "zipped", "expected")
+
+
+def test_another_kind_of_learner(target: Learner1D, tmp_path: Path) -> None:
+    learner = Learner2D(plane, [(-1, 1), (-1, 1)])
+    simple(learner, npoints_goal=5)
+    learner.save(tmp_path / "file")
+    unchanged(target, tmp_path / "file", "expected the data of a Learner1D, found those of a Learner2D")
+
+
+def test_values_that_do_not_fit_the_data_there_are(target: Learner1D, tmp_path: Path) -> None:
+    learner = Learner1D(vector, (-1, 1))
+    simple(learner, npoints_goal=5)
+    learner.save(tmp_path / "file")
+    unchanged(target, tmp_path / "file", "length 2")
+
+
+class MyLearner(Learner1D):
+    pass
+
+
+def test_a_subclass_and_its_base_read_each_others_files(tmp_path: Path) -> None:
+    mine = MyLearner(peak, (-1, 1))
+    simple(mine, npoints_goal=5)
+    mine.save(tmp_path / "file")
+    plain = Learner1D(peak, (-1, 1))
+    plain.load(tmp_path / "file")
+    plain.save(tmp_path / "file")
+    mine.load(tmp_path / "file")
+    assert plain.npoints == mine.npoints == 5
+
+
+# -- writing
+
+
+def test_a_failed_write_leaves_the_old_file_and_no_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    learner = learner_1d(10)
+    learner.save(tmp_path / "file")
+    old = (tmp_path / "file").read_bytes()
+
+    def fail(*args: Any) -> None:
+        raise OSError(28, "No space left on device")
+
+    for name in ["fsync", "replace"]:
+        with monkeypatch.context() as patch:
+            patch.setattr(atomic_file.os, name, fail)
+            with pytest.raises(OSError, match="No space left"):
+                learner_1d(20).save(tmp_path / "file")
+        assert (tmp_path / "file").read_bytes() == old
+        assert os.listdir(tmp_path) == ["file"]
+
+
+def test_a_link_is_followed_and_the_mask_is_kept(tmp_path: Path) -> None:
+    (tmp_path / "real").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "real" / "file")
+    mask = os.umask(0o027)
+    try:
+        learner_1d().save(tmp_path / "link")
+    finally:
+        os.umask(mask)
+    assert (tmp_path / "link").is_symlink()
+    assert (tmp_path / "real" / "file").stat().st_mode & 0o777 == 0o640
