@@ -23,6 +23,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from adaptive_dask.learner.picked import Picked
+
 
 @dataclass(frozen=True)
 class Columns:
@@ -228,7 +230,8 @@ class DataSaverLayout(Layout):
 
     def read(self, learner: Any, cells: Cells, options: dict[str, Any]) -> Read:
         points, values = layout_of(learner.learner).read(learner.learner, cells, options)
-        return points, learner._results_of(values, cells[options["extra_data_name"]])
+        extra = cells[options["extra_data_name"]]
+        return points, [Picked(*both) for both in zip(values, extra, strict=True)]
 
     def function(self, learner: Any) -> Any:
         return layout_of(learner.learner).function(learner.learner)

@@ -1,0 +1,223 @@
+"""DataSaver: learns one part of what a function returns, and keeps the rest."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Literal, Self
+
+from adaptive_dask.learner.base_learner import BaseLearner
+from adaptive_dask.learner.function_pickle import ByValue
+from adaptive_dask.learner.picked import ExtraData, Picked, PickingFunction
+
+Function = Callable[..., Any]
+
+
+class DataSaver(BaseLearner):
+    """Has a learner learn one part of what its function returns, and keeps all of it.
+
+    Its attributes are those of the learner inside, where it has none of its own.
+
+    Parameters
+    ----------
+    learner : BaseLearner
+        Its function returns more than the learner can learn.
+    arg_picker : callable
+        Takes what the function returned and returns what is to be learned, for example
+        ``operator.itemgetter("y")``. It is called where the function is, thus on the worker.
+    extra : {"learner", "cluster"}, default: "learner"
+        Where results are kept: in `extra_data`, or in files that the workers write, so that large ones
+        never pass through the scheduler.
+    target : str, optional
+        With ``extra="cluster"``, a folder that workers and clients reach: a path, or any URL that fsspec
+        knows (``"s3://bucket/run"``). Each evaluation writes a file of its own there; one that was
+        evaluated twice, since its worker was lost, leaves two.
+    storage_options : mapping, optional
+        What fsspec needs besides, such as credentials. They travel with the results.
+
+    Attributes
+    ----------
+    learner : BaseLearner
+    extra_data : mapping, X → result
+        What the function returned, by point, in the order told. With ``extra="cluster"`` an `ExtraFile`
+        for each point, whose ``load()`` reads it.
+
+    Notes
+    -----
+    ``function(x)`` evaluates and picks: it returns a `Picked` with the attributes ``y`` and ``extra``. The
+    bare function is ``learner.learner.function``. `tell` takes what either of them returns.
+
+    Examples
+    --------
+    >>> from operator import itemgetter
+    >>> from adaptive_dask import Learner1D
+    >>> learner = DataSaver(Learner1D(lambda x: {"y": x**2, "seconds": 0.1}, (-1, 1)), itemgetter("y"))
+    >>> learner.tell(0.5, learner.function(0.5))
+    >>> learner.extra_data
+    {0.5: {'y': 0.25, 'seconds': 0.1}}
+    """
+
+    def __init__(
+        self,
+        learner: Any,
+        arg_picker: Function,
+        *,
+        extra: Literal["learner", "cluster"] = "learner",
+        target: str | None = None,
+        storage_options: Mapping[str, Any] | None = None,
+    ) -> None:
+        if not callable(arg_picker):
+            raise TypeError(f"arg_picker must be a function of what learner.function returns, not {arg_picker!r}.")
+        if extra not in ("learner", "cluster"):
+            raise ValueError(f'extra must be "learner" or "cluster", not {extra!r}.')
+        if (extra == "cluster") != (target is not None):
+            raise ValueError(
+                'Give extra="cluster" and target= together: the folder or URL that results are written to.'
+            )
+        self.learner = learner
+        self.arg_picker = arg_picker
+        self.extra_data = ExtraData()
+        self._settings: dict[str, Any] = {"extra": extra, "target": target, "storage_options": storage_options}
+
+    @property
+    def function(self) -> PickingFunction:
+        """Evaluates and picks; see Notes."""
+        keep = None
+        if self._settings["target"] is not None:
+            from adaptive_dask.storage.extra_files import ExtraFolder
+
+            keep = ExtraFolder(self._settings["target"], self._settings["storage_options"])
+        return PickingFunction(self.learner.function, self.arg_picker, keep)
+
+    @function.setter
+    def function(self, function: Function) -> None:
+        self.learner.function = function.function if isinstance(function, PickingFunction) else function
+
+    def __getattr__(self, name: str) -> Any:
+        # Pickling looks for attributes of an object that has none yet.
+        if name == "learner" or name.startswith("__"):
+            raise AttributeError(name)
+        return getattr(self.learner, name)
+
+    @property
+    def data(self) -> Mapping[Any, Any]:  # type: ignore[override]
+        """The data of the learner inside."""
+        data: Mapping[Any, Any] = self.learner.data
+        return data
+
+    @property
+    def pending_points(self) -> Any:  # type: ignore[override]
+        """The pending points of the learner inside."""
+        return self.learner.pending_points
+
+    @property
+    def npoints(self) -> int:
+        """The number of evaluated points."""
+        return int(self.learner.npoints)
+
+    def ask(self, n: int, tell_pending: bool = True) -> tuple[list[Any], list[float]]:
+        """Choose the next points, as the learner inside does."""
+        asked: tuple[list[Any], list[float]] = self.learner.ask(n, tell_pending)
+        return asked
+
+    def tell(self, x: Any, result: Any) -> None:
+        """Tell what the function returned at ``x``; nothing happens if it is known.
+
+        Parameters
+        ----------
+        x : X
+        result : object or Picked
+            What ``function(x)`` or ``learner.function(x)`` returned.
+        """
+        picked = self._picked(result)
+        self.learner.tell(x, picked.y)
+        self.extra_data.add(self._key(x), picked)
+
+    def tell_many(self, xs: Iterable[Any], results: Iterable[Any]) -> None:
+        """Tell what the function returned at several points."""
+        xs, picked = list(xs), [self._picked(result) for result in results]
+        self.learner.tell_many(xs, [each.y for each in picked])
+        for x, each in zip(xs, picked, strict=True):
+            self.extra_data.add(self._key(x), each)
+
+    def tell_pending(self, x: Any) -> None:
+        """Tell that ``x`` is being evaluated."""
+        self.learner.tell_pending(x)
+
+    def remove_unfinished(self) -> None:
+        """Forget every pending point."""
+        self.learner.remove_unfinished()
+
+    def loss(self, real: bool = True) -> float:
+        """The loss of the learner inside."""
+        return float(self.learner.loss(real))
+
+    def plot(self, **kwargs: Any) -> Any:
+        """Draw the learner inside."""
+        return self.learner.plot(**kwargs)
+
+    def new(self) -> Self:
+        """A data saver with the same settings and no data."""
+        return type(self)(self.learner.new(), self.arg_picker, **self._settings)
+
+    def extra_for(self, x: Any) -> Any:
+        """What the function returned at ``x``, or None if that is not known."""
+        return self.extra_data.get(self._key(x))
+
+    def _picked(self, result: Any) -> Picked:
+        return result if isinstance(result, Picked) else self.function.pick(result)
+
+    @staticmethod
+    def _key(x: Any) -> Any:
+        try:
+            hash(x)
+        except TypeError:
+            return tuple(x)
+        return x
+
+    def _get_data(self) -> tuple[Any, ExtraData]:
+        return self.learner._get_data(), ExtraData(self.extra_data)
+
+    def _set_data(self, data: tuple[Any, Mapping[Any, Any]]) -> None:
+        inner, extra = data
+        self.learner._set_data(inner)
+        self.extra_data.add_missing(extra)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {
+            "learner": self.learner,
+            "arg_picker": ByValue(self.arg_picker),
+            "extra_data": self.extra_data,
+            "settings": self._settings,
+        }
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.learner = state["learner"]
+        self.arg_picker = state["arg_picker"]
+        self.extra_data = state["extra_data"]
+        self._settings = state["settings"]
+
+
+def make_datasaver(learner_type: Callable[..., Any], arg_picker: Function, **options: Any) -> Callable[..., DataSaver]:
+    """Make a function that makes learners in a `DataSaver`, as `BalancingLearner.from_product` takes it.
+
+    Parameters
+    ----------
+    learner_type : type
+        The kind of learner inside.
+    arg_picker : callable
+    **options
+        Further arguments of `DataSaver`.
+
+    Returns
+    -------
+    callable
+        Takes the arguments of ``learner_type`` and returns a `DataSaver`.
+    """
+    return functools.partial(_make, learner_type, arg_picker, options)
+
+
+def _make(
+    learner_type: Callable[..., Any], arg_picker: Function, options: dict[str, Any], *args: Any, **kwargs: Any
+) -> DataSaver:
+    return DataSaver(learner_type(*args, **kwargs), arg_picker, **options)

@@ -1,0 +1,122 @@
+"""A result of which a learner learns one part: what travels from the worker, and where the rest is kept."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, MutableMapping
+from typing import Any
+
+import cloudpickle
+
+Function = Callable[..., Any]
+
+
+class Packed:
+    """An object, pickled, until somebody looks at it."""
+
+    __slots__ = ("pickled",)
+
+    def __init__(self, pickled: bytes) -> None:
+        self.pickled = pickled
+
+    @classmethod
+    def pack(cls, obj: Any) -> Packed:
+        return obj if isinstance(obj, Packed) else cls(cloudpickle.dumps(obj))
+
+
+class Picked:
+    """A function's result, and the part of it that is learned.
+
+    It is pickled so that only the learned part is unpickled where it arrives: the scheduler of a cluster
+    need not know the classes in the rest.
+
+    Parameters
+    ----------
+    y : object
+        What the learner is told.
+    extra : object
+        All that the function returned, or a reference to it.
+    """
+
+    __slots__ = ("_extra", "y")
+
+    def __init__(self, y: Any, extra: Any) -> None:
+        self.y = y
+        self._extra = extra
+
+    @property
+    def extra(self) -> Any:
+        """All that the function returned, or a reference to it."""
+        if isinstance(self._extra, Packed):
+            self._extra = cloudpickle.loads(self._extra.pickled)
+        return self._extra
+
+    def __reduce__(self) -> tuple[type[Picked], tuple[Any, Packed]]:
+        return Picked, (self.y, Packed.pack(self._extra))
+
+    def __repr__(self) -> str:
+        return f"Picked(y={self.y!r}, extra={self.extra!r})"
+
+
+class PickingFunction:
+    """Evaluates a function and picks from its result what is learned, where it is called.
+
+    Parameters
+    ----------
+    function : callable
+    arg_picker : callable
+        Takes what the function returned and returns what is learned.
+    keep : callable, optional
+        Takes what the function returned, puts it away and returns a reference to it.
+    """
+
+    def __init__(self, function: Function, arg_picker: Function, keep: Function | None = None) -> None:
+        self.function = function
+        self.arg_picker = arg_picker
+        self.keep = keep
+
+    def __call__(self, x: Any) -> Picked:
+        return self.pick(self.function(x))
+
+    def pick(self, result: Any) -> Picked:
+        """What is learned of a result, and the rest."""
+        return Picked(self.arg_picker(result), result if self.keep is None else self.keep(result))
+
+
+class ExtraData(MutableMapping[Any, Any]):
+    """``{x: result}``, in the order in which they were told; results that came pickled are loaded when looked at."""
+
+    def __init__(self, data: Mapping[Any, Any] | None = None) -> None:
+        self._data: dict[Any, Any] = {}
+        self.add_missing(data or {})
+
+    def add_missing(self, other: Mapping[Any, Any]) -> None:
+        """Add what is not known yet, without loading it."""
+        self._data = {**(other._data if isinstance(other, ExtraData) else other), **self._data}
+
+    def add(self, x: Any, picked: Picked) -> None:
+        """Add a result, unless there is one, without loading it."""
+        self._data.setdefault(x, picked._extra)
+
+    def __getitem__(self, x: Any) -> Any:
+        value = self._data[x]
+        if isinstance(value, Packed):
+            value = self._data[x] = cloudpickle.loads(value.pickled)
+        return value
+
+    def __setitem__(self, x: Any, value: Any) -> None:
+        self._data[x] = value
+
+    def __delitem__(self, x: Any) -> None:
+        del self._data[x]
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self._data)
+
+    def __len__(self) -> int:
+        return len(self._data)
+
+    def __repr__(self) -> str:
+        return repr(dict(self))
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {"_data": {x: Packed.pack(value) for x, value in self._data.items()}}
