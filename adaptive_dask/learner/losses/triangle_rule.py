@@ -45,7 +45,7 @@ class TriangleRule:
         self._gradients = np.zeros((64, 2, 1))
         self._whole: _WholeLosses | None = None
         self._stack_size = stack_size
-        self.extra_order = 0.0
+        self.extra_order = float(getattr(loss, "extra_order", 0.0))
 
     @property
     def value_scale(self) -> float:
