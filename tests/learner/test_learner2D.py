@@ -240,3 +240,19 @@ def test_a_homogeneous_grid_and_its_duplicates():
     assert len(mesh.slot_of) == 2 * 19 * 19
     assert learner.loss() < 0.1
     assert len(learner.ask(30)[0]) == 30
+
+
+def test_losses_never_see_a_triangulation_without_values():
+    def loss(ip):
+        assert np.isfinite(ip.values).any()
+        return whole_loss(ip)
+
+    learner = Learner2D(f, BOUNDS, loss)
+    assert len(learner.ask(20)[0]) == 20
+    # All known points on one line: no interpolator can be made of them.
+    learner.tell_many([(x, 2.0) for x in np.linspace(-1, 1, 9)], [1.0] * 9)
+    assert len(learner.ask(20)[0]) == 20
+    learner.remove_unfinished()
+    assert learner.loss() == math.inf
+    run(learner, 60)
+    assert 0 < learner.loss() < math.inf

@@ -31,13 +31,20 @@ class SimplexRule:
         self._batch = getattr(loss, "batch", None)
         self._range = ValueRange()
         self._scalar = True
+        self._blank = True
         self.extra_order = float(getattr(loss, "extra_order", 0.0))
 
     def update(
         self, mesh: SimplexMesh, values: Floats, told: Floats, born: Ints, revalued: Ints
     ) -> tuple[Ints, Floats]:
         """See `LossRule`."""
-        if self._range.include(told):
+        rescaled = self._range.include(told)
+        if self._blank:
+            # Without a single value there is nothing that a loss could look at.
+            if not np.isfinite(values).any():
+                return born, mesh.volumes[born]
+            self._blank, rescaled = False, True
+        if rescaled:
             slots = mesh.live_slots()
         else:
             slots = born

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 from scipy.interpolate import LinearNDInterpolator
+from scipy.spatial import QhullError
 
 from adaptive_dask.learner.geometry.mesh import SimplexMesh
 from adaptive_dask.learner.geometry.patch import Patch
@@ -44,6 +45,7 @@ class TriangleRule:
         self._range = ValueRange(by_component=True)
         self._gradients = np.zeros((64, 2, 1))
         self._whole: _WholeLosses | None = None
+        self._blank = True
         self._stack_size = stack_size
         self.extra_order = float(getattr(loss, "extra_order", 0.0))
 
@@ -57,6 +59,11 @@ class TriangleRule:
     ) -> tuple[Ints, Floats]:
         """See `LossRule`."""
         rescaled = self._range.include(told)
+        if self._blank:
+            # Without a single value there is nothing that a loss could look at.
+            if not np.isfinite(values).any():
+                return born, mesh.volumes[born]
+            self._blank, rescaled, born = False, True, mesh.live_slots()
         if self._whole is not None:
             return self._whole.update(mesh, values, born, self._stack_size())
         if len(revalued):
@@ -127,11 +134,15 @@ class _WholeLosses:
         """The losses that are new, as in `LossRule`."""
         known = np.isfinite(values).all(axis=1)
         slots = born
+        if self._ip is None and known.sum() < 4:
+            slots = mesh.live_slots()
+            return slots, mesh.volumes[slots]
         if mesh.n_points >= self._done_at + max(stack_size, self._done_at // 20) or self._ip is None:
             slots = mesh.live_slots()
-            if known.sum() < 4:
+            try:
+                self._ip = LinearNDInterpolator(mesh.points[known], values[known])
+            except QhullError:  # all on one line
                 return slots, mesh.volumes[slots]
-            self._ip = LinearNDInterpolator(mesh.points[known], values[known])
             self._done_at = mesh.n_points
             corners = mesh.points[known][self._ip.tri.simplices]
             sizes = np.abs(np.linalg.det(corners[:, 1:] - corners[:, :1])) / 2
