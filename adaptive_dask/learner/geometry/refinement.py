@@ -260,8 +260,9 @@ class Refinement:
         slot = self.mesh.slot_of[simplex]
         subdivision = self._subdivisions.get(simplex)
         self._shares[slot] = share = 1.0 if subdivision is None else subdivision.largest_share
-        loss, volume = self.losses.priority(slot), float(self.mesh.volumes[slot])
-        priority = _INFINITE * volume if loss == np.inf else max(loss, _NOTHING * volume)
+        priority = self.losses.priority(slot)
+        if not _NOTHING < priority < np.inf:
+            priority = (_INFINITE if priority == np.inf else _NOTHING) * float(self.mesh.volumes[slot])
         self.priorities.set(slot, priority * share**self._share_power if share > 0 else -np.inf)
 
     def _rehouse(

@@ -150,11 +150,11 @@ class SimplexPartition:
         self._refinement.restore(snapshot)
 
     def _heights_of(self, vertex: int) -> Point:
-        height = self._height / self._rule.value_scale
-        return tuple(value * height for value in self._values[vertex].tolist())
+        return tuple((self._values[vertex] * self._height_of_one).tolist())
 
     def _set_losses(self, told: Floats, born: Ints, revalued: Ints) -> None:
         slots, losses = self._rule.update(self.mesh, self.values, told, born, revalued)
+        self._height_of_one = self._height / self._rule.value_scale
         self._refinement.set_losses(slots, losses)
 
 
