@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import sys
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
@@ -34,6 +35,13 @@ MOST_ENDED = 32
 # Learners are mostly Python, so more threads than a few only wait for each other.
 MOST_THREADS = 4
 
+# A scheduler that closes gives each run so long to end (seconds).
+CLOSING = 2.0
+
+# While a learner computes, the event loop gets its turn after so long (seconds); Python's own 5 ms would
+# be added to every message that the scheduler reads or writes meanwhile.
+SWITCH_INTERVAL = 0.0005
+
 # A worker that leaves in one of these ways (the start of Dask's stimulus) was not killed by a point.
 PEACEFUL = ("retire", "scheduler-restart", "restart", "worker-close-gracefully")
 
@@ -56,6 +64,7 @@ class LearnerHost(SchedulerPlugin):
         self._threads: ThreadPoolExecutor | None = None
         self._closing: set[asyncio.Future[Any]] = set()
         self._by_id: dict[str, HostedRun] = {}  # those that go on
+        self._switch_interval = sys.getswitchinterval()
         self._requests = 0  # that are being answered
 
     # ---- the plugin's life
@@ -83,9 +92,11 @@ class LearnerHost(SchedulerPlugin):
         declare_duration(scheduler)
 
     async def before_close(self) -> None:
-        for run in list(self.runs.values()):
+        active = self._active()
+        for run in active:
             run.cancel()
-            run.feed.change()
+        for run in active:
+            await run.wait(CLOSING)
         await self._let_go()
 
     def restart(self, scheduler: Scheduler) -> None:
@@ -260,8 +271,12 @@ class LearnerHost(SchedulerPlugin):
         busy = bool(self._by_id or self._starting)
         if busy and not self._keep_open.is_running():
             self._keep_open.start()
-        if not busy:
+            self._switch_interval = sys.getswitchinterval()
+            sys.setswitchinterval(min(SWITCH_INTERVAL, self._switch_interval))
+        if not busy and self._keep_open.is_running():
             self._keep_open.stop()
+            sys.setswitchinterval(self._switch_interval)
+        if not busy:
             if self._requests == 0:
                 task = asyncio.ensure_future(self._let_go())
                 self._closing.add(task)

@@ -17,6 +17,10 @@ NEGLIGIBLE_WAIT = 0.005
 # k = 0.64 N (measured for Learner1D).
 MOST_AHEAD = 1 / 6
 
+# However fast evaluations are: as many points as the learner deals with in so long (seconds) are enough
+# on their way, for results that all come at once keep the learner, and others on the scheduler, so long.
+BACKLOG = 0.01
+
 SMOOTHING = 0.1  # the weight of the newest measurement in a running mean
 
 
@@ -60,6 +64,7 @@ class Board:
         self.seconds_per_point: float | None = None
         self.round_trip = 0.0
         self.seconds_per_step = 0.0
+        self.learner_seconds: float | None = None  # per point
 
     # ---- what is reported
 
@@ -106,9 +111,10 @@ class Board:
         if round_trip is not None:
             self.round_trip = _running(self.round_trip or None, round_trip, SMOOTHING)
 
-    def measure_step(self, seconds: float) -> None:
-        """Learn how long the learner takes between results and new points (seconds)."""
+    def measure_step(self, seconds: float, points: int) -> None:
+        """Learn how long the learner takes between results and new points (seconds), of which there were some."""
         self.seconds_per_step = _running(self.seconds_per_step or None, seconds, SMOOTHING)
+        self.learner_seconds = _running(self.learner_seconds, seconds / points, SMOOTHING)
 
     # ---- what to do
 
@@ -181,7 +187,8 @@ class Board:
             return 0
         finished = self.slots * wait / self.seconds_per_point  # while the new points are under way
         ahead = 1.5 * finished + 2 * math.sqrt(finished)
-        return math.ceil(min(ahead, int(npoints * MOST_AHEAD)))
+        backlog = BACKLOG / self.learner_seconds if self.learner_seconds else math.inf
+        return math.ceil(min(ahead, max(backlog, 2 * self.slots), int(npoints * MOST_AHEAD)))
 
     def _clear_if_empty(self, worker: str, desk: Desk) -> None:
         if desk.slots == 0 and not desk.ids:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import time
 import uuid
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
     from distributed import Client, Scheduler
 
 logger = logging.getLogger(__name__)
+
+# After a cancelled or failed run, evaluators that are between two points are waited for (seconds).
+GRACE = 0.25
 
 ENDED = frozenset({"finished", "cancelled", "failed"})
 
@@ -96,7 +100,8 @@ class HostedRun:
         self._turn = asyncio.Lock()
         self._wake = asyncio.Event()
         self._crew: Crew | None = None
-        self._stopping = False
+        self._stopping = False  # no more points are sent
+        self._cancelled = False
         self._slot_seconds = 0.0
         self._slots_since = time.monotonic()
         self._task: asyncio.Task[None] | None = None
@@ -121,8 +126,13 @@ class HostedRun:
 
     def cancel(self) -> None:
         """End the run now. Functions that are being evaluated cannot be interrupted; their results are dropped."""
-        if self.status not in ENDED and self._task is not None:
-            self._task.cancel()
+        self._cancelled = True
+        self._wake.set()
+
+    async def wait(self, timeout: float) -> None:
+        """Wait for the end of the run, for so many seconds at most."""
+        if self._task is not None:
+            await asyncio.wait([self._task], timeout=timeout)
 
     async def in_turn(self, call: Callable[..., Any], *args: Any) -> Any:
         """Call something in the learner's thread, when nothing else of this run is being called."""
@@ -132,7 +142,7 @@ class HostedRun:
     async def tell(self, points: bytes, values: bytes) -> None:
         """Tell the learner results from elsewhere."""
         async with self._turn:
-            step = await self._in_thread(self.learner.tell_from_elsewhere, points, values, self.feed.is_watched)
+            step = await self._call_in_thread(self.learner.tell_from_elsewhere, points, values, self.feed.is_watched)
             self._publish(step)
         self._wake.set()
         if step.error is not None:
@@ -231,9 +241,8 @@ class HostedRun:
             await self._work()
             if self._drain and self.error is None:
                 await self._finish_evaluations()
-            status = "failed" if self.error is not None else "finished"
-        except asyncio.CancelledError:
-            status = "cancelled"
+            if self.error is None:
+                status = "cancelled" if self._cancelled else "finished"
         except Exception as error:
             logger.exception("The run %r failed inside", self.name)
             self._fail(LearnerError(f"The run failed inside: {error!r}"))
@@ -246,6 +255,8 @@ class HostedRun:
         while not self._stopping:
             await self._wake.wait()
             self._wake.clear()
+            if self._cancelled:
+                return
             async with self._turn:
                 done = await self._step()
                 # Everything that a worker may do in answer must find the points where they are.
@@ -262,11 +273,11 @@ class HostedRun:
         if self.status == "running":
             room = max(0, self.board.room(self.learner.npoints, self._ntasks) - len(self._unsent))
         begin = time.monotonic()
-        step = await self._in_thread(self.learner.step, inbox, room, self.feed.is_watched)
+        step: Step = await self._call_in_thread(self.learner.step, inbox, room, self.feed.is_watched)
         if room:
             self._has_no_more = len(step.parcels) < room
         if step.parcels:
-            self.board.measure_step(time.monotonic() - begin)
+            self.board.measure_step(time.monotonic() - begin, len(step.parcels))
         self._unsent.extend(step.parcels)
         self._publish(step)
         if self.learner.error is not None:
@@ -276,18 +287,26 @@ class HostedRun:
     async def _finish_evaluations(self) -> None:
         """Let evaluations that are under way finish, and tell them."""
         self._stop_workers()
-        while self.board.slots > 0 or self._inbox.outcomes or self._inbox.failures:
+        while not self._cancelled and (self.board.slots > 0 or self._inbox.outcomes or self._inbox.failures):
             await self._wake.wait()
             self._wake.clear()
             async with self._turn:
                 await self._step()
 
+    async def _wait_for_evaluators(self, seconds: float) -> None:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                while self.board.slots > 0:
+                    self._wake.clear()
+                    await self._wake.wait()
+
     async def _end(self, status: str) -> None:
         self._stopping = True
         try:
             self._stop_workers()
+            await self._wait_for_evaluators(GRACE)
             async with self._turn:
-                step = await self._in_thread(self.learner.finish, self.feed.is_watched)
+                step = await self._call_in_thread(self.learner.finish, self.feed.is_watched)
                 self._publish(step)
         except Exception as error:
             logger.exception("The run %r could not be ended properly", self.name)
@@ -301,15 +320,6 @@ class HostedRun:
         self._on_end(self)
 
     # ---- inside
-
-    async def _in_thread(self, call: Callable[..., Step], *args: Any) -> Step:
-        """A call that must not be abandoned half-way: a cancelled run waits for it."""
-        future = asyncio.ensure_future(self._call_in_thread(call, *args))
-        try:
-            return await asyncio.shield(future)
-        except asyncio.CancelledError:
-            self._publish(await future)
-            raise
 
     def _publish(self, step: Step) -> None:
         if step.told:

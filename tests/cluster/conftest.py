@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -61,15 +60,10 @@ def assert_clean(cluster: LocalCluster) -> None:
     wait_until(lambda: not [name for name in cluster.scheduler.clients if "adaptive-host" in name])
     wait_until(lambda: host._threads is None and host._client is None)
     with Client(cluster, set_as_default=False) as client:
-        wait_until(lambda: set(client.run(_open_queues).values()) <= {0})
+        wait_until(lambda: set(client.run(functions.open_queues).values()) <= {0})
     host.runs.clear()
 
 
-def _open_queues(dask_worker: Any) -> int:
-    service = dask_worker.plugins.get("adaptive-points")
-    return len(service._queues) if service else 0
-
-
-def pid_of(client: Client, index: int = 0) -> int:
-    """The process of one of the workers."""
-    return sorted(client.run(os.getpid).items())[index][1]
+def pid_of(cluster: LocalCluster, index: int) -> int:
+    """The process of one of the workers, once it is there."""
+    return wait_until(lambda: list(cluster.workers.values())[index].pid)

@@ -63,3 +63,9 @@ class Unpicklable:
 
 def returns_unpicklable(x: float) -> Any:
     return Unpicklable()
+
+
+def open_queues(dask_worker: Any) -> int:
+    """How many runs a worker holds points of."""
+    service = dask_worker.plugins.get("adaptive-points")
+    return len(service._queues) if service else 0

@@ -134,7 +134,7 @@ def test_a_worker_that_is_killed_loses_nothing(own_client, own_cluster, tmp_path
     for i in range(4):
         wait_until(lambda i=i: runner.info().get("npoints", 0) > 100 * (i + 1))
         own_client.wait_for_workers(2, timeout=TIMEOUT)
-        os.kill(pid_of(own_client, i % 2), signal.SIGKILL)
+        os.kill(pid_of(own_cluster, i % 2), signal.SIGKILL)
     data = dict(runner.result(TIMEOUT).data)
     assert len(data) == runner.learner.npoints == 600
     assert all(y == x**2 for x, y in data.items())
@@ -301,3 +301,52 @@ def test_failures_are_seen_by_whoever_attaches(client):
     with pytest.raises(FunctionError, match="cannot do"):
         late.result(TIMEOUT)
     assert late.tracebacks == runner.tracebacks
+
+
+WITHOUT_US = "import sys; sys.modules['adaptive_dask'] = None\n"
+
+
+@pytest.fixture
+def worker_without_us(own_cluster):
+    """A worker process on which adaptive_dask is not installed."""
+    own_cluster.scale(0)
+    wait_until(lambda: not own_cluster.scheduler.workers)
+    code = WITHOUT_US + textwrap.dedent("""
+        import asyncio
+        from distributed import Worker
+        async def main():
+            async with Worker(sys.argv[1], nthreads=1) as worker:
+                await worker.finished()
+        asyncio.run(main())
+    """)
+    process = subprocess.Popen([sys.executable, "-c", code, own_cluster.scheduler_address])
+    wait_until(lambda: own_cluster.scheduler.workers)
+    yield process
+    process.terminate()
+    process.wait(TIMEOUT)
+
+
+def test_a_worker_without_the_package_is_told_of(own_client, own_cluster, worker_without_us):
+    runner = adaptive.Runner(learner(), npoints_goal=5)
+    with pytest.raises(ModuleMissingError, match="adaptive_dask"):
+        runner.result(TIMEOUT)
+    assert worker_without_us.poll() is None  # it lives
+
+
+def test_a_scheduler_without_the_package_is_told_of():
+    process = subprocess.Popen(
+        [sys.executable, "-c", WITHOUT_US + textwrap.dedent(SCHEDULER)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    )
+    try:
+        with Client(process.stdout.readline().strip()) as client:
+            with pytest.raises(ModuleMissingError, match="Install adaptive_dask"):
+                adaptive.Runner(learner(), npoints_goal=5)
+            assert client.submit(sum, [1, 2]).result(TIMEOUT) == 3  # it lives
+    finally:
+        process.stdin.close()
+        process.wait(TIMEOUT)
+        process.stdout.close()
