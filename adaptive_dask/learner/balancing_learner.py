@@ -1,0 +1,380 @@
+"""BalancingLearner: many learners, of which the one that needs it most gets the next point."""
+
+from __future__ import annotations
+
+import functools
+import itertools
+import math
+import operator
+import os
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, Self
+
+from adaptive_dask.learner.base_learner import BaseLearner
+from adaptive_dask.learner.child_queue import ChildQueue, Key
+from adaptive_dask.learner.child_turns import ChildTurns, Strategy
+from adaptive_dask.learner.children import ChildFunctions, ChildrenData
+from adaptive_dask.learner.function_pickle import KeptByValue
+
+Point = tuple[int, Any]
+Cdims = Sequence[Mapping[str, Any]] | tuple[Sequence[str], Iterable[Sequence[Any]]]
+FileNames = Callable[[Any], str | os.PathLike[str]] | Iterable[str | os.PathLike[str]]
+
+
+class BalancingLearner(BaseLearner):
+    """Learns many functions at once, one learner for each.
+
+    A point is ``(index, x)``: the point x of the learner at that index.
+
+    Parameters
+    ----------
+    learners : sequence of BaseLearner
+        The children, all of one type. Tell results to the balancing learner, not to them; after a child
+        was changed directly, call `refresh`.
+    cdims : sequence of dict, or (names, iterable of values), optional
+        What distinguishes the children, for plots: for each a dict of names and values.
+    strategy : {"loss_improvements", "loss", "npoints", "cycle"} or callable, default: "loss_improvements"
+        Whose turn it is, see `strategy`.
+
+    Attributes
+    ----------
+    learners : list of BaseLearner
+    cdims : list of dict, or None
+    data : mapping, (int, X) → Y
+        The data of all children.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If there are no children, they are of different types, or cdims do not fit them.
+
+    Notes
+    -----
+    A child is not asked while it is done, has no more points, or raises when it is asked; the others go on.
+    It is tried again once it was told something.
+
+    No child starves: whenever one has less than a tenth of the mean number of points, it is served first,
+    whatever its loss. Otherwise a child whose first points happen to look flat would never get more.
+
+    An ask or a tell looks at the children that have changed only, so its cost hardly depends on their number.
+    """
+
+    def __init__(
+        self, learners: Sequence[Any], *, cdims: Cdims | None = None, strategy: Strategy = "loss_improvements"
+    ) -> None:
+        self.learners = list(learners)
+        kinds = sorted({type(learner).__name__ for learner in self.learners})
+        if not kinds:
+            raise ValueError("A BalancingLearner needs at least one learner.")
+        if len({type(learner) for learner in self.learners}) > 1:
+            raise TypeError(
+                f"The learners must be of one type, for losses can be compared then; not {', '.join(kinds)}."
+            )
+        self.cdims = None if cdims is None else _checked_cdims(cdims, len(self.learners))
+        self.function = ChildFunctions(self.learners)
+        self.data = ChildrenData(self.learners)
+        self._strategy = strategy
+        self.refresh()
+
+    @classmethod
+    def from_product(
+        cls,
+        f: Callable[..., Any],
+        learner_type: Callable[..., Any],
+        learner_kwargs: Mapping[str, Any],
+        combos: Mapping[str, Sequence[Any]],
+        **options: Any,
+    ) -> Self:
+        """Make a learner for every combination of the values of named arguments.
+
+        Parameters
+        ----------
+        f : callable
+            Takes a point and the named arguments.
+        learner_type : type
+            The kind of the children, called with ``function=`` and ``learner_kwargs``.
+        learner_kwargs : dict
+        combos : dict of str to sequence
+            The values of each argument. The last one changes fastest among the children.
+        **options
+            Further arguments of `BalancingLearner`.
+
+        Returns
+        -------
+        BalancingLearner
+            Its `cdims` are the combinations.
+        """
+        arguments = named_product(**combos)
+        learners = [learner_type(function=functools.partial(f, **each), **learner_kwargs) for each in arguments]
+        return cls(learners, cdims=arguments, **options)
+
+    def new(self) -> Self:
+        """A balancing learner of new children, with the same settings and no data."""
+        return type(self)([child.new() for child in self.learners], cdims=self.cdims, strategy=self.strategy)
+
+    @property
+    def strategy(self) -> Strategy:
+        """Which child gets the next point; it may be changed at any time.
+
+        Among equals it is the one with fewest points.
+
+        - "loss_improvements": the one whose next point improves its loss the most;
+        - "loss": the one with the largest loss, points in flight taken into account;
+        - "npoints": the one with fewest points;
+        - "cycle": one after the other;
+        - a function: it takes a child and returns a number, the largest of which wins. It may depend on the
+          child's data and points in flight, and is called when these have changed.
+        """
+        return self._strategy
+
+    @strategy.setter
+    def strategy(self, strategy: Strategy) -> None:
+        self._turns = ChildTurns(self.learners, strategy)
+        self._strategy = strategy
+
+    def refresh(self) -> None:
+        """Look at all children anew; needed only after one of them was changed directly."""
+        n = len(self.learners)
+        self._turns = ChildTurns(self.learners, self._strategy)
+        self._losses = ChildQueue(n, functools.partial(self._loss_key, True))
+        self._open_losses = ChildQueue(n, functools.partial(self._loss_key, False))
+        self._know_done = all(callable(getattr(child, "done", None)) for child in self.learners)
+        self._done = {i for i, child in enumerate(self.learners) if self._know_done and child.done()}
+
+    def _loss_key(self, real: bool, i: int) -> Key:
+        loss = float(self.learners[i].loss(real))
+        return (-math.inf if math.isnan(loss) else -loss,)
+
+    # -- ask and tell ----------------------------------------------------------------------------
+
+    def ask(self, n: int, tell_pending: bool = True) -> tuple[list[Point], list[float]]:
+        """Choose the next points to evaluate.
+
+        Parameters
+        ----------
+        n : int
+        tell_pending : bool, default: True
+            Whether the points become pending. With False the learner stays as it is.
+
+        Returns
+        -------
+        points : list of (int, X)
+            Fewer than n if no child has more.
+        loss_improvements : list of float
+            By how much each reduces the loss of its child.
+
+        Raises
+        ------
+        Exception
+            What a child raised, if no child has a point and none is in flight.
+        """
+        n = operator.index(n)
+        if n < 0:
+            raise ValueError(f"Cannot ask for {n} points; give 0 or more.")
+        points: list[Point] = []
+        improvements: list[float] = []
+        before: dict[int, tuple[list[Any], int]] = {}
+        while len(points) < n:
+            chosen = self._turns.next()
+            if chosen is None:
+                break
+            i, x, improvement = chosen
+            points.append((i, x))
+            improvements.append(improvement)
+            if not tell_pending:
+                if n == 1:  # nothing was changed yet
+                    break
+                before.setdefault(i, (_in_flight(self.learners[i]), self._turns.last_turn(i)))
+            self._turns.took(i)
+            self.tell_pending((i, x))
+        if before:
+            self._take_back(before)
+        if n and not points and self._turns.total == self._turns.npoints:
+            error = self._turns.error()
+            if error is not None:
+                raise error
+        return points, improvements
+
+    def _take_back(self, before: Mapping[int, tuple[list[Any], int]]) -> None:
+        """Make the points of children pending that were, and no others."""
+        for i, (points, _) in before.items():
+            self.learners[i].remove_unfinished()
+            for x in points:
+                self.learners[i].tell_pending(x)
+            self._open_losses.touch(i)
+        self._turns.take_back({i: turn for i, (_, turn) in before.items()})
+
+    def tell(self, x: Point, y: Any) -> None:
+        """Tell the value ``y`` of the function at ``x`` = (index, point of that child)."""
+        i, point = self._checked(x)
+        self.learners[i].tell(point, y)
+        self._told(i)
+
+    def tell_many(self, xs: Iterable[Point], ys: Iterable[Any]) -> None:
+        """Tell the values ``ys`` of the function at ``xs``, to each child what is its own in one go."""
+        groups: dict[int, tuple[list[Any], list[Any]]] = {}
+        for x, y in zip(xs, ys, strict=True):
+            i, point = self._checked(x)
+            points, values = groups.setdefault(i, ([], []))
+            points.append(point)
+            values.append(y)
+        for i, (points, values) in groups.items():
+            try:
+                self.learners[i].tell_many(points, values)
+            finally:
+                self._told(i)
+
+    def tell_pending(self, x: Point) -> None:
+        """Tell that ``x`` = (index, point of that child) is being evaluated."""
+        i, point = self._checked(x)
+        self.learners[i].tell_pending(point)
+        self._turns.changed(i)
+        self._open_losses.touch(i)
+
+    def remove_unfinished(self) -> None:
+        """Forget every pending point."""
+        for i, child in enumerate(self.learners):
+            if self._turns.has_pending(i):
+                child.remove_unfinished()
+                self._turns.got_free(i)
+                self._open_losses.touch(i)
+
+    def _told(self, i: int) -> None:
+        self._turns.told(i)
+        self._losses.touch(i)
+        self._open_losses.touch(i)
+        if self._know_done:
+            (self._done.add if self.learners[i].done() else self._done.discard)(i)
+
+    def _checked(self, x: Point) -> Point:
+        try:
+            index, point = x
+            index = operator.index(index)
+        except (TypeError, ValueError):
+            raise TypeError(f"A point is (index of the learner, point of that learner), not {x!r}.") from None
+        if not 0 <= index < len(self.learners):
+            raise ValueError(f"There is no learner {index}; there are {len(self.learners)}. The point was {x!r}.")
+        return index, point
+
+    # -- what is known ---------------------------------------------------------------------------
+
+    @property
+    def npoints(self) -> int:
+        """The number of evaluated points of all children."""
+        return self._turns.npoints
+
+    @property
+    def nsamples(self) -> int:
+        """The number of samples of all children, where they count them."""
+        return sum(child.nsamples for child in self.learners)
+
+    @property
+    def pending_points(self) -> set[Point]:  # type: ignore[override]
+        """The pending points of all children; a new set each time."""
+        return {(i, x) for i, child in enumerate(self.learners) for x in child.pending_points}
+
+    def loss(self, real: bool = True) -> float:
+        """The largest loss of a child.
+
+        Parameters
+        ----------
+        real : bool, default: True
+            With False, the loss that is expected once the pending points are told.
+        """
+        first = (self._losses if real else self._open_losses).first()
+        assert first is not None
+        return -float(first[1][0])
+
+    @property
+    def done(self) -> Callable[[], bool]:
+        """``done()`` says whether all children are done; not there if they do not know."""
+        if not self._know_done:
+            raise AttributeError(f"A {type(self.learners[0]).__name__} does not know when it is done.")
+        return lambda: len(self._done) == len(self.learners)
+
+    # -- copies and files ------------------------------------------------------------------------
+
+    def save(self, fname: str | os.PathLike[str] | FileNames | None = None, compress: bool = True) -> None:
+        """Save the data of the children.
+
+        Parameters
+        ----------
+        fname : callable, iterable of str, or str; optional
+            A function of a learner that returns the name of its file, or a name for each: then each child
+            has a file of its own. One name: one file for all. If not given, ``fname`` of this learner, and
+            without that each child's own.
+        compress : bool, default: True
+        """
+        from adaptive_dask.storage import learner_files
+
+        fname = fname if fname is not None else self.fname
+        if isinstance(fname, str | os.PathLike):
+            learner_files.save(self, fname, compress)
+        else:
+            learner_files.save_children(self.learners, fname, compress)
+
+    def load(self, fname: str | os.PathLike[str] | FileNames | None = None, compress: bool = True) -> None:
+        """Add what `save` saved, from files named as there; if one cannot be loaded, none is."""
+        from adaptive_dask.storage import learner_files
+
+        fname = fname if fname is not None else self.fname
+        if isinstance(fname, str | os.PathLike):
+            learner_files.load(self, fname)
+        else:
+            learner_files.load_children(self.learners, fname)
+        self.refresh()
+
+    def load_dataframe(self, *args: Any, **kwargs: Any) -> None:
+        """Add the data of a table; see `adaptive_dask.storage.frames.load_dataframe`."""
+        try:
+            super().load_dataframe(*args, **kwargs)
+        finally:
+            self.refresh()
+
+    def _get_data(self) -> list[Any]:
+        return [child._get_data() for child in self.learners]
+
+    def _set_data(self, data: Sequence[Any]) -> None:
+        if len(data) != len(self.learners):
+            raise ValueError(f"The data are those of {len(data)} learners, and there are {len(self.learners)}.")
+        try:
+            for child, each in zip(self.learners, data, strict=True):
+                child._set_data(each)
+        finally:
+            self.refresh()
+
+    def __getstate__(self) -> dict[str, Any]:
+        strategy = KeptByValue(self.strategy) if callable(self.strategy) else self.strategy
+        return {"learners": self.learners, "cdims": self.cdims, "strategy": strategy}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        BalancingLearner.__init__(self, state["learners"], cdims=state["cdims"], strategy=state["strategy"])
+
+
+def named_product(**items: Sequence[Any]) -> list[dict[str, Any]]:
+    """Every combination of the values of names, as dicts; the last name changes fastest.
+
+    >>> named_product(a=[1, 2], b="x")
+    [{'a': 1, 'b': 'x'}, {'a': 2, 'b': 'x'}]
+    """
+    return [dict(zip(items, values, strict=True)) for values in itertools.product(*items.values())]
+
+
+def _checked_cdims(cdims: Cdims, n: int) -> list[dict[str, Any]]:
+    """Names and values for each of n children, in one form."""
+    rows: Iterable[Any] = cdims
+    if isinstance(cdims, tuple) and len(cdims) == 2 and not isinstance(cdims[0], Mapping):
+        names, values = cdims
+        rows = (dict(zip(names, each, strict=True)) for each in values)
+    checked = [dict(row) for row in rows]
+    if len(checked) != n:
+        raise ValueError(f"cdims describe {len(checked)} learners, and there are {n}.")
+    if len({tuple(row) for row in checked}) > 1:
+        raise ValueError("cdims must have the same names for every learner.")
+    return checked
+
+
+def _in_flight(child: Any) -> list[Any]:
+    """The pending points of a learner, as its ``tell_pending`` takes them."""
+    in_flight = getattr(child, "_in_flight", None)
+    return list(child.pending_points) if in_flight is None else in_flight()

@@ -1,0 +1,177 @@
+"""Whose turn it is among the children of a `BalancingLearner`."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Literal
+
+from adaptive_dask.learner.child_queue import ChildQueue, Key
+
+Strategy = Literal["loss_improvements", "loss", "npoints", "cycle"] | Callable[[Any], float]
+NAMES = ("loss_improvements", "loss", "npoints", "cycle")
+
+# No child is left behind further than this share of the mean number of points.
+FAIR_SHARE = 0.1
+
+
+class ChildTurns:
+    """Chooses the child that gets the next point, and the point.
+
+    Parameters
+    ----------
+    learners : sequence of BaseLearner
+    strategy : str or callable
+
+    Attributes
+    ----------
+    npoints, total : int
+        The number of points of all children: evaluated ones, and with those in flight.
+    """
+
+    def __init__(self, learners: Sequence[Any], strategy: Strategy) -> None:
+        if not callable(strategy) and strategy not in NAMES:
+            names = ", ".join(f'"{name}"' for name in NAMES)
+            raise ValueError(f"strategy must be {names} or a function of a learner, not {strategy!r}.")
+        self._learners = learners
+        self._queue = ChildQueue(len(learners), self._key_function(strategy))
+        self._proposals: dict[int, tuple[Any, float]] = {}
+        self._idle: dict[int, Exception | None] = {}  # children that have no point to give, and what they raised
+        self._npoints = [int(child.npoints) for child in learners]
+        self._totals = [self._npoints[i] + len(child.pending_points) for i, child in enumerate(learners)]
+        self.npoints, self.total = sum(self._npoints), sum(self._totals)
+        self._last_turns = [0] * len(learners)
+        self._turn = 0
+        self._floor = 0
+        self._behind: list[int] = []
+
+    def next(self) -> tuple[int, Any, float] | None:
+        """The index of the child whose turn it is, its point, and by how much that improves its loss."""
+        while True:
+            i = self._first_behind()
+            if i is None:
+                first = self._queue.first()
+                if first is None:
+                    return None
+                i = first[0]
+            proposal = self._propose(i)
+            if proposal is not None:
+                return i, *proposal
+
+    def took(self, i: int) -> None:
+        """Count a turn of a child."""
+        self._turn += 1
+        self._last_turns[i] = self._turn
+
+    def last_turn(self, i: int) -> int:
+        """When a child had its last turn."""
+        return self._last_turns[i]
+
+    def take_back(self, last_turns: Mapping[int, int]) -> None:
+        """Undo the turns of children, given when each had its last one before, and the points that they got."""
+        for i, turn in last_turns.items():
+            self._last_turns[i] = turn
+            self.got_free(i)
+        self._turn = max(self._last_turns)
+
+    def told(self, i: int) -> None:
+        """A child was told results."""
+        npoints = int(self._learners[i].npoints)
+        self.npoints += npoints - self._npoints[i]
+        self._npoints[i] = npoints
+        self._idle.pop(i, None)
+        self.changed(i)
+
+    def got_free(self, i: int) -> None:
+        """Pending points of a child were forgotten."""
+        self._floor = 0
+        self._idle.pop(i, None)
+        self.changed(i)
+
+    def changed(self, i: int) -> None:
+        """The pending points of a child have changed."""
+        total = self._npoints[i] + len(self._learners[i].pending_points)
+        self.total += total - self._totals[i]
+        self._totals[i] = total
+        self._proposals.pop(i, None)
+        self._queue.touch(i)
+
+    def has_pending(self, i: int) -> bool:
+        """Whether a child has pending points."""
+        return self._totals[i] > self._npoints[i]
+
+    def error(self) -> Exception | None:
+        """What a child raised that was asked for a point, if any."""
+        return next((error for error in self._idle.values() if error is not None), None)
+
+    # ---- inside
+
+    def _key_function(self, strategy: Strategy) -> Callable[[int], Key | None]:
+        """The key of a child; the smallest wins. Among equals fewest points, and then the smallest index."""
+        learners = self._learners
+
+        def by_loss_improvement(i: int) -> Key | None:
+            proposal = self._propose(i)
+            return None if proposal is None else (-_or_least(proposal[1]), self._totals[i])
+
+        def by_loss(i: int) -> Key | None:
+            return None if i in self._idle else (-_or_least(learners[i].loss(real=False)), self._totals[i])
+
+        def by_npoints(i: int) -> Key | None:
+            return None if i in self._idle else (self._totals[i],)
+
+        def by_turn(i: int) -> Key | None:
+            return None if i in self._idle else (self._last_turns[i],)
+
+        if not callable(strategy):
+            return (by_loss_improvement, by_loss, by_npoints, by_turn)[NAMES.index(strategy)]
+        priority = strategy
+
+        def by_function(i: int) -> Key | None:
+            return None if i in self._idle else (-_or_least(priority(learners[i])), self._totals[i])
+
+        return by_function
+
+    def _propose(self, i: int) -> tuple[Any, float] | None:
+        """The next point of a child and its improvement, or None if it has none to give now."""
+        if i in self._proposals:
+            return self._proposals[i]
+        if i in self._idle:
+            return None
+        child, error = self._learners[i], None
+        if not _is_done(child):
+            try:
+                points, improvements = child.ask(1, tell_pending=False)
+            except Exception as raised:  # the other children go on
+                error = raised
+            else:
+                if len(points):
+                    self._proposals[i] = points[0], improvements[0]
+                    return self._proposals[i]
+        self._idle[i] = error
+        self._queue.touch(i)
+        return None
+
+    def _first_behind(self) -> int | None:
+        """A child that has too few points to be passed over."""
+        floor = int(FAIR_SHARE * self.total / len(self._learners))
+        if floor > self._floor:
+            # Numbers of points only grow, so this look at all children is due once in very many points.
+            self._floor = floor
+            self._behind = [i for i, total in enumerate(self._totals) if total < floor]
+        while self._behind:
+            i = self._behind[-1]
+            if self._totals[i] < self._floor and self._propose(i) is not None:
+                return i
+            self._behind.pop()
+        return None
+
+
+def _is_done(child: Any) -> bool:
+    done = getattr(child, "done", None)
+    return callable(done) and bool(done())
+
+
+def _or_least(priority: float) -> float:
+    """A child with a priority of NaN is the last in turn."""
+    return -math.inf if math.isnan(priority) else priority
