@@ -1,0 +1,123 @@
+"""Which values an `IntervalTree` needs next, also as long as those before are still being computed."""
+
+from __future__ import annotations
+
+import heapq
+import math
+
+from adaptive_dask.learner.quadrature.interval import Interval, Step
+from adaptive_dask.learner.quadrature.interval_tree import IntervalTree
+
+# An evaluation that is under way is expected to leave so much of the error; the next step on the same interval
+# competes with other intervals on that ground.
+_REFINED = 0.1
+_HALVED = 0.25
+# The error before anything is known: above all that are known, below that of an interval without any finite value.
+_UNKNOWN = 1e300
+
+Action = tuple[float, int | None]
+Entry = tuple[float, int, float, int, Interval]
+
+
+class EvaluationPlan:
+    """Chooses the interval of the largest error, and takes the step there that it is due.
+
+    Steps whose results are not there yet are followed by the next ones, with an error that is a guess, so that
+    any number of points can be planned at any time.
+    """
+
+    def __init__(self) -> None:
+        self._heap: list[Entry] = []
+        self._undo: dict[Interval, int] | None = None
+
+    def update(self, interval: Interval) -> None:
+        """Rank an interval anew, and the halves of it that have no estimate of their own."""
+        todo = [interval]
+        while todo:
+            interval = todo.pop()
+            interval.ticket += 1
+            action = _next_action(interval)
+            if action is not None and (action[1] is not None or interval.halves is None):
+                # Where nothing is finite, go deep in one place rather than everywhere.
+                order = -interval.generation if math.isinf(action[0]) else interval.generation
+                heapq.heappush(self._heap, (-action[0], order, interval.a, interval.ticket, interval))
+                expected = 0.0
+            else:
+                expected = action[0] if action is not None else 0.0
+            for half in interval.halves or ():
+                if half.level < 0 and half.expected_err != expected:
+                    half.expected_err = expected
+                    todo.append(half)
+
+    def next_level(self, tree: IntervalTree) -> tuple[list[float], float] | None:
+        """Plan the evaluation of one more level of an interval.
+
+        Returns
+        -------
+        points : list of float
+            Those of the level, known ones among them.
+        error : float
+            That of the interval. None is returned instead if there is nothing left to gain.
+        """
+        while self._heap:
+            negative, _, _, ticket, interval = heapq.heappop(self._heap)
+            if ticket != interval.ticket:
+                continue
+            action = _next_action(interval)
+            assert action is not None
+            level = action[1]
+            if level is None:
+                interval.split()
+                self.update(interval)
+                continue
+            if self._undo is not None:
+                self._undo.setdefault(interval, interval.planned_level)
+            interval.planned_level = level
+            tree.watch(interval, level)
+            self.update(interval)
+            return interval.new_points(level), -negative
+        return None
+
+    def start_over(self, tree: IntervalTree) -> None:
+        """Forget what was planned, apart from values that are there."""
+        self._heap.clear()
+        tree.root.expected_err = _UNKNOWN
+        intervals = [tree.root]
+        while intervals:
+            interval = intervals.pop()
+            interval.planned_level = -1
+            intervals += interval.halves or ()
+            if interval.level >= 0 or interval is tree.root:
+                self.update(interval)
+
+    def remember(self) -> None:
+        """From here on, remember what is planned, so that it can be taken back."""
+        self._undo = {}
+
+    def take_back(self) -> None:
+        """Forget what was planned since `remember`."""
+        undo, self._undo = self._undo, None
+        for interval, planned_level in (undo or {}).items():
+            interval.planned_level = planned_level
+            self.update(interval)
+
+
+def _next_action(interval: Interval) -> Action | None:
+    """The expected error of an interval after what is planned, and the level to evaluate next (None: of its halves)."""
+    known = interval.level
+    if known < 0:
+        known, last, error = interval.first_level - 1, interval.max_level, interval.expected_err
+    elif interval.step is Step.STOP:
+        return None
+    elif interval.step is Step.REFINE:
+        last, error = interval.max_level, min(interval.err, _UNKNOWN)
+    else:
+        last, error = known, interval.err
+    if not error:
+        return None
+    level = max(known, interval.planned_level) + 1
+    if level <= last:
+        return error * _REFINED ** (level - known - 1), level
+    if not interval.splittable:
+        return None
+    return error * (_REFINED ** (last - known) * _HALVED if last > known else 1.0), None

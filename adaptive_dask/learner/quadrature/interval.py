@@ -1,0 +1,279 @@
+"""One interval of a quadrature: its estimate of the integral, of the error, and how to go on."""
+
+from __future__ import annotations
+
+import enum
+import math
+from collections.abc import Mapping
+
+import numpy as np
+
+from adaptive_dask.learner.quadrature.rules import (
+    DERIVATIVE,
+    MAX_LEVEL,
+    RESTRICT,
+    RULES,
+    SIZES,
+    TO_HALF,
+    Array,
+    coefficients,
+    distance,
+    norm,
+)
+
+ROOT_LEVEL = 2
+
+_EPS = 2.0**-52
+# Coefficients that differ by more than this, relative to their norm, do not converge: divide instead of refining.
+_HINT = 0.1
+# Neither do they if dividing an interval leaves more of the difference than this at the halves' first nodes.
+_SLOW = 0.5
+# Nodes closer to each other than this, relative to where they are, are too close for new information.
+_MIN_SEPARATION = 16 * _EPS
+_NARROWEST = 1e-290
+# A mean value that grows by this much when the interval is halved keeps the integral over it from falling. It is 2 for
+# 1/x, where rounding must not decide.
+_DIVERGING_GROWTH = 2 * (1 - 1e-9)
+_MAX_DIVERGING = 32
+_MANY = 16
+_MAX_TAIL = 100.0
+_STEPS_OF_GROWTH = 6
+
+
+class Step(enum.Enum):
+    """How to improve the estimate of an interval."""
+
+    REFINE = "evaluate the next level"
+    SPLIT = "divide"
+    STOP = "nothing to gain"
+
+
+class Interval:
+    """An interval, and what is known of the integral over it.
+
+    All of it depends on the function's values only, not on the order in which they came.
+
+    Parameters
+    ----------
+    a, b : float
+        The ends.
+    parent : Interval, optional
+        The interval of which this is one half.
+
+    Attributes
+    ----------
+    halves : pair of Interval, or None
+    generation : int
+        How often the whole was halved to get here.
+    level : int
+        The highest level at which all values are known; -1 if there is none.
+    igral, err : float
+        The estimates of the integral over the interval and of its error.
+    step : Step
+    first_level, max_level : int
+        The levels to begin with and to end with; ends of intervals that are very narrow differ by few
+        floating-point numbers.
+    diverging : int
+        In how many halvings up to here the integral did not fall.
+    total : tuple of float
+        The integral, its error, and the part of the error that cannot be reduced, summed over the best
+        intervals that cover this one.
+    open_levels : dict, int → int
+        How many values are missing at the levels that are watched.
+    """
+
+    __slots__ = (
+        "_tail",
+        "a",
+        "b",
+        "coefficients",
+        "diverging",
+        "err",
+        "expected_err",
+        "first_level",
+        "generation",
+        "halves",
+        "igral",
+        "level",
+        "max_level",
+        "mean",
+        "open_levels",
+        "parent",
+        "planned_level",
+        "residual",
+        "splittable",
+        "step",
+        "ticket",
+        "total",
+        "unclaimed",
+    )
+
+    def __init__(self, a: float, b: float, parent: Interval | None = None) -> None:
+        self.a = a
+        self.b = b
+        self.parent = parent
+        self.halves: tuple[Interval, Interval] | None = None
+        self.generation: int = parent.generation + 1 if parent else 0
+        self.level = -1
+        self.first_level = 0 if parent else ROOT_LEVEL
+        separation = _MIN_SEPARATION * max(abs(a), abs(b))
+        # Without a second level the whole would have no error.
+        self.max_level = 0 if parent else MAX_LEVEL
+        while self.max_level < MAX_LEVEL and (b - a) * _GAPS[self.max_level + 1] > separation:
+            self.max_level += 1
+        self.splittable = (b - a) / 2 * _GAPS[0] > separation and b - a > _NARROWEST
+        self.coefficients: Array | None = None
+        self.mean = 0.0
+        self.igral = 0.0
+        self.err = math.inf
+        self.step = Step.REFINE
+        self.diverging = 0
+        self.total = (0.0, math.inf, 0.0)
+        self.open_levels: dict[int, int] = {}
+        self.unclaimed: list[float] = []
+        self.residual = math.inf
+        self._tail = 1.0
+        # What follows belongs to the plan of what to evaluate next.
+        self.planned_level = -1
+        self.expected_err = 0.0
+        self.ticket = 0
+
+    @property
+    def middle(self) -> float:
+        """Where the interval is halved."""
+        return 0.5 * self.a + 0.5 * self.b
+
+    def points(self, level: int) -> list[float]:
+        """The nodes of a level, ascending, with exact ends and an exact middle."""
+        middle, half = self.middle, 0.5 * self.b - 0.5 * self.a
+        points = [middle + half * node for node in RULES[level].nodes]
+        points[0], points[len(points) // 2], points[-1] = self.a, middle, self.b
+        return points
+
+    def new_points(self, level: int) -> list[float]:
+        """The nodes of a level that the one before does not have."""
+        points = self.points(level)
+        return points if level == self.first_level else points[1::2]
+
+    def complete(self, level: int, data: Mapping[float, float]) -> None:
+        """Estimate anew, now that all values at a level are known."""
+        new = coefficients([data[x] for x in self.points(level)], level)
+        if self.level < 0 and self.parent is not None:
+            self.diverging = self.parent.diverging
+        self.level = level
+        before, self.coefficients = self.coefficients, new if new is not None else np.zeros(SIZES[level])
+        self.igral = (self.b - self.a) * float(self.coefficients[0]) * math.sqrt(0.5)
+        if new is None:
+            self._give_up_on_values()
+        elif before is not None:
+            self.residual = distance(new, before)
+            self._decide(self.residual, math.inf)
+        elif self.parent is not None:
+            self.mean = float(new[0])
+            self._compare_means(self.parent)
+            self.compare_with_parent()
+
+    def compare_with_parent(self) -> None:
+        """Estimate the error at the first level, from what the parent predicts here."""
+        if self.parent is None or self.parent.coefficients is None or self.coefficients is None:
+            return
+        if not self.coefficients.any() and math.isinf(self.err) and self.step is not Step.REFINE:
+            return
+        known = self.parent.coefficients
+        n, side = len(known), int(self.a != self.parent.a)
+        predicted = TO_HALF[side][:n, :n].dot(known)
+        # At the new nodes alone, so that the parent's higher degree does not count as an error.
+        self.residual = distance(RESTRICT[side][:, :n].dot(known), self.coefficients)
+        self._decide(distance(predicted, self.coefficients), self.parent.residual)
+
+    def _give_up_on_values(self) -> None:
+        """Where nothing is finite there is nothing to interpolate; halves may do better."""
+        if self.level == self.first_level:
+            self.diverging += 1
+        self.err = math.inf
+        self.step = Step.SPLIT if self.splittable else Step.STOP
+
+    def _compare_means(self, parent: Interval) -> None:
+        """See how the mean value grows as intervals shrink, as it does near a singularity."""
+        if parent.mean and self.mean / parent.mean >= _DIVERGING_GROWTH:
+            self.diverging += 1
+        # At a singularity |x|^-p the error falls by q = growth / 2 from halving to halving. The difference between two
+        # of them is what is lost in this step; with all the steps to come it is q / (1 - q) times as much. Where in
+        # its interval the singularity is changes from halving to halving, so look at some of them.
+        ancestor, steps = parent, 1
+        while steps < _STEPS_OF_GROWTH and ancestor.parent is not None and ancestor.parent.mean:
+            ancestor, steps = ancestor.parent, steps + 1
+        growth = abs(self.mean / ancestor.mean) if ancestor.mean else 0.0
+        q = min(0.5 * growth ** (1 / steps), 1.0)
+        self._tail = min(max(1.0, q / max(1 - q, 1e-9)), _MAX_TAIL)
+
+    def _decide(self, difference: float, residual_of_parent: float) -> None:
+        """Estimate the error from the difference of two interpolants, and choose what to do about it."""
+        assert self.coefficients is not None
+        size, width = norm(self.coefficients), self.b - self.a
+        n = len(self.coefficients)
+        # Values are rounded, and so are nodes: the steeper the function, the more that matters.
+        steepness = math.sqrt(2) * norm(DERIVATIVE[:n, :n].dot(self.coefficients))
+        rounding = _EPS * (width * size + max(abs(self.a), abs(self.b)) * steepness)
+        converges = difference <= _HINT * size
+        if self.level == self.first_level:
+            converges = self.residual <= _SLOW * residual_of_parent
+        err = width * difference * (1.0 if converges else self._tail) + rounding
+        self.err = err if math.isfinite(err) else math.inf
+        if err <= 2 * RULES[self.level].condition * rounding and math.isfinite(err):
+            self.step = Step.STOP
+        elif self.level < self.max_level and converges:
+            self.step = Step.REFINE
+        elif self.splittable:
+            self.step = Step.SPLIT
+        else:
+            self.step = Step.STOP
+            self.err *= 2  # there is no later step that could show an estimate to be too small
+
+    @property
+    def diverges(self) -> bool:
+        """Whether the integral was so often seen not to fall that it must be infinite, or nothing is finite here."""
+        if self.diverging > _MAX_DIVERGING and 2 * self.diverging > self.generation:
+            return True
+        return not self.splittable and self._diverged_on_the_way()
+
+    def _diverged_on_the_way(self) -> bool:
+        """Whether the mean value grew as fast as intervals shrank, over many halvings down to the narrowest.
+
+        Beside other numbers than zero there are too few halvings to count those in which it did, as the growth is
+        uneven: it depends on where in its interval the singularity is.
+        """
+        ancestor, needed = self, abs(self.mean)
+        for steps in range(1, _MAX_DIVERGING + 1):
+            if ancestor.parent is None:
+                return False
+            ancestor, needed = ancestor.parent, 0.5 * needed
+            if steps >= _MANY and 0 < abs(ancestor.mean) <= needed:
+                return True
+        return False
+
+    def add_up(self) -> bool:
+        """Sum the totals of the halves if both are known; return whether the total changed."""
+        halves = self.halves
+        if halves is not None and halves[0].level >= 0 and halves[1].level >= 0:
+            (i, e, f), (j, g, h) = halves[0].total, halves[1].total
+            total = (i + j, e + g, f + h)
+        else:
+            total = (self.igral, self.err, self.err if self.step is Step.STOP else 0.0)
+        changed = total != self.total
+        self.total = total
+        return changed
+
+    def split(self) -> tuple[Interval, Interval]:
+        """The two halves, made at the first call."""
+        if self.halves is None:
+            middle = self.middle
+            self.halves = (Interval(self.a, middle, self), Interval(middle, self.b, self))
+        return self.halves
+
+    def __repr__(self) -> str:
+        return f"<Interval ({self.a}, {self.b}), level {self.level}: {self.igral} ± {self.err}>"
+
+
+# The smallest distance of two nodes, relative to the width of the interval.
+_GAPS = tuple((RULES[level].nodes[1] + 1) / 2 for level in range(len(SIZES)))

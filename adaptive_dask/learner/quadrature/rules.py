@@ -1,0 +1,150 @@
+"""The four nested rules of doubly adaptive quadrature: Legendre interpolation at Clenshaw–Curtis nodes."""
+
+from __future__ import annotations
+
+import functools
+import itertools
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.float64]
+
+# The number of nodes at each level; a level has the nodes of the one before and one between each two.
+SIZES = (5, 9, 17, 33)
+MAX_LEVEL = len(SIZES) - 1
+
+
+@dataclass(frozen=True)
+class Rule:
+    """Interpolation at n Clenshaw–Curtis nodes, in orthonormal Legendre polynomials.
+
+    Attributes
+    ----------
+    nodes : tuple of float
+        The n nodes, ascending from -1 to 1 and exactly antisymmetric.
+    values : array of float, shape (n, n)
+        ``values[i, j]`` is the polynomial of degree j at node i.
+    inverse : array of float, shape (n, n)
+        Takes values at the nodes to the coefficients of the interpolant.
+    condition : float
+        By how much rounding errors of the values are amplified at most, in the 2-norm.
+    """
+
+    nodes: tuple[float, ...]
+    values: Array
+    inverse: Array
+    condition: float
+
+
+def legendre(xs: Array, n: int) -> Array:
+    """The first n Legendre polynomials, orthonormal on (-1, 1).
+
+    Parameters
+    ----------
+    xs : array of float, shape (m,)
+    n : int
+
+    Returns
+    -------
+    values : array of float, shape (m, n)
+    """
+    values: Array = np.polynomial.legendre.legvander(xs, n - 1) * np.sqrt(np.arange(n) + 0.5)
+    return values
+
+
+def _rule(level: int) -> Rule:
+    # The nodes of coarser levels are taken from the finest, so that they are the same numbers.
+    angles = np.linspace(0, np.pi, SIZES[-1])
+    finest = -np.cos(angles)
+    finest = (finest - finest[::-1]) / 2
+    nodes = finest[:: 2 ** (MAX_LEVEL - level)]
+    values = legendre(nodes, len(nodes))
+    inverse = np.ascontiguousarray(np.linalg.inv(values))
+    return Rule(tuple(nodes.tolist()), values, inverse, float(np.linalg.cond(values)))
+
+
+RULES = tuple(_rule(level) for level in range(len(SIZES)))
+
+
+def _to_half(side: int) -> Array:
+    nodes = np.array(RULES[-1].nodes)
+    return np.ascontiguousarray(RULES[-1].inverse @ legendre((nodes + side) / 2, SIZES[-1]))
+
+
+# TO_HALF[side] takes coefficients of a function on an interval to those on its left (0) or right (1) half.
+TO_HALF = (_to_half(-1), _to_half(1))
+
+# RESTRICT[side] takes them to those of the interpolant of the function at the nodes of the first rule on that half.
+RESTRICT = tuple(RULES[0].inverse @ legendre(np.array(RULES[0].nodes), SIZES[-1]) @ to_half for to_half in TO_HALF)
+
+
+def _derivative() -> Array:
+    scale = np.sqrt(np.arange(SIZES[-1]) + 0.5)
+    derivative = np.zeros((SIZES[-1], SIZES[-1]))
+    derivative[:-1] = np.polynomial.legendre.legder(np.diag(scale))
+    derivative /= scale[:, np.newaxis]
+    return derivative
+
+
+# Takes coefficients of a function to those of its derivative.
+DERIVATIVE = _derivative()
+
+
+def coefficients(values: list[float], level: int) -> Array | None:
+    """The interpolant through the finite values at the nodes of a rule.
+
+    Nodes whose value is NaN or infinite are left out, and the degree is lowered by their number, as in
+    [1]_, which computes the same polynomial by downdating.
+
+    Parameters
+    ----------
+    values : list of float, length n
+    level : int
+
+    Returns
+    -------
+    coefficients : array of float, shape (n,), or None
+        Of the orthonormal Legendre polynomials; zero from the number of finite values on. None if two
+        neighbouring nodes have no finite value: that is no isolated singularity, and to extrapolate from the
+        other nodes would make values up.
+
+    References
+    ----------
+    .. [1] P. Gonnet, Increasing the reliability of adaptive quadrature using explicit interpolants,
+       ACM Trans. Math. Softw. 37, 26 (2010), section 3.1.
+    """
+    # A sum is finite if its terms are, but for overflow, which the slower way can handle.
+    result: Array
+    if math.isfinite(sum(values)):
+        result = RULES[level].inverse.dot(np.array(values))
+        return result
+    finite = [math.isfinite(value) for value in values]
+    if not all(left or right for left, right in itertools.pairwise(finite)):
+        return None
+    kept = tuple(i for i, is_finite in enumerate(finite) if is_finite)
+    result = np.zeros(len(values))
+    result[: len(kept)] = _inverse_without(level, kept).dot(np.array([values[i] for i in kept]))
+    return result
+
+
+def norm(vector: Array) -> float:
+    """The 2-norm; faster than that of NumPy for short vectors."""
+    return math.sqrt(vector.dot(vector))
+
+
+def distance(a: Array, b: Array) -> float:
+    """The 2-norm of the difference of two vectors of coefficients, where those that are missing are zero."""
+    if len(a) < len(b):
+        a, b = b, a
+    difference = a.copy()
+    difference[: len(b)] -= b
+    return math.sqrt(difference.dot(difference))
+
+
+@functools.lru_cache(maxsize=256)
+def _inverse_without(level: int, kept: tuple[int, ...]) -> Array:
+    inverse: Array = np.linalg.inv(RULES[level].values[list(kept), : len(kept)]).astype(float)
+    return inverse
