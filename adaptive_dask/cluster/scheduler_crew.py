@@ -15,7 +15,6 @@ from dask.typing import Key
 from dask.utils import parse_timedelta
 
 from adaptive_dask.cluster.protocol import KEY_PREFIX
-from adaptive_dask.cluster.worker import evaluate
 
 if TYPE_CHECKING:
     from distributed import Client, Future, Scheduler
@@ -109,7 +108,7 @@ class Crew:
         keys = [f"{KEY_PREFIX}-{next(self._count)}-{self._run}" for _ in range(missing)]
         # Leases of different lengths end at different times, so that the points do not all stop at once.
         leases = [lease * random.uniform(1.0, 1.5) for _ in keys]
-        futures = self._client.map(evaluate, [self._run] * missing, leases, key=keys, pure=False, **self._options)
+        futures = self._client.map(_make_evaluator(), [self._run] * missing, leases, key=keys, pure=False, **self._options)
         for future in futures:
             self._futures[future.key] = (future, asyncio.ensure_future(self._watch(future)))
 
@@ -136,6 +135,21 @@ class Crew:
             if isinstance(error, ImportError) or self._errors > MAX_FRUITLESS_ERRORS:
                 self._on_error(error)
         self._on_change()
+
+
+def _make_evaluator() -> Callable[[str, float], None]:
+    """The evaluator task, as a local function, for those are pickled by value.
+
+    A task that refers to a module which a worker lacks would cost that worker its connection; like this,
+    only the task fails, and says which module it is.
+    """
+
+    def adaptive_evaluator(run: str, lease: float) -> None:
+        from adaptive_dask.cluster.worker import evaluate
+
+        evaluate(run, lease)
+
+    return adaptive_evaluator
 
 
 def _lease() -> float:
