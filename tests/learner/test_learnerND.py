@@ -263,3 +263,15 @@ def test_constant_functions_and_exhausted_regions_end_or_go_on():
     assert 4 <= len(points) <= 9
     tiny.tell_many(points, [1.0] * len(points))
     assert len(tiny.ask(200)[0]) + len(points) <= 9
+
+
+def test_a_hull_is_explored_to_its_boundary_and_travels():
+    hull = ConvexHull(np.random.default_rng(0).normal(size=(9, 2)))
+    learner = run(LearnerND(f, hull), 150)
+    assert sorted(learner.data)[0] in learner._bounds_points
+    assert sum(learner.tri.volumes()) == pytest.approx(hull.volume)
+    assert (hull.equations[:, :2] @ learner.points.T + hull.equations[:, 2:]).max() < 1e-12
+    copy = pickle.loads(pickle.dumps(learner))
+    assert copy.data == learner.data
+    assert not set(copy.ask(20)[0]) & set(copy.data)
+    assert not learner.inside_bounds((50.0, 0.0))
