@@ -276,11 +276,10 @@ class LearnerHost(SchedulerPlugin):
         if not busy and self._keep_open.is_running():
             self._keep_open.stop()
             sys.setswitchinterval(self._switch_interval)
-        if not busy:
-            if self._requests == 0:
-                task = asyncio.ensure_future(self._let_go())
-                self._closing.add(task)
-                task.add_done_callback(self._closing.discard)
+        if not busy and self._requests == 0:
+            task = asyncio.ensure_future(self._let_go())
+            self._closing.add(task)
+            task.add_done_callback(self._closing.discard)
 
     async def _let_go(self) -> None:
         client, self._client = self._client, None

@@ -108,7 +108,9 @@ class Crew:
         keys = [f"{KEY_PREFIX}-{next(self._count)}-{self._run}" for _ in range(missing)]
         # Leases of different lengths end at different times, so that the points do not all stop at once.
         leases = [lease * random.uniform(1.0, 1.5) for _ in keys]
-        futures = self._client.map(_make_evaluator(), [self._run] * missing, leases, key=keys, pure=False, **self._options)
+        futures = self._client.map(
+            _make_evaluator(), [self._run] * missing, leases, key=keys, pure=False, **self._options
+        )
         for future in futures:
             self._futures[future.key] = (future, asyncio.ensure_future(self._watch(future)))
 
