@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import sys
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
@@ -21,6 +20,7 @@ from adaptive_dask.cluster.protocol import REPORT, STOP, Report, Route, RunSpec,
 from adaptive_dask.cluster.scheduler_crew import declare_duration
 from adaptive_dask.cluster.scheduler_learner import HostedLearner
 from adaptive_dask.cluster.scheduler_run import ENDED, HostedRun
+from adaptive_dask.cluster.scheduler_switch import switch_as_before, switch_soon
 from adaptive_dask.errors import AdaptiveError, ModuleMissingError, RunExistsError, RunNotFoundError
 
 if TYPE_CHECKING:
@@ -37,10 +37,6 @@ MOST_THREADS = 4
 
 # A scheduler that closes gives each run so long to end (seconds).
 CLOSING = 2.0
-
-# While a learner computes, the event loop gets its turn after so long (seconds); Python's own 5 ms would
-# be added to every message that the scheduler reads or writes meanwhile.
-SWITCH_INTERVAL = 0.0005
 
 # A worker that leaves in one of these ways (the start of Dask's stimulus) was not killed by a point.
 PEACEFUL = ("retire", "scheduler-restart", "restart", "worker-close-gracefully")
@@ -64,7 +60,6 @@ class LearnerHost(SchedulerPlugin):
         self._threads: ThreadPoolExecutor | None = None
         self._closing: set[asyncio.Future[Any]] = set()
         self._by_id: dict[str, HostedRun] = {}  # those that go on
-        self._switch_interval = sys.getswitchinterval()
         self._requests = 0  # that are being answered
 
     # ---- the plugin's life
@@ -271,11 +266,10 @@ class LearnerHost(SchedulerPlugin):
         busy = bool(self._by_id or self._starting)
         if busy and not self._keep_open.is_running():
             self._keep_open.start()
-            self._switch_interval = sys.getswitchinterval()
-            sys.setswitchinterval(min(SWITCH_INTERVAL, self._switch_interval))
+            switch_soon()
         if not busy and self._keep_open.is_running():
             self._keep_open.stop()
-            sys.setswitchinterval(self._switch_interval)
+            switch_as_before()
         if not busy and self._requests == 0:
             task = asyncio.ensure_future(self._let_go())
             self._closing.add(task)

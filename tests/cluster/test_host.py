@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 import time
 
 import pytest
@@ -256,6 +257,7 @@ async def test_nothing_is_left_when_a_run_has_ended(c, s, a, b):
     assert not host._by_id
     assert len(host.runs) == 3
     assert all(run.function is None for run in host.runs.values())
+    assert sys.getswitchinterval() == pytest.approx(0.005)
 
 
 @gen_cluster(**OPTIONS)
