@@ -19,6 +19,8 @@ _HOME = {
     "BaseLearner": "learner.base_learner",
     "BlockingRunner": "runner",
     "Learner1D": "learner.learner1D",
+    "Learner2D": "learner.learner2D",
+    "LearnerND": "learner.learnerND",
     "Runner": "runner",
     "attach": "runner",
     "runs": "runner",
@@ -29,6 +31,8 @@ _MODULES = {"cluster", "errors", "goals", "learner", "runner", "session"}
 
 __all__ = [  # noqa: RUF022  what is used most comes first
     "Learner1D",
+    "Learner2D",
+    "LearnerND",
     "Runner",
     "AsyncRunner",
     "BlockingRunner",
