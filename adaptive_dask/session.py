@@ -49,6 +49,8 @@ class Session:
     Parameters
     ----------
     learner : BaseLearner
+        Or any object with ``ask`` and ``tell``; its points are those that were told here then, if it does
+        not count them as ``npoints``.
     goal : Goal
     retries : int, default: 0
         How often a point whose evaluation failed is tried again.
@@ -218,7 +220,8 @@ class Session:
         self._waiting.clear()
         self._retrying.clear()
         try:
-            self.learner.remove_unfinished()
+            if hasattr(self.learner, "remove_unfinished"):
+                self.learner.remove_unfinished()
         except Exception as error:
             self._set_error(_learner_error("remove_unfinished", error))
 
@@ -235,7 +238,7 @@ class Session:
 
     @property
     def npoints(self) -> int:
-        return int(self.learner.npoints)
+        return int(getattr(self.learner, "npoints", self.told))
 
     @property
     def in_flight(self) -> dict[int, Point]:
@@ -337,7 +340,7 @@ class Session:
         return told
 
     def _tell_learner(self, ids: list[int], xs: list[Point], ys: list[Any]) -> Told:
-        if len(xs) > 1:
+        if len(xs) > 1 and hasattr(self.learner, "tell_many"):
             try:
                 self.learner.tell_many(xs, ys)
             except Exception:
@@ -412,7 +415,10 @@ class Session:
         if self._goal_reached:  # results that were under way may well raise the loss again
             return
         try:
-            self._goal_reached = self.goal.is_reached(self.learner)
+            if self.goal.npoints is not None:
+                self._goal_reached = self.npoints >= self.goal.npoints
+            else:
+                self._goal_reached = self.goal.is_reached(self.learner)
         except Exception as error:
             self._set_error(_learner_error("goal", error))
 

@@ -19,7 +19,7 @@ from adaptive_dask.learner.function_pickle import dumps_apart, loads_together
 from adaptive_dask.learner.learner1D import Learner1D
 from adaptive_dask.learner.learner2D import Learner2D
 from adaptive_dask.learner.picked import Packed, Picked
-from adaptive_dask.runner import simple
+from adaptive_dask.runner.sequential import simple
 from adaptive_dask.session import Session
 
 

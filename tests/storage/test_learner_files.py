@@ -16,7 +16,7 @@ from adaptive_dask.errors import DataFileError, DataFileMissingError
 from adaptive_dask.learner.learner1D import Learner1D
 from adaptive_dask.learner.learner2D import Learner2D
 from adaptive_dask.learner.learnerND import LearnerND
-from adaptive_dask.runner import simple
+from adaptive_dask.runner.sequential import simple
 from adaptive_dask.storage import atomic_file
 
 

@@ -1,0 +1,181 @@
+"""A learner under test: how it is made, what its function returns, and how long its calls take."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+import numpy as np
+
+from adaptive_dask.learner.picked import Picked
+
+
+class Broken(AssertionError):
+    """A guarantee is broken; says what was expected and what was found."""
+
+
+def expect(condition: Any, message: str) -> None:
+    """Raise `Broken` unless a condition holds."""
+    if not condition:
+        raise Broken(message)
+
+
+class Subject:
+    """Makes learners and drives them.
+
+    Parameters
+    ----------
+    make : callable
+        Returns a new learner without data.
+    function : callable
+        Returns the value at a point. It is called once for each point.
+    n : int
+        With how many points the guarantees are tested.
+    seed : int
+        Of all choices that are made at random.
+
+    Attributes
+    ----------
+    slowest : (float, str)
+        The longest call of the learner: its processor time in seconds, and which one it was.
+    """
+
+    def __init__(self, make: Callable[[], Any], function: Callable[[Any], Any], n: int, seed: int) -> None:
+        self.make = make
+        self.n = n
+        self.random = random.Random(seed)
+        self.slowest = (0.0, "no call")
+        self._function = function
+        self._values: dict[Any, Any] = {}
+
+    def value(self, x: Any) -> Any:
+        """The function's value at a point, the same one each time."""
+        key = key_of(x)
+        if key not in self._values:
+            self._values[key] = self._function(x)
+        return self._values[key]
+
+    def timed(self, what: str, call: Callable[[], Any]) -> Any:
+        begin = time.thread_time()
+        result = call()
+        self.slowest = max(self.slowest, (time.thread_time() - begin, what))
+        return result
+
+    def ask(self, learner: Any, n: int, **options: Any) -> list[Any]:
+        """Ask for points; what is returned must be well formed and new."""
+        known = len(learner.data) if hasattr(learner, "data") else "some"
+        asked = self.timed(f"ask({n}) with {known} points known", lambda: learner.ask(n, **options))
+        expect(
+            isinstance(asked, tuple) and len(asked) == 2, f"ask({n}) must return (points, improvements), not {asked!r}"
+        )
+        points, improvements = map(list, asked)
+        expect(len(points) <= n, f"ask({n}) returned {len(points)} points")
+        expect(
+            len(points) == len(improvements),
+            f"ask({n}) returned {len(points)} points and {len(improvements)} loss improvements",
+        )
+        expect(not any(np.isnan(improvements)), f"ask({n}) returned a loss improvement of NaN at {points}")
+        twice = repeated(points)
+        expect(not twice, f"ask({n}) returned the same point twice: {twice}")
+        return points
+
+    def tell(self, learner: Any, x: Any) -> None:
+        self.timed(f"tell({x!r})", lambda: learner.tell(x, self.value(x)))
+
+    def run(self, learner: Any, n: int | None = None, at_a_time: int = 1) -> list[Any]:
+        """Ask and tell up to n points, `n` of the subject if not given; returns them."""
+        points: list[Any] = []
+        n = self.n if n is None else n
+        while len(points) < n:
+            asked = self.ask(learner, min(at_a_time, n - len(points)))
+            if not asked:
+                break
+            for x in asked:
+                self.tell(learner, x)
+            points += asked
+        return points
+
+    def ran(self, n: int | None = None) -> Any:
+        """A learner with data, and no points in flight."""
+        learner = self.make()
+        self.run(learner, n)
+        return learner
+
+    def points(self) -> list[Any]:
+        """Points that a learner would ask for."""
+        return self.run(self.make())
+
+
+def key_of(x: Any) -> Any:
+    """What a point can be recognised by, hashable or not."""
+    try:
+        hash(x)
+    except TypeError:
+        return repr(x)
+    return x
+
+
+def repeated(points: Iterable[Any]) -> list[Any]:
+    """The points that occur more than once."""
+    seen: set[Any] = set()
+    twice = []
+    for x in points:
+        if key_of(x) in seen:
+            twice.append(x)
+        seen.add(key_of(x))
+    return twice
+
+
+def same_data(a: Mapping[Any, Any], b: Mapping[Any, Any]) -> bool:
+    """Whether two learners have the same points and, but for rounding in means, the same values."""
+    return set(a) == set(b) and all(same_value(a[x], b[x]) for x in a)
+
+
+def same_value(a: Any, b: Any) -> bool:
+    """Whether two values are the same; NaN is the same as NaN."""
+    if isinstance(a, Mapping):
+        return isinstance(b, Mapping) and a.keys() == b.keys() and all(same_value(a[k], b[k]) for k in a)
+    try:
+        return bool(np.allclose(a, b, rtol=1e-9, atol=0, equal_nan=True))
+    except (TypeError, ValueError):
+        return bool(a == b)
+
+
+def nan_like(value: Any) -> Any:
+    """A value of the same form with NaN in the place of every number; None if there are no numbers."""
+    if isinstance(value, Picked):
+        return Picked(nan_like(value.y), value.extra)
+    if isinstance(value, Mapping):
+        return {name: nan_like(each) for name, each in value.items()}
+    array = np.asarray(value)
+    if array.dtype.kind not in "iuf":
+        return None
+    return float("nan") if array.ndim == 0 else np.full(array.shape, np.nan)
+
+
+def describe(learner: Any) -> dict[str, Any]:
+    """What a call that changes nothing must leave as it is."""
+    state: dict[str, Any] = {"npoints": learner.npoints, "data": dict(learner.data)}
+    if hasattr(learner, "pending_points"):
+        state["pending points"] = set(learner.pending_points)
+    if hasattr(learner, "loss"):
+        state["loss"] = learner.loss()
+        state["expected loss"] = learner.loss(real=False)
+    return state
+
+
+def expect_same_state(before: dict[str, Any], learner: Any, after: str) -> None:
+    """Raise `Broken` if something differs from what `describe` said before."""
+    for name, value in describe(learner).items():
+        old = before[name]
+        same = same_data(value, old) if name == "data" else value == old if name != "loss" else same_value(value, old)
+        if name == "expected loss":
+            same = same_value(value, old)
+        expect(same, f"{after} changed the {name}: {_short(old)} before, {_short(value)} after")
+
+
+def _short(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) < 300 else text[:300] + "…"
