@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 import dask
 from dask.typing import Key
 from dask.utils import parse_timedelta
+from distributed.client import FutureCancelledError
+from distributed.scheduler import KilledWorker
 
 from adaptive_dask.cluster.protocol import KEY_PREFIX
 
@@ -131,7 +133,8 @@ class Crew:
         if self._futures.pop(future.key, None) is None:
             return
         future.release()
-        if error is not None:
+        # Workers that die and restarts of the cluster say nothing about evaluators.
+        if error is not None and not isinstance(error, KilledWorker | FutureCancelledError):
             logger.info("An evaluator of run %s ended with %r", self._run, error)
             self._errors += 1
             if isinstance(error, ImportError) or self._errors > MAX_FRUITLESS_ERRORS:

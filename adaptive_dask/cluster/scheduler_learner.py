@@ -62,7 +62,8 @@ class HostedLearner:
     ----------
     kind : str
         The class of the learner.
-    npoints, failed : int
+    npoints, failed, waiting : int
+        Points that are known, that failed for good, and that wait to be evaluated again.
     loss : float
         Not always the newest.
     error : AdaptiveError or None
@@ -78,7 +79,7 @@ class HostedLearner:
         self._session = Session(learner, self._goal, **spec.session)
         self.kind = type(learner).__name__
         self.npoints = self._session.npoints
-        self.failed = 0
+        self.failed = self.waiting = 0
         self.loss = math.nan
         self.error = self._session.error
         self.seconds = 0.0
@@ -169,6 +170,7 @@ class HostedLearner:
         session = self._session
         self.npoints = session.npoints
         self.failed = len(session.failed)
+        self.waiting = session.waiting
         self.error = session.error
         now = time.monotonic()
         if force or now >= self._next_loss:

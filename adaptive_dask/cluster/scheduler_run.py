@@ -264,8 +264,8 @@ class HostedRun:
             if self.error is not None or done:
                 self._stopping = True
             elif self.status == "running" and self._crew is not None:
-                wanted = self.board.in_flight + len(self._unsent) if self._has_no_more else None
-                self._crew.adjust(wanted, self._ntasks)
+                out = self.board.in_flight + len(self._unsent) + self.learner.waiting
+                self._crew.adjust(max(1, out) if self._has_no_more else None, self._ntasks)
 
     async def _step(self) -> bool:
         inbox, self._inbox = self._inbox, Inbox()

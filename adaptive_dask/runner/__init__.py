@@ -1,7 +1,9 @@
 """What a user starts: runners."""
 
 from adaptive_dask.goals import auto_goal, stop_after
-from adaptive_dask.runner.runner import AsyncRunner, BlockingRunner, Runner, attach, runs
+from adaptive_dask.runner.blocking import BlockingRunner
+from adaptive_dask.runner.hosted import attach, runs
+from adaptive_dask.runner.runner import AsyncRunner, Runner
 from adaptive_dask.runner.sequential import replay_log, simple
 
 __all__ = [

@@ -14,18 +14,31 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 
-def find_client(executor: Client | None) -> Client:
+def find_client(executor: Client | None, *, embed: bool = True) -> Client:
     """The client that was given, else the current one, else that of a new LocalCluster.
+
+    Parameters
+    ----------
+    executor : Client, optional
+    embed : bool, default: True
+        Whether to start a cluster if there is no client.
 
     Raises
     ------
     TypeError
         If the executor is none that a run can use.
+    ValueError
+        If there is no client and none is to be started.
     """
     if executor is None:
         try:
             client: Client = distributed.default_client()
         except ValueError:
+            if not embed:
+                raise ValueError(
+                    "There is no Dask client: connect one to the scheduler that hosts the run, with "
+                    "dask.distributed.Client(address), or pass it as client=."
+                ) from None
             client = _embed()
         return client
     if not isinstance(executor, distributed.Client):

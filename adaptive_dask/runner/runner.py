@@ -1,4 +1,4 @@
-"""Runner, AsyncRunner, BlockingRunner: what a user starts."""
+"""AsyncRunner, also called Runner: starts a run on a cluster and follows it."""
 
 from __future__ import annotations
 
@@ -10,11 +10,7 @@ from datetime import datetime, timedelta
 from numbers import Integral
 from typing import TYPE_CHECKING, Any, Self
 
-from adaptive_dask.cluster.client import ensure_host, request
-from adaptive_dask.cluster.protocol import Route
-from adaptive_dask.errors import RunNotFoundError
 from adaptive_dask.goals import GoalFunction, make_goal
-from adaptive_dask.learner.function_pickle import loads_together
 from adaptive_dask.runner.actor import Actor
 from adaptive_dask.runner.cluster import ClusterRun, make_spec
 from adaptive_dask.runner.embedded import find_client
@@ -146,12 +142,18 @@ class AsyncRunner:
             raise TypeError(
                 "BlockingRunner would block the event loop of an asynchronous client; await a Runner's task."
             )
-        self._set_up(client, name, learner, ioloop, shutdown_executor)
-        self._has_log = log
+        self._set_up(client, name, learner, ioloop, shutdown_executor, has_log=log)
         if self._client.asynchronous:
             asyncio.ensure_future(self._start_later(spec))  # noqa: RUF006  the run keeps it
         else:
             self._client.sync(self._run.start, spec)
+
+    @classmethod
+    def _following(cls, client: Client, name: str, learner: Any, position: int) -> Self:
+        """A runner of a run that is hosted already, whose learner has so many of its results."""
+        runner = cls.__new__(cls)
+        runner._set_up(client, name, learner, None, False, has_log=True, position=position)
+        return runner
 
     def _set_up(
         self,
@@ -160,6 +162,7 @@ class AsyncRunner:
         learner: Any,
         loop: asyncio.AbstractEventLoop | None,
         shutdown: bool,
+        has_log: bool,
         position: int = 0,
     ) -> None:
         try:
@@ -170,14 +173,13 @@ class AsyncRunner:
         # With an asynchronous client the user's loop may be the scheduler's, which no learner may block.
         user_loop = None if client.asynchronous else running
         self._run = ClusterRun(client, name, Replica(learner, user_loop), position)
-        self._has_log = False
-        loop = loop or running
+        self._has_log = has_log
+        self.ioloop = loop or running
         self.task: asyncio.Task[None] | RunTask
-        if loop is not None and loop.is_running():
-            self.task = cancelling_task(loop, self._run.done, self.cancel)
+        if running is not None and self.ioloop is running:
+            self.task = cancelling_task(running, self._run.done, self.cancel)
         else:
             self.task = RunTask(self._run.done, self.cancel)
-        self.ioloop = loop
         if shutdown:
             self._run.done.add_done_callback(lambda _: self._run.close_client())
 
@@ -404,93 +406,7 @@ class AsyncRunner:
         return f"<{type(self).__name__} {self.name!r}: {self._run.status}, {summary.get('npoints', 0)} points>"
 
 
-class BlockingRunner(AsyncRunner):
-    """Runs a learner on a Dask cluster, and returns when the run has ended.
-
-    Takes what `AsyncRunner` takes, and needs a goal. Ctrl-C cancels the run.
-
-    Raises
-    ------
-    AdaptiveError
-        If the run failed.
-    """
-
-    _blocks = True
-
-    def __init__(self, learner: Any, goal: GoalFunction | None = None, **kwargs: Any) -> None:
-        super().__init__(learner, goal, **{"allow_running_forever": False, **kwargs})
-        try:
-            self.result()
-        except KeyboardInterrupt:
-            self.cancel()
-            raise
-
-
 Runner = AsyncRunner
-
-
-def attach(name: str, client: Client | None = None) -> Any:
-    """Follow a run that somebody started, from any client.
-
-    Parameters
-    ----------
-    name : str
-    client : distributed.Client, optional
-        The current one by default.
-
-    Returns
-    -------
-    AsyncRunner
-        Its learner is a copy of the hosted one and kept current. With an asynchronous client, an
-        awaitable of it.
-
-    Raises
-    ------
-    RunNotFoundError
-        If the scheduler hosts no run of that name.
-    """
-    client = find_client(client)
-    runner = AsyncRunner.__new__(AsyncRunner)
-    if client.asynchronous:
-        return asyncio.ensure_future(_attach(runner, client, name))
-    snapshot = client.sync(request, client, Route.SNAPSHOT, name=name)
-    learner = loads_together(snapshot["learner"], snapshot["functions"])
-    runner._set_up(client, name, learner, None, False, snapshot["position"])
-    runner._has_log = True
-    client.sync(runner._run.join, snapshot["summary"])
-    return runner
-
-
-async def _attach(runner: AsyncRunner, client: Client, name: str) -> AsyncRunner:
-    snapshot = await request(client, Route.SNAPSHOT, name=name)
-    learner = await asyncio.to_thread(loads_together, snapshot["learner"], snapshot["functions"])
-    runner._set_up(client, name, learner, None, False, snapshot["position"])
-    runner._has_log = True
-    await runner._run.join(snapshot["summary"])
-    return runner
-
-
-def runs(client: Client | None = None) -> Any:
-    """What the scheduler hosts.
-
-    Parameters
-    ----------
-    client : distributed.Client, optional
-        The current one by default.
-
-    Returns
-    -------
-    list of dict
-        For each run its name, status, npoints, loss, and more; runs that have ended stay for a while.
-        With an asynchronous client, an awaitable of it.
-    """
-    client = find_client(client)
-
-    async def ask() -> list[dict[str, Any]]:
-        await ensure_host(client)
-        return list(await request(client, Route.RUNS))
-
-    return asyncio.ensure_future(ask()) if client.asynchronous else client.sync(ask)
 
 
 def _check_count(name: str, value: Any, least: int) -> None:
@@ -498,6 +414,3 @@ def _check_count(name: str, value: Any, least: int) -> None:
         return
     if not isinstance(value, Integral) or isinstance(value, bool) or value < least:
         raise ValueError(f"{name} takes a whole number, {least} or more, not {value!r}.")
-
-
-__all__ = ["AsyncRunner", "BlockingRunner", "RunNotFoundError", "Runner", "attach", "runs"]

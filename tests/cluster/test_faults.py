@@ -14,6 +14,7 @@ import pytest
 from distributed import Client, LocalCluster
 
 import adaptive_dask as adaptive
+from adaptive_dask.cluster import scheduler_crew
 from adaptive_dask.errors import FunctionError, ModuleMissingError, WorkerLostError
 
 from .conftest import TIMEOUT, assert_clean, host_of, pid_of, wait_until
@@ -127,7 +128,8 @@ def test_a_module_that_the_scheduler_lacks_is_named(remote_scheduler, tmp_path, 
         assert adaptive.BlockingRunner(learner(), npoints_goal=20).learner.npoints == 20
 
 
-def test_a_worker_that_is_killed_loses_nothing(own_client, own_cluster, tmp_path):
+def test_a_worker_that_is_killed_loses_nothing(own_client, own_cluster, tmp_path, monkeypatch):
+    monkeypatch.setattr(scheduler_crew, "MAX_FRUITLESS_ERRORS", 0)  # nor are those that died with a worker
     path = tmp_path / "log"
     path.touch()
     runner = adaptive.Runner(learner(partial(logged, path=str(path), seconds=0.01)), npoints_goal=600)
@@ -210,7 +212,8 @@ def test_retired_workers_give_their_points_back(own_client, own_cluster):
     assert runner.failed == set()
 
 
-def test_a_restart_of_the_cluster_is_survived(own_client):
+def test_a_restart_of_the_cluster_is_survived(own_client, monkeypatch):
+    monkeypatch.setattr(scheduler_crew, "MAX_FRUITLESS_ERRORS", 0)  # tasks that are cancelled are no errors
     runner = adaptive.Runner(learner(slow_peak), npoints_goal=400)
     wait_until(lambda: runner.learner.npoints > 50)
     own_client.restart(timeout=TIMEOUT)

@@ -7,6 +7,7 @@ import sys
 import time
 
 import pytest
+from distributed import Worker
 from distributed.utils_test import gen_cluster
 
 import adaptive_dask as adaptive
@@ -169,6 +170,21 @@ async def test_evaluators_are_as_many_as_make_a_cluster_grow(c, s, a, b):
         each.cancel()
         await each.wait(30)
     await until(lambda: not s.tasks)
+
+
+@gen_cluster(**OPTIONS)
+async def test_a_last_point_that_is_lost_gets_an_evaluator(c, s, a, b):
+    runner = adaptive.Runner(learner(slow_peak), npoints_goal=20, ntasks=1, executor=c)
+    await runner.refresh()
+    run = run_of(s, runner)
+    for worker in (a, b):  # at any time, with a single point out, and all of its evaluators gone
+        await until(lambda: run.board.in_flight)
+        run._crew.adjust(0, 0)
+        for future, _ in list(run._crew._futures.values()):
+            await future.cancel()
+        await worker.close()
+    async with Worker(s.address, nthreads=1):
+        assert (await runner.result(30)).npoints == 20
 
 
 @gen_cluster(**OPTIONS)

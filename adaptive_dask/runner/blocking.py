@@ -1,0 +1,30 @@
+"""BlockingRunner: starts a run and returns at its end."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from adaptive_dask.goals import GoalFunction
+from adaptive_dask.runner.runner import AsyncRunner
+
+
+class BlockingRunner(AsyncRunner):
+    """Runs a learner on a Dask cluster, and returns when the run has ended.
+
+    Takes what `AsyncRunner` takes, and needs a goal. Ctrl-C cancels the run.
+
+    Raises
+    ------
+    AdaptiveError
+        If the run failed.
+    """
+
+    _blocks = True
+
+    def __init__(self, learner: Any, goal: GoalFunction | None = None, **kwargs: Any) -> None:
+        super().__init__(learner, goal, **{"allow_running_forever": False, **kwargs})
+        try:
+            self.result()
+        except KeyboardInterrupt:
+            self.cancel()
+            raise

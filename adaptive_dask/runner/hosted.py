@@ -1,0 +1,89 @@
+"""attach and runs: what the scheduler hosts, whoever started it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from adaptive_dask.cluster.client import ensure_host, request
+from adaptive_dask.cluster.protocol import Route
+from adaptive_dask.learner.function_pickle import loads_together
+from adaptive_dask.runner.embedded import find_client
+from adaptive_dask.runner.runner import AsyncRunner
+
+if TYPE_CHECKING:
+    from distributed import Client
+
+
+def attach(name: str, client: Client | None = None) -> Any:
+    """Follow a run that somebody started, from any client.
+
+    Parameters
+    ----------
+    name : str
+    client : distributed.Client, optional
+        The current one by default.
+
+    Returns
+    -------
+    AsyncRunner
+        Its learner is a copy of the hosted one and kept current. With an asynchronous client, an
+        awaitable of it.
+
+    Raises
+    ------
+    RunNotFoundError
+        If the scheduler hosts no run of that name.
+    ValueError
+        If there is no client.
+    """
+    client = find_client(client, embed=False)
+    if client.asynchronous:
+        return asyncio.ensure_future(_attach(client, name))
+    learner, snapshot = client.sync(_fetch, client, name)
+    runner = AsyncRunner._following(client, name, learner, snapshot["position"])
+    client.sync(runner._run.join, snapshot["summary"])
+    return runner
+
+
+async def _attach(client: Client, name: str) -> AsyncRunner:
+    learner, snapshot = await _fetch(client, name)
+    runner = AsyncRunner._following(client, name, learner, snapshot["position"])
+    await runner._run.join(snapshot["summary"])
+    return runner
+
+
+async def _fetch(client: Client, name: str) -> tuple[Any, dict[str, Any]]:
+    snapshot = await request(client, Route.SNAPSHOT, name=name)
+    return await asyncio.to_thread(_load, snapshot["learner"], snapshot["functions"]), snapshot
+
+
+def _load(learner: bytes, functions: Sequence[bytes]) -> Any:
+    try:
+        return loads_together(learner, functions)
+    except ImportError:  # the function needs a module that is not here; to look on, it is not needed
+        return loads_together(learner, None)
+
+
+def runs(client: Client | None = None) -> Any:
+    """What the scheduler hosts.
+
+    Parameters
+    ----------
+    client : distributed.Client, optional
+        The current one by default.
+
+    Returns
+    -------
+    list of dict
+        For each run its name, status, npoints, loss, and more; runs that have ended stay for a while.
+        With an asynchronous client, an awaitable of it.
+    """
+    client = find_client(client, embed=False)
+
+    async def ask() -> list[dict[str, Any]]:
+        await ensure_host(client)
+        return list(await request(client, Route.RUNS))
+
+    return asyncio.ensure_future(ask()) if client.asynchronous else client.sync(ask)
