@@ -1,0 +1,230 @@
+"""AverageLearner: the mean of a random function, to a tolerance."""
+
+from __future__ import annotations
+
+import math
+import operator
+from collections.abc import Callable, Mapping
+from typing import Any, Self, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from adaptive_dask.learner.averaging.moments import Moments, checked_number, checked_seed
+from adaptive_dask.learner.base_learner import BaseLearner
+from adaptive_dask.learner.function_pickle import ByValue
+
+__all__ = ["AverageLearner"]
+
+
+class AverageLearner(BaseLearner):
+    """Averages a random function until the standard error of the mean is within a tolerance.
+
+    Parameters
+    ----------
+    function : callable
+        Takes an integer, which is the source of randomness (a seed), and returns a real number.
+    atol : float, optional
+        The absolute tolerance.
+    rtol : float, optional
+        The relative tolerance. At least one of the two must be given.
+    min_npoints : int, default: 2
+        How many points there must be before the error is trusted; at least 2.
+
+    Attributes
+    ----------
+    data : dict, int → float
+        The evaluated seeds and their values, in the order in which they were told.
+    pending_points : set of int
+
+    Raises
+    ------
+    TypeError, ValueError
+        If there is no tolerance, or one that is not a positive number.
+
+    Notes
+    -----
+    The mean does not depend on the order of the results, not even in its last digit. If a value is NaN or
+    infinite, the mean and the error are not finite, and the loss stays infinite.
+    """
+
+    data: dict[int, float]
+    pending_points: set[int]
+
+    def __init__(
+        self,
+        function: Callable[[int], float],
+        atol: float | None = None,
+        rtol: float | None = None,
+        min_npoints: int = 2,
+    ) -> None:
+        if atol is None and rtol is None:
+            raise ValueError("At least one of atol and rtol must be given.")
+        self.function = function
+        self.atol = _checked_tolerance(atol, "atol")
+        self.rtol = _checked_tolerance(rtol, "rtol")
+        self.min_npoints = max(operator.index(min_npoints), 2)
+        self.data = {}
+        self.pending_points = set()
+        self._moments = Moments()
+        self._next_seed = 0
+
+    def new(self) -> Self:
+        """A learner with the same function and tolerances and no data."""
+        return type(self)(self.function, self.atol, self.rtol, self.min_npoints)
+
+    # -- what is known ---------------------------------------------------------------------------
+
+    @property
+    def npoints(self) -> int:
+        """The number of evaluated points."""
+        return len(self.data)
+
+    @property
+    def n_requested(self) -> int:
+        """The number of evaluated and pending points."""
+        return len(self.data) + len(self.pending_points)
+
+    @property
+    def sum_f(self) -> float:
+        """The sum of all values."""
+        return self._moments.total
+
+    @property
+    def mean(self) -> float:
+        """The average of all values; NaN until there is one."""
+        return self._moments.mean
+
+    @property
+    def std(self) -> float:
+        """The corrected sample standard deviation of the values; infinite for fewer than ``min_npoints``."""
+        if len(self.data) < self.min_npoints:
+            return math.inf
+        return math.sqrt(self._moments.variance)
+
+    def loss(self, real: bool = True, *, n: int | None = None) -> float:
+        """The standard error of the mean in units of the tolerance; the stricter one if there are two.
+
+        Parameters
+        ----------
+        real : bool, default: True
+            With False, what it will be with the pending points, if the standard deviation stays as it is.
+        n : int, optional
+            What it will be with so many points.
+
+        Returns
+        -------
+        float
+            Infinite for fewer than ``min_npoints`` points, or if not all values are finite. The relative
+            tolerance does not count for a mean of exactly zero, for which it is no tolerance at all.
+        """
+        if n is None:
+            n = len(self.data) if real else self.n_requested
+        if n < self.min_npoints:
+            return math.inf
+        error = self.std / math.sqrt(n)
+        mean = abs(self.mean)
+        loss = max(error / self.atol, error / self.rtol / mean if mean else error / self.rtol)
+        return math.inf if math.isnan(loss) else loss
+
+    def to_numpy(self) -> NDArray[np.float64]:
+        """The data as an array of shape (npoints, 2), seeds and values, ascending in the seed."""
+        return np.array(sorted(self.data.items()), dtype=float).reshape(-1, 2)
+
+    # -- ask and tell ----------------------------------------------------------------------------
+
+    def ask(self, n: int, tell_pending: bool = True) -> tuple[list[int], list[float]]:
+        """Choose the n smallest seeds that are neither known nor pending.
+
+        Parameters
+        ----------
+        n : int
+        tell_pending : bool, default: True
+            Whether the points become pending. With False the learner stays as it is.
+
+        Returns
+        -------
+        points : list of int
+        loss_improvements : list of float
+            By how much the loss is expected to fall, in equal parts.
+        """
+        n = operator.index(n)
+        if n < 0:
+            raise ValueError(f"Cannot ask for {n} points; give 0 or more.")
+        points: list[int] = []
+        data, pending, seed = self.data, self.pending_points, self._next_seed
+        while len(points) < n:
+            if seed not in data and seed not in pending:
+                points.append(seed)
+            seed += 1
+        if tell_pending:
+            pending.update(points)
+            self._next_seed = seed
+        return points, [self._loss_improvement(n) / n] * n if n else []
+
+    def _loss_improvement(self, n: int) -> float:
+        loss = self.loss()
+        return loss - self.loss(n=len(self.data) + n) if math.isfinite(loss) else math.inf
+
+    def tell(self, n: int, value: Any) -> None:
+        """Tell the value of the function at the seed ``n``; nothing happens if it is known.
+
+        Parameters
+        ----------
+        n : int
+            May be any integer, asked for or not.
+        value : float
+
+        Raises
+        ------
+        TypeError
+            If n is not an integer, or the value not a real number.
+        """
+        seed = checked_seed(n)
+        value = checked_number(value, "A value")
+        self.pending_points.discard(seed)
+        if seed not in self.data:
+            self.data[seed] = value
+            self._moments.add(value)
+
+    def tell_pending(self, n: int) -> None:
+        """Tell that the seed ``n`` is being evaluated, so that it is not proposed again."""
+        seed = checked_seed(n)
+        if seed not in self.data:
+            self.pending_points.add(seed)
+
+    def remove_unfinished(self) -> None:
+        """Forget every pending point."""
+        self.pending_points.clear()
+        self._next_seed = 0
+
+    # -- copies ----------------------------------------------------------------------------------
+
+    def _get_data(self) -> dict[int, float]:
+        return dict(self.data)
+
+    def _set_data(self, data: Mapping[int, float]) -> None:
+        self.tell_many(data.keys(), data.values())
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {
+            "function": ByValue(self.function),
+            "atol": self.atol,
+            "rtol": self.rtol,
+            "min_npoints": self.min_npoints,
+            "data": self._get_data(),
+        }
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        function = cast(Callable[[int], float], state["function"])
+        AverageLearner.__init__(self, function, state["atol"], state["rtol"], state["min_npoints"])
+        self._set_data(state["data"])
+
+
+def _checked_tolerance(tolerance: Any, name: str) -> float:
+    if tolerance is None:
+        return math.inf
+    number = checked_number(tolerance, name)
+    if not number > 0:
+        raise ValueError(f"{name} must be a positive number, not {tolerance!r}.")
+    return number

@@ -1,0 +1,476 @@
+"""AverageLearner1D: learns a noisy function of one real number by sampling points more than once."""
+
+from __future__ import annotations
+
+import math
+import operator
+import sys
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Self, cast
+
+import cloudpickle
+import numpy as np
+from numpy.typing import NDArray
+
+from adaptive_dask.learner.averaging.moments import checked_number, checked_seed
+from adaptive_dask.learner.averaging.sampled_points import PointAttribute, SampledPoint
+from adaptive_dask.learner.averaging.student import MeanError
+from adaptive_dask.learner.function_pickle import ByValue
+from adaptive_dask.learner.interval_choice import choose
+from adaptive_dask.learner.learner1D import Learner1D
+from adaptive_dask.learner.loss_queue import LossQueue
+from adaptive_dask.learner.told_values import checked_point
+
+__all__ = ["AverageLearner1D"]
+
+Point = tuple[int, float]
+
+
+class AverageLearner1D(Learner1D):
+    """Learns the mean of a noisy function f: ℝ → ℝ.
+
+    A new point is sampled some times. It is sampled again as long as the error of its mean is large compared to
+    the distance to its neighbours on the graph; else the intervals with the largest losses are divided, as by
+    `Learner1D`.
+
+    Parameters
+    ----------
+    function : callable
+        Takes a pair ``(seed, x)`` of an integer, which is the source of randomness, and a real number; returns a
+        real number.
+    bounds : pair of float
+        The interval on which to learn the function.
+    loss_per_interval : callable, optional
+        ``loss(xs, ys)``, of the means, see `Learner1D`.
+    delta : float, default: 0.2
+        A point is sampled again if its error is larger than ``delta`` times the distance to the nearest of its two
+        neighbours on the graph. Between 0 (exclusive) and 1.
+    alpha : float, default: 0.005
+        The true mean is within the error of the sampled one with probability ``1 - 2 * alpha``. Between 0 and 1
+        (both exclusive).
+    neighbor_sampling : float, default: 0.3
+        A new point gets at least this fraction of the number of samples that its neighbours have on average.
+        Between 0 (exclusive) and 1.
+    min_samples : int, default: 50
+        How many samples each point gets at least.
+    max_samples : int, optional
+        How many samples a point gets at most.
+    min_error : float, default: 0
+        A point whose error is not larger than this is not sampled again.
+
+    Attributes
+    ----------
+    data : mapping, float → float
+        The sampled points and the means there, in the order in which their first samples were told.
+    pending_points : set of (int, float)
+    error : mapping, float → float
+        Half the width of the confidence interval of the mean, by Student's t-distribution; infinite for one sample.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If a setting is not of the kind or in the range given above.
+
+    Notes
+    -----
+    Points are pairs ``(seed, x)``. ``npoints`` counts different x, ``nsamples`` all samples. The means do not depend
+    on the order of the samples. A point whose mean is not finite is not sampled again.
+
+    Unlike python-adaptive, pending samples count: many points that are asked for at a time are what one would ask
+    for one by one if the means stayed as they are.
+    """
+
+    pending_points: set[Point]  # type: ignore[assignment]
+
+    def __init__(
+        self,
+        function: Callable[[Point], float],
+        bounds: tuple[float, float],
+        loss_per_interval: Callable[..., Any] | None = None,
+        delta: float = 0.2,
+        alpha: float = 0.005,
+        neighbor_sampling: float = 0.3,
+        min_samples: int = 50,
+        max_samples: int = sys.maxsize,
+        min_error: float = 0,
+    ) -> None:
+        super().__init__(cast(Callable[[float], Any], function), bounds, loss_per_interval)
+        self.delta = _checked_fraction(delta, "delta", one_allowed=True)
+        self.alpha = _checked_fraction(alpha, "alpha", one_allowed=False)
+        self.neighbor_sampling = _checked_fraction(neighbor_sampling, "neighbor_sampling", one_allowed=True)
+        self.min_samples = _checked_count(min_samples, "min_samples")
+        self.max_samples = sys.maxsize if max_samples == math.inf else _checked_count(max_samples, "max_samples")
+        if not 0 <= self.min_samples <= self.max_samples or self.max_samples < 1:
+            raise ValueError(
+                f"There must be 0 <= min_samples <= max_samples and max_samples >= 1, not {min_samples!r} and "
+                f"{max_samples!r}."
+            )
+        self.min_error = checked_number(min_error, "min_error")
+        if not self.min_error >= 0:
+            raise ValueError(f"min_error must be 0 or more, not {min_error!r}.")
+        self.pending_points = set()
+        self._points: dict[float, SampledPoint] = {}
+        self._by_slot: dict[int, SampledPoint] = {}
+        self._undersampled: dict[float, SampledPoint] = {}
+        self._mean_error = MeanError(self.alpha)
+        self._uncertain = LossQueue()
+        self.error: Mapping[float, float] = PointAttribute(self._points, lambda point: point.error)
+        self.nsamples = 0
+
+    def _settings(self) -> dict[str, Any]:
+        names = ("delta", "alpha", "neighbor_sampling", "min_samples", "max_samples", "min_error")
+        return {name: getattr(self, name) for name in names}
+
+    def new(self) -> Self:
+        """A learner with the same function and settings and no data."""
+        function = cast(Callable[[Point], float], self.function)
+        return type(self)(function, self.bounds, self.loss_per_interval, **self._settings())
+
+    # -- what is known ---------------------------------------------------------------------------
+
+    @property
+    def min_samples_per_point(self) -> int:
+        """The number of samples of the point that has the fewest; 0 if there is no point."""
+        return min((point.n for point in self._points.values() if point.samples), default=0)
+
+    @property
+    def rescaled_error(self) -> Mapping[float, float]:
+        """The errors of the means, relative to the distance to the nearest neighbour on the graph.
+
+        Only of points that may be sampled again. These are the numbers that are compared with ``delta``.
+        """
+        return PointAttribute(self._points, lambda point: self._relative_error(point, point.n))
+
+    @property
+    def _data_samples(self) -> dict[float, dict[int, float]]:
+        """All samples, ``{x: {seed: y}}``, ascending in x."""
+        return {x: self._points[x].samples for x in sorted(self.data)}
+
+    @property
+    def _number_samples(self) -> dict[float, int]:
+        """The number of samples of each point, ascending in x."""
+        return {x: self._points[x].n for x in sorted(self.data)}
+
+    def to_numpy(self, mean: bool = False) -> NDArray[np.float64]:
+        """All samples as an array of shape (nsamples, 3): seed, x and y, ascending in x.
+
+        Parameters
+        ----------
+        mean : bool, default: False
+            Whether to give the means instead: an array of shape (npoints, 2).
+        """
+        if mean:
+            return super().to_numpy()
+        rows = [(seed, x, y) for x, samples in self._data_samples.items() for seed, y in samples.items()]
+        return np.array(rows, dtype=float).reshape(-1, 3)
+
+    # -- ask -------------------------------------------------------------------------------------
+
+    def ask(self, n: int, tell_pending: bool = True) -> tuple[list[Point], list[float]]:  # type: ignore[override]
+        """Choose the n samples that are most needed.
+
+        Points with too few samples come first, then the point with the largest error, as long as that is larger
+        than ``delta`` allows, then a new point.
+
+        Parameters
+        ----------
+        n : int
+        tell_pending : bool, default: True
+            Whether the points become pending. With False the learner stays as it is.
+
+        Returns
+        -------
+        points : list of (int, float)
+            Seed and x.
+        loss_improvements : list of float
+            The loss beside x, times the expected relative improvement of the error there.
+        """
+        n = operator.index(n)
+        if n < 0:
+            raise ValueError(f"Cannot ask for {n} points; give 0 or more.")
+        if not tell_pending:
+            # Taking points back reads ties of equal losses anew. Do so before, too: the next ask gives the same.
+            self._losses.open_queue.forget_ties()
+        chosen: list[Point] = []
+        improvements: list[float] = []
+        while len(chosen) < n:
+            point = self._most_needed()
+            if point is None:
+                break
+            loss = self._loss_beside(point)
+            for _ in range(min(max(self._quota(point), 1), n - len(chosen))):
+                k = point.n_requested
+                improvements.append(loss * (1 - math.sqrt(k / (k + 1))) if loss < math.inf else loss)
+                chosen.append((point.take_seed(), point.x))
+            self._rank(point)
+        self.pending_points.update(chosen)
+        if not tell_pending:
+            self._forget(chosen)
+        return chosen, improvements
+
+    def _most_needed(self) -> SampledPoint | None:
+        for point in self._undersampled.values():
+            if self._quota(point) > 0:
+                return point
+        if self._line.after_at[self._line.after_at[0]]:
+            slot = self._uncertain.peek()
+            if slot is not None and self._uncertain.priority(slot) > self.delta:
+                return self._by_slot[slot]
+        choices = choose(self._line, self._losses, self.bounds, 1, self._scale.x)
+        return self._add_point(choices.points[0]) if choices.points else None
+
+    def _quota(self, point: SampledPoint) -> int:
+        """How many samples a point lacks at least, counting pending ones."""
+        return self._fewest(point) - point.n_requested if point.x in self._undersampled else 0
+
+    def _fewest(self, point: SampledPoint) -> int:
+        line = self._line
+        left = line.left_at[point.slot] if point.samples else line.evaluated_before(line.before_at[point.slot])
+        right = line.right_at[point.slot] if point.samples else line.right_at[left]
+        counts = [self._by_slot[slot].n for slot in (left, right) if slot]
+        average = sum(counts) / len(counts) if counts else 0.0
+        # One sample has no error: two are the fewest that tell whether more are needed.
+        fewest = max(self.min_samples, int(self.neighbor_sampling * average) + 1, 2)
+        return min(fewest, self.max_samples)
+
+    def _loss_beside(self, point: SampledPoint) -> float:
+        line, losses = self._line, self._losses.open_at
+        before = line.before_at[point.slot]
+        pieces = [losses[slot] for slot in (before, point.slot) if slot and line.after_at[slot]]
+        return float(sum(pieces) / len(pieces)) if len(pieces) else math.inf
+
+    def tell_pending(self, x: Any) -> None:
+        """Tell that a sample ``(seed, x)`` is being evaluated, so that it is not proposed again."""
+        seed, place = _checked_sample(x)
+        point = self._points.get(place) or self._add_point(place)
+        if seed not in point.samples:
+            self.pending_points.add((seed, place))
+            point.pending.add(seed)
+            self._rank(point)
+
+    def _add_point(self, x: float) -> SampledPoint:
+        """Add a point that has no samples yet."""
+        inside = self.bounds[0] <= x <= self.bounds[1]
+        slot = self._line.insert(x) if inside else self._line.add_outside(x)
+        point = self._points[x] = self._by_slot[slot] = SampledPoint(x, slot)
+        if inside:
+            self._losses.refresh_pending(slot)
+            self._undersampled[x] = point
+        return point
+
+    def remove_unfinished(self) -> None:
+        """Forget every pending point."""
+        self._forget(list(self.pending_points))
+
+    def _forget(self, pending: list[Point]) -> None:
+        self.pending_points.difference_update(pending)
+        touched = {}
+        for seed, x in pending:
+            touched[x] = self._points[x]
+            touched[x].forget(seed)
+        gone = [point for point in touched.values() if not point.n_requested]
+        for point in gone:
+            del self._points[point.x], self._by_slot[point.slot]
+            self._undersampled.pop(point.x, None)
+            self._remove_from_line(point.slot)
+        for point in touched.values():
+            if point.samples:
+                self._rank(point)
+
+    def _remove_from_line(self, slot: int) -> None:
+        line = self._line
+        neighbors = (line.before_at[slot], line.after_at[slot])
+        self._losses.remove_pending([slot])
+        # Other pending points may stay on both sides: the interval between them has a share of the loss again.
+        for neighbor in neighbors:
+            if neighbor > 0 and line.is_pending(neighbor):
+                self._losses.refresh_pending(neighbor)
+
+    # -- tell ------------------------------------------------------------------------------------
+
+    def tell(self, x: Any, y: Any) -> None:
+        """Tell the value ``y`` of a sample ``(seed, x)``; nothing happens if it is known.
+
+        Parameters
+        ----------
+        x : (int, float)
+            The seed and the point, which may be outside of the bounds: then it is kept, and has no influence.
+        y : float
+
+        Raises
+        ------
+        TypeError, ValueError
+            If x is not a pair of an integer and a finite number, or y not a real number.
+        """
+        seed, place = _checked_sample(x)
+        self._add_samples(place, [(seed, _checked_value(y, place))])
+
+    def tell_many(self, xs: Iterable[Any], ys: Iterable[Any], *, force: bool = False) -> None:
+        """Tell the values ``ys`` of the samples ``xs``, in one go.
+
+        Parameters
+        ----------
+        xs : iterable of (int, float), length n
+        ys : iterable of float, length n
+        force : bool, default: False
+            Compute all losses anew.
+
+        Raises
+        ------
+        TypeError, ValueError
+            As in `tell`, or if there are not as many values as points. Then nothing is told.
+        """
+        samples: dict[float, list[tuple[int, float]]] = {}
+        for x, y in zip(xs, ys, strict=True):
+            seed, place = _checked_sample(x)
+            samples.setdefault(place, []).append((seed, _checked_value(y, place)))
+        for place, values in samples.items():
+            self._add_samples(place, values)
+        if force:
+            self._losses.refresh_all()
+
+    def tell_many_at_point(self, x: float, seed_y_mapping: Mapping[int, float]) -> None:
+        """Tell many samples at one point.
+
+        Parameters
+        ----------
+        x : float
+        seed_y_mapping : mapping, int → float
+            The values by seed.
+        """
+        place = checked_point(x)
+        self._add_samples(place, [(checked_seed(s), _checked_value(y, place)) for s, y in seed_y_mapping.items()])
+
+    def _add_samples(self, x: float, values: list[tuple[int, float]]) -> None:
+        if not values:
+            return
+        point = self._points.get(x)
+        if point is None:
+            inside = self.bounds[0] <= x <= self.bounds[1]
+            slot = self._line.insert(x) if inside else self._line.add_outside(x)
+            point = self._points[x] = self._by_slot[slot] = SampledPoint(x, slot)
+            if inside:
+                self._undersampled[x] = point
+        pending, samples, moments, scale = point.pending, point.samples, point.moments, self._scale
+        is_new, before = not samples, len(samples)
+        inside = self.bounds[0] <= x <= self.bounds[1]
+        for seed, y in values:
+            if seed in pending:
+                pending.discard(seed)
+                self.pending_points.discard((seed, x))
+            if seed not in samples:
+                samples[seed] = y
+                moments.add(y)
+                if inside:
+                    scale.include(x, y)
+        if len(samples) == before:
+            return
+        self.nsamples += len(samples) - before
+        self._check_vdim(x, 0.0)
+        self._line.y_at[point.slot, 0] = moments.mean
+        if is_new:
+            self._line.mark_evaluated(point.slot)
+        point.error = self._mean_error(len(samples), moments.variance)
+        if not inside:
+            return
+        self._losses.refresh_around(point.slot)
+        if scale.y > self._losses.recompute_factor * scale.recomputed_y:
+            self._losses.refresh_all()
+        if x in self._undersampled and (len(samples) >= self._fewest(point) or not math.isfinite(moments.mean)):
+            del self._undersampled[x]
+        self._rank(point)
+        left, right = self._line.left_at[point.slot], self._line.right_at[point.slot]
+        for slot in (left, right):
+            if slot:
+                self._rank(self._by_slot[slot])
+
+    # -- who is sampled again --------------------------------------------------------------------
+
+    def _rank(self, point: SampledPoint) -> None:
+        """Rank a point by the error that is expected once its pending samples are there."""
+        if not point.samples:
+            return
+        error = self._relative_error(point, point.n_requested)
+        if error is None:
+            self._uncertain.remove(point.slot)
+        else:
+            self._uncertain.set(point.slot, error)
+
+    def _relative_error(self, point: SampledPoint, n: int) -> float | None:
+        """The error relative to the distance to the nearest neighbour, as with n samples.
+
+        None if the point is not to be sampled again.
+        """
+        line, slot, error = self._line, point.slot, point.error
+        right = line.right_at[slot]
+        if right < 0 or n >= self.max_samples or error <= self.min_error or error != error:
+            return None
+        told = len(point.samples)
+        if error == math.inf:
+            # Of one sample nothing is known; a second one on its way will tell.
+            return math.inf if n == told else None
+        neighbors = [line.left_at[slot], right]
+        distance = min((self._distance(slot, other) for other in neighbors if other), default=0.0)
+        if n > told:
+            error *= math.sqrt(told / n)
+        return error / distance if distance else math.inf
+
+    def _distance(self, slot: int, other: int) -> float:
+        """How far from each other two points of the graph are."""
+        line = self._line
+        dx = abs(float(line.x_at[slot] - line.x_at[other]))
+        distance = math.hypot(dx, line.y_at[slot, 0] - line.y_at[other, 0])
+        return dx if math.isnan(distance) else distance
+
+    # -- copies ----------------------------------------------------------------------------------
+
+    def _get_data(self) -> dict[float, dict[int, float]]:
+        return {x: dict(samples) for x, samples in self._data_samples.items()}
+
+    def _set_data(self, data: Mapping[float, Mapping[int, float]]) -> None:
+        for x, samples in data.items():
+            self.tell_many_at_point(x, samples)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {
+            "function": ByValue(self.function),
+            "bounds": self.bounds,
+            # Unlike the function, the loss function is needed wherever the learner is.
+            "loss_per_interval": cloudpickle.dumps(self.loss_per_interval),
+            "settings": self._settings(),
+            "data": {x: dict(self._points[x].samples) for x in self.data},
+            "recompute_factor": self._losses.recompute_factor,
+        }
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        function = cast(Callable[[Point], float], state["function"])
+        loss = cloudpickle.loads(state["loss_per_interval"])
+        AverageLearner1D.__init__(self, function, state["bounds"], loss, **state["settings"])
+        self._losses.recompute_factor = state["recompute_factor"]
+        self._set_data(state["data"])
+
+
+def _checked_sample(point: Any) -> Point:
+    try:
+        seed, x = point
+    except (TypeError, ValueError):
+        raise TypeError(f"A point must be a pair (seed, x), not {point!r}.") from None
+    return checked_seed(seed), checked_point(x)
+
+
+def _checked_value(y: Any, x: float) -> float:
+    return y if type(y) is float else checked_number(y, f"The value at x = {x!r}")
+
+
+def _checked_fraction(value: Any, name: str, *, one_allowed: bool) -> float:
+    number = checked_number(value, name)
+    if not 0 < number < 1 and not (one_allowed and number == 1):
+        raise ValueError(f"{name} must be in (0, 1{']' if one_allowed else ')'}, not {value!r}.")
+    return number
+
+
+def _checked_count(value: Any, name: str) -> int:
+    try:
+        return operator.index(value)
+    except TypeError:
+        raise TypeError(f"{name} must be an integer, not {value!r}.") from None

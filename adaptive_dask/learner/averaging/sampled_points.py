@@ -1,0 +1,97 @@
+"""Points on a line where a random function was sampled more than once."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Mapping
+
+from adaptive_dask.learner.averaging.moments import Moments
+
+
+class SampledPoint:
+    """A point and its samples.
+
+    Parameters
+    ----------
+    x : float
+    slot : int
+        Where the point is in the `PointsOnLine`.
+
+    Attributes
+    ----------
+    samples : dict, int → float
+        The values by seed.
+    moments : Moments
+        Of the values.
+    error : float
+        Half the width of the confidence interval of the mean.
+    pending : set of int
+        The seeds that are being evaluated.
+    """
+
+    __slots__ = ("_next_seed", "error", "moments", "pending", "samples", "slot", "x")
+
+    def __init__(self, x: float, slot: int) -> None:
+        self.x = x
+        self.slot = slot
+        self.samples: dict[int, float] = {}
+        self.moments = Moments()
+        self.error = math.inf
+        self.pending: set[int] = set()
+        self._next_seed = 0
+
+    @property
+    def n(self) -> int:
+        """The number of samples."""
+        return len(self.samples)
+
+    @property
+    def n_requested(self) -> int:
+        """The number of samples and pending samples."""
+        return len(self.samples) + len(self.pending)
+
+    def take_seed(self) -> int:
+        """The smallest seed that is neither known nor pending; it becomes pending."""
+        seed = self._next_seed
+        while seed in self.samples or seed in self.pending:
+            seed += 1
+        self.pending.add(seed)
+        self._next_seed = seed + 1
+        return seed
+
+    def forget(self, seed: int) -> None:
+        """Let a pending seed be taken again."""
+        self.pending.discard(seed)
+        self._next_seed = min(self._next_seed, seed)
+
+
+class PointAttribute(Mapping[float, float]):
+    """Something about each sampled point, as a read-only mapping ``{x: value}``.
+
+    Parameters
+    ----------
+    points : mapping, float → SampledPoint
+        Those without samples are left out.
+    read : callable, SampledPoint → float or None
+        None for points that are left out as well.
+    """
+
+    def __init__(self, points: Mapping[float, SampledPoint], read: Callable[[SampledPoint], float | None]) -> None:
+        self._points = points
+        self._read = read
+
+    def __getitem__(self, x: float) -> float:
+        point = self._points[x]
+        value = self._read(point) if point.samples else None
+        if value is None:
+            raise KeyError(x)
+        return value
+
+    def __iter__(self) -> Iterator[float]:
+        return (x for x, point in list(self._points.items()) if point.samples and self._read(point) is not None)
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+    def __repr__(self) -> str:
+        return repr(dict(self))
