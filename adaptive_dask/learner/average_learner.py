@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import operator
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Self, cast
 
 import numpy as np
@@ -67,7 +67,10 @@ class AverageLearner(BaseLearner):
         self.data = {}
         self.pending_points = set()
         self._moments = Moments()
+        self._add = self._moments.add
+        # All smaller seeds are known or pending; and no larger ones, as long as all came in order.
         self._next_seed = 0
+        self._in_order = True
 
     def new(self) -> Self:
         """A learner with the same function and tolerances and no data."""
@@ -120,12 +123,13 @@ class AverageLearner(BaseLearner):
         """
         if n is None:
             n = len(self.data) if real else self.n_requested
-        if n < self.min_npoints:
+        if n < self.min_npoints or len(self.data) < self.min_npoints:
             return math.inf
-        error = self.std / math.sqrt(n)
-        mean = abs(self.mean)
+        _, mean, variance = self._moments.summary()
+        error = math.sqrt(variance / n)
+        mean = abs(mean)
         loss = max(error / self.atol, error / self.rtol / mean if mean else error / self.rtol)
-        return math.inf if math.isnan(loss) else loss
+        return loss if loss == loss else math.inf
 
     def to_numpy(self) -> NDArray[np.float64]:
         """The data as an array of shape (npoints, 2), seeds and values, ascending in the seed."""
@@ -151,20 +155,26 @@ class AverageLearner(BaseLearner):
         n = operator.index(n)
         if n < 0:
             raise ValueError(f"Cannot ask for {n} points; give 0 or more.")
-        points: list[int] = []
-        data, pending, seed = self.data, self.pending_points, self._next_seed
-        while len(points) < n:
-            if seed not in data and seed not in pending:
-                points.append(seed)
-            seed += 1
-        if tell_pending:
-            pending.update(points)
-            self._next_seed = seed
-        return points, [self._loss_improvement(n) / n] * n if n else []
-
-    def _loss_improvement(self, n: int) -> float:
+        seed = self._next_seed
+        if self._in_order:
+            points = list(range(seed, seed + n))
+        else:
+            points, data, pending = [], self.data, self.pending_points
+            while len(points) < n:
+                if seed not in data and seed not in pending:
+                    points.append(seed)
+                seed += 1
+        if tell_pending and n:
+            self.pending_points.update(points)
+            self._next_seed = points[-1] + 1
+        if not n:
+            return points, []
         loss = self.loss()
-        return loss - self.loss(n=len(self.data) + n) if math.isfinite(loss) else math.inf
+        if loss < math.inf:
+            # The error falls with the square root of the number of points.
+            known = len(self.data)
+            return points, [loss * (1 - math.sqrt(known / (known + n))) / n] * n
+        return points, [math.inf] * n
 
     def tell(self, n: int, value: Any) -> None:
         """Tell the value of the function at the seed ``n``; nothing happens if it is known.
@@ -180,16 +190,41 @@ class AverageLearner(BaseLearner):
         TypeError
             If n is not an integer, or the value not a real number.
         """
-        seed = checked_seed(n)
-        value = checked_number(value, "A value")
+        seed = n if type(n) is int else checked_seed(n)
+        if type(value) is not float:
+            value = checked_number(value, "A value")
+        if seed >= self._next_seed:
+            self._in_order = False
         self.pending_points.discard(seed)
         if seed not in self.data:
             self.data[seed] = value
-            self._moments.add(value)
+            self._add(value)
+
+    def tell_many(self, xs: Iterable[int], ys: Iterable[Any]) -> None:
+        """Tell the values ``ys`` at the seeds ``xs``, in one go.
+
+        Raises
+        ------
+        TypeError, ValueError
+            As in `tell`, or if there are not as many values as seeds. Then nothing is told.
+        """
+        seeds = [x if type(x) is int else checked_seed(x) for x in xs]
+        values = [y if type(y) is float else checked_number(y, "A value") for y in ys]
+        new = dict(zip(seeds, values, strict=True))
+        if len(new) < len(seeds) or not self.data.keys().isdisjoint(new):
+            for seed, value in zip(seeds, values, strict=True):
+                self.tell(seed, value)
+        elif seeds:
+            self._in_order &= max(seeds) < self._next_seed
+            self.pending_points.difference_update(seeds)
+            self.data.update(new)
+            self._moments.extend(values)
 
     def tell_pending(self, n: int) -> None:
         """Tell that the seed ``n`` is being evaluated, so that it is not proposed again."""
         seed = checked_seed(n)
+        if seed >= self._next_seed:
+            self._in_order = False
         if seed not in self.data:
             self.pending_points.add(seed)
 
@@ -197,6 +232,7 @@ class AverageLearner(BaseLearner):
         """Forget every pending point."""
         self.pending_points.clear()
         self._next_seed = 0
+        self._in_order = not self.data
 
     # -- copies ----------------------------------------------------------------------------------
 

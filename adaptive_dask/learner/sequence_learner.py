@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from copy import copy
 from typing import Any, Self, cast
 
-import numpy as np
-from sortedcontainers import SortedDict
-
+from adaptive_dask.learner.averaging.moments import checked_seed
 from adaptive_dask.learner.base_learner import BaseLearner
 from adaptive_dask.learner.function_pickle import ByValue
 
@@ -31,6 +29,43 @@ class _OfElement:
         return {"function": ByValue(self.function)}
 
 
+class ValuesByIndex(Mapping[int, Any]):
+    """A read-only mapping ``{index: value}`` in ascending order of the index.
+
+    An iteration runs over the values that there were when it began, also while another thread adds more.
+
+    Parameters
+    ----------
+    values : dict, int → object
+        In any order.
+    """
+
+    def __init__(self, values: dict[int, Any]) -> None:
+        self._values = values
+        self._sorted: list[int] = []
+
+    def __getitem__(self, index: int) -> Any:
+        return self._values[index]
+
+    def __contains__(self, index: object) -> bool:
+        return index in self._values
+
+    def __len__(self) -> int:
+        return len(self._values)
+
+    def __iter__(self) -> Iterator[int]:
+        # Values are never taken out, so the length tells whether there are new ones.
+        if len(self._sorted) != len(self._values):
+            self._sorted = sorted(self._values)
+        return iter(self._sorted)
+
+    def __repr__(self) -> str:
+        return repr(dict(self))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return dict, (dict(self),)
+
+
 class SequenceLearner(BaseLearner):
     """Evaluates a function for every element of a sequence, from the first to the last.
 
@@ -47,7 +82,7 @@ class SequenceLearner(BaseLearner):
     ----------
     function : callable
         Takes a point, ``(index, element)``, and calls the function given with the element.
-    data : dict, int → object
+    data : mapping, int → object
         The values by index, in ascending order of the index.
     pending_points : set of int
         The indices of elements that were asked for and not yet told.
@@ -63,7 +98,7 @@ class SequenceLearner(BaseLearner):
     Points are pairs ``(index, element)``. `tell` and `tell_pending` look at the index only.
     """
 
-    data: SortedDict
+    data: ValuesByIndex
     pending_points: set[int]
 
     def __init__(self, function: Callable[[Any], Any], sequence: Sequence[Any]) -> None:
@@ -74,10 +109,13 @@ class SequenceLearner(BaseLearner):
             )
         self.function = _OfElement(function)
         self.sequence = copy(sequence)
-        self.data = SortedDict()
+        self._values: dict[int, Any] = {}
+        self.data = ValuesByIndex(self._values)
         self.pending_points = set()
         self._ntotal = len(sequence)
+        # All smaller indices are known or pending; and no larger ones, as long as all came in order.
         self._next_index = 0
+        self._in_order = True
 
     def new(self) -> Self:
         """A learner with the same function and sequence and no data."""
@@ -95,11 +133,11 @@ class SequenceLearner(BaseLearner):
     @property
     def npoints(self) -> int:
         """The number of evaluated elements."""
-        return len(self.data)
+        return len(self._values)
 
     def done(self) -> bool:
         """Whether every element has been evaluated."""
-        return len(self.data) == self._ntotal
+        return len(self._values) == self._ntotal
 
     def result(self) -> list[Any]:
         """The values in the order of the sequence.
@@ -110,7 +148,7 @@ class SequenceLearner(BaseLearner):
             If not every element has been evaluated yet.
         """
         if not self.done():
-            raise ValueError(f"Only {len(self.data)} of {self._ntotal} elements have been evaluated.")
+            raise ValueError(f"Only {len(self._values)} of {self._ntotal} elements have been evaluated.")
         return list(self.data.values())
 
     def loss(self, real: bool = True) -> float:
@@ -123,7 +161,7 @@ class SequenceLearner(BaseLearner):
         """
         if not self._ntotal:
             return 0.0
-        known = len(self.data) if real else len(self.data) + len(self.pending_points)
+        known = len(self._values) if real else len(self._values) + len(self.pending_points)
         return (self._ntotal - known) / self._ntotal
 
     # -- ask and tell ----------------------------------------------------------------------------
@@ -146,17 +184,20 @@ class SequenceLearner(BaseLearner):
         n = operator.index(n)
         if n < 0:
             raise ValueError(f"Cannot ask for {n} points; give 0 or more.")
-        indices: list[int] = []
-        data, pending, index = self.data, self.pending_points, self._next_index
-        while len(indices) < n and index < self._ntotal:
-            if index not in data and index not in pending:
-                indices.append(index)
-            index += 1
-        points = [(i, self.sequence[i]) for i in indices]
+        index, total, sequence = self._next_index, self._ntotal, self.sequence
+        if self._in_order:
+            indices: Sequence[int] = range(index, min(index + n, total))
+        else:
+            indices, values, pending = [], self._values, self.pending_points
+            while len(indices) < n and index < total:
+                if index not in values and index not in pending:
+                    indices.append(index)
+                index += 1
+        points = [(i, sequence[i]) for i in indices]
         if tell_pending:
-            pending.update(indices)
-            self._next_index = index
-        return points, [1 / max(self._ntotal, 1)] * len(points)
+            self.pending_points.update(indices)
+            self._next_index = index + len(points) if self._in_order else index
+        return points, [1 / total] * len(points) if points else []
 
     def tell(self, point: Point, value: Any) -> None:
         """Tell the value for an element; nothing happens if it is known.
@@ -174,39 +215,42 @@ class SequenceLearner(BaseLearner):
         """
         index = self._checked_index(point)
         self.pending_points.discard(index)
-        if index not in self.data:
-            self.data[index] = value
+        if index not in self._values:
+            self._values[index] = value
 
     def tell_many(self, points: Iterable[Point], values: Iterable[Any]) -> None:
         """Tell the values for many elements, in one go; nothing is told if there are not as many."""
         indices = [self._checked_index(point) for point in points]
-        new = dict(reversed(list(zip(indices, values, strict=True))))
+        pairs = list(zip(indices, values, strict=True))
         self.pending_points.difference_update(indices)
-        self.data.update({index: value for index, value in new.items() if index not in self.data})
+        for index, value in pairs:
+            self._values.setdefault(index, value)
 
     def tell_pending(self, point: Point) -> None:
         """Tell that an element is being evaluated, so that it is not proposed again."""
         index = self._checked_index(point)
-        if index not in self.data:
+        if index not in self._values:
             self.pending_points.add(index)
 
     def remove_unfinished(self) -> None:
         """Forget every pending point."""
         self.pending_points.clear()
         self._next_index = 0
+        self._in_order = not self._values
 
     def _checked_index(self, point: Any) -> int:
         try:
             index, _ = point
-            index = operator.index(index)
         except (TypeError, ValueError):
-            if isinstance(point, tuple) and len(point) == 2 and isinstance(point[0], float | np.floating):
-                # Tables with a column of floats beside that of the indices make floats of both.
-                index = int(point[0]) if float(point[0]).is_integer() else -1
-            else:
-                raise TypeError(f"A point must be a pair (index, element), not {point!r}.") from None
-        if not 0 <= index < self._ntotal:
-            raise ValueError(f"There is no element {index} in a sequence of length {self._ntotal}.")
+            raise TypeError(f"A point must be a pair (index, element), not {point!r}.") from None
+        if type(index) is not int:
+            index = checked_seed(index, "The index of a point")
+        if index >= self._next_index:
+            if index >= self._ntotal:
+                raise ValueError(f"There is no element {index} in a sequence of length {self._ntotal}.")
+            self._in_order = False
+        elif index < 0:
+            raise ValueError(f"There is no element {index}; the first one is 0.")
         return index
 
     # -- copies ----------------------------------------------------------------------------------

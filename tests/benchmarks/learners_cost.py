@@ -1,6 +1,6 @@
-"""Cost of a point, ask(1) and tell, of the averaging, integrating and sequence learners beside python-adaptive.
+"""Cost of a point of the averaging, integrating and sequence learners beside python-adaptive.
 
-Run with ``python tests/benchmarks/learners_cost.py``. Both are measured in one run, alternating, on the same function;
+Run with ``python tests/benchmarks/learners_cost.py``. Both are measured in one run, on the same function;
 the figure is the best of some rounds of processor time, in microseconds a point, without the function's own time.
 """
 
@@ -55,23 +55,27 @@ CASES: dict[str, tuple[str, Make, int]] = {
 }
 
 
-def cost(learner: Any, n: int, k: int, goal: Callable[[Any], Any]) -> float:
-    """Microseconds of processor time a point."""
-    function = learner.function
-    spent = 0.0
-    done = 0
-    while done < n:
-        start = time.process_time()
+def recorded(learner: Any, n: int, k: int) -> dict[Any, Any]:
+    """The values at the points that a learner will ask for, so that the function costs nothing when it counts."""
+    values: dict[Any, Any] = {}
+    while len(values) < n:
+        for x in learner.ask(k)[0]:
+            values[x] = learner.function(x)
+            learner.tell(x, values[x])
+    return values
+
+
+def cost(learner: Any, values: dict[Any, Any], n: int, k: int) -> float:
+    """Microseconds of processor time a point, for ask(k), tell or tell_many as a session does, and a look at the loss."""
+    start = time.process_time()
+    for _ in range(n // k):
         points, _ = learner.ask(k)
-        spent += time.process_time() - start
-        values = [function(x) for x in points]
-        start = time.process_time()
-        for x, y in zip(points, values, strict=True):
-            learner.tell(x, y)
-        goal(learner)
-        spent += time.process_time() - start
-        done += len(points)
-    return spent / done * 1e6
+        if k == 1:
+            learner.tell(points[0], values[points[0]])
+        else:
+            learner.tell_many(points, [values[x] for x in points])
+        learner.loss()
+    return (time.process_time() - start) / (n // k * k) * 1e6
 
 
 def main() -> None:
@@ -83,13 +87,14 @@ def main() -> None:
         row = f"{name:34s}"
         for k in (1, 16):
             best = [math.inf, math.inf]
-            for _ in range(ROUNDS):
-                for i, package in enumerate((ours, peer)):
-                    try:
-                        best[i] = min(best[i], cost(make(package), n, k, lambda learner: learner.loss()))
-                    except AssertionError:
-                        # python-adaptive's IntegratorLearner, with more than one point at a time.
-                        best[i] = math.nan
+            for i, package in enumerate((ours, peer)):
+                try:
+                    values = recorded(make(package), n, k)
+                except AssertionError:
+                    # python-adaptive's IntegratorLearner, with more than one point at a time.
+                    best[i] = math.nan
+                    continue
+                best[i] = min(cost(make(package), values, n, k) for _ in range(ROUNDS))
             row += f" {best[0]:7.1f} {best[1]:8.1f} {best[1] / best[0]:6.1f} "
         print(row, flush=True)
 

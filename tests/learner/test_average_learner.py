@@ -167,6 +167,23 @@ def test_tells_are_idempotent():
     assert np.array_equal(learner.to_numpy(), [[0, 1], [1, 2], [7, 3]])
 
 
+@given(st.lists(st.tuples(st.integers(0, 9), finite), max_size=12), st.integers(0, 5))
+def test_many_at_a_time_are_one_after_the_other(results, asked):
+    one, many = told([]), told([])
+    for learner in (one, many):
+        learner.ask(asked)
+    for seed, value in results:
+        one.tell(seed, value)
+    many.tell_many([seed for seed, _ in results], [value for _, value in results])
+    assert one.data == many.data
+    assert one.pending_points == many.pending_points
+    assert one.ask(5)[0] == many.ask(5)[0]
+    assert one.sum_f == many.sum_f
+    with pytest.raises(ValueError, match="shorter"):
+        many.tell_many([77, 78], [1.0])
+    assert one.data == many.data
+
+
 def test_copies():
     learner = AverageLearner(lambda seed: seed % 7, atol=0.1, rtol=0.2, min_npoints=5)
     points, _ = learner.ask(20)

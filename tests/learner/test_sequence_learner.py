@@ -140,7 +140,7 @@ def test_no_sequence(sequence):
         ((-1, "a"), ValueError),
         (("x", "a"), TypeError),
         (0, TypeError),
-        ((0.5, "a"), ValueError),
+        ((0.5, "a"), TypeError),
     ],
 )
 def test_bad_points_change_nothing(point, error):

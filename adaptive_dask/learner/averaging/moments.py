@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
@@ -17,8 +18,10 @@ class Moments:
 
     Attributes
     ----------
-    n : int
-        How many numbers there are.
+    add : callable, float → None
+        Takes in one more number. All the work is left for when somebody looks.
+    extend : callable, iterable of float → None
+        Takes in more numbers.
 
     References
     ----------
@@ -28,44 +31,79 @@ class Moments:
        Technometrics 4, 419 (1962).
     """
 
-    __slots__ = ("_parts", "_running_mean", "_squares", "_without_limits", "n")
+    __slots__ = ("_mean", "_n", "_new", "_parts", "_squares", "_unsummed", "_without_limits", "add", "extend")
 
     def __init__(self) -> None:
-        self.n = 0
-        self._parts: list[float] = []
-        self._without_limits = 0.0
-        self._running_mean = 0.0
+        self._new: list[float] = []
+        self.add: Callable[[float], None] = self._new.append
+        self.extend: Callable[[Iterable[float]], None] = self._new.extend
+        self._n = 0
+        self._mean = 0.0
         self._squares = 0.0
+        self._without_limits = 0.0
+        self._unsummed: list[float] = []
+        self._parts: list[float] = []
 
-    def add(self, y: float) -> None:
-        """Take in one more number."""
-        self.n += 1
-        if y - y != 0.0:
-            self._without_limits += y
-            return
-        above = y - self._running_mean
-        self._running_mean += above / self.n
-        self._squares += above * (y - self._running_mean)
-        # Parts do not overlap, from the smallest to the largest; what is rounded off from one goes to the next.
-        parts, kept = self._parts, 0
-        for part in parts:
-            if -part < y < part or part < y < -part:
-                y, part = part, y
-            rounded = y + part
-            error = part - (rounded - y)
-            if error:
-                parts[kept] = error
-                kept += 1
-            y = rounded
-        parts[kept:] = [y]
-        if y - y != 0.0:
-            # Overflow is not undone by numbers of the other sign.
-            self._without_limits += y
-            parts.clear()
+    @property
+    def n(self) -> int:
+        """How many numbers there are."""
+        return self._n + len(self._new)
+
+    def summary(self) -> tuple[int, float, float]:
+        """How many numbers there are, and their mean and variance up to rounding, at less cost than one by one.
+
+        Mean and variance are NaN as long as there are too few numbers, and if not all are finite.
+        """
+        new = self._new
+        if new:
+            n, mean, squares = self._n, self._mean, self._squares
+            for y in new:
+                n += 1
+                above = y - mean
+                if above - above != 0.0:
+                    above = 0.0
+                    if y - y != 0.0:
+                        self._without_limits += y
+                mean += above / n
+                # With infinite or undefined numbers the result does not count.
+                squares += above * (y - mean) if above else 0.0
+            self._n, self._mean, self._squares = n, mean, squares
+            self._unsummed += new
+            new.clear()
+        n = self._n
+        if self._without_limits or n < 2:
+            return n, math.nan if self._without_limits or not n else self._mean, math.nan
+        return n, self._mean, self._squares / (n - 1)
+
+    def _sum_exactly(self) -> None:
+        """Take in what was added since the sum was last looked at."""
+        self.summary()
+        unsummed, self._unsummed = self._unsummed, []
+        parts = self._parts
+        for y in unsummed:
+            if y - y != 0.0:
+                continue
+            # Parts do not overlap, from the smallest to the largest; what is rounded off one goes to the next.
+            kept = 0
+            for part in parts:
+                if -part < y < part or part < y < -part:
+                    y, part = part, y
+                rounded = y + part
+                error = part - (rounded - y)
+                if error:
+                    parts[kept] = error
+                    kept += 1
+                y = rounded
+            parts[kept:] = [y]
+            if y - y != 0.0:
+                # Overflow is not undone by numbers of the other sign.
+                self._without_limits += y
+                parts.clear()
 
     @property
     def total(self) -> float:
         """The sum."""
+        self._sum_exactly()
         if self._without_limits:
             return self._without_limits
         parts = self._parts
@@ -79,9 +117,7 @@ class Moments:
     @property
     def variance(self) -> float:
         """The variance of the distribution from which the numbers were drawn; NaN for fewer than two of them."""
-        if self.n < 2 or self._without_limits:
-            return math.nan
-        return self._squares / (self.n - 1)
+        return self.summary()[2]
 
 
 def checked_number(y: Any, what: str) -> float:
@@ -107,8 +143,14 @@ def checked_number(y: Any, what: str) -> float:
     raise TypeError(f"{what} must be a real number, not {y!r}.")
 
 
-def checked_seed(seed: Any) -> int:
+def checked_seed(seed: Any, what: str = "A seed") -> int:
     """An integer, as an int.
+
+    Parameters
+    ----------
+    seed : object
+    what : str
+        What it is, for the message.
 
     Raises
     ------
@@ -122,4 +164,4 @@ def checked_seed(seed: Any) -> int:
     if isinstance(seed, float | np.floating) and float(seed).is_integer():
         # Tables with a column of floats beside that of the seeds make floats of both.
         return int(seed)
-    raise TypeError(f"A seed must be an integer, not {seed!r}.")
+    raise TypeError(f"{what} must be an integer, not {seed!r}.")

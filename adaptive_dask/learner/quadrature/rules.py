@@ -6,6 +6,7 @@ import functools
 import itertools
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,7 +40,7 @@ class Rule:
     condition: float
 
 
-def legendre(xs: Array, n: int) -> Array:
+def legendre(xs: NDArray[Any], n: int) -> NDArray[Any]:
     """The first n Legendre polynomials, orthonormal on (-1, 1).
 
     Parameters
@@ -51,7 +52,7 @@ def legendre(xs: Array, n: int) -> Array:
     -------
     values : array of float, shape (m, n)
     """
-    values: Array = np.polynomial.legendre.legvander(xs, n - 1) * np.sqrt(np.arange(n) + 0.5)
+    values: NDArray[Any] = np.polynomial.legendre.legvander(xs, n - 1) * np.sqrt(np.arange(n) + xs.dtype.type(0.5))
     return values
 
 
@@ -61,8 +62,11 @@ def _rule(level: int) -> Rule:
     finest = -np.cos(angles)
     finest = (finest - finest[::-1]) / 2
     nodes = finest[:: 2 ** (MAX_LEVEL - level)]
-    values = legendre(nodes, len(nodes))
-    inverse = np.ascontiguousarray(np.linalg.inv(values))
+    values: Array = legendre(nodes, len(nodes))
+    # A step of Newton's iteration in longer numbers makes the weights of the rule right to the last digit.
+    longer = np.linalg.inv(values).astype(np.longdouble)
+    exact = legendre(nodes.astype(np.longdouble), len(nodes))
+    inverse: Array = np.ascontiguousarray(2 * longer - longer @ exact @ longer, dtype=np.float64)
     return Rule(tuple(nodes.tolist()), values, inverse, float(np.linalg.cond(values)))
 
 
