@@ -55,26 +55,32 @@ CASES: dict[str, tuple[str, Make, int]] = {
 }
 
 
+def run(learner: Any, value: Callable[[Any], Any], n: int, k: int) -> None:
+    """Ask k points at a time and tell them as a session does, with a look at the loss each time."""
+    for _ in range(n // k):
+        points, _ = learner.ask(k)
+        if k == 1:
+            learner.tell(points[0], value(points[0]))
+        else:
+            learner.tell_many(points, [value(x) for x in points])
+        learner.loss()
+
+
 def recorded(learner: Any, n: int, k: int) -> dict[Any, Any]:
     """The values at the points that a learner will ask for, so that the function costs nothing when it counts."""
     values: dict[Any, Any] = {}
-    while len(values) < n:
-        for x in learner.ask(k)[0]:
-            values[x] = learner.function(x)
-            learner.tell(x, values[x])
+
+    def value(x: Any) -> Any:
+        return values.setdefault(x, learner.function(x))
+
+    run(learner, value, n, k)
     return values
 
 
 def cost(learner: Any, values: dict[Any, Any], n: int, k: int) -> float:
-    """Microseconds of processor time a point, for ask(k), tell or tell_many as a session does, and a look at the loss."""
+    """Microseconds of processor time a point."""
     start = time.process_time()
-    for _ in range(n // k):
-        points, _ = learner.ask(k)
-        if k == 1:
-            learner.tell(points[0], values[points[0]])
-        else:
-            learner.tell_many(points, [values[x] for x in points])
-        learner.loss()
+    run(learner, values.__getitem__, n, k)
     return (time.process_time() - start) / (n // k * k) * 1e6
 
 
