@@ -376,5 +376,7 @@ def _checked_cdims(cdims: Cdims, n: int) -> list[dict[str, Any]]:
 
 def _in_flight(child: Any) -> list[Any]:
     """The pending points of a learner, as its ``tell_pending`` takes them."""
-    in_flight = getattr(child, "_in_flight", None)
-    return list(child.pending_points) if in_flight is None else in_flight()
+    pending = list(child.pending_points)
+    # A SequenceLearner keeps the indices only.
+    sequence = getattr(child, "sequence", None)
+    return pending if sequence is None else [(i, sequence[i]) for i in pending]

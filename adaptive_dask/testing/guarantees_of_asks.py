@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from adaptive_dask.testing.subject import Subject, describe, expect, expect_same_state, key_of, repeated
+from adaptive_dask.testing.subject import Subject, describe, expect, expect_same_state, key_of, repeated, short
 
 
 def ask_without_data(subject: Subject) -> None:
@@ -79,13 +79,13 @@ def pending_points(subject: Subject) -> None:
     """Points are pending from when they are asked for until they are told."""
     learner = subject.make()
     subject.run(learner, 3)
-    expect(len(learner.pending_points) == 0, f"all points are told, and {learner.pending_points} are pending")
+    expect(len(learner.pending_points) == 0, f"all points are told, and {short(learner.pending_points)} are pending")
     points = subject.ask(learner, 4)
     for left in range(len(points), 0, -1):
         found = len(learner.pending_points)
         expect(found == left, f"{left} points were asked for and are not told, but {found} are pending")
         subject.tell(learner, points[left - 1])
-    expect(len(learner.pending_points) == 0, f"all points are told, and {learner.pending_points} are pending")
+    expect(len(learner.pending_points) == 0, f"all points are told, and {short(learner.pending_points)} are pending")
 
 
 def tell_pending(subject: Subject) -> None:
@@ -104,7 +104,7 @@ def tell_pending(subject: Subject) -> None:
         f"{len(points) - 1} points were told to be pending, {len(learner.pending_points)} are",
     )
     twice = repeated(points + subject.ask(learner, 10))
-    expect(not twice, f"points were proposed that are pending or known: {twice}")
+    expect(not twice, f"points were proposed that are pending or known: {short(twice)}")
 
 
 def remove_unfinished(subject: Subject) -> None:
@@ -115,18 +115,18 @@ def remove_unfinished(subject: Subject) -> None:
     before = describe(learner)
     points = subject.ask(learner, 5)
     learner.remove_unfinished()
-    expect(len(learner.pending_points) == 0, f"{learner.pending_points} are still pending")
+    expect(len(learner.pending_points) == 0, f"{short(learner.pending_points)} are still pending")
     expect_same_state(before, learner, "asking and remove_unfinished()")
     again = subject.ask(learner, 5)
     twice = repeated(known + again)
-    expect(not twice, f"known points were proposed: {twice}")
+    expect(not twice, f"known points were proposed: {short(twice)}")
     expect(
         len(again) >= len(points), f"{len(points)} points were removed, but only {len(again)} can be asked for again"
     )
     learner.remove_unfinished()
     for x in points:
         subject.tell(learner, x)
-    expect(len(learner.pending_points) == 0, f"late results made {learner.pending_points} pending")
+    expect(len(learner.pending_points) == 0, f"late results made {short(learner.pending_points)} pending")
 
 
 ASKS = [

@@ -76,9 +76,10 @@ class Subject:
             len(points) == len(improvements),
             f"ask({n}) returned {len(points)} points and {len(improvements)} loss improvements",
         )
-        expect(not any(np.isnan(improvements)), f"ask({n}) returned a loss improvement of NaN at {points}")
+        nans = [x for x, each in zip(points, improvements, strict=True) if np.isnan(each)]
+        expect(not nans, f"ask({n}) returned a loss improvement of NaN at {short(nans)}")
         twice = repeated(points)
-        expect(not twice, f"ask({n}) returned the same point twice: {twice}")
+        expect(not twice, f"ask({n}) returned the same point twice: {short(twice)}")
         return points
 
     def tell(self, learner: Any, x: Any) -> None:
@@ -173,9 +174,10 @@ def expect_same_state(before: dict[str, Any], learner: Any, after: str) -> None:
         same = same_data(value, old) if name == "data" else value == old if name != "loss" else same_value(value, old)
         if name == "expected loss":
             same = same_value(value, old)
-        expect(same, f"{after} changed the {name}: {_short(old)} before, {_short(value)} after")
+        expect(same, f"{after} changed the {name}: {short(old)} before, {short(value)} after")
 
 
-def _short(value: Any) -> str:
+def short(value: Any) -> str:
+    """A value for a message."""
     text = repr(value)
     return text if len(text) < 300 else text[:300] + "…"
