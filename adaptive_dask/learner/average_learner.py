@@ -10,7 +10,8 @@ from typing import Any, Self, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from adaptive_dask.learner.averaging.moments import Moments, checked_number, checked_seed
+from adaptive_dask.learner.averaging.checked import checked_number, checked_seed
+from adaptive_dask.learner.averaging.moments import Moments
 from adaptive_dask.learner.base_learner import BaseLearner
 from adaptive_dask.learner.function_pickle import ByValue
 

@@ -12,13 +12,13 @@ import cloudpickle
 import numpy as np
 from numpy.typing import NDArray
 
-from adaptive_dask.learner.averaging.moments import checked_number, checked_seed
+from adaptive_dask.learner.averaging.checked import checked_count, checked_fraction, checked_number, checked_seed
 from adaptive_dask.learner.averaging.sampled_points import PointAttribute, SampledPoint
 from adaptive_dask.learner.averaging.student import MeanError
+from adaptive_dask.learner.averaging.uncertain_points import UncertainPoints
 from adaptive_dask.learner.function_pickle import ByValue
 from adaptive_dask.learner.interval_choice import choose
 from adaptive_dask.learner.learner1D import Learner1D
-from adaptive_dask.learner.loss_queue import LossQueue
 from adaptive_dask.learner.told_values import checked_point
 
 __all__ = ["AverageLearner1D"]
@@ -95,11 +95,11 @@ class AverageLearner1D(Learner1D):
         min_error: float = 0,
     ) -> None:
         super().__init__(cast(Callable[[float], Any], function), bounds, loss_per_interval)
-        self.delta = _checked_fraction(delta, "delta", one_allowed=True)
-        self.alpha = _checked_fraction(alpha, "alpha", one_allowed=False)
-        self.neighbor_sampling = _checked_fraction(neighbor_sampling, "neighbor_sampling", one_allowed=True)
-        self.min_samples = _checked_count(min_samples, "min_samples")
-        self.max_samples = sys.maxsize if max_samples == math.inf else _checked_count(max_samples, "max_samples")
+        self.delta = checked_fraction(delta, "delta", one_allowed=True)
+        self.alpha = checked_fraction(alpha, "alpha", one_allowed=False)
+        self.neighbor_sampling = checked_fraction(neighbor_sampling, "neighbor_sampling", one_allowed=True)
+        self.min_samples = checked_count(min_samples, "min_samples")
+        self.max_samples = sys.maxsize if max_samples == math.inf else checked_count(max_samples, "max_samples")
         if not 0 <= self.min_samples <= self.max_samples or self.max_samples < 1:
             raise ValueError(
                 f"There must be 0 <= min_samples <= max_samples and max_samples >= 1, not {min_samples!r} and "
@@ -113,7 +113,7 @@ class AverageLearner1D(Learner1D):
         self._by_slot: dict[int, SampledPoint] = {}
         self._undersampled: dict[float, SampledPoint] = {}
         self._mean_error = MeanError(self.alpha)
-        self._uncertain = LossQueue()
+        self._uncertain = UncertainPoints(self._line, self.max_samples, self.min_error)
         self.error: Mapping[float, float] = PointAttribute(self._points, lambda point: point.error)
         self.nsamples = 0
 
@@ -139,7 +139,7 @@ class AverageLearner1D(Learner1D):
 
         Only of points that may be sampled again. These are the numbers that are compared with ``delta``.
         """
-        return PointAttribute(self._points, lambda point: self._relative_error(point, point.n))
+        return PointAttribute(self._points, lambda point: point.relative_error)
 
     @property
     def _data_samples(self) -> dict[float, dict[int, float]]:
@@ -202,7 +202,7 @@ class AverageLearner1D(Learner1D):
                 k = point.n_requested
                 improvements.append(loss * (1 - math.sqrt(k / (k + 1))) if loss < math.inf else loss)
                 chosen.append((point.take_seed(), point.x))
-            self._rank(point)
+            self._uncertain.rank(point)
         self.pending_points.update(chosen)
         if not tell_pending:
             self._forget(chosen)
@@ -213,9 +213,9 @@ class AverageLearner1D(Learner1D):
             if self._quota(point) > 0:
                 return point
         if self._line.after_at[self._line.after_at[0]]:
-            slot = self._uncertain.peek()
-            if slot is not None and self._uncertain.priority(slot) > self.delta:
-                return self._by_slot[slot]
+            uncertain = self._uncertain.first(self.delta)
+            if uncertain is not None:
+                return uncertain
         choices = choose(self._line, self._losses, self.bounds, 1, self._scale.x)
         return self._add_point(choices.points[0]) if choices.points else None
 
@@ -246,7 +246,7 @@ class AverageLearner1D(Learner1D):
         if seed not in point.samples:
             self.pending_points.add((seed, place))
             point.pending.add(seed)
-            self._rank(point)
+            self._uncertain.rank(point)
 
     def _add_point(self, x: float) -> SampledPoint:
         """Add a point that has no samples yet."""
@@ -275,7 +275,7 @@ class AverageLearner1D(Learner1D):
             self._remove_from_line(point.slot)
         for point in touched.values():
             if point.samples:
-                self._rank(point)
+                self._uncertain.rank(point)
 
     def _remove_from_line(self, slot: int) -> None:
         line = self._line
@@ -378,49 +378,10 @@ class AverageLearner1D(Learner1D):
             self._losses.refresh_all()
         if x in self._undersampled and (len(samples) >= self._fewest(point) or not math.isfinite(moments.mean)):
             del self._undersampled[x]
-        self._rank(point)
-        left, right = self._line.left_at[point.slot], self._line.right_at[point.slot]
-        for slot in (left, right):
+        self._uncertain.measure(point)
+        for slot in (self._line.left_at[point.slot], self._line.right_at[point.slot]):
             if slot:
-                self._rank(self._by_slot[slot])
-
-    # -- who is sampled again --------------------------------------------------------------------
-
-    def _rank(self, point: SampledPoint) -> None:
-        """Rank a point by the error that is expected once its pending samples are there."""
-        if not point.samples:
-            return
-        error = self._relative_error(point, point.n_requested)
-        if error is None:
-            self._uncertain.remove(point.slot)
-        else:
-            self._uncertain.set(point.slot, error)
-
-    def _relative_error(self, point: SampledPoint, n: int) -> float | None:
-        """The error relative to the distance to the nearest neighbour, as with n samples.
-
-        None if the point is not to be sampled again.
-        """
-        line, slot, error = self._line, point.slot, point.error
-        right = line.right_at[slot]
-        if right < 0 or n >= self.max_samples or error <= self.min_error or error != error:
-            return None
-        told = len(point.samples)
-        if error == math.inf:
-            # Of one sample nothing is known; a second one on its way will tell.
-            return math.inf if n == told else None
-        neighbors = [line.left_at[slot], right]
-        distance = min((self._distance(slot, other) for other in neighbors if other), default=0.0)
-        if n > told:
-            error *= math.sqrt(told / n)
-        return error / distance if distance else math.inf
-
-    def _distance(self, slot: int, other: int) -> float:
-        """How far from each other two points of the graph are."""
-        line = self._line
-        dx = abs(float(line.x_at[slot] - line.x_at[other]))
-        distance = math.hypot(dx, line.y_at[slot, 0] - line.y_at[other, 0])
-        return dx if math.isnan(distance) else distance
+                self._uncertain.measure(self._by_slot[slot])
 
     # -- copies ----------------------------------------------------------------------------------
 
@@ -460,17 +421,3 @@ def _checked_sample(point: Any) -> Point:
 
 def _checked_value(y: Any, x: float) -> float:
     return y if type(y) is float else checked_number(y, f"The value at x = {x!r}")
-
-
-def _checked_fraction(value: Any, name: str, *, one_allowed: bool) -> float:
-    number = checked_number(value, name)
-    if not 0 < number < 1 and not (one_allowed and number == 1):
-        raise ValueError(f"{name} must be in (0, 1{']' if one_allowed else ')'}, not {value!r}.")
-    return number
-
-
-def _checked_count(value: Any, name: str) -> int:
-    try:
-        return operator.index(value)
-    except TypeError:
-        raise TypeError(f"{name} must be an integer, not {value!r}.") from None

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from copy import copy
 from typing import Any, Self, cast
 
-from adaptive_dask.learner.averaging.moments import checked_seed
+from adaptive_dask.learner.averaging.checked import checked_seed
 from adaptive_dask.learner.base_learner import BaseLearner
 from adaptive_dask.learner.function_pickle import ByValue
 

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable
-from typing import Any
-
-import numpy as np
 
 
 class Moments:
@@ -118,50 +115,3 @@ class Moments:
     def variance(self) -> float:
         """The variance of the distribution from which the numbers were drawn; NaN for fewer than two of them."""
         return self.summary()[2]
-
-
-def checked_number(y: Any, what: str) -> float:
-    """A real number, finite or not, as a float.
-
-    Parameters
-    ----------
-    y : object
-    what : str
-        What it is, for the message.
-
-    Raises
-    ------
-    TypeError
-        If it is something else.
-    """
-    if type(y) is float:
-        return y
-    if isinstance(y, int | float | np.floating | np.integer | np.bool_):
-        return float(y)
-    if isinstance(y, np.ndarray) and y.ndim == 0 and y.dtype.kind in "buif":
-        return float(y)
-    raise TypeError(f"{what} must be a real number, not {y!r}.")
-
-
-def checked_seed(seed: Any, what: str = "A seed") -> int:
-    """An integer, as an int.
-
-    Parameters
-    ----------
-    seed : object
-    what : str
-        What it is, for the message.
-
-    Raises
-    ------
-    TypeError
-        If it is something else.
-    """
-    if type(seed) is int:
-        return seed
-    if isinstance(seed, np.integer) or (isinstance(seed, int) and not isinstance(seed, bool)):
-        return int(seed)
-    if isinstance(seed, float | np.floating) and float(seed).is_integer():
-        # Tables with a column of floats beside that of the seeds make floats of both.
-        return int(seed)
-    raise TypeError(f"{what} must be an integer, not {seed!r}.")

@@ -25,11 +25,13 @@ class SampledPoint:
         Of the values.
     error : float
         Half the width of the confidence interval of the mean.
+    relative_error : float or None
+        Relative to the distance to the nearest neighbour on the graph; None if it is not to be sampled again.
     pending : set of int
         The seeds that are being evaluated.
     """
 
-    __slots__ = ("_next_seed", "error", "moments", "pending", "samples", "slot", "x")
+    __slots__ = ("_next_seed", "error", "moments", "pending", "relative_error", "samples", "slot", "x")
 
     def __init__(self, x: float, slot: int) -> None:
         self.x = x
@@ -37,6 +39,7 @@ class SampledPoint:
         self.samples: dict[int, float] = {}
         self.moments = Moments()
         self.error = math.inf
+        self.relative_error: float | None = None
         self.pending: set[int] = set()
         self._next_seed = 0
 

@@ -1,0 +1,83 @@
+"""Check what the averaging learners are given: numbers, seeds, settings."""
+
+from __future__ import annotations
+
+import operator
+from typing import Any
+
+import numpy as np
+
+
+def checked_number(y: Any, what: str) -> float:
+    """A real number, finite or not, as a float.
+
+    Parameters
+    ----------
+    y : object
+    what : str
+        What it is, for the message.
+
+    Raises
+    ------
+    TypeError
+        If it is something else.
+    """
+    if type(y) is float:
+        return y
+    if isinstance(y, int | float | np.floating | np.integer | np.bool_):
+        return float(y)
+    if isinstance(y, np.ndarray) and y.ndim == 0 and y.dtype.kind in "buif":
+        return float(y)
+    raise TypeError(f"{what} must be a real number, not {y!r}.")
+
+
+def checked_seed(seed: Any, what: str = "A seed") -> int:
+    """An integer, as an int.
+
+    Parameters
+    ----------
+    seed : object
+    what : str
+        What it is, for the message.
+
+    Raises
+    ------
+    TypeError
+        If it is something else.
+    """
+    if type(seed) is int:
+        return seed
+    if isinstance(seed, np.integer) or (isinstance(seed, int) and not isinstance(seed, bool)):
+        return int(seed)
+    if isinstance(seed, float | np.floating) and float(seed).is_integer():
+        # Tables with a column of floats beside that of the seeds make floats of both.
+        return int(seed)
+    raise TypeError(f"{what} must be an integer, not {seed!r}.")
+
+
+def checked_fraction(value: Any, name: str, *, one_allowed: bool) -> float:
+    """A number between 0, which is not allowed, and 1.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If it is not a number, or not in that range.
+    """
+    number = checked_number(value, name)
+    if not 0 < number < 1 and not (one_allowed and number == 1):
+        raise ValueError(f"{name} must be in (0, 1{']' if one_allowed else ')'}, not {value!r}.")
+    return number
+
+
+def checked_count(value: Any, name: str) -> int:
+    """An integer.
+
+    Raises
+    ------
+    TypeError
+        If it is something else.
+    """
+    try:
+        return operator.index(value)
+    except TypeError:
+        raise TypeError(f"{name} must be an integer, not {value!r}.") from None
