@@ -9,22 +9,24 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 import time
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-# For how long (in seconds) results are kept after the last poll, and how much of them (in bytes).
+# For how long (in seconds) results are kept, at all and after the last poll, and how much of them (in bytes).
 PATIENCE = 15.0
 MOST_BYTES = 64 * 2**20
 
 
 @dataclass(frozen=True)
 class Chunk:
-    """Results ``start`` to ``end`` of a run, in the order of telling, packed."""
+    """Results ``start`` to ``end`` of a run, in the order of telling, packed; with the time of publishing."""
 
     start: int
     end: int
     data: bytes
+    published: float = field(default=0.0, compare=False)
 
 
 class Feed:
@@ -65,9 +67,10 @@ class Feed:
             self._chunks.clear()
             self._bytes = 0
         else:
-            self._chunks.append(Chunk(self.position, self.position + count, data))
+            now = time.monotonic()
+            self._chunks.append(Chunk(self.position, self.position + count, data, now))
             self._bytes += len(data)
-            while self._bytes > MOST_BYTES:
+            while self._chunks and (self._bytes > MOST_BYTES or self._chunks[0].published < now - PATIENCE):
                 self._bytes -= len(self._chunks.popleft().data)
         self.position += count
         self._results.ring()
@@ -103,10 +106,11 @@ class Feed:
         self._last_poll = time.monotonic()
         if position == self.position:
             return []
-        chunks = [chunk for chunk in self._chunks if chunk.start >= position]
-        if not chunks or chunks[0].start != position:
+        # From the newest on, for a watcher that keeps up needs few of many.
+        newer = list(itertools.takewhile(lambda chunk: chunk.start >= position, reversed(self._chunks)))
+        if not newer or newer[-1].start != position:
             return None
-        return chunks
+        return newer[::-1]
 
 
 class _Bell:

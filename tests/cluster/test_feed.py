@@ -172,3 +172,16 @@ async def test_it_is_watched_for_a_while_after_a_poll(feed: Feed, monkeypatch: p
     assert feed.is_watched
     now[0] += 0.2
     assert not feed.is_watched
+
+
+async def test_results_are_kept_for_a_while_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [1000.0]
+    monkeypatch.setattr(scheduler_feed.time, "monotonic", lambda: now[0])
+    feed = Feed()
+    for _ in range(5):
+        now[0] += scheduler_feed.PATIENCE / 2
+        feed.publish(1, b"result")
+    assert await feed.poll(0, 0, 0, 0) is None
+    chunks = await feed.poll(2, 0, 0, 0)
+    assert chunks is not None
+    assert [chunk.start for chunk in chunks] == [2, 3, 4]
