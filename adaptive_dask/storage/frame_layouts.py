@@ -19,6 +19,7 @@ any other          point_names=("x",) or ("x0", "x1", …), value_name="y"
 from __future__ import annotations
 
 import abc
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -157,6 +158,22 @@ class NDLayout(PlainLayout):
         return names, options["value_name"]
 
 
+class OtherLayout(NDLayout):
+    """That of learners of which nothing is known; without data it is the frame that says how points look."""
+
+    def _names(self, learner: Any, options: dict[str, Any]) -> tuple[list[str], str]:
+        if len(learner.data):
+            return super()._names(learner, options)
+        names = options["point_names"]
+        return [names] if isinstance(names, str) else list(names), options["value_name"]
+
+    def read(self, learner: Any, cells: Cells, options: dict[str, Any]) -> Read:
+        if options["point_names"] == self._first_names and self._first_names[0] not in cells:
+            numbered = tuple(itertools.takewhile(cells.__contains__, (f"x{k}" for k in itertools.count())))
+            options = {**options, "point_names": numbered or self._first_names}
+        return super().read(learner, cells, options)
+
+
 class SamplesLayout(PlainLayout):
     """Points (seed, x), of which a learner's ``data`` have the mean for each x."""
 
@@ -250,7 +267,7 @@ _LAYOUTS: dict[str, Layout] = {
     "SequenceLearner": SequenceLayout(),
     "DataSaver": DataSaverLayout(),
 }
-_ANY_OTHER = NDLayout("y", ("x",))
+_ANY_OTHER = OtherLayout("y", ("x",))
 
 
 def layout_of(learner: Any) -> Layout:

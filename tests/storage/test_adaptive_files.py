@@ -90,7 +90,7 @@ def test_a_file_of_each_kind_of_learner(kind: str, compress: bool, tmp_path: Pat
     ours.load(tmp_path / "file")
     assert dict(ours.data).keys() == dict(theirs.data).keys()
     for x, y in theirs.data.items():
-        np.testing.assert_array_equal(ours.data[x], y)
+        np.testing.assert_allclose(ours.data[x], y, rtol=1e-12)
     assert ours.npoints == theirs.npoints
     if kind == "DataSaver":
         assert dict(ours.extra_data) == dict(theirs.extra_data)

@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 
 from adaptive_dask.storage.frame_layouts import layout_of
+from adaptive_dask.storage.frames import load_dataframe, to_dataframe
 from tests.storage.test_adaptive_files import KINDS, Ours, adaptive, curve, run
 
 FRAME_OPTIONS: dict[str, list[dict[str, Any]]] = {
@@ -176,6 +177,13 @@ def test_a_learner_of_the_users_own() -> None:
 
         function = staticmethod(curve)
 
+        def tell_many(self, xs: Any, ys: Any) -> None:
+            self.data.update(zip(xs, ys, strict=True))
+
+    empty = Other()
+    empty.data = {}
+    load_dataframe(empty, to_dataframe(Other()))
+    assert empty.data == Other().data
     assert layout_of(Other()).options(Other()) == {"point_names": ("x0", "x1"), "value_name": "y"}
 
 
