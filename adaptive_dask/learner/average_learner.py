@@ -69,6 +69,8 @@ class AverageLearner(BaseLearner):
         self.pending_points = set()
         self._moments = Moments()
         self._add = self._moments.add
+        # The mean and the standard deviation of so many values are known.
+        self._n_of_spread, self._size, self._spread = 0, 0.0, 0.0
         # All smaller seeds are known or pending; and no larger ones, as long as all came in order.
         self._next_seed = 0
         self._in_order = True
@@ -122,14 +124,20 @@ class AverageLearner(BaseLearner):
             Infinite for fewer than ``min_npoints`` points, or if not all values are finite. The relative
             tolerance does not count for a mean of exactly zero, for which it is no tolerance at all.
         """
+        known = len(self.data)
         if n is None:
-            n = len(self.data) if real else self.n_requested
-        if n < self.min_npoints or len(self.data) < self.min_npoints:
+            n = known if real else self.n_requested
+        if n < self.min_npoints or known < self.min_npoints:
             return math.inf
-        _, mean, variance = self._moments.summary()
-        error = math.sqrt(variance / n)
-        mean = abs(mean)
-        loss = max(error / self.atol, error / self.rtol / mean if mean else error / self.rtol)
+        if known != self._n_of_spread:
+            _, mean, variance = self._moments.summary()
+            self._n_of_spread, self._size, self._spread = known, abs(mean), math.sqrt(variance)
+        error = self._spread / math.sqrt(n)
+        absolute = error / self.atol
+        relative = error / self.rtol
+        if self._size:
+            relative /= self._size
+        loss = absolute if absolute > relative else relative
         return loss if loss == loss else math.inf
 
     def to_numpy(self) -> NDArray[np.float64]:

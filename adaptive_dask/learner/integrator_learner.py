@@ -175,7 +175,7 @@ class IntegratorLearner(BaseLearner):
         points : list of float
             Fewer than n if the integral diverges, or is known to rounding.
         loss_improvements : list of float
-            The (expected) error of the interval to which each point belongs.
+            The (expected) error of the interval to which each point belongs; infinite before anything is known.
         """
         n = operator.index(n)
         if n < 0:
@@ -200,7 +200,8 @@ class IntegratorLearner(BaseLearner):
                 if planned is None:
                     break
                 stack.extend((x, planned[1]) for x in planned[0])
-            x, improvement = stack.popleft() if stack else (math.nan, 0.0)
+                continue
+            x, improvement = stack.popleft()
             if x not in data and x not in pending:
                 pending.add(x)
                 points.append(x)

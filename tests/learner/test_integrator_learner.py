@@ -335,6 +335,16 @@ def test_bad_results_change_nothing(x, y, error):
     assert not learner.data
 
 
+def test_improvements_are_errors():
+    learner = IntegratorLearner(STAIRS.function, STAIRS.bounds, 1e-8)
+    points, improvements = learner.ask(60)
+    assert improvements == [math.inf] * 60
+    learner.tell_many(points, map(STAIRS.function, points))
+    learner.remove_unfinished()
+    largest = max(interval.err for interval in learner.approximating_intervals)
+    assert learner.ask(1)[1] == [largest]
+
+
 def test_bad_asks():
     learner = IntegratorLearner(math.exp, (0, 1), 1e-8)
     with pytest.raises(ValueError, match="-1"):

@@ -14,6 +14,7 @@ _REFINED = 0.1
 _HALVED = 0.25
 # The error before anything is known: above all that are known, below that of an interval without any finite value.
 _UNKNOWN = 1e300
+_GUESSED = 1e200  # above this an expected error comes from there, whatever steps are planned
 
 Action = tuple[float, int | None]
 Entry = tuple[float, int, float, int, Interval]
@@ -57,7 +58,9 @@ class EvaluationPlan:
         points : list of float
             Those of the level, known ones among them.
         error : float
-            That of the interval. None is returned instead if there is nothing left to gain.
+            That of the interval; infinite before there is one.
+
+        Instead of both, None is returned if there is nothing left to gain.
         """
         while self._heap:
             negative, _, _, ticket, interval = heapq.heappop(self._heap)
@@ -75,7 +78,7 @@ class EvaluationPlan:
             interval.planned_level = level
             tree.watch(interval, level)
             self.update(interval)
-            return interval.new_points(level), -negative
+            return interval.new_points(level), -negative if -negative < _GUESSED else math.inf
         return None
 
     def start_over(self, tree: IntervalTree) -> None:
