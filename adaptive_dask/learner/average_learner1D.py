@@ -8,7 +8,6 @@ import sys
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Self, cast
 
-import cloudpickle
 import numpy as np
 from numpy.typing import NDArray
 
@@ -16,7 +15,7 @@ from adaptive_dask.learner.averaging.checked import checked_count, checked_fract
 from adaptive_dask.learner.averaging.sampled_points import PointAttribute, SampledPoint
 from adaptive_dask.learner.averaging.student import MeanError
 from adaptive_dask.learner.averaging.uncertain_points import UncertainPoints
-from adaptive_dask.learner.function_pickle import ByValue
+from adaptive_dask.learner.function_pickle import ByValue, KeptByValue
 from adaptive_dask.learner.interval_choice import choose
 from adaptive_dask.learner.learner1D import Learner1D
 from adaptive_dask.learner.told_values import checked_point
@@ -397,7 +396,7 @@ class AverageLearner1D(Learner1D):
             "function": ByValue(self.function),
             "bounds": self.bounds,
             # Unlike the function, the loss function is needed wherever the learner is.
-            "loss_per_interval": cloudpickle.dumps(self.loss_per_interval),
+            "loss_per_interval": KeptByValue(self.loss_per_interval),
             "settings": self._settings(),
             "data": {x: dict(self._points[x].samples) for x in self.data},
             "recompute_factor": self._losses.recompute_factor,
@@ -405,8 +404,7 @@ class AverageLearner1D(Learner1D):
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         function = cast(Callable[[Point], float], state["function"])
-        loss = cloudpickle.loads(state["loss_per_interval"])
-        AverageLearner1D.__init__(self, function, state["bounds"], loss, **state["settings"])
+        AverageLearner1D.__init__(self, function, state["bounds"], state["loss_per_interval"], **state["settings"])
         self._losses.recompute_factor = state["recompute_factor"]
         self._set_data(state["data"])
 
