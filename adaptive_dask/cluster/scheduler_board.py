@@ -64,7 +64,7 @@ class Board:
         self.seconds_per_point: float | None = None
         self.round_trip = 0.0
         self.seconds_per_step = 0.0
-        self.learner_seconds: float | None = None  # per point
+        self.learner_seconds: float | None = None  # of computing, per point
 
     # ---- what is reported
 
@@ -111,10 +111,21 @@ class Board:
         if round_trip is not None:
             self.round_trip = _running(self.round_trip or None, round_trip, SMOOTHING)
 
-    def measure_step(self, seconds: float, points: int) -> None:
-        """Learn how long the learner takes between results and new points (seconds), of which there were some."""
+    def measure_step(self, seconds: float, cpu_seconds: float, points: int) -> None:
+        """Learn how long the learner takes between results and new points.
+
+        Parameters
+        ----------
+        seconds : float
+            As a clock on the wall shows it: that is what the workers wait for.
+        cpu_seconds : float
+            For which the learner's thread computed. On a busy machine, steps of few points would seem so
+            expensive that there could never be more.
+        points : int
+            How many new points there were.
+        """
         self.seconds_per_step = _running(self.seconds_per_step or None, seconds, SMOOTHING)
-        self.learner_seconds = _running(self.learner_seconds, seconds / points, SMOOTHING)
+        self.learner_seconds = _running(self.learner_seconds, cpu_seconds / points, SMOOTHING)
 
     # ---- what to do
 

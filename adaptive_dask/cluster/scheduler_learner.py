@@ -38,6 +38,8 @@ class Step:
         These results, packed, if somebody watches.
     done : bool
         Whether the run is at its end.
+    cpu_seconds : float
+        For which the thread computed.
     error : Exception or None
         What the caller is to be told.
     """
@@ -46,6 +48,7 @@ class Step:
     told: int
     chunk: bytes | None
     done: bool
+    cpu_seconds: float = 0.0
     error: Exception | None = None
 
 
@@ -95,7 +98,7 @@ class HostedLearner:
 
     def step(self, inbox: Inbox, room: int, is_watched: bool) -> Step:
         """Tell what arrived, and take up to ``room`` new points."""
-        begin = time.perf_counter()
+        begin, cpu_begin = time.perf_counter(), time.thread_time()
         session = self._session
         for ids, blamed in inbox.lost:
             session.lost(ids, blame=blamed.__contains__)
@@ -110,7 +113,7 @@ class HostedLearner:
             parcels = [Parcel(pid, pack(point), session.is_suspect(pid)) for pid, point in session.take(room)]
         self._look()
         self.seconds += time.perf_counter() - begin
-        return self._made(told, is_watched, parcels)
+        return replace(self._made(told, is_watched, parcels), cpu_seconds=time.thread_time() - cpu_begin)
 
     def tell_from_elsewhere(self, points: bytes, values: bytes, is_watched: bool) -> Step:
         """Tell results that the run did not ask for; `Step.error` says which the learner refused first."""

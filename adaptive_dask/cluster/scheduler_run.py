@@ -277,7 +277,7 @@ class HostedRun:
         if room:
             self._has_no_more = len(step.parcels) < room
         if step.parcels:
-            self.board.measure_step(time.monotonic() - begin, len(step.parcels))
+            self.board.measure_step(time.monotonic() - begin, step.cpu_seconds, len(step.parcels))
         self._unsent.extend(step.parcels)
         self._publish(step)
         if self.learner.error is not None:

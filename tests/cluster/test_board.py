@@ -213,7 +213,7 @@ class AnyReports(RuleBasedStateMachine):
 
     @rule(seconds=st.floats(0, 5))
     def measure_step(self, seconds: float) -> None:
-        self.board.measure_step(seconds, 1)
+        self.board.measure_step(seconds, seconds, 1)
 
     @invariant()
     def sums_hold(self) -> None:
@@ -271,7 +271,7 @@ def test_points_ahead_hide_the_round_trip() -> None:
     board.measure([0.01] * 50, 0.01)
     ahead = board.room(10**6, None) - 4
     assert ahead >= 4, "so many are finished while results become new points"
-    board.measure_step(0.05, 100)
+    board.measure_step(0.05, 0.05, 100)
     assert board.room(10**6, None) - 4 > ahead, "the learner's time counts too"
 
 
@@ -284,7 +284,7 @@ def test_few_points_are_ahead_of_a_learner_that_knows_little() -> None:
 def test_no_point_is_ahead_of_a_slow_function() -> None:
     board = board_with(a=8)
     board.measure([10.0], 0.01)
-    board.measure_step(0.01, 100)
+    board.measure_step(0.01, 0.01, 100)
     assert board.room(10**6, None) == 8
 
 
@@ -321,3 +321,13 @@ def test_odd_measurements_leave_room_a_whole_number(measured: Any) -> None:
     board.measure(*measured)
     assert 2 <= board.room(600, None) <= 102
     assert math.isfinite(board.round_trip)
+
+
+def test_a_busy_machine_does_not_keep_the_points_ahead_few() -> None:
+    board = Board()
+    board.set_slots("w", 4)
+    board.measure([1e-6], 0.007)
+    board.measure_step(0.005, 0.0002, 4)  # nearly all of the time, the learner's thread waited for a core
+    assert board.room(10**6, None) > 100
+    board.measure_step(0.005, 0.005, 4)
+    assert board.room(10**6, None) < 100
