@@ -1,0 +1,177 @@
+"""Every learner keeps every guarantee: learner × function × loss."""
+
+from __future__ import annotations
+
+import functools
+import math
+from collections.abc import Callable
+from operator import itemgetter
+from typing import Any
+
+import numpy as np
+import pytest
+
+from adaptive_dask.learner.average_learner import AverageLearner
+from adaptive_dask.learner.average_learner1D import AverageLearner1D
+from adaptive_dask.learner.balancing_learner import BalancingLearner
+from adaptive_dask.learner.data_saver import DataSaver
+from adaptive_dask.learner.integrator_learner import IntegratorLearner
+from adaptive_dask.learner.learner1D import (
+    Learner1D,
+    abs_min_log_loss,
+    curvature_loss_function,
+    default_loss,
+    interpolation_loss_function,
+    resolution_loss_function,
+    triangle_loss,
+    uniform_loss,
+)
+from adaptive_dask.learner.learner2D import Learner2D
+from adaptive_dask.learner.learnerND import LearnerND
+from adaptive_dask.learner.losses import simplices, triangles
+from adaptive_dask.learner.sequence_learner import SequenceLearner
+from adaptive_dask.testing import GUARANTEES, check_learner
+from adaptive_dask.testing import functions as known
+
+Make = Callable[[], Any]
+
+
+def sines(x: float) -> Any:
+    return np.array([math.sin(3 * x), math.cos(5 * x), x])
+
+
+def constant(x: Any) -> float:
+    return 1.0
+
+
+def pair(point: Any) -> list[float]:
+    return [point[0], point[0] * point[1]]
+
+
+FUNCTIONS_1D: dict[str, tuple[Any, tuple[float, float]]] = {
+    "gramacy_lee": (known.gramacy_lee, known.GRAMACY_LEE_BOUNDS),
+    "forrester": (known.forrester, known.FORRESTER_BOUNDS),
+    "step": (known.step, known.STEP_BOUNDS),
+    "cusp": (known.cusp, known.CUSP_BOUNDS),
+    "peak": (known.peak, known.PEAK_BOUNDS),
+    "vector": (sines, (-1.0, 2.0)),
+    "constant": (constant, (-1.0, 1.0)),
+}
+LOSSES_1D: dict[str, Any] = {
+    "default": default_loss,
+    "uniform": uniform_loss,
+    "triangle": triangle_loss,
+    "abs_min_log": abs_min_log_loss,
+    "curvature": curvature_loss_function(),
+    "resolution": resolution_loss_function(0.001, 0.1),
+    "interpolation": interpolation_loss_function(),
+}
+FUNCTIONS_2D: dict[str, tuple[Any, Any]] = {
+    "branin": (known.branin, known.BRANIN_BOUNDS),
+    "ring": (known.ring, known.RING_BOUNDS),
+    "vector": (pair, ((-1.0, 1.0), (0.0, 1.0))),
+    "constant": (constant, ((-1.0, 1.0), (-1.0, 1.0))),
+}
+FUNCTIONS_3D: dict[str, tuple[Any, Any]] = {
+    "ishigami": (known.ishigami, known.ISHIGAMI_BOUNDS),
+    "sphere": (known.sphere, known.SPHERE_BOUNDS),
+}
+LOSSES_2D: dict[str, Any] = {
+    "default": triangles.default_loss,
+    "uniform": triangles.uniform_loss,
+    "minimize_triangle_surface": triangles.minimize_triangle_surface_loss,
+    "resolution": triangles.resolution_loss_function(0.01, 0.5),
+}
+LOSSES_ND: dict[str, Any] = {
+    "default": simplices.default_loss,
+    "uniform": simplices.uniform_loss,
+    "std": simplices.std_loss,
+    "triangle": simplices.triangle_loss,
+}
+
+STRATEGIES: list[Any] = ["loss_improvements", "loss", "npoints", "cycle", lambda child: child.loss(real=False)]
+
+
+def noise(seed: int) -> float:
+    return math.sin(1e4 * seed)
+
+
+def named(x: float) -> dict[str, Any]:
+    return {"y": known.peak(x), "text": "more"}
+
+
+def shifted(x: float, by: float) -> float:
+    return known.peak(x - by)
+
+
+def balancing(strategy: Any, kind: Any = Learner1D, function: Any = shifted) -> BalancingLearner:
+    learners = [kind(functools.partial(function, by=by), (-1.0, 1.0)) for by in (0.1, 0.2, 0.4)]
+    return BalancingLearner(learners, strategy=strategy)
+
+
+def cases() -> dict[str, Make]:
+    made: dict[str, Make] = {}
+    for f, (function, bounds) in FUNCTIONS_1D.items():
+        for name, loss in LOSSES_1D.items():
+            if name == "abs_min_log" and f == "step":
+                continue  # the logarithm of 0
+            if name == "triangle" and f == "constant":
+                continue  # all losses are 0, and which of equal intervals is the longest is not always known
+            if f == "vector" and name not in ("default", "curvature"):
+                continue
+            made[f"Learner1D-{f}-{name}"] = functools.partial(Learner1D, function, bounds, loss)
+    for f, (function, bounds) in FUNCTIONS_2D.items():
+        for name, loss in LOSSES_2D.items():
+            if name == "default" or f == "ring":
+                made[f"Learner2D-{f}-{name}"] = functools.partial(Learner2D, function, bounds, loss)
+    for f, (function, bounds) in (FUNCTIONS_2D | FUNCTIONS_3D).items():
+        for name, loss in LOSSES_ND.items():
+            if name == "default" or f == "ring":
+                made[f"LearnerND-{f}-{name}"] = functools.partial(LearnerND, function, bounds, loss)
+    for f, (function, bounds) in FUNCTIONS_1D.items():
+        if f != "vector":
+            made[f"IntegratorLearner-{f}"] = functools.partial(IntegratorLearner, function, bounds, 1e-10)
+    made["AverageLearner"] = lambda: AverageLearner(noise, atol=1e-4)
+    made["AverageLearner-rtol"] = lambda: AverageLearner(noise, rtol=1e-4)
+    for sampling in (0.1, 0.5):
+        made[f"AverageLearner1D-{sampling}"] = lambda sampling=sampling: AverageLearner1D(
+            known.noisy_peak, (-1, 1), neighbor_sampling=sampling, min_samples=3
+        )
+    made["SequenceLearner"] = lambda: SequenceLearner(known.peak, [0.01 * k for k in range(80)])
+    made["SequenceLearner-objects"] = lambda: SequenceLearner(len, [[1, 2], "three", {4: 5}] * 25)
+    made["DataSaver"] = lambda: DataSaver(Learner1D(named, (-1, 1)), itemgetter("y"))
+    for k, strategy in enumerate(STRATEGIES):
+        made[f"BalancingLearner-{k}"] = functools.partial(balancing, strategy)
+    made["BalancingLearner-IntegratorLearner"] = functools.partial(
+        balancing, "loss_improvements", lambda f, bounds: IntegratorLearner(f, bounds, 1e-10)
+    )
+    made["BalancingLearner-DataSaver"] = functools.partial(
+        balancing,
+        "loss",
+        lambda f, bounds: DataSaver(Learner1D(f, bounds), itemgetter("y")),
+        lambda x, by: {"y": x + by, "by": by},
+    )
+    made["BalancingLearner-SequenceLearner"] = lambda: BalancingLearner(
+        [SequenceLearner(known.peak, [0.01 * k for k in range(25)]) for _ in range(4)]
+    )
+    made["DataSaver-BalancingLearner"] = lambda: DataSaver(
+        balancing("loss", function=lambda x, by: {"y": x}), itemgetter("y")
+    )
+    return made
+
+
+CASES = cases()
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_every_guarantee(name: str) -> None:
+    assert check_learner(CASES[name], n=24) == [*GUARANTEES, "bounded_cost"]
+
+
+def test_every_guarantee_of_a_model_of_scikit_optimize() -> None:
+    pytest.importorskip("skopt")
+    from tests.learner.test_skopt_learner import quick
+
+    for dimensions in ([(-2.0, 2.0)], [(-2.0, 2.0), (0.0, 1.0)]):
+        learner = quick(dimensions=dimensions, function=lambda x: float(np.sum(np.square(x))), n_initial_points=3)
+        assert check_learner(learner, n=6) == [*GUARANTEES, "bounded_cost"]
