@@ -16,23 +16,39 @@ __version__ = "0.1.0"
 
 _HOME = {
     "AsyncRunner": "runner",
+    "AverageLearner": "learner.average_learner",
+    "AverageLearner1D": "learner.average_learner1D",
+    "BalancingLearner": "learner.balancing_learner",
     "BaseLearner": "learner.base_learner",
     "BlockingRunner": "runner",
+    "DataSaver": "learner.data_saver",
+    "IntegratorLearner": "learner.integrator_learner",
     "Learner1D": "learner.learner1D",
     "Learner2D": "learner.learner2D",
     "LearnerND": "learner.learnerND",
     "Runner": "runner",
+    "SKOptLearner": "learner.skopt_learner",
+    "SequenceLearner": "learner.sequence_learner",
     "attach": "runner",
+    "make_datasaver": "learner.data_saver",
     "runs": "runner",
     "simple": "runner",
     "uses_nth_neighbors": "learner.base_learner",
 }
-_MODULES = {"cluster", "errors", "goals", "learner", "runner", "session"}
+_MODULES = {"cluster", "errors", "goals", "learner", "plotting", "runner", "session", "storage", "testing"}
 
 __all__ = [  # noqa: RUF022  what is used most comes first
     "Learner1D",
     "Learner2D",
     "LearnerND",
+    "AverageLearner",
+    "AverageLearner1D",
+    "IntegratorLearner",
+    "SequenceLearner",
+    "BalancingLearner",
+    "DataSaver",
+    "make_datasaver",
+    "SKOptLearner",
     "Runner",
     "AsyncRunner",
     "BlockingRunner",
