@@ -10,7 +10,7 @@ Point = tuple[float, ...]
 
 # Edges whose squared lengths differ by less than this are equally long, and the first one is taken: rounding
 # must not decide.
-_TIE = 1e-9
+TIE = 1e-9
 
 
 @cache
@@ -39,7 +39,7 @@ def longest_edge(corners: Sequence[Point]) -> tuple[int, int]:
         for a, b in zip(corners[i], corners[j], strict=True):
             square += (a - b) * (a - b)
         if square > longest:
-            longest, edge = square * (1 + _TIE), (i, j)
+            longest, edge = square * (1 + TIE), (i, j)
     return edge
 
 

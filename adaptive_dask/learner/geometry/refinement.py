@@ -10,6 +10,7 @@ import numpy as np
 
 from adaptive_dask.learner.loss_queue import LossQueue
 
+from .bent_edge import most_bent_edge
 from .longest_edge import longest_edge, middle
 from .mesh import Point, Simplex, SimplexMesh
 from .simplices import Floats, Ints, barycentric
@@ -19,7 +20,8 @@ from .subdivision import ON_FACE, Cell, Subdivision, Vertex
 # several simplices with such a loss the largest comes first.
 _INFINITE, _NOTHING = 1e200, 1e-200
 
-# Gives the heights of the graph of the function at a vertex of the mesh, in units of the coordinates.
+# Gives the heights of the graph of the function at a vertex of the mesh, in units of the coordinates; with gradients
+# also those, d for each height.
 HeightsOf = Callable[[int], Point]
 
 
@@ -59,6 +61,8 @@ class Refinement:
         The corners of the domain.
     heights_of : callable, optional
         With it edges are measured along the graph of the function, without in the domain.
+    with_gradients : bool, default: False
+        ``heights_of`` gives gradients too, in two dimensions: the edge to halve is the one that is most bent.
     share_power : float, default: 1
         A cell with a fraction s of the simplex's volume has s ** share_power of its loss.
 
@@ -71,7 +75,14 @@ class Refinement:
         The loss of its largest cell.
     """
 
-    def __init__(self, corners: Floats, heights_of: HeightsOf | None = None, share_power: float = 1.0) -> None:
+    def __init__(
+        self,
+        corners: Floats,
+        heights_of: HeightsOf | None = None,
+        share_power: float = 1.0,
+        with_gradients: bool = False,
+    ) -> None:
+        self._with_gradients = with_gradients
         self._heights_of = heights_of
         self._share_power = share_power
         self._heights: dict[Vertex, Point] = {}
@@ -159,7 +170,7 @@ class Refinement:
         cell = self._subdivision(simplex).largest
         assert cell is not None, "a simplex without cells has no priority"
         corners = [self._point(v) for v in cell.vertices]
-        i, j = longest_edge(self._on_graph(corners, cell))
+        i, j = self._edge_to_halve(corners, cell)
         gain = self.losses.priority(slot) * cell.share**self._share_power
         return Proposal(middle(corners[i], corners[j]), gain, simplex, cell, (cell.vertices[i], cell.vertices[j]))
 
@@ -236,13 +247,16 @@ class Refinement:
             found = Subdivision.whole(simplex)
         return found
 
-    def _on_graph(self, corners: list[Point], cell: Cell) -> list[Point]:
+    def _edge_to_halve(self, corners: list[Point], cell: Cell) -> tuple[int, int]:
         if self._heights_of is None:
-            return corners
+            return longest_edge(corners)
         heights = [self._height(v) for v in cell.vertices]
-        if not all(isfinite(height) for each in heights for height in each):
-            return corners
-        return [point + height for point, height in zip(corners, heights, strict=True)]
+        if not isfinite(sum(map(sum, heights))):
+            return longest_edge(corners)
+        if self._with_gradients:
+            vdim = len(heights[0]) // 3
+            return most_bent_edge(corners, [h[:vdim] for h in heights], [h[vdim:] for h in heights])
+        return longest_edge([point + height for point, height in zip(corners, heights, strict=True)])
 
     def _height(self, vertex: Vertex) -> Point:
         """At points in flight what linear interpolation says, nothing if that is not known."""

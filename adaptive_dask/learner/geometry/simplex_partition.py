@@ -27,6 +27,11 @@ class LossRule(Protocol):
     def extra_order(self) -> float:
         """The loss of a simplex of size h goes as h^(d + extra_order); 0 if it goes as the volume."""
 
+    @property
+    def gradients(self) -> Floats | None:
+        """At the vertices of a triangulation, shape (n, 2, vdim), for a loss that measures how much the function
+        bends; None for any other. Whether it is None never changes."""
+
     def update(
         self, mesh: SimplexMesh, values: Floats, told: Floats, born: Ints, revalued: Ints
     ) -> tuple[Ints, Floats]:
@@ -72,7 +77,8 @@ class SimplexPartition:
     """
 
     def __init__(self, corners: Floats, rule: LossRule, height: float = HEIGHT) -> None:
-        self._refinement = Refinement(corners, self._heights_of, 1 + rule.extra_order / corners.shape[1])
+        share_power = 1 + rule.extra_order / corners.shape[1]
+        self._refinement = Refinement(corners, self._heights_of, share_power, rule.gradients is not None)
         self._rule = rule
         self._height = height
         self._corners: dict[Point, int] = {tuple(corner): i for i, corner in enumerate(corners.tolist())}
@@ -150,11 +156,18 @@ class SimplexPartition:
         self._refinement.restore(snapshot)
 
     def _heights_of(self, vertex: int) -> Point:
-        return tuple((self._values[vertex] * self._height_of_one).tolist())
+        # A few numbers: multiplied one by one they cost less than as arrays.
+        scale = self._height_of_one
+        heights = [value * scale for value in self._values[vertex].tolist()]
+        if self._gradients is not None:
+            scale /= self._height
+            heights += [slope * scale for slope in self._gradients[vertex].ravel().tolist()]
+        return tuple(heights)
 
     def _set_losses(self, told: Floats, born: Ints, revalued: Ints) -> None:
         slots, losses = self._rule.update(self.mesh, self.values, told, born, revalued)
         self._height_of_one = self._height / self._rule.value_scale
+        self._gradients = self._rule.gradients
         self._refinement.set_losses(slots, losses)
 
 

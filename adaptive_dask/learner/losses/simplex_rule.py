@@ -61,6 +61,10 @@ class SimplexRule:
         """What the values are divided by before they go to the loss."""
         return self._range.scale
 
+    @property
+    def gradients(self) -> None:
+        """See `LossRule`: there are none."""
+
     def _losses(self, mesh: SimplexMesh, values: Floats, slots: Ints) -> Floats:
         vertices = mesh.vertices[slots]
         simplices = mesh.points[vertices]

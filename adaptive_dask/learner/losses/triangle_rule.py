@@ -54,11 +54,17 @@ class TriangleRule:
         """See `LossRule`."""
         return self._range.scale
 
+    @property
+    def gradients(self) -> Floats | None:
+        """See `LossRule`: losses of a higher order than the area measure how much the function bends."""
+        return self._gradients if self.extra_order > 0 else None
+
     def update(
         self, mesh: SimplexMesh, values: Floats, told: Floats, born: Ints, revalued: Ints
     ) -> tuple[Ints, Floats]:
         """See `LossRule`."""
         rescaled = self._range.include(told)
+        self._make_room(mesh.n_points, values.shape[1])
         if self._blank:
             # Without a single value there is nothing that a loss could look at.
             if not np.isfinite(values).any():
@@ -84,11 +90,13 @@ class TriangleRule:
         self._whole = _WholeLosses(self._loss)
         return self._whole.update(mesh, values, born, self._stack_size())
 
-    def _update_gradients(self, mesh: SimplexMesh, values: Floats, slots: Ints, touched: Ints) -> None:
-        if self._gradients.shape[2] != values.shape[1]:
-            self._gradients = np.zeros((len(self._gradients), 2, values.shape[1]))
-        while len(self._gradients) < mesh.n_points:
+    def _make_room(self, n_points: int, vdim: int) -> None:
+        if self._gradients.shape[2] != vdim:
+            self._gradients = np.zeros((len(self._gradients), 2, vdim))
+        while len(self._gradients) < n_points:
             self._gradients = np.concatenate([self._gradients, np.zeros_like(self._gradients)])
+
+    def _update_gradients(self, mesh: SimplexMesh, values: Floats, slots: Ints, touched: Ints) -> None:
         self._gradients[touched] = vertex_gradients(mesh.points, mesh.vertices[slots], values, touched)
 
     def _on_patch(self, mesh: SimplexMesh, values: Floats, slots: Ints) -> Floats:

@@ -1,0 +1,72 @@
+"""Which edge of a triangle to halve where it is known how the function bends."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from .longest_edge import TIE, Point, longest_edge
+
+# How much the plain length of an edge counts: as a part of the strongest bend, because gradients are estimates and
+# an edge along which none is seen must not stay long for ever; as a slope in every triangle, because where the
+# loss of Learner2D explores (its term in the area) there is no bend to follow; and in a saddle.
+_LENGTH_COUNTS = 0.1
+_SADDLE = 2.0
+_UNSEEN = 0.1
+
+
+def most_bent_edge(corners: Sequence[Point], heights: Sequence[Point], gradients: Sequence[Point]) -> tuple[int, int]:
+    """The edge of a triangle along which linear interpolation is most wrong.
+
+    Along an edge e the error is an eighth of |eᵀHe|, where He is the difference of the gradients at its ends. To
+    halve where that is largest makes triangles short across a ridge and long along it. Where the function
+    is a saddle, eᵀHe vanishes along two directions, of which no mesh of halved edges can make use; so there √|det H|
+    counts as a bend in all directions, and the longest edge is halved if H is nothing but a saddle.
+
+    Parameters
+    ----------
+    corners : three pairs of float
+    heights : three tuples of vdim floats
+        Of the graph of the function at the corners, by which its edges are longer than those in the plane.
+    gradients : three tuples of 2 · vdim floats
+        First the derivatives along x of all components, then those along y.
+
+    Returns
+    -------
+    pair of int
+        The positions of its ends.
+    """
+    (x, y), (x1, y1), (x2, y2) = corners
+    x1, y1, x2, y2 = x1 - x, y1 - y, x2 - x, y2 - y
+    area = x1 * y2 - x2 * y1
+    first, second, third = 0.0, 0.0, 0.0
+    saddle = 0.0
+    g, g1, g2 = gradients
+    vdim = len(heights[0])
+    for i in range(vdim):
+        ux, uy = g1[i] - g[i], g1[i + vdim] - g[i + vdim]
+        vx, vy = g2[i] - g[i], g2[i + vdim] - g[i + vdim]
+        first += abs(ux * x1 + uy * y1)
+        second += abs(vx * x2 + vy * y2)
+        third += abs((vx - ux) * (x2 - x1) + (vy - uy) * (y2 - y1))
+        determinant = ux * vy - uy * vx
+        if determinant * area < 0.0:
+            saddle += _SADDLE * math.sqrt(-determinant / area)
+    edges = (
+        ((0, 1), first, x1 * x1 + y1 * y1),
+        ((0, 2), second, x2 * x2 + y2 * y2),
+        ((1, 2), third, (x2 - x1) ** 2 + (y2 - y1) ** 2),
+    )
+    strongest = max((bend / square for _, bend, square in edges if square > 0.0), default=0.0) + saddle
+    if not (area and 0.0 < strongest < math.inf):
+        return longest_edge([point + height for point, height in zip(corners, heights, strict=True)])
+    least = _LENGTH_COUNTS * strongest + _UNSEEN / math.sqrt(abs(area))
+    most, found = 0.0, (0, 1)
+    for (i, j), bend, square in edges:
+        on_graph = square
+        for a, b in zip(heights[i], heights[j], strict=True):
+            on_graph += (a - b) * (a - b)
+        measure = bend + saddle * square + least * on_graph
+        if measure > most:
+            most, found = measure * (1 + TIE), (i, j)
+    return found
