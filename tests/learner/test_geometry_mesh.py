@@ -17,7 +17,9 @@ def cube(dim):
 def check(mesh):
     slots = mesh.live_slots()
     assert len(set(slots.tolist())) == len(slots) == len(mesh.slot_of)
-    assert mesh.volumes[slots].sum() == pytest.approx(1, rel=1e-9)
+    # The triangulation's predicates tell apart what is 1e-8 of a simplex: a point that is closer than that to
+    # a face of one leaves an overlap or a gap of that order.
+    assert mesh.volumes[slots].sum() == pytest.approx(1, rel=1e-6)
     for simplex, slot in mesh.slot_of.items():
         assert tuple(mesh.vertices[slot]) == simplex == tuple(sorted(simplex))
         for side in range(len(simplex)):
