@@ -50,13 +50,24 @@ class Replica:
 
         def tell() -> None:
             points, values = unpack(data)
-            self.learner.tell_many(points, values)
+            if hasattr(self.learner, "tell_many"):
+                self.learner.tell_many(points, values)
+            else:  # somebody's own, with ask and tell only
+                for point, value in zip(points, values, strict=True):
+                    self.learner.tell(point, value)
 
         self._waiting.append(tell)
 
     def copy_from(self, load: Callable[[], Any]) -> None:
         """Queue a copy from the learner that `load` returns."""
-        self._waiting.append(lambda: self.learner.copy_from(load()))
+
+        def copy() -> None:
+            if hasattr(self.learner, "copy_from"):
+                self.learner.copy_from(load())
+            else:  # of somebody's own, all but the function, which the other may lack
+                self.learner.__dict__.update({**load().__dict__, "function": self.learner.function})
+
+        self._waiting.append(copy)
 
     def then(self, call: Callable[[], None]) -> None:
         """Queue a call for when all before it is applied, and see that it is applied soon."""
