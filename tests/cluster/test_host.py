@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import sys
 import time
 
@@ -11,6 +12,8 @@ from distributed import Worker
 from distributed.utils_test import gen_cluster
 
 import adaptive_dask as adaptive
+from adaptive_dask.cluster import scheduler_crew
+from adaptive_dask.cluster import worker as worker_side
 from adaptive_dask.cluster.client import ensure_host, request
 from adaptive_dask.cluster.protocol import KEY_PREFIX, REPORT, Route, dumps
 from adaptive_dask.cluster.scheduler import LearnerHost, dask_setup
@@ -203,7 +206,7 @@ class SlowLearner(adaptive.Learner1D):
     """Takes its time, holding the interpreter as little as a numerical library would."""
 
     def ask(self, n, tell_pending=True):
-        time.sleep(0.2)  # what is tested is that nobody waits for it
+        time.sleep(1)  # what is tested is that nobody waits for it
         return super().ask(n, tell_pending)
 
 
@@ -212,12 +215,12 @@ async def test_a_slow_learner_does_not_hold_the_event_loop(c, s, a, b):
     runner = adaptive.Runner(SlowLearner(peak, (-1, 1)), executor=c)
     await runner.refresh()
     longest = 0.0
-    until_time = time.monotonic() + 1
+    until_time = time.monotonic() + 2.5
     while time.monotonic() < until_time:
         begin = time.monotonic()
         await asyncio.sleep(0.001)  # a tick
         longest = max(longest, time.monotonic() - begin)
-    assert longest < 0.15
+    assert longest < 0.9
     runner.cancel()
     await runner.wait(30)
 
@@ -235,30 +238,35 @@ async def test_a_run_is_kept_open_against_an_idle_timeout(c, s, a, b):
     assert not s.plugins["adaptive"]._keep_open.is_running()
 
 
+@contextlib.contextmanager
+def leases_of(seconds):
+    """All of the workers are in this process."""
+    lease, scheduler_crew._lease = scheduler_crew._lease, lambda: seconds
+    idle, worker_side.IDLE = worker_side.IDLE, seconds
+    try:
+        yield
+    finally:
+        scheduler_crew._lease, worker_side.IDLE = lease, idle
+
+
 @gen_cluster(**OPTIONS)
 async def test_leases_end_and_are_renewed(c, s, a, b):
-    from adaptive_dask.cluster import scheduler_crew
-
-    lease, scheduler_crew._lease = scheduler_crew._lease, lambda: 0.05
-    try:
+    with leases_of(0.05):
         runner = adaptive.Runner(learner(slow_peak), npoints_goal=200, executor=c)
         assert (await runner.result(30)).npoints == 200
-    finally:
-        scheduler_crew._lease = lease
     assert not s.tasks
 
 
 @gen_cluster(**OPTIONS)
 async def test_a_worker_that_closes_does_not_wait_for_points(c, s, a, b):
-    runner = adaptive.Runner(learner(), executor=c)
-    await runner.refresh()
-    await until(lambda: run_of(s, runner).learner.npoints > 10)
-    runner.pause()  # evaluators wait for points now
-    begin = time.monotonic()
-    await a.close()
-    assert time.monotonic() - begin < 0.9  # less than an evaluator's patience
-    runner.cancel()
-    await runner.wait(30)
+    with leases_of(300):
+        runner = adaptive.Runner(learner(), executor=c)
+        await runner.refresh()
+        await until(lambda: run_of(s, runner).learner.npoints > 10)
+        runner.pause()  # evaluators wait for points now, and would do so for minutes
+        await asyncio.wait_for(a.close(), 20)
+        runner.cancel()
+        await runner.wait(30)
 
 
 @gen_cluster(**OPTIONS)
