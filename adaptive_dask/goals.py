@@ -23,16 +23,6 @@ class LossGoal:
         return bool(learner.loss() <= self.loss)
 
 
-@dataclass(frozen=True)
-class ChildrenGoal:
-    """Reached when every child of a BalancingLearner has so many points."""
-
-    npoints: int
-
-    def __call__(self, learner: Any) -> bool:
-        return all(child.npoints >= self.npoints for child in learner.learners)
-
-
 def is_done(learner: Any) -> bool:
     """The goal of a learner that knows by itself when it is done."""
     return bool(learner.done())
@@ -95,7 +85,7 @@ def make_goal(
     loss_goal : float, optional
         End when ``learner.loss()`` is this or less.
     npoints_goal : int, optional
-        End with exactly this many points; of a BalancingLearner, when every child has as many.
+        End with exactly this many points; of a BalancingLearner, those of all children together.
     end_time_goal : datetime, optional
         End at this time; local time unless it carries a time zone.
     duration_goal : timedelta or float, optional
@@ -135,8 +125,6 @@ def make_goal(
             raise TypeError(f"npoints_goal takes a whole number of points (an int), not {npoints_goal!r}.")
         if npoints_goal < 0:
             raise ValueError(f"npoints_goal takes 0 points or more, not {npoints_goal!r}.")
-        if hasattr(learner, "learners"):
-            return Goal(reached=ChildrenGoal(int(npoints_goal)))
         return Goal(npoints=int(npoints_goal))
     if end_time_goal is not None:
         if not isinstance(end_time_goal, datetime):

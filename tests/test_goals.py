@@ -7,7 +7,6 @@ import pickle
 import time
 from datetime import UTC, date, datetime, timedelta, timezone
 from fractions import Fraction
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -226,10 +225,3 @@ def test_stop_after(clock: list[float]) -> None:
     assert not goal(None)
     clock[0] += 0.1
     assert goal(None)
-
-
-def test_a_goal_in_points_of_a_balancing_learner_is_every_childs() -> None:
-    children = [SimpleNamespace(npoints=5), SimpleNamespace(npoints=3)]
-    learner = SimpleNamespace(learners=children, npoints=8)
-    assert make_goal(learner, npoints_goal=3).is_reached(learner)
-    assert not make_goal(learner, npoints_goal=4).is_reached(learner)

@@ -39,7 +39,7 @@ class AsyncRunner:
     loss_goal : float, optional
         End when ``learner.loss()`` is this or less.
     npoints_goal : int, optional
-        End with exactly this many points; of a BalancingLearner, when every child has as many.
+        End with exactly this many points; of a BalancingLearner, those of all children together.
     end_time_goal : datetime, optional
         End at this time.
     duration_goal : timedelta or float, optional
