@@ -224,7 +224,7 @@ def test_a_restart_of_the_cluster_is_survived(own_client, monkeypatch):
 def test_cancel_at_any_moment(client, cluster):
     for npoints in (0, 1, 2, 17, 100):
         runner = adaptive.Runner(learner(slow_peak))
-        wait_until(lambda: runner.info().get("npoints", 0) >= npoints)  # noqa: B023
+        wait_until(lambda runner=runner, npoints=npoints: runner.info().get("npoints", 0) >= npoints)
         runner.cancel()
         assert runner.wait(TIMEOUT)
         assert runner.status() == "cancelled"

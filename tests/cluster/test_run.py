@@ -66,7 +66,7 @@ def test_a_run_starts_from_the_learners_data(client):
 
 def test_a_goal_may_be_a_lambda_a_closure_or_a_loss(client):
     limit = 40
-    runner = adaptive.BlockingRunner(learner(lambda x: x**3), goal=lambda l: l.npoints >= limit)  # noqa: E741
+    runner = adaptive.BlockingRunner(learner(lambda x: x**3), goal=lambda known: known.npoints >= limit)
     assert runner.learner.npoints >= limit
     assert_equals_function(runner.learner, lambda x: x**3)
 
