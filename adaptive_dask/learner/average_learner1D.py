@@ -187,9 +187,6 @@ class AverageLearner1D(Learner1D):
         n = operator.index(n)
         if n < 0:
             raise ValueError(f"Cannot ask for {n} points; give 0 or more.")
-        if not tell_pending:
-            # Taking points back reads ties of equal losses anew. Do so before, too: the next ask gives the same.
-            self._losses.open_queue.forget_ties()
         chosen: list[Point] = []
         improvements: list[float] = []
         while len(chosen) < n:
@@ -271,19 +268,11 @@ class AverageLearner1D(Learner1D):
         for point in gone:
             del self._points[point.x], self._by_slot[point.slot]
             self._undersampled.pop(point.x, None)
-            self._remove_from_line(point.slot)
+        if gone:
+            self._losses.remove_pending([point.slot for point in gone])
         for point in touched.values():
             if point.samples:
                 self._uncertain.rank(point)
-
-    def _remove_from_line(self, slot: int) -> None:
-        line = self._line
-        neighbors = (line.before_at[slot], line.after_at[slot])
-        self._losses.remove_pending([slot])
-        # Other pending points may stay on both sides: the interval between them has a share of the loss again.
-        for neighbor in neighbors:
-            if neighbor > 0 and line.is_pending(neighbor):
-                self._losses.refresh_pending(neighbor)
 
     # -- tell ------------------------------------------------------------------------------------
 

@@ -98,12 +98,7 @@ class IntervalLosses:
         line = self._line
         self.reserve()
         before = line.before_at[slot]
-        left = line.evaluated_before(before) if known is None else known
-        right = line.right_at[left]
-        loss, dx = math.inf, 1.0
-        if left and right:
-            loss = self.known_at[left]
-            dx = line.x_at[right] - line.x_at[left]
+        loss, dx = self._around(line.evaluated_before(before) if known is None else known)
         if before:
             self._set_open(before, loss, dx)
         if line.after_at[slot]:
@@ -111,22 +106,29 @@ class IntervalLosses:
 
     def remove_pending(self, slots: list[int]) -> None:
         """Remove pending points and join the open intervals on both sides of them."""
+        line, beside = self._line, set()
         for slot in slots:
-            self._remove_pending(slot)
+            if line.after_at[slot] >= 0:
+                beside.add(line.before_at[slot])
+            line.remove(slot)
+            self.open_queue.remove(slot)
+        for left in beside.difference(slots, [0]):
+            if line.after_at[left]:
+                known = line.evaluated_before(left)
+                loss, dx = self._around(known)
+                self._set_open(left, loss, dx)
+            else:
+                self.open_queue.remove(left)
         # The slots will be used again, for points elsewhere.
         self.open_queue.forget_ties()
 
-    def _remove_pending(self, slot: int) -> None:
+    def _around(self, known: int) -> tuple[float, float]:
+        """Loss and length of the known interval that begins there; infinite beyond the ends of what is known."""
         line = self._line
-        before, after = line.before_at[slot], line.after_at[slot]
-        line.remove(slot)
-        self.open_queue.remove(slot)
-        if after < 0 or not before:
-            return
-        if after and line.right_at[before] == after:
-            self._set_open(before, self.known_at[before], line.x_at[after] - line.x_at[before])
-        else:
-            self.open_queue.remove(before)
+        right = line.right_at[known]
+        if not known or not right:
+            return math.inf, 1.0
+        return self.known_at[known], line.x_at[right] - line.x_at[known]
 
     def _refresh(self, left: int) -> None:
         line = self._line

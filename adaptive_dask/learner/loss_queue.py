@@ -35,7 +35,9 @@ class LossQueue:
     ----------
     tie_break : callable, optional
         ``tie_break(item, priority)``, a tuple of floats, sorts items of equal priority: the smallest
-        tuple first. It is read when an item enters the heap. Without it, the smallest item is first.
+        tuple first. Without it, the smallest item is first. A tuple may grow while its item has the same
+        priority, unless its first number is 0, which says that it stays; when one becomes smaller, call
+        `forget_ties`.
     """
 
     def __init__(self, tie_break: Callable[[int, float], tuple[float, ...]] = _no_tie_break) -> None:
@@ -92,7 +94,7 @@ class LossQueue:
             self._view[item] = _ABSENT
 
     def forget_ties(self) -> None:
-        """Read all tie-breaks anew: needed when an item comes to stand for something else."""
+        """Read all tie-breaks anew: needed when one became smaller, or an item stands for something else."""
         self._forget_heap()
 
     def peek(self) -> int | None:
@@ -100,10 +102,12 @@ class LossQueue:
         heap, view = self._heap, self._view
         while True:
             while heap:
-                negative, _, item = heap[0]
+                negative, tie, item = heap[0]
                 if view[item] == -negative:
-                    return item
-                heapq.heappop(heap)
+                    if not (tie and tie[0]) or self._is_current(heap[0]):
+                        return item
+                else:
+                    heapq.heappop(heap)
             if not self._sink_threshold():
                 return None
             heap = self._heap
@@ -131,12 +135,24 @@ class LossQueue:
         while len(items) < n and self.peek() is not None:
             heap = self._heap
             while heap and len(items) < n:
-                negative, _, item = heapq.heappop(heap)
+                negative, tie, item = heap[0]
                 if view[item] == -negative:
+                    if tie and tie[0] and not self._is_current(heap[0]):
+                        continue
                     view[item] = _ABSENT
                     items.append(item)
                     priorities.append(-negative)
+                heapq.heappop(heap)
         return items, priorities
+
+    def _is_current(self, top: Entry) -> bool:
+        """Whether the tie-break of the heap's top is as it was read; if not, it is read anew and the top sinks."""
+        negative, tie, item = top
+        now = self._tie_break(item, -negative)
+        if now == tie:
+            return True
+        heapq.heapreplace(self._heap, (negative, now, item))
+        return False
 
     def _push(self, item: int, priority: float) -> None:
         heapq.heappush(self._heap, (-priority, self._tie_break(item, priority), item))

@@ -12,6 +12,7 @@ from adaptive_dask.learner.learner1D import (
     curvature_loss_function,
     interpolation_loss_function,
     resolution_loss_function,
+    triangle_loss,
     uses_nth_neighbors,
 )
 
@@ -141,6 +142,40 @@ def test_ask_without_telling_pending_changes_nothing():
         assert learner.ask(n, tell_pending=False) == learner.ask(n, tell_pending=False)
     assert not learner.pending_points
     assert learner.ask(50, tell_pending=False) == learner.ask(50)
+
+
+def test_asking_without_telling_pending_leaves_no_trace_in_ties():
+    learner, untouched = (Learner1D(lambda x: 1.0, (-1, 1), triangle_loss) for _ in range(2))
+    for each in (learner, untouched):
+        for _ in range(15):
+            (x,), _ = each.ask(1)
+            each.tell(x, 1.0)
+        each.ask(3)
+    first = learner.ask(1, tell_pending=False)
+    assert learner.ask(1, tell_pending=False) == first
+    assert learner.ask(5, tell_pending=False)[0][0] == first[0][0]
+    assert learner.ask(1) == first
+    assert untouched.ask(1) == first
+    assert learner.ask(20) == untouched.ask(20)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_removing_some_pending_points_joins_the_intervals_beside_them(seed):
+    rng = np.random.default_rng(seed)
+    known, pending = np.split(rng.permutation(np.arange(-20, 21) / 20), [6])
+    gone = pending[rng.random(len(pending)) < 0.6]
+    learner, expected = (Learner1D(math.sin, (-1, 1)) for _ in range(2))
+    for each in (learner, expected):
+        for x in known.tolist():
+            each.tell(x, math.sin(x))
+    for x in pending.tolist():
+        learner.tell_pending(x)
+        if x not in gone:
+            expected.tell_pending(x)
+    learner._losses.remove_pending([learner._line.slots[x] for x in gone.tolist()])
+    assert learner.losses_combined.keys() == expected.losses_combined.keys()
+    for interval, loss in expected.losses_combined.items():
+        assert learner.losses_combined[interval] == pytest.approx(loss)
 
 
 def test_a_known_point_told_again_changes_nothing():

@@ -202,3 +202,13 @@ def test_a_zero_loss_does_not_keep_to_one_spot():
         (x,), _ = learner.ask(1)
         learner.tell(x, x)
     assert np.diff(sorted(learner.data)).max() < 0.05
+
+
+@pytest.mark.parametrize("value", [lambda x: 0.0, lambda x: x, lambda x: max(x, 0.0), lambda x: [x, 0.0]])
+def test_a_search_for_zeros_goes_on_beside_an_exact_one(value):
+    learner = Learner1D(value, (-1, 1), abs_min_log_loss)
+    for n in [1, 2, 16, 1, 40]:
+        points, improvements = learner.ask(n)
+        assert not np.isnan(improvements).any()
+        learner.tell_many(points, [value(x) for x in points])
+    assert math.isfinite(learner.loss())

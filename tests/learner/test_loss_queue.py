@@ -88,3 +88,15 @@ def test_remove_and_clear():
     queue.clear()
     assert queue.peek() is None
     assert queue.priority(5) == -np.inf
+
+
+def test_a_tie_break_that_grows_is_seen():
+    lengths = [8.0, 8.0, 8.0]
+    queue = LossQueue(lambda i, p: (-lengths[i], float(i)))
+    for item in range(3):
+        queue.set(item, 0.0)
+    assert queue.peek() == 0
+    lengths[0], lengths[1] = 2.0, 4.0
+    assert queue.pop_many(2) == ([2, 1], [0.0, 0.0])
+    queue.set(1, 0.0)
+    assert queue.peek() == 1

@@ -33,8 +33,10 @@ def _default_batch(xs: Array, ys: Array) -> Array:
 
 
 def _abs_min_log_batch(xs: Array, ys: Array) -> Array:
-    with np.errstate(divide="ignore", invalid="ignore"):
-        return _default_batch(xs, np.log(np.abs(ys).min(axis=2))[:, :, np.newaxis])
+    sizes = np.abs(ys).min(axis=2)
+    found = (sizes == 0).any(axis=1)
+    sizes[found] = 1.0
+    return _default_batch(xs, np.log(sizes)[:, :, np.newaxis])
 
 
 @uses_nth_neighbors(0)
@@ -85,10 +87,10 @@ def abs_min_log_loss(xs: Xs, ys: Ys) -> float:
     Returns
     -------
     loss : float
-        NaN or infinite beside an exact zero; the learner then ranks the interval by its length.
+        Beside an exact zero, which has no logarithm and need not be looked for any more, the length of the interval.
     """
     left, right = (float(np.abs(y).min()) for y in ys)
-    dy = (math.log(right) if right > 0 else -math.inf) - (math.log(left) if left > 0 else -math.inf)
+    dy = math.log(right) - math.log(left) if left and right else 0.0
     return math.hypot(xs[1] - xs[0], dy)
 
 
