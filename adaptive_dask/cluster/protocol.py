@@ -6,7 +6,7 @@ Streams (Dask's batched streams between scheduler and worker; neither side may r
 op                  from → to             fields
 =================== ===================== ==========================================================
 ``adaptive-points`` scheduler → worker    run, ids, points (packed), sent
-``adaptive-stop``   scheduler → worker    run
+``adaptive-stop``   scheduler → worker    run, keep (how many evaluators may stay; 0 ends the run there)
 ``adaptive-report`` worker → scheduler    run, slots, ids, values (packed), durations, failures,
                                           returned, echo, broken
 =================== ===================== ==========================================================
@@ -68,6 +68,8 @@ class RunSpec:
         The `Goal`, cloudpickled.
     ntasks : int or None
         How many points may be out at the same time.
+    weight : float
+        The run's part of the cluster, compared with those of other runs.
     drain : bool
         Whether evaluations that are under way when the goal is reached are waited for and told.
     session : dict
@@ -80,6 +82,7 @@ class RunSpec:
     function: bytes
     goal: bytes
     ntasks: int | None
+    weight: float
     drain: bool
     session: dict[str, Any]
 

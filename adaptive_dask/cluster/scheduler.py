@@ -20,6 +20,7 @@ from adaptive_dask.cluster.protocol import REPORT, STOP, Report, Route, RunSpec,
 from adaptive_dask.cluster.scheduler_crew import declare_duration
 from adaptive_dask.cluster.scheduler_learner import HostedLearner
 from adaptive_dask.cluster.scheduler_run import ENDED, HostedRun
+from adaptive_dask.cluster.scheduler_shares import Shares
 from adaptive_dask.cluster.scheduler_switch import switch_as_before, switch_soon
 from adaptive_dask.errors import AdaptiveError, ModuleMissingError, RunExistsError, RunNotFoundError
 
@@ -68,6 +69,7 @@ class LearnerHost(SchedulerPlugin):
         # Without a single await, so that two clients who register at once do not both get here.
         self._scheduler = scheduler
         self._client_lock = asyncio.Lock()
+        self._shares = Shares(scheduler, self._active)
         scheduler.stream_handlers[REPORT] = self._report
         routes: dict[str, Callable[..., Awaitable[Any]]] = {
             Route.START: self.start_run,
@@ -92,6 +94,7 @@ class LearnerHost(SchedulerPlugin):
             run.cancel()
         for run in active:
             await run.wait(CLOSING)
+        self._shares.stop()
         await self._let_go()
 
     def restart(self, scheduler: Scheduler) -> None:
@@ -101,12 +104,12 @@ class LearnerHost(SchedulerPlugin):
                 run.lose(worker, blame=False)
 
     def add_worker(self, scheduler: Scheduler, worker: str) -> None:
-        for run in self._active():
-            run.workers_changed()
+        self._shares.update_soon()
 
     def remove_worker(self, scheduler: Scheduler, worker: str, *, stimulus_id: str, **kwargs: Any) -> None:
         for run in self._active():
             run.lose(worker, blame=not stimulus_id.startswith(PEACEFUL))
+        self._shares.update_soon()
 
     def valid_workers_downscaling(self, scheduler: Scheduler, workers: list[WorkerState]) -> list[WorkerState]:
         """A cluster that adapts must not choose workers that are evaluating."""
@@ -144,9 +147,11 @@ class LearnerHost(SchedulerPlugin):
             learner = await self._in_thread(_load_learner, unpacked)
             client = await self._get_client()
             self.runs.pop(name, None)
-            run = HostedRun(unpacked, learner, self._scheduler, self._in_thread, self._ended)
+            run = HostedRun(unpacked, learner, self._scheduler, self._in_thread, self._shares.update_soon, self._ended)
+            run.start_level_with(self._shares.least_served)
             self.runs[name] = self._by_id[run.id] = run
             run.start(client)
+            self._shares.update_soon(0.0)
         finally:
             self._starting.discard(name)
         return name
@@ -238,6 +243,7 @@ class LearnerHost(SchedulerPlugin):
         ended = [other.name for other in self.runs.values() if other.status in ENDED]
         for name in ended[:-MOST_ENDED]:
             del self.runs[name]
+        self._shares.update_soon()
         self._rest_if_idle()
 
     async def _get_client(self) -> Client:

@@ -143,6 +143,21 @@ class Board:
             return max(0, min(self.slots, ntasks) - self.in_flight)
         return max(0, self.slots + self._ahead(npoints) - self.in_flight)
 
+    def most_slots(self, count: int) -> dict[str, int]:
+        """Choose so many slots, from the workers that have most of them; how many from each."""
+        chosen: dict[str, int] = {}
+        heap = [(-desk.slots, worker) for worker, desk in self.desks.items() if desk.slots]
+        heapq.heapify(heap)
+        while heap and count > 0:
+            slots, worker = heap[0]
+            chosen[worker] = chosen.get(worker, 0) + 1
+            count -= 1
+            if slots + 1:
+                heapq.heapreplace(heap, (slots + 1, worker))
+            else:
+                heapq.heappop(heap)
+        return chosen
+
     def assign(self, parcels: Iterable[Parcel]) -> tuple[dict[str, list[Parcel]], list[Parcel]]:
         """Choose workers for points: the one with the fewest points for its slots first.
 

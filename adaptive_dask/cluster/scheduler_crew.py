@@ -5,9 +5,8 @@ from __future__ import annotations
 import asyncio
 import itertools
 import logging
-import math
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
 import dask
@@ -23,8 +22,8 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-# Asking for only as many tasks as there are threads never makes a cluster scale up.
-TASKS_PER_THREAD = 1.5
+# Tasks that are to wait have a lower priority than those that are to run, whatever run they are of.
+BEHIND = -1
 
 # Dask scales up when tasks take at least its target duration; so long is a lease, in seconds, at least.
 LEASE = 5.0
@@ -83,6 +82,7 @@ class Crew:
         self._on_error = on_error
         self._options = options or {}
         self._futures: dict[Key, tuple[Future[Any], asyncio.Future[None]]] = {}
+        self._spare: set[Key] = set()  # those of them that are to wait behind the tasks of other runs
         self._count = itertools.count()
         self._errors = 0
         self._released = False
@@ -90,31 +90,67 @@ class Crew:
     def __len__(self) -> int:
         return len(self._futures)
 
-    def adjust(self, wanted: int | None, ntasks: int | None) -> None:
-        """Submit what is missing.
+    def adjust(self, at_work: int, slots: int, spare: int) -> None:
+        """Submit what is missing, and take back what waits in vain.
 
         Parameters
         ----------
-        wanted : int or None
-            How many points there are to evaluate; None for as many as one likes.
-        ntasks : int or None
-            How many evaluators there may be.
+        at_work : int
+            How many evaluators are.
+        slots : int
+            How many evaluators there should be at work.
+        spare : int
+            How many more should wait: for a slot that gets free, and for the cluster to grow.
         """
-        target = math.ceil(TASKS_PER_THREAD * self._scheduler.total_nthreads) + 1
-        target = min(target, *(limit for limit in (wanted, ntasks, target) if limit is not None))
-        missing = target - len(self._futures)
-        if missing <= 0 or self._released:
+        if self._released:
+            return
+        regular = len(self._futures) - len(self._spare)
+        for key in self._on_workers(self._spare)[: max(0, min(at_work, slots) - regular)]:
+            self._spare.discard(key)  # its turn has come
+            regular += 1
+        if regular > slots:
+            self._take_back([key for key in self._futures if key not in self._spare], regular - slots)
+        if len(self._spare) > spare:
+            self._take_back(list(self._spare), len(self._spare) - spare)
+        self._submit(slots - regular, 0)
+        self._submit(spare - len(self._spare), BEHIND)
+
+    def _submit(self, count: int, priority: int) -> None:
+        if count <= 0:
             return
         declare_duration(self._scheduler)
         lease = _lease()
-        keys = [f"{KEY_PREFIX}-{next(self._count)}-{self._run}" for _ in range(missing)]
+        keys = [f"{KEY_PREFIX}-{next(self._count)}-{self._run}" for _ in range(count)]
         # Leases of different lengths end at different times, so that the points do not all stop at once.
         leases = [lease * random.uniform(1.0, 1.5) for _ in keys]
-        futures = self._client.map(
-            _make_evaluator(), [self._run] * missing, leases, key=keys, pure=False, **self._options
-        )
+        options = {**self._options, "priority": self._options.get("priority", 0) + priority}
+        futures = self._client.map(_make_evaluator(), [self._run] * count, leases, key=keys, pure=False, **options)
         for future in futures:
             self._futures[future.key] = (future, asyncio.ensure_future(self._watch(future)))
+        if priority:
+            self._spare.update(keys)
+
+    def _take_back(self, keys: Iterable[Key], count: int) -> None:
+        """Release so many tasks that are on no worker yet; those that are end by themselves or are told to."""
+        keys = list(keys)
+        on_workers = set(self._on_workers(keys))
+        waiting = [key for key in reversed(keys) if key not in on_workers]
+        for key in waiting[:count]:
+            self._forget(key)
+
+    def _on_workers(self, keys: Iterable[Key]) -> list[Key]:
+        tasks = self._scheduler.tasks
+        return [key for key in keys if key in tasks and tasks[key].processing_on is not None]
+
+    def _forget(self, key: Key) -> bool:
+        future, watcher = self._futures.pop(key, (None, None))
+        self._spare.discard(key)
+        if future is None or watcher is None:
+            return False
+        if watcher is not asyncio.current_task():
+            watcher.cancel()
+        future.release()
+        return True
 
     def did_work(self) -> None:
         """Evaluators are fine: results came."""
@@ -123,16 +159,13 @@ class Crew:
     def release(self) -> None:
         """Let go of every task; those that run end by themselves."""
         self._released = True
-        for future, watcher in self._futures.values():
-            watcher.cancel()
-            future.release()
-        self._futures.clear()
+        for key in list(self._futures):
+            self._forget(key)
 
     async def _watch(self, future: Future[Any]) -> None:
         error = await future.exception()
-        if self._futures.pop(future.key, None) is None:
+        if not self._forget(future.key):
             return
-        future.release()
         # Workers that die and restarts of the cluster say nothing about evaluators.
         if error is not None and not isinstance(error, KilledWorker | FutureCancelledError):
             logger.info("An evaluator of run %s ended with %r", self._run, error)

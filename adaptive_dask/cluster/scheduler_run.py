@@ -17,6 +17,7 @@ from adaptive_dask.cluster.scheduler_board import Board, Parcel
 from adaptive_dask.cluster.scheduler_crew import Crew
 from adaptive_dask.cluster.scheduler_feed import Feed
 from adaptive_dask.cluster.scheduler_learner import HostedLearner, Step
+from adaptive_dask.cluster.scheduler_shares import Claim
 from adaptive_dask.errors import AdaptiveError, LearnerError, ModuleMissingError
 
 if TYPE_CHECKING:
@@ -26,6 +27,8 @@ logger = logging.getLogger(__name__)
 
 # After a cancelled or failed run, evaluators that are between two points are waited for (seconds).
 GRACE = 0.25
+
+_MANY = 2**31
 
 ENDED = frozenset({"finished", "cancelled", "failed"})
 
@@ -57,6 +60,8 @@ class HostedRun:
     scheduler : Scheduler
     in_thread : callable
         Awaits a call in another thread; a run awaits one at a time.
+    on_claim : callable
+        Called when the run can use more slots than before, or no longer all that it has.
     on_end : callable
         Called with this run when it has ended.
 
@@ -74,6 +79,7 @@ class HostedRun:
         learner: HostedLearner,
         scheduler: Scheduler,
         in_thread: Callable[..., Awaitable[Any]],
+        on_claim: Callable[[], None],
         on_end: Callable[[HostedRun], None],
     ) -> None:
         self.id = uuid.uuid4().hex[:12]
@@ -93,6 +99,7 @@ class HostedRun:
         self._drain = spec.drain
         self._scheduler = scheduler
         self._call_in_thread = in_thread
+        self._on_claim = on_claim
         self._on_end = on_end
         self._inbox = Inbox()
         self._unsent: deque[Parcel] = deque()
@@ -102,6 +109,9 @@ class HostedRun:
         self._crew: Crew | None = None
         self._stopping = False  # no more points are sent
         self._cancelled = False
+        self._weight = spec.weight
+        self._wanted: int | None = None  # how many slots it can use; None for as many as there are
+        self._head_start = 0.0
         self._slot_seconds = 0.0
         self._slots_since = time.monotonic()
         self._task: asyncio.Task[None] | None = None
@@ -110,7 +120,7 @@ class HostedRun:
 
     def start(self, client: Client) -> None:
         """Begin to evaluate; `client` is an asynchronous one of this scheduler."""
-        self._crew = Crew(self.id, self._scheduler, client, self._wake.set, self._evaluators_fail)
+        self._crew = Crew(self.id, self._scheduler, client, self._on_claim, self._evaluators_fail)
         self._task = asyncio.ensure_future(self._drive())
         self._wake.set()
 
@@ -118,10 +128,12 @@ class HostedRun:
         """Begin no more evaluations; those under way are finished and told."""
         if self.status == "running":
             self._set_status("paused")
+            self._on_claim()
 
     def resume(self) -> None:
         if self.status == "paused":
             self._set_status("running")
+            self._on_claim()
             self._wake.set()
 
     def cancel(self) -> None:
@@ -192,9 +204,6 @@ class HostedRun:
             self._inbox.lost.append((ids, begun if blame else set()))
         self._wake.set()
 
-    def workers_changed(self) -> None:
-        self._wake.set()
-
     @property
     def function(self) -> bytes | None:
         """The pickled function, for workers; None when there is nothing more to evaluate."""
@@ -204,6 +213,41 @@ class HostedRun:
         """Whether a worker has points of this run."""
         desk = self.board.desks.get(worker)
         return desk is not None and bool(desk.ids)
+
+    # ---- sharing the cluster with other runs
+
+    def claim(self) -> Claim:
+        """What the run would like to have of the cluster's slots, and what it had."""
+        self._count_slot_seconds()
+        wanted = _MANY if self._wanted is None else self._wanted
+        if self._stopping or self.status != "running" or self._crew is None:
+            wanted = 0
+        served = self._head_start + self._slot_seconds / self._weight
+        return Claim(self._weight, min(wanted, self._ntasks or _MANY), self.board.slots, served)
+
+    def start_level_with(self, served: float) -> None:
+        """A run that comes later is treated as if it had been served like the others."""
+        self._head_start = served
+
+    def allot(self, slots: int, spare: int, *, give_up: bool) -> None:
+        """Take so many slots, have so many evaluators wait for more, and maybe give up what is beyond."""
+        if self._crew is None or self._stopping:
+            return
+        self._crew.adjust(self.board.slots, slots, spare)
+        if give_up and self.board.slots > slots:
+            self._give_up(self.board.slots - slots)
+
+    def _give_up(self, count: int) -> None:
+        for worker, number in self.board.most_slots(count).items():
+            self._stop_worker(worker, keep=self.board.desks[worker].slots - number)
+
+    def _count_wanted(self) -> None:
+        wanted = None
+        if self._has_no_more:
+            wanted = max(1, self.board.in_flight + len(self._unsent) + self.learner.waiting)
+        if wanted != self._wanted:
+            self._wanted = wanted
+            self._on_claim()
 
     # ---- what watchers are told
 
@@ -263,9 +307,8 @@ class HostedRun:
                 self._send()
             if self.error is not None or done:
                 self._stopping = True
-            elif self.status == "running" and self._crew is not None:
-                out = self.board.in_flight + len(self._unsent) + self.learner.waiting
-                self._crew.adjust(max(1, out) if self._has_no_more else None, self._ntasks)
+            else:
+                self._count_wanted()
 
     async def _step(self) -> bool:
         inbox, self._inbox = self._inbox, Inbox()
@@ -349,9 +392,9 @@ class HostedRun:
         for worker in list(self.board.desks):
             self._stop_worker(worker)
 
-    def _stop_worker(self, worker: str) -> None:
+    def _stop_worker(self, worker: str, keep: int = 0) -> None:
         if worker in self._scheduler.stream_comms:
-            self._scheduler.worker_send(worker, {"op": STOP, "run": self.id})
+            self._scheduler.worker_send(worker, {"op": STOP, "run": self.id, "keep": keep})
 
     def _time_is_up(self) -> None:
         self.learner.time_is_up = True

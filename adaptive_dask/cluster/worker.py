@@ -109,11 +109,13 @@ class PointService(WorkerPlugin):
         else:
             known.put(ids, points, sent)
 
-    def _stop(self, run: str = "", **_: Any) -> None:
+    def _stop(self, run: str = "", keep: int = 0, **_: Any) -> None:
         """Handle a message of the scheduler; on the worker's event loop."""
         with self._lock:
             known = self._queues.get(run)
-        if known is not None:
+        if known is not None and keep:
+            known.send_away(keep)
+        elif known is not None:
             known.stop()
 
 
@@ -136,6 +138,7 @@ class PointQueue:
         self._lock = threading.Lock()  # guards slots, stopped and the outbox
         self._slots = 0
         self._stopped = False
+        self._leaving = 0  # evaluators that are to go when they get to it
         self._outbox = _Outbox()
         self._flushing = False
         self._echo: tuple[float, float] | None = None
@@ -180,6 +183,8 @@ class PointQueue:
             except queue.Empty:
                 return
             if item is None:
+                with self._lock:
+                    self._leaving -= 1
                 return
             self._evaluate(function, *item)
             if time.monotonic() >= end:
@@ -238,7 +243,15 @@ class PointQueue:
         with self._lock:
             self._stopped = True
             self._drain()
+            self._leaving = self._slots
             for _ in range(self._slots):
+                self._items.put(None)
+
+    def send_away(self, keep: int) -> None:
+        """Let evaluators go until so many are left, when the points that are here are begun."""
+        with self._lock:
+            for _ in range(self._slots - self._leaving - keep):
+                self._leaving += 1
                 self._items.put(None)
 
     def _flush(self) -> None:

@@ -35,7 +35,7 @@ RECONNECT = 30.0
 
 
 def make_spec(
-    learner: Any, goal: Goal, name: str, *, ntasks: int | None, drain: bool, session: dict[str, Any]
+    learner: Any, goal: Goal, name: str, *, ntasks: int | None, weight: float, drain: bool, session: dict[str, Any]
 ) -> RunSpec:
     """Pack all that the scheduler needs for a run.
 
@@ -55,6 +55,7 @@ def make_spec(
         function=function,
         goal=_pickled("The goal", cloudpickle.dumps, goal),
         ntasks=ntasks,
+        weight=weight,
         drain=drain,
         session=session,
     )

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 import uuid
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
-from numbers import Integral
+from numbers import Integral, Real
 from typing import TYPE_CHECKING, Any, Self
 
 from adaptive_dask.goals import GoalFunction, make_goal
@@ -61,6 +62,9 @@ class AsyncRunner:
         Whether a point that failed for good ends the run. With False the run goes on; see `failed`.
     allow_running_forever : bool, default: True
         Whether there may be no goal at all.
+    weight : float, default: 1
+        The run's part of the cluster, compared with other runs that go on at the same time: of two runs
+        with the weights 1 and 3, the second gets three times as many slots.
     name : str, optional
         Under which the scheduler knows the run, for `attach`. By default the learner's class and a few
         random characters.
@@ -101,6 +105,7 @@ class AsyncRunner:
         retries: int = 0,
         raise_if_retries_exceeded: bool = True,
         allow_running_forever: bool = True,
+        weight: float = 1.0,
         name: str | None = None,
         drain: bool = True,
         allowed_failures: int = 3,
@@ -128,6 +133,7 @@ class AsyncRunner:
             the_goal,
             name,
             ntasks=ntasks,
+            weight=_check_weight(weight),
             drain=drain,
             session={
                 "retries": retries,
@@ -414,3 +420,9 @@ def _check_count(name: str, value: Any, least: int) -> None:
         return
     if not isinstance(value, Integral) or isinstance(value, bool) or value < least:
         raise ValueError(f"{name} takes a whole number, {least} or more, not {value!r}.")
+
+
+def _check_weight(weight: Any) -> float:
+    if not isinstance(weight, Real) or not 0 < weight < math.inf:
+        raise ValueError(f"weight takes a positive number, not {weight!r}.")
+    return float(weight)

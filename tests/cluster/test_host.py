@@ -182,7 +182,6 @@ async def test_a_last_point_that_is_lost_gets_an_evaluator(c, s, a, b):
     run = run_of(s, runner)
     for worker in (a, b):  # at any time, with a single point out, and all of its evaluators gone
         await until(lambda: run.board.in_flight)
-        run._crew.adjust(0, 0)
         for future, _ in list(run._crew._futures.values()):
             await future.cancel()
         await worker.close()

@@ -1,0 +1,134 @@
+"""Slots are shared in proportion to weights, none is idle while somebody wants it, and nobody waits for ever."""
+
+from __future__ import annotations
+
+import pytest
+from distributed.utils_test import gen_cluster
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import adaptive_dask as adaptive
+from adaptive_dask.cluster import scheduler_shares
+from adaptive_dask.cluster.scheduler_shares import QUANTUM, Claim, share
+
+from .functions import slow_peak
+from .test_host import OPTIONS, learner, run_of, until
+
+claims = st.lists(
+    st.builds(
+        Claim,
+        weight=st.floats(0.01, 100),
+        wanted=st.integers(0, 50),
+        has=st.integers(0, 50),
+        served=st.floats(0, 1e6),
+    ),
+    max_size=12,
+)
+
+
+@settings(deadline=None)
+@given(slots=st.integers(0, 100), claims=claims)
+def test_all_is_given_and_nobody_gets_more_than_wanted(slots: int, claims: list[Claim]) -> None:
+    given = share(slots, claims)
+    assert sum(given) == min(slots, sum(claim.wanted for claim in claims))
+    assert all(0 <= number <= claim.wanted for number, claim in zip(given, claims, strict=True))
+
+
+@settings(deadline=None)
+@given(slots=st.integers(0, 100), claims=claims)
+def test_who_wants_more_has_a_part_like_the_others(slots: int, claims: list[Claim]) -> None:
+    """To one slot, nobody gets more for its weight than somebody who is not satisfied."""
+    given = share(slots, claims)
+    for number, claim in zip(given, claims, strict=True):
+        if number < claim.wanted:
+            for other, rival in zip(given, claims, strict=True):
+                assert (other - 1) / rival.weight <= (number + 1) / claim.weight * (1 + 1e-6)
+
+
+def equal(*served: float, has: int = 0, weight: float = 1.0) -> list[Claim]:
+    return [Claim(weight, 1000, has, seconds) for seconds in served]
+
+
+def test_weights() -> None:
+    assert share(8, [Claim(1, 100, 0, 0.0), Claim(3, 100, 0, 0.0)]) == [2, 6]
+    assert share(8, [Claim(1, 100, 0, 0.0), Claim(3, 2, 0, 0.0)]) == [6, 2]
+
+
+def test_what_is_left_over_goes_to_those_who_were_served_least() -> None:
+    assert share(2, equal(3.0, 1.0, 2.0)) == [0, 1, 1]
+    assert share(4, equal(3.0, 1.0, 2.0)) == [1, 2, 1]
+
+
+def test_of_equals_the_first_come_first() -> None:
+    assert share(2, equal(0.0, 0.0, 0.0)) == [1, 1, 0]
+
+
+def test_who_has_a_slot_keeps_it_for_a_while() -> None:
+    claims = [*equal(0.5 * QUANTUM, has=1), *equal(0.0)]
+    assert share(1, claims) == [1, 0]
+    claims[0].served = 1.5 * QUANTUM
+    assert share(1, claims) == [0, 1]
+
+
+def test_over_time_everybody_is_served_the_same() -> None:
+    claims = equal(*[0.0] * 7)
+    for _ in range(700):
+        for claim, number in zip(claims, share(3, claims), strict=True):
+            claim.has = number
+            claim.served += number
+    served = [claim.served for claim in claims]
+    assert max(served) - min(served) <= QUANTUM + 2
+
+
+def slots_of(scheduler, runner):
+    host = scheduler.plugins.get("adaptive")
+    return host.runs[runner.name].board.slots if host and runner.name in host.runs else None
+
+
+@gen_cluster(**OPTIONS)
+async def test_runs_share_the_slots_by_weight_as_they_come_and_go(c, s, a, b):
+    first = adaptive.Runner(learner(slow_peak), executor=c)
+    await until(lambda: slots_of(s, first) == 4)
+    second = adaptive.Runner(learner(slow_peak), executor=c, weight=3)
+    await until(lambda: [slots_of(s, run) for run in (first, second)] == [1, 3])
+    second.pause()
+    await until(lambda: [slots_of(s, run) for run in (first, second)] == [4, 0])
+    second.resume()
+    await until(lambda: [slots_of(s, run) for run in (first, second)] == [1, 3])
+    first.cancel()
+    await first.wait(30)
+    await until(lambda: slots_of(s, second) == 4)
+    second.cancel()
+    await second.wait(30)
+    await until(lambda: not s.tasks)
+
+
+@gen_cluster(**OPTIONS)
+async def test_with_more_runs_than_slots_everybody_gets_a_turn(c, s, a, b):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(scheduler_shares, "QUANTUM", 0.1)
+        runners = [adaptive.Runner(learner(slow_peak), executor=c) for _ in range(6)]
+        await until(lambda: all(slots_of(s, runner) is not None for runner in runners))
+        await until(lambda: all(run_of(s, runner).evaluated > 20 for runner in runners))
+        assert sum(slots_of(s, runner) for runner in runners) <= 4
+        for runner in runners:
+            runner.cancel()
+        for runner in runners:
+            await runner.wait(30)
+        await until(lambda: not s.tasks)
+
+
+@gen_cluster(**OPTIONS)
+async def test_the_other_runs_take_what_one_cannot_use(c, s, a, b):
+    narrow = adaptive.Runner(learner(slow_peak), executor=c, ntasks=1, weight=10)
+    wide = adaptive.Runner(learner(slow_peak), executor=c)
+    await until(lambda: [slots_of(s, run) for run in (narrow, wide)] == [1, 3])
+    for runner in (narrow, wide):
+        runner.cancel()
+        await runner.wait(30)
+
+
+@pytest.mark.parametrize("weight", [0, -1, float("nan"), float("inf"), "heavy", None])
+def test_a_weight_is_a_positive_number(weight):
+    with pytest.raises(ValueError, match="weight takes a positive number"):
+        adaptive.Runner(learner(slow_peak), weight=weight)
