@@ -8,7 +8,7 @@ import time
 import uuid
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
-from numbers import Integral, Real
+from numbers import Integral
 from typing import TYPE_CHECKING, Any, Self
 
 from adaptive_dask.goals import GoalFunction, make_goal
@@ -423,6 +423,6 @@ def _check_count(name: str, value: Any, least: int) -> None:
 
 
 def _check_weight(weight: Any) -> float:
-    if not isinstance(weight, Real) or not 0 < weight < math.inf:
+    if not isinstance(weight, int | float) or not 0 < weight < math.inf:
         raise ValueError(f"weight takes a positive number, not {weight!r}.")
     return float(weight)
