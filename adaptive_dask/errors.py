@@ -22,21 +22,38 @@ class FunctionError(AdaptiveError):
         The address of the worker, where there was one.
     exception : BaseException or None
         The exception itself, where it could be brought here; also the `__cause__`.
+    log : str or None
+        Where the worker's log is.
     """
 
     def __init__(
-        self, point: Any, traceback_text: str, worker: str | None = None, exception: BaseException | None = None
+        self,
+        point: Any,
+        traceback_text: str,
+        worker: str | None = None,
+        exception: BaseException | None = None,
+        log: str | None = None,
     ) -> None:
-        super().__init__(point, traceback_text, worker, exception)
+        super().__init__(point, traceback_text, worker, exception, log)
         self.point = point
         self.traceback_text = traceback_text
         self.worker = worker
         self.exception = exception
+        self.log = log
         self.__cause__ = exception
 
     def __str__(self) -> str:
         where = f" on worker {self.worker}" if self.worker else ""
-        return f"learner.function({self.point!r}) failed{where}:\n\n{self.traceback_text}"
+        log = f"\nLog of the worker: {self.log}" if self.log else ""
+        return f"learner.function({self.point!r}) failed{where}:\n\n{self.traceback_text}{log}"
+
+
+class PointTimeoutError(AdaptiveError, TimeoutError):
+    """The evaluation of a point took longer than ``point_timeout`` and was given up."""
+
+
+class BatchShapeError(AdaptiveError, ValueError):
+    """A vectorized function did not return one value for each of its points."""
 
 
 class WorkerLostError(AdaptiveError):

@@ -10,37 +10,16 @@ from __future__ import annotations
 import traceback
 from collections import OrderedDict, deque
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from typing import Any
 
-from adaptive_dask.errors import AdaptiveError, FunctionError, LearnerError, WorkerLostError
+from adaptive_dask.errors import AdaptiveError, LearnerError, WorkerLostError
+from adaptive_dask.failures import FailedPoint, Failure, FailureBook, OnError, Point, check_on_error
 from adaptive_dask.goals import Goal
 
-Point = Any
 Told = list[tuple[Point, Any]]
-
-# Of a function that always fails, the first tracebacks tell as much as a million would.
-MAX_TRACEBACKS = 1000
 
 # When nothing was ever evaluated and so many points took their worker with them, all will.
 MAX_DEADLY_POINTS = 3
-
-
-@dataclass(frozen=True)
-class Failure:
-    """The outcome of an evaluation that gave no value.
-
-    Attributes
-    ----------
-    traceback_text : str
-    exception : Exception, optional
-        The exception itself, where it could be brought here.
-    worker : str, optional
-    """
-
-    traceback_text: str
-    exception: BaseException | None = None
-    worker: str | None = None
 
 
 class Session:
@@ -54,9 +33,10 @@ class Session:
     goal : Goal
     retries : int, default: 0
         How often a point whose evaluation failed is tried again.
-    raise_if_retries_exceeded : bool, default: True
-        Whether a point that failed for good ends the run. Otherwise the point stays pending in the
-        learner, is listed in `failed`, and the run goes on.
+    on_error : "raise", "skip" or callable, default: "raise"
+        What happens to a point that failed for good. It ends the run; or the point stays pending in the
+        learner, is listed in `failed`, and the run goes on; or the learner is told what
+        ``on_error(point, error)`` returns. What that raises ends the run.
     allowed_failures : int, default: 3
         How often a point may be lost with its worker before it counts as failed. That fails the
         point, never the run, unless nothing else was seen of the function.
@@ -81,7 +61,7 @@ class Session:
         goal: Goal,
         *,
         retries: int = 0,
-        raise_if_retries_exceeded: bool = True,
+        on_error: OnError = "raise",
         allowed_failures: int = 3,
         ordered: int | None = None,
         log: bool = False,
@@ -94,7 +74,7 @@ class Session:
         self.learner = learner
         self.goal = goal
         self.retries = retries
-        self.raise_if_retries_exceeded = raise_if_retries_exceeded
+        self.on_error = check_on_error(on_error)
         self.allowed_failures = allowed_failures
         self.log: list[tuple[Any, ...]] | None = [] if log else None
 
@@ -107,10 +87,9 @@ class Session:
         self._waiting: OrderedDict[int, None] = OrderedDict()  # those of them that wait to be taken (again)
         self._next_id = 0
         self._losses: dict[int, int] = {}
-        self._tries: dict[int, int] = {}
-        self._failed: dict[int, tuple[Point, str]] = {}
-        self._retrying: dict[int, tuple[Point, str]] = {}
+        self._book = FailureBook()
         self._deadly = 0
+        self._substitutes: list[tuple[int, Any]] = []  # of deadly points, to be told
         self._goal_reached = False
         self._finished = False
         self._exhausted = False
@@ -161,6 +140,9 @@ class Session:
         list of (point, value)
             What the learner was told.
         """
+        if self._substitutes:
+            outcomes = [*self._substitutes, *outcomes]
+            self._substitutes.clear()
         return self._tell(outcomes) if self._order is None else self._tell_in_order(self._order, outcomes)
 
     def tell_from_elsewhere(self, point: Point, value: Any) -> Told:
@@ -177,8 +159,8 @@ class Session:
     def lost(self, ids: Iterable[int], *, blame: Callable[[int], bool] = lambda pid: True) -> list[int]:
         """Take points back that will get no outcome, for their worker is gone.
 
-        They are the next to be taken. In order, a point that fails may let others that waited for it be
-        told: call `tell` afterwards, if only with nothing.
+        They are the next to be taken. A point that fails may have a value to tell instead, and in order it
+        may let others that waited for it be told: call `tell` afterwards, if only with nothing.
 
         Parameters
         ----------
@@ -204,12 +186,31 @@ class Session:
                 self._losses[pid] = losses
                 again.append(pid)
             else:
-                failed.append(pid)
-                self._fail_deadly(pid, losses)
+                if self._fail_deadly(pid, losses):
+                    failed.append(pid)
         for pid in reversed(again):
             self._waiting[pid] = None
             self._waiting.move_to_end(pid, last=False)
         return failed
+
+    def drop(self, ids: Iterable[int]) -> list[tuple[int, Point]]:
+        """Give up points that have no outcome yet; one that still comes is ignored.
+
+        The learner is told nothing: to it they are pending until the run ends, so it does not ask for them
+        again. In order, call `tell` afterwards, as after `lost`.
+
+        Returns
+        -------
+        list of (int, point)
+            Those that were given up. An id that has its outcome already is left out.
+        """
+        dropped = []
+        for pid in dict.fromkeys(ids):
+            if pid in self._points and (self._is_in_flight(pid) or pid in self._waiting):
+                dropped.append((pid, self._points.pop(pid)))
+                self._waiting.pop(pid, None)
+                self._forget_troubles(pid)
+        return dropped
 
     def finish(self) -> None:
         """End the run: no more points are given out, and those that are out are forgotten."""
@@ -218,7 +219,8 @@ class Session:
         self._finished = True
         self._points.clear()
         self._waiting.clear()
-        self._retrying.clear()
+        self._substitutes.clear()
+        self._book.forget_retries()
         try:
             if hasattr(self.learner, "remove_unfinished"):
                 self.learner.remove_unfinished()
@@ -258,17 +260,22 @@ class Session:
     @property
     def failed(self) -> set[int]:
         """The ids of the points that failed for good."""
-        return set(self._failed)
+        return self._book.failed
+
+    @property
+    def failures(self) -> list[FailedPoint]:
+        """Each point that failed, also those that are tried again or were replaced."""
+        return self._book.all
 
     @property
     def tracebacks(self) -> list[tuple[Point, str]]:
-        """Each point that failed, also those that are tried again, with its last traceback."""
-        return [*self._failed.values(), *self._retrying.values()]
+        """The same, as python-adaptive has them: the point with its last traceback."""
+        return [(failed.point, failed.traceback_text) for failed in self._book.all]
 
     @property
     def to_retry(self) -> list[tuple[Point, int]]:
         """Each point that is tried again, with the number of its failures so far."""
-        return [(x, self._tries[pid]) for pid, (x, _) in self._retrying.items()]
+        return [(failed.point, failed.tries) for failed in self._book.retrying]
 
     def is_suspect(self, pid: int) -> bool:
         """Whether the point was lost so often that it should have a worker for itself now."""
@@ -328,9 +335,11 @@ class Session:
             x = self._points.pop(pid)
             self._waiting.pop(pid, None)
             if type(y) is Failure:
-                self._fail(pid, x, y)
-                continue
-            if self._losses or self._tries:
+                substitute = self._fail(pid, x, y)
+                if substitute is None:
+                    continue
+                (y,) = substitute
+            elif self._losses or self._book.has_retries:
                 self._forget_troubles(pid)
             ids.append(pid)
             xs.append(x)
@@ -368,29 +377,51 @@ class Session:
     def _refuse(self, pid: int, x: Point, y: Any, error: Exception) -> None:
         """The learner does not accept a value: the function is at fault, trying again is no use."""
         text = f"The learner refused the value {_short(y)}.\n{_format(error)}"
-        self._fail_for_good(pid, x, Failure(text, error))
+        failure = Failure(text, error)
+        self._book.close(pid, x, failure, "failed")
+        if self.on_error != "skip" and not self.done:  # a substitute may well be what was refused
+            self._set_error(failure.as_error(x))
 
-    def _fail(self, pid: int, x: Point, failure: Failure) -> None:
+    def _fail(self, pid: int, x: Point, failure: Failure) -> tuple[Any] | None:
+        """Note a failure; a value that is to be told instead comes back in a tuple."""
         self.failure_count += 1
-        self._tries[pid] = tries = self._tries.get(pid, 0) + 1
-        if tries > self.retries:
-            self._forget_troubles(pid)
-            self._fail_for_good(pid, x, failure)
-        else:
+        if self._book.retry(pid, x, failure) <= self.retries:
             self._points[pid] = x
-            self._retrying[pid] = (x, failure.traceback_text)
             self._waiting[pid] = None
+            return None
+        self._losses.pop(pid, None)
+        return self._fail_for_good(pid, x, failure, failure.as_error(x))
 
-    def _fail_for_good(self, pid: int, x: Point, failure: Failure) -> None:
-        self._record_failed(pid, x, failure.traceback_text)
-        if self.raise_if_retries_exceeded and not self.done:
-            self._set_error(FunctionError(x, failure.traceback_text, failure.worker, failure.exception))
+    def _fail_for_good(self, pid: int, x: Point, failure: Failure, error: AdaptiveError) -> tuple[Any] | None:
+        if callable(self.on_error) and not self.done:
+            try:
+                value = self.on_error(x, error)
+            except AdaptiveError as raised:
+                self._set_error(raised)
+            except Exception as raised:
+                self._set_error(_learner_error("on_error", raised))
+            else:
+                self._book.close(pid, x, failure, "replaced")
+                return (value,)
+        self._book.close(pid, x, failure, "failed")
+        if self.on_error == "raise" and not self.done:
+            self._set_error(error)
+        return None
 
-    def _fail_deadly(self, pid: int, losses: int) -> None:
+    def _fail_deadly(self, pid: int, losses: int) -> bool:
+        """A point was lost too often; says whether there is nothing to tell instead."""
         x = self._points.pop(pid)
-        self._forget_troubles(pid)
-        text = f"Each of the {losses} workers that evaluated this point died while it was under way."
-        self._record_failed(pid, x, text)
+        self._losses.pop(pid, None)
+        failure = Failure(f"Each of the {losses} workers that evaluated this point died while it was under way.")
+        if callable(self.on_error):
+            error = WorkerLostError(f"learner.function({_short(x)}): {failure.traceback_text}")
+            substitute = self._fail_for_good(pid, x, failure, error)
+            if substitute is not None:
+                self._points[pid] = x
+                self._substitutes.append((pid, *substitute))
+                return False
+        else:
+            self._book.close(pid, x, failure, "failed")
         self._deadly += 1
         has_seen_any = self.told or self.failure_count or (self._order is not None and self._order.held)
         if self._deadly >= MAX_DEADLY_POINTS and not has_seen_any and not self.done:
@@ -400,16 +431,11 @@ class Session:
                     f"{_short(x)} the last. Look at the workers' logs: memory, or a crash of compiled code?"
                 )
             )
-
-    def _record_failed(self, pid: int, x: Point, text: str) -> None:
-        if len(self._failed) >= MAX_TRACEBACKS:
-            text = "(not kept, as there were so many)"
-        self._failed[pid] = (x, text)
+        return True
 
     def _forget_troubles(self, pid: int) -> None:
         self._losses.pop(pid, None)
-        self._tries.pop(pid, None)
-        self._retrying.pop(pid, None)
+        self._book.forget(pid)
 
     def _check_goal(self) -> None:
         if self._goal_reached:  # results that were under way may well raise the loss again

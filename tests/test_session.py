@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 
 from adaptive_dask.errors import AdaptiveError, FunctionError, LearnerError
+from adaptive_dask.failures import MAX_TRACEBACKS, Failure
 from adaptive_dask.goals import Goal, LossGoal
-from adaptive_dask.session import MAX_TRACEBACKS, Failure, Session
+from adaptive_dask.session import Session
 
 from .fakes import CountingLearner, StrictLearner
 
@@ -99,7 +100,7 @@ def test_npoints_goal_gives_out_no_more_than_it_allows() -> None:
 
 
 def test_npoints_goal_replaces_points_that_failed() -> None:
-    run = session(Goal(npoints=2), raise_if_retries_exceeded=False)
+    run = session(Goal(npoints=2), on_error="skip")
     run.take(2)
     run.tell([(0, BROKEN), (1, 1.0)])
     assert not run.done
@@ -209,7 +210,7 @@ def test_a_failure_fails_the_run() -> None:
 
 
 def test_a_failure_is_noted_when_the_run_is_to_go_on() -> None:
-    run = session(raise_if_retries_exceeded=False)
+    run = session(on_error="skip")
     run.take(2)
     run.tell([(1, BROKEN), (0, 0.0)])
     assert not run.done
@@ -223,7 +224,7 @@ def test_a_failure_is_noted_when_the_run_is_to_go_on() -> None:
 @pytest.mark.parametrize("retries", [0, 1, 3])
 @pytest.mark.parametrize("fatal", [True, False])
 def test_retries_are_counted_for_each_point(retries: int, fatal: bool) -> None:
-    run = session(retries=retries, raise_if_retries_exceeded=fatal)
+    run = session(retries=retries, on_error="raise" if fatal else "skip")
     ids = dict(run.take(2))
     for tries in range(1, retries + 1):
         run.tell([(0, BROKEN)])
@@ -263,7 +264,7 @@ def test_points_to_retry_come_before_new_ones_and_are_not_given_twice() -> None:
 
 
 def test_tracebacks_are_kept_for_the_first_failures_only() -> None:
-    run = session(raise_if_retries_exceeded=False)
+    run = session(on_error="skip")
     n = MAX_TRACEBACKS + 5
     run.take(n)
     run.tell([(i, BROKEN) for i in range(n)])
@@ -296,7 +297,7 @@ def test_no_point_is_given_out_when_ask_has_just_failed() -> None:
 
 @pytest.mark.parametrize("fatal", [True, False])
 def test_one_refused_value_does_not_cost_the_others(fatal: bool) -> None:
-    run = session(learner=CountingLearner(), raise_if_retries_exceeded=fatal, retries=2)
+    run = session(learner=CountingLearner(), on_error="raise" if fatal else "skip", retries=2)
     run.take(4)
     told = run.tell([(0, 0.0), (1, "text"), (2, 2.0)])
     assert told == [(0, 0.0), (2, 2.0)]

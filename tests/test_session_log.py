@@ -8,10 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from adaptive_dask.failures import Failure
 from adaptive_dask.goals import Goal
 from adaptive_dask.learner.learner1D import Learner1D
 from adaptive_dask.runner.sequential import replay_log
-from adaptive_dask.session import Failure, Session
+from adaptive_dask.session import Session
 
 from .fakes import CountingLearner
 
@@ -36,7 +37,7 @@ def test_the_log_lists_the_calls() -> None:
 
 
 def test_refused_values_and_failed_asks_are_not_in_the_log() -> None:
-    session = Session(CountingLearner(), Goal(), log=True, raise_if_retries_exceeded=False)
+    session = Session(CountingLearner(), Goal(), log=True, on_error="skip")
     session.take(3)
     session.tell([(0, 0.0), (1, "text"), (2, 2.0)])
     session.learner.ask_error = RuntimeError("no idea")

@@ -139,7 +139,7 @@ def test_when_all_points_are_deadly_the_run_fails() -> None:
 @pytest.mark.parametrize("outcome", [1.0, BROKEN], ids=["a value", "a failure"])
 @pytest.mark.parametrize("ordered", [None, 10])
 def test_when_anything_else_was_seen_of_the_function_it_goes_on(outcome: Any, ordered: int | None) -> None:
-    run = session(allowed_failures=0, ordered=ordered, raise_if_retries_exceeded=False)
+    run = session(allowed_failures=0, ordered=ordered, on_error="skip")
     run.take(10)
     run.tell([(9, outcome)])
     run.lost(range(9))

@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from adaptive_dask.errors import WorkerLostError
+from adaptive_dask.failures import Failure
 from adaptive_dask.goals import Goal
-from adaptive_dask.session import Failure, Session
+from adaptive_dask.session import Session
 
 from .fakes import StrictLearner
 
@@ -33,7 +34,7 @@ class AnyInterleaving(RuleBasedStateMachine):
             Goal(npoints=npoints),
             retries=retries,
             allowed_failures=allowed,
-            raise_if_retries_exceeded=False,
+            on_error="skip",
             ordered=ordered,
         )
         self.points: dict[int, int] = {}  # all that were ever taken

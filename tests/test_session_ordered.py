@@ -9,9 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from adaptive_dask.failures import Failure
 from adaptive_dask.goals import Goal, LossGoal
 from adaptive_dask.learner.learner1D import Learner1D
-from adaptive_dask.session import Failure, Session
+from adaptive_dask.session import Session
 
 from .fakes import CountingLearner, StrictLearner
 
@@ -85,7 +86,7 @@ def test_the_same_calls_whatever_the_order_of_outcomes(
             Learner1D(peak, (-1, 1)),
             Goal(reached=LossGoal(0.2)) if by_loss else Goal(npoints=30),
             retries=retries,
-            raise_if_retries_exceeded=False,
+            on_error="skip",
             allowed_failures=2,
             ordered=width,
             log=True,
@@ -154,7 +155,7 @@ def test_an_outcome_that_comes_after_a_loss_takes_the_point_from_the_queue() -> 
 
 
 def test_a_failed_point_gives_its_place_to_another() -> None:
-    session = Session(StrictLearner(), Goal(), ordered=2, raise_if_retries_exceeded=False)
+    session = Session(StrictLearner(), Goal(), ordered=2, on_error="skip")
     session.take(2)
     session.tell([(0, Failure("failed"))])
     assert session.take(2) == [(2, 2)]
@@ -172,7 +173,7 @@ def test_outcomes_behind_a_deadly_point_are_told() -> None:
 
 @pytest.mark.parametrize("width", [1, 3, 8])
 def test_npoints_goal_is_exact(width: int) -> None:
-    session = Session(StrictLearner(peak), Goal(npoints=20), ordered=width, raise_if_retries_exceeded=False)
+    session = Session(StrictLearner(peak), Goal(npoints=20), ordered=width, on_error="skip")
     drive(session, 1, Weather(failing=4, fails=1, lost=1, deadly=set()))
     assert session.npoints == 20
     assert session.unresolved == 0

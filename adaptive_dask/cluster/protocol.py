@@ -72,6 +72,8 @@ class RunSpec:
         The run's part of the cluster, compared with those of other runs.
     drain : bool
         Whether evaluations that are under way when the goal is reached are waited for and told.
+    on_error : str or bytes
+        What is done about a point that failed for good; a function is cloudpickled.
     session : dict
         Further arguments of `Session`.
     """
@@ -84,6 +86,7 @@ class RunSpec:
     ntasks: int | None
     weight: float
     drain: bool
+    on_error: str | bytes
     session: dict[str, Any]
 
 

@@ -12,9 +12,10 @@ import cloudpickle
 
 from adaptive_dask.cluster.protocol import RunSpec, dumps, pack, unpack
 from adaptive_dask.cluster.scheduler_board import Parcel
+from adaptive_dask.failures import Failure
 from adaptive_dask.goals import Goal
 from adaptive_dask.learner.function_pickle import dumps_apart, loads_together
-from adaptive_dask.session import Failure, Session, Told
+from adaptive_dask.session import Session, Told
 
 if TYPE_CHECKING:
     from adaptive_dask.cluster.scheduler_run import Inbox
@@ -79,7 +80,8 @@ class HostedLearner:
     def __init__(self, spec: RunSpec) -> None:
         learner = loads_together(spec.learner, None)
         self._goal: Goal = cloudpickle.loads(spec.goal)
-        self._session = Session(learner, self._goal, **spec.session)
+        on_error: Any = spec.on_error if isinstance(spec.on_error, str) else cloudpickle.loads(spec.on_error)
+        self._session = Session(learner, self._goal, on_error=on_error, **spec.session)
         self.kind = type(learner).__name__
         self.npoints = self._session.npoints
         self.failed = self.waiting = 0
@@ -151,6 +153,7 @@ class HostedLearner:
             {
                 "pending_points": list(session.in_flight.items()),
                 "failed": session.failed,
+                "failures": session.failures,
                 "tracebacks": session.tracebacks,
                 "to_retry": session.to_retry,
                 "log": None if session.log is None else session.log[log_from:],

@@ -15,6 +15,7 @@ from distributed.comm.core import CommClosedError
 from adaptive_dask.cluster.client import ensure_host, request
 from adaptive_dask.cluster.protocol import Route, RunSpec, dumps, unpack
 from adaptive_dask.errors import AdaptiveError, RunNotFoundError, SchedulerLostError
+from adaptive_dask.failures import OnError
 from adaptive_dask.goals import Goal
 from adaptive_dask.learner.function_pickle import dumps_apart, loads_together
 from adaptive_dask.runner.replica import Replica
@@ -35,14 +36,22 @@ RECONNECT = 30.0
 
 
 def make_spec(
-    learner: Any, goal: Goal, name: str, *, ntasks: int | None, weight: float, drain: bool, session: dict[str, Any]
+    learner: Any,
+    goal: Goal,
+    name: str,
+    *,
+    ntasks: int | None,
+    weight: float,
+    drain: bool,
+    on_error: OnError,
+    session: dict[str, Any],
 ) -> RunSpec:
     """Pack all that the scheduler needs for a run.
 
     Raises
     ------
     TypeError
-        If the function, the learner or the goal cannot be pickled; says which and why.
+        If the function, the learner, the goal or ``on_error`` cannot be pickled; says which and why.
     """
     function = _pickled("learner.function", cloudpickle.dumps, learner.function)
     packed, functions = _pickled("The learner (its loss function, perhaps)", dumps_apart, learner)
@@ -57,6 +66,7 @@ def make_spec(
         ntasks=ntasks,
         weight=weight,
         drain=drain,
+        on_error=on_error if isinstance(on_error, str) else _pickled("on_error", cloudpickle.dumps, on_error),
         session=session,
     )
 

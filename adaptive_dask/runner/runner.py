@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from numbers import Integral
 from typing import TYPE_CHECKING, Any, Self
 
+from adaptive_dask.failures import FailedPoint, OnError, choose_on_error
 from adaptive_dask.goals import GoalFunction, make_goal
 from adaptive_dask.runner.actor import Actor
 from adaptive_dask.runner.cluster import ClusterRun, make_spec
@@ -59,7 +60,8 @@ class AsyncRunner:
     retries : int, default: 0
         How often a point that failed is tried again.
     raise_if_retries_exceeded : bool, default: True
-        Whether a point that failed for good ends the run. With False the run goes on; see `failed`.
+        Whether a point that failed for good ends the run; False is python-adaptive's way to say
+        ``on_error="skip"``.
     allow_running_forever : bool, default: True
         Whether there may be no goal at all.
     weight : float, default: 1
@@ -72,6 +74,14 @@ class AsyncRunner:
         Whether evaluations that are under way when the goal is reached are waited for and told.
     allowed_failures : int, default: 3
         How often a point may be lost with its worker before it counts as failed.
+    on_error : "raise", "skip" or callable, optional
+        What happens to a point whose evaluation failed for good, thus after `retries`. ``"raise"``, the
+        default: the run fails. ``"skip"``: the run goes on, the point is listed in `failed` and, to the
+        learner, pending until the run ends. A function: the learner is told what ``on_error(point, error)``
+        returns; what it raises, ``raise error`` for example, is the run's failure. It is called on the
+        scheduler, in the learner's thread; ``error`` is a `FunctionError` with the traceback, the worker, and
+        where possible the exception, or a `WorkerLostError` for a point that used up `allowed_failures`
+        (such a point ends no run with ``"raise"``).
     ordered : bool, default: False
         Tell the learner results in the order in which the points were asked for, with `ntasks` points
         out, so that the data depend neither on timing nor on the cluster.
@@ -109,6 +119,7 @@ class AsyncRunner:
         name: str | None = None,
         drain: bool = True,
         allowed_failures: int = 3,
+        on_error: OnError | None = None,
         ordered: bool = False,
     ) -> None:
         the_goal = make_goal(
@@ -135,9 +146,9 @@ class AsyncRunner:
             ntasks=ntasks,
             weight=_check_weight(weight),
             drain=drain,
+            on_error=choose_on_error(on_error, raise_if_retries_exceeded),
             session={
                 "retries": retries,
-                "raise_if_retries_exceeded": raise_if_retries_exceeded,
                 "allowed_failures": allowed_failures,
                 "ordered": ntasks if ordered else None,
                 "log": log,
@@ -378,6 +389,14 @@ class AsyncRunner:
         return set(self._inspect("failed"))
 
     @property
+    def failures(self) -> list[FailedPoint]:
+        """Each point that failed, with its last traceback, its worker, and where that worker's log is.
+
+        Points that are tried again or were replaced by ``on_error`` are among them; see their ``status``.
+        """
+        return list(self._inspect("failures"))
+
+    @property
     def tracebacks(self) -> list[tuple[Any, str]]:
         """Each point that failed, with its last traceback."""
         return list(self._inspect("tracebacks"))
@@ -403,7 +422,7 @@ class AsyncRunner:
         return details.get(what, ())
 
     async def refresh(self) -> Self:
-        """With an asynchronous client: fetch `log`, `failed`, `tracebacks`, `to_retry` and `pending_points`."""
+        """With an asynchronous client: fetch `log`, `failures` and what else says how points fare."""
         await self._run.inspect()
         return self
 

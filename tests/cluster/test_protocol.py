@@ -153,5 +153,5 @@ sys.stdout.buffer.write(pack({body}))
 
 
 def test_a_spec_travels() -> None:
-    spec = RunSpec("name", b"learner", [b"function"], b"function", b"goal", None, 1.0, True, {"retries": 2})
+    spec = RunSpec("name", b"learner", [b"function"], b"function", b"goal", None, 1.0, True, "raise", {"retries": 2})
     assert pickle.loads(dumps(spec)) == spec

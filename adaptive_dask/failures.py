@@ -1,0 +1,158 @@
+"""Evaluations that gave no value, and what is made of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+from adaptive_dask.errors import AdaptiveError, FunctionError
+
+Point = Any
+
+OnError = Literal["raise", "skip"] | Callable[[Point, AdaptiveError], Any]
+
+# Of a function that always fails, the first tracebacks tell as much as a million would.
+MAX_TRACEBACKS = 1000
+
+
+@dataclass(frozen=True)
+class Failure:
+    """The outcome of an evaluation that gave no value.
+
+    Attributes
+    ----------
+    traceback_text : str
+    exception : Exception, optional
+        The exception itself, where it could be brought here.
+    worker : str, optional
+    log : str, optional
+        Where the worker's log is.
+    """
+
+    traceback_text: str
+    exception: BaseException | None = None
+    worker: str | None = None
+    log: str | None = None
+
+    def as_error(self, point: Point) -> FunctionError:
+        """The error of a run that ends because of this."""
+        return FunctionError(point, self.traceback_text, self.worker, self.exception, self.log)
+
+
+@dataclass(frozen=True)
+class FailedPoint:
+    """A point whose evaluation failed, as ``runner.failures`` lists it.
+
+    Attributes
+    ----------
+    id : int
+        The point's number in its run.
+    point : object
+    status : str
+        ``"retrying"``: it is evaluated again. ``"failed"``: for good; the learner keeps it pending until
+        the run ends. ``"replaced"``: the learner was told what ``on_error`` returned.
+    tries : int
+        How many evaluations failed. One that was lost with its worker is none.
+    traceback_text : str
+        The last traceback.
+    worker : str or None
+        The address of the worker of the last failure.
+    log : str or None
+        Where that worker's log is.
+    """
+
+    id: int
+    point: Point
+    status: Literal["retrying", "failed", "replaced"]
+    tries: int
+    traceback_text: str
+    worker: str | None = None
+    log: str | None = None
+
+
+class FailureBook:
+    """The points of a run that failed, each with its last failure."""
+
+    def __init__(self) -> None:
+        self._points: dict[int, FailedPoint] = {}
+        self._retrying: dict[int, FailedPoint] = {}
+
+    def retry(self, pid: int, point: Point, failure: Failure) -> int:
+        """Note a failure of a point that may be tried again, and count how many it had."""
+        before = self._retrying.get(pid)
+        tries = before.tries + 1 if before else 1
+        self._retrying[pid] = _record(pid, point, "retrying", tries, failure)
+        return tries
+
+    def close(self, pid: int, point: Point, failure: Failure, status: Literal["failed", "replaced"]) -> None:
+        """Note a failure that is the point's last."""
+        before = self._retrying.pop(pid, None)
+        record = _record(pid, point, status, before.tries if before else 0, failure)
+        if len(self._points) >= MAX_TRACEBACKS:
+            record = replace(record, traceback_text="(not kept, as there were so many)")
+        self._points[pid] = record
+
+    def forget(self, pid: int) -> None:
+        """A point that was tried again is well."""
+        self._retrying.pop(pid, None)
+
+    def forget_retries(self) -> None:
+        """No point is tried again any more."""
+        self._retrying.clear()
+
+    @property
+    def has_retries(self) -> bool:
+        return bool(self._retrying)
+
+    @property
+    def failed(self) -> set[int]:
+        """The ids of the points that failed for good."""
+        return {pid for pid, record in self._points.items() if record.status == "failed"}
+
+    @property
+    def retrying(self) -> list[FailedPoint]:
+        return list(self._retrying.values())
+
+    @property
+    def all(self) -> list[FailedPoint]:
+        """Those that are settled first."""
+        return [*self._points.values(), *self._retrying.values()]
+
+
+def _record(pid: int, point: Point, status: Any, tries: int, failure: Failure) -> FailedPoint:
+    return FailedPoint(pid, point, status, tries, failure.traceback_text, failure.worker, failure.log)
+
+
+def check_on_error(value: Any) -> OnError:
+    """Refuse what ``on_error`` cannot be.
+
+    Raises
+    ------
+    ValueError
+        If it is neither ``"raise"`` nor ``"skip"`` nor callable.
+    """
+    if value not in ("raise", "skip") and not callable(value):
+        raise ValueError(
+            f'on_error takes "raise", "skip", or a function of (point, error) that returns the value to tell; '
+            f"not {value!r}."
+        )
+    return value  # type: ignore[no-any-return]
+
+
+def choose_on_error(on_error: Any, raise_if_retries_exceeded: bool) -> OnError:
+    """What ``on_error`` is meant, given python-adaptive's name for one half of it, too.
+
+    Raises
+    ------
+    ValueError
+        If ``on_error`` is none of what it can be, or if the two contradict each other.
+    """
+    if on_error is None:
+        return "raise" if raise_if_retries_exceeded else "skip"
+    if not raise_if_retries_exceeded and on_error != "skip":
+        raise ValueError(
+            f'raise_if_retries_exceeded=False means on_error="skip", which contradicts on_error={on_error!r}: '
+            "give on_error only."
+        )
+    return check_on_error(on_error)

@@ -1,0 +1,139 @@
+"""What becomes of points that failed for good, and of points that are given up."""
+
+from __future__ import annotations
+
+import pickle
+from typing import Any
+
+import pytest
+
+from adaptive_dask.errors import AdaptiveError, FunctionError, LearnerError, WorkerLostError
+from adaptive_dask.failures import Failure, choose_on_error
+from adaptive_dask.goals import Goal
+from adaptive_dask.session import Session
+
+from .fakes import StrictLearner
+
+BROKEN = Failure("Traceback: broken", ArithmeticError("broken"), "tcp://10.0.0.1:1234", "/logs/1.out")
+
+
+def session(on_error: Any, **kwargs: Any) -> Session:
+    return Session(StrictLearner(), Goal(), on_error=on_error, **kwargs)
+
+
+@pytest.mark.parametrize("ordered", [None, 2])
+def test_a_function_gives_the_value_to_tell(ordered: int | None) -> None:
+    seen: list[tuple[Any, AdaptiveError]] = []
+
+    def on_error(point: Any, error: AdaptiveError) -> float:
+        seen.append((point, error))
+        return -1.0
+
+    run = session(on_error, retries=1, ordered=ordered, log=True)
+    run.take(2)
+    assert run.tell([(0, BROKEN)]) == []
+    assert [failed.status for failed in run.failures] == ["retrying"]
+    assert run.take(1) == [(0, 0)]
+    assert run.tell([(0, BROKEN), (1, 1.0)]) == [(0, -1.0), (1, 1.0)]
+    assert run.error is None
+    ((point, error),) = seen
+    assert point == 0
+    assert isinstance(error, FunctionError)
+    assert error.exception is BROKEN.exception
+    assert error.worker == BROKEN.worker
+    (failed,) = run.failures
+    assert (failed.status, failed.tries, failed.point, failed.log) == ("replaced", 2, 0, "/logs/1.out")
+    assert run.failed == set()
+    assert not run.to_retry
+
+
+def test_what_the_function_raises_ends_the_run() -> None:
+    def again(point: Any, error: AdaptiveError) -> Any:
+        raise error
+
+    run = session(again)
+    run.take(1)
+    run.tell([(0, BROKEN)])
+    assert isinstance(run.error, FunctionError)
+    assert run.failed == {0}
+
+    def other(point: Any, error: AdaptiveError) -> Any:
+        raise KeyError("nothing known")
+
+    run = session(other)
+    run.take(1)
+    run.tell([(0, BROKEN)])
+    assert isinstance(run.error, LearnerError)
+    assert "on_error raised" in str(run.error)
+    assert "nothing known" in str(run.error)
+
+
+@pytest.mark.parametrize("ordered", [None, 2])
+def test_a_point_that_kills_workers_is_replaced_too(ordered: int | None) -> None:
+    errors: list[AdaptiveError] = []
+
+    def on_error(point: Any, error: AdaptiveError) -> float:
+        errors.append(error)
+        return 7.0
+
+    run = session(on_error, allowed_failures=0, ordered=ordered)
+    run.take(2)
+    assert run.lost([0]) == []
+    assert run.tell([(1, 1.0)]) == [(0, 7.0), (1, 1.0)]
+    assert [type(error) for error in errors] == [WorkerLostError]
+
+
+def test_a_substitute_that_the_learner_refuses_ends_the_run() -> None:
+    class Picky(StrictLearner):
+        def tell(self, x: Any, y: Any) -> None:
+            if y is None:
+                raise TypeError("no number")
+            super().tell(x, y)
+
+    run = Session(Picky(), Goal(), on_error=lambda point, error: None)
+    run.take(2)
+    assert run.tell([(0, BROKEN), (1, 1.0)]) == [(1, 1.0)]
+    assert isinstance(run.error, FunctionError)
+    assert "refused the value None" in str(run.error)
+
+
+def test_the_error_says_where_and_survives_a_journey() -> None:
+    run = session("raise")
+    run.take(1)
+    run.tell([(0, BROKEN)])
+    error = pickle.loads(pickle.dumps(run.error))
+    for text in ("function(0)", "tcp://10.0.0.1:1234", "/logs/1.out", "Traceback: broken"):
+        assert text in str(error)
+    assert error.log == "/logs/1.out"
+
+
+def test_the_two_names_of_one_thing() -> None:
+    assert choose_on_error(None, True) == "raise"
+    assert choose_on_error(None, False) == "skip"
+    assert choose_on_error("skip", False) == "skip"
+    with pytest.raises(ValueError, match="contradicts"):
+        choose_on_error("raise", False)
+    with pytest.raises(ValueError, match="'ignore'"):
+        choose_on_error("ignore", True)
+
+
+@pytest.mark.parametrize("ordered", [None, 3])
+def test_points_that_are_given_up_get_no_outcome(ordered: int | None) -> None:
+    run = session("raise", ordered=ordered)
+    assert [pid for pid, _ in run.take(3)] == [0, 1, 2]
+    run.lost([1])
+    assert run.drop([0, 1, 99]) == [(0, 0), (1, 1)]
+    assert run.in_flight == {2: 2}
+    assert run.waiting == 0
+    assert run.tell([(0, 0.0), (2, 2.0)]) == [(2, 2.0)]
+    assert run.failed == set()
+    assert [pid for pid, _ in run.take(2)] == [3, 4]
+
+
+def test_in_order_what_waited_for_a_dropped_point_is_told() -> None:
+    run = session("raise", ordered=2)
+    run.take(2)
+    run.tell([(1, 1.0)])
+    assert run.drop([1]) == [], "it has its outcome"
+    assert run.drop([0]) == [(0, 0)]
+    assert run.tell([]) == [(1, 1.0)]
