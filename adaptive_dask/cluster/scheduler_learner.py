@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -13,16 +12,13 @@ import cloudpickle
 from adaptive_dask.cluster.protocol import RunSpec, dumps, pack, unpack
 from adaptive_dask.cluster.scheduler_board import Parcel
 from adaptive_dask.failures import Failure
+from adaptive_dask.glance import Glance, details
 from adaptive_dask.goals import Goal
 from adaptive_dask.learner.function_pickle import dumps_apart, loads_together
 from adaptive_dask.session import Session, Told
 
 if TYPE_CHECKING:
     from adaptive_dask.cluster.scheduler_run import Inbox
-
-# The loss is for people to look at: it may take so much of the learner's time.
-LOSS_SHARE = 0.02
-LOSS_INTERVAL = 0.1  # seconds
 
 
 @dataclass(frozen=True)
@@ -83,14 +79,10 @@ class HostedLearner:
         on_error: Any = spec.on_error if isinstance(spec.on_error, str) else cloudpickle.loads(spec.on_error)
         self._session = Session(learner, self._goal, on_error=on_error, **spec.session)
         self.kind = type(learner).__name__
-        self.npoints = self._session.npoints
-        self.failed = self.waiting = 0
-        self.loss = math.nan
-        self.error = self._session.error
+        self._glance = Glance(self._session)
         self.seconds = 0.0
         self.time_is_up = False
-        self._next_loss = 0.0
-        self._look(force=True)
+        self._look()
 
     def deadline(self, started: float) -> float | None:
         """When the run has to end, in seconds since the epoch."""
@@ -148,17 +140,7 @@ class HostedLearner:
 
     def inspect(self, log_from: int) -> bytes:
         """Points on their way, failures, and the log from some entry on."""
-        session = self._session
-        return dumps(
-            {
-                "pending_points": list(session.in_flight.items()),
-                "failed": session.failed,
-                "failures": session.failures,
-                "tracebacks": session.tracebacks,
-                "to_retry": session.to_retry,
-                "log": None if session.log is None else session.log[log_from:],
-            }
-        )
+        return dumps(details(self._session, log_from))
 
     # ---- inside
 
@@ -173,19 +155,10 @@ class HostedLearner:
         return [value if type(value) is float else _unpack_value(value) for value in values]
 
     def _look(self, force: bool = False) -> None:
-        session = self._session
-        self.npoints = session.npoints
-        self.failed = len(session.failed)
-        self.waiting = session.waiting
-        self.error = session.error
-        now = time.monotonic()
-        if force or now >= self._next_loss:
-            try:
-                self.loss = float(session.learner.loss())
-            except Exception:  # for people to look at; where it matters, in a goal, errors are the run's
-                self.loss = math.nan
-            cost = time.monotonic() - now
-            self._next_loss = now + max(LOSS_INTERVAL, cost / LOSS_SHARE)
+        glance = self._glance
+        glance.look(force)
+        self.npoints, self.failed, self.waiting, self.loss = glance.npoints, glance.failed, glance.waiting, glance.loss
+        self.error = self._session.error
 
 
 def _unpack_value(value: Any) -> Any:

@@ -1,6 +1,7 @@
 """What a user starts: runners."""
 
 from adaptive_dask.goals import auto_goal, stop_after
+from adaptive_dask.local.sequential import SequentialExecutor
 from adaptive_dask.runner.blocking import BlockingRunner
 from adaptive_dask.runner.hosted import attach, runs
 from adaptive_dask.runner.runner import AsyncRunner, Runner
@@ -10,6 +11,7 @@ __all__ = [
     "AsyncRunner",
     "BlockingRunner",
     "Runner",
+    "SequentialExecutor",
     "attach",
     "auto_goal",
     "replay_log",

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from adaptive_dask.runner.cluster import ClusterRun
+    from adaptive_dask.runner.run import Run
 
 
 class Actor:
@@ -16,7 +16,7 @@ class Actor:
     fetched. With an asynchronous client, both are awaited.
     """
 
-    def __init__(self, run: ClusterRun) -> None:
+    def __init__(self, run: Run) -> None:
         self._run = run
 
     def __getattr__(self, name: str) -> Any:

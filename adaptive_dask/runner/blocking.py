@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from adaptive_dask.goals import GoalFunction
+from adaptive_dask.runner.local import LocalRun
 from adaptive_dask.runner.runner import AsyncRunner
 
 
 class BlockingRunner(AsyncRunner):
-    """Runs a learner on a Dask cluster, and returns when the run has ended.
+    """Runs a learner, and returns when the run has ended.
 
     Takes what `AsyncRunner` takes, and needs a goal. Ctrl-C cancels the run.
 
@@ -28,3 +29,9 @@ class BlockingRunner(AsyncRunner):
         except KeyboardInterrupt:
             self.cancel()
             raise
+
+    def _start_local(self, run: LocalRun) -> None:
+        if run.is_sequential:
+            run.drive()  # evaluates in this thread
+        else:
+            run.start()

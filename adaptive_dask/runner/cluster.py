@@ -121,6 +121,16 @@ class ClusterRun:
         self._log: list[tuple[Any, ...]] | None = None
         self._follower: asyncio.Future[None] | None = None
 
+    @property
+    def executor(self) -> Client:
+        """The client."""
+        return self.client
+
+    @property
+    def asynchronous(self) -> bool:
+        """Whether `do` returns awaitables."""
+        return bool(self.client.asynchronous)
+
     # ---- starting; on the client's event loop
 
     async def start(self, spec: RunSpec) -> None:

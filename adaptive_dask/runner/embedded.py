@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import logging
 import warnings
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import distributed
+
+from adaptive_dask.local.pools import ACCEPTED, is_executor
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -42,12 +44,26 @@ def find_client(executor: Client | None, *, embed: bool = True) -> Client:
             client = _embed()
         return client
     if not isinstance(executor, distributed.Client):
-        raise TypeError(
-            f"executor takes a dask.distributed.Client, not {type(executor).__name__}. Leave it out for the current "
-            "client, or for a cluster of local processes if there is none; adaptive_dask.runner.simple() runs a "
-            "learner in this process."
-        )
+        raise TypeError(f"This takes a dask.distributed.Client, not {type(executor).__name__}.")
     return executor
+
+
+def is_local(executor: Any) -> bool:
+    """Whether what was passed as ``executor`` is to be used by this process, and not a Dask cluster.
+
+    Raises
+    ------
+    TypeError
+        If it is nothing that a run can use.
+    """
+    if executor is None or isinstance(executor, distributed.Client):
+        return False
+    if not is_executor(executor):
+        raise TypeError(
+            f"executor takes {ACCEPTED}; not {type(executor).__name__}. Leave it out for the current Dask client, or "
+            "for a cluster of local processes if there is none."
+        )
+    return True
 
 
 def _embed() -> Client:

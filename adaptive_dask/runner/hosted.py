@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from adaptive_dask.cluster.client import ensure_host, request
 from adaptive_dask.cluster.protocol import Route
 from adaptive_dask.learner.function_pickle import loads_together
+from adaptive_dask.runner.cluster import ClusterRun
 from adaptive_dask.runner.embedded import find_client
 from adaptive_dask.runner.runner import AsyncRunner
 
@@ -43,15 +44,20 @@ def attach(name: str, client: Client | None = None) -> Any:
         return asyncio.ensure_future(_attach(client, name))
     learner, snapshot = client.sync(_fetch, client, name)
     runner = AsyncRunner._following(client, name, learner, snapshot["position"])
-    client.sync(runner._run.join, snapshot["summary"])
+    client.sync(_hosted(runner).join, snapshot["summary"])
     return runner
 
 
 async def _attach(client: Client, name: str) -> AsyncRunner:
     learner, snapshot = await _fetch(client, name)
     runner = AsyncRunner._following(client, name, learner, snapshot["position"])
-    await runner._run.join(snapshot["summary"])
+    await _hosted(runner).join(snapshot["summary"])
     return runner
+
+
+def _hosted(runner: AsyncRunner) -> ClusterRun:
+    assert isinstance(runner._run, ClusterRun)
+    return runner._run
 
 
 async def _fetch(client: Client, name: str) -> tuple[Any, dict[str, Any]]:

@@ -6,13 +6,16 @@ import asyncio
 import logging
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from adaptive_dask.cluster.protocol import unpack
 
 logger = logging.getLogger(__name__)
+
+# Called with the learner, points and values, once the learner has been told them.
+Callback = Callable[[Any, Sequence[Any], Sequence[Any]], Any]
 
 _updates = ThreadPoolExecutor(1, thread_name_prefix="adaptive-updates")
 
@@ -29,6 +32,8 @@ class Replica:
     learner : BaseLearner
     loop : asyncio.AbstractEventLoop, optional
         The user's event loop.
+    is_told : bool, default: False
+        Whether the learner knows all results already, for the run works on the learner itself.
 
     Attributes
     ----------
@@ -38,25 +43,30 @@ class Replica:
         Set when something waits to be applied.
     """
 
-    def __init__(self, learner: Any, loop: asyncio.AbstractEventLoop | None) -> None:
+    def __init__(self, learner: Any, loop: asyncio.AbstractEventLoop | None, is_told: bool = False) -> None:
         self.learner = learner
+        self.callbacks: list[Callback] = []
         self.lock = threading.RLock()
         self.arrived = threading.Event()
         self._loop = loop
+        self._is_told = is_told
         self._waiting: deque[Callable[[], None]] = deque()
+        self._gathered: tuple[list[Any], list[Any]] | None = None  # the last that waits, if these are results
+        self._guard = threading.Lock()  # of the two
+
+    def tell(self, points: Sequence[Any], values: Sequence[Any]) -> None:
+        """Queue results; those that wait one after the other are told in one go."""
+        with self._guard:
+            if self._gathered is None:
+                gathered: tuple[list[Any], list[Any]] = ([], [])
+                self._gathered = gathered
+                self._waiting.append(lambda: self._tell(*gathered))
+            self._gathered[0].extend(points)
+            self._gathered[1].extend(values)
 
     def tell_packed(self, data: bytes) -> None:
         """Queue results, packed as (points, values)."""
-
-        def tell() -> None:
-            points, values = unpack(data)
-            if hasattr(self.learner, "tell_many"):
-                self.learner.tell_many(points, values)
-            else:  # somebody's own, with ask and tell only
-                for point, value in zip(points, values, strict=True):
-                    self.learner.tell(point, value)
-
-        self._waiting.append(tell)
+        self._queue(lambda: self._tell(*unpack(data)))
 
     def copy_from(self, load: Callable[[], Any]) -> None:
         """Queue a copy from the learner that `load` returns."""
@@ -67,11 +77,11 @@ class Replica:
             else:  # of somebody's own, all but the function, which the other may lack
                 self.learner.__dict__.update({**load().__dict__, "function": self.learner.function})
 
-        self._waiting.append(copy)
+        self._queue(copy)
 
     def then(self, call: Callable[[], None]) -> None:
         """Queue a call for when all before it is applied, and see that it is applied soon."""
-        self._waiting.append(call)
+        self._queue(call)
         self.arrived.set()
         if self._loop is not None and not self._loop.is_closed():
             self._loop.call_soon_threadsafe(self.apply)
@@ -90,13 +100,41 @@ class Replica:
         first: Exception | None = None
         with self.lock:
             self.arrived.clear()
-            while self._waiting:
+            while (call := self._take()) is not None:
                 try:
-                    self._waiting.popleft()()
+                    call()
                 except Exception as error:
                     first = first or error
         if first is not None:
             raise first
+
+    def _queue(self, call: Callable[[], None]) -> None:
+        with self._guard:
+            self._gathered = None
+            self._waiting.append(call)
+
+    def _take(self) -> Callable[[], None] | None:
+        with self._guard:
+            if not self._waiting:
+                return None
+            call = self._waiting.popleft()
+            if not self._waiting:
+                self._gathered = None
+            return call
+
+    def _tell(self, points: Sequence[Any], values: Sequence[Any]) -> None:
+        if self._is_told:
+            pass
+        elif hasattr(self.learner, "tell_many"):
+            self.learner.tell_many(points, values)
+        else:  # somebody's own, with ask and tell only
+            for point, value in zip(points, values, strict=True):
+                self.learner.tell(point, value)
+        for callback in list(self.callbacks):
+            try:
+                callback(self.learner, points, values)
+            except Exception:
+                logger.exception("A callback for results failed")
 
     def _apply_and_log(self) -> None:
         try:

@@ -15,9 +15,11 @@ from adaptive_dask.failures import FailedPoint, OnError, choose_on_error
 from adaptive_dask.goals import GoalFunction, make_goal
 from adaptive_dask.runner.actor import Actor
 from adaptive_dask.runner.cluster import ClusterRun, make_spec
-from adaptive_dask.runner.embedded import find_client
+from adaptive_dask.runner.embedded import find_client, is_local
+from adaptive_dask.runner.local import LocalRun, start_locally
 from adaptive_dask.runner.replica import Replica
-from adaptive_dask.runner.task import RunTask, cancelling_task, wait
+from adaptive_dask.runner.run import Run
+from adaptive_dask.runner.task import RunTask, cancelling_task, running_loop, wait
 from adaptive_dask.runner.terminal import TerminalInfo
 
 if TYPE_CHECKING:
@@ -107,7 +109,7 @@ class AsyncRunner:
         npoints_goal: int | None = None,
         end_time_goal: datetime | None = None,
         duration_goal: timedelta | float | None = None,
-        executor: Client | None = None,
+        executor: Any = None,
         ntasks: int | None = None,
         log: bool = False,
         shutdown_executor: bool = False,
@@ -139,57 +141,50 @@ class AsyncRunner:
         if name is not None and not (isinstance(name, str) and name):
             raise ValueError(f"name takes a string that is not empty, not {name!r}.")
         name = name or f"{type(learner).__name__}-{uuid.uuid4().hex[:8]}"
-        spec = make_spec(
-            learner,
-            the_goal,
-            name,
-            ntasks=ntasks,
-            weight=_check_weight(weight),
-            drain=drain,
-            on_error=choose_on_error(on_error, raise_if_retries_exceeded),
-            session={
+        weight = _check_weight(weight)
+        run_arguments: dict[str, Any] = {
+            "ntasks": ntasks,
+            "drain": drain,
+            "on_error": choose_on_error(on_error, raise_if_retries_exceeded),
+            "session": {
                 "retries": retries,
                 "allowed_failures": allowed_failures,
                 "ordered": ntasks if ordered else None,
                 "log": log,
             },
-        )
+        }
+        if is_local(executor):
+            run = start_locally(
+                learner, the_goal, name, executor, loop=running_loop(), shutdown=shutdown_executor, **run_arguments
+            )
+            self._set_up(run, ioloop, has_log=log)
+            self._start_local(run)
+            return
+        spec = make_spec(learner, the_goal, name, weight=weight, **run_arguments)
         client = find_client(executor)
         if self._blocks and client.asynchronous:
             raise TypeError(
                 "BlockingRunner would block the event loop of an asynchronous client; await a Runner's task."
             )
-        self._set_up(client, name, learner, ioloop, shutdown_executor, has_log=log)
-        if self._client.asynchronous:
-            asyncio.ensure_future(self._start_later(spec))  # noqa: RUF006  the run keeps it
+        hosted = _follow(client, name, learner)
+        self._set_up(hosted, ioloop, has_log=log)
+        if shutdown_executor:
+            hosted.done.add_done_callback(lambda _: hosted.close_client())
+        if hosted.asynchronous:
+            asyncio.ensure_future(_start_later(hosted, spec))  # noqa: RUF006  the run keeps it
         else:
-            self._client.sync(self._run.start, spec)
+            client.sync(hosted.start, spec)
 
     @classmethod
     def _following(cls, client: Client, name: str, learner: Any, position: int) -> Self:
         """A runner of a run that is hosted already, whose learner has so many of its results."""
         runner = cls.__new__(cls)
-        runner._set_up(client, name, learner, None, False, has_log=True, position=position)
+        runner._set_up(_follow(client, name, learner, position), None, has_log=True)
         return runner
 
-    def _set_up(
-        self,
-        client: Client,
-        name: str,
-        learner: Any,
-        loop: asyncio.AbstractEventLoop | None,
-        shutdown: bool,
-        has_log: bool,
-        position: int = 0,
-    ) -> None:
-        try:
-            running = asyncio.get_running_loop()
-        except RuntimeError:
-            running = None
-        self._client = client
-        # With an asynchronous client the user's loop may be the scheduler's, which no learner may block.
-        user_loop = None if client.asynchronous else running
-        self._run = ClusterRun(client, name, Replica(learner, user_loop), position)
+    def _set_up(self, run: Run, loop: asyncio.AbstractEventLoop | None, has_log: bool) -> None:
+        running = running_loop()
+        self._run = run
         self._has_log = has_log
         self.ioloop = loop or running
         self.task: asyncio.Task[None] | RunTask
@@ -197,15 +192,9 @@ class AsyncRunner:
             self.task = cancelling_task(running, self._run.done, self.cancel)
         else:
             self.task = RunTask(self._run.done, self.cancel)
-        if shutdown:
-            self._run.done.add_done_callback(lambda _: self._run.close_client())
 
-    async def _start_later(self, spec: Any) -> None:
-        """Start from within a constructor that cannot await; errors become the run's."""
-        try:
-            await self._run.start(spec)
-        except Exception as error:
-            self._run.close("failed", error)
+    def _start_local(self, run: LocalRun) -> None:
+        run.start()
 
     # ---- the run
 
@@ -215,9 +204,9 @@ class AsyncRunner:
         return self._run.name
 
     @property
-    def executor(self) -> Client:
-        """The client."""
-        return self._client
+    def executor(self) -> Any:
+        """The client, or the executor."""
+        return self._run.executor
 
     @property
     def learner(self) -> Any:
@@ -252,7 +241,7 @@ class AsyncRunner:
         bool
             Whether the run has ended. With an asynchronous client, an awaitable of it.
         """
-        if self._client.asynchronous:
+        if self._run.asynchronous:
             return asyncio.ensure_future(self._wait_async(timeout))
         deadline = None if timeout is None else time.monotonic() + timeout
         while not self.done():
@@ -294,7 +283,7 @@ class AsyncRunner:
         AdaptiveError
             If it failed.
         """
-        if self._client.asynchronous:
+        if self._run.asynchronous:
             return asyncio.ensure_future(self._result_async(timeout))
         if not self.wait(timeout):
             raise TimeoutError(f"The run {self.name!r} goes on.")
@@ -418,12 +407,13 @@ class AsyncRunner:
 
     def _inspect(self, what: str) -> Any:
         """With an asynchronous client, what was known when the run ended or `refresh` was awaited last."""
-        details = self._run.details if self._client.asynchronous else self._client.sync(self._run.inspect)
+        details = self._run.details if self._run.asynchronous else self._run.do(self._run.inspect)
         return details.get(what, ())
 
     async def refresh(self) -> Self:
         """With an asynchronous client: fetch `log`, `failures` and what else says how points fare."""
-        await self._run.inspect()
+        if self._run.asynchronous:
+            await self._run.do(self._run.inspect)
         return self
 
     def __repr__(self) -> str:
@@ -432,6 +422,20 @@ class AsyncRunner:
 
 
 Runner = AsyncRunner
+
+
+def _follow(client: Client, name: str, learner: Any, position: int = 0) -> ClusterRun:
+    # With an asynchronous client the user's loop may be the scheduler's, which no learner may block.
+    user_loop = None if client.asynchronous else running_loop()
+    return ClusterRun(client, name, Replica(learner, user_loop), position)
+
+
+async def _start_later(run: ClusterRun, spec: Any) -> None:
+    """Start from within a constructor that cannot await; errors become the run's."""
+    try:
+        await run.start(spec)
+    except Exception as error:
+        run.close("failed", error)
 
 
 def _check_count(name: str, value: Any, least: int) -> None:

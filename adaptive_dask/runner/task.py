@@ -68,6 +68,14 @@ class RunTask:
             raise
 
 
+def running_loop() -> asyncio.AbstractEventLoop | None:
+    """The event loop that this thread runs, if there is one."""
+    try:
+        return asyncio.get_running_loop()
+    except RuntimeError:
+        return None
+
+
 def cancelling_task(
     loop: asyncio.AbstractEventLoop, done: concurrent.futures.Future[None], cancel: Callable[[], Any]
 ) -> asyncio.Task[None]:

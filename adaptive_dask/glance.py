@@ -1,0 +1,63 @@
+"""What anybody may read of a session, from any thread, while it is at work."""
+
+from __future__ import annotations
+
+import math
+import time
+from typing import Any
+
+from adaptive_dask.session import Session
+
+# The loss is for people to look at: it may take so much of the learner's time.
+LOSS_SHARE = 0.02
+LOSS_INTERVAL = 0.1  # seconds
+
+
+class Glance:
+    """A few numbers of a session; not always the newest.
+
+    Parameters
+    ----------
+    session : Session
+
+    Attributes
+    ----------
+    npoints, failed, waiting : int
+        Points that are known, that failed for good, and that wait to be evaluated again.
+    loss : float
+    """
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self.npoints = session.npoints
+        self.failed = self.waiting = 0
+        self.loss = math.nan
+        self._next_loss = 0.0
+        self.look(force=True)
+
+    def look(self, force: bool = False) -> None:
+        """Look again; in the session's thread. The loss is computed now and then, or when forced."""
+        session = self._session
+        self.npoints = session.npoints
+        self.failed = len(session.failed)
+        self.waiting = session.waiting
+        now = time.monotonic()
+        if force or now >= self._next_loss:
+            try:
+                self.loss = float(session.learner.loss())
+            except Exception:  # for people to look at; where it matters, in a goal, errors are the run's
+                self.loss = math.nan
+            cost = time.monotonic() - now
+            self._next_loss = now + max(LOSS_INTERVAL, cost / LOSS_SHARE)
+
+
+def details(session: Session, log_from: int = 0) -> dict[str, Any]:
+    """Points on their way, failures, and the log from some entry on; in the session's thread."""
+    return {
+        "pending_points": list(session.in_flight.items()),
+        "failed": session.failed,
+        "failures": session.failures,
+        "tracebacks": session.tracebacks,
+        "to_retry": session.to_retry,
+        "log": None if session.log is None else session.log[log_from:],
+    }

@@ -1,0 +1,128 @@
+"""What a run may use as an executor, how many workers it has, and how points get to them."""
+
+from __future__ import annotations
+
+import concurrent.futures
+import sys
+import uuid
+from collections.abc import Sequence
+from typing import Any
+
+from adaptive_dask.local.sequential import SequentialExecutor
+from adaptive_dask.local.worker import Function, TravellingFunction, evaluate
+
+ACCEPTED = (
+    "a dask.distributed.Client, an executor of concurrent.futures (ThreadPoolExecutor, ProcessPoolExecutor), "
+    "adaptive_dask.runner.SequentialExecutor, loky.get_reusable_executor(), an ipyparallel.Client, "
+    "an mpi4py.futures.MPIPoolExecutor, or any other object whose submit(function, *args) returns a future"
+)
+
+
+class Pool:
+    """An executor with a function to evaluate.
+
+    Parameters
+    ----------
+    executor : Executor
+        Or an ipyparallel client, whose executor is used then.
+    function : callable
+
+    Attributes
+    ----------
+    executor : Executor
+    workers : int or None
+        How many there are; None if that cannot be known.
+
+    Raises
+    ------
+    TypeError
+        If it is no executor, or if the function has to be pickled and cannot be.
+    ValueError
+        If the executor has no workers.
+    RuntimeError
+        If the executor was shut down, or is broken.
+    """
+
+    def __init__(self, executor: Any, function: Function) -> None:
+        self.executor = _as_executor(executor)
+        self.workers = count_workers(self.executor)
+        if self.workers == 0:
+            raise ValueError(f"{executor!r} has no workers, so nothing could be evaluated. Start some first.")
+        self._function = TravellingFunction(function, uuid.uuid4().hex)
+        if _has_processes(self.executor):
+            try:
+                self._function.pickled(self.workers or 1)
+            except Exception as error:
+                raise TypeError(
+                    f"learner.function cannot be pickled, so it cannot be sent to the processes of "
+                    f"{type(self.executor).__name__}: {error}. Create what cannot be sent (locks, open files, "
+                    "connections) inside the function, or use a ThreadPoolExecutor."
+                ) from error
+        if isinstance(self.executor, concurrent.futures.ProcessPoolExecutor):
+            # Its processes are forked here, from the user's thread, and not from one of ours; and a pool that
+            # was shut down is refused at once.
+            self.executor.submit(int)
+
+    @property
+    def is_sequential(self) -> bool:
+        """Whether points are evaluated in the thread that submits them."""
+        return isinstance(self.executor, SequentialExecutor)
+
+    def submit(self, points: Sequence[Any]) -> Any:
+        """Have points evaluated; returns the future of what `worker.evaluate` returns."""
+        return self.executor.submit(evaluate, self._function, points)
+
+    def send_function_again(self) -> None:
+        """A worker has not got the function: let it go along with one more submission."""
+        self._function.pickled(1)
+
+    def shutdown(self, wait: bool) -> None:
+        """Shut the executor down."""
+        self.executor.shutdown(wait=wait)
+
+
+def is_executor(value: Any) -> bool:
+    """Whether a run can use it, other than a Dask client."""
+    is_class = isinstance(value, type)  # the executor was not made
+    return (callable(getattr(value, "submit", None)) and not is_class) or _is_ipyparallel(value)
+
+
+def count_workers(executor: Any) -> int | None:
+    """How many evaluations an executor does at once; None if that cannot be known."""
+    if isinstance(executor, SequentialExecutor):
+        return 1
+    view = getattr(executor, "view", None)  # of ipyparallel
+    if view is not None:
+        return len(view)
+    client = getattr(executor, "_client", None)  # of Client.get_executor()
+    if client is not None and hasattr(client, "nthreads"):
+        return int(sum(client.nthreads().values()))
+    for name in ("num_workers", "_max_workers", "max_workers"):
+        count = getattr(executor, name, None)
+        if isinstance(count, int):
+            return count
+    return None
+
+
+def _as_executor(executor: Any) -> Any:
+    if _is_ipyparallel(executor):
+        return executor.executor()
+    if not is_executor(executor):
+        raise TypeError(f"executor takes {ACCEPTED}; not {type(executor).__name__}.")
+    return executor
+
+
+def _is_ipyparallel(value: Any) -> bool:
+    # Who has such a client has imported the package.
+    ipyparallel = sys.modules.get("ipyparallel")
+    return ipyparallel is not None and isinstance(value, ipyparallel.Client)
+
+
+def _has_processes(executor: Any) -> bool:
+    """Whether a function must be pickled to get to the workers, as far as that is known."""
+    here = (SequentialExecutor, concurrent.futures.ThreadPoolExecutor)
+    interpreters = getattr(concurrent.futures, "InterpreterPoolExecutor", ())  # of Python 3.14, a kind of threads
+    if isinstance(executor, here) and not isinstance(executor, interpreters):
+        return False
+    known = ("concurrent.futures", "loky", "ipyparallel", "mpi4py", "distributed")
+    return type(executor).__module__.startswith(known)

@@ -1,0 +1,371 @@
+"""A run on a local executor: drives its session in a thread of this process."""
+
+from __future__ import annotations
+
+import asyncio
+import concurrent.futures
+import logging
+import threading
+import time
+import traceback
+from collections import deque
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from adaptive_dask.errors import AdaptiveError, LearnerError, WorkerLostError
+from adaptive_dask.failures import OnError
+from adaptive_dask.glance import Glance, details
+from adaptive_dask.goals import Goal
+from adaptive_dask.local.flight import Arrivals, Flight
+from adaptive_dask.local.pools import Pool
+from adaptive_dask.runner.replica import Replica
+from adaptive_dask.session import Session, Told
+
+logger = logging.getLogger(__name__)
+
+# The learner that was passed in is told what has gathered in so long (seconds).
+INTERVAL = 0.1
+
+
+def start_locally(
+    learner: Any,
+    goal: Goal,
+    name: str,
+    executor: Any,
+    *,
+    ntasks: int | None,
+    drain: bool,
+    on_error: OnError,
+    session: dict[str, Any],
+    loop: asyncio.AbstractEventLoop | None,
+    shutdown: bool,
+) -> LocalRun:
+    """Make a run on an executor; it is not started yet.
+
+    Parameters
+    ----------
+    loop : asyncio.AbstractEventLoop, optional
+        The user's event loop, on which the learner is kept current.
+    session : dict
+        Further arguments of `Session`.
+
+    Raises
+    ------
+    TypeError, ValueError, RuntimeError
+        If the executor cannot be used; see `Pool`.
+    LearnerError
+        If the goal cannot be computed.
+    """
+    pool = Pool(executor, learner.function)
+    ntasks = ntasks or pool.workers
+    if ntasks is None:
+        raise ValueError(
+            f"How many workers a {type(executor).__name__} has is not known: give ntasks=, the number of points "
+            "that may be out at the same time."
+        )
+    copy = working_copy(learner)
+    the_session = Session(copy, goal, on_error=on_error, **session)
+    if the_session.error is not None:
+        raise the_session.error
+    replica = Replica(learner, loop, is_told=copy is learner)
+    return LocalRun(name, the_session, goal, pool, replica, ntasks=ntasks, drain=drain, shutdown=shutdown)
+
+
+def working_copy(learner: Any) -> Any:
+    """A learner with the same data for the run to work on; the learner itself if it cannot be copied."""
+    if not (callable(getattr(learner, "new", None)) and callable(getattr(learner, "copy_from", None))):
+        return learner  # somebody's own, with ask and tell only
+    copy = learner.new()
+    copy.copy_from(learner)
+    return copy
+
+
+class LocalRun:
+    """A run whose session is in this process, and whose points go to an executor.
+
+    Parameters
+    ----------
+    name : str
+    session : Session
+        On a learner that nobody else uses.
+    goal : Goal
+        Of the session.
+    pool : Pool
+    replica : Replica
+    ntasks : int
+        How many points may be out at the same time.
+    drain : bool
+        Whether evaluations that are under way when the goal is reached are waited for and told.
+    shutdown : bool
+        Whether to shut the executor down at the end.
+
+    Attributes
+    ----------
+    done : concurrent.futures.Future
+        Resolved when the run has ended and the replica has all its results: with None, with the error
+        of a failed run, or cancelled.
+    status : str
+        running, paused, finished, cancelled or failed; never ahead of the replica.
+    """
+
+    asynchronous = False
+
+    def __init__(
+        self,
+        name: str,
+        session: Session,
+        goal: Goal,
+        pool: Pool,
+        replica: Replica,
+        *,
+        ntasks: int,
+        drain: bool,
+        shutdown: bool,
+    ) -> None:
+        self.name = name
+        self.replica = replica
+        self.done: concurrent.futures.Future[None] = concurrent.futures.Future()
+        self.status = "running"
+        self.started = time.time()
+        self._ended: float | None = None
+        self._session = session
+        self._lock = threading.RLock()  # whoever calls the session or its learner holds it
+        self._deadline = goal.deadline(self.started)
+        self._flight = Flight(pool)
+        self._pool = pool
+        self._ntasks = ntasks
+        self._slots = min(pool.workers or ntasks, ntasks)
+        self._drain = drain
+        self._shutdown = shutdown
+        self._suspects: deque[tuple[int, Any]] = deque()
+        self._glance = Glance(session)
+        self._phase = "running"  # as the run's thread sees it; status follows with the results
+        self._is_paused = False
+        self._is_cancelled = False
+        self._evaluated = 0
+        self._function_seconds = 0.0
+        self._learner_seconds = 0.0
+        self._next_update: float | None = None
+        self._last_update = 0.0
+
+    @property
+    def executor(self) -> Any:
+        """The executor that the points go to."""
+        return self._pool.executor
+
+    @property
+    def is_sequential(self) -> bool:
+        """Whether points are evaluated in the thread that calls `drive`."""
+        return self._pool.is_sequential
+
+    def start(self) -> None:
+        """Run in a thread of its own; points that are evaluated where they are submitted are evaluated there."""
+        threading.Thread(target=self.drive, name=f"adaptive-run-{self.name}", daemon=True).start()
+
+    # ---- commands; from any thread
+
+    def do(self, call: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+        """Call it."""
+        return call(*args, **kwargs)
+
+    def control(self, action: str) -> None:
+        """Have the run cancelled, paused or resumed."""
+        if action == "cancel":
+            self._is_cancelled = True
+        elif action in ("pause", "resume"):
+            self._is_paused = action == "pause"
+        self._flight.wake()
+
+    def tell(self, points: Sequence[Any], values: Sequence[Any]) -> None:
+        """Tell the learner results from elsewhere; raises the first that it refuses, and tells the others."""
+        first: Exception | None = None
+        with self._lock:
+            for point, value in zip(points, values, strict=True):
+                try:
+                    self._publish(self._session.tell_from_elsewhere(point, value))
+                except Exception as error:
+                    first = first or error
+            self._glance.look(force=True)
+        self._flight.wake()
+        if first is not None:
+            raise first
+
+    def call(self, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+        """Call ``function(learner, *args, **kwargs)`` with the run's learner, between two of its turns."""
+        with self._lock:
+            result = function(self._session.learner, *args, **kwargs)
+            self._glance.look(force=True)
+        return result
+
+    def inspect(self) -> dict[str, Any]:
+        """Points on their way, failures and log."""
+        with self._lock:
+            return details(self._session)
+
+    @property
+    def details(self) -> dict[str, Any]:
+        """What `inspect` returns."""
+        return self.inspect()
+
+    @property
+    def summary(self) -> dict[str, Any]:
+        """How the run stands."""
+        glance = self._glance
+        return {
+            "name": self.name,
+            "learner": type(self._session.learner).__name__,
+            "status": self._phase,
+            "npoints": glance.npoints,
+            "loss": glance.loss,
+            "started": self.started,
+            "ended": self._ended,
+            "slots": self._slots if self._ended is None else 0,
+            "in_flight": self._flight.count,
+            "evaluated": self._evaluated,
+            "failed": glance.failed,
+            "function_seconds": self._function_seconds,
+            "slot_seconds": self._slots * ((self._ended or time.time()) - self.started),
+            "learner_seconds": self._learner_seconds,
+        }
+
+    # ---- the run's thread
+
+    def drive(self) -> None:
+        """Run, in this thread; Ctrl-C cancels the run and is raised again."""
+        status, error = "failed", None
+        try:
+            self._flight.wake()
+            self._work()
+            if self._drain and not self._is_cancelled and self._session.error is None:
+                self._finish_evaluations()
+            status = "cancelled" if self._is_cancelled else "finished"
+        except KeyboardInterrupt:
+            status = "cancelled"
+            raise
+        except Exception as trouble:
+            logger.exception("The run %r failed inside", self.name)
+            error = LearnerError(f"The run failed inside: {trouble!r}")
+        finally:
+            self._end(status, error)
+
+    def _work(self) -> None:
+        while not self._is_cancelled:
+            arrivals = self._flight.collect(self._patience())
+            begin = time.perf_counter()
+            with self._lock:
+                self._take_in(arrivals)
+                if self._session.done or self._is_time_up():
+                    return
+                taken = self._session.take(self._room())
+            self._learner_seconds += time.perf_counter() - begin
+            try:
+                self._send(taken)
+            except Exception as trouble:
+                self._session.fail(_executor_error(self._pool.executor, arrivals.broken or trouble))
+                return
+            self._update()
+
+    def _finish_evaluations(self) -> None:
+        """Let evaluations that are under way finish, and tell them."""
+        self._flight.recall()
+        while self._flight.count and not self._is_cancelled and self._session.error is None:
+            arrivals = self._flight.collect(self._patience())
+            with self._lock:
+                self._take_in(arrivals)
+            self._update()
+
+    def _end(self, status: str, error: AdaptiveError | None) -> None:
+        self._flight.recall()
+        with self._lock:
+            self._session.finish()
+            self._glance.look(force=True)
+        error = error or self._session.error
+        self._ended = time.time()
+        self._phase = status = "failed" if error is not None else status
+        if self._shutdown:
+            self._shut_down()
+        self.replica.then(lambda: self._resolve(status, error))
+
+    # ---- inside
+
+    def _patience(self) -> float | None:
+        """For how long to wait for something to happen, in seconds."""
+        waits = []
+        if self._next_update is not None:
+            waits.append(self._next_update - time.monotonic())
+        if self._deadline is not None:
+            waits.append(self._deadline - time.time())
+        return max(0.0, min(waits)) if waits else None
+
+    def _is_time_up(self) -> bool:
+        return self._deadline is not None and time.time() >= self._deadline
+
+    def _room(self) -> int:
+        if self._is_paused or self._suspects:
+            return 0
+        return max(0, self._ntasks - self._flight.count)
+
+    def _take_in(self, arrivals: Arrivals) -> None:
+        if arrivals.lost:
+            self._session.lost(arrivals.lost, blame=arrivals.blamed.__contains__)
+        self._evaluated += len(arrivals.outcomes)
+        self._function_seconds += sum(arrivals.seconds)
+        # In order, a point that was lost for good may let others that waited for it be told.
+        if arrivals.outcomes or arrivals.lost:
+            self._publish(self._session.tell(arrivals.outcomes))
+        self._glance.look()
+
+    def _send(self, taken: list[tuple[int, Any]]) -> None:
+        for pid, x in taken:
+            if self._session.is_suspect(pid):
+                self._suspects.append((pid, x))
+            else:
+                self._flight.send([(pid, x)])
+        # A point that may have killed workers is evaluated alone, so that no other is lost with it, or blamed.
+        if self._suspects and not self._flight.count and not self._is_paused:
+            self._flight.send([self._suspects.popleft()])
+
+    def _publish(self, told: Told) -> None:
+        if told:
+            xs, ys = zip(*told, strict=True)
+            self.replica.tell(xs, ys)
+            if self._next_update is None:
+                self._next_update = max(time.monotonic(), self._last_update + INTERVAL)
+
+    def _update(self) -> None:
+        """Let the learner that was passed in know, when it is time."""
+        phase = "paused" if self._is_paused else "running"
+        now = time.monotonic()
+        if phase != self._phase or (self._next_update is not None and now >= self._next_update):
+            self._phase = phase
+            self._next_update, self._last_update = None, now
+            self.replica.then(lambda: self._set_status(phase))
+
+    def _set_status(self, status: str) -> None:
+        self.status = status
+
+    def _resolve(self, status: str, error: AdaptiveError | None) -> None:
+        self.status = status
+        if status == "cancelled":
+            self.done.cancel()
+            self.done.set_running_or_notify_cancel()
+        elif error is not None:
+            self.done.set_exception(error)
+        else:
+            self.done.set_result(None)
+
+    def _shut_down(self) -> None:
+        try:
+            self._pool.shutdown(wait=not self._flight.count)
+        except Exception:
+            logger.exception("The executor of the run %r could not be shut down", self.name)
+
+
+def _executor_error(executor: Any, trouble: BaseException) -> WorkerLostError:
+    text = "".join(traceback.format_exception_only(trouble)).strip()
+    error = WorkerLostError(
+        f"The {type(executor).__name__} takes no more points: {text}. The results so far are in the learner; "
+        "start a run with a new executor to go on from there."
+    )
+    error.__cause__ = trouble
+    return error

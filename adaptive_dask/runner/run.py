@@ -1,0 +1,70 @@
+"""What a runner needs of a run, wherever it is."""
+
+from __future__ import annotations
+
+import concurrent.futures
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from adaptive_dask.runner.replica import Replica
+
+
+class Run(Protocol):
+    """A run that has been started, or joined, here: `ClusterRun` and `LocalRun` are such.
+
+    Its learner is another one than the user's, which the replica keeps current.
+
+    Attributes
+    ----------
+    name : str
+    executor : Client or Executor
+    asynchronous : bool
+        Whether `do` returns awaitables.
+    replica : Replica
+    done : concurrent.futures.Future
+        Resolved when the run has ended and the replica has all its results: with None, with the error
+        of a failed run, or cancelled.
+    status : str
+        running, paused, finished, cancelled or failed; never ahead of the replica.
+    summary : dict
+        How the run stands, in plain data.
+    started : float
+        In seconds since the epoch.
+    details : dict
+        What `inspect` returned last.
+    """
+
+    name: str
+    replica: Replica
+    done: concurrent.futures.Future[None]
+    status: str
+    started: float
+
+    @property
+    def executor(self) -> Any: ...
+
+    @property
+    def asynchronous(self) -> bool: ...
+
+    @property
+    def summary(self) -> dict[str, Any]: ...
+
+    @property
+    def details(self) -> dict[str, Any]: ...
+
+    def do(self, call: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+        """Make a call of this run: wait for what it returns, or return an awaitable of it."""
+
+    # To be called with `do`:
+
+    def control(self, action: str) -> Any:
+        """Have the run cancelled (``"cancel"``), paused, resumed or forgotten."""
+
+    def tell(self, points: list[Any], values: list[Any]) -> Any:
+        """Tell its learner results from elsewhere."""
+
+    def call(self, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+        """Call ``function(learner, *args, **kwargs)`` with its learner."""
+
+    def inspect(self) -> Any:
+        """Points on their way, failures and log: `details`, newly."""
