@@ -243,6 +243,10 @@ class AverageLearner(BaseLearner):
         self._next_seed = 0
         self._in_order = not self.data
 
+    def plot(self) -> Any:
+        """Draw a histogram of the values; see `adaptive_dask.plotting.average_learner.draw`."""
+        return super().plot()
+
     # -- copies ----------------------------------------------------------------------------------
 
     def _get_data(self) -> dict[int, float]:

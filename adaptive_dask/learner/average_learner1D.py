@@ -15,6 +15,7 @@ from adaptive_dask.learner.averaging.checked import checked_count, checked_fract
 from adaptive_dask.learner.averaging.sampled_points import PointAttribute, SampledPoint
 from adaptive_dask.learner.averaging.student import MeanError
 from adaptive_dask.learner.averaging.uncertain_points import UncertainPoints
+from adaptive_dask.learner.base_learner import BaseLearner
 from adaptive_dask.learner.function_pickle import ByValue, KeptByValue
 from adaptive_dask.learner.interval_choice import choose
 from adaptive_dask.learner.learner1D import Learner1D
@@ -370,6 +371,10 @@ class AverageLearner1D(Learner1D):
         for slot in (self._line.left_at[point.slot], self._line.right_at[point.slot]):
             if slot:
                 self._uncertain.measure(self._by_slot[slot])
+
+    def plot(self) -> Any:  # type: ignore[override]
+        """Draw the means and their errors; see `adaptive_dask.plotting.average_learner1D.draw`."""
+        return BaseLearner.plot(self)
 
     # -- copies ----------------------------------------------------------------------------------
 

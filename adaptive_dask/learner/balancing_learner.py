@@ -70,7 +70,7 @@ class BalancingLearner(BaseLearner):
             raise TypeError(
                 f"The learners must be of one type, for losses can be compared then; not {', '.join(kinds)}."
             )
-        self.cdims = None if cdims is None else _checked_cdims(cdims, len(self.learners))
+        self.cdims = None if cdims is None else checked_cdims(cdims, len(self.learners))
         self.function = ChildFunctions(self.learners)
         self.data = ChildrenData(self.learners)
         self._strategy = strategy
@@ -292,6 +292,12 @@ class BalancingLearner(BaseLearner):
             raise AttributeError(f"A {type(self.learners[0]).__name__} does not know when it is done.")
         return lambda: len(self._done) == len(self.learners)
 
+    def plot(
+        self, cdims: Cdims | None = None, plotter: Callable[[Any], Any] | None = None, dynamic: bool = True
+    ) -> Any:
+        """Draw the children, with sliders; see `adaptive_dask.plotting.balancing_learner.draw`."""
+        return super().plot(cdims=cdims, plotter=plotter, dynamic=dynamic)
+
     # -- copies and files ------------------------------------------------------------------------
 
     def save(self, fname: str | os.PathLike[str] | FileNames | None = None, compress: bool = True) -> None:
@@ -360,7 +366,7 @@ def named_product(**items: Sequence[Any]) -> list[dict[str, Any]]:
     return [dict(zip(items, values, strict=True)) for values in itertools.product(*items.values())]
 
 
-def _checked_cdims(cdims: Cdims, n: int) -> list[dict[str, Any]]:
+def checked_cdims(cdims: Cdims, n: int) -> list[dict[str, Any]]:
     """Names and values for each of n children, in one form."""
     rows: Iterable[Any] = cdims
     if isinstance(cdims, tuple) and len(cdims) == 2 and not isinstance(cdims[0], Mapping):

@@ -125,11 +125,11 @@ class BaseLearner(abc.ABC):
         """Add the data of another learner of the same kind to this one."""
         self._set_data(other._get_data())
 
-    def plot(self, **kwargs: Any) -> Any:
+    def plot(self, *args: Any, **kwargs: Any) -> Any:
         """Draw what is known, with HoloViews; takes what `adaptive_dask.plotting.draw` takes."""
         from adaptive_dask.plotting import draw
 
-        return draw(self, **kwargs)
+        return draw(self, *args, **kwargs)
 
     def save(self, fname: str | os.PathLike[str] | None = None, compress: bool = True) -> None:
         """Save the data in a file; see `adaptive_dask.storage.save`."""

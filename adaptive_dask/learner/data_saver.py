@@ -152,9 +152,9 @@ class DataSaver(BaseLearner):
         """The loss of the learner inside."""
         return float(self.learner.loss(real))
 
-    def plot(self, **kwargs: Any) -> Any:
+    def plot(self, *args: Any, **kwargs: Any) -> Any:
         """Draw the learner inside."""
-        return self.learner.plot(**kwargs)
+        return self.learner.plot(*args, **kwargs)
 
     def new(self) -> Self:
         """A data saver with the same settings and no data."""

@@ -244,6 +244,10 @@ class IntegratorLearner(BaseLearner):
         self._stack.clear()
         self._plan.start_over(self._tree)
 
+    def plot(self) -> Any:
+        """Draw samples and intervals; see `adaptive_dask.plotting.integrator_learner.draw`."""
+        return super().plot()
+
     # -- copies ----------------------------------------------------------------------------------
 
     def _get_data(self) -> dict[float, float]:

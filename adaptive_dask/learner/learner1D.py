@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import operator
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, Self, cast
+from typing import Any, Literal, Self, cast
 
 import cloudpickle
 import numpy as np
@@ -408,6 +408,10 @@ class Learner1D(BaseLearner):
                 f"The value at x = {x!r} has length {vdim}, but the values told before have length {self._vdim} "
                 "(1 is a number). The function must return values of one length."
             )
+
+    def plot(self, *, scatter_or_line: Literal["scatter", "line"] = "scatter", **options: Any) -> Any:
+        """Draw the points, or lines between them; see `adaptive_dask.plotting.learner1D.draw`."""
+        return super().plot(scatter_or_line=scatter_or_line, **options)
 
     # -- copies ----------------------------------------------------------------------------------
 

@@ -253,6 +253,10 @@ class SequenceLearner(BaseLearner):
             raise ValueError(f"There is no element {index}; the first one is 0.")
         return index
 
+    def plot(self) -> Any:
+        """Draw the values by index; see `adaptive_dask.plotting.sequence_learner.draw`."""
+        return super().plot()
+
     # -- copies ----------------------------------------------------------------------------------
 
     def _get_data(self) -> dict[int, Any]:

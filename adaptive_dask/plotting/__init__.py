@@ -10,23 +10,29 @@ if TYPE_CHECKING:
 
 # The class of a learner, and the module of this package that draws it.
 _MODULES = {
+    "adaptive_dask.learner.average_learner.AverageLearner": "average_learner",
+    "adaptive_dask.learner.average_learner1D.AverageLearner1D": "average_learner1D",
+    "adaptive_dask.learner.balancing_learner.BalancingLearner": "balancing_learner",
+    "adaptive_dask.learner.data_saver.DataSaver": "data_saver",
+    "adaptive_dask.learner.integrator_learner.IntegratorLearner": "integrator_learner",
     "adaptive_dask.learner.learner1D.Learner1D": "learner1D",
+    "adaptive_dask.learner.sequence_learner.SequenceLearner": "sequence_learner",
 }
 
 
-def draw(learner: BaseLearner, **options: Any) -> Any:
+def draw(learner: BaseLearner, *args: Any, **options: Any) -> Any:
     """Draw what a learner knows.
 
     Parameters
     ----------
     learner : BaseLearner
         Of a kind for which there is a module here, or of a subclass.
-    **options
+    *args, **options
         What the ``draw`` of that module takes, for example `adaptive_dask.plotting.learner1D.draw`.
 
     Returns
     -------
-    holoviews.Overlay
+    holoviews.Overlay, HoloMap or DynamicMap
         For any backend. It is a picture of this moment; the data are copied.
 
     Raises
@@ -39,6 +45,6 @@ def draw(learner: BaseLearner, **options: Any) -> Any:
     for kind in type(learner).__mro__:
         name = _MODULES.get(f"{kind.__module__}.{kind.__qualname__}")
         if name is not None:
-            return importlib.import_module(f"{__name__}.{name}").draw(learner, **options)
+            return importlib.import_module(f"{__name__}.{name}").draw(learner, *args, **options)
     kinds = ", ".join(name.rpartition(".")[2] for name in _MODULES)
     raise NotImplementedError(f"A {type(learner).__name__} cannot be drawn; these can: {kinds}.")

@@ -1,4 +1,4 @@
-"""HoloViews, loaded when it is needed, and what the pictures have in common."""
+"""HoloViews, loaded when it is needed, and the options that its backends call differently."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ import importlib
 from types import ModuleType
 from typing import Any
 
-# Okabe and Ito's colours, which can be told apart with any kind of colour vision.
-COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
-
-# HoloViews' backends call the same thing differently.
-_DIAMETER = {"bokeh": "size", "matplotlib": "s"}
+# What Bokeh and Matplotlib call the same thing. Other backends draw with their own defaults.
+_NAMES = {
+    "bokeh": {"diameter": "size", "line_width": "line_width", "opacity": "alpha"},
+    "matplotlib": {"diameter": "s", "line_width": "linewidth", "opacity": "alpha"},
+}
 
 
 def load_holoviews() -> ModuleType:
@@ -32,20 +32,46 @@ def load_holoviews() -> ModuleType:
     return holoviews
 
 
-def with_options(element: Any, *, diameter: float | None = None, **options: Any) -> Any:
-    """An element with options for each backend that is loaded.
+def with_options(
+    element: Any, *, bokeh: dict[str, Any] | None = None, matplotlib: dict[str, Any] | None = None, **options: Any
+) -> Any:
+    """An element with options for Bokeh and Matplotlib, as far as they are loaded.
 
     Parameters
     ----------
-    element : holoviews.Element
-    diameter : float, optional
-        Of markers, in pixels or points.
+    element : holoviews.Dimensioned
+    bokeh, matplotlib : dict, optional
+        Options that only this backend knows.
     **options
-        Those that all backends know, for example ``color``.
+        Those that both know, for example ``color``; and ``diameter`` of markers, in pixels or points,
+        ``line_width`` and ``opacity``.
     """
+    own = {"bokeh": bokeh or {}, "matplotlib": matplotlib or {}}
     for backend in load_holoviews().Store.loaded_backends():
-        own = dict(options)
-        if diameter is not None and backend in _DIAMETER:
-            own[_DIAMETER[backend]] = diameter**2 if backend == "matplotlib" else diameter
-        element = element.opts(**own, backend=backend)
+        if backend in _NAMES:
+            translated = {_NAMES[backend].get(name, name): value for name, value in options.items()}
+            if backend == "matplotlib" and "diameter" in options:
+                translated["s"] = options["diameter"] ** 2  # an area
+            element = element.opts(**translated, **own[backend], backend=backend)
     return element
+
+
+def as_area(element: Any, color: str, opacity: float) -> Any:
+    """An element that fills something, without an outline."""
+    return with_options(
+        element,
+        opacity=opacity,
+        bokeh={"fill_color": color, "line_alpha": 0},
+        matplotlib={"facecolor": color, "edgecolor": "none"},
+    )
+
+
+def as_picture(overlay: Any, title: str, **options: Any) -> Any:
+    """An overlay with a title, large enough to be read."""
+    return with_options(
+        overlay,
+        title=title,
+        bokeh={"width": 520, "height": 380},
+        matplotlib={"fig_inches": (6.5, 4.75), "aspect": "auto"},
+        **options,
+    )

@@ -5,20 +5,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
-from adaptive_dask.plotting.backend import COLORS, load_holoviews, with_options
+from adaptive_dask.plotting.backend import as_picture, load_holoviews, with_options
+from adaptive_dask.plotting.labels import component_label, coordinate_names, counted, dimensions
+from adaptive_dask.plotting.palette import COLORS
+from adaptive_dask.plotting.thinning import MOST_POINTS, Floats, thin
 
 if TYPE_CHECKING:
     from adaptive_dask.learner.learner1D import Learner1D
 
-# A browser is slow with more points than that; and there are not so many pixels.
-MOST_POINTS = 100_000
-
 # Around the data, as a share of their width, so that the bounds' points can be seen.
 MARGIN = 0.05
-
-Floats = NDArray[np.float64]
 
 
 def draw(
@@ -55,56 +52,58 @@ def draw(
         raise ValueError(f'scatter_or_line takes "scatter" or "line", not {scatter_or_line!r}.')
     if most_points < 2:
         raise ValueError(f"most_points takes 2 or more, not {most_points!r}.")
-    holoviews = load_holoviews()
-    kind = holoviews.Scatter if scatter_or_line == "scatter" else holoviews.Curve
     table = learner.to_numpy() if learner.npoints else np.empty((0, 2))
-    components = table[:, 1:].T
-    elements = []
-    for i, values in enumerate(components):
-        x, y = thin(*_finite(table[:, 0], values), most_points)
-        label = f"y[{i}]" if len(components) > 1 else ""
-        element = kind((x, y), "x", "y", label=label)
-        diameter = 4.0 if scatter_or_line == "scatter" else None
-        elements.append(with_options(element, color=COLORS[i % len(COLORS)], diameter=diameter))
-    low, high = learner.bounds
-    margin = MARGIN * (high - low)
-    # One overlay whatever is in it, for a DynamicMap does not let the type of its elements change.
-    overlay = holoviews.Overlay(elements).redim.range(x=(low - margin, high + margin))
-    return with_options(overlay, title=_title(len(table), most_points))
+    overlay = draw_columns(
+        learner.function, table[:, 0], table[:, 1:], is_line=scatter_or_line == "line", most_points=most_points
+    )
+    title = _title(table, most_points)
+    return as_picture(overlay.redim.range(x=padded(*learner.bounds)), title, show_legend=True)
 
 
-def thin(x: Floats, y: Floats, most: int) -> tuple[Floats, Floats]:
-    """Leave points out such that a picture looks the same.
+def draw_columns(function: Any, x: Floats, columns: Floats, *, is_line: bool, most_points: int = MOST_POINTS) -> Any:
+    """One element for each column of values.
 
     Parameters
     ----------
-    x, y : array of shape (n,)
-        Ascending in x; all finite.
-    most : int
-        How many points to keep at most.
+    function : callable
+        Labels the axes.
+    x : array of shape (n,), ascending
+    columns : array of shape (n, m)
+    is_line : bool
+    most_points : int
 
     Returns
     -------
-    x, y : array of shape (k,)
-        With k ≤ `most`: of each group of neighbours the lowest and the highest.
+    holoviews.Overlay
+        Also of a single column: a DynamicMap does not let the type of its elements change.
     """
-    if len(x) <= most:
-        return x, y
-    size = -(-len(x) // (most // 2))
-    padding = -len(y) % size
-    groups = np.append(y, np.repeat(y[-1], padding)).reshape(-1, size)
-    starts = np.arange(len(groups)) * size
-    kept = np.unique(np.concatenate([starts + groups.argmin(axis=1), starts + groups.argmax(axis=1)]))
-    kept = kept[kept < len(x)]
-    return x[kept], y[kept]
+    holoviews = load_holoviews()
+    names, value_name = coordinate_names(1)
+    (x_axis,), y_axis = dimensions(function, names, value_name)
+    elements = []
+    for i, values in enumerate(columns.T):
+        finite = np.isfinite(values)
+        data = thin(x[finite], values[finite], most_points)
+        label = component_label(y_axis, i, columns.shape[1])
+        color = COLORS[i % len(COLORS)]
+        if is_line:
+            elements.append(with_options(holoviews.Curve(data, x_axis, y_axis, label=label), color=color))
+        else:
+            element = holoviews.Scatter(data, x_axis, y_axis, label=label)
+            elements.append(with_options(element, color=color, diameter=4.0))
+    return holoviews.Overlay(elements)
 
 
-def _finite(x: Floats, y: Floats) -> tuple[Floats, Floats]:
-    finite = np.isfinite(y)
-    return (x, y) if finite.all() else (x[finite], y[finite])
+def padded(low: float, high: float) -> tuple[float, float]:
+    """A range with some space on both sides."""
+    margin = MARGIN * (high - low)
+    return low - margin, high + margin
 
 
-def _title(npoints: int, most: int) -> str:
+def _title(table: Floats, most: int) -> str:
+    npoints = len(table)
+    title = counted(npoints)
     if npoints > most:
-        return f"{npoints:,} points, of which {most:,} or fewer are drawn"
-    return f"{npoints:,} point{'' if npoints == 1 else 's'}"
+        title += f", of which {most:,} or fewer are drawn"
+    left_out = npoints - int(np.isfinite(table[:, 1:]).all(axis=1).sum())
+    return f"{title}; {left_out:,} not finite" if left_out else title

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -10,22 +9,10 @@ import pytest
 
 import adaptive_dask as adaptive
 from adaptive_dask.plotting import draw
-from adaptive_dask.plotting.backend import COLORS
-from adaptive_dask.plotting.learner1D import thin
+from adaptive_dask.plotting.palette import COLORS
+from adaptive_dask.plotting.thinning import thin
 
 holoviews = pytest.importorskip("holoviews")
-
-
-@pytest.fixture(params=["bokeh", "matplotlib"])
-def backend(request: pytest.FixtureRequest) -> Iterator[str]:
-    name: str = request.param
-    holoviews.extension(name, inline=True)
-    holoviews.Store.set_current_backend(name)
-    yield name
-    if name == "matplotlib":
-        import matplotlib.pyplot as plt
-
-        plt.close("all")
 
 
 def learner_of(xs: Any, function: Any, bounds: tuple[float, float] = (-1.0, 1.0)) -> adaptive.Learner1D:
@@ -117,5 +104,5 @@ def test_bad_options_are_refused(options: dict[str, Any]) -> None:
 
 
 def test_a_learner_without_a_picture() -> None:
-    with pytest.raises(NotImplementedError, match="object cannot be drawn; these can: Learner1D"):
+    with pytest.raises(NotImplementedError, match=r"object cannot be drawn; these can: .*Learner1D"):
         draw(object())  # type: ignore[arg-type]

@@ -1,0 +1,75 @@
+"""Pictures of an AverageLearner: how its values are distributed, their mean and its error."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from adaptive_dask.plotting.backend import as_area, as_picture, load_holoviews, with_options
+from adaptive_dask.plotting.labels import counted, dimensions
+from adaptive_dask.plotting.palette import COLORS, DERIVED
+from adaptive_dask.plotting.thinning import Floats
+
+if TYPE_CHECKING:
+    from adaptive_dask.learner.average_learner import AverageLearner
+
+FEWEST_BINS, MOST_BINS = 5, 200
+
+
+def draw(learner: AverageLearner) -> Any:
+    """Draw a histogram of the values, their mean, and a band for the standard error of the mean.
+
+    Parameters
+    ----------
+    learner : AverageLearner
+
+    Returns
+    -------
+    holoviews.Overlay
+        ``Histogram * Area * Curve``; the band reaches from one standard error below the mean to one above.
+        Values that are not finite are left out, and the title says so.
+    """
+    holoviews = load_holoviews()
+    values = np.array(list(learner.data.values()), dtype=float)
+    finite = values[np.isfinite(values)]
+    _, axis = dimensions(learner.function, ["seed"], "y")
+    counts, edges = _histogram(finite)
+    height = 1.05 * max(float(counts.max()), 1.0)
+    histogram = holoviews.Histogram((edges, counts), kdims=[axis], vdims=["Count"])
+    mean = float(finite.mean()) if len(finite) else math.nan
+    error = float(finite.std(ddof=1)) / math.sqrt(len(finite)) if len(finite) > 1 else math.nan
+    band = [(mean - error, height), (mean + error, height)] if len(finite) > 1 else []
+    line = [(mean, 0.0), (mean, height)] if len(finite) else []
+    elements = [
+        with_options(
+            histogram,
+            bokeh={"fill_color": COLORS[5], "line_color": "white"},
+            matplotlib={"facecolor": COLORS[5], "edgecolor": "white"},
+        ),
+        as_area(holoviews.Area(_rows(band), axis, "Count", label="standard error"), DERIVED, 0.35),
+        with_options(holoviews.Curve(_rows(line), axis, "Count", label="mean"), color=DERIVED, line_width=2),
+    ]
+    return as_picture(holoviews.Overlay(elements), _title(len(values), len(finite), mean, error))
+
+
+def _rows(pairs: list[tuple[float, float]]) -> Floats:
+    return np.array(pairs, dtype=float).reshape(-1, 2)
+
+
+def _histogram(values: Floats) -> tuple[Floats, Floats]:
+    if not len(values):
+        return np.zeros(1), np.array([0.0, 1.0])
+    bins = min(max(FEWEST_BINS, int(math.sqrt(len(values)))), MOST_BINS)
+    counts, edges = np.histogram(values, bins)
+    return counts.astype(float), edges
+
+
+def _title(npoints: int, finite: int, mean: float, error: float) -> str:
+    parts = [counted(npoints)]
+    if finite:
+        parts.append(f"mean {mean:.6g}" + (f" ± {error:.2g}" if finite > 1 else ""))
+    if finite < npoints:
+        parts.append(f"{npoints - finite:,} not finite")
+    return "; ".join(parts)

@@ -1,0 +1,13 @@
+"""Pictures of a DataSaver: those of the learner inside."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from adaptive_dask.learner.data_saver import DataSaver
+
+
+def draw(learner: DataSaver, *args: Any, **options: Any) -> Any:
+    """Draw the learner inside, with the arguments that its ``plot`` takes."""
+    return learner.learner.plot(*args, **options)

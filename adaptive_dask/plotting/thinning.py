@@ -1,0 +1,76 @@
+"""Which of many points to draw, such that the picture looks the same."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+Indices = NDArray[np.intp]
+
+# A browser is slow with more points than that; and there are not so many pixels.
+MOST_POINTS = 100_000
+
+
+def thin(x: Floats, y: Floats, most: int) -> tuple[Floats, Floats]:
+    """Leave points of a curve out.
+
+    Parameters
+    ----------
+    x, y : array of shape (n,)
+        Ascending in x; all finite.
+    most : int
+        How many points to keep at most.
+
+    Returns
+    -------
+    x, y : array of shape (k,)
+        With k ≤ `most`: of each group of neighbours the lowest and the highest.
+    """
+    kept = extremes(y, most)
+    return x[kept], y[kept]
+
+
+def extremes(y: Floats, most: int) -> Indices:
+    """The lowest and the highest of each of ``most / 2`` groups of neighbours, as ascending indices."""
+    if len(y) <= most:
+        return np.arange(len(y))
+    size = -(-len(y) // (most // 2))
+    padding = -len(y) % size
+    groups = np.append(y, np.repeat(y[-1], padding)).reshape(-1, size)
+    starts = np.arange(len(groups)) * size
+    kept = np.unique(np.concatenate([starts + groups.argmin(axis=1), starts + groups.argmax(axis=1)]))
+    return kept[kept < len(y)]
+
+
+def thin_cells(points: Floats, values: Floats, most: int) -> Indices:
+    """Leave points of a region out: of each cell of a grid the lowest and the highest stay.
+
+    Parameters
+    ----------
+    points : array of shape (n, d)
+        In the unit cube.
+    values : array of shape (n,)
+        Those that are not finite count as lowest.
+    most : int
+
+    Returns
+    -------
+    array of int, shape (k,)
+        With k ≤ `most`, ascending; the grid is as fine as that allows.
+    """
+    n, d = points.shape
+    if n <= most:
+        return np.arange(n)
+    order = np.argsort(np.nan_to_num(values, nan=-np.inf), kind="stable")
+    bits = 62 // d if d > 1 else 30
+    cells_per_axis = 2 ** min(bits, 12)
+    while True:
+        cells = np.minimum((np.clip(points[order], 0, 1) * cells_per_axis).astype(np.int64), cells_per_axis - 1)
+        codes = np.ravel_multi_index(tuple(cells.T), (cells_per_axis,) * d)
+        _, first = np.unique(codes, return_index=True)
+        _, last = np.unique(codes[::-1], return_index=True)
+        kept = np.unique(np.concatenate([order[first], order[n - 1 - last]]))
+        if len(kept) <= most or cells_per_axis == 1:
+            return kept
+        cells_per_axis //= 2
