@@ -10,7 +10,13 @@ from typing import Any, Self, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from adaptive_dask.learner.averaging.checked import checked_number, checked_seed
+from adaptive_dask.learner.averaging.checked import (
+    checked_number,
+    checked_numbers,
+    checked_seed,
+    checked_seeds,
+    checked_size,
+)
 from adaptive_dask.learner.averaging.moments import Moments
 from adaptive_dask.learner.base_learner import BaseLearner
 from adaptive_dask.learner.function_pickle import ByValue
@@ -62,18 +68,37 @@ class AverageLearner(BaseLearner):
         if atol is None and rtol is None:
             raise ValueError("At least one of atol and rtol must be given.")
         self.function = function
-        self.atol = _checked_tolerance(atol, "atol")
-        self.rtol = _checked_tolerance(rtol, "rtol")
+        self.atol, self.rtol = atol, rtol
         self.min_npoints = max(operator.index(min_npoints), 2)
         self.data = {}
         self.pending_points = set()
+        # The loss of so many values is known.
+        self._n_of_loss, self._loss = -1, math.inf
         self._moments = Moments()
         self._add = self._moments.add
-        # The mean and the standard deviation of so many values are known.
-        self._n_of_spread, self._size, self._spread = 0, 0.0, 0.0
         # All smaller seeds are known or pending; and no larger ones, as long as all came in order.
         self._next_seed = 0
         self._in_order = True
+
+    @property
+    def atol(self) -> float:
+        """The absolute tolerance; infinite if there is none."""
+        return self._atol
+
+    @atol.setter
+    def atol(self, atol: float | None) -> None:
+        self._atol = _checked_tolerance(atol, "atol")
+        self._n_of_loss = -1
+
+    @property
+    def rtol(self) -> float:
+        """The relative tolerance; infinite if there is none."""
+        return self._rtol
+
+    @rtol.setter
+    def rtol(self, rtol: float | None) -> None:
+        self._rtol = _checked_tolerance(rtol, "rtol")
+        self._n_of_loss = -1
 
     def new(self) -> Self:
         """A learner with the same function and tolerances and no data."""
@@ -125,20 +150,21 @@ class AverageLearner(BaseLearner):
             tolerance does not count for a mean of exactly zero, for which it is no tolerance at all.
         """
         known = len(self.data)
-        if n is None:
-            n = known if real else self.n_requested
-        if n < self.min_npoints or known < self.min_npoints:
+        if known < self.min_npoints:
             return math.inf
-        if known != self._n_of_spread:
+        if known != self._n_of_loss:
             _, mean, variance = self._moments.summary()
-            self._n_of_spread, self._size, self._spread = known, abs(mean), math.sqrt(variance)
-        error = self._spread / math.sqrt(n)
-        absolute = error / self.atol
-        relative = error / self.rtol
-        if self._size:
-            relative /= self._size
-        loss = absolute if absolute > relative else relative
-        return loss if loss == loss else math.inf
+            error = math.sqrt(variance / known)
+            absolute, relative = error / self._atol, error / self._rtol
+            if mean:
+                relative /= abs(mean)
+            loss = absolute if absolute > relative else relative
+            self._n_of_loss, self._loss = known, loss if loss == loss else math.inf
+        if real and n is None:
+            return self._loss
+        if n is None:
+            n = self.n_requested
+        return self._loss * math.sqrt(known / n) if n >= self.min_npoints else math.inf
 
     def to_numpy(self) -> NDArray[np.float64]:
         """The data as an array of shape (npoints, 2), seeds and values, ascending in the seed."""
@@ -161,29 +187,27 @@ class AverageLearner(BaseLearner):
         loss_improvements : list of float
             By how much the loss is expected to fall, in equal parts.
         """
-        n = operator.index(n)
-        if n < 0:
-            raise ValueError(f"Cannot ask for {n} points; give 0 or more.")
+        if type(n) is not int or n <= 0:
+            n = checked_size(n)
+            if not n:
+                return [], []
         seed = self._next_seed
         if self._in_order:
-            points = list(range(seed, seed + n))
+            points = [seed] if n == 1 else list(range(seed, seed + n))
         else:
             points, data, pending = [], self.data, self.pending_points
             while len(points) < n:
                 if seed not in data and seed not in pending:
                     points.append(seed)
                 seed += 1
-        if tell_pending and n:
+        if tell_pending:
             self.pending_points.update(points)
             self._next_seed = points[-1] + 1
-        if not n:
-            return points, []
-        loss = self.loss()
-        if loss < math.inf:
-            # The error falls with the square root of the number of points.
-            known = len(self.data)
-            return points, [loss * (1 - math.sqrt(known / (known + n))) / n] * n
-        return points, [math.inf] * n
+        known = len(self.data)
+        loss = self._loss if self._n_of_loss == known >= self.min_npoints else self.loss()
+        # The error falls with the square root of the number of points.
+        improvement = loss * (1 - math.sqrt(known / (known + n))) / n if loss < math.inf else math.inf
+        return points, [improvement] * n
 
     def tell(self, n: int, value: Any) -> None:
         """Tell the value of the function at the seed ``n``; nothing happens if it is known.
@@ -217,17 +241,19 @@ class AverageLearner(BaseLearner):
         TypeError, ValueError
             As in `tell`, or if there are not as many values as seeds. Then nothing is told.
         """
-        seeds = [x if type(x) is int else checked_seed(x) for x in xs]
-        values = [y if type(y) is float else checked_number(y, "A value") for y in ys]
-        new = dict(zip(seeds, values, strict=True))
-        if len(new) < len(seeds) or not self.data.keys().isdisjoint(new):
+        seeds, values = checked_seeds(xs), checked_numbers(ys, "A value")
+        if len(seeds) != len(values):
+            raise ValueError(f"There are {len(values)} values for {len(seeds)} seeds.")
+        pending = self.pending_points
+        others = len(pending) - len(seeds)
+        pending.difference_update(seeds)
+        if len(pending) == others:
+            # All were pending, each once: none is known.
+            self.data.update(zip(seeds, values, strict=True))
+            self._moments.extend(values)
+        else:
             for seed, value in zip(seeds, values, strict=True):
                 self.tell(seed, value)
-        elif seeds:
-            self._in_order &= max(seeds) < self._next_seed
-            self.pending_points.difference_update(seeds)
-            self.data.update(new)
-            self._moments.extend(values)
 
     def tell_pending(self, n: int) -> None:
         """Tell that the seed ``n`` is being evaluated, so that it is not proposed again."""

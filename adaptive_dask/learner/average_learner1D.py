@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import operator
 import sys
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Self, cast
@@ -11,7 +10,14 @@ from typing import Any, Self, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from adaptive_dask.learner.averaging.checked import checked_count, checked_fraction, checked_number, checked_seed
+from adaptive_dask.learner.averaging.checked import (
+    checked_count,
+    checked_fraction,
+    checked_number,
+    checked_seed,
+    checked_seeds,
+    checked_size,
+)
 from adaptive_dask.learner.averaging.sampled_points import PointAttribute, SampledPoint
 from adaptive_dask.learner.averaging.student import MeanError
 from adaptive_dask.learner.averaging.uncertain_points import UncertainPoints
@@ -185,40 +191,46 @@ class AverageLearner1D(Learner1D):
         loss_improvements : list of float
             The loss beside x, times the expected relative improvement of the error there.
         """
-        n = operator.index(n)
-        if n < 0:
-            raise ValueError(f"Cannot ask for {n} points; give 0 or more.")
+        n = checked_size(n)
         chosen: list[Point] = []
         improvements: list[float] = []
         while len(chosen) < n:
-            point = self._most_needed()
-            if point is None:
+            needed = self._most_needed()
+            if needed is None:
                 break
-            loss = self._loss_beside(point)
-            for _ in range(min(max(self._quota(point), 1), n - len(chosen))):
-                k = point.n_requested
-                improvements.append(loss * (1 - math.sqrt(k / (k + 1))) if loss < math.inf else loss)
-                chosen.append((point.take_seed(), point.x))
+            point, size = needed
+            size = min(size, n - len(chosen))
+            x, loss, k = point.x, self._loss_beside(point), len(point.samples) + len(point.pending)
+            chosen += [(seed, x) for seed in point.take_seeds(size)]
+            if loss < math.inf:
+                improvements += [loss * (1 - math.sqrt(i / (i + 1))) for i in range(k, k + size)]
+            else:
+                improvements += [loss] * size
             self._uncertain.rank(point)
         self.pending_points.update(chosen)
         if not tell_pending:
             self._forget(chosen)
         return chosen, improvements
 
-    def _most_needed(self) -> SampledPoint | None:
+    def _most_needed(self) -> tuple[SampledPoint, int] | None:
+        """The point that needs samples most, and how many it needs at least."""
         for point in self._undersampled.values():
-            if self._quota(point) > 0:
-                return point
+            lacking = self._lacking(point)
+            if lacking > 0:
+                return point, lacking
         if self._line.after_at[self._line.after_at[0]]:
             uncertain = self._uncertain.first(self.delta)
             if uncertain is not None:
-                return uncertain
+                return uncertain, 1
         choices = choose(self._line, self._losses, self.bounds, 1, self._scale.x)
-        return self._add_point(choices.points[0]) if choices.points else None
+        if not choices.points:
+            return None
+        point = self._add_point(choices.points[0])
+        return point, max(self._lacking(point), 1)
 
-    def _quota(self, point: SampledPoint) -> int:
-        """How many samples a point lacks at least, counting pending ones."""
-        return self._fewest(point) - point.n_requested if point.x in self._undersampled else 0
+    def _lacking(self, point: SampledPoint) -> int:
+        """How many samples an undersampled point lacks at least, counting pending ones."""
+        return self._fewest(point) - point.n_requested
 
     def _fewest(self, point: SampledPoint) -> int:
         line = self._line
@@ -292,7 +304,7 @@ class AverageLearner1D(Learner1D):
             If x is not a pair of an integer and a finite number, or y not a real number.
         """
         seed, place = _checked_sample(x)
-        self._add_samples(place, [(seed, _checked_value(y, place))])
+        self._add_samples(place, [seed], [_checked_value(y, place)])
 
     def tell_many(self, xs: Iterable[Any], ys: Iterable[Any], *, force: bool = False) -> None:
         """Tell the values ``ys`` of the samples ``xs``, in one go.
@@ -309,12 +321,16 @@ class AverageLearner1D(Learner1D):
         TypeError, ValueError
             As in `tell`, or if there are not as many values as points. Then nothing is told.
         """
-        samples: dict[float, list[tuple[int, float]]] = {}
+        samples: dict[float, tuple[list[int], list[float]]] = {}
         for x, y in zip(xs, ys, strict=True):
-            seed, place = _checked_sample(x)
-            samples.setdefault(place, []).append((seed, _checked_value(y, place)))
-        for place, values in samples.items():
-            self._add_samples(place, values)
+            seed, place = x if _is_sample(x) else _checked_sample(x)
+            if place not in samples:
+                samples[place] = [], []
+            seeds, values = samples[place]
+            seeds.append(seed)
+            values.append(y if type(y) is float else _checked_value(y, place))
+        for place, (seeds, values) in samples.items():
+            self._add_samples(place, seeds, values)
         if force:
             self._losses.refresh_all()
 
@@ -328,33 +344,35 @@ class AverageLearner1D(Learner1D):
             The values by seed.
         """
         place = checked_point(x)
-        self._add_samples(place, [(checked_seed(s), _checked_value(y, place)) for s, y in seed_y_mapping.items()])
+        values = [_checked_value(y, place) for y in seed_y_mapping.values()]
+        self._add_samples(place, checked_seeds(seed_y_mapping), values)
 
-    def _add_samples(self, x: float, values: list[tuple[int, float]]) -> None:
-        if not values:
+    def _add_samples(self, x: float, seeds: list[int], values: list[float]) -> None:
+        if not seeds:
             return
         point = self._points.get(x)
+        inside = self.bounds[0] <= x <= self.bounds[1]
         if point is None:
-            inside = self.bounds[0] <= x <= self.bounds[1]
             slot = self._line.insert(x) if inside else self._line.add_outside(x)
             point = self._points[x] = self._by_slot[slot] = SampledPoint(x, slot)
             if inside:
                 self._undersampled[x] = point
-        pending, samples, moments, scale = point.pending, point.samples, point.moments, self._scale
-        is_new, before = not samples, len(samples)
-        inside = self.bounds[0] <= x <= self.bounds[1]
-        for seed, y in values:
-            if seed in pending:
-                pending.discard(seed)
-                self.pending_points.discard((seed, x))
+        samples, moments, scale = point.samples, point.moments, self._scale
+        if point.pending:
+            point.pending.difference_update(seeds)
+            self.pending_points.difference_update([(seed, x) for seed in seeds])
+        is_new = not samples
+        new: list[float] = []
+        for seed, y in zip(seeds, values, strict=True):
             if seed not in samples:
                 samples[seed] = y
-                moments.add(y)
-                if inside:
-                    scale.include(x, y)
-        if len(samples) == before:
+                new.append(y)
+        if not new:
             return
-        self.nsamples += len(samples) - before
+        self.nsamples += len(new)
+        moments.extend(new)
+        if inside:
+            scale.include_at(x, new)
         self._check_vdim(x, 0.0)
         self._line.y_at[point.slot, 0] = moments.mean
         if is_new:
@@ -401,6 +419,13 @@ class AverageLearner1D(Learner1D):
         AverageLearner1D.__init__(self, function, state["bounds"], state["loss_per_interval"], **state["settings"])
         self._losses.recompute_factor = state["recompute_factor"]
         self._set_data(state["data"])
+
+
+def _is_sample(point: Any) -> bool:
+    """Whether it is a sample for certain; otherwise `_checked_sample` looks closer."""
+    if type(point) is not tuple or len(point) != 2:
+        return False
+    return type(point[0]) is int and type(point[1]) is float and point[1] - point[1] == 0.0
 
 
 def _checked_sample(point: Any) -> Point:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from copy import copy
 from typing import Any, Self, cast
 
-from adaptive_dask.learner.averaging.checked import checked_seed
+from adaptive_dask.learner.averaging.checked import checked_seed, checked_size
 from adaptive_dask.learner.base_learner import BaseLearner
 from adaptive_dask.learner.function_pickle import ByValue
 
@@ -181,22 +180,27 @@ class SequenceLearner(BaseLearner):
             Index and element; fewer than n if there are no more.
         loss_improvements : list of float
         """
-        n = operator.index(n)
-        if n < 0:
-            raise ValueError(f"Cannot ask for {n} points; give 0 or more.")
+        if type(n) is not int or n < 0:
+            n = checked_size(n)
         index, total, sequence = self._next_index, self._ntotal, self.sequence
+        if n == 1 and tell_pending and self._in_order and index < total:
+            self.pending_points.add(index)
+            self._next_index = index + 1
+            return [(index, sequence[index])], [1 / total]
         if self._in_order:
-            indices: Sequence[int] = range(index, min(index + n, total))
+            last = min(index + n, total)
+            points = [(i, sequence[i]) for i in range(index, last)]
+            index = last
         else:
-            indices, values, pending = [], self._values, self.pending_points
-            while len(indices) < n and index < total:
+            points, values, pending = [], self._values, self.pending_points
+            while len(points) < n and index < total:
                 if index not in values and index not in pending:
-                    indices.append(index)
+                    points.append((index, sequence[index]))
                 index += 1
-        points = [(i, sequence[i]) for i in indices]
         if tell_pending:
-            self.pending_points.update(indices)
-            self._next_index = index + len(points) if self._in_order else index
+            for i, _ in points:
+                self.pending_points.add(i)
+            self._next_index = index
         return points, [1 / total] * len(points) if points else []
 
     def tell(self, point: Point, value: Any) -> None:
@@ -215,8 +219,7 @@ class SequenceLearner(BaseLearner):
         """
         index = self._checked_index(point)
         self.pending_points.discard(index)
-        if index not in self._values:
-            self._values[index] = value
+        self._values.setdefault(index, value)
 
     def tell_many(self, points: Iterable[Point], values: Iterable[Any]) -> None:
         """Tell the values for many elements, in one go; nothing is told if there are not as many."""

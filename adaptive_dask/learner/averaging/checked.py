@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import operator
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
+
+_FLOATS, _INTS = {float}, {int}
 
 
 def checked_number(y: Any, what: str) -> float:
@@ -53,6 +56,37 @@ def checked_seed(seed: Any, what: str = "A seed") -> int:
         # Tables with a column of floats beside that of the seeds make floats of both.
         return int(seed)
     raise TypeError(f"{what} must be an integer, not {seed!r}.")
+
+
+def checked_numbers(ys: Iterable[Any], what: str) -> list[float]:
+    """`checked_number` of each."""
+    values = list(ys)
+    if set(map(type, values)) != _FLOATS:
+        values = [checked_number(y, what) for y in values]
+    return values
+
+
+def checked_seeds(seeds: Iterable[Any], what: str = "A seed") -> list[int]:
+    """`checked_seed` of each."""
+    checked = list(seeds)
+    if set(map(type, checked)) != _INTS:
+        checked = [checked_seed(seed, what) for seed in checked]
+    return checked
+
+
+def checked_size(n: Any) -> int:
+    """For how many points is asked, an int that is not negative.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If it is something else.
+    """
+    if type(n) is not int:
+        n = operator.index(n)
+    if n < 0:
+        raise ValueError(f"Cannot ask for {n} points; give 0 or more.")
+    return int(n)
 
 
 def checked_fraction(value: Any, name: str, *, one_allowed: bool) -> float:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable
+from operator import mul
 
 
 class Moments:
@@ -26,6 +27,8 @@ class Moments:
        Discrete Comput. Geom. 18, 305 (1997).
     .. [2] B. P. Welford, Note on a method for calculating corrected sums of squares and products,
        Technometrics 4, 419 (1962).
+    .. [3] T. F. Chan, G. H. Golub, R. J. LeVeque, Updating formulae and a pairwise algorithm for computing sample
+       variances, COMPSTAT 1982, 30.
     """
 
     __slots__ = ("_mean", "_n", "_new", "_parts", "_squares", "_unsummed", "_without_limits", "add", "extend")
@@ -53,24 +56,42 @@ class Moments:
         """
         new = self._new
         if new:
-            n, mean, squares = self._n, self._mean, self._squares
-            for y in new:
-                n += 1
+            if len(new) == 1:
+                y, n, mean = new[0], self._n + 1, self._mean
                 above = y - mean
-                if above - above != 0.0:
-                    above = 0.0
-                    if y - y != 0.0:
-                        self._without_limits += y
-                mean += above / n
-                # With infinite or undefined numbers the result does not count.
-                squares += above * (y - mean) if above else 0.0
-            self._n, self._mean, self._squares = n, mean, squares
+                if above - above == 0.0:
+                    above_n = above / n
+                    self._n, self._mean = n, mean + above_n
+                    self._squares += above * above_n * (n - 1)
+                else:
+                    self._take_in(new)
+            else:
+                self._take_in(new)
             self._unsummed += new
             new.clear()
         n = self._n
         if self._without_limits or n < 2:
             return n, math.nan if self._without_limits or not n else self._mean, math.nan
         return n, self._mean, self._squares / (n - 1)
+
+    def _take_in(self, new: list[float]) -> None:
+        """Update mean and squares: both numbers of the group and of those before count by how many they are [3]_."""
+        k, n, mean = len(new), self._n, self._mean
+        total = sum(new)
+        if total - total != 0.0:
+            finite = [y for y in new if y - y == 0.0]
+            if len(finite) < k:
+                # With infinite or undefined numbers the result does not count.
+                self._without_limits += sum(y for y in new if y - y != 0.0)
+                self._n += k
+                return
+        of_group = total / k
+        above = [y - of_group for y in new]
+        self._squares += sum(map(mul, above, above))
+        difference = of_group - mean
+        self._mean = mean + difference * k / (n + k)
+        self._squares += difference * difference * n * k / (n + k)
+        self._n = n + k
 
     def _sum_exactly(self) -> None:
         """Take in what was added since the sum was last looked at."""

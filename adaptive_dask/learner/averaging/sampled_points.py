@@ -53,14 +53,17 @@ class SampledPoint:
         """The number of samples and pending samples."""
         return len(self.samples) + len(self.pending)
 
-    def take_seed(self) -> int:
-        """The smallest seed that is neither known nor pending; it becomes pending."""
-        seed = self._next_seed
-        while seed in self.samples or seed in self.pending:
+    def take_seeds(self, n: int) -> list[int]:
+        """The n smallest seeds that are neither known nor pending; they become pending."""
+        seed, samples, pending = self._next_seed, self.samples, self.pending
+        seeds: list[int] = []
+        while len(seeds) < n:
+            if seed not in samples and seed not in pending:
+                seeds.append(seed)
             seed += 1
-        self.pending.add(seed)
-        self._next_seed = seed + 1
-        return seed
+        pending.update(seeds)
+        self._next_seed = seed
+        return seeds
 
     def forget(self, seed: int) -> None:
         """Let a pending seed be taken again."""

@@ -61,6 +61,13 @@ class DataScale:
         else:
             self.include_many(y[np.newaxis])
 
+    def include_at(self, x: float, ys: list[float]) -> None:
+        """Grow the box by several numbers at one point."""
+        spread = sum(ys)
+        # Minimum and maximum of what is not all finite do not say what is finite.
+        for y in (min(ys), max(ys)) if spread - spread == 0.0 and len(ys) > 2 else ys:
+            self.include(x, y)
+
     def include_many(self, ys: NDArray[np.float64]) -> NDArray[np.float64] | None:
         """Grow the box by the values of many points, one after the other.
 
