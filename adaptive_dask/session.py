@@ -412,7 +412,10 @@ class Session:
         """A point was lost too often; says whether there is nothing to tell instead."""
         x = self._points.pop(pid)
         self._losses.pop(pid, None)
-        failure = Failure(f"Each of the {losses} workers that evaluated this point died while it was under way.")
+        failure = Failure(
+            f"Each of the {losses} workers that evaluated this point died, or came to the end of its lifetime, "
+            "while the point was under way."
+        )
         if callable(self.on_error):
             error = WorkerLostError(f"learner.function({_short(x)}): {failure.traceback_text}")
             substitute = self._fail_for_good(pid, x, failure, error)
@@ -428,7 +431,8 @@ class Session:
             self._set_error(
                 WorkerLostError(
                     f"No point was ever evaluated, and {self._deadly} points each took {losses} workers with them, "
-                    f"{_short(x)} the last. Look at the workers' logs: memory, or a crash of compiled code?"
+                    f"{_short(x)} the last. Look at the workers' logs: memory, "
+                    "a crash of compiled code, or a --lifetime that is too short?"
                 )
             )
         return True

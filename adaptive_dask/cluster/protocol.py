@@ -5,15 +5,17 @@ Streams (Dask's batched streams between scheduler and worker; neither side may r
 =================== ===================== ==========================================================
 op                  from → to             fields
 =================== ===================== ==========================================================
-``adaptive-points`` scheduler → worker    run, ids, points (packed), sent
+``adaptive-points`` scheduler → worker    run, ids, points (packed), sent, seconds
 ``adaptive-stop``   scheduler → worker    run, keep (how many evaluators may stay; 0 ends the run there)
 ``adaptive-report`` worker → scheduler    run, slots, ids, values (packed), durations, failures,
-                                          returned, echo, broken
+                                          returned, echo, broken, lifetime
 =================== ===================== ==========================================================
 
 ``slots`` is the number of evaluators of the run that are at work on the worker, ``returned`` the ids
 of points that the worker gives back unevaluated. ``sent`` is a time of the scheduler's clock, which
-``echo`` brings back with the time that the worker held it, for measuring the round trip.
+``echo`` brings back with the time that the worker held it, for measuring the round trip. A point is expected to
+take ``seconds``; a worker that will not be there for so long gives it back. ``lifetime`` is for how long the worker
+is there in all, and from now on.
 
 Routes (requests with a reply; what they raise fails their caller only): see `Route`.
 """
@@ -118,6 +120,8 @@ class Report:
     echo : Echo or None
     broken : tuple or None
         Why the function could not be loaded: the missing module or None, and the traceback.
+    lifetime : tuple or None
+        For how many seconds the worker is there in all, and from now on; None of one that stays.
     """
 
     slots: int | None = None
@@ -129,6 +133,7 @@ class Report:
     returned: Sequence[int] = ()
     echo: Echo | None = None
     broken: tuple[str | None, str] | None = None
+    lifetime: tuple[float, float] | None = None
 
     @classmethod
     def check(cls, **fields: Any) -> Report:
@@ -157,6 +162,10 @@ class Report:
             module, text = report.broken
             if not isinstance(module, str | None) or not isinstance(text, str):
                 raise TypeError("broken is not a module and a text")
+        if report.lifetime is not None:
+            total, left = map(float, report.lifetime)
+            if not (total > 0 and left == left):
+                raise ValueError(f"lifetime is {report.lifetime!r}")
         return report
 
 

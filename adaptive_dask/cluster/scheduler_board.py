@@ -5,9 +5,10 @@ from __future__ import annotations
 import heapq
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from adaptive_dask.cluster.protocol import Packed
+from adaptive_dask.cluster.scheduler_lifetimes import Lifetimes
 
 # A slot that waits for its next point for less than this share of the time is not worth a point that
 # is chosen earlier, and so worse, than it could be.
@@ -22,6 +23,8 @@ MOST_AHEAD = 1 / 6
 BACKLOG = 0.01
 
 SMOOTHING = 0.1  # the weight of the newest measurement in a running mean
+
+DEVIATIONS = 2.0  # a point is expected to take no longer than the mean and so many mean deviations
 
 
 @dataclass(frozen=True)
@@ -65,12 +68,15 @@ class Board:
         self.round_trip = 0.0
         self.seconds_per_step = 0.0
         self.learner_seconds: float | None = None  # of computing, per point
+        self.lifetimes = Lifetimes()
+        self._deviation = 0.0
 
     # ---- what is reported
 
-    def set_slots(self, worker: str, slots: int) -> None:
-        """A worker says how many evaluators of the run it has."""
+    def set_slots(self, worker: str, slots: int, lifetime: tuple[float, float] | None = None) -> None:
+        """A worker says how many evaluators of the run it has, and how long it lives (`Lifetimes.note`)."""
         desk = self.desks.setdefault(worker, Desk())
+        self.lifetimes.note(worker, lifetime)
         self.slots += slots - desk.slots
         desk.slots = slots
         self._clear_if_empty(worker, desk)
@@ -101,13 +107,21 @@ class Board:
         self.slots -= desk.slots
         self.in_flight -= len(desk.ids)
         ids = list(desk.ids)
-        return ids, set(ids[: desk.slots])
+        begun = set(ids[: desk.slots])
+        if self.lifetimes.is_over(worker):
+            self.lifetimes.cut_off(begun)
+        self.lifetimes.forget(worker)
+        return ids, begun
 
     def measure(self, durations: Sequence[float], round_trip: float | None) -> None:
         """Learn how long evaluations (seconds each) and a message there and back (seconds) take."""
         if durations:
-            mean = sum(durations) / len(durations)
-            self.seconds_per_point = _running(self.seconds_per_point, mean, 1 - (1 - SMOOTHING) ** len(durations))
+            weight = 1 - (1 - SMOOTHING) ** len(durations)
+            mean = _running(self.seconds_per_point, sum(durations) / len(durations), weight)
+            deviation = sum(abs(seconds - mean) for seconds in durations) / len(durations)
+            self.seconds_per_point = mean
+            self._deviation = _running(self._deviation, deviation, weight)
+            self.lifetimes.expected = mean + DEVIATIONS * self._deviation
         if round_trip is not None:
             self.round_trip = _running(self.round_trip or None, round_trip, SMOOTHING)
 
@@ -139,9 +153,12 @@ class Board:
         ntasks : int or None
             How many points may be out at the same time.
         """
+        leaving = [self.desks[worker] for worker in self._leaving()]
+        slots = self.slots - sum(desk.slots for desk in leaving)
+        in_flight = self.in_flight - sum(len(desk.ids) for desk in leaving)
         if ntasks is not None:
-            return max(0, min(self.slots, ntasks) - self.in_flight)
-        return max(0, self.slots + self._ahead(npoints) - self.in_flight)
+            return max(0, min(slots - in_flight, ntasks - self.in_flight))
+        return max(0, slots + self._ahead(npoints) - in_flight)
 
     def most_slots(self, count: int) -> dict[str, int]:
         """Choose so many slots, from the workers that have most of them; how many from each."""
@@ -162,7 +179,8 @@ class Board:
         """Choose workers for points: the one with the fewest points for its slots first.
 
         A point that is suspected to kill workers has a worker for itself, so that no other point is lost
-        with it, or blamed. For that workers are emptied, those with the fewest points first.
+        with it, or blamed. For that workers are emptied, those with the fewest points first. No point goes to
+        a worker whose lifetime is too short for it.
 
         Returns
         -------
@@ -172,13 +190,17 @@ class Board:
         """
         assigned: dict[str, list[Parcel]] = {}
         left: list[Parcel] = []
-        waiting = list(parcels)
+        waiting: list[Parcel] = []
+        for parcel in parcels:
+            if not self.lifetimes.was_cut_off(parcel.pid):
+                waiting.append(parcel)
+            elif desks := self._open_desks(self.lifetimes.longest_need):
+                # It is suspected to be slow, not to be deadly.
+                self._put(replace(parcel, suspect=False), desks[0][1], assigned)
+            else:
+                left.append(parcel)
         suspects = [parcel for parcel in waiting if parcel.suspect]
-        desks = sorted(
-            (len(desk.ids) / desk.slots, worker)
-            for worker, desk in self.desks.items()
-            if desk.slots > 0 and not desk.has_suspect
-        )
+        desks = self._open_desks(self.lifetimes.need)
         for parcel, (_, worker) in zip(suspects, desks, strict=False):
             if not self.desks[worker].ids:
                 self._put(parcel, worker, assigned)
@@ -197,6 +219,21 @@ class Board:
             desk = self.desks[worker]
             heapq.heapreplace(desks, (len(desk.ids) / desk.slots, worker))
         return assigned, left
+
+    def _open_desks(self, need: float) -> list[tuple[float, str]]:
+        """The workers that may get points which need so long, those with the fewest for their slots first."""
+        return sorted(
+            (len(desk.ids) / desk.slots, worker)
+            for worker, desk in self.desks.items()
+            if desk.slots > 0 and not desk.has_suspect and self.lifetimes.allow(worker, need)
+        )
+
+    def _leaving(self) -> list[str]:
+        """The workers that will be gone before a point which they begin now is expected to be finished."""
+        if not self.lifetimes:
+            return []
+        need = self.lifetimes.need
+        return [worker for worker in self.desks if not self.lifetimes.allow(worker, need)]
 
     def _put(self, parcel: Parcel, worker: str, assigned: dict[str, list[Parcel]]) -> None:
         ids = self.desks[worker].ids
@@ -219,6 +256,7 @@ class Board:
     def _clear_if_empty(self, worker: str, desk: Desk) -> None:
         if desk.slots == 0 and not desk.ids:
             self.desks.pop(worker, None)
+            self.lifetimes.forget(worker)
 
 
 def _running(mean: float | None, value: float, weight: float) -> float:

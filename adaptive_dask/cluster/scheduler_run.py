@@ -185,11 +185,13 @@ class HostedRun:
                 self._inbox.lost.append((taken, set()))
         # A worker that retires is removed first and goes on reporting for a while.
         if report.slots is not None and worker in self._scheduler.workers:
-            self.board.set_slots(worker, report.slots)
+            self.board.set_slots(worker, report.slots, report.lifetime)
             if self._stopping and report.slots == 0:
                 self.board.drop(worker)  # what it had not begun when it was told to stop
             elif self._stopping:
                 self._stop_worker(worker)  # an evaluator may have come after the others were told
+            elif report.slots and not self.board.lifetimes.allow(worker, self.board.lifetimes.need):
+                self._send_points(worker, [])  # tells why there are none
         if (report.ids or report.failures) and self._crew is not None:
             self._crew.did_work()
         if report.broken is not None:
@@ -199,6 +201,7 @@ class HostedRun:
     def lose(self, worker: str, *, blame: bool) -> None:
         """A worker is gone."""
         self._count_slot_seconds()
+        blame = blame or self.board.lifetimes.is_over(worker)
         ids, begun = self.board.drop(worker)
         if ids and not self._stopping:
             self._inbox.lost.append((ids, begun if blame else set()))
@@ -374,16 +377,20 @@ class HostedRun:
         assigned, left = self.board.assign(self._unsent)
         self._unsent = deque(left)
         for worker, parcels in assigned.items():
-            self._scheduler.worker_send(
-                worker,
-                {
-                    "op": POINTS,
-                    "run": self.id,
-                    "ids": [parcel.pid for parcel in parcels],
-                    "points": [parcel.point for parcel in parcels],
-                    "sent": time.monotonic(),
-                },
-            )
+            self._send_points(worker, parcels)
+
+    def _send_points(self, worker: str, parcels: list[Parcel]) -> None:
+        self._scheduler.worker_send(
+            worker,
+            {
+                "op": POINTS,
+                "run": self.id,
+                "ids": [parcel.pid for parcel in parcels],
+                "points": [parcel.point for parcel in parcels],
+                "sent": time.monotonic(),
+                "seconds": self.board.lifetimes.need,
+            },
+        )
 
     def _stop_workers(self) -> None:
         self._unsent.clear()

@@ -19,6 +19,7 @@ from distributed.core import Status
 from distributed.utils import sync
 
 from adaptive_dask.cluster.protocol import POINTS, REPORT, STOP, Echo, Packed, Route, dumps, pack, unpack
+from adaptive_dask.cluster.worker_lifetime import lifetime_of
 
 if TYPE_CHECKING:
     from distributed import Worker
@@ -99,7 +100,13 @@ class PointService(WorkerPlugin):
                 del self._queues[points.run]
 
     def _take_points(
-        self, run: str = "", ids: Sequence[int] = (), points: Sequence[Packed] = (), sent: float = 0.0, **_: Any
+        self,
+        run: str = "",
+        ids: Sequence[int] = (),
+        points: Sequence[Packed] = (),
+        sent: float = 0.0,
+        seconds: float = 0.0,
+        **_: Any,
     ) -> None:
         """Handle a message of the scheduler; on the worker's event loop."""
         with self._lock:
@@ -107,7 +114,7 @@ class PointService(WorkerPlugin):
         if known is None:
             self._worker.batched_send(_report(run, returned=list(ids)))
         else:
-            known.put(ids, points, sent)
+            known.put(ids, points, sent, seconds)
 
     def _stop(self, run: str = "", keep: int = 0, **_: Any) -> None:
         """Handle a message of the scheduler; on the worker's event loop."""
@@ -142,6 +149,8 @@ class PointQueue:
         self._outbox = _Outbox()
         self._flushing = False
         self._echo: tuple[float, float] | None = None
+        self._lifetime = lifetime_of(worker)
+        self._seconds = 0.0  # that a point is expected to need
         self._function: Callable[[Any], Any] | None = None
         self._function_lock = threading.Lock()
 
@@ -178,21 +187,33 @@ class PointQueue:
             return
         end = time.monotonic() + lease
         while self._is_wanted():
+            left = end - time.monotonic()
+            # A worker without time for another point gets none; its evaluators do not come and go every second.
+            patience = min(IDLE, left) if self._has_time() else left
             try:
-                item = self._items.get(timeout=min(IDLE, max(end - time.monotonic(), 0.001)))
+                item = self._items.get(timeout=max(patience, 0.001))
             except queue.Empty:
                 return
             if item is None:
                 with self._lock:
                     self._leaving -= 1
                 return
-            self._evaluate(function, *item)
+            if self._has_time():
+                self._evaluate(function, *item)
+            else:
+                with self._lock:
+                    self._outbox.returned.append(item[0])
+                    self._send_soon()
             if time.monotonic() >= end:
                 return
 
     def _is_wanted(self) -> bool:
         # A worker that is paused, retiring or closing must not begin anything.
         return not self._stopped and self._worker.status == Status.running
+
+    def _has_time(self) -> bool:
+        """Whether a point that is begun now is expected to be finished in the worker's lifetime."""
+        return self._lifetime is None or self._lifetime.left >= self._seconds
 
     def _load_function(self) -> Callable[[Any], Any]:
         with self._function_lock:
@@ -227,9 +248,10 @@ class PointQueue:
 
     # ---- from the worker's event loop
 
-    def put(self, ids: Sequence[int], points: Sequence[Packed], sent: float) -> None:
-        """Queue points, or give them back when there is nobody to evaluate them."""
+    def put(self, ids: Sequence[int], points: Sequence[Packed], sent: float, seconds: float) -> None:
+        """Queue points, which take so many seconds each, or give them back when there is nobody to evaluate them."""
         with self._lock:
+            self._seconds = seconds
             self._echo = (sent, time.monotonic())
             if self._slots == 0 or self._stopped:
                 self._outbox.returned += ids
@@ -261,6 +283,7 @@ class PointQueue:
             slots = self._slots
             echo, self._echo = self._echo, None
         held = Echo(echo[0], time.monotonic() - echo[1]) if echo else None
+        lifetime = (self._lifetime.total, self._lifetime.left) if self._lifetime else None
         self._worker.batched_send(
             _report(
                 self.run,
@@ -273,6 +296,7 @@ class PointQueue:
                 seconds_of_failures=outbox.seconds_of_failures,
                 echo=held,
                 broken=outbox.broken,
+                lifetime=lifetime,
             )
         )
 

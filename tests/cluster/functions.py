@@ -69,3 +69,25 @@ def open_queues(dask_worker: Any) -> int:
     """How many runs a worker holds points of."""
     service = dask_worker.plugins.get("adaptive-points")
     return len(service._queues) if service else 0
+
+
+def lasting(path: str, seconds: float, others: dict[float, float] | None = None) -> Any:
+    """A function that takes so long, at some points other seconds, and notes each evaluation in a file:
+
+    the worker, for how many seconds that will be there, and the point.
+    """
+
+    def function(x: float) -> float:
+        import time
+
+        from distributed import get_worker
+
+        from adaptive_dask.cluster.worker_lifetime import lifetime_of
+
+        lifetime = lifetime_of(get_worker())
+        with open(path, "a") as file:
+            file.write(f"{get_worker().id} {lifetime.left if lifetime else 'inf'} {float(x)!r}\n")
+        time.sleep((others or {}).get(x, seconds))  # the function is slow: that is what it is for
+        return x**2
+
+    return function
