@@ -100,3 +100,26 @@ class DataFileError(OSError):
 
 class DataFileMissingError(DataFileError, FileNotFoundError):
     """There is no such file."""
+
+
+class CheckpointError(AdaptiveError):
+    """A checkpoint cannot be used. Says which, what was expected and what was found.
+
+    Attributes
+    ----------
+    path : str
+        The folder or URL.
+    problem : str
+    """
+
+    def __init__(self, path: str, problem: str) -> None:
+        super().__init__(path, problem)
+        self.path = path
+        self.problem = problem
+
+    def __str__(self) -> str:
+        return f"{self.path}: {self.problem}"
+
+
+class CheckpointInUseError(CheckpointError):
+    """Another run is writing to the checkpoint."""

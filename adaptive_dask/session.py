@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import traceback
 from collections import OrderedDict, deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from adaptive_dask.errors import AdaptiveError, LearnerError, WorkerLostError
 from adaptive_dask.failures import FailedPoint, Failure, FailureBook, OnError, Point, check_on_error
 from adaptive_dask.goals import Goal
+from adaptive_dask.journal import Journal
 
 Told = list[tuple[Point, Any]]
 
@@ -46,6 +47,7 @@ class Session:
         points that are out are dropped, for how far they got depends on timing.
     log : bool, default: False
         Whether to keep the calls made to the learner in `log`, for `replay_log`.
+    journal : Journal, optional
 
     Attributes
     ----------
@@ -65,6 +67,7 @@ class Session:
         allowed_failures: int = 3,
         ordered: int | None = None,
         log: bool = False,
+        journal: Journal | None = None,
     ) -> None:
         for name, value in {"retries": retries, "allowed_failures": allowed_failures}.items():
             if value < 0:
@@ -77,6 +80,7 @@ class Session:
         self.on_error = check_on_error(on_error)
         self.allowed_failures = allowed_failures
         self.log: list[tuple[Any, ...]] | None = [] if log else None
+        self._journal = journal
 
         self.error: AdaptiveError | None = None
         self.told = 0
@@ -152,9 +156,52 @@ class Session:
         raises is raised.
         """
         self.learner.tell(point, value)
-        told = self._note([point], [value])
+        told = self._note([], [point], [value])
         self._check_goal()
         return told
+
+    def resume(self, asked: Mapping[int, Point], held: Mapping[int, Any], told: int = 0) -> Told:
+        """Go on with the points of an earlier session of this learner, before anything else is done.
+
+        Those that a goal in points has no place for are dropped. At a goal that is reached, nothing happens.
+
+        Parameters
+        ----------
+        asked : mapping of int to point
+            Points that the learner was asked for and not told, by their ids in that session.
+        held : mapping of int to value
+            Outcomes of some of these points.
+        told : int, default: 0
+            How many outcomes the learner was told.
+
+        Returns
+        -------
+        list of (point, value)
+            What the learner was told now.
+        """
+        self.told = told
+        self._check_goal()
+        if self.done or not asked:
+            return []
+        ids = sorted(asked)
+        room = len(ids) if self.goal.npoints is None else self.goal.npoints - self.npoints
+        if not hasattr(self.learner, "tell_pending"):  # somebody's own: it would ask for them again
+            room = 0
+        try:
+            for pid in ids[:room]:
+                self.learner.tell_pending(asked[pid])
+        except Exception as error:
+            self._set_error(_learner_error("tell_pending", error))
+            return []
+        if self._journal is not None:
+            self._journal.dropped(ids[room:])
+        ids = ids[:room]
+        self._next_id = max(asked) + 1
+        self._points.update((pid, asked[pid]) for pid in ids)
+        self._waiting.update(dict.fromkeys(ids))
+        if self._order is not None:
+            self._order.ids.extend(ids)
+        return self.tell((pid, held[pid]) for pid in ids if pid in held)
 
     def lost(self, ids: Iterable[int], *, blame: Callable[[int], bool] = lambda pid: True) -> list[int]:
         """Take points back that will get no outcome, for their worker is gone.
@@ -210,6 +257,8 @@ class Session:
                 dropped.append((pid, self._points.pop(pid)))
                 self._waiting.pop(pid, None)
                 self._forget_troubles(pid)
+        if self._journal is not None and dropped:
+            self._journal.dropped([pid for pid, _ in dropped])
         return dropped
 
     def finish(self) -> None:
@@ -304,6 +353,8 @@ class Session:
         self._exhausted = not points and not self._points
         first = self._next_id
         self._next_id += len(points)
+        if self._journal is not None and points:
+            self._journal.asked(first, points)
         self._points.update(enumerate(points, first))
         ids = range(first, self._next_id)
         self._waiting.update(dict.fromkeys(ids))
@@ -312,9 +363,11 @@ class Session:
 
     def _tell_in_order(self, order: _Order, outcomes: Iterable[tuple[int, Any]]) -> Told:
         for pid, y in outcomes:
-            if pid in self._points:
+            if pid in self._points and pid not in order.held:
                 self._waiting.pop(pid, None)
-                order.held.setdefault(pid, y)
+                order.held[pid] = y
+                if self._journal is not None and type(y) is not Failure:
+                    self._journal.held([pid], [y])
         told: Told = []
         while order.ids and not self.done:
             pid = order.ids[0]
@@ -357,7 +410,7 @@ class Session:
                 # what they know already, so each is told again by itself.
                 pass
             else:
-                return self._note(xs, ys)
+                return self._note(ids, xs, ys)
         told: Told = []
         for pid, x, y in zip(ids, xs, ys, strict=True):
             try:
@@ -365,11 +418,13 @@ class Session:
             except Exception as error:
                 self._refuse(pid, x, y, error)
             else:
-                told += self._note([x], [y])
+                told += self._note([pid], [x], [y])
         return told
 
-    def _note(self, xs: list[Point], ys: list[Any]) -> Told:
+    def _note(self, ids: list[int], xs: list[Point], ys: list[Any]) -> Told:
         self.told += len(xs)
+        if self._journal is not None:
+            self._journal.told(ids, xs, ys)
         if self.log is not None:
             self.log.append(("tell", xs[0], ys[0]) if len(xs) == 1 else ("tell_many", xs, ys))
         return list(zip(xs, ys, strict=True))

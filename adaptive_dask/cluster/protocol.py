@@ -28,8 +28,25 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-import cloudpickle
 import numpy as np
+
+from adaptive_dask.storage.packing import dumps
+
+__all__ = [
+    "KEY_PREFIX",
+    "POINTS",
+    "REPORT",
+    "STOP",
+    "Echo",
+    "Packed",
+    "Report",
+    "Route",
+    "RunSpec",
+    "dumps",
+    "pack",
+    "pack_many",
+    "unpack",
+]
 
 POINTS = "adaptive-points"
 STOP = "adaptive-stop"
@@ -186,17 +203,6 @@ def pack(value: Any) -> Packed:
 def unpack(packed: Packed) -> Any:
     """Undo `pack`."""
     return packed if type(packed) is float else pickle.loads(packed)  # type: ignore[arg-type]
-
-
-def dumps(value: Any) -> bytes:
-    """Pickle a value, what comes from ``__main__`` by value, for the other side has another one."""
-    try:
-        data = pickle.dumps(value, protocol=pickle.HIGHEST_PROTOCOL)
-    except Exception:
-        data = b"__main__"
-    if b"__main__" in data:
-        data = cloudpickle.dumps(value)
-    return data
 
 
 def pack_many(values: Iterable[Any]) -> list[Packed]:

@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from adaptive_dask.cluster.protocol import unpack
+from adaptive_dask.storage.learner_copy import copy_learner
 
 logger = logging.getLogger(__name__)
 
@@ -70,14 +71,7 @@ class Replica:
 
     def copy_from(self, load: Callable[[], Any]) -> None:
         """Queue a copy from the learner that `load` returns."""
-
-        def copy() -> None:
-            if hasattr(self.learner, "copy_from"):
-                self.learner.copy_from(load())
-            else:  # of somebody's own, all but the function, which the other may lack
-                self.learner.__dict__.update({**load().__dict__, "function": self.learner.function})
-
-        self._queue(copy)
+        self._queue(lambda: copy_learner(self.learner, load()))
 
     def then(self, call: Callable[[], None]) -> None:
         """Queue a call for when all before it is applied, and see that it is applied soon."""

@@ -1,0 +1,311 @@
+"""Checkpoints: a run's learner and all its results, in a folder, so that a run can go on after its scheduler died.
+
+See docs/checkpoints.md for what is promised, and `checkpoint_files` for what is in the folder.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import adaptive_dask
+from adaptive_dask.errors import CheckpointError
+from adaptive_dask.learner.function_pickle import dumps_apart, loads_together
+from adaptive_dask.storage.checkpoint_files import (
+    Listing,
+    Log,
+    learner_name,
+    merge_logs,
+    read_log,
+    remove_obsolete,
+)
+from adaptive_dask.storage.checkpoint_folder import Folder, folder_at
+from adaptive_dask.storage.checkpoint_format import Entry, file_of, frame, frames_of
+from adaptive_dask.storage.checkpoint_lock import Lock
+from adaptive_dask.storage.checkpoint_writer import CheckpointWriter
+from adaptive_dask.storage.learner_copy import copy_learner
+from adaptive_dask.storage.learner_identity import describe, identity
+
+# Files that vanish while they are read, for a run merges them: it is looked again, so often.
+_LOOKS = 10
+
+FUNCTIONS = "functions"
+
+
+def load(checkpoint: str | os.PathLike[str]) -> Any:
+    """The learner of a checkpoint, with all results in it; needs no cluster, and no end of the run.
+
+    Parameters
+    ----------
+    checkpoint : str or path
+        A folder, or a URL that fsspec can open.
+
+    Returns
+    -------
+    BaseLearner
+        With its function, if what that needs is installed here.
+
+    Raises
+    ------
+    CheckpointError
+        If there is no checkpoint, or it cannot be read here.
+
+    Notes
+    -----
+    Loading unpickles what the run has written: load only what you trust.
+    """
+    folder = folder_at(checkpoint)
+    for looks in itertools.count(1):
+        try:
+            listing = Listing.of(folder)
+            base = _read_base(folder, listing)
+            if base is None:
+                raise CheckpointError(folder.path, "expected a checkpoint, found none.")
+            learner = base.load(_read_functions(folder))
+            content = _read_logs(folder, listing, base.number)
+            break
+        except FileNotFoundError as error:
+            if looks == _LOOKS:
+                raise CheckpointError(folder.path, f"its files come and go: {error}") from error
+        except OSError as error:
+            raise CheckpointError(folder.path, f"cannot be read: {error}") from error
+    content.tell(folder.path, learner)
+    return learner
+
+
+@dataclass
+class Resumed:
+    """What an earlier run has left.
+
+    Attributes
+    ----------
+    told : int
+        How many results the learner got.
+    asked : dict of int to point
+        Points that were on their way, by their ids.
+    held : dict of int to value
+        Results of some of these points that had arrived.
+    """
+
+    told: int = 0
+    asked: dict[int, Any] = field(default_factory=dict)
+    held: dict[int, Any] = field(default_factory=dict)
+
+
+class Checkpoint:
+    """A checkpoint that a run writes to.
+
+    Parameters
+    ----------
+    path : str or path
+        A folder, which is created if there is none, or a URL that fsspec can open.
+    run : str
+        The name of the run, for messages.
+
+    Attributes
+    ----------
+    path : str
+    writer : CheckpointWriter
+        The journal for the run's session, after `begin`.
+
+    Raises
+    ------
+    CheckpointInUseError
+        If another run writes to it.
+    CheckpointError
+        If it cannot be written, or is something else.
+    """
+
+    writer: CheckpointWriter
+
+    def __init__(self, path: str | os.PathLike[str], run: str) -> None:
+        self._folder = folder_at(path)
+        self.path = self._folder.path
+        self._lock = Lock(self._folder, run)
+        try:
+            listing = Listing.of(self._folder)
+            if listing.foreign and not listing.learners:
+                raise CheckpointError(
+                    self.path,
+                    f"expected a checkpoint, or an empty folder or none, found other files ({listing.foreign[0]!r}). "
+                    "Name a folder of its own.",
+                )
+            self._lock.acquire()
+        except OSError as error:
+            raise CheckpointError(
+                self.path, f"expected a folder that can be written to from this machine, found: {error}."
+            ) from error
+
+    def begin(self, learner: Any, functions: list[bytes]) -> Resumed:
+        """Tell a learner what the checkpoint has, and begin to write.
+
+        Parameters
+        ----------
+        learner : BaseLearner
+            Its data are kept, in the checkpoint too.
+        functions : list of bytes
+            Its functions, pickled, for `load`.
+
+        Raises
+        ------
+        CheckpointError
+            If the checkpoint is that of another learner, damaged, or cannot be written. It is released then.
+        """
+        try:
+            return self._begin(learner, functions)
+        except OSError as error:
+            self._lock.release()
+            raise CheckpointError(self.path, f"expected to be able to write the checkpoint, found: {error}.") from error
+        except BaseException:
+            self._lock.release()
+            raise
+
+    def close(self) -> None:
+        """Write what is left, and let others use the checkpoint."""
+        self.writer.close()
+
+    def status(self) -> dict[str, Any]:
+        """How it stands, in plain data: path, results that are not written yet, and what is wrong, if anything."""
+        return {"path": self.path, "unsaved": self.writer.unsaved, "problem": self.writer.problem}
+
+    # ---- inside
+
+    def _begin(self, learner: Any, functions: list[bytes]) -> Resumed:
+        folder = self._folder
+        listing = Listing.of(folder)
+        base = _read_base(folder, listing)
+        resumed = Resumed()
+        if base is None:
+            base = _write_base(folder, learner, listing.next_number)
+        else:
+            base.check(learner)
+            resumed, base = self._resume(learner, listing, base)
+        folder.write(FUNCTIONS, file_of([frame(functions)]))
+        remove_obsolete(folder, base.number)
+        number = Listing.of(folder).next_number
+        self.writer = CheckpointWriter(folder, self._lock, base.number, number)
+        return resumed
+
+    def _resume(self, learner: Any, listing: Listing, base: _Base) -> tuple[Resumed, _Base]:
+        folder = self._folder
+        had = _count(learner)
+        if base.npoints:
+            copy_learner(learner, base.load(None))
+        content = _read_logs(folder, listing, base.number)
+        content.tell(self.path, learner)
+        resumed = Resumed(max(len(content.points), _count(learner) - had), content.asked, content.held)
+        if base.npoints or had:
+            # The learner with all its data takes the place of the logs. What is on its way comes first, as
+            # nothing counts before the learner is there.
+            number = listing.next_number
+            on_its_way = Entry(asked=content.asked, held=content.held)
+            if on_its_way:
+                folder.write(Log(number, number).name, file_of([on_its_way.encode()]))
+            base = _write_base(folder, learner, number)
+        elif len(listing.logs) > 1:
+            merge_logs(folder, base.number)
+        return resumed, base
+
+
+class _Base:
+    """A learner's file."""
+
+    def __init__(self, path: str, number: int, header: dict[str, Any], learner: bytes) -> None:
+        self.path = path
+        self.number = number
+        self.identity: dict[str, Any] = header["learner"]
+        self.npoints: int = header["npoints"]
+        self._learner = learner
+
+    def load(self, functions: list[bytes] | None) -> Any:
+        try:
+            try:
+                return loads_together(self._learner, functions)
+            except Exception:
+                if functions is None:
+                    raise
+                return loads_together(self._learner, None)  # its function cannot be loaded here; the data can
+        except Exception as error:
+            raise CheckpointError(
+                self.path, f"its {describe(self.identity)} cannot be unpickled here: {error!r}."
+            ) from error
+
+    def check(self, learner: Any) -> None:
+        expected = identity(learner)
+        if expected != self.identity:
+            raise CheckpointError(
+                self.path,
+                f"expected the checkpoint of a {describe(expected)}, found that of a {describe(self.identity)}. Use "
+                "another folder for this learner, or the learner that this one belongs to.",
+            )
+
+
+class _Content(Entry):
+    """What is in all logs."""
+
+    def tell(self, path: str, learner: Any) -> None:
+        """Tell it to a learner."""
+        if not self.points:
+            return
+        try:
+            if hasattr(learner, "tell_many"):
+                learner.tell_many(self.points, self.values)
+            else:  # somebody's own, with ask and tell only
+                for point, value in zip(self.points, self.values, strict=True):
+                    learner.tell(point, value)
+        except Exception as error:
+            raise CheckpointError(
+                path,
+                f"expected results that this {type(learner).__name__} can be told, but it refuses them: {error!r}.",
+            ) from error
+
+
+def _read_base(folder: Folder, listing: Listing) -> _Base | None:
+    """The newest learner that is whole."""
+    for number in listing.learners:
+        name = learner_name(number)
+        path = f"{folder.path}/{name}"
+        content = folder.read(name)
+        if content is None:
+            raise FileNotFoundError(path)
+        frames, _ = frames_of(path, content)
+        if len(frames) == 2:
+            return _Base(path, number, *frames)
+    if listing.logs:
+        raise CheckpointError(folder.path, "expected a checkpoint, found one whose learner is missing or damaged.")
+    return None
+
+
+def _write_base(folder: Folder, learner: Any, number: int) -> _Base:
+    header = {
+        "learner": identity(learner),
+        "npoints": _count(learner),
+        "adaptive_dask": adaptive_dask.__version__,
+        "created": time.time(),
+    }
+    pickled = dumps_apart(learner)[0]
+    folder.write(learner_name(number), file_of([frame(header), frame(pickled)]))
+    return _Base(folder.path, number, header, pickled)
+
+
+def _read_functions(folder: Folder) -> list[bytes] | None:
+    content = folder.read(FUNCTIONS)
+    frames = [] if content is None else frames_of(f"{folder.path}/{FUNCTIONS}", content)[0]
+    return frames[0] if frames else None
+
+
+def _read_logs(folder: Folder, listing: Listing, number: int) -> _Content:
+    content = _Content()
+    take: Callable[[Entry], None] = content.absorb
+    for log in listing.logs_from(number):
+        read_log(folder, log, take)
+    return content
+
+
+def _count(learner: Any) -> int:
+    """How many results a learner has; of somebody's own, that does not say so, one."""
+    return int(getattr(learner, "npoints", 1))

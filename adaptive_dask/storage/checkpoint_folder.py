@@ -1,0 +1,187 @@
+"""Where the files of a checkpoint are: a folder on a disk, or anything that fsspec knows."""
+
+from __future__ import annotations
+
+import os
+import sys
+from contextlib import suppress
+from typing import Any, Protocol
+
+from adaptive_dask.errors import CheckpointError
+from adaptive_dask.storage.atomic_file import write_atomically
+
+
+class Folder(Protocol):
+    """Named files, each of which is written as a whole.
+
+    Attributes
+    ----------
+    path : str
+        For messages.
+    can_append : bool
+        Whether `open_log` gives a file that grows.
+    """
+
+    path: str
+    can_append: bool
+
+    def names(self) -> list[str]:
+        """The files that there are; none in a folder that is not there."""
+
+    def read(self, name: str) -> bytes | None:
+        """A file's content; None if there is no such file."""
+
+    def write(self, name: str, content: bytes) -> None:
+        """Put a file in place, or replace it."""
+
+    def create(self, name: str, content: bytes) -> bool:
+        """Put a file in place if there is none; says whether it did."""
+
+    def remove(self, name: str) -> None:
+        """Remove a file, if it is there."""
+
+
+def folder_at(path: Any) -> Folder:
+    """The folder at a path or URL.
+
+    Raises
+    ------
+    CheckpointError
+        If there can be none.
+    """
+    text = os.fspath(path) if not isinstance(path, str) else path
+    if not isinstance(text, str) or not text:
+        raise CheckpointError(repr(path), "expected the name of a folder, or a URL.")
+    if "://" not in text or text.startswith(("file://", "local://")):
+        return LocalFolder(text.partition("://")[2] or text)
+    return RemoteFolder(text)
+
+
+class LocalFolder:
+    """A folder on a disk, which may be shared by several machines."""
+
+    can_append = True
+
+    def __init__(self, path: str) -> None:
+        self.path = os.path.abspath(os.path.expanduser(path))
+
+    def names(self) -> list[str]:
+        try:
+            return os.listdir(self.path)
+        except FileNotFoundError:
+            return []
+        except NotADirectoryError:
+            raise CheckpointError(self.path, "expected a folder, found a file. Name another one.") from None
+
+    def read(self, name: str) -> bytes | None:
+        try:
+            with open(self._join(name), "rb") as file:
+                return file.read()
+        except FileNotFoundError:
+            return None
+
+    def write(self, name: str, content: bytes) -> None:
+        write_atomically(self._join(name), content)
+
+    def create(self, name: str, content: bytes) -> bool:
+        os.makedirs(self.path, exist_ok=True)
+        try:
+            with open(self._join(name), "xb") as file:
+                file.write(content)
+        except FileExistsError:
+            return False
+        return True
+
+    def remove(self, name: str) -> None:
+        with suppress(FileNotFoundError):
+            os.remove(self._join(name))
+
+    def open_log(self, name: str) -> GrowingFile:
+        """A new file to append to."""
+        return GrowingFile(self._join(name))
+
+    def _join(self, name: str) -> str:
+        return os.path.join(self.path, name)
+
+
+class GrowingFile:
+    """A file that is appended to, and on the disk after each time.
+
+    Attributes
+    ----------
+    size : int
+        In bytes.
+    """
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        self._file = open(path, "xb", buffering=0)  # noqa: SIM115  closed by its owner
+        self.size = 0
+
+    def append(self, content: bytes) -> None:
+        """Append, and wait until the disk has it.
+
+        Raises
+        ------
+        OSError
+            Of what was written, a part may be at the end of the file.
+        """
+        view = memoryview(content)
+        while view:
+            view = view[self._file.write(view) :]
+        sync = os.fsync if sys.platform == "darwin" else os.fdatasync
+        sync(self._file.fileno())
+        self.size += len(content)
+
+    def close(self) -> None:
+        self._file.close()
+
+
+class RemoteFolder:
+    """A folder of a file system that fsspec knows, by its URL."""
+
+    can_append = False
+
+    def __init__(self, url: str) -> None:
+        import fsspec
+
+        self.path = url
+        try:
+            self._files, root = fsspec.core.url_to_fs(url)
+        except (ImportError, ValueError) as error:
+            raise CheckpointError(url, f"expected a URL that fsspec can open, found that it cannot: {error}") from error
+        self._root = root.rstrip("/")
+
+    def names(self) -> list[str]:
+        self._files.invalidate_cache()
+        try:
+            listed = self._files.ls(self._root, detail=False)
+        except FileNotFoundError:
+            return []
+        return [name.rstrip("/").rpartition("/")[2] for name in listed if name.rstrip("/") != self._root]
+
+    def read(self, name: str) -> bytes | None:
+        try:
+            content: bytes = self._files.cat_file(self._join(name))
+        except FileNotFoundError:
+            return None
+        return content
+
+    def write(self, name: str, content: bytes) -> None:
+        with suppress(NotImplementedError, FileExistsError):  # where folders are only parts of names
+            self._files.makedirs(self._root, exist_ok=True)
+        self._files.pipe_file(self._join(name), content)
+
+    def create(self, name: str, content: bytes) -> bool:
+        # Not in one step on every file system: the lock looks again after it has written.
+        if self.read(name) is not None:
+            return False
+        self.write(name, content)
+        return True
+
+    def remove(self, name: str) -> None:
+        with suppress(FileNotFoundError):
+            self._files.rm_file(self._join(name))
+
+    def _join(self, name: str) -> str:
+        return f"{self._root}/{name}"

@@ -1,0 +1,194 @@
+"""What is in the files of a checkpoint.
+
+Each file is a line that says what it is, and frames::
+
+    adaptive_dask checkpoint 1
+    <length: 4 bytes> <CRC-32: 4 bytes> <as many bytes of msgpack>
+    …
+
+A frame is there as a whole or not at all: what a crash has left of the last one is recognised by its length or
+its checksum and dropped. Numbers are little-endian.
+"""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgpack
+
+from adaptive_dask.errors import CheckpointError
+from adaptive_dask.storage.packing import pack_column, unpack_column
+
+MAGIC = b"adaptive_dask checkpoint "
+VERSION = 1
+FIRST_LINE = MAGIC + b"%d\n" % VERSION
+
+_FRAME = struct.Struct("<II")
+
+
+@dataclass
+class Entry:
+    """What has happened in a part of a run, however long: entries that follow each other can be merged into one.
+
+    Attributes
+    ----------
+    points, values : list
+        The results that the learner was told.
+    asked : dict of int to point
+        Points that were asked for and not told in this part, by their ids.
+    held : dict of int to value
+        Results that have arrived and were not told in this part, by the ids of their points.
+    gone : set of int
+        Points that were asked for in an earlier part and are told, or are not wanted any more.
+    """
+
+    points: list[Any] = field(default_factory=list)
+    values: list[Any] = field(default_factory=list)
+    asked: dict[int, Any] = field(default_factory=dict)
+    held: dict[int, Any] = field(default_factory=dict)
+    gone: set[int] = field(default_factory=set)
+
+    def __bool__(self) -> bool:
+        return bool(self.points or self.asked or self.held or self.gone)
+
+    def forget(self, ids: Iterable[int]) -> None:
+        """Points that were asked for, here or earlier, are told or not wanted any more."""
+        asked, held, gone = self.asked, self.held, self.gone
+        for pid in ids:
+            if held:
+                held.pop(pid, None)
+            if pid in asked:
+                del asked[pid]
+            else:
+                gone.add(pid)
+
+    def absorb(self, later: Entry) -> None:
+        """Merge what happened next into this entry."""
+        self.points += later.points
+        self.values += later.values
+        self.forget(later.gone)
+        self.asked.update(later.asked)
+        self.held.update(later.held)
+
+    def halves(self) -> tuple[Entry, Entry] | None:
+        """Two entries that follow each other and are, together, this one; None if it cannot be split."""
+        rest = Entry([], [], self.asked, self.held, self.gone)
+        if self.points and rest:
+            return Entry(self.points, self.values), rest
+        if len(self.points) > 1:
+            n = len(self.points) // 2
+            return Entry(self.points[:n], self.values[:n]), Entry(self.points[n:], self.values[n:])
+        if self.gone and (self.asked or self.held):
+            return Entry(gone=self.gone), Entry(asked=self.asked, held=self.held)
+        if self.asked and self.held:
+            return Entry(asked=self.asked), Entry(held=self.held)
+        if len(self.asked) > 1:
+            first, second = _halves_of(self.asked)
+            return Entry(asked=first), Entry(asked=second)
+        if len(self.held) > 1:
+            first, second = _halves_of(self.held)
+            return Entry(held=first), Entry(held=second)
+        return None
+
+    def encode(self) -> bytes:
+        """Make a frame of it.
+
+        Raises
+        ------
+        Exception
+            Whatever pickling a point or value raises.
+        """
+        content: dict[str, Any] = {}
+        if self.points:
+            content["x"], content["y"] = pack_column(self.points), pack_column(self.values)
+        for name, by_id in (("asked", self.asked), ("held", self.held)):
+            if by_id:
+                content[name] = [pack_column(list(by_id)), pack_column(list(by_id.values()))]
+        if self.gone:
+            content["gone"] = pack_column(sorted(self.gone))
+        return frame(content)
+
+    @classmethod
+    def decode(cls, content: Mapping[str, Any]) -> Entry:
+        """Undo `encode`, given what the frame contains."""
+        entry = cls()
+        if "x" in content:
+            entry.points, entry.values = unpack_column(content["x"]), unpack_column(content["y"])
+            if len(entry.points) != len(entry.values):
+                raise ValueError(f"{len(entry.points)} points and {len(entry.values)} values")
+        for name, by_id in (("asked", entry.asked), ("held", entry.held)):
+            if name in content:
+                ids, each = content[name]
+                by_id.update(zip(unpack_column(ids), unpack_column(each), strict=True))
+        if "gone" in content:
+            entry.gone.update(unpack_column(content["gone"]))
+        return entry
+
+
+def _halves_of(by_id: dict[int, Any]) -> tuple[dict[int, Any], dict[int, Any]]:
+    items = list(by_id.items())
+    return dict(items[: len(items) // 2]), dict(items[len(items) // 2 :])
+
+
+def frame(content: Any) -> bytes:
+    """Pack something for msgpack as a frame."""
+    body: bytes = msgpack.packb(content)
+    return _FRAME.pack(len(body), zlib.crc32(body)) + body
+
+
+def file_of(frames: Iterable[bytes]) -> bytes:
+    """A file's content."""
+    return FIRST_LINE + b"".join(frames)
+
+
+def frames_of(path: str, content: bytes) -> tuple[list[Any], int]:
+    """What the frames of a file contain, up to the first that is not whole.
+
+    Parameters
+    ----------
+    path : str
+        For messages.
+    content : bytes
+        Of the file.
+
+    Returns
+    -------
+    contents : list
+    rest : int
+        The number of bytes that follow, and are not a frame.
+
+    Raises
+    ------
+    CheckpointError
+        If it is another kind of file, or of a later version.
+    """
+    contents = []
+    start = _after_first_line(path, content)
+    view = memoryview(content)
+    while start + _FRAME.size <= len(content):
+        begin = start + _FRAME.size
+        length, crc = _FRAME.unpack_from(content, start)
+        body = view[begin : begin + length]
+        if not length or len(body) != length or zlib.crc32(body) != crc:
+            break
+        contents.append(msgpack.unpackb(body, strict_map_key=False))
+        start = begin + length
+    return contents, len(content) - start
+
+
+def _after_first_line(path: str, content: bytes) -> int:
+    if FIRST_LINE.startswith(content):  # a crash has left less than the first line
+        return len(content)
+    line, found, _ = content[:100].partition(b"\n")
+    version = line.removeprefix(MAGIC)
+    if not line.startswith(MAGIC) or not found or not version.isdigit():
+        raise CheckpointError(path, f"expected a file of a checkpoint, found one that begins with {line[:40]!r}.")
+    if int(version) != VERSION:
+        raise CheckpointError(
+            path, f"expected format {VERSION}, found format {int(version)}. Use the adaptive_dask that wrote it."
+        )
+    return len(line) + 1

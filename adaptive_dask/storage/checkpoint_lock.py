@@ -1,0 +1,160 @@
+"""One run at a time writes to a checkpoint: a file says which, and that it lives."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import time
+import uuid
+from typing import Any
+
+from adaptive_dask.errors import CheckpointError, CheckpointInUseError
+from adaptive_dask.storage.checkpoint_folder import Folder
+
+NAME = "lock"
+
+# The owner writes its lock anew so often (seconds). Who finds a lock that stays the same for so long takes it over.
+HEARTBEAT = 3.0
+STALE = 15.0
+
+# Two that take over a lock at once: the last to write has it, and the other sees that so much later (seconds).
+SETTLE = 0.2
+
+
+class Lock:
+    """The right to write to a checkpoint.
+
+    Clocks of different machines are not compared: a lock is stale when its owner's process is known to be
+    gone, or when nobody has written it anew for a while.
+
+    Parameters
+    ----------
+    folder : Folder
+    run : str
+        Who takes it, for messages.
+    """
+
+    def __init__(self, folder: Folder, run: str) -> None:
+        self._folder = folder
+        self._owner = {"id": uuid.uuid4().hex, "run": run, "host": socket.gethostname(), **_process()}
+        self._beats = 0
+        self._renewed = 0.0
+
+    def acquire(self) -> None:
+        """Take the lock; waits up to `STALE` seconds when it cannot be known at once whether its owner lives.
+
+        Raises
+        ------
+        CheckpointInUseError
+            If another run has it.
+        """
+        found = self._read()
+        if found is None and self._folder.create(NAME, self._content()):
+            self._renewed = time.monotonic()
+            return
+        found = found or self._read()
+        if found is not None and not _is_gone(found):
+            self._watch(found)
+        self._folder.write(NAME, self._content())
+        time.sleep(SETTLE)
+        self._verify()
+        self._renewed = time.monotonic()
+
+    def keep(self) -> None:
+        """Say that the owner lives; to be called often.
+
+        Raises
+        ------
+        CheckpointInUseError
+            If the lock was taken over, for this process had been stopped for a while.
+        OSError
+            If the lock cannot be written.
+        """
+        if time.monotonic() - self._renewed < HEARTBEAT:
+            return
+        self._verify()
+        self._beats += 1
+        self._folder.write(NAME, self._content())
+        self._renewed = time.monotonic()
+
+    def release(self) -> None:
+        """Give the lock back, if it is still this one's."""
+        found = self._read()
+        if found is not None and found.get("id") == self._owner["id"]:
+            self._folder.remove(NAME)
+
+    # ---- inside
+
+    def _content(self) -> bytes:
+        return json.dumps({**self._owner, "beats": self._beats, "time": time.time()}).encode()
+
+    def _read(self) -> dict[str, Any] | None:
+        content = self._folder.read(NAME)
+        if content is None:
+            return None
+        try:
+            found = json.loads(content)
+        except ValueError:  # of a crash in the middle of it
+            return {}
+        return found if isinstance(found, dict) else {}
+
+    def _verify(self) -> None:
+        found = self._read()
+        if found is not None and found.get("id") != self._owner["id"]:
+            raise self._in_use(found)
+
+    def _watch(self, found: dict[str, Any]) -> None:
+        """Return when nobody has written the lock for a while, or it is gone."""
+        if _is_alive_here(found) and 0 <= time.time() - float(found.get("time", 0)) < 2 * HEARTBEAT:
+            raise self._in_use(found)
+        deadline = time.monotonic() + STALE
+        while time.monotonic() < deadline:
+            time.sleep(0.25)  # between two looks
+            now = self._read()
+            if now is None:
+                return
+            if now != found:
+                raise self._in_use(now)
+
+    def _in_use(self, found: dict[str, Any]) -> CheckpointError:
+        return CheckpointInUseError(
+            self._folder.path,
+            f"expected a checkpoint that no run is writing to, found that run {found.get('run')!r} on "
+            f"{found.get('host')} (process {found.get('pid')}) is. Wait for its end, cancel it, or use another folder.",
+        )
+
+
+def _process() -> dict[str, Any]:
+    """This process, and the place where its number means something."""
+    place = ""
+    try:
+        with open("/proc/sys/kernel/random/boot_id") as file:
+            place = f"{file.read().strip()} {os.readlink('/proc/self/ns/pid')}"
+    except OSError:
+        pass
+    return {"pid": os.getpid(), "place": place, "begun": _begun(os.getpid())}
+
+
+def _begun(pid: int) -> str | None:
+    """When a process began, in its machine's terms; None if there is none, or nothing is known."""
+    try:
+        with open(f"/proc/{pid}/stat") as file:
+            state, *fields = file.read().rpartition(")")[2].split()
+    except OSError:
+        return None
+    return None if state in "ZX" else fields[18]
+
+
+def _is_here(owner: dict[str, Any]) -> bool:
+    here = _process()
+    return bool(here["place"]) and owner.get("place") == here["place"]
+
+
+def _is_gone(owner: dict[str, Any]) -> bool:
+    """Whether it is certain that the owner's process has ended."""
+    return _is_here(owner) and _begun(int(owner.get("pid", 0))) != owner.get("begun")
+
+
+def _is_alive_here(owner: dict[str, Any]) -> bool:
+    return _is_here(owner) and not _is_gone(owner)

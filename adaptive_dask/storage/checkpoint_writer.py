@@ -1,0 +1,219 @@
+"""Writes what happens in a run to the log of its checkpoint, in a thread of its own."""
+
+from __future__ import annotations
+
+import itertools
+import logging
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+from adaptive_dask.errors import CheckpointError
+from adaptive_dask.storage.checkpoint_files import Log, merge_logs
+from adaptive_dask.storage.checkpoint_folder import Folder, GrowingFile, LocalFolder
+from adaptive_dask.storage.checkpoint_format import FIRST_LINE, Entry, file_of
+from adaptive_dask.storage.checkpoint_lock import HEARTBEAT, Lock
+
+logger = logging.getLogger(__name__)
+
+# What has happened is written together so long after the first of it (seconds).
+INTERVAL = 0.5
+
+# After an error, the next try comes so much later (seconds); at the end of a run there are so many seconds for it.
+RETRY = 1.0
+LAST_TRIES = 5.0
+
+# A disk that does not answer does not keep a run from its end for longer (seconds).
+CLOSING = 30.0
+
+# A log that has so many bytes is closed, and another one begun. So many logs are merged.
+LOG_SIZE = 64 * 2**20
+MOST_LOGS = 64
+
+
+class CheckpointWriter:
+    """The journal of a `Session`: what it is told is in the checkpoint within a second.
+
+    Its methods are called from one thread at a time, and only note what they are given. Nothing that
+    happens to the files is raised there: `problem` says what is wrong, what could not be written is kept,
+    and is tried again until it can be.
+
+    Parameters
+    ----------
+    folder : Folder
+    lock : Lock
+        Held; released by `close`.
+    learner : int
+        The number of the learner that the logs belong to.
+    number : int
+        Of the first log to write.
+
+    Attributes
+    ----------
+    problem : str or None
+        Why nothing can be written, now.
+    """
+
+    def __init__(self, folder: Folder, lock: Lock, learner: int, number: int) -> None:
+        self.problem: str | None = None
+        self._folder = folder
+        self._lock = lock
+        self._learner = learner
+        self._numbers = itertools.count(number)
+        self._logs = 0
+        self._file: GrowingFile | None = None
+        self._noted: deque[Callable[[Entry], None]] = deque()  # what happened, not yet in the entries
+        self._entries: list[Entry] = []  # not yet written
+        self._told = self._saved = 0
+        self._bell = threading.Event()
+        self._closing = threading.Event()
+        self._is_lost = False
+        self._thread = threading.Thread(target=self._write, name="adaptive-checkpoint", daemon=True)
+        self._thread.start()
+
+    @property
+    def unsaved(self) -> int:
+        """How many results are not in the checkpoint yet."""
+        return self._told - self._saved
+
+    # ---- what a session says
+
+    def asked(self, first: int, points: Sequence[Any]) -> None:
+        """The learner was asked for points, whose ids are `first` and those that follow."""
+        self._note(lambda entry: entry.asked.update(enumerate(points, first)))
+
+    def told(self, ids: Sequence[int], points: Sequence[Any], values: Sequence[Any]) -> None:
+        """The learner was told values at points; the ids are those that were asked for, or none."""
+
+        def add(entry: Entry) -> None:
+            entry.points += points
+            entry.values += values
+            entry.forget(ids)
+
+        self._told += len(points)
+        self._note(add)
+
+    def held(self, ids: Sequence[int], values: Sequence[Any]) -> None:
+        """Values arrived, of which the learner is told later."""
+        self._note(lambda entry: entry.held.update(zip(ids, values, strict=True)))
+
+    def dropped(self, ids: Iterable[int]) -> None:
+        """Points that were asked for are not wanted any more."""
+        ids = list(ids)
+        self._note(lambda entry: entry.forget(ids))
+
+    def close(self) -> None:
+        """Write what is left and release the lock; afterwards `problem` says if that could not be done."""
+        self._closing.set()
+        self._bell.set()
+        self._thread.join(CLOSING)
+        if self._thread.is_alive():
+            self.problem = f"writing takes longer than {CLOSING:.0f} s"
+
+    # ---- in its thread
+
+    def _note(self, event: Callable[[Entry], None]) -> None:
+        self._noted.append(event)
+        if not self._bell.is_set():
+            self._bell.set()
+
+    def _write(self) -> None:
+        while not self._closing.is_set():
+            if self._bell.wait(HEARTBEAT):
+                self._closing.wait(INTERVAL)
+            if not self._try_to_write():
+                self._closing.wait(RETRY)
+        deadline = time.monotonic() + LAST_TRIES
+        while not self._try_to_write() and not self._is_lost and time.monotonic() < deadline:
+            time.sleep(RETRY)  # whatever is wrong may pass
+        self._close_file()
+        try:
+            self._lock.release()
+        except Exception as error:
+            logger.warning("The lock of checkpoint %s could not be released: %r", self._folder.path, error)
+
+    def _try_to_write(self) -> bool:
+        self._bell.clear()
+        self._gather()
+        if self._is_lost:
+            self._entries.clear()  # the learner has them
+            return False
+        try:
+            self._lock.keep()
+            while self._entries:
+                for frame in self._frames(self._entries[0]):
+                    self._append(frame)
+                self._saved += len(self._entries.pop(0).points)
+            self._merge()
+        except Exception as error:
+            self._complain(error)
+            return False
+        if self.problem is not None:
+            logger.warning("Checkpoint %s is written again", self._folder.path)
+            self.problem = None
+        return True
+
+    def _gather(self) -> None:
+        if not self._noted:
+            return
+        # The first one may have been written in part, when something went wrong.
+        if len(self._entries) < 2:
+            self._entries.append(Entry())
+        while self._noted:
+            self._noted.popleft()(self._entries[-1])
+
+    def _frames(self, entry: Entry) -> list[bytes]:
+        if not entry:
+            return []
+        try:
+            return [entry.encode()]
+        except Exception as error:
+            halves = entry.halves()
+            if halves is not None:
+                return [frame for half in halves for frame in self._frames(half)]
+            logger.error("Checkpoint %s: a result cannot be written, for %r", self._folder.path, error)
+            return []
+
+    def _append(self, frame: bytes) -> None:
+        if not isinstance(self._folder, LocalFolder):
+            self._folder.write(self._next_log(), file_of([frame]))
+            return
+        if self._file is None:
+            self._file = self._folder.open_log(self._next_log())
+        try:
+            self._file.append(frame if self._file.size else FIRST_LINE + frame)
+        except OSError:
+            # What is at its end now may not be whole: that is where a reader stops.
+            self._close_file()
+            raise
+        if self._file.size > LOG_SIZE:
+            self._close_file()
+
+    def _next_log(self) -> str:
+        number = next(self._numbers)
+        self._logs += 1
+        return Log(number, number).name
+
+    def _merge(self) -> None:
+        if self._logs > MOST_LOGS and self._file is None:
+            self._logs = 0
+            merge_logs(self._folder, self._learner)
+
+    def _close_file(self) -> None:
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+
+    def _complain(self, error: Exception) -> None:
+        if self.problem is None:
+            logger.error(
+                "Checkpoint %s cannot be written: %r. The run goes on, and what happened since is written as soon "
+                "as that is possible.",
+                self._folder.path,
+                error,
+            )
+        self.problem = str(error) or repr(error)
+        if isinstance(error, CheckpointError):  # another run has it now
+            self._is_lost = True

@@ -1,0 +1,560 @@
+"""What a checkpoint keeps, whatever happens to the process that writes it."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import os
+import random
+import threading
+import time
+from functools import partial
+
+import numpy as np
+import pytest
+
+import adaptive_dask as adaptive
+from adaptive_dask.errors import CheckpointError, CheckpointInUseError
+from adaptive_dask.failures import Failure
+from adaptive_dask.goals import Goal
+from adaptive_dask.session import Session
+from adaptive_dask.storage import checkpoint_files, checkpoint_lock, checkpoint_writer
+from adaptive_dask.storage.checkpoint import Checkpoint, load
+from adaptive_dask.storage.checkpoint_format import Entry, frames_of
+from adaptive_dask.storage.packing import pack_column, unpack_column
+
+
+def square(x):
+    return x * x
+
+
+def make():
+    return adaptive.Learner1D(square, bounds=(-1, 1))
+
+
+@pytest.fixture(autouse=True)
+def _quick(monkeypatch):
+    monkeypatch.setattr(checkpoint_writer, "INTERVAL", 0.01)
+    monkeypatch.setattr(checkpoint_writer, "RETRY", 0.02)
+    monkeypatch.setattr(checkpoint_lock, "SETTLE", 0.01)
+
+
+@pytest.fixture(params=["folder", "url"])
+def place(request, tmp_path):
+    """Where a checkpoint may be."""
+    if request.param == "folder":
+        return str(tmp_path / "runs" / "scan")
+    return f"memory://{tmp_path.name}/scan"
+
+
+class Run:
+    """A session with a checkpoint."""
+
+    def __init__(self, place, learner, npoints, **options):
+        self.checkpoint = Checkpoint(place, "test")
+        resumed = self.checkpoint.begin(learner, [])
+        self.learner = learner
+        self.session = Session(learner, Goal(npoints=npoints), journal=self.checkpoint.writer, **options)
+        self.session.resume(resumed.asked, resumed.held, resumed.told)
+        self.resumed = resumed
+        self.out = []
+
+    def evaluate(self, n=10**6, *, ahead=3, rng=random):
+        """Evaluate so many points, out of order, with some always on their way."""
+        while n > 0:
+            self.out += self.session.take(ahead - len(self.out))
+            if not self.out:
+                break
+            pid, x = self.out.pop(rng.randrange(len(self.out)))
+            self.session.tell([(pid, self.learner.function(x))])
+            n -= 1
+
+    def crash(self):
+        """Leave everything as it is; what was noted is in the log, and nothing of its end."""
+        writer = self.checkpoint.writer
+        deadline = time.monotonic() + 30
+        while writer._noted or writer._entries:
+            assert time.monotonic() < deadline
+            time.sleep(0.005)  # between two looks
+        writer._is_lost = True
+        writer._lock.release = lambda: None
+        writer.close()
+        found = json.loads(writer._folder.read("lock"))
+        writer._folder.write("lock", json.dumps({**found, "begun": "of a process that is gone"}).encode())
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        [1.0, float("inf"), -0.0],
+        [1, -5, 2**62],
+        [1, 2**80],
+        [True, False],
+        [(0.5, 1.5), (2.5, -1.0)],
+        [(0, 1.5), (1, -1.0)],
+        [(0.5,), (2.5, -1.0)],
+        ["a", None, {"b": 1}],
+        [np.float64(2.5), 1.0],
+    ],
+)
+def test_columns_come_back_as_they_were(values):
+    back = unpack_column(pack_column(values))
+    assert back == values
+    assert [type(value) for value in back] == [type(value) for value in values]
+
+
+def test_columns_of_arrays_come_back_as_they_were():
+    for arrays in (
+        [np.arange(3.0), np.ones(3)],
+        [np.arange(3.0), np.ones(2)],
+        [np.array(["a", None], dtype=object)] * 2,
+        [np.eye(2, dtype=np.complex64)],
+    ):
+        back = unpack_column(pack_column(arrays))
+        for old, new in zip(arrays, back, strict=True):
+            assert type(new) is np.ndarray
+            assert new.dtype == old.dtype
+            assert np.array_equal(new, old)
+
+
+def test_a_run_goes_on_with_its_results_and_with_the_points_on_their_way(place):
+    run = Run(place, make(), 50)
+    run.evaluate(20)
+    out = dict(run.out)
+    run.crash()
+    data = dict(run.learner.data)
+    assert len(data) == 20
+    assert len(out) == 2
+
+    again = Run(place, make(), 50)
+    assert dict(again.learner.data) == data
+    assert set(again.learner.pending_points) == set(out.values())
+    assert again.session.told == 20
+    first = [x for _, x in again.session.take(2)]
+    assert first == list(out.values())
+    again.session.tell((pid, square(x)) for pid, x in again.session.in_flight.items())
+    again.evaluate()
+    again.checkpoint.close()
+    assert again.learner.npoints == 50
+    assert dict(load(place).data) == dict(again.learner.data)
+
+    further = Run(place, make(), 60)
+    further.evaluate()
+    further.checkpoint.close()
+    assert load(place).npoints == 60
+
+
+def test_crash_after_crash(place):
+    rng = random.Random(5)
+    data = {}
+    for crashes in itertools.count():  # noqa: B007
+        run = Run(place, make(), 300)
+        assert {**dict(run.learner.data), **data} == dict(run.learner.data)
+        run.evaluate(rng.randrange(40), ahead=5, rng=rng)
+        data = dict(run.learner.data)
+        if run.session.done:
+            break
+        run.crash()
+        assert len(run.checkpoint._folder.names()) < 12
+    run.checkpoint.close()
+    assert crashes > 5
+    assert dict(load(place).data) == data
+    assert len(data) == 300
+
+
+def test_in_order_points_on_their_way_keep_their_order(tmp_path):
+    """Also when results were waiting for their turn."""
+    rng = random.Random(2)
+    asked, held = [], {}
+    for _ in range(30):
+        run = Run(tmp_path, make(), 60, ordered=4)
+        assert [*run.learner.data, *run.session._points.values()] == asked
+        assert {pid: y for pid, y in run.resumed.held.items() if pid in run.resumed.asked} == held
+        run.evaluate(7, ahead=4, rng=rng)
+        if run.session.done:
+            break
+        run.crash()
+        asked, held = [*run.learner.data, *run.session._points.values()], dict(run.session._order.held)
+    run.checkpoint.close()
+    assert run.learner.npoints == 60
+
+
+@pytest.mark.parametrize("cut", ["everywhere", "damaged"])
+def test_a_torn_tail_is_dropped(tmp_path, cut):
+    place = tmp_path / "scan"
+    run = Run(place, make(), 12)
+    for _ in range(6):
+        run.evaluate(2)
+        while run.checkpoint.writer.unsaved:
+            time.sleep(0.001)
+    run.checkpoint.close()
+    (log,) = place.glob("log-*")
+    content = log.read_bytes()
+    sizes = set()
+    for n in range(0, len(content) + 1, 1 if cut == "everywhere" else 7):
+        if cut == "everywhere":
+            log.write_bytes(content[:n])
+        else:
+            log.write_bytes(content[:n].ljust(len(content) + 100, b"\0") if n > 30 else content)
+        learner = load(place)
+        assert all(y == x * x for x, y in learner.data.items())
+        sizes.add(learner.npoints)
+    assert max(sizes) == 12
+    assert len(sizes) >= 5
+
+
+@pytest.mark.parametrize("step", range(4))
+def test_a_crash_while_logs_are_merged_loses_nothing(place, monkeypatch, step):
+    for goal in (10, 20, 30):
+        run = Run(place, make(), goal)
+        run.evaluate(9)
+        run.crash()
+        monkeypatch.setattr(checkpoint_files, "_SHARE", 0.0)
+    data = dict(run.learner.data)
+    steps = itertools.count()
+
+    class CrashError(Exception):
+        pass
+
+    def crashing(method):
+        def call(self, *args):
+            if next(steps) == step:
+                raise CrashError
+            return method(self, *args)
+
+        return call
+
+    kind = type(run.checkpoint._folder)
+    with monkeypatch.context() as context:
+        for name in ("write", "remove"):
+            context.setattr(kind, name, crashing(getattr(kind, name)))
+        try:
+            checkpoint_files.merge_logs(run.checkpoint._folder, 1)
+        except CrashError:
+            pass
+        else:
+            assert step >= 3
+    assert dict(load(place).data) == data
+    again = Run(place, make(), 30)
+    again.evaluate()
+    again.checkpoint.close()
+    assert dict(load(place).data) == dict(again.learner.data)
+
+
+def test_data_from_elsewhere_are_in_the_checkpoint(place):
+    learner = make()
+    learner.tell_many([-1.0, 1.0, 0.25], [1.0, 1.0, 0.0625])
+    run = Run(place, learner, 10)
+    run.session.tell_from_elsewhere(0.123, 0.5)
+    run.evaluate(3)
+    run.crash()
+    assert dict(load(place).data) == dict(learner.data)
+    fresh = make()
+    fresh.tell(0.777, 0.888)
+    again = Run(place, fresh, 11)
+    assert dict(again.learner.data) == {**dict(learner.data), 0.777: 0.888}
+    again.crash()  # before anything is told
+    assert dict(load(place).data) == dict(again.learner.data)
+    third = Run(place, make(), 12)
+    assert dict(third.learner.data) == dict(again.learner.data)
+    assert set(third.learner.pending_points) == set(again.learner.pending_points)
+    third.evaluate()
+    third.checkpoint.close()
+    assert load(place).npoints == 12
+
+
+def test_a_point_that_failed_is_tried_again_by_the_next_run(tmp_path):
+    run = Run(tmp_path, make(), 5, on_error="skip")
+    pid, x = run.session.take(1)[0]
+    run.session.tell([(pid, Failure("no"))])
+    run.evaluate()
+    run.checkpoint.close()
+    assert run.learner.npoints == 5
+    again = Run(tmp_path, make(), 6)
+    assert [point for _, point in again.session.take(1)] == [x]
+    again.checkpoint.close()
+
+
+def test_a_point_that_was_given_up_stays_so(tmp_path):
+    run = Run(tmp_path, make(), 20)
+    run.evaluate(4)
+    pid, _ = run.out.pop()
+    run.session.drop([pid])
+    out = dict(run.out)
+    run.crash()
+    again = Run(tmp_path, make(), 20)
+    assert again.resumed.asked == out
+    again.checkpoint.close()
+
+
+def test_points_that_a_goal_has_no_place_for_are_dropped(tmp_path):
+    run = Run(tmp_path, make(), 50)
+    run.evaluate(10, ahead=6)
+    assert len(run.out) == 5
+    run.crash()
+    again = Run(tmp_path, make(), 12)
+    assert len(again.session.take(10)) == 2
+    again.session.tell((pid, square(x)) for pid, x in again.session.in_flight.items())
+    assert again.session.done
+    assert again.learner.npoints == 12
+    again.checkpoint.close()
+    further = Run(tmp_path, make(), 14)
+    assert not further.resumed.asked
+    further.evaluate()
+    further.checkpoint.close()
+
+
+@pytest.mark.parametrize(
+    ("other", "text"),
+    [
+        (lambda: adaptive.Learner1D(square, bounds=(0, 1)), r"bounds=\[0\.0, 1\.0\].*found.*bounds=\[-1\.0, 1\.0\]"),
+        (lambda: adaptive.Learner2D(square, bounds=[(0, 1)] * 2), "expected the checkpoint of a Learner2D.*Learner1D"),
+        (lambda: adaptive.SequenceLearner(square, range(5)), "SequenceLearner.length=5.*Learner1D"),
+    ],
+)
+def test_the_checkpoint_of_another_learner_is_refused(place, other, text):
+    run = Run(place, make(), 5)
+    run.evaluate()
+    run.checkpoint.close()
+    with pytest.raises(CheckpointError, match=text) as caught:
+        Run(place, other(), 5)
+    assert "scan" in str(caught.value)
+    Run(place, make(), 5).checkpoint.close()  # it was released, and is as it was
+
+
+def test_another_loss_or_function_is_the_same_learner(tmp_path):
+    run = Run(tmp_path, make(), 5)
+    run.evaluate()
+    run.checkpoint.close()
+    loss = adaptive.learner.learner1D.curvature_loss_function()
+    Run(tmp_path, adaptive.Learner1D(abs, (-1, 1), loss_per_interval=loss), 5).checkpoint.close()
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: adaptive.AverageLearner(lambda seed: seed / 7, atol=0.01),
+        lambda: adaptive.AverageLearner1D(lambda point: point[0] + point[1], (-1, 1), min_samples=3),
+        lambda: adaptive.IntegratorLearner(np.cos, (0, 3), tol=1e-10),
+        lambda: adaptive.SequenceLearner(square, range(100)),
+        lambda: adaptive.Learner2D(sum, [(-1, 1), (-1, 1)]),
+        lambda: adaptive.LearnerND(sum, [(-1, 1)] * 3),
+        lambda: adaptive.BalancingLearner([adaptive.Learner1D(partial(pow, 2.0), (-1, 1)) for _ in range(3)]),
+        lambda: adaptive.DataSaver(adaptive.Learner1D(lambda x: {"y": x, "more": "x"}, (0, 1)), lambda v: v["y"]),
+        lambda: adaptive.SKOptLearner(lambda x: float(x) ** 2, dimensions=[(-2.0, 2.0)], random_state=1),
+        lambda: adaptive.Learner1D(lambda x: np.array([x, -x]), (-1, 1)),
+    ],
+)
+def test_every_learner_goes_on(make, tmp_path):
+    run = Run(tmp_path, make(), 20)
+    run.evaluate(7)
+    out = [x for _, x in run.out]
+    run.crash()
+    again = Run(tmp_path, make(), 11)
+    assert again.learner.npoints == run.learner.npoints
+    assert str(again.learner._get_data()) == str(run.learner._get_data())
+    assert [x for _, x in again.session.take(len(out))] == out
+    again.session.tell((pid, again.learner.function(x)) for pid, x in again.session.in_flight.items())
+    again.evaluate()
+    again.checkpoint.close()
+    assert again.learner.npoints >= 11
+    assert str(load(tmp_path)._get_data()) == str(again.learner._get_data())
+
+
+class AskAndTell:
+    """Somebody's own learner, with no more than it needs."""
+
+    def __init__(self):
+        self.known = {}
+        self.function = square
+
+    def ask(self, n):
+        start = len(self.known)
+        return list(range(start, start + n)), [1.0] * n
+
+    def tell(self, x, y):
+        self.known[x] = y
+
+    def loss(self):
+        return 1.0
+
+
+def test_somebodys_own_learner(tmp_path):
+    run = Run(tmp_path, AskAndTell(), 10)
+    run.evaluate(4, ahead=1)
+    run.crash()
+    again = Run(tmp_path, AskAndTell(), 10)
+    assert again.learner.known == run.learner.known
+    again.evaluate(ahead=1)
+    again.checkpoint.close()
+    assert load(tmp_path).known == {x: x * x for x in range(10)}
+
+
+# ---- what is wrong with the folder
+
+
+def test_two_runs_on_one_checkpoint(place):
+    run = Run(place, make(), 50)
+    with pytest.raises(CheckpointInUseError, match=r"run 'test' on .* is"):
+        Run(place, make(), 50)
+    run.evaluate()
+    run.checkpoint.close()
+    assert load(place).npoints == 50
+    Run(place, make(), 50).checkpoint.close()
+
+
+def test_a_lock_of_another_machine_is_watched(place, monkeypatch):
+    monkeypatch.setattr(checkpoint_lock, "STALE", 1.0)
+    run = Run(place, make(), 5)
+    run.evaluate()
+    run.checkpoint.close()
+    folder = run.checkpoint._folder
+    owner = {"id": "far", "run": "x", "host": "far", "pid": 1, "place": "far", "begun": "0", "beats": 0}
+    folder.write("lock", json.dumps(owner).encode())
+    stop = threading.Event()
+
+    def beat():
+        for beats in itertools.count(1):
+            folder.write("lock", json.dumps({**owner, "beats": beats}).encode())
+            if stop.wait(0.05):
+                break
+
+    beating = threading.Thread(target=beat)
+    beating.start()
+    with pytest.raises(CheckpointInUseError, match="far"):
+        Run(place, make(), 5)
+    stop.set()
+    beating.join()
+    Run(place, make(), 5).checkpoint.close()  # nobody writes it any more
+
+
+def test_who_was_stopped_for_too_long_writes_no_more(place, monkeypatch):
+    run = Run(place, make(), 50)
+    run.evaluate(5)
+    run.crash()
+    other = Run(place, make(), 50)
+    monkeypatch.setattr(checkpoint_lock, "HEARTBEAT", 0.0)
+    with pytest.raises(CheckpointInUseError):
+        run.checkpoint._lock.keep()
+    other.evaluate()
+    other.checkpoint.close()
+    assert load(place).npoints == 50
+
+
+def test_a_folder_with_something_else_in_it_is_refused(tmp_path):
+    (tmp_path / "thesis.tex").write_text("Chapter 1")
+    with pytest.raises(CheckpointError, match=r"expected a checkpoint.*thesis\.tex"):
+        Checkpoint(tmp_path, "test")
+    assert os.listdir(tmp_path) == ["thesis.tex"]
+    with pytest.raises(CheckpointError, match="expected a folder, found a file"):
+        Checkpoint(tmp_path / "thesis.tex", "test")
+    with pytest.raises(CheckpointError, match="expected a checkpoint, found none"):
+        load(tmp_path / "nowhere")
+    with pytest.raises(CheckpointError, match="fsspec"):
+        Checkpoint("nosuchprotocol://bucket/x", "test")
+
+
+def test_a_folder_that_cannot_be_made_is_refused(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(CheckpointError, match="expected a folder"):
+        Checkpoint(tmp_path / "file" / "scan", "test")
+
+
+def test_a_later_format_is_refused(tmp_path):
+    run = Run(tmp_path, make(), 5)
+    run.checkpoint.close()
+    (file,) = tmp_path.glob("learner-*")
+    file.write_bytes(file.read_bytes().replace(b"checkpoint 1", b"checkpoint 9", 1))
+    with pytest.raises(CheckpointError, match="expected format 1, found format 9"):
+        load(tmp_path)
+    file.write_bytes(b"something else altogether")
+    with pytest.raises(CheckpointError, match="found one that begins with b'something"):
+        load(tmp_path)
+    file.unlink()
+    run.checkpoint._folder.write("log-000001-000001", b"")
+    with pytest.raises(CheckpointError, match="learner is missing"):
+        load(tmp_path)
+
+
+def test_a_full_disk_stops_nothing_and_loses_nothing(place, monkeypatch):
+    run = Run(place, make(), 60)
+    run.evaluate(10)
+    writer = run.checkpoint.writer
+    full = threading.Event()
+    full.set()
+    folder = run.checkpoint._folder
+    target = checkpoint_writer.GrowingFile if folder.can_append else type(folder)
+    name = "append" if folder.can_append else "write"
+    method = getattr(target, name)
+
+    def fails(self, *args):
+        if full.is_set():
+            if folder.can_append:
+                self._file.write(args[0][: len(args[0]) // 2])
+            raise OSError(28, "No space left on device")
+        return method(self, *args)
+
+    monkeypatch.setattr(target, name, fails)
+    run.evaluate(30)
+    deadline = time.monotonic() + 30
+    while run.checkpoint.status()["problem"] is None:
+        assert time.monotonic() < deadline
+        time.sleep(0.005)  # between two looks
+    run.evaluate(10)
+    assert "No space left" in run.checkpoint.status()["problem"]
+    assert run.checkpoint.status()["unsaved"] >= 40
+    full.clear()
+    while run.checkpoint.status()["problem"] is not None or writer.unsaved:
+        assert time.monotonic() < deadline
+        time.sleep(0.005)  # between two looks
+    assert load(place).npoints == 50
+    run.evaluate()
+    run.checkpoint.close()
+    assert dict(load(place).data) == dict(run.learner.data)
+
+
+def test_what_cannot_be_pickled_costs_nothing_else(tmp_path):
+    run = Run(tmp_path, AskAndTell(), 10)
+    run.learner.function = lambda x: threading.Lock() if x == 3 else x
+    run.evaluate(ahead=1)
+    run.checkpoint.close()
+    assert set(load(tmp_path).known) == set(range(10)) - {3}
+
+
+def test_entries_merge_to_what_they_say_one_after_the_other():
+    rng = random.Random(3)
+    one, parts = Entry(), []
+    fresh = itertools.count()
+    out = set()
+    for _ in range(200):
+        ids = [next(fresh) for _ in range(5)]
+        gone = set(rng.sample(sorted(out), min(len(out), 3)))
+        out = (out | set(ids)) - gone
+        entry = Entry([float(pid) for pid in gone], [1.0] * len(gone), gone=gone)
+        entry.asked = {pid: float(pid) for pid in ids}
+        entry.held = dict.fromkeys(ids[:1], 2.0)
+        parts.append(entry)
+        (content,), rest = frames_of("x", b"adaptive_dask checkpoint 1\n" + entry.encode())
+        assert rest == 0
+        assert Entry.decode(content) == entry
+    merged = Entry()
+    for entry in parts:
+        one.absorb(entry)
+    for i in range(0, 200, 20):
+        some = Entry()
+        for entry in parts[i : i + 20]:
+            some.absorb(entry)
+        merged.absorb(some)
+    assert (merged.points, merged.values, merged.asked, merged.held) == (one.points, one.values, one.asked, one.held)
+    pieces, left = [], [one]
+    while left:
+        entry = left.pop(0)
+        halves = entry.halves()
+        if halves is None:
+            pieces.append(entry)
+        else:
+            left = [*halves, *left]
+    again = Entry()
+    for piece in pieces:
+        again.absorb(piece)
+    assert (again.points, again.asked, again.held) == (one.points, one.asked, one.held)
