@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from distributed import Client, SchedulerPlugin
 from tornado.ioloop import PeriodicCallback
@@ -27,6 +29,11 @@ from adaptive_dask.errors import AdaptiveError, ModuleMissingError, RunExistsErr
 if TYPE_CHECKING:
     from distributed import Scheduler
     from distributed.scheduler import WorkerState
+
+    from adaptive_dask.session import Session
+
+S = TypeVar("S")
+T = TypeVar("T")
 
 logger = logging.getLogger(__name__)
 
@@ -87,6 +94,7 @@ class LearnerHost(SchedulerPlugin):
         # An idle_timeout must not close a scheduler whose run is waiting for something.
         self._keep_open = PeriodicCallback(self._note_activity, 500)
         declare_duration(scheduler)
+        _serve_pages(scheduler)
 
     async def before_close(self) -> None:
         active = self._active()
@@ -211,6 +219,30 @@ class LearnerHost(SchedulerPlugin):
         hosted = self._by_id.get(run)
         return None if hosted is None else hosted.function
 
+    # ---- for pages that this scheduler serves
+
+    async def read_run(
+        self, run: HostedRun, read: Callable[[Session], S], prepare: Callable[[S], T]
+    ) -> tuple[T, float]:
+        """Have somebody look at a run's session: ``prepare(read(session))``.
+
+        `read` is called when it is this run's turn, `prepare` when the learner is already at work again.
+
+        Returns
+        -------
+        result : object
+        seconds : float
+            For how long both computed.
+        """
+        self._requests += 1
+        try:
+            raw, reading = await run.in_turn(_timed, partial(run.learner.read, read))
+            result, preparing = await self._in_thread(_timed, partial(prepare, raw))
+            return result, reading + preparing
+        finally:
+            self._requests -= 1
+            self._rest_if_idle()
+
     # ---- inside
 
     def _answering(self, handler: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[dict[str, Any]]]:
@@ -310,6 +342,22 @@ def _dump_error(error: Exception) -> bytes:
         return dumps(error)
     except Exception:
         return dumps(AdaptiveError(repr(error)))
+
+
+def _timed(call: Callable[[], T]) -> tuple[T, float]:
+    """What a call returns, and for how long the thread computed."""
+    begin = time.thread_time()
+    return call(), time.thread_time() - begin
+
+
+def _serve_pages(scheduler: Scheduler) -> None:
+    """Show the runs on the scheduler's dashboard; where that cannot be, they go on all the same."""
+    try:
+        from adaptive_dask.dashboard import serve
+
+        serve(scheduler)
+    except Exception as error:
+        logger.warning("The dashboard will not show adaptive runs: %r", error)
 
 
 async def dask_setup(scheduler: Scheduler) -> None:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import cloudpickle
 
@@ -19,6 +19,8 @@ from adaptive_dask.session import Session, Told
 
 if TYPE_CHECKING:
     from adaptive_dask.cluster.scheduler_run import Inbox
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -69,6 +71,8 @@ class HostedLearner:
     error : AdaptiveError or None
     seconds : float
         For how long the learner was at work.
+    cpu_seconds : float
+        For how long its thread computed.
     time_is_up : bool
         Set by the event loop to end the run.
     """
@@ -81,6 +85,7 @@ class HostedLearner:
         self.kind = type(learner).__name__
         self._glance = Glance(self._session)
         self.seconds = 0.0
+        self.cpu_seconds = 0.0
         self.time_is_up = False
         self._look()
 
@@ -107,7 +112,10 @@ class HostedLearner:
             parcels = [Parcel(pid, pack(point), session.is_suspect(pid)) for pid, point in session.take(room)]
         self._look()
         self.seconds += time.perf_counter() - begin
-        return replace(self._made(told, is_watched, parcels), cpu_seconds=time.thread_time() - cpu_begin)
+        made = self._made(told, is_watched, parcels)
+        cpu_seconds = time.thread_time() - cpu_begin
+        self.cpu_seconds += cpu_seconds
+        return replace(made, cpu_seconds=cpu_seconds)
 
     def tell_from_elsewhere(self, points: bytes, values: bytes, is_watched: bool) -> Step:
         """Tell results that the run did not ask for; `Step.error` says which the learner refused first."""
@@ -137,6 +145,10 @@ class HostedLearner:
     def snapshot(self) -> tuple[bytes, int]:
         """The learner without its functions, and how many results it was told."""
         return dumps_apart(self._session.learner)[0], self._session.told
+
+    def read(self, reader: Callable[[Session], T]) -> T:
+        """Let somebody in this process look at the session."""
+        return reader(self._session)
 
     def inspect(self, log_from: int) -> bytes:
         """Points on their way, failures, and the log from some entry on."""

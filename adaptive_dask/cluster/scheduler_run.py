@@ -16,6 +16,7 @@ from adaptive_dask.cluster.protocol import POINTS, STOP, Report, RunSpec
 from adaptive_dask.cluster.scheduler_board import Board, Parcel
 from adaptive_dask.cluster.scheduler_crew import Crew
 from adaptive_dask.cluster.scheduler_feed import Feed
+from adaptive_dask.cluster.scheduler_history import History
 from adaptive_dask.cluster.scheduler_learner import HostedLearner, Step
 from adaptive_dask.cluster.scheduler_shares import Claim
 from adaptive_dask.errors import AdaptiveError, LearnerError, ModuleMissingError
@@ -89,6 +90,7 @@ class HostedRun:
         self.status = "running"
         self.error: AdaptiveError | None = None
         self.feed = Feed()
+        self.history = History()
         self.board = Board()
         self.learner = learner
         self.started = time.time()
@@ -170,6 +172,9 @@ class HostedRun:
             self._count_slot_seconds()
         round_trip = time.monotonic() - report.echo[0] - report.echo[1] if report.echo else None
         self.board.measure(report.durations, round_trip)
+        if report.ids or report.failures:
+            self.history.note_work(self.evaluated, self.learner.cpu_seconds, self.function_seconds)
+            self.history.note_evaluations(worker, report.durations, len(report.failures), report.seconds_of_failures)
         self.function_seconds += sum(report.durations) + report.seconds_of_failures
         self.evaluated += len(report.ids) + len(report.failures)
         if report.ids:
@@ -271,9 +276,11 @@ class HostedRun:
             "evaluators": len(self._crew) if self._crew else 0,
             "evaluated": self.evaluated,
             "failed": self.learner.failed,
+            "points_per_second": 0.0 if self.ended else self.history.points_per_second(self.evaluated),
             "function_seconds": self.function_seconds,
             "slot_seconds": self._slot_seconds,
             "learner_seconds": self.learner.seconds,
+            "learner_cpu_seconds": self.learner.cpu_seconds,
         }
 
     # ---- the driver
@@ -368,6 +375,7 @@ class HostedRun:
     # ---- inside
 
     def _publish(self, step: Step) -> None:
+        self.history.note_loss(self.learner.npoints, self.learner.loss)
         if step.told:
             self.feed.publish(step.told, step.chunk)
 

@@ -1,0 +1,150 @@
+"""What a run has done so far, for people who come to look at it later; bounded, however long it takes."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+# Of the loss a new entry is kept when points or time have grown by this share: 230 entries a decade, so that both
+# can be drawn over logarithmic axes.
+GROWTH = 0.01
+MOST_LOSSES = 8192
+
+# Of the work done an entry is kept every half second at first, and half as often whenever there are so many.
+SPACING = 0.5
+MOST_WORK = 512
+
+# The present pace is that of so many seconds.
+PRESENT = 10.0
+
+# Durations are counted in steps of a factor √2, from 1 µs to 36 h.
+SHORTEST, LONGEST = -20, 17
+EDGES = tuple(2.0 ** (step / 2) for step in range(2 * SHORTEST, 2 * LONGEST + 1))
+_SQRT_HALF = math.sqrt(0.5)
+
+# On a cluster whose workers come and go, those with the fewest evaluations are counted together.
+MOST_WORKERS = 256
+OTHERS = "others"
+
+
+class Loss(NamedTuple):
+    """The loss at some moment; ``seconds`` since the run began."""
+
+    seconds: float
+    npoints: int
+    loss: float
+
+
+class Work(NamedTuple):
+    """What had been done at some moment, all since the run began."""
+
+    seconds: float
+    evaluated: int
+    learner_seconds: float
+    function_seconds: float
+
+
+@dataclass
+class WorkerCount:
+    """What one worker has evaluated."""
+
+    evaluated: int = 0
+    failures: int = 0
+    seconds: float = 0.0
+
+
+class History:
+    """The past of one run; lives on the scheduler's event loop.
+
+    Attributes
+    ----------
+    losses : list of Loss
+        Only ever appended to.
+    work : list of Work
+        Thinned out from time to time; `thinned` counts how often.
+    durations : list of int
+        How many evaluations took as long as between two of the `EDGES`.
+    workers : dict of str to WorkerCount
+        By address.
+    """
+
+    def __init__(self) -> None:
+        self.losses: list[Loss] = []
+        self.work: list[Work] = []
+        self.thinned = 0
+        self.durations = [0] * (len(EDGES) - 1)
+        self.workers: dict[str, WorkerCount] = {}
+        self._began = time.monotonic()
+        self._spacing = SPACING
+        self._present: deque[Work] = deque()
+
+    def elapsed(self) -> float:
+        """Seconds since the run began."""
+        return time.monotonic() - self._began
+
+    def note_loss(self, npoints: int, loss: float) -> None:
+        """The learner was looked at."""
+        now = self.elapsed()
+        if self.losses:
+            last = self.losses[-1]
+            grown = npoints > last.npoints * (1 + GROWTH) or now > last.seconds * (1 + GROWTH)
+            if not grown or loss == last.loss or len(self.losses) >= MOST_LOSSES:
+                return
+        self.losses.append(Loss(now, npoints, loss))
+
+    def note_work(self, evaluated: int, learner_seconds: float, function_seconds: float) -> None:
+        """Results are about to be counted: this was done before."""
+        now = self.elapsed()
+        if self._present and now < self._present[-1].seconds + SPACING:
+            return
+        work = Work(now, evaluated, learner_seconds, function_seconds)
+        self._present.append(work)
+        while len(self._present) > 1 and self._present[1].seconds < now - PRESENT:
+            self._present.popleft()
+        if not self.work or now >= self.work[-1].seconds + self._spacing:
+            self.work.append(work)
+        if len(self.work) > MOST_WORK:
+            del self.work[1::2]
+            self._spacing *= 2
+            self.thinned += 1
+
+    def note_evaluations(
+        self, worker: str, durations: Sequence[float], failures: int, seconds_of_failures: float
+    ) -> None:
+        """A worker has evaluated points; durations in seconds."""
+        counts = self.durations
+        for seconds in durations:
+            mantissa, exponent = math.frexp(seconds) if seconds > 0 else (0.0, SHORTEST)
+            # 2 ** (exponent - 1) <= seconds < 2 ** exponent
+            step = 2 * (exponent - 1 - SHORTEST) + (mantissa >= _SQRT_HALF)
+            counts[min(max(step, 0), len(counts) - 1)] += 1
+        count = self.workers.get(worker)
+        if count is None:
+            count = self.workers[worker] = WorkerCount()
+            self._make_room(worker)
+        count.evaluated += len(durations)
+        count.failures += failures
+        count.seconds += sum(durations) + seconds_of_failures
+
+    def points_per_second(self, evaluated: int) -> float:
+        """The present pace; ``evaluated`` is the count of now."""
+        while len(self._present) > 1 and self._present[1].seconds < self.elapsed() - PRESENT:
+            self._present.popleft()
+        if not self._present:
+            return 0.0
+        since = self._present[0]
+        return (evaluated - since.evaluated) / max(self.elapsed() - since.seconds, SPACING)
+
+    def _make_room(self, newest: str) -> None:
+        if len(self.workers) <= MOST_WORKERS:
+            return
+        least = min(self.workers.keys() - {newest, OTHERS}, key=lambda worker: self.workers[worker].evaluated)
+        gone = self.workers.pop(least)
+        others = self.workers.setdefault(OTHERS, WorkerCount())
+        others.evaluated += gone.evaluated
+        others.failures += gone.failures
+        others.seconds += gone.seconds

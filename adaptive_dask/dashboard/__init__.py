@@ -1,0 +1,43 @@
+"""Pages about runs on the Dask scheduler's own dashboard.
+
+`/adaptive` and `/individual-adaptive-…` need Bokeh, as the whole dashboard does; `/adaptive.json` and the lines
+on `/metrics` do not. They only look: nothing here changes a run, and nothing is remembered between two looks but
+what an open page needs to see what is new.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from distributed import Scheduler
+
+logger = logging.getLogger(__name__)
+
+
+def serve(scheduler: Scheduler) -> None:
+    """Add the pages to a scheduler's HTTP server; again makes no difference.
+
+    Called on the scheduler's event loop. A scheduler without Bokeh, or that was told ``dashboard=False``, serves the
+    numbers only, and says so once in its log.
+    """
+    from adaptive_dask.dashboard.numbers_routes import serve_numbers
+
+    application: Any = getattr(scheduler, "http_application", None)
+    if application is None:
+        logger.info("This scheduler has no HTTP server: no pages about adaptive runs.")
+        return
+    prefix = serve_numbers(application, scheduler)
+    try:
+        from bokeh.server.tornado import BokehTornado
+    except ImportError:
+        logger.info("The scheduler lacks Bokeh: no pages about adaptive runs but %sadaptive.json", prefix)
+        return
+    dashboards = [one for one in application.applications if isinstance(one, BokehTornado)]
+    if not dashboards:
+        logger.info("The dashboard is switched off: no pages about adaptive runs but %sadaptive.json", prefix)
+        return
+    from adaptive_dask.dashboard.pages import add_pages
+
+    add_pages(application, dashboards[0], scheduler)

@@ -1,0 +1,74 @@
+"""Lines about runs on the scheduler's ``metrics``, for Prometheus."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from typing import Any
+
+from distributed.http.prometheus import PrometheusCollector
+from distributed.http.scheduler.prometheus import core
+from prometheus_client import REGISTRY
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+
+from adaptive_dask.dashboard.numbers import RunNumbers, numbers_of, runs_of
+
+_GAUGES: dict[str, str] = {
+    "points": "Points that the learner knows",
+    "loss": "Loss of the learner",
+    "slots": "Evaluators at work",
+    "in_flight": "Points that were sent to workers and are not back",
+    "failed": "Points that failed for good",
+}
+_COUNTERS: dict[str, str] = {
+    "evaluated": "Evaluations that have ended",
+    "function_seconds": "Time spent in the function",
+    "slot_seconds": "Time of evaluators, busy or not",
+    "learner_seconds": "Processor time of the learner on the scheduler",
+}
+
+
+class AdaptiveCollector(PrometheusCollector):
+    """Collects for the scheduler that is asked, as Dask's own collectors do."""
+
+    def __init__(self, server: object) -> None:
+        super().__init__(server)  # type: ignore[no-untyped-call]
+        self.subsystem = "adaptive"
+
+    def _named(self, name: str) -> str:
+        return str(self.build_name(name))  # type: ignore[no-untyped-call]
+
+    def collect(self) -> Iterator[Metric]:
+        runs = [numbers_of(run) for run in runs_of(self.server)] if self.server is not None else []
+        statuses = GaugeMetricFamily(self._named("runs"), "Runs by status", labels=["status"])
+        for status in ("running", "paused", "finished", "cancelled", "failed"):
+            statuses.add_metric([status], sum(run.status == status for run in runs))
+        yield statuses
+        for name, text in _GAUGES.items():
+            yield _filled(GaugeMetricFamily(self._named(name), text, labels=["run", "learner"]), name, runs)
+        for name, text in _COUNTERS.items():
+            yield _filled(CounterMetricFamily(self._named(name), text, labels=["run", "learner"]), name, runs)
+
+
+def _filled(family: Any, name: str, runs: list[RunNumbers]) -> Metric:
+    for run in runs:
+        value = float(getattr(run, name))
+        if not math.isnan(value):
+            family.add_metric([run.name, run.learner], value)
+    filled: Metric = family
+    return filled
+
+
+def add_collector() -> None:
+    """Have Dask collect the runs too.
+
+    Dask makes its collectors at the first request for metrics, one set for each process, and tells them at each request
+    which scheduler is asked. Ours joins the list, before that or after.
+    """
+    handler = core.PrometheusHandler
+    if AdaptiveCollector not in core.COLLECTORS:
+        core.COLLECTORS.append(AdaptiveCollector)
+        if handler._collectors:
+            collector = AdaptiveCollector(None)
+            REGISTRY.register(collector)
+            handler._collectors = (*handler._collectors, collector)

@@ -1,0 +1,55 @@
+"""The Bokeh documents: the page with everything, and single plots for Jupyter and the menu."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import distributed.http.utils
+from bokeh.document import Document
+from jinja2 import Environment, FileSystemLoader
+
+from adaptive_dask.dashboard.header import Header
+from adaptive_dask.dashboard.parts import PARTS
+from adaptive_dask.dashboard.style import THEMES
+from adaptive_dask.dashboard.view import View
+
+# Dask's own templates are there for `base.html`, which escapes nothing itself: no user's text may come to a template.
+_TEMPLATES = Environment(
+    loader=FileSystemLoader(
+        [str(Path(__file__).parent / "templates"), str(Path(distributed.http.utils.dirname) / "templates")]
+    ),
+    trim_blocks=True,
+)
+
+
+def main_page(scheduler: Any, extra: dict[str, Any], doc: Document) -> None:
+    """The page ``adaptive``; ``?run=name`` selects a run, ``?theme=`` light or dark."""
+    header = Header(doc)
+    parts = {"header": header, **{name: part() for name, part in PARTS.items()}}
+    for name, part in parts.items():
+        part.root.name = name.replace("-", "_")
+        doc.add_root(part.root)
+    doc.template = _TEMPLATES.get_template("adaptive.html")
+    doc.template_variables.update(extra)
+    _show(scheduler, doc, list(parts.values()), "Dask: Adaptive")
+
+
+def individual_page(name: str, scheduler: Any, extra: dict[str, Any], doc: Document) -> None:
+    """One plot that fills the window, of the newest run if ``?run=`` names none."""
+    part = PARTS[name]()
+    doc.add_root(part.root)
+    _show(scheduler, doc, [part], f"Dask: Adaptive {name.replace('-', ' ')}")
+
+
+def _show(scheduler: Any, doc: Document, parts: list[Any], title: str) -> None:
+    doc.title = title
+    doc.theme = THEMES.get(_argument(doc, "theme", "light"), THEMES["light"])
+    View(scheduler, doc, parts, _argument(doc, "run", None))
+
+
+def _argument(doc: Document, name: str, default: Any) -> Any:
+    """An argument of the page's address."""
+    context: Any = doc.session_context
+    values = context.request.arguments.get(name) if context is not None else None
+    return values[0].decode(errors="replace") if values else default

@@ -1,0 +1,107 @@
+"""The table of all runs; a click selects one."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from bokeh.models import ColumnDataSource, CustomJS
+from bokeh.models.widgets.tables import (
+    CellFormatter,
+    DataTable,
+    HTMLTemplateFormatter,
+    NumberFormatter,
+    StringFormatter,
+    TableColumn,
+)
+
+from adaptive_dask.dashboard.numbers import RunNumbers, numbers_of
+from adaptive_dask.dashboard.style import table_style
+from adaptive_dask.dashboard.view import Look
+
+# `<%- %>` escapes what it shows, `<%= %>` does not: the latter is for numbers that are computed right there.
+_STATUS = '<span class="status <%- value %>"><%- value %></span>'
+_TIME = """<%= value < 60 ? Math.floor(value) + " s"
+  : value < 3600 ? Math.floor(value / 60) + " min " + Math.floor(value % 60) + " s"
+  : value < 172800 ? Math.floor(value / 3600) + " h " + Math.floor(value % 3600 / 60) + " min"
+  : Math.floor(value / 86400) + " d " + Math.floor(value % 86400 / 3600) + " h" %>"""
+_SHORT = """<%= value == null || Number.isNaN(+value) ? "–" : !Number.isFinite(+value) ? "∞"
+  : Math.abs(value) >= 1000 && Math.abs(value) < 1e7 ? Math.round(value).toLocaleString("en")
+  : +(+value).toPrecision(3) %>"""
+_PERCENT = '<%= value == null || Number.isNaN(+value) ? "–" : +(100 * value).toPrecision(2) + " %" %>'
+
+
+def _right(template: str) -> CellFormatter:
+    return HTMLTemplateFormatter(template=f'<div style="text-align: right">{template}</div>')
+
+
+def _columns() -> list[TableColumn]:
+    count = NumberFormatter(format="0,0", text_align="right")
+    columns = [
+        ("name", "run", 240, StringFormatter()),
+        ("learner", "learner", 130, StringFormatter()),
+        ("status", "status", 90, HTMLTemplateFormatter(template=_STATUS)),
+        ("points", "points", 80, count),
+        ("loss", "loss", 80, _right(_SHORT)),
+        ("points_per_second", "points / s", 80, _right(_SHORT)),
+        ("busy", "busy", 60, _right(_PERCENT)),
+        ("in_flight", "in flight, k", 80, count),
+        ("in_flight_share", "k / points", 75, _right(_PERCENT)),
+        ("failed", "failed", 60, count),
+        ("elapsed", "time", 100, _right(_TIME)),
+        ("age", "began, ago", 100, _right(_TIME)),
+    ]
+    return [TableColumn(field=f, title=t, width=w, formatter=formatter) for f, t, w, formatter in columns]
+
+
+class RunTable:
+    """The table of all runs, the newest first until it is sorted otherwise."""
+
+    def __init__(self) -> None:
+        columns = _columns()
+        self._fields = [str(column.field) for column in columns]
+        self._source = ColumnDataSource({field: [] for field in [*self._fields, "id"]})
+        self._select: Any = None
+        self._source.selected.on_change("indices", self._clicked)
+        self.root = DataTable(
+            source=self._source,
+            columns=columns,
+            index_position=None,
+            sizing_mode="stretch_both",
+            row_height=28,
+            header_row=True,
+            reorderable=False,
+            stylesheets=[table_style()],
+            fit_columns=True,
+            scroll_to_selection=False,  # it would at every update
+        )
+        # Bokeh 3.9 does not draw a table anew when its values change but not their number.
+        redraw = CustomJS(args={"view": self.root.view}, code="view.change.emit()")
+        self._source.js_on_change("data", redraw)
+
+    def update(self, look: Look) -> None:
+        self._select = look.select
+        rows = [numbers_of(run) for run in look.runs]
+        data: dict[str, list[Any]] = {field: [_shown(row, field) for row in rows] for field in [*self._fields, "id"]}
+        selected = [look.runs.index(look.run)] if look.run is not None else []
+        if not _same(data, self._source.data):
+            self._source.data = data
+        if selected != self._source.selected.indices:
+            self._source.selected.indices = selected
+
+    def _clicked(self, _: str, __: Any, indices: list[int]) -> None:
+        names = self._source.data["name"]
+        if self._select is not None and len(indices) == 1 and indices[0] < len(names):
+            self._select(names[indices[0]])
+
+
+def _shown(row: RunNumbers, field: str) -> Any:
+    value = getattr(row, field)
+    return (
+        float(f"{value:.3g}")
+        if isinstance(value, float) and field not in ("age", "elapsed")
+        else (int(value) if isinstance(value, float) else value)
+    )
+
+
+def _same(data: dict[str, list[Any]], old: Any) -> bool:
+    return repr(data) == repr(dict(old))  # NaN equals NaN

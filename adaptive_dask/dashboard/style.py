@@ -1,0 +1,123 @@
+"""Colours, figures and themes: what all pages look like."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from bokeh.models import InlineStyleSheet, NumeralTickFormatter
+from bokeh.plotting import figure
+from bokeh.themes import Theme
+
+# Legible on white and on black, and told apart by colour-blind people (after Okabe and Ito).
+BLUE, ORANGE, GREEN, RED, PURPLE, GREY = "#3D8FD1", "#E68A00", "#1FA187", "#D9541E", "#B56BA8", "#8C8C8C"
+SERIES = (BLUE, ORANGE, GREEN, PURPLE)
+
+
+def _theme(text: str, faint: str, line: str, surface: str) -> Theme:
+    font = "Helvetica, Arial, sans-serif"
+    labels = {"text_color": text, "text_font": font}
+    axis: dict[str, Any] = {
+        "axis_label_text_color": text,
+        "axis_label_text_font": font,
+        "axis_label_text_font_style": "normal",
+        "axis_label_text_font_size": "13px",
+        "axis_label_standoff": 8,
+        "major_label_text_color": faint,
+        "major_label_text_font": font,
+        "major_label_text_font_size": "12px",
+        "axis_line_color": line,
+        "major_tick_line_color": line,
+        "minor_tick_line_color": None,
+        "major_tick_in": 0,
+        "major_tick_out": 4,
+    }
+    legend = {
+        "label_text_color": text,
+        "label_text_font": font,
+        "label_text_font_size": "12px",
+        "background_fill_color": surface,
+        "background_fill_alpha": 0.8,
+        "border_line_color": None,
+        "padding": 4,
+        "spacing": 2,
+        "margin": 6,
+    }
+    bar = {
+        "background_fill_color": None,
+        "major_label_text_color": faint,
+        "major_label_text_font_size": "12px",
+        "title_text_color": text,
+        "title_text_font_size": "13px",
+        "title_text_font_style": "normal",
+        "bar_line_color": None,
+        "major_tick_line_color": line,
+    }
+    return Theme(
+        json={
+            "attrs": {
+                "Plot": {
+                    "background_fill_color": None,
+                    "border_fill_color": None,
+                    "outline_line_color": None,
+                    "min_border_left": 8,
+                    "min_border_right": 12,
+                },
+                "Axis": axis,
+                "Grid": {"grid_line_color": line, "grid_line_alpha": 0.5},
+                "Legend": legend,
+                "BaseColorBar": bar,
+                "Label": labels,
+                "Toolbar": {"logo": None, "autohide": True},
+            }
+        }
+    )
+
+
+THEMES = {
+    "light": _theme(text="#333333", faint="#5c5c5c", line="#cfcfcf", surface="#ffffff"),
+    "dark": _theme(text="#e4e4e4", faint="#a8a8a8", line="#4d4d4d", surface="#242424"),
+}
+
+
+def table_style() -> InlineStyleSheet:
+    """Rules for tables that follow the theme of the page; where there is none, the light one."""
+    return InlineStyleSheet(
+        css="""
+:host { --text: var(--ad-text, #333); --line: var(--ad-line, #ddd); --surface: var(--ad-surface, #fff); z-index: 0; }
+.slick-viewport, .slick-header, .slick-pane, .bk-data-table, .slickgrid-container {
+  background: var(--surface) !important; color: var(--text); border-color: var(--line) !important; outline: none; }
+.slick-header-columns, .slick-header-column.ui-state-default, .slick-header-column {
+  background: var(--surface) !important; color: var(--ad-faint, #666) !important; font-weight: normal !important;
+  border-right: none !important; border-bottom: 1px solid var(--line) !important; font-size: 12px; }
+.slick-cell { border-color: transparent !important; border-bottom: 1px solid var(--line) !important; color: var(--text);
+  font-size: 13px; font-variant-numeric: tabular-nums; background: transparent; line-height: 20px; }
+.slick-row { background: var(--surface) !important; cursor: pointer; }
+.slick-row:hover .slick-cell { background: var(--ad-hover, #f3f3f3) !important; }
+.slick-cell.selected, .slick-row:hover .slick-cell.selected { background: var(--ad-selected, #fbe6cf) !important; }
+.slick-cell.active { outline: none; border-top-color: transparent !important; }
+.status::before { content: "●"; margin-right: 6px; color: #8c8c8c; }
+.status.running::before { color: #1fa187; }
+.status.paused::before { color: #e68a00; }
+.status.failed::before { color: #d9541e; }
+"""
+    )
+
+
+def new_figure(*, tools: str = "", count_axis: bool = False, **options: Any) -> figure:
+    """An empty figure that fills its place.
+
+    Parameters
+    ----------
+    tools : str
+        Of Bokeh; none by default, since most figures here follow their data.
+    count_axis : bool
+        Whether the y axis counts things.
+    **options
+        Of `bokeh.plotting.figure`.
+    """
+    options = {"sizing_mode": "stretch_both", "toolbar_location": "above" if tools else None, **options}
+    made = figure(tools=tools, **options)
+    made.xgrid.visible = False
+    if count_axis:
+        made.yaxis.formatter = NumeralTickFormatter(format="0,0")
+    return made

@@ -1,0 +1,150 @@
+"""View: one open page. It looks at the host at intervals and lets each part of the page show what is new."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import weakref
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any, NamedTuple, Protocol
+
+from bokeh.core.properties import without_property_validation
+from bokeh.document import Document, without_document_lock
+from bokeh.models import LayoutDOM
+
+from adaptive_dask.dashboard.numbers import host_of, runs_of
+
+logger = logging.getLogger(__name__)
+
+INTERVAL = 500  # milliseconds between two looks
+READING_INTERVAL = 0.25  # seconds between two readings of learner data, at least
+READING_SHARE = 0.04  # of the time may be spent on reading
+
+
+class Look(NamedTuple):
+    """What a part of the page sees: all runs, the newest first, and the one to show.
+
+    `wanted` is the name of the run that was chosen, if any was."""
+
+    scheduler: Any
+    runs: list[Any]
+    run: Any
+    wanted: str | None
+    select: Callable[[str], None]
+
+
+class Part(Protocol):
+    """A part of a page. `update` is called on the scheduler's event loop: it must be quick."""
+
+    root: LayoutDOM
+
+    def update(self, look: Look) -> None: ...
+
+
+class ReadingPart(Part, Protocol):
+    """A part that shows data of the learner.
+
+    `read` is called with the run's session in the learner's thread, and `prepare` in some thread afterwards; what
+    they return goes from one to the other and to `show`, on the event loop. `wants` says whether there is something
+    to read.
+    """
+
+    def wants(self, run: Any) -> bool: ...
+    def read(self, session: Any) -> Any: ...
+    def prepare(self, raw: Any) -> Any: ...
+    def show(self, data: Any) -> None: ...
+
+
+class View:
+    """One open page.
+
+    Parameters
+    ----------
+    scheduler : Scheduler
+    doc : Document
+    parts : sequence of Part
+    wanted : str or None
+        The name of the run to show. None for the newest one that goes on, or else the newest.
+    """
+
+    def __init__(self, scheduler: Any, doc: Document, parts: Sequence[Any], wanted: str | None) -> None:
+        self._scheduler = weakref.ref(scheduler)
+        self._doc = doc
+        self._parts = parts
+        self._wanted = wanted
+        self._broken: set[int] = set()
+        for part in parts:
+            self._update(part)
+            # One callback for each, so that the event loop gets its turn in between.
+            doc.add_periodic_callback(partial(self._update, part), INTERVAL)
+            if hasattr(part, "read"):
+                doc.add_periodic_callback(self._make_reader(part), int(1000 * READING_INTERVAL))
+        doc.on_session_destroyed(self._close)
+
+    def select(self, name: str) -> None:
+        """Show another run."""
+        if name != self._wanted:
+            self._wanted = name
+            for part in self._parts:
+                self._update(part)
+
+    def _look(self) -> Look | None:
+        scheduler = self._scheduler()
+        if scheduler is None:
+            return None
+        runs = runs_of(scheduler)
+        chosen = [run for run in runs if run.name == self._wanted] if self._wanted is not None else []
+        active = [run for run in runs if not run.ended]
+        return Look(scheduler, runs, next(iter(chosen or active or runs), None), self._wanted, self.select)
+
+    @without_property_validation  # type: ignore[untyped-decorator]
+    def _update(self, part: Any) -> None:
+        look = self._look()
+        if look is None or id(part) in self._broken:
+            return
+        try:
+            part.update(look)
+        except Exception:
+            self._give_up(part)
+
+    def _give_up(self, part: Any) -> None:
+        """A part that fails once would fail again at every look."""
+        self._broken.add(id(part))
+        logger.exception("The dashboard cannot show %s", type(part).__name__)
+
+    def _close(self, _: Any) -> None:
+        for part in self._parts:
+            if hasattr(part, "close"):
+                part.close()
+
+    def _make_reader(self, part: Any) -> Any:
+        """A callback that reads learner data for a part, as often as that is cheap."""
+        clock = asyncio.get_running_loop().time
+        rests_until = 0.0
+
+        # The learner may be busy for long, and meanwhile the page must answer to clicks.
+        @without_document_lock
+        async def read() -> None:
+            nonlocal rests_until
+            look = self._look()
+            host = None if look is None else host_of(look.scheduler)
+            if look is None or look.run is None or host is None or id(part) in self._broken or clock() < rests_until:
+                return
+            try:
+                if part.wants(look.run):
+                    begin = clock()
+                    data, seconds = await host.read_run(look.run, part.read, part.prepare)
+                    rests_until = begin + seconds / READING_SHARE
+                    self._doc.add_next_tick_callback(partial(self._show, part, data))
+            except Exception:
+                self._give_up(part)
+
+        return read
+
+    @without_property_validation  # type: ignore[untyped-decorator]
+    def _show(self, part: Any, data: Any) -> None:
+        try:
+            part.show(data)
+        except Exception:
+            self._give_up(part)

@@ -1,0 +1,101 @@
+"""What a run remembers of its past: right, and bounded."""
+
+from __future__ import annotations
+
+import math
+from itertools import pairwise
+
+import pytest
+
+from adaptive_dask.cluster import scheduler_history
+from adaptive_dask.cluster.scheduler_history import EDGES, MOST_WORK, MOST_WORKERS, OTHERS, History
+
+
+class Clock:
+    """A time that the test sets."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.now = 1000.0
+        monkeypatch.setattr(scheduler_history.time, "monotonic", lambda: self.now)
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    return Clock(monkeypatch)
+
+
+def test_losses_are_kept_over_decades_and_only_ever_appended(clock: Clock) -> None:
+    history = History()
+    kept = []
+    for n in range(1, 200_000):
+        clock.now += 0.01
+        history.note_loss(n, 1 / n)
+        if n in (10, 1000, 100_000):
+            kept.append(list(history.losses))
+    assert len(history.losses) < 3000
+    for before in kept:
+        assert history.losses[: len(before)] == before
+    points = [entry.npoints for entry in history.losses]
+    assert points[:20] == list(range(1, 21))
+    assert all(b <= a * 1.01 + 1 for a, b in pairwise(points))
+
+
+def test_a_loss_that_does_not_change_is_kept_once(clock: Clock) -> None:
+    history = History()
+    for _ in range(100):
+        clock.now += 1
+        history.note_loss(7, 0.5)
+    assert [entry.loss for entry in history.losses] == [0.5]
+
+
+def test_work_is_thinned_out_evenly(clock: Clock) -> None:
+    history = History()
+    for second in range(50_000):
+        clock.now += 1
+        history.note_work(second * 3, second * 0.1, second * 0.9)
+    assert MOST_WORK / 2 <= len(history.work) <= MOST_WORK
+    gaps = {round(b.seconds - a.seconds) for a, b in pairwise(history.work)}
+    assert max(gaps) <= 2 * min(gaps)
+    assert history.work[0].evaluated == 0
+    assert history.thinned > 0
+
+
+def test_the_present_pace_is_that_of_the_last_seconds(clock: Clock) -> None:
+    history = History()
+    assert history.points_per_second(0) == 0
+    evaluated = 0
+    for pace in (100, 5):
+        for _ in range(60):
+            history.note_work(evaluated, 0, 0)
+            evaluated += pace
+            clock.now += 1
+    assert history.points_per_second(evaluated) == pytest.approx(5, rel=0.15)
+    clock.now += 1000
+    assert history.points_per_second(evaluated) < 0.1
+
+
+@pytest.mark.parametrize("seconds", [1e-7, 1e-6, 0.0031, 0.5, 0.7071, 0.70711, 1.0, 1.41, 1.42, 3600.0])
+def test_a_duration_is_counted_where_it_belongs(seconds: float) -> None:
+    history = History()
+    history.note_evaluations("a", [seconds], 0, 0.0)
+    (step,) = [i for i, count in enumerate(history.durations) if count]
+    assert EDGES[step] <= max(seconds, EDGES[0]) < EDGES[step + 1]
+
+
+def test_durations_beyond_all_sense_are_counted_too() -> None:
+    history = History()
+    history.note_evaluations("a", [0.0, 1e9, -0.0], 1, 2.0)
+    assert history.durations[0] == 2
+    assert history.durations[-1] == 1
+    assert history.workers["a"].failures == 1
+
+
+def test_workers_that_come_and_go_are_counted_together() -> None:
+    history = History()
+    for i in range(1000):
+        history.note_evaluations(f"worker-{i}", [0.5] * (1 + i % 7), 0, 0.0)
+    assert len(history.workers) <= MOST_WORKERS + 1
+    assert OTHERS in history.workers
+    assert sum(count.evaluated for count in history.workers.values()) == sum(1 + i % 7 for i in range(1000))
+    assert sum(history.durations) == sum(1 + i % 7 for i in range(1000))
+    assert math.isclose(sum(count.seconds for count in history.workers.values()), 0.5 * sum(history.durations))
