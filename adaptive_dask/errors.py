@@ -76,6 +76,10 @@ class RunNotFoundError(AdaptiveError, LookupError):
     """The scheduler hosts no run of that name."""
 
 
+class ResultLostError(AdaptiveError, LookupError):
+    """A result that was kept on a worker is no longer there."""
+
+
 class SchedulerLostError(AdaptiveError):
     """The connection to the scheduler was lost, so the run can no longer be watched."""
 

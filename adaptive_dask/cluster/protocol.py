@@ -68,6 +68,7 @@ class Route(enum.StrEnum):
     TELL = "adaptive_tell"  # name, [points, values]
     CONTROL = "adaptive_control"  # name, action: cancel, pause, resume or forget
     FUNCTION = "adaptive_function"  # run → the cloudpickled function, for workers
+    KEEP = "adaptive_keep"  # run, worker, key, nbytes: a result that stays on a worker
 
 
 @dataclass(frozen=True)

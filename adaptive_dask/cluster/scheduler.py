@@ -20,6 +20,7 @@ from tornado.ioloop import PeriodicCallback
 
 from adaptive_dask.cluster.protocol import REPORT, STOP, Report, Route, RunSpec, dumps, unpack
 from adaptive_dask.cluster.scheduler_crew import declare_duration
+from adaptive_dask.cluster.scheduler_kept import KeptResults
 from adaptive_dask.cluster.scheduler_learner import HostedLearner
 from adaptive_dask.cluster.scheduler_run import ENDED, HostedRun
 from adaptive_dask.cluster.scheduler_shares import Shares
@@ -76,6 +77,7 @@ class LearnerHost(SchedulerPlugin):
         # Without a single await, so that two clients who register at once do not both get here.
         self._scheduler = scheduler
         self._client_lock = asyncio.Lock()
+        self._kept = KeptResults(scheduler)
         self._shares = Shares(scheduler, self._active)
         scheduler.stream_handlers[REPORT] = self._report
         routes: dict[str, Callable[..., Awaitable[Any]]] = {
@@ -88,6 +90,7 @@ class LearnerHost(SchedulerPlugin):
             Route.TELL: self.tell_run,
             Route.CONTROL: self.control_run,
             Route.FUNCTION: self.fetch_function,
+            Route.KEEP: self.keep_result,
         }
         for route, handler in routes.items():
             scheduler.handlers[route] = self._answering(handler)
@@ -154,9 +157,11 @@ class LearnerHost(SchedulerPlugin):
         try:
             learner = await self._in_thread(_load_learner, unpacked)
             client = await self._get_client()
-            self.runs.pop(name, None)
             run = HostedRun(unpacked, learner, self._scheduler, self._in_thread, self._shares.update_soon, self._ended)
             run.start_level_with(self._shares.least_served)
+            # First, or what only the run of that name before this one holds is gone.
+            self._kept.claim(run.id, learner.kept)
+            self._forget(name)
             self.runs[name] = self._by_id[run.id] = run
             run.start(client)
             self._shares.update_soon(0.0)
@@ -208,7 +213,7 @@ class LearnerHost(SchedulerPlugin):
         if action == "forget":
             if run.status not in ENDED:
                 raise RunExistsError(f"The run {name!r} is going on; cancel it first.")
-            del self.runs[name]
+            self._forget(name)
         elif action in ("cancel", "pause", "resume"):
             getattr(run, action)()
         else:
@@ -218,6 +223,12 @@ class LearnerHost(SchedulerPlugin):
         """The function of a run by its id, for a worker; None when the run is over."""
         hosted = self._by_id.get(run)
         return None if hosted is None else hosted.function
+
+    async def keep_result(self, run: str, worker: str, key: str, nbytes: int) -> None:
+        """Hold a result that stays on a worker; that of a run which is forgotten is freed."""
+        self._kept.add(run, worker, key, nbytes)
+        if not any(known.id == run for known in self.runs.values()):
+            self._kept.release(run)
 
     # ---- for pages that this scheduler serves
 
@@ -244,6 +255,11 @@ class LearnerHost(SchedulerPlugin):
             self._rest_if_idle()
 
     # ---- inside
+
+    def _forget(self, name: str) -> None:
+        run = self.runs.pop(name, None)
+        if run is not None:
+            self._kept.release(run.id)
 
     def _answering(self, handler: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[dict[str, Any]]]:
         """Errors are answers: raised here, Dask would print each with a traceback on the scheduler."""

@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import cloudpickle
 
+from adaptive_dask.cluster.kept_result import KeptResult
 from adaptive_dask.cluster.protocol import RunSpec, dumps, pack, unpack
 from adaptive_dask.cluster.scheduler_board import Parcel
 from adaptive_dask.failures import Failure
 from adaptive_dask.glance import Glance, details
 from adaptive_dask.goals import Goal
 from adaptive_dask.learner.function_pickle import dumps_apart, loads_together
+from adaptive_dask.learner.picked import references_in
 from adaptive_dask.session import Session, Told
 
 if TYPE_CHECKING:
@@ -73,6 +75,8 @@ class HostedLearner:
         For how long the learner was at work.
     cpu_seconds : float
         For how long its thread computed.
+    kept : list of str
+        The keys of results on workers that the learner refers to at the start.
     time_is_up : bool
         Set by the event loop to end the run.
     """
@@ -83,6 +87,7 @@ class HostedLearner:
         on_error: Any = spec.on_error if isinstance(spec.on_error, str) else cloudpickle.loads(spec.on_error)
         self._session = Session(learner, self._goal, on_error=on_error, **spec.session)
         self.kind = type(learner).__name__
+        self.kept = [result.key for result in references_in(learner) if isinstance(result, KeptResult)]
         self._glance = Glance(self._session)
         self.seconds = 0.0
         self.cpu_seconds = 0.0

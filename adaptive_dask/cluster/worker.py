@@ -13,12 +13,12 @@ import traceback
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-import cloudpickle
 from distributed import WorkerPlugin, get_worker
 from distributed.core import Status
 from distributed.utils import sync
 
 from adaptive_dask.cluster.protocol import POINTS, REPORT, STOP, Echo, Packed, Route, dumps, pack, unpack
+from adaptive_dask.cluster.worker_kept import load_function
 from adaptive_dask.cluster.worker_lifetime import lifetime_of
 
 if TYPE_CHECKING:
@@ -223,7 +223,7 @@ class PointQueue:
                 if data is None:  # the run is over
                     self.stop()
                     return _never
-                self._function = cloudpickle.loads(data)
+                self._function = load_function(data, self._worker, self.run)
             return self._function
 
     def _evaluate(self, function: Callable[[Any], Any], pid: int, packed: Packed) -> None:

@@ -8,7 +8,7 @@ from typing import Any, Literal, Self
 
 from adaptive_dask.learner.base_learner import BaseLearner
 from adaptive_dask.learner.function_pickle import ByValue
-from adaptive_dask.learner.picked import ExtraData, Picked, PickingFunction
+from adaptive_dask.learner.picked import ExtraData, KeepOnWorker, Picked, PickingFunction
 
 Function = Callable[..., Any]
 
@@ -26,12 +26,12 @@ class DataSaver(BaseLearner):
         Takes what the function returned and returns what is to be learned, for example
         ``operator.itemgetter("y")``. It is called where the function is, thus on the worker.
     extra : {"learner", "cluster"}, default: "learner"
-        Where results are kept: in `extra_data`, or in files that the workers write, so that large ones
-        never pass through the scheduler.
+        Where results are kept: in `extra_data`, or on the workers' side, so that large ones pass neither through
+        the scheduler nor into the learner; see Notes.
     target : str, optional
         With ``extra="cluster"``, a folder that workers and clients reach: a path, or any URL that fsspec
         knows (``"s3://bucket/run"``). Each evaluation writes a file of its own there; one that was
-        evaluated twice, since its worker was lost, leaves two.
+        evaluated twice, since its worker was lost, leaves two. Without it, results stay in the workers' memory.
     storage_options : mapping, optional
         What fsspec needs besides, such as credentials. They travel with the results.
 
@@ -39,13 +39,19 @@ class DataSaver(BaseLearner):
     ----------
     learner : BaseLearner
     extra_data : mapping, X → result
-        What the function returned, by point, in the order told. With ``extra="cluster"`` an `ExtraFile`
-        for each point, whose ``load()`` reads it.
+        What the function returned, by point, in the order told. With ``extra="cluster"`` a reference
+        for each point, whose ``load()`` brings the result: an `ExtraFile`, or a `KeptResult`.
 
     Notes
     -----
     ``function(x)`` evaluates and picks: it returns a `Picked` with the attributes ``y`` and ``extra``. The
     bare function is ``learner.learner.function``. `tell` takes what either of them returns.
+
+    Results in the workers' memory are data of Dask: spilled to disk when there are many, moved when a worker
+    retires, and lost when one dies, which costs only these results: ``load()`` raises a `ResultLostError`, the
+    learned part is safe. They stay until the scheduler forgets the run (``runner.forget()``, or when 32 others have
+    ended since); a run that is started with a learner which refers to such results holds them, too. A file written
+    by `save` has the references only. A run without a cluster keeps results in `extra_data`.
 
     Examples
     --------
@@ -70,10 +76,8 @@ class DataSaver(BaseLearner):
             raise TypeError(f"arg_picker must be a function of what learner.function returns, not {arg_picker!r}.")
         if extra not in ("learner", "cluster"):
             raise ValueError(f'extra must be "learner" or "cluster", not {extra!r}.')
-        if (extra == "cluster") != (target is not None):
-            raise ValueError(
-                'Give extra="cluster" and target= together: the folder or URL that results are written to.'
-            )
+        if extra != "cluster" and target is not None:
+            raise ValueError('target= is where results are written to with extra="cluster"; give both.')
         self.learner = learner
         self.arg_picker = arg_picker
         self.extra_data = ExtraData()
@@ -82,11 +86,13 @@ class DataSaver(BaseLearner):
     @property
     def function(self) -> PickingFunction:
         """Evaluates and picks; see Notes."""
-        keep = None
+        keep: Function | None = None
         if self._settings["target"] is not None:
             from adaptive_dask.storage.extra_files import ExtraFolder
 
             keep = ExtraFolder(self._settings["target"], self._settings["storage_options"])
+        elif self._settings["extra"] == "cluster":
+            keep = KeepOnWorker()
         return PickingFunction(self.learner.function, self.arg_picker, keep)
 
     @function.setter

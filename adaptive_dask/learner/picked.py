@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, MutableMapping
+from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 
 import cloudpickle
@@ -19,8 +21,48 @@ class Packed:
         self.pickled = pickled
 
     @classmethod
-    def pack(cls, obj: Any) -> Packed:
-        return obj if isinstance(obj, Packed) else cls(cloudpickle.dumps(obj))
+    def pack(cls, obj: Any) -> Packed | Reference:
+        return obj if isinstance(obj, Packed | Reference) else cls(cloudpickle.dumps(obj))
+
+
+class Reference:
+    """Base of references to results on the workers, which every process can load."""
+
+
+_keeper: ContextVar[Function | None] = ContextVar("keeper", default=None)
+
+
+@contextmanager
+def keeping(keep: Function) -> Iterator[None]:
+    """Let every `KeepOnWorker` that is unpickled meanwhile keep results with this function."""
+    token = _keeper.set(keep)
+    try:
+        yield
+    finally:
+        _keeper.reset(token)
+
+
+class KeepOnWorker:
+    """Takes a result and returns a reference to it; returns the result itself where no worker would keep it.
+
+    Parameters
+    ----------
+    keep : callable, optional
+        Keeps a result on this worker.
+    """
+
+    def __init__(self, keep: Function | None = None) -> None:
+        self._keep = keep
+
+    def __call__(self, result: Any) -> Any:
+        return result if self._keep is None else self._keep(result)
+
+    def __reduce__(self) -> tuple[Function, tuple[()]]:
+        return _keep_here, ()
+
+
+def _keep_here() -> KeepOnWorker:
+    return KeepOnWorker(_keeper.get())
 
 
 class Picked:
@@ -50,7 +92,7 @@ class Picked:
             self._extra = cloudpickle.loads(self._extra.pickled)
         return self._extra
 
-    def __reduce__(self) -> tuple[type[Picked], tuple[Any, Packed]]:
+    def __reduce__(self) -> tuple[type[Picked], tuple[Any, Packed | Reference]]:
         return Picked, (self.y, Packed.pack(self._extra))
 
     def __repr__(self) -> str:
@@ -89,6 +131,10 @@ class ExtraData(MutableMapping[Any, Any]):
         self._data: dict[Any, Any] = {}
         self.add_missing(data or {})
 
+    def references(self) -> Iterator[Reference]:
+        """Those of the results that are references."""
+        return (value for value in self._data.values() if isinstance(value, Reference))
+
     def add_missing(self, other: Mapping[Any, Any]) -> None:
         """Add what is not known yet, without loading it."""
         self._data = {**(other._data if isinstance(other, ExtraData) else other), **self._data}
@@ -120,3 +166,17 @@ class ExtraData(MutableMapping[Any, Any]):
 
     def __getstate__(self) -> dict[str, Any]:
         return {"_data": {x: Packed.pack(value) for x, value in self._data.items()}}
+
+
+def references_in(learner: Any) -> Iterator[Reference]:
+    """Every reference in the `ExtraData` of a learner and of the learners inside."""
+    attributes = getattr(learner, "__dict__", {})
+    extra = attributes.get("extra_data")
+    if isinstance(extra, ExtraData):
+        yield from extra.references()
+    if "learner" in attributes:
+        yield from references_in(attributes["learner"])
+    children = attributes.get("learners")
+    if isinstance(children, Sequence):
+        for child in children:
+            yield from references_in(child)

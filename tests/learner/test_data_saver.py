@@ -139,7 +139,7 @@ def test_a_goal_of_the_learner_inside_is_found() -> None:
 
 @pytest.mark.parametrize(
     ("options", "match"),
-    [({"extra": "disk"}, "cluster"), ({"extra": "cluster"}, "target"), ({"target": "/tmp/x"}, "together")],
+    [({"extra": "disk"}, "cluster"), ({"target": "/tmp/x"}, "give both")],
 )
 def test_options_that_make_no_sense(options: dict[str, Any], match: str) -> None:
     with pytest.raises(ValueError, match=match):

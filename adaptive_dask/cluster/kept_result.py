@@ -1,0 +1,97 @@
+"""A reference to a result that stayed in the memory of a worker."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from distributed import Future, get_client
+from distributed.utils_comm import gather_from_workers
+
+from adaptive_dask.errors import ResultLostError
+from adaptive_dask.learner.picked import Reference
+
+if TYPE_CHECKING:
+    from distributed import Client
+
+KEY_PREFIX = "adaptive-extra"
+
+
+@dataclass(frozen=True)
+class KeptResult(Reference):
+    """A result in the memory of a worker.
+
+    It is there for as long as the scheduler knows the run that it came from, or another run that was started with
+    a learner that has this reference; see `DataSaver`.
+
+    Attributes
+    ----------
+    key : str
+        Dask's name for it.
+    nbytes : int
+        About how large it is.
+    """
+
+    key: str
+    nbytes: int = -1
+
+    def load(self, client: Client | None = None, *, direct: bool = True) -> Any:
+        """Bring the result here.
+
+        Parameters
+        ----------
+        client : distributed.Client, optional
+            The current one by default.
+        direct : bool, default: True
+            Fetch it from the worker itself. False has the scheduler pass it on, for a client that cannot reach the
+            workers.
+
+        Returns
+        -------
+        result : object
+            With an asynchronous client, an awaitable of it.
+
+        Raises
+        ------
+        ResultLostError
+            If it is no longer there.
+        ValueError
+            If there is no client.
+        """
+        client = client or get_client()
+        if client.asynchronous:
+            return asyncio.ensure_future(self._fetch(client, direct))
+        return client.sync(self._fetch, client, direct)
+
+    def future(self, client: Client | None = None) -> Future[Any]:
+        """A future of the result, to compute with it where it is: ``client.submit(analyse, kept.future())``.
+
+        Parameters
+        ----------
+        client : distributed.Client, optional
+            The current one by default.
+        """
+        return Future(self.key, client or get_client())
+
+    async def _fetch(self, client: Client, direct: bool) -> Any:
+        scheduler: Any = client.scheduler
+        who_has = await scheduler.who_has(keys=[self.key])
+        if who_has.get(self.key):
+            if direct:
+                data = (await gather_from_workers(who_has, rpc=client.rpc))[0]
+            else:
+                data = (await scheduler.gather(keys=[self.key])).get("data", {})
+            if self.key in data:
+                return data[self.key]
+            who_has = await scheduler.who_has(keys=[self.key])
+            if direct and who_has.get(self.key):
+                raise ResultLostError(
+                    f"{self} is on {', '.join(who_has[self.key])}, which cannot be reached from here. "
+                    "load(direct=False) has the scheduler fetch it."
+                )
+        raise ResultLostError(
+            f"{self} is not on the cluster any more: its worker was lost, the cluster was restarted, or the "
+            "run it came from was forgotten. Results that must outlive that are written to files: "
+            'DataSaver(extra="cluster", target=...).'
+        )
