@@ -181,6 +181,10 @@ class Learner2D(SpaceLearner):
         ys = line * (y_high - y_low) + (y_low + y_high) / 2
         return xs, ys, values[..., 0] if self.vdim == 1 else values
 
+    def plot(self, n: int | None = None, tri_alpha: float = 0.0, *, component: int | None = None) -> Any:
+        """Draw an image, and triangles; see `adaptive_dask.plotting.learner2D.draw`."""
+        return super().plot(n, tri_alpha, component=component)
+
     def _interpolate(self, scaled: bool) -> LinearNDInterpolator:
         inside = [point for point in self.data if self.inside_bounds(point)]
         if len(inside) < 3:

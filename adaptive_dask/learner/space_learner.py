@@ -63,6 +63,11 @@ class SpaceLearner(BaseLearner):
         """The number of coordinates of a point."""
         return len(self._region.bbox)
 
+    @property
+    def bbox(self) -> tuple[tuple[float, float], ...]:
+        """The bounding box of the region, a pair (lower, upper) for each dimension."""
+        return self._region.bbox
+
     def inside_bounds(self, point: Sequence[float]) -> bool:
         """Whether a point belongs to the region."""
         return self._region.contains(point)

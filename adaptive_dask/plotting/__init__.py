@@ -16,6 +16,7 @@ _MODULES = {
     "adaptive_dask.learner.data_saver.DataSaver": "data_saver",
     "adaptive_dask.learner.integrator_learner.IntegratorLearner": "integrator_learner",
     "adaptive_dask.learner.learner1D.Learner1D": "learner1D",
+    "adaptive_dask.learner.learner2D.Learner2D": "learner2D",
     "adaptive_dask.learner.sequence_learner.SequenceLearner": "sequence_learner",
 }
 

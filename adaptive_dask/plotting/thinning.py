@@ -11,6 +11,9 @@ Indices = NDArray[np.intp]
 # A browser is slow with more points than that; and there are not so many pixels.
 MOST_POINTS = 100_000
 
+# A grid has 2 to this power cells at most.
+CELLS_BITS = 20
+
 
 def thin(x: Floats, y: Floats, most: int) -> tuple[Floats, Floats]:
     """Leave points of a curve out.
@@ -63,14 +66,16 @@ def thin_cells(points: Floats, values: Floats, most: int) -> Indices:
     if n <= most:
         return np.arange(n)
     order = np.argsort(np.nan_to_num(values, nan=-np.inf), kind="stable")
-    bits = 62 // d if d > 1 else 30
-    cells_per_axis = 2 ** min(bits, 12)
+    ranks = np.arange(n)
+    cells_per_axis = 2 ** (CELLS_BITS // d)
     while True:
-        cells = np.minimum((np.clip(points[order], 0, 1) * cells_per_axis).astype(np.int64), cells_per_axis - 1)
+        cells = np.minimum((points[order] * cells_per_axis).astype(np.intp), cells_per_axis - 1)
         codes = np.ravel_multi_index(tuple(cells.T), (cells_per_axis,) * d)
-        _, first = np.unique(codes, return_index=True)
-        _, last = np.unique(codes[::-1], return_index=True)
-        kept = np.unique(np.concatenate([order[first], order[n - 1 - last]]))
+        lowest, highest = np.full(cells_per_axis**d, n), np.full(cells_per_axis**d, -1)
+        np.minimum.at(lowest, codes, ranks)
+        np.maximum.at(highest, codes, ranks)
+        occupied = highest >= 0
+        kept = np.unique(order[np.concatenate([lowest[occupied], highest[occupied]])])
         if len(kept) <= most or cells_per_axis == 1:
             return kept
         cells_per_axis //= 2

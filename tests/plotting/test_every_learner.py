@@ -25,6 +25,10 @@ def waves(x: float) -> list[float]:
     return [math.sin(5 * x), math.cos(3 * x)]
 
 
+def ripple(xy: tuple[float, float]) -> float:
+    return wave(xy[0]) * xy[1]
+
+
 def noise(seed: int) -> float:
     return float(np.random.default_rng(seed).normal())
 
@@ -46,6 +50,7 @@ Maker = Callable[[], Any]
 MAKERS: dict[str, Maker] = {
     "Learner1D": lambda: adaptive.Learner1D(wave, (-1, 1)),
     "Learner1D, vectors": lambda: adaptive.Learner1D(waves, (-1, 1)),
+    "Learner2D": lambda: adaptive.Learner2D(ripple, [(-1, 1), (0, 2)]),
     "AverageLearner": lambda: adaptive.AverageLearner(noise, atol=0.01),
     "AverageLearner1D": lambda: adaptive.AverageLearner1D(noisy_wave, (-1, 1), min_samples=3),
     "IntegratorLearner": lambda: adaptive.IntegratorLearner(wave, (-1, 2), 1e-6),
@@ -107,6 +112,7 @@ def test_a_live_plot_goes_from_no_point_to_many(kind: str, backend: str) -> None
     "name",
     [
         "Learner1D",
+        "Learner2D",
         "AverageLearner",
         "AverageLearner1D",
         "IntegratorLearner",

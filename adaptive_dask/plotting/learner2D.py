@@ -1,0 +1,40 @@
+"""Pictures of a Learner2D: an image of the interpolated function, and the triangles."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from adaptive_dask.plotting.surface import draw_surface
+
+if TYPE_CHECKING:
+    from adaptive_dask.learner.learner2D import Learner2D
+
+
+def draw(learner: Learner2D, n: int | None = None, tri_alpha: float = 0.0, *, component: int | None = None) -> Any:
+    """Draw the function, interpolated between the points.
+
+    Parameters
+    ----------
+    learner : Learner2D
+    n : int, optional
+        How many pixels the image has along each axis. By default enough for the smallest triangle, but between
+        100 and 400.
+    tri_alpha : float, default: 0
+        The opacity of the triangles' edges, between 0 and 1.
+    component : int, optional
+        Which component of a function's vectors to draw.
+
+    Returns
+    -------
+    holoviews.Overlay or holoviews.HoloMap
+        ``Image * EdgePaths * Points``. Of vectors, if no component is chosen, a HoloMap of these; it cannot be
+        updated by a DynamicMap. The points are those with values that are not finite, or all of them if there
+        are too few for an image. Of more than 50,000 points the highest and lowest of each cell of a grid are
+        used, and of more than 50,000 edges the longest; the title says so.
+
+    Raises
+    ------
+    ValueError
+        If an argument makes no sense.
+    """
+    return draw_surface(learner, n, tri_alpha, component, stretch=learner.aspect_ratio)

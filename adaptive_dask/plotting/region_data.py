@@ -1,0 +1,144 @@
+"""The data of a learner over a region of space, as arrays, and their linear interpolation."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from scipy.interpolate import LinearNDInterpolator
+from scipy.spatial import ConvexHull, Delaunay, QhullError, cKDTree
+
+from adaptive_dask.plotting.thinning import Floats, Indices, thin_cells
+
+if TYPE_CHECKING:
+    from adaptive_dask.learner.space_learner import SpaceLearner
+
+# How many points are triangulated for a picture, by dimension: each takes about a second.
+MOST_TRIANGULATED = {2: 50_000, 3: 20_000, 4: 3_000, 5: 800}
+
+# As in `adaptive_dask.learner.geometry.region`.
+_TOLERANCE = 1e-8
+
+
+@dataclass(frozen=True)
+class RegionData:
+    """A learner's points within its bounds and their values, at one moment.
+
+    Attributes
+    ----------
+    points : array of shape (n, d)
+        In the unit cube.
+    values : array of shape (n, m)
+        NaN where a value is not finite.
+    low, width : array of shape (d,)
+        Where the unit cube is: a point is at ``low + width * unit``.
+    """
+
+    points: Floats
+    values: Floats
+    low: Floats
+    width: Floats
+
+    @property
+    def ndim(self) -> int:
+        return int(self.points.shape[1])
+
+    @property
+    def originals(self) -> Floats:
+        """The points in the coordinates of the function."""
+        return self.low + self.width * self.points
+
+    def at(self, kept: Indices) -> RegionData:
+        """Some of the points only."""
+        return RegionData(self.points[kept], self.values[kept], self.low, self.width)
+
+    def thinned(self, most: int) -> RegionData:
+        """At most so many points; the highest and the lowest of each cell of a grid are among them."""
+        return self.at(thin_cells(self.points, self.values.sum(axis=1), most))
+
+    def nearest_to_cut(self, cut: dict[int, float], most: int) -> RegionData:
+        """The points nearest to where some coordinates (of the unit cube) have given values, and the corners."""
+        if len(self.points) <= most:
+            return self
+        fixed = list(cut)
+        distance = np.abs(self.points[:, fixed] - [cut[i] for i in fixed]).max(axis=1)
+        distance[((self.points == 0) | (self.points == 1)).all(axis=1)] = -1.0
+        return self.at(np.argpartition(distance, most)[:most])
+
+
+def region_data(learner: SpaceLearner) -> RegionData:
+    """What a learner knows now.
+
+    Parameters
+    ----------
+    learner : SpaceLearner
+    """
+    box = np.array(learner.bbox)
+    low, width = box[:, 0], box[:, 1] - box[:, 0]
+    data = dict(learner.data)  # another thread may be telling
+    points = np.array(list(data), dtype=float).reshape(len(data), learner.ndim)
+    values = np.array(list(data.values()), dtype=float).reshape(len(data), -1 if len(data) else learner.vdim)
+    unit = (points - low) / width
+    inside = ((unit >= -_TOLERANCE) & (unit <= 1 + _TOLERANCE)).all(axis=1)
+    hull = getattr(learner, "bounds", None)
+    if isinstance(hull, ConvexHull):
+        faces = hull.equations
+        inside &= (points @ faces[:, :-1].T + faces[:, -1] <= _TOLERANCE * width.max()).all(axis=1)
+    values[~np.isfinite(values)] = np.nan
+    return RegionData(np.clip(unit[inside], 0, 1), values[inside], low, width)
+
+
+class Interpolation:
+    """The data between the points: linear on simplices, or in many dimensions the value of the nearest point.
+
+    Parameters
+    ----------
+    data : RegionData
+        Few enough to be triangulated.
+    stretch : array of shape (d,), optional
+        By how much longer each axis counts when the points are triangulated.
+
+    Attributes
+    ----------
+    is_known : bool
+        Whether there are enough points.
+    is_nearest : bool
+    simplices : array of int, shape (k, d + 1)
+        Empty if not linear.
+    """
+
+    def __init__(self, data: RegionData, stretch: Floats | None = None) -> None:
+        self._stretch = np.ones(data.ndim) if stretch is None else stretch
+        points = data.points * self._stretch
+        self.is_nearest = data.ndim not in MOST_TRIANGULATED
+        self.simplices: Indices = np.zeros((0, data.ndim + 1), dtype=np.intp)
+        self.is_known = False
+        if self.is_nearest:
+            self.is_known = bool(len(points))
+            self._values, self._tree = data.values, cKDTree(points)
+        elif len(points) > data.ndim:
+            try:
+                triangulation = Delaunay(points)
+            except QhullError:  # all in one line or plane
+                return
+            self.is_known = True
+            self.simplices = triangulation.simplices
+            self._linear = LinearNDInterpolator(triangulation, data.values)
+
+    def __call__(self, points: Floats) -> Floats:
+        """The values at points of the unit cube.
+
+        Parameters
+        ----------
+        points : array of shape (..., d)
+
+        Returns
+        -------
+        array of shape (..., m)
+            NaN where nothing is known.
+        """
+        scaled = points * self._stretch
+        if self.is_nearest:
+            return np.asarray(self._values[self._tree.query(scaled)[1]])
+        return np.asarray(self._linear(scaled))

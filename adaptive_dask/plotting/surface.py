@@ -1,0 +1,167 @@
+"""Pictures of a function of two coordinates: an image, its triangles, and the points without a value."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from adaptive_dask.plotting.backend import as_picture, load_holoviews, with_options
+from adaptive_dask.plotting.labels import coordinate_names, dimensions, title_of
+from adaptive_dask.plotting.learner1D import padded
+from adaptive_dask.plotting.palette import COLOR_MAP, COLORS
+from adaptive_dask.plotting.region_data import MOST_TRIANGULATED, Interpolation, RegionData, region_data
+from adaptive_dask.plotting.thinning import Floats, Indices
+
+if TYPE_CHECKING:
+    from adaptive_dask.learner.space_learner import SpaceLearner
+
+# How many pixels an image has along each axis, if it is not said.
+FEWEST_PIXELS, MOST_PIXELS = 100, 400
+
+MOST_EDGES = 50_000
+
+
+class Surface:
+    """What is needed to draw a function of two coordinates.
+
+    Parameters
+    ----------
+    learner : SpaceLearner
+        Of two dimensions.
+    stretch : float, default: 1
+        By how much longer the second axis counts when the points are triangulated.
+    """
+
+    def __init__(self, learner: SpaceLearner, stretch: float = 1.0) -> None:
+        self._whole = region_data(learner)
+        self.data: RegionData = self._whole.thinned(MOST_TRIANGULATED[2])
+        self.interpolation = Interpolation(self.data, np.array([1.0, stretch]))
+        names, value_name = coordinate_names(2)
+        self.axes, self.value_axis = dimensions(learner.function, names, value_name)
+        self._outside = learner.npoints - len(self._whole.points)
+
+    @property
+    def triangles(self) -> Indices:
+        """Numbers of points, shape (k, 3)."""
+        return self.interpolation.simplices
+
+    def overlay(self, n: int | None, tri_alpha: float, component: int) -> Any:
+        """``Image * EdgePaths * Points`` of one component of the values."""
+        holoviews = load_holoviews()
+        n = pixels(n) or self._default_pixels()
+        corner, values = self.data.low, None
+        if self.interpolation.is_known:
+            line = (np.arange(n) + 0.5) / n
+            grid = np.stack(np.meshgrid(line, line), axis=-1)
+            values = self.interpolation(grid)[..., component]
+        picture = image(corner, self.data.width, values, self.axes, self.value_axis)
+        edges, n_edges = self._edges() if tri_alpha else (np.zeros((0, 2)), 0)
+        paths = holoviews.EdgePaths([edges] if len(edges) else [], kdims=self.axes)
+        strange = ~np.isfinite(self.data.values[:, component]) if self.interpolation.is_known else slice(None)
+        marks = holoviews.Points(self.data.originals[strange], kdims=self.axes)
+        elements = [
+            picture,
+            with_options(paths, color="white", line_width=0.5, opacity=tri_alpha),
+            with_options(marks, color=COLORS[1], diameter=5.0),
+        ]
+        (x_low, y_low), (x_high, y_high) = corner, corner + self.data.width
+        ranges = {"x": padded(x_low, x_high), "y": padded(y_low, y_high)}
+        return as_picture(holoviews.Overlay(elements).redim.range(**ranges), self.title(component, n_edges))
+
+    def title(self, component: int, n_edges: int = 0) -> str:
+        strange = int((~np.isfinite(self._whole.values[:, component])).sum()) if len(self._whole.points) else 0
+        remarks = []
+        if self._outside:
+            remarks.append(f"{self._outside:,} out of bounds")
+        if strange:
+            remarks.append(f"{strange:,} not finite (marked)")
+        if not self.interpolation.is_known:
+            remarks.append("too few for an image")
+        if n_edges > MOST_EDGES:
+            remarks.append(f"the longest {MOST_EDGES:,} of {n_edges:,} edges are drawn")
+        npoints = len(self._whole.points) + self._outside
+        return title_of(npoints, len(self.data.points) + self._outside, *remarks)
+
+    def _default_pixels(self) -> int:
+        """Enough to see the smallest triangle, within limits."""
+        if not len(self.triangles):
+            return FEWEST_PIXELS
+        a, b, c = np.moveaxis(self.data.points[self.triangles], 1, 0)
+        (ux, uy), (vx, vy) = (b - a).T, (c - a).T
+        smallest = float(np.abs(ux * vy - uy * vx).min()) / 2
+        return int(min(max(FEWEST_PIXELS, 2 / math.sqrt(smallest)), MOST_PIXELS)) if smallest else MOST_PIXELS
+
+    def _edges(self) -> tuple[Floats, int]:
+        """The edges of the triangles as one path with gaps, shape (3 k, 2), and how many there are."""
+        corners = np.sort(self.triangles, axis=1)
+        pairs = np.unique(np.concatenate([corners[:, [0, 1]], corners[:, [1, 2]], corners[:, [0, 2]]]), axis=0)
+        n = len(pairs)
+        if n > MOST_EDGES:
+            first, second = self.data.points[pairs[:, 0]], self.data.points[pairs[:, 1]]
+            lengths = np.hypot(*(second - first).T)
+            pairs = pairs[np.argpartition(-lengths, MOST_EDGES)[:MOST_EDGES]]
+        return with_gaps(self.data.originals[pairs]), n
+
+
+def draw_surface(
+    learner: SpaceLearner, n: int | None, tri_alpha: float, component: int | None, stretch: float = 1.0
+) -> Any:
+    """``Image * EdgePaths * Points`` of a learner of two dimensions, or for vectors a HoloMap of these."""
+    if not 0 <= tri_alpha <= 1:
+        raise ValueError(f"tri_alpha is an opacity between 0 and 1, not {tri_alpha!r}.")
+    pixels(n)
+    surface = Surface(learner, stretch)
+    return by_component(learner.vdim, component, lambda i: surface.overlay(n, tri_alpha, i))
+
+
+def by_component(vdim: int, component: int | None, draw_one: Any) -> Any:
+    """The picture of one component; or if there are several and none was chosen, a HoloMap of all."""
+    if component is not None:
+        if not 0 <= component < vdim:
+            raise ValueError(f"component must be between 0 and {vdim - 1}, not {component!r}.")
+        return draw_one(component)
+    if vdim == 1:
+        return draw_one(0)
+    return load_holoviews().HoloMap({i: draw_one(i) for i in range(vdim)}, kdims=["component"])
+
+
+def pixels(n: int | None) -> int | None:
+    """The number of pixels that the user chose, if it makes sense."""
+    if n is not None and n < 2:
+        raise ValueError(f"n is the number of pixels along each axis, 2 or more, not {n!r}.")
+    return n
+
+
+def image(low: Floats, width: Floats, values: Floats | None, axes: list[Any], value_axis: Any) -> Any:
+    """An image of a rectangle.
+
+    Parameters
+    ----------
+    low, width : array of shape (2,)
+        Where the rectangle is.
+    values : array of shape (n, n), or None
+        In the middle of each pixel, rows along the second axis; not drawn where it is NaN.
+    axes, value_axis : holoviews.Dimension
+    """
+    is_empty = values is None or not np.isfinite(values).any()
+    if values is None or is_empty:
+        # Matplotlib warns of an image without any number: this one is transparent instead.
+        values = np.zeros((2, 2))
+    corners = (low[0], low[1], low[0] + width[0], low[1] + width[1])
+    element = load_holoviews().Image(values[::-1], bounds=corners, kdims=axes, vdims=[value_axis])
+    return with_options(
+        element,
+        cmap=COLOR_MAP,
+        colorbar=not is_empty,
+        opacity=0.0 if is_empty else 1.0,
+        bokeh={"tools": [] if is_empty else ["hover"]},
+        matplotlib={"aspect": "auto"},
+    )
+
+
+def with_gaps(segments: Floats) -> Floats:
+    """Segments, shape (k, 2, d), as one path: shape (3 k, d), with NaN between them."""
+    gaps = np.full((len(segments), 1, segments.shape[2]), np.nan)
+    return np.concatenate([segments, gaps], axis=1).reshape(-1, segments.shape[2])
