@@ -96,6 +96,8 @@ class RunSpec:
         What is done about a point that failed for good; a function is cloudpickled.
     session : dict
         Further arguments of `Session`.
+    checkpoint : str or None
+        A folder, as the scheduler sees it, or a URL.
     """
 
     name: str
@@ -108,6 +110,7 @@ class RunSpec:
     drain: bool
     on_error: str | bytes
     session: dict[str, Any]
+    checkpoint: str | None = None
 
 
 class Echo(NamedTuple):

@@ -156,7 +156,11 @@ class LearnerHost(SchedulerPlugin):
         self._starting.add(name)
         try:
             learner = await self._in_thread(_load_learner, unpacked)
-            client = await self._get_client()
+            try:
+                client = await self._get_client()
+            except BaseException:
+                await self._in_thread(learner.close)
+                raise
             run = HostedRun(unpacked, learner, self._scheduler, self._in_thread, self._shares.update_soon, self._ended)
             run.start_level_with(self._shares.least_served)
             # First, or what only the run of that name before this one holds is gone.
@@ -340,7 +344,7 @@ class LearnerHost(SchedulerPlugin):
 
 def _load_learner(spec: RunSpec) -> HostedLearner:
     try:
-        learner = HostedLearner(spec)
+        return HostedLearner(spec)
     except ImportError as error:
         package = (error.name or "the package").split(".")[0]
         raise ModuleMissingError(
@@ -348,9 +352,6 @@ def _load_learner(spec: RunSpec) -> HostedLearner:
             f"scheduler, so install what they need there too (pip install {package}, in the environment of the "
             "scheduler), or define them where cloudpickle takes them by value, in your script or notebook."
         ) from error
-    if learner.error is not None:
-        raise learner.error
-    return learner
 
 
 def _dump_error(error: Exception) -> bytes:

@@ -32,6 +32,11 @@ class Chunk:
 class Feed:
     """The results of one run for its watchers; lives on the scheduler's event loop.
 
+    Parameters
+    ----------
+    position : int, default: 0
+        How many results there are before the first that is published.
+
     Attributes
     ----------
     position : int
@@ -40,8 +45,8 @@ class Feed:
         Goes up when the status of the run changes, or something else worth an immediate answer.
     """
 
-    def __init__(self) -> None:
-        self.position = 0
+    def __init__(self, position: int = 0) -> None:
+        self.position = position
         self.version = 0
         self._chunks: deque[Chunk] = deque()
         self._bytes = 0

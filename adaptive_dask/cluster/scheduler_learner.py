@@ -18,6 +18,8 @@ from adaptive_dask.goals import Goal
 from adaptive_dask.learner.function_pickle import dumps_apart, loads_together
 from adaptive_dask.learner.picked import references_in
 from adaptive_dask.session import Session, Told
+from adaptive_dask.session import Told
+from adaptive_dask.storage.checkpointed import make_session
 
 if TYPE_CHECKING:
     from adaptive_dask.cluster.scheduler_run import Inbox
@@ -77,6 +79,8 @@ class HostedLearner:
         For how long its thread computed.
     kept : list of str
         The keys of results on workers that the learner refers to at the start.
+    resumed : int
+        How many results it was told from its checkpoint, before anything else.
     time_is_up : bool
         Set by the event loop to end the run.
     """
@@ -85,7 +89,16 @@ class HostedLearner:
         learner = loads_together(spec.learner, None)
         self._goal: Goal = cloudpickle.loads(spec.goal)
         on_error: Any = spec.on_error if isinstance(spec.on_error, str) else cloudpickle.loads(spec.on_error)
-        self._session = Session(learner, self._goal, on_error=on_error, **spec.session)
+        self._session, self._checkpoint = make_session(
+            learner,
+            self._goal,
+            spec.checkpoint,
+            run=spec.name,
+            functions=spec.functions,
+            on_error=on_error,
+            **spec.session,
+        )
+        self.resumed = self._session.told
         self.kind = type(learner).__name__
         self.kept = [result.key for result in references_in(learner) if isinstance(result, KeptResult)]
         self._glance = Glance(self._session)
@@ -97,6 +110,11 @@ class HostedLearner:
     def deadline(self, started: float) -> float | None:
         """When the run has to end, in seconds since the epoch."""
         return self._goal.deadline(started)
+
+    @property
+    def checkpoint(self) -> dict[str, Any] | None:
+        """How its checkpoint stands."""
+        return None if self._checkpoint is None else self._checkpoint.status()
 
     # ---- turns
 
@@ -135,10 +153,16 @@ class HostedLearner:
         return replace(self._made(told, is_watched), error=error)
 
     def finish(self, is_watched: bool) -> Step:
-        """End the session."""
+        """End the session; the checkpoint has all of it then."""
         self._session.finish()
+        self.close()
         self._look(force=True)
         return self._made([], is_watched)
+
+    def close(self) -> None:
+        """Let go of the checkpoint."""
+        if self._checkpoint is not None:
+            self._checkpoint.close()
 
     def call(self, payload: bytes) -> bytes:
         """Call ``function(learner, *args, **kwargs)``; both ways pickled."""
@@ -193,11 +217,3 @@ def _load_exception(data: bytes | None) -> BaseException | None:
         return unpack(data) if data is not None else None
     except Exception:  # an exception class of the user's that cannot be loaded here; the traceback stays
         return None
-
-
-def load(spec: RunSpec) -> HostedLearner:
-    """Load a run's learner; raises what is wrong with it."""
-    learner = HostedLearner(spec)
-    if learner.error is not None:
-        raise learner.error
-    return learner

@@ -89,8 +89,8 @@ class HostedRun:
         self._function = spec.function
         self.status = "running"
         self.error: AdaptiveError | None = None
-        self.feed = Feed()
         self.history = History()
+        self.feed = Feed(learner.resumed)
         self.board = Board()
         self.learner = learner
         self.started = time.time()
@@ -281,6 +281,7 @@ class HostedRun:
             "slot_seconds": self._slot_seconds,
             "learner_seconds": self.learner.seconds,
             "learner_cpu_seconds": self.learner.cpu_seconds,
+            "checkpoint": self.learner.checkpoint,
         }
 
     # ---- the driver

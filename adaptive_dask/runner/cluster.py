@@ -45,6 +45,7 @@ def make_spec(
     drain: bool,
     on_error: OnError,
     session: dict[str, Any],
+    checkpoint: str | None = None,
 ) -> RunSpec:
     """Pack all that the scheduler needs for a run.
 
@@ -68,6 +69,7 @@ def make_spec(
         drain=drain,
         on_error=on_error if isinstance(on_error, str) else _pickled("on_error", cloudpickle.dumps, on_error),
         session=session,
+        checkpoint=checkpoint,
     )
 
 

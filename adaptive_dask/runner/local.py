@@ -12,14 +12,18 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from adaptive_dask.errors import AdaptiveError, LearnerError, WorkerLostError
+from adaptive_dask.errors import AdaptiveError, CheckpointError, LearnerError, WorkerLostError
 from adaptive_dask.failures import OnError
 from adaptive_dask.glance import Glance, details
 from adaptive_dask.goals import Goal
+from adaptive_dask.learner.function_pickle import dumps_apart
 from adaptive_dask.local.flight import Arrivals, Flight
 from adaptive_dask.local.pools import Pool
 from adaptive_dask.runner.replica import Replica
 from adaptive_dask.session import Session, Told
+from adaptive_dask.storage.checkpoint import Checkpoint
+from adaptive_dask.storage.checkpointed import make_session
+from adaptive_dask.storage.learner_copy import copy_learner
 
 logger = logging.getLogger(__name__)
 
@@ -37,6 +41,7 @@ def start_locally(
     drain: bool,
     on_error: OnError,
     session: dict[str, Any],
+    checkpoint: str | None,
     loop: asyncio.AbstractEventLoop | None,
     shutdown: bool,
 ) -> LocalRun:
@@ -55,6 +60,8 @@ def start_locally(
         If the executor cannot be used; see `Pool`.
     LearnerError
         If the goal cannot be computed.
+    CheckpointError
+        If the checkpoint cannot be used.
     """
     pool = Pool(executor, learner.function)
     ntasks = ntasks or pool.workers
@@ -64,11 +71,25 @@ def start_locally(
             "that may be out at the same time."
         )
     copy = working_copy(learner)
-    the_session = Session(copy, goal, on_error=on_error, **session)
-    if the_session.error is not None:
-        raise the_session.error
+    functions = [] if checkpoint is None else _pickled_functions(learner, checkpoint)
+    the_session, opened = make_session(
+        copy, goal, checkpoint, run=name, functions=functions, on_error=on_error, **session
+    )
+    if the_session.told and copy is not learner:
+        copy_learner(learner, copy)
     replica = Replica(learner, loop, is_told=copy is learner)
-    return LocalRun(name, the_session, goal, pool, replica, ntasks=ntasks, drain=drain, shutdown=shutdown)
+    return LocalRun(
+        name, the_session, goal, pool, replica, ntasks=ntasks, drain=drain, shutdown=shutdown, checkpoint=opened
+    )
+
+
+def _pickled_functions(learner: Any, checkpoint: str) -> list[bytes]:
+    try:
+        return dumps_apart(learner)[1]
+    except Exception as error:
+        raise CheckpointError(
+            checkpoint, f"expected a learner that can be pickled, function and all; found that this cannot: {error}."
+        ) from error
 
 
 def working_copy(learner: Any) -> Any:
@@ -98,6 +119,8 @@ class LocalRun:
         Whether evaluations that are under way when the goal is reached are waited for and told.
     shutdown : bool
         Whether to shut the executor down at the end.
+    checkpoint : Checkpoint, optional
+        Of the session.
 
     Attributes
     ----------
@@ -121,6 +144,7 @@ class LocalRun:
         ntasks: int,
         drain: bool,
         shutdown: bool,
+        checkpoint: Checkpoint | None = None,
     ) -> None:
         self.name = name
         self.replica = replica
@@ -137,6 +161,7 @@ class LocalRun:
         self._slots = min(pool.workers or ntasks, ntasks)
         self._drain = drain
         self._shutdown = shutdown
+        self._checkpoint = checkpoint
         self._suspects: deque[tuple[int, Any]] = deque()
         self._glance = Glance(session)
         self._phase = "running"  # as the run's thread sees it; status follows with the results
@@ -226,6 +251,7 @@ class LocalRun:
             "function_seconds": self._function_seconds,
             "slot_seconds": self._slots * ((self._ended or time.time()) - self.started),
             "learner_seconds": self._learner_seconds,
+            "checkpoint": self._checkpoint.status() if self._checkpoint is not None else None,
         }
 
     # ---- the run's thread
@@ -279,6 +305,8 @@ class LocalRun:
         with self._lock:
             self._session.finish()
             self._glance.look(force=True)
+        if self._checkpoint is not None:
+            self._checkpoint.close()
         error = error or self._session.error
         self._ended = time.time()
         self._phase = status = "failed" if error is not None else status

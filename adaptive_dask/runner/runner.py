@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import math
+import os
 import time
 import uuid
 from collections.abc import Callable, Sequence
@@ -87,6 +88,10 @@ class AsyncRunner:
     ordered : bool, default: False
         Tell the learner results in the order in which the points were asked for, with `ntasks` points
         out, so that the data depend neither on timing nor on the cluster.
+    checkpoint : str or path, optional
+        A folder, or a URL that fsspec can open, to which every result is written within a second. When
+        everything has died, the same call goes on from there. The scheduler writes; a relative name is one of
+        this process's working folder.
 
     Raises
     ------
@@ -96,6 +101,8 @@ class AsyncRunner:
         If a run of that name is going on.
     ModuleMissingError
         If the scheduler lacks a module.
+    CheckpointError
+        If the checkpoint cannot be written, is used by another run, or is that of another learner.
     """
 
     _blocks = False
@@ -123,6 +130,7 @@ class AsyncRunner:
         allowed_failures: int = 3,
         on_error: OnError | None = None,
         ordered: bool = False,
+        checkpoint: str | os.PathLike[str] | None = None,
     ) -> None:
         the_goal = make_goal(
             learner,
@@ -145,6 +153,7 @@ class AsyncRunner:
         run_arguments: dict[str, Any] = {
             "ntasks": ntasks,
             "drain": drain,
+            "checkpoint": _absolute(checkpoint),
             "on_error": choose_on_error(on_error, raise_if_retries_exceeded),
             "session": {
                 "retries": retries,
@@ -449,3 +458,13 @@ def _check_weight(weight: Any) -> float:
     if not isinstance(weight, int | float) or not 0 < weight < math.inf:
         raise ValueError(f"weight takes a positive number, not {weight!r}.")
     return float(weight)
+
+
+def _absolute(checkpoint: str | os.PathLike[str] | None) -> str | None:
+    """The name of a checkpoint, as another process understands it."""
+    if checkpoint is None:
+        return None
+    name = os.fspath(checkpoint)
+    if not isinstance(name, str) or not name:
+        raise ValueError(f"checkpoint takes the name of a folder or a URL, not {checkpoint!r}.")
+    return name if "://" in name else os.path.abspath(os.path.expanduser(name))

@@ -1,0 +1,259 @@
+"""Runs with a checkpoint, on a cluster whose scheduler may die, and on local executors."""
+
+from __future__ import annotations
+
+import concurrent.futures
+import itertools
+import os
+import subprocess
+import sys
+import textwrap
+from functools import partial
+
+import pytest
+from distributed import Client, LocalCluster
+
+import adaptive_dask as adaptive
+from adaptive_dask.errors import CheckpointError, CheckpointInUseError, SchedulerLostError
+
+from .conftest import TIMEOUT, assert_clean, host_of, wait_until
+from .functions import peak, slow_peak
+
+
+def learner(function=peak, bounds=(-1, 1)):
+    return adaptive.Learner1D(function, bounds=bounds)
+
+
+def saved(runner):
+    """How many results are in the checkpoint."""
+    info = runner.info()
+    return info["npoints"] - info["checkpoint"]["unsaved"]
+
+
+CLUSTER = """
+    import asyncio, sys
+    from distributed import Nanny, Scheduler
+    async def main():
+        async with Scheduler(host="127.0.0.1", port=0, dashboard_address="127.0.0.1:0") as scheduler:
+            async with Nanny(scheduler.address, nthreads=2, dashboard_address="127.0.0.1:0"):
+                print(scheduler.address, flush=True)
+                await asyncio.to_thread(sys.stdin.read)
+    if __name__ == "__main__":
+        asyncio.run(main())
+"""
+
+
+class Remote:
+    """A scheduler with a worker, in processes that can be killed."""
+
+    def __init__(self, folder):
+        script = folder / "cluster.py"
+        script.write_text(textwrap.dedent(CLUSTER))
+        self.process = subprocess.Popen(
+            [sys.executable, str(script)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+        self.address = self.process.stdout.readline().strip()
+
+    def kill(self):
+        self.process.kill()
+        self.process.wait(TIMEOUT)
+
+    def close(self):
+        self.process.stdin.close()
+        self.process.wait(TIMEOUT)
+        self.process.stdout.close()
+
+
+@pytest.fixture
+def start(tmp_path):
+    """Starts such clusters."""
+    clusters = []
+
+    def start():
+        clusters.append(Remote(tmp_path))
+        return clusters[-1]
+
+    yield start
+    for cluster in clusters:
+        cluster.close()
+
+
+def test_after_the_scheduler_was_killed_the_same_call_goes_on(start, tmp_path):
+    place = tmp_path / "scan"
+    seen = {}
+    for npoints in (60, 120):
+        cluster = start()
+        with Client(cluster.address) as client:
+            runner = adaptive.Runner(learner(slow_peak), npoints_goal=250, checkpoint=place, executor=client)
+            wait_until(lambda runner=runner, npoints=npoints: runner.learner.npoints >= npoints)
+            assert seen.items() <= dict(runner.learner.data).items()
+            wait_until(lambda runner=runner, npoints=npoints: saved(runner) >= npoints)
+            cluster.kill()
+        runner.wait(TIMEOUT)
+        with pytest.raises(SchedulerLostError):
+            runner.result(TIMEOUT)
+        seen = dict(adaptive.load(place).data)
+        assert len(seen) >= npoints
+    with Client(start().address) as client:
+        runner = adaptive.Runner(learner(slow_peak), npoints_goal=250, checkpoint=place, executor=client)
+        data = dict(runner.result(TIMEOUT).data)
+        assert len(data) == 250
+        assert seen.items() <= data.items()
+        assert all(y == slow_peak(x, 0) for x, y in data.items())
+        assert runner.info()["evaluated"] == 250 - len(seen)
+        # a finished run goes on to a further goal
+        fresh = learner(slow_peak)
+        adaptive.BlockingRunner(fresh, npoints_goal=270, checkpoint=place, executor=client)
+        assert fresh.npoints == 270
+        assert data.items() <= dict(fresh.data).items()
+    assert dict(adaptive.load(place).data) == dict(fresh.data)
+
+
+def test_a_checkpoint_is_used_by_one_run(client, cluster, tmp_path):
+    first = adaptive.Runner(learner(slow_peak), checkpoint=tmp_path, name="first")
+    with pytest.raises(CheckpointInUseError, match="'first'"):
+        adaptive.Runner(learner(), npoints_goal=20, checkpoint=tmp_path)
+    wait_until(lambda: first.learner.npoints > 10)
+    first.cancel()
+    first.wait(TIMEOUT)
+    again = adaptive.BlockingRunner(learner(), npoints_goal=200, checkpoint=tmp_path)
+    assert dict(first.learner.data).items() <= dict(again.learner.data).items()
+    assert again.info()["checkpoint"] == {"path": str(tmp_path), "unsaved": 0, "problem": None}
+
+
+def test_the_checkpoint_of_another_learner_is_refused(client, cluster, tmp_path):
+    adaptive.BlockingRunner(learner(), npoints_goal=20, checkpoint=tmp_path)
+    with pytest.raises(CheckpointError, match=r"expected the checkpoint of a Learner1D\(bounds=\[0\.0, 1\.0\]\)"):
+        adaptive.Runner(learner(bounds=(0, 1)), npoints_goal=20, checkpoint=tmp_path)
+    with pytest.raises(ValueError, match="checkpoint takes"):
+        adaptive.Runner(learner(), checkpoint="")
+    assert not host_of(cluster)._by_id
+
+
+def test_a_folder_that_cannot_be_written_is_refused(client, cluster, tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(CheckpointError, match="file"):
+        adaptive.Runner(learner(), npoints_goal=20, checkpoint=tmp_path / "file" / "scan")
+
+
+def test_a_goal_that_raises_lets_go_of_the_checkpoint(client, cluster, tmp_path):
+    with pytest.raises(adaptive.errors.LearnerError):
+        adaptive.Runner(learner(), goal=lambda learner: 1 / 0, checkpoint=tmp_path)
+    assert not os.path.exists(tmp_path / "lock")
+    assert adaptive.BlockingRunner(learner(), npoints_goal=20, checkpoint=tmp_path).learner.npoints == 20
+
+
+def test_a_full_disk_is_told_and_stops_nothing(client, cluster, tmp_path, monkeypatch):
+    from adaptive_dask.storage.checkpoint_folder import GrowingFile
+
+    append = GrowingFile.append
+
+    def fails(self, content):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(GrowingFile, "append", fails)  # the scheduler is in this process
+    runner = adaptive.Runner(learner(slow_peak), npoints_goal=400, checkpoint=tmp_path)
+    wait_until(lambda: (runner.info().get("checkpoint") or {}).get("problem"))
+    assert "No space left" in runner.info()["checkpoint"]["problem"]
+    monkeypatch.setattr(GrowingFile, "append", append)
+    assert runner.result(TIMEOUT).npoints == 400
+    wait_until(lambda: not runner.info()["checkpoint"]["problem"])
+    assert dict(adaptive.load(tmp_path).data) == dict(runner.learner.data)
+
+
+def test_results_of_the_past_reach_every_watcher(client, cluster, tmp_path):
+    adaptive.BlockingRunner(learner(), npoints_goal=300, checkpoint=tmp_path)
+    runner = adaptive.Runner(learner(slow_peak), npoints_goal=400, checkpoint=tmp_path, name="again")
+    wait_until(lambda: runner.learner.npoints >= 300)
+    with Client(cluster, set_as_default=False) as other:
+        attached = adaptive.attach("again", other)
+        assert attached.learner.npoints >= 300
+        assert dict(attached.result(TIMEOUT).data) == dict(runner.result(TIMEOUT).data)
+    assert runner.learner.npoints == 400
+
+
+@pytest.mark.parametrize("pool", [concurrent.futures.ThreadPoolExecutor, concurrent.futures.ProcessPoolExecutor])
+def test_local_executors_have_checkpoints_too(tmp_path, pool):
+    data = {}
+    for npoints in (20, 50):
+        with pool(2) as executor:
+            one = learner(partial(pow, 3.0))
+            adaptive.BlockingRunner(one, npoints_goal=npoints, executor=executor, checkpoint=tmp_path)
+        assert one.npoints == npoints
+        assert data.items() <= dict(one.data).items()
+        data = dict(one.data)
+    loaded = adaptive.load(tmp_path)
+    assert dict(loaded.data) == data
+    assert loaded.function(2.0) == 9.0
+
+
+def test_a_session_of_local_processes_that_is_killed(tmp_path):
+    script = tmp_path / "script.py"
+    script.write_text(
+        textwrap.dedent(
+            """
+            import os, sys, threading, time
+            import concurrent.futures
+            import adaptive_dask as adaptive
+
+            def f(x):
+                time.sleep(0.01)
+                return x * x
+
+            executor = concurrent.futures.ThreadPoolExecutor(2)
+            learner = adaptive.Learner1D(f, (-1, 1))
+            runner = adaptive.Runner(learner, npoints_goal=300, executor=executor, checkpoint=sys.argv[1])
+            start = runner.learner.npoints
+            print(start, flush=True)
+            def saved():
+                info = runner.info()
+                return info["npoints"] - info["checkpoint"]["unsaved"]
+
+            while runner.learner.npoints < 300 and saved() < start + 60:
+                time.sleep(0.001)
+            if runner.learner.npoints < 300:
+                os._exit(9)
+            runner.result()
+            executor.shutdown()
+            """
+        )
+    )
+    place = tmp_path / "scan"
+    starts = []
+    for _ in itertools.repeat(None, 20):
+        done = subprocess.run(
+            [sys.executable, str(script), str(place)], stdout=subprocess.PIPE, text=True, timeout=TIMEOUT, check=False
+        )
+        starts.append(int(done.stdout))
+        if done.returncode == 0:
+            break
+        assert done.returncode == 9
+    assert starts == sorted(starts)
+    assert len(starts) > 1
+    loaded = adaptive.load(place)
+    assert loaded.npoints == 300
+    assert all(y == x * x for x, y in loaded.data.items())
+
+
+def test_a_scheduler_that_closes_keeps_what_was_under_way(tmp_path):
+    place = tmp_path / "scan"
+    with (
+        LocalCluster(
+            n_workers=1, threads_per_worker=2, processes=True, host="127.0.0.1", dashboard_address="127.0.0.1:0"
+        ) as cluster,
+        Client(cluster) as client,
+    ):
+        runner = adaptive.Runner(learner(slow_peak), checkpoint=place, executor=client)
+        wait_until(lambda: runner.learner.npoints > 50)
+        host = host_of(cluster)
+    assert not host._by_id
+    assert not (place / "lock").exists()
+    assert adaptive.load(place).npoints >= 50
+
+
+def test_no_thread_is_left(client, cluster, tmp_path):
+    import threading
+
+    adaptive.BlockingRunner(learner(), npoints_goal=50, checkpoint=tmp_path)
+    assert_clean(cluster)
+    assert not [thread for thread in threading.enumerate() if thread.name == "adaptive-checkpoint"]
