@@ -18,7 +18,6 @@ from adaptive_dask.goals import Goal
 from adaptive_dask.learner.function_pickle import dumps_apart, loads_together
 from adaptive_dask.learner.picked import references_in
 from adaptive_dask.session import Session, Told
-from adaptive_dask.session import Told
 from adaptive_dask.storage.checkpointed import make_session
 
 if TYPE_CHECKING:
