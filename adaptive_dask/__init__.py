@@ -36,7 +36,7 @@ _HOME = {
     "simple": "runner",
     "uses_nth_neighbors": "learner.base_learner",
 }
-_MODULES = {"cluster", "errors", "goals", "learner", "plotting", "runner", "session", "storage", "testing"}
+_MODULES = {"cluster", "errors", "goals", "learner", "plotting", "runner", "session", "storage", "testing", "utils"}
 
 __all__ = [  # noqa: RUF022  what is used most comes first
     "Learner1D",

@@ -294,7 +294,7 @@ class LearnerHost(SchedulerPlugin):
         self._by_id.pop(run.id, None)
         ended = [other.name for other in self.runs.values() if other.status in ENDED]
         for name in ended[:-MOST_ENDED]:
-            del self.runs[name]
+            self._forget(name)
         self._shares.update_soon()
         self._rest_if_idle()
 

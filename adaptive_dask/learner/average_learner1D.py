@@ -248,9 +248,9 @@ class AverageLearner1D(Learner1D):
         pieces = [losses[slot] for slot in (before, point.slot) if slot and line.after_at[slot]]
         return float(sum(pieces) / len(pieces)) if len(pieces) else math.inf
 
-    def tell_pending(self, x: Any) -> None:
+    def tell_pending(self, seed_x: Any) -> None:
         """Tell that a sample ``(seed, x)`` is being evaluated, so that it is not proposed again."""
-        seed, place = _checked_sample(x)
+        seed, place = _checked_sample(seed_x)
         point = self._points.get(place) or self._add_point(place)
         if seed not in point.samples:
             self.pending_points.add((seed, place))
@@ -289,21 +289,21 @@ class AverageLearner1D(Learner1D):
 
     # -- tell ------------------------------------------------------------------------------------
 
-    def tell(self, x: Any, y: Any) -> None:
+    def tell(self, seed_x: Any, y: Any) -> None:
         """Tell the value ``y`` of a sample ``(seed, x)``; nothing happens if it is known.
 
         Parameters
         ----------
-        x : (int, float)
+        seed_x : (int, float)
             The seed and the point, which may be outside of the bounds: then it is kept, and has no influence.
         y : float
 
         Raises
         ------
         TypeError, ValueError
-            If x is not a pair of an integer and a finite number, or y not a real number.
+            If seed_x is not a pair of an integer and a finite number, or y not a real number.
         """
-        seed, place = _checked_sample(x)
+        seed, place = _checked_sample(seed_x)
         self._add_samples(place, [seed], [_checked_value(y, place)])
 
     def tell_many(self, xs: Iterable[Any], ys: Iterable[Any], *, force: bool = False) -> None:

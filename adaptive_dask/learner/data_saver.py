@@ -139,9 +139,9 @@ class DataSaver(BaseLearner):
         self.learner.tell(x, picked.y)
         self.extra_data.add(self._key(x), picked)
 
-    def tell_many(self, xs: Iterable[Any], results: Iterable[Any]) -> None:
+    def tell_many(self, xs: Iterable[Any], ys: Iterable[Any]) -> None:
         """Tell what the function returned at several points."""
-        xs, picked = list(xs), [self._picked(result) for result in results]
+        xs, picked = list(xs), [self._picked(result) for result in ys]
         self.learner.tell_many(xs, [each.y for each in picked])
         for x, each in zip(xs, picked, strict=True):
             self.extra_data.add(self._key(x), each)

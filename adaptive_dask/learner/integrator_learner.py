@@ -208,29 +208,29 @@ class IntegratorLearner(BaseLearner):
                 improvements.append(improvement)
         return points, improvements
 
-    def tell(self, x: float, y: Any) -> None:
-        """Tell the value ``y`` of the function at ``x``; nothing happens if it is known.
+    def tell(self, point: float, value: Any) -> None:
+        """Tell the value of the function at a point; nothing happens if it is known.
 
         Parameters
         ----------
-        x : float
+        point : float
             May be any finite number, asked for or not. Points that the quadrature has no use for are kept in
             ``data``.
-        y : float
+        value : float
             May be NaN or infinite.
 
         Raises
         ------
         TypeError, ValueError
-            If x is not a finite number, or y not a real number.
+            If the point is not a finite number, or the value not a real number.
         """
-        x = checked_point(x)
-        value = checked_value(y, x)
-        if not isinstance(value, float):
-            raise TypeError(f"The value at x = {x!r} must be a real number, not {y!r}.")
+        x = checked_point(point)
+        y = checked_value(value, x)
+        if not isinstance(y, float):
+            raise TypeError(f"The value at x = {x!r} must be a real number, not {value!r}.")
         self.pending_points.discard(x)
         if x not in self.data:
-            self._tree.add(x, value)
+            self._tree.add(x, y)
 
     def tell_pending(self, x: float) -> None:
         """Tell that ``x`` is being evaluated, so that it is not proposed again."""

@@ -221,10 +221,10 @@ class SequenceLearner(BaseLearner):
         self.pending_points.discard(index)
         self._values.setdefault(index, value)
 
-    def tell_many(self, points: Iterable[Point], values: Iterable[Any]) -> None:
+    def tell_many(self, xs: Iterable[Point], ys: Iterable[Any]) -> None:
         """Tell the values for many elements, in one go; nothing is told if there are not as many."""
-        indices = [self._checked_index(point) for point in points]
-        pairs = list(zip(indices, values, strict=True))
+        indices = [self._checked_index(point) for point in xs]
+        pairs = list(zip(indices, ys, strict=True))
         self.pending_points.difference_update(indices)
         for index, value in pairs:
             self._values.setdefault(index, value)
