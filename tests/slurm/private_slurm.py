@@ -120,8 +120,9 @@ def private_slurm() -> Iterator[PrivateSlurm]:
         start(folder, daemons)
         wait_until(lambda: is_idle(slurm), "the node is idle", folder)
         yield slurm
-        slurm.cancel_all()
     finally:
+        with contextlib.suppress(Exception):  # jobs outlive the daemons; but these have to end in any case
+            slurm.cancel_all()
         for daemon in reversed(daemons):
             stop(daemon)
         os.environ.pop("SLURM_CONF")

@@ -1,0 +1,123 @@
+"""A SLURM, a folder with the examples, and settings for this machine."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import dask
+import pytest
+import yaml
+
+from .private_slurm import PrivateSlurm, Unavailable, private_slurm
+
+EXAMPLES = Path(__file__).parents[2] / "examples" / "slurm"
+TIMEOUT = 120.0
+
+# What differs from examples/slurm/dask.yaml: all is on loopback, and small, and nobody has patience.
+HERE = {
+    "jobqueue": {
+        "slurm": {
+            "interface": "lo",
+            "memory": "500MB",
+            "python": sys.executable,
+            "death-timeout": 60,
+            "worker-extra-args": ["--lifetime=10m", "--lifetime-stagger=1m", "--dashboard-address=127.0.0.1:0"],
+            "scheduler-options": {"dashboard_address": "127.0.0.1:0"},
+        }
+    },
+    "distributed": {"deploy": {"lost-worker-timeout": "1s"}},
+}
+
+
+@pytest.fixture(scope="session")
+def private() -> Iterator[PrivateSlurm]:
+    with ExitStack() as stack:
+        try:
+            pytest.importorskip("dask_jobqueue")
+            slurm = stack.enter_context(private_slurm())
+        except (Unavailable, pytest.skip.Exception) as reason:
+            if os.environ.get("CI") == "true":
+                pytest.fail(f"In CI there has to be a SLURM: {reason}")
+            pytest.skip(f"no SLURM: {reason}")
+        yield slurm
+
+
+@pytest.fixture
+def slurm(private: PrivateSlurm) -> Iterator[PrivateSlurm]:
+    """A SLURM without jobs."""
+    yield private
+    private.cancel_all()
+
+
+class Site:
+    """A user's folder with the examples, on a cluster."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        shutil.copytree(EXAMPLES, folder, dirs_exist_ok=True)
+        settings = yaml.safe_load((EXAMPLES / "dask.yaml").read_text())
+        self.settings: dict[str, Any] = dask.config.merge(settings, HERE)
+        self.settings["jobqueue"]["slurm"]["local-directory"] = str(folder)
+        self.settings["jobqueue"]["slurm"]["log-directory"] = str(folder / "slurm-logs")
+        (folder / "dask.yaml").write_text(yaml.safe_dump(self.settings))
+        self.environment = {
+            **os.environ,
+            "DASK_CONFIG": str(folder / "dask.yaml"),
+            "SECONDS_PER_POINT": "0.1",
+            "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]),
+            "TMPDIR": str(folder),
+        }
+        # Users' scripts find the modules next to them.
+        self.environment.pop("PYTHONSAFEPATH", None)
+
+    def start(self, *command: str) -> subprocess.Popen[str]:
+        """Start a command in the folder; what it prints can be read."""
+        return subprocess.Popen(
+            command,
+            cwd=self.folder,
+            env=self.environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+
+    def python(self, *arguments: str) -> str:
+        """What a script prints; it has to succeed."""
+        process = self.start("python", *arguments)
+        output, _ = process.communicate(timeout=TIMEOUT)
+        assert process.returncode == 0, output
+        assert "Traceback" not in output, output
+        return output
+
+    def submit(self, script: str, *arguments: str, options: tuple[str, ...] = ()) -> str:
+        """Submit a batch script; its job's id."""
+        process = self.start("sbatch", "--parsable", *options, script, *arguments)
+        output, _ = process.communicate(timeout=TIMEOUT)
+        assert process.returncode == 0, output
+        return output.strip()
+
+    def logs(self) -> str:
+        """What the jobs have printed."""
+        return "\n".join(f"{log.name}:\n{log.read_text()}" for log in sorted(self.folder.rglob("*.log")))
+
+
+@pytest.fixture
+def site(slurm: PrivateSlurm, tmp_path: Path) -> Site:
+    return Site(tmp_path)
+
+
+def wait_until(condition: Callable[[], Any], explain: Callable[[], str] = str) -> Any:
+    """Poll a condition until it holds."""
+    deadline = time.monotonic() + TIMEOUT
+    while not (value := condition()):
+        assert time.monotonic() < deadline, f"{condition} did not become true in {TIMEOUT} s\n{explain()}"
+        time.sleep(0.05)  # between two looks
+    return value

@@ -1,0 +1,64 @@
+"""The examples for SLURM, as a user would run them."""
+
+from __future__ import annotations
+
+import re
+
+from distributed import Client
+
+import adaptive_dask as adaptive
+
+from .conftest import TIMEOUT, Site, wait_until
+from .private_slurm import PrivateSlurm
+
+LOOPBACK = ("--interface", "lo", "--dashboard-address", "127.0.0.1:0")
+
+
+def points_printed(output: str) -> int:
+    found = re.search(r"^(\d+) points, loss", output, re.MULTILINE)
+    assert found, output
+    return int(found[1])
+
+
+def test_interactive_starts_from_zero_jobs_and_leaves_none(slurm: PrivateSlurm, site: Site) -> None:
+    assert slurm.jobs() == []
+    process = site.start("python", "interactive.py", "2")
+    wait_until(lambda: len(slurm.jobs("RUNNING")) == 2)
+    output, _ = process.communicate(timeout=TIMEOUT)
+    assert process.returncode == 0, output
+    assert points_printed(output) == 150
+    assert "Traceback" not in output, output
+    wait_until(lambda: not slurm.jobs())
+    learner = adaptive.Learner1D(None, bounds=(0, 1))
+    learner.load(str(site.folder / "resonances.pickle"))
+    assert learner.npoints == 150
+
+
+def test_a_job_hosts_a_run_whose_notebook_is_killed(slurm: PrivateSlurm, site: Site) -> None:
+    job = site.submit("host.sbatch", "scheduler.json", *LOOPBACK)
+    scheduler_file = site.folder / "scheduler.json"
+    wait_until(scheduler_file.exists, site.logs)
+    notebook = site.start("python", "notebook.py", "scheduler.json")
+    with Client(scheduler_file=str(scheduler_file), set_as_default=True) as client:
+        try:
+            wait_until(lambda: [run for run in adaptive.runs() if run["npoints"] > 30], site.logs)
+        finally:
+            notebook.kill()
+            notebook.communicate(timeout=TIMEOUT)
+        runner = adaptive.attach("resonances")
+        assert runner.status() == "running"
+        before = runner.learner.npoints
+        wait_until(lambda: runner.learner.npoints > before)
+        output = site.python("notebook.py", "scheduler.json")
+        assert "It is there already" in output
+        assert points_printed(output) == 150
+        assert runner.result(TIMEOUT).npoints == 150
+        client.shutdown()
+    wait_until(lambda: slurm.state(job) == "COMPLETED", site.logs)
+
+
+def test_headless_needs_nobody(slurm: PrivateSlurm, site: Site) -> None:
+    job = site.submit("headless.sbatch")
+    wait_until(lambda: slurm.state(job) not in ("PENDING", "RUNNING", "COMPLETING"), site.logs)
+    assert points_printed(site.logs()) == 150, site.logs()
+    assert (site.folder / "resonances.pickle").exists()
