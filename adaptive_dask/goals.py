@@ -23,6 +23,16 @@ class LossGoal:
         return bool(learner.loss() <= self.loss)
 
 
+@dataclass(frozen=True)
+class EachGoal:
+    """Reached when each child of a learner has so many points, or has no more to give."""
+
+    npoints: int
+
+    def __call__(self, learner: Any) -> bool:
+        return bool(learner.each_has(self.npoints))
+
+
 def is_done(learner: Any) -> bool:
     """The goal of a learner that knows by itself when it is done."""
     return bool(learner.done())
@@ -85,7 +95,7 @@ def make_goal(
     loss_goal : float, optional
         End when ``learner.loss()`` is this or less.
     npoints_goal : int, optional
-        End with exactly this many points; of a BalancingLearner, those of all children together.
+        End with exactly this many points; with a BalancingLearner, when each child has as many or has no more to give.
     end_time_goal : datetime, optional
         End at this time; local time unless it carries a time zone.
     duration_goal : timedelta or float, optional
@@ -125,6 +135,8 @@ def make_goal(
             raise TypeError(f"npoints_goal takes a whole number of points (an int), not {npoints_goal!r}.")
         if npoints_goal < 0:
             raise ValueError(f"npoints_goal takes 0 points or more, not {npoints_goal!r}.")
+        if hasattr(learner, "each_has"):
+            return Goal(reached=EachGoal(int(npoints_goal)))
         return Goal(npoints=int(npoints_goal))
     if end_time_goal is not None:
         if not isinstance(end_time_goal, datetime):

@@ -263,6 +263,10 @@ class BalancingLearner(BaseLearner):
         """The number of evaluated points of all children."""
         return self._turns.npoints
 
+    def each_has(self, npoints: int) -> bool:
+        """Whether each child has at least so many points, or has none on the way and none to give."""
+        return self._turns.each_has(npoints)
+
     @property
     def nsamples(self) -> int:
         """The number of samples of all children, where they count them."""

@@ -44,6 +44,8 @@ class ChildTurns:
         self._turn = 0
         self._floor = 0
         self._behind: list[int] = []
+        self._enough = 0
+        self._short: list[int] = []
 
     def next(self) -> tuple[int, Any, float] | None:
         """The index of the child whose turn it is, its point, and by how much that improves its loss."""
@@ -99,6 +101,21 @@ class ChildTurns:
     def has_pending(self, i: int) -> bool:
         """Whether a child has pending points."""
         return self._totals[i] > self._npoints[i]
+
+    def each_has(self, npoints: int) -> bool:
+        """Whether each child has so many points, or has none in flight and none to give.
+
+        Looks at every child once, however often it is called for one number: a child that has enough keeps it.
+        """
+        if npoints != self._enough:
+            self._enough = npoints
+            self._short = [i for i, known in enumerate(self._npoints) if known < npoints]
+        while self._short:
+            i = self._short[-1]
+            if self._npoints[i] < npoints and (self.has_pending(i) or self._propose(i) is not None):
+                return False
+            self._short.pop()
+        return True
 
     def error(self) -> Exception | None:
         """What a child raised that was asked for a point, if any."""

@@ -44,7 +44,8 @@ class AsyncRunner:
     loss_goal : float, optional
         End when ``learner.loss()`` is this or less.
     npoints_goal : int, optional
-        End with exactly this many points; of a BalancingLearner, those of all children together.
+        End with exactly this many points; with a BalancingLearner, when each child has as many or has no more to
+        give.
     end_time_goal : datetime, optional
         End at this time.
     duration_goal : timedelta or float, optional

@@ -18,9 +18,11 @@ from adaptive_dask.errors import DataFileError, LearnerError
 from adaptive_dask.goals import Goal, make_goal
 from adaptive_dask.learner.balancing_learner import BalancingLearner, named_product
 from adaptive_dask.learner.child_queue import ChildQueue
+from adaptive_dask.learner.data_saver import DataSaver
 from adaptive_dask.learner.function_pickle import dumps_apart, loads_together
 from adaptive_dask.learner.learner1D import Learner1D
 from adaptive_dask.learner.learner2D import Learner2D
+from adaptive_dask.learner.sequence_learner import SequenceLearner
 from adaptive_dask.runner.sequential import simple
 from adaptive_dask.session import Session
 
@@ -31,6 +33,10 @@ def peak(x: float, offset: float = 0.0, width: float = 0.1) -> float:
 
 def curves(kind: Any = Learner1D, n: int = 3) -> list[Any]:
     return [kind(functools.partial(peak, offset=0.3 * i - 0.2, width=0.1 / (i + 1)), (-1, 1)) for i in range(n)]
+
+
+def together(npoints: int) -> Any:
+    return lambda learner: learner.npoints >= npoints
 
 
 def counts(learner: BalancingLearner) -> list[int]:
@@ -91,12 +97,12 @@ def test_the_next_is_the_first_by_the_strategy(strategy: Any) -> None:
 
 def test_a_strategy_can_be_changed_on_the_way() -> None:
     learner = BalancingLearner(curves())
-    simple(learner, npoints_goal=20)
+    simple(learner, goal=together(20))
     learner.strategy = "npoints"
-    simple(learner, npoints_goal=60)
+    simple(learner, goal=together(60))
     assert max(counts(learner)) - min(counts(learner)) <= 1
     learner.strategy = lambda child: child.npoints
-    simple(learner, npoints_goal=100)
+    simple(learner, goal=together(100))
     assert max(counts(learner)) >= 50
     with pytest.raises(ValueError, match="loss_improvements"):
         learner.strategy = "best"  # type: ignore[assignment]
@@ -170,10 +176,10 @@ def test_children_that_are_done_get_no_more_points(strategy: Any) -> None:
 def test_children_that_cannot_be_asked_do_not_block_the_others(strategy: Any) -> None:
     functions = [lambda x: 0.0, peak, peak]
     learner = BalancingLearner([Raises(f, (-1, 1)) for f in functions], strategy=strategy)
-    simple(learner, npoints_goal=30)
+    simple(learner, goal=together(30))
     assert counts(learner)[0] == 0
     learner.tell((0, 0.5), 1.0)
-    simple(learner, npoints_goal=60)
+    simple(learner, goal=together(60))
     assert counts(learner)[0] > 1
 
 
@@ -200,9 +206,36 @@ def test_children_that_look_flat_do_not_starve(strategy: Any) -> None:
     assert min(counts(learner)) >= 24
 
 
+@pytest.mark.parametrize("strategy", STRATEGIES)
+def test_a_goal_in_points_is_that_of_each_child(strategy: Any) -> None:
+    learner = BalancingLearner([Learner1D(f, (-1, 1)) for f in (peak, lambda x: 0.0)], strategy=strategy)
+    simple(learner, npoints_goal=12)
+    assert min(counts(learner)) == 12
+    saved = DataSaver(learner.new(), arg_picker=float)
+    simple(saved, npoints_goal=12)
+    assert min(counts(saved.learner)) == 12
+
+
+@pytest.mark.parametrize("strategy", STRATEGIES)
+def test_children_without_more_points_have_reached_a_goal_in_points(strategy: Any) -> None:
+    kinds = [[Raises(f, (-1, 1)) for f in (lambda x: 0.0, peak)], [SequenceLearner(abs, range(n)) for n in (2, 9)]]
+    for children in kinds:
+        learner = BalancingLearner(children, strategy=strategy)
+        simple(learner, npoints_goal=5)
+        assert counts(learner)[0] <= 2
+        assert counts(learner)[1] >= 5
+    learner.remove_unfinished()
+    assert learner.each_has(5)
+    assert not learner.each_has(8)
+    for point in learner.ask(4)[0]:
+        assert not learner.each_has(9)
+        learner.tell(point, learner.function(point))
+    assert learner.each_has(100)
+
+
 def test_losses_that_are_no_number() -> None:
     learner = BalancingLearner([Learner1D(f, (-1, 1)) for f in (peak, lambda x: float("nan"))])
-    simple(learner, npoints_goal=50)
+    simple(learner, goal=together(50))
     assert min(counts(learner)) >= 2
 
 
@@ -214,7 +247,7 @@ def test_losses_that_are_no_number() -> None:
 def test_asking_without_telling_pending_changes_nothing(strategy: Any, n: int) -> None:
     learner, twin = (BalancingLearner(curves(), strategy=strategy) for _ in range(2))
     for each in (learner, twin):
-        simple(each, npoints_goal=10)
+        simple(each, goal=together(10))
         each.ask(4)
     before = learner.pending_points
     asked = learner.ask(n, tell_pending=False)
@@ -298,7 +331,7 @@ def test_cdims_in_each_form() -> None:
 
 def test_copies() -> None:
     learner = BalancingLearner(curves(), cdims=[{"i": i} for i in range(3)], strategy="loss")
-    simple(learner, npoints_goal=20)
+    simple(learner, goal=together(20))
     for copy in [pickle.loads(pickle.dumps(learner)), cloudpickle.loads(cloudpickle.dumps(learner))]:
         assert dict(copy.data) == dict(learner.data)
         assert (copy.npoints, copy.cdims, copy.strategy) == (20, learner.cdims, "loss")
@@ -339,7 +372,7 @@ def name_of(tmp_path: Path, child: Any) -> Path:
 @pytest.mark.parametrize("way", ["function", "names", "fname", "one file", "own fname"])
 def test_files(way: str, tmp_path: Path) -> None:
     learner, other = BalancingLearner(curves()), BalancingLearner(curves())
-    simple(learner, npoints_goal=20)
+    simple(learner, goal=together(20))
     names: Any = {
         "function": functools.partial(name_of, tmp_path),
         "names": [str(tmp_path / f"{i}") for i in range(3)],
@@ -363,7 +396,7 @@ def test_files(way: str, tmp_path: Path) -> None:
 
 def test_if_one_file_is_missing_no_child_is_loaded(tmp_path: Path) -> None:
     learner, other = BalancingLearner(curves()), BalancingLearner(curves())
-    simple(learner, npoints_goal=20)
+    simple(learner, goal=together(20))
     names = [tmp_path / f"{i}" for i in range(3)]
     learner.save(names)
     names[2].unlink()
