@@ -61,7 +61,8 @@ class Route(enum.StrEnum):
 
     START = "adaptive_start"  # [RunSpec] → name
     RUNS = "adaptive_runs"  # → a dict for each run
-    WATCH = "adaptive_watch"  # name, position, version, timeout → what is new since
+    WATCH = "adaptive_watch"  # watcher, runs: [(key, name, position, version)] → what is new since, by key
+    NUDGE = "adaptive_nudge"  # watcher → its request is answered at once, for it wants to watch others too
     SNAPSHOT = "adaptive_snapshot"  # name → [learner], functions, position
     INSPECT = "adaptive_inspect"  # name, log_from → [points on their way, failures, log]
     CALL = "adaptive_call"  # name, [function, arguments] → [what function(learner, …) returned]

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -20,6 +20,7 @@ from tornado.ioloop import PeriodicCallback
 
 from adaptive_dask.cluster.protocol import REPORT, STOP, Report, Route, RunSpec, dumps, unpack
 from adaptive_dask.cluster.scheduler_crew import declare_duration
+from adaptive_dask.cluster.scheduler_feed import Ear, wait_for_news
 from adaptive_dask.cluster.scheduler_kept import KeptResults
 from adaptive_dask.cluster.scheduler_learner import HostedLearner
 from adaptive_dask.cluster.scheduler_run import ENDED, HostedRun
@@ -69,6 +70,7 @@ class LearnerHost(SchedulerPlugin):
         self._threads: ThreadPoolExecutor | None = None
         self._closing: set[asyncio.Future[Any]] = set()
         self._by_id: dict[str, HostedRun] = {}  # those that go on
+        self._ears: dict[str, Ear] = {}  # of the watchers that wait
         self._requests = 0  # that are being answered
 
     # ---- the plugin's life
@@ -83,7 +85,8 @@ class LearnerHost(SchedulerPlugin):
         routes: dict[str, Callable[..., Awaitable[Any]]] = {
             Route.START: self.start_run,
             Route.RUNS: self.list_runs,
-            Route.WATCH: self.watch_run,
+            Route.WATCH: self.watch_runs,
+            Route.NUDGE: self.nudge_watcher,
             Route.SNAPSHOT: self.snapshot_run,
             Route.INSPECT: self.inspect_run,
             Route.CALL: self.call_run,
@@ -177,17 +180,40 @@ class LearnerHost(SchedulerPlugin):
         """How each run stands."""
         return [run.summary() for run in self.runs.values()]
 
-    async def watch_run(
-        self, name: str, position: int, version: int, interval: float, timeout: float
-    ) -> dict[str, Any]:
-        """Wait for news of a run: results from a position on, and how it stands."""
-        run = self._find(name)
-        chunks = await run.feed.poll(position, version, interval, timeout)
-        reply = {"summary": run.summary(), "version": run.feed.version, "gap": chunks is None}
-        reply["results"] = [(chunk.end, chunk.data) for chunk in chunks or ()]
+    async def watch_runs(
+        self, watcher: str, runs: Sequence[tuple[int, str, int, int]], interval: float, timeout: float
+    ) -> dict[int, dict[str, Any]]:
+        """Wait for news of runs: for each results from a position on, and how it stands."""
+        known = [(key, self.runs.get(name), position, version) for key, name, position, version in runs]
+        feeds = [(run.feed, position, version) for _, run, position, version in known if run is not None]
+        if len(feeds) == len(known):
+            ear = self._ears[watcher] = Ear()
+            try:
+                await wait_for_news(feeds, ear, interval, timeout)
+            finally:
+                if self._ears.get(watcher) is ear:
+                    del self._ears[watcher]
+        has_news = any(feed.has_news(position, version) for feed, position, version in feeds)
+        replies: dict[int, dict[str, Any]] = {}
+        for key, run, position, version in known:
+            if run is None:
+                replies[key] = {"unknown": True}
+            elif not has_news or run.feed.has_news(position, version):
+                replies[key] = await self._news(run, position)
+        return replies
+
+    async def nudge_watcher(self, watcher: str) -> None:
+        """Answer a request of `watch_runs` at once."""
+        if watcher in self._ears:
+            self._ears[watcher].wake()
+
+    async def _news(self, run: HostedRun, position: int) -> dict[str, Any]:
+        chunks = run.feed.since(position)
+        news = {"summary": run.summary(), "version": run.feed.version, "gap": chunks is None}
+        news["results"] = [(chunk.end, chunk.data) for chunk in chunks or ()]
         if run.status in ENDED and run.error is not None:
-            reply["failure"] = await run.in_turn(dumps, run.error)
-        return reply
+            news["failure"] = await run.in_turn(dumps, run.error)
+        return news
 
     async def snapshot_run(self, name: str) -> dict[str, Any]:
         """The learner as it is, its functions, and how many results it was told."""

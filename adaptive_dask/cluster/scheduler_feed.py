@@ -1,8 +1,8 @@
 """What watchers of a run are sent: results as they were told, and how the run stands.
 
-Watchers poll with the position up to which they know; nothing is kept about a watcher, so a slow or a
-dead one costs nothing. Recent results are kept packed while somebody watches. Whoever is further behind
-takes a snapshot of the learner instead.
+Watchers poll, with one request for all of their runs and with the position up to which they know each;
+nothing is kept about a watcher, so a slow or a dead one costs nothing. Recent results are kept packed
+while somebody watches. Whoever is further behind takes a snapshot of the learner instead.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import contextlib
 import itertools
 import time
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 # For how long (in seconds) results are kept, at all and after the last poll, and how much of them (in bytes).
@@ -51,8 +52,7 @@ class Feed:
         self._chunks: deque[Chunk] = deque()
         self._bytes = 0
         self._last_poll = time.monotonic()
-        self._results = _Bell()
-        self._changes = _Bell()
+        self._ears: set[Ear] = set()
 
     @property
     def is_watched(self) -> bool:
@@ -69,8 +69,7 @@ class Feed:
             The results, packed; None when nobody was watching.
         """
         if data is None:
-            self._chunks.clear()
-            self._bytes = 0
+            self.clear()
         else:
             now = time.monotonic()
             self._chunks.append(Chunk(self.position, self.position + count, data, now))
@@ -78,37 +77,25 @@ class Feed:
             while self._chunks and (self._bytes > MOST_BYTES or self._chunks[0].published < now - PATIENCE):
                 self._bytes -= len(self._chunks.popleft().data)
         self.position += count
-        self._results.ring()
+        for ear in self._ears:
+            ear.results.set()
 
     def change(self) -> None:
         """The run's status changed: answer the watchers at once."""
         self.version += 1
-        self._changes.ring()
-        self._results.ring()
+        for ear in self._ears:
+            ear.wake()
 
-    async def poll(self, position: int, version: int, interval: float, timeout: float) -> list[Chunk] | None:
-        """Wait until there is something new.
+    def clear(self) -> None:
+        """Keep no results any more."""
+        self._chunks.clear()
+        self._bytes = 0
 
-        Parameters
-        ----------
-        position, version : int
-            What the watcher knows.
-        interval : float
-            For how long to gather results, in seconds. A change of version does not wait.
-        timeout : float
-            For how long to wait at most, in seconds.
+    def has_news(self, position: int, version: int) -> bool:
+        return (position, version) != (self.position, self.version)
 
-        Returns
-        -------
-        list of Chunk, or None
-            The results from the position on; None when they are no longer kept.
-        """
-        self._last_poll = time.monotonic()
-        if version == self.version:
-            await self._changes.wait(interval)
-        if version == self.version and position == self.position:
-            await self._results.wait(timeout)
-        self._last_poll = time.monotonic()
+    def since(self, position: int) -> list[Chunk] | None:
+        """The results from a position on; None when they are no longer kept."""
         if position == self.position:
             return []
         # From the newest on, for a watcher that keeps up needs few of many.
@@ -117,20 +104,61 @@ class Feed:
             return None
         return newer[::-1]
 
+    def listen(self, ear: Ear) -> None:
+        """Have somebody told of what comes; he is a watcher."""
+        self._last_poll = time.monotonic()
+        self._ears.add(ear)
 
-class _Bell:
-    """Wakes everybody who waits for it."""
+    def ignore(self, ear: Ear) -> None:
+        """Undo `listen`."""
+        self._last_poll = time.monotonic()
+        self._ears.discard(ear)
+
+
+class Ear:
+    """Hears when something happens in any of the feeds that it listens to.
+
+    Attributes
+    ----------
+    results, changes : asyncio.Event
+        Set by results, and by what is worth an immediate answer.
+    """
 
     def __init__(self) -> None:
-        self._event: asyncio.Event | None = None
+        self.results = asyncio.Event()
+        self.changes = asyncio.Event()
 
-    def ring(self) -> None:
-        if self._event is not None:
-            self._event.set()
-            self._event = None
+    def wake(self) -> None:
+        """Do not wait any longer."""
+        self.changes.set()
+        self.results.set()
 
-    async def wait(self, seconds: float) -> None:
-        if self._event is None:
-            self._event = asyncio.Event()
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._event.wait(), seconds)
+
+async def wait_for_news(known: Sequence[tuple[Feed, int, int]], ear: Ear, interval: float, timeout: float) -> None:
+    """Wait until there is something new in one of several feeds.
+
+    Parameters
+    ----------
+    known : sequence of (Feed, position, version)
+        What the watcher knows of each.
+    ear : Ear
+    interval : float
+        For how long to gather results, in seconds. A change of a version does not wait.
+    timeout : float
+        For how long to wait at most, in seconds.
+    """
+    for feed, _, _ in known:
+        feed.listen(ear)
+    try:
+        if all(version == feed.version for feed, _, version in known):
+            await _wait(ear.changes, interval)
+        if not any(feed.has_news(position, version) for feed, position, version in known):
+            await _wait(ear.results, timeout)
+    finally:
+        for feed, _, _ in known:
+            feed.ignore(ear)
+
+
+async def _wait(event: asyncio.Event, seconds: float) -> None:
+    with contextlib.suppress(TimeoutError):
+        await asyncio.wait_for(event.wait(), seconds)

@@ -4,35 +4,25 @@ from __future__ import annotations
 
 import asyncio
 import concurrent.futures
-import logging
 import time
 from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any
 
 import cloudpickle
-from distributed.comm.core import CommClosedError
 
 from adaptive_dask.cluster.client import ensure_host, request
 from adaptive_dask.cluster.protocol import Route, RunSpec, dumps, unpack
-from adaptive_dask.errors import AdaptiveError, RunNotFoundError, SchedulerLostError
+from adaptive_dask.errors import RunNotFoundError, SchedulerLostError
 from adaptive_dask.failures import OnError
 from adaptive_dask.goals import Goal
 from adaptive_dask.learner.function_pickle import dumps_apart, loads_together
 from adaptive_dask.runner.replica import Replica
+from adaptive_dask.runner.watcher import Watcher
 
 if TYPE_CHECKING:
     from distributed import Client
 
-logger = logging.getLogger(__name__)
-
 ENDED = frozenset({"finished", "cancelled", "failed"})
-
-# Results are gathered for so long before they are fetched; a request waits so long for some (seconds).
-INTERVAL = 0.1
-PATIENCE = 5.0
-
-# For how long a client that lost its scheduler tries to find it again (seconds).
-RECONNECT = 30.0
 
 
 def make_spec(
@@ -101,6 +91,10 @@ class ClusterRun:
         of a failed run, or cancelled.
     status : str
         running, paused, finished, cancelled or failed; never ahead of the replica.
+    position, version : int
+        Up to where results and status are known.
+    has_ended : bool
+        Whether there will be no more news.
     summary : dict
         How the run stands.
     details : dict
@@ -115,13 +109,12 @@ class ClusterRun:
         self.status = "running"
         self.summary: dict[str, Any] = {}
         self.started = time.time()
-        self._position = position
-        self._version = -1
-        self._has_ended = False
+        self.position = position
+        self.version = -1
+        self.has_ended = False
         self._begun = asyncio.Event()  # set on the client's event loop
         self.details: dict[str, Any] = {}
         self._log: list[tuple[Any, ...]] | None = None
-        self._follower: asyncio.Future[None] | None = None
 
     @property
     def executor(self) -> Client:
@@ -154,7 +147,7 @@ class ClusterRun:
 
     def follow(self) -> None:
         """Keep the replica current until the run ends."""
-        self._follower = asyncio.ensure_future(self._follow())
+        Watcher.of(self.client).add(self)
 
     # ---- commands; from any thread
 
@@ -205,67 +198,31 @@ class ClusterRun:
 
     # ---- following; on the client's event loop
 
-    async def _follow(self) -> None:
-        error: BaseException | None = None
-        try:
-            lost_at: float | None = None
-            while not self._has_ended:
-                try:
-                    error = await self._watch()
-                    lost_at = None
-                except (OSError, CommClosedError) as trouble:
-                    lost_at = lost_at or time.monotonic()
-                    if self.client.status in ("closed", "closing") or time.monotonic() - lost_at > RECONNECT:
-                        raise SchedulerLostError(self._lost_text()) from trouble
-                    await asyncio.sleep(INTERVAL)
-        except RunNotFoundError as trouble:
-            error = SchedulerLostError(f"The scheduler does not know the run {self.name!r} any more: was it restarted?")
-            error.__cause__ = trouble
-            self.close("failed", error)
-        except AdaptiveError as trouble:
-            self.close("failed", trouble)
-        except asyncio.CancelledError:
-            self.close("failed", SchedulerLostError(self._lost_text()))
-            raise
-        except Exception as trouble:
-            logger.exception("Following the run %r failed", self.name)
-            self.close("failed", trouble)
-        else:
-            self.close(self.status_seen, error)
-
     @property
     def status_seen(self) -> str:
         """The newest status; `status` follows when the replica has the results before it."""
         return str(self.summary.get("status", "running"))
 
-    async def _watch(self) -> BaseException | None:
-        reply = await request(
-            self.client,
-            Route.WATCH,
-            name=self.name,
-            position=self._position,
-            version=self._version,
-            interval=INTERVAL,
-            timeout=PATIENCE,
-        )
-        if reply["gap"]:
+    async def take(self, news: dict[str, Any]) -> None:
+        """Take what a request for news was answered with."""
+        if news["gap"]:
             await self._catch_up()
-        for end, data in reply["results"]:
-            self._position = end
+        for end, data in news["results"]:
+            self.position = end
             self.replica.tell_packed(data)
-        self._version = reply["version"]
-        self.summary = summary = reply["summary"]
+        self.version = news["version"]
+        self.summary = summary = news["summary"]
         if summary["status"] in ENDED:
-            self._has_ended = True
+            self.has_ended = True
             await self._inspect()
+            failure = news.get("failure")
+            self.close(summary["status"], await asyncio.to_thread(unpack, failure) if failure is not None else None)
         else:
             self.replica.then(lambda: self._set_status(summary["status"]))
-        failure = reply.get("failure")
-        return await asyncio.to_thread(unpack, failure) if failure is not None else None
 
     async def _catch_up(self) -> None:
         snapshot = await request(self.client, Route.SNAPSHOT, name=self.name)
-        self._position = snapshot["position"]
+        self.position = snapshot["position"]
         self.replica.copy_from(lambda: loads_together(snapshot["learner"], None))
 
     def close(self, status: str, error: BaseException | None) -> None:
@@ -287,6 +244,16 @@ class ClusterRun:
 
     def _set_status(self, status: str) -> None:
         self.status = status
+
+    def lose(self, cause: BaseException | None = None) -> None:
+        """The scheduler cannot be reached, or does not know the run."""
+        if isinstance(cause, RunNotFoundError):
+            text = f"The scheduler does not know the run {self.name!r} any more: was it restarted?"
+        else:
+            text = self._lost_text()
+        error = SchedulerLostError(text)
+        error.__cause__ = cause
+        self.close("failed", error)
 
     def _lost_text(self) -> str:
         return (

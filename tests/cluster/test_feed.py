@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from adaptive_dask.cluster import scheduler_feed
-from adaptive_dask.cluster.scheduler_feed import Chunk, Feed
+from adaptive_dask.cluster.scheduler_feed import Chunk, Ear, Feed, wait_for_news
 
 LONG = 60.0  # a test that waits for so long has failed
 
@@ -21,13 +21,17 @@ async def feed() -> AsyncIterator[Feed]:
         yield Feed()
 
 
-async def poll(feed: Feed, position: int, *, interval: float = 0.0, timeout: float = 0.0) -> list[Chunk] | None:
-    return await feed.poll(position, feed.version, interval, timeout)
+async def poll(
+    feed: Feed, position: int, version: int | None = None, *, interval: float = 0.0, timeout: float = 0.0
+) -> list[Chunk] | None:
+    version = feed.version if version is None else version
+    await wait_for_news([(feed, position, version)], Ear(), interval, timeout)
+    return feed.since(position)
 
 
 async def waiting(feed: Feed, position: int = 0, *, interval: float = 0.0) -> asyncio.Future[list[Chunk] | None]:
     """A poll that has begun to wait."""
-    polling = asyncio.ensure_future(feed.poll(position, feed.version, interval, LONG))
+    polling = asyncio.ensure_future(poll(feed, position, interval=interval, timeout=LONG))
     for _ in range(10):
         await asyncio.sleep(0)
     assert not polling.done()
@@ -101,7 +105,7 @@ def test_a_watcher_misses_nothing_without_being_told(sizes: list[int | None], po
             assert sum(len(chunk.data) for chunk in kept) <= most
             if i not in polls:
                 continue
-            chunks = await feed.poll(known, -1, 0.0, 0.0)
+            chunks = await poll(feed, known, -1)
             if chunks is not None:
                 assert b"".join(chunk.data for chunk in chunks) == results[known : feed.position]
             known = feed.position
@@ -142,7 +146,7 @@ async def test_a_change_of_version_is_answered_at_once(feed: Feed, interval: flo
 
 async def test_a_watcher_with_an_old_version_does_not_wait(feed: Feed) -> None:
     feed.change()
-    assert await feed.poll(0, feed.version - 1, LONG, LONG) == []
+    assert await poll(feed, 0, feed.version - 1, interval=LONG, timeout=LONG) == []
 
 
 async def test_all_watchers_are_woken(feed: Feed) -> None:
@@ -181,7 +185,7 @@ async def test_results_are_kept_for_a_while_only(monkeypatch: pytest.MonkeyPatch
     for _ in range(5):
         now[0] += scheduler_feed.PATIENCE / 2
         feed.publish(1, b"result")
-    assert await feed.poll(0, 0, 0, 0) is None
-    chunks = await feed.poll(2, 0, 0, 0)
+    assert await poll(feed, 0, 0) is None
+    chunks = await poll(feed, 2, 0)
     assert chunks is not None
     assert [chunk.start for chunk in chunks] == [2, 3, 4]

@@ -115,7 +115,6 @@ async def test_messages_about_unknown_runs_are_harmless(c, s, a, b):
 async def test_routes_answer_bad_requests_with_errors(c, s, a, b):
     await ensure_host(c)
     for route, arguments in [
-        (Route.WATCH, {"name": "none", "position": 0, "version": 0, "interval": 0, "timeout": 0}),
         (Route.SNAPSHOT, {"name": "none"}),
         (Route.INSPECT, {"name": "none", "log_from": 0}),
         (Route.CALL, {"name": "none", "payload": b""}),
@@ -126,6 +125,9 @@ async def test_routes_answer_bad_requests_with_errors(c, s, a, b):
             await request(c, route, **arguments)
         with pytest.raises(TypeError):
             await request(c, route, odd=1)
+    news = await request(c, Route.WATCH, watcher="me", runs=[(7, "none", 0, 0)], interval=0, timeout=0)
+    assert news == {7: {"unknown": True}}
+    await request(c, Route.NUDGE, watcher="nobody")
     for spec in (b"", b"not a pickle", dumps(17)):
         with pytest.raises(Exception):  # noqa: B017, PT011  whatever unpickling raises
             await request(c, Route.START, spec=spec)

@@ -1,0 +1,138 @@
+"""Follows all runs of a client with one request at a time, however many they are."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import logging
+import time
+import uuid
+from typing import TYPE_CHECKING, Any
+
+from distributed.comm.core import CommClosedError
+
+from adaptive_dask.cluster.client import request
+from adaptive_dask.cluster.protocol import Route
+from adaptive_dask.errors import RunNotFoundError
+
+if TYPE_CHECKING:
+    from distributed import Client
+
+    from adaptive_dask.runner.cluster import ClusterRun
+
+logger = logging.getLogger(__name__)
+
+# Results are gathered for so long before they are fetched; a request waits so long for some (seconds).
+INTERVAL = 0.1
+PATIENCE = 5.0
+
+# What a request costs grows with the number of runs; so long (in seconds) a run, another one is put off.
+PAUSE = 1e-4
+
+# Of the runs that end at the same time, so many are asked for their details at once.
+AT_ONCE = 8
+
+# For how long a client that lost its scheduler tries to find it again (seconds).
+RECONNECT = 30.0
+
+
+class Watcher:
+    """Fetches news for the runs of a client until all have ended; lives on the client's event loop.
+
+    Parameters
+    ----------
+    client : Client
+    """
+
+    _of: dict[Client, Watcher] = {}  # noqa: RUF012  those at work
+
+    def __init__(self, client: Client) -> None:
+        self.id = uuid.uuid4().hex
+        self._client = client
+        self._runs: dict[int, ClusterRun] = {}
+        self._keys = itertools.count()
+        self._is_waiting = False
+        self._task: asyncio.Task[None] | None = None
+        self._turns = asyncio.Semaphore(AT_ONCE)
+        self._nudging: asyncio.Future[None] | None = None
+
+    @classmethod
+    def of(cls, client: Client) -> Watcher:
+        """The watcher of a client."""
+        watcher = cls._of.get(client)
+        if watcher is None:
+            watcher = cls._of[client] = cls(client)
+        return watcher
+
+    def add(self, run: ClusterRun) -> None:
+        """Keep a run current until it ends."""
+        self._runs[next(self._keys)] = run
+        if self._task is None:
+            self._task = asyncio.ensure_future(self._watch())
+        elif self._is_waiting and self._nudging is None:
+            self._nudging = asyncio.ensure_future(self._nudge())
+
+    async def _watch(self) -> None:
+        try:
+            while self._runs:
+                await self._fetch()
+                await asyncio.sleep(PAUSE * len(self._runs))
+        except asyncio.CancelledError:
+            self._lose_all(None)
+            raise
+        except Exception as error:
+            self._lose_all(error)
+        finally:
+            del self._of[self._client]
+
+    async def _fetch(self) -> None:
+        lost_at: float | None = None
+        while True:
+            runs = [(key, run.name, run.position, run.version) for key, run in self._runs.items()]
+            self._is_waiting = True
+            try:
+                news = await request(
+                    self._client, Route.WATCH, watcher=self.id, runs=runs, interval=INTERVAL, timeout=PATIENCE
+                )
+                break
+            except (OSError, CommClosedError):
+                lost_at = lost_at or time.monotonic()
+                if self._client.status in ("closed", "closing") or time.monotonic() - lost_at > RECONNECT:
+                    raise
+                await asyncio.sleep(INTERVAL)
+            finally:
+                self._is_waiting = False
+        await asyncio.gather(*(self._take(key, one) for key, one in news.items()))
+
+    async def _take(self, key: int, news: dict[str, Any]) -> None:
+        run = self._runs[key]
+        try:
+            if "unknown" in news:
+                raise RunNotFoundError(f"The scheduler hosts no run named {run.name!r}.")
+            async with self._turns:
+                await run.take(news)
+        except RunNotFoundError as error:
+            run.lose(error)
+        except (OSError, CommClosedError):
+            return  # it is asked for again
+        except Exception as error:
+            logger.exception("Following the run %r failed", run.name)
+            run.close("failed", error)
+        else:
+            if not run.has_ended:
+                return
+        del self._runs[key]
+
+    def _lose_all(self, error: BaseException | None) -> None:
+        for run in self._runs.values():
+            run.lose(error)
+        self._runs.clear()
+
+    async def _nudge(self) -> None:
+        """Have the request that waits answered, so that the next one is for the new runs too."""
+        try:
+            await request(self._client, Route.NUDGE, watcher=self.id)
+        except (OSError, CommClosedError, RunNotFoundError) as error:
+            logger.debug("The host was not to be reached: %r", error)
+        finally:
+            self._nudging = None
