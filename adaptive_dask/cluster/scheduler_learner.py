@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import cloudpickle
 
 from adaptive_dask.cluster.kept_result import KeptResult
-from adaptive_dask.cluster.protocol import RunSpec, dumps, pack, unpack
+from adaptive_dask.cluster.protocol import Packed, RunSpec, dumps, pack, unpack
 from adaptive_dask.cluster.scheduler_board import Parcel
 from adaptive_dask.failures import Failure
 from adaptive_dask.glance import Glance, details
@@ -21,7 +21,7 @@ from adaptive_dask.session import Session, Told
 from adaptive_dask.storage.checkpointed import make_session
 
 if TYPE_CHECKING:
-    from adaptive_dask.cluster.scheduler_run import Inbox
+    from adaptive_dask.cluster.scheduler_inbox import Inbox
 
 T = TypeVar("T")
 
@@ -115,14 +115,19 @@ class HostedLearner:
         """How its checkpoint stands."""
         return None if self._checkpoint is None else self._checkpoint.status()
 
+    @property
+    def note_arrivals(self) -> Callable[[Sequence[int], Sequence[Packed]], None] | None:
+        """Writes results to the checkpoint that the learner was not told yet; from any thread, at once."""
+        return None if self._checkpoint is None else self._checkpoint.writer.arrived
+
     # ---- turns
 
     def step(self, inbox: Inbox, room: int, is_watched: bool) -> Step:
         """Tell what arrived, and take up to ``room`` new points."""
         begin, cpu_begin = time.perf_counter(), time.thread_time()
         session = self._session
-        for ids, blamed in inbox.lost:
-            session.lost(ids, blame=blamed.__contains__)
+        for lost, blamed in inbox.lost:
+            session.lost(lost, blame=blamed.__contains__)
         outcomes: list[tuple[int, Any]] = []
         for ids, values in inbox.outcomes:
             outcomes += zip(ids, self._unpack(values), strict=True)

@@ -9,7 +9,6 @@ import time
 import uuid
 from collections import deque
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from adaptive_dask.cluster.protocol import POINTS, STOP, Report, RunSpec
@@ -17,6 +16,7 @@ from adaptive_dask.cluster.scheduler_board import Board, Parcel
 from adaptive_dask.cluster.scheduler_crew import Crew
 from adaptive_dask.cluster.scheduler_feed import Feed
 from adaptive_dask.cluster.scheduler_history import History
+from adaptive_dask.cluster.scheduler_inbox import Inbox
 from adaptive_dask.cluster.scheduler_learner import HostedLearner, Step
 from adaptive_dask.cluster.scheduler_shares import Claim
 from adaptive_dask.errors import AdaptiveError, LearnerError, ModuleMissingError
@@ -32,22 +32,6 @@ GRACE = 0.25
 _MANY = 2**31
 
 ENDED = frozenset({"finished", "cancelled", "failed"})
-
-
-@dataclass
-class Inbox:
-    """What arrived since the last step.
-
-    Attributes
-    ----------
-    outcomes : list of (ids, packed values)
-    failures : list of (id, traceback, packed exception or None, worker)
-    lost : list of (ids, those to blame)
-    """
-
-    outcomes: list[tuple[Any, Any]] = field(default_factory=list)
-    failures: list[tuple[int, str, bytes | None, str]] = field(default_factory=list)
-    lost: list[tuple[list[int], set[int]]] = field(default_factory=list)
 
 
 class HostedRun:
@@ -103,7 +87,7 @@ class HostedRun:
         self._call_in_thread = in_thread
         self._on_claim = on_claim
         self._on_end = on_end
-        self._inbox = Inbox()
+        self._inbox = Inbox(learner.note_arrivals)
         self._unsent: deque[Parcel] = deque()
         self._has_no_more = False  # the learner gave fewer points than there was room for
         self._turn = asyncio.Lock()
@@ -180,7 +164,7 @@ class HostedRun:
         if report.ids:
             # Late results count too: whether a point still waits for its outcome, the session knows.
             self.board.take_back(worker, report.ids)
-            self._inbox.outcomes.append((report.ids, report.values))
+            self._inbox.add_outcomes(report.ids, report.values)
         if report.failures:
             self.board.take_back(worker, report.failures)
             self._inbox.failures += [(pid, text, error, worker) for pid, (text, error) in report.failures.items()]
@@ -322,12 +306,15 @@ class HostedRun:
                 self._count_wanted()
 
     async def _step(self) -> bool:
-        inbox, self._inbox = self._inbox, Inbox()
+        inbox, self._inbox = self._inbox, Inbox(self.learner.note_arrivals)
         room = 0
         if self.status == "running":
             room = max(0, self.board.room(self.learner.npoints, self._ntasks) - len(self._unsent))
         begin = time.monotonic()
-        step: Step = await self._call_in_thread(self.learner.step, inbox, room, self.feed.is_watched)
+        try:
+            step: Step = await self._call_in_thread(self.learner.step, inbox, room, self.feed.is_watched)
+        finally:
+            inbox.close()
         if room:
             self._has_no_more = len(step.parcels) < room
         if step.parcels:
@@ -368,7 +355,8 @@ class HostedRun:
         self._count_slot_seconds()
         self.board = Board()
         self._unsent.clear()
-        self._inbox = Inbox()
+        self._inbox.close()
+        self._inbox = Inbox(None)
         self.ended = time.time()
         self._set_status(status)
         self._on_end(self)

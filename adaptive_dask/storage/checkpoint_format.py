@@ -55,6 +55,13 @@ class Entry:
     def __bool__(self) -> bool:
         return bool(self.points or self.asked or self.held or self.gone)
 
+    def ask(self, asked: Mapping[int, Any]) -> None:
+        """Points were asked for; a result under the id of one of them is of another point, of another run."""
+        if self.held:
+            for pid in asked:
+                self.held.pop(pid, None)
+        self.asked.update(asked)
+
     def forget(self, ids: Iterable[int]) -> None:
         """Points that were asked for, here or earlier, are told or not wanted any more."""
         asked, held, gone = self.asked, self.held, self.gone
@@ -71,7 +78,7 @@ class Entry:
         self.points += later.points
         self.values += later.values
         self.forget(later.gone)
-        self.asked.update(later.asked)
+        self.ask(later.asked)
         self.held.update(later.held)
 
     def halves(self) -> tuple[Entry, Entry] | None:

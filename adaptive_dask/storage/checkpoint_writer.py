@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import logging
+import pickle
 import threading
 import time
 from collections import deque
@@ -82,7 +83,7 @@ class CheckpointWriter:
 
     def asked(self, first: int, points: Sequence[Any]) -> None:
         """The learner was asked for points, whose ids are `first` and those that follow."""
-        self._note(lambda entry: entry.asked.update(enumerate(points, first)))
+        self._note(lambda entry: entry.ask(dict(enumerate(points, first))))
 
     def told(self, ids: Sequence[int], points: Sequence[Any], values: Sequence[Any]) -> None:
         """The learner was told values at points; the ids are those that were asked for, or none."""
@@ -98,6 +99,18 @@ class CheckpointWriter:
     def held(self, ids: Sequence[int], values: Sequence[Any]) -> None:
         """Values arrived, of which the learner is told later."""
         self._note(lambda entry: entry.held.update(zip(ids, values, strict=True)))
+
+    def arrived(self, ids: Sequence[int], packed: Sequence[float | bytes]) -> None:
+        """As `held`, with what is no float pickled; also while another thread says something."""
+
+        def add(entry: Entry) -> None:
+            for pid, value in zip(ids, packed, strict=True):
+                try:
+                    entry.held[pid] = pickle.loads(value) if isinstance(value, bytes) else value
+                except Exception:  # the learner's thread finds that out too, and says so
+                    logger.debug("A result that cannot be unpickled is not written", exc_info=True)
+
+        self._note(add)
 
     def dropped(self, ids: Iterable[int]) -> None:
         """Points that were asked for are not wanted any more."""

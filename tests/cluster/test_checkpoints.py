@@ -5,6 +5,7 @@ from __future__ import annotations
 import concurrent.futures
 import itertools
 import os
+import shutil
 import subprocess
 import sys
 import textwrap
@@ -27,7 +28,7 @@ def learner(function=peak, bounds=(-1, 1)):
 def saved(runner):
     """How many results are in the checkpoint."""
     info = runner.info()
-    return info["npoints"] - info["checkpoint"]["unsaved"]
+    return info["npoints"] - info["checkpoint"]["unsaved"] if info else 0
 
 
 CLUSTER = """
@@ -257,3 +258,44 @@ def test_no_thread_is_left(client, cluster, tmp_path):
     adaptive.BlockingRunner(learner(), npoints_goal=50, checkpoint=tmp_path)
     assert_clean(cluster)
     assert not [thread for thread in threading.enumerate() if thread.name == "adaptive-checkpoint"]
+
+
+def test_results_that_the_learner_has_no_time_for_are_written(client, cluster, tmp_path):
+    """A learner that is busy keeps nobody's results from the disk."""
+    from adaptive_dask.storage.checkpoint import Checkpoint
+
+    gate = tmp_path / "gate"
+    runner = adaptive.Runner(learner(slow_peak), ntasks=4, checkpoint=tmp_path / "scan", name="busy")
+    wait_until(lambda: saved(runner) > 10)
+
+    def blocks(learner, gate):
+        import os
+        import time
+
+        while not os.path.exists(gate):
+            time.sleep(0.01)  # the learner is busy until the test says so
+
+    waiting = concurrent.futures.ThreadPoolExecutor(1).submit(runner.call, blocks, str(gate))
+    try:
+        run = host_of(cluster).runs["busy"]
+        wait_until(lambda: sum(len(ids) for ids, _ in run._inbox.outcomes) == 4)
+        told = run.learner.npoints
+        copy = tmp_path / "copy"
+
+        def written():
+            shutil.rmtree(copy, ignore_errors=True)
+            shutil.copytree(tmp_path / "scan", copy, ignore=shutil.ignore_patterns("lock"))
+            again = Checkpoint(copy, "look")
+            resumed = again.begin(learner(slow_peak), [])
+            again.close()
+            return resumed.told == told and len(resumed.held) == len(resumed.asked) == 4
+
+        wait_until(written)
+    finally:
+        gate.touch()
+    waiting.result(TIMEOUT)
+    wait_until(lambda: saved(runner) > told + 10)
+    runner.cancel()
+    runner.wait(TIMEOUT)
+    data = dict(adaptive.load(tmp_path / "scan").data)
+    assert all(y == slow_peak(x, 0) for x, y in data.items())

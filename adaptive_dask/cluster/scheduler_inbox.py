@@ -1,0 +1,53 @@
+"""What arrived of a run and waits for its learner."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+
+from adaptive_dask.cluster.protocol import Packed
+
+# Results that wait for so long (seconds), since the learner is busy, are written to the checkpoint before it is told.
+PATIENCE = 0.4
+
+
+class Inbox:
+    """Results, failures and losses since the learner's last step; lives on the event loop.
+
+    Parameters
+    ----------
+    note_arrivals : callable, optional
+        Called with ids and packed values of results for which the learner has had no time.
+
+    Attributes
+    ----------
+    outcomes : list of (ids, packed values)
+    failures : list of (id, traceback, packed exception or None, worker)
+    lost : list of (ids, those to blame)
+    """
+
+    def __init__(self, note_arrivals: Callable[[Sequence[int], Sequence[Packed]], None] | None) -> None:
+        self.outcomes: list[tuple[Sequence[int], Sequence[Packed]]] = []
+        self.failures: list[tuple[int, str, bytes | None, str]] = []
+        self.lost: list[tuple[list[int], set[int]]] = []
+        self._note_arrivals = note_arrivals
+        self._noted = 0
+        self._timer: asyncio.TimerHandle | None = None
+
+    def add_outcomes(self, ids: Sequence[int], values: Sequence[Packed]) -> None:
+        """Results arrived."""
+        self.outcomes.append((ids, values))
+        if self._timer is None and self._note_arrivals is not None:
+            self._timer = asyncio.get_running_loop().call_later(PATIENCE, self._note)
+
+    def close(self) -> None:
+        """The learner has all of it."""
+        if self._timer is not None:
+            self._timer.cancel()
+
+    def _note(self) -> None:
+        assert self._note_arrivals is not None
+        self._timer = None
+        for ids, values in self.outcomes[self._noted :]:
+            self._note_arrivals(ids, values)
+        self._noted = len(self.outcomes)

@@ -1,0 +1,104 @@
+"""What a checkpoint costs a run at full speed, and how long a long one takes to go on from.
+
+Run it with ``python tests/benchmarks/checkpoint_cost.py`` on a machine that does nothing else. Runs with and without a
+checkpoint take turns on one cluster; the cost is the median over the turns of the ratio within a turn.
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+import os
+import random
+import statistics
+import tempfile
+import time
+
+from cluster_sides import local_client, print_row
+from distributed import Client
+
+import adaptive_dask
+from adaptive_dask.goals import Goal
+from adaptive_dask.storage.checkpointed import make_session
+
+
+def function(x: float) -> float:
+    return x + 1e-4 / (1e-4 + x * x)
+
+
+def rate(client: Client, npoints: int, checkpoint: str | None) -> float:
+    """Points per second of a run."""
+    learner = adaptive_dask.Learner1D(function, bounds=(-1, 1))
+    begin = time.perf_counter()
+    adaptive_dask.BlockingRunner(learner, npoints_goal=npoints, executor=client, checkpoint=checkpoint)
+    return npoints / (time.perf_counter() - begin)
+
+
+def measure_cost(folder: str, npoints: int, turns: int) -> None:
+    ratios, rates = [], []
+    with local_client(8) as client:
+        rate(client, npoints // 4, None)  # what is imported the first time is not what is measured
+        for turn in range(turns):
+            place = os.path.join(folder, f"turn-{turn}")
+            # The first of two may find the cluster in another state than the second.
+            if turn % 2:
+                with_it, without = rate(client, npoints, place), rate(client, npoints, None)
+            else:
+                without, with_it = rate(client, npoints, None), rate(client, npoints, place)
+            ratios.append(with_it / without)
+            rates.append((without, with_it))
+    without, with_it = (statistics.median(each) for each in zip(*rates, strict=True))
+    cost = 100 * (1 - statistics.median(ratios))
+    print_row("no-op, 2 × 8, points/s", "without", "with", "cost", "needed")
+    print_row("", f"{without:,.0f}", f"{with_it:,.0f}", f"{cost:.1f} %", f"≤ 5 % {'ok' if cost <= 5 else 'MISSED'}")
+    print("ratios:", *(f"{ratio:.3f}" for ratio in ratios))
+
+
+def measure_resume(folder: str, npoints: int) -> None:
+    place = os.path.join(folder, "long")
+    learner = adaptive_dask.Learner1D(function, bounds=(-1, 1))
+    session, checkpoint = make_session(learner, Goal(), place, run="long", functions=[])
+    assert checkpoint is not None
+    rng = random.Random(0)
+    journal = checkpoint.writer
+    for first in range(0, npoints, 50):  # as a run would write it, without the run
+        points = [rng.uniform(-1, 1) for _ in range(50)]
+        journal.asked(first, points)
+        journal.told(range(first, first + 50), points, [function(x) for x in points])
+        if first % 50_000 == 0:
+            while journal.unsaved > 100_000:
+                time.sleep(0.01)
+    checkpoint.close()
+    size = sum(entry.stat().st_size for entry in os.scandir(place))
+    begin = time.perf_counter()
+    loaded = adaptive_dask.load(place)
+    load_seconds = time.perf_counter() - begin
+    fresh = adaptive_dask.Learner1D(function, bounds=(-1, 1))
+    begin = time.perf_counter()
+    session, checkpoint = make_session(fresh, Goal(npoints=npoints + 100), place, run="again", functions=[])
+    taken = session.take(100)
+    seconds = time.perf_counter() - begin
+    assert checkpoint is not None
+    checkpoint.close()
+    assert loaded.npoints == fresh.npoints == npoints
+    assert len(taken) == 100
+    assert math.isfinite(fresh.loss())
+    print_row(f"{npoints:,} points", "bytes a point", "load, s", "resume, s", "needed")
+    verdict = "ok" if seconds <= 10 else "MISSED"
+    print_row("", f"{size / npoints:.1f}", f"{load_seconds:.1f}", f"{seconds:.1f}", f"≤ 10 s {verdict}")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--npoints", type=int, default=40_000)
+    parser.add_argument("--turns", type=int, default=8)
+    parser.add_argument("--long", type=int, default=1_000_000)
+    parser.add_argument("--folder", help="where to write; a temporary folder by default")
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory(dir=arguments.folder) as folder:
+        measure_resume(folder, arguments.long)
+        measure_cost(folder, arguments.npoints, arguments.turns)
+
+
+if __name__ == "__main__":
+    main()
