@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -168,6 +168,44 @@ class LearnerND(SpaceLearner):
         inside = [point for point in self.data if self.inside_bounds(point)]
         values = np.array([np.asarray(self.data[point], dtype=float) for point in inside])
         return LinearNDInterpolator(np.array(inside), values, rescale=True)
+
+    def plot(self, n: int | None = None, tri_alpha: float = 0, *, component: int | None = None) -> Any:
+        """Draw an image of a function of two variables; see `adaptive_dask.plotting.learnerND.draw`."""
+        return super().plot(n, tri_alpha, component=component)
+
+    def plot_slice(
+        self, cut_mapping: Mapping[int, float], n: int | None = None, *, component: int | None = None
+    ) -> Any:
+        """Draw where some coordinates are fixed; see `adaptive_dask.plotting.learnerND.draw_slice`."""
+        from adaptive_dask.plotting.learnerND import draw_slice
+
+        return draw_slice(self, cut_mapping, n, component=component)
+
+    def plot_isoline(
+        self,
+        level: float | Iterable[float] = 0.0,
+        n: int | None = None,
+        tri_alpha: float = 0,
+        *,
+        component: int | None = None,
+    ) -> Any:
+        """Draw lines at given values; see `adaptive_dask.plotting.learnerND.draw_isolines`."""
+        from adaptive_dask.plotting.learnerND import draw_isolines
+
+        return draw_isolines(self, level, n, tri_alpha, component=component)
+
+    def plot_3D(self, with_triangulation: bool = False, return_fig: bool = False) -> Any:
+        """Draw the points in space, with Matplotlib; see `adaptive_dask.plotting.learnerND_space.draw_points`."""
+        from adaptive_dask.plotting.learnerND_space import draw_points
+
+        return draw_points(self, with_triangulation, return_fig)
+
+    def plot_isosurface(self, level: float = 0.0, hull_opacity: float = 0.2, *, return_fig: bool = False) -> Any:
+        """Draw a surface of one value, with Matplotlib; see
+        `adaptive_dask.plotting.learnerND_space.draw_isosurface`."""
+        from adaptive_dask.plotting.learnerND_space import draw_isosurface
+
+        return draw_isosurface(self, level, hull_opacity, return_fig)
 
     def _new_partition(self) -> Partition:
         rule = SimplexRule(self.loss_per_simplex)

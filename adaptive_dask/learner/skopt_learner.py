@@ -296,6 +296,10 @@ class SKOptLearner(BaseLearner):
             score = float(clone(estimator).fit(rows, ys).score(rows, ys))
         return math.inf if math.isnan(score) else max(0.0, 1 - score)
 
+    def plot(self, nsamples: int = 200) -> Any:
+        """Draw the values and the model; see `adaptive_dask.plotting.skopt_learner.draw`."""
+        return super().plot(nsamples)
+
     def to_numpy(self) -> Any:
         """The data as an array of shape (npoints, ndim + 1)."""
         return np.array([(*self._to_optimizer(x), y) for x, y in self.data.items()])

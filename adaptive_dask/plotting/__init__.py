@@ -17,6 +17,8 @@ _MODULES = {
     "adaptive_dask.learner.integrator_learner.IntegratorLearner": "integrator_learner",
     "adaptive_dask.learner.learner1D.Learner1D": "learner1D",
     "adaptive_dask.learner.learner2D.Learner2D": "learner2D",
+    "adaptive_dask.learner.learnerND.LearnerND": "learnerND",
+    "adaptive_dask.learner.skopt_learner.SKOptLearner": "skopt_learner",
     "adaptive_dask.learner.sequence_learner.SequenceLearner": "sequence_learner",
 }
 

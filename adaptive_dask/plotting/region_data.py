@@ -14,8 +14,8 @@ from adaptive_dask.plotting.thinning import Floats, Indices, thin_cells
 if TYPE_CHECKING:
     from adaptive_dask.learner.space_learner import SpaceLearner
 
-# How many points are triangulated for a picture, by dimension: each takes about a second.
-MOST_TRIANGULATED = {2: 50_000, 3: 20_000, 4: 3_000, 5: 800}
+# How many points are triangulated for a picture, by dimension; it takes a second or two.
+MOST_TRIANGULATED = {2: 50_000, 3: 8_000, 4: 1_200, 5: 400}
 
 # As in `adaptive_dask.learner.geometry.region`.
 _TOLERANCE = 1e-8

@@ -75,7 +75,9 @@ def thin_cells(points: Floats, values: Floats, most: int) -> Indices:
         np.minimum.at(lowest, codes, ranks)
         np.maximum.at(highest, codes, ranks)
         occupied = highest >= 0
-        kept = np.unique(order[np.concatenate([lowest[occupied], highest[occupied]])])
+        is_kept = np.zeros(n, dtype=bool)
+        is_kept[order[lowest[occupied]]] = is_kept[order[highest[occupied]]] = True
+        kept = np.flatnonzero(is_kept)
         if len(kept) <= most or cells_per_axis == 1:
             return kept
         cells_per_axis //= 2

@@ -1,0 +1,229 @@
+"""Pictures of a LearnerND: an image in two dimensions, slices in more, and isolines."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from adaptive_dask.plotting.backend import as_picture, load_holoviews, with_options
+from adaptive_dask.plotting.labels import component_label, coordinate_names, counted, dimensions, title_of
+from adaptive_dask.plotting.learner1D import padded
+from adaptive_dask.plotting.level_set import level_set
+from adaptive_dask.plotting.palette import COLORS
+from adaptive_dask.plotting.region_data import MOST_TRIANGULATED, Interpolation, RegionData, region_data
+from adaptive_dask.plotting.surface import Surface, by_component, draw_surface, image, pixels, with_gaps
+from adaptive_dask.plotting.thinning import Floats
+
+if TYPE_CHECKING:
+    from adaptive_dask.learner.learnerND import LearnerND
+
+# How many points a line has, and pixels an image along each axis, if it is not said.
+LINE_POINTS, SLICE_PIXELS = 201, 120
+
+# In more dimensions the value of the nearest point is drawn, of that many points at most.
+MOST_NEAREST = 50_000
+
+
+def draw(learner: LearnerND, n: int | None = None, tri_alpha: float = 0, *, component: int | None = None) -> Any:
+    """Draw a function of two variables, interpolated between the points.
+
+    Parameters and picture are those of `adaptive_dask.plotting.learner2D.draw`.
+
+    Raises
+    ------
+    NotImplementedError
+        If there are more than two dimensions.
+    ValueError
+        If an argument makes no sense.
+    """
+    if learner.ndim != 2:
+        raise NotImplementedError(
+            f"plot() draws functions of two variables, and this one has {learner.ndim}. "
+            "Draw a slice with plot_slice, for example plot_slice({" + _example(learner) + "})."
+        )
+    return draw_surface(learner, n, tri_alpha, component)
+
+
+def draw_slice(
+    learner: LearnerND, cut_mapping: Mapping[int, float], n: int | None = None, *, component: int | None = None
+) -> Any:
+    """Draw the function where all but one or two coordinates have given values.
+
+    Parameters
+    ----------
+    learner : LearnerND
+    cut_mapping : mapping, int → float
+        The values of the coordinates that are fixed, by number: ``{0: 1.5}`` is x = 1.5.
+    n : int, optional
+        How many points the line has (by default 201), or how many pixels the image along each axis (120).
+    component : int, optional
+        Which component of a function's vectors to draw.
+
+    Returns
+    -------
+    holoviews.Overlay or holoviews.HoloMap
+        Along a line a ``Curve`` for each component. Across a plane an ``Image``, and of vectors a HoloMap of these
+        if no component is chosen. The values are interpolated linearly between the points, of which those
+        nearest to the cut are used if there are very many; from six dimensions on they are those of the nearest
+        point. The title says so.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If the cut does not leave one or two coordinates, or is out of bounds.
+    """
+    cut = _checked_cut(learner, cut_mapping)
+    pixels(n)
+    data = region_data(learner)
+    unit = {i: float((value - data.low[i]) / data.width[i]) for i, value in cut.items()}
+    used = data.nearest_to_cut(unit, MOST_TRIANGULATED.get(data.ndim, MOST_NEAREST))
+    between = Interpolation(used)
+    names, value_name = coordinate_names(learner.ndim)
+    axes, value_axis = dimensions(learner.function, names, value_name)
+    free = [i for i in range(data.ndim) if i not in cut]
+    title = title_of(
+        learner.npoints,
+        len(used.points) + learner.npoints - len(data.points),
+        ", ".join(f"{axes[i].label} = {value:.6g}" for i, value in cut.items()),
+        "values of the nearest points" if between.is_nearest else "",
+        "" if between.is_known else "too few to interpolate",
+    )
+    if len(free) == 1:
+        chosen = range(learner.vdim) if component is None else [_checked_component(learner, component)]
+        return as_picture(_line(between, unit, data, free[0], n or LINE_POINTS, axes, value_axis, chosen), title)
+
+    def plane(i: int) -> Any:
+        low, width = data.low[free], data.width[free]
+        values = _across(between, unit, free, n or SLICE_PIXELS)[..., i] if between.is_known else None
+        kdims = [axes[j] for j in free]
+        ranges = {axis.name: padded(a, a + b) for axis, a, b in zip(kdims, low, width, strict=True)}
+        overlay = load_holoviews().Overlay([image(low, width, values, kdims, value_axis)])
+        return as_picture(overlay.redim.range(**ranges), title)
+
+    return by_component(learner.vdim, component, plane)
+
+
+def draw_isolines(
+    learner: LearnerND,
+    level: float | Iterable[float] = 0.0,
+    n: int | None = None,
+    tri_alpha: float = 0,
+    *,
+    component: int | None = None,
+) -> Any:
+    """Draw a function of two variables, and lines where it has given values.
+
+    Parameters
+    ----------
+    learner : LearnerND
+    level : float or iterable of float, default: 0
+    n, tri_alpha, component
+        As for `draw`.
+
+    Returns
+    -------
+    holoviews.Overlay or holoviews.HoloMap
+        That of `draw`, and on it a white and a black ``Path`` with all lines, so that they can be seen on light and
+        dark. The lines are straight in each triangle that the image is made of. Where no value is on both sides
+        of a level there is no line, and the title says so.
+
+    Raises
+    ------
+    NotImplementedError
+        If there are not two dimensions.
+    """
+    if learner.ndim != 2:
+        raise NotImplementedError(
+            f"Isolines are for functions of two variables, and this one has {learner.ndim}; for three there is "
+            "plot_isosurface."
+        )
+    levels = [float(each) for each in (level if isinstance(level, Iterable) else [level])]
+    surface = Surface(learner)
+    pixels(n)
+
+    def one(i: int) -> Any:
+        values = surface.data.values[:, i]
+        found = {each: level_set(surface.data.originals, values, surface.triangles, each) for each in levels}
+        lines = [with_gaps(vertices[facets]) for vertices, facets in found.values() if len(facets)]
+        path = [np.concatenate(lines)] if lines else []
+        elements = [
+            with_options(load_holoviews().Path(path, kdims=surface.axes), color=color, line_width=width)
+            for color, width in (("white", 3.0), ("black", 1.2))
+        ]
+        missing = [f"{each:.6g}" for each, (_, facets) in found.items() if not len(facets)]
+        title = surface.title(i) + (f"; no point is at {', '.join(missing)}" if missing else "")
+        return as_picture(load_holoviews().Overlay([*surface.overlay(n, tri_alpha, i), *elements]), title)
+
+    return by_component(learner.vdim, component, one)
+
+
+def _across(between: Interpolation, cut: dict[int, float], free: list[int], n: int) -> Floats:
+    """Values in the middle of n × n pixels, rows along the second free coordinate."""
+    line = (np.arange(n) + 0.5) / n
+    points = np.empty((n, n, len(cut) + 2))
+    points[..., free[0]], points[..., free[1]] = np.meshgrid(line, line)
+    for i, value in cut.items():
+        points[..., i] = value
+    return between(points)
+
+
+def _line(
+    between: Interpolation,
+    cut: dict[int, float],
+    data: RegionData,
+    free: int,
+    n: int,
+    axes: list[Any],
+    value_axis: Any,
+    components: Iterable[int],
+) -> Any:
+    """A curve for each component, along one coordinate."""
+    holoviews = load_holoviews()
+    points = np.empty((n if between.is_known else 0, data.ndim))
+    points[:, free] = np.linspace(0, 1, len(points))
+    for i, value in cut.items():
+        points[:, i] = value
+    values = between(points) if between.is_known else np.empty((0, data.values.shape[1]))
+    low, width = float(data.low[free]), float(data.width[free])
+    axis, curves = axes[free], []
+    for i in components:
+        label = component_label(value_axis, i, data.values.shape[1])
+        curve = holoviews.Curve((low + width * points[:, free], values[:, i]), axis, value_axis, label=label)
+        curves.append(with_options(curve, color=COLORS[i % len(COLORS)]))
+    return holoviews.Overlay(curves).redim.range(**{axis.name: padded(low, low + width)})
+
+
+def _checked_cut(learner: LearnerND, cut_mapping: Mapping[int, float]) -> dict[int, float]:
+    try:
+        cut = {int(i): float(value) for i, value in cut_mapping.items()}
+    except (AttributeError, TypeError, ValueError):
+        raise TypeError(
+            f"cut_mapping takes numbers of coordinates and their values, such as {{{_example(learner)}}}, "
+            f"not {cut_mapping!r}."
+        ) from None
+    for i, value in cut.items():
+        if not 0 <= i < learner.ndim:
+            raise ValueError(f"There is no coordinate {i}: this function has {learner.ndim}, counted from 0.")
+        low, high = learner.bbox[i]
+        if not (math.isfinite(value) and low <= value <= high):
+            raise ValueError(f"Coordinate {i} is between {low} and {high}; the function is not known at {value}.")
+    if learner.ndim - len(cut) not in (1, 2):
+        raise ValueError(
+            f"A slice leaves one or two of the {counted(learner.ndim, 'coordinate')} free, and cut_mapping fixes "
+            f"{len(cut)}. It could be {{{_example(learner)}}}."
+        )
+    return cut
+
+
+def _checked_component(learner: LearnerND, component: int) -> int:
+    if not 0 <= component < learner.vdim:
+        raise ValueError(f"component must be between 0 and {learner.vdim - 1}, not {component!r}.")
+    return component
+
+
+def _example(learner: LearnerND) -> str:
+    fixed = range(2, learner.ndim) if learner.ndim > 2 else [1]
+    return ", ".join(f"{i}: {sum(learner.bbox[i]) / 2:g}" for i in fixed)
