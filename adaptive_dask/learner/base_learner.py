@@ -7,6 +7,8 @@ import os
 from collections.abc import Callable, Iterable, Mapping, MutableMapping, MutableSet, Set
 from typing import Any, Self, TypeVar
 
+from adaptive_dask.learner import summary
+
 Loss = TypeVar("Loss", bound=Callable[..., Any])
 
 
@@ -130,6 +132,13 @@ class BaseLearner(abc.ABC):
         from adaptive_dask.plotting import draw
 
         return draw(self, *args, **kwargs)
+
+    def __repr__(self) -> str:
+        return summary.as_text(self)
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows."""
+        return summary.as_html(self)
 
     def save(self, fname: str | os.PathLike[str] | None = None, compress: bool = True) -> None:
         """Save the data in a file; see `adaptive_dask.storage.save`."""

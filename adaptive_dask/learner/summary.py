@@ -1,0 +1,79 @@
+"""What a learner says of itself: one line in a terminal, a small table in a notebook."""
+
+from __future__ import annotations
+
+import functools
+import html
+import math
+from collections.abc import Callable
+from typing import Any
+
+# Longer texts, such as bounds in many dimensions, are cut.
+MOST_LETTERS = 120
+
+
+def as_text(learner: Any) -> str:
+    """One line: the class, the function, the bounds and the number of points. Computes nothing and never raises."""
+    facts = dict(_facts(learner))
+    where = f" on {facts['bounds']}" if "bounds" in facts else ""
+    pending = f", {facts['pending']} pending" if facts.get("pending", "0") != "0" else ""
+    what = facts.get("function") or facts["learners"]
+    return f"<{type(learner).__name__} of {what}{where}: {facts['points']} points{pending}>"
+
+
+def as_html(learner: Any) -> str:
+    """A table with what `as_text` says, and the loss; all texts are escaped. Never raises."""
+    rows = [*_facts(learner), ("loss", _safely(lambda: f"{float(learner.loss()):.4g}"))]
+    cells = "".join(
+        f'<tr><th style="text-align: left">{html.escape(name)}</th>'
+        f'<td style="text-align: left">{html.escape(text)}</td></tr>'
+        for name, text in rows
+    )
+    return f"<table><caption>{html.escape(type(learner).__name__)}</caption><tbody>{cells}</tbody></table>"
+
+
+def _facts(learner: Any) -> list[tuple[str, str]]:
+    children = getattr(learner, "learners", None)
+    if isinstance(children, list) and children:
+        facts = [("learners", f"{len(children):,} × {type(children[0]).__name__}")]
+    else:
+        facts = [("function", _safely(lambda: _name(learner.function)))]
+    if hasattr(learner, "bounds"):
+        facts.append(("bounds", _safely(lambda: _bounds(learner))))
+    facts.append(("points", _safely(lambda: f"{learner.npoints:,}")))
+    facts.append(("pending", _safely(lambda: f"{len(learner.pending_points):,}")))
+    return facts
+
+
+def _bounds(learner: Any) -> str:
+    bounds = learner.bounds
+    return _cut(str(bounds) if isinstance(bounds, list | tuple) else f"a {type(bounds).__name__}")
+
+
+def _name(function: Any) -> str:
+    """The name of a function, also of one that is wrapped."""
+    if isinstance(function, functools.partial):
+        given = [*map(_short, function.args), *(f"{name}={_short(value)}" for name, value in function.keywords.items())]
+        return _cut(f"{_name(function.func)}({', '.join(['…', *given])})")
+    inner = getattr(function, "function", None)
+    if callable(inner):
+        return _name(inner)
+    return _cut(getattr(function, "__qualname__", None) or type(function).__qualname__)
+
+
+def _short(value: Any) -> str:
+    if isinstance(value, bool | int | str | type(None)):
+        return _cut(repr(value), 20)
+    return f"{value:.6g}" if isinstance(value, float) and math.isfinite(value) else type(value).__name__
+
+
+def _cut(text: str, most: int = MOST_LETTERS) -> str:
+    return text if len(text) <= most else text[: most - 1] + "…"
+
+
+def _safely(tell: Callable[[], str]) -> str:
+    """A fact; a learner that is half made or broken is looked at as well, above all then."""
+    try:
+        return tell()
+    except Exception as error:
+        return f"({type(error).__name__})"
