@@ -91,3 +91,17 @@ def lasting(path: str, seconds: float, others: dict[float, float] | None = None)
         return x**2
 
     return function
+
+
+def waits_for(x: float, folder: str) -> float:
+    """Notes worker and point in a file, and returns when there is another file."""
+    import os
+    import time
+
+    from distributed import get_worker
+
+    with open(os.path.join(folder, "begun"), "a") as notes:
+        notes.write(f"{get_worker().id} {x!r}\n")
+    while not os.path.exists(os.path.join(folder, "open")):
+        time.sleep(0.01)  # between two looks
+    return x**2

@@ -363,18 +363,3 @@ def test_a_scheduler_without_the_package_is_told_of():
         process.stdin.close()
         process.wait(TIMEOUT)
         process.stdout.close()
-
-
-def test_a_cluster_that_adapts_grows_from_zero_and_shrinks_again():
-    with (
-        LocalCluster(n_workers=0, threads_per_worker=1, host="127.0.0.1", dashboard_address="127.0.0.1:0") as cluster,
-        Client(cluster),
-    ):
-        cluster.adapt(minimum=0, maximum=2, interval="100ms", wait_count=2)
-        runner = adaptive.Runner(learner(slow_peak))
-        run = host_of(cluster).runs[runner.name]
-        wait_until(lambda: len([desk for desk in run.board.desks.values() if desk.ids]) == 2)
-        runner.cancel()
-        assert runner.wait(TIMEOUT)
-        wait_until(lambda: not cluster.scheduler.workers)
-        assert_clean(cluster)
