@@ -1,8 +1,8 @@
 """From a cluster without workers to the first result, and what of it is Dask's own start-up.
 
 Run it with ``python tests/benchmarks/elastic_start.py`` on a machine that does nothing else. Each measurement has a new
-cluster with ``adapt(minimum=0, maximum=1)``; ``client.submit`` and a run take turns. (With a larger maximum a run asks for
-two workers at first and a single task for one, and to start two processes takes longer.)
+cluster with ``adapt(minimum=0, maximum=1)``; ``client.submit`` and a run take turns. With a larger maximum a run asks
+for two workers at first where a single task asks for one, and to start two processes takes Dask longer.
 """
 
 from __future__ import annotations
