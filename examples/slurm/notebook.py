@@ -22,7 +22,8 @@ if __name__ == "__main__":
         else:
             client.upload_file("resonances.py")
             learner = adaptive.Learner1D(response, bounds=(0, 1))
-            runner = adaptive.Runner(learner, npoints_goal=150, name=NAME)
+            # With a checkpoint it goes on when the job has ended and there is another one.
+            runner = adaptive.Runner(learner, npoints_goal=150, name=NAME, checkpoint="resonances-checkpoint")
         runner.live_info_terminal(overwrite_previous=False).join()
         learner = runner.result()
         learner.save("resonances.pickle")

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 
 from distributed import Client
 
 import adaptive_dask as adaptive
+from adaptive_dask.errors import CheckpointError
 
 from .conftest import TIMEOUT, Site, wait_until
 from .private_slurm import PrivateSlurm
@@ -57,8 +59,25 @@ def test_a_job_hosts_a_run_whose_notebook_is_killed(slurm: PrivateSlurm, site: S
     wait_until(lambda: slurm.state(job) == "COMPLETED", site.logs)
 
 
-def test_headless_needs_nobody(slurm: PrivateSlurm, site: Site) -> None:
-    job = site.submit("headless.sbatch")
-    wait_until(lambda: slurm.state(job) not in ("PENDING", "RUNNING", "COMPLETING"), site.logs)
-    assert points_printed(site.logs()) == 150, site.logs()
+def test_headless_goes_on_in_a_second_job(slurm: PrivateSlurm, site: Site) -> None:
+    checkpoint = site.folder / "resonances-checkpoint"
+
+    def points_saved() -> int:
+        with contextlib.suppress(CheckpointError):  # it is not there yet
+            return adaptive.load(str(checkpoint)).npoints
+        return 0
+
+    first = site.submit("headless.sbatch")
+    second = site.submit("headless.sbatch", options=(f"--dependency=afternotok:{first}",))
+    wait_until(lambda: points_saved() > 40, site.logs)
+    assert slurm.state(second) == "PENDING"
+    slurm.run("scancel", first)
+    wait_until(lambda: slurm.state(first) == "CANCELLED")
+    wait_until(lambda: slurm.state(second) not in ("PENDING", "RUNNING", "COMPLETING"), site.logs)
+    output = (site.folder / f"adaptive-headless-{second}.log").read_text()
+    assert points_printed(output) == 150
+    evaluated = re.search(r"^(\d+) of them evaluated by this job", output, re.MULTILINE)
+    assert evaluated, output
+    assert int(evaluated[1]) <= 110
+    assert points_saved() == 150
     assert (site.folder / "resonances.pickle").exists()
