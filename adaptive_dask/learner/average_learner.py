@@ -10,15 +10,15 @@ from typing import Any, Self, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from adaptive_dask.learner.averaging.checked import (
+from adaptive_dask.learner.averaging.moments import Moments
+from adaptive_dask.learner.base_learner import BaseLearner
+from adaptive_dask.learner.checked import (
     checked_number,
     checked_numbers,
     checked_seed,
     checked_seeds,
     checked_size,
 )
-from adaptive_dask.learner.averaging.moments import Moments
-from adaptive_dask.learner.base_learner import BaseLearner
 from adaptive_dask.learner.function_pickle import ByValue
 
 __all__ = ["AverageLearner"]

@@ -10,7 +10,11 @@ from typing import Any, Self, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from adaptive_dask.learner.averaging.checked import (
+from adaptive_dask.learner.averaging.sampled_points import PointAttribute, SampledPoint
+from adaptive_dask.learner.averaging.student import MeanError
+from adaptive_dask.learner.averaging.uncertain_points import UncertainPoints
+from adaptive_dask.learner.base_learner import BaseLearner
+from adaptive_dask.learner.checked import (
     checked_count,
     checked_fraction,
     checked_number,
@@ -18,10 +22,6 @@ from adaptive_dask.learner.averaging.checked import (
     checked_seeds,
     checked_size,
 )
-from adaptive_dask.learner.averaging.sampled_points import PointAttribute, SampledPoint
-from adaptive_dask.learner.averaging.student import MeanError
-from adaptive_dask.learner.averaging.uncertain_points import UncertainPoints
-from adaptive_dask.learner.base_learner import BaseLearner
 from adaptive_dask.learner.function_pickle import ByValue, KeptByValue
 from adaptive_dask.learner.interval_choice import choose
 from adaptive_dask.learner.learner1D import Learner1D

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Self
 
 from adaptive_dask.learner.base_learner import BaseLearner
+from adaptive_dask.learner.checked import checked_size
 from adaptive_dask.learner.child_queue import ChildQueue, Key
 from adaptive_dask.learner.child_turns import ChildTurns, Strategy
 from adaptive_dask.learner.children import ChildFunctions, ChildrenData
@@ -168,9 +169,7 @@ class BalancingLearner(BaseLearner):
         Exception
             What a child raised, if no child has a point and none is in flight.
         """
-        n = operator.index(n)
-        if n < 0:
-            raise ValueError(f"Cannot ask for {n} points; give 0 or more.")
+        n = checked_size(n)
         points: list[Point] = []
         improvements: list[float] = []
         before: dict[int, tuple[list[Any], int]] = {}

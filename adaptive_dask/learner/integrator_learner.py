@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import operator
 from collections import deque
 from collections.abc import Callable, Mapping
 from typing import Any, Self, cast
@@ -12,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from adaptive_dask.learner.base_learner import BaseLearner
+from adaptive_dask.learner.checked import checked_size
 from adaptive_dask.learner.function_pickle import ByValue
 from adaptive_dask.learner.quadrature.evaluation_plan import EvaluationPlan
 from adaptive_dask.learner.quadrature.interval import Interval
@@ -177,9 +177,7 @@ class IntegratorLearner(BaseLearner):
         loss_improvements : list of float
             The (expected) error of the interval to which each point belongs; infinite before anything is known.
         """
-        n = operator.index(n)
-        if n < 0:
-            raise ValueError(f"Cannot ask for {n} points; give 0 or more.")
+        n = checked_size(n)
         if tell_pending:
             return self._choose(n)
         stack = self._stack.copy()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import operator
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Literal, Self, cast
 
@@ -12,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from adaptive_dask.learner.base_learner import BaseLearner, uses_nth_neighbors
+from adaptive_dask.learner.checked import checked_size
 from adaptive_dask.learner.function_pickle import ByValue
 from adaptive_dask.learner.geometry.data_scale import DataScale
 from adaptive_dask.learner.geometry.line_views import IntervalLossView, Neighbors, PointData
@@ -228,9 +228,7 @@ class Learner1D(BaseLearner):
             The loss that each piece is expected to have; for a loss with its own rule of division, by
             how much it falls. Infinite where nothing is known.
         """
-        n = operator.index(n)
-        if n < 0:
-            raise ValueError(f"Cannot ask for {n} points; give 0 or more.")
+        n = checked_size(n)
         choices = choose(self._line, self._losses, self.bounds, n, self._scale.x)
         if tell_pending:
             self._add_pending(choices)

@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from copy import copy
 from typing import Any, Self, cast
 
-from adaptive_dask.learner.averaging.checked import checked_seed, checked_size
 from adaptive_dask.learner.base_learner import BaseLearner
+from adaptive_dask.learner.checked import checked_seed, checked_size
 from adaptive_dask.learner.function_pickle import ByValue
 
 __all__ = ["SequenceLearner"]

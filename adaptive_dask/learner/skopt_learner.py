@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import math
-import operator
 import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from numbers import Real
@@ -13,6 +12,7 @@ from typing import Any, Self
 import numpy as np
 
 from adaptive_dask.learner.base_learner import BaseLearner
+from adaptive_dask.learner.checked import checked_size
 from adaptive_dask.learner.function_pickle import ByValue
 
 Point = Any
@@ -123,9 +123,7 @@ class SKOptLearner(BaseLearner):
             By how much each is expected to be below the smallest value known; infinite as long as there is
             no model.
         """
-        n = operator.index(n)
-        if n < 0:
-            raise ValueError(f"Cannot ask for {n} points; give 0 or more.")
+        n = checked_size(n)
         before = None if tell_pending else (dict(self._pending), copy.deepcopy(self.optimizer), self._fitted_to)
         points: list[Point] = []
         improvements: list[float] = []

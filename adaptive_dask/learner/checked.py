@@ -1,4 +1,4 @@
-"""Check what the averaging learners are given: numbers, seeds, settings."""
+"""Check what learners are given: numbers, seeds, settings, and for how many points they are asked."""
 
 from __future__ import annotations
 
