@@ -9,6 +9,9 @@ from numpy.typing import NDArray
 
 from adaptive_dask.learner.geometry.sorted_points import SortedPoints
 
+# So many points are sorted in one by one, also where that is a large part of all.
+_FEW = 32
+
 PENDING = -1
 OUTSIDE = -2
 
@@ -67,7 +70,7 @@ class PointsOnLine:
 
     def predecessor(self, x: float) -> int:
         """The slot of the last point in the chain of all points that is smaller than ``x``, or 0."""
-        if self._sorted is None or len(self._unsorted) * 8 > len(self._sorted):
+        if self._sorted is None or len(self._unsorted) > max(_FEW, len(self._sorted) // 8):
             self._sorted = SortedPoints(self.in_chain()[0].tolist())
         else:
             for point in self._unsorted:
