@@ -16,7 +16,9 @@ Function = Callable[..., Any]
 _POSITIONAL = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
 
 
-def dimensions(function: Function, names: Sequence[str], value_name: str) -> tuple[list[Any], Any]:
+def dimensions(
+    function: Function, names: Sequence[str], value_name: str, *, is_pair: bool = False
+) -> tuple[list[Any], Any]:
     """The axes of a function's graph.
 
     They go by fixed names, so that pictures can be combined and changed by name; their labels come from the
@@ -31,6 +33,8 @@ def dimensions(function: Function, names: Sequence[str], value_name: str) -> tup
     names : sequence of str
         One for each coordinate of a point.
     value_name : str
+    is_pair : bool, default: False
+        The argument is a pair (seed, x), so that its name is not that of the coordinate.
 
     Returns
     -------
@@ -39,7 +43,7 @@ def dimensions(function: Function, names: Sequence[str], value_name: str) -> tup
     """
     argument, unit, value_unit = _first_argument(function)
     labels = list(names)
-    if len(names) == 1 and argument:
+    if len(names) == 1 and argument and not is_pair:
         labels = [argument]
     elif len(argument) == len(names) and _is_alphabetical(argument):
         labels = list(argument)
