@@ -51,7 +51,7 @@ class DataSaver(BaseLearner):
     retires, and lost when one dies, which costs only these results: ``load()`` raises a `ResultLostError`, the
     learned part is safe. They stay until the scheduler forgets the run (``runner.forget()``, or when 32 others have
     ended since); a run that is started with a learner which refers to such results holds them, too. A file written
-    by `save` has the references only. A run without a cluster keeps results in `extra_data`.
+    by `save`, and a checkpoint, have the references only. A run without a cluster keeps results in `extra_data`.
 
     Examples
     --------

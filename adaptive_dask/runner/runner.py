@@ -323,7 +323,10 @@ class AsyncRunner:
         return self._run.do(self._run.control, "resume")
 
     def forget(self) -> Any:
-        """Let the scheduler forget a run that has ended; nobody can attach to it then."""
+        """Let the scheduler forget a run that has ended; nobody can attach to it then.
+
+        Results that a `DataSaver` has kept in the workers' memory are freed.
+        """
         return self._run.do(self._run.control, "forget")
 
     def tell(self, x: Any, y: Any) -> Any:

@@ -11,6 +11,7 @@ from operator import itemgetter
 import cloudpickle
 import numpy as np
 import pytest
+from distributed import Client, LocalCluster
 
 import adaptive_dask as adaptive
 from adaptive_dask.cluster.kept_result import KEY_PREFIX, KeptResult
@@ -77,9 +78,9 @@ def test_results_stay_on_workers_until_the_run_is_forgotten(client, cluster):
 def test_a_run_that_goes_on_with_a_learner_holds_its_results(client, cluster, name):
     make = adaptive.make_datasaver(adaptive.Learner1D, itemgetter("y"), extra="cluster")
     learner = adaptive.BalancingLearner.from_product(large, make, {"bounds": (-1, 1)}, {"a": [0.0, 1.0]})
-    first = adaptive.BlockingRunner(learner, npoints_goal=8, name="scan")
-    assert len(list(references_in(learner))) == 8
-    second = adaptive.BlockingRunner(learner, npoints_goal=14, name=name)
+    first = adaptive.BlockingRunner(learner, npoints_goal=4, name="scan")
+    assert len(list(references_in(learner))) == learner.npoints >= 8
+    second = adaptive.BlockingRunner(learner, npoints_goal=7, name=name)
     if name != "scan":
         first.forget()
     for child in learner.learners:
@@ -111,6 +112,19 @@ def test_results_of_a_lost_worker_are_missed_and_all_others_there(client, cluste
     runner.forget()
     again.forget()
     wait_until(lambda: not kept_keys(cluster))
+
+
+def test_results_move_when_their_worker_retires():
+    with (
+        LocalCluster(n_workers=2, processes=False, dashboard_address="127.0.0.1:0") as cluster,
+        Client(cluster) as client,
+    ):
+        learner = saver()
+        runner = adaptive.BlockingRunner(learner, npoints_goal=20)
+        worker = next(iter(client.who_has([learner.extra_data[1.0].future()]).values()))[0]
+        client.retire_workers([worker])
+        check_loads(learner)
+        runner.forget()
 
 
 def test_files_are_written_by_worker_processes(client, cluster, tmp_path):
