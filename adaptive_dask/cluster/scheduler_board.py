@@ -160,6 +160,11 @@ class Board:
             return max(0, min(slots - in_flight, ntasks - self.in_flight))
         return max(0, slots + self._ahead(npoints) - in_flight)
 
+    @property
+    def useful_slots(self) -> int:
+        """How many evaluators are on workers that have the time for a point."""
+        return self.slots - sum(self.desks[worker].slots for worker in self._leaving())
+
     def most_slots(self, count: int) -> dict[str, int]:
         """Choose so many slots, from the workers that have most of them; how many from each."""
         chosen: dict[str, int] = {}

@@ -181,6 +181,7 @@ class HostedRun:
                 self._stop_worker(worker)  # an evaluator may have come after the others were told
             elif report.slots and not self.board.lifetimes.allow(worker, self.board.lifetimes.need):
                 self._send_points(worker, [])  # tells why there are none
+                self._on_claim()
         if (report.ids or report.failures) and self._crew is not None:
             self._crew.did_work()
         if report.broken is not None:
@@ -215,7 +216,7 @@ class HostedRun:
         if self._stopping or self.status != "running" or self._crew is None:
             wanted = 0
         served = self._head_start + self._slot_seconds / self._weight
-        return Claim(self._weight, min(wanted, self._ntasks or _MANY), self.board.slots, served)
+        return Claim(self._weight, min(wanted, self._ntasks or _MANY), self.board.useful_slots, served)
 
     def start_level_with(self, served: float) -> None:
         """A run that comes later is treated as if it had been served like the others."""
@@ -225,9 +226,11 @@ class HostedRun:
         """Take so many slots, have so many evaluators wait for more, and maybe give up what is beyond."""
         if self._crew is None or self._stopping:
             return
-        self._crew.adjust(self.board.slots, slots, spare)
-        if give_up and self.board.slots > slots:
-            self._give_up(self.board.slots - slots)
+        useful = self.board.useful_slots
+        # Evaluators on workers without time for a point must not keep others from working elsewhere.
+        self._crew.adjust(self.board.slots, slots + self.board.slots - useful, spare)
+        if give_up and useful > slots:
+            self._give_up(useful - slots)
 
     def _give_up(self, count: int) -> None:
         for worker, number in self.board.most_slots(count).items():

@@ -9,15 +9,16 @@ from pathlib import Path
 
 import dask
 import pytest
-from distributed import Client, LocalCluster
+from distributed import Client, LocalCluster, Scheduler, SpecCluster, Worker
 
 import adaptive_dask as adaptive
+from adaptive_dask.cluster import scheduler_crew
 from adaptive_dask.cluster.scheduler_board import Board, Parcel
 from adaptive_dask.cluster.scheduler_lifetimes import FRESH, MARGIN, OVERDUE, Lifetimes
 from adaptive_dask.cluster.worker_lifetime import lifetime_of
 from adaptive_dask.errors import WorkerLostError
 
-from .conftest import TIMEOUT, assert_clean, wait_until
+from .conftest import TIMEOUT, assert_clean, host_of, wait_until
 from .functions import lasting
 
 
@@ -216,6 +217,22 @@ def test_a_point_that_no_lifetime_is_enough_for_fails(make_cluster, tmp_path):
         runner.result(2 * TIMEOUT)
     assert sorted(x for _, _, x in read_log(path)) == [1.0, 2.0, 3.0]
     assert all("end of its lifetime" in text for _, text in runner.tracebacks)
+
+
+def test_a_worker_without_time_keeps_no_place_in_the_run(monkeypatch):
+    monkeypatch.setattr(Lifetimes, "need", property(lambda self: 2000.0))
+    monkeypatch.setattr(scheduler_crew, "LEASE", 3600.0)
+    spec = {"cls": Worker, "options": {"nthreads": 1}}
+    brief = {"cls": Worker, "options": {"nthreads": 1, "lifetime": "30m"}}
+    scheduler = {"cls": Scheduler, "options": {"protocol": "inproc://", "dashboard_address": "127.0.0.1:0"}}
+    with SpecCluster(workers={"brief": brief}, scheduler=scheduler, worker=spec) as cluster, Client(cluster):
+        wait_until(lambda: cluster.scheduler.workers)
+        learner = adaptive.SequenceLearner(lambda x: x**2, range(20))
+        runner = adaptive.Runner(learner, ntasks=1)
+        wait_until(lambda: host_of(cluster).runs[runner.name].board.slots)
+        cluster.scale(2)
+        assert runner.result(TIMEOUT).npoints == 20
+        assert_clean(cluster)
 
 
 def test_a_worker_knows_when_its_lifetime_ends():
