@@ -65,12 +65,6 @@ class RandomSearch(BaseLearner):
     def __getstate__(self) -> dict[str, Any]:
         return {**vars(self), "pending_points": set()}
 
-    def _get_data(self) -> dict[float, float]:
-        return dict(self.data)
-
-    def _set_data(self, data: dict[float, float]) -> None:
-        self.tell_many(data.keys(), data.values())
-
 
 class AskAndTell:
     """As little as an optimiser of somebody else may have."""

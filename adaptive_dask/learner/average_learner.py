@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import operator
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from typing import Any, Self, cast
 
 import numpy as np
@@ -274,12 +274,6 @@ class AverageLearner(BaseLearner):
         return super().plot()
 
     # -- copies ----------------------------------------------------------------------------------
-
-    def _get_data(self) -> dict[int, float]:
-        return dict(self.data)
-
-    def _set_data(self, data: Mapping[int, float]) -> None:
-        self.tell_many(data.keys(), data.values())
 
     def __getstate__(self) -> dict[str, Any]:
         return {

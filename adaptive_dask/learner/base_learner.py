@@ -175,10 +175,11 @@ class BaseLearner(abc.ABC):
 
         frames.load_dataframe(self, df, with_default_function_args, function_prefix, **names)
 
-    @abc.abstractmethod
     def _get_data(self) -> Any:
         """The data in a form that can be pickled and given to `_set_data`."""
+        return dict(self.data)
 
-    @abc.abstractmethod
     def _set_data(self, data: Any) -> None:
         """Add data that came from `_get_data`."""
+        if data:
+            self.tell_many(data.keys(), data.values())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any, Self, cast
 
 import numpy as np
@@ -247,12 +247,6 @@ class IntegratorLearner(BaseLearner):
         return super().plot()
 
     # -- copies ----------------------------------------------------------------------------------
-
-    def _get_data(self) -> dict[float, float]:
-        return dict(self.data)
-
-    def _set_data(self, data: Mapping[float, float]) -> None:
-        self.tell_many(data.keys(), data.values())
 
     def __getstate__(self) -> dict[str, Any]:
         return {

@@ -413,13 +413,6 @@ class Learner1D(BaseLearner):
 
     # -- copies ----------------------------------------------------------------------------------
 
-    def _get_data(self) -> dict[float, Any]:
-        return dict(self.data)
-
-    def _set_data(self, data: Mapping[float, Any]) -> None:
-        if data:
-            self.tell_many(data.keys(), data.values())
-
     def __getstate__(self) -> dict[str, Any]:
         xs, ys = self.data.arrays()
         slots = self._line.told[: len(xs)]

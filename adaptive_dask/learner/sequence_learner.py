@@ -262,9 +262,6 @@ class SequenceLearner(BaseLearner):
 
     # -- copies ----------------------------------------------------------------------------------
 
-    def _get_data(self) -> dict[int, Any]:
-        return dict(self.data)
-
     def _set_data(self, data: Mapping[int, Any]) -> None:
         self.tell_many([(index, None) for index in data], data.values())
 

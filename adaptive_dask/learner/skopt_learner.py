@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import math
 import warnings
-from collections.abc import Callable, Iterable, Mapping, Sequence, Set
+from collections.abc import Callable, Iterable, Sequence, Set
 from numbers import Real
 from typing import Any, Self
 
@@ -301,12 +301,6 @@ class SKOptLearner(BaseLearner):
     def to_numpy(self) -> Any:
         """The data as an array of shape (npoints, ndim + 1)."""
         return np.array([(*self._to_optimizer(x), y) for x, y in self.data.items()])
-
-    def _get_data(self) -> dict[Point, float]:
-        return dict(self.data)
-
-    def _set_data(self, data: Mapping[Point, float]) -> None:
-        self.tell_many(data.keys(), data.values())
 
     def __getstate__(self) -> dict[str, Any]:
         return {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import abc
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Self
 
 import numpy as np
@@ -299,12 +299,6 @@ class SpaceLearner(BaseLearner):
         for name, value in state["adjustments"].items():
             setattr(self, name, value)
         self._set_data(state["data"])
-
-    def _get_data(self) -> dict[Point, Any]:
-        return dict(self.data)
-
-    def _set_data(self, data: Mapping[Any, Any]) -> None:
-        self.tell_many(data.keys(), data.values())
 
     def to_numpy(self) -> Floats:
         """The data as an array of shape (npoints, ndim + vdim), sorted by point."""
