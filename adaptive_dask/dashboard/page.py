@@ -26,20 +26,21 @@ _TEMPLATES = Environment(
 def main_page(scheduler: Any, extra: dict[str, Any], doc: Document) -> None:
     """The page ``adaptive``; ``?run=name`` selects a run, ``?theme=`` light or dark."""
     header = Header(doc)
-    parts = {"header": header, **{name: part() for name, part in PARTS.items()}}
+    parts = {"header": header, **{name: part.make() for name, part in PARTS.items()}}
     for name, part in parts.items():
         part.root.name = name.replace("-", "_")
         doc.add_root(part.root)
     doc.template = _TEMPLATES.get_template("adaptive.html")
-    doc.template_variables.update(extra)
+    cards = [(name.replace("-", "_"), part.title) for name, part in PARTS.items() if name != "runs"]
+    doc.template_variables.update(extra, cards=cards)
     _show(scheduler, doc, list(parts.values()), "Dask: Adaptive")
 
 
 def individual_page(name: str, scheduler: Any, extra: dict[str, Any], doc: Document) -> None:
     """One plot that fills the window, of the newest run if ``?run=`` names none."""
-    part = PARTS[name]()
+    part = PARTS[name].make()
     doc.add_root(part.root)
-    _show(scheduler, doc, [part], f"Dask: Adaptive {name.replace('-', ' ')}")
+    _show(scheduler, doc, [part], f"Dask: {PARTS[name].title}")
 
 
 def _show(scheduler: Any, doc: Document, parts: list[Any], title: str) -> None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from bokeh.models import InlineStyleSheet, NumeralTickFormatter
+from bokeh.models import DataRange1d, InlineStyleSheet, NumeralTickFormatter
+from bokeh.models.annotations import Title
 from bokeh.plotting import figure
 from bokeh.themes import Theme
 
@@ -66,6 +67,7 @@ def _theme(text: str, faint: str, line: str, surface: str) -> Theme:
                 "Grid": {"grid_line_color": line, "grid_line_alpha": 0.5},
                 "Legend": legend,
                 "BaseColorBar": bar,
+                "Title": {"text_color": faint, "text_font": font},
                 "Label": labels,
                 "Toolbar": {"logo": None, "autohide": True},
             }
@@ -103,21 +105,40 @@ def table_style() -> InlineStyleSheet:
     )
 
 
-def new_figure(*, tools: str = "", count_axis: bool = False, **options: Any) -> figure:
+def new_figure(*, tools: str = "", from_zero: bool = False, count_axis: bool = False, **options: Any) -> figure:
     """An empty figure that fills its place.
 
     Parameters
     ----------
     tools : str
         Of Bokeh; none by default, since most figures here follow their data.
+    from_zero : bool
+        Whether the y axis begins at zero.
     count_axis : bool
-        Whether the y axis counts things.
+        Whether it counts things.
     **options
         Of `bokeh.plotting.figure`.
     """
     options = {"sizing_mode": "stretch_both", "toolbar_location": "above" if tools else None, **options}
+    if from_zero:
+        options["y_range"] = DataRange1d(start=0)
     made = figure(tools=tools, **options)
     made.xgrid.visible = False
     if count_axis:
         made.yaxis.formatter = NumeralTickFormatter(format="0,0")
     return made
+
+
+def new_note(plot: figure) -> Title:
+    """A line above a figure, for a remark or for what is missing."""
+    note = Title(text="", text_font_size="12px", text_font_style="normal", align="left")
+    plot.add_layout(note, "above")
+    return note
+
+
+def time_unit(seconds: float) -> tuple[str, float]:
+    """A unit that suits a span of time, and its length in seconds."""
+    for unit, size in (("d", 86400.0), ("h", 3600.0), ("min", 60.0)):
+        if seconds > 4 * size:
+            return unit, size
+    return "s", 1.0

@@ -1,0 +1,82 @@
+"""How long evaluations take: a histogram over a logarithmic axis."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from bokeh.models import ColumnDataSource, CustomJSTickFormatter, HoverTool
+
+from adaptive_dask.cluster.scheduler_history import EDGES
+from adaptive_dask.dashboard.style import GREEN, new_figure, new_note
+from adaptive_dask.dashboard.view import Look
+
+_TICKS = """
+const units = [[86400, "d"], [3600, "h"], [60, "min"], [1, "s"], [1e-3, "ms"], [1e-6, "µs"]];
+const [size, unit] = units.find(([size]) => tick >= 0.999 * size) ?? [1e-6, "µs"];
+return `${+(tick / size).toPrecision(2)} ${unit}`;
+"""
+
+
+class DurationChart:
+    """How many evaluations took how long."""
+
+    def __init__(self) -> None:
+        self._key: object = None
+        self._source = ColumnDataSource({"left": [], "right": [], "count": [], "span": []})
+        self.root = new_figure(
+            x_axis_type="log",
+            x_axis_label="time of an evaluation",
+            y_axis_label="evaluations",
+            from_zero=True,
+            count_axis=True,
+        )
+        self.root.xaxis.formatter = CustomJSTickFormatter(code=_TICKS)
+        quads = self.root.quad(
+            left="left", right="right", top="count", bottom=0, source=self._source, color=GREEN, fill_alpha=0.6
+        )
+        self.root.add_tools(HoverTool(renderers=[quads], tooltips=[("evaluations", "@count{0,0}"), ("of", "@span")]))
+        self._note = new_note(self.root)
+
+    def update(self, look: Look) -> None:
+        run = look.run
+        if run is None:
+            return
+        counts = run.history.durations
+        key = (run.id, run.evaluated)
+        if key == self._key:
+            return
+        self._key = key
+        used = [i for i, count in enumerate(counts) if count]
+        shown = range(used[0], used[-1] + 1) if used else range(0)
+        self._source.data = {
+            "left": [EDGES[i] for i in shown],
+            "right": [EDGES[i + 1] for i in shown],
+            "count": [counts[i] for i in shown],
+            "span": [f"{readable(EDGES[i])} to {readable(EDGES[i + 1])}" for i in shown],
+        }
+        self._note.text = _describe(counts) if used else "No evaluation has ended yet."
+
+
+def _describe(counts: Sequence[int]) -> str:
+    median, most = quantile(counts, 0.5), quantile(counts, 0.95)
+    return f"median {readable(median)}, 95 % below {readable(most)}"
+
+
+def quantile(counts: Sequence[int], share: float) -> float:
+    """The duration below which that share of the evaluations is, to within the width of a bin."""
+    wanted, below = share * sum(counts), 0
+    for i, count in enumerate(counts):
+        if count and below + count >= wanted:
+            part = (wanted - below) / count
+            return EDGES[i] * math.exp(part * math.log(EDGES[i + 1] / EDGES[i]))
+        below += count
+    return math.nan
+
+
+def readable(seconds: float) -> str:
+    """A duration with two digits and its unit."""
+    for size, unit in ((86400.0, "d"), (3600.0, "h"), (60.0, "min"), (1.0, "s"), (1e-3, "ms")):
+        if seconds >= 0.995 * size:
+            return f"{float(f'{seconds / size:.2g}'):g} {unit}"
+    return f"{float(f'{seconds / 1e-6:.2g}'):g} µs"

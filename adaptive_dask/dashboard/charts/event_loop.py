@@ -1,0 +1,42 @@
+"""How late the scheduler's event loop is, measured as long as somebody looks."""
+
+from __future__ import annotations
+
+import asyncio
+
+from bokeh.models import ColumnDataSource
+
+from adaptive_dask.dashboard.style import RED, new_figure
+from adaptive_dask.dashboard.view import Look
+
+EVERY = 0.1  # seconds between two probes
+KEPT = 240  # looks
+
+
+class EventLoopChart:
+    """For each look, by how much the event loop was late at most since the last one."""
+
+    def __init__(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._began = self._loop.time()
+        self._latest = 0.0
+        self._probe = self._loop.call_later(EVERY, self._measure, self._loop.time() + EVERY)
+        self._source = ColumnDataSource({"time": [], "lag": []})
+        self.root = new_figure(x_axis_label="since this page was opened (s)", y_axis_label="delay (ms)", from_zero=True)
+        self.root.varea("time", 0, "lag", source=self._source, color=RED, fill_alpha=0.2)
+        self.root.line("time", "lag", source=self._source, color=RED, line_width=1.5)
+
+    def update(self, look: Look) -> None:
+        now = self._loop.time()
+        if now > self._began + EVERY:
+            self._source.stream({"time": [now - self._began], "lag": [1000 * self._latest]}, rollover=KEPT)
+            self._latest = 0.0
+
+    def close(self) -> None:
+        """Measure no more."""
+        self._probe.cancel()
+
+    def _measure(self, due: float) -> None:
+        now = self._loop.time()
+        self._latest = max(self._latest, now - due)
+        self._probe = self._loop.call_later(EVERY, self._measure, now + EVERY)

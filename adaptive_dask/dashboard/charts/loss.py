@@ -1,0 +1,55 @@
+"""The loss against points, and against time."""
+
+from __future__ import annotations
+
+import math
+from typing import Literal
+
+from bokeh.models import ColumnDataSource, HoverTool
+
+from adaptive_dask.dashboard.style import BLUE, new_figure, new_note
+from adaptive_dask.dashboard.view import Look
+
+_LABELS = {"npoints": "points", "seconds": "time (s)"}
+
+
+class LossChart:
+    """The loss over logarithmic axes.
+
+    Parameters
+    ----------
+    against : {"npoints", "seconds"}
+    """
+
+    def __init__(self, against: Literal["npoints", "seconds"] = "npoints") -> None:
+        self._run = ""
+        self._seen = 0
+        self._source = ColumnDataSource({"npoints": [], "seconds": [], "loss": []})
+        self.root = new_figure(x_axis_type="log", y_axis_type="log", x_axis_label=_LABELS[against], y_axis_label="loss")
+        line = self.root.line(against, "loss", source=self._source, color=BLUE, line_width=2)
+        self.root.scatter(against, "loss", source=self._source, color=BLUE, size=3)
+        tips = [("loss", "@loss{0.000e+0}"), ("points", "@npoints{0,0}"), ("after", "@seconds{0,0.0} s")]
+        self.root.add_tools(HoverTool(renderers=[line], tooltips=tips, mode="vline"))
+        self._note = new_note(self.root)
+
+    def update(self, look: Look) -> None:
+        run = look.run
+        if run is None:
+            return
+        losses = run.history.losses
+        if run.id != self._run:
+            self._run, self._seen = run.id, 0
+            self._source.data = {"npoints": [], "seconds": [], "loss": []}
+        # A logarithmic axis has no place for other numbers.
+        new = [entry for entry in losses[self._seen :] if 0 < entry.loss < math.inf and entry.npoints > 0]
+        self._seen = len(losses)
+        if new:
+            self._source.stream(
+                {
+                    "npoints": [entry.npoints for entry in new],
+                    "seconds": [max(entry.seconds, 1e-3) for entry in new],
+                    "loss": [entry.loss for entry in new],
+                }
+            )
+        none = len(self._source.data["loss"]) == 0
+        self._note.text = "No finite loss above zero yet; learners know it after their first points." if none else ""

@@ -1,0 +1,70 @@
+"""Rates over the time of a run: what was done between two entries of its history, divided by the time between."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+from bokeh.models import ColumnDataSource
+
+from adaptive_dask.cluster.scheduler_history import Work
+from adaptive_dask.dashboard.style import BLUE, ORANGE, new_figure, new_note, time_unit
+from adaptive_dask.dashboard.view import Look
+
+
+class _OverTime:
+    """A rate over time.
+
+    Parameters
+    ----------
+    what : str
+        The field of `Work` that goes up.
+    factor : float
+        By which the rate is multiplied.
+    label, color : str
+    """
+
+    def __init__(self, what: str, factor: float, label: str, color: str) -> None:
+        self._what = what
+        self._factor = factor
+        self._key: object = None
+        self._source = ColumnDataSource({"time": [], "rate": []})
+        self.root = new_figure(x_axis_label="time (s)", y_axis_label=label, from_zero=True)
+        self.root.varea_step("time", 0, "rate", source=self._source, color=color, fill_alpha=0.25, step_mode="before")
+        self.root.step("time", "rate", source=self._source, color=color, line_width=1.5, mode="before")
+        self._note = new_note(self.root)
+
+    def update(self, look: Look) -> None:
+        run = look.run
+        if run is None:
+            return
+        work = run.history.work
+        key = (run.id, len(work), run.history.thinned)
+        if key == self._key:
+            return
+        self._key = key
+        unit, scale = time_unit(work[-1].seconds if work else 0.0)
+        rates = [self._rate(before, after) for before, after in pairwise(work)]
+        self._source.data = {
+            "time": [entry.seconds / scale for entry in work],
+            "rate": [*rates[:1], *rates] if rates else [0.0] * len(work),  # a step reaches back to the entry before
+        }
+        self.root.xaxis.axis_label = f"time ({unit})"
+        self._note.text = "" if rates else "Nothing to see before the first second of results."
+
+    def _rate(self, before: Work, after: Work) -> float:
+        done: float = getattr(after, self._what) - getattr(before, self._what)
+        return self._factor * done / max(after.seconds - before.seconds, 1e-9)
+
+
+class PaceChart(_OverTime):
+    """Points per second."""
+
+    def __init__(self) -> None:
+        super().__init__("evaluated", 1.0, "points per second", BLUE)
+
+
+class LearnerChart(_OverTime):
+    """The share of a core of the scheduler's machine that the learner takes."""
+
+    def __init__(self) -> None:
+        super().__init__("learner_seconds", 100.0, "share of a core (%)", ORANGE)
