@@ -13,6 +13,7 @@ from adaptive_dask.dashboard.charts.loss import LossChart
 from adaptive_dask.dashboard.charts.over_time import LearnerChart, PaceChart
 from adaptive_dask.dashboard.charts.workers import WorkerChart
 from adaptive_dask.dashboard.run_table import RunTable
+from adaptive_dask.dashboard.samples.part import Samples
 
 
 class PartOfPage(NamedTuple):
@@ -24,6 +25,7 @@ class PartOfPage(NamedTuple):
 
 PARTS: dict[str, PartOfPage] = {
     "runs": PartOfPage(RunTable, "Runs"),
+    "samples": PartOfPage(Samples, "Samples"),
     "loss": PartOfPage(LossChart, "Loss against points"),
     "loss-over-time": PartOfPage(partial(LossChart, "seconds"), "Loss against time"),
     "points-per-second": PartOfPage(PaceChart, "Points per second"),

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from typing import Any
 
-from bokeh.models import DataRange1d, InlineStyleSheet, NumeralTickFormatter
+from bokeh.models import CustomJSTickFormatter, DataRange1d, FixedTicker, InlineStyleSheet, NumeralTickFormatter
 from bokeh.models.annotations import Title
 from bokeh.plotting import figure
 from bokeh.themes import Theme
@@ -105,7 +107,7 @@ def table_style() -> InlineStyleSheet:
     )
 
 
-def new_figure(*, tools: str = "", from_zero: bool = False, count_axis: bool = False, **options: Any) -> figure:
+def new_figure(*, tools: str = "", from_zero: bool = False, count_axis: bool = False, **options: Any) -> Any:
     """An empty figure that fills its place.
 
     Parameters
@@ -129,7 +131,37 @@ def new_figure(*, tools: str = "", from_zero: bool = False, count_axis: bool = F
     return made
 
 
-def new_note(plot: figure) -> Title:
+class LogTicks:
+    """Ticks of a logarithmic axis that suit its range, also if that is short."""
+
+    def __init__(self, axis: Any, formatter: CustomJSTickFormatter | None = None) -> None:
+        self._ticker = FixedTicker(ticks=[])
+        axis.ticker = self._ticker
+        axis.formatter = formatter or CustomJSTickFormatter(code=_POWERS)
+
+    def fit(self, values: Sequence[float]) -> None:
+        """Choose ticks for these values."""
+        if not len(values):
+            return
+        low, high = math.log10(min(values)), math.log10(max(values))
+        mantissas = (1, 2, 5) if high - low < 1.5 else (1,)
+        step = max(1, round((high - low) / 6))
+        exponents = range(math.floor(low / step) * step, math.ceil(high) + step, step)
+        ticks = [mantissa * 10.0**exponent for exponent in exponents for mantissa in mantissas]
+        if ticks != self._ticker.ticks:
+            self._ticker.ticks = ticks
+
+
+_POWERS = """
+const exponent = Math.floor(Math.log10(tick) + 1e-9);
+const mantissa = Math.round(tick / 10 ** exponent);
+if (exponent >= -3 && exponent <= 4) return tick >= 1 ? tick.toLocaleString("en") : tick.toFixed(-exponent);
+const digits = String(Math.abs(exponent)).replace(/./g, (digit) => "⁰¹²³⁴⁵⁶⁷⁸⁹"[digit]);
+return `${mantissa === 1 ? "" : mantissa + "·"}10${exponent < 0 ? "⁻" : ""}${digits}`;
+"""
+
+
+def new_note(plot: Any) -> Title:
     """A line above a figure, for a remark or for what is missing."""
     note = Title(text="", text_font_size="12px", text_font_style="normal", align="left")
     plot.add_layout(note, "above")

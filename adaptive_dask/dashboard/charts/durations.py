@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from bokeh.models import ColumnDataSource, CustomJSTickFormatter, HoverTool
 
 from adaptive_dask.cluster.scheduler_history import EDGES
-from adaptive_dask.dashboard.style import GREEN, new_figure, new_note
+from adaptive_dask.dashboard.style import GREEN, LogTicks, new_figure, new_note
 from adaptive_dask.dashboard.view import Look
 
 _TICKS = """
@@ -31,7 +31,7 @@ class DurationChart:
             from_zero=True,
             count_axis=True,
         )
-        self.root.xaxis.formatter = CustomJSTickFormatter(code=_TICKS)
+        self._ticks = LogTicks(self.root.xaxis, CustomJSTickFormatter(code=_TICKS))
         quads = self.root.quad(
             left="left", right="right", top="count", bottom=0, source=self._source, color=GREEN, fill_alpha=0.6
         )
@@ -55,6 +55,7 @@ class DurationChart:
             "count": [counts[i] for i in shown],
             "span": [f"{readable(EDGES[i])} to {readable(EDGES[i + 1])}" for i in shown],
         }
+        self._ticks.fit([EDGES[shown[0]], EDGES[shown[-1] + 1]] if shown else [])
         self._note.text = _describe(counts) if used else "No evaluation has ended yet."
 
 
@@ -69,7 +70,7 @@ def quantile(counts: Sequence[int], share: float) -> float:
     for i, count in enumerate(counts):
         if count and below + count >= wanted:
             part = (wanted - below) / count
-            return EDGES[i] * math.exp(part * math.log(EDGES[i + 1] / EDGES[i]))
+            return float(EDGES[i] * (EDGES[i + 1] / EDGES[i]) ** part)
         below += count
     return math.nan
 

@@ -7,7 +7,7 @@ from typing import Literal
 
 from bokeh.models import ColumnDataSource, HoverTool
 
-from adaptive_dask.dashboard.style import BLUE, new_figure, new_note
+from adaptive_dask.dashboard.style import BLUE, LogTicks, new_figure, new_note
 from adaptive_dask.dashboard.view import Look
 
 _LABELS = {"npoints": "points", "seconds": "time (s)"}
@@ -30,6 +30,7 @@ class LossChart:
         self.root.scatter(against, "loss", source=self._source, color=BLUE, size=3)
         tips = [("loss", "@loss{0.000e+0}"), ("points", "@npoints{0,0}"), ("after", "@seconds{0,0.0} s")]
         self.root.add_tools(HoverTool(renderers=[line], tooltips=tips, mode="vline"))
+        self._ticks = {against: LogTicks(self.root.xaxis), "loss": LogTicks(self.root.yaxis)}
         self._note = new_note(self.root)
 
     def update(self, look: Look) -> None:
@@ -51,5 +52,7 @@ class LossChart:
                     "loss": [entry.loss for entry in new],
                 }
             )
+            for field, ticks in self._ticks.items():
+                ticks.fit(list(self._source.data[field]))
         none = len(self._source.data["loss"]) == 0
         self._note.text = "No finite loss above zero yet; learners know it after their first points." if none else ""

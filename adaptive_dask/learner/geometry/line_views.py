@@ -32,14 +32,14 @@ class PointData(Mapping[float, Value]):
         self._line = line
         self._as_arrays = as_arrays
 
-    def arrays(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """The points, shape (n,), and their values, shape (n, vdim), as copies."""
+    def arrays(self, start: int = 0, stop: int | None = None) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """The points, shape (n,), and their values, shape (n, vdim), as copies; all, or a part as of a list."""
         line = self._line
         # The length first: arrays that are read later hold at least as many points.
         n = line.n_told
         if n == 0 or line.y is None:
             return np.empty(0), np.empty((0, 1))
-        slots = line.told[:n]
+        slots = line.told[:n][start:stop]
         return line.x[slots], line.y[slots]
 
     def __len__(self) -> int:

@@ -1,0 +1,169 @@
+"""Samples over a line: Learner1D, and the means of AverageLearner1D with their errors."""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import Any
+
+import numpy as np
+from bokeh.models import ColumnDataSource, HoverTool, Range1d
+from bokeh.models.annotations import TeeHead, Whisker
+
+from adaptive_dask.dashboard.samples.follower import MOST_NEW, MOST_PENDING, NEWEST, Floats
+from adaptive_dask.dashboard.samples.thinning import ThinLine
+from adaptive_dask.dashboard.style import GREY, ORANGE, SERIES, new_figure, new_note
+
+# With more points than that a line is drawn without them.
+MOST_MARKED = 400
+
+# Error bars are drawn for so many points.
+MOST_BARS = 1000
+
+
+class LineFollower:
+    """Follows points of a line that are evaluated once."""
+
+    def __init__(self, learner: Any) -> None:
+        self.behind = False
+        self._low, self._high = map(float, learner.bounds)
+        self._position = 0
+        self.look_at(self._low, self._high)
+
+    def look_at(self, low: float, high: float) -> None:
+        """Somebody looks at a part of the line: read all again, for what is between there."""
+        margin = 0.1 * (high - low)
+        self._thin = ThinLine(low - margin, high + margin)
+        self._newest: deque[tuple[float, float]] = deque(maxlen=NEWEST)
+        self._position = 0
+        self.behind = True
+
+    def read(self, learner: Any, pending: list[Any]) -> Any:
+        x, y = learner.data.arrays(self._position, self._position + MOST_NEW)
+        self._position += len(x)
+        self.behind = self._position < len(learner.data)
+        return x, y, self._position, pending[:MOST_PENDING]
+
+    def prepare(self, raw: Any) -> dict[str, Any]:
+        x, y, npoints, pending = raw
+        self._thin.add(x, y)
+        self._newest.extend(zip(x[-NEWEST:].tolist(), y[-NEWEST:, 0].tolist(), strict=True))
+        return {
+            "x": self._thin.x,
+            "y": self._thin.y,
+            "newest": np.array(self._newest).reshape(-1, 2),
+            "pending": np.array(pending, dtype=float),
+            "npoints": npoints,
+            "errors": None,
+        }
+
+    def make_chart(self) -> LineChart:
+        return LineChart(self._low, self._high)
+
+
+class MeansFollower:
+    """Follows the means of a function with noise, which change with every sample."""
+
+    def __init__(self, learner: Any) -> None:
+        self.behind = False
+        self._low, self._high = map(float, learner.bounds)
+
+    def read(self, learner: Any, pending: list[Any]) -> Any:
+        x, y = learner.data.arrays()
+        errors = [learner.error[point] for point in x.tolist()] if len(x) <= MOST_BARS else None
+        return x, y, learner.nsamples, [point for _, point in pending[:MOST_PENDING]], errors
+
+    def prepare(self, raw: Any) -> dict[str, Any]:
+        x, y, nsamples, pending, errors = raw
+        thin = ThinLine(self._low, self._high)
+        thin.add(x, y)
+        return {
+            "x": thin.x,
+            "y": thin.y,
+            "newest": np.empty((0, 2)),
+            "pending": np.array(pending, dtype=float),
+            "npoints": len(x),
+            "errors": None if errors is None else (x, y[:, 0], np.nan_to_num(np.array(errors), posinf=0.0)),
+            "nsamples": nsamples,
+        }
+
+    def make_chart(self) -> LineChart:
+        return LineChart(self._low, self._high, y_label="mean of y, with its confidence interval")
+
+
+class LineChart:
+    """Points over x, with the newest and those on their way marked."""
+
+    def __init__(self, low: float, high: float, y_label: str = "y") -> None:
+        margin = 0.02 * (high - low)
+        self.x_range = Range1d(start=low - margin, end=high + margin)
+        self.root = new_figure(
+            tools="pan,box_zoom,wheel_zoom,reset", x_range=self.x_range, x_axis_label="x", y_axis_label=y_label
+        )
+        self._pending = ColumnDataSource({"x": []})
+        self._errors = ColumnDataSource({"x": [], "low": [], "high": []})
+        self._points = ColumnDataSource({"x": [], "y0": []})
+        self._newest = ColumnDataSource({"x": [], "y": []})
+        self.root.vspan("x", source=self._pending, color=GREY, line_alpha=0.35, line_width=1)
+        bars = Whisker(base="x", lower="low", upper="high", source=self._errors, line_color=GREY)
+        bars.upper_head = bars.lower_head = TeeHead(size=4, line_color=GREY)
+        self.root.add_layout(bars)
+        self._lines: list[Any] = []
+        self._markers: list[Any] = []
+        self._add_component()
+        newest = self.root.scatter("x", "y", source=self._newest, color=ORANGE, size=6, legend_label="newest")
+        newest.level = "overlay"
+        self._note = new_note(self.root)
+
+    def show(self, data: dict[str, Any]) -> None:
+        x, y = data["x"], data["y"]
+        order = np.argsort(x)
+        components = y.T[: len(SERIES)]
+        while len(self._lines) < len(components):
+            self._add_component()
+        columns = {f"y{i}": _drawable(values[order]) for i, values in enumerate(components)}
+        empty = np.full(len(x), np.nan)
+        self._points.data = {
+            "x": x[order],
+            **{f"y{i}": columns.get(f"y{i}", empty) for i in range(len(self._lines))},
+        }
+        for marker in self._markers:
+            marker.visible = len(x) <= MOST_MARKED
+        newest = data["newest"]
+        self._newest.data = {"x": newest[:, 0], "y": _drawable(newest[:, 1])}
+        self._pending.data = {"x": data["pending"]}
+        if data["errors"] is not None:
+            at, mean, error = data["errors"]
+            self._errors.data = {"x": at, "low": mean - error, "high": mean + error}
+        else:
+            self._errors.data = {"x": [], "low": [], "high": []}
+        self._note.text = _describe(data)
+
+    def _add_component(self) -> None:
+        i = len(self._lines)
+        color = SERIES[i]
+        if i:
+            self._points.data = {**self._points.data, f"y{i}": np.full(len(self._points.data["x"]), np.nan)}
+        line = self.root.line("x", f"y{i}", source=self._points, color=color, line_width=1.5)
+        marker = self.root.scatter("x", f"y{i}", source=self._points, color=color, size=4)
+        self._lines.append(line)
+        self._markers.append(marker)
+        if not i:
+            tips = [("x", "@x{0.000000e+0}"), ("y", "@y0{0.000000e+0}")]
+            self.root.add_tools(HoverTool(renderers=[line], tooltips=tips))
+
+
+def _describe(data: dict[str, Any]) -> str:
+    npoints, drawn = data["npoints"], len(data["x"])
+    if not npoints:
+        return "No result yet."
+    text = f"{npoints:,} points"
+    if "nsamples" in data:
+        text += f", {data['nsamples']:,} samples"
+    if drawn < npoints:
+        text += f", drawn by {drawn:,}; zoom in for more"
+    return text + (f"; grey: {len(data['pending'])} on their way" if len(data["pending"]) else "")
+
+
+def _drawable(values: Floats) -> Floats:
+    """Values that are not finite leave a gap."""
+    return np.where(np.isfinite(values), values, np.nan)

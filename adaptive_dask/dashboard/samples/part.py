@@ -1,0 +1,65 @@
+"""The part of the page with the samples: the right picture for the learner of the run."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from bokeh.models import Column
+from bokeh.models.widgets import Div
+
+from adaptive_dask.dashboard.samples.kinds import make_follower
+from adaptive_dask.dashboard.view import Look
+
+
+class Samples:
+    """The samples of a run. The picture is made anew for another run, and updated for the same."""
+
+    def __init__(self) -> None:
+        self._run = ""
+        self._key: object = None
+        self._follower: Any = None
+        self._charted: Any = None
+        self._chart: Any = None
+        self._waiting = Div(text="Waiting for the learner …", disable_math=True)
+        self.root = Column(children=[self._waiting], sizing_mode="stretch_both")
+
+    def update(self, look: Look) -> None:
+        if look.run is None and self._charted is not None:
+            self.root.children = [self._waiting]
+            self._charted = None
+
+    def wants(self, run: Any) -> bool:
+        """Whether there is something new."""
+        key = (run.id, run.feed.position, run.status, run.board.in_flight > 0)
+        if run.id != self._run:
+            self._run, self._follower = run.id, None
+        if key == self._key and self._follower is not None and not self._follower.behind:
+            return False
+        self._key = key
+        return True
+
+    def read(self, session: Any) -> Any:
+        """Take what is new; in the learner's thread."""
+        learner = session.learner
+        while type(learner).__name__ == "DataSaver":
+            learner = learner.learner
+        if self._follower is None:
+            self._follower = make_follower(learner)
+        follower = self._follower
+        return follower, follower.read(learner, list(session.in_flight.values()))
+
+    def prepare(self, raw: Any) -> Any:
+        """What the chart shows."""
+        follower, data = raw
+        return follower, follower.prepare(data)
+
+    def show(self, data: Any) -> None:
+        follower, prepared = data
+        if follower is not self._follower:
+            return  # of a run that was looked at before
+        if follower is not self._charted:
+            self._charted, self._chart = follower, follower.make_chart()
+            self._chart.show(prepared)
+            self.root.children = [self._chart.root]
+        else:
+            self._chart.show(prepared)

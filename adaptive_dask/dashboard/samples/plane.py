@@ -1,0 +1,161 @@
+"""Samples in a plane: those of a function of two variables, or two coordinates of a function of more."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from bokeh.models import ColumnDataSource, HoverTool, LinearColorMapper, Range1d
+from bokeh.models.annotations import ColorBar
+from bokeh.palettes import Viridis256
+from scipy.interpolate import LinearNDInterpolator
+from scipy.spatial import Delaunay, QhullError
+
+from adaptive_dask.dashboard.samples.follower import MOST_PENDING, NEWEST, Floats, NewEntries, as_floats
+from adaptive_dask.dashboard.samples.thinning import ThinPlane
+from adaptive_dask.dashboard.style import GREY, ORANGE, new_figure, new_note
+
+# The triangulation of more points than that would be a grey area.
+MOST_IN_MESH = 2000
+
+# Points of a picture along each axis.
+PIXELS = 128
+
+
+class PlaneFollower:
+    """Follows points of two coordinates and more.
+
+    Parameters
+    ----------
+    learner : SpaceLearner
+    axes : pair of int
+        The coordinates to look at. With exactly two variables there is a picture between the points.
+    """
+
+    def __init__(self, learner: Any, axes: tuple[int, int] = (0, 1)) -> None:
+        self.behind = False
+        self.axes = axes
+        self.ndim = learner.ndim
+        self._low, self._high = _box(learner)
+        self._new = NewEntries()
+        self._thin = ThinPlane(self._low[list(axes)], self._high[list(axes)])
+        self._newest: Floats = np.empty((0, 2))
+
+    def read(self, learner: Any, pending: list[Any]) -> Any:
+        points, values = self._new.take(learner.data)
+        self.behind = self._new.behind
+        return points, values, self._new.position, pending[:MOST_PENDING]
+
+    def prepare(self, raw: Any) -> dict[str, Any]:
+        points, values, npoints, pending = raw
+        axes = list(self.axes)
+        if points:
+            here = np.array(points, dtype=float).reshape(len(points), -1)[:, axes]
+            self._thin.add(here, as_floats(values)[:, 0])
+            self._newest = np.concatenate([self._newest, here])[-NEWEST:]
+        finite = np.isfinite(self._thin.values)
+        points_shown, values_shown = self._thin.points[finite], self._thin.values[finite]
+        data: dict[str, Any] = {
+            "points": points_shown,
+            "values": values_shown,
+            "newest": self._newest,
+            "pending": np.array(pending, dtype=float).reshape(len(pending), self.ndim)[:, axes],
+            "npoints": npoints,
+            "image": None,
+            "mesh": np.empty((0, 2)),
+        }
+        if self.ndim == 2 and len(points_shown) > 3:
+            data |= self._between(points_shown, values_shown)
+        return data
+
+    def _between(self, points: Floats, values: Floats) -> dict[str, Any]:
+        """What is between the points: linear interpolation, and the edges of the triangles."""
+        try:
+            mesh = Delaunay((points - self._low) / (self._high - self._low))
+        except QhullError:  # all on one line
+            return {}
+        grid = (np.arange(PIXELS) + 0.5) / PIXELS
+        image = LinearNDInterpolator(mesh, values)(*np.meshgrid(grid, grid))
+        found: dict[str, Any] = {"image": image.astype(np.float32)}
+        if not self._thin.thinned and len(points) <= MOST_IN_MESH:
+            edges = np.sort(np.concatenate([mesh.simplices[:, pair] for pair in ([0, 1], [1, 2], [2, 0])]), axis=1)
+            edges = np.unique(edges, axis=0)
+            gaps = np.full((len(edges), 1, 2), np.nan)
+            found["mesh"] = np.concatenate([points[edges], gaps], axis=1).reshape(-1, 2).astype(np.float32)
+        return found
+
+    def make_chart(self) -> PlaneChart:
+        axes = list(self.axes)
+        names = ("x", "y") if self.ndim == 2 else tuple(f"x{_subscript(axis)}" for axis in axes)
+        return PlaneChart(self._low[axes], self._high[axes], names)
+
+
+class PlaneChart:
+    """Points coloured by value, over a picture of what is between them."""
+
+    def __init__(self, low: Floats, high: Floats, names: tuple[str, ...]) -> None:
+        corners = zip((low - 0.02 * (high - low)).tolist(), (high + 0.02 * (high - low)).tolist(), strict=True)
+        ranges = [Range1d(start=start, end=end) for start, end in corners]
+        self.root = new_figure(
+            tools="pan,box_zoom,wheel_zoom,reset",
+            x_range=ranges[0],
+            y_range=ranges[1],
+            x_axis_label=names[0],
+            y_axis_label=names[1],
+        )
+        self._colors = LinearColorMapper(palette=Viridis256, low=0, high=1, nan_color="rgba(0, 0, 0, 0)")
+        self._image = ColumnDataSource({"image": []})
+        (x, y), (width, height) = low.tolist(), (high - low).tolist()
+        self.root.image("image", x=x, y=y, dw=width, dh=height, source=self._image, color_mapper=self._colors)
+        self._mesh = ColumnDataSource({"x": [], "y": []})
+        self.root.line("x", "y", source=self._mesh, color="#000000", line_alpha=0.3, line_width=0.7)
+        self._points = ColumnDataSource({"x": [], "y": [], "value": []})
+        fill = {"field": "value", "transform": self._colors}
+        self._dots = self.root.scatter(
+            "x", "y", source=self._points, size=6, fill_color=fill, line_color="#000000", line_alpha=0.4, line_width=0.5
+        )
+        self._pending = ColumnDataSource({"x": [], "y": []})
+        self.root.scatter("x", "y", source=self._pending, marker="x", size=6, color=GREY)
+        self._newest = ColumnDataSource({"x": [], "y": []})
+        self.root.scatter("x", "y", source=self._newest, size=8, fill_alpha=0, line_color=ORANGE, line_width=1.8)
+        tips = [(names[0], "@x{0.00000}"), (names[1], "@y{0.00000}"), ("value", "@value{0.0000e+0}")]
+        self.root.add_tools(HoverTool(renderers=[self._dots], tooltips=tips))
+        self.root.add_layout(ColorBar(color_mapper=self._colors, width=10, title="value"), "right")
+        self.root.ygrid.visible = False
+        self._note = new_note(self.root)
+
+    def show(self, data: dict[str, Any]) -> None:
+        points, values = data["points"], data["values"]
+        if len(values):
+            low, high = float(values.min()), float(values.max())
+            self._colors.low, self._colors.high = low, max(high, low + 1e-12 * max(1.0, abs(low)))
+        self._image.data = {"image": [] if data["image"] is None else [data["image"]]}
+        self._mesh.data = {"x": data["mesh"][:, 0], "y": data["mesh"][:, 1]}
+        self._points.data = {"x": points[:, 0], "y": points[:, 1], "value": values}
+        self._dots.glyph.size = 6 if len(points) < 500 else 3.5 if len(points) < 2000 else 2
+        self._newest.data = {"x": data["newest"][:, 0], "y": data["newest"][:, 1]}
+        self._pending.data = {"x": data["pending"][:, 0], "y": data["pending"][:, 1]}
+        self._note.text = _describe(data)
+
+
+def _describe(data: dict[str, Any]) -> str:
+    npoints, drawn = data["npoints"], len(data["points"])
+    if not npoints:
+        return "No result yet."
+    text = f"{npoints:,} points"
+    if drawn < npoints:
+        text += f", {drawn:,} of them drawn"
+    pending = len(data["pending"])
+    return text + "; ring: newest" + (f"; cross: {pending} on their way" if pending else "")
+
+
+def _box(learner: Any) -> tuple[Floats, Floats]:
+    """The smallest box around the region of a learner."""
+    bounds = np.asarray(getattr(learner.bounds, "points", learner.bounds), dtype=float)
+    if bounds.shape == (learner.ndim, 2) and not hasattr(learner.bounds, "points"):
+        return bounds[:, 0], bounds[:, 1]
+    return bounds.min(axis=0), bounds.max(axis=0)
+
+
+def _subscript(number: int) -> str:
+    return "".join("₀₁₂₃₄₅₆₇₈₉"[int(digit)] for digit in str(number))

@@ -1,0 +1,83 @@
+"""Keeps of many points those that can be seen."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+
+# A plot is about so many pixels wide; for each of so many columns the lowest and the highest value are kept.
+COLUMNS = 600
+
+# And so many cells along each axis of a plane, each with its newest point.
+CELLS = 64
+
+
+class ThinLine:
+    """Points over a line of which, once there are many, the extremes of each column are kept.
+
+    Parameters
+    ----------
+    low, high : float
+        The range of x that is looked at.
+    """
+
+    def __init__(self, low: float, high: float) -> None:
+        self._low, self.high = low, high
+        self.x: Floats = np.empty(0)
+        self.y: Floats = np.empty((0, 1))
+
+    def add(self, x: Floats, y: Floats) -> None:
+        """Add points, x of shape (n,) and y of shape (n, components)."""
+        seen = (x >= self._low) & (x <= self.high)
+        x, y = x[seen], y[seen]
+        if not len(x):
+            return
+        if not len(self.x):
+            self.y = np.empty((0, y.shape[1]))
+        self.x = np.concatenate([self.x, x])
+        self.y = np.concatenate([self.y, y])
+        if len(self.x) > 2 * COLUMNS * self.y.shape[1]:
+            kept = self._extremes()
+            self.x, self.y = self.x[kept], self.y[kept]
+
+    def _extremes(self) -> NDArray[np.intp]:
+        span = max(self.high - self._low, np.finfo(float).tiny)
+        column = np.minimum((COLUMNS * ((self.x - self._low) / span)).astype(int), COLUMNS - 1)
+        kept = []
+        for values in self.y.T:
+            order = np.lexsort((np.nan_to_num(values), column))
+            ends = np.flatnonzero(np.diff(column[order], append=-1))
+            starts = np.concatenate([[0], ends[:-1] + 1])
+            kept += [order[starts], order[ends]]
+        return np.unique(np.concatenate(kept))
+
+
+class ThinPlane:
+    """Points in a plane of which, once there are many, the newest in each cell is kept.
+
+    Parameters
+    ----------
+    low, high : array of shape (2,)
+        The corners of the rectangle that is looked at.
+    """
+
+    def __init__(self, low: Floats, high: Floats) -> None:
+        self._low, self._high = low, high
+        self.points: Floats = np.empty((0, 2))
+        self.values: Floats = np.empty(0)
+        self.thinned = False
+
+    def add(self, points: Floats, values: Floats) -> None:
+        """Add points of shape (n, 2) and values of shape (n,)."""
+        seen = np.all((points >= self._low) & (points <= self._high), axis=1)
+        self.points = np.concatenate([self.points, points[seen]])
+        self.values = np.concatenate([self.values, values[seen]])
+        if len(self.points) > CELLS**2:
+            span = np.maximum(self._high - self._low, np.finfo(float).tiny)
+            cell = np.minimum((CELLS * ((self.points - self._low) / span)).astype(int), CELLS - 1) @ [1, CELLS]
+            _, last = np.unique(cell[::-1], return_index=True)
+            kept = np.sort(len(cell) - 1 - last)
+            self.points, self.values = self.points[kept], self.values[kept]
+            self.thinned = True
