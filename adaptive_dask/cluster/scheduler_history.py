@@ -96,16 +96,18 @@ class History:
                 return
         self.losses.append(Loss(now, npoints, loss))
 
-    def note_work(self, evaluated: int, learner_seconds: float, function_seconds: float) -> None:
-        """Results are about to be counted: this was done before."""
+    def note_work(
+        self, evaluated: int, learner_seconds: float, function_seconds: float, *, is_last: bool = False
+    ) -> None:
+        """Results are about to be counted, or the run ends: this was done before."""
         now = self.elapsed()
-        if self._present and now < self._present[-1].seconds + SPACING:
+        if self._present and now < self._present[-1].seconds + SPACING and not is_last:
             return
         work = Work(now, evaluated, learner_seconds, function_seconds)
         self._present.append(work)
         while len(self._present) > 1 and self._present[1].seconds < now - PRESENT:
             self._present.popleft()
-        if not self.work or now >= self.work[-1].seconds + self._spacing:
+        if not self.work or is_last or now >= self.work[-1].seconds + self._spacing:
             self.work.append(work)
         if len(self.work) > MOST_WORK:
             del self.work[1::2]

@@ -361,6 +361,7 @@ class HostedRun:
         self._inbox.close()
         self._inbox = Inbox(None)
         self.ended = time.time()
+        self.history.note_work(self.evaluated, self.learner.cpu_seconds, self.function_seconds, is_last=True)
         self._set_status(status)
         self._on_end(self)
 

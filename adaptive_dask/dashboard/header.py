@@ -10,6 +10,7 @@ from bokeh.document import Document
 from bokeh.models import Column, CustomJS, InlineStyleSheet
 from bokeh.models.widgets import Div, Toggle
 
+from adaptive_dask.dashboard.frame import Frame
 from adaptive_dask.dashboard.numbers import RunNumbers, numbers_of
 from adaptive_dask.dashboard.style import THEMES
 from adaptive_dask.dashboard.view import Look
@@ -40,6 +41,7 @@ class Header:
 
     def __init__(self, doc: Document) -> None:
         self._beat = 0.0
+        self._text = ""
         style = InlineStyleSheet(css=_STYLE)
         self._figures = Div(text="", disable_math=True, sizing_mode="stretch_width", stylesheets=[style])
         self._figures.js_on_change("tags", CustomJS(code="window.adaptive?.beat(cb_obj.tags)"))
@@ -47,13 +49,14 @@ class Header:
         dark.on_change("active", lambda _, __, active: setattr(doc, "theme", THEMES["dark" if active else "light"]))
         self.root = Column(children=[self._figures, dark], sizing_mode="stretch_width")
 
-    def update(self, look: Look) -> None:
+    def update(self, look: Look, frame: Frame) -> None:
         text = _describe(numbers_of(look.run), look.run.error) if look.run is not None else ""
-        if text != self._figures.text:
-            self._figures.text = text
+        if text != self._text:
+            self._text = text
+            frame.put(self._figures, text=text)
         if time.monotonic() >= self._beat + 1:
             self._beat = time.monotonic()
-            self._figures.tags = [bool(look.runs), look.wanted or "", self._beat]
+            frame.put(self._figures, tags=[bool(look.runs), look.wanted or "", self._beat])
 
 
 def _describe(run: RunNumbers, error: BaseException | None) -> str:
@@ -93,6 +96,8 @@ def percent(share: float) -> str:
     """A share in percent, with two digits at least where it is small."""
     if math.isnan(share):
         return "–"
+    if 0 < share < 0.001:
+        return "< 0.1 %"
     return f"{100 * share:.2g} %" if share < 0.1 else f"{100 * share:.0f} %"
 
 

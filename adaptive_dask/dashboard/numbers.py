@@ -15,6 +15,8 @@ class RunNumbers(NamedTuple):
 
     Attributes
     ----------
+    points_per_second : float
+        At present; of a run that has ended, on average.
     busy : float
         The share of the evaluators' time that was spent in the function; NaN as long as that is not known.
     in_flight_share : float
@@ -64,6 +66,7 @@ def numbers_of(run: Any) -> RunNumbers:
     elapsed = max((summary["ended"] or now) - summary["started"], 0.0)
     slot_seconds, npoints = summary["slot_seconds"], summary["npoints"]
     known = summary["evaluated"] > 0 and slot_seconds > 0
+    pace = summary["evaluated"] / elapsed if summary["ended"] and elapsed else summary["points_per_second"]
     return RunNumbers(
         name=summary["name"],
         id=summary["id"],
@@ -71,7 +74,7 @@ def numbers_of(run: Any) -> RunNumbers:
         status=summary["status"],
         points=npoints,
         loss=summary["loss"],
-        points_per_second=summary["points_per_second"],
+        points_per_second=pace,
         busy=min(summary["function_seconds"] / slot_seconds, 1.0) if known else math.nan,
         slots=summary["slots"],
         in_flight=summary["in_flight"],

@@ -29,7 +29,6 @@ def main_page(scheduler: Any, extra: dict[str, Any], doc: Document) -> None:
     parts = {"header": header, **{name: part.make() for name, part in PARTS.items()}}
     for name, part in parts.items():
         part.root.name = name.replace("-", "_")
-        doc.add_root(part.root)
     doc.template = _TEMPLATES.get_template("adaptive.html")
     cards = [(name.replace("-", "_"), part.title) for name, part in PARTS.items() if name != "runs"]
     doc.template_variables.update(extra, cards=cards)
@@ -39,14 +38,19 @@ def main_page(scheduler: Any, extra: dict[str, Any], doc: Document) -> None:
 def individual_page(name: str, scheduler: Any, extra: dict[str, Any], doc: Document) -> None:
     """One plot that fills the window, of the newest run if ``?run=`` names none."""
     part = PARTS[name].make()
-    doc.add_root(part.root)
     _show(scheduler, doc, [part], f"Dask: {PARTS[name].title}")
 
 
 def _show(scheduler: Any, doc: Document, parts: list[Any], title: str) -> None:
     doc.title = title
+    if hasattr(doc, "config"):  # since Bokeh 3.8
+        doc.config.reconnect_session = False  # to a document that is old by then; the page loads itself anew
     doc.theme = THEMES.get(_argument(doc, "theme", "light"), THEMES["light"])
-    View(scheduler, doc, parts, _argument(doc, "run", None))
+    # Bokeh goes through all models after each change: here once, rather than for each part.
+    with doc.models.freeze():
+        for part in parts:
+            doc.add_root(part.root)
+        View(scheduler, doc, parts, _argument(doc, "run", None))
 
 
 def _argument(doc: Document, name: str, default: Any) -> Any:

@@ -14,6 +14,7 @@ from bokeh.models.widgets.tables import (
     TableColumn,
 )
 
+from adaptive_dask.dashboard.frame import Frame
 from adaptive_dask.dashboard.numbers import RunNumbers, numbers_of
 from adaptive_dask.dashboard.style import table_style
 from adaptive_dask.dashboard.view import Look
@@ -24,10 +25,12 @@ _TIME = """<%= value < 60 ? Math.floor(value) + " s"
   : value < 3600 ? Math.floor(value / 60) + " min " + Math.floor(value % 60) + " s"
   : value < 172800 ? Math.floor(value / 3600) + " h " + Math.floor(value % 3600 / 60) + " min"
   : Math.floor(value / 86400) + " d " + Math.floor(value % 86400 / 3600) + " h" %>"""
-_SHORT = """<%= value == null || Number.isNaN(+value) ? "–" : !Number.isFinite(+value) ? "∞"
+_SHORT = """<%= value == null || Number.isNaN(+value) ? "–" : +value >= 1e300 ? "∞"
   : Math.abs(value) >= 1000 && Math.abs(value) < 1e7 ? Math.round(value).toLocaleString("en")
   : +(+value).toPrecision(3) %>"""
-_PERCENT = '<%= value == null || Number.isNaN(+value) ? "–" : +(100 * value).toPrecision(2) + " %" %>'
+_INFINITE = 1e300
+_PERCENT = """<%= value == null || Number.isNaN(+value) ? "–" : value > 0 && value < 0.001 ? "< 0.1 %"
+  : +(100 * value).toPrecision(2) + " %" %>"""
 
 
 def _right(template: str) -> CellFormatter:
@@ -37,8 +40,8 @@ def _right(template: str) -> CellFormatter:
 def _columns() -> list[TableColumn]:
     count = NumberFormatter(format="0,0", text_align="right")
     columns = [
-        ("name", "run", 240, StringFormatter()),
-        ("learner", "learner", 130, StringFormatter()),
+        ("name", "run", 220, StringFormatter()),
+        ("learner", "learner", 150, StringFormatter()),
         ("status", "status", 90, HTMLTemplateFormatter(template=_STATUS)),
         ("points", "points", 80, count),
         ("loss", "loss", 80, _right(_SHORT)),
@@ -61,6 +64,8 @@ class RunTable:
         self._fields = [str(column.field) for column in columns]
         self._source = ColumnDataSource({field: [] for field in [*self._fields, "id"]})
         self._select: Any = None
+        self._shown = ""
+        self._names: list[str] = []
         self._source.selected.on_change("indices", self._clicked)
         self.root = DataTable(
             source=self._source,
@@ -71,37 +76,35 @@ class RunTable:
             header_row=True,
             reorderable=False,
             stylesheets=[table_style()],
-            fit_columns=True,
+            autosize_mode="none",
             scroll_to_selection=False,  # it would at every update
         )
         # Bokeh 3.9 does not draw a table anew when its values change but not their number.
         redraw = CustomJS(args={"view": self.root.view}, code="view.change.emit()")
         self._source.js_on_change("data", redraw)
 
-    def update(self, look: Look) -> None:
+    def update(self, look: Look, frame: Frame) -> None:
         self._select = look.select
         rows = [numbers_of(run) for run in look.runs]
         data: dict[str, list[Any]] = {field: [_shown(row, field) for row in rows] for field in [*self._fields, "id"]}
         selected = [look.runs.index(look.run)] if look.run is not None else []
-        if not _same(data, self._source.data):
-            self._source.data = data
+        if repr(data) != self._shown:
+            self._shown = repr(data)  # in which NaN equals NaN
+            self._names = data["name"]
+            frame.fill(self._source, data)
         if selected != self._source.selected.indices:
             self._source.selected.indices = selected
 
     def _clicked(self, _: str, __: Any, indices: list[int]) -> None:
-        names = self._source.data["name"]
-        if self._select is not None and len(indices) == 1 and indices[0] < len(names):
-            self._select(names[indices[0]])
+        if self._select is not None and len(indices) == 1 and indices[0] < len(self._names):
+            self._select(self._names[indices[0]])
 
 
 def _shown(row: RunNumbers, field: str) -> Any:
     value = getattr(row, field)
-    return (
-        float(f"{value:.3g}")
-        if isinstance(value, float) and field not in ("age", "elapsed")
-        else (int(value) if isinstance(value, float) else value)
-    )
-
-
-def _same(data: dict[str, list[Any]], old: Any) -> bool:
-    return repr(data) == repr(dict(old))  # NaN equals NaN
+    if not isinstance(value, float):
+        return value
+    if field in ("age", "elapsed"):
+        return int(value)
+    # Three digits are shown; infinity does not travel.
+    return float(f"{min(value, _INFINITE):.3g}") if value == value else value

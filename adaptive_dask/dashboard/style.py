@@ -11,9 +11,11 @@ from bokeh.models.annotations import Title
 from bokeh.plotting import figure
 from bokeh.themes import Theme
 
+from adaptive_dask.dashboard.frame import Frame
+
 # Legible on white and on black, and told apart by colour-blind people (after Okabe and Ito).
 BLUE, ORANGE, GREEN, RED, PURPLE, GREY = "#3D8FD1", "#E68A00", "#1FA187", "#D9541E", "#B56BA8", "#8C8C8C"
-SERIES = (BLUE, ORANGE, GREEN, PURPLE)
+SERIES = (BLUE, GREEN, PURPLE, RED)
 
 
 def _theme(text: str, faint: str, line: str, surface: str) -> Theme:
@@ -135,11 +137,12 @@ class LogTicks:
     """Ticks of a logarithmic axis that suit its range, also if that is short."""
 
     def __init__(self, axis: Any, formatter: CustomJSTickFormatter | None = None) -> None:
+        self._ticks: list[float] = []
         self._ticker = FixedTicker(ticks=[])
         axis.ticker = self._ticker
         axis.formatter = formatter or CustomJSTickFormatter(code=_POWERS)
 
-    def fit(self, values: Sequence[float]) -> None:
+    def fit(self, frame: Frame, values: Sequence[float]) -> None:
         """Choose ticks for these values."""
         if not len(values):
             return
@@ -148,8 +151,9 @@ class LogTicks:
         step = max(1, round((high - low) / 6))
         exponents = range(math.floor(low / step) * step, math.ceil(high) + step, step)
         ticks = [mantissa * 10.0**exponent for exponent in exponents for mantissa in mantissas]
-        if ticks != self._ticker.ticks:
-            self._ticker.ticks = ticks
+        if ticks != self._ticks:
+            self._ticks = ticks
+            frame.put(self._ticker, ticks=ticks)
 
 
 _POWERS = """

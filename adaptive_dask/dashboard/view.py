@@ -9,10 +9,11 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, NamedTuple, Protocol
 
-from bokeh.core.properties import without_property_validation
 from bokeh.document import Document, without_document_lock
+from bokeh.events import DocumentReady
 from bokeh.models import LayoutDOM
 
+from adaptive_dask.dashboard.frame import Frame, Wire, keep_quiet
 from adaptive_dask.dashboard.numbers import host_of, runs_of
 
 logger = logging.getLogger(__name__)
@@ -39,21 +40,20 @@ class Part(Protocol):
 
     root: LayoutDOM
 
-    def update(self, look: Look) -> None: ...
+    def update(self, look: Look, frame: Frame) -> None: ...
 
 
 class ReadingPart(Part, Protocol):
     """A part that shows data of the learner.
 
-    `read` is called with the run's session in the learner's thread, and `prepare` in some thread afterwards; what
-    they return goes from one to the other and to `show`, on the event loop. `wants` says whether there is something
-    to read.
+    `wants` says whether there is something to read. `read` is called with the run's session in the learner's thread,
+    then `prepare` with the result in some thread, and `show` with that on the event loop.
     """
 
     def wants(self, run: Any) -> bool: ...
     def read(self, session: Any) -> Any: ...
     def prepare(self, raw: Any) -> Any: ...
-    def show(self, data: Any) -> None: ...
+    def show(self, data: Any, wire: Wire) -> None: ...
 
 
 class View:
@@ -74,20 +74,25 @@ class View:
         self._parts = parts
         self._wanted = wanted
         self._broken: set[int] = set()
+        self._closed = False
+        self._is_shown = False  # by a browser, which has all models
+        self._wire = Wire()
+        doc.add_root(self._wire.root)
+        self._update()
+        for root in doc.roots:
+            keep_quiet(root.references())
+        doc.on_event(DocumentReady, self._shown)
+        doc.on_session_destroyed(self._close)
+        doc.add_periodic_callback(self._update, INTERVAL)
         for part in parts:
-            self._update(part)
-            # One callback for each, so that the event loop gets its turn in between.
-            doc.add_periodic_callback(partial(self._update, part), INTERVAL)
             if hasattr(part, "read"):
                 doc.add_periodic_callback(self._make_reader(part), int(1000 * READING_INTERVAL))
-        doc.on_session_destroyed(self._close)
 
     def select(self, name: str) -> None:
         """Show another run."""
         if name != self._wanted:
             self._wanted = name
-            for part in self._parts:
-                self._update(part)
+            self._update()
 
     def _look(self) -> Look | None:
         scheduler = self._scheduler()
@@ -98,15 +103,24 @@ class View:
         active = [run for run in runs if not run.ended]
         return Look(scheduler, runs, next(iter(chosen or active or runs), None), self._wanted, self.select)
 
-    @without_property_validation  # type: ignore[untyped-decorator]
-    def _update(self, part: Any) -> None:
+    def _update(self) -> None:
         look = self._look()
-        if look is None or id(part) in self._broken:
+        if look is None or self._closed:
             return
-        try:
-            part.update(look)
-        except Exception:
-            self._give_up(part)
+        frame = Frame()
+        for part in self._parts:
+            if id(part) not in self._broken:
+                try:
+                    part.update(look, frame)
+                except Exception:
+                    self._give_up(part)
+        if self._is_shown and frame:
+            self._wire.send(frame.encode())
+        else:
+            frame.apply()
+
+    def _shown(self, _: Any) -> None:
+        self._is_shown = True
 
     def _give_up(self, part: Any) -> None:
         """A part that fails once would fail again at every look."""
@@ -114,6 +128,7 @@ class View:
         logger.exception("The dashboard cannot show %s", type(part).__name__)
 
     def _close(self, _: Any) -> None:
+        self._closed = True
         for part in self._parts:
             if hasattr(part, "close"):
                 part.close()
@@ -132,19 +147,19 @@ class View:
             if look is None or look.run is None or host is None or id(part) in self._broken or clock() < rests_until:
                 return
             try:
-                if part.wants(look.run):
+                if self._is_shown and part.wants(look.run):
                     begin = clock()
                     data, seconds = await host.read_run(look.run, part.read, part.prepare)
                     rests_until = begin + seconds / READING_SHARE
-                    self._doc.add_next_tick_callback(partial(self._show, part, data))
+                    if not self._closed:
+                        self._doc.add_next_tick_callback(partial(self._show, part, data))
             except Exception:
                 self._give_up(part)
 
         return read
 
-    @without_property_validation  # type: ignore[untyped-decorator]
     def _show(self, part: Any, data: Any) -> None:
         try:
-            part.show(data)
+            part.show(data, self._wire)
         except Exception:
             self._give_up(part)

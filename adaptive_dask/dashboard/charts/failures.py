@@ -8,6 +8,7 @@ from typing import Any
 from bokeh.models import InlineStyleSheet
 from bokeh.models.widgets import Div
 
+from adaptive_dask.dashboard.frame import Frame, Wire
 from adaptive_dask.dashboard.view import Look
 
 # The last so many points, and so many characters of each traceback.
@@ -33,9 +34,9 @@ class FailureList:
             text="", disable_math=True, sizing_mode="stretch_both", stylesheets=[InlineStyleSheet(css=_STYLE)]
         )
 
-    def update(self, look: Look) -> None:
+    def update(self, look: Look, frame: Frame) -> None:
         if look.run is None:
-            self.root.text = ""
+            frame.put(self.root, text="")
 
     def wants(self, run: Any) -> bool:
         """Whether something failed since the last time."""
@@ -59,9 +60,10 @@ class FailureList:
         more = f"<p>The last {len(failures)} of {total:,} points.</p>" if total > len(failures) else ""
         return more + "".join(map(_describe, reversed(failures)))
 
-    def show(self, text: str) -> None:
-        if text != self.root.text:
-            self.root.text = text
+    def show(self, text: str, wire: Wire) -> None:
+        frame = Frame()
+        frame.put(self.root, text=text)
+        wire.send(frame.encode())
 
 
 def _describe(failed: Any) -> str:

@@ -7,6 +7,7 @@ from typing import Literal
 
 from bokeh.models import ColumnDataSource, HoverTool
 
+from adaptive_dask.dashboard.frame import Frame
 from adaptive_dask.dashboard.style import BLUE, LogTicks, new_figure, new_note
 from adaptive_dask.dashboard.view import Look
 
@@ -22,7 +23,9 @@ class LossChart:
     """
 
     def __init__(self, against: Literal["npoints", "seconds"] = "npoints") -> None:
+        self._against = against
         self._run = ""
+        self._range: list[tuple[float, float]] = []  # lower and upper corner of what is drawn
         self._seen = 0
         self._source = ColumnDataSource({"npoints": [], "seconds": [], "loss": []})
         self.root = new_figure(x_axis_type="log", y_axis_type="log", x_axis_label=_LABELS[against], y_axis_label="loss")
@@ -30,29 +33,35 @@ class LossChart:
         self.root.scatter(against, "loss", source=self._source, color=BLUE, size=3)
         tips = [("loss", "@loss{0.000e+0}"), ("points", "@npoints{0,0}"), ("after", "@seconds{0,0.0} s")]
         self.root.add_tools(HoverTool(renderers=[line], tooltips=tips, mode="vline"))
-        self._ticks = {against: LogTicks(self.root.xaxis), "loss": LogTicks(self.root.yaxis)}
+        self._x_ticks, self._y_ticks = LogTicks(self.root.xaxis), LogTicks(self.root.yaxis)
         self._note = new_note(self.root)
 
-    def update(self, look: Look) -> None:
+    def update(self, look: Look, frame: Frame) -> None:
         run = look.run
         if run is None:
             return
         losses = run.history.losses
         if run.id != self._run:
-            self._run, self._seen = run.id, 0
-            self._source.data = {"npoints": [], "seconds": [], "loss": []}
+            self._run, self._seen, self._range = run.id, 0, []
+            frame.fill(self._source, {"npoints": [], "seconds": [], "loss": []})
         # A logarithmic axis has no place for other numbers.
         new = [entry for entry in losses[self._seen :] if 0 < entry.loss < math.inf and entry.npoints > 0]
         self._seen = len(losses)
         if new:
-            self._source.stream(
-                {
-                    "npoints": [entry.npoints for entry in new],
-                    "seconds": [max(entry.seconds, 1e-3) for entry in new],
-                    "loss": [entry.loss for entry in new],
-                }
-            )
-            for field, ticks in self._ticks.items():
-                ticks.fit(list(self._source.data[field]))
-        none = len(self._source.data["loss"]) == 0
-        self._note.text = "No finite loss above zero yet; learners know it after their first points." if none else ""
+            columns = {
+                "npoints": [float(entry.npoints) for entry in new],
+                "seconds": [max(entry.seconds, 1e-3) for entry in new],
+                "loss": [entry.loss for entry in new],
+            }
+            frame.append(self._source, columns)
+            self._fit(frame, columns)
+        frame.put(self._note, text="" if self._range else "No finite loss above zero yet.")
+
+    def _fit(self, frame: Frame, columns: dict[str, list[float]]) -> None:
+        """Ticks for all that is drawn."""
+        along, across = columns[self._against], columns["loss"]
+        corners = [(min(along), min(across)), (max(along), max(across)), *self._range]
+        xs, ys = zip(*corners, strict=True)
+        self._range = [(min(xs), min(ys)), (max(xs), max(ys))]
+        self._x_ticks.fit(frame, xs)
+        self._y_ticks.fit(frame, ys)

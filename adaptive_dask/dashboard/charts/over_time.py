@@ -7,6 +7,7 @@ from itertools import pairwise
 from bokeh.models import ColumnDataSource
 
 from adaptive_dask.cluster.scheduler_history import Work
+from adaptive_dask.dashboard.frame import Frame
 from adaptive_dask.dashboard.style import BLUE, ORANGE, new_figure, new_note, time_unit
 from adaptive_dask.dashboard.view import Look
 
@@ -31,9 +32,10 @@ class _OverTime:
         self.root = new_figure(x_axis_label="time (s)", y_axis_label=label, from_zero=True)
         self.root.varea_step("time", 0, "rate", source=self._source, color=color, fill_alpha=0.25, step_mode="before")
         self.root.step("time", "rate", source=self._source, color=color, line_width=1.5, mode="before")
+        (self._axis,) = self.root.xaxis
         self._note = new_note(self.root)
 
-    def update(self, look: Look) -> None:
+    def update(self, look: Look, frame: Frame) -> None:
         run = look.run
         if run is None:
             return
@@ -44,12 +46,15 @@ class _OverTime:
         self._key = key
         unit, scale = time_unit(work[-1].seconds if work else 0.0)
         rates = [self._rate(before, after) for before, after in pairwise(work)]
-        self._source.data = {
-            "time": [entry.seconds / scale for entry in work],
-            "rate": [*rates[:1], *rates] if rates else [0.0] * len(work),  # a step reaches back to the entry before
-        }
-        self.root.xaxis.axis_label = f"time ({unit})"
-        self._note.text = "" if rates else "Nothing to see before the first second of results."
+        frame.fill(
+            self._source,
+            {
+                "time": [entry.seconds / scale for entry in work],
+                "rate": [*rates[:1], *rates] if rates else [0.0] * len(work),  # a step reaches back to the entry before
+            },
+        )
+        frame.put(self._axis, axis_label=f"time ({unit})")
+        frame.put(self._note, text="" if rates else "Nothing to see before the first second of results.")
 
     def _rate(self, before: Work, after: Work) -> float:
         done: float = getattr(after, self._what) - getattr(before, self._what)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from bokeh.models import ColumnDataSource, FixedTicker, HoverTool
+from bokeh.models import ColumnDataSource, CustomJSTickFormatter, FixedTicker, HoverTool
 
 from adaptive_dask.cluster.scheduler_history import OTHERS
+from adaptive_dask.dashboard.frame import Frame
 from adaptive_dask.dashboard.style import PURPLE, RED, new_figure, new_note
 from adaptive_dask.dashboard.view import Look
 
@@ -19,12 +20,15 @@ class WorkerChart:
 
     def __init__(self) -> None:
         self._key: object = None
-        self._source = ColumnDataSource(
-            {name: [] for name in ("place", "name", "address", "evaluated", "failures", "top", "mean", "alpha")}
-        )
+        names = ("place", "name", "short", "address", "evaluated", "failures", "top", "mean", "alpha")
+        self._source = ColumnDataSource({name: [] for name in names})
         self.root = new_figure(x_axis_label="worker", y_axis_label="evaluations", from_zero=True, count_axis=True)
         self._ticker = FixedTicker(ticks=[])
-        self.root.xaxis.ticker = self._ticker
+        (self._axis,) = self.root.xaxis
+        self._axis.ticker = self._ticker
+        self._axis.formatter = CustomJSTickFormatter(
+            args={"source": self._source}, code="return source.get_column('short')?.[tick] ?? ''"
+        )
         options: dict[str, Any] = {"x": "place", "source": self._source, "width": 0.8, "fill_alpha": "alpha"}
         bars = self.root.vbar(bottom=0, top="evaluated", color=PURPLE, line_alpha=0, **options)
         failed = self.root.vbar(bottom="evaluated", top="top", color=RED, line_alpha=0, **options)
@@ -37,7 +41,7 @@ class WorkerChart:
         self.root.add_tools(HoverTool(renderers=[bars, failed], tooltips=tips))
         self._note = new_note(self.root)
 
-    def update(self, look: Look) -> None:
+    def update(self, look: Look, frame: Frame) -> None:
         run = look.run
         if run is None:
             return
@@ -48,21 +52,24 @@ class WorkerChart:
         counts = sorted(run.history.workers.items(), key=lambda item: (item[0] == OTHERS, -item[1].evaluated))
         here = look.scheduler.workers
         names = [str(here[address].name) if address in here else f"{address} (gone)" for address, _ in counts]
-        self._source.data = {
-            "place": list(range(len(counts))),
-            "name": names,
-            "address": [address for address, _ in counts],
-            "evaluated": [count.evaluated for _, count in counts],
-            "failures": [count.failures for _, count in counts],
-            "top": [count.evaluated + count.failures for _, count in counts],
-            "mean": [count.seconds / max(count.evaluated + count.failures, 1) for _, count in counts],
-            "alpha": [0.8 if address in here else 0.35 for address, _ in counts],
-        }
+        frame.fill(
+            self._source,
+            {
+                "place": list(range(len(counts))),
+                "name": names,
+                "short": list(map(_short, names)),
+                "address": [address for address, _ in counts],
+                "evaluated": [count.evaluated for _, count in counts],
+                "failures": [count.failures for _, count in counts],
+                "top": [count.evaluated + count.failures for _, count in counts],
+                "mean": [count.seconds / max(count.evaluated + count.failures, 1) for _, count in counts],
+                "alpha": [0.8 if address in here else 0.35 for address, _ in counts],
+            },
+        )
         few = len(counts) <= MOST_NAMES
-        self._ticker.ticks = list(range(len(counts))) if few else []
-        self.root.xaxis.major_label_overrides = {i: _short(name) for i, name in enumerate(names)} if few else {}
-        self.root.xaxis.axis_label = "worker" if few else f"{len(counts)} workers, by evaluations"
-        self._note.text = "" if counts else "No worker has evaluated anything yet."
+        frame.put(self._ticker, ticks=list(range(len(counts))) if few else [])
+        frame.put(self._axis, axis_label="worker" if few else f"{len(counts)} workers, by evaluations")
+        frame.put(self._note, text="" if counts else "No worker has evaluated anything yet.")
 
 
 def _short(name: str) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from bokeh.models import Column, ColumnDataSource, HoverTool, Range1d
 
+from adaptive_dask.dashboard.frame import Frame
 from adaptive_dask.dashboard.style import BLUE, PURPLE, LogTicks, new_figure, new_note
 
 # More children than that are drawn in groups of neighbours.
@@ -72,25 +73,28 @@ class ChildrenChart:
         self._note = new_note(self._above)
         self.root = Column(children=[self._above, self._below], sizing_mode="stretch_both")
 
-    def show(self, data: dict[str, Any]) -> None:
+    def show(self, data: dict[str, Any], frame: Frame) -> None:
         first, loss, step = data["first"], data["loss"], data["step"]
         finite = loss[np.isfinite(loss) & (loss > 0)]
         low, high = (finite.min() / 2, finite.max()) if len(finite) else (0.1, 1.0)
         # A loss that is infinite is as high as the axis, one of zero has no bar.
         bar = np.clip(np.nan_to_num(loss, nan=high, posinf=high), low, high)
-        self._source.data = {
-            "left": first - 0.5 + 0.05,
-            "right": first + step - 0.5 - 0.05,
-            "loss": loss,
-            "bar": bar,
-            "floor": np.full(len(bar), low),
-            "points": data["points"],
-            "name": data["name"],
-        }
-        self._x_range.end = float(first[-1] + step) if len(first) else 1.0
-        self._ticks.fit([float(low), float(high)])
+        frame.fill(
+            self._source,
+            {
+                "left": first - 0.5 + 0.05,
+                "right": first + step - 0.5 - 0.05,
+                "loss": loss,
+                "bar": bar,
+                "floor": np.full(len(bar), low),
+                "points": data["points"],
+                "name": data["name"],
+            },
+        )
+        frame.put(self._x_range, end=float(first[-1] + step) if len(first) else 1.0)
+        self._ticks.fit(frame, [float(low), float(high)])
         infinite = int(np.isinf(loss).sum())
-        self._note.text = data["note"] + (f"; the loss of {infinite} is infinite" if infinite else "")
+        frame.put(self._note, text=data["note"] + (f"; the loss of {infinite} is infinite" if infinite else ""))
 
 
 def _loss(child: Any) -> float:

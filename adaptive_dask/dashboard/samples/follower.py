@@ -9,6 +9,8 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from adaptive_dask.dashboard.frame import Frame
+
 Floats = NDArray[np.float64]
 
 # At one reading so many results are taken over at most; a page that was just opened needs a few for a large run.
@@ -20,11 +22,11 @@ MOST_PENDING = 300
 
 
 class Chart(Protocol):
-    """Draws what a follower prepared; on the event loop."""
+    """Draws what a follower prepared."""
 
     root: Any
 
-    def show(self, data: Any) -> None: ...
+    def show(self, data: Any, frame: Frame) -> None: ...
 
 
 class Follower(Protocol):

@@ -9,6 +9,7 @@ import numpy as np
 from bokeh.models import ColumnDataSource, HoverTool, Range1d
 from bokeh.models.annotations import TeeHead, Whisker
 
+from adaptive_dask.dashboard.frame import Frame
 from adaptive_dask.dashboard.samples.follower import MOST_NEW, MOST_PENDING, NEWEST, Floats
 from adaptive_dask.dashboard.samples.thinning import ThinLine
 from adaptive_dask.dashboard.style import GREY, ORANGE, SERIES, new_figure, new_note
@@ -57,7 +58,12 @@ class LineFollower:
         }
 
     def make_chart(self) -> LineChart:
-        return LineChart(self._low, self._high)
+        return LineChart(self._low, self._high, self.components)
+
+    @property
+    def components(self) -> int:
+        """How many there are to be drawn."""
+        return min(int(self._thin.y.shape[1]), len(SERIES))
 
 
 class MeansFollower:
@@ -87,13 +93,14 @@ class MeansFollower:
         }
 
     def make_chart(self) -> LineChart:
-        return LineChart(self._low, self._high, y_label="mean of y, with its confidence interval")
+        return LineChart(self._low, self._high, 1, "mean of y, with its confidence interval")
 
 
 class LineChart:
     """Points over x, with the newest and those on their way marked."""
 
-    def __init__(self, low: float, high: float, y_label: str = "y") -> None:
+    def __init__(self, low: float, high: float, components: int = 1, y_label: str = "y") -> None:
+        self.components = components
         margin = 0.02 * (high - low)
         self.x_range = Range1d(start=low - margin, end=high + margin)
         self.root = new_figure(
@@ -101,55 +108,38 @@ class LineChart:
         )
         self._pending = ColumnDataSource({"x": []})
         self._errors = ColumnDataSource({"x": [], "low": [], "high": []})
-        self._points = ColumnDataSource({"x": [], "y0": []})
+        self._points = ColumnDataSource({"x": [], **{f"y{i}": [] for i in range(components)}})
         self._newest = ColumnDataSource({"x": [], "y": []})
         self.root.vspan("x", source=self._pending, color=GREY, line_alpha=0.35, line_width=1)
         bars = Whisker(base="x", lower="low", upper="high", source=self._errors, line_color=GREY)
         bars.upper_head = bars.lower_head = TeeHead(size=4, line_color=GREY)
         self.root.add_layout(bars)
-        self._lines: list[Any] = []
         self._markers: list[Any] = []
-        self._add_component()
+        for i, color in enumerate(SERIES[:components]):
+            line = self.root.line("x", f"y{i}", source=self._points, color=color, line_width=1.5)
+            self._markers.append(self.root.scatter("x", f"y{i}", source=self._points, color=color, size=4))
+            tips = [("x", "@x{0.000000e+0}"), ("y", f"@y{i}{{0.000000e+0}}")]
+            self.root.add_tools(HoverTool(renderers=[line], tooltips=tips))
         newest = self.root.scatter("x", "y", source=self._newest, color=ORANGE, size=6, legend_label="newest")
         newest.level = "overlay"
         self._note = new_note(self.root)
 
-    def show(self, data: dict[str, Any]) -> None:
+    def show(self, data: dict[str, Any], frame: Frame) -> None:
         x, y = data["x"], data["y"]
         order = np.argsort(x)
-        components = y.T[: len(SERIES)]
-        while len(self._lines) < len(components):
-            self._add_component()
-        columns = {f"y{i}": _drawable(values[order]) for i, values in enumerate(components)}
-        empty = np.full(len(x), np.nan)
-        self._points.data = {
-            "x": x[order],
-            **{f"y{i}": columns.get(f"y{i}", empty) for i in range(len(self._lines))},
-        }
+        columns = {f"y{i}": _drawable(values[order]) for i, values in enumerate(y.T[: self.components])}
+        frame.fill(self._points, {"x": x[order], **columns})
         for marker in self._markers:
-            marker.visible = len(x) <= MOST_MARKED
+            frame.put(marker, visible=len(x) <= MOST_MARKED)
         newest = data["newest"]
-        self._newest.data = {"x": newest[:, 0], "y": _drawable(newest[:, 1])}
-        self._pending.data = {"x": data["pending"]}
+        frame.fill(self._newest, {"x": newest[:, 0], "y": _drawable(newest[:, 1])})
+        frame.fill(self._pending, {"x": data["pending"]})
         if data["errors"] is not None:
             at, mean, error = data["errors"]
-            self._errors.data = {"x": at, "low": mean - error, "high": mean + error}
+            frame.fill(self._errors, {"x": at, "low": mean - error, "high": mean + error})
         else:
-            self._errors.data = {"x": [], "low": [], "high": []}
-        self._note.text = _describe(data)
-
-    def _add_component(self) -> None:
-        i = len(self._lines)
-        color = SERIES[i]
-        if i:
-            self._points.data = {**self._points.data, f"y{i}": np.full(len(self._points.data["x"]), np.nan)}
-        line = self.root.line("x", f"y{i}", source=self._points, color=color, line_width=1.5)
-        marker = self.root.scatter("x", f"y{i}", source=self._points, color=color, size=4)
-        self._lines.append(line)
-        self._markers.append(marker)
-        if not i:
-            tips = [("x", "@x{0.000000e+0}"), ("y", "@y0{0.000000e+0}")]
-            self.root.add_tools(HoverTool(renderers=[line], tooltips=tips))
+            frame.fill(self._errors, {"x": [], "low": [], "high": []})
+        frame.put(self._note, text=_describe(data))
 
 
 def _describe(data: dict[str, Any]) -> str:

@@ -7,6 +7,7 @@ from typing import Any
 from bokeh.models import Column
 from bokeh.models.widgets import Div
 
+from adaptive_dask.dashboard.frame import Frame, Wire, keep_quiet
 from adaptive_dask.dashboard.samples.kinds import make_follower
 from adaptive_dask.dashboard.view import Look
 
@@ -23,7 +24,7 @@ class Samples:
         self._waiting = Div(text="Waiting for the learner …", disable_math=True)
         self.root = Column(children=[self._waiting], sizing_mode="stretch_both")
 
-    def update(self, look: Look) -> None:
+    def update(self, look: Look, frame: Frame) -> None:
         if look.run is None and self._charted is not None:
             self.root.children = [self._waiting]
             self._charted = None
@@ -49,17 +50,28 @@ class Samples:
         return follower, follower.read(learner, list(session.in_flight.values()))
 
     def prepare(self, raw: Any) -> Any:
-        """What the chart shows."""
+        """What the chart shows; a new chart if need be, for making one takes long."""
         follower, data = raw
-        return follower, follower.prepare(data)
+        prepared = follower.prepare(data)
+        chart = self._chart
+        # How many components values have is known once there is one.
+        fits = follower is self._charted and getattr(chart, "components", 0) == getattr(follower, "components", 0)
+        if not fits:
+            chart = follower.make_chart()
+        frame = Frame()
+        chart.show(prepared, frame)
+        if fits:
+            return follower, chart, frame.encode()
+        frame.apply()
+        keep_quiet(chart.root.references())
+        return follower, chart, None
 
-    def show(self, data: Any) -> None:
-        follower, prepared = data
+    def show(self, data: Any, wire: Wire) -> None:
+        follower, chart, frame = data
         if follower is not self._follower:
             return  # of a run that was looked at before
-        if follower is not self._charted:
-            self._charted, self._chart = follower, follower.make_chart()
-            self._chart.show(prepared)
-            self.root.children = [self._chart.root]
+        if frame is not None:
+            wire.send(frame)
         else:
-            self._chart.show(prepared)
+            self._charted, self._chart = follower, chart
+            self.root.children = [chart.root]

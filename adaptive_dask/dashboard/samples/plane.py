@@ -11,6 +11,7 @@ from bokeh.palettes import Viridis256
 from scipy.interpolate import LinearNDInterpolator
 from scipy.spatial import Delaunay, QhullError
 
+from adaptive_dask.dashboard.frame import Frame
 from adaptive_dask.dashboard.samples.follower import MOST_PENDING, NEWEST, Floats, NewEntries, as_floats
 from adaptive_dask.dashboard.samples.thinning import ThinPlane
 from adaptive_dask.dashboard.style import GREY, ORANGE, new_figure, new_note
@@ -120,22 +121,23 @@ class PlaneChart:
         self.root.scatter("x", "y", source=self._newest, size=8, fill_alpha=0, line_color=ORANGE, line_width=1.8)
         tips = [(names[0], "@x{0.00000}"), (names[1], "@y{0.00000}"), ("value", "@value{0.0000e+0}")]
         self.root.add_tools(HoverTool(renderers=[self._dots], tooltips=tips))
-        self.root.add_layout(ColorBar(color_mapper=self._colors, width=10, title="value"), "right")
+        self.root.add_layout(ColorBar(color_mapper=self._colors, width=10), "right")
         self.root.ygrid.visible = False
         self._note = new_note(self.root)
 
-    def show(self, data: dict[str, Any]) -> None:
+    def show(self, data: dict[str, Any], frame: Frame) -> None:
         points, values = data["points"], data["values"]
         if len(values):
             low, high = float(values.min()), float(values.max())
-            self._colors.low, self._colors.high = low, max(high, low + 1e-12 * max(1.0, abs(low)))
-        self._image.data = {"image": [] if data["image"] is None else [data["image"]]}
-        self._mesh.data = {"x": data["mesh"][:, 0], "y": data["mesh"][:, 1]}
-        self._points.data = {"x": points[:, 0], "y": points[:, 1], "value": values}
-        self._dots.glyph.size = 6 if len(points) < 500 else 3.5 if len(points) < 2000 else 2
-        self._newest.data = {"x": data["newest"][:, 0], "y": data["newest"][:, 1]}
-        self._pending.data = {"x": data["pending"][:, 0], "y": data["pending"][:, 1]}
-        self._note.text = _describe(data)
+            frame.put(self._colors, low=low, high=max(high, low + 1e-12 * max(1.0, abs(low))))
+        frame.fill(self._image, {"image": [] if data["image"] is None else [data["image"]]})
+        frame.fill(self._mesh, {"x": data["mesh"][:, 0], "y": data["mesh"][:, 1]})
+        frame.fill(self._points, {"x": points[:, 0], "y": points[:, 1], "value": values})
+        size = 6.0 if len(points) < 500 else 3.5 if len(points) < 2000 else 2.0
+        frame.put(self._dots.glyph, size={"value": size})
+        frame.fill(self._newest, {"x": data["newest"][:, 0], "y": data["newest"][:, 1]})
+        frame.fill(self._pending, {"x": data["pending"][:, 0], "y": data["pending"][:, 1]})
+        frame.put(self._note, text=_describe(data))
 
 
 def _describe(data: dict[str, Any]) -> str:
@@ -146,7 +148,7 @@ def _describe(data: dict[str, Any]) -> str:
     if drawn < npoints:
         text += f", {drawn:,} of them drawn"
     pending = len(data["pending"])
-    return text + "; ring: newest" + (f"; cross: {pending} on their way" if pending else "")
+    return text + "; colour: value, ring: newest" + (f"; cross: {pending} on their way" if pending else "")
 
 
 def _box(learner: Any) -> tuple[Floats, Floats]:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from bokeh.models import Column, ColumnDataSource, HoverTool, Range1d
 
+from adaptive_dask.dashboard.frame import Frame
 from adaptive_dask.dashboard.samples.follower import Floats, as_floats
 from adaptive_dask.dashboard.style import BLUE, GREEN, ORANGE, new_figure, new_note
 
@@ -88,20 +89,25 @@ class SequenceChart:
         self._note = new_note(self._field)
         self.root = Column(children=[self._field, self._values], sizing_mode="stretch_both")
 
-    def show(self, data: dict[str, Any]) -> None:
+    def show(self, data: dict[str, Any], frame: Frame) -> None:
         done, out, size = data["done"], data["out"], data["size"]
         place = np.arange(len(done))
-        self._cells.data = {
-            "x": place % self._wide,
-            "y": place // self._wide,
-            "alpha": np.where(out & (done == 0), 0.5, 0.85 * done),
-            "color": np.where(out, ORANGE, GREEN).tolist(),
-            "what": [_what(i, size, share, is_out) for i, share, is_out in zip(place.tolist(), done, out, strict=True)],
-        }
+        frame.fill(
+            self._cells,
+            {
+                "x": place % self._wide,
+                "y": place // self._wide,
+                "alpha": np.where(out & (done == 0), 0.5, 0.85 * done),
+                "color": np.where(out, ORANGE, GREEN).tolist(),
+                "what": [
+                    _what(i, size, share, is_out) for i, share, is_out in zip(place.tolist(), done, out, strict=True)
+                ],
+            },
+        )
         finite: Floats = np.isfinite(data["y"])
-        self._values.visible = bool(finite.any())
-        self._points.data = {"x": data["x"][finite], "y": data["y"][finite]}
-        self._note.text = data["note"] + "; green: done, orange: under way"
+        frame.put(self._values, visible=bool(finite.any()))
+        frame.fill(self._points, {"x": data["x"][finite], "y": data["y"][finite]})
+        frame.put(self._note, text=data["note"] + "; green: done, orange: under way")
 
 
 def _what(place: int, size: int, done: float, is_out: bool) -> str:

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from bokeh.models import ColumnDataSource
 
+from adaptive_dask.dashboard.frame import Frame
 from adaptive_dask.dashboard.samples.follower import Floats, NewEntries, as_floats
 from adaptive_dask.dashboard.samples.thinning import ThinLine
 from adaptive_dask.dashboard.style import BLUE, ORANGE, new_figure, new_note
@@ -93,13 +94,13 @@ class ValuesChart:
             )
         self._note = new_note(self.root)
 
-    def show(self, data: dict[str, Any]) -> None:
+    def show(self, data: dict[str, Any], frame: Frame) -> None:
         if not data["known"]:
-            self._note.text = "This learner keeps no table of its data; see the charts beside."
+            frame.put(self._note, text="This learner keeps no table of its data; see the charts beside.")
             return
-        self._points.data = {"x": data["x"], "y": np.where(np.isfinite(data["y"]), data["y"], np.nan)}
-        self._best.data = {"x": data["best"][:, 0], "y": data["best"][:, 1]}
+        frame.fill(self._points, {"x": data["x"], "y": np.where(np.isfinite(data["y"]), data["y"], np.nan)})
+        frame.fill(self._best, {"x": data["best"][:, 0], "y": data["best"][:, 1]})
         text = f"{data['npoints']:,} results" if data["npoints"] else "No result yet."
         if len(data["best"]):
             text += f"; the smallest is {data['best'][-1, 1]:.6g}"
-        self._note.text = text
+        frame.put(self._note, text=text)

@@ -1,0 +1,124 @@
+"""Frame: all that changes on a page at one look, as one message.
+
+Bokeh sends a message for each property that changes, and each costs the event loop about a millisecond, most of it
+for finding out which models the browser knows already. A page like ours has twenty changes at each look. So they
+travel together as text, and a line of script in the browser sets them. The models on the server stay as they were when
+the page was opened; nothing reads them.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from bokeh.core.properties import without_property_validation
+from bokeh.model import Model
+from bokeh.models import ColumnDataSource, CustomJS, Range1d, Selection
+from bokeh.models.widgets import AbstractButton, Div, InputWidget
+
+# Shorter arrays are as text what they are in base64.
+SHORT = 32
+
+
+class Frame:
+    """Changes of models, in their order."""
+
+    def __init__(self) -> None:
+        self._changes: list[tuple[str, Model, Any]] = []
+
+    def __bool__(self) -> bool:
+        return bool(self._changes)
+
+    def put(self, model: Model, **properties: Any) -> None:
+        """Set properties. Numbers that are not finite are gaps in a plot."""
+        self._changes.append(("put", model, properties))
+
+    def fill(self, source: ColumnDataSource, columns: Mapping[str, Any]) -> None:
+        """Replace the data of a source."""
+        self._changes.append(("fill", source, dict(columns)))
+
+    def append(self, source: ColumnDataSource, columns: Mapping[str, Sequence[Any]], most: int | None = None) -> None:
+        """Add rows to a source, and remove the oldest beyond so many."""
+        self._changes.append(("append", source, (dict(columns), most)))
+
+    @without_property_validation  # type: ignore[untyped-decorator]
+    def apply(self) -> None:
+        """Change the models here: those of a page that no browser shows yet."""
+        for what, model, value in self._changes:
+            if what == "put":
+                for name, one in value.items():
+                    setattr(model, name, one)
+            elif what == "fill":
+                assert isinstance(model, ColumnDataSource)
+                model.data = value
+            else:
+                assert isinstance(model, ColumnDataSource)
+                model.stream(value[0], value[1])
+
+    def encode(self) -> str:
+        """The changes for the browser, as JSON."""
+        changes = [(what, model.id, _plain(value)) for what, model, value in self._changes]
+        return json.dumps(changes, allow_nan=False, separators=(",", ":"))
+
+
+class Wire:
+    """What takes frames to the browser: the tags of a model that shows nothing."""
+
+    def __init__(self) -> None:
+        self.root = Div(name="wire", text="", visible=False)
+        self.root.js_on_change("tags", CustomJS(code=_SET))
+
+    def send(self, frame: str) -> None:
+        """Send an encoded frame."""
+        self.root.tags = [frame]
+
+
+def keep_quiet(models: Iterable[Model]) -> None:
+    """Have the browser keep for itself what becomes of models there, such as ranges that follow their data."""
+    for model in models:
+        model.syncable = isinstance(model, Selection | AbstractButton | InputWidget | Range1d)
+
+
+def _plain(value: Any) -> Any:
+    """Data that JSON takes."""
+    if isinstance(value, dict):
+        return {name: _plain(one) for name, one in value.items()}
+    if isinstance(value, np.ndarray):
+        if value.dtype.kind == "f" and value.ndim == 1 and len(value) > SHORT:
+            return {"f4" if value.dtype == np.float32 else "f8": base64.b64encode(value.tobytes()).decode()}
+        if value.dtype == np.float32 and value.ndim == 2:
+            return {"rows": base64.b64encode(value.tobytes()).decode(), "n": value.shape[1]}
+        return _plain(value.tolist())
+    if isinstance(value, list | tuple):
+        return [_plain(one) for one in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value
+
+
+# The browser's side of `_plain` and of `Frame`.
+_SET = """
+const bytes = (text) => Uint8Array.from(atob(text), (c) => c.charCodeAt(0)).buffer;
+const rows = (numbers, n) => Array.from({ length: numbers.length / n }, (_, i) =>
+  Array.from(numbers.subarray(i * n, (i + 1) * n)));
+const gaps = (list) => list.some((one) => one === null) ? list.map((one) => one ?? NaN) : list;
+function column(value) {
+  if (Array.isArray(value)) {
+    const isPicture = value.length > 0 && value[0]?.rows !== undefined;
+    return isPicture ? value.map((one) => rows(new Float32Array(bytes(one.rows)), one.n)) : gaps(value);
+  }
+  return value.f8 !== undefined ? new Float64Array(bytes(value.f8)) : new Float32Array(bytes(value.f4));
+}
+const columns = (data) => Object.fromEntries(Object.entries(data).map(([name, value]) => [name, column(value)]));
+for (const [what, id, value] of JSON.parse(cb_obj.tags[0])) {
+  const model = cb_obj.document.get_model_by_id(id);
+  if (model == null) continue; // a picture that was replaced meanwhile
+  if (what === "put") model.setv(value);
+  else if (what === "fill") model.data = columns(value);
+  else model.stream(columns(value[0]), value[1]);
+}
+"""
