@@ -54,6 +54,25 @@ def test_the_variance_is_stable(values, offset):
     assert moments.variance == pytest.approx(exact, rel=1e-9, abs=1e-14 * (1 + abs(offset)) ** 2 * len(values))
 
 
+@given(
+    st.lists(st.lists(st.floats(-1e3, 1e3), min_size=1, max_size=9), min_size=2, max_size=9),
+    st.sampled_from([0.0, 1e6, -1e9]),
+)
+def test_the_variance_does_not_depend_on_when_it_is_looked_at(groups, offset):
+    moments, values = Moments(), []
+    for group in groups:
+        moments.extend([value + offset for value in group])
+        values += [value + offset for value in group]
+        n, mean, _ = moments.summary()
+        assert n == len(values)
+        assert mean == pytest.approx(math.fsum(values) / n, rel=1e-12, abs=1e-9)
+    exact = float(np.var(np.array(values, dtype=np.longdouble), ddof=1))
+    assert moments.variance == pytest.approx(exact, rel=1e-9, abs=1e-14 * (1 + abs(offset)) ** 2 * len(values))
+    for value in (math.nan, 1.0):
+        moments.add(value)
+        assert math.isnan(moments.variance)
+
+
 @pytest.mark.parametrize("values", [[math.inf, 1, -math.inf], [math.nan, 1], [math.inf, 2, 3], [1e308, 1e308, 1e308]])
 def test_moments_of_what_is_not_finite(values):
     means = []
@@ -83,6 +102,19 @@ def test_mean_std_and_loss():
     learner.ask(12)
     assert learner.n_requested == 16
     assert learner.loss(real=False) == pytest.approx(learner.loss() / 2)
+
+
+def test_settings_may_be_changed_on_the_way():
+    learner = told([1.0, 2.0, 4.0, 9.0], atol=0.5)
+    loss = learner.loss()
+    learner.atol = 0.25
+    assert learner.loss() == 2 * loss
+    learner.rtol = 1e-3
+    assert learner.loss() == pytest.approx(learner.std / 2 / 4e-3)
+    learner.min_npoints = 5
+    assert learner.loss() == learner.ask(1)[1][0] == math.inf
+    with pytest.raises(ValueError, match="atol"):
+        learner.atol = 0
 
 
 def test_reaches_the_tolerance():
