@@ -103,10 +103,16 @@ class Flight:
         """
         ids: list[int] = []
         for number, (future, batch) in list(self._batches.items()):
-            if future.cancel():
+            if self.pool.take_back(future):
                 ids += batch
                 self._drop(number)
         return ids
+
+    def abandon(self) -> None:
+        """Have no more to do with the points that are there."""
+        for number, (future, _) in list(self._batches.items()):
+            self._drop(number)
+            self.pool.abandon(future)
 
     # ---- inside
 

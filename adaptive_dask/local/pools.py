@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import concurrent.futures
+import contextlib
 import sys
 import uuid
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Protocol
 
 from adaptive_dask.local.sequential import SequentialExecutor
 from adaptive_dask.local.worker import Function, TravellingFunction, evaluate
@@ -18,7 +19,48 @@ ACCEPTED = (
 )
 
 
-class Pool:
+class Pool(Protocol):
+    """Something that evaluates points of one run.
+
+    Attributes
+    ----------
+    workers : int or None
+        How many evaluations at a time are meant to be; None if that cannot be known.
+    """
+
+    workers: int | None
+
+    @property
+    def executor(self) -> Any:
+        """What the user passed as executor, or what stands for it."""
+
+    @property
+    def is_sequential(self) -> bool:
+        """Whether points are evaluated in the thread that submits them."""
+
+    def submit(self, points: Sequence[Any]) -> Any:
+        """Have points evaluated; returns the future of what `worker.evaluate` returns."""
+
+    def take_back(self, future: Any) -> bool:
+        """Take back what was submitted, unless it has begun; says whether it was taken."""
+
+    def abandon(self, future: Any) -> None:
+        """What was submitted is of no use any more."""
+
+    def revive(self) -> bool:
+        """Replace an executor that broke, where that can be done; says whether it was."""
+
+    def send_function_again(self) -> None:
+        """A worker has not got the function: let it go along with one more submission."""
+
+    def close(self) -> None:
+        """Let go of what is this pool's own."""
+
+    def shutdown(self, wait: bool) -> None:
+        """Shut the executor down."""
+
+
+class ExecutorPool:
     """An executor with a function to evaluate.
 
     Parameters
@@ -44,7 +86,7 @@ class Pool:
     """
 
     def __init__(self, executor: Any, function: Function) -> None:
-        self.executor = _as_executor(executor)
+        self.executor = as_executor(executor)
         self.workers = count_workers(self.executor)
         if self.workers == 0:
             raise ValueError(f"{executor!r} has no workers, so nothing could be evaluated. Start some first.")
@@ -72,9 +114,44 @@ class Pool:
         """Have points evaluated; returns the future of what `worker.evaluate` returns."""
         return self.executor.submit(evaluate, self._function, points)
 
+    def revive(self) -> bool:
+        """Replace an executor that broke, where that can be done; says whether it was.
+
+        Only loky has one executor for all of a process, which it makes anew when it is broken.
+        """
+        if not type(self.executor).__module__.startswith("loky.reusable"):
+            return False
+        if getattr(self.executor, "_initializer", None) is not None:
+            return False  # what it did would be missing
+        import loky
+
+        self.executor = loky.get_reusable_executor(max_workers=self.workers)
+        self._function.pickled(self.workers or 1)
+        return True
+
+    def close(self) -> None:
+        """Nothing of this pool's is left when its executor is."""
+
     def send_function_again(self) -> None:
         """A worker has not got the function: let it go along with one more submission."""
         self._function.pickled(1)
+
+    def take_back(self, future: Any) -> bool:
+        """Take back what was submitted, unless it has begun; says whether it was taken."""
+        return not self._is_elsewhere and bool(future.cancel())
+
+    def abandon(self, future: Any) -> None:
+        """What was submitted is of no use any more."""
+        if not hasattr(self.executor, "view"):
+            future.cancel()
+        elif not future.done():
+            with contextlib.suppress(Exception):  # it may just have ended
+                future.abort()
+
+    @property
+    def _is_elsewhere(self) -> bool:
+        # Futures of ipyparallel and of Dask can be cancelled while they are being evaluated.
+        return hasattr(self.executor, "view") or hasattr(self.executor, "_client")
 
     def shutdown(self, wait: bool) -> None:
         """Shut the executor down."""
@@ -104,7 +181,14 @@ def count_workers(executor: Any) -> int | None:
     return None
 
 
-def _as_executor(executor: Any) -> Any:
+def as_executor(executor: Any) -> Any:
+    """What has `submit`: of an ipyparallel client, its executor.
+
+    Raises
+    ------
+    TypeError
+        If there is nothing.
+    """
     if _is_ipyparallel(executor):
         return executor.executor()
     if not is_executor(executor):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import inspect
 import threading
 import time
 import traceback
@@ -136,10 +138,16 @@ def evaluate(function: TravellingFunction | ArrivedFunction, points: Sequence[An
     return [_evaluate_away(loaded, point) for point in points]
 
 
+def _call(function: Function, point: Any) -> Any:
+    value = function(point)
+    # A coroutine function that nobody recognised as one.
+    return asyncio.run(value) if inspect.iscoroutine(value) else value
+
+
 def _evaluate_here(function: Function, point: Any) -> Result:
     begin = time.perf_counter()
     try:
-        return Value(function(point), time.perf_counter() - begin)
+        return Value(_call(function, point), time.perf_counter() - begin)
     except KeyboardInterrupt:
         raise
     except BaseException as error:  # SystemExit in a user's function is a failure like any other
@@ -149,7 +157,7 @@ def _evaluate_here(function: Function, point: Any) -> Result:
 def _evaluate_away(function: Function, point: Any) -> Result:
     begin = time.perf_counter()
     try:
-        packed = _pack(function(point))
+        packed = _pack(_call(function, point))
         return Value(packed, time.perf_counter() - begin, True)
     except BaseException as error:
         return Raised(describe(error), _pack_exception(error), time.perf_counter() - begin, True)
@@ -171,10 +179,10 @@ def exception_of(result: Raised) -> BaseException | None:
         return None
 
 
-def describe(error: BaseException) -> str:
-    """The traceback, from the user's function on."""
+def describe(error: BaseException, ours: str = __file__) -> str:
+    """The traceback, from the user's function on: the frames of a file of ours are left out."""
     inner = error.__traceback__
-    while inner is not None and inner.tb_frame.f_code.co_filename == __file__:
+    while inner is not None and inner.tb_frame.f_code.co_filename == ours:
         inner = inner.tb_next
     return _format(error.with_traceback(inner))
 

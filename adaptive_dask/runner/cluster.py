@@ -126,6 +126,11 @@ class ClusterRun:
         """Whether `do` returns awaitables."""
         return bool(self.client.asynchronous)
 
+    @property
+    def user_loop(self) -> None:
+        """The run goes on without anybody here."""
+        return None
+
     # ---- starting; on the client's event loop
 
     async def start(self, spec: RunSpec) -> None:
@@ -169,6 +174,17 @@ class ClusterRun:
         """Have ``function(learner, *args, **kwargs)`` called with the hosted learner."""
         payload = cloudpickle.dumps((function, args, kwargs))
         return unpack(await self._request(Route.CALL, payload=payload))
+
+    @contextlib.contextmanager
+    def borrowed_learner(self) -> Iterator[Any]:
+        """A copy of the hosted learner; in a thread that may block."""
+        loop = self.client.loop.asyncio_loop
+        snapshot = asyncio.run_coroutine_threadsafe(self._request(Route.SNAPSHOT), loop).result()
+        hosted = loads_together(snapshot["learner"], None)
+        with self.replica.lock:
+            learner = empty_copy(self.replica.learner)
+        copy_learner(learner, hosted)
+        yield learner
 
     async def inspect(self) -> dict[str, Any]:
         """Points on their way, failures and log; after the end, what they were then."""

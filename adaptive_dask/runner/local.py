@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import concurrent.futures
+import contextlib
 import logging
 import threading
 import time
 import traceback
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from adaptive_dask.errors import AdaptiveError, CheckpointError, LearnerError, WorkerLostError
@@ -17,8 +18,9 @@ from adaptive_dask.failures import OnError
 from adaptive_dask.glance import Glance, details
 from adaptive_dask.goals import Goal
 from adaptive_dask.learner.function_pickle import dumps_apart
+from adaptive_dask.local.coroutines import CoroutinePool, is_asynchronous
 from adaptive_dask.local.flight import Arrivals, Flight
-from adaptive_dask.local.pools import Pool
+from adaptive_dask.local.pools import ExecutorPool, Pool, as_executor, count_workers
 from adaptive_dask.runner.replica import Replica
 from adaptive_dask.session import Session, Told
 from adaptive_dask.storage.checkpoint import Checkpoint
@@ -43,6 +45,7 @@ def start_locally(
     session: dict[str, Any],
     checkpoint: str | None,
     loop: asyncio.AbstractEventLoop | None,
+    coroutine_loop: asyncio.AbstractEventLoop | None,
     shutdown: bool,
 ) -> LocalRun:
     """Make a run on an executor; it is not started yet.
@@ -51,19 +54,21 @@ def start_locally(
     ----------
     loop : asyncio.AbstractEventLoop, optional
         The user's event loop, on which the learner is kept current.
+    coroutine_loop : asyncio.AbstractEventLoop, optional
+        The user's event loop, on which coroutine functions are evaluated; without one, in a thread.
     session : dict
         Further arguments of `Session`.
 
     Raises
     ------
     TypeError, ValueError, RuntimeError
-        If the executor cannot be used; see `Pool`.
+        If the executor cannot be used; see `ExecutorPool`.
     LearnerError
         If the goal cannot be computed.
     CheckpointError
         If the checkpoint cannot be used.
     """
-    pool = Pool(executor, learner.function)
+    pool = _make_pool(learner, executor, coroutine_loop)
     ntasks = ntasks or pool.workers
     if ntasks is None:
         raise ValueError(
@@ -90,6 +95,13 @@ def _pickled_functions(learner: Any, checkpoint: str) -> list[bytes]:
         raise CheckpointError(
             checkpoint, f"expected a learner that can be pickled, function and all; found that this cannot: {error}."
         ) from error
+
+
+def _make_pool(learner: Any, executor: Any, loop: asyncio.AbstractEventLoop | None) -> Pool:
+    if is_asynchronous(learner):
+        workers = None if executor is None else count_workers(as_executor(executor))
+        return CoroutinePool(learner.function, loop, executor, workers)
+    return ExecutorPool(executor, learner.function)
 
 
 def working_copy(learner: Any) -> Any:
@@ -179,6 +191,11 @@ class LocalRun:
         return self._pool.executor
 
     @property
+    def user_loop(self) -> asyncio.AbstractEventLoop | None:
+        """The event loop of the user's without which the run does not go on."""
+        return self._pool.user_loop if isinstance(self._pool, CoroutinePool) else None
+
+    @property
     def is_sequential(self) -> bool:
         """Whether points are evaluated in the thread that calls `drive`."""
         return self._pool.is_sequential
@@ -221,6 +238,16 @@ class LocalRun:
             result = function(self._session.learner, *args, **kwargs)
             self._glance.look(force=True)
         return result
+
+    @contextlib.contextmanager
+    def borrowed_learner(self) -> Iterator[Any]:
+        """A learner with all data, that does not change in the meantime."""
+        with self._lock:
+            learner = working_copy(self._session.learner)
+            if learner is self._session.learner:  # it cannot be copied, so the run waits
+                yield learner
+                return
+        yield learner
 
     def inspect(self) -> dict[str, Any]:
         """Points on their way, failures and log."""
@@ -280,15 +307,13 @@ class LocalRun:
             begin = time.perf_counter()
             with self._lock:
                 self._take_in(arrivals)
+                if arrivals.broken is not None and not self._session.done:
+                    self._mend(arrivals.broken)
                 if self._session.done or self._is_time_up():
                     return
                 taken = self._session.take(self._room())
             self._learner_seconds += time.perf_counter() - begin
-            try:
-                self._send(taken)
-            except Exception as trouble:
-                self._session.fail(_executor_error(self._pool.executor, arrivals.broken or trouble))
-                return
+            self._send(taken)
             self._update()
 
     def _finish_evaluations(self) -> None:
@@ -301,7 +326,9 @@ class LocalRun:
             self._update()
 
     def _end(self, status: str, error: AdaptiveError | None) -> None:
-        self._flight.recall()
+        is_idle = not self._flight.count
+        self._flight.abandon()
+        self._pool.close()
         with self._lock:
             self._session.finish()
             self._glance.look(force=True)
@@ -311,7 +338,7 @@ class LocalRun:
         self._ended = time.time()
         self._phase = status = "failed" if error is not None else status
         if self._shutdown:
-            self._shut_down()
+            self._shut_down(wait=is_idle)
         self.replica.then(lambda: self._resolve(status, error))
 
     # ---- inside
@@ -344,14 +371,32 @@ class LocalRun:
         self._glance.look()
 
     def _send(self, taken: list[tuple[int, Any]]) -> None:
-        for pid, x in taken:
-            if self._session.is_suspect(pid):
-                self._suspects.append((pid, x))
-            else:
-                self._flight.send([(pid, x)])
-        # A point that may have killed workers is evaluated alone, so that no other is lost with it, or blamed.
-        if self._suspects and not self._flight.count and not self._is_paused:
-            self._flight.send([self._suspects.popleft()])
+        unsent = deque(taken)
+        try:
+            while unsent:
+                if self._session.is_suspect(unsent[0][0]):
+                    self._suspects.append(unsent[0])
+                else:
+                    self._flight.send([unsent[0]])
+                unsent.popleft()
+            # A point that may have killed workers is evaluated alone, so that no other is lost with it, or blamed.
+            if self._suspects and not self._flight.count and not self._is_paused:
+                self._flight.send([self._suspects[0]])
+                self._suspects.popleft()
+        except Exception as trouble:
+            with self._lock:
+                ids = [pid for pid, _ in (*self._suspects, *unsent)]
+                self._suspects.clear()
+                self._session.lost(ids, blame=lambda pid: False)
+                self._mend(trouble)
+
+    def _mend(self, trouble: BaseException) -> None:
+        """The executor takes no more points: replace it, or the run has failed."""
+        if isinstance(trouble, concurrent.futures.BrokenExecutor) and self._pool.revive():
+            self._flight.wake()
+        else:
+            self._session.fail(_executor_error(self._pool.executor, trouble))
+            self._flight.wake()
 
     def _publish(self, told: Told) -> None:
         if told:
@@ -382,9 +427,9 @@ class LocalRun:
         else:
             self.done.set_result(None)
 
-    def _shut_down(self) -> None:
+    def _shut_down(self, wait: bool) -> None:
         try:
-            self._pool.shutdown(wait=not self._flight.count)
+            self._pool.shutdown(wait)
         except Exception:
             logger.exception("The executor of the run %r could not be shut down", self.name)
 

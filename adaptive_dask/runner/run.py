@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import concurrent.futures
+import contextlib
 from collections.abc import Callable
 from typing import Any, Protocol
 
@@ -47,6 +49,10 @@ class Run(Protocol):
     def asynchronous(self) -> bool: ...
 
     @property
+    def user_loop(self) -> asyncio.AbstractEventLoop | None:
+        """The event loop of the user's without which the run does not go on, if there is one."""
+
+    @property
     def summary(self) -> dict[str, Any]: ...
 
     @property
@@ -54,6 +60,9 @@ class Run(Protocol):
 
     def do(self, call: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         """Make a call of this run: wait for what it returns, or return an awaitable of it."""
+
+    def borrowed_learner(self) -> contextlib.AbstractContextManager[Any]:
+        """A learner with the run's data that does not change meanwhile; in a thread that may block."""
 
     # To be called with `do`:
 

@@ -1,0 +1,132 @@
+"""Evaluating `async def` functions on an event loop: the user's, or one in a thread of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import concurrent.futures
+import inspect
+import os
+import threading
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any
+
+from adaptive_dask.local.worker import Raised, Result, Value, describe
+
+
+def is_asynchronous(learner: Any) -> bool:
+    """Whether a learner's function is ``async def``; of a learner of learners, whether theirs are."""
+    children = getattr(learner, "learners", None)
+    if children:
+        return all(is_asynchronous(child) for child in children)
+    function = getattr(learner, "function", None)
+    while function is not None:
+        if inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(getattr(function, "__call__", None)):  # noqa: B004
+            return True
+        function = getattr(function, "function", None)  # of a `DataSaver` or a `SequenceLearner`, the user's
+    return False
+
+
+class CoroutinePool:
+    """Evaluates coroutine functions on an event loop, as many at a time as are submitted.
+
+    Parameters
+    ----------
+    function : callable
+        Returns an awaitable.
+    loop : asyncio.AbstractEventLoop, optional
+        Where to run them; if it does not run yet, they wait for it. By default a loop in a thread that ends
+        with `shutdown`.
+    executor : object, optional
+        What the user passed as executor; it evaluates nothing.
+    workers : int, optional
+        How many evaluations at a time are meant to be; as many as there are processors by default.
+
+    Attributes
+    ----------
+    user_loop : asyncio.AbstractEventLoop or None
+        The loop that was given.
+    """
+
+    is_sequential = False
+
+    def __init__(
+        self,
+        function: Callable[[Any], Awaitable[Any]],
+        loop: asyncio.AbstractEventLoop | None,
+        executor: Any = None,
+        workers: int | None = None,
+    ) -> None:
+        self.executor = executor
+        self.workers: int | None = workers or os.cpu_count() or 1
+        self._function = function
+        self.user_loop = loop
+        self._loop = asyncio.new_event_loop() if loop is None else loop
+        if loop is None:
+            threading.Thread(target=self._run, name="adaptive-coroutines", daemon=True).start()
+
+    def submit(self, points: Sequence[Any]) -> concurrent.futures.Future[list[Result]]:
+        """Have points evaluated, one after the other.
+
+        Raises
+        ------
+        RuntimeError
+            If the loop is closed.
+        """
+        evaluation = _evaluate(self._function, points)
+        try:
+            return asyncio.run_coroutine_threadsafe(evaluation, self._loop)
+        except BaseException:
+            evaluation.close()
+            raise
+
+    def take_back(self, future: concurrent.futures.Future[Any]) -> bool:
+        """All that was submitted has begun, as far as anybody knows."""
+        return False
+
+    def abandon(self, future: concurrent.futures.Future[Any]) -> None:
+        """Cancel a coroutine."""
+        future.cancel()
+
+    def revive(self) -> bool:
+        """A loop that is closed stays closed."""
+        return False
+
+    def send_function_again(self) -> None:
+        """Nothing is sent."""
+
+    def close(self) -> None:
+        """End the loop of our own, when what runs on it has been cancelled."""
+        if self.user_loop is None and not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self._loop.stop)
+
+    def shutdown(self, wait: bool) -> None:
+        """Shut down the executor that was passed, if one was."""
+        if self.executor is not None:
+            self.executor.shutdown(wait=wait)
+
+    def _run(self) -> None:
+        try:
+            self._loop.run_forever()
+            left = asyncio.all_tasks(self._loop)
+            for task in left:
+                task.cancel()
+            self._loop.run_until_complete(asyncio.gather(*left, return_exceptions=True))
+            self._loop.run_until_complete(self._loop.shutdown_asyncgens())
+        finally:
+            self._loop.close()
+
+
+async def _evaluate(function: Callable[[Any], Awaitable[Any]], points: Sequence[Any]) -> list[Result]:
+    return [await _evaluate_one(function, point) for point in points]
+
+
+async def _evaluate_one(function: Callable[[Any], Awaitable[Any]], point: Any) -> Result:
+    begin = time.perf_counter()
+    try:
+        value = await function(point)
+    except (asyncio.CancelledError, KeyboardInterrupt):
+        raise
+    except BaseException as error:
+        return Raised(describe(error, __file__), error, time.perf_counter() - begin)
+    return Value(value, time.perf_counter() - begin)
