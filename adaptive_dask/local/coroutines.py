@@ -61,9 +61,7 @@ class CoroutinePool:
         self.workers: int | None = workers or os.cpu_count() or 1
         self._function = function
         self.user_loop = loop
-        self._loop = asyncio.new_event_loop() if loop is None else loop
-        if loop is None:
-            threading.Thread(target=self._run, name="adaptive-coroutines", daemon=True).start()
+        self._loop = loop
 
     def submit(self, points: Sequence[Any]) -> concurrent.futures.Future[list[Result]]:
         """Have points evaluated, one after the other.
@@ -73,6 +71,9 @@ class CoroutinePool:
         RuntimeError
             If the loop is closed.
         """
+        if self._loop is None:
+            self._loop = asyncio.new_event_loop()
+            threading.Thread(target=self._run, args=(self._loop,), name="adaptive-coroutines", daemon=True).start()
         evaluation = _evaluate(self._function, points)
         try:
             return asyncio.run_coroutine_threadsafe(evaluation, self._loop)
@@ -97,7 +98,7 @@ class CoroutinePool:
 
     def close(self) -> None:
         """End the loop of our own, when what runs on it has been cancelled."""
-        if self.user_loop is None and not self._loop.is_closed():
+        if self._loop is not None and self.user_loop is None:
             self._loop.call_soon_threadsafe(self._loop.stop)
 
     def shutdown(self, wait: bool) -> None:
@@ -105,16 +106,17 @@ class CoroutinePool:
         if self.executor is not None:
             self.executor.shutdown(wait=wait)
 
-    def _run(self) -> None:
+    @staticmethod
+    def _run(loop: asyncio.AbstractEventLoop) -> None:
         try:
-            self._loop.run_forever()
-            left = asyncio.all_tasks(self._loop)
+            loop.run_forever()
+            left = asyncio.all_tasks(loop)
             for task in left:
                 task.cancel()
-            self._loop.run_until_complete(asyncio.gather(*left, return_exceptions=True))
-            self._loop.run_until_complete(self._loop.shutdown_asyncgens())
+            loop.run_until_complete(asyncio.gather(*left, return_exceptions=True))
+            loop.run_until_complete(loop.shutdown_asyncgens())
         finally:
-            self._loop.close()
+            loop.close()
 
 
 async def _evaluate(function: Callable[[Any], Awaitable[Any]], points: Sequence[Any]) -> list[Result]:

@@ -70,11 +70,15 @@ class Flight:
         Exception
             What the executor raises; then nothing was sent.
         """
-        future = self.pool.submit([x for _, x in batch])
         number = self._next
         self._next += 1
+        self.count += len(batch)  # before, for it may be evaluated at once
+        try:
+            future = self.pool.submit([x for _, x in batch])
+        except BaseException:
+            self.count -= len(batch)
+            raise
         self._batches[number] = future, [pid for pid, _ in batch]
-        self.count += len(batch)
         future.add_done_callback(partial(self._arrive, number))
 
     def collect(self, timeout: float | None) -> Arrivals:

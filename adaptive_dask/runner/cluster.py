@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import concurrent.futures
+import contextlib
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterator
 from typing import TYPE_CHECKING, Any
 
 import cloudpickle
@@ -18,6 +19,7 @@ from adaptive_dask.goals import Goal
 from adaptive_dask.learner.function_pickle import dumps_apart, loads_together
 from adaptive_dask.runner.replica import Replica
 from adaptive_dask.runner.watcher import Watcher
+from adaptive_dask.storage.learner_copy import copy_learner, empty_copy
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -178,8 +180,9 @@ class ClusterRun:
     @contextlib.contextmanager
     def borrowed_learner(self) -> Iterator[Any]:
         """A copy of the hosted learner; in a thread that may block."""
-        loop = self.client.loop.asyncio_loop
-        snapshot = asyncio.run_coroutine_threadsafe(self._request(Route.SNAPSHOT), loop).result()
+        loop: Any = self.client.loop
+        request = asyncio.run_coroutine_threadsafe(self._request(Route.SNAPSHOT), loop.asyncio_loop)
+        snapshot = request.result()
         hosted = loads_together(snapshot["learner"], None)
         with self.replica.lock:
             learner = empty_copy(self.replica.learner)

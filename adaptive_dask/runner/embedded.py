@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import distributed
 
+from adaptive_dask.local.coroutines import is_asynchronous
 from adaptive_dask.local.pools import ACCEPTED, is_executor
 
 if TYPE_CHECKING:
@@ -48,15 +49,20 @@ def find_client(executor: Client | None, *, embed: bool = True) -> Client:
     return executor
 
 
-def is_local(executor: Any) -> bool:
-    """Whether what was passed as ``executor`` is to be used by this process, and not a Dask cluster.
+def is_local(executor: Any, learner: Any) -> bool:
+    """Whether a run is driven by this process, and not by a Dask scheduler.
+
+    Coroutine functions without an executor are: what they wait for (a client, a session of HTTP) mostly
+    belongs to the event loop here. On a cluster they run when its client is passed.
 
     Raises
     ------
     TypeError
         If it is nothing that a run can use.
     """
-    if executor is None or isinstance(executor, distributed.Client):
+    if executor is None:
+        return is_asynchronous(learner)
+    if isinstance(executor, distributed.Client):
         return False
     if not is_executor(executor):
         raise TypeError(

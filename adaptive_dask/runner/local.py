@@ -25,7 +25,7 @@ from adaptive_dask.runner.replica import Replica
 from adaptive_dask.session import Session, Told
 from adaptive_dask.storage.checkpoint import Checkpoint
 from adaptive_dask.storage.checkpointed import make_session
-from adaptive_dask.storage.learner_copy import copy_learner
+from adaptive_dask.storage.learner_copy import copy_learner, empty_copy
 
 logger = logging.getLogger(__name__)
 
@@ -108,8 +108,8 @@ def working_copy(learner: Any) -> Any:
     """A learner with the same data for the run to work on; the learner itself if it cannot be copied."""
     if not (callable(getattr(learner, "new", None)) and callable(getattr(learner, "copy_from", None))):
         return learner  # somebody's own, with ask and tell only
-    copy = learner.new()
-    copy.copy_from(learner)
+    copy = empty_copy(learner)
+    copy_learner(copy, learner)
     return copy
 
 

@@ -18,8 +18,9 @@ from adaptive_dask.runner.actor import Actor
 from adaptive_dask.runner.cluster import ClusterRun, make_spec
 from adaptive_dask.runner.embedded import find_client, is_local
 from adaptive_dask.runner.local import LocalRun, start_locally
-from adaptive_dask.runner.replica import Replica
+from adaptive_dask.runner.replica import Callback, Replica
 from adaptive_dask.runner.run import Run
+from adaptive_dask.runner.saving import PeriodicSaving
 from adaptive_dask.runner.task import RunTask, cancelling_task, running_loop, wait
 from adaptive_dask.runner.terminal import TerminalInfo
 
@@ -28,11 +29,11 @@ if TYPE_CHECKING:
 
 
 class AsyncRunner:
-    """Runs a learner on a Dask cluster, and returns at once.
+    """Runs a learner on a Dask cluster, or on an executor of this process, and returns at once.
 
-    The learner goes to the scheduler, and evaluators on the workers get points from it. This object
-    follows the run: the learner that was passed in is kept current with the results. Nothing here has to
-    stay alive for the run to go on.
+    On a cluster the learner goes to the scheduler, and evaluators on the workers get points from it. Nothing
+    here has to stay alive for the run to go on. With another executor a copy of the learner works in a thread
+    of this process. In both cases the learner that was passed in is kept current with the results.
 
     Parameters
     ----------
@@ -50,17 +51,22 @@ class AsyncRunner:
         End at this time.
     duration_goal : timedelta or float, optional
         End after this time; a number is in seconds.
-    executor : distributed.Client, optional
-        Without one, the current client is used; if there is none, a local cluster is started.
+    executor : distributed.Client or Executor, optional
+        A Dask client, an executor of `concurrent.futures` (threads or processes), `SequentialExecutor`, loky's
+        executor, an ``ipyparallel.Client``, an ``MPIPoolExecutor``, or anything else with a method ``submit`` that
+        returns futures. Without one, the current Dask client is used; if there is none, a local cluster is
+        started. A function that is ``async def`` runs on the event loop, unless a Dask client is passed: on the
+        one that is running here or is passed as `ioloop`, else on one in a thread.
     ntasks : int, optional
-        How many points may be out for evaluation at the same time. Without it, as many as there are
-        threads, and a few more on their way when evaluations are short.
+        How many points may be out for evaluation at the same time. Without it, on a cluster as many as there are
+        threads, and a few more on their way when evaluations are short; elsewhere as many as there are workers,
+        and for coroutines as many as there are processors.
     log : bool, default: False
         Keep the calls to the learner in `log`.
     shutdown_executor : bool, default: False
-        Close the client when the run has ended.
+        Close the client, or shut the executor down, when the run has ended.
     ioloop : asyncio.AbstractEventLoop, optional
-        The event loop for `task`; by default the running one.
+        The event loop for `task` and for coroutine functions; by default the running one.
     retries : int, default: 0
         How often a point that failed is tried again.
     raise_if_retries_exceeded : bool, default: True
@@ -93,6 +99,8 @@ class AsyncRunner:
         A folder, or a URL that fsspec can open, to which every result is written within a second. When
         everything has died, the same call goes on from there. The scheduler writes; a relative name is one of
         this process's working folder.
+    on_results : callable, optional
+        Called as ``on_results(learner, xs, ys)`` with each batch of results; see the method of that name.
 
     Raises
     ------
@@ -107,6 +115,12 @@ class AsyncRunner:
     """
 
     _blocks = False
+
+    goal: Callable[[Any], bool] | None = None
+    retries: int | None = None
+    raise_if_retries_exceeded: bool | None = None
+    shutdown_executor = False
+    saving_task: PeriodicSaving | None = None
 
     def __init__(
         self,
@@ -132,6 +146,7 @@ class AsyncRunner:
         on_error: OnError | None = None,
         ordered: bool = False,
         checkpoint: str | os.PathLike[str] | None = None,
+        on_results: Callback | None = None,
     ) -> None:
         the_goal = make_goal(
             learner,
@@ -163,11 +178,23 @@ class AsyncRunner:
                 "log": log,
             },
         }
-        if is_local(executor):
+        self.goal = the_goal.is_reached
+        self.retries = retries
+        self.raise_if_retries_exceeded = run_arguments["on_error"] == "raise"
+        self.shutdown_executor = shutdown_executor
+        if is_local(executor, learner):
             run = start_locally(
-                learner, the_goal, name, executor, loop=running_loop(), shutdown=shutdown_executor, **run_arguments
+                learner,
+                the_goal,
+                name,
+                executor,
+                loop=running_loop(),
+                # A loop that this thread blocks is no place for coroutines.
+                coroutine_loop=None if self._blocks else ioloop or running_loop(),
+                shutdown=shutdown_executor,
+                **run_arguments,
             )
-            self._set_up(run, ioloop, has_log=log)
+            self._set_up(run, ioloop, log, on_results)
             self._start_local(run)
             return
         spec = make_spec(learner, the_goal, name, weight=weight, **run_arguments)
@@ -177,7 +204,7 @@ class AsyncRunner:
                 "BlockingRunner would block the event loop of an asynchronous client; await a Runner's task."
             )
         hosted = _follow(client, name, learner)
-        self._set_up(hosted, ioloop, has_log=log)
+        self._set_up(hosted, ioloop, log, on_results)
         if shutdown_executor:
             hosted.done.add_done_callback(lambda _: hosted.close_client())
         if hosted.asynchronous:
@@ -192,9 +219,17 @@ class AsyncRunner:
         runner._set_up(_follow(client, name, learner, position), None, has_log=True)
         return runner
 
-    def _set_up(self, run: Run, loop: asyncio.AbstractEventLoop | None, has_log: bool) -> None:
+    def _set_up(
+        self,
+        run: Run,
+        loop: asyncio.AbstractEventLoop | None,
+        has_log: bool,
+        on_results: Callback | None = None,
+    ) -> None:
         running = running_loop()
         self._run = run
+        if on_results is not None:
+            self.on_results(on_results)
         self._has_log = has_log
         self.ioloop = loop or running
         self.task: asyncio.Task[None] | RunTask
@@ -207,6 +242,27 @@ class AsyncRunner:
         run.start()
 
     # ---- the run
+
+    @property
+    def function(self) -> Callable[..., Any]:
+        """The learner's function."""
+        function: Callable[..., Any] = self._run.replica.learner.function
+        return function
+
+    @property
+    def do_log(self) -> bool:
+        """Whether the calls to the learner are kept in `log`."""
+        return self._has_log
+
+    @property
+    def start_time(self) -> float:
+        """When the run started, in seconds since the epoch."""
+        return self._run.started
+
+    @property
+    def end_time(self) -> float | None:
+        """When it ended; None while it goes on."""
+        return self._run.summary.get("ended")
 
     @property
     def name(self) -> str:
@@ -253,6 +309,15 @@ class AsyncRunner:
         """
         if self._run.asynchronous:
             return asyncio.ensure_future(self._wait_async(timeout))
+        loop = self._run.user_loop
+        if loop is not None and not self.done():
+            if loop is running_loop():
+                raise RuntimeError(
+                    f"The function of the run {self.name!r} is evaluated on the event loop of this thread, "
+                    "which waiting would block for ever: use `await runner.task` instead."
+                )
+            if not loop.is_running():
+                return loop.run_until_complete(self._wait_async(timeout))
         deadline = None if timeout is None else time.monotonic() + timeout
         while not self.done():
             left = None if deadline is None else deadline - time.monotonic()
@@ -367,6 +432,64 @@ class AsyncRunner:
         if not summary.get("slot_seconds") or not summary["function_seconds"]:
             return 0.0
         return max(0.0, 100 * (1 - float(summary["function_seconds"] / summary["slot_seconds"])))
+
+    def on_results(self, callback: Callback) -> Callback:
+        """Have a function called with each batch of results that arrives from now on.
+
+        Parameters
+        ----------
+        callback : callable
+            Called as ``callback(learner, xs, ys)``, when the learner that was passed in has been told these
+            results: on the event loop that runs where the runner was made, if there is one, else in a thread
+            that all runners share. What it raises is logged. Of a run on a cluster that was followed too
+            slowly, some results come as a copy of the learner, for which it is not called.
+
+        Returns
+        -------
+        callable
+            The same, so that this can be a decorator.
+        """
+        self._run.replica.callbacks.append(callback)
+        return callback
+
+    def start_periodic_saving(
+        self,
+        save_kwargs: dict[str, Any] | None = None,
+        interval: float = 30,
+        method: Callable[[Any], Any] | None = None,
+    ) -> PeriodicSaving:
+        """Save the learner at once, at intervals, and when the run has ended.
+
+        A copy of the learner with the data of the moment is saved, in a thread, also while this thread is busy.
+
+        Parameters
+        ----------
+        save_kwargs : dict, optional
+            Arguments of ``learner.save``, ``{"fname": "scan.pickle"}`` for instance.
+        interval : float, default: 30
+            In seconds.
+        method : callable, optional
+            Takes the learner and saves it, instead of ``learner.save(**save_kwargs)``.
+
+        Returns
+        -------
+        PeriodicSaving
+            Also `saving_task`. It has ``cancel()``, and can be awaited. Errors of saving are logged, the last
+            one is its ``error``; they do not end the run.
+
+        Raises
+        ------
+        ValueError
+            If there is neither ``save_kwargs`` nor ``method``, or an interval that is not positive.
+        """
+        if method is None and save_kwargs is None:
+            raise ValueError("Say how to save: save_kwargs=, the arguments of learner.save, or method=, a function.")
+        if not interval > 0:
+            raise ValueError(f"interval takes a positive number of seconds, not {interval!r}.")
+        arguments = dict(save_kwargs or {})
+        save = method or (lambda learner: learner.save(**arguments))
+        self.saving_task = PeriodicSaving(self._run, save, interval)
+        return self.saving_task
 
     def live_info_terminal(self, *, update_interval: float = 0.5, overwrite_previous: bool = True) -> TerminalInfo:
         """Print how the run goes until it ends.

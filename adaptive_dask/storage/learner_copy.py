@@ -1,7 +1,8 @@
-"""Add the data of a learner to another one."""
+"""Copy learners, and the data of a learner to another one."""
 
 from __future__ import annotations
 
+import copy
 from typing import Any
 
 
@@ -18,3 +19,27 @@ def copy_learner(learner: Any, other: Any) -> None:
         learner.copy_from(other)
     else:
         learner.__dict__.update({**other.__dict__, "function": learner.function})
+
+
+def empty_copy(learner: Any) -> Any:
+    """A learner like another one, and with its file names, to which `copy_learner` can add the data.
+
+    Parameters
+    ----------
+    learner : BaseLearner
+        Of somebody's own without `new`, the copy has the very same data: it may be looked at, no more.
+    """
+    if not hasattr(learner, "new"):
+        return copy.copy(learner)
+    new = learner.new()
+    _copy_names(learner, new)
+    return new
+
+
+def _copy_names(learner: Any, other: Any) -> None:
+    if getattr(learner, "fname", None) is not None:
+        other.fname = learner.fname
+    if hasattr(learner, "learner") and hasattr(other, "learner"):  # in a `DataSaver`
+        _copy_names(learner.learner, other.learner)
+    for child, other_child in zip(getattr(learner, "learners", ()), getattr(other, "learners", ()), strict=False):
+        _copy_names(child, other_child)

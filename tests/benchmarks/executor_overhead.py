@@ -106,7 +106,9 @@ def compare(name: str, executor: Executor, points: int, width: int, rounds: int)
         cells = []
         for side in SIDES:
             ratio = statistics.median(a[clock] / b[clock] for a, b in zip(spent[side], spent["by hand"], strict=True))
-            cells.append(f"{1e6 * statistics.median(each[clock] for each in spent[side]) / points:10.0f} ({ratio:4.2f})")
+            cells.append(
+                f"{1e6 * statistics.median(each[clock] for each in spent[side]) / points:10.0f} ({ratio:4.2f})"
+            )
         print(f"{name:12}{width:10} {clock_name:4}" + "".join(f"{cell:>18}" for cell in cells), flush=True)
 
 

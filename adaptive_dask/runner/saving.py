@@ -1,0 +1,97 @@
+"""Saving a run's learner now and then, whatever else the user's thread is doing."""
+
+from __future__ import annotations
+
+import atexit
+import concurrent.futures
+import logging
+import threading
+from collections.abc import Callable
+from typing import Any
+
+from adaptive_dask.runner.run import Run
+from adaptive_dask.runner.task import RunTask
+
+logger = logging.getLogger(__name__)
+
+# At the end of the program the last save is waited for (seconds).
+LAST_SAVE = 60.0
+
+
+class PeriodicSaving(RunTask):
+    """Saves at once, then at intervals, and once more when the run has ended or the program ends.
+
+    It saves a copy of the learner, in a thread of its own, so that no file has half of a batch of results.
+    It can be awaited; then, or with `result`, it raises the error of the last save.
+
+    Parameters
+    ----------
+    run : Run
+    save : callable
+        Takes a learner and saves it.
+    interval : float
+        In seconds.
+
+    Attributes
+    ----------
+    saves : int
+        How often it was saved.
+    error : Exception or None
+        Why the last attempt failed; it is logged, and the next one is made all the same.
+    """
+
+    def __init__(self, run: Run, save: Callable[[Any], Any], interval: float) -> None:
+        self._end: concurrent.futures.Future[None] = concurrent.futures.Future()
+        super().__init__(self._end, self._cancel)
+        self.saves = 0
+        self.error: Exception | None = None
+        self._run = run
+        self._save = save
+        self._interval = interval
+        self._wake = threading.Event()
+        self._is_cancelled = False
+        run.done.add_done_callback(lambda _: self._wake.set())
+        atexit.register(self._at_exit)
+        self._thread = threading.Thread(target=self._work, name=f"adaptive-saving-{run.name}", daemon=True)
+        self._thread.start()
+
+    def join(self, timeout: float | None = None) -> None:
+        """Wait until it has ended, as it does after its run."""
+        self._thread.join(timeout)
+
+    def _cancel(self) -> None:
+        self._is_cancelled = True
+        self._wake.set()
+
+    def _work(self) -> None:
+        try:
+            while not self._is_cancelled:
+                is_last = self._wake.is_set()
+                self._attempt()
+                if is_last:
+                    break
+                self._wake.wait(self._interval)
+        finally:
+            atexit.unregister(self._at_exit)
+            if self._is_cancelled:
+                self._end.cancel()
+                self._end.set_running_or_notify_cancel()
+            elif self.error is not None:
+                self._end.set_exception(self.error)
+            else:
+                self._end.set_result(None)
+
+    def _attempt(self) -> None:
+        try:
+            with self._run.borrowed_learner() as learner:
+                self._save(learner)
+        except Exception as error:
+            self.error = error
+            logger.exception("The learner of the run %r could not be saved", self._run.name)
+        else:
+            self.error = None
+            self.saves += 1
+
+    def _at_exit(self) -> None:
+        self._wake.set()
+        self._thread.join(LAST_SAVE)

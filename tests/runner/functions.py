@@ -1,0 +1,69 @@
+"""Functions to learn; they go by value to processes that cannot import the tests."""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+def peak(x: float) -> float:
+    return x + 0.01 / (0.01 + x * x)
+
+
+def slow_peak(x: float) -> float:
+    import time
+
+    time.sleep(0.005)  # the function is slow: that is what it is for
+    return x + 0.01 / (0.01 + x * x)
+
+
+def randomly_slow_peak(x: float) -> float:
+    import random
+    import time
+
+    time.sleep(random.SystemRandom().choice([0.0, 0.0, 0.001, 0.01]))
+    return x + 0.01 / (0.01 + x * x)
+
+
+def raises_on_the_right(x: float) -> float:
+    if x > 0.5:
+        raise ArithmeticError(f"cannot do {x}")
+    return x**2
+
+
+def fails_first(x: float, folder: str) -> float:
+    """Fails at each point the first time."""
+    import os
+
+    name = os.path.join(folder, f"{x!r}")
+    if not os.path.exists(name):
+        open(name, "w").close()
+        raise OSError("not yet")
+    return x
+
+
+def waits_for(x: float, name: str) -> float:
+    """Says with a file that it has begun, and waits until there is another; not at the ends."""
+    import os
+    import time
+
+    if abs(x) < 1:
+        open(f"{name} begun", "w").close()
+    while abs(x) < 1 and not os.path.exists(name):
+        time.sleep(0.005)
+    return x
+
+
+def deadly(x: float) -> float:
+    """Takes its process with it in a narrow range."""
+    import os
+    import signal
+
+    if -0.3 < x < -0.2:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return x + 0.01 / (0.01 + x * x)
+
+
+def returns_a_lock(x: float) -> Any:
+    import threading
+
+    return threading.Lock()

@@ -1,0 +1,295 @@
+"""What a runner does, on every kind of executor."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from concurrent.futures import CancelledError, ThreadPoolExecutor
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import cloudpickle
+import pytest
+
+import adaptive_dask as adaptive
+from adaptive_dask.errors import FunctionError, LearnerError
+
+from . import functions
+from .conftest import TIMEOUT, wait_until
+from .functions import (
+    fails_first,
+    peak,
+    raises_on_the_right,
+    randomly_slow_peak,
+    slow_peak,
+    waits_for,
+)
+
+cloudpickle.register_pickle_by_value(functions)
+
+
+def learner(function: Callable[[float], Any] = peak) -> adaptive.Learner1D:
+    return adaptive.Learner1D(function, bounds=(-1, 1))
+
+
+def assert_equals_function(learned: adaptive.Learner1D, function: Callable[[float], Any] = peak) -> None:
+    assert learned.npoints == len(learned.data)
+    for x, y in learned.data.items():
+        assert y == function(x)
+
+
+def test_a_run_reaches_its_goal(executor: Any) -> None:
+    learned = learner()
+    runner = adaptive.Runner(learned, loss_goal=0.1, executor=executor)
+    assert runner.result(TIMEOUT) is learned
+    assert runner.status() == "finished"
+    assert runner.task.done()
+    assert runner.task.result() is None
+    assert learned.loss() <= 0.1
+    assert learned.pending_points == set()
+    assert_equals_function(learned)
+
+
+def test_a_blocking_runner_meets_a_goal_in_points(executor: Any) -> None:
+    learned = learner(lambda x: x**3)
+    runner = adaptive.BlockingRunner(learned, npoints_goal=37, executor=executor)
+    assert learned.npoints == 37
+    assert_equals_function(learned, lambda x: x**3)
+    info = runner.info()
+    assert info["status"] == "finished"
+    assert info["npoints"] == info["evaluated"] == 37
+    assert info["in_flight"] == info["failed"] == info["slots"] == 0
+    assert info["loss"] == pytest.approx(learned.loss())
+    assert info["function_seconds"] > 0
+    assert info["slot_seconds"] > 0
+    assert runner.elapsed_time() > 0
+    assert 0 <= runner.overhead() <= 100
+    assert runner.start_time <= runner.end_time
+    assert "37 points" in repr(runner)
+
+
+def test_a_run_starts_from_the_learners_data(executor: Any) -> None:
+    learned = learner()
+    learned.tell_many([-1, 0, 1], [peak(-1), peak(0), peak(1)])
+    runner = adaptive.BlockingRunner(learned, npoints_goal=20, executor=executor)
+    assert learned.npoints == 20
+    assert runner.info()["evaluated"] == 17
+    adaptive.BlockingRunner(learned, npoints_goal=20, executor=executor)
+    assert learned.npoints == 20
+
+
+def test_a_function_that_raises(executor: Any) -> None:
+    learned = learner(raises_on_the_right)
+    runner = adaptive.Runner(learned, npoints_goal=100, executor=executor)
+    with pytest.raises(FunctionError, match="cannot do") as caught:
+        runner.result(TIMEOUT)
+    assert caught.value.point > 0.5
+    assert "raises_on_the_right" in caught.value.traceback_text
+    assert "adaptive_dask" not in caught.value.traceback_text
+    assert isinstance(caught.value.__cause__, ArithmeticError)
+    assert runner.status() == "failed"
+    with pytest.raises(RuntimeError, match="cannot do"):
+        runner.task.result()
+    assert runner.failed
+    assert runner.tracebacks[0][0] > 0.5
+    assert learned.pending_points == set()
+    with pytest.raises(FunctionError, match="cannot do"):
+        adaptive.BlockingRunner(learner(raises_on_the_right), npoints_goal=100, executor=executor)
+
+
+def test_a_function_that_raises_may_be_put_up_with(executor: Any) -> None:
+    runner = adaptive.BlockingRunner(
+        learner(raises_on_the_right),
+        npoints_goal=30,
+        retries=1,
+        raise_if_retries_exceeded=False,
+        executor=executor,
+    )
+    assert runner.learner.npoints == 30
+    assert max(runner.learner.data) <= 0.5
+    assert len(runner.failed) == len(runner.tracebacks) > 0
+    assert runner.to_retry == []
+    assert runner.pending_points == []
+
+
+def test_points_are_tried_again(executor: Any, tmp_path: Path) -> None:
+    learned = learner(partial(fails_first, folder=str(tmp_path)))
+    adaptive.BlockingRunner(learned, npoints_goal=10, retries=1, executor=executor)
+    assert learned.npoints == 10
+    (tmp_path / "0.0").unlink()
+    other = learner(partial(fails_first, folder=str(tmp_path)))
+    other.tell_many([-1, 1], [0, 0])
+    with pytest.raises(FunctionError, match="not yet"):
+        adaptive.BlockingRunner(other, npoints_goal=10, executor=executor)
+
+
+def test_pause_resume_and_cancel(executor: Any) -> None:
+    runner = adaptive.Runner(learner(slow_peak), executor=executor)
+    wait_until(lambda: runner.learner.npoints > 5)
+    runner.pause()
+    wait_until(lambda: runner.status() == "paused" and runner.info()["in_flight"] == 0)
+    known = runner.actor.npoints
+    assert runner.call(lambda learned, more: learned.npoints + more, 1) == known + 1
+    runner.resume()
+    wait_until(lambda: runner.learner.npoints > known + 5)
+    assert runner.status() == "running"
+    assert not runner.wait(0)
+    runner.cancel()
+    assert runner.wait(TIMEOUT)
+    assert runner.status() == "cancelled"
+    assert runner.task.cancelled()
+    with pytest.raises(CancelledError):
+        runner.result()
+    assert runner.learner.pending_points == set()
+    assert_equals_function(runner.learner)
+
+
+def test_results_from_elsewhere(executor: Any) -> None:
+    runner = adaptive.Runner(learner(slow_peak), executor=executor)
+    runner.tell(0.3333, peak(0.3333))
+    runner.tell_many([0.11, 0.22], [peak(0.11), peak(0.22)])
+    wait_until(lambda: {0.11, 0.22, 0.3333} <= set(runner.learner.data))
+    with pytest.raises(TypeError):
+        runner.tell_many([0.77, 0.88], [None, peak(0.88)])
+    wait_until(lambda: 0.88 in runner.learner.data)
+    wait_until(lambda: {-1, 1} <= set(runner.learner.data))
+    assert 0 < runner.actor.loss() < 10
+    assert runner.actor.bounds == (-1, 1)
+    runner.cancel()
+    runner.wait(TIMEOUT)
+    assert 0.77 not in runner.learner.data
+
+
+def test_the_log_replays(executor: Any) -> None:
+    runner = adaptive.BlockingRunner(learner(), npoints_goal=25, log=True, executor=executor)
+    assert runner.do_log
+    again = learner()
+    adaptive.runner.replay_log(again, runner.log)
+    assert list(again.data.items()) == list(runner.learner.data.items())
+
+
+def test_ordered_runs_are_the_same_everywhere(executor: Any) -> None:
+    def run(where: Any, function: Callable[[float], float]) -> list[tuple[float, float]]:
+        learned = learner(function)
+        adaptive.BlockingRunner(learned, npoints_goal=40, ordered=True, ntasks=5, executor=where)
+        return list(learned.data.items())
+
+    with ThreadPoolExecutor(1) as one_thread:
+        expected = run(one_thread, peak)
+    assert len(expected) == 40
+    for _ in range(2):
+        assert run(executor, randomly_slow_peak) == expected
+
+
+def test_at_the_goal_evaluations_under_way_are_told_or_dropped(executor: Any, tmp_path: Path) -> None:
+    for drain in (True, False):
+        gate = tmp_path / f"gate {drain}"
+        learned = learner(partial(waits_for, name=str(gate)))
+        learned.tell_many([-1, 1], [-1, 1])
+        runner = adaptive.Runner(
+            learned, goal=lambda learned: learned.npoints >= 4, executor=executor, ntasks=1, drain=drain
+        )
+        wait_until(Path(f"{gate} begun").exists)
+        runner.tell_many([0.3, 0.4], [0.3, 0.4])
+        if drain:
+            assert not runner.wait(0.1)
+        gate.touch()
+        runner.result(TIMEOUT)
+        assert (0.0 in learned.data) or not drain
+        assert {0.3, 0.4} <= set(learned.data)
+        assert learned.pending_points == set()
+
+
+def test_time_goals(executor: Any) -> None:
+    begin = time.time()
+    runner = adaptive.BlockingRunner(learner(slow_peak), duration_goal=0.3, executor=executor)
+    assert runner.status() == "finished"
+    assert time.time() >= begin + 0.3
+    assert runner.learner.pending_points == set()
+
+
+def test_a_goal_that_raises_fails_the_run(executor: Any) -> None:
+    runner = adaptive.Runner(learner(), goal=lambda learned: learned.npoints > 5 and 1 / 0, executor=executor)
+    with pytest.raises(LearnerError, match="ZeroDivisionError"):
+        runner.result(TIMEOUT)
+
+
+def test_callbacks_get_every_result_once(executor: Any, caplog: pytest.LogCaptureFixture) -> None:
+    seen: list[tuple[float, float]] = []
+
+    def note(learned: Any, xs: Any, ys: Any) -> None:
+        assert set(xs) <= set(learned.data)
+        seen.extend(zip(xs, ys, strict=True))
+
+    def broken(learned: Any, xs: Any, ys: Any) -> None:
+        raise LookupError("a callback is broken")
+
+    learned = learner()
+    runner = adaptive.Runner(learned, npoints_goal=30, executor=executor, on_results=broken)
+    runner.cancel()
+    runner.wait(TIMEOUT)
+    learned = learner()
+    runner = adaptive.BlockingRunner(learned, npoints_goal=30, executor=executor, on_results=note)
+    assert sorted(seen) == sorted(learned.data.items())
+    adaptive.BlockingRunner(learner(), npoints_goal=5, executor=executor, on_results=broken)
+    assert "a callback is broken" in caplog.text
+
+
+def test_periodic_saving(executor: Any, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    learned = learner(slow_peak)
+    learned.fname = str(tmp_path / "scan.pickle")
+    saved: list[int] = []
+    runner = adaptive.Runner(learned, npoints_goal=60, executor=executor)
+    saving = runner.start_periodic_saving({"compress": False}, interval=0.05)
+    assert runner.saving_task is saving
+    other = runner.start_periodic_saving(interval=0.05, method=lambda learned: saved.append(len(learned.data)))
+    cancelled = runner.start_periodic_saving(interval=0.01, method=lambda learned: 1 / 0)
+    wait_until(lambda: "ZeroDivisionError" in caplog.text)
+    cancelled.cancel()
+    runner.result(TIMEOUT)
+    for each in (saving, other, cancelled):
+        each.join(TIMEOUT)
+        assert each.done()
+    assert saving.result() is None
+    assert saving.saves >= 2
+    assert saved[-1] == 60
+    assert saved == sorted(saved)
+    assert isinstance(cancelled.error, ZeroDivisionError)
+    assert cancelled.cancelled()
+    again = learner()
+    again.load(learned.fname)
+    assert dict(again.data) == dict(learned.data)
+
+
+def test_the_terminal_shows_how_it_goes(executor: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    runner = adaptive.Runner(learner(slow_peak), npoints_goal=30, executor=executor)
+    info = runner.live_info_terminal(update_interval=0.02)
+    runner.result(TIMEOUT)
+    info.join(TIMEOUT)
+    lines = capsys.readouterr().out.splitlines()
+    assert "finished" in lines[-1]
+    assert "30 points" in lines[-1]
+
+
+async def test_the_task_of_a_running_loop(executor: Any) -> None:
+    runner = adaptive.Runner(learner(), npoints_goal=20, executor=executor)
+    assert isinstance(runner.task, asyncio.Task)
+    await runner.task
+    assert runner.learner.npoints == 20
+    runner = adaptive.Runner(learner(slow_peak), executor=executor)
+    runner.task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await runner.task
+    assert runner.wait(TIMEOUT)
+    assert runner.status() == "cancelled"
+
+
+def test_a_balancing_learner(executor: Any) -> None:
+    children = [adaptive.Learner1D(partial(pow, exp=n), (-1, 1)) for n in (2, 3)]
+    both = adaptive.BalancingLearner(children)
+    adaptive.BlockingRunner(both, npoints_goal=30, executor=executor)
+    assert both.npoints == 30
+    for n, child in zip((2, 3), children, strict=True):
+        assert_equals_function(child, partial(pow, exp=n))
