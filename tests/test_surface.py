@@ -38,8 +38,7 @@ INTERNAL = {
     *("with_mpi4py", "to_list", "volume", "orientation", "choose_point_in_triangle", "choose_point_in_simplex"),
     *("assign_defaults", "copy_docstring_from", "partial_function_from_dataframe", "cache_latest", "restore"),
     *("IntegratorLearner.add_ival", "IntegratorLearner.pop_from_stack", "IntegratorLearner.propagate_removed"),
-    *("LearnerND.get_local_transform_matrix", "BaseRunner", "AsyncRunner.do_log", "BlockingRunner.do_log"),
-    *("Runner.do_log",),
+    *("LearnerND.get_local_transform_matrix", "BaseRunner"),
     # A learner is saved with its own method; an asynchronous function runs on the workers.
     *("utils.save", "utils.load", "daskify"),
 }
@@ -51,8 +50,8 @@ ARGUMENTS = {
 }
 # What is not here yet.
 MISSING = {
-    *("AsyncRunner.live_info", "AsyncRunner.live_plot", "AsyncRunner.start_periodic_saving"),
-    *("Runner.live_info", "Runner.live_plot", "Runner.start_periodic_saving"),
+    *("AsyncRunner.live_info", "AsyncRunner.live_plot"),
+    *("Runner.live_info", "Runner.live_plot"),
     *("active_plotting_tasks", "live_plot", "notebook_extension"),
     *(
         "Learner2D.ip",
