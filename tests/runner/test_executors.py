@@ -118,11 +118,11 @@ def test_points_are_tried_again(executor: Any, tmp_path: Path) -> None:
     learned = learner(partial(fails_first, folder=str(tmp_path)))
     adaptive.BlockingRunner(learned, npoints_goal=10, retries=1, executor=executor)
     assert learned.npoints == 10
-    (tmp_path / "0.0").unlink()
-    other = learner(partial(fails_first, folder=str(tmp_path)))
-    other.tell_many([-1, 1], [0, 0])
+    (tmp_path / "anew").mkdir()
     with pytest.raises(FunctionError, match="not yet"):
-        adaptive.BlockingRunner(other, npoints_goal=10, executor=executor)
+        adaptive.BlockingRunner(
+            learner(partial(fails_first, folder=str(tmp_path / "anew"))), npoints_goal=10, executor=executor
+        )
 
 
 def test_pause_resume_and_cancel(executor: Any) -> None:
@@ -289,7 +289,7 @@ async def test_the_task_of_a_running_loop(executor: Any) -> None:
 def test_a_balancing_learner(executor: Any) -> None:
     children = [adaptive.Learner1D(partial(pow, exp=n), (-1, 1)) for n in (2, 3)]
     both = adaptive.BalancingLearner(children)
-    adaptive.BlockingRunner(both, npoints_goal=30, executor=executor)
-    assert both.npoints == 30
+    adaptive.BlockingRunner(both, npoints_goal=15, executor=executor)
     for n, child in zip((2, 3), children, strict=True):
+        assert child.npoints >= 15
         assert_equals_function(child, partial(pow, exp=n))
