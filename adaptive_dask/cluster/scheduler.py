@@ -167,7 +167,7 @@ class LearnerHost(SchedulerPlugin):
             run = HostedRun(unpacked, learner, self._scheduler, self._in_thread, self._shares.update_soon, self._ended)
             run.start_level_with(self._shares.least_served)
             # First, or what only the run of that name before this one holds is gone.
-            self._kept.claim(run.id, learner.kept)
+            await self._kept.claim(run.id, learner.kept)
             self._forget(name)
             self.runs[name] = self._by_id[run.id] = run
             run.start(client)

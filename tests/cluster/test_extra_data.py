@@ -14,6 +14,7 @@ import pytest
 from distributed import Client, LocalCluster
 
 import adaptive_dask as adaptive
+from adaptive_dask.cluster import scheduler_kept
 from adaptive_dask.cluster.kept_result import KEY_PREFIX, KeptResult
 from adaptive_dask.errors import ResultLostError
 from adaptive_dask.learner.picked import references_in
@@ -28,6 +29,11 @@ SIZE = 50_000
 
 def large(x, a=0.0):
     return {"y": x**2 + a, "pid": os.getpid(), "field": np.full(SIZE, x)}
+
+
+@pytest.fixture(autouse=True)
+def few_at_a_time(monkeypatch):
+    monkeypatch.setattr(scheduler_kept, "AT_A_TIME", 3)  # the scheduler is in this process
 
 
 def saver(**options):
@@ -68,7 +74,7 @@ def test_results_stay_on_workers_until_the_run_is_forgotten(client, cluster):
 
     runner.forget()
     wait_until(lambda: not kept_keys(cluster))
-    assert not holders(cluster)
+    wait_until(lambda: not holders(cluster))
     wait_until(lambda: not any(client.run(lambda dask_worker: len(dask_worker.data)).values()))
     with pytest.raises(ResultLostError, match="forgotten"):
         kept.load()
@@ -88,7 +94,7 @@ def test_a_run_that_goes_on_with_a_learner_holds_its_results(client, cluster, na
     assert len(kept_keys(cluster)) >= 14
     second.forget()
     wait_until(lambda: not kept_keys(cluster))
-    assert not holders(cluster)
+    wait_until(lambda: not holders(cluster))
 
 
 def test_results_of_a_lost_worker_are_missed_and_all_others_there(client, cluster):
