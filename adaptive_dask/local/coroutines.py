@@ -86,8 +86,9 @@ class CoroutinePool:
         return False
 
     def abandon(self, future: concurrent.futures.Future[Any]) -> None:
-        """Cancel a coroutine."""
-        future.cancel()
+        """Cancel a coroutine; the end of its loop did that already."""
+        if self._loop is not None and not self._loop.is_closed():
+            future.cancel()
 
     def revive(self) -> bool:
         """A loop that is closed stays closed."""
@@ -110,13 +111,17 @@ class CoroutinePool:
     def _run(loop: asyncio.AbstractEventLoop) -> None:
         try:
             loop.run_forever()
-            left = asyncio.all_tasks(loop)
-            for task in left:
-                task.cancel()
-            loop.run_until_complete(asyncio.gather(*left, return_exceptions=True))
+            loop.run_until_complete(_cancel_the_others())
             loop.run_until_complete(loop.shutdown_asyncgens())
         finally:
             loop.close()
+
+
+async def _cancel_the_others() -> None:
+    others = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in others:
+        task.cancel()
+    await asyncio.gather(*others, return_exceptions=True)
 
 
 async def _evaluate(function: Callable[[Any], Awaitable[Any]], points: Sequence[Any]) -> list[Result]:

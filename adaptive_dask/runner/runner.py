@@ -316,7 +316,7 @@ class AsyncRunner:
                     f"The function of the run {self.name!r} is evaluated on the event loop of this thread, "
                     "which waiting would block for ever: use `await runner.task` instead."
                 )
-            if not loop.is_running():
+            if not loop.is_running() and not loop.is_closed():
                 return loop.run_until_complete(self._wait_async(timeout))
         deadline = None if timeout is None else time.monotonic() + timeout
         while not self.done():
