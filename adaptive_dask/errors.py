@@ -68,6 +68,10 @@ class ModuleMissingError(AdaptiveError):
     """Something that was sent needs a module that is not installed where it arrived."""
 
 
+class VersionMismatchError(AdaptiveError):
+    """Client, scheduler and workers have different versions of adaptive_dask."""
+
+
 class RunExistsError(AdaptiveError, ValueError):
     """A run of that name is going on already."""
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from adaptive_dask.cluster.protocol import Route, unpack
 from adaptive_dask.cluster.scheduler import LearnerHost
+from adaptive_dask.cluster.versions import own_versions
 from adaptive_dask.errors import ModuleMissingError, RunNotFoundError
 
 if TYPE_CHECKING:
@@ -39,8 +40,10 @@ async def request(client: Client, route: Route, **arguments: Any) -> Any:
     ------
     RunNotFoundError
         If the scheduler has no host, and so no runs.
+    VersionMismatchError
+        If the scheduler has another version of adaptive_dask.
     """
-    reply = await getattr(client.scheduler, route)(**arguments)
+    reply = await getattr(client.scheduler, route)(versions=own_versions(), **arguments)
     if reply is None:
         raise RunNotFoundError("The scheduler hosts no runs: no Runner was started on it.")
     if "error" in reply:

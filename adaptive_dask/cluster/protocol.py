@@ -23,6 +23,7 @@ Routes (requests with a reply; what they raise fails their caller only): see `Ro
 from __future__ import annotations
 
 import enum
+import math
 import pickle
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -173,13 +174,17 @@ class Report:
             raise ValueError(f"{len(report.ids)} ids, {len(report.values)} values, {len(report.durations)} durations")
         if not all(type(pid) is int for pid in (*report.ids, *report.returned, *report.failures)):
             raise TypeError("an id is not a whole number")
-        if not sum(report.durations) + report.seconds_of_failures >= 0:
+        if not all(type(value) is float or isinstance(value, bytes) for value in report.values):
+            raise TypeError("a value is not packed")
+        if not 0 <= sum(report.durations) + report.seconds_of_failures < math.inf:
             raise ValueError("a duration is not a number of seconds")
         for text, error in report.failures.values():
             if not isinstance(text, str) or not isinstance(error, bytes | None):
                 raise TypeError("a failure is not a text and a pickled exception")
         if report.echo is not None:
-            Echo(*map(float, report.echo))
+            sent, held = map(float, report.echo)
+            if not math.isfinite(sent + held):
+                raise ValueError(f"echo is {report.echo!r}")
         if report.broken is not None:
             module, text = report.broken
             if not isinstance(module, str | None) or not isinstance(text, str):

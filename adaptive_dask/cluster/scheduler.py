@@ -26,7 +26,14 @@ from adaptive_dask.cluster.scheduler_learner import HostedLearner
 from adaptive_dask.cluster.scheduler_run import ENDED, HostedRun
 from adaptive_dask.cluster.scheduler_shares import Shares
 from adaptive_dask.cluster.scheduler_switch import switch_as_before, switch_soon
-from adaptive_dask.errors import AdaptiveError, ModuleMissingError, RunExistsError, RunNotFoundError
+from adaptive_dask.cluster.versions import check_versions
+from adaptive_dask.errors import (
+    AdaptiveError,
+    ModuleMissingError,
+    RunExistsError,
+    RunNotFoundError,
+    VersionMismatchError,
+)
 
 if TYPE_CHECKING:
     from distributed import Scheduler
@@ -249,7 +256,7 @@ class LearnerHost(SchedulerPlugin):
         else:
             raise ValueError(f"A run can be told to cancel, pause, resume or forget, not {action!r}.")
 
-    async def fetch_function(self, run: str) -> bytes | None:
+    async def fetch_function(self, run: str, worker: str = "") -> bytes | None:
         """The function of a run by its id, for a worker; None when the run is over."""
         hosted = self._by_id.get(run)
         return None if hosted is None else hosted.function
@@ -294,10 +301,16 @@ class LearnerHost(SchedulerPlugin):
     def _answering(self, handler: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[dict[str, Any]]]:
         """Errors are answers: raised here, Dask would print each with a traceback on the scheduler."""
 
-        async def answer(**arguments: Any) -> dict[str, Any]:
+        async def answer(versions: Any = None, **arguments: Any) -> dict[str, Any]:
             self._requests += 1
             try:
+                check_versions(versions, _sender(arguments))
                 return {"ok": await handler(**arguments)}
+            except VersionMismatchError as error:
+                run = self._by_id.get(str(arguments.get("run")))  # which a worker asked for
+                if run is not None:
+                    run.fail(error)
+                return {"error": dumps(error)}
             except Exception as error:
                 return {"error": await self._in_thread(_dump_error, error)}
             finally:
@@ -378,6 +391,11 @@ def _load_learner(spec: RunSpec) -> HostedLearner:
             f"scheduler, so install what they need there too (pip install {package}, in the environment of the "
             "scheduler), or define them where cloudpickle takes them by value, in your script or notebook."
         ) from error
+
+
+def _sender(arguments: dict[str, Any]) -> str:
+    worker = arguments.get("worker")
+    return "client" if worker is None else f"worker {worker}"
 
 
 def _dump_error(error: Exception) -> bytes:

@@ -31,6 +31,9 @@ GRACE = 0.25
 
 _MANY = 2**31
 
+# What takes longer is no round trip (seconds).
+LONGEST_ROUND_TRIP = 600.0
+
 ENDED = frozenset({"finished", "cancelled", "failed"})
 
 
@@ -154,8 +157,7 @@ class HostedRun:
             return
         if report.slots is not None:
             self._count_slot_seconds()
-        round_trip = time.monotonic() - report.echo[0] - report.echo[1] if report.echo else None
-        self.board.measure(report.durations, round_trip)
+        self.board.measure(report.durations, _round_trip(report))
         if report.ids or report.failures:
             self.history.note_work(self.evaluated, self.learner.cpu_seconds, self.function_seconds)
             self.history.note_evaluations(worker, report.durations, len(report.failures), report.seconds_of_failures)
@@ -174,7 +176,8 @@ class HostedRun:
                 self._inbox.lost.append((taken, set()))
         # A worker that retires is removed first and goes on reporting for a while.
         if report.slots is not None and worker in self._scheduler.workers:
-            self.board.set_slots(worker, report.slots, report.lifetime)
+            slots = min(report.slots, self._scheduler.workers[worker].nthreads)
+            self.board.set_slots(worker, slots, report.lifetime)
             if self._stopping and report.slots == 0:
                 self.board.drop(worker)  # what it had not begun when it was told to stop
             elif self._stopping:
@@ -195,6 +198,11 @@ class HostedRun:
         ids, begun = self.board.drop(worker)
         if ids and not self._stopping:
             self._inbox.lost.append((ids, begun if blame else set()))
+        self._wake.set()
+
+    def fail(self, error: AdaptiveError) -> None:
+        """The run cannot go on."""
+        self._fail(error)
         self._wake.set()
 
     @property
@@ -434,6 +442,14 @@ class HostedRun:
         now = time.monotonic()
         self._slot_seconds += self.board.slots * (now - self._slots_since)
         self._slots_since = now
+
+
+def _round_trip(report: Report) -> float | None:
+    """How long a message takes there and back (seconds); None if nothing is known, or what is said makes no sense."""
+    if report.echo is None:
+        return None
+    seconds = time.monotonic() - report.echo[0] - report.echo[1]
+    return seconds if 0 <= seconds < LONGEST_ROUND_TRIP else None
 
 
 def _missing(module: str | None, what: str, text: str) -> ModuleMissingError:

@@ -18,6 +18,7 @@ from distributed.core import Status
 from distributed.utils import sync
 
 from adaptive_dask.cluster.protocol import POINTS, REPORT, STOP, Echo, Packed, Route, dumps, pack, unpack
+from adaptive_dask.cluster.versions import own_versions
 from adaptive_dask.cluster.worker_kept import load_function
 from adaptive_dask.cluster.worker_lifetime import lifetime_of
 
@@ -218,13 +219,20 @@ class PointQueue:
     def _load_function(self) -> Callable[[Any], Any]:
         with self._function_lock:
             if self._function is None:
-                reply = sync(self._worker.loop, getattr(self._worker.scheduler, Route.FUNCTION), run=self.run)
-                data = reply and reply.get("ok")
+                reply = sync(self._worker.loop, self._ask_for_function)
+                if reply and "error" in reply:
+                    raise unpack(reply["error"])
+                data = reply and reply["ok"]
                 if data is None:  # the run is over
                     self.stop()
                     return _never
                 self._function = load_function(data, self._worker, self.run)
             return self._function
+
+    async def _ask_for_function(self) -> Any:
+        worker = self._worker
+        ask = getattr(worker.scheduler, Route.FUNCTION)
+        return await ask(run=self.run, worker=worker.address, versions=own_versions())
 
     def _evaluate(self, function: Callable[[Any], Any], pid: int, packed: Packed) -> None:
         begin = time.perf_counter()

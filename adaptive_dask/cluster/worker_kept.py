@@ -11,6 +11,7 @@ from distributed.utils import sync
 
 from adaptive_dask.cluster.kept_result import KEY_PREFIX, KeptResult
 from adaptive_dask.cluster.protocol import Route
+from adaptive_dask.cluster.versions import own_versions
 from adaptive_dask.errors import ResultLostError
 from adaptive_dask.learner.picked import keeping
 
@@ -34,7 +35,8 @@ async def _keep(worker: Worker, run: str, result: Any) -> KeptResult:
     key = f"{KEY_PREFIX}-{uuid.uuid4().hex}"
     nbytes = worker.update_data({key: result})["nbytes"][key]
     # Before the reference can get anywhere, somebody holds the data.
-    reply = await getattr(worker.scheduler, Route.KEEP)(run=run, worker=worker.address, key=key, nbytes=nbytes)
+    keep = getattr(worker.scheduler, Route.KEEP)
+    reply = await keep(run=run, worker=worker.address, key=key, nbytes=nbytes, versions=own_versions())
     if not reply or "error" in reply:
         raise ResultLostError(f"The scheduler did not take note of the result {key} on {worker.address}.")
     return KeptResult(key, nbytes)
