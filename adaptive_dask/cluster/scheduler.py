@@ -79,6 +79,7 @@ class LearnerHost(SchedulerPlugin):
         self._by_id: dict[str, HostedRun] = {}  # those that go on
         self._ears: dict[str, Ear] = {}  # of the watchers that wait
         self._requests = 0  # that are being answered
+        self._serving: set[str] = set()  # the workers that have a `PointService`, as they asked for a function
 
     # ---- the plugin's life
 
@@ -128,6 +129,7 @@ class LearnerHost(SchedulerPlugin):
         self._shares.update_soon()
 
     def remove_worker(self, scheduler: Scheduler, worker: str, *, stimulus_id: str, **kwargs: Any) -> None:
+        self._serving.discard(worker)
         for run in self._active():
             run.lose(worker, blame=not stimulus_id.startswith(PEACEFUL))
         self._shares.update_soon()
@@ -141,6 +143,8 @@ class LearnerHost(SchedulerPlugin):
 
     def _report(self, worker: str = "", run: str = "", **fields: Any) -> None:
         try:
+            if worker not in self._serving:
+                fields.pop("slots", None)  # whatever it says: a message that it has no handler for would cost it dearly
             hosted = self._by_id.get(run)
             if hosted is not None:
                 hosted.report(worker, Report.check(**fields))
@@ -258,6 +262,8 @@ class LearnerHost(SchedulerPlugin):
 
     async def fetch_function(self, run: str, worker: str = "") -> bytes | None:
         """The function of a run by its id, for a worker; None when the run is over."""
+        if worker in self._scheduler.workers:
+            self._serving.add(worker)
         hosted = self._by_id.get(run)
         return None if hosted is None else hosted.function
 

@@ -163,10 +163,9 @@ class PointQueue:
     # ---- from the evaluators' threads
 
     def join(self) -> None:
-        """An evaluator comes to work."""
+        """An evaluator comes to work; the scheduler is told when it has the function."""
         with self._lock:
             self._slots += 1
-            self._send_soon()
 
     def leave(self) -> None:
         """An evaluator goes; the last one gives the points back that nobody has begun."""
@@ -186,6 +185,8 @@ class PointQueue:
                 self._outbox.broken = (getattr(error, "name", None), _format(error))
                 self._send_soon()
             return
+        with self._lock:
+            self._send_soon()
         end = time.monotonic() + lease
         while self._is_wanted():
             left = end - time.monotonic()

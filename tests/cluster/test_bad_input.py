@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import random
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from distributed import Client, LocalCluster
-from hypothesis import HealthCheck, example, given, settings
-from hypothesis import strategies as st
 
 import adaptive_dask as adaptive
 from adaptive_dask.cluster.client import request
@@ -22,66 +21,70 @@ from adaptive_dask.cluster.versions import own_versions
 from .conftest import TIMEOUT, assert_clean, host_of, wait_until
 from .functions import slow_peak
 
-# The scheduler, which is in this process, may use the `random` module while a strategy does.
-pytestmark = pytest.mark.filterwarnings("ignore:Do not use the `random` module")
+ROUNDS = 60
 
-SETTINGS = settings(
-    max_examples=60,
-    deadline=None,
-    derandomize=True,
-    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
-)
-
-JUNK: Any = st.recursive(
-    st.none()
-    | st.booleans()
-    | st.integers(-(2**63), 2**63 - 1)  # what a message can carry
-    | st.floats()
-    | st.text(max_size=10)
-    | st.binary(max_size=10)
-    | st.sampled_from([10**18, -1, 1e308, float("nan"), float("inf")]),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
-    max_leaves=5,
-)
-IDS = st.integers(-3, 300) | st.sampled_from([10**9, 2**62])
-NUMBERS = st.floats() | st.sampled_from([0.0, 1e-3, 1e308, 10**18])
+ODD = [
+    None,
+    True,
+    0,
+    -1,
+    10**18,
+    2**63 - 1,
+    -(2**63),
+    0.5,
+    1e308,
+    float("nan"),
+    float("inf"),
+    "",
+    "text",
+    b"",
+    b"bytes",
+]
 
 
-@st.composite
-def results(draw: Any) -> dict[str, Any]:
-    """Fields that fit each other: of late, doubled or foreign points, or of points that are under way."""
-    n = draw(st.integers(0, 3))
-
-    def some(each: Any) -> list[Any]:
-        return list(draw(st.lists(each, min_size=n, max_size=n)))
-
-    return {"ids": some(IDS), "values": some(st.floats(-2, 2)), "durations": some(NUMBERS)}
+def junk(rng: random.Random, depth: int = 2) -> Any:
+    """Anything that a message can carry."""
+    kind = rng.randrange(6 if depth else 4)
+    if kind < 4:
+        return rng.choice([*ODD, rng.randrange(300), rng.uniform(-1, 1)])
+    inner = [junk(rng, depth - 1) for _ in range(rng.randrange(4))]
+    return inner if kind == 4 else {str(key): value for key, value in enumerate(inner)}
 
 
-WILD: dict[str, Any] = {
-    "slots": JUNK | st.integers(0, 4) | st.just(10**18),
-    "returned": JUNK | st.lists(IDS, max_size=3),
-    "failures": JUNK,
-    "echo": JUNK | st.tuples(NUMBERS, NUMBERS),
-    "seconds_of_failures": JUNK | NUMBERS,
-    "lifetime": JUNK | st.tuples(NUMBERS, NUMBERS),
-    "durations": JUNK,
-    "values": JUNK,
-    "ids": JUNK,
-    "unknown": JUNK,
+def ids(rng: random.Random, n: int) -> list[int]:
+    """Of points that are late, doubled, foreign, or under way."""
+    return [rng.choice([rng.randrange(-3, 300), 10**9, 2**62]) for _ in range(n)]
+
+
+def number(rng: random.Random) -> float:
+    return rng.choice([0.0, 1e-3, -1.0, 1e308, float(10**18), float("nan"), float("inf"), rng.uniform(0, 1e6)])
+
+
+WILD: dict[str, Callable[[random.Random], Any]] = {
+    "slots": lambda rng: rng.choice([junk(rng), rng.randrange(5), 10**18]),
+    "returned": lambda rng: rng.choice([junk(rng), ids(rng, 3)]),
+    "failures": junk,
+    "echo": lambda rng: rng.choice([junk(rng), (number(rng), number(rng))]),
+    "seconds_of_failures": lambda rng: rng.choice([junk(rng), number(rng)]),
+    "lifetime": lambda rng: rng.choice([junk(rng), (number(rng), number(rng))]),
+    "durations": junk,
+    "values": junk,
+    "ids": junk,
+    "unknown": junk,
 }
 
 
-@st.composite
-def some_reports(draw: Any) -> dict[str, Any]:
+def make_report(rng: random.Random) -> dict[str, Any]:
     """A report with few things in it that are wrong, or the whole of it would be refused for the first."""
-    report = draw(results()) if draw(st.booleans()) else {}
-    for name in draw(st.lists(st.sampled_from(list(WILD)), max_size=2, unique=True)):
-        report[name] = draw(WILD[name])
+    report: dict[str, Any] = {}
+    if rng.random() < 0.5:
+        n = rng.randrange(4)
+        report = {"ids": ids(rng, n), "values": [rng.uniform(-2, 2) for _ in range(n)]}
+        report["durations"] = [abs(number(rng)) if rng.random() < 0.2 else 0.01 for _ in range(n)]
+    for name in rng.sample(list(WILD), rng.randrange(3)):
+        report[name] = WILD[name](rng)
     return report
 
-
-REPORTS = some_reports()
 
 ARGUMENTS: dict[Route, list[str]] = {
     Route.START: ["spec"],
@@ -97,16 +100,14 @@ ARGUMENTS: dict[Route, list[str]] = {
 }
 
 
-@st.composite
-def requests(draw: Any) -> tuple[Route, dict[str, Any]]:
+def make_request(rng: random.Random) -> tuple[Route, dict[str, Any]]:
     """A route with arguments of the right names, mostly, and little sense."""
-    route = draw(st.sampled_from(list(ARGUMENTS)))
-    names = [name for name in ARGUMENTS[route] if draw(st.integers(0, 9))]
-    arguments = {name: draw(JUNK) for name in names}
-    if "name" in arguments and draw(st.booleans()):
+    route = rng.choice(list(ARGUMENTS))
+    arguments = {name: junk(rng) for name in ARGUMENTS[route] if rng.random() < 0.9}
+    if "name" in arguments and rng.random() < 0.5:
         arguments["name"] = "victim"
-    if not draw(st.integers(0, 9)):
-        arguments["odd"] = draw(JUNK)
+    if rng.random() < 0.1:
+        arguments["odd"] = junk(rng)
     return route, arguments
 
 
@@ -163,55 +164,56 @@ def send(messages: list[dict[str, Any]], dask_worker: Any = None) -> None:
 
 NAN, INF = float("nan"), float("inf")
 
-
-@SETTINGS
-@example(reports=[{"slots": 10**18}], known=True, doubled=False)
-@example(
-    reports=[{"echo": (NAN, 0.0), "slots": 2}, {"echo": (1e300, 0.0)}, {"echo": (0.0, -INF)}], known=True, doubled=True
-)
-@example(reports=[{"ids": [0], "values": [1.0], "durations": [INF]}], known=True, doubled=True)
-@given(reports=st.lists(REPORTS, min_size=1, max_size=8), known=st.booleans(), doubled=st.booleans())
-def test_any_report_of_a_worker(attacked, reports, known, doubled):
-    run = attacked.run.id if known else "another"
-    messages = [{"op": REPORT, "run": run, **report} for report in reports]
-    if doubled:
-        messages = [*messages, *messages[::-1]]
-    attacked.client.run(send, messages)
-    before = attacked.run.learner.npoints
-    wait_until(lambda: attacked.run.learner.npoints > before or attacked.run.status != "running")
-    assert attacked.run.status == "running"
+# Each of these once stopped a run.
+DANGEROUS: list[list[dict[str, Any]]] = [
+    [{"slots": 10**18}],
+    [{"echo": (NAN, 0.0), "slots": 2}, {"echo": (1e300, 0.0)}],
+    [{"echo": (0.0, -INF)}],
+    [{"ids": [0], "values": [1.0], "durations": [INF]}],
+    [{"ids": [0], "values": ["no"], "durations": [0.0]}],
+]
 
 
-@SETTINGS
-@given(
-    report=REPORTS,
-    worker=JUNK | st.just("tcp://127.0.0.1:1"),
-    run=JUNK,
-)
-def test_any_report_of_anybody(attacked, report, worker, run):
+def test_any_report_of_a_worker(attacked):
+    rng = random.Random(1)
+    attacks = DANGEROUS + [[make_report(rng) for _ in range(rng.randrange(1, 9))] for _ in range(ROUNDS)]
+    for attack in attacks:
+        run = rng.choice([attacked.run.id, attacked.run.id, "another"])
+        messages = [{"op": REPORT, "run": run, **report} for report in attack]
+        attacked.client.run(send, rng.choice([messages, [*messages, *messages[::-1]]]))
+        before = attacked.run.learner.npoints
+        wait_until(lambda before=before: attacked.run.learner.npoints > before or attacked.run.status != "running")
+        assert attacked.run.status == "running", attack
+
+
+def test_any_report_of_anybody(attacked):
+    rng = random.Random(2)
     handler = attacked.cluster.scheduler.stream_handlers[REPORT]
 
-    async def call() -> None:
+    async def call(worker: Any, run: Any, report: dict[str, Any]) -> None:
         handler(worker=worker, **{"run": attacked.run.id, **report})
         handler(worker=worker, **{"run": run, **report})
 
-    asyncio.run_coroutine_threadsafe(call(), attacked.cluster.scheduler.loop.asyncio_loop).result(TIMEOUT)
-    assert attacked.run.status == "running"
+    for _ in range(5 * ROUNDS):
+        report = make_report(rng)
+        sent = call(rng.choice([junk(rng), "tcp://127.0.0.1:1"]), junk(rng), report)
+        asyncio.run_coroutine_threadsafe(sent, attacked.cluster.scheduler.loop.asyncio_loop).result(TIMEOUT)
+        assert attacked.run.status == "running", report
 
 
-@SETTINGS
-@given(asked=requests())
-def test_any_request(attacked, asked):
-    route, arguments = asked
+def test_any_request(attacked):
+    rng = random.Random(3)
 
-    async def ask() -> Any:
+    async def ask(route: Route, arguments: dict[str, Any]) -> Any:
         return await getattr(attacked.client.scheduler, route)(versions=own_versions(), **arguments)
 
-    reply = attacked.client.sync(ask)
-    assert set(reply) in ({"ok"}, {"error"})
-    if "odd" in arguments or (not arguments and route not in (Route.RUNS,)):
-        assert "error" in reply
-    assert attacked.run.status == "running"
+    for _ in range(3 * ROUNDS):
+        route, arguments = make_request(rng)
+        reply = attacked.client.sync(ask, route, arguments)
+        assert set(reply) in ({"ok"}, {"error"})
+        if "odd" in arguments:
+            assert "error" in reply
+        assert attacked.run.status == "running", (route, arguments)
 
 
 GOOD = RunSpec(
@@ -228,24 +230,29 @@ GOOD = RunSpec(
 )
 
 
-@SETTINGS
-@given(fields=st.dictionaries(st.sampled_from([field.name for field in dataclasses.fields(RunSpec)]), JUNK, max_size=3))
-def test_any_description_of_a_run(attacked, fields):
-    spec = dataclasses.replace(GOOD, **fields)
+def test_any_description_of_a_run(attacked):
+    rng = random.Random(4)
+    names = [field.name for field in dataclasses.fields(RunSpec)]
 
-    async def ask() -> Any:
+    async def ask(spec: RunSpec) -> Any:
         return await request(attacked.client, Route.START, spec=dumps(spec))
 
-    with pytest.raises(Exception):  # noqa: B017, PT011  whatever is wrong with it
-        attacked.client.sync(ask)
-    assert set(host_of(attacked.cluster).runs) == {"victim"}
+    for _ in range(ROUNDS):
+        spec = dataclasses.replace(GOOD, **{name: junk(rng) for name in rng.sample(names, rng.randrange(4))})
+        with pytest.raises(Exception):  # noqa: B017, PT011  whatever is wrong with it
+            attacked.client.sync(ask, spec)
+        assert set(host_of(attacked.cluster).runs) == {"victim"}
 
 
-@given(report=REPORTS)
-def test_a_report_is_checked_or_refused(report):
-    try:
-        checked = Report.check(**report)
-    except (ValueError, TypeError, AttributeError, OverflowError):
-        return
-    assert len(checked.ids) == len(checked.values) == len(checked.durations)
-    assert 0 <= sum(checked.durations) < float("inf")
+def test_a_report_is_checked_or_refused():
+    rng = random.Random(5)
+    checked = 0
+    for _ in range(3000):
+        try:
+            report = Report.check(**make_report(rng))
+        except (ValueError, TypeError, AttributeError, OverflowError):
+            continue
+        checked += 1
+        assert len(report.ids) == len(report.values) == len(report.durations)
+        assert 0 <= sum(report.durations) < INF
+    assert checked > 300
