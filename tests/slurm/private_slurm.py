@@ -153,7 +153,7 @@ def start(folder: Path, daemons: list[subprocess.Popen[bytes]]) -> None:
     if not is_loopback(host):
         host, as_host = "localhost", AS_LOCALHOST
         if subprocess.run([*as_host, "true"], capture_output=True).returncode:
-            raise Unavailable(f"the host's name, {socket.gethostname()}, is not that of a loopback address")
+            raise Unavailable(f"{socket.gethostname()} is not a loopback address; /etc/hosts needs 127.0.0.1 for it")
     controller_port, node_port = free_ports(2)
     (folder / "slurm.conf").write_text(
         CONFIGURATION.format(

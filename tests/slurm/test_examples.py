@@ -37,6 +37,7 @@ def test_interactive_starts_from_zero_jobs_and_leaves_none(slurm: PrivateSlurm, 
 
 
 def test_a_job_hosts_a_run_whose_notebook_is_killed(slurm: PrivateSlurm, site: Site) -> None:
+    site.environment["SECONDS_PER_POINT"] = "0.3"
     job = site.submit("host.sbatch", "scheduler.json", *LOOPBACK)
     scheduler_file = site.folder / "scheduler.json"
     wait_until(scheduler_file.exists, site.logs)
@@ -60,6 +61,7 @@ def test_a_job_hosts_a_run_whose_notebook_is_killed(slurm: PrivateSlurm, site: S
 
 
 def test_headless_goes_on_in_a_second_job(slurm: PrivateSlurm, site: Site) -> None:
+    site.environment["SECONDS_PER_POINT"] = "0.2"
     checkpoint = site.folder / "resonances-checkpoint"
 
     def points_saved() -> int:

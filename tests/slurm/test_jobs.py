@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import dask
@@ -33,50 +34,56 @@ def cluster(slurm: PrivateSlurm, site: Site) -> Iterator[Any]:
         assert_clean(cluster)
 
 
-def start(cluster: Any, npoints: int) -> tuple[Any, Any]:
-    """Start a run, and wait until two jobs evaluate its points; the runner, and the run on the scheduler."""
-    runner = adaptive.Runner(adaptive.Learner1D(slow_peak, bounds=(-1, 1)), npoints_goal=npoints)
-    run = host_of(cluster).runs[runner.name]
-    wait_until(lambda: busy_jobs(run) == 2)
-    return runner, run
+class Watched:
+    """A run without end on two jobs, of which one is going to be lost."""
 
+    def __init__(self, cluster: Any, slurm: PrivateSlurm) -> None:
+        self.slurm = slurm
+        self.runner = adaptive.Runner(adaptive.Learner1D(partial(slow_peak, seconds=0.3), bounds=(-1, 1)))
+        self.run = host_of(cluster).runs[self.runner.name]
+        wait_until(self.is_on_two_jobs)
+        workers = {state.address: state.name for state in cluster.scheduler.workers.values()}
+        self.worker = next(worker for worker, desk in self.run.board.desks.items() if desk.ids)
+        self.job = str(cluster.workers[workers[self.worker]].job_id)
+        self.points: list[int] = []
 
-def busy_jobs(run: Any) -> int:
-    return sum(bool(desk.ids) for desk in list(run.board.desks.values()))
+    def is_on_two_jobs(self) -> bool:
+        return sum(bool(desk.ids) for desk in list(self.run.board.desks.values())) == 2
 
+    def is_lost(self) -> bool:
+        """Whether the worker of the job is gone; until then, notes which points it has."""
+        desk = self.run.board.desks.get(self.worker)
+        if desk is not None and desk.ids:
+            self.points = list(desk.ids)
+        return desk is None and self.slurm.state(self.job) not in ("RUNNING", "COMPLETING")
 
-def assert_complete(runner: Any, run: Any, npoints: int) -> None:
-    learner = runner.result(120)
-    assert learner.npoints == npoints
-    assert all(y == slow_peak(x, 0) for x, y in learner.data.items())
-    assert runner.failed == set()
-    assert run.feed.position == npoints, "each was told once"
+    def goes_on(self) -> None:
+        """What the job had is evaluated elsewhere, and another job takes its place."""
+        assert self.points
+        unresolved = self.run.learner._session._points
+        wait_until(lambda: not set(self.points) & set(unresolved))
+        wait_until(self.is_on_two_jobs)
+        assert self.runner.status() == "running"
+        assert self.job not in self.slurm.jobs("RUNNING")
+        self.runner.cancel()
+        assert self.runner.wait(60)
+        data = self.runner.learner.data
+        assert len(data) == self.run.feed.position, "each was told once"
+        assert all(y == slow_peak(x, 0) for x, y in data.items())
+        assert self.runner.failed == set()
 
 
 def test_a_job_that_is_cancelled_loses_no_point(cluster, slurm):
-    runner, run = start(cluster, npoints=1500)
-    first, second = slurm.jobs("RUNNING")
-    slurm.run("scancel", first)
-    wait_until(lambda: slurm.state(first) == "CANCELLED")
-    wait_until(lambda: len(set(slurm.jobs("RUNNING")) - {first}) == 2)  # the other one, and a new one
-    wait_until(lambda: busy_jobs(run) == 2)
-    assert runner.status() == "running"
-    assert second in slurm.jobs("RUNNING")
-    assert_complete(runner, run, 1500)
+    watched = Watched(cluster, slurm)
+    slurm.run("scancel", watched.job)
+    wait_until(watched.is_lost)
+    assert slurm.state(watched.job) == "CANCELLED"
+    watched.goes_on()
 
 
 def test_a_job_that_comes_to_its_time_limit_loses_no_point(cluster, slurm):
-    runner, run = start(cluster, npoints=100_000)
-    job = slurm.jobs("RUNNING")[0]
-    slurm.end_time_limit(job)
-    wait_until(lambda: slurm.state(job) == "TIMEOUT")  # SLURM looks every 30 seconds
-    wait_until(lambda: job not in slurm.jobs())
-    wait_until(lambda: busy_jobs(run) == 2)
-    told = run.feed.position
-    wait_until(lambda: run.feed.position > told + 50)
-    runner.cancel()
-    runner.wait(60)
-    learner = runner.learner
-    assert learner.npoints == run.feed.position == len(learner.data)
-    assert all(y == slow_peak(x, 0) for x, y in learner.data.items())
-    assert runner.failed == set()
+    watched = Watched(cluster, slurm)
+    slurm.end_time_limit(watched.job)
+    wait_until(watched.is_lost)  # SLURM looks every 30 seconds
+    assert slurm.state(watched.job) == "TIMEOUT"
+    watched.goes_on()
