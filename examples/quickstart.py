@@ -62,11 +62,11 @@ def reference():
 
 
 def main():
-    with LocalCluster(threads_per_worker=1, dashboard_address="127.0.0.1:0") as cluster, Client(cluster) as client:
-        print("Dashboard:", client.dashboard_link)
+    with LocalCluster(threads_per_worker=1, dashboard_address="127.0.0.1:0") as cluster, Client(cluster):
         loss = interpolation_loss_function(norm="max")  # the largest error of straight lines between the points
         learner = adaptive.Learner1D(log10_transmission, bounds=BOUNDS, loss_per_interval=loss)
-        runner = adaptive.Runner(learner, npoints_goal=1000)
+        runner = adaptive.Runner(learner, npoints_goal=1000, name="tunnelling")
+        print("Dashboard:", runner.dashboard_link)
         runner.live_info_terminal().join()
         runner.result()
 

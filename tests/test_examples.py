@@ -32,7 +32,7 @@ def quickstart(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, Path]:
 
 def test_quickstart_shows_dashboard_and_progress(quickstart: tuple[str, Path]) -> None:
     output, _ = quickstart
-    assert re.search(r"^Dashboard: http://127\.0\.0\.1:\d+/status$", output, re.MULTILINE)
+    assert re.search(r"^Dashboard: http://127\.0\.0\.1:\d+/adaptive\?run=tunnelling$", output, re.MULTILINE)
     assert re.search(r": finished \| .* 1000 points", output)
 
 

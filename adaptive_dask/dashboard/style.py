@@ -109,6 +109,11 @@ def table_style() -> InlineStyleSheet:
     )
 
 
+def select_style() -> InlineStyleSheet:
+    """Rules for choices."""
+    return InlineStyleSheet(css=":host { color: var(--ad-faint, #666); font-size: 12px; }")
+
+
 def new_figure(*, tools: str = "", from_zero: bool = False, count_axis: bool = False, **options: Any) -> Any:
     """An empty figure that fills its place.
 

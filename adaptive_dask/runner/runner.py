@@ -16,6 +16,7 @@ from adaptive_dask.failures import FailedPoint, OnError, choose_on_error
 from adaptive_dask.goals import GoalFunction, make_goal
 from adaptive_dask.runner.actor import Actor
 from adaptive_dask.runner.cluster import ClusterRun, make_spec
+from adaptive_dask.runner.dashboard_link import make_link
 from adaptive_dask.runner.embedded import find_client, is_local
 from adaptive_dask.runner.local import LocalRun, start_locally
 from adaptive_dask.runner.replica import Callback, Replica
@@ -273,6 +274,11 @@ class AsyncRunner:
     def executor(self) -> Any:
         """The client, or the executor."""
         return self._run.executor
+
+    @property
+    def dashboard_link(self) -> str | None:
+        """The address of the page about this run on Dask's dashboard; None if there is none."""
+        return make_link(self._run.executor, self.name)
 
     @property
     def learner(self) -> Any:
@@ -554,7 +560,8 @@ class AsyncRunner:
 
     def __repr__(self) -> str:
         summary = self._run.summary
-        return f"<{type(self).__name__} {self.name!r}: {self._run.status}, {summary.get('npoints', 0)} points>"
+        link = f", {self.dashboard_link}" if self.dashboard_link else ""
+        return f"<{type(self).__name__} {self.name!r}: {self._run.status}, {summary.get('npoints', 0)} points{link}>"
 
 
 Runner = AsyncRunner

@@ -48,6 +48,8 @@ async def test_numbers_and_list_of_plots() -> None:
     async with Cluster() as (scheduler, client):
         runner = start(client, name='na"me</script>')
         await runner.task
+        assert str(runner.dashboard_link).endswith("/adaptive?run=na%22me%3C%2Fscript%3E")
+        assert str(runner.dashboard_link) in repr(runner)
         (run,) = json.loads(await fetch(scheduler, "/adaptive.json"))["runs"]
         assert (run["name"], run["points"], run["status"]) == ('na"me</script>', 20, "finished")
         assert run["evaluated"] == 20

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -28,10 +29,11 @@ class LineFollower:
         self.behind = False
         self._low, self._high = map(float, learner.bounds)
         self._position = 0
-        self.look_at(self._low, self._high)
+        self.look_at((self._low, self._high))
 
-    def look_at(self, low: float, high: float) -> None:
-        """Somebody looks at a part of the line: read all again, for what is between there."""
+    def look_at(self, window: tuple[float, float]) -> None:
+        """Somebody looks at a part of the line: read all again, for what is there."""
+        low, high = window
         margin = 0.1 * (high - low)
         self._thin = ThinLine(low - margin, high + margin)
         self._newest: deque[tuple[float, float]] = deque(maxlen=NEWEST)
@@ -55,6 +57,7 @@ class LineFollower:
             "pending": np.array(pending, dtype=float),
             "npoints": npoints,
             "errors": None,
+            "thinned": self._thin.thinned,
         }
 
     def make_chart(self) -> LineChart:
@@ -102,9 +105,10 @@ class LineChart:
     def __init__(self, low: float, high: float, components: int = 1, y_label: str = "y") -> None:
         self.components = components
         margin = 0.02 * (high - low)
-        self.x_range = Range1d(start=low - margin, end=high + margin)
+        self._x_range = Range1d(start=low - margin, end=high + margin)
+        self._thinned = self._zoomed = False
         self.root = new_figure(
-            tools="pan,box_zoom,wheel_zoom,reset", x_range=self.x_range, x_axis_label="x", y_axis_label=y_label
+            tools="pan,box_zoom,wheel_zoom,reset", x_range=self._x_range, x_axis_label="x", y_axis_label=y_label
         )
         self._pending = ColumnDataSource({"x": []})
         self._errors = ColumnDataSource({"x": [], "low": [], "high": []})
@@ -124,8 +128,21 @@ class LineChart:
         newest.level = "overlay"
         self._note = new_note(self.root)
 
+    def on_look(self, tell: Callable[[tuple[float, float]], None]) -> None:
+        """Have `tell` called when somebody zooms or moves."""
+
+        def changed(attr: str, old: Any, new: Any) -> None:
+            if self._thinned or self._zoomed:
+                self._zoomed = True
+                window: Any = (self._x_range.start, self._x_range.end)
+                tell(window)
+
+        self._x_range.on_change("start", changed)
+        self._x_range.on_change("end", changed)
+
     def show(self, data: dict[str, Any], frame: Frame) -> None:
         x, y = data["x"], data["y"]
+        self._thinned = data.get("thinned", False)
         order = np.argsort(x)
         columns = {f"y{i}": _drawable(values[order]) for i, values in enumerate(y.T[: self.components])}
         frame.fill(self._points, {"x": x[order], **columns})
@@ -149,8 +166,8 @@ def _describe(data: dict[str, Any]) -> str:
     text = f"{npoints:,} points"
     if "nsamples" in data:
         text += f", {data['nsamples']:,} samples"
-    if drawn < npoints:
-        text += f", drawn by {drawn:,}; zoom in for more"
+    if data.get("thinned"):
+        text += f", {drawn:,} drawn; zoom in for more"
     return text + (f"; grey: {len(data['pending'])} on their way" if len(data["pending"]) else "")
 
 

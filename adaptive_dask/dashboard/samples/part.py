@@ -18,6 +18,7 @@ class Samples:
     def __init__(self) -> None:
         self._run = ""
         self._key: object = None
+        self._asked: Any = None  # where somebody looks, until the follower was told
         self._follower: Any = None
         self._charted: Any = None
         self._chart: Any = None
@@ -33,8 +34,9 @@ class Samples:
         """Whether there is something new."""
         key = (run.id, run.feed.position, run.status, run.board.in_flight > 0)
         if run.id != self._run:
-            self._run, self._follower = run.id, None
-        if key == self._key and self._follower is not None and not self._follower.behind:
+            self._run, self._follower, self._asked = run.id, None, None
+        is_behind = self._follower is None or self._follower.behind or self._asked is not None
+        if key == self._key and not is_behind:
             return False
         self._key = key
         return True
@@ -46,7 +48,10 @@ class Samples:
             learner = learner.learner
         if self._follower is None:
             self._follower = make_follower(learner)
-        follower = self._follower
+        follower, asked = self._follower, self._asked
+        if asked is not None:
+            self._asked = None
+            follower.look_at(asked)
         return follower, follower.read(learner, list(session.in_flight.values()))
 
     def prepare(self, raw: Any) -> Any:
@@ -74,4 +79,14 @@ class Samples:
             wire.send(frame)
         else:
             self._charted, self._chart = follower, chart
+            self._watch(chart)
             self.root.children = [chart.root]
+
+    def _watch(self, chart: Any) -> None:
+        """Follow what somebody does with the chart."""
+        if hasattr(chart, "on_look"):
+            chart.on_look(self._look_at)
+
+    def _look_at(self, where: Any) -> None:
+        """Read all again, for what is looked at now."""
+        self._asked = where

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from bokeh.models import ColumnDataSource, HoverTool, LinearColorMapper, Range1d
+from bokeh.models import Column, ColumnDataSource, HoverTool, LinearColorMapper, Range1d, Row
 from bokeh.models.annotations import ColorBar
+from bokeh.models.widgets import Select
 from bokeh.palettes import Viridis256
 from scipy.interpolate import LinearNDInterpolator
 from scipy.spatial import Delaunay, QhullError
@@ -14,7 +16,7 @@ from scipy.spatial import Delaunay, QhullError
 from adaptive_dask.dashboard.frame import Frame
 from adaptive_dask.dashboard.samples.follower import MOST_PENDING, NEWEST, Floats, NewEntries, as_floats
 from adaptive_dask.dashboard.samples.thinning import ThinPlane
-from adaptive_dask.dashboard.style import GREY, ORANGE, new_figure, new_note
+from adaptive_dask.dashboard.style import GREY, ORANGE, new_figure, new_note, select_style
 
 # The triangulation of more points than that would be a grey area.
 MOST_IN_MESH = 2000
@@ -38,9 +40,21 @@ class PlaneFollower:
         self.axes = axes
         self.ndim = learner.ndim
         self._low, self._high = _box(learner)
+        self._newest: Floats = np.empty((0, 2))
+        self.look_at(axes)
+
+    def look_at(self, axes: tuple[int, int]) -> None:
+        """Somebody chose coordinates: read all again."""
+        self.axes = axes
         self._new = NewEntries()
         self._thin = ThinPlane(self._low[list(axes)], self._high[list(axes)])
-        self._newest: Floats = np.empty((0, 2))
+        self._newest = np.empty((0, 2))
+        self.behind = True
+
+    @property
+    def components(self) -> tuple[int, int]:
+        """A chart is for these coordinates."""
+        return self.axes
 
     def read(self, learner: Any, pending: list[Any]) -> Any:
         points, values = self._new.take(learner.data)
@@ -87,17 +101,19 @@ class PlaneFollower:
 
     def make_chart(self) -> PlaneChart:
         axes = list(self.axes)
-        names = ("x", "y") if self.ndim == 2 else tuple(f"x{_subscript(axis)}" for axis in axes)
-        return PlaneChart(self._low[axes], self._high[axes], names)
+        names = ["x", "y"] if self.ndim == 2 else [f"x{_subscript(axis + 1)}" for axis in range(self.ndim)]
+        return PlaneChart(self._low[axes], self._high[axes], names, self.axes)
 
 
 class PlaneChart:
     """Points coloured by value, over a picture of what is between them."""
 
-    def __init__(self, low: Floats, high: Floats, names: tuple[str, ...]) -> None:
+    def __init__(self, low: Floats, high: Floats, all_names: list[str], axes: tuple[int, int]) -> None:
+        self.components = axes
+        names = [all_names[axis] for axis in axes]
         corners = zip((low - 0.02 * (high - low)).tolist(), (high + 0.02 * (high - low)).tolist(), strict=True)
         ranges = [Range1d(start=start, end=end) for start, end in corners]
-        self.root = new_figure(
+        self._figure = new_figure(
             tools="pan,box_zoom,wheel_zoom,reset",
             x_range=ranges[0],
             y_range=ranges[1],
@@ -107,23 +123,43 @@ class PlaneChart:
         self._colors = LinearColorMapper(palette=Viridis256, low=0, high=1, nan_color="rgba(0, 0, 0, 0)")
         self._image = ColumnDataSource({"image": []})
         (x, y), (width, height) = low.tolist(), (high - low).tolist()
-        self.root.image("image", x=x, y=y, dw=width, dh=height, source=self._image, color_mapper=self._colors)
+        self._figure.image("image", x=x, y=y, dw=width, dh=height, source=self._image, color_mapper=self._colors)
         self._mesh = ColumnDataSource({"x": [], "y": []})
-        self.root.line("x", "y", source=self._mesh, color="#000000", line_alpha=0.3, line_width=0.7)
+        self._figure.line("x", "y", source=self._mesh, color="#000000", line_alpha=0.3, line_width=0.7)
         self._points = ColumnDataSource({"x": [], "y": [], "value": []})
         fill = {"field": "value", "transform": self._colors}
-        self._dots = self.root.scatter(
+        self._dots = self._figure.scatter(
             "x", "y", source=self._points, size=6, fill_color=fill, line_color="#000000", line_alpha=0.4, line_width=0.5
         )
         self._pending = ColumnDataSource({"x": [], "y": []})
-        self.root.scatter("x", "y", source=self._pending, marker="x", size=6, color=GREY)
+        self._figure.scatter("x", "y", source=self._pending, marker="x", size=6, color=GREY)
         self._newest = ColumnDataSource({"x": [], "y": []})
-        self.root.scatter("x", "y", source=self._newest, size=8, fill_alpha=0, line_color=ORANGE, line_width=1.8)
+        self._figure.scatter("x", "y", source=self._newest, size=8, fill_alpha=0, line_color=ORANGE, line_width=1.8)
         tips = [(names[0], "@x{0.00000}"), (names[1], "@y{0.00000}"), ("value", "@value{0.0000e+0}")]
-        self.root.add_tools(HoverTool(renderers=[self._dots], tooltips=tips))
-        self.root.add_layout(ColorBar(color_mapper=self._colors, width=10), "right")
-        self.root.ygrid.visible = False
-        self._note = new_note(self.root)
+        self._figure.add_tools(HoverTool(renderers=[self._dots], tooltips=tips))
+        self._figure.add_layout(ColorBar(color_mapper=self._colors, width=10), "right")
+        self._figure.ygrid.visible = False
+        self._note = new_note(self._figure)
+        self._choices: list[Any] = [
+            Select(title=title, value=names[i], options=[*all_names], width=90)
+            for i, title in enumerate(("horizontal", "vertical"))
+        ]
+        self._all_names = all_names
+        self.root = self._figure
+        if len(all_names) > 2:
+            row = Row(children=[*self._choices], stylesheets=[select_style()])
+            self.root = Column(children=[row, self._figure], sizing_mode="stretch_both")
+
+    def on_look(self, tell: Callable[[tuple[int, int]], None]) -> None:
+        """Have `tell` called when somebody chooses other coordinates."""
+
+        def changed(attr: str, old: Any, new: Any) -> None:
+            x, y = (self._all_names.index(choice.value) for choice in self._choices)
+            if x != y:
+                tell((x, y))
+
+        for choice in self._choices:
+            choice.on_change("value", changed)
 
     def show(self, data: dict[str, Any], frame: Frame) -> None:
         points, values = data["points"], data["values"]

@@ -27,6 +27,7 @@ class ThinLine:
         self._low, self.high = low, high
         self.x: Floats = np.empty(0)
         self.y: Floats = np.empty((0, 1))
+        self.thinned = False
 
     def add(self, x: Floats, y: Floats) -> None:
         """Add points, x of shape (n,) and y of shape (n, components)."""
@@ -39,6 +40,7 @@ class ThinLine:
         self.x = np.concatenate([self.x, x])
         self.y = np.concatenate([self.y, y])
         if len(self.x) > 2 * COLUMNS * self.y.shape[1]:
+            self.thinned = True
             kept = self._extremes()
             self.x, self.y = self.x[kept], self.y[kept]
 
