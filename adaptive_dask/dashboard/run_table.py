@@ -40,7 +40,7 @@ def _right(template: str) -> CellFormatter:
 def _columns() -> list[TableColumn]:
     count = NumberFormatter(format="0,0", text_align="right")
     columns = [
-        ("name", "run", 220, StringFormatter()),
+        ("name", "run", 265, StringFormatter()),
         ("learner", "learner", 150, StringFormatter()),
         ("status", "status", 90, HTMLTemplateFormatter(template=_STATUS)),
         ("points", "points", 80, count),

@@ -111,7 +111,11 @@ def table_style() -> InlineStyleSheet:
 
 def select_style() -> InlineStyleSheet:
     """Rules for choices."""
-    return InlineStyleSheet(css=":host { color: var(--ad-faint, #666); font-size: 12px; }")
+    return InlineStyleSheet(
+        css=""":host { color: var(--ad-faint, #666); font-size: 12px; }
+.bk-input { background-color: var(--ad-surface, #fff); color: var(--ad-text, #333); border-color: var(--ad-line, #ddd); }
+"""
+    )
 
 
 def new_figure(*, tools: str = "", from_zero: bool = False, count_axis: bool = False, **options: Any) -> Any:

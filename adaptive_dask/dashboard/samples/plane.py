@@ -140,14 +140,15 @@ class PlaneChart:
         self._figure.add_layout(ColorBar(color_mapper=self._colors, width=10), "right")
         self._figure.ygrid.visible = False
         self._note = new_note(self._figure)
+        options: Any = all_names
         self._choices: list[Any] = [
-            Select(title=title, value=names[i], options=[*all_names], width=90)
+            Select(title=title, value=names[i], options=options, width=90, stylesheets=[select_style()])
             for i, title in enumerate(("horizontal", "vertical"))
         ]
         self._all_names = all_names
         self.root = self._figure
         if len(all_names) > 2:
-            row = Row(children=[*self._choices], stylesheets=[select_style()])
+            row = Row(children=[*self._choices])
             self.root = Column(children=[row, self._figure], sizing_mode="stretch_both")
 
     def on_look(self, tell: Callable[[tuple[int, int]], None]) -> None:
