@@ -113,7 +113,8 @@ def select_style() -> InlineStyleSheet:
     """Rules for choices."""
     return InlineStyleSheet(
         css=""":host { color: var(--ad-faint, #666); font-size: 12px; }
-.bk-input { background-color: var(--ad-surface, #fff); color: var(--ad-text, #333); border-color: var(--ad-line, #ddd); }
+.bk-input { background-color: var(--ad-surface, #fff); color: var(--ad-text, #333);
+  border-color: var(--ad-line, #ddd); }
 """
     )
 

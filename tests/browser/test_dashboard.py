@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -10,6 +12,7 @@ import pytest
 from distributed import Client, LocalCluster
 
 from adaptive_dask import Learner1D, Runner
+from adaptive_dask.dashboard.parts import PARTS
 
 from ..cluster import functions
 from ..cluster.conftest import TIMEOUT, assert_clean
@@ -64,3 +67,141 @@ def test_what_a_run_is_called_is_shown_and_not_run(client: Client, cluster: Loca
     page.locator(".title", has_text=name).wait_for(timeout=PATIENCE)
     assert page.locator("img[src=x]").count() == 0
     assert page.evaluate("window.hacked") is None
+
+
+def drawn(page: Any, field: str = "y0") -> int:
+    """How many points the picture of a line has in the browser."""
+    return page.evaluate(
+        """(field) => {
+            const sources = Bokeh.documents[0].all_models ?? Bokeh.documents[0]._all_models.values();
+            for (const model of sources)
+                if (model.type === "ColumnDataSource" && model.get_column(field)) return model.get_length();
+            return 0;
+        }""",
+        field,
+    )
+
+
+def test_samples_and_charts_follow_the_run(client: Client, cluster: LocalCluster, page: Any) -> None:
+    runner = Runner(Learner1D(functions.slow_peak, (-1, 1)), name="slow")
+    page.goto(str(runner.dashboard_link))
+    page.wait_for_function("Bokeh.documents.length > 0 && Bokeh.documents[0].is_idle", timeout=PATIENCE)
+    page.locator(".card.samples canvas").first.wait_for(timeout=PATIENCE)
+    seen = drawn(page)
+    while drawn(page) <= seen + 20:
+        page.wait_for_timeout(100)
+        assert runner.status() == "running"
+    runner.cancel()
+    runner.wait(TIMEOUT)
+    row_of(page, "cancelled").wait_for(timeout=PATIENCE)
+    known = runner.learner.npoints
+    while drawn(page) < min(known, 600):
+        page.wait_for_timeout(100)
+    assert page.locator(".failures", has_text="No evaluation has failed").count() == 1
+
+
+def test_failures_are_shown_with_their_traceback(client: Client, cluster: LocalCluster, page: Any) -> None:
+    runner = Runner(Learner1D(functions.raises_on_the_right, (-1, 1)), npoints_goal=50, name="fails")
+    runner.wait(TIMEOUT)
+    page.goto(str(runner.dashboard_link))
+    summary = page.locator(".failures summary").first
+    summary.wait_for(timeout=PATIENCE)
+    assert "ArithmeticError: cannot do" in summary.inner_text()
+    summary.click()
+    page.locator(".failures pre", has_text="Traceback").first.wait_for(timeout=PATIENCE)
+    assert "failed" in page.locator(".header .title").inner_text()
+
+
+def test_an_empty_page_says_what_to_do_and_fills(client: Client, cluster: LocalCluster, page: Any) -> None:
+    Runner(Learner1D(functions.peak, (-1, 1)), npoints_goal=5).wait(TIMEOUT)  # registers the host
+    client.run_on_scheduler(lambda dask_scheduler: dask_scheduler.plugins["adaptive"].runs.clear())
+    page.goto(address_of(cluster) + "adaptive")
+    page.get_by_text("There are no runs on this scheduler yet.").wait_for(timeout=PATIENCE)
+    Runner(Learner1D(functions.peak, (-1, 1)), npoints_goal=5, name="first of all").wait(TIMEOUT)
+    row_of(page, "first of all").wait_for(timeout=PATIENCE)
+    page.locator(".card.loss canvas").first.wait_for(timeout=PATIENCE)
+
+
+def test_the_theme_is_that_of_the_system_or_the_chosen_one(client: Client, cluster: LocalCluster, page: Any) -> None:
+    Runner(Learner1D(functions.peak, (-1, 1)), npoints_goal=5, name="themed").wait(TIMEOUT)
+    page.emulate_media(color_scheme="dark")
+    page.goto(address_of(cluster) + "adaptive")
+    row_of(page, "themed").wait_for(timeout=PATIENCE)
+    label = "[...Bokeh.documents[0]._all_models.values()].find((m) => m.type === 'LogAxis').axis_label_text_color"
+    page.wait_for_function(f"{label} === '#e4e4e4'", timeout=PATIENCE)
+    page.locator("#adaptive-theme").click()
+    page.wait_for_function(f"{label} === '#333333'", timeout=PATIENCE)
+    page.reload()
+    row_of(page, "themed").wait_for(timeout=PATIENCE)
+    assert page.evaluate("document.documentElement.dataset.theme") == "light"
+
+
+def test_every_single_plot_opens(client: Client, cluster: LocalCluster, page: Any) -> None:
+    Runner(Learner1D(functions.peak, (-1, 1)), npoints_goal=50, name="single").wait(TIMEOUT)
+    for name in PARTS:
+        page.goto(address_of(cluster) + f"individual-adaptive-{name}?run=single&theme=dark")
+        page.wait_for_function("Bokeh.documents.length > 0 && Bokeh.documents[0].is_idle", timeout=PATIENCE)
+
+
+def test_proxies_without_websockets_leave_the_numbers(client: Client, cluster: LocalCluster, page: Any) -> None:
+    name = "<b>plain</b>"
+    Runner(Learner1D(functions.peak, (-1, 1)), npoints_goal=5, name=name).wait(TIMEOUT)
+    page.add_init_script("window.WebSocket = class { close() {} }")  # one that never opens
+    page.goto(address_of(cluster) + "adaptive")
+    page.locator("#adaptive-fallback td", has_text=name).wait_for(timeout=PATIENCE)
+
+
+def test_the_page_comes_back_with_the_scheduler(browser: Any) -> None:
+    script = """
+import asyncio, sys
+from distributed import Scheduler
+
+async def main():
+    async with Scheduler(host="127.0.0.1", port=0, dashboard_address=f"127.0.0.1:{sys.argv[1]}",
+                         preload=["adaptive_dask.cluster.scheduler"]) as scheduler:
+        print(scheduler.http_server.port, flush=True)
+        await asyncio.to_thread(sys.stdin.read)
+
+asyncio.run(main())
+"""
+
+    def start(port: int) -> tuple[subprocess.Popen[str], int]:
+        process = subprocess.Popen(
+            [sys.executable, "-c", script, str(port)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+        )
+        assert process.stdout is not None
+        return process, int(process.stdout.readline())
+
+    def stop(process: subprocess.Popen[str]) -> None:
+        process.communicate("", timeout=TIMEOUT)
+
+    process, port = start(0)
+    page = browser.new_page()
+    try:
+        page.goto(f"http://127.0.0.1:{port}/adaptive")
+        page.get_by_text("There are no runs").wait_for(timeout=PATIENCE)
+        page.evaluate("window.before = 1")
+        stop(process)
+        page.get_by_text("The scheduler does not answer").wait_for(timeout=PATIENCE)
+        process, again = start(port)
+        assert again == port
+        page.wait_for_function("window.before === undefined", timeout=PATIENCE)
+        page.get_by_text("There are no runs").wait_for(timeout=PATIENCE)
+    finally:
+        page.close()
+        stop(process)
+
+
+def test_the_page_is_whole_where_panel_was_loaded(client: Client, cluster: LocalCluster, page: Any) -> None:
+    """As in a notebook with HoloViews and a LocalCluster: Panel changes what Bokeh's server sends, for all pages."""
+    pytest.importorskip("panel")
+    Runner(Learner1D(functions.peak, (-1, 1)), npoints_goal=50, name="beside panel").wait(TIMEOUT)
+    page.goto(address_of(cluster) + "adaptive")
+    row_of(page, "beside panel").wait_for(timeout=PATIENCE)
+    page.locator(".card.loss canvas").first.wait_for(timeout=PATIENCE)
+    page.goto(address_of(cluster) + "individual-adaptive-loss")
+    page.locator("canvas").first.wait_for(timeout=PATIENCE)

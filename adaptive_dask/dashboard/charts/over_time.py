@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import pairwise
+from typing import Any
 
 from bokeh.models import ColumnDataSource
 
@@ -28,10 +29,11 @@ class _OverTime:
         self._what = what
         self._factor = factor
         self._key: object = None
-        self._source = ColumnDataSource({"time": [], "rate": []})
+        self._source = ColumnDataSource({"since": [], "time": [], "rate": []})
         self.root = new_figure(x_axis_label="time (s)", y_axis_label=label, from_zero=True)
-        self.root.varea_step("time", 0, "rate", source=self._source, color=color, fill_alpha=0.25, step_mode="before")
-        self.root.step("time", "rate", source=self._source, color=color, line_width=1.5, mode="before")
+        bars: dict[str, Any] = {"left": "since", "right": "time", "bottom": 0, "top": "rate"}
+        self.root.quad(source=self._source, fill_color=color, fill_alpha=0.25, line_alpha=0, **bars)
+        self.root.segment("since", "rate", "time", "rate", source=self._source, color=color, line_width=1.5)
         (self._axis,) = self.root.xaxis
         self._note = new_note(self.root)
 
@@ -46,13 +48,8 @@ class _OverTime:
         self._key = key
         unit, scale = time_unit(work[-1].seconds if work else 0.0)
         rates = [self._rate(before, after) for before, after in pairwise(work)]
-        frame.fill(
-            self._source,
-            {
-                "time": [entry.seconds / scale for entry in work],
-                "rate": [*rates[:1], *rates] if rates else [0.0] * len(work),  # a step reaches back to the entry before
-            },
-        )
+        times = [entry.seconds / scale for entry in work]
+        frame.fill(self._source, {"since": times[:-1], "time": times[1:], "rate": rates})
         frame.put(self._axis, axis_label=f"time ({unit})")
         frame.put(self._note, text="" if rates else "Nothing to see before the first second of results.")
 
