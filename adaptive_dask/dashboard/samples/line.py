@@ -72,6 +72,8 @@ class LineFollower:
 class MeansFollower:
     """Follows the means of a function with noise, which change with every sample."""
 
+    components = 1
+
     def __init__(self, learner: Any) -> None:
         self.behind = False
         self._low, self._high = map(float, learner.bounds)

@@ -1,0 +1,185 @@
+"""Followers take out of each kind of learner what its picture shows: all of it at last, and never more than can be seen."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+
+import adaptive_dask as adaptive
+from adaptive_dask.dashboard.frame import Frame
+from adaptive_dask.dashboard.samples import follower as follower_module
+from adaptive_dask.dashboard.samples.kinds import make_follower
+from adaptive_dask.dashboard.samples.part import Samples
+from adaptive_dask.dashboard.samples.thinning import CELLS, COLUMNS, ThinLine, ThinPlane
+
+
+def product(xs: Any) -> float:
+    return float(np.prod(xs))
+
+
+def noise(seed: int) -> float:
+    return math.sin(seed)
+
+
+def noisy(point: tuple[int, float]) -> float:
+    seed, x = point
+    return x + 0.1 * math.sin(100 * seed)
+
+
+def named(x: float) -> dict[str, float]:
+    return {"y": x}
+
+
+LEARNERS: dict[str, Callable[[], Any]] = {
+    "1D": lambda: adaptive.Learner1D(math.sin, (-1, 1)),
+    "1D, two values": lambda: adaptive.Learner1D(lambda x: [x, -x], (-1, 1)),
+    "2D": lambda: adaptive.Learner2D(product, [(-1, 1), (-1, 1)]),
+    "3D": lambda: adaptive.LearnerND(product, [(-1, 1)] * 3),
+    "hull": lambda: adaptive.LearnerND(product, _hull()),
+    "average": lambda: adaptive.AverageLearner(noise, atol=1e-6),
+    "average 1D": lambda: adaptive.AverageLearner1D(noisy, (-1, 1)),
+    "integrator": lambda: adaptive.IntegratorLearner(math.cos, (-1, 1), tol=1e-14),
+    "balancing": lambda: adaptive.BalancingLearner([adaptive.Learner1D(math.cos, (0, i)) for i in range(1, 9)]),
+    "sequence": lambda: adaptive.SequenceLearner(math.sqrt, range(1000)),
+    "sequence of words": lambda: adaptive.SequenceLearner(str.upper, ["a", "b", "c"] * 50),
+    "saver": lambda: adaptive.DataSaver(adaptive.Learner1D(named, (-1, 1)), lambda value: value["y"]),
+}
+
+
+def _hull() -> Any:
+    from scipy.spatial import ConvexHull
+
+    return ConvexHull([(0, 0), (1, 0), (0, 1)])
+
+
+def evaluate(learner: Any, count: int) -> None:
+    for _ in range(count):
+        points, _ = learner.ask(1)
+        if not points:
+            return
+        learner.tell(points[0], learner.function(points[0]))
+
+
+class Page:
+    """The part of a page with the samples, and what a browser is sent."""
+
+    def __init__(self, learner: Any) -> None:
+        self.session = SimpleNamespace(learner=learner, in_flight={})
+        self.part = Samples()
+        self.sent: list[list[Any]] = []
+        feed = SimpleNamespace(position=0)
+        self.run = SimpleNamespace(id="1", feed=feed, status="running", board=SimpleNamespace(in_flight=0))
+
+    def look(self) -> bool:
+        """One look, as a `View` does it."""
+        self.run.feed.position += 1
+        if not self.part.wants(self.run):
+            return False
+        data = self.part.prepare(self.part.read(self.session))
+        self.part.show(data, self)  # type: ignore[arg-type]
+        return True
+
+    def send(self, frame: str) -> None:
+        self.sent.append(json.loads(frame))
+
+    @property
+    def notes(self) -> list[str]:
+        return [value["text"] for what, _, value in self.sent[-1] if what == "put" and "text" in value]
+
+
+@pytest.mark.parametrize("kind", LEARNERS)
+def test_every_kind_has_its_picture_from_the_first_point_on(kind: str) -> None:
+    learner = LEARNERS[kind]()
+    page = Page(learner)
+    page.look()
+    for count in (1, 1, 10, 60):
+        evaluate(learner, count)
+        page.session.in_flight = dict(enumerate(learner.ask(2, tell_pending=False)[0]))
+        page.look()
+    page.look()
+    assert page.sent
+    assert page.notes[-1]
+    filled = [value for what, _, value in page.sent[-1] if what == "fill"]
+    assert any(len(column) for columns in filled for column in columns.values())
+
+
+def test_learners_of_which_nothing_is_known_are_told_so() -> None:
+    page = Page(SimpleNamespace(ask=None, tell=None))
+    page.look()
+    page.look()
+    assert "keeps no table" in page.notes[-1]
+
+
+def test_a_large_run_is_read_in_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(follower_module, "MOST_NEW", 100)
+    learner = adaptive.Learner2D(product, [(-1, 1), (-1, 1)])
+    points = np.random.default_rng(0).uniform(-1, 1, (1000, 2))
+    learner.tell_many(points, points.prod(axis=1))
+    follower = make_follower(learner)
+    looks = 0
+    follower.behind = True
+    while follower.behind:
+        data = follower.prepare(follower.read(learner, []))
+        looks += 1
+    assert looks == 10
+    assert data["npoints"] == len(data["points"]) == 1000
+
+
+def test_what_a_view_keeps_of_many_updates_is_bounded() -> None:
+    """As of a page that is open for half an hour, with two looks a second."""
+    learner = adaptive.Learner1D(math.sin, (-1, 1))
+    rng = np.random.default_rng(0)
+    page = Page(learner)
+    page.look()
+    for _ in range(3600):
+        xs = rng.uniform(-1, 1, 10)
+        learner.tell_many(xs, np.sin(50 * xs))
+        page.look()
+        page.sent = page.sent[-1:]
+    assert len(json.dumps(page.sent)) < 100_000
+    chart = page.part._chart
+    assert sum(len(source.data["x"]) for source in (chart._points, chart._newest)) < 10_000
+    assert len(page.part._follower._thin.x) <= 2 * COLUMNS
+
+
+def test_a_thin_line_keeps_peaks_and_ends() -> None:
+    rng = np.random.default_rng(1)
+    x = rng.uniform(-1, 1, 200_000)
+    y = np.where(abs(x - 0.3) < 2e-5, 5.0, np.sin(x))
+    thin = ThinLine(-1, 1)
+    for i in range(0, len(x), 5000):
+        thin.add(x[i : i + 5000], y[i : i + 5000, np.newaxis])
+    assert len(thin.x) <= 2 * COLUMNS
+    assert thin.y.max() == y.max() == 5
+    assert thin.y.min() == y.min()
+
+
+def test_a_thin_plane_keeps_the_newest_of_each_cell() -> None:
+    rng = np.random.default_rng(2)
+    points = rng.uniform(0, 1, (100_000, 2))
+    thin = ThinPlane(np.zeros(2), np.ones(2))
+    for i in range(0, len(points), 1000):
+        thin.add(points[i : i + 1000], np.arange(i, i + 1000.0))
+    assert len(thin.points) <= CELLS**2 + 1000
+    assert thin.values.max() == 99_999
+    np.testing.assert_array_equal(points[thin.values.astype(int)], thin.points)
+
+
+def test_frames_are_valid_json_whatever_is_in_them() -> None:
+    from bokeh.models import ColumnDataSource
+
+    frame = Frame()
+    source = ColumnDataSource()
+    frame.fill(source, {"a": np.array([1.0, np.nan, np.inf]), "b": ["</script>", "x", "y"], "c": np.arange(100.0)})
+    frame.put(source, tags=[math.nan, "ü"])
+    (what, id, columns), _ = json.loads(frame.encode())
+    assert (what, id) == ("fill", source.id)
+    assert columns["a"] == [1.0, None, None]
+    assert columns["b"] == ["</script>", "x", "y"]
+    assert list(columns["c"]) == ["f8"]
