@@ -20,7 +20,9 @@ logger = logging.getLogger(__name__)
 
 INTERVAL = 500  # milliseconds between two looks
 READING_INTERVAL = 0.25  # seconds between two readings of learner data, at least
-READING_SHARE = 0.04  # of the time may be spent on reading
+READING_SHARE = 0.04  # of the time may be spent on reading, for all pages together
+
+_open_views: weakref.WeakSet[View] = weakref.WeakSet()
 
 
 class Look(NamedTuple):
@@ -77,6 +79,7 @@ class View:
         self._closed = False
         self._is_shown = False  # by a browser, which has all models
         self._wire = Wire()
+        _open_views.add(self)
         doc.add_root(self._wire.root)
         self._update()
         for root in doc.roots:
@@ -129,6 +132,7 @@ class View:
 
     def _close(self, _: Any) -> None:
         self._closed = True
+        _open_views.discard(self)
         for part in self._parts:
             if hasattr(part, "close"):
                 part.close()
@@ -150,7 +154,7 @@ class View:
                 if self._is_shown and part.wants(look.run):
                     begin = clock()
                     data, seconds = await host.read_run(look.run, part.read, part.prepare)
-                    rests_until = begin + seconds / READING_SHARE
+                    rests_until = begin + seconds * max(1, len(_open_views)) / READING_SHARE
                     if not self._closed:
                         self._doc.add_next_tick_callback(partial(self._show, part, data))
             except Exception:

@@ -1,4 +1,4 @@
-"""Followers take out of each kind of learner what its picture shows: all of it at last, and never more than can be seen."""
+"""Followers take out of each kind of learner what its picture shows: all of it, and never more than can be seen."""
 
 from __future__ import annotations
 
