@@ -50,8 +50,8 @@ def alone(npoints: int) -> float:
     """Bytes per point of a learner that nobody else has anything to do with."""
     before = resident()
     learner = adaptive_dask.Learner1D(function, bounds=(-1, 1))
-    while learner.npoints < npoints:
-        points, _ = learner.ask(1000)
+    while learner.npoints < npoints:  # in steps as a run has them
+        points, _ = learner.ask(50)
         learner.tell_many(points, [function(x) for x in points])
     return (resident() - before) / learner.npoints
 
