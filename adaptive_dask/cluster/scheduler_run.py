@@ -11,6 +11,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
+from adaptive_dask.cluster import scheduler_feed
 from adaptive_dask.cluster.protocol import POINTS, STOP, Report, RunSpec
 from adaptive_dask.cluster.scheduler_board import Board, Parcel
 from adaptive_dask.cluster.scheduler_crew import Crew
@@ -371,6 +372,8 @@ class HostedRun:
         self.ended = time.time()
         self.history.note_work(self.evaluated, self.learner.cpu_seconds, self.function_seconds, is_last=True)
         self._set_status(status)
+        # Who has not fetched the last results by then takes a snapshot of the learner.
+        asyncio.get_running_loop().call_later(scheduler_feed.PATIENCE, self.feed.clear)
         self._on_end(self)
 
     # ---- inside

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 from distributed.utils_test import gen_cluster
 
@@ -24,7 +26,7 @@ async def test_a_client_of_another_version_is_told_so(c, s, a, b):
         patch.setattr(client_side, "own_versions", lambda: ["9.9.9", 1])
         runner = adaptive.Runner(learner(), npoints_goal=20, executor=c)
         with pytest.raises(VersionMismatchError, match=r"client has 9\.9\.9 \(protocol 1\), the scheduler has \d"):
-            await runner.result(30)
+            await asyncio.wait_for(runner.task, 30)
         with pytest.raises(VersionMismatchError):
             await adaptive.attach("any", c)
     for odd in (None, 7, [], ["x" * 10**6, []]):
@@ -42,6 +44,6 @@ async def test_a_worker_of_another_version_is_named(c, s, a, b):
         patch.setattr(worker_side, "own_versions", lambda: ["0.0.1", 1])
         runner = adaptive.Runner(learner(), npoints_goal=20, executor=c)
         with pytest.raises(VersionMismatchError, match=r"the worker tcp://127.* has 0\.0\.1 \(protocol 1\), the sch"):
-            await runner.result(30)
+            await asyncio.wait_for(runner.task, 30)
     assert set(s.workers) == {a.address, b.address}
     assert (await adaptive.Runner(learner(), npoints_goal=20, executor=c).result(30)).npoints == 20
