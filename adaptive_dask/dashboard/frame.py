@@ -72,9 +72,9 @@ class Wire:
         self.root = Div(name="wire", text="", visible=False)
         self.root.js_on_change("tags", CustomJS(code=_SET))
 
-    def send(self, frame: str) -> None:
-        """Send an encoded frame."""
-        self.root.tags = [frame]
+    def send(self, *frames: str) -> None:
+        """Send encoded frames."""
+        self.root.tags = list(frames)
 
 
 def keep_quiet(models: Iterable[Model]) -> None:
@@ -114,7 +114,7 @@ function column(value) {
   return value.f8 !== undefined ? new Float64Array(bytes(value.f8)) : new Float32Array(bytes(value.f4));
 }
 const columns = (data) => Object.fromEntries(Object.entries(data).map(([name, value]) => [name, column(value)]));
-for (const [what, id, value] of JSON.parse(cb_obj.tags[0])) {
+for (const [what, id, value] of cb_obj.tags.flatMap((frame) => JSON.parse(frame))) {
   const model = cb_obj.document.get_model_by_id(id);
   if (model == null) continue; // a picture that was replaced meanwhile
   if (what === "put") model.setv(value);

@@ -71,11 +71,11 @@ class View:
     """
 
     def __init__(self, scheduler: Any, doc: Document, parts: Sequence[Any], wanted: str | None) -> None:
-        self._scheduler = weakref.ref(scheduler)
+        self._scheduler = scheduler
         self._doc = doc
         self._parts = parts
         self._wanted = wanted
-        self._broken: set[int] = set()
+        self._broken: set[tuple[int, str]] = set()
         self._closed = False
         self._is_shown = False  # by a browser, which has all models
         self._wire = Wire()
@@ -86,6 +86,7 @@ class View:
             keep_quiet(root.references())
         doc.on_event(DocumentReady, self._shown)
         doc.on_session_destroyed(self._close)
+        doc.on_event("connection_lost", self._close)  # sooner than the above, with Bokeh 3.8 or newer
         doc.add_periodic_callback(self._update, INTERVAL)
         for part in parts:
             if hasattr(part, "read"):
@@ -97,40 +98,45 @@ class View:
             self._wanted = name
             self._update()
 
-    def _look(self) -> Look | None:
-        scheduler = self._scheduler()
-        if scheduler is None:
-            return None
-        runs = runs_of(scheduler)
+    def _look(self) -> Look:
+        runs = runs_of(self._scheduler)
         chosen = [run for run in runs if run.name == self._wanted] if self._wanted is not None else []
         active = [run for run in runs if not run.ended]
-        return Look(scheduler, runs, next(iter(chosen or active or runs), None), self._wanted, self.select)
+        return Look(self._scheduler, runs, next(iter(chosen or active or runs), None), self._wanted, self.select)
 
     def _update(self) -> None:
-        look = self._look()
-        if look is None or self._closed:
+        if self._closed:
             return
-        frame = Frame()
+        look = self._look()
+        changes: list[str] = []
         for part in self._parts:
-            if id(part) not in self._broken:
+            frame = Frame()
+            if not self._is_broken(part, look.run):
                 try:
                     part.update(look, frame)
+                    if self._is_shown and frame:
+                        changes.append(frame.encode())
+                    else:
+                        frame.apply()
                 except Exception:
-                    self._give_up(part)
-        if self._is_shown and frame:
-            self._wire.send(frame.encode())
-        else:
-            frame.apply()
+                    self._give_up(part, look.run)
+        if changes:
+            self._wire.send(*changes)
 
     def _shown(self, _: Any) -> None:
         self._is_shown = True
 
-    def _give_up(self, part: Any) -> None:
-        """A part that fails once would fail again at every look."""
-        self._broken.add(id(part))
+    def _is_broken(self, part: Any, run: Any) -> bool:
+        return (id(part), getattr(run, "id", "")) in self._broken
+
+    def _give_up(self, part: Any, run: Any) -> None:
+        """A part that fails once would fail again at every look at this run."""
+        self._broken.add((id(part), getattr(run, "id", "")))
         logger.exception("The dashboard cannot show %s", type(part).__name__)
 
     def _close(self, _: Any) -> None:
+        if self._closed:
+            return
         self._closed = True
         _open_views.discard(self)
         for part in self._parts:
@@ -146,24 +152,25 @@ class View:
         @without_document_lock
         async def read() -> None:
             nonlocal rests_until
-            look = self._look()
-            host = None if look is None else host_of(look.scheduler)
-            if look is None or look.run is None or host is None or id(part) in self._broken or clock() < rests_until:
+            if self._closed or not self._is_shown or clock() < rests_until:
+                return
+            run = self._look().run
+            if run is None or self._is_broken(part, run):
                 return
             try:
-                if self._is_shown and part.wants(look.run):
+                if part.wants(run):
                     begin = clock()
-                    data, seconds = await host.read_run(look.run, part.read, part.prepare)
+                    data, seconds = await host_of(self._scheduler).read_run(run, part.read, part.prepare)
                     rests_until = begin + seconds * max(1, len(_open_views)) / READING_SHARE
                     if not self._closed:
-                        self._doc.add_next_tick_callback(partial(self._show, part, data))
+                        self._doc.add_next_tick_callback(partial(self._show, part, run, data))
             except Exception:
-                self._give_up(part)
+                self._give_up(part, run)
 
         return read
 
-    def _show(self, part: Any, data: Any) -> None:
+    def _show(self, part: Any, run: Any, data: Any) -> None:
         try:
             part.show(data, self._wire)
         except Exception:
-            self._give_up(part)
+            self._give_up(part, run)

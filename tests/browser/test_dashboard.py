@@ -205,3 +205,36 @@ def test_the_page_is_whole_where_panel_was_loaded(client: Client, cluster: Local
     page.locator(".card.loss canvas").first.wait_for(timeout=PATIENCE)
     page.goto(address_of(cluster) + "individual-adaptive-loss")
     page.locator("canvas").first.wait_for(timeout=PATIENCE)
+
+
+def test_a_page_that_is_open_for_long_does_not_grow(client: Client, cluster: LocalCluster, page: Any) -> None:
+    """Hundreds of frames, and the browser needs no more memory; `tests/dashboard/test_samples.py` has the server's side."""
+    runner = Runner(Learner1D(functions.slow_peak, (-1, 1)), name="long")
+    page.goto(str(runner.dashboard_link))
+    page.locator(".card.samples canvas").first.wait_for(timeout=PATIENCE)
+    page.wait_for_function("Bokeh.documents[0].get_model_by_name('wire').tags.length > 0", timeout=PATIENCE)
+    page.evaluate(
+        """() => {
+            const wire = Bokeh.documents[0].get_model_by_name("wire");
+            window.frames_seen = [];
+            wire.properties.tags.change.connect(() => window.frames_seen.push(wire.tags));
+        }"""
+    )
+    page.wait_for_function("window.frames_seen.length > 10", timeout=PATIENCE)
+    runner.cancel()
+    runner.wait(TIMEOUT)
+    sizes = []
+    for _ in range(3):
+        page.evaluate(
+            """async () => {
+                const wire = Bokeh.documents[0].get_model_by_name("wire");
+                const frames = window.frames_seen.slice(0, 10);
+                for (let i = 0; i < 250; i++) {
+                    wire.tags = [...frames[i % 10]];
+                    if (i % 40 === 0) await new Promise(requestAnimationFrame);
+                }
+            }"""
+        )
+        page.request_gc()
+        sizes.append(page.evaluate("performance.memory.usedJSHeapSize"))
+    assert sizes[2] < 1.3 * sizes[0]

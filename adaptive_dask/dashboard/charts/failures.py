@@ -68,7 +68,7 @@ class FailureList:
 
 def _describe(failed: Any) -> str:
     lines = failed.traceback_text.strip().splitlines() or ["no traceback"]
-    point, last = repr(failed.point)[:200], lines[-1][:300]
+    point, last = _shortly(failed.point), lines[-1][:300]
     where = f" on {failed.worker}" if failed.worker else ""
     tries = f"{failed.status}, {failed.tries} {'try' if failed.tries == 1 else 'tries'}{where}"
     text = failed.traceback_text[-MOST_TEXT:]
@@ -76,3 +76,10 @@ def _describe(failed: Any) -> str:
         f"<details><summary><b>{html.escape(last)}</b> at {html.escape(point)}</summary>"
         f"<p>{html.escape(tries)}</p><pre>{html.escape(text)}</pre></details>"
     )
+
+
+def _shortly(point: Any) -> str:
+    try:
+        return repr(point)[:200]
+    except Exception:  # of the user's
+        return f"a {type(point).__name__}"

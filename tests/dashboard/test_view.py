@@ -1,0 +1,126 @@
+"""One open page: a part that fails is left out, and a page that was closed costs nothing."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from bokeh.document import Document
+from bokeh.events import DocumentReady
+from bokeh.models.widgets import Div
+
+from adaptive_dask.dashboard.frame import Frame
+from adaptive_dask.dashboard.page import individual_page, main_page
+from adaptive_dask.dashboard.parts import PARTS
+from adaptive_dask.dashboard.view import Look, View
+
+
+class Counter:
+    """Counts its looks, and fails at some."""
+
+    def __init__(self, fails_at: int = 0) -> None:
+        self.root = Div()
+        self.looks = 0
+        self.closed = 0
+        self._fails_at = fails_at
+
+    def update(self, look: Look, frame: Frame) -> None:
+        self.looks += 1
+        frame.put(self.root, text=f"look {self.looks}")
+        if self.looks == self._fails_at:
+            raise RuntimeError("cannot draw this")
+
+    def close(self) -> None:
+        self.closed += 1
+
+
+class Reader(Counter):
+    """Wants to read at every look."""
+
+    wanted = 0
+
+    def wants(self, run: Any) -> bool:
+        self.wanted += 1
+        return False
+
+    def read(self, session: Any) -> None: ...
+    def prepare(self, raw: Any) -> None: ...
+    def show(self, data: Any, wire: Any) -> None: ...
+
+
+def scheduler() -> Any:
+    run = SimpleNamespace(name="scan", id="1", started=1.0, ended=None)
+    host = SimpleNamespace(runs={"scan": run})
+    return SimpleNamespace(plugins={"adaptive": host}, workers={})
+
+
+async def look(doc: Document) -> None:
+    """What Bokeh does at intervals."""
+    for callback in list(doc.session_callbacks):
+        result = callback.callback()
+        if asyncio.iscoroutine(result):
+            await result
+
+
+async def test_a_part_that_fails_is_left_out_and_said_once(caplog: pytest.LogCaptureFixture) -> None:
+    doc, bad, good = Document(), Counter(fails_at=2), Counter()
+    the_scheduler = scheduler()
+    View(the_scheduler, doc, [bad, good], None)
+    for _ in range(4):
+        await look(doc)
+    assert (bad.looks, good.looks) == (2, 5)
+    assert [record.message for record in caplog.records] == ["The dashboard cannot show Counter"]
+
+
+async def test_changes_travel_as_one_message_once_the_browser_has_the_page() -> None:
+    doc, parts = Document(), [Counter(), Counter()]
+    the_scheduler = scheduler()
+    View(the_scheduler, doc, parts, None)
+    await look(doc)
+    assert parts[0].root.text == "look 2"
+    doc.callbacks.trigger_event(DocumentReady())
+    sent: list[Any] = []
+    doc.on_change(lambda event: sent.append(event))
+    await look(doc)
+    assert parts[0].root.text == "look 2"
+    (event,) = sent
+    assert event.attr == "tags"
+    assert len(event.new) == 2
+    assert all("look 3" in frame for frame in event.new)
+
+
+@pytest.mark.parametrize("how", ["connection_lost", "session destroyed"])
+async def test_a_page_that_is_closed_looks_no_more(how: str, caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.DEBUG, "adaptive_dask"):
+        doc, part = Document(), Reader()
+        the_scheduler = scheduler()
+        View(the_scheduler, doc, [part], None)
+        doc.callbacks.trigger_event(DocumentReady())
+        await look(doc)
+        assert (part.looks, part.wanted) == (2, 1)
+        if how == "connection_lost":
+            from bokeh.events import ConnectionLost
+
+            doc.callbacks.trigger_event(ConnectionLost())
+        for callback in doc.session_destroyed_callbacks:
+            callback(None)  # type: ignore[arg-type]
+        await look(doc)
+    assert (part.looks, part.wanted, part.closed) == (2, 1, 1)
+    assert not caplog.records
+
+
+async def test_pages_can_be_made_without_runs_and_without_a_host() -> None:
+    nothing = SimpleNamespace(plugins={}, workers={})
+    for make in (lambda doc: main_page(nothing, {"pages": [], "plots": []}, doc), *map(_individual, PARTS)):
+        doc = Document()
+        make(doc)
+        await look(doc)
+        for callback in doc.session_destroyed_callbacks:
+            callback(None)  # type: ignore[arg-type]
+
+
+def _individual(name: str) -> Any:
+    return lambda doc: individual_page(name, SimpleNamespace(plugins={}, workers={}), {}, doc)
