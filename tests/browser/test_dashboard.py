@@ -208,7 +208,7 @@ def test_the_page_is_whole_where_panel_was_loaded(client: Client, cluster: Local
 
 
 def test_a_page_that_is_open_for_long_does_not_grow(client: Client, cluster: LocalCluster, page: Any) -> None:
-    """Hundreds of frames, and the browser needs no more memory; `tests/dashboard/test_samples.py` has the server's side."""
+    """Hundreds of frames, and the browser needs no more memory; test_samples.py has the side of the server."""
     runner = Runner(Learner1D(functions.slow_peak, (-1, 1)), name="long")
     page.goto(str(runner.dashboard_link))
     page.locator(".card.samples canvas").first.wait_for(timeout=PATIENCE)
