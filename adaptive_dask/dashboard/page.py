@@ -38,6 +38,9 @@ def main_page(scheduler: Any, extra: dict[str, Any], doc: Document) -> None:
 def individual_page(name: str, scheduler: Any, extra: dict[str, Any], doc: Document) -> None:
     """One plot that fills the window, of the newest run if ``?run=`` names none."""
     part = PARTS[name].make()
+    part.root.name = "part"
+    doc.template = _TEMPLATES.get_template("single.html")
+    doc.template_variables.update(theme=_theme(doc))
     _show(scheduler, doc, [part], f"Dask: {PARTS[name].title}")
 
 
@@ -45,12 +48,17 @@ def _show(scheduler: Any, doc: Document, parts: list[Any], title: str) -> None:
     doc.title = title
     if hasattr(doc, "config"):  # since Bokeh 3.8
         doc.config.reconnect_session = False  # to a document that is old by then; the page loads itself anew
-    doc.theme = THEMES.get(_argument(doc, "theme", "light"), THEMES["light"])
+    doc.theme = THEMES[_theme(doc)]
     # Bokeh goes through all models after each change: here once, rather than for each part.
     with doc.models.freeze():
         for part in parts:
             doc.add_root(part.root)
         View(scheduler, doc, parts, _argument(doc, "run", None))
+
+
+def _theme(doc: Document) -> str:
+    theme = _argument(doc, "theme", "light")
+    return theme if theme in THEMES else "light"
 
 
 def _argument(doc: Document, name: str, default: Any) -> Any:
