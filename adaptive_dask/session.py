@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import traceback
 from collections import OrderedDict, deque
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from adaptive_dask.errors import AdaptiveError, LearnerError, WorkerLostError
@@ -240,8 +240,8 @@ class Session:
             self._waiting.move_to_end(pid, last=False)
         return failed
 
-    def drop(self, ids: Iterable[int]) -> list[tuple[int, Point]]:
-        """Give up points that have no outcome yet; one that still comes is ignored.
+    def drop(self, ids: Iterable[int] = (), points: Sequence[Point] = ()) -> list[tuple[int, Point]]:
+        """Give up points, by id or by value, that have no outcome yet; one that still comes is ignored.
 
         The learner is told nothing: to it they are pending until the run ends, so it does not ask for them
         again. In order, call `tell` afterwards, as after `lost`.
@@ -252,8 +252,10 @@ class Session:
             Those that were given up. An id that has its outcome already is left out.
         """
         dropped = []
-        for pid in dict.fromkeys(ids):
-            if pid in self._points and (self._is_in_flight(pid) or pid in self._waiting):
+        by_value = [pid for pid, x in self._points.items() if any(_same(x, point) for point in points)]
+        held = self._order.held if self._order is not None else ()
+        for pid in dict.fromkeys([*ids, *by_value]):
+            if pid in self._points and pid not in held:
                 dropped.append((pid, self._points.pop(pid)))
                 self._waiting.pop(pid, None)
                 self._forget_troubles(pid)
@@ -539,6 +541,13 @@ def _learner_error(what: str, error: Exception) -> LearnerError:
 
 def _format(error: BaseException) -> str:
     return "".join(traceback.format_exception(error))
+
+
+def _same(one: Any, other: Any) -> bool:
+    try:
+        return bool(one == other)
+    except Exception:  # of arrays it is not one truth; those are to be given by id
+        return False
 
 
 def _short(value: Any) -> str:

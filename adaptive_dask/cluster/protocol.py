@@ -6,12 +6,15 @@ Streams (Dask's batched streams between scheduler and worker; neither side may r
 op                  from → to             fields
 =================== ===================== ==========================================================
 ``adaptive-points`` scheduler → worker    run, ids, points (packed), sent, seconds
-``adaptive-stop``   scheduler → worker    run, keep (how many evaluators may stay; 0 ends the run there)
-``adaptive-report`` worker → scheduler    run, slots, ids, values (packed), durations, failures,
-                                          returned, echo, broken, lifetime
+``adaptive-stop``   scheduler → worker    run, keep (how many evaluators may stay; 0 ends the run there),
+                                          now (whether what can be cancelled is)
+``adaptive-drop``   scheduler → worker    run, ids
+``adaptive-report`` worker → scheduler    run, slots, places, hung, ids, values (packed), durations,
+                                          failures, log, returned, given_up, echo, broken, lifetime
 =================== ===================== ==========================================================
 
-``slots`` is the number of evaluators of the run that are at work on the worker, ``returned`` the ids
+``slots`` is the number of evaluators of the run that are at work on the worker, ``places`` how many points
+they are at, at once, ``hung`` how many threads are still in calls that were given up, ``returned`` the ids
 of points that the worker gives back unevaluated. ``sent`` is a time of the scheduler's clock, which
 ``echo`` brings back with the time that the worker held it, for measuring the round trip. A point is expected to
 take ``seconds``; a worker that will not be there for so long gives it back. ``lifetime`` is for how long the worker
@@ -34,11 +37,15 @@ import numpy as np
 from adaptive_dask.storage.packing import dumps
 
 __all__ = [
+    "BATCH_SECONDS",
+    "DROP",
     "KEY_PREFIX",
+    "MOST_IN_BATCH",
     "POINTS",
     "REPORT",
     "STOP",
     "Echo",
+    "Evaluation",
     "Packed",
     "Report",
     "Route",
@@ -51,10 +58,34 @@ __all__ = [
 
 POINTS = "adaptive-points"
 STOP = "adaptive-stop"
+DROP = "adaptive-drop"
 REPORT = "adaptive-report"
 
 # All evaluators share a key prefix, so that Dask queues them and knows how long they take.
 KEY_PREFIX = "adaptive-evaluator"
+
+
+# Points for a vectorized function are gathered until a call takes about so long (seconds), up to so many.
+BATCH_SECONDS = 0.05
+MOST_IN_BATCH = 10_000
+
+
+class Evaluation(NamedTuple):
+    """How a run's function is to be called.
+
+    Attributes
+    ----------
+    vectorized : bool
+        Whether it takes many points in one call.
+    point_timeout : float or None
+        How long an evaluation may take, in seconds.
+    ntasks : int or None
+        How many points may be out at the same time.
+    """
+
+    vectorized: bool = False
+    point_timeout: float | None = None
+    ntasks: int | None = None
 
 
 class Route(enum.StrEnum):
@@ -68,8 +99,9 @@ class Route(enum.StrEnum):
     INSPECT = "adaptive_inspect"  # name, log_from → [points on their way, failures, log]
     CALL = "adaptive_call"  # name, [function, arguments] → [what function(learner, …) returned]
     TELL = "adaptive_tell"  # name, [points, values]
+    DROP = "adaptive_drop"  # name, [points], ids → [ids and points that were given up]
     CONTROL = "adaptive_control"  # name, action: cancel, pause, resume or forget
-    FUNCTION = "adaptive_function"  # run → the cloudpickled function, for workers
+    FUNCTION = "adaptive_function"  # run → the cloudpickled function and an `Evaluation`, for workers
     KEEP = "adaptive_keep"  # run, worker, key, nbytes: a result that stays on a worker
 
 
@@ -96,6 +128,9 @@ class RunSpec:
         Whether evaluations that are under way when the goal is reached are waited for and told.
     on_error : str or bytes
         What is done about a point that failed for good; a function is cloudpickled.
+    evaluation : Evaluation
+    task_options : dict
+        What the evaluators' tasks need of Dask, as ``Client.map`` has it; ``annotations`` besides.
     session : dict
         Further arguments of `Session`.
     checkpoint : str or None
@@ -111,6 +146,8 @@ class RunSpec:
     weight: float
     drain: bool
     on_error: str | bytes
+    evaluation: Evaluation
+    task_options: dict[str, Any]
     session: dict[str, Any]
     checkpoint: str | None = None
 
@@ -133,13 +170,21 @@ class Report:
     ----------
     slots : int or None
         How many evaluators of the run are at work there now.
+    places : int or None
+        How many points those are at, at once; None for one each.
+    hung : int
+        How many threads there are still in calls that were given up.
     ids, values, durations : sequence
         What was evaluated: id, packed value and seconds of each point.
     failures : dict
         By id, the traceback and the pickled exception or None.
+    log : str
+        Where the worker's log is, if there are failures.
     seconds_of_failures : float
     returned : sequence of int
         Points that come back unevaluated.
+    given_up : sequence of str
+        The keys of evaluators' tasks that hang and were given up.
     echo : Echo or None
     broken : tuple or None
         Why the function could not be loaded: the missing module or None, and the traceback.
@@ -148,12 +193,16 @@ class Report:
     """
 
     slots: int | None = None
+    places: int | None = None
+    hung: int = 0
     ids: Sequence[int] = ()
     values: Sequence[Packed] = ()
     durations: Sequence[float] = ()
     failures: Mapping[int, tuple[str, bytes | None]] = field(default_factory=dict)
+    log: str = ""
     seconds_of_failures: float = 0.0
     returned: Sequence[int] = ()
+    given_up: Sequence[str] = ()
     echo: Echo | None = None
     broken: tuple[str | None, str] | None = None
     lifetime: tuple[float, float] | None = None
@@ -168,8 +217,10 @@ class Report:
             If it makes no sense. Nothing of such a report may be used.
         """
         report = cls(**fields)
-        if report.slots is not None and (type(report.slots) is not int or report.slots < 0):
-            raise ValueError(f"slots is {report.slots!r}")
+        for name in ("slots", "places", "hung"):
+            count = getattr(report, name)
+            if count is not None and (type(count) is not int or count < 0):
+                raise ValueError(f"{name} is {count!r}")
         if not len(report.ids) == len(report.values) == len(report.durations):
             raise ValueError(f"{len(report.ids)} ids, {len(report.values)} values, {len(report.durations)} durations")
         if not all(type(pid) is int for pid in (*report.ids, *report.returned, *report.failures)):
@@ -181,6 +232,8 @@ class Report:
         for text, error in report.failures.values():
             if not isinstance(text, str) or not isinstance(error, bytes | None):
                 raise TypeError("a failure is not a text and a pickled exception")
+        if not isinstance(report.log, str) or not all(isinstance(key, str) for key in report.given_up):
+            raise TypeError("the log or the key of a task is not a text")
         if report.echo is not None:
             sent, held = map(float, report.echo)
             if not math.isfinite(sent + held):

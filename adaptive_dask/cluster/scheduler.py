@@ -99,6 +99,7 @@ class LearnerHost(SchedulerPlugin):
             Route.INSPECT: self.inspect_run,
             Route.CALL: self.call_run,
             Route.TELL: self.tell_run,
+            Route.DROP: self.drop_points,
             Route.CONTROL: self.control_run,
             Route.FUNCTION: self.fetch_function,
             Route.KEEP: self.keep_result,
@@ -248,6 +249,10 @@ class LearnerHost(SchedulerPlugin):
         """Tell results from elsewhere."""
         await self._find(name).tell(points, values)
 
+    async def drop_points(self, name: str, points: bytes, ids: list[int]) -> bytes:
+        """Give up points that have no outcome yet."""
+        return await self._find(name).drop(points, ids)
+
     async def control_run(self, name: str, action: str) -> None:
         """Cancel, pause, resume or forget a run."""
         run = self._find(name)
@@ -260,8 +265,8 @@ class LearnerHost(SchedulerPlugin):
         else:
             raise ValueError(f"A run can be told to cancel, pause, resume or forget, not {action!r}.")
 
-    async def fetch_function(self, run: str, worker: str = "") -> bytes | None:
-        """The function of a run by its id, for a worker; None when the run is over."""
+    async def fetch_function(self, run: str, worker: str = "") -> tuple[Any, ...] | None:
+        """The function of a run by its id and how to call it, for a worker; None when the run is over."""
         if worker in self._scheduler.workers:
             self._serving.add(worker)
         hosted = self._by_id.get(run)

@@ -7,7 +7,7 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
-from adaptive_dask.cluster.protocol import Packed
+from adaptive_dask.cluster.protocol import BATCH_SECONDS, MOST_IN_BATCH, Packed
 from adaptive_dask.cluster.scheduler_lifetimes import Lifetimes
 
 # A slot that waits for its next point for less than this share of the time is not worth a point that
@@ -44,12 +44,15 @@ class Desk:
     ----------
     slots : int
         How many evaluators are at work there.
+    places : int
+        How many points those are at, at once: more than one each if the function is asynchronous.
     ids : dict of int to bool
         The points that it was sent and has not reported, oldest first, and whether each is suspected
         to kill workers.
     """
 
     slots: int = 0
+    places: int = 0
     ids: dict[int, bool] = field(default_factory=dict)
 
     @property
@@ -58,11 +61,19 @@ class Desk:
 
 
 class Board:
-    """The points of a run on the cluster's workers; pure bookkeeping on the event loop."""
+    """The points of a run on the cluster's workers; pure bookkeeping on the event loop.
 
-    def __init__(self) -> None:
+    Parameters
+    ----------
+    vectorized : bool, default: False
+        Whether the function takes many points in one call.
+    """
+
+    def __init__(self, vectorized: bool = False) -> None:
+        self._vectorized = vectorized
         self.desks: dict[str, Desk] = {}
         self.slots = 0
+        self.places = 0
         self.in_flight = 0
         self.seconds_per_point: float | None = None
         self.round_trip = 0.0
@@ -73,12 +84,23 @@ class Board:
 
     # ---- what is reported
 
-    def set_slots(self, worker: str, slots: int, lifetime: tuple[float, float] | None = None) -> None:
-        """A worker says how many evaluators of the run it has, and how long it lives (`Lifetimes.note`)."""
+    def set_slots(
+        self,
+        worker: str,
+        slots: int,
+        places: int | None = None,
+        lifetime: tuple[float, float] | None = None,
+    ) -> None:
+        """A worker says how many evaluators of the run it has, and how many points they are at, at once.
+
+        It says also how long it lives; see `Lifetimes.note`.
+        """
         desk = self.desks.setdefault(worker, Desk())
         self.lifetimes.note(worker, lifetime)
+        places = slots if places is None else places
         self.slots += slots - desk.slots
-        desk.slots = slots
+        self.places += places - desk.places
+        desk.slots, desk.places = slots, places
         self._clear_if_empty(worker, desk)
 
     def take_back(self, worker: str, ids: Iterable[int]) -> list[int]:
@@ -105,9 +127,10 @@ class Board:
         if desk is None:
             return [], set()
         self.slots -= desk.slots
+        self.places -= desk.places
         self.in_flight -= len(desk.ids)
         ids = list(desk.ids)
-        begun = set(ids[: desk.slots])
+        begun = set(ids[: desk.places * self._batch])
         if self.lifetimes.is_over(worker):
             self.lifetimes.cut_off(begun)
         self.lifetimes.forget(worker)
@@ -154,11 +177,16 @@ class Board:
             How many points may be out at the same time.
         """
         leaving = [self.desks[worker] for worker in self._leaving()]
-        slots = self.slots - sum(desk.slots for desk in leaving)
+        places = self.places - sum(desk.places for desk in leaving)
         in_flight = self.in_flight - sum(len(desk.ids) for desk in leaving)
         if ntasks is not None:
-            return max(0, min(slots - in_flight, ntasks - self.in_flight))
-        return max(0, slots + self._ahead(npoints) - in_flight)
+            return max(0, min(places * self._batch - in_flight, ntasks - self.in_flight))
+        return max(0, places + self._ahead(npoints) - in_flight)
+
+    @property
+    def points_per_slot(self) -> float:
+        """How many points an evaluator is at, at once."""
+        return max(1.0, self._batch * self.places / self.slots if self.slots else 1.0)
 
     @property
     def useful_slots(self) -> int:
@@ -222,15 +250,15 @@ class Board:
             _, worker = desks[0]
             self._put(parcel, worker, assigned)
             desk = self.desks[worker]
-            heapq.heapreplace(desks, (len(desk.ids) / desk.slots, worker))
+            heapq.heapreplace(desks, (len(desk.ids) / desk.places, worker))
         return assigned, left
 
     def _open_desks(self, need: float) -> list[tuple[float, str]]:
         """The workers that may get points which need so long, those with the fewest for their slots first."""
         return sorted(
-            (len(desk.ids) / desk.slots, worker)
+            (len(desk.ids) / desk.places, worker)
             for worker, desk in self.desks.items()
-            if desk.slots > 0 and not desk.has_suspect and self.lifetimes.allow(worker, need)
+            if desk.places > 0 and not desk.has_suspect and self.lifetimes.allow(worker, need)
         )
 
     def _leaving(self) -> list[str]:
@@ -247,16 +275,25 @@ class Board:
         assigned.setdefault(worker, []).append(parcel)
 
     def _ahead(self, npoints: int) -> int:
-        """How many points beyond the slots hide the time that results take to become new points."""
-        if not self.seconds_per_point or self.slots == 0:
+        """How many points beyond one in each place: for batches, and to hide the time until new points come."""
+        if not self.seconds_per_point or self.places == 0:
             return 0
         wait = self.round_trip + self.seconds_per_step
-        if wait < NEGLIGIBLE_WAIT * self.seconds_per_point:
-            return 0
-        finished = self.slots * wait / self.seconds_per_point  # while the new points are under way
+        finished = self.places * wait / self.seconds_per_point  # while the new points are under way
         ahead = 1.5 * finished + 2 * math.sqrt(finished)
-        backlog = BACKLOG / self.learner_seconds if self.learner_seconds else math.inf
-        return math.ceil(min(ahead, max(backlog, 2 * self.slots), int(npoints * MOST_AHEAD)))
+        if wait < NEGLIGIBLE_WAIT * self.seconds_per_point * self._batch:
+            ahead = 0.0
+        ahead += self.places * (self._batch - 1)
+        seconds = BATCH_SECONDS if self._vectorized else BACKLOG
+        backlog = seconds / self.learner_seconds if self.learner_seconds else math.inf
+        return math.ceil(min(ahead, max(backlog, 2 * self.places), int(npoints * MOST_AHEAD)))
+
+    @property
+    def _batch(self) -> int:
+        """How many points are evaluated in one call."""
+        if not self._vectorized or not self.seconds_per_point:
+            return 1
+        return max(1, min(MOST_IN_BATCH, int(BATCH_SECONDS / self.seconds_per_point)))
 
     def _clear_if_empty(self, worker: str, desk: Desk) -> None:
         if desk.slots == 0 and not desk.ids:

@@ -156,6 +156,11 @@ class Crew:
         """Evaluators are fine: results came."""
         self._errors = 0
 
+    def give_up(self, tasks: Iterable[str]) -> None:
+        """Forget tasks that hang."""
+        for key in tasks:
+            self._forget(key)
+
     def release(self) -> None:
         """Let go of every task; those that run end by themselves."""
         self._released = True

@@ -22,13 +22,13 @@ class Inbox:
     Attributes
     ----------
     outcomes : list of (ids, packed values)
-    failures : list of (id, traceback, packed exception or None, worker)
+    failures : list of (id, traceback, packed exception or None, worker, where its log is)
     lost : list of (ids, those to blame)
     """
 
     def __init__(self, note_arrivals: Callable[[Sequence[int], Sequence[Packed]], None] | None) -> None:
         self.outcomes: list[tuple[Sequence[int], Sequence[Packed]]] = []
-        self.failures: list[tuple[int, str, bytes | None, str]] = []
+        self.failures: list[tuple[int, str, bytes | None, str, str]] = []
         self.lost: list[tuple[list[int], set[int]]] = []
         self._note_arrivals = note_arrivals
         self._noted = 0

@@ -131,8 +131,8 @@ class HostedLearner:
         outcomes: list[tuple[int, Any]] = []
         for ids, values in inbox.outcomes:
             outcomes += zip(ids, self._unpack(values), strict=True)
-        for pid, text, error, worker in inbox.failures:
-            outcomes.append((pid, Failure(text, _load_exception(error), worker)))
+        for pid, text, error, worker, log in inbox.failures:
+            outcomes.append((pid, Failure(text, _load_exception(error), worker, log or None)))
         told = session.tell(outcomes)
         parcels = []
         if not self.time_is_up:
@@ -155,6 +155,18 @@ class HostedLearner:
                 error = error or trouble
         self._look(force=True)
         return replace(self._made(told, is_watched), error=error)
+
+    def drop(self, points: bytes, ids: list[int]) -> tuple[list[int], bytes]:
+        """Give up points that have no outcome yet, by value or by id.
+
+        Returns
+        -------
+        ids : list of int
+        dropped : bytes
+            A list of (id, point), packed.
+        """
+        dropped = self._session.drop(ids, unpack(points))
+        return [pid for pid, _ in dropped], dumps(dropped)
 
     def finish(self, is_watched: bool) -> Step:
         """End the session; the checkpoint has all of it then."""

@@ -5,14 +5,15 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import math
 import time
 import uuid
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from adaptive_dask.cluster import scheduler_feed
-from adaptive_dask.cluster.protocol import POINTS, STOP, Report, RunSpec
+from adaptive_dask.cluster.protocol import DROP, POINTS, STOP, Report, RunSpec
 from adaptive_dask.cluster.scheduler_board import Board, Parcel
 from adaptive_dask.cluster.scheduler_crew import Crew
 from adaptive_dask.cluster.scheduler_feed import Feed
@@ -75,11 +76,13 @@ class HostedRun:
         self.name = spec.name
         self.functions = spec.functions
         self._function = spec.function
+        self._evaluation = spec.evaluation
+        self._task_options = spec.task_options
         self.status = "running"
         self.error: AdaptiveError | None = None
         self.history = History()
         self.feed = Feed(learner.resumed)
-        self.board = Board()
+        self.board = Board(spec.evaluation.vectorized)
         self.learner = learner
         self.started = time.time()
         self.ended: float | None = None
@@ -102,6 +105,7 @@ class HostedRun:
         self._weight = spec.weight
         self._wanted: int | None = None  # how many slots it can use; None for as many as there are
         self._head_start = 0.0
+        self._hung: dict[str, int] = {}  # threads in calls that were given up, by worker
         self._slot_seconds = 0.0
         self._slots_since = time.monotonic()
         self._task: asyncio.Task[None] | None = None
@@ -110,7 +114,7 @@ class HostedRun:
 
     def start(self, client: Client) -> None:
         """Begin to evaluate; `client` is an asynchronous one of this scheduler."""
-        self._crew = Crew(self.id, self._scheduler, client, self._on_claim, self._evaluators_fail)
+        self._crew = Crew(self.id, self._scheduler, client, self._on_claim, self._evaluators_fail, self._task_options)
         self._task = asyncio.ensure_future(self._drive())
         self._wake.set()
 
@@ -141,6 +145,21 @@ class HostedRun:
         async with self._turn:
             return await self._call_in_thread(call, *args)
 
+    async def drop(self, points: bytes, ids: list[int]) -> bytes:
+        """Give up points that have no outcome yet; replies with them."""
+        async with self._turn:
+            dropped: list[int]
+            packed: bytes
+            dropped, packed = await self._call_in_thread(self.learner.drop, points, ids)
+            unwanted = set(dropped)
+            self._unsent = deque(parcel for parcel in self._unsent if parcel.pid not in unwanted)
+            for worker in list(self.board.desks):
+                taken = self.board.take_back(worker, dropped)
+                if taken and worker in self._scheduler.stream_comms:
+                    self._scheduler.worker_send(worker, {"op": DROP, "run": self.id, "ids": taken})
+        self._wake.set()
+        return packed
+
     async def tell(self, points: bytes, values: bytes) -> None:
         """Tell the learner results from elsewhere."""
         async with self._turn:
@@ -170,7 +189,9 @@ class HostedRun:
             self._inbox.add_outcomes(report.ids, report.values)
         if report.failures:
             self.board.take_back(worker, report.failures)
-            self._inbox.failures += [(pid, text, error, worker) for pid, (text, error) in report.failures.items()]
+            self._inbox.failures += [
+                (pid, text, error, worker, report.log) for pid, (text, error) in report.failures.items()
+            ]
         if report.returned:
             taken = self.board.take_back(worker, report.returned)
             if taken and not self._stopping:
@@ -178,7 +199,11 @@ class HostedRun:
         # A worker that retires is removed first and goes on reporting for a while.
         if report.slots is not None and worker in self._scheduler.workers:
             slots = min(report.slots, self._scheduler.workers[worker].nthreads)
-            self.board.set_slots(worker, slots, report.lifetime)
+            places = report.places
+            if places is not None and slots < report.slots:
+                places = math.ceil(places * slots / report.slots)
+            self.board.set_slots(worker, slots, places, report.lifetime)
+            self._note_hung(worker, report.hung, report.given_up)
             if self._stopping and report.slots == 0:
                 self.board.drop(worker)  # what it had not begun when it was told to stop
             elif self._stopping:
@@ -196,6 +221,7 @@ class HostedRun:
         """A worker is gone."""
         self._count_slot_seconds()
         blame = blame or self.board.lifetimes.is_over(worker)
+        self._hung.pop(worker, None)
         ids, begun = self.board.drop(worker)
         if ids and not self._stopping:
             self._inbox.lost.append((ids, begun if blame else set()))
@@ -207,9 +233,9 @@ class HostedRun:
         self._wake.set()
 
     @property
-    def function(self) -> bytes | None:
-        """The pickled function, for workers; None when there is nothing more to evaluate."""
-        return None if self._stopping else self._function
+    def function(self) -> tuple[Any, ...] | None:
+        """The pickled function and how to call it, for workers; None when there is nothing more to evaluate."""
+        return None if self._stopping else (self._function, *self._evaluation)
 
     def is_busy_on(self, worker: str) -> bool:
         """Whether a worker has points of this run."""
@@ -248,7 +274,8 @@ class HostedRun:
     def _count_wanted(self) -> None:
         wanted = None
         if self._has_no_more:
-            wanted = max(1, self.board.in_flight + len(self._unsent) + self.learner.waiting)
+            points = self.board.in_flight + len(self._unsent) + self.learner.waiting
+            wanted = max(1, math.ceil(points / self.board.points_per_slot))
         if wanted != self._wanted:
             self._wanted = wanted
             self._on_claim()
@@ -272,6 +299,7 @@ class HostedRun:
             "evaluators": len(self._crew) if self._crew else 0,
             "evaluated": self.evaluated,
             "failed": self.learner.failed,
+            "hung": dict(self._hung),
             "points_per_second": 0.0 if self.ended else self.history.points_per_second(self.evaluated),
             "function_seconds": self.function_seconds,
             "slot_seconds": self._slot_seconds,
@@ -356,7 +384,7 @@ class HostedRun:
     async def _end(self, status: str) -> None:
         self._stopping = True
         try:
-            self._stop_workers()
+            self._stop_workers(now=True)
             await self._wait_for_evaluators(GRACE)
             async with self._turn:
                 step = await self._call_in_thread(self.learner.finish, self.feed.is_watched)
@@ -404,16 +432,26 @@ class HostedRun:
             },
         )
 
-    def _stop_workers(self) -> None:
+    def _stop_workers(self, *, now: bool = False) -> None:
         self._unsent.clear()
         if self._crew is not None:  # first, or an evaluator that waits takes the place of one that goes
             self._crew.release()
         for worker in list(self.board.desks):
-            self._stop_worker(worker)
+            self._stop_worker(worker, now=now)
 
-    def _stop_worker(self, worker: str, keep: int = 0) -> None:
+    def _stop_worker(self, worker: str, keep: int = 0, *, now: bool = False) -> None:
         if worker in self._scheduler.stream_comms:
-            self._scheduler.worker_send(worker, {"op": STOP, "run": self.id, "keep": keep})
+            self._scheduler.worker_send(worker, {"op": STOP, "run": self.id, "keep": keep, "now": now})
+
+    def _note_hung(self, worker: str, count: int, tasks: Sequence[str]) -> None:
+        """Calls of a worker were given up: their tasks are not evaluators any more."""
+        if count:
+            self._hung[worker] = count
+        else:
+            self._hung.pop(worker, None)
+        if tasks and self._crew is not None:
+            self._crew.give_up(tasks)
+            self._on_claim()
 
     def _time_is_up(self) -> None:
         self.learner.time_is_up = True

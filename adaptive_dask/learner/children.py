@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
+from adaptive_dask.learner.batch_call import call_batch
+
 Function = Callable[..., Any]
 
 
@@ -25,6 +27,10 @@ class ChildFunctions:
         index, x = point
         return self._learners[index].function(x)
 
+    def call_batch(self, points: Sequence[tuple[int, Any]]) -> list[Any]:
+        """The values at several points, with functions that are vectorized."""
+        return FunctionList([learner.function for learner in self._learners]).call_batch(points)
+
     def __reduce__(self) -> tuple[type[FunctionList], tuple[list[Function]]]:
         return FunctionList, ([learner.function for learner in self._learners],)
 
@@ -38,6 +44,18 @@ class FunctionList:
     def __call__(self, point: tuple[int, Any]) -> Any:
         index, x = point
         return self.functions[index](x)
+
+    def call_batch(self, points: Sequence[tuple[int, Any]]) -> list[Any]:
+        """The values at several points, one call for each child that is among them."""
+        of_children: dict[int, list[int]] = {}
+        for place, (index, _) in enumerate(points):
+            of_children.setdefault(index, []).append(place)
+        values: list[Any] = [None] * len(points)
+        for index, places in of_children.items():
+            some = call_batch(self.functions[index], [points[place][1] for place in places])
+            for place, value in zip(places, some, strict=True):
+                values[place] = value
+        return values
 
 
 class ChildrenData(Mapping[tuple[int, Any], Any]):

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
+import inspect
+from collections.abc import Awaitable, Callable, Iterator, Mapping, MutableMapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
 
 import cloudpickle
+
+from adaptive_dask.learner.batch_call import call_batch
 
 Function = Callable[..., Any]
 
@@ -116,8 +119,16 @@ class PickingFunction:
         self.arg_picker = arg_picker
         self.keep = keep
 
-    def __call__(self, x: Any) -> Picked:
-        return self.pick(self.function(x))
+    def __call__(self, x: Any) -> Any:
+        result = self.function(x)
+        return self._pick_later(result) if inspect.iscoroutine(result) else self.pick(result)
+
+    async def _pick_later(self, result: Awaitable[Any]) -> Picked:
+        return self.pick(await result)
+
+    def call_batch(self, points: Sequence[Any]) -> list[Picked]:
+        """The same at several points, with a function that is vectorized: it returns a result for each."""
+        return [self.pick(result) for result in call_batch(self.function, points)]
 
     def pick(self, result: Any) -> Picked:
         """What is learned of a result, and the rest."""

@@ -7,6 +7,7 @@ from copy import copy
 from typing import Any, Self, cast
 
 from adaptive_dask.learner.base_learner import BaseLearner
+from adaptive_dask.learner.batch_call import call_batch
 from adaptive_dask.learner.checked import checked_seed, checked_size
 from adaptive_dask.learner.function_pickle import ByValue
 
@@ -23,6 +24,10 @@ class _OfElement:
 
     def __call__(self, point: Point, *args: Any, **kwargs: Any) -> Any:
         return self.function(point[1], *args, **kwargs)
+
+    def call_batch(self, points: Sequence[Point]) -> list[Any]:
+        """The values at several points, with a function that is vectorized."""
+        return call_batch(self.function, [element for _, element in points])
 
     def __getstate__(self) -> dict[str, Any]:
         return {"function": ByValue(self.function)}

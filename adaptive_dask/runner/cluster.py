@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import cloudpickle
 
 from adaptive_dask.cluster.client import ensure_host, request
-from adaptive_dask.cluster.protocol import Route, RunSpec, dumps, unpack
+from adaptive_dask.cluster.protocol import Evaluation, Route, RunSpec, dumps, unpack
 from adaptive_dask.errors import RunNotFoundError, SchedulerLostError
 from adaptive_dask.failures import OnError
 from adaptive_dask.goals import Goal
@@ -36,6 +36,8 @@ def make_spec(
     weight: float,
     drain: bool,
     on_error: OnError,
+    evaluation: Evaluation,
+    task_options: dict[str, Any],
     session: dict[str, Any],
     checkpoint: str | None = None,
 ) -> RunSpec:
@@ -60,6 +62,8 @@ def make_spec(
         weight=weight,
         drain=drain,
         on_error=on_error if isinstance(on_error, str) else _pickled("on_error", cloudpickle.dumps, on_error),
+        evaluation=evaluation,
+        task_options=task_options,
         session=session,
         checkpoint=checkpoint,
     )
@@ -171,6 +175,10 @@ class ClusterRun:
     async def tell(self, points: list[Any], values: list[Any]) -> None:
         """Tell the hosted learner results from elsewhere."""
         await self._request(Route.TELL, points=dumps(points), values=dumps(values))
+
+    async def drop(self, points: list[Any], ids: list[int]) -> list[tuple[int, Any]]:
+        """Have points given up that have no outcome yet."""
+        return list(unpack(await self._request(Route.DROP, points=dumps(points), ids=ids)))
 
     async def call(self, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         """Have ``function(learner, *args, **kwargs)`` called with the hosted learner."""

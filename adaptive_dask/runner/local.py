@@ -232,6 +232,14 @@ class LocalRun:
         if first is not None:
             raise first
 
+    def drop(self, points: list[Any], ids: list[int]) -> list[tuple[int, Any]]:
+        """Give up points that have no outcome yet; calls under way go on, and what they return is ignored."""
+        with self._lock:
+            dropped = self._session.drop(ids, points)
+            self._publish(self._session.tell([]))  # in order, others may have waited for these
+        self._flight.wake()
+        return dropped
+
     def call(self, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         """Call ``function(learner, *args, **kwargs)`` with the run's learner, between two of its turns."""
         with self._lock:

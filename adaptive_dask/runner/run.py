@@ -72,6 +72,9 @@ class Run(Protocol):
     def tell(self, points: list[Any], values: list[Any]) -> Any:
         """Tell its learner results from elsewhere."""
 
+    def drop(self, points: list[Any], ids: list[int]) -> Any:
+        """Give up points, by value or by id, that have no outcome yet; returns them with their ids."""
+
     def call(self, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         """Call ``function(learner, *args, **kwargs)`` with its learner."""
 

@@ -7,7 +7,7 @@ import math
 import os
 import time
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from numbers import Integral
 from typing import TYPE_CHECKING, Any, Self
@@ -18,6 +18,7 @@ from adaptive_dask.runner.actor import Actor
 from adaptive_dask.runner.cluster import ClusterRun, make_spec
 from adaptive_dask.runner.dashboard_link import make_link
 from adaptive_dask.runner.embedded import find_client, is_local
+from adaptive_dask.runner.evaluation import check_evaluation, check_task_options, refuse_locally
 from adaptive_dask.runner.local import LocalRun, start_locally
 from adaptive_dask.runner.replica import Callback, Replica
 from adaptive_dask.runner.run import Run
@@ -93,6 +94,28 @@ class AsyncRunner:
         scheduler, in the learner's thread; ``error`` is a `FunctionError` with the traceback, the worker, and
         where possible the exception, or a `WorkerLostError` for a point that used up `allowed_failures`
         (such a point ends no run with ``"raise"``).
+    point_timeout : float or timedelta, optional
+        How long an evaluation may take; a number is in seconds. One that takes longer is given up and counts as
+        a failure, with `retries` and `on_error` as for any other; its error is a `PointTimeoutError` that
+        says where the function was. A coroutine is cancelled. A thread cannot be interrupted: it goes on, its
+        result is ignored, and its slot is given back to Dask, so that another evaluator can come;
+        ``info()["hung"]`` counts such threads by worker.
+    vectorized : bool, default: False
+        Whether the function takes many points in one call: an array of shape (n,), or (n, dim) where points
+        are tuples, for which it returns n values. The points that are there are gathered until a call takes
+        about 50 ms. If a call raises, its points are evaluated each by itself, as arrays of length 1.
+    resources : dict, optional
+        What an evaluator needs of its worker's Dask resources, ``{"GPU": 1}``, say. Only workers that have it
+        get points, and one slot for each time that they have it.
+    priority : int, default: 0
+        Of the evaluators' tasks among the tasks of the cluster; higher comes first.
+    workers : str or list of str, optional
+        Addresses, names or hosts of the workers that may get points.
+    allow_other_workers : bool, default: False
+        Whether others may, too, when none of `workers` is there.
+    annotations : dict, optional
+        Further annotations of the evaluators' tasks, as in ``dask.annotate``; those that are active where the
+        runner is made count as well.
     ordered : bool, default: False
         Tell the learner results in the order in which the points were asked for, with `ntasks` points
         out, so that the data depend neither on timing nor on the cluster.
@@ -145,6 +168,13 @@ class AsyncRunner:
         drain: bool = True,
         allowed_failures: int = 3,
         on_error: OnError | None = None,
+        point_timeout: float | timedelta | None = None,
+        vectorized: bool = False,
+        resources: Mapping[str, float] | None = None,
+        priority: int = 0,
+        workers: str | Collection[str] | None = None,
+        allow_other_workers: bool = False,
+        annotations: Mapping[str, Any] | None = None,
         ordered: bool = False,
         checkpoint: str | os.PathLike[str] | None = None,
         on_results: Callback | None = None,
@@ -167,6 +197,16 @@ class AsyncRunner:
             raise ValueError(f"name takes a string that is not empty, not {name!r}.")
         name = name or f"{type(learner).__name__}-{uuid.uuid4().hex[:8]}"
         weight = _check_weight(weight)
+        evaluation = check_evaluation(
+            learner.function, vectorized=vectorized, point_timeout=point_timeout, ntasks=ntasks
+        )
+        task_options = check_task_options(
+            resources=resources,
+            priority=priority,
+            workers=workers,
+            allow_other_workers=allow_other_workers,
+            annotations=annotations,
+        )
         run_arguments: dict[str, Any] = {
             "ntasks": ntasks,
             "drain": drain,
@@ -184,6 +224,7 @@ class AsyncRunner:
         self.raise_if_retries_exceeded = run_arguments["on_error"] == "raise"
         self.shutdown_executor = shutdown_executor
         if is_local(executor, learner):
+            refuse_locally(vectorized=vectorized, point_timeout=point_timeout, **task_options)
             run = start_locally(
                 learner,
                 the_goal,
@@ -198,7 +239,9 @@ class AsyncRunner:
             self._set_up(run, ioloop, log, on_results)
             self._start_local(run)
             return
-        spec = make_spec(learner, the_goal, name, weight=weight, **run_arguments)
+        spec = make_spec(
+            learner, the_goal, name, weight=weight, evaluation=evaluation, task_options=task_options, **run_arguments
+        )
         client = find_client(executor)
         if self._blocks and client.asynchronous:
             raise TypeError(
@@ -399,6 +442,28 @@ class AsyncRunner:
         Results that a `DataSaver` has kept in the workers' memory are freed.
         """
         return self._run.do(self._run.control, "forget")
+
+    def cancel_points(self, points: Iterable[Any] = (), *, ids: Iterable[int] = ()) -> Any:
+        """Give up points that are out for evaluation; those that have their result already are left alone.
+
+        The learner is told nothing: to it they are pending until the run ends, so it does not ask for them
+        again, and a goal in points is reached with others. A call that is under way is cancelled if the
+        function is asynchronous; else its result is ignored and its slot is given up as with
+        `point_timeout`.
+
+        Parameters
+        ----------
+        points : iterable, optional
+            Points as the learner has them.
+        ids : iterable of int, optional
+            Their numbers in the run, as `pending_points` gives them.
+
+        Returns
+        -------
+        list of (int, point)
+            What was given up, or an awaitable of it with an asynchronous client.
+        """
+        return self._run.do(self._run.drop, list(points), [int(pid) for pid in ids])
 
     def tell(self, x: Any, y: Any) -> Any:
         """Tell the hosted learner a result that comes from elsewhere."""

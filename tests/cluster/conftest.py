@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -67,3 +69,35 @@ def assert_clean(cluster: LocalCluster) -> None:
 def pid_of(cluster: LocalCluster, index: int) -> int:
     """The process of one of the workers, once it is there."""
     return wait_until(lambda: list(cluster.workers.values())[index].pid)
+
+
+class PatientCluster(LocalCluster):  # type: ignore[misc]
+    """Never gives a worker up that died and is restarted, as Dask does when it dies twice within a while."""
+
+    def _update_worker_status(self, op: Any, msg: Any) -> None:
+        if op == "remove":
+            self.scheduler_info["workers"].pop(msg, None)
+        else:
+            super()._update_worker_status(op, msg)
+
+
+@pytest.fixture
+def own_cluster() -> Iterator[LocalCluster]:
+    """A cluster for a test that takes it apart."""
+    with PatientCluster(
+        n_workers=2, threads_per_worker=2, processes=True, host="127.0.0.1", dashboard_address="127.0.0.1:0"
+    ) as cluster:
+        yield cluster
+
+
+@pytest.fixture
+def own_client(own_cluster: LocalCluster) -> Iterator[Client]:
+    with Client(own_cluster) as client:
+        yield client
+        assert_clean(own_cluster)
+
+
+@pytest.fixture
+def kill_worker(own_cluster: LocalCluster) -> Callable[[int], None]:
+    """Kills the process of a worker of `own_cluster`, by number."""
+    return lambda index: os.kill(pid_of(own_cluster, index), signal.SIGKILL)

@@ -21,32 +21,6 @@ from .conftest import TIMEOUT, assert_clean, host_of, pid_of, wait_until
 from .functions import Unpicklable, deadly, logged, peak, raises_on_the_right, returns_unpicklable, slow_peak
 
 
-class PatientCluster(LocalCluster):
-    """Never gives a worker up that died and is restarted, as Dask does when it dies twice within a while."""
-
-    def _update_worker_status(self, op, msg):
-        if op == "remove":
-            self.scheduler_info["workers"].pop(msg, None)
-        else:
-            super()._update_worker_status(op, msg)
-
-
-@pytest.fixture
-def own_cluster():
-    """A cluster for a test that takes it apart."""
-    with PatientCluster(
-        n_workers=2, threads_per_worker=2, processes=True, host="127.0.0.1", dashboard_address="127.0.0.1:0"
-    ) as cluster:
-        yield cluster
-
-
-@pytest.fixture
-def own_client(own_cluster):
-    with Client(own_cluster) as client:
-        yield client
-        assert_clean(own_cluster)
-
-
 def learner(function=peak, bounds=(-1, 1)):
     return adaptive.Learner1D(function, bounds=bounds)
 

@@ -13,7 +13,7 @@ from distributed.utils_test import gen_cluster
 
 import adaptive_dask as adaptive
 from adaptive_dask.cluster import scheduler_crew
-from adaptive_dask.cluster import worker as worker_side
+from adaptive_dask.cluster import worker_queue as worker_side
 from adaptive_dask.cluster.client import ensure_host, request
 from adaptive_dask.cluster.protocol import KEY_PREFIX, REPORT, Route, dumps
 from adaptive_dask.cluster.scheduler import LearnerHost, dask_setup
@@ -43,6 +43,10 @@ MALFORMED = [
     {"run": 3},
     {"slots": "many"},
     {"slots": -1},
+    {"places": -1},
+    {"hung": "some"},
+    {"log": 3},
+    {"given_up": [3]},
     {"ids": [0]},
     {"ids": [0], "values": [1.0], "durations": []},
     {"ids": ["0"], "values": [1.0], "durations": [0.1]},

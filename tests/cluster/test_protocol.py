@@ -18,7 +18,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as stnp
 
-from adaptive_dask.cluster.protocol import RunSpec, dumps, pack, pack_many, unpack
+from adaptive_dask.cluster.protocol import Evaluation, RunSpec, dumps, pack, pack_many, unpack
 
 
 @dataclass(frozen=True)
@@ -153,5 +153,18 @@ sys.stdout.buffer.write(pack({body}))
 
 
 def test_a_spec_travels() -> None:
-    spec = RunSpec("name", b"learner", [b"function"], b"function", b"goal", None, 1.0, True, "raise", {"retries": 2})
+    spec = RunSpec(
+        "name",
+        b"learner",
+        [b"function"],
+        b"function",
+        b"goal",
+        None,
+        1.0,
+        True,
+        "raise",
+        Evaluation(),
+        {},
+        {"retries": 2},
+    )
     assert pickle.loads(dumps(spec)) == spec

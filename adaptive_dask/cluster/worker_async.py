@@ -1,0 +1,127 @@
+"""Evaluators of asynchronous functions: many points at once, on an event loop in the evaluator's thread."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import inspect
+import queue
+import time
+from collections.abc import Callable, Coroutine, Iterator
+from typing import Any
+
+from adaptive_dask.cluster.protocol import unpack
+from adaptive_dask.cluster.worker_outbox import pack_value
+from adaptive_dask.cluster.worker_queue import IDLE, Item, PointQueue, Seat, Work
+
+# A lease ends with the last of the points that were begun in it. Where they take long it is so many times
+# their duration, or most of the time there would be few under way.
+DURATIONS_PER_LEASE = 5
+
+
+async def evaluate_concurrently(
+    points: PointQueue,
+    seat: Seat,
+    function: Callable[[Any], Any],
+    lease: float,
+    first: Work,
+    coroutine: Coroutine[Any, Any, Any],
+) -> None:
+    """Evaluate points until the lease ends (in seconds), the run stops, or nothing comes.
+
+    Parameters
+    ----------
+    first, coroutine
+        A call that has begun, and what it returned.
+    """
+    crowd = _Crowd(points, seat, function)
+    crowd.adopt(first, coroutine)
+    with crowd.being_woken():
+        await crowd.work(lease)
+
+
+class _Crowd:
+    """The calls of one evaluator."""
+
+    def __init__(self, points: PointQueue, seat: Seat, function: Callable[[Any], Any]) -> None:
+        self._points = points
+        self._seat = seat
+        self._function = function
+        self._loop = asyncio.get_running_loop()
+        self._due = asyncio.Event()
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def work(self, lease: float) -> None:
+        begin = time.monotonic()
+        width = self._points.set_width(self._seat, is_taking=True)
+        while self._points.is_wanted and not self._seat.is_given_up:
+            duration = self._points.seconds_per_point or 0.0
+            if time.monotonic() >= begin + max(lease, DURATIONS_PER_LEASE * duration):
+                break
+            self._due.clear()
+            if self._take(width):
+                break
+            try:
+                await asyncio.wait_for(self._due.wait(), IDLE)
+            except TimeoutError:
+                if not self._tasks:
+                    break
+        self._points.set_width(self._seat, is_taking=False)
+        while self._tasks and not self._seat.is_given_up:
+            await asyncio.wait(self._tasks, timeout=IDLE, return_when=asyncio.FIRST_COMPLETED)
+
+    def _take(self, width: int) -> bool:
+        """Begin as many points as there are places; says whether the evaluator is to go."""
+        while len(self._tasks) < width:
+            try:
+                item = self._points.get_now()
+            except queue.Empty:
+                return False
+            if item is None:
+                return True
+            self._begin(item)
+        return False
+
+    def _begin(self, item: Item) -> None:
+        work = self._points.begin(self._seat, (item,))
+        try:
+            value = self._function(unpack(item.packed))
+        except BaseException as error:  # SystemExit in a user's function must not end the evaluator
+            self._points.fail(work, error)
+            return
+        self.adopt(work, value)
+
+    def adopt(self, work: Work, value: Any) -> None:
+        """Await what a call returned."""
+        task = self._loop.create_task(self._finish(work, value))
+        self._tasks.add(task)
+        task.add_done_callback(self._ended)
+        self._points.set_cancel(work, lambda: self._call(task.cancel))
+
+    async def _finish(self, work: Work, value: Any) -> None:
+        try:
+            packed = pack_value(await value if inspect.isawaitable(value) else value)
+        except BaseException as error:
+            self._points.fail(work, error)
+        else:
+            self._points.finish(work, (packed,))
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        self._due.set()
+
+    @contextlib.contextmanager
+    def being_woken(self) -> Iterator[None]:
+        """Look for points whenever some come."""
+        self._points.call_when_due(self._wake)
+        try:
+            yield
+        finally:
+            self._points.call_no_more(self._wake)
+
+    def _wake(self) -> None:
+        self._call(self._due.set)
+
+    def _call(self, call: Callable[[], Any]) -> None:
+        with contextlib.suppress(RuntimeError):  # the loop is closed: nobody is there
+            self._loop.call_soon_threadsafe(call)

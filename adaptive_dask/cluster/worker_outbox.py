@@ -1,0 +1,97 @@
+"""What a worker has to tell the scheduler about a run, and how failures are described."""
+
+from __future__ import annotations
+
+import os
+import stat
+import traceback
+from dataclasses import dataclass, field, fields
+from typing import TYPE_CHECKING, Any
+
+from adaptive_dask.cluster.protocol import REPORT, Packed, dumps, pack
+
+if TYPE_CHECKING:
+    from distributed import Worker
+
+# Where batch systems say which job a process belongs to.
+JOB_IDS = ("SLURM_JOB_ID", "PBS_JOBID", "LSB_JOBID", "JOB_ID")
+
+_HERE = os.path.dirname(__file__)
+
+# Of the frames between an evaluator and the user's function none is worth showing.
+_OURS = (_HERE, os.path.join(os.path.dirname(_HERE), "learner"))
+
+
+@dataclass
+class Outbox:
+    """Results that wait to be sent; see `adaptive_dask.cluster.protocol.Report`."""
+
+    ids: list[int] = field(default_factory=list)
+    values: list[Packed] = field(default_factory=list)
+    durations: list[float] = field(default_factory=list)
+    failures: dict[int, tuple[str, bytes | None]] = field(default_factory=dict)
+    seconds_of_failures: float = 0.0
+    returned: list[int] = field(default_factory=list)
+    given_up: list[str] = field(default_factory=list)
+    broken: tuple[str | None, str] | None = None
+
+    def fields(self) -> dict[str, Any]:
+        """What there is, by name."""
+        return {each.name: value for each in fields(self) if (value := getattr(self, each.name))}
+
+
+def report(run: str, **contents: Any) -> dict[str, Any]:
+    """A message to the scheduler."""
+    return {"op": REPORT, "run": run, **contents}
+
+
+def describe(error: BaseException) -> tuple[str, bytes | None]:
+    """The traceback, from the user's function on, and the exception where it can be pickled."""
+    inner = error.__traceback__
+    while inner is not None and inner.tb_frame.f_code.co_filename.startswith(_OURS):
+        inner = inner.tb_next
+    text = format_error(error.with_traceback(inner))
+    try:
+        return text, dumps(error.with_traceback(None))
+    except Exception:
+        return text, None
+
+
+def pack_value(value: Any) -> Packed:
+    """Make a function's value fit for its journey.
+
+    Raises
+    ------
+    TypeError
+        If it cannot be pickled.
+    """
+    try:
+        return pack(value)
+    except Exception as error:
+        raise TypeError(
+            f"The function returned an object of type {type(value).__name__}, which cannot be pickled, "
+            "so it cannot be sent to the learner. Return numbers, arrays, or other data that pickle takes."
+        ) from error
+
+
+def format_error(error: BaseException) -> str:
+    """The traceback, as Python prints it."""
+    return "".join(traceback.format_exception(error))
+
+
+def log_location(worker: Worker) -> str:
+    """Where somebody finds what this worker printed: a file, or the way to ask Dask for it."""
+    jobs = [f", job {os.environ[name]}" for name in JOB_IDS if name in os.environ]
+    job = jobs[0] if jobs else ""
+    where = f"worker {worker.name!r} on {os.uname().nodename}{job}, in {worker.local_directory}"
+    path = _file_of_stderr()
+    return f"{path} ({where})" if path else f"client.get_worker_logs(workers=[{worker.address!r}]) ({where})"
+
+
+def _file_of_stderr() -> str | None:
+    try:
+        if stat.S_ISREG(os.fstat(2).st_mode):
+            return os.readlink("/proc/self/fd/2")
+    except OSError:
+        pass
+    return None

@@ -1,0 +1,492 @@
+"""The points of one run on one worker: those that wait, those under way, and results that wait to be sent."""
+
+from __future__ import annotations
+
+import math
+import queue
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from distributed.core import Status
+from distributed.utils import sync
+
+from adaptive_dask.cluster.protocol import Echo, Evaluation, Packed, Route, dumps, unpack
+from adaptive_dask.cluster.versions import own_versions
+from adaptive_dask.cluster.worker_kept import load_function
+from adaptive_dask.cluster.worker_lifetime import lifetime_of
+from adaptive_dask.cluster.worker_outbox import Outbox, describe, format_error, log_location, report
+from adaptive_dask.cluster.worker_thread import HeldThread
+from adaptive_dask.errors import PointTimeoutError
+
+if TYPE_CHECKING:
+    from distributed import Worker
+
+# An evaluator that got no point for so long (in seconds) gives its thread back.
+IDLE = 1.0
+
+# So many points are evaluated at once on a worker when the function is asynchronous, unless ntasks is given.
+ASYNC_WIDTH = 32
+
+# With so many threads of a run hanging on a worker, no more are given back to Dask: each keeps its slot.
+MOST_HUNG = 32
+
+# A coroutine that was cancelled has so long to end (seconds) before its event loop counts as blocked.
+CANCELLING = 2.0
+
+SMOOTHING = 0.2  # the weight of the newest duration in a running mean
+
+
+class Item(NamedTuple):
+    """A point that waits; ``alone`` if it must not be evaluated together with others."""
+
+    pid: int
+    packed: Packed
+    alone: bool = False
+
+
+@dataclass(eq=False)
+class Seat:
+    """An evaluator's place at a run.
+
+    Attributes
+    ----------
+    thread : HeldThread
+    width : int
+        How many points it is at, at once.
+    is_taking : bool
+        Whether it takes more points.
+    is_given_up : bool
+        Whether it hangs, and was given up; it has no place any more.
+    """
+
+    thread: HeldThread
+    width: int = 1
+    is_taking: bool = True
+    is_given_up: bool = False
+
+
+@dataclass(eq=False)
+class Work:
+    """Points under way in one call.
+
+    Attributes
+    ----------
+    cancel : callable or None
+        Cancels the call, where that is possible.
+    """
+
+    seat: Seat
+    items: Sequence[Item]
+    cancel: Callable[[], None] | None = None
+    begin: float = field(default_factory=time.perf_counter)
+
+    @property
+    def ids(self) -> list[int]:
+        return [item.pid for item in self.items]
+
+
+class PointQueue:
+    """The points of one run on one worker, its function, and the results that wait to be sent.
+
+    Parameters
+    ----------
+    run : str
+    worker : Worker
+    on_idle : callable
+        Called with this queue when its last evaluator has left.
+    """
+
+    def __init__(self, run: str, worker: Worker, on_idle: Callable[[PointQueue], None]) -> None:
+        self.run = run
+        self.worker = worker
+        self.evaluation = Evaluation()
+        self.seconds_per_point: float | None = None
+        self._on_idle = on_idle
+        self._items: queue.SimpleQueue[Item | None] = queue.SimpleQueue()
+        self._lock = threading.Lock()  # guards all that follows
+        self._seats: set[Seat] = set()
+        self._under_way: dict[Work, None] = {}
+        self._cancelling: dict[Work, float] = {}
+        self._dropped: set[int] = set()
+        self._hung = 0
+        self._stopped = False
+        self._aborted = False
+        self._leaving = 0  # evaluators that are to go when they get to it
+        self._outbox = Outbox()
+        self._flushing = False
+        self._watching = False
+        self._echo: tuple[float, float] | None = None
+        self._wakers: set[Callable[[], None]] = set()  # of evaluators that do not block on the items
+        self._function: Callable[[Any], Any] | None = None
+        self._function_lock = threading.Lock()
+        self._lifetime = lifetime_of(worker)
+        self._seconds = 0.0  # that a point is expected to need
+
+    @property
+    def is_over(self) -> bool:
+        with self._lock:
+            return not self._seats and not self._hung
+
+    @property
+    def is_wanted(self) -> bool:
+        """Whether evaluators should go on: not on a worker that is paused, retiring or closing."""
+        return not self._stopped and self.worker.status == Status.running
+
+    def _has_time(self) -> bool:
+        """Whether a point that is begun now is expected to be finished in the worker's lifetime."""
+        return self._lifetime is None or self._lifetime.left >= self._seconds
+
+    # ---- from the evaluators' threads
+
+    def join(self) -> Seat:
+        """An evaluator comes to work; the scheduler is told when it has the function."""
+        seat = Seat(HeldThread(self.worker))
+        with self._lock:
+            self._seats.add(seat)
+        return seat
+
+    def leave(self, seat: Seat) -> None:
+        """An evaluator goes; the last one gives the points back that nobody has begun."""
+        with self._lock:
+            if seat.is_given_up:
+                self._hung -= 1
+            self._seats.discard(seat)
+            if not self._seats:
+                self._outbox.returned += self._drain()
+            self._send_soon()
+        if seat.is_given_up:
+            seat.thread.end()
+        self._on_idle(self)
+
+    def load_function(self) -> Callable[[Any], Any] | None:
+        """The run's function, fetched once; None when the run is over, or the function cannot be loaded."""
+        try:
+            with self._function_lock:
+                if self._function is None:
+                    reply = sync(self.worker.loop, self._ask_for_function)
+                    if reply and "error" in reply:
+                        raise unpack(reply["error"])
+                    contents = reply and reply["ok"]
+                    if contents is None:
+                        self.stop()
+                        return None
+                    self.evaluation = Evaluation(*contents[1:])
+                    self._function = load_function(contents[0], self.worker, self.run)
+                function = self._function
+        except Exception as error:
+            with self._lock:
+                self._outbox.broken = (getattr(error, "name", None), format_error(error))
+                self._send_soon()
+            return None
+        with self._lock:
+            self._send_soon()
+        return function
+
+    async def _ask_for_function(self) -> Any:
+        ask = getattr(self.worker.scheduler, Route.FUNCTION)
+        return await ask(run=self.run, worker=self.worker.address, versions=own_versions())
+
+    def get(self, end: float) -> Item | None:
+        """The next point; None if an evaluator whose lease ends then (on the monotonic clock) is to go."""
+        while True:
+            left = end - time.monotonic()
+            # A worker without time for another point gets none; its evaluators do not come and go every second.
+            patience = min(IDLE, left) if self._has_time() else left
+            try:
+                item = self._items.get(timeout=max(patience, 0.001))
+            except queue.Empty:
+                return None
+            if self._is_due(item):
+                return item
+            if left <= 0:
+                return None
+
+    def get_now(self) -> Item | None:
+        """The next point; None if an evaluator is to go.
+
+        Raises
+        ------
+        queue.Empty
+            If there is neither.
+        """
+        while True:
+            item = self._items.get_nowait()
+            if self._is_due(item):
+                return item
+
+    def get_batch(self, first: Item, seconds: float, most: int) -> list[Item]:
+        """More points to go with the first: what takes so many seconds, and no more than a fair share."""
+        batch = [first]
+        if first.alone or self.seconds_per_point is None:
+            return batch
+        with self._lock:
+            takers = sum(seat.is_taking for seat in self._seats)
+        share = math.ceil((self._items.qsize() + 1) / max(1, takers))
+        size = min(share, most, max(1, int(seconds / max(self.seconds_per_point, 1e-9))))
+        while len(batch) < size:
+            try:
+                item = self._items.get_nowait()
+            except queue.Empty:
+                break
+            if item is None or item.alone:
+                self._items.put(item)  # not in this batch
+                break
+            if self._is_due(item):
+                batch.append(item)
+        return batch
+
+    def begin(self, seat: Seat, items: Sequence[Item]) -> Work:
+        """A call begins."""
+        work = Work(seat, items)
+        timeout = self.evaluation.point_timeout
+        with self._lock:
+            self._under_way[work] = None
+            if timeout is not None and not self._watching:
+                self._watching = True
+                self.worker.loop.add_callback(self._watch, timeout)
+        return work
+
+    def set_cancel(self, work: Work, cancel: Callable[[], None]) -> None:
+        """A call that has begun can be cancelled."""
+        with self._lock:
+            work.cancel = cancel
+            if self._aborted:
+                self._under_way.pop(work, None)
+            is_wanted = work in self._under_way
+        if not is_wanted:
+            cancel()
+
+    def finish(self, work: Work, values: Sequence[Packed]) -> None:
+        """A call has returned a value for each point; ignored if it was given up."""
+        seconds = (time.perf_counter() - work.begin) / len(values)
+        with self._lock:
+            if not self._has_ended(work):
+                return
+            outbox = self._outbox
+            outbox.ids += work.ids
+            outbox.values += values
+            outbox.durations += [seconds] * len(values)
+            before = self.seconds_per_point
+            self.seconds_per_point = seconds if before is None else before + SMOOTHING * (seconds - before)
+            self._send_soon()
+
+    def fail(self, work: Work, error: BaseException) -> None:
+        """A call has raised; ignored if it was given up."""
+        seconds = time.perf_counter() - work.begin
+        failure = describe(error)
+        with self._lock:
+            if not self._has_ended(work):
+                return
+            self._outbox.failures.update(dict.fromkeys(work.ids, failure))
+            self._outbox.seconds_of_failures += seconds
+            self._send_soon()
+
+    def split(self, work: Work) -> None:
+        """A call for many points has raised: evaluate each by itself, so that only the culprit fails."""
+        with self._lock:
+            if self._has_ended(work):
+                for item in work.items:
+                    self._items.put(item._replace(alone=True))
+
+    def set_width(self, seat: Seat, *, is_taking: bool) -> int:
+        """An evaluator is at as many points at once as an asynchronous function allows, or takes no more."""
+        ntasks = self.evaluation.ntasks
+        with self._lock:
+            seat.is_taking = is_taking
+            seat.width = ntasks or math.ceil(ASYNC_WIDTH / self.worker.state.nthreads)
+            self._send_soon()
+        return seat.width
+
+    def call_when_due(self, waker: Callable[[], None]) -> None:
+        """Have something called, on the worker's event loop, whenever there may be something to do."""
+        with self._lock:
+            self._wakers.add(waker)
+
+    def call_no_more(self, waker: Callable[[], None]) -> None:
+        with self._lock:
+            self._wakers.discard(waker)
+
+    # ---- from the worker's event loop
+
+    def put(self, ids: Sequence[int], points: Sequence[Packed], sent: float, seconds: float) -> None:
+        """Queue points, which take so many seconds each, or give them back when there is nobody to evaluate them."""
+        with self._lock:
+            self._seconds = seconds
+            self._echo = (sent, time.monotonic())
+            if not self._seats or self._stopped:
+                self._outbox.returned += ids
+                self._send_soon()
+                return
+            for pid, packed in zip(ids, points, strict=True):
+                self._items.put(Item(pid, packed))
+            self._wake()
+
+    def drop(self, ids: Sequence[int]) -> None:
+        """Give up points; nobody wants to hear of them."""
+        unwanted = set(ids)
+        with self._lock:
+            # Where others are evaluated in the same call, the outcomes of these are ignored.
+            works = [work for work in self._under_way if unwanted.issuperset(work.ids)]
+            self._dropped |= unwanted.difference(*(work.ids for work in works))
+        for work in works:
+            self._give_up(work)
+
+    def stop(self, *, now: bool = False) -> None:
+        """Let every evaluator go after the points that it is at; with ``now``, without them where possible."""
+        with self._lock:
+            self._stopped = True
+            self._aborted |= now
+            self._drain()
+            self._leaving = len(self._seats)
+            for _ in self._seats:
+                self._items.put(None)
+            works = [work for work in self._under_way if work.cancel is not None] if now else []
+            for work in works:
+                del self._under_way[work]
+            self._wake()
+        for work in works:
+            if work.cancel is not None:
+                work.cancel()
+
+    def send_away(self, keep: int) -> None:
+        """Let evaluators go until so many are left, when the points that are here are begun."""
+        with self._lock:
+            for _ in range(len(self._seats) - self._leaving - keep):
+                self._leaving += 1
+                self._items.put(None)
+            self._wake()
+
+    def _watch(self, timeout: float) -> None:
+        """Give up what takes too long, and look again soon as long as anything is under way."""
+        now = time.perf_counter()
+        with self._lock:
+            late = [work for work in self._under_way if now - work.begin > timeout * len(work.items)]
+            blocked = [work for work, until in self._cancelling.items() if now > until]
+        for work in late:
+            if len(work.items) == 1:
+                self._give_up(work, timeout=timeout)
+            else:  # one of them is the culprit
+                self._give_up(work, again=work.items)
+        for work in blocked:
+            self._give_up_seat(work.seat)
+        with self._lock:
+            self._watching = bool(self._under_way or self._cancelling)
+            if self._watching:
+                self.worker.loop.call_later(min(1.0, timeout / 5), self._watch, timeout)
+
+    def _give_up(self, work: Work, *, timeout: float | None = None, again: Sequence[Item] = ()) -> None:
+        """Forget a call that is under way, say so if it took too long, and free its place."""
+        where = work.seat.thread.stack() if work.cancel is None else "(asynchronous)"
+        with self._lock:
+            if self._under_way.pop(work, self) is self:
+                return
+            seconds = time.perf_counter() - work.begin
+            if timeout is not None:
+                text = (
+                    f"The evaluation was given up after {seconds:.3g} s, for point_timeout={timeout:g} s. "
+                    f"The function was at:\n\n{where}"
+                )
+                self._outbox.failures.update(dict.fromkeys(work.ids, (text, dumps(PointTimeoutError(text)))))
+                self._outbox.seconds_of_failures += seconds
+            for item in again:
+                self._items.put(item._replace(alone=True))
+            if work.cancel is not None:
+                self._cancelling[work] = time.perf_counter() + CANCELLING
+            self._send_soon()
+            self._wake()
+        if work.cancel is not None:
+            work.cancel()
+        else:
+            self._give_up_seat(work.seat)
+
+    def _give_up_seat(self, seat: Seat) -> None:
+        """An evaluator hangs: let another one come for it."""
+        with self._lock:
+            if seat not in self._seats:
+                return
+            for work in [work for work in self._under_way if work.seat is seat]:
+                del self._under_way[work]
+                self._outbox.returned += work.ids
+            for work in [work for work in self._cancelling if work.seat is seat]:
+                del self._cancelling[work]
+            seat.is_given_up = True
+            self._seats.discard(seat)
+            self._hung += 1
+            if not self._seats:
+                self._outbox.returned += self._drain()
+            can_go = self._hung <= MOST_HUNG
+            if can_go:
+                self._outbox.given_up.append(seat.thread.task)
+            self._send_soon()
+        if can_go:
+            seat.thread.give_back()
+        self._on_idle(self)
+
+    def _flush(self) -> None:
+        with self._lock:
+            self._flushing = False
+            outbox, self._outbox = self._outbox, Outbox()
+            contents = outbox.fields()
+            contents["slots"] = len(self._seats)
+            contents["places"] = sum(seat.width for seat in self._seats if seat.is_taking) + sum(
+                not work.seat.is_taking for work in self._under_way
+            )
+            contents["hung"] = self._hung
+            echo, self._echo = self._echo, None
+        if echo:
+            contents["echo"] = Echo(echo[0], time.monotonic() - echo[1])
+        if self._lifetime is not None:
+            contents["lifetime"] = (self._lifetime.total, self._lifetime.left)
+        if outbox.failures:
+            contents["log"] = log_location(self.worker)
+        self.worker.batched_send(report(self.run, **contents))
+
+    # ---- with the lock held
+
+    def _has_ended(self, work: Work) -> bool:
+        """Whether somebody still waits for the call that has ended."""
+        self._cancelling.pop(work, None)
+        return self._under_way.pop(work, self) is not self
+
+    def _wake(self) -> None:
+        for waker in self._wakers:
+            waker()
+
+    def _send_soon(self) -> None:
+        if not self._flushing:
+            self._flushing = True
+            # One message takes all results that have gathered until the event loop gets to it.
+            self.worker.loop.add_callback(self._flush)
+
+    def _drain(self) -> list[int]:
+        ids: list[int] = []
+        while True:
+            try:
+                item = self._items.get_nowait()
+            except queue.Empty:
+                return ids
+            if item is not None:
+                ids.append(item.pid)
+
+    # ----
+
+    def _is_due(self, item: Item | None) -> bool:
+        if item is None:
+            with self._lock:
+                self._leaving -= 1
+            return True
+        if not self._has_time():
+            with self._lock:
+                self._outbox.returned.append(item.pid)
+                self._send_soon()
+            return False
+        if not self._dropped:
+            return True
+        with self._lock:
+            if item.pid not in self._dropped:
+                return True
+            self._dropped.discard(item.pid)
+            return False

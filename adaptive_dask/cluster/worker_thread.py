@@ -1,0 +1,72 @@
+"""The thread of Dask's pool that an evaluator holds, and how the pool does without it when it hangs."""
+
+from __future__ import annotations
+
+import sys
+import threading
+import time
+import traceback
+from typing import TYPE_CHECKING
+
+from distributed.threadpoolexecutor import thread_state as pool_state
+from distributed.threadpoolexecutor import threads_lock
+from distributed.worker_state_machine import SecedeEvent
+
+if TYPE_CHECKING:
+    from distributed import Worker
+
+
+class HeldThread:
+    """The thread of an evaluator; to be made in it.
+
+    Attributes
+    ----------
+    task : str
+        The key of the evaluator's task.
+    """
+
+    def __init__(self, worker: Worker) -> None:
+        self.task = str(worker.get_current_task())
+        self._worker = worker
+        self._thread = threading.current_thread()
+        self._pool = getattr(pool_state, "executor", None)  # None in a pool that is not Dask's
+        self._since = time.time()
+
+    @property
+    def is_in_pool(self) -> bool:
+        """Whether the pool counts on it; not so when the user's function has seceded for good."""
+        return self._pool is None or self._thread in self._pool._threads
+
+    def give_back(self) -> None:
+        """Let the pool start another thread instead of this one, as if its task had seceded.
+
+        On the worker's event loop, while the thread hangs in the user's function.
+        """
+        if self._pool is None:
+            return
+        with threads_lock:
+            if self._thread not in self._pool._threads:
+                return
+            self._pool._threads.discard(self._thread)
+            self._pool._adjust_thread_count()
+        now = time.time()
+        self._worker.handle_stimulus(
+            SecedeEvent(key=self.task, compute_duration=now - self._since, stimulus_id=f"adaptive-hung-{now}")
+        )
+
+    def end(self) -> None:
+        """Have the thread end with its task, once it was given back; in the thread itself."""
+        if self._pool is None:
+            return
+        with threads_lock:  # the function may have seceded and rejoined meanwhile
+            self._pool._threads.discard(self._thread)
+        pool_state.proceed = False
+
+    def stack(self) -> str:
+        """Where the thread is now, without the evaluator's own frames."""
+        frame = sys._current_frames().get(self._thread.ident or 0)
+        if frame is None:
+            return ""
+        stack = traceback.extract_stack(frame)
+        inside = [i for i, entry in enumerate(stack) if "adaptive_dask" in entry.filename]
+        return "".join(traceback.format_list(stack[inside[-1] + 1 if inside else 0 :]))
