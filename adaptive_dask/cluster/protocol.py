@@ -129,8 +129,6 @@ class RunSpec:
     on_error : str or bytes
         What is done about a point that failed for good; a function is cloudpickled.
     evaluation : Evaluation
-    task_options : dict
-        What the evaluators' tasks need of Dask, as ``Client.map`` has it; ``annotations`` besides.
     session : dict
         Further arguments of `Session`.
     checkpoint : str or None
@@ -147,7 +145,6 @@ class RunSpec:
     drain: bool
     on_error: str | bytes
     evaluation: Evaluation
-    task_options: dict[str, Any]
     session: dict[str, Any]
     checkpoint: str | None = None
 

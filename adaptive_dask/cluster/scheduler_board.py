@@ -88,8 +88,8 @@ class Board:
         self,
         worker: str,
         slots: int,
-        places: int | None = None,
         lifetime: tuple[float, float] | None = None,
+        places: int | None = None,
     ) -> None:
         """A worker says how many evaluators of the run it has, and how many points they are at, at once.
 

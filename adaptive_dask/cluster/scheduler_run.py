@@ -77,7 +77,6 @@ class HostedRun:
         self.functions = spec.functions
         self._function = spec.function
         self._evaluation = spec.evaluation
-        self._task_options = spec.task_options
         self.status = "running"
         self.error: AdaptiveError | None = None
         self.history = History()
@@ -114,7 +113,7 @@ class HostedRun:
 
     def start(self, client: Client) -> None:
         """Begin to evaluate; `client` is an asynchronous one of this scheduler."""
-        self._crew = Crew(self.id, self._scheduler, client, self._on_claim, self._evaluators_fail, self._task_options)
+        self._crew = Crew(self.id, self._scheduler, client, self._on_claim, self._evaluators_fail)
         self._task = asyncio.ensure_future(self._drive())
         self._wake.set()
 
@@ -202,7 +201,7 @@ class HostedRun:
             places = report.places
             if places is not None and slots < report.slots:
                 places = math.ceil(places * slots / report.slots)
-            self.board.set_slots(worker, slots, places, report.lifetime)
+            self.board.set_slots(worker, slots, report.lifetime, places)
             self._note_hung(worker, report.hung, report.given_up)
             if self._stopping and report.slots == 0:
                 self.board.drop(worker)  # what it had not begun when it was told to stop

@@ -37,7 +37,6 @@ def make_spec(
     drain: bool,
     on_error: OnError,
     evaluation: Evaluation,
-    task_options: dict[str, Any],
     session: dict[str, Any],
     checkpoint: str | None = None,
 ) -> RunSpec:
@@ -63,7 +62,6 @@ def make_spec(
         drain=drain,
         on_error=on_error if isinstance(on_error, str) else _pickled("on_error", cloudpickle.dumps, on_error),
         evaluation=evaluation,
-        task_options=task_options,
         session=session,
         checkpoint=checkpoint,
     )

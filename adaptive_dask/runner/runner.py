@@ -7,7 +7,7 @@ import math
 import os
 import time
 import uuid
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timedelta
 from numbers import Integral
 from typing import TYPE_CHECKING, Any, Self
@@ -18,7 +18,7 @@ from adaptive_dask.runner.actor import Actor
 from adaptive_dask.runner.cluster import ClusterRun, make_spec
 from adaptive_dask.runner.dashboard_link import make_link
 from adaptive_dask.runner.embedded import find_client, is_local
-from adaptive_dask.runner.evaluation import check_evaluation, check_task_options, refuse_locally
+from adaptive_dask.runner.evaluation import check_evaluation, refuse_locally
 from adaptive_dask.runner.local import LocalRun, start_locally
 from adaptive_dask.runner.replica import Callback, Replica
 from adaptive_dask.runner.run import Run
@@ -104,18 +104,6 @@ class AsyncRunner:
         Whether the function takes many points in one call: an array of shape (n,), or (n, dim) where points
         are tuples, for which it returns n values. The points that are there are gathered until a call takes
         about 50 ms. If a call raises, its points are evaluated each by itself, as arrays of length 1.
-    resources : dict, optional
-        What an evaluator needs of its worker's Dask resources, ``{"GPU": 1}``, say. Only workers that have it
-        get points, and one slot for each time that they have it.
-    priority : int, default: 0
-        Of the evaluators' tasks among the tasks of the cluster; higher comes first.
-    workers : str or list of str, optional
-        Addresses, names or hosts of the workers that may get points.
-    allow_other_workers : bool, default: False
-        Whether others may, too, when none of `workers` is there.
-    annotations : dict, optional
-        Further annotations of the evaluators' tasks, as in ``dask.annotate``; those that are active where the
-        runner is made count as well.
     ordered : bool, default: False
         Tell the learner results in the order in which the points were asked for, with `ntasks` points
         out, so that the data depend neither on timing nor on the cluster.
@@ -170,11 +158,6 @@ class AsyncRunner:
         on_error: OnError | None = None,
         point_timeout: float | timedelta | None = None,
         vectorized: bool = False,
-        resources: Mapping[str, float] | None = None,
-        priority: int = 0,
-        workers: str | Collection[str] | None = None,
-        allow_other_workers: bool = False,
-        annotations: Mapping[str, Any] | None = None,
         ordered: bool = False,
         checkpoint: str | os.PathLike[str] | None = None,
         on_results: Callback | None = None,
@@ -200,13 +183,6 @@ class AsyncRunner:
         evaluation = check_evaluation(
             learner.function, vectorized=vectorized, point_timeout=point_timeout, ntasks=ntasks
         )
-        task_options = check_task_options(
-            resources=resources,
-            priority=priority,
-            workers=workers,
-            allow_other_workers=allow_other_workers,
-            annotations=annotations,
-        )
         run_arguments: dict[str, Any] = {
             "ntasks": ntasks,
             "drain": drain,
@@ -224,7 +200,7 @@ class AsyncRunner:
         self.raise_if_retries_exceeded = run_arguments["on_error"] == "raise"
         self.shutdown_executor = shutdown_executor
         if is_local(executor, learner):
-            refuse_locally(vectorized=vectorized, point_timeout=point_timeout, **task_options)
+            refuse_locally(vectorized=vectorized, point_timeout=point_timeout)
             run = start_locally(
                 learner,
                 the_goal,
@@ -239,9 +215,7 @@ class AsyncRunner:
             self._set_up(run, ioloop, log, on_results)
             self._start_local(run)
             return
-        spec = make_spec(
-            learner, the_goal, name, weight=weight, evaluation=evaluation, task_options=task_options, **run_arguments
-        )
+        spec = make_spec(learner, the_goal, name, weight=weight, evaluation=evaluation, **run_arguments)
         client = find_client(executor)
         if self._blocks and client.asynchronous:
             raise TypeError(
