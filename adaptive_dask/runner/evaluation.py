@@ -50,7 +50,4 @@ def refuse_locally(**arguments: Any) -> None:
     """
     asked = [f"{name}=" for name, value in arguments.items() if value]
     if asked:
-        raise ValueError(
-            f"{', '.join(asked)} needs a Dask cluster; an executor like this one cannot do it. Leave out executor=, "
-            "or give a dask.distributed.Client."
-        )
+        raise ValueError(f"{', '.join(asked)} needs a Dask cluster: give its dask.distributed.Client as executor=.")
