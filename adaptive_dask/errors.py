@@ -48,7 +48,7 @@ class FunctionError(AdaptiveError):
         return f"learner.function({self.point!r}) failed{where}:\n\n{self.traceback_text}{log}"
 
 
-class PointTimeoutError(AdaptiveError, TimeoutError):
+class PointTimeoutError(AdaptiveError):
     """The evaluation of a point took longer than ``point_timeout`` and was given up."""
 
 

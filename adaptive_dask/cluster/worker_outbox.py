@@ -91,7 +91,8 @@ def log_location(worker: Worker) -> str:
 def _file_of_stderr() -> str | None:
     try:
         if stat.S_ISREG(os.fstat(2).st_mode):
-            return os.readlink("/proc/self/fd/2")
+            path = os.readlink("/proc/self/fd/2")
+            return path if os.path.exists(path) else None  # not of a file that was deleted
     except OSError:
         pass
     return None
