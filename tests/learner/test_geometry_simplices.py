@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.spatial import ConvexHull, Delaunay
 
-from adaptive_dask.learner.geometry.longest_edge import longest_edge, middle
+from adaptive_dask.learner.geometry.longest_edge import longest_edge, point_between
 from adaptive_dask.learner.geometry.simplices import (
     barycentric,
     determinants,
@@ -89,4 +89,5 @@ def test_longest_edge_and_ties():
     assert longest_edge([(0.0, 0.0), (1.0, 0.0), (0.0, 2.0)]) == (1, 2)
     third = math.sqrt(0.75)
     assert longest_edge([(0.0, 0.0), (1.0, 0.0), (0.5, third + 1e-12)]) == (0, 1)
-    assert middle((0.0, 1.0), (1.0, 3.0)) == (0.5, 2.0)
+    assert point_between((0.0, 1.0), (1.0, 3.0), 0.5) == (0.5, 2.0)
+    assert point_between((0.0, 1.0), (1.0, 3.0), 0.25) == (0.25, 1.5)

@@ -4,24 +4,37 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from .longest_edge import TIE, Point, longest_edge
 
 # How much the plain length of an edge counts: as a part of the strongest bend, because gradients are estimates and
 # an edge along which none is seen must not stay long for ever; as a slope in every triangle, because where the
 # loss of Learner2D explores (its term in the area) there is no bend to follow; and in a saddle.
-_LENGTH_COUNTS = 0.1
+_LENGTH_COUNTS = 0.05
 _SADDLE = 2.0
-_UNSEEN = 0.1
+_UNSEEN = 0.03
+# A saddle is even if the sum of its two curvatures is less than this part of their difference: one is at most one and
+# a half times the other.
+_EVEN = 0.2
 
 
-def most_bent_edge(corners: Sequence[Point], heights: Sequence[Point], gradients: Sequence[Point]) -> tuple[int, int]:
+class BentEdge(NamedTuple):
+    """An edge of a triangle, by the positions of its ends, and whether the function is an even saddle there."""
+
+    first: int
+    second: int
+    in_even_saddle: bool
+
+
+def most_bent_edge(corners: Sequence[Point], heights: Sequence[Point], gradients: Sequence[Point]) -> BentEdge:
     """The edge of a triangle along which linear interpolation is most wrong.
 
     Along an edge e the error is an eighth of |eᵀHe|, where He is the difference of the gradients at its ends. To
     halve where that is largest makes triangles short across a ridge and long along it. Where the function
     is a saddle, eᵀHe vanishes along two directions, of which no mesh of halved edges can make use; so there √|det H|
-    counts as a bend in all directions, and the longest edge is halved if H is nothing but a saddle.
+    counts as a bend in all directions. In an even saddle, as harmonic functions have everywhere, the longest edge of the
+    triangle is taken.
 
     Parameters
     ----------
@@ -33,14 +46,13 @@ def most_bent_edge(corners: Sequence[Point], heights: Sequence[Point], gradients
 
     Returns
     -------
-    pair of int
-        The positions of its ends.
+    BentEdge
     """
     (x, y), (x1, y1), (x2, y2) = corners
     x1, y1, x2, y2 = x1 - x, y1 - y, x2 - x, y2 - y
     area = x1 * y2 - x2 * y1
     first, second, third = 0.0, 0.0, 0.0
-    saddle = 0.0
+    saddle = sums = differences = 0.0
     g, g1, g2 = gradients
     vdim = len(heights[0])
     for i in range(vdim):
@@ -49,17 +61,25 @@ def most_bent_edge(corners: Sequence[Point], heights: Sequence[Point], gradients
         first += abs(ux * x1 + uy * y1)
         second += abs(vx * x2 + vy * y2)
         third += abs((vx - ux) * (x2 - x1) + (vy - uy) * (y2 - y1))
-        determinant = ux * vy - uy * vx
-        if determinant * area < 0.0:
-            saddle += _SADDLE * math.sqrt(-determinant / area)
+        # The sum and the difference of the eigenvalues of H, times the area.
+        xx, yy = ux * y2 - vx * y1, vy * x1 - uy * x2
+        trace = abs(xx + yy)
+        difference = math.hypot(xx - yy, vx * x1 - ux * x2 + uy * y2 - vy * y1)
+        sums += trace
+        differences += difference
+        if trace < difference:
+            saddle += math.sqrt(difference * difference - trace * trace)
     edges = (
         ((0, 1), first, x1 * x1 + y1 * y1),
         ((0, 2), second, x2 * x2 + y2 * y2),
         ((1, 2), third, (x2 - x1) ** 2 + (y2 - y1) ** 2),
     )
+    saddle *= 0.5 * _SADDLE / abs(area) if area else 0.0
     strongest = max((bend / square for _, bend, square in edges if square > 0.0), default=0.0) + saddle
     if not (area and 0.0 < strongest < math.inf):
-        return longest_edge([point + height for point, height in zip(corners, heights, strict=True)])
+        return BentEdge(*longest_edge([point + height for point, height in zip(corners, heights, strict=True)]), False)
+    if sums < _EVEN * differences:
+        return BentEdge(*longest_edge(corners), True)
     least = _LENGTH_COUNTS * strongest + _UNSEEN / math.sqrt(abs(area))
     most, found = 0.0, (0, 1)
     for (i, j), bend, square in edges:
@@ -69,4 +89,4 @@ def most_bent_edge(corners: Sequence[Point], heights: Sequence[Point], gradients
         measure = bend + saddle * square + least * on_graph
         if measure > most:
             most, found = measure * (1 + TIE), (i, j)
-    return found
+    return BentEdge(*found, False)

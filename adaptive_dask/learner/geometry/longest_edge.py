@@ -43,6 +43,6 @@ def longest_edge(corners: Sequence[Point]) -> tuple[int, int]:
     return edge
 
 
-def middle(a: Point, b: Point) -> Point:
-    """The point half-way between two points."""
-    return tuple(0.5 * (x + y) for x, y in zip(a, b, strict=True))
+def point_between(a: Point, b: Point, part: float) -> Point:
+    """The point that is a part of the way from a to b; ``part=0.5`` is exactly the middle."""
+    return tuple((1.0 - part) * x + part * y for x, y in zip(a, b, strict=True))

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
-from math import isfinite, nan
 from typing import NamedTuple
 
 import numpy as np
@@ -11,7 +11,7 @@ import numpy as np
 from adaptive_dask.learner.loss_queue import LossQueue
 
 from .bent_edge import most_bent_edge
-from .longest_edge import longest_edge, middle
+from .longest_edge import longest_edge, point_between
 from .mesh import Point, Simplex, SimplexMesh
 from .simplices import Floats, Ints, barycentric
 from .subdivision import ON_FACE, Cell, Subdivision, Vertex
@@ -19,6 +19,13 @@ from .subdivision import ON_FACE, Cell, Subdivision, Vertex
 # What stands for an infinite loss among the priorities, and for none at all, both times the volume: of
 # several simplices with such a loss the largest comes first.
 _INFINITE, _NOTHING = 1e200, 1e-200
+
+# Halved again and again, right-angled triangles stay right-angled, and the points form a lattice whose edges all lie
+# along the same directions: the best there is for some functions, the worst for others, in turn as the mesh gets finer.
+# So in the plane, edges that are longer than this (in units of the region) are cut away from their middles.
+_LONG, _OFF_MIDDLE = 0.4, 0.45
+# Where gradients tell even saddles from the rest, it is done there and nowhere else.
+_LONG_IN_SADDLE, _OFF_MIDDLE_IN_SADDLE = 0.2, 0.4
 
 # Gives the heights of the graph of the function at a vertex of the mesh, in units of the coordinates; with gradients
 # also those, d for each height.
@@ -33,8 +40,8 @@ class Proposal(NamedTuple):
     point : tuple of float
     gain : float
         The share of the simplex's loss that belongs to the cell which the point divides.
-    simplex, cell, edge
-        Where it is: half-way along an edge of a cell of a simplex.
+    simplex, cell, edge, part
+        Where it is: a part of the way along an edge of a cell of a simplex.
     """
 
     point: Point
@@ -42,6 +49,7 @@ class Proposal(NamedTuple):
     simplex: Simplex
     cell: Cell
     edge: tuple[Vertex, Vertex]
+    part: float
 
 
 Snapshot = tuple[dict[Simplex, Subdivision], dict[Vertex, frozenset[Simplex]]]
@@ -170,9 +178,10 @@ class Refinement:
         cell = self._subdivision(simplex).largest
         assert cell is not None, "a simplex without cells has no priority"
         corners = [self._point(v) for v in cell.vertices]
-        i, j = self._edge_to_halve(corners, cell)
+        i, j, part = self._where_to_cut(corners, cell)
         gain = self.losses.priority(slot) * cell.share**self._share_power
-        return Proposal(middle(corners[i], corners[j]), gain, simplex, cell, (cell.vertices[i], cell.vertices[j]))
+        point = point_between(corners[i], corners[j], part)
+        return Proposal(point, gain, simplex, cell, (cell.vertices[i], cell.vertices[j]), part)
 
     def give_up(self, proposal: Proposal) -> None:
         """Never divide this cell."""
@@ -187,14 +196,15 @@ class Refinement:
         if self._heights_of is not None:
             a, b = (self._height(v) for v in proposal.edge)
             if len(a) == len(b):
-                self._heights[vertex] = middle(a, b)
+                self._heights[vertex] = point_between(a, b, proposal.part)
         homes = {proposal.simplex}
         support = self._support(proposal)
         if len(support) <= self.mesh.dim:
             homes |= self.mesh.containing(support)
         for simplex in homes:
             old = self._subdivision(simplex)
-            self._store(simplex, old.split(vertex, proposal.edge) or old.insert(vertex, self._point))
+            split = old.split(vertex, proposal.edge, proposal.part)
+            self._store(simplex, split or old.insert(vertex, self._point))
         self._homes[vertex] = self._homes.get(vertex, frozenset()) | homes
 
     def add_pending(self, vertex: Vertex, point: Point) -> None:
@@ -247,21 +257,31 @@ class Refinement:
             found = Subdivision.whole(simplex)
         return found
 
-    def _edge_to_halve(self, corners: list[Point], cell: Cell) -> tuple[int, int]:
-        if self._heights_of is None:
-            return longest_edge(corners)
-        heights = [self._height(v) for v in cell.vertices]
-        if not isfinite(sum(map(sum, heights))):
-            return longest_edge(corners)
+    def _where_to_cut(self, corners: list[Point], cell: Cell) -> tuple[int, int, float]:
+        """The edge of a cell to cut, by the positions of its ends, and how far along it."""
+        heights: list[Point] | None = None
+        if self._heights_of is not None:
+            heights = [self._height(v) for v in cell.vertices]
+            if not math.isfinite(sum(map(sum, heights))):
+                heights = None
         if self._with_gradients:
+            if heights is None:
+                return *longest_edge(corners), 0.5
             vdim = len(heights[0]) // 3
-            return most_bent_edge(corners, [h[:vdim] for h in heights], [h[vdim:] for h in heights])
-        return longest_edge([point + height for point, height in zip(corners, heights, strict=True)])
+            i, j, even = most_bent_edge(corners, [h[:vdim] for h in heights], [h[vdim:] for h in heights])
+            is_long = even and math.dist(corners[i], corners[j]) > _LONG_IN_SADDLE
+            return i, j, _OFF_MIDDLE_IN_SADDLE if is_long else 0.5
+        if heights is not None:
+            i, j = longest_edge([point + height for point, height in zip(corners, heights, strict=True)])
+        else:
+            i, j = longest_edge(corners)
+        is_long = self.mesh.dim == 2 and math.dist(corners[i], corners[j]) > _LONG
+        return i, j, _OFF_MIDDLE if is_long else 0.5
 
     def _height(self, vertex: Vertex) -> Point:
         """At points in flight what linear interpolation says, nothing if that is not known."""
         assert self._heights_of is not None
-        return self._heights_of(vertex) if vertex >= 0 else self._heights.get(vertex, (nan,))
+        return self._heights_of(vertex) if vertex >= 0 else self._heights.get(vertex, (math.nan,))
 
     def _point(self, vertex: Vertex) -> Point:
         return self.mesh.point(vertex) if vertex >= 0 else self._coordinates[vertex]

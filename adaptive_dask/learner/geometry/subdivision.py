@@ -69,8 +69,16 @@ class Subdivision(NamedTuple):
         """Give up a cell that is too small to be divided."""
         return Subdivision(tuple(c for c in self.cells if c is not cell), self.inside)
 
-    def split(self, vertex: Vertex, edge: tuple[Vertex, Vertex]) -> Subdivision | None:
-        """Halve all cells that have an edge, with a new vertex in its middle.
+    def split(self, vertex: Vertex, edge: tuple[Vertex, Vertex], part: float = 0.5) -> Subdivision | None:
+        """Divide all cells that have an edge, with a new vertex on it.
+
+        Parameters
+        ----------
+        vertex : int
+            The number of the new point.
+        edge : pair of int
+        part : float, default: 0.5
+            How far along the edge the point is.
 
         Returns
         -------
@@ -80,7 +88,7 @@ class Subdivision(NamedTuple):
         cells: list[Cell] = []
         for cell in self.cells:
             if a in cell.vertices and b in cell.vertices:
-                cells += _replace(cell, vertex, {a: 0.5, b: 0.5})
+                cells += _replace(cell, vertex, {a: 1.0 - part, b: part})
             else:
                 cells.append(cell)
         return Subdivision(tuple(cells), (*self.inside, vertex)) if len(cells) > len(self.cells) else None
