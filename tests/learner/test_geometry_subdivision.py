@@ -60,10 +60,23 @@ def test_a_point_on_a_shared_edge_is_in_flight_on_both_sides():
     slots = mesh.live_slots()
     refinement.set_losses(slots, np.array([1.0, 1.0]))
     proposal = refinement.propose()
-    assert proposal.point == (0.5, 0.5)
+    assert proposal.point == (0.45, 0.45)
     refinement.accept(proposal, -1)
-    assert [refinement.priorities.priority(slot) for slot in slots.tolist()] == [0.5, 0.5]
-    assert refinement.expected_loss() == 0.5
+    assert [refinement.priorities.priority(slot) for slot in slots.tolist()] == pytest.approx([0.55, 0.55])
+    assert refinement.expected_loss() == pytest.approx(0.55)
     assert refinement.largest_loss() == 1.0
     refinement.clear_pending()
     assert refinement.expected_loss() == 1.0
+
+
+def test_long_edges_are_cut_off_the_middle_and_short_ones_halved():
+    long = Refinement(np.array([(0.0, 0.0), (0.0, 1.0), (1.0, 0.0)]))
+    assert long.propose() is None
+    long.set_losses(long.mesh.live_slots(), np.ones(1))
+    assert long.propose().point == pytest.approx((0.45, 0.55))
+    short = Refinement(np.array([(0.0, 0.0), (0.0, 0.25), (0.25, 0.0)]))
+    short.set_losses(short.mesh.live_slots(), np.ones(1))
+    assert short.propose().point == (0.125, 0.125)
+    solid = Refinement(np.array([(0.0, 0.0, 0.0), (0.0, 1.0, 0.0), (1.0, 0.0, 0.0), (0.0, 0.0, 0.5)]))
+    solid.set_losses(solid.mesh.live_slots(), np.ones(1))
+    assert solid.propose().point == (0.5, 0.5, 0.0)
