@@ -33,8 +33,8 @@ def most_bent_edge(corners: Sequence[Point], heights: Sequence[Point], gradients
     Along an edge e the error is an eighth of |eᵀHe|, where He is the difference of the gradients at its ends. To
     halve where that is largest makes triangles short across a ridge and long along it. Where the function
     is a saddle, eᵀHe vanishes along two directions, of which no mesh of halved edges can make use; so there √|det H|
-    counts as a bend in all directions. In an even saddle, as harmonic functions have everywhere, the longest edge of the
-    triangle is taken.
+    counts as a bend in all directions. In an even saddle, as harmonic functions have everywhere, the longest edge is
+    taken.
 
     Parameters
     ----------
