@@ -46,8 +46,10 @@ T = TypeVar("T")
 
 logger = logging.getLogger(__name__)
 
-# Runs that have ended stay, so that others can fetch their results; so many, and then the oldest go.
+# Runs that have ended stay, so that others can fetch their results: so many, and more while together they
+# have no more points than that. Then the oldest go, but none that is watched: its watchers need its end.
 MOST_ENDED = 32
+MOST_POINTS = 1_000_000
 
 # Learners are mostly Python, so more threads than a few only wait for each other.
 MOST_THREADS = 4
@@ -342,11 +344,17 @@ class LearnerHost(SchedulerPlugin):
 
     def _ended(self, run: HostedRun) -> None:
         self._by_id.pop(run.id, None)
-        ended = [other.name for other in self.runs.values() if other.status in ENDED]
-        for name in ended[:-MOST_ENDED]:
-            self._forget(name)
+        self._let_old_runs_go()
         self._shares.update_soon()
         self._rest_if_idle()
+
+    def _let_old_runs_go(self) -> None:
+        ended = [run for run in self.runs.values() if run.status in ENDED]
+        points = 0
+        for number, run in enumerate(reversed(ended), 1):
+            points += run.learner.npoints
+            if number > MOST_ENDED and points > MOST_POINTS and not run.feed.is_watched:
+                self._forget(run.name)
 
     async def _get_client(self) -> Client:
         assert self._client_lock is not None

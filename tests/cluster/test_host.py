@@ -12,7 +12,7 @@ from distributed import Worker
 from distributed.utils_test import gen_cluster
 
 import adaptive_dask as adaptive
-from adaptive_dask.cluster import scheduler_crew
+from adaptive_dask.cluster import scheduler, scheduler_crew, scheduler_feed
 from adaptive_dask.cluster import worker_queue as worker_side
 from adaptive_dask.cluster.client import ensure_host, request
 from adaptive_dask.cluster.protocol import KEY_PREFIX, REPORT, Route, dumps
@@ -291,8 +291,20 @@ async def test_nothing_is_left_when_a_run_has_ended(c, s, a, b):
 
 @gen_cluster(**OPTIONS)
 async def test_ended_runs_do_not_pile_up(c, s, a, b):
-    from adaptive_dask.cluster.scheduler import MOST_ENDED
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(scheduler, "MOST_ENDED", 2)
+        patch.setattr(scheduler, "MOST_POINTS", 8)
+        patch.setattr(scheduler_feed, "PATIENCE", 0.0)
+        for _ in range(6):
+            await adaptive.Runner(learner(), npoints_goal=2, executor=c).result(30)
+    assert len(s.plugins["adaptive"].runs) == 4
 
-    for _ in range(MOST_ENDED + 3):
-        await adaptive.Runner(learner(), npoints_goal=2, executor=c).result(30)
-    assert len(s.plugins["adaptive"].runs) == MOST_ENDED
+
+@gen_cluster(**OPTIONS)
+async def test_runs_that_end_together_are_all_seen_to_end(c, s, a, b):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(scheduler, "MOST_ENDED", 1)
+        patch.setattr(scheduler, "MOST_POINTS", 0)
+        runners = [adaptive.Runner(learner(), npoints_goal=2, executor=c) for _ in range(12)]
+        for runner in runners:
+            assert (await runner.result(30)).npoints == 2
