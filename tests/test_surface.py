@@ -53,14 +53,7 @@ MISSING = {
     *("AsyncRunner.live_info", "AsyncRunner.live_plot"),
     *("Runner.live_info", "Runner.live_plot"),
     *("active_plotting_tasks", "live_plot", "notebook_extension"),
-    *(
-        "Learner2D.ip",
-        "Learner2D.plot: n",
-        "Learner2D.plot: tri_alpha",
-        "LearnerND.plot: n",
-        "LearnerND.plot: tri_alpha",
-    ),
-    *("LearnerND.plot_3D", "LearnerND.plot_isoline", "LearnerND.plot_isosurface", "LearnerND.plot_slice"),
+    "Learner2D.ip",
 }
 ELSEWHERE = INTERNAL | ARGUMENTS | MISSING
 
