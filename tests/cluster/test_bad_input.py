@@ -15,7 +15,7 @@ from distributed import Client, LocalCluster
 
 import adaptive_dask as adaptive
 from adaptive_dask.cluster.client import request
-from adaptive_dask.cluster.protocol import REPORT, Report, Route, RunSpec, dumps
+from adaptive_dask.cluster.protocol import REPORT, Evaluation, Report, Route, RunSpec, dumps
 from adaptive_dask.cluster.versions import own_versions
 
 from .conftest import TIMEOUT, assert_clean, host_of, wait_until
@@ -226,6 +226,7 @@ GOOD = RunSpec(
     weight=1.0,
     drain=True,
     on_error="raise",
+    evaluation=Evaluation(),
     session={},
 )
 
