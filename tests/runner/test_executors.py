@@ -42,8 +42,8 @@ def assert_equals_function(learned: adaptive.Learner1D, function: Callable[[floa
 
 def test_a_run_reaches_its_goal(executor: Any) -> None:
     learned = learner()
-    # Without what is under way at the goal: told after it, it may well raise the loss again.
-    runner = adaptive.Runner(learned, loss_goal=0.1, drain=False, executor=executor)
+    # One by one, for what is told after the goal may well raise the loss again.
+    runner = adaptive.Runner(learned, loss_goal=0.1, ntasks=1, executor=executor)
     assert runner.result(TIMEOUT) is learned
     assert runner.status() == "finished"
     assert runner.task.done()
