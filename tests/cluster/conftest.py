@@ -19,6 +19,15 @@ from . import functions
 # Workers cannot import the tests.
 cloudpickle.register_pickle_by_value(functions)
 
+
+@pytest.fixture(scope="module", autouse=True)
+def travels_by_value(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Functions of the test file go to workers as they are."""
+    cloudpickle.register_pickle_by_value(request.module)
+    yield
+    cloudpickle.unregister_pickle_by_value(request.module)
+
+
 TIMEOUT = 60.0
 
 
