@@ -1,5 +1,6 @@
 import math
 import pickle
+import sys
 import threading
 
 import numpy as np
@@ -100,6 +101,15 @@ def test_vectors_of_one_stay_arrays():
     assert learner.data[0.111].shape == (1,)
 
 
+@pytest.fixture
+def threads_that_switch_often():
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-5)  # they meet in more places, and wait less for each other
+    yield
+    sys.setswitchinterval(before)
+
+
+@pytest.mark.usefixtures("threads_that_switch_often")
 def test_data_can_be_read_while_another_thread_tells():
     learner = learned(peak)
     done = threading.Event()
