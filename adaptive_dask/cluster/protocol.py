@@ -6,8 +6,8 @@ Streams (Dask's batched streams between scheduler and worker; neither side may r
 op                  from → to             fields
 =================== ===================== ==========================================================
 ``adaptive-points`` scheduler → worker    run, ids, points (packed), sent, seconds
-``adaptive-stop``   scheduler → worker    run, keep (how many evaluators may stay; 0 ends the run there),
-                                          now (whether what can be cancelled is)
+``adaptive-stop``   scheduler → worker    run, keep (how many evaluators may stay; None ends the run there,
+                                          and its points are forgotten), now (whether what can be cancelled is)
 ``adaptive-drop``   scheduler → worker    run, ids
 ``adaptive-report`` worker → scheduler    run, slots, places, hung, ids, values (packed), durations,
                                           failures, log, returned, given_up, echo, broken, lifetime

@@ -438,7 +438,7 @@ class HostedRun:
         for worker in list(self.board.desks):
             self._stop_worker(worker, now=now)
 
-    def _stop_worker(self, worker: str, keep: int = 0, *, now: bool = False) -> None:
+    def _stop_worker(self, worker: str, keep: int | None = None, *, now: bool = False) -> None:
         if worker in self._scheduler.stream_comms:
             self._scheduler.worker_send(worker, {"op": STOP, "run": self.id, "keep": keep, "now": now})
 

@@ -115,11 +115,13 @@ class PointService(WorkerPlugin):
         if known is not None:
             known.drop(ids)
 
-    def _stop(self, run: str = "", keep: int = 0, now: bool = False, **_: Any) -> None:
+    def _stop(self, run: str = "", keep: int | None = None, now: bool = False, **_: Any) -> None:
         """Handle a message of the scheduler; on the worker's event loop."""
         with self._lock:
             known = self._queues.get(run)
-        if known is not None and keep:
-            known.send_away(keep)
-        elif known is not None:
+        if known is None:
+            return
+        if keep is None:
             known.stop(now=now)
+        else:
+            known.send_away(keep)

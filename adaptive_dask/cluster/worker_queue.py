@@ -467,6 +467,7 @@ class PointQueue:
             try:
                 item = self._items.get_nowait()
             except queue.Empty:
+                self._leaving = 0
                 return ids
             if item is not None:
                 ids.append(item.pid)

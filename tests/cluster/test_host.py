@@ -21,7 +21,7 @@ from adaptive_dask.errors import RunNotFoundError
 
 from .functions import peak, slow_peak
 
-OPTIONS = {"client": True, "nthreads": [("127.0.0.1", 2)] * 2, "clean_kwargs": {"threads": False}}
+OPTIONS = {"client": True, "timeout": 120, "nthreads": [("127.0.0.1", 2)] * 2, "clean_kwargs": {"threads": False}}
 
 
 def learner(function=peak):
@@ -29,7 +29,7 @@ def learner(function=peak):
 
 
 async def until(condition):
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         while not condition():
             await asyncio.sleep(0.005)  # between two looks
 

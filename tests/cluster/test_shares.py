@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 from distributed.utils_test import gen_cluster
 from hypothesis import given, settings
@@ -116,6 +118,22 @@ async def test_with_more_runs_than_slots_everybody_gets_a_turn(c, s, a, b):
         for runner in runners:
             await runner.wait(30)
         await until(lambda: not s.tasks)
+
+
+@gen_cluster(**OPTIONS)
+async def test_a_worker_whose_slots_all_go_to_other_runs_gives_its_points_back(c, s, a, b):
+    """Points that wait there are evaluated or come back; the end of a run is the only stop that forgets them."""
+    points = range(300)
+    learner = adaptive.SequenceLearner(slow_peak, points)
+    runner = adaptive.Runner(learner, executor=c)
+    await until(lambda: slots_of(s, runner) is not None)
+    run = run_of(s, runner)
+    for evaluated in range(20, len(points) - 50, 10):
+        await until(lambda least=evaluated: run.evaluated > least and run.board.in_flight > run.board.slots > 0)
+        for worker in list(run.board.desks):
+            run._stop_worker(worker, keep=0)
+    await asyncio.wait_for(runner.task, 60)
+    assert learner.npoints == len(points)
 
 
 @gen_cluster(**OPTIONS)
