@@ -29,14 +29,30 @@ _HOME = {
     "Runner": "runner",
     "SKOptLearner": "learner.skopt_learner",
     "SequenceLearner": "learner.sequence_learner",
+    "active_plotting_tasks": "notebook",
     "attach": "runner",
+    "live_info": "notebook",
+    "live_plot": "notebook",
     "load": "storage.checkpoint",
     "make_datasaver": "learner.data_saver",
+    "notebook_extension": "notebook",
     "runs": "runner",
     "simple": "runner",
     "uses_nth_neighbors": "learner.base_learner",
 }
-_MODULES = {"cluster", "errors", "goals", "learner", "plotting", "runner", "session", "storage", "testing", "utils"}
+_MODULES = {
+    "cluster",
+    "errors",
+    "goals",
+    "learner",
+    "notebook",
+    "plotting",
+    "runner",
+    "session",
+    "storage",
+    "testing",
+    "utils",
+}
 
 __all__ = [  # noqa: RUF022  what is used most comes first
     "Learner1D",
@@ -57,6 +73,9 @@ __all__ = [  # noqa: RUF022  what is used most comes first
     "runs",
     "simple",
     "load",
+    "notebook_extension",
+    "live_plot",
+    "active_plotting_tasks",
     "BaseLearner",
     "uses_nth_neighbors",
     "learner",

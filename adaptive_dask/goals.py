@@ -69,6 +69,35 @@ class Goal:
         """When a run that started then has to end, in seconds since the epoch."""
         return started + self.duration if self.duration is not None else self.end_time
 
+    def in_numbers(self, learner: Any, started: float) -> dict[str, float]:
+        """What can be said in a number of where a run that started then ends.
+
+        Parameters
+        ----------
+        learner : BaseLearner
+            Whose run it is.
+        started : float
+            In seconds since the epoch.
+
+        Returns
+        -------
+        dict
+            With one of the keys ``"npoints"``, ``"loss"`` and ``"time"`` (seconds since the epoch); empty if
+            a function decides, or whoever cancels the run.
+        """
+        end = self.deadline(started)
+        if end is not None:
+            return {"time": end}
+        if self.npoints is not None:
+            return {"npoints": self.npoints}
+        if isinstance(self.reached, LossGoal):
+            return {"loss": self.reached.loss}
+        if isinstance(self.reached, EachGoal) and hasattr(learner, "learners"):
+            return {"npoints": self.reached.npoints * len(learner.learners)}
+        if self.reached is is_done and hasattr(learner, "sequence"):
+            return {"npoints": len(learner.sequence)}
+        return {}
+
     @property
     def is_endless(self) -> bool:
         return self == Goal()

@@ -82,6 +82,16 @@ class Board:
         self.lifetimes = Lifetimes()
         self._deviation = 0.0
 
+    @property
+    def workers(self) -> int:
+        """How many workers have evaluators of the run."""
+        return sum(desk.slots > 0 for desk in self.desks.values())
+
+    @property
+    def busy_slots(self) -> int:
+        """How many evaluators have a point, as far as is known here."""
+        return sum(min(desk.slots, len(desk.ids)) for desk in self.desks.values())
+
     # ---- what is reported
 
     def set_slots(

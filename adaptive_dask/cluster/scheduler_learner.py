@@ -76,6 +76,8 @@ class HostedLearner:
         For how long the learner was at work.
     cpu_seconds : float
         For how long its thread computed.
+    goal_in_numbers : dict
+        What can be said in a number of where the run ends; see `Goal.in_numbers`.
     kept : list of str
         The keys of results on workers that the learner refers to at the start.
     resumed : int
@@ -99,6 +101,7 @@ class HostedLearner:
         )
         self.resumed = self._session.told
         self.kind = type(learner).__name__
+        self.goal_in_numbers = self._goal.in_numbers(learner, time.time())
         self.kept = [result.key for result in references_in(learner) if isinstance(result, KeptResult)]
         self._glance = Glance(self._session)
         self.seconds = 0.0

@@ -1,0 +1,12 @@
+"""Live pictures and figures of runs in a notebook. Nothing is imported before something is shown.
+
+They are kept up to date from threads, so that they go on while a cell keeps the notebook's own thread busy.
+"""
+
+from __future__ import annotations
+
+from adaptive_dask.notebook.extension import notebook_extension
+from adaptive_dask.notebook.info import live_info
+from adaptive_dask.notebook.picture import active_plotting_tasks, live_plot
+
+__all__ = ["active_plotting_tasks", "live_info", "live_plot", "notebook_extension"]

@@ -167,6 +167,7 @@ class LocalRun:
         self._session = session
         self._lock = threading.RLock()  # whoever calls the session or its learner holds it
         self._deadline = goal.deadline(self.started)
+        self._goal_in_numbers = goal.in_numbers(session.learner, self.started)
         self._flight = Flight(pool)
         self._pool = pool
         self._ntasks = ntasks
@@ -279,7 +280,9 @@ class LocalRun:
             "loss": glance.loss,
             "started": self.started,
             "ended": self._ended,
+            "goal": self._goal_in_numbers,
             "slots": self._slots if self._ended is None else 0,
+            "busy": min(self._slots, self._flight.count),
             "in_flight": self._flight.count,
             "evaluated": self._evaluated,
             "failed": glance.failed,

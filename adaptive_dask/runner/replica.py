@@ -11,12 +11,15 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from adaptive_dask.cluster.protocol import unpack
-from adaptive_dask.storage.learner_copy import copy_learner
+from adaptive_dask.storage.learner_copy import copy_learner, empty_copy
 
 logger = logging.getLogger(__name__)
 
 # Called with the learner, points and values, once the learner has been told them.
 Callback = Callable[[Any, Sequence[Any], Sequence[Any]], Any]
+
+# Adds to a learner what has arrived.
+Change = Callable[[Any], None]
 
 _updates = ThreadPoolExecutor(1, thread_name_prefix="adaptive-updates")
 
@@ -42,18 +45,25 @@ class Replica:
         Held while results are applied. Hold it to read the learner several times in one state.
     arrived : threading.Event
         Set when something waits to be applied.
+    received : int
+        Grows with each batch of results that arrives.
     """
 
     def __init__(self, learner: Any, loop: asyncio.AbstractEventLoop | None, is_told: bool = False) -> None:
         self.learner = learner
+        self.received = 0
         self.callbacks: list[Callback] = []
         self.lock = threading.RLock()
         self.arrived = threading.Event()
         self._loop = loop
         self._is_told = is_told
-        self._waiting: deque[Callable[[], None]] = deque()
+        # What waits: changes, which take the learner, and calls.
+        self._waiting: deque[tuple[Change | None, Callable[[], None] | None]] = deque()
+        self._taken = 0  # how many of them were taken
         self._gathered: tuple[list[Any], list[Any]] | None = None  # the last that waits, if these are results
-        self._guard = threading.Lock()  # of the two
+        self._guard = threading.Lock()  # of the three
+        self._copy: Any = None  # for `ahead`
+        self._copy_taken = 0
 
     def tell(self, points: Sequence[Any], values: Sequence[Any]) -> None:
         """Queue results; those that wait one after the other are told in one go."""
@@ -61,21 +71,22 @@ class Replica:
             if self._gathered is None:
                 gathered: tuple[list[Any], list[Any]] = ([], [])
                 self._gathered = gathered
-                self._waiting.append(lambda: self._tell(*gathered))
+                self._waiting.append((lambda learner: self._tell(learner, *gathered), None))
             self._gathered[0].extend(points)
             self._gathered[1].extend(values)
+            self.received += 1
 
     def tell_packed(self, data: bytes) -> None:
         """Queue results, packed as (points, values)."""
-        self._queue(lambda: self._tell(*unpack(data)))
+        self._queue(lambda learner: self._tell(learner, *unpack(data)))
 
     def copy_from(self, load: Callable[[], Any]) -> None:
         """Queue a copy from the learner that `load` returns."""
-        self._queue(lambda: copy_learner(self.learner, load()))
+        self._queue(lambda learner: copy_learner(learner, load()))
 
     def then(self, call: Callable[[], None]) -> None:
         """Queue a call for when all before it is applied, and see that it is applied soon."""
-        self._queue(call)
+        self._queue(call=call)
         self.arrived.set()
         if self._loop is not None and not self._loop.is_closed():
             self._loop.call_soon_threadsafe(self.apply)
@@ -94,36 +105,69 @@ class Replica:
         first: Exception | None = None
         with self.lock:
             self.arrived.clear()
-            while (call := self._take()) is not None:
+            self._copy = None
+            while (waiting := self._take()) is not None:
+                change, call = waiting
                 try:
-                    call()
+                    if change is not None:
+                        change(self.learner)
+                    if call is not None:
+                        call()
                 except Exception as error:
                     first = first or error
         if first is not None:
             raise first
 
-    def _queue(self, call: Callable[[], None]) -> None:
+    def ahead(self) -> Any:
+        """A learner with all results that have arrived, for a thread that has to leave the user's as it is.
+
+        It is a copy for as long as something waits; one that is made further by each call, until `apply` is
+        called. The caller may look at it until then.
+        """
+        with self.lock:
+            with self._guard:
+                self._gathered = None
+                waiting, taken = list(self._waiting), self._taken
+            if self._is_told or not any(change for change, _ in waiting):
+                return self.learner
+            if self._copy is None:
+                self._copy = empty_copy(self.learner)
+                copy_learner(self._copy, self.learner)
+                self._copy_taken = taken
+            for change, _ in waiting[self._copy_taken - taken :]:
+                if change is not None:
+                    change(self._copy)
+            self._copy_taken = taken + len(waiting)
+            return self._copy
+
+    def _queue(self, change: Change | None = None, call: Callable[[], None] | None = None) -> None:
         with self._guard:
             self._gathered = None
-            self._waiting.append(call)
+            self._waiting.append((change, call))
+            self.received += change is not None
 
-    def _take(self) -> Callable[[], None] | None:
+    def _take(self) -> tuple[Change | None, Callable[[], None] | None] | None:
         with self._guard:
             if not self._waiting:
                 return None
-            call = self._waiting.popleft()
+            waiting = self._waiting.popleft()
+            self._taken += 1
             if not self._waiting:
                 self._gathered = None
-            return call
+            return waiting
 
-    def _tell(self, points: Sequence[Any], values: Sequence[Any]) -> None:
+    def _tell(self, learner: Any, points: Sequence[Any], values: Sequence[Any]) -> None:
         if self._is_told:
             pass
-        elif hasattr(self.learner, "tell_many"):
-            self.learner.tell_many(points, values)
+        elif hasattr(learner, "tell_many"):
+            learner.tell_many(points, values)
         else:  # somebody's own, with ask and tell only
             for point, value in zip(points, values, strict=True):
-                self.learner.tell(point, value)
+                learner.tell(point, value)
+        if learner is self.learner:
+            self._call_back(points, values)
+
+    def _call_back(self, points: Sequence[Any], values: Sequence[Any]) -> None:
         for callback in list(self.callbacks):
             try:
                 callback(self.learner, points, values)

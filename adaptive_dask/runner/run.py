@@ -29,7 +29,11 @@ class Run(Protocol):
     status : str
         running, paused, finished, cancelled or failed; never ahead of the replica.
     summary : dict
-        How the run stands, in plain data.
+        How the run stands, in plain data. Always there are ``"name"``, ``"learner"``, ``"status"``, ``"npoints"``,
+        ``"loss"``, ``"started"`` and ``"ended"`` (seconds since the epoch), ``"goal"`` (see `Goal.in_numbers`),
+        ``"slots"`` and how many of them are ``"busy"``, ``"in_flight"``, ``"evaluated"``, ``"failed"``,
+        ``"function_seconds"`` and ``"slot_seconds"``; on a cluster also ``"workers"`` and ``"points_per_second"``.
+        Of a run that is still being started, it is empty.
     started : float
         In seconds since the epoch.
     details : dict

@@ -7,7 +7,7 @@ import math
 import os
 import time
 import uuid
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from datetime import datetime, timedelta
 from numbers import Integral
 from typing import TYPE_CHECKING, Any, Self
@@ -535,6 +535,67 @@ class AsyncRunner:
         save = method or (lambda learner: learner.save(**arguments))
         self.saving_task = PeriodicSaving(self._run, save, interval)
         return self.saving_task
+
+    def live_info(self, *, update_interval: float = 0.5) -> None:
+        """Show in a notebook how the run goes, with buttons to have it cancelled, paused and resumed.
+
+        It goes on while a cell keeps the notebook busy; buttons have to wait for that. A run that is shown twice
+        is shown by the same widget.
+
+        Parameters
+        ----------
+        update_interval : float, default: 0.5
+            In seconds. After an hour or more updates become fewer.
+
+        Raises
+        ------
+        RuntimeError
+            If this is not a notebook.
+        ImportError
+            If ipywidgets is not installed.
+        """
+        from adaptive_dask.notebook import live_info
+
+        live_info(self, update_interval=update_interval)
+
+    def live_plot(
+        self,
+        *,
+        plotter: Callable[[Any], Any] | None = None,
+        update_interval: float = 2.0,
+        name: Hashable = None,
+        normalize: bool = True,
+    ) -> Any:
+        """Draw the learner in a notebook, and again and again until the run ends, also while a cell is busy.
+
+        Parameters
+        ----------
+        plotter : callable, optional
+            Takes the learner and returns a HoloViews object; ``learner.plot()`` if not given. While a cell keeps
+            the notebook busy it gets a copy of the learner, and is called in a thread.
+        update_interval : float, default: 2
+            In seconds. When drawing takes more than a twentieth of that, updates are fewer.
+        name : hashable, optional
+            Of this plot in `adaptive_dask.active_plotting_tasks`. An earlier plot with the name, or without one
+            if none is given, is not kept up to date any more.
+        normalize : bool, default: True
+            Whether the axes fit the data at each update.
+
+        Returns
+        -------
+        holoviews.DynamicMap
+            With the sliders that the picture has, those of a `BalancingLearner` for example.
+
+        Raises
+        ------
+        RuntimeError
+            If this is not a notebook.
+        ImportError
+            If HoloViews or Bokeh is not installed.
+        """
+        from adaptive_dask.notebook import live_plot
+
+        return live_plot(self, plotter=plotter, update_interval=update_interval, name=name, normalize=normalize)
 
     def live_info_terminal(self, *, update_interval: float = 0.5, overwrite_previous: bool = True) -> TerminalInfo:
         """Print how the run goes until it ends.

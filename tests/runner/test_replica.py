@@ -56,7 +56,7 @@ def test_results_are_applied_in_the_order_of_arrival() -> None:
     replica.tell_packed(packed(a=1.0))
     replica.copy_from(lambda: other)
     replica.tell_packed(packed(d=4.0, c=99.0))
-    replica._waiting.append(lambda: seen.append(dict(replica.learner.data)))
+    replica._queue(call=lambda: seen.append(dict(replica.learner.data)))
     replica.tell_packed(packed(e=5.0))
     replica.apply()
     assert seen == [{"a": 1.0, "b": 2.0, "c": 3.0, "d": 4.0}]
@@ -127,7 +127,7 @@ def test_what_waits_may_apply_and_queue_more() -> None:
         seen.append(replica.learner.npoints)
 
     replica.tell_packed(packed(a=1.0))
-    replica._waiting.append(look)
+    replica._queue(call=look)
     replica.tell_packed(packed(b=2.0))
     replica.apply()
     assert seen == [3]

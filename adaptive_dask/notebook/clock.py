@@ -1,0 +1,108 @@
+"""Clock: calls things at intervals, in a thread, also while a cell keeps the notebook's own thread busy."""
+
+from __future__ import annotations
+
+import logging
+import math
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+logger = logging.getLogger(__name__)
+
+# What is sent while no browser is there waits for one. So the updates of a long run become fewer: the interval is at
+# least this share of the time since its beginning, and a night brings a few times as many as the first minutes.
+SLOWING = 1 / 5000
+
+# Takes nothing and returns after how many seconds it is to be called again; None for never.
+Call = Callable[[], float | None]
+
+
+class Clock:
+    """Calls things again and again, one at a time. It has a thread as long as there is something to call.
+
+    Parameters
+    ----------
+    name : str
+        Of the thread.
+    """
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._due: dict[Call, float] = {}  # never, while it is being called
+        self._changed = threading.Condition()
+        self._thread: threading.Thread | None = None
+
+    def add(self, call: Call, delay: float = 0.0) -> None:
+        """Call something from now on, until it returns None, raises, or is removed."""
+        with self._changed:
+            self._due[call] = time.monotonic() + delay
+            self._changed.notify()
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._work, name=self._name, daemon=True)
+                self._thread.start()
+
+    def hurry(self, call: Call) -> None:
+        """Call it as soon as possible, if it is called at all; again, if it is being called."""
+        with self._changed:
+            if call in self._due:
+                self._due[call] = 0.0
+                self._changed.notify()
+
+    def remove(self, call: Call) -> None:
+        """Call it no more. It may be under way."""
+        with self._changed:
+            self._due.pop(call, None)
+            self._changed.notify()
+
+    @property
+    def calls(self) -> list[Call]:
+        """What is called."""
+        with self._changed:
+            return list(self._due)
+
+    def _work(self) -> None:
+        while (call := self._next()) is not None:
+            pause = None
+            try:
+                pause = call()
+            except Exception:
+                logger.exception("Something in a notebook could not be kept up to date")
+            with self._changed:
+                if pause is None:
+                    self._due.pop(call, None)
+                elif self._due.get(call) == math.inf:
+                    self._due[call] = time.monotonic() + pause
+            del call  # while this waits, it keeps nothing alive
+
+    def _next(self) -> Call | None:
+        """Wait for the next that is due; None if there is nothing left, and the thread has to end."""
+        with self._changed:
+            while self._due:
+                call = min(self._due, key=self._due.__getitem__)
+                wait = self._due[call] - time.monotonic()
+                if wait <= 0:
+                    self._due[call] = math.inf
+                    return call
+                del call
+                self._changed.wait(None if wait == math.inf else wait)
+            self._thread = None
+            return None
+
+
+def check_interval(value: Any) -> None:
+    """Refuse an interval between updates that is none.
+
+    Raises
+    ------
+    ValueError
+        If it is not a positive number.
+    """
+    if not isinstance(value, int | float) or not 0 < value < math.inf:
+        raise ValueError(f"update_interval takes a positive number of seconds, not {value!r}.")
+
+
+def slowed(interval: float, started: float) -> float:
+    """The interval for a run that has gone on since then (seconds since the epoch)."""
+    return max(interval, SLOWING * (time.time() - started))

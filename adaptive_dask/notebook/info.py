@@ -1,0 +1,173 @@
+"""live_info: a run in figures, and buttons to have it cancelled, paused and resumed."""
+
+from __future__ import annotations
+
+import asyncio
+import html
+import inspect
+import threading
+import time
+import weakref
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from adaptive_dask.notebook.clock import Clock, check_interval, slowed
+from adaptive_dask.notebook.course import ENDED, Course
+from adaptive_dask.notebook.details import describe_failures, describe_log
+from adaptive_dask.notebook.extension import load_widgets, require_kernel
+from adaptive_dask.notebook.figures import describe
+from adaptive_dask.runner.dashboard_link import make_link
+
+if TYPE_CHECKING:
+    from adaptive_dask.runner import AsyncRunner
+    from adaptive_dask.runner.run import Run
+
+clock = Clock("adaptive-live-info")
+
+
+def live_info(runner: AsyncRunner, *, update_interval: float = 0.5) -> None:
+    """Show how a run goes; see `AsyncRunner.live_info`."""
+    check_interval(update_interval)
+    require_kernel("live_info()", "In a terminal or a script, use live_info_terminal()")
+    load_widgets()
+    LiveInfo.of(runner._run).show(update_interval)
+
+
+class LiveInfo:
+    """The widget of a run, of which there is one, however often it is shown.
+
+    Widgets live as long as the kernel. So that the learner need not, this lets go of the run when that has ended.
+
+    Parameters
+    ----------
+    run : Run
+
+    Attributes
+    ----------
+    box : ipywidgets.VBox
+    """
+
+    _of: ClassVar[weakref.WeakKeyDictionary[Run, LiveInfo]] = weakref.WeakKeyDictionary()
+
+    def __init__(self, run: Run) -> None:
+        widgets = load_widgets()
+        self._run: Run | None = run
+        self._details: Mapping[str, Any] = {}  # of a run that has ended
+        self._course = Course()
+        self._interval = 0.5
+        self._link: str | None = None
+        self._shown: Callable[[Mapping[str, Any]], str] | None = None
+        self._turn = threading.Lock()  # of the cell that shows it, and of the clock
+        self._figures = widgets.HTML()
+        self._below = widgets.HTML()
+
+        def button(text: str, tooltip: str, action: Callable[[], None]) -> Any:
+            made = widgets.Button(description=text, tooltip=tooltip, layout=widgets.Layout(width="auto"))
+            made.on_click(lambda _: action())
+            return made
+
+        self._cancel = button("cancel", "End the run now", lambda: self._control("cancel"))
+        self._pause = button("pause", "Begin no more evaluations", lambda: self._control("pause"))
+        self._resume = button("resume", "Go on", lambda: self._control("resume"))
+        self._failures = button("failures", "Points that failed, and why", lambda: self._toggle(describe_failures))
+        self._log = button("show log", "The calls to the learner", lambda: self._toggle(describe_log))
+        buttons = [self._cancel, self._pause, self._resume, self._failures, self._log]
+        self.box = widgets.VBox([self._figures, widgets.HBox(buttons), self._below])
+
+    @classmethod
+    def of(cls, run: Run) -> LiveInfo:
+        """The widget of a run."""
+        info = cls._of.get(run)
+        if info is None or info.box.comm is None:  # closed
+            info = cls._of[run] = cls(run)
+        return info
+
+    def show(self, interval: float) -> None:
+        """Show it here, too, and keep it up to date at such intervals from now on."""
+        from IPython import display
+
+        self._interval = interval
+        self.beat()
+        display.display(self.box)
+        run = self._run
+        if run is not None:
+            clock.add(self.beat, interval)
+            run.done.add_done_callback(lambda _: clock.hurry(self.beat))
+
+    def beat(self) -> float | None:
+        """Bring it up to date. Returns when to do so again (seconds); None at the end, or when it was closed."""
+        with self._turn:
+            run = self._run
+            if run is None or self.box.comm is None:
+                return None
+            has_ended = run.done.done()
+            self._update(run)
+            if has_ended:
+                self._details, self._run = run.details, None
+                return None
+            return slowed(self._interval, run.started)
+
+    def _update(self, run: Run) -> None:
+        summary, done, now = run.summary, run.done, time.time()
+        # The status of the run waits for the learner, and that for the thread which a cell may keep busy.
+        status = run.status if done.done() else summary.get("status", run.status)
+        error = done.exception() if done.done() and not done.cancelled() else None
+        if summary:
+            self._course.note(summary, summary["ended"] or now)
+        if self._link is None:
+            self._link = make_link(run.executor, run.name)
+        text = describe(run.name, status, summary, self._course, now, self._link, error)
+        if text != self._figures.value:
+            self._figures.value = text
+        _set_visible(self._cancel, status not in ENDED)
+        _set_visible(self._pause, status == "running")
+        _set_visible(self._resume, status == "paused")
+        _set_visible(self._failures, bool(summary.get("failed")) or status == "failed")
+
+    # ---- what the buttons do; on the notebook's event loop
+
+    def _control(self, action: str) -> None:
+        if self._run is not None:
+            self._do(self._run, self._run.control, action)
+
+    def _toggle(self, show: Callable[[Mapping[str, Any]], str]) -> None:
+        if self._shown is show:
+            self._shown, self._below.value = None, ""
+            return
+        self._shown = show
+        if self._run is None:
+            self._show_below(self._details)
+        else:
+            self._do(self._run, self._run.inspect)
+
+    def _do(self, run: Run, call: Callable[..., Any], *args: Any) -> None:
+        try:
+            result = run.do(call, *args)
+        except Exception as error:
+            self._tell_error(error)
+            return
+        if inspect.isawaitable(result):
+            asyncio.ensure_future(result).add_done_callback(self._done)
+        else:
+            self._show_below(result)
+
+    def _done(self, task: asyncio.Future[Any]) -> None:
+        error = None if task.cancelled() else task.exception()
+        if error is not None:
+            self._tell_error(error)
+        elif not task.cancelled():
+            self._show_below(task.result())
+
+    def _show_below(self, details: Mapping[str, Any] | None) -> None:
+        if details is not None and self._shown is not None:
+            self._below.value = f'<div class="adaptive-info">{self._shown(details)}</div>'
+        clock.hurry(self.beat)
+
+    def _tell_error(self, error: BaseException) -> None:
+        self._below.value = f'<div class="adaptive-info error"><pre>{html.escape(str(error))}</pre></div>'
+
+
+def _set_visible(widget: Any, is_visible: bool) -> None:
+    display = None if is_visible else "none"
+    if widget.layout.display != display:
+        widget.layout.display = display

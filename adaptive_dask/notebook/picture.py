@@ -1,0 +1,190 @@
+"""live_plot: a picture of a learner that follows the run."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Hashable
+from typing import TYPE_CHECKING, Any
+
+from adaptive_dask.notebook.clock import Clock, check_interval, slowed
+from adaptive_dask.notebook.extension import load_bokeh, require_kernel
+from adaptive_dask.notebook.turns import Turns
+from adaptive_dask.notebook.views import Views
+from adaptive_dask.plotting.backend import load_holoviews
+
+if TYPE_CHECKING:
+    from adaptive_dask.runner import AsyncRunner
+
+logger = logging.getLogger(__name__)
+
+clock = Clock("adaptive-live-plot")
+
+# The pictures that are kept up to date, by the `name` of `live_plot`.
+active_plotting_tasks: dict[Hashable, LivePlot] = {}
+
+# Drawing may take this share of the time: it needs the interpreter, and so may the run.
+SHARE = 0.05
+
+
+def live_plot(
+    runner: AsyncRunner,
+    *,
+    plotter: Callable[[Any], Any] | None = None,
+    update_interval: float = 2,
+    name: Hashable = None,
+    normalize: bool = True,
+) -> Any:
+    """Draw the learner and keep the picture up to date; see `AsyncRunner.live_plot`."""
+    check_interval(update_interval)
+    if plotter is not None and not callable(plotter):
+        raise TypeError(f"plotter takes a function of the learner, not {plotter!r}.")
+    require_kernel("live_plot()", "Anywhere else, runner.learner.plot() draws what is known at the moment")
+    plot = LivePlot(runner, plotter or _plot, update_interval, name, normalize)
+    plot.start()
+    return plot.pictures
+
+
+def _plot(learner: Any) -> Any:
+    return learner.plot()
+
+
+class LivePlot:
+    """Keeps a picture up to date until its run ends, it is cancelled, or it is shown nowhere any more.
+
+    Parameters
+    ----------
+    runner : AsyncRunner
+    plotter : callable
+        Takes the learner and returns a HoloViews object.
+    interval : float
+        In seconds.
+    name : hashable
+        In `active_plotting_tasks`.
+    normalize : bool
+        Whether the axes follow the data.
+
+    Attributes
+    ----------
+    pictures : holoviews.DynamicMap
+    error : Exception or None
+        Why it could not be drawn the last time.
+    """
+
+    def __init__(
+        self, runner: AsyncRunner, plotter: Callable[[Any], Any], interval: float, name: Hashable, normalize: bool
+    ) -> None:
+        load_bokeh_unless_another()
+        self._holoviews = load_holoviews()
+        self._runner = runner
+        self._run = runner._run
+        self._plotter = plotter
+        self._interval = interval
+        self._name = name
+        self._normalize = normalize
+        self._users_thread = threading.get_ident()
+        self._turns = Turns()
+        self._views = Views(self._holoviews)
+        self._is_over = False
+        self._drawn_at = -1
+        self.error: Exception | None = None
+        self._first: Any = self._draw()
+        self.pictures = self._as_map(self._first)
+
+    # ---- as a task, in `active_plotting_tasks`
+
+    def start(self) -> None:
+        """Follow the run."""
+        before = active_plotting_tasks.get(self._name)
+        if before is not None:
+            before.cancel()
+        if self._run.done.done():
+            self._is_over = True
+            return
+        active_plotting_tasks[self._name] = self
+        clock.add(self.beat, self._interval)
+        self._run.done.add_done_callback(lambda _: clock.hurry(self.beat))
+
+    def cancel(self) -> None:
+        """Leave the picture as it is."""
+        self._is_over = True
+        clock.remove(self.beat)
+        self._forget()
+
+    def done(self) -> bool:
+        """Whether it is not kept up to date any more."""
+        return self._is_over
+
+    def _forget(self) -> None:
+        if active_plotting_tasks.get(self._name) is self:
+            del active_plotting_tasks[self._name]
+
+    # ---- in the clock's thread
+
+    def beat(self) -> float | None:
+        """Bring the picture up to date. Returns when to do so again (seconds); None at the end."""
+        if self._is_over:
+            return None
+        has_ended = self._run.done.done()
+        cost = 0.0
+        received = self._run.replica.received
+        if self._views.any_open and received != self._drawn_at:
+            begin = time.monotonic()
+            self._turns.do(self._refresh)
+            cost = time.monotonic() - begin
+            self._drawn_at = received
+        if has_ended or self._views.all_closed:
+            self._views.refresh_when_opened(self._refresh)
+            self._is_over = True
+            self._forget()
+            return None
+        return max(slowed(self._interval, self._run.started), cost / SHARE)
+
+    def _refresh(self) -> None:
+        try:
+            self._views.refresh()
+            self.error = None
+        except Exception as error:
+            if repr(error) != repr(self.error):
+                logger.exception("The learner of the run %r could not be drawn", self._run.name)
+            self.error = error
+
+    # ---- drawing
+
+    def _draw(self) -> Any:
+        is_mine = threading.get_ident() != self._users_thread
+        # In another thread than the user's: a cell is at work there, under which the learner must not change.
+        learner = self._run.replica.ahead() if is_mine else self._runner.learner
+        picture = self._plotter(learner)
+        if self._normalize and not isinstance(picture, self._holoviews.DynamicMap):
+            picture = picture.map(lambda element: element.opts(framewise=True), self._holoviews.Element)
+        return picture
+
+    def _next(self) -> Any:
+        picture, self._first = self._first, None
+        return picture if picture is not None else self._draw()
+
+    def _as_map(self, picture: Any) -> Any:
+        holoviews = self._holoviews
+        streams = [self._views.stream]
+        if not isinstance(picture, holoviews.HoloMap):
+            return holoviews.DynamicMap(self._next, streams=streams)
+        # With sliders: those stay, and choose from what is drawn then.
+        kdims = list(picture.kdims)
+        if not isinstance(picture, holoviews.DynamicMap):
+            kdims = [kdim.clone(values=list(picture.dimension_values(kdim, expanded=False))) for kdim in kdims]
+
+        def at(*key: Any) -> Any:
+            return self._next()[key if len(key) > 1 else key[0]]
+
+        pictures = holoviews.DynamicMap(at, kdims=kdims, streams=streams, cache_size=1)
+        return pictures.opts(framewise=True) if self._normalize else pictures
+
+
+def load_bokeh_unless_another() -> None:
+    """Have some backend of HoloViews's in the notebook; Bokeh, if nobody chose one."""
+    import holoviews
+
+    if not holoviews.Store.loaded_backends():
+        load_bokeh()

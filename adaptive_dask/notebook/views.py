@@ -1,0 +1,61 @@
+"""Views: where a HoloViews stream's pictures are shown, and how they are drawn anew."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+
+class Views:
+    """The places in notebooks where pictures are shown that have a stream of this.
+
+    A picture can be changed when the browser has opened a comm, which is a message to this kernel; until then nothing
+    must be drawn anew, for what would be sent is lost.
+
+    Parameters
+    ----------
+    holoviews : module
+
+    Attributes
+    ----------
+    stream : holoviews.streams.Stream
+        For a DynamicMap.
+    """
+
+    def __init__(self, holoviews: Any) -> None:
+        self._triggering = holoviews.streams.triggering_streams
+        self.stream = holoviews.streams.Stream.define("Update")()
+        self._were_any = False
+
+    @property
+    def _plots(self) -> list[Any]:
+        plots = [subscriber.__self__ for subscriber in self.stream.subscribers]
+        self._were_any = self._were_any or bool(plots)
+        return plots
+
+    @property
+    def any_open(self) -> bool:
+        """Whether there is something to draw anew."""
+        return any(_is_open(plot) for plot in self._plots)
+
+    @property
+    def all_closed(self) -> bool:
+        """Whether pictures were shown, and are no more."""
+        return not self._plots and self._were_any
+
+    def refresh(self) -> None:
+        """Draw all anew that can be; raises the first error of drawing."""
+        for plot in self._plots:
+            if _is_open(plot):
+                with self._triggering([self.stream]):
+                    plot.refresh()
+
+    def refresh_when_opened(self, refresh: Callable[[], None]) -> None:
+        """Draw those anew, when they are opened, that cannot be drawn yet."""
+        for plot in self._plots:
+            if plot.comm is not None and not _is_open(plot):
+                plot.comm._on_open = lambda _: refresh()
+
+
+def _is_open(plot: Any) -> bool:
+    return plot.comm is not None and plot.comm._comm is not None

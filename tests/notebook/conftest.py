@@ -1,0 +1,133 @@
+"""Kernels, as a notebook has them, without a browser."""
+
+from __future__ import annotations
+
+import queue
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+client_module = pytest.importorskip("jupyter_client")
+pytest.importorskip("ipykernel")
+pytest.importorskip("ipywidgets")
+pytest.importorskip("holoviews")
+
+START = """
+import time
+import adaptive_dask as adaptive
+from concurrent.futures import ThreadPoolExecutor
+
+
+def slow(x):
+    time.sleep(0.01)
+    return x * x
+"""
+
+
+class Kernel:
+    """A kernel, what it is to do, and what it sends.
+
+    Attributes
+    ----------
+    widgets : dict of str to dict
+        The state of each widget, by id.
+    """
+
+    def __init__(self, manager: Any, client: Any) -> None:
+        self.manager = manager
+        self.client = client
+        self.widgets: dict[str, dict[str, Any]] = {}
+        self.displayed: list[dict[str, Any]] = []
+
+    def run(self, code: str, timeout: float = 120.0) -> str:
+        """Run a cell; returns what it prints. Raises what it raised."""
+        request = self.begin(code)
+        text = ""
+        deadline = time.monotonic() + timeout
+        while True:
+            message = self.next_message(deadline)
+            if message["parent_header"].get("msg_id") != request:
+                continue
+            content = message["content"]
+            if message["msg_type"] == "stream":
+                text += content["text"]
+            elif message["msg_type"] == "error":
+                raise RuntimeError("\n".join(content["traceback"]))
+            elif message["msg_type"] == "status" and content["execution_state"] == "idle":
+                return text
+
+    def begin(self, code: str) -> str:
+        """Begin to run a cell."""
+        return str(self.client.execute(code))
+
+    def next_message(self, deadline: float) -> dict[str, Any]:
+        """The next message, taken into account."""
+        try:
+            message: dict[str, Any] = self.client.get_iopub_msg(timeout=max(0.0, deadline - time.monotonic()))
+        except queue.Empty:
+            raise TimeoutError("The kernel says nothing more.") from None
+        content = message["content"]
+        if message["msg_type"] in ("comm_open", "comm_msg") and "state" in content["data"]:
+            self.widgets.setdefault(content["comm_id"], {}).update(content["data"]["state"])
+        elif message["msg_type"] == "comm_close":
+            self.widgets.pop(content["comm_id"], None)
+        elif message["msg_type"] in ("display_data", "execute_result"):
+            self.displayed.append(content["data"])
+        return message
+
+    @property
+    def figures(self) -> str:
+        """What the widgets show in HTML."""
+        return "\n".join(state["value"] for state in self.widgets.values() if state.get("_model_name") == "HTMLModel")
+
+    def button(self, text: str) -> str:
+        """The id of a button."""
+        return next(i for i, state in self.widgets.items() if state.get("description") == text)
+
+    def click(self, text: str) -> None:
+        """Click a button, as a browser does."""
+        data = {"method": "custom", "content": {"event": "click"}}
+        self._send("comm_msg", {"comm_id": self.button(text), "data": data})
+
+    def open_comm(self, target: str) -> None:
+        """Open a comm, as a browser does for a picture."""
+        self._send("comm_open", {"comm_id": target, "target_name": target, "data": {}})
+
+    def _send(self, kind: str, content: dict[str, Any]) -> None:
+        self.client.shell_channel.send(self.client.session.msg(kind, content))
+
+    def until(self, predicate: Any, timeout: float = 120.0) -> None:
+        """Take messages until something is true."""
+        deadline = time.monotonic() + timeout
+        while not predicate():
+            self.next_message(deadline)
+
+
+@pytest.fixture(scope="module")
+def started(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """A kernel for all tests of a file."""
+    manager = client_module.KernelManager(kernel_name="python3")
+    # Elsewhere than here: a kernel does not look for modules in the folder in which it is started.
+    manager.start_kernel(extra_arguments=["--IPKernelApp.log_level=ERROR"], cwd=str(tmp_path_factory.mktemp("kernel")))
+    client = manager.client()
+    client.start_channels()
+    try:
+        client.wait_for_ready(timeout=120)
+        kernel = Kernel(manager, client)
+        kernel.run(START)
+        yield kernel
+    finally:
+        client.stop_channels()
+        manager.shutdown_kernel(now=True)
+        manager.cleanup_resources()
+
+
+@pytest.fixture
+def kernel(started: Kernel) -> Kernel:
+    """A kernel without anything that goes on, or is shown."""
+    started.run("import ipywidgets; ipywidgets.Widget.close_all()")
+    started.widgets.clear()
+    started.displayed.clear()
+    return started

@@ -1,0 +1,36 @@
+"""live_info in a kernel: figures, buttons, and what is left afterwards."""
+
+from __future__ import annotations
+
+from typing import Any
+
+RUN = "runner = adaptive.Runner(adaptive.Learner1D(slow, (-1, 1)), executor=ThreadPoolExecutor(2){}); "
+
+
+def test_figures_follow_a_run_to_its_end(kernel: Any) -> None:
+    kernel.run(RUN.format(", npoints_goal=60") + "runner.live_info()")
+    assert any("application/vnd.jupyter.widget-view+json" in data for data in kernel.displayed)
+    kernel.until(lambda: "finished" in kernel.figures)
+    assert ">60<" in kernel.figures
+    kernel.until(lambda: kernel.widgets[kernel.button("cancel")]["layout"])
+
+
+def test_figures_change_while_a_cell_blocks(kernel: Any) -> None:
+    kernel.run(RUN.format("") + "runner.live_info(update_interval=0.05)")
+    request = kernel.begin("import threading; time.sleep(5)")
+    seen = set()
+
+    def many() -> bool:
+        seen.add(kernel.figures)
+        return len(seen) > 4
+
+    kernel.until(many, timeout=60)
+    assert kernel.begin("runner.cancel()") != request
+    kernel.until(lambda: "cancelled" in kernel.figures)
+
+
+def test_the_cancel_button_cancels(kernel: Any) -> None:
+    kernel.run(RUN.format("") + "runner.live_info()")
+    kernel.click("cancel")
+    kernel.until(lambda: "cancelled" in kernel.figures)
+    assert kernel.run("print(runner.status())") == "cancelled\n"
