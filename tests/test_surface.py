@@ -42,19 +42,12 @@ INTERNAL = {
     # A learner is saved with its own method; an asynchronous function runs on the workers.
     *("utils.save", "utils.load", "daskify"),
 }
-# An argument with another name or none: never given by name, or of no use here.
-ARGUMENTS = {
-    *("Learner2D.inside_bounds: xy", "Learner2D.tell: point", "Learner2D.tell: value", "Learner2D.tell_pending: point"),
-    *("LearnerND.tell: point", "LearnerND.tell: value", "LearnerND.tell_pending: point"),
-    "LearnerND.tell_pending: simplex",
+# Another default.
+DEFAULTS = {
     # As often as live_info_terminal.
     *(f"{runner}.live_info: update_interval is 0.5 by default, not 0.1" for runner in ("AsyncRunner", "Runner")),
 }
-# What is not here yet.
-MISSING = {
-    "Learner2D.ip",
-}
-ELSEWHERE = INTERNAL | ARGUMENTS | MISSING
+ELSEWHERE = INTERNAL | DEFAULTS
 
 
 def public(module: Any) -> list[str]:

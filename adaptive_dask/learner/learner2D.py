@@ -92,7 +92,7 @@ class Learner2D(SpaceLearner):
         region = BoxRegion(bounds)
         if len(region.bbox) != 2:
             raise ValueError(f"Learner2D needs two pairs of bounds, not {len(region.bbox)}; for more use LearnerND.")
-        super().__init__(function, region)
+        super().__init__(function, region, region.corners)
         self.bounds = region.bbox
         self.loss_per_triangle = loss_per_triangle or default_loss
         self.stack_size = 10
@@ -154,6 +154,14 @@ class Learner2D(SpaceLearner):
         if self._scaled_interpolator is None or self._scaled_interpolator[0] != self.npoints:
             self._scaled_interpolator = self.npoints, self._interpolate(scaled=True)
         return self._scaled_interpolator[1]
+
+    def ip(self) -> LinearNDInterpolator:
+        """The same as ``interpolator(scaled=True)``; an old name of python-adaptive's, which scripts still use."""
+        return self.interpolator(scaled=True)
+
+    def inside_bounds(self, xy: Sequence[float]) -> bool:
+        """Whether a point belongs to the rectangle."""
+        return super().inside_bounds(xy)
 
     def interpolated_on_grid(self, n: int | None = None) -> tuple[Floats, Floats, Floats]:
         """The data interpolated on a grid.

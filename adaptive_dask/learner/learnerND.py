@@ -38,8 +38,12 @@ __all__ = [
 ]
 
 
-# In five dimensions a new point still takes only milliseconds to triangulate, in six a good part of a second.
+# In five dimensions a new point takes a few milliseconds to triangulate, in six a good part of a second when there are
+# many. In seven the box alone has 5,040 simplices, and ten times as many with every dimension more.
 MOST_SIMPLEX_DIMENSIONS = 5
+MOST_SIMPLEX_DIMENSIONS_BY_CHOICE = 7
+# Volumes go with one over the factorial of the dimension and leave the range of numbers at 170.
+MOST_DIMENSIONS = 100
 
 
 class LearnerND(SpaceLearner):
@@ -70,7 +74,8 @@ class LearnerND(SpaceLearner):
         How the region is divided. Simplices interpolate, but a point has so many of them around it in six and
         more dimensions (thousands) that each would take seconds. Boxes take less than a millisecond per point
         in any number of dimensions; there the corners of the region are not evaluated, the loss sees a linear
-        model of the function, and it cannot use neighbors. "auto" takes simplices up to five dimensions.
+        model of the function, and it cannot use neighbors. "auto" takes simplices up to five dimensions; more than
+        seven are refused.
 
     Attributes
     ----------
@@ -107,9 +112,20 @@ class LearnerND(SpaceLearner):
             raise ValueError("LearnerND is for two and more dimensions; use Learner1D for one.")
         if partition not in ("auto", "simplices", "boxes"):
             raise ValueError(f"partition must be 'auto', 'simplices' or 'boxes', not {partition!r}.")
+        dim = len(region.bbox)
         self.partition = partition
-        self._in_boxes = partition == "boxes" or (partition == "auto" and len(region.bbox) > MOST_SIMPLEX_DIMENSIONS)
-        super().__init__(func, region)
+        self._in_boxes = partition == "boxes" or (partition == "auto" and dim > MOST_SIMPLEX_DIMENSIONS)
+        if not self._in_boxes and dim > MOST_SIMPLEX_DIMENSIONS_BY_CHOICE:
+            raise ValueError(
+                f"Simplices in {dim} dimensions would take seconds to hours per point: "
+                f"at most {MOST_SIMPLEX_DIMENSIONS_BY_CHOICE} are possible. Choose partition='boxes'."
+            )
+        if dim > MOST_DIMENSIONS:
+            raise ValueError(
+                f"A region may have at most {MOST_DIMENSIONS} dimensions, not {dim}. Fix some coordinates."
+            )
+        # A box in 40 dimensions has 10¹² corners: where they are of no use they must not even be listed.
+        super().__init__(func, region, [] if self._in_boxes else region.corners)
         self.bounds = bounds
         self.loss_per_simplex = loss_per_simplex or default_loss
         self.nth_neighbors = getattr(self.loss_per_simplex, "nth_neighbors", 0)
@@ -135,7 +151,6 @@ class LearnerND(SpaceLearner):
                 "Boxes have no neighbors and no shape: in this many dimensions use a loss without neighbors and "
                 "anisotropic=False, or choose partition='simplices' (slow beyond five dimensions)."
             )
-        self._bounds_points = self._bounds_left = []
 
     @property
     def points(self) -> Floats:
@@ -162,6 +177,17 @@ class LearnerND(SpaceLearner):
         on_faces[np.arange(len(rows)), sides] = False
         hull = set(mesh.vertices[slots[rows]][on_faces].tolist())
         return TriangulationView(vertices, set(mesh.slot_of), hull)
+
+    def tell_pending(self, point: Sequence[float], *, simplex: Any = None) -> None:
+        """Tell that a point is being evaluated, so that it is not proposed again.
+
+        Parameters
+        ----------
+        point : sequence of float
+        simplex : optional
+            Not needed here; taken for the sake of scripts that were written for python-adaptive.
+        """
+        super().tell_pending(point)
 
     def interpolator(self) -> LinearNDInterpolator:
         """A `scipy.interpolate.LinearNDInterpolator` of the data, in the coordinates of the function."""

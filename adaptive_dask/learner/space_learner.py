@@ -19,6 +19,18 @@ Point = tuple[float, ...]
 Function = Callable[..., Any]
 
 
+class DividedData(dict[Point, Any]):
+    """The data of a learner, in the order in which they were told.
+
+    Attributes
+    ----------
+    partition : tuple, optional
+        How many of the points inside the region are part of the partition, and what `Partition.save` gave.
+    """
+
+    partition: tuple[int, Any] | None = None
+
+
 class SpaceLearner(BaseLearner):
     """Learns f: ℝ^N → ℝ^M over a bounded region, by dividing it into pieces.
 
@@ -30,21 +42,23 @@ class SpaceLearner(BaseLearner):
     ----------
     function : callable
     region : Region
-        Its corners are the first points to be proposed.
+    corners : list of tuple of float
+        The first points to be proposed: those of the region, if its pieces need them.
     """
 
-    def __init__(self, function: Function, region: Region) -> None:
+    def __init__(self, function: Function, region: Region, corners: list[Point]) -> None:
         self.function = function
         self._region = region
         self.data: dict[Point, Any] = {}
         self.pending_points: set[Point] = set()
-        self._bounds_points = region.corners
+        self._bounds_points = corners
         self._bounds_left = list(self._bounds_points)
         self._vdim: int | None = None
         self._backlog: list[tuple[Point, Floats, int | None]] = []
         self._numbers: dict[Point, int] = {}
         self._next_number = -1
         self._partition_or_none: Partition | None = None
+        self._saved: tuple[int, Any] | None = None  # how many points a partition had absorbed, and what it was
         self._absorbed: list[Point] = []
 
     @abc.abstractmethod
@@ -88,45 +102,45 @@ class SpaceLearner(BaseLearner):
         self._bounds_left = [p for p in self._bounds_left if p not in self.data]
         return not self._bounds_left
 
-    def tell(self, x: Sequence[float], y: Any) -> None:
+    def tell(self, point: Sequence[float], value: Any) -> None:
         """Tell the value of the function at a point.
 
         Parameters
         ----------
-        x : sequence of float
+        point : sequence of float
             Points outside of the region are kept in ``data`` and do not influence the learner otherwise.
-        y : float or sequence of float
+        value : float or sequence of float
             Values that are not finite are kept as well; around them the function counts as flat. None means
             that the value is still to come, see `tell_pending`.
 
         Raises
         ------
         ValueError, TypeError
-            If x is not a point or y is not a value as told before. Nothing is changed then.
+            If the one is not a point or the other not a value as told before. Nothing is changed then.
         """
-        point = self._as_point(x)
+        point = self._as_point(point)
         if point in self.data:
             self.pending_points.discard(point)
             return
-        if y is None:
+        if value is None:
             self.tell_pending(point)
             return
-        value = self._as_value(y, point)
-        self._vdim = len(value)
-        self.data[point] = y
+        components = self._as_value(value, point)
+        self._vdim = len(components)
+        self.data[point] = value
         self.pending_points.discard(point)
         number = self._numbers.pop(point, None)
         if number is not None or self.inside_bounds(point):
-            self._backlog.append((point, value, number))
+            self._backlog.append((point, components, number))
 
     def tell_many(self, xs: Iterable[Any], ys: Iterable[Any]) -> None:
         """Tell the values ``ys`` of the function at ``xs``; the same as telling one after the other."""
         for x, y in zip(xs, ys, strict=True):
             self.tell(x, y)
 
-    def tell_pending(self, x: Sequence[float]) -> None:
+    def tell_pending(self, point: Sequence[float]) -> None:
         """Tell that a point is being evaluated, so that it is not proposed again."""
-        point = self._as_point(x)
+        point = self._as_point(point)
         if point in self.data or point in self.pending_points:
             return
         self.pending_points.add(point)
@@ -215,7 +229,15 @@ class SpaceLearner(BaseLearner):
         """The partition, with everything taken in that was told."""
         partition = self._partition_or_none
         if partition is None:
-            partition = self._partition_or_none = self._new_partition()
+            partition = self._new_partition()
+            if self._saved is not None:
+                count, saved = self._saved
+                points, values, _ = zip(*self._backlog[:count], strict=True)
+                partition.resume(saved, self._scale(points), np.array(values))
+                del self._backlog[:count]
+                self._absorbed += points
+                self._saved = None
+            self._partition_or_none = partition
         if self._backlog:
             backlog, self._backlog = self._backlog, []
             points, values, numbers = zip(*backlog, strict=True)
@@ -229,7 +251,7 @@ class SpaceLearner(BaseLearner):
         return partition
 
     def _discard_partition(self) -> None:
-        self._partition_or_none = None
+        self._partition_or_none = self._saved = None
         self._absorbed = []
         self._numbers.clear()
         self._backlog = [
@@ -285,6 +307,20 @@ class SpaceLearner(BaseLearner):
         for name, value in self._adjustments().items():
             setattr(learner, name, value)
         return learner
+
+    def _get_data(self) -> DividedData:
+        """The data, and the partition of those that it has absorbed: a copy goes on with the very same pieces."""
+        data = DividedData(self.data)
+        data.partition = self._saved
+        if self._absorbed and self._partition_or_none is not None:
+            data.partition = len(self._absorbed), self._partition_or_none.save()
+        return data
+
+    def _set_data(self, data: Any) -> None:
+        is_first = not self.data
+        super()._set_data(data)
+        if is_first:
+            self._saved = getattr(data, "partition", None)
 
     def __getstate__(self) -> dict[str, Any]:
         return {

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from adaptive_dask.learner.geometry.mesh import SimplexMesh
 from adaptive_dask.learner.geometry.refinement import Refinement
 from adaptive_dask.learner.geometry.subdivision import Cell, Subdivision
 
@@ -55,7 +56,7 @@ def test_a_cell_that_is_given_up_is_not_offered_again():
 
 
 def test_a_point_on_a_shared_edge_is_in_flight_on_both_sides():
-    refinement = Refinement(np.array([(0.0, 0.0), (0.0, 1.0), (1.0, 0.0), (1.0, 1.0)]))
+    refinement = Refinement(SimplexMesh(np.array([(0.0, 0.0), (0.0, 1.0), (1.0, 0.0), (1.0, 1.0)])))
     mesh = refinement.mesh
     slots = mesh.live_slots()
     refinement.set_losses(slots, np.array([1.0, 1.0]))
@@ -70,13 +71,13 @@ def test_a_point_on_a_shared_edge_is_in_flight_on_both_sides():
 
 
 def test_long_edges_are_cut_off_the_middle_and_short_ones_halved():
-    long = Refinement(np.array([(0.0, 0.0), (0.0, 1.0), (1.0, 0.0)]))
+    long = Refinement(SimplexMesh(np.array([(0.0, 0.0), (0.0, 1.0), (1.0, 0.0)])))
     assert long.propose() is None
     long.set_losses(long.mesh.live_slots(), np.ones(1))
     assert long.propose().point == pytest.approx((0.45, 0.55))
-    short = Refinement(np.array([(0.0, 0.0), (0.0, 0.25), (0.25, 0.0)]))
+    short = Refinement(SimplexMesh(np.array([(0.0, 0.0), (0.0, 0.25), (0.25, 0.0)])))
     short.set_losses(short.mesh.live_slots(), np.ones(1))
     assert short.propose().point == (0.125, 0.125)
-    solid = Refinement(np.array([(0.0, 0.0, 0.0), (0.0, 1.0, 0.0), (1.0, 0.0, 0.0), (0.0, 0.0, 0.5)]))
+    solid = Refinement(SimplexMesh(np.array([(0.0, 0.0, 0.0), (0.0, 1.0, 0.0), (1.0, 0.0, 0.0), (0.0, 0.0, 0.5)])))
     solid.set_losses(solid.mesh.live_slots(), np.ones(1))
     assert solid.propose().point == (0.5, 0.5, 0.0)

@@ -256,3 +256,13 @@ def test_losses_never_see_a_triangulation_without_values():
     assert learner.loss() == math.inf
     run(learner, 60)
     assert 0 < learner.loss() < math.inf
+
+
+def test_names_that_python_adaptive_has():
+    learner = Learner2D(lambda xy: xy[0], [(-1, 1), (-1, 1)])
+    for corner in learner._bounds_points:
+        learner.tell(point=corner, value=corner[0])
+    learner.tell_pending(point=(0.25, 0.5))
+    assert learner.inside_bounds(xy=(0.5, 0.5))
+    assert learner.pending_points == {(0.25, 0.5)}
+    assert learner.ip() is learner.interpolator(scaled=True)

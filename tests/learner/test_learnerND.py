@@ -194,8 +194,8 @@ def test_one_simplex_at_a_time_gives_what_batches_give(loss):
     slow = LearnerND(learner.function, CUBE, single)
     slow.tell_many(learner.data.keys(), learner.data.values())
     assert slow.loss() == pytest.approx(learner.loss(), rel=0.15)
-    copy = learner.new()
-    copy.copy_from(learner)
+    copy = learner.new()  # told like the other one, so that the scale is the same
+    copy.tell_many(learner.data.keys(), learner.data.values())
     assert slow.loss() == pytest.approx(copy.loss())
 
 
@@ -275,3 +275,33 @@ def test_a_hull_is_explored_to_its_boundary_and_travels():
     assert copy.data == learner.data
     assert not set(copy.ask(20)[0]) & set(copy.data)
     assert not learner.inside_bounds((50.0, 0.0))
+
+
+@pytest.mark.parametrize("dim", [20, 40])
+def test_very_many_dimensions_have_no_corners_to_list(dim):
+    def ridge(x):
+        return math.exp(-5 * (x[0] - 0.3) ** 2) + x[dim - 1]
+
+    learner = run(LearnerND(ridge, [(-1, 1)] * dim), 200, k=16)
+    assert learner.bounds_are_done
+    assert 0 < learner.loss() < math.inf
+    learner.tell((0.99,) * dim, 1.0)
+    learner.tell((0.99,) * (dim - 1) + (0.99 + 1e-9,), 1.0)
+    assert len(learner.ask(50)[0]) == 50
+    assert pickle.loads(pickle.dumps(learner)).loss() == pytest.approx(learner.loss())
+
+
+def test_what_takes_for_ever_is_refused():
+    with pytest.raises(ValueError, match=r"8 dimensions.*partition='boxes'"):
+        LearnerND(f, [(-1, 1)] * 8, partition="simplices")
+    with pytest.raises(ValueError, match="at most 100"):
+        LearnerND(f, [(-1, 1)] * 101)
+
+
+def test_arguments_have_the_names_that_python_adaptive_gives_them():
+    learner = LearnerND(f, [(-1, 1)] * 2)
+    learner.tell(point=(0.5, 0.5), value=1.0)
+    learner.tell_pending(point=(0.25, 0.5), simplex=None)
+    assert learner.inside_bounds(point=(0.5, 0.5))
+    assert learner.data == {(0.5, 0.5): 1.0}
+    assert learner.pending_points == {(0.25, 0.5)}

@@ -208,3 +208,38 @@ def test_order_and_grouping_of_tells_change_neither_data_nor_loss(kind, seed):
         assert copy.data == values
         losses.append(copy.loss())
     assert losses == pytest.approx([losses[0]] * 4, rel=1e-6)
+
+
+@pytest.mark.parametrize("asked", [False, True])
+@pytest.mark.parametrize("dim", [2, 3, 8])
+def test_order_and_grouping_of_tells_do_not_change_boxes(dim, asked):
+    bounds = [(-1, 1)] * dim
+    original = LearnerND(smooth, bounds, partition="boxes")
+    rng = random.Random(dim)
+    points = [tuple(rng.uniform(-1, 1) for _ in range(dim)) for _ in range(200)]
+    # Two that are close to each other, and some on the cuts.
+    points += [tuple(x + 1e-7 * (i == 1) for i, x in enumerate(points[0])), (0.0,) * dim, (0.5,) + (0.0,) * (dim - 1)]
+    if asked:
+        run = [point for point in original.ask(100)[0] if point not in points]
+        original.tell_many(run, map(smooth, run))
+        points = original.ask(100)[0]
+    values = {point: smooth(point) for point in points}
+    extremes = [min(points, key=values.__getitem__), max(points, key=values.__getitem__)]
+    losses = []
+    for order in range(4):
+        learner = LearnerND(smooth, bounds, partition="boxes")
+        if asked:
+            assert learner.ask(100)[0] == run
+            learner.tell_many(run, map(smooth, run))
+            assert set(learner.ask(100)[0]) == set(points)
+        rng.shuffle(points)
+        learner.tell_many(extremes, [values[point] for point in extremes])
+        learner.loss()
+        size = 1 + 7 * order
+        for start in range(0, len(points), size):
+            some = points[start : start + size]
+            learner.tell_many(some, [values[point] for point in some])
+            learner.loss()
+            learner.loss(real=False)
+        losses += [learner.loss(), learner.loss(real=False)]
+    assert losses == pytest.approx([losses[0], losses[1]] * 4, rel=1e-6)

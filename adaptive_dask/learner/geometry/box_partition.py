@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -12,7 +12,7 @@ from adaptive_dask.learner.losses.value_range import ValueRange
 
 from .box_tree import BoxTree
 from .partition import Point
-from .simplices import Floats
+from .simplices import Floats, Ints
 
 # (simplices, scaled values, scale) → losses
 LossOf = Callable[[Floats, Floats, float], Floats]
@@ -22,6 +22,8 @@ LossOf = Callable[[Floats, Floats, float], Floats]
 UNSEEN = 0.1
 # Boxes with sides shorter than this are not cut, and points closer together share a box.
 SMALLEST = 1e-12
+# So many points say how the function changes in a box: twice as many as there are dimensions, up to this number.
+ENOUGH = 40
 # When the range of the values has grown, so many boxes are brought up to date with every batch of results.
 RESCALED_AT_ONCE = 200
 
@@ -44,6 +46,15 @@ class BoxSnapshot(NamedTuple):
     opened: dict[int, int]
 
 
+class SavedBoxes(NamedTuple):
+    """What `BoxPartition.save` keeps: which boxes were cut along which axes, how far the sequence is, and the scale."""
+
+    boxes: Ints
+    axes: Ints
+    drawn: int
+    value_range: Any
+
+
 class BoxPartition:
     """Boxes with one point each; keeps the `Partition` protocol.
 
@@ -56,6 +67,9 @@ class BoxPartition:
     adjacent ones, with those values. A point costs as much as the tree is deep plus a number of boxes that
     does not grow.
 
+    A point that was not proposed may lie in the box of another one, which is cut at its longest side until they are
+    apart: what comes of such points does not depend on their order.
+
     Parameters
     ----------
     dim : int
@@ -66,7 +80,7 @@ class BoxPartition:
     def __init__(self, dim: int, loss_of: LossOf) -> None:
         self._tree = BoxTree(dim)
         self._loss_of = loss_of
-        self._enough = 2 * dim
+        self._enough = min(2 * dim, ENOUGH)
         self._range = ValueRange()
         self._points: dict[int, Point] = {}  # the point in each leaf that has one
         self._pending: dict[int, Point] = {}
@@ -77,6 +91,7 @@ class BoxPartition:
         self._cuts: list[int] = []
         self._drawn = 0
         self._to_rescale = 0  # boxes below this number still have losses in an old scale
+        self._model_of = np.full(64, -1, dtype=np.intp)  # what the loss of a box is from; -1 if it has none
         # Powers of the generalised golden ratio (Roberts 2018) spread the points evenly.
         ratio = 2.0
         for _ in range(50):
@@ -87,21 +102,47 @@ class BoxPartition:
     def absorb(self, points: Sequence[Point], values: Floats, numbers: Sequence[int | None]) -> None:
         """See `Partition.absorb`."""
         tree = self._tree
-        changed: list[int] = []
-        for point, value, number in zip(points, values, numbers, strict=True):
+        changed: set[int] = set()
+        for i in sorted(range(len(points)), key=points.__getitem__):
+            number = numbers[i]
             if number is not None and self._pending.pop(number, None) is not None:
                 self._settle(number)
-            path = self._place(point)
-            if np.isfinite(value).all():
-                tree.add(path, point, value)
-            changed.append(path[-1])
+            path = self._place(points[i])
+            if np.isfinite(values[i]).all():
+                tree.add(path, points[i], values[i])
+                changed.update(path)
         self._cuts.clear()
         if self._range.include(values):
             self._to_rescale = tree.count
-        models = np.unique(tree.models(np.array(changed), self._enough)).tolist()
-        slice_of_old = range(max(0, self._to_rescale - RESCALED_AT_ONCE), self._to_rescale)
-        self._to_rescale = slice_of_old.start
-        self._update(sorted({*slice_of_old, *(box for model in models for box in tree.below(model))}))
+        start = max(0, self._to_rescale - RESCALED_AT_ONCE)
+        model_of = self._model_of[: tree.count]
+        outdated = np.zeros(len(self._model_of) + 1, dtype=bool)  # the last entry stands for -1
+        outdated[list(changed)] = True
+        outdated = outdated[model_of]
+        outdated[start : self._to_rescale] = model_of[start : self._to_rescale] >= 0
+        self._to_rescale = start
+        self._update(np.flatnonzero(outdated).tolist())
+
+    def save(self) -> SavedBoxes:
+        """See `Partition.save`."""
+        return SavedBoxes(*self._tree.cuts(), self._drawn, self._range.save())
+
+    def resume(self, saved: SavedBoxes, points: Sequence[Point], values: Floats) -> None:
+        """See `Partition.resume`. The same up to rounding, for sums are added up in another order."""
+        for box, axis in zip(saved.boxes.tolist(), saved.axes.tolist(), strict=True):
+            self._cut(box, axis)
+        self._drawn = saved.drawn
+        self._range.resume(saved.value_range)
+        self._to_rescale = 0
+        tree = self._tree
+        for point, value in zip(points, values, strict=True):
+            path = tree.path(point)
+            self._points.setdefault(path[-1], point)
+            if np.isfinite(value).all():
+                tree.add(path, point, value)
+        self._cuts.clear()
+        self._end(0)
+        self._update(np.flatnonzero(tree.first_half[: tree.count] < 0).tolist())
 
     def loss(self, real: bool) -> float:
         """See `Partition.loss`; infinite as long as there are too few points for any regression."""
@@ -138,7 +179,8 @@ class BoxPartition:
         if proposal.axis >= 0:
             self._open.add(box)
             self._opened[number] = box
-            self._cut(box, proposal.axis)
+            lower = self._cut(box, proposal.axis)
+            self._update([lower, lower + 1])
         self._points[self._tree.path(proposal.point)[-1]] = proposal.point
 
     def give_up(self, proposal: BoxProposal) -> None:
@@ -186,31 +228,32 @@ class BoxPartition:
         changes = np.linalg.norm(tree.slopes(model)[0], axis=1) / self._range.scale
         return int(np.argmax((changes + UNSEEN) * (tree.high[box] - tree.low[box])))
 
-    def _cut(self, box: int, axis: int) -> None:
-        """Halve a leaf; its point goes into the half that contains it."""
+    def _cut(self, box: int, axis: int) -> int:
+        """Halve a leaf, whose point goes into the half that contains it; returns the lower half, without a loss yet."""
         point = self._points.pop(box, None)
         lower = self._tree.halve(box, axis, point)
+        if len(self._model_of) < self._tree.count:
+            self._model_of = np.concatenate([self._model_of, np.full_like(self._model_of, -1)])
         self._expected.remove(box)
         self._cuts.append(box)
         if point is not None:
-            self._points[self._tree.path(point)[-1]] = point
-        self._update([lower, lower + 1])
+            self._points[self._tree.half_with(box, point)] = point
+        return lower
 
     def _place(self, point: Point) -> list[int]:
         """Give a point a leaf of its own, if need be by cutting; returns the path there."""
         tree = self._tree
         path = tree.path(point)
+        new: list[int] = []
         while (other := self._points.setdefault(path[-1], point)) != point:
-            box = path[-1]
-            widths = tree.high[box] - tree.low[box]
-            distances = np.abs(np.subtract(point, other))
-            if distances.max() < SMALLEST:
+            if np.abs(np.subtract(point, other)).max() < SMALLEST:
                 break
-            self._cut(box, int(np.argmax(distances / widths)))
-            if not self._is_hidden(box):
-                self._real.remove(box)
-                self._expose(int(tree.first_half[box]))
-            path = tree.path(point)
+            box = path[-1]
+            self._end(box)
+            lower = self._cut(box, int(np.argmax(tree.high[box] - tree.low[box])))
+            path.append(tree.half_with(box, point))
+            new += (lower, lower + 1)
+        self._update([box for box in new if tree.first_half[box] < 0])
         return path
 
     def _settle(self, number: int) -> None:
@@ -219,9 +262,14 @@ class BoxPartition:
         if box is None:
             return
         self._open.discard(box)
+        self._end(box)
         if not self._is_hidden(box):
-            self._real.remove(box)
             self._expose(int(self._tree.first_half[box]))
+
+    def _end(self, box: int) -> None:
+        """A box that is cut for good has no loss any more."""
+        self._real.remove(box)
+        self._model_of[box] = -1
 
     def _expose(self, lower: int) -> None:
         """Let both halves of a box, or what they were cut into for good, count for the real loss."""
@@ -244,12 +292,13 @@ class BoxPartition:
         return False
 
     def _update(self, numbers: Sequence[int]) -> None:
-        """Compute the losses of boxes."""
+        """Compute the losses of boxes that are leaves or open."""
         if not numbers:
             return
         tree = self._tree
         boxes = np.array(numbers, dtype=np.intp)
         models = tree.models(boxes, self._enough)
+        self._model_of[boxes] = models
         distinct, which = np.unique(models, return_inverse=True)
         slopes = tree.slopes(distinct)[which]
         middles, means = tree.means(distinct)
@@ -259,8 +308,7 @@ class BoxPartition:
         losses = self._loss_of(corners, values / self._range.scale, self._range.scale)
         losses = np.where(np.isnan(losses), 0.0, losses)
         for box, loss in zip(numbers, losses.tolist(), strict=True):
-            is_leaf = tree.first_half[box] < 0
-            if is_leaf:
+            if tree.first_half[box] < 0:
                 self._expected.set(box, loss)
-            if (is_leaf or box in self._open) and not self._is_hidden(box):
+            if not self._is_hidden(box):
                 self._real.set(box, loss)

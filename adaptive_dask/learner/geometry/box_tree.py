@@ -48,11 +48,15 @@ class BoxTree:
         """The boxes that contain a point, from the whole to the leaf. A point on a cut is in the upper half."""
         box = 0
         path = [0]
-        while (lower := int(self.first_half[box])) >= 0:
-            axis = self.axis[box]
-            box = lower + int(point[axis] >= self.low[lower + 1, axis])
+        while self.first_half[box] >= 0:
+            box = self.half_with(box, point)
             path.append(box)
         return path
+
+    def half_with(self, box: int, point: Point) -> int:
+        """The half of a box that was cut that contains a point."""
+        lower, axis = int(self.first_half[box]), self.axis[box]
+        return lower + int(point[axis] >= self.low[lower + 1, axis])
 
     def halve(self, box: int, axis: int, point: Point | None = None) -> int:
         """Cut a leaf in halves; returns the number of the lower one.
@@ -73,7 +77,7 @@ class BoxTree:
             sums[halves] = 0.0
         self.first_half[box], self.axis[box] = lower, axis
         if point is not None:
-            self._hand_down(box, self.path(point)[-1])
+            self._hand_down(box, self.half_with(box, point))
         return lower
 
     def _hand_down(self, box: int, half: int) -> None:
@@ -84,6 +88,11 @@ class BoxTree:
         self._xx[half] = self._xx[box] + shift * (2 * self._x[box] + n * shift)
         self._y[half] = self._y[box]
         self._xy[half] = self._xy[box] + shift[:, None] * self._y[box]
+
+    def cuts(self) -> tuple[Ints, Ints]:
+        """Which boxes were halved, and along which axes, in the order in which it was done."""
+        boxes = self.parent[1 : self.count : 2]
+        return boxes.copy(), self.axis[boxes]
 
     def join(self, box: int) -> None:
         """Undo the last `halve`, which was of this box."""
@@ -132,15 +141,6 @@ class BoxTree:
         """The mean point, shape (k, dim), and the mean value, shape (k, vdim), in k boxes."""
         n = np.maximum(self.number_of_points[boxes], 1)[:, None]
         return self._x[boxes] / n + 0.5 * (self.low[boxes] + self.high[boxes]), self._y[boxes] / n
-
-    def below(self, box: int) -> list[int]:
-        """A box and all boxes in it."""
-        found = [box]
-        for each in found:
-            lower = int(self.first_half[each])
-            if lower >= 0:
-                found += (lower, lower + 1)
-        return found
 
     def _grow(self) -> None:
         def doubled(array: Floats) -> Floats:

@@ -4,15 +4,35 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from itertools import chain
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from adaptive_triangulation import Triangulation
+from numpy.typing import NDArray
 
 from .simplices import Floats, Ints, volumes
 
 Simplex = tuple[int, ...]
 Point = tuple[float, ...]
+
+
+class SavedMesh(NamedTuple):
+    """The simplices of a mesh.
+
+    Attributes
+    ----------
+    simplices : array of int32, shape (capacity, d + 1)
+        By slots; zeros where there is none.
+    free : array of int32
+        The free slots, the next one last.
+    """
+
+    simplices: NDArray[np.int32]
+    free: NDArray[np.int32]
+
+    def live(self) -> list[Simplex]:
+        """The simplices, in the order of their slots."""
+        return list(map(tuple, self.simplices[self.simplices[:, 1] > 0].tolist()))
 
 
 class SimplexMesh:
@@ -25,8 +45,10 @@ class SimplexMesh:
 
     Parameters
     ----------
-    corners : array, shape (k, d)
+    points : array, shape (k, d)
         Points whose convex hull is the domain. Coordinates should be of order one.
+    saved : SavedMesh, optional
+        To have a mesh of these points again, slot for slot, also where several triangulations are Delaunay.
 
     Attributes
     ----------
@@ -39,13 +61,15 @@ class SimplexMesh:
         The simplices as of the last commit.
     """
 
-    def __init__(self, corners: Floats) -> None:
-        self._triangulation: Any = Triangulation(corners)
-        self.dim = corners.shape[1]
+    def __init__(self, points: Floats, saved: SavedMesh | None = None) -> None:
+        simplices = None if saved is None else saved.live()
+        triangulate: Any = Triangulation  # its stub lacks the second argument
+        self._triangulation: Any = triangulate(points, simplices)
+        self.dim = points.shape[1]
         self._other_columns = _other_columns(self.dim)
-        self._points = np.zeros((max(64, 2 * len(corners)), self.dim))
-        self._points[: len(corners)] = corners
-        self.n_points = len(corners)
+        self._points = np.zeros((max(64, 2 * len(points)), self.dim))
+        self._points[: len(points)] = points
+        self.n_points = len(points)
         self.vertices: Ints = np.zeros((0, self.dim + 1), dtype=np.intp)
         self.neighbors: Ints = np.zeros((0, self.dim + 1), dtype=np.intp)
         self.volumes: Floats = np.zeros(0)
@@ -54,8 +78,22 @@ class SimplexMesh:
         self._vertex_flags = np.zeros(len(self._points), dtype=bool)  # scratch
         self._free: list[int] = []
         self._dead: list[int] = []
-        self._fresh: set[Simplex] = set(self._triangulation.simplices)
-        self.commit()
+        self._fresh: set[Simplex] = set()
+        if saved is None or simplices is None:
+            self._fresh.update(self._triangulation.simplices)
+            self.commit()
+        else:
+            while self.capacity < len(saved.simplices):
+                self._grow()
+            self._free = saved.free.tolist()
+            self._put(simplices, np.flatnonzero(saved.simplices[:, 1]), np.zeros(0, dtype=np.intp))
+
+    def save(self) -> SavedMesh:
+        """The simplices as of the last commit, after which nothing may have been inserted."""
+        free = np.array(self._free, dtype=np.int32)
+        simplices = self.vertices.astype(np.int32)
+        simplices[free] = 0
+        return SavedMesh(simplices, free)
 
     @property
     def points(self) -> Floats:
@@ -168,21 +206,17 @@ class SimplexMesh:
         dead, born : arrays of int
             The slots that were given up, and those of the new simplices; a slot can be in both.
         """
+        # Sorted, because slots decide ties and must not depend on how sets are laid out in memory.
+        self._dead.sort()
+        fresh = sorted(self._fresh)
         dead = np.array(self._dead, dtype=np.intp)
-        count = len(self._fresh)
-        fresh = np.fromiter(chain.from_iterable(self._fresh), dtype=np.intp, count=count * (self.dim + 1))
-        fresh = fresh.reshape(count, self.dim + 1)
-        outer, outer_faces, outer_sides = self._cavity_walls(dead)
         self._free += self._dead
-        while len(self._free) < count:
+        while len(self._free) < len(fresh):
             self._grow()
-        taken = self._free[len(self._free) - count :]
-        del self._free[len(self._free) - count :]
-        born = np.array(taken, dtype=np.intp)
-        self.slot_of.update(zip(self._fresh, taken, strict=True))
-        self.vertices[born] = fresh
-        self.volumes[born] = volumes(self._points[fresh])
-        self._join(born, fresh, outer, outer_faces, outer_sides)
+        first = len(self._free) - len(fresh)
+        born = np.array(self._free[first:], dtype=np.intp)
+        del self._free[first:]
+        self._put(fresh, born, dead)
         self._dead, self._fresh = [], set()
         return dead, born
 
@@ -213,6 +247,16 @@ class SimplexMesh:
         self.volumes = np.concatenate([self.volumes, np.zeros(new - old)])
         self._flags = np.zeros(new + 1, dtype=bool)
         self._free = [*range(new - 1, old - 1, -1), *self._free]
+
+    def _put(self, simplices: list[Simplex], slots: Ints, dead: Ints) -> None:
+        """Put simplices into slots, in place of those that were in the dead ones."""
+        shape = len(simplices), self.dim + 1
+        vertices = np.fromiter(chain.from_iterable(simplices), dtype=np.intp, count=shape[0] * shape[1]).reshape(shape)
+        walls = self._cavity_walls(dead)
+        self.slot_of.update(zip(simplices, slots.tolist(), strict=True))
+        self.vertices[slots] = vertices
+        self.volumes[slots] = volumes(self._points[vertices])
+        self._join(slots, vertices, *walls)
 
     def _cavity_walls(self, dead: Ints) -> tuple[Ints, Ints, Ints]:
         """The surviving simplices around the dead ones, the faces they share and which face it is."""

@@ -37,6 +37,12 @@ class Partition(Protocol):
             The numbers of those that were in flight.
         """
 
+    def save(self) -> Any:
+        """What `resume` needs to make an equal partition; arrays and numbers, without the points in flight."""
+
+    def resume(self, saved: Any, points: Sequence[Point], values: Floats) -> None:
+        """Become, from a new partition, what one was that had absorbed these points; in place of `absorb`."""
+
     def loss(self, real: bool) -> float:
         """The largest loss of a piece; with ``real=False``, of what the points in flight make of the pieces."""
 

@@ -65,8 +65,7 @@ class Refinement:
 
     Parameters
     ----------
-    corners : array, shape (k, d)
-        The corners of the domain.
+    mesh : SimplexMesh
     heights_of : callable, optional
         With it edges are measured along the graph of the function, without in the domain.
     with_gradients : bool, default: False
@@ -85,7 +84,7 @@ class Refinement:
 
     def __init__(
         self,
-        corners: Floats,
+        mesh: SimplexMesh,
         heights_of: HeightsOf | None = None,
         share_power: float = 1.0,
         with_gradients: bool = False,
@@ -94,7 +93,7 @@ class Refinement:
         self._heights_of = heights_of
         self._share_power = share_power
         self._heights: dict[Vertex, Point] = {}
-        self.mesh = SimplexMesh(corners)
+        self.mesh = mesh
         self.losses = LossQueue()
         self.priorities = LossQueue()
         self._subdivisions: dict[Simplex, Subdivision] = {}

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
-from .mesh import Point, SimplexMesh
+from .mesh import Point, SavedMesh, SimplexMesh
 from .refinement import Proposal, Refinement, Snapshot
 from .simplices import Floats, Ints
 
@@ -31,6 +32,12 @@ class LossRule(Protocol):
     def gradients(self) -> Floats | None:
         """At the vertices of a triangulation, shape (n, 2, vdim), for a loss that measures how much the function
         bends; None for any other. Whether it is None never changes."""
+
+    def save(self) -> Any:
+        """What `resume` needs to go on as before: the scale, which follows the values with a lag."""
+
+    def resume(self, saved: Any) -> None:
+        """Go on as another rule for the same loss that was saved."""
 
     def update(
         self, mesh: SimplexMesh, values: Floats, told: Floats, born: Ints, revalued: Ints
@@ -56,6 +63,14 @@ class LossRule(Protocol):
         """
 
 
+class SavedSimplices(NamedTuple):
+    """What `SimplexPartition.save` keeps: the mesh, `SimplexPartition.sources`, and what `LossRule.save` keeps."""
+
+    mesh: SavedMesh
+    sources: NDArray[np.int32]
+    rule: Any
+
+
 class SimplexPartition:
     """The Delaunay mesh of the corners of a region and its evaluated points; keeps the `Partition` protocol.
 
@@ -77,16 +92,14 @@ class SimplexPartition:
     """
 
     def __init__(self, corners: Floats, rule: LossRule, height: float = HEIGHT) -> None:
-        share_power = 1 + rule.extra_order / corners.shape[1]
-        self._refinement = Refinement(corners, self._heights_of, share_power, rule.gradients is not None)
         self._rule = rule
         self._height = height
+        self._refinement = self._refine(SimplexMesh(corners))
         self._corners: dict[Point, int] = {tuple(corner): i for i, corner in enumerate(corners.tolist())}
         self._values = np.full((64, 1), np.nan)
         self._absorbed = 0
         self.sources: list[int] = [-1] * len(corners)
-        live = self.mesh.live_slots()
-        self._set_losses(np.zeros((0, 1)), live, np.zeros(0, dtype=np.intp))
+        self._set_losses(np.zeros((0, 1)), self.mesh.live_slots(), np.zeros(0, dtype=np.intp))
 
     @property
     def mesh(self) -> SimplexMesh:
@@ -123,11 +136,28 @@ class SimplexPartition:
                 vertices.append(mesh.n_points - 1)
                 self.sources.append(self._absorbed + i)
         self._absorbed += len(points)
-        while len(self._values) < mesh.n_points:
-            self._values = np.concatenate([self._values, np.full_like(self._values, np.nan)])
+        self._make_room()
         self._values[vertices] = values[rows]
         _, born = refinement.commit()
         self._set_losses(values[rows], born, np.array(revalued, dtype=np.intp))
+
+    def save(self) -> SavedSimplices:
+        return SavedSimplices(self.mesh.save(), np.array(self.sources, dtype=np.int32), self._rule.save())
+
+    def resume(self, saved: SavedSimplices, points: Sequence[Point], values: Floats) -> None:
+        sources = saved.sources
+        told = sources >= 0
+        vertices = np.zeros((len(sources), self.mesh.dim))
+        vertices[: self.mesh.n_points] = self.mesh.points
+        vertices[told] = np.array(points)[sources[told]]
+        self._refinement = self._refine(SimplexMesh(vertices, saved.mesh))
+        self._values = np.full((64, values.shape[1]), np.nan)
+        self._make_room()
+        self._values[: len(sources)][told] = values[sources[told]]
+        self._absorbed = len(points)
+        self.sources = sources.tolist()
+        self._rule.resume(saved.rule)
+        self._set_losses(self.values[:0], self.mesh.live_slots(), np.zeros(0, dtype=np.intp))
 
     def loss(self, real: bool) -> float:
         if real:
@@ -154,6 +184,14 @@ class SimplexPartition:
 
     def restore(self, snapshot: Snapshot) -> None:
         self._refinement.restore(snapshot)
+
+    def _refine(self, mesh: SimplexMesh) -> Refinement:
+        share_power = 1 + self._rule.extra_order / mesh.dim
+        return Refinement(mesh, self._heights_of, share_power, self._rule.gradients is not None)
+
+    def _make_room(self) -> None:
+        while len(self._values) < self.mesh.n_points:
+            self._values = np.concatenate([self._values, np.full_like(self._values, np.nan)])
 
     def _heights_of(self, vertex: int) -> Point:
         # A few numbers: multiplied one by one they cost less than as arrays.

@@ -56,6 +56,15 @@ class SimplexRule:
         losses = [self._losses(mesh, values, slots[start : start + CHUNK]) for start in range(0, len(slots), CHUNK)]
         return slots, np.concatenate(losses) if losses else np.zeros(0)
 
+    def save(self) -> tuple[Any, bool]:
+        """See `LossRule`."""
+        return self._range.save(), self._blank
+
+    def resume(self, saved: tuple[Any, bool]) -> None:
+        """See `LossRule`."""
+        value_range, self._blank = saved
+        self._range.resume(value_range)
+
     @property
     def value_scale(self) -> float:
         """What the values are divided by before they go to the loss."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 from scipy.interpolate import LinearNDInterpolator
@@ -89,6 +90,16 @@ class TriangleRule:
             return slots, losses
         self._whole = _WholeLosses(self._loss)
         return self._whole.update(mesh, values, born, self._stack_size())
+
+    def save(self) -> tuple[Any, bool, int, bool]:
+        """See `LossRule`."""
+        return self._range.save(), self._blank, self._next_check, self._whole is not None
+
+    def resume(self, saved: tuple[Any, bool, int, bool]) -> None:
+        """See `LossRule`. A loss of the whole triangulation is computed anew, with all points that there are."""
+        value_range, self._blank, self._next_check, whole = saved
+        self._range.resume(value_range)
+        self._whole = _WholeLosses(self._loss) if whole else None
 
     def _make_room(self, n_points: int, vdim: int) -> None:
         if self._gradients.shape[2] != vdim:

@@ -32,6 +32,14 @@ class ValueRange:
         self._high = np.full(1, -np.inf)
         self._used = 0.0
 
+    def save(self) -> tuple[float, Floats, Floats, float]:
+        """What `resume` needs to go on as before."""
+        return self.scale, self._low, self._high, self._used
+
+    def resume(self, saved: tuple[float, Floats, Floats, float]) -> None:
+        """Go on as another range that was saved."""
+        self.scale, self._low, self._high, self._used = saved
+
     def include(self, values: Floats) -> bool:
         """Take in values, shape (k, vdim); True if the scale has changed."""
         if not values.size:
