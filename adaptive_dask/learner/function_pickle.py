@@ -15,6 +15,8 @@ from typing import Any
 
 import cloudpickle
 
+from adaptive_dask.learner.by_value import ValuePickler, dumps_by_value
+
 Function = Callable[..., Any]
 
 
@@ -25,7 +27,7 @@ class ByValue:
         self.function = function
 
     def __reduce__(self) -> tuple[Callable[..., Any], tuple[bytes]]:
-        return cloudpickle.loads, (cloudpickle.dumps(self.function),)
+        return cloudpickle.loads, (dumps_by_value(self.function),)
 
 
 class KeptByValue(ByValue):
@@ -54,7 +56,7 @@ class FunctionElsewhere:
         return "<function on the workers>"
 
 
-class _ApartPickler(cloudpickle.Pickler):  # type: ignore[misc]
+class _ApartPickler(ValuePickler):
     def __init__(self, file: io.BytesIO) -> None:
         super().__init__(file, protocol=pickle.HIGHEST_PROTOCOL)
         self.functions: list[bytes] = []
@@ -64,7 +66,7 @@ class _ApartPickler(cloudpickle.Pickler):  # type: ignore[misc]
             return None
         if isinstance(obj.function, FunctionElsewhere):
             return obj.function.index
-        self.functions.append(cloudpickle.dumps(obj.function))
+        self.functions.append(dumps_by_value(obj.function))
         return len(self.functions) - 1
 
 

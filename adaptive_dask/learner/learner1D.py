@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from adaptive_dask.learner.base_learner import BaseLearner, uses_nth_neighbors
+from adaptive_dask.learner.by_value import dumps_by_value
 from adaptive_dask.learner.checked import checked_size
 from adaptive_dask.learner.function_pickle import ByValue
 from adaptive_dask.learner.geometry.data_scale import DataScale
@@ -420,7 +421,7 @@ class Learner1D(BaseLearner):
             "function": ByValue(self.function),
             "bounds": self.bounds,
             # Unlike the function, the loss function is needed wherever the learner is.
-            "loss_per_interval": cloudpickle.dumps(self.loss_per_interval),
+            "loss_per_interval": dumps_by_value(self.loss_per_interval),
             "xs": xs,
             "ys": ys,
             "as_arrays": self._losses.evaluation.as_arrays,

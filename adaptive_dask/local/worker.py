@@ -15,6 +15,7 @@ from typing import Any
 import cloudpickle
 
 from adaptive_dask.cluster.protocol import Packed, dumps, pack, unpack
+from adaptive_dask.learner.by_value import dumps_by_value
 
 Function = Callable[[Any], Any]
 
@@ -71,7 +72,7 @@ class TravellingFunction:
         """Pickle the function; a large one then goes along with so many submissions only."""
         with self._lock:
             if self._data is None:
-                self._data = cloudpickle.dumps(self.function)
+                self._data = dumps_by_value(self.function)
             self._sends_left = max(self._sends_left, processes)
             return self._data
 

@@ -9,13 +9,12 @@ import time
 from collections.abc import Callable, Coroutine, Iterator
 from typing import TYPE_CHECKING, Any
 
-import cloudpickle
-
 from adaptive_dask.cluster.client import ensure_host, request
 from adaptive_dask.cluster.protocol import Evaluation, Route, RunSpec, dumps, unpack
 from adaptive_dask.errors import RunNotFoundError, SchedulerLostError
 from adaptive_dask.failures import OnError
 from adaptive_dask.goals import Goal
+from adaptive_dask.learner.by_value import dumps_by_value
 from adaptive_dask.learner.function_pickle import dumps_apart, loads_together
 from adaptive_dask.runner.replica import Replica
 from adaptive_dask.runner.watcher import Watcher
@@ -47,7 +46,7 @@ def make_spec(
     TypeError
         If the function, the learner, the goal or ``on_error`` cannot be pickled; says which and why.
     """
-    function = _pickled("learner.function", cloudpickle.dumps, learner.function)
+    function = _pickled("learner.function", dumps_by_value, learner.function)
     packed, functions = _pickled("The learner (its loss function, perhaps)", dumps_apart, learner)
     # Mostly they are the same; one object is pickled once.
     functions = [function if other == function else other for other in functions]
@@ -56,11 +55,11 @@ def make_spec(
         learner=packed,
         functions=functions,
         function=function,
-        goal=_pickled("The goal", cloudpickle.dumps, goal),
+        goal=_pickled("The goal", dumps_by_value, goal),
         ntasks=ntasks,
         weight=weight,
         drain=drain,
-        on_error=on_error if isinstance(on_error, str) else _pickled("on_error", cloudpickle.dumps, on_error),
+        on_error=on_error if isinstance(on_error, str) else _pickled("on_error", dumps_by_value, on_error),
         evaluation=evaluation,
         session=session,
         checkpoint=checkpoint,
@@ -180,7 +179,7 @@ class ClusterRun:
 
     async def call(self, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         """Have ``function(learner, *args, **kwargs)`` called with the hosted learner."""
-        payload = cloudpickle.dumps((function, args, kwargs))
+        payload = dumps_by_value((function, args, kwargs))
         return unpack(await self._request(Route.CALL, payload=payload))
 
     @contextlib.contextmanager

@@ -23,11 +23,14 @@ from adaptive_dask.runner.local import LocalRun, start_locally
 from adaptive_dask.runner.replica import Callback, Replica
 from adaptive_dask.runner.run import Run
 from adaptive_dask.runner.saving import PeriodicSaving
-from adaptive_dask.runner.task import RunTask, cancelling_task, running_loop, wait
+from adaptive_dask.runner.task import RunTask, cancelling_task, look_at, running_loop, wait
 from adaptive_dask.runner.terminal import TerminalInfo
 
 if TYPE_CHECKING:
     from distributed import Client
+
+# For how long a cancelled run is waited for (seconds).
+SOON = 1.0
 
 
 class AsyncRunner:
@@ -252,9 +255,9 @@ class AsyncRunner:
         self.ioloop = loop or running
         self.task: asyncio.Task[None] | RunTask
         if running is not None and self.ioloop is running:
-            self.task = cancelling_task(running, self._run.done, self.cancel)
+            self.task = cancelling_task(running, self._run.done, self._ask_to_cancel)
         else:
-            self.task = RunTask(self._run.done, self.cancel)
+            self.task = RunTask(self._run.done, self._ask_to_cancel)
 
     def _start_local(self, run: LocalRun) -> None:
         run.start()
@@ -385,7 +388,11 @@ class AsyncRunner:
             return asyncio.ensure_future(self._result_async(timeout))
         if not self.wait(timeout):
             raise TimeoutError(f"The run {self.name!r} goes on.")
-        self._run.done.result()
+        try:
+            self._run.done.result()
+        except Exception:
+            look_at(self.task)
+            raise
         return self.learner
 
     async def _result_async(self, timeout: float | None) -> Any:
@@ -400,6 +407,12 @@ class AsyncRunner:
 
     def cancel(self) -> Any:
         """End the run now. Evaluations under way cannot be interrupted; their results are dropped."""
+        asked = self._ask_to_cancel()
+        if not self._run.asynchronous and self._run.user_loop is None:
+            self.wait(SOON)  # so that `status` says it
+        return asked
+
+    def _ask_to_cancel(self) -> Any:
         return self._run.do(self._run.control, "cancel")
 
     def pause(self) -> Any:

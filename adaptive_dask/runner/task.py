@@ -90,6 +90,14 @@ def cancelling_task(
     return task
 
 
+def look_at(task: asyncio.Task[None] | RunTask) -> None:
+    """The error of the run was raised elsewhere: asyncio need not complain that nobody asked the task for it."""
+    if isinstance(task, asyncio.Task):
+        loop = task.get_loop()
+        if not loop.is_closed():
+            loop.call_soon_threadsafe(task.add_done_callback, lambda task: task.cancelled() or task.exception())
+
+
 async def wait(done: concurrent.futures.Future[None]) -> None:
     """Wait for the end of a run, and raise what it raised."""
     waiter = asyncio.get_running_loop().create_future()

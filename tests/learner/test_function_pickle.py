@@ -5,12 +5,14 @@ from __future__ import annotations
 import pickle
 import subprocess
 import sys
+import types
 from collections.abc import Callable
 from typing import Any
 
 import cloudpickle
 import pytest
 
+from adaptive_dask.learner.by_value import dumps_by_value
 from adaptive_dask.learner.function_pickle import (
     ByValue,
     FunctionElsewhere,
@@ -31,6 +33,24 @@ class Wrapped:
 
     def __getstate__(self) -> dict[str, Any]:
         return {"function": ByValue(self.function), "kept": KeptByValue(self.kept), "children": self.children}
+
+
+def test_a_ufunc_is_not_taken_from_main(monkeypatch: pytest.MonkeyPatch) -> None:
+    """pickle takes the first module where it finds one, which may be a notebook's, by its other name."""
+    from scipy.special import eval_jacobi
+
+    homes = ["scipy.special", "scipy.special._ufuncs"]
+    modules = {name: sys.modules[name] for name in homes}
+    notebook = types.ModuleType("__mp_main__")
+    notebook.eval_jacobi = eval_jacobi  # type: ignore[attr-defined]
+    for name in homes:
+        monkeypatch.delitem(sys.modules, name)
+    for name, module in {"__mp_main__": notebook, **modules}.items():
+        monkeypatch.setitem(sys.modules, name, module)
+    for data in (pickle.dumps(ByValue(eval_jacobi)), dumps_apart(Wrapped(eval_jacobi))[1][0]):
+        assert b"scipy.special" in data
+        assert b"__mp_main__" not in data
+    assert cloudpickle.loads(dumps_by_value(lambda x: eval_jacobi(1, 2, 3, x)))(0.5) == eval_jacobi(1, 2, 3, 0.5)
 
 
 def adder(offset: float) -> Callable[[float], float]:
@@ -156,6 +176,7 @@ def test_a_learner_parts_with_its_function_and_keeps_its_loss() -> None:
 def test_a_function_of_main_is_loaded_where_main_is_another() -> None:
     script = """
 import pickle, sys
+from adaptive_dask.learner.by_value import dumps_by_value
 from adaptive_dask.learner.function_pickle import dumps_apart
 from adaptive_dask.learner.learner1D import Learner1D
 def half(x): return x / DIVISOR

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import multiprocessing
+import os
 import shutil
 import threading
 import time
@@ -75,6 +76,9 @@ def _mpi() -> Iterator[Any]:
         pytest.skip("mpi4py is not installed")
     if shutil.which("mpiexec") is None:
         pytest.skip("MPI is not installed: there is no mpiexec")
+    # The test and its two workers are more than Open MPI lets on a machine with two processors; without this it waits
+    # for ever. It is read once in a process, at the start of MPI.
+    os.environ.setdefault("OMPI_MCA_rmaps_base_oversubscribe", "1")
     from mpi4py.futures import MPIPoolExecutor
 
     with MPIPoolExecutor(2) as executor:

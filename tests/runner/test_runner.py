@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import CancelledError, Executor, Future, ThreadPoolExecutor
@@ -185,3 +186,17 @@ async def test_task_on_a_running_loop(threads: ThreadPoolExecutor) -> None:
     with pytest.raises(CancelledError):
         runner.result(TIMEOUT)
     assert runner.status() == "cancelled"
+
+
+async def test_an_error_that_was_raised_is_not_told_once_more(
+    threads: ThreadPoolExecutor, caplog: pytest.LogCaptureFixture
+) -> None:
+    def start() -> None:
+        with pytest.raises(FunctionError, match="ZeroDivisionError"):
+            adaptive.BlockingRunner(learner(lambda x: 1 / 0), npoints_goal=5, executor=threads)
+
+    start()
+    for _ in range(5):  # turns of the loop, in which the task ends
+        await asyncio.sleep(0)
+    gc.collect()  # a task whose error nobody looked at complains when it goes
+    assert [record for record in caplog.records if record.name == "asyncio"] == []

@@ -1,0 +1,33 @@
+"""Pickles functions by value, with the ufuncs that they use by the module these come from."""
+
+from __future__ import annotations
+
+import io
+import pickle
+import sys
+from typing import Any
+
+import cloudpickle
+import numpy as np
+
+
+class ValuePickler(cloudpickle.Pickler):  # type: ignore[misc]
+    """As cloudpickle does it, but for NumPy's ufuncs.
+
+    A ufunc does not know its module, so pickle takes the first where it finds it. In a process that has started
+    others that may be ``__mp_main__``, which is what a notebook has imported itself, and nobody else has.
+    """
+
+    def reducer_override(self, obj: Any) -> Any:
+        if isinstance(obj, np.ufunc):
+            for name, module in list(sys.modules.items()):
+                if name not in ("__main__", "__mp_main__") and getattr(module, "__dict__", {}).get(obj.__name__) is obj:
+                    return getattr, (module, obj.__name__)
+        return super().reducer_override(obj)
+
+
+def dumps_by_value(value: Any) -> bytes:
+    """Pickle something, functions in it by value."""
+    file = io.BytesIO()
+    ValuePickler(file, protocol=pickle.HIGHEST_PROTOCOL).dump(value)
+    return file.getvalue()
