@@ -20,9 +20,10 @@ class ValuePickler(cloudpickle.Pickler):  # type: ignore[misc]
 
     def reducer_override(self, obj: Any) -> Any:
         if isinstance(obj, np.ufunc):
-            for name, module in list(sys.modules.items()):
-                if name not in ("__main__", "__mp_main__") and getattr(module, "__dict__", {}).get(obj.__name__) is obj:
-                    return getattr, (module, obj.__name__)
+            name = str(obj.__name__)
+            for home, module in list(sys.modules.items()):
+                if home not in ("__main__", "__mp_main__") and getattr(module, "__dict__", {}).get(name) is obj:
+                    return getattr, (module, name)
         return super().reducer_override(obj)
 
 
