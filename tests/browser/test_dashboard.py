@@ -15,7 +15,8 @@ from adaptive_dask import Learner1D, Runner
 from adaptive_dask.dashboard.parts import PARTS
 
 from ..cluster import functions
-from ..cluster.conftest import TIMEOUT, assert_clean
+from ..cluster.conftest import assert_clean
+from ..patience import TIMEOUT
 
 PATIENCE = 1000 * TIMEOUT  # of the browser, in milliseconds
 

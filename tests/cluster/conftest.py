@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -14,6 +13,7 @@ from distributed import Client, LocalCluster
 
 from adaptive_dask.cluster.protocol import KEY_PREFIX
 
+from ..patience import TIMEOUT, wait_until
 from . import functions
 
 # Workers cannot import the tests.
@@ -26,18 +26,6 @@ def travels_by_value(request: pytest.FixtureRequest) -> Iterator[None]:
     cloudpickle.register_pickle_by_value(request.module)
     yield
     cloudpickle.unregister_pickle_by_value(request.module)
-
-
-TIMEOUT = 60.0
-
-
-def wait_until(condition: Callable[[], Any], timeout: float = TIMEOUT) -> Any:
-    """Poll a condition until it holds; a test that has to wait says for what."""
-    deadline = time.monotonic() + timeout
-    while not (value := condition()):
-        assert time.monotonic() < deadline, f"{condition} did not become true in {timeout} s"
-        time.sleep(0.01)  # between two looks
-    return value
 
 
 @pytest.fixture(scope="module")

@@ -49,7 +49,7 @@ class Gate:
             gate.count(+1)
             try:
                 if gate.holds(x):
-                    gate.opened.wait(60)
+                    gate.opened.wait(120)
             finally:
                 gate.count(-1)
             return x**2

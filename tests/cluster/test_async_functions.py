@@ -10,7 +10,8 @@ from distributed import get_worker
 import adaptive_dask as adaptive
 from adaptive_dask.errors import FunctionError
 
-from .conftest import TIMEOUT, assert_clean, wait_until
+from ..patience import TIMEOUT, wait_until
+from .conftest import assert_clean
 
 
 def learner(function, bounds=(-1, 1)):

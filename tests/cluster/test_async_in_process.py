@@ -10,9 +10,9 @@ from distributed.utils_test import gen_cluster
 import adaptive_dask as adaptive
 from adaptive_dask.cluster.worker_queue import ASYNC_WIDTH
 
-from .conftest import TIMEOUT
+from ..patience import OPTIONS, TIMEOUT, until
 from .gate import Gate
-from .test_host import OPTIONS, leases_of, run_of, until
+from .test_host import leases_of, run_of
 
 
 def learner(function, bounds=(-1, 1)):

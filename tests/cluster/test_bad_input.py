@@ -18,7 +18,8 @@ from adaptive_dask.cluster.client import request
 from adaptive_dask.cluster.protocol import REPORT, Evaluation, Report, Route, RunSpec, dumps
 from adaptive_dask.cluster.versions import own_versions
 
-from .conftest import TIMEOUT, assert_clean, host_of, wait_until
+from ..patience import TIMEOUT, wait_until
+from .conftest import assert_clean, host_of
 from .functions import slow_peak
 
 ROUNDS = 60

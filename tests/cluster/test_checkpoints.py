@@ -17,7 +17,8 @@ from distributed import Client, LocalCluster
 import adaptive_dask as adaptive
 from adaptive_dask.errors import CheckpointError, CheckpointInUseError, SchedulerLostError
 
-from .conftest import TIMEOUT, assert_clean, host_of, wait_until
+from ..patience import TIMEOUT, wait_until
+from .conftest import assert_clean, host_of
 from .functions import peak, slow_peak
 
 

@@ -14,7 +14,8 @@ from distributed import Client, LocalCluster
 
 import adaptive_dask as adaptive
 
-from .conftest import TIMEOUT, assert_clean, host_of, wait_until
+from ..patience import TIMEOUT, wait_until
+from .conftest import assert_clean, host_of
 from .functions import slow_peak, waits_for
 
 

@@ -20,7 +20,8 @@ from adaptive_dask.errors import ResultLostError
 from adaptive_dask.learner.picked import references_in
 from adaptive_dask.storage.extra_files import ExtraFile
 
-from .conftest import TIMEOUT, host_of, wait_until
+from ..patience import TIMEOUT, wait_until
+from .conftest import host_of
 
 cloudpickle.register_pickle_by_value(sys.modules[__name__])  # workers cannot import the tests
 

@@ -17,7 +17,8 @@ import adaptive_dask as adaptive
 from adaptive_dask.cluster import scheduler_crew
 from adaptive_dask.errors import FunctionError, ModuleMissingError, WorkerLostError
 
-from .conftest import TIMEOUT, assert_clean, host_of, pid_of, wait_until
+from ..patience import TIMEOUT, wait_until
+from .conftest import assert_clean, host_of, pid_of
 from .functions import Unpicklable, deadly, logged, peak, raises_on_the_right, returns_unpicklable, slow_peak
 
 

@@ -12,7 +12,9 @@ from hypothesis import strategies as st
 from adaptive_dask.cluster import scheduler_feed
 from adaptive_dask.cluster.scheduler_feed import Chunk, Ear, Feed, wait_for_news
 
-LONG = 60.0  # a test that waits for so long has failed
+from ..patience import TIMEOUT
+
+LONG = 4 * TIMEOUT  # a test that waits for so long has failed
 
 
 @pytest.fixture

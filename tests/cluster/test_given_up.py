@@ -12,9 +12,9 @@ import adaptive_dask as adaptive
 from adaptive_dask.cluster import worker_queue
 from adaptive_dask.errors import FunctionError, PointTimeoutError
 
-from .conftest import TIMEOUT
+from ..patience import OPTIONS, TIMEOUT, until
 from .gate import Gate
-from .test_host import OPTIONS, run_of, until
+from .test_host import run_of
 
 
 def learner(function, bounds=(-1, 1)):
@@ -42,8 +42,8 @@ async def assert_clean(scheduler, *workers):
 @gen_cluster(**OPTIONS)
 async def test_a_hung_point_fails_and_says_where(c, s, a, b, kind):
     gate = Gate(on_the_right)
-    runner = adaptive.Runner(learner(getattr(gate, kind)), executor=c, npoints_goal=200, point_timeout=0.3)
-    with pytest.raises(FunctionError, match=r"given up after .* for point_timeout=0.3 s") as caught:
+    runner = adaptive.Runner(learner(getattr(gate, kind)), executor=c, npoints_goal=200, point_timeout=1)
+    with pytest.raises(FunctionError, match=r"given up after .* for point_timeout=1 s") as caught:
         await runner.result(TIMEOUT)
     error = caught.value
     assert isinstance(error.exception, PointTimeoutError)
@@ -51,7 +51,7 @@ async def test_a_hung_point_fails_and_says_where(c, s, a, b, kind):
     assert error.worker in (a.address, b.address)
     assert error.log
     if kind == "function":
-        assert "gate.opened.wait(60)" in error.traceback_text, "where the thread is"
+        assert "gate.opened.wait(" in error.traceback_text, "where the thread is"
     gate.opened.set()
     await assert_clean(s, a, b)
 
@@ -63,7 +63,7 @@ async def test_hung_points_do_not_stop_the_run(c, s, a, b, kind):
     gate = Gate(lambda x: x > 0.8)
     goal = 150
     runner = adaptive.Runner(
-        learner(getattr(gate, kind)), executor=c, npoints_goal=goal, point_timeout=0.2, on_error="skip"
+        learner(getattr(gate, kind)), executor=c, npoints_goal=goal, point_timeout=0.5, on_error="skip"
     )
     data = (await runner.result(TIMEOUT)).data
     assert len(data) == goal
@@ -98,7 +98,7 @@ async def test_a_point_that_is_tried_again_is_told_once(c, s, a, b, kind):
 
     gate = Gate(holds) if kind == "function" else Gate(lambda x: x == 1.0 and gate.cancelled == 0)
     runner = adaptive.Runner(
-        learner(getattr(gate, kind)), executor=c, npoints_goal=60, point_timeout=0.3, retries=1, log=True
+        learner(getattr(gate, kind)), executor=c, npoints_goal=60, point_timeout=1, retries=1, log=True
     )
     data = (await runner.result(TIMEOUT)).data
     assert len(data) == 60
@@ -117,7 +117,7 @@ async def test_a_point_that_is_tried_again_is_told_once(c, s, a, b, kind):
 async def test_a_substitute_for_what_hangs(c, s, a, b):
     gate = Gate(on_the_right)
     runner = adaptive.Runner(
-        learner(gate.function), executor=c, npoints_goal=60, point_timeout=0.2, on_error=lambda point, error: -1.0
+        learner(gate.function), executor=c, npoints_goal=60, point_timeout=0.5, on_error=lambda point, error: -1.0
     )
     data = (await runner.result(TIMEOUT)).data
     assert all(y == (-1.0 if x > 0.9 else x**2) for x, y in data.items())

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import sys
-import time
 
 import pytest
 from distributed import Worker
@@ -19,19 +18,13 @@ from adaptive_dask.cluster.protocol import KEY_PREFIX, REPORT, Route, dumps
 from adaptive_dask.cluster.scheduler import LearnerHost, dask_setup
 from adaptive_dask.errors import RunNotFoundError
 
+from ..patience import OPTIONS, TIMEOUT, until
 from .functions import peak, slow_peak
-
-OPTIONS = {"client": True, "timeout": 120, "nthreads": [("127.0.0.1", 2)] * 2, "clean_kwargs": {"threads": False}}
+from .gate import Gate
 
 
 def learner(function=peak):
     return adaptive.Learner1D(function, bounds=(-1, 1))
-
-
-async def until(condition):
-    async with asyncio.timeout(60):
-        while not condition():
-            await asyncio.sleep(0.005)  # between two looks
 
 
 def run_of(scheduler, runner):
@@ -78,7 +71,7 @@ async def test_malformed_reports_change_nothing(c, s, a, b):
     for report in MALFORMED[2:]:
         s.stream_handlers[REPORT](worker="tcp://127.0.0.1:1", **{"run": run.id, **report})
     s.stream_handlers[REPORT]()
-    assert (await runner.result(30)).npoints == 100
+    assert (await runner.result(TIMEOUT)).npoints == 100
     assert set(s.workers) == {a.address, b.address}
     assert run.feed.position == 100
 
@@ -97,21 +90,21 @@ async def test_outcomes_that_are_doubled_late_or_foreign_are_told_once(c, s, a, 
         report(worker=worker, run=run.id, ids=[10**9], values=[1.0], durations=[0.0])
 
     s.stream_handlers[REPORT] = doubled
-    learned = await runner.result(30)
+    learned = await runner.result(TIMEOUT)
     assert learned.npoints == run.feed.position == 100
     assert all(y == slow_peak(x, 0) for x, y in learned.data.items())
 
 
 @gen_cluster(**OPTIONS)
 async def test_messages_about_unknown_runs_are_harmless(c, s, a, b):
-    await adaptive.Runner(learner(), npoints_goal=10, executor=c).result(30)
+    await adaptive.Runner(learner(), npoints_goal=10, executor=c).result(TIMEOUT)
     for worker in (a, b):
         worker.batched_send({"op": REPORT, "run": "never", "slots": 2, "ids": [1], "values": [1.0], "durations": [0.0]})
         s.worker_send(
             worker.address, {"op": "adaptive-points", "run": "never", "ids": [1], "points": [0.5], "sent": 0.0}
         )
         s.worker_send(worker.address, {"op": "adaptive-stop", "run": "never"})
-    assert (await adaptive.Runner(learner(), npoints_goal=50, executor=c).result(30)).npoints == 50
+    assert (await adaptive.Runner(learner(), npoints_goal=50, executor=c).result(TIMEOUT)).npoints == 50
     assert set(s.workers) == {a.address, b.address}
 
 
@@ -146,7 +139,7 @@ async def test_routes_answer_bad_requests_with_errors(c, s, a, b):
     assert await request(c, Route.FUNCTION, run="never") is None
     assert runner.status() == "running"
     runner.cancel()
-    await runner.wait(30)
+    await runner.wait(TIMEOUT)
 
 
 @gen_cluster(**OPTIONS)
@@ -177,7 +170,7 @@ async def test_evaluators_are_as_many_as_make_a_cluster_grow(c, s, a, b):
     await until(lambda: len([key for key in s.tasks if run_of(s, few).id in str(key)]) == 2)
     for each in (runner, few):
         each.cancel()
-        await each.wait(30)
+        await each.wait(TIMEOUT)
     await until(lambda: not s.tasks)
 
 
@@ -192,7 +185,7 @@ async def test_a_last_point_that_is_lost_gets_an_evaluator(c, s, a, b):
             await future.cancel()
         await worker.close()
     async with Worker(s.address, nthreads=1):
-        assert (await runner.result(30)).npoints == 20
+        assert (await runner.result(TIMEOUT)).npoints == 20
 
 
 @gen_cluster(**OPTIONS)
@@ -204,30 +197,21 @@ async def test_workers_that_evaluate_are_not_chosen_for_removal(c, s, a, b):
     busy = next(worker for worker, desk in run.board.desks.items() if desk.ids)
     assert busy not in s.workers_to_close(n=2)
     runner.cancel()
-    await runner.wait(30)
-
-
-class SlowLearner(adaptive.Learner1D):
-    """Takes its time, holding the interpreter as little as a numerical library would."""
-
-    def ask(self, n, tell_pending=True):
-        time.sleep(1)  # what is tested is that nobody waits for it
-        return super().ask(n, tell_pending)
+    await runner.wait(TIMEOUT)
 
 
 @gen_cluster(**OPTIONS)
-async def test_a_slow_learner_does_not_hold_the_event_loop(c, s, a, b):
-    runner = adaptive.Runner(SlowLearner(peak, (-1, 1)), executor=c)
-    await runner.refresh()
-    longest = 0.0
-    until_time = time.monotonic() + 2.5
-    while time.monotonic() < until_time:
-        begin = time.monotonic()
-        await asyncio.sleep(0.001)  # a tick
-        longest = max(longest, time.monotonic() - begin)
-    assert longest < 0.9
-    runner.cancel()
-    await runner.wait(30)
+async def test_a_learner_at_work_does_not_hold_the_event_loop(c, s, a, b):
+    gate = Gate(lambda npoints: npoints > 10)
+    square = gate.function
+    runner = adaptive.Runner(learner(), goal=lambda known: square(known.npoints) > 20**2, executor=c)
+    await until(lambda: gate.inside == 1)
+    assert await c.submit(sum, [1, 2]) == 3
+    assert [run["status"] for run in await request(c, Route.RUNS)] == ["running"]
+    assert gate.inside == 1, "the goal is looked at all the time"
+    gate.opened.set()
+    assert (await runner.result(TIMEOUT)).npoints > 20
+    assert gate.most == 1
 
 
 @gen_cluster(**OPTIONS)
@@ -239,7 +223,7 @@ async def test_a_run_is_kept_open_against_an_idle_timeout(c, s, a, b):
     s.idle_since = 1.0  # long ago
     await until(lambda: s.idle_since is None)
     runner.cancel()
-    await runner.wait(30)
+    await runner.wait(TIMEOUT)
     assert not s.plugins["adaptive"]._keep_open.is_running()
 
 
@@ -258,7 +242,7 @@ def leases_of(seconds):
 async def test_leases_end_and_are_renewed(c, s, a, b):
     with leases_of(0.05):
         runner = adaptive.Runner(learner(slow_peak), npoints_goal=200, executor=c)
-        assert (await runner.result(30)).npoints == 200
+        assert (await runner.result(TIMEOUT)).npoints == 200
     assert not s.tasks
 
 
@@ -269,15 +253,15 @@ async def test_a_worker_that_closes_does_not_wait_for_points(c, s, a, b):
         await runner.refresh()
         await until(lambda: run_of(s, runner).learner.npoints > 10)
         runner.pause()  # evaluators wait for points now, and would do so for minutes
-        await asyncio.wait_for(a.close(), 20)
+        await asyncio.wait_for(a.close(), TIMEOUT)
         runner.cancel()
-        await runner.wait(30)
+        await runner.wait(TIMEOUT)
 
 
 @gen_cluster(**OPTIONS)
 async def test_nothing_is_left_when_a_run_has_ended(c, s, a, b):
     for _ in range(3):
-        await adaptive.Runner(learner(), npoints_goal=50, executor=c).result(30)
+        await adaptive.Runner(learner(), npoints_goal=50, executor=c).result(TIMEOUT)
     host = s.plugins["adaptive"]
     await until(lambda: host._client is None and host._threads is None)
     await until(lambda: not s.tasks and not [name for name in s.clients if "adaptive" in name])
@@ -296,7 +280,7 @@ async def test_ended_runs_do_not_pile_up(c, s, a, b):
         patch.setattr(scheduler, "MOST_POINTS", 8)
         patch.setattr(scheduler_feed, "PATIENCE", 0.0)
         for _ in range(6):
-            await adaptive.Runner(learner(), npoints_goal=2, executor=c).result(30)
+            await adaptive.Runner(learner(), npoints_goal=2, executor=c).result(TIMEOUT)
     assert len(s.plugins["adaptive"].runs) == 4
 
 
@@ -307,4 +291,4 @@ async def test_runs_that_end_together_are_all_seen_to_end(c, s, a, b):
         patch.setattr(scheduler, "MOST_POINTS", 0)
         runners = [adaptive.Runner(learner(), npoints_goal=2, executor=c) for _ in range(12)]
         for runner in runners:
-            assert (await runner.result(30)).npoints == 2
+            assert (await runner.result(TIMEOUT)).npoints == 2

@@ -13,7 +13,8 @@ import pytest
 
 import adaptive_dask as adaptive
 
-from .conftest import TIMEOUT, host_of
+from ..patience import TIMEOUT
+from .conftest import host_of
 from .functions import peak
 
 cloudpickle.register_pickle_by_value(sys.modules[__name__])  # workers cannot import the tests

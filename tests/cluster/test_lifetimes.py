@@ -18,7 +18,8 @@ from adaptive_dask.cluster.scheduler_lifetimes import FRESH, MARGIN, OVERDUE, Li
 from adaptive_dask.cluster.worker_lifetime import lifetime_of
 from adaptive_dask.errors import WorkerLostError
 
-from .conftest import TIMEOUT, assert_clean, host_of, wait_until
+from ..patience import TIMEOUT, wait_until
+from .conftest import assert_clean, host_of
 from .functions import lasting
 
 
@@ -192,7 +193,7 @@ def test_a_point_that_would_not_be_finished_is_not_begun(make_cluster, tmp_path)
     evaluations = read_log(path)
     assert len({worker for worker, _, _ in evaluations}) >= 3, "some came to their end"
     # A busy machine may take a moment between the decision and the function's first line.
-    assert min(left for _, left, _ in evaluations) > 0.7
+    assert min(left for _, left, _ in evaluations) > 0.4
 
 
 def test_a_point_that_is_cut_off_gets_a_fresh_worker(make_cluster, tmp_path):

@@ -8,7 +8,8 @@ from distributed.security import Security
 
 import adaptive_dask as adaptive
 
-from .conftest import TIMEOUT, assert_clean
+from ..patience import TIMEOUT
+from .conftest import assert_clean
 from .functions import peak
 
 

@@ -8,7 +8,7 @@ import pytest
 import adaptive_dask as adaptive
 from adaptive_dask.errors import BatchShapeError, FunctionError
 
-from .conftest import TIMEOUT, wait_until
+from ..patience import TIMEOUT, wait_until
 
 
 def learner(function, bounds=(-1, 1)):

@@ -12,8 +12,8 @@ from adaptive_dask.cluster import client as client_side
 from adaptive_dask.cluster import worker_queue as worker_side
 from adaptive_dask.errors import VersionMismatchError
 
+from ..patience import OPTIONS, TIMEOUT
 from .functions import peak
-from .test_host import OPTIONS
 
 
 def learner():
@@ -26,7 +26,7 @@ async def test_a_client_of_another_version_is_told_so(c, s, a, b):
         patch.setattr(client_side, "own_versions", lambda: ["9.9.9", 1])
         runner = adaptive.Runner(learner(), npoints_goal=20, executor=c)
         with pytest.raises(VersionMismatchError, match=r"client has 9\.9\.9 \(protocol 1\), the scheduler has \d"):
-            await asyncio.wait_for(runner.task, 30)
+            await asyncio.wait_for(runner.task, TIMEOUT)
         with pytest.raises(VersionMismatchError):
             await adaptive.attach("any", c)
     for odd in (None, 7, [], ["x" * 10**6, []]):
@@ -35,7 +35,7 @@ async def test_a_client_of_another_version_is_told_so(c, s, a, b):
             with pytest.raises(VersionMismatchError) as caught:
                 await adaptive.runs(c)
             assert len(str(caught.value)) < 1000
-    assert (await adaptive.Runner(learner(), npoints_goal=20, executor=c).result(30)).npoints == 20
+    assert (await adaptive.Runner(learner(), npoints_goal=20, executor=c).result(TIMEOUT)).npoints == 20
 
 
 @gen_cluster(**OPTIONS)
@@ -44,6 +44,6 @@ async def test_a_worker_of_another_version_is_named(c, s, a, b):
         patch.setattr(worker_side, "own_versions", lambda: ["0.0.1", 1])
         runner = adaptive.Runner(learner(), npoints_goal=20, executor=c)
         with pytest.raises(VersionMismatchError, match=r"the worker tcp://127.* has 0\.0\.1 \(protocol 1\), the sch"):
-            await asyncio.wait_for(runner.task, 30)
+            await asyncio.wait_for(runner.task, TIMEOUT)
     assert set(s.workers) == {a.address, b.address}
-    assert (await adaptive.Runner(learner(), npoints_goal=20, executor=c).result(30)).npoints == 20
+    assert (await adaptive.Runner(learner(), npoints_goal=20, executor=c).result(TIMEOUT)).npoints == 20

@@ -14,11 +14,12 @@ from tornado.httpclient import AsyncHTTPClient, HTTPClientError
 from adaptive_dask import Learner1D, Runner
 
 from ..cluster import functions
+from ..patience import TIMEOUT
 
 
 async def fetch(scheduler: Scheduler, path: str) -> str:
     port = scheduler.http_server.port
-    reply = await AsyncHTTPClient().fetch(f"http://127.0.0.1:{port}{path}", request_timeout=60)
+    reply = await AsyncHTTPClient().fetch(f"http://127.0.0.1:{port}{path}", request_timeout=TIMEOUT)
     return reply.body.decode()
 
 

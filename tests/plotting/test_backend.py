@@ -22,7 +22,7 @@ assert holoviews.Store.loaded_backends() == ["bokeh"]
 
 
 def test_nothing_is_imported_before_the_first_picture() -> None:
-    done = subprocess.run([sys.executable, "-c", FIRST_PICTURE], capture_output=True, text=True, timeout=60)
+    done = subprocess.run([sys.executable, "-c", FIRST_PICTURE], capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr
 
 

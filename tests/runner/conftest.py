@@ -7,9 +7,8 @@ import multiprocessing
 import os
 import shutil
 import threading
-import time
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from importlib.util import find_spec
 from typing import Any
@@ -18,18 +17,9 @@ import pytest
 
 from adaptive_dask.runner import SequentialExecutor
 
-TIMEOUT = 60.0
+from ..patience import TIMEOUT
 
 KINDS = ["sequential", "threads", "processes", "loky", "ipyparallel", "mpi", "client"]
-
-
-def wait_until(condition: Callable[[], Any], timeout: float = TIMEOUT) -> Any:
-    """Poll a condition until it holds; a test that has to wait says for what."""
-    deadline = time.monotonic() + timeout
-    while not (value := condition()):
-        assert time.monotonic() < deadline, f"{condition} did not become true in {timeout} s"
-        time.sleep(0.005)  # between two looks
-    return value
 
 
 @contextlib.contextmanager

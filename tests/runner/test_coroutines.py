@@ -13,7 +13,7 @@ import adaptive_dask as adaptive
 from adaptive_dask.errors import FunctionError, WorkerLostError
 from adaptive_dask.local.coroutines import is_asynchronous
 
-from .conftest import TIMEOUT
+from ..patience import TIMEOUT
 
 
 class Crowd:

@@ -16,8 +16,8 @@ import pytest
 import adaptive_dask as adaptive
 from adaptive_dask.errors import FunctionError, LearnerError
 
+from ..patience import TIMEOUT, wait_until
 from . import functions
-from .conftest import TIMEOUT, wait_until
 from .functions import (
     fails_first,
     peak,

@@ -18,8 +18,8 @@ import adaptive_dask as adaptive
 from adaptive_dask.errors import FunctionError, WorkerLostError
 from adaptive_dask.local.worker import SMALL
 
+from ..patience import TIMEOUT, wait_until
 from . import functions
-from .conftest import TIMEOUT, wait_until
 from .functions import deadly, peak, returns_a_lock, slow_peak
 
 cloudpickle.register_pickle_by_value(functions)

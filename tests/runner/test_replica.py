@@ -13,8 +13,7 @@ from adaptive_dask.cluster.protocol import dumps
 from adaptive_dask.runner.replica import Replica
 
 from ..fakes import CountingLearner
-
-TIMEOUT = 10.0
+from ..patience import TIMEOUT
 
 
 class ThreadLearner(CountingLearner):

@@ -16,8 +16,7 @@ from adaptive_dask.errors import FunctionError, LearnerError, WorkerLostError
 from adaptive_dask.runner import SequentialExecutor
 
 from ..fakes import CountingLearner
-
-TIMEOUT = 60.0
+from ..patience import TIMEOUT
 
 
 def peak(x: float) -> float:

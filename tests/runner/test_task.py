@@ -11,7 +11,7 @@ import pytest
 
 from adaptive_dask.runner.task import RunTask, wait
 
-TIMEOUT = 10.0
+from ..patience import TIMEOUT
 
 
 class Run:

@@ -6,8 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -16,10 +15,10 @@ import dask
 import pytest
 import yaml
 
+from ..patience import TIMEOUT
 from .private_slurm import PrivateSlurm, Unavailable, private_slurm
 
 EXAMPLES = Path(__file__).parents[2] / "examples" / "slurm"
-TIMEOUT = 120.0
 
 # What differs from examples/slurm/dask.yaml: all is on loopback, and small, and nobody has patience.
 HERE = {
@@ -112,12 +111,3 @@ class Site:
 @pytest.fixture
 def site(slurm: PrivateSlurm, tmp_path: Path) -> Site:
     return Site(tmp_path)
-
-
-def wait_until(condition: Callable[[], Any], explain: Callable[[], str] = str) -> Any:
-    """Poll a condition until it holds."""
-    deadline = time.monotonic() + TIMEOUT
-    while not (value := condition()):
-        assert time.monotonic() < deadline, f"{condition} did not become true in {TIMEOUT} s\n{explain()}"
-        time.sleep(0.05)  # between two looks
-    return value

@@ -14,7 +14,7 @@ from pathlib import Path
 
 DAEMONS = ("munged", "slurmctld", "slurmd")
 PATH = os.pathsep.join([os.environ.get("PATH", os.defpath), "/usr/sbin", "/sbin"])
-PATIENCE = 60.0  # seconds
+PATIENCE = 120.0  # seconds
 
 # More processors than the machine has, for they are not used up: tests mostly wait.
 PROCESSORS = 16
@@ -192,7 +192,7 @@ def stop(daemon: subprocess.Popen[bytes]) -> None:
     """End one of our daemons."""
     daemon.terminate()
     try:
-        daemon.wait(15)
+        daemon.wait(60)
     except subprocess.TimeoutExpired:
         daemon.kill()
         daemon.wait()

@@ -10,7 +10,8 @@ from distributed import Client
 import adaptive_dask as adaptive
 from adaptive_dask.errors import CheckpointError
 
-from .conftest import TIMEOUT, Site, wait_until
+from ..patience import TIMEOUT, wait_until
+from .conftest import Site
 from .private_slurm import PrivateSlurm
 
 LOOPBACK = ("--interface", "lo", "--dashboard-address", "127.0.0.1:0")
@@ -40,11 +41,11 @@ def test_a_job_hosts_a_run_whose_notebook_is_killed(slurm: PrivateSlurm, site: S
     site.environment["SECONDS_PER_POINT"] = "0.3"
     job = site.submit("host.sbatch", "scheduler.json", *LOOPBACK)
     scheduler_file = site.folder / "scheduler.json"
-    wait_until(scheduler_file.exists, site.logs)
+    wait_until(scheduler_file.exists, explain=site.logs)
     notebook = site.start("python", "notebook.py", "scheduler.json")
     with Client(scheduler_file=str(scheduler_file), set_as_default=True) as client:
         try:
-            wait_until(lambda: [run for run in adaptive.runs() if run["npoints"] > 30], site.logs)
+            wait_until(lambda: [run for run in adaptive.runs() if run["npoints"] > 30], explain=site.logs)
         finally:
             notebook.kill()
             notebook.communicate(timeout=TIMEOUT)
@@ -57,7 +58,7 @@ def test_a_job_hosts_a_run_whose_notebook_is_killed(slurm: PrivateSlurm, site: S
         assert points_printed(output) == 150
         assert runner.result(TIMEOUT).npoints == 150
         client.shutdown()
-    wait_until(lambda: slurm.state(job) == "COMPLETED", site.logs)
+    wait_until(lambda: slurm.state(job) == "COMPLETED", explain=site.logs)
 
 
 def test_headless_goes_on_in_a_second_job(slurm: PrivateSlurm, site: Site) -> None:
@@ -71,11 +72,11 @@ def test_headless_goes_on_in_a_second_job(slurm: PrivateSlurm, site: Site) -> No
 
     first = site.submit("headless.sbatch")
     second = site.submit("headless.sbatch", options=(f"--dependency=afternotok:{first}",))
-    wait_until(lambda: points_saved() > 40, site.logs)
+    wait_until(lambda: points_saved() > 40, explain=site.logs)
     assert slurm.state(second) == "PENDING"
     slurm.run("scancel", first)
     wait_until(lambda: slurm.state(first) == "CANCELLED")
-    wait_until(lambda: slurm.state(second) not in ("PENDING", "RUNNING", "COMPLETING"), site.logs)
+    wait_until(lambda: slurm.state(second) not in ("PENDING", "RUNNING", "COMPLETING"), explain=site.logs)
     output = (site.folder / f"adaptive-headless-{second}.log").read_text()
     assert points_printed(output) == 150
     evaluated = re.search(r"^(\d+) of them evaluated by this job", output, re.MULTILINE)

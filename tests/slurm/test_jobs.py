@@ -14,7 +14,8 @@ import adaptive_dask as adaptive
 
 from ..cluster.conftest import assert_clean, host_of
 from ..cluster.functions import slow_peak
-from .conftest import Site, wait_until
+from ..patience import TIMEOUT, wait_until
+from .conftest import Site
 from .private_slurm import PrivateSlurm
 
 
@@ -66,7 +67,7 @@ class Watched:
         assert self.runner.status() == "running"
         assert self.job not in self.slurm.jobs("RUNNING")
         self.runner.cancel()
-        assert self.runner.wait(60)
+        assert self.runner.wait(TIMEOUT)
         data = self.runner.learner.data
         assert len(data) == self.run.feed.position, "each was told once"
         assert all(y == slow_peak(x, 0) for x, y in data.items())

@@ -7,7 +7,6 @@ import json
 import os
 import random
 import threading
-import time
 from functools import partial
 
 import numpy as np
@@ -22,6 +21,8 @@ from adaptive_dask.storage import checkpoint_files, checkpoint_lock, checkpoint_
 from adaptive_dask.storage.checkpoint import Checkpoint, load
 from adaptive_dask.storage.checkpoint_format import Entry, frames_of
 from adaptive_dask.storage.packing import pack_column, unpack_column
+
+from ..patience import wait_until
 
 
 def square(x):
@@ -72,10 +73,7 @@ class Run:
     def crash(self):
         """Leave everything as it is; what was noted is in the log, and nothing of its end."""
         writer = self.checkpoint.writer
-        deadline = time.monotonic() + 30
-        while writer._noted or writer._entries:
-            assert time.monotonic() < deadline
-            time.sleep(0.005)  # between two looks
+        wait_until(lambda: not (writer._noted or writer._entries))
         writer._is_lost = True
         writer._lock.release = lambda: None
         writer.close()
@@ -185,8 +183,7 @@ def test_a_torn_tail_is_dropped(tmp_path, cut):
     run = Run(place, make(), 12)
     for _ in range(6):
         run.evaluate(2)
-        while run.checkpoint.writer.unsaved:
-            time.sleep(0.001)
+        wait_until(lambda: not run.checkpoint.writer.unsaved)
     run.checkpoint.close()
     (log,) = place.glob("log-*")
     content = log.read_bytes()
@@ -496,17 +493,12 @@ def test_a_full_disk_stops_nothing_and_loses_nothing(place, monkeypatch):
 
     monkeypatch.setattr(target, name, fails)
     run.evaluate(30)
-    deadline = time.monotonic() + 30
-    while run.checkpoint.status()["problem"] is None:
-        assert time.monotonic() < deadline
-        time.sleep(0.005)  # between two looks
+    wait_until(lambda: run.checkpoint.status()["problem"])
     run.evaluate(10)
     assert "No space left" in run.checkpoint.status()["problem"]
     assert run.checkpoint.status()["unsaved"] >= 40
     full.clear()
-    while run.checkpoint.status()["problem"] is not None or writer.unsaved:
-        assert time.monotonic() < deadline
-        time.sleep(0.005)  # between two looks
+    wait_until(lambda: not (run.checkpoint.status()["problem"] or writer.unsaved))
     assert load(place).npoints == 50
     run.evaluate()
     run.checkpoint.close()
