@@ -7,6 +7,8 @@ import concurrent.futures
 from collections.abc import Callable, Generator
 from typing import Any
 
+from adaptive_dask.errors import SchedulerLostError
+
 
 class RunTask:
     """The end of a run, for a runner that was started without a running event loop.
@@ -82,8 +84,11 @@ def cancelling_task(
     """A task that ends with a run; to cancel it, even before it has begun, cancels the run."""
 
     def ended(task: asyncio.Task[None]) -> None:
-        if task.cancelled() and not done.done():
-            cancel()
+        if not done.done():
+            if task.cancelled():
+                cancel()
+        elif not task.cancelled() and isinstance(done.exception(), SchedulerLostError):
+            task.exception()  # counts as looked at: who closes his client under a run need not be told by asyncio
 
     task = loop.create_task(wait(done))
     task.add_done_callback(ended)

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import threading
 from concurrent.futures import Future
 from typing import Any
 
 import pytest
 
-from adaptive_dask.runner.task import RunTask, wait
+from adaptive_dask.errors import SchedulerLostError
+from adaptive_dask.runner.task import RunTask, cancelling_task, wait
 
 from ..patience import TIMEOUT
 
@@ -161,6 +163,23 @@ async def test_several_may_wait(run: Run) -> None:
     await turns()
     end_from_a_thread(run.done.set_result, None)
     assert await asyncio.wait_for(asyncio.gather(*waiting), TIMEOUT) == [None] * 3
+
+
+@pytest.mark.parametrize(("error", "told"), [(SchedulerLostError("gone"), 0), (RuntimeError("broken"), 1)])
+async def test_a_lost_scheduler_that_nobody_asks_for_is_no_complaint(run: Run, error: Exception, told: int) -> None:
+    complaints: list[dict[str, Any]] = []
+    loop = asyncio.get_running_loop()
+    loop.set_exception_handler(lambda _, context: complaints.append(context))
+    task = cancelling_task(loop, run.done, run.cancel)
+    await turns()
+    run.done.set_exception(error)
+    await asyncio.wait([task], timeout=TIMEOUT)
+    assert task.done()
+    del task
+    await turns()
+    gc.collect()
+    assert len(complaints) == told
+    assert run.cancels == 0
 
 
 def test_one_loop_after_another(run: Run) -> None:
