@@ -13,8 +13,9 @@ import adaptive_dask as adaptive
 from adaptive_dask.cluster import scheduler_shares
 from adaptive_dask.cluster.scheduler_shares import QUANTUM, Claim, share
 
+from ..patience import OPTIONS, TIMEOUT, until
 from .functions import slow_peak
-from .test_host import OPTIONS, learner, run_of, until
+from .test_host import learner, run_of
 
 claims = st.lists(
     st.builds(
@@ -98,10 +99,10 @@ async def test_runs_share_the_slots_by_weight_as_they_come_and_go(c, s, a, b):
     second.resume()
     await until(lambda: [slots_of(s, run) for run in (first, second)] == [1, 3])
     first.cancel()
-    await first.wait(30)
+    await first.wait(TIMEOUT)
     await until(lambda: slots_of(s, second) == 4)
     second.cancel()
-    await second.wait(30)
+    await second.wait(TIMEOUT)
     await until(lambda: not s.tasks)
 
 
@@ -116,7 +117,7 @@ async def test_with_more_runs_than_slots_everybody_gets_a_turn(c, s, a, b):
         for runner in runners:
             runner.cancel()
         for runner in runners:
-            await runner.wait(30)
+            await runner.wait(TIMEOUT)
         await until(lambda: not s.tasks)
 
 
@@ -143,7 +144,7 @@ async def test_the_other_runs_take_what_one_cannot_use(c, s, a, b):
     await until(lambda: [slots_of(s, run) for run in (narrow, wide)] == [1, 3])
     for runner in (narrow, wide):
         runner.cancel()
-        await runner.wait(30)
+        await runner.wait(TIMEOUT)
 
 
 @pytest.mark.parametrize("weight", [0, -1, float("nan"), float("inf"), "heavy", None])
