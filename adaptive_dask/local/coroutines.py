@@ -49,6 +49,7 @@ class CoroutinePool:
     """
 
     is_sequential = False
+    takes_many = False  # they go on at the same time
 
     def __init__(
         self,

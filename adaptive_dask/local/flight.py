@@ -152,7 +152,8 @@ class Flight:
             self.pool.send_function_again()
             arrivals.lost += ids
             return
-        for pid, result in zip(ids, results, strict=True):
+        arrivals.lost += ids[len(results) :]  # not begun, as the others took long
+        for pid, result in zip(ids, results, strict=False):
             arrivals.outcomes.append((pid, _outcome(result)))
             arrivals.seconds.append(result.seconds)
 

@@ -31,6 +31,10 @@ class Pool(Protocol):
     workers: int | None
 
     @property
+    def takes_many(self) -> bool:
+        """Whether points may be submitted together, to be evaluated one after the other."""
+
+    @property
     def executor(self) -> Any:
         """What the user passed as executor, or what stands for it."""
 
@@ -104,6 +108,11 @@ class ExecutorPool:
             # Its processes are forked here, from the user's thread, and not from one of ours; and a pool that
             # was shut down is refused at once.
             self.executor.submit(int)
+
+    @property
+    def takes_many(self) -> bool:
+        """Whether points may be submitted together, to be evaluated one after the other."""
+        return not self.is_sequential
 
     @property
     def is_sequential(self) -> bool:

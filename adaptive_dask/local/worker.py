@@ -23,6 +23,9 @@ Function = Callable[[Any], Any]
 KEPT_FUNCTIONS = 8
 SMALL = 16_384
 
+# Of points that were submitted together, no more are begun after so long (seconds).
+BUDGET = 0.005
+
 
 @dataclass(frozen=True, slots=True)
 class Value:
@@ -124,11 +127,11 @@ def evaluate(function: TravellingFunction | ArrivedFunction, points: Sequence[An
     Returns
     -------
     list of Value or Raised
-        Nothing that the function does is raised.
+        Of the first points, if they take long, and at least of one. Nothing that the function does is raised.
     """
     if isinstance(function, TravellingFunction):
         call = function.function
-        return [_evaluate_here(call, point) for point in points]
+        return _until_late(_evaluate_here, call, points)
     try:
         loaded = function.load()
     except Exception as error:
@@ -136,7 +139,17 @@ def evaluate(function: TravellingFunction | ArrivedFunction, points: Sequence[An
         return [Raised(text, _pack_exception(error), 0.0, True) for _ in points]
     if loaded is None:
         return FunctionMissing()
-    return [_evaluate_away(loaded, point) for point in points]
+    return _until_late(_evaluate_away, loaded, points)
+
+
+def _until_late(each: Callable[[Function, Any], Result], function: Function, points: Sequence[Any]) -> list[Result]:
+    end = time.perf_counter() + BUDGET
+    results = []
+    for point in points:
+        results.append(each(function, point))
+        if time.perf_counter() >= end:
+            break
+    return results
 
 
 def _call(function: Function, point: Any) -> Any:
