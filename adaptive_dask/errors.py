@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Self
 
 
 class AdaptiveError(RuntimeError):
@@ -50,6 +50,14 @@ class FunctionError(AdaptiveError):
 
 class PointTimeoutError(AdaptiveError):
     """The evaluation of a point took longer than ``point_timeout`` and was given up."""
+
+    @classmethod
+    def after(cls, seconds: float, timeout: float, where: str) -> Self:
+        """After so many seconds, when the function was there."""
+        return cls(
+            f"The evaluation was given up after {seconds:.3g} s, for point_timeout={timeout:g} s. "
+            f"The function was at:\n\n{where}"
+        )
 
 
 class BatchShapeError(AdaptiveError, ValueError):

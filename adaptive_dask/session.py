@@ -235,10 +235,18 @@ class Session:
             else:
                 if self._fail_deadly(pid, losses):
                     failed.append(pid)
-        for pid in reversed(again):
-            self._waiting[pid] = None
-            self._waiting.move_to_end(pid, last=False)
+        self._wait_again(again)
         return failed
+
+    def give_back(self, ids: Iterable[int]) -> None:
+        """Take points back that nobody has begun. They are the next to be taken, and it counts as nothing.
+
+        Parameters
+        ----------
+        ids : iterable of int
+            Those that are not in flight are ignored.
+        """
+        self._wait_again([pid for pid in dict.fromkeys(ids) if self._is_in_flight(pid)])
 
     def drop(self, ids: Iterable[int] = (), points: Sequence[Point] = ()) -> list[tuple[int, Point]]:
         """Give up points, by id or by value, that have no outcome yet; one that still comes is ignored.
@@ -328,6 +336,11 @@ class Session:
         """Each point that is tried again, with the number of its failures so far."""
         return [(failed.point, failed.tries) for failed in self._book.retrying]
 
+    @property
+    def has_losses(self) -> bool:
+        """Whether any point was lost that has no outcome yet."""
+        return bool(self._losses)
+
     def is_suspect(self, pid: int) -> bool:
         """Whether the point was lost so often that it should have a worker for itself now."""
         return self._losses.get(pid, 0) >= max(1, self.allowed_failures - 1)
@@ -337,6 +350,11 @@ class Session:
     def _is_in_flight(self, pid: int) -> bool:
         has_outcome = self._order is not None and pid in self._order.held
         return pid in self._points and pid not in self._waiting and not has_outcome
+
+    def _wait_again(self, ids: list[int]) -> None:
+        for pid in reversed(ids):
+            self._waiting[pid] = None
+            self._waiting.move_to_end(pid, last=False)
 
     def _ask(self, n: int) -> None:
         if self.goal.npoints is not None:

@@ -16,7 +16,7 @@ from adaptive_dask.learner.geometry.points_on_line import PointsOnLine
 from adaptive_dask.learner.interval_losses import IntervalLosses
 
 # Below this many points at a time, one by one is faster than NumPy.
-_FEW = 8
+_FEW = 12
 
 
 @dataclass

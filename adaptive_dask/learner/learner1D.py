@@ -54,7 +54,7 @@ uniform_sampling = uniform_loss
 Value = float | NDArray[np.float64]
 
 # Below this many results at a time, one by one is faster than NumPy.
-_FEW = 8
+_FEW = 12
 
 
 class Learner1D(BaseLearner):

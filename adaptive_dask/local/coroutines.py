@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import concurrent.futures
+import contextlib
 import inspect
 import os
 import threading
 import time
 from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 from typing import Any
 
-from adaptive_dask.local.worker import Raised, Result, Value, describe
+from adaptive_dask.local.worker import Raised, Result, Start, Value
+from adaptive_dask.tracebacks import format_from_function
 
 
 def is_asynchronous(learner: Any) -> bool:
@@ -50,6 +53,7 @@ class CoroutinePool:
 
     is_sequential = False
     takes_many = False  # they go on at the same time
+    notes_start = True
 
     def __init__(
         self,
@@ -64,7 +68,7 @@ class CoroutinePool:
         self.user_loop = loop
         self._loop = loop
 
-    def submit(self, points: Sequence[Any]) -> concurrent.futures.Future[list[Result]]:
+    def submit(self, points: Sequence[Any], start: Start | None = None) -> concurrent.futures.Future[list[Result]]:
         """Have points evaluated, one after the other.
 
         Raises
@@ -75,16 +79,22 @@ class CoroutinePool:
         if self._loop is None:
             self._loop = asyncio.new_event_loop()
             threading.Thread(target=self._run, args=(self._loop,), name="adaptive-coroutines", daemon=True).start()
-        evaluation = _evaluate(self._function, points)
-        try:
-            return asyncio.run_coroutine_threadsafe(evaluation, self._loop)
-        except BaseException:
-            evaluation.close()
-            raise
+        future: concurrent.futures.Future[list[Result]] = concurrent.futures.Future()
+        self._loop.call_soon_threadsafe(self._begin, future, points, start)
+        return future
 
     def take_back(self, future: concurrent.futures.Future[Any]) -> bool:
         """All that was submitted has begun, as far as anybody knows."""
         return False
+
+    def has_begun(self, future: concurrent.futures.Future[Any]) -> bool:
+        """It notes that itself."""
+        return False
+
+    def interrupt(self, future: concurrent.futures.Future[Any]) -> bool:
+        """Cancel a coroutine."""
+        self.abandon(future)
+        return True
 
     def abandon(self, future: concurrent.futures.Future[Any]) -> None:
         """Cancel a coroutine; the end of its loop did that already."""
@@ -108,6 +118,21 @@ class CoroutinePool:
         if self.executor is not None:
             self.executor.shutdown(wait=wait)
 
+    def _begin(
+        self, future: concurrent.futures.Future[list[Result]], points: Sequence[Any], start: Start | None
+    ) -> None:
+        """Evaluate, on the loop. The coroutine is made here, for a loop that ends may not get to it any more."""
+        loop = asyncio.get_running_loop()
+        task = loop.create_task(_evaluate(self._function, points, start))
+        task.add_done_callback(partial(_resolve, future))
+
+        def cancel(ended: concurrent.futures.Future[list[Result]]) -> None:
+            if ended.cancelled():
+                with contextlib.suppress(RuntimeError):  # the loop is closed
+                    loop.call_soon_threadsafe(task.cancel)
+
+        future.add_done_callback(cancel)
+
     @staticmethod
     def _run(loop: asyncio.AbstractEventLoop) -> None:
         try:
@@ -125,7 +150,23 @@ async def _cancel_the_others() -> None:
     await asyncio.gather(*others, return_exceptions=True)
 
 
-async def _evaluate(function: Callable[[Any], Awaitable[Any]], points: Sequence[Any]) -> list[Result]:
+def _resolve(future: concurrent.futures.Future[list[Result]], task: asyncio.Task[list[Result]]) -> None:
+    if task.cancelled():
+        future.cancel()
+        future.set_running_or_notify_cancel()
+    elif future.set_running_or_notify_cancel():
+        error = task.exception()
+        if error is not None:
+            future.set_exception(error)
+        else:
+            future.set_result(task.result())
+
+
+async def _evaluate(
+    function: Callable[[Any], Awaitable[Any]], points: Sequence[Any], start: Start | None
+) -> list[Result]:
+    if start is not None:
+        start.note(thread=None)
     return [await _evaluate_one(function, point) for point in points]
 
 
@@ -133,8 +174,8 @@ async def _evaluate_one(function: Callable[[Any], Awaitable[Any]], point: Any) -
     begin = time.perf_counter()
     try:
         value = await function(point)
-    except (asyncio.CancelledError, KeyboardInterrupt):
+    except (asyncio.CancelledError, KeyboardInterrupt, GeneratorExit):  # the last if the loop was closed meanwhile
         raise
     except BaseException as error:
-        return Raised(describe(error, __file__), error, time.perf_counter() - begin)
+        return Raised(format_from_function(error), error, time.perf_counter() - begin)
     return Value(value, time.perf_counter() - begin)

@@ -6,40 +6,51 @@ import asyncio
 import concurrent.futures
 import queue
 import sys
-import traceback
-from collections.abc import Sequence
+import time
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
 from adaptive_dask.failures import Failure
 from adaptive_dask.local.pools import Pool
-from adaptive_dask.local.worker import FunctionMissing, Raised, Result, exception_of, unpacked
+from adaptive_dask.local.time_limit import Batch, TimeLimit
+from adaptive_dask.local.worker import CulpritUnknown, FunctionMissing, Raised, Result, Start, exception_of, unpacked
+from adaptive_dask.tracebacks import format_error
 
 Point = Any
 
 
-@dataclass
+@dataclass(slots=True)
 class Arrivals:
     """What arrived since the last look.
 
     Attributes
     ----------
     outcomes : list of (int, value or Failure)
+    returned : list of int
+        Points that were not evaluated, though nothing happened to them.
     lost : list of int
-        Points that were not evaluated.
+        Points that were lost with their worker, or by the executor.
     blamed : set of int
         Those of them that may have been the reason.
-    seconds : list of float
-        How long each evaluation took.
+    suspected : set of int
+        Those of them that were evaluated together, one of which may have been the reason.
+    unbatched : list of int
+        Points that are to be evaluated again, each by itself.
+    seconds : float
+        How long the evaluations took in all.
     broken : Exception or None
         Why the executor can take no more, if that is so.
     """
 
     outcomes: list[tuple[int, Any]] = field(default_factory=list)
+    returned: list[int] = field(default_factory=list)
     lost: list[int] = field(default_factory=list)
     blamed: set[int] = field(default_factory=set)
-    seconds: list[float] = field(default_factory=list)
+    suspected: set[int] = field(default_factory=set)
+    unbatched: list[int] = field(default_factory=list)
+    seconds: float = 0.0
     broken: BaseException | None = None
 
 
@@ -49,18 +60,43 @@ class Flight:
     Parameters
     ----------
     pool : Pool
+    point_timeout : float, optional
+        How long an evaluation may take, in seconds.
+
+    Attributes
+    ----------
+    count : int
+        How many points are out.
+    seconds_per_point : float or None
+        A running mean.
     """
 
-    def __init__(self, pool: Pool) -> None:
+    def __init__(self, pool: Pool, point_timeout: float | None = None) -> None:
         self.pool = pool
-        self._batches: dict[int, tuple[Any, list[int]]] = {}  # future and ids, oldest first
-        self._next = 0
-        self._inbox: queue.SimpleQueue[tuple[int, Any] | None] = queue.SimpleQueue()
         self.count = 0
+        self.seconds_per_point: float | None = None
+        self._limit = None if point_timeout is None else TimeLimit(point_timeout, pool)
+        self._batches: dict[Batch, None] = {}  # oldest first
+        self._hung: dict[Batch, None] = {}  # given up, and still in a worker's way
+        self._inbox: queue.SimpleQueue[Batch | frozenset[int] | None] = queue.SimpleQueue()
+
+    @property
+    def batches(self) -> int:
+        """How many submissions are out."""
+        return len(self._batches)
+
+    @property
+    def hung(self) -> int:
+        """How many submissions were given up that still keep a worker busy."""
+        return len(self._hung)
 
     def wake(self) -> None:
         """Have `collect` return, now or when it is called next; from any thread."""
         self._inbox.put(None)
+
+    def give_up(self, ids: Iterable[int]) -> None:
+        """Have points given up, whose outcomes nobody wants; from any thread."""
+        self._inbox.put(frozenset(ids))
 
     def send(self, batch: Sequence[tuple[int, Point]]) -> None:
         """Submit points together.
@@ -70,31 +106,34 @@ class Flight:
         Exception
             What the executor raises; then nothing was sent.
         """
-        number = self._next
-        self._next += 1
+        sent = Batch([pid for pid, _ in batch], None if self._limit is None else Start())
         self.count += len(batch)  # before, for it may be evaluated at once
         try:
-            future = self.pool.submit([x for _, x in batch])
+            sent.future = self.pool.submit([x for _, x in batch], sent.start)
         except BaseException:
             self.count -= len(batch)
             raise
-        self._batches[number] = future, [pid for pid, _ in batch]
-        future.add_done_callback(partial(self._arrive, number))
+        self._batches[sent] = None
+        sent.future.add_done_callback(partial(self._arrive, sent))
 
-    def collect(self, timeout: float | None) -> Arrivals:
-        """Wait until something arrives, or until somebody wakes this thread, and take all that is there."""
+    def collect(self, patience: float | None) -> Arrivals:
+        """Take all that has arrived, for which to wait so long (in seconds), or until somebody wakes this thread."""
         arrivals = Arrivals()
-        broken: list[int] = []
-        try:
-            item = self._inbox.get(timeout=timeout)
-            while True:
-                if item is not None and item[0] in self._batches:
-                    self._take_in(*item, arrivals, broken)
-                item = self._inbox.get_nowait()
-        except queue.Empty:
-            pass
+        broken: list[Batch] = []
+        for item in self._items(patience):
+            if isinstance(item, Batch):
+                if item in self._batches:
+                    self._take_in(item, arrivals, broken)
+                else:
+                    self._hung.pop(item, None)
+            elif item is not None:
+                self._give_up_points(item)
         if broken:
-            self._give_up(broken, arrivals)
+            self._give_up_all(arrivals)
+        if self._limit is not None:
+            for late in self._limit.find_late([*self._hung, *self._batches]):
+                if late in self._batches:
+                    self._give_up_late(late, arrivals)
         return arrivals
 
     def recall(self) -> list[int]:
@@ -106,72 +145,123 @@ class Flight:
             They have no outcome and will get none.
         """
         ids: list[int] = []
-        for number, (future, batch) in list(self._batches.items()):
-            if self.pool.take_back(future):
-                ids += batch
-                self._drop(number)
+        for batch in list(self._batches):
+            if self.pool.take_back(batch.future):
+                ids += self._drop(batch)
         return ids
 
     def abandon(self) -> None:
         """Have no more to do with the points that are there."""
-        for number, (future, _) in list(self._batches.items()):
-            self._drop(number)
-            self.pool.abandon(future)
+        for batch in list(self._batches):
+            self._drop(batch)
+            self.pool.abandon(batch.future)
 
     # ---- inside
 
-    def _arrive(self, number: int, future: Any) -> None:
-        self._inbox.put((number, future))
-
-    def _drop(self, number: int) -> list[int]:
-        _, ids = self._batches.pop(number)
-        self.count -= len(ids)
-        return ids
-
-    def _take_in(self, number: int, future: Any, arrivals: Arrivals, broken: list[int]) -> None:
+    def _items(self, patience: float | None) -> Iterator[Batch | frozenset[int] | None]:
+        if self._limit is not None and self._batches:
+            left = max(0.0, self._limit.next_look - time.perf_counter())
+            patience = left if patience is None else min(patience, left)
         try:
-            results = future.result()
+            yield self._inbox.get(timeout=patience)
+            while True:
+                yield self._inbox.get_nowait()
+        except queue.Empty:
+            return
+
+    def _arrive(self, batch: Batch, future: Any) -> None:
+        self._inbox.put(batch)
+
+    def _drop(self, batch: Batch) -> list[int]:
+        del self._batches[batch]
+        self.count -= len(batch.ids)
+        return batch.ids
+
+    def _take_in(self, batch: Batch, arrivals: Arrivals, broken: list[Batch]) -> None:
+        try:
+            results = batch.future.result()
         except (concurrent.futures.CancelledError, asyncio.CancelledError):
-            arrivals.lost += self._drop(number)  # somebody cancelled it
+            arrivals.lost += self._drop(batch)  # somebody cancelled it
             return
         except concurrent.futures.BrokenExecutor as error:
             arrivals.broken = error
-            broken.append(number)  # it stays until it is known who is to blame
+            broken.append(batch)  # it stays until it is known who is to blame
             return
         except BaseException as error:
-            ids = self._drop(number)
+            self._drop(batch)
             if _is_engine_error(error):
-                arrivals.lost += ids
-                arrivals.blamed.update(ids)
-                return
-            text = "".join(traceback.format_exception(error))
-            arrivals.outcomes += [(pid, Failure(text, error)) for pid in ids]
+                _lose(batch, arrivals, is_begun=True)
+            elif len(batch.ids) > 1:  # perhaps one of them cannot be pickled
+                arrivals.unbatched += batch.ids
+            else:
+                arrivals.outcomes.append((batch.ids[0], Failure(format_error(error), error)))
             return
-        ids = self._drop(number)
+        ids = self._drop(batch)
         if isinstance(results, FunctionMissing):
             self.pool.send_function_again()
-            arrivals.lost += ids
+            arrivals.returned += ids
             return
-        arrivals.lost += ids[len(results) :]  # not begun, as the others took long
+        if isinstance(results, CulpritUnknown):
+            arrivals.unbatched += ids
+            return
+        arrivals.returned += ids[len(results) :]  # not begun, as the others took long
+        seconds = 0.0
         for pid, result in zip(ids, results, strict=False):
             arrivals.outcomes.append((pid, _outcome(result)))
-            arrivals.seconds.append(result.seconds)
+            seconds += result.seconds
+        arrivals.seconds += seconds
+        mean = seconds / len(results)
+        before = self.seconds_per_point
+        self.seconds_per_point = mean if before is None else before + SMOOTHING * (mean - before)
 
-    def _give_up(self, broken: list[int], arrivals: Arrivals) -> None:
+    def _give_up_all(self, arrivals: Arrivals) -> None:
         """The executor is broken: all that is there is lost, and what was begun first is to blame."""
         workers = self.pool.workers or len(self._batches)
-        for place, number in enumerate(list(self._batches)):
-            ids = self._drop(number)
-            arrivals.lost += ids
-            if place < workers:
-                arrivals.blamed.update(ids)
+        for place, batch in enumerate([*self._hung, *self._batches]):
+            if batch in self._batches:
+                self._drop(batch)
+                _lose(batch, arrivals, is_begun=place < workers)
+        self._hung.clear()
+
+    def _give_up_late(self, batch: Batch, arrivals: Arrivals) -> None:
+        if self.pool.take_back(batch.future):  # it has not begun, whatever it looked like
+            arrivals.returned += self._drop(batch)
+            return
+        assert self._limit is not None
+        failure = self._limit.failure(batch)
+        self._stop(batch)
+        if len(batch.ids) > 1:  # one of them is the culprit
+            arrivals.unbatched += batch.ids
+        else:
+            arrivals.outcomes.append((batch.ids[0], failure))
+
+    def _give_up_points(self, unwanted: frozenset[int]) -> None:
+        # Where others are evaluated in the same call, it goes on.
+        for batch in [batch for batch in self._batches if unwanted.issuperset(batch.ids)]:
+            self._stop(batch)
+
+    def _stop(self, batch: Batch) -> None:
+        """Have no more to do with a batch, whose worker may be busy with it all the same."""
+        self._drop(batch)
+        if not (self.pool.take_back(batch.future) or self.pool.interrupt(batch.future) or batch.future.done()):
+            self._hung[batch] = None
+
+
+# The weight of the newest duration in a running mean.
+SMOOTHING = 0.2
+
+
+def _lose(batch: Batch, arrivals: Arrivals, is_begun: bool) -> None:
+    arrivals.lost += batch.ids
+    if is_begun:
+        (arrivals.blamed if len(batch.ids) == 1 else arrivals.suspected).update(batch.ids)
 
 
 def _outcome(result: Result) -> Any:
-    if isinstance(result, Raised):
+    if type(result) is Raised:
         return Failure(result.text, exception_of(result))
     try:
-        return unpacked(result)
+        return unpacked(result)  # type: ignore[arg-type]
     except Exception as error:
         return Failure(f"The value that the function returned could not be unpickled here: {error!r}", error)
 

@@ -10,7 +10,8 @@ from collections.abc import Sequence
 from typing import Any, Protocol
 
 from adaptive_dask.local.sequential import SequentialExecutor
-from adaptive_dask.local.worker import Function, TravellingFunction, evaluate
+from adaptive_dask.local.travelling import Function, TravellingFunction
+from adaptive_dask.local.worker import Start, evaluate
 
 ACCEPTED = (
     "a dask.distributed.Client, an executor of concurrent.futures (ThreadPoolExecutor, ProcessPoolExecutor), "
@@ -35,6 +36,10 @@ class Pool(Protocol):
         """Whether points may be submitted together, to be evaluated one after the other."""
 
     @property
+    def notes_start(self) -> bool:
+        """Whether evaluations themselves say when they begin."""
+
+    @property
     def executor(self) -> Any:
         """What the user passed as executor, or what stands for it."""
 
@@ -42,11 +47,17 @@ class Pool(Protocol):
     def is_sequential(self) -> bool:
         """Whether points are evaluated in the thread that submits them."""
 
-    def submit(self, points: Sequence[Any]) -> Any:
+    def submit(self, points: Sequence[Any], start: Start | None = None) -> Any:
         """Have points evaluated; returns the future of what `worker.evaluate` returns."""
 
     def take_back(self, future: Any) -> bool:
         """Take back what was submitted, unless it has begun; says whether it was taken."""
+
+    def has_begun(self, future: Any) -> bool:
+        """Whether an evaluation that does not note it has begun, if it is the turn of what was submitted."""
+
+    def interrupt(self, future: Any) -> bool:
+        """End an evaluation that has begun, where that can be done; says whether it was."""
 
     def abandon(self, future: Any) -> None:
         """What was submitted is of no use any more."""
@@ -72,10 +83,13 @@ class ExecutorPool:
     executor : Executor
         Or an ipyparallel client, whose executor is used then.
     function : callable
+    vectorized : bool, default: False
+        Whether the function takes many points in one call.
 
     Attributes
     ----------
     executor : Executor
+    notes_start : bool
     workers : int or None
         How many there are; None if that cannot be known.
 
@@ -89,12 +103,15 @@ class ExecutorPool:
         If the executor was shut down, or is broken.
     """
 
-    def __init__(self, executor: Any, function: Function) -> None:
+    def __init__(self, executor: Any, function: Function, vectorized: bool = False) -> None:
         self.executor = as_executor(executor)
         self.workers = count_workers(self.executor)
         if self.workers == 0:
             raise ValueError(f"{executor!r} has no workers, so nothing could be evaluated. Start some first.")
-        self._function = TravellingFunction(function, uuid.uuid4().hex)
+        self._function = TravellingFunction(function, uuid.uuid4().hex, vectorized)
+        self.notes_start = isinstance(self.executor, concurrent.futures.ThreadPoolExecutor) and not _has_processes(
+            self.executor
+        )
         if _has_processes(self.executor):
             try:
                 self._function.pickled(self.workers or 1)
@@ -119,9 +136,11 @@ class ExecutorPool:
         """Whether points are evaluated in the thread that submits them."""
         return isinstance(self.executor, SequentialExecutor)
 
-    def submit(self, points: Sequence[Any]) -> Any:
+    def submit(self, points: Sequence[Any], start: Start | None = None) -> Any:
         """Have points evaluated; returns the future of what `worker.evaluate` returns."""
-        return self.executor.submit(evaluate, self._function, points)
+        if start is None or not self.notes_start:
+            return self.executor.submit(evaluate, self._function, points)
+        return self.executor.submit(evaluate, self._function, points, start)
 
     def revive(self) -> bool:
         """Replace an executor that broke, where that can be done; says whether it was.
@@ -148,6 +167,14 @@ class ExecutorPool:
     def take_back(self, future: Any) -> bool:
         """Take back what was submitted, unless it has begun; says whether it was taken."""
         return not self._is_elsewhere and bool(future.cancel())
+
+    def has_begun(self, future: Any) -> bool:
+        """Whether an evaluation that does not note it has begun, if it is the turn of what was submitted."""
+        return self._is_elsewhere or not hasattr(future, "running") or bool(future.running())
+
+    def interrupt(self, future: Any) -> bool:
+        """Neither a thread nor a process of a pool can be."""
+        return False
 
     def abandon(self, future: Any) -> None:
         """What was submitted is of no use any more."""

@@ -6,29 +6,19 @@ import asyncio
 import inspect
 import threading
 import time
-import traceback
-from collections import OrderedDict
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Any
-
-import cloudpickle
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 from adaptive_dask.cluster.protocol import Packed, dumps, pack, unpack
-from adaptive_dask.learner.by_value import dumps_by_value
-
-Function = Callable[[Any], Any]
-
-# So many functions of runs a process keeps, and functions up to so many bytes are sent with each submission.
-KEPT_FUNCTIONS = 8
-SMALL = 16_384
+from adaptive_dask.errors import BatchShapeError
+from adaptive_dask.local.travelling import ArrivedFunction, Function, TravellingFunction
+from adaptive_dask.tracebacks import format_error, format_from_function
 
 # Of points that were submitted together, no more are begun after so long (seconds).
 BUDGET = 0.005
 
 
-@dataclass(frozen=True, slots=True)
-class Value:
+class Value(NamedTuple):
     """What the function returned, in so many seconds; packed if it had to go to another process."""
 
     value: Any
@@ -36,8 +26,7 @@ class Value:
     packed: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Raised:
+class Raised(NamedTuple):
     """That the function raised, after so many seconds; the exception, if need be packed, where that can be done."""
 
     text: str
@@ -46,75 +35,43 @@ class Raised:
     packed: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class FunctionMissing:
+class FunctionMissing(NamedTuple):
     """The process has not got the function, and it was not sent along."""
+
+
+class CulpritUnknown(NamedTuple):
+    """A call for many points raised: to know which of them fails, each has to be evaluated by itself."""
 
 
 Result = Value | Raised
 
 
-class TravellingFunction:
-    """A function that is pickled by value, once, when an executor takes it to another process.
+class Start:
+    """When an evaluation began and in which thread; filled in by the evaluation, if it is in this process.
 
-    Parameters
+    Attributes
     ----------
-    function : callable
-    key : str
-        Under which processes keep the function.
+    begin : float or None
+        As `time.perf_counter` counts.
+    thread : threading.Thread or None
+        None if there is no thread of its own.
     """
 
-    def __init__(self, function: Function, key: str) -> None:
-        self.function = function
-        self._key = key
-        self._data: bytes | None = None
-        self._lock = threading.Lock()
-        self._sends_left = 0
+    __slots__ = ("begin", "thread")
 
-    def pickled(self, processes: int) -> bytes:
-        """Pickle the function; a large one then goes along with so many submissions only."""
-        with self._lock:
-            if self._data is None:
-                self._data = dumps_by_value(self.function)
-            self._sends_left = max(self._sends_left, processes)
-            return self._data
+    def __init__(self) -> None:
+        self.begin: float | None = None
+        self.thread: threading.Thread | None = None
 
-    def __reduce__(self) -> tuple[type[ArrivedFunction], tuple[str, bytes | None]]:
-        data = self.pickled(0)
-        with self._lock:
-            if len(data) <= SMALL:
-                return ArrivedFunction, (self._key, data)
-            if self._sends_left > 0:
-                self._sends_left -= 1
-                return ArrivedFunction, (self._key, data)
-            return ArrivedFunction, (self._key, None)
+    def note(self, thread: threading.Thread | None) -> None:
+        """It begins now."""
+        self.thread = thread
+        self.begin = time.perf_counter()
 
 
-class ArrivedFunction:
-    """A `TravellingFunction` in another process. Unpickling it loads nothing, and so cannot fail."""
-
-    def __init__(self, key: str, data: bytes | None) -> None:
-        self._key = key
-        self._data = data
-
-    def load(self) -> Function | None:
-        """The function; None if it neither is here nor came along."""
-        with _lock:
-            function = _functions.get(self._key)
-            if function is None and self._data is not None:
-                function = _functions[self._key] = cloudpickle.loads(self._data)
-            if function is not None:
-                _functions.move_to_end(self._key)
-            while len(_functions) > KEPT_FUNCTIONS:
-                _functions.popitem(last=False)
-            return function
-
-
-_functions: OrderedDict[str, Function] = OrderedDict()
-_lock = threading.Lock()
-
-
-def evaluate(function: TravellingFunction | ArrivedFunction, points: Sequence[Any]) -> list[Result] | FunctionMissing:
+def evaluate(
+    function: TravellingFunction | ArrivedFunction, points: Sequence[Any], start: Start | None = None
+) -> list[Result] | FunctionMissing | CulpritUnknown:
     """Evaluate points.
 
     Parameters
@@ -123,33 +80,61 @@ def evaluate(function: TravellingFunction | ArrivedFunction, points: Sequence[An
         The one if this is the process that submitted, else the other.
     points : sequence
         Points, as the learner gave them.
+    start : Start, optional
+        To be noted.
 
     Returns
     -------
     list of Value or Raised
         Of the first points, if they take long, and at least of one. Nothing that the function does is raised.
     """
+    is_here = isinstance(function, TravellingFunction)
+    call: Function | None
     if isinstance(function, TravellingFunction):
         call = function.function
-        return _until_late(_evaluate_here, call, points)
-    try:
-        loaded = function.load()
-    except Exception as error:
-        text = f"The function could not be loaded where it was to be evaluated:\n{_format(error)}"
-        return [Raised(text, _pack_exception(error), 0.0, True) for _ in points]
-    if loaded is None:
-        return FunctionMissing()
-    return _until_late(_evaluate_away, loaded, points)
-
-
-def _until_late(each: Callable[[Function, Any], Result], function: Function, points: Sequence[Any]) -> list[Result]:
+    else:
+        try:
+            call = function.load()
+        except Exception as error:
+            text = f"The function could not be loaded where it was to be evaluated:\n{format_error(error)}"
+            return [Raised(text, _pack_exception(error), 0.0, True) for _ in points]
+        if call is None:
+            return FunctionMissing()
+    if start is not None:
+        start.note(threading.current_thread())
+    if function.vectorized:
+        return _evaluate_together(call, points, is_here)
+    each = _evaluate_here if is_here else _evaluate_away
+    if len(points) == 1:
+        return [each(call, points[0])]
     end = time.perf_counter() + BUDGET
     results = []
     for point in points:
-        results.append(each(function, point))
+        results.append(each(call, point))
         if time.perf_counter() >= end:
             break
     return results
+
+
+def _evaluate_together(function: Function, points: Sequence[Any], is_here: bool) -> list[Result] | CulpritUnknown:
+    from adaptive_dask.learner.batch_call import call_batch  # not needed otherwise, and it loads the learners
+
+    begin = time.perf_counter()
+    try:
+        values = call_batch(function, points)
+        if not is_here:
+            values = [_pack(value) for value in values]
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:
+        # One that returns the wrong number of values would do so again.
+        if len(points) > 1 and not isinstance(error, BatchShapeError):
+            return CulpritUnknown()
+        seconds = (time.perf_counter() - begin) / len(points)
+        exception = error if is_here else _pack_exception(error)
+        return [Raised(format_from_function(error), exception, seconds, not is_here) for _ in points]
+    seconds = (time.perf_counter() - begin) / len(points)
+    return [Value(value, seconds, not is_here) for value in values]
 
 
 def _call(function: Function, point: Any) -> Any:
@@ -165,7 +150,7 @@ def _evaluate_here(function: Function, point: Any) -> Result:
     except KeyboardInterrupt:
         raise
     except BaseException as error:  # SystemExit in a user's function is a failure like any other
-        return Raised(describe(error), error, time.perf_counter() - begin)
+        return Raised(format_from_function(error), error, time.perf_counter() - begin)
 
 
 def _evaluate_away(function: Function, point: Any) -> Result:
@@ -174,7 +159,7 @@ def _evaluate_away(function: Function, point: Any) -> Result:
         packed = _pack(_call(function, point))
         return Value(packed, time.perf_counter() - begin, True)
     except BaseException as error:
-        return Raised(describe(error), _pack_exception(error), time.perf_counter() - begin, True)
+        return Raised(format_from_function(error), _pack_exception(error), time.perf_counter() - begin, True)
 
 
 def unpacked(result: Value) -> Any:
@@ -193,14 +178,6 @@ def exception_of(result: Raised) -> BaseException | None:
         return None
 
 
-def describe(error: BaseException, ours: str = __file__) -> str:
-    """The traceback, from the user's function on: the frames of a file of ours are left out."""
-    inner = error.__traceback__
-    while inner is not None and inner.tb_frame.f_code.co_filename == ours:
-        inner = inner.tb_next
-    return _format(error.with_traceback(inner))
-
-
 def _pack(value: Any) -> Packed:
     try:
         return pack(value)
@@ -216,7 +193,3 @@ def _pack_exception(error: BaseException) -> bytes | None:
         return dumps(error.with_traceback(None))
     except Exception:
         return None
-
-
-def _format(error: BaseException) -> str:
-    return "".join(traceback.format_exception(error))

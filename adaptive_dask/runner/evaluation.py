@@ -24,10 +24,7 @@ def check_evaluation(
         If an asynchronous function is said to be vectorized.
     """
     if vectorized and inspect.iscoroutinefunction(function):
-        raise TypeError(
-            "vectorized=True is for functions that compute an array of values; an asynchronous function has many "
-            "points under way anyway. Leave out one of the two."
-        )
+        raise not_both()
     return Evaluation(bool(vectorized), _seconds(point_timeout), ntasks)
 
 
@@ -40,14 +37,9 @@ def _seconds(timeout: float | timedelta | None) -> float | None:
     return float(seconds)
 
 
-def refuse_locally(**arguments: Any) -> None:
-    """Of what only a cluster can do, nothing may be asked of another executor.
-
-    Raises
-    ------
-    ValueError
-        If something is.
-    """
-    asked = [f"{name}=" for name, value in arguments.items() if value]
-    if asked:
-        raise ValueError(f"{', '.join(asked)} needs a Dask cluster: give its dask.distributed.Client as executor=.")
+def not_both() -> TypeError:
+    """That a function cannot be asynchronous and vectorized."""
+    return TypeError(
+        "vectorized=True is for functions that compute an array of values; an asynchronous function has many "
+        "points under way anyway. Leave out one of the two."
+    )

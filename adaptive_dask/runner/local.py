@@ -6,116 +6,27 @@ import asyncio
 import concurrent.futures
 import contextlib
 import logging
-import math
 import threading
 import time
 import traceback
-from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from adaptive_dask.errors import AdaptiveError, CheckpointError, LearnerError, WorkerLostError
-from adaptive_dask.failures import OnError
+from adaptive_dask.errors import AdaptiveError, LearnerError, WorkerLostError
 from adaptive_dask.glance import Glance, details
 from adaptive_dask.goals import Goal
-from adaptive_dask.learner.function_pickle import dumps_apart
-from adaptive_dask.local.coroutines import CoroutinePool, is_asynchronous
+from adaptive_dask.local.coroutines import CoroutinePool
+from adaptive_dask.local.dispatch import Dispatch, NotSent
 from adaptive_dask.local.flight import Arrivals, Flight
-from adaptive_dask.local.pools import ExecutorPool, Pool, as_executor, count_workers
 from adaptive_dask.runner.replica import Replica
 from adaptive_dask.session import Session, Told
 from adaptive_dask.storage.checkpoint import Checkpoint
-from adaptive_dask.storage.checkpointed import make_session
-from adaptive_dask.storage.learner_copy import copy_learner, empty_copy
+from adaptive_dask.storage.learner_copy import working_copy
 
 logger = logging.getLogger(__name__)
 
 # The learner that was passed in is told what has gathered in so long (seconds).
 INTERVAL = 0.1
-
-# To submit and have the answer costs about so much (seconds); what is much shorter is submitted together.
-SUBMISSION = 5e-5
-SMOOTHING = 0.1  # the weight of the newest measurement in a running mean
-
-
-def start_locally(
-    learner: Any,
-    goal: Goal,
-    name: str,
-    executor: Any,
-    *,
-    ntasks: int | None,
-    drain: bool,
-    on_error: OnError,
-    session: dict[str, Any],
-    checkpoint: str | None,
-    loop: asyncio.AbstractEventLoop | None,
-    coroutine_loop: asyncio.AbstractEventLoop | None,
-    shutdown: bool,
-) -> LocalRun:
-    """Make a run on an executor; it is not started yet.
-
-    Parameters
-    ----------
-    loop : asyncio.AbstractEventLoop, optional
-        The user's event loop, on which the learner is kept current.
-    coroutine_loop : asyncio.AbstractEventLoop, optional
-        The user's event loop, on which coroutine functions are evaluated; without one, in a thread.
-    session : dict
-        Further arguments of `Session`.
-
-    Raises
-    ------
-    TypeError, ValueError, RuntimeError
-        If the executor cannot be used; see `ExecutorPool`.
-    LearnerError
-        If the goal cannot be computed.
-    CheckpointError
-        If the checkpoint cannot be used.
-    """
-    pool = _make_pool(learner, executor, coroutine_loop)
-    ntasks = ntasks or pool.workers
-    if ntasks is None:
-        raise ValueError(
-            f"How many workers a {type(executor).__name__} has is not known: give ntasks=, the number of points "
-            "that may be out at the same time."
-        )
-    copy = working_copy(learner)
-    functions = [] if checkpoint is None else _pickled_functions(learner, checkpoint)
-    the_session, opened = make_session(
-        copy, goal, checkpoint, run=name, functions=functions, on_error=on_error, **session
-    )
-    if the_session.told and copy is not learner:
-        copy_learner(learner, copy)
-    replica = Replica(learner, loop, is_told=copy is learner)
-    return LocalRun(
-        name, the_session, goal, pool, replica, ntasks=ntasks, drain=drain, shutdown=shutdown, checkpoint=opened
-    )
-
-
-def _pickled_functions(learner: Any, checkpoint: str) -> list[bytes]:
-    try:
-        return dumps_apart(learner)[1]
-    except Exception as error:
-        raise CheckpointError(
-            checkpoint, f"expected a learner that can be pickled, function and all; found that this cannot: {error}."
-        ) from error
-
-
-def _make_pool(learner: Any, executor: Any, loop: asyncio.AbstractEventLoop | None) -> Pool:
-    if is_asynchronous(learner):
-        workers = None if executor is None else count_workers(as_executor(executor))
-        return CoroutinePool(learner.function, loop, executor, workers)
-    return ExecutorPool(executor, learner.function)
-
-
-def working_copy(learner: Any) -> Any:
-    """A learner with the same data for the run to work on; the learner itself if it cannot be copied."""
-    if not (callable(getattr(learner, "new", None)) and callable(getattr(learner, "copy_from", None))):
-        return learner  # somebody's own, with ask and tell only
-    copy = empty_copy(learner)
-    copy_learner(copy, learner)
-    return copy
 
 
 class LocalRun:
@@ -128,10 +39,12 @@ class LocalRun:
         On a learner that nobody else uses.
     goal : Goal
         Of the session.
-    pool : Pool
+    flight : Flight
+    dispatch : Dispatch
+        Of this flight.
     replica : Replica
-    ntasks : int
-        How many points may be out at the same time.
+    slots : int
+        How many evaluations go on at a time.
     drain : bool
         Whether evaluations that are under way when the goal is reached are waited for and told.
     shutdown : bool
@@ -155,10 +68,11 @@ class LocalRun:
         name: str,
         session: Session,
         goal: Goal,
-        pool: Pool,
+        flight: Flight,
+        dispatch: Dispatch,
         replica: Replica,
         *,
-        ntasks: int,
+        slots: int,
         drain: bool,
         shutdown: bool,
         checkpoint: Checkpoint | None = None,
@@ -173,14 +87,13 @@ class LocalRun:
         self._lock = threading.RLock()  # whoever calls the session or its learner holds it
         self._deadline = goal.deadline(self.started)
         self._goal_in_numbers = goal.in_numbers(session.learner, self.started)
-        self._flight = Flight(pool)
-        self._pool = pool
-        self._ntasks = ntasks
-        self._slots = min(pool.workers or ntasks, ntasks)
+        self._flight = flight
+        self._dispatch = dispatch
+        self._pool = flight.pool
+        self._slots = slots
         self._drain = drain
         self._shutdown = shutdown
         self._checkpoint = checkpoint
-        self._suspects: deque[tuple[int, Any]] = deque()
         self._glance = Glance(session)
         self._phase = "running"  # as the run's thread sees it; status follows with the results
         self._is_paused = False
@@ -188,7 +101,6 @@ class LocalRun:
         self._evaluated = 0
         self._function_seconds = 0.0
         self._learner_seconds = 0.0
-        self._seconds_per_point: float | None = None
         self._next_update: float | None = None
         self._last_update = 0.0
 
@@ -240,11 +152,11 @@ class LocalRun:
             raise first
 
     def drop(self, points: list[Any], ids: list[int]) -> list[tuple[int, Any]]:
-        """Give up points that have no outcome yet; calls under way go on, and what they return is ignored."""
+        """Give up points that have no outcome yet; what calls under way return is ignored."""
         with self._lock:
             dropped = self._session.drop(ids, points)
             self._publish(self._session.tell([]))  # in order, others may have waited for these
-        self._flight.wake()
+        self._flight.give_up(pid for pid, _ in dropped)
         return dropped
 
     def call(self, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
@@ -288,8 +200,9 @@ class LocalRun:
             "ended": self._ended,
             "goal": self._goal_in_numbers,
             "slots": self._slots if self._ended is None else 0,
-            "busy": min(self._slots, self._flight.count),
+            "busy": min(self._slots, self._flight.batches),
             "in_flight": self._flight.count,
+            "hung": {type(self.executor).__name__: hung} if (hung := self._flight.hung) else {},
             "evaluated": self._evaluated,
             "failed": glance.failed,
             "function_seconds": self._function_seconds,
@@ -343,7 +256,7 @@ class LocalRun:
             self._update()
 
     def _end(self, status: str, error: AdaptiveError | None) -> None:
-        is_idle = not self._flight.count
+        is_idle = not (self._flight.count or self._flight.hung)
         self._flight.abandon()
         self._pool.close()
         with self._lock:
@@ -373,59 +286,31 @@ class LocalRun:
         return self._deadline is not None and time.time() >= self._deadline
 
     def _room(self) -> int:
-        if self._is_paused or self._suspects:
+        if self._is_paused:
             return 0
-        return max(0, self._ntasks - self._flight.count)
+        return self._dispatch.room(self._learner_seconds / max(1, self._evaluated))
 
     def _take_in(self, arrivals: Arrivals) -> None:
+        failed: list[int] = []
+        if arrivals.returned or arrivals.unbatched:
+            self._session.give_back([*arrivals.unbatched, *arrivals.returned])
         if arrivals.lost:
-            self._session.lost(arrivals.lost, blame=arrivals.blamed.__contains__)
-        self._evaluated += len(arrivals.outcomes)
-        self._function_seconds += sum(arrivals.seconds)
-        for seconds in arrivals.seconds:
-            mean = self._seconds_per_point
-            self._seconds_per_point = seconds if mean is None else mean + SMOOTHING * (seconds - mean)
+            failed = self._session.lost(arrivals.lost, blame=arrivals.blamed.__contains__)
+        self._dispatch.note(arrivals, failed)
         # In order, a point that was lost for good may let others that waited for it be told.
         if arrivals.outcomes or arrivals.lost:
+            self._evaluated += len(arrivals.outcomes)
+            self._function_seconds += arrivals.seconds
             self._publish(self._session.tell(arrivals.outcomes))
         self._glance.look()
 
     def _send(self, taken: list[tuple[int, Any]]) -> None:
-        unsent = deque(taken)
-        together = self._together(len(taken))
         try:
-            while unsent:
-                batch: list[tuple[int, Any]] = []
-                while unsent and len(batch) < together:
-                    suspect = self._session.is_suspect(unsent[0][0])
-                    (self._suspects if suspect else batch).append(unsent[0])
-                    unsent.popleft()
-                if batch:
-                    unsent.extendleft(reversed(batch))  # until they are sent
-                    self._flight.send(batch)
-                    for _ in batch:
-                        unsent.popleft()
-            # A point that may have killed workers is evaluated alone, so that no other is lost with it, or blamed.
-            if self._suspects and not self._flight.count and not self._is_paused:
-                self._flight.send([self._suspects[0]])
-                self._suspects.popleft()
-        except Exception as trouble:
+            self._dispatch.send(taken, self._is_paused)
+        except NotSent as trouble:
             with self._lock:
-                ids = [pid for pid, _ in (*self._suspects, *unsent)]
-                self._suspects.clear()
-                self._session.lost(ids, blame=lambda pid: False)
-                self._mend(trouble)
-
-    def _together(self, points: int) -> int:
-        """How many of so many new points to submit together.
-
-        With m submissions, evaluating takes 1/m of the time that one after the other takes, and submitting
-        takes m times what one does: the best m is the root of the ratio.
-        """
-        if not self._pool.takes_many or self._seconds_per_point is None or points < 2:
-            return 1
-        submissions = math.ceil(math.sqrt(points * self._seconds_per_point / SUBMISSION))
-        return math.ceil(points / max(1, submissions))
+                self._session.give_back(trouble.ids)
+                self._mend(trouble.__cause__ or trouble)
 
     def _mend(self, trouble: BaseException) -> None:
         """The executor takes no more points: replace it, or the run has failed."""

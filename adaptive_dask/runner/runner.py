@@ -18,8 +18,9 @@ from adaptive_dask.runner.actor import Actor
 from adaptive_dask.runner.cluster import ClusterRun, make_spec
 from adaptive_dask.runner.dashboard_link import make_link
 from adaptive_dask.runner.embedded import find_client, is_local
-from adaptive_dask.runner.evaluation import check_evaluation, refuse_locally
-from adaptive_dask.runner.local import LocalRun, start_locally
+from adaptive_dask.runner.evaluation import check_evaluation
+from adaptive_dask.runner.local import LocalRun
+from adaptive_dask.runner.local_start import start_locally
 from adaptive_dask.runner.replica import Callback, Replica
 from adaptive_dask.runner.run import Run
 from adaptive_dask.runner.saving import PeriodicSaving
@@ -203,7 +204,6 @@ class AsyncRunner:
         self.raise_if_retries_exceeded = run_arguments["on_error"] == "raise"
         self.shutdown_executor = shutdown_executor
         if is_local(executor, learner):
-            refuse_locally(vectorized=vectorized, point_timeout=point_timeout)
             run = start_locally(
                 learner,
                 the_goal,
@@ -213,6 +213,7 @@ class AsyncRunner:
                 # A loop that this thread blocks is no place for coroutines.
                 coroutine_loop=None if self._blocks else ioloop or running_loop(),
                 shutdown=shutdown_executor,
+                evaluation=evaluation,
                 **run_arguments,
             )
             self._set_up(run, ioloop, log, on_results)

@@ -36,6 +36,15 @@ def empty_copy(learner: Any) -> Any:
     return new
 
 
+def working_copy(learner: Any) -> Any:
+    """A learner with the same data for a run to work on; the learner itself if it cannot be copied."""
+    if not (callable(getattr(learner, "new", None)) and callable(getattr(learner, "copy_from", None))):
+        return learner  # somebody's own, with ask and tell only
+    copy = empty_copy(learner)
+    copy_learner(copy, learner)
+    return copy
+
+
 def _copy_names(learner: Any, other: Any) -> None:
     if getattr(learner, "fname", None) is not None:
         other.fname = learner.fname

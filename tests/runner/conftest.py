@@ -6,6 +6,8 @@ import contextlib
 import multiprocessing
 import os
 import shutil
+import subprocess
+import sys
 import threading
 import warnings
 from collections.abc import Iterator
@@ -18,6 +20,15 @@ import pytest
 from adaptive_dask.runner import SequentialExecutor
 
 from ..patience import TIMEOUT
+
+OPEN_MPI = {
+    "OMPI_ALLOW_RUN_AS_ROOT": "1",
+    "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1",
+    "OMPI_MCA_rmaps_base_oversubscribe": "1",
+    "OMPI_MCA_btl_tcp_if_include": "lo",
+    "OMPI_MCA_oob_tcp_if_include": "lo",
+}
+MPI_TRIAL = "from mpi4py.futures import MPIPoolExecutor as Pool; print(Pool(2).submit(abs, -1).result())"
 
 KINDS = ["sequential", "threads", "processes", "loky", "ipyparallel", "mpi", "client"]
 
@@ -66,9 +77,13 @@ def _mpi() -> Iterator[Any]:
         pytest.skip("mpi4py is not installed")
     if shutil.which("mpiexec") is None:
         pytest.skip("MPI is not installed: there is no mpiexec")
-    # The test and its two workers are more than Open MPI lets on a machine with two processors; without this it waits
-    # for ever. It is read once in a process, at the start of MPI.
-    os.environ.setdefault("OMPI_MCA_rmaps_base_oversubscribe", "1")
+    # Open MPI starts nothing as root, nor more processes than processors, unless it is told to. A pool whose
+    # processes cannot start waits for them for ever: whether they can is tried in a process that can be ended.
+    os.environ.update(OPEN_MPI)
+    try:
+        subprocess.run([sys.executable, "-c", MPI_TRIAL], check=True, timeout=TIMEOUT, capture_output=True)
+    except (subprocess.TimeoutExpired, subprocess.CalledProcessError) as error:
+        pytest.skip(f"MPI is installed, but starts no processes: {error}")
     from mpi4py.futures import MPIPoolExecutor
 
     with MPIPoolExecutor(2) as executor:

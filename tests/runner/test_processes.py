@@ -16,7 +16,7 @@ import pytest
 
 import adaptive_dask as adaptive
 from adaptive_dask.errors import FunctionError, WorkerLostError
-from adaptive_dask.local.worker import SMALL
+from adaptive_dask.local.travelling import SMALL
 
 from ..patience import TIMEOUT, wait_until
 from . import functions

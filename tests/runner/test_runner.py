@@ -13,6 +13,8 @@ import pytest
 
 import adaptive_dask as adaptive
 from adaptive_dask.errors import FunctionError, LearnerError, WorkerLostError
+from adaptive_dask.local.travelling import TravellingFunction
+from adaptive_dask.local.worker import BUDGET, evaluate
 from adaptive_dask.runner import SequentialExecutor
 
 from ..fakes import CountingLearner
@@ -202,8 +204,6 @@ async def test_an_error_that_was_raised_is_not_told_once_more(
 
 
 def test_after_a_slow_point_the_others_are_evaluated_elsewhere(threads: ThreadPoolExecutor) -> None:
-    from adaptive_dask.local.worker import BUDGET, TravellingFunction, evaluate
-
     def slow_at_zero(x: float) -> float:
         if x == 0:
             threading.Event().wait(2 * BUDGET)

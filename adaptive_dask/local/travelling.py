@@ -1,0 +1,82 @@
+"""A run's function on its way to the workers of an executor."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Callable
+from typing import Any
+
+import cloudpickle
+
+from adaptive_dask.learner.by_value import dumps_by_value
+
+Function = Callable[[Any], Any]
+
+# So many functions of runs a process keeps, and functions up to so many bytes are sent with each submission.
+KEPT_FUNCTIONS = 8
+SMALL = 16_384
+
+
+class TravellingFunction:
+    """A function that is pickled by value, once, when an executor takes it to another process.
+
+    Parameters
+    ----------
+    function : callable
+    key : str
+        Under which processes keep the function.
+    vectorized : bool, default: False
+        Whether it takes many points in one call.
+    """
+
+    def __init__(self, function: Function, key: str, vectorized: bool = False) -> None:
+        self.function = function
+        self.vectorized = vectorized
+        self._key = key
+        self._data: bytes | None = None
+        self._lock = threading.Lock()
+        self._sends_left = 0
+
+    def pickled(self, processes: int) -> bytes:
+        """Pickle the function; a large one then goes along with so many submissions only."""
+        with self._lock:
+            if self._data is None:
+                self._data = dumps_by_value(self.function)
+            self._sends_left = max(self._sends_left, processes)
+            return self._data
+
+    def __reduce__(self) -> tuple[type[ArrivedFunction], tuple[str, bool, bytes | None]]:
+        data = self.pickled(0)
+        with self._lock:
+            if len(data) <= SMALL:
+                return ArrivedFunction, (self._key, self.vectorized, data)
+            if self._sends_left > 0:
+                self._sends_left -= 1
+                return ArrivedFunction, (self._key, self.vectorized, data)
+            return ArrivedFunction, (self._key, self.vectorized, None)
+
+
+class ArrivedFunction:
+    """A `TravellingFunction` in another process. Unpickling it loads nothing, and so cannot fail."""
+
+    def __init__(self, key: str, vectorized: bool, data: bytes | None) -> None:
+        self.vectorized = vectorized
+        self._key = key
+        self._data = data
+
+    def load(self) -> Function | None:
+        """The function; None if it neither is here nor came along."""
+        with _lock:
+            function = _functions.get(self._key)
+            if function is None and self._data is not None:
+                function = _functions[self._key] = cloudpickle.loads(self._data)
+            if function is not None:
+                _functions.move_to_end(self._key)
+            while len(_functions) > KEPT_FUNCTIONS:
+                _functions.popitem(last=False)
+            return function
+
+
+_functions: OrderedDict[str, Function] = OrderedDict()
+_lock = threading.Lock()

@@ -1,0 +1,116 @@
+"""Makes a run on a local executor from what a runner was given."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from adaptive_dask.cluster.protocol import Evaluation
+from adaptive_dask.errors import CheckpointError
+from adaptive_dask.failures import OnError
+from adaptive_dask.goals import Goal
+from adaptive_dask.learner.function_pickle import dumps_apart
+from adaptive_dask.local.coroutines import CoroutinePool, is_asynchronous
+from adaptive_dask.local.dispatch import Dispatch
+from adaptive_dask.local.flight import Flight
+from adaptive_dask.local.pools import ExecutorPool, Pool, as_executor, count_workers
+from adaptive_dask.runner.evaluation import not_both
+from adaptive_dask.runner.local import LocalRun
+from adaptive_dask.runner.replica import Replica
+from adaptive_dask.storage.checkpointed import make_session
+from adaptive_dask.storage.learner_copy import copy_learner, working_copy
+
+
+def start_locally(
+    learner: Any,
+    goal: Goal,
+    name: str,
+    executor: Any,
+    *,
+    ntasks: int | None,
+    drain: bool,
+    on_error: OnError,
+    session: dict[str, Any],
+    checkpoint: str | None,
+    loop: asyncio.AbstractEventLoop | None,
+    coroutine_loop: asyncio.AbstractEventLoop | None,
+    shutdown: bool,
+    evaluation: Evaluation,
+) -> LocalRun:
+    """Make a run on an executor; it is not started yet.
+
+    Parameters
+    ----------
+    loop : asyncio.AbstractEventLoop, optional
+        The user's event loop, on which the learner is kept current.
+    coroutine_loop : asyncio.AbstractEventLoop, optional
+        The user's event loop, on which coroutine functions are evaluated; without one, in a thread.
+    session : dict
+        Further arguments of `Session`.
+    evaluation : Evaluation
+        How the function is called.
+
+    Raises
+    ------
+    TypeError, ValueError, RuntimeError
+        If the executor cannot be used; see `ExecutorPool`.
+    LearnerError
+        If the goal cannot be computed.
+    CheckpointError
+        If the checkpoint cannot be used.
+    """
+    pool = _make_pool(learner, executor, coroutine_loop, evaluation)
+    if ntasks is None and not evaluation.vectorized:
+        ntasks = pool.workers
+    slots = min(pool.workers or ntasks or 0, ntasks or pool.workers or 0)
+    if not slots:
+        raise ValueError(
+            f"How many workers a {type(executor).__name__} has is not known: give ntasks=, the number of points "
+            "that may be out at the same time."
+        )
+    copy = working_copy(learner)
+    functions = [] if checkpoint is None else _pickled_functions(learner, checkpoint)
+    the_session, opened = make_session(
+        copy, goal, checkpoint, run=name, functions=functions, on_error=on_error, **session
+    )
+    if the_session.told and copy is not learner:
+        copy_learner(learner, copy)
+    replica = Replica(learner, loop, is_told=copy is learner)
+    flight = Flight(pool, evaluation.point_timeout)
+    dispatch = Dispatch(the_session, flight, slots, ntasks, evaluation.vectorized)
+    return LocalRun(
+        name,
+        the_session,
+        goal,
+        flight,
+        dispatch,
+        replica,
+        slots=slots,
+        drain=drain,
+        shutdown=shutdown,
+        checkpoint=opened,
+    )
+
+
+def _pickled_functions(learner: Any, checkpoint: str) -> list[bytes]:
+    try:
+        return dumps_apart(learner)[1]
+    except Exception as error:
+        raise CheckpointError(
+            checkpoint, f"expected a learner that can be pickled, function and all; found that this cannot: {error}."
+        ) from error
+
+
+def _make_pool(learner: Any, executor: Any, loop: asyncio.AbstractEventLoop | None, evaluation: Evaluation) -> Pool:
+    if is_asynchronous(learner):
+        if evaluation.vectorized:
+            raise not_both()
+        workers = None if executor is None else count_workers(as_executor(executor))
+        return CoroutinePool(learner.function, loop, executor, workers)
+    pool = ExecutorPool(executor, learner.function, evaluation.vectorized)
+    if pool.is_sequential and evaluation.point_timeout is not None:
+        raise ValueError(
+            "point_timeout= needs somebody to look at the clock while the function is evaluated, and a "
+            "SequentialExecutor evaluates in the run's only thread. Use a ThreadPoolExecutor(1)."
+        )
+    return pool

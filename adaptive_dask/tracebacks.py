@@ -1,0 +1,34 @@
+"""What people are shown of a user's function: the frames of this package around it are left out."""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+import traceback
+
+_PACKAGE = os.path.dirname(__file__)
+_AROUND = tuple(os.path.join(_PACKAGE, folder, "") for folder in ("cluster", "local", "learner"))
+
+
+def format_error(error: BaseException) -> str:
+    """The traceback, as Python prints it."""
+    return "".join(traceback.format_exception(error))
+
+
+def format_from_function(error: BaseException) -> str:
+    """The traceback, from the user's function on."""
+    inner = error.__traceback__
+    while inner is not None and inner.tb_frame.f_code.co_filename.startswith(_AROUND):
+        inner = inner.tb_next
+    return format_error(error.with_traceback(inner))
+
+
+def stack_of(thread: threading.Thread) -> str:
+    """Where a thread is now, inside of the user's function; empty if it has ended."""
+    frame = sys._current_frames().get(thread.ident or 0)
+    if frame is None:
+        return ""
+    stack = traceback.extract_stack(frame)
+    inside = [i for i, entry in enumerate(stack) if entry.filename.startswith(_PACKAGE)]
+    return "".join(traceback.format_list(stack[inside[-1] + 1 if inside else 0 :]))
