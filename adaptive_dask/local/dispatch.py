@@ -50,6 +50,14 @@ class Dispatch:
         self._suspected |= arrivals.suspected
         self._unbatched.update(arrivals.unbatched)
 
+    def blamed(self, arrivals: Arrivals) -> set[int]:
+        """The lost points for which the loss counts."""
+        # A point that may not be lost even once does not fail for what another one may have done.
+        if self._session.allowed_failures == 0 and not arrivals.was_alone:
+            arrivals.suspected |= arrivals.blamed
+            return set()
+        return arrivals.blamed
+
     def room(self, learner_seconds: float) -> int:
         """How many more points the executor could use, if the learner needs so long for a point (seconds)."""
         if self._waiting:

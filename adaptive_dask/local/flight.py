@@ -35,7 +35,9 @@ class Arrivals:
     blamed : set of int
         Those of them that may have been the reason.
     suspected : set of int
-        Those of them that were evaluated together, one of which may have been the reason.
+        Those of them that were submitted together, one of which may have been the reason.
+    was_alone : bool
+        Whether there was nothing else at the executor, so that who is blamed is guilty.
     unbatched : list of int
         Points that are to be evaluated again, each by itself.
     seconds : float
@@ -49,6 +51,7 @@ class Arrivals:
     lost: list[int] = field(default_factory=list)
     blamed: set[int] = field(default_factory=set)
     suspected: set[int] = field(default_factory=set)
+    was_alone: bool = False
     unbatched: list[int] = field(default_factory=list)
     seconds: float = 0.0
     broken: BaseException | None = None
@@ -190,6 +193,7 @@ class Flight:
         except BaseException as error:
             self._drop(batch)
             if _is_engine_error(error):
+                arrivals.was_alone = not self._batches and not arrivals.lost
                 _lose(batch, arrivals, is_begun=True)
             elif len(batch.ids) > 1:  # perhaps one of them cannot be pickled
                 arrivals.unbatched += batch.ids
@@ -217,6 +221,7 @@ class Flight:
     def _give_up_all(self, arrivals: Arrivals) -> None:
         """The executor is broken: all that is there is lost, and what was begun first is to blame."""
         workers = self.pool.workers or len(self._batches)
+        arrivals.was_alone = len(self._batches) == 1 and not self._hung
         for place, batch in enumerate([*self._hung, *self._batches]):
             if batch in self._batches:
                 self._drop(batch)

@@ -295,7 +295,7 @@ class LocalRun:
         if arrivals.returned or arrivals.unbatched:
             self._session.give_back([*arrivals.unbatched, *arrivals.returned])
         if arrivals.lost:
-            failed = self._session.lost(arrivals.lost, blame=arrivals.blamed.__contains__)
+            failed = self._session.lost(arrivals.lost, blame=self._dispatch.blamed(arrivals).__contains__)
         self._dispatch.note(arrivals, failed)
         # In order, a point that was lost for good may let others that waited for it be told.
         if arrivals.outcomes or arrivals.lost:

@@ -67,3 +67,53 @@ def returns_a_lock(x: float) -> Any:
     import threading
 
     return threading.Lock()
+
+
+def lock_at_some(x: int) -> Any:
+    import threading
+
+    return threading.Lock() if x % 10 == 3 else x
+
+
+def deadly_from(where: int) -> Any:
+    """A function that takes its process with it at one point."""
+
+    def deadly_there(x: int) -> int:
+        import os
+        import signal
+
+        if x == where:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return x
+
+    return deadly_there
+
+
+def squares(x: Any) -> Any:
+    """Vectorized: the square, and how many points came along."""
+    import numpy as np
+
+    return np.stack([x * x, np.full(len(x), len(x))], axis=1)
+
+
+def fussy_squares(x: Any) -> Any:
+    """Vectorized: takes no array with a point in a narrow range."""
+    import numpy as np
+
+    if np.any((x > 0.3) & (x < 0.4)):
+        raise ArithmeticError("cannot do that")
+    return x * x
+
+
+def too_few(x: Any) -> Any:
+    return x[:-1]
+
+
+def waits_in_range(x: float, low: float, name: str) -> float:
+    """Waits until there is a file, above some point."""
+    import os
+    import time
+
+    while x > low and not os.path.exists(name):
+        time.sleep(0.005)
+    return x

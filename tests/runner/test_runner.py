@@ -13,8 +13,6 @@ import pytest
 
 import adaptive_dask as adaptive
 from adaptive_dask.errors import FunctionError, LearnerError, WorkerLostError
-from adaptive_dask.local.travelling import TravellingFunction
-from adaptive_dask.local.worker import BUDGET, evaluate
 from adaptive_dask.runner import SequentialExecutor
 
 from ..fakes import CountingLearner
@@ -201,18 +199,3 @@ async def test_an_error_that_was_raised_is_not_told_once_more(
         await asyncio.sleep(0)
     gc.collect()  # a task whose error nobody looked at complains when it goes
     assert [record for record in caplog.records if record.name == "asyncio"] == []
-
-
-def test_after_a_slow_point_the_others_are_evaluated_elsewhere(threads: ThreadPoolExecutor) -> None:
-    def slow_at_zero(x: float) -> float:
-        if x == 0:
-            threading.Event().wait(2 * BUDGET)
-        return x
-
-    results = evaluate(TravellingFunction(slow_at_zero, "key"), [0, 1, 2])
-    assert len(results) == 1
-    learned = CountingLearner(lambda x: threading.Event().wait(2 * BUDGET) if x % 5 == 0 else x)
-    runner = adaptive.Runner(learned, npoints_goal=60, executor=threads, ntasks=12)
-    assert runner.result(TIMEOUT).npoints == 60
-    assert runner.failed == set()
-    assert runner.info()["evaluated"] == 60
