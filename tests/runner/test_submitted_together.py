@@ -20,8 +20,8 @@ from adaptive_dask.local.worker import BUDGET, evaluate
 
 from .. import fakes
 from ..fakes import CountingLearner
+from ..patience import TIMEOUT
 from . import functions
-from .conftest import TIMEOUT
 from .functions import deadly_from, lock_at_some
 
 cloudpickle.register_pickle_by_value(functions)

@@ -20,8 +20,9 @@ from adaptive_dask.runner import SequentialExecutor
 
 from ..cluster.gate import Gate
 from ..fakes import CountingLearner
+from ..patience import TIMEOUT, wait_until
 from . import functions
-from .conftest import TIMEOUT, open_executor, wait_until
+from .conftest import open_executor
 from .functions import waits_for, waits_in_range
 
 cloudpickle.register_pickle_by_value(functions)
@@ -53,7 +54,7 @@ def test_a_hung_thread_is_reported(threads: ThreadPoolExecutor, gate: Gate) -> N
     assert isinstance(error.exception, PointTimeoutError)
     assert error.point == 1.0
     assert error.worker in {thread.name for thread in threads._threads}
-    assert "gate.opened.wait(60)" in error.traceback_text
+    assert "gate.opened.wait(" in error.traceback_text
     assert runner.info()["hung"] == {"ThreadPoolExecutor": 1}
     assert runner.info()["in_flight"] == 0
 

@@ -14,8 +14,9 @@ import adaptive_dask as adaptive
 from adaptive_dask.batching import BATCH_SECONDS, GRACE, MOST_IN_BATCH, batch_size, fair_batch, time_allowed
 from adaptive_dask.errors import BatchShapeError, FunctionError
 
+from ..patience import TIMEOUT
 from . import functions
-from .conftest import TIMEOUT, open_executor
+from .conftest import open_executor
 from .functions import fussy_squares, squares, too_few
 
 cloudpickle.register_pickle_by_value(functions)
