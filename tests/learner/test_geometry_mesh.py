@@ -68,8 +68,8 @@ def test_duplicates_and_points_outside_change_nothing():
     simplices = dict(mesh.slot_of)
     for point in [(0.3, 0.4), (0.3, 0.4 + 1e-12), (0.0, 0.0), (2.0, 0.5), (-1e-3, 0.5)]:
         assert mesh.insert(point) is None
-    dead, born = mesh.commit()
-    assert len(dead) == len(born) == 0
+    gone, born = mesh.commit()
+    assert len(gone) == len(born) == 0
     assert mesh.slot_of == simplices
     check(mesh)
 
@@ -86,3 +86,40 @@ def test_surroundings_are_all_simplices_at_the_vertices():
     assert slots.tolist() == mesh.attached(vertices.tolist()).tolist()
     expected = [slot for simplex, slot in mesh.slot_of.items() if set(simplex) & set(vertices.tolist())]
     assert slots.tolist() == sorted(expected)
+
+
+@pytest.mark.parametrize("dim", [2, 3, 4])
+def test_neighbors_of_very_many_points(dim, monkeypatch):
+    """Where a face does not fit into one integer."""
+    points = [tuple(point) for point in np.random.default_rng(dim).random((60, dim)).tolist()]
+    meshes = []
+    for largest_key in (2**62, 0):
+        monkeypatch.setattr("adaptive_dask.learner.geometry.mesh._LARGEST_KEY", largest_key)
+        mesh = SimplexMesh(cube(dim))
+        for i, point in enumerate(points):
+            mesh.insert(point)
+            if i % 7 == 0:
+                mesh.commit()
+        mesh.commit()
+        meshes.append(mesh)
+    assert np.array_equal(meshes[0].vertices, meshes[1].vertices)
+    assert np.array_equal(meshes[0].neighbors, meshes[1].neighbors)
+
+
+def test_a_saved_mesh_is_the_same_slot_for_slot():
+    mesh = SimplexMesh(cube(3))
+    points = np.random.default_rng(0).random((80, 3)).round(1)  # on a grid: many triangulations are Delaunay
+    for i, point in enumerate(points.tolist()):
+        mesh.insert(tuple(point))
+        if i % 9 == 0:
+            mesh.commit()
+    mesh.commit()
+    again = SimplexMesh(mesh.points, mesh.save())
+    assert again.slot_of == mesh.slot_of
+    live = mesh.live_slots()
+    assert np.array_equal(again.neighbors[live], mesh.neighbors[live])
+    assert np.array_equal(again.volumes[live], mesh.volumes[live])
+    for more in np.random.default_rng(1).random((50, 3)).round(2).tolist():
+        assert again.insert(tuple(more)) == mesh.insert(tuple(more))
+        for theirs, ours in zip(again.commit(), mesh.commit(), strict=True):
+            assert np.array_equal(theirs, ours)

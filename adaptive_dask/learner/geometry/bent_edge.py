@@ -70,19 +70,19 @@ def most_bent_edge(corners: Sequence[Point], heights: Sequence[Point], gradients
         if trace < difference:
             saddle += math.sqrt(difference * difference - trace * trace)
     edges = (
-        ((0, 1), first, x1 * x1 + y1 * y1),
-        ((0, 2), second, x2 * x2 + y2 * y2),
-        ((1, 2), third, (x2 - x1) ** 2 + (y2 - y1) ** 2),
+        (0, 1, first, x1 * x1 + y1 * y1),
+        (0, 2, second, x2 * x2 + y2 * y2),
+        (1, 2, third, (x2 - x1) ** 2 + (y2 - y1) ** 2),
     )
     saddle *= 0.5 * _SADDLE / abs(area) if area else 0.0
-    strongest = max((bend / square for _, bend, square in edges if square > 0.0), default=0.0) + saddle
+    strongest = max([bend / square for _, _, bend, square in edges if square > 0.0], default=0.0) + saddle
     if not (area and 0.0 < strongest < math.inf):
         return BentEdge(*longest_edge([point + height for point, height in zip(corners, heights, strict=True)]), False)
     if sums < _EVEN * differences:
         return BentEdge(*longest_edge(corners), True)
     least = _LENGTH_COUNTS * strongest + _UNSEEN / math.sqrt(abs(area))
     most, found = 0.0, (0, 1)
-    for (i, j), bend, square in edges:
+    for i, j, bend, square in edges:
         on_graph = square
         for a, b in zip(heights[i], heights[j], strict=True):
             on_graph += (a - b) * (a - b)

@@ -10,10 +10,13 @@ import numpy as np
 from adaptive_triangulation import Triangulation
 from numpy.typing import NDArray
 
-from .simplices import Floats, Ints, volumes
+from .simplices import Floats, Ints, distinct, volumes
 
 Simplex = tuple[int, ...]
 Point = tuple[float, ...]
+
+
+_LARGEST_KEY = 2**62
 
 
 class SavedMesh(NamedTuple):
@@ -66,9 +69,10 @@ class SimplexMesh:
         triangulate: Any = Triangulation  # its stub lacks the second argument
         self._triangulation: Any = triangulate(points, simplices)
         self.dim = points.shape[1]
-        self._other_columns = _other_columns(self.dim)
+        self._digits = _digits(self.dim)
         self._points = np.zeros((max(64, 2 * len(points)), self.dim))
         self._points[: len(points)] = points
+        self._tuples: list[Point] = list(map(tuple, points.tolist()))  # the same, quicker to read one by one
         self.n_points = len(points)
         self.vertices: Ints = np.zeros((0, self.dim + 1), dtype=np.intp)
         self.neighbors: Ints = np.zeros((0, self.dim + 1), dtype=np.intp)
@@ -102,7 +106,7 @@ class SimplexMesh:
 
     def point(self, vertex: int) -> Point:
         """The coordinates of a vertex."""
-        return tuple(self._points[vertex].tolist())
+        return self._tuples[vertex]
 
     @property
     def capacity(self) -> int:
@@ -144,21 +148,22 @@ class SimplexMesh:
         vertices, slots : arrays of int
             Ascending.
         """
-        vertices = np.unique(self.vertices[slots])
+        vertices = distinct(self.vertices[slots].ravel())
         if not len(vertices):
             return vertices, slots
         is_vertex, seen = self._vertex_flags, self._flags
         is_vertex[vertices] = True
         seen[slots] = seen[-1] = True
         found = [slots]
-        front = slots
+        front = self.neighbors[slots].ravel()
+        front = front[~seen[front]]  # across a face, so around its vertices
         while len(front):
-            front = self.neighbors[front].ravel()
-            front = front[~seen[front]]
-            front = np.unique(front[is_vertex[self.vertices[front]].any(axis=1)])
             seen[front] = True
             found.append(front)
-        around = np.sort(np.concatenate(found))
+            front = self.neighbors[front].ravel()
+            front = front[~seen[front]]
+            front = front[np.logical_or.reduce(is_vertex[self.vertices[front]], axis=1)]
+        around = distinct(np.concatenate(found))
         is_vertex[vertices] = False
         seen[around] = seen[-1] = False
         return vertices, around
@@ -191,6 +196,7 @@ class SimplexMesh:
             self._points = np.concatenate([self._points, np.zeros_like(self._points)])
             self._vertex_flags = np.zeros(len(self._points), dtype=bool)
         self._points[self.n_points] = point
+        self._tuples.append(point)
         self.n_points += 1
         passing = deleted & self._fresh
         self._fresh -= passing
@@ -203,8 +209,8 @@ class SimplexMesh:
 
         Returns
         -------
-        dead, born : arrays of int
-            The slots that were given up, and those of the new simplices; a slot can be in both.
+        gone, born : arrays of int
+            The slots that are free now and were not before, and those of the new simplices.
         """
         # Sorted, because slots decide ties and must not depend on how sets are laid out in memory.
         self._dead.sort()
@@ -218,7 +224,7 @@ class SimplexMesh:
         del self._free[first:]
         self._put(fresh, born, dead)
         self._dead, self._fresh = [], set()
-        return dead, born
+        return dead[: max(0, len(dead) - len(fresh))], born  # the last of the dead slots were taken first
 
     def opposite_vertices(self, slots: Ints) -> Ints:
         """The vertex of each face neighbour that is not on the shared face.
@@ -258,48 +264,51 @@ class SimplexMesh:
         self.volumes[slots] = volumes(self._points[vertices])
         self._join(slots, vertices, *walls)
 
-    def _cavity_walls(self, dead: Ints) -> tuple[Ints, Ints, Ints]:
-        """The surviving simplices around the dead ones, the faces they share and which face it is."""
-        d = self.dim
-        empty = np.zeros(0, dtype=np.intp)
-        if not len(dead):
-            return empty, np.zeros((0, d), dtype=np.intp), empty
-        is_dead = self._flags
-        is_dead[dead] = True
-        around = self.neighbors[dead].ravel()
-        around = np.unique(around[~is_dead[around] & (around >= 0)])
-        rows, sides = np.nonzero(is_dead[self.neighbors[around]])
-        outer = around[rows]
-        faces = np.take_along_axis(self.vertices[outer], self._other_columns[sides], axis=1)
-        is_dead[dead] = False
-        return outer, faces, sides
+    def _cavity_walls(self, dead: Ints) -> tuple[Ints, Ints]:
+        """Where the faces are that the dead simplices share with others: their keys, and their places (see `_join`)."""
+        no_wall = self._flags  # dead, or outside
+        no_wall[dead] = no_wall[-1] = True
+        around = self.neighbors[dead]
+        rows, sides = (~no_wall[around]).nonzero()
+        no_wall[dead] = no_wall[-1] = False
+        outer = around[rows, sides]
+        outer_sides = (self.neighbors[outer] == dead[rows, None]).argmax(axis=1)
+        return self._face_keys(self.vertices[dead])[rows, sides], outer * (self.dim + 1) + outer_sides
 
-    def _join(self, born: Ints, fresh: Ints, outer: Ints, outer_faces: Ints, outer_sides: Ints) -> None:
-        """Pair the faces of the new simplices with each other and with the walls of the cavity."""
-        d = self.dim
-        faces = np.concatenate([fresh[:, self._other_columns].reshape(-1, d), outer_faces])
-        owners = np.concatenate([np.repeat(born, d + 1), outer])
-        sides = np.concatenate([np.tile(np.arange(d + 1), len(born)), outer_sides])
-        keys = _face_keys(faces, self.n_points)
-        order = np.argsort(keys, kind="stable")
+    def _join(self, born: Ints, fresh: Ints, outer_keys: Ints, outer_places: Ints) -> None:
+        """Pair the faces of the new simplices with each other and with the walls of the cavity.
+
+        The place of a face is where it is in the flattened array of neighbors.
+        """
+        sides = self.dim + 1
+        keys = np.concatenate([self._face_keys(fresh).ravel(), outer_keys])
+        places = np.concatenate([np.add.outer(born * sides, np.arange(sides)).ravel(), outer_places])
+        order = keys.argsort(kind="stable")
         keys = keys[order]
-        pairs = np.nonzero(keys[1:] == keys[:-1])[0]
-        left, right = order[pairs], order[pairs + 1]
-        self.neighbors[born] = -1
+        pairs = (keys[1:] == keys[:-1]).nonzero()[0]
+        left, right = places[order[pairs]], places[order[pairs + 1]]
+        neighbors = self.neighbors.reshape(-1)
         # A wall without a partner is on the hull now: what was behind it had no volume and was left out.
-        self.neighbors[outer, outer_sides] = -1
-        self.neighbors[owners[left], sides[left]] = owners[right]
-        self.neighbors[owners[right], sides[right]] = owners[left]
+        neighbors[places] = -1
+        neighbors[left] = right // sides
+        neighbors[right] = left // sides
+
+    def _face_keys(self, simplices: Ints) -> Ints:
+        """For simplices, shape (m, d + 1), a key of the face opposite to each vertex, equal for equal faces."""
+        if self.n_points**self.dim < _LARGEST_KEY:
+            # Digits in base n_points: vertices before the one that is left out keep their places, the others move up.
+            weights = np.where(self._digits < 0, 0, self.n_points ** np.maximum(self._digits, 0))
+            return np.asarray(simplices @ weights)
+        # Long ones: the bytes of all the vertices.
+        others = [[j for j in range(self.dim + 1) if j != i] for i in range(self.dim + 1)]
+        keys: Ints = np.ascontiguousarray(simplices[:, others]).view(f"V{simplices.itemsize * self.dim}")[..., 0]
+        return keys
 
 
-def _other_columns(dim: int) -> Ints:
-    """Row i holds the columns 0…dim without i."""
-    return np.array([[j for j in range(dim + 1) if j != i] for i in range(dim + 1)], dtype=np.intp)
-
-
-def _face_keys(faces: Ints, n_points: int) -> Ints:
-    """One integer per face, equal for equal faces."""
-    dim = faces.shape[1]
-    if n_points**dim < 2**62:
-        return np.asarray(faces @ (n_points ** np.arange(dim, dtype=np.intp)))
-    return np.unique(faces, axis=0, return_inverse=True)[1].reshape(-1).astype(np.intp)
+def _digits(dim: int) -> Ints:
+    """Row j, column i: the place of vertex j among the vertices without the i-th, -1 if it is that."""
+    digits: Ints = np.full((dim + 1, dim + 1), -1, dtype=np.intp)
+    for i in range(dim + 1):
+        digits[:i, i] = np.arange(i)
+        digits[i + 1 :, i] = np.arange(i, dim)
+    return digits

@@ -7,7 +7,7 @@ from functools import cached_property
 import numpy as np
 
 from .mesh import SimplexMesh
-from .simplices import Floats, Ints
+from .simplices import Floats, Ints, fill_undefined
 
 
 class PatchTriangulation:
@@ -57,6 +57,9 @@ class Patch:
     tri : PatchTriangulation
     values, gradients, value_range
         As given.
+    corners : array, shape (m, d + 1, d)
+    heights : array, shape (m, d + 1, vdim)
+        The values there, made finite by `fill_undefined`.
     """
 
     def __init__(self, mesh: SimplexMesh, slots: Ints, values: Floats, gradients: Floats, value_range: float) -> None:
@@ -64,3 +67,11 @@ class Patch:
         self.values = values
         self.gradients = gradients
         self.value_range = value_range
+
+    @cached_property
+    def corners(self) -> Floats:
+        return self.tri.points[self.tri.simplices]
+
+    @cached_property
+    def heights(self) -> Floats:
+        return fill_undefined(self.values[self.tri.simplices])

@@ -42,6 +42,8 @@ class Proposal(NamedTuple):
         The share of the simplex's loss that belongs to the cell which the point divides.
     simplex, cell, edge, part
         Where it is: a part of the way along an edge of a cell of a simplex.
+    height : tuple of float, optional
+        What linear interpolation along the edge says of the graph of the function, and of its gradients.
     """
 
     point: Point
@@ -50,6 +52,7 @@ class Proposal(NamedTuple):
     cell: Cell
     edge: tuple[Vertex, Vertex]
     part: float
+    height: Point | None
 
 
 Snapshot = tuple[dict[Simplex, Subdivision], dict[Vertex, frozenset[Simplex]]]
@@ -136,23 +139,27 @@ class Refinement:
             self._rehouse(sorted(strays, reverse=True), deleted, sorted(added))
         return replaced is not None
 
-    def commit(self) -> tuple[Ints, Ints]:
-        """Bring the arrays up to date; returns the slots that died and those that were born."""
-        dead, born = self.mesh.commit()
+    def commit(self) -> Ints:
+        """Bring the arrays up to date; returns the slots of the new simplices, which have to get losses next."""
+        gone, born = self.mesh.commit()
         self._make_room()
-        nothing = np.full(len(dead), -np.inf)
-        self.losses.set_many(dead, nothing)
-        self.priorities.set_many(dead, nothing)
+        nothing = np.full(len(gone), -np.inf)
+        self.losses.set_many(gone, nothing)
+        self.priorities.set_many(gone, nothing)
         self._shares[born] = 1.0
         self._settle()
-        return dead, born
+        return born
 
     def set_losses(self, slots: Ints, losses: Floats) -> None:
         """Write the losses, shape (m,), of the simplices in slots, shape (m,). Not a number counts as 0."""
-        losses = np.where(np.isnan(losses), 0.0, losses)
+        if not len(slots):
+            return
+        priorities = losses
+        if not (losses.min() > 1e-150 and losses.max() < np.inf):  # also if one is not a number
+            losses = np.where(np.isnan(losses), 0.0, losses)
+            volumes = self.mesh.volumes[slots]
+            priorities = np.where(np.isposinf(losses), _INFINITE * volumes, np.maximum(losses, _NOTHING * volumes))
         self.losses.set_many(slots, losses)
-        volumes = self.mesh.volumes[slots]
-        priorities = np.where(np.isposinf(losses), _INFINITE * volumes, np.maximum(losses, _NOTHING * volumes))
         shares = self._shares[slots] ** self._share_power
         self.priorities.set_many(slots, np.where(shares > 0, priorities * shares, -np.inf))
 
@@ -174,13 +181,18 @@ class Refinement:
         if slot is None:
             return None
         simplex: Simplex = tuple(self.mesh.vertices[slot].tolist())
-        cell = self._subdivision(simplex).largest
+        divided = self._subdivisions.get(simplex)
+        cell = Cell(1.0, simplex) if divided is None else divided.largest
         assert cell is not None, "a simplex without cells has no priority"
-        corners = [self._point(v) for v in cell.vertices]
-        i, j, part = self._where_to_cut(corners, cell)
-        gain = self.losses.priority(slot) * cell.share**self._share_power
+        share, vertices = cell
+        corners = [self._point(v) for v in vertices]
+        heights = [self._height(v) for v in vertices]
+        i, j, part = self._where_to_cut(corners, heights)
+        gain = self.losses.priority(slot) * share**self._share_power
         point = point_between(corners[i], corners[j], part)
-        return Proposal(point, gain, simplex, cell, (cell.vertices[i], cell.vertices[j]), part)
+        a, b = heights[i], heights[j]
+        height = point_between(a, b, part) if len(a) == len(b) > 0 else None
+        return Proposal(point, gain, simplex, cell, (vertices[i], vertices[j]), part, height)
 
     def give_up(self, proposal: Proposal) -> None:
         """Never divide this cell."""
@@ -188,22 +200,26 @@ class Refinement:
 
     def accept(self, proposal: Proposal, vertex: Vertex) -> None:
         """Put the proposed point in flight, in every simplex that it touches."""
-        if vertex in self._subdivision(proposal.simplex).inside:
+        divided = self._subdivisions.get(proposal.simplex)
+        if divided is not None and vertex in divided.inside:
             self.give_up(proposal)
             return
         self._coordinates[vertex] = proposal.point
-        if self._heights_of is not None:
-            a, b = (self._height(v) for v in proposal.edge)
-            if len(a) == len(b):
-                self._heights[vertex] = point_between(a, b, proposal.part)
+        if proposal.height is not None:
+            self._heights[vertex] = proposal.height
         homes = {proposal.simplex}
+        on_mesh_edge = min(proposal.edge) >= 0
         support = self._support(proposal)
         if len(support) <= self.mesh.dim:
             homes |= self.mesh.containing(support)
         for simplex in homes:
-            old = self._subdivision(simplex)
-            split = old.split(vertex, proposal.edge, proposal.part)
-            self._store(simplex, split or old.insert(vertex, self._point))
+            old = self._subdivisions.get(simplex)
+            if old is None and on_mesh_edge:
+                new = Subdivision.halves(simplex, vertex, proposal.edge, proposal.part)
+            else:
+                old = old or Subdivision.whole(simplex)
+                new = old.split(vertex, proposal.edge, proposal.part) or old.insert(vertex, self._point)
+            self._store(simplex, new)
         self._homes[vertex] = self._homes.get(vertex, frozenset()) | homes
 
     def add_pending(self, vertex: Vertex, point: Point) -> None:
@@ -256,21 +272,17 @@ class Refinement:
             found = Subdivision.whole(simplex)
         return found
 
-    def _where_to_cut(self, corners: list[Point], cell: Cell) -> tuple[int, int, float]:
+    def _where_to_cut(self, corners: list[Point], heights: list[Point]) -> tuple[int, int, float]:
         """The edge of a cell to cut, by the positions of its ends, and how far along it."""
-        heights: list[Point] | None = None
-        if self._heights_of is not None:
-            heights = [self._height(v) for v in cell.vertices]
-            if not math.isfinite(sum(map(sum, heights))):
-                heights = None
+        known = math.isfinite(sum(map(sum, heights)))
         if self._with_gradients:
-            if heights is None:
+            if not known:
                 return *longest_edge(corners), 0.5
             vdim = len(heights[0]) // 3
             i, j, even = most_bent_edge(corners, [h[:vdim] for h in heights], [h[vdim:] for h in heights])
             is_long = even and math.dist(corners[i], corners[j]) > _LONG_IN_SADDLE
             return i, j, _OFF_MIDDLE_IN_SADDLE if is_long else 0.5
-        if heights is not None:
+        if known:
             i, j = longest_edge([point + height for point, height in zip(corners, heights, strict=True)])
         else:
             i, j = longest_edge(corners)
@@ -279,7 +291,8 @@ class Refinement:
 
     def _height(self, vertex: Vertex) -> Point:
         """At points in flight what linear interpolation says, nothing if that is not known."""
-        assert self._heights_of is not None
+        if self._heights_of is None:
+            return ()
         return self._heights_of(vertex) if vertex >= 0 else self._heights.get(vertex, (math.nan,))
 
     def _point(self, vertex: Vertex) -> Point:
@@ -306,12 +319,19 @@ class Refinement:
     ) -> None:
         """Find the new simplices of points in flight whose old ones are gone."""
         points = np.array([self._coordinates[v] for v in strays])
-        weights = barycentric(self.mesh.points[np.array(candidates)], points).min(axis=2)
+        weights = barycentric(self.mesh.points[np.array(candidates)], points)
+        least = weights.min(axis=2)
         for column, vertex in enumerate(strays):
-            inside = np.nonzero(weights[:, column] >= -ON_FACE)[0].tolist()
-            homes = {candidates[i] for i in inside or [int(weights[:, column].argmax())]}
-            for simplex in homes:
-                self._subdivisions[simplex] = self._subdivision(simplex).insert(vertex, self._point)
+            rows = (least[:, column] >= -ON_FACE).nonzero()[0].tolist() or [int(least[:, column].argmax())]
+            homes = {candidates[i] for i in rows}
+            for i in rows:
+                simplex = candidates[i]
+                old = self._subdivisions.get(simplex)
+                if old is None:
+                    new = Subdivision.whole(simplex).insert_at(vertex, weights[i, column : column + 1])
+                else:
+                    new = old.insert(vertex, self._point)
+                self._subdivisions[simplex] = new
             self._moved |= homes
             self._homes[vertex] = (self._homes[vertex] - gone) | homes
 

@@ -38,8 +38,7 @@ class BoxRegion:
 
     def __init__(self, bounds: Sequence[Sequence[float]]) -> None:
         self.bbox = _as_bbox(bounds)
-        self._low = np.array(self.bbox)[:, 0]
-        self._widths = np.ptp(np.array(self.bbox), axis=1)
+        self._axes = [(low, high, high - low) for low, high in self.bbox]
 
     @property
     def corners(self) -> list[Point]:
@@ -55,14 +54,16 @@ class BoxRegion:
 
     def scale(self, points: Sequence[Point]) -> list[Point]:
         """Points of the box in the unit cube."""
-        scaled = np.clip((np.array(points) - self._low) / self._widths, 0.0, 1.0)
-        return list(map(tuple, scaled.tolist()))
+        axes = self._axes
+        return [
+            tuple([min(max((x - low) / width, 0.0), 1.0) for x, (low, _, width) in zip(point, axes, strict=True)])
+            for point in points
+        ]
 
     def unscale(self, point: Point) -> Point:
         """A point of the unit cube in the box."""
-        return tuple(
-            min(max(x * (high - low) + low, low), high) for x, (low, high) in zip(point, self.bbox, strict=True)
-        )
+        axes = self._axes
+        return tuple([min(max(x * width + low, low), high) for x, (low, high, width) in zip(point, axes, strict=True)])
 
 
 class HullRegion:
@@ -95,7 +96,8 @@ class HullRegion:
     def scale(self, points: Sequence[Point]) -> list[Point]:
         """Points of the hull in the unit cube; those outside by rounding are drawn onto the boundary."""
         scaled = np.array(self._box.scale(points))
-        outside = (scaled @ self._faces[:, :-1].T + self._faces[:, -1]).max(axis=1)
+        # Not with @, which may round otherwise for another number of points.
+        outside = (np.einsum("id,fd->if", scaled, self._faces[:, :-1]) + self._faces[:, -1]).max(axis=1)
         for i in np.nonzero(outside > 0)[0]:
             reach = self._faces[:, :-1] @ (scaled[i] - self._centre)
             room = -(self._faces[:, :-1] @ self._centre + self._faces[:, -1])

@@ -138,7 +138,7 @@ class SimplexPartition:
         self._absorbed += len(points)
         self._make_room()
         self._values[vertices] = values[rows]
-        _, born = refinement.commit()
+        born = refinement.commit()
         self._set_losses(values[rows], born, np.array(revalued, dtype=np.intp))
 
     def save(self) -> SavedSimplices:
@@ -195,11 +195,12 @@ class SimplexPartition:
 
     def _heights_of(self, vertex: int) -> Point:
         # A few numbers: multiplied one by one they cost less than as arrays.
-        scale = self._height_of_one
-        heights = [value * scale for value in self._values[vertex].tolist()]
+        scale, vdim, value = self._height_of_one, self._values.shape[1], self._values.item
+        heights = [value(i) * scale for i in range(vertex * vdim, vertex * vdim + vdim)]
         if self._gradients is not None:
             scale /= self._height
-            heights += [slope * scale for slope in self._gradients[vertex].ravel().tolist()]
+            slope, count = self._gradients.item, 2 * vdim
+            heights += [slope(i) * scale for i in range(vertex * count, vertex * count + count)]
         return tuple(heights)
 
     def _set_losses(self, told: Floats, born: Ints, revalued: Ints) -> None:

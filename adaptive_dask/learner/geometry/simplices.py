@@ -11,6 +11,25 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.intp]
 
 
+def distinct(numbers: Ints) -> Ints:
+    """The same as `numpy.unique`, several times faster for a few hundred.
+
+    Parameters
+    ----------
+    numbers : array of int, shape (n,)
+
+    Returns
+    -------
+    array of int
+        Ascending.
+    """
+    ordered = numbers.copy()
+    ordered.sort()
+    is_first = np.ones(len(ordered), dtype=bool)
+    np.not_equal(ordered[1:], ordered[:-1], out=is_first[1:])
+    return ordered[is_first]
+
+
 def determinants(matrices: Floats) -> Floats:
     """Determinants of a stack of small square matrices.
 
@@ -145,7 +164,7 @@ def fill_undefined(values: Floats) -> Floats:
     return np.where(finite, values, means)
 
 
-def vertex_gradients(points: Floats, triangles: Ints, values: Floats, vertices: Ints) -> Floats:
+def vertex_gradients(triangles: Ints, corners: Floats, heights: Floats, vertices: Ints) -> Floats:
     """Estimate the gradients at points of the plane from the triangles around them.
 
     The mean of the gradients of the linear interpolants on the triangles around a point, weighted by their
@@ -153,10 +172,11 @@ def vertex_gradients(points: Floats, triangles: Ints, values: Floats, vertices: 
 
     Parameters
     ----------
-    points : array, shape (n, 2)
     triangles : array of int, shape (m, 3)
         At least all triangles around the vertices.
-    values : array, shape (n, vdim)
+    corners : array, shape (m, 3, 2)
+    heights : array, shape (m, 3, vdim)
+        The values there, all of them finite.
     vertices : array of int, shape (k,)
         Ascending.
 
@@ -164,8 +184,6 @@ def vertex_gradients(points: Floats, triangles: Ints, values: Floats, vertices: 
     -------
     array, shape (k, 2, vdim)
     """
-    corners = points[triangles]
-    heights = fill_undefined(values[triangles])
     x, y = (corners[:, 1:] - corners[:, :1]).transpose(2, 1, 0)
     rises = (heights[:, 1:] - heights[:, :1]).transpose(2, 1, 0)
     doubled = x[0] * y[1] - x[1] * y[0]
@@ -173,18 +191,18 @@ def vertex_gradients(points: Floats, triangles: Ints, values: Floats, vertices: 
     sign = np.sign(doubled)
     along_x = sign * (y[1] * rises[:, 0] - y[0] * rises[:, 1])
     along_y = sign * (x[0] * rises[:, 1] - x[1] * rises[:, 0])
-    places = np.searchsorted(vertices, triangles)
+    places = vertices.searchsorted(triangles)
     places[places == len(vertices)] = 0
     bins = np.where(vertices[places] == triangles, places + 1, 0).ravel()
     count = len(vertices) + 1
 
     def summed(weights: Floats) -> Floats:
-        return np.bincount(bins, np.repeat(weights, 3), minlength=count)[1:].astype(float, copy=False)
+        return np.bincount(bins, weights.repeat(3), minlength=count)[1:].astype(float, copy=False)
 
     total = summed(np.abs(doubled))
     total[total == 0] = 1.0
-    result = np.empty((len(vertices), 2, values.shape[1]))
-    for component in range(values.shape[1]):
+    result = np.empty((len(vertices), 2, heights.shape[2]))
+    for component in range(heights.shape[2]):
         result[:, 0, component] = summed(along_x[component]) / total
         result[:, 1, component] = summed(along_y[component]) / total
     return result

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .simplices import barycentric
+from .simplices import Floats, barycentric
 
 Point = tuple[float, ...]
 Vertex = int  # of the mesh if ≥ 0, else a point that is still being evaluated
@@ -55,15 +55,22 @@ class Subdivision(NamedTuple):
         """A simplex that is not divided."""
         return cls((Cell(1.0, vertices),))
 
+    @classmethod
+    def halves(cls, vertices: tuple[int, ...], vertex: Vertex, edge: tuple[Vertex, Vertex], part: float) -> Subdivision:
+        """A simplex that is divided once; the same as `split` of the `whole`."""
+        a, b = edge
+        return cls(tuple(_replace(Cell(1.0, vertices), vertex, {a: 1.0 - part, b: part})), (vertex,))
+
     @property
     def largest(self) -> Cell | None:
         """The largest cell, the first one of equals; None if there is none left to divide."""
-        return max(self.cells, key=_share, default=None)
+        largest = self.largest_share
+        return next((cell for cell in self.cells if cell[0] == largest), None)
 
     @property
     def largest_share(self) -> float:
         """The share of the largest cell, 0 if there is none left to divide."""
-        return max(map(_share, self.cells), default=0.0)
+        return max(self.cells)[0] if self.cells else 0.0
 
     def without(self, cell: Cell) -> Subdivision:
         """Give up a cell that is too small to be divided."""
@@ -85,10 +92,12 @@ class Subdivision(NamedTuple):
         Subdivision, or None if no cell has this edge.
         """
         a, b = edge
+        weights = {a: 1.0 - part, b: part}
         cells: list[Cell] = []
         for cell in self.cells:
-            if a in cell.vertices and b in cell.vertices:
-                cells += _replace(cell, vertex, {a: 1.0 - part, b: part})
+            vertices = cell[1]
+            if a in vertices and b in vertices:
+                cells += _replace(cell, vertex, weights)
             else:
                 cells.append(cell)
         return Subdivision(tuple(cells), (*self.inside, vertex)) if len(cells) > len(self.cells) else None
@@ -105,21 +114,21 @@ class Subdivision(NamedTuple):
         """
         if vertex in self.inside:
             return self
+        if not self.cells:
+            return Subdivision((), (*self.inside, vertex))
+        corners = np.array([[point_of(v) for v in cell.vertices] for cell in self.cells])
+        return self.insert_at(vertex, barycentric(corners, np.array([point_of(vertex)]))[:, 0])
+
+    def insert_at(self, vertex: Vertex, weights: Floats) -> Subdivision:
+        """The same, with the barycentric coordinates of the point in every cell, shape (cells, d + 1)."""
         cells: list[Cell] = []
-        if self.cells:
-            corners = np.array([[point_of(v) for v in cell.vertices] for cell in self.cells])
-            weights = barycentric(corners, np.array([point_of(vertex)]))[:, 0]
-            for cell, weight in zip(self.cells, weights.tolist(), strict=True):
-                if min(weight) < -ON_FACE:
-                    cells.append(cell)
-                    continue
-                positive = {v: w for v, w in zip(cell.vertices, weight, strict=True) if w > ON_FACE}
-                cells += _replace(cell, vertex, positive)
+        for cell, weight in zip(self.cells, weights.tolist(), strict=True):
+            if min(weight) < -ON_FACE:
+                cells.append(cell)
+                continue
+            positive = {v: w for v, w in zip(cell.vertices, weight, strict=True) if w > ON_FACE}
+            cells += _replace(cell, vertex, positive)
         return Subdivision(tuple(cells), (*self.inside, vertex))
-
-
-def _share(cell: Cell) -> float:
-    return cell.share
 
 
 def _replace(cell: Cell, vertex: Vertex, weights: dict[Vertex, float]) -> list[Cell]:
@@ -130,5 +139,6 @@ def _replace(cell: Cell, vertex: Vertex, weights: dict[Vertex, float]) -> list[C
     cells = []
     for v, weight in weights.items():
         i = vertices.index(v)
-        cells.append(Cell(share * weight, (*vertices[:i], vertex, *vertices[i + 1 :])))
+        # There are several per point: the constructor that NamedTuple makes would take most of the time.
+        cells.append(tuple.__new__(Cell, (share * weight, (*vertices[:i], vertex, *vertices[i + 1 :]))))
     return cells

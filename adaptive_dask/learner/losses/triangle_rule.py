@@ -76,11 +76,15 @@ class TriangleRule:
         if len(revalued):
             born = np.union1d(born, mesh.attached(revalued.tolist()))
         touched, slots = mesh.surroundings(born)
-        self._update_gradients(mesh, values, slots, touched)
+        patch = self._patch(mesh, values, slots)
+        self._gradients[touched] = vertex_gradients(patch.tri.simplices, patch.corners, patch.heights, touched)
         if rescaled:
             slots = mesh.live_slots()
         try:
-            losses = self._on_patch(mesh, values, slots)
+            if rescaled or self._needs_neighbors:
+                losses = self._on_patch(mesh, values, slots)
+            else:  # what the gradients were computed of is at hand
+                losses = np.asarray(self._loss(patch), dtype=float)
             is_local = losses.shape == slots.shape and self._check(mesh, values)
         except Exception:
             if self._next_check > LAST_CHECK and hasattr(self._loss, "nth_neighbors"):
@@ -107,16 +111,15 @@ class TriangleRule:
         while len(self._gradients) < n_points:
             self._gradients = np.concatenate([self._gradients, np.zeros_like(self._gradients)])
 
-    def _update_gradients(self, mesh: SimplexMesh, values: Floats, slots: Ints, touched: Ints) -> None:
-        self._gradients[touched] = vertex_gradients(mesh.points, mesh.vertices[slots], values, touched)
+    def _patch(self, mesh: SimplexMesh, values: Floats, slots: Ints) -> Patch:
+        return Patch(mesh, slots, values, self._gradients[: mesh.n_points], self._range.scale)
 
     def _on_patch(self, mesh: SimplexMesh, values: Floats, slots: Ints) -> Floats:
         shown = slots
         if self._needs_neighbors:
             around = mesh.neighbors[slots]
             shown = np.concatenate([slots, np.setdiff1d(around[around >= 0], slots)])
-        patch = Patch(mesh, shown, values, self._gradients[: mesh.n_points], self._range.scale)
-        return np.asarray(self._loss(patch), dtype=float)[: len(slots)]
+        return np.asarray(self._loss(self._patch(mesh, values, shown)), dtype=float)[: len(slots)]
 
     def _check(self, mesh: SimplexMesh, values: Floats) -> bool:
         """Whether the loss gives parts of the triangulation what it gives the whole; True if that is not in doubt.

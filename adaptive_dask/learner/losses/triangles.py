@@ -35,7 +35,7 @@ def areas(ip: Interpolator) -> Floats:
     -------
     array, shape (m,)
     """
-    return volumes(ip.tri.points[ip.tri.simplices])
+    return volumes(_corners(ip))
 
 
 def deviations(ip: Interpolator) -> Floats:
@@ -63,16 +63,14 @@ def deviations(ip: Interpolator) -> Floats:
     if slopes is None:
         used = np.unique(simplices)
         slopes = np.zeros((len(values), 2, values.shape[1]))
-        slopes[used] = vertex_gradients(ip.tri.points, simplices, values, used)
-    corners = ip.tri.points[simplices].transpose(2, 1, 0)[:, :, :, None]  # coordinate, corner, triangle, component
-    heights = fill_undefined(values[simplices]).transpose(1, 0, 2)
+        slopes[used] = vertex_gradients(simplices, _corners(ip), _heights(ip), used)
+    corners = _corners(ip).transpose(2, 1, 0)[:, :, :, None]  # coordinate, corner, triangle, component
+    heights = _heights(ip).transpose(1, 0, 2)
     slopes = slopes[simplices].transpose(2, 1, 0, 3)
-    largest: Any = 0.0
-    for others in ([1, 2, 0], [2, 0, 1]):
-        x, y = corners[:, others] - corners
-        differences = np.abs(x * slopes[0] + y * slopes[1] - (heights[others] - heights))
-        largest = np.maximum(largest, differences)
-    return np.asarray(largest.sum(axis=0).T / _value_range(ip))
+    others = [[1, 2, 0], [2, 0, 1]]
+    x, y = corners[:, others] - corners[:, None]
+    differences = np.abs(x * slopes[0] + y * slopes[1] - (heights[others] - heights))
+    return np.asarray(differences.max(axis=0).sum(axis=0).T / _value_range(ip))
 
 
 @uses_nth_neighbors(0)
@@ -104,7 +102,7 @@ def default_loss(ip: Interpolator) -> Floats:
         √area · Σ deviations + 0.3 area
     """
     sizes = areas(ip)
-    return np.asarray(np.sum(deviations(ip), axis=0) * np.sqrt(sizes) + 0.3 * sizes)
+    return np.asarray(deviations(ip).sum(axis=0) * np.sqrt(sizes) + 0.3 * sizes)
 
 
 # Deviations go as the square of a triangle's size, so the loss goes as its cube: see `LossRule.extra_order`.
@@ -123,9 +121,7 @@ def minimize_triangle_surface_loss(ip: Interpolator) -> Floats:
     -------
     array, shape (m,)
     """
-    simplices = ip.tri.simplices
-    heights = fill_undefined(_two_dimensional(ip.values)[simplices]) / _value_range(ip)
-    return embedded_volumes(np.concatenate([ip.tri.points[simplices], heights], axis=2))
+    return embedded_volumes(np.concatenate([_corners(ip), _heights(ip) / _value_range(ip)], axis=2))
 
 
 @uses_nth_neighbors(1)
@@ -144,7 +140,7 @@ def triangle_loss(ip: Interpolator) -> Floats:
     """
     tri = ip.tri
     values = _two_dimensional(ip.values)
-    graph = np.concatenate([tri.points[tri.simplices], fill_undefined(values[tri.simplices])], axis=2)
+    graph = np.concatenate([_corners(ip), _heights(ip)], axis=2)
     rows, sides = np.nonzero(tri.neighbors >= 0)
     neighbors = tri.neighbors[rows, sides]
     # The vertex that the neighbour does not share with the triangle.
@@ -228,6 +224,18 @@ def thresholded_loss_function(
         return losses
 
     return loss
+
+
+def _corners(ip: Interpolator) -> Floats:
+    """The corners of the triangles, shape (m, 3, 2); a `Patch` has them at hand."""
+    corners: Floats | None = getattr(ip, "corners", None)
+    return ip.tri.points[ip.tri.simplices] if corners is None else corners
+
+
+def _heights(ip: Interpolator) -> Floats:
+    """The values there, made finite, shape (m, 3, vdim)."""
+    heights: Floats | None = getattr(ip, "heights", None)
+    return fill_undefined(_two_dimensional(ip.values)[ip.tri.simplices]) if heights is None else heights
 
 
 def _two_dimensional(values: Floats) -> Floats:

@@ -45,6 +45,8 @@ class ValueRange:
         if not values.size:
             return False
         columns = values if self._by_component else values.reshape(-1, 1)
+        if ((columns >= self._low) & (columns <= self._high)).all():
+            return False
         finite = np.isfinite(columns)
         if finite.all():
             low, high = columns.min(axis=0), columns.max(axis=0)
