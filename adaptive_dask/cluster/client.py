@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
 from adaptive_dask.cluster.protocol import Route, unpack
-from adaptive_dask.cluster.scheduler import LearnerHost
 from adaptive_dask.cluster.versions import own_versions
 from adaptive_dask.errors import ModuleMissingError, RunNotFoundError
 
@@ -23,12 +23,36 @@ async def ensure_host(client: Client) -> None:
         If adaptive_dask is not installed on the scheduler.
     """
     try:
-        await client.register_plugin(LearnerHost())
+        await client.run_on_scheduler(_make_registration())
     except ImportError as error:
         raise ModuleMissingError(
             f"The scheduler of {client!r} cannot load adaptive_dask ({error}). "
             "Install adaptive_dask, the same version as here, in the scheduler's environment and the workers'."
         ) from error
+
+
+def _make_registration() -> Callable[..., Awaitable[None]]:
+    """Registers the host; loads what it needs in a thread, for that takes half a second of the event loop's time.
+
+    A local function, for those are pickled by value: to load one that is not would import this package.
+    """
+
+    async def register(dask_scheduler: Any) -> None:
+        import contextlib
+        import importlib
+
+        from distributed.utils import offload
+
+        def load() -> Any:
+            with contextlib.suppress(Exception):  # without Bokeh there are no pages; the host says so
+                importlib.import_module("adaptive_dask.dashboard.pages")
+            return importlib.import_module("adaptive_dask.cluster.scheduler")
+
+        if "adaptive" not in dask_scheduler.plugins:
+            module = await offload(load)
+            await dask_scheduler.register_scheduler_plugin(module.LearnerHost(), idempotent=True)
+
+    return register
 
 
 async def request(client: Client, route: Route, **arguments: Any) -> Any:

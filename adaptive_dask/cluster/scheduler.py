@@ -8,9 +8,11 @@ The first Runner of a cluster registers it. A scheduler can bring it along as we
 from __future__ import annotations
 
 import asyncio
+import itertools
 import logging
+import random
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -20,7 +22,7 @@ from tornado.ioloop import PeriodicCallback
 
 from adaptive_dask.cluster.protocol import REPORT, STOP, Report, Route, RunSpec, dumps, unpack
 from adaptive_dask.cluster.scheduler_crew import declare_duration
-from adaptive_dask.cluster.scheduler_feed import Ear, wait_for_news
+from adaptive_dask.cluster.scheduler_feed import Ear, check_request, wait_for_news
 from adaptive_dask.cluster.scheduler_kept import KeptResults
 from adaptive_dask.cluster.scheduler_learner import HostedLearner
 from adaptive_dask.cluster.scheduler_run import ENDED, HostedRun
@@ -53,6 +55,13 @@ MOST_POINTS = 1_000_000
 
 # Learners are mostly Python, so more threads than a few only wait for each other.
 MOST_THREADS = 4
+
+# Error messages show so much of what was sent, and name so many runs.
+MOST_SHOWN = 200
+MOST_NAMED = 20
+
+# A reply to a watcher is about so many runs at most: what it takes to make and pack it holds the event loop.
+MOST_ANSWERED = 500
 
 # A scheduler that closes gives each run so long to end (seconds).
 CLOSING = 2.0
@@ -194,13 +203,12 @@ class LearnerHost(SchedulerPlugin):
         """How each run stands."""
         return [run.summary() for run in self.runs.values()]
 
-    async def watch_runs(
-        self, watcher: str, runs: Sequence[tuple[int, str, int, int]], interval: float, timeout: float
-    ) -> dict[int, dict[str, Any]]:
+    async def watch_runs(self, watcher: Any, runs: Any, interval: Any, timeout: Any) -> dict[int, dict[str, Any]]:
         """Wait for news of runs: for each results from a position on, and how it stands."""
-        known = [(key, self.runs.get(name), position, version) for key, name, position, version in runs]
+        watcher, requested, interval, timeout = check_request(watcher, runs, interval, timeout)
+        known = [(key, self.runs.get(name), position, version) for key, name, position, version in requested]
         feeds = [(run.feed, position, version) for _, run, position, version in known if run is not None]
-        if len(feeds) == len(known):
+        if feeds and len(feeds) == len(known):
             ear = self._ears[watcher] = Ear()
             try:
                 await wait_for_news(feeds, ear, interval, timeout)
@@ -209,16 +217,19 @@ class LearnerHost(SchedulerPlugin):
                     del self._ears[watcher]
         has_news = any(feed.has_news(position, version) for feed, position, version in feeds)
         replies: dict[int, dict[str, Any]] = {}
-        for key, run, position, version in known:
+        first = random.randrange(len(known)) if len(known) > MOST_ANSWERED else 0  # so that each gets its turn
+        for key, run, position, version in (*known[first:], *known[:first]):
             if run is None:
                 replies[key] = {"unknown": True}
             elif not has_news or run.feed.has_news(position, version):
                 replies[key] = await self._news(run, position)
+            if len(replies) == MOST_ANSWERED:
+                break  # who asks again hears of others
         return replies
 
-    async def nudge_watcher(self, watcher: str) -> None:
-        """Answer a request of `watch_runs` at once."""
-        if watcher in self._ears:
+    async def nudge_watcher(self, watcher: Any) -> None:
+        """Answer a request of `watch_runs` at once; nobody's name only asks whether there is a host."""
+        if isinstance(watcher, str) and watcher in self._ears:
             self._ears[watcher].wake()
 
     async def _news(self, run: HostedRun, position: int) -> dict[str, Any]:
@@ -265,7 +276,7 @@ class LearnerHost(SchedulerPlugin):
         elif action in ("cancel", "pause", "resume"):
             getattr(run, action)()
         else:
-            raise ValueError(f"A run can be told to cancel, pause, resume or forget, not {action!r}.")
+            raise ValueError(f"A run can be told to cancel, pause, resume or forget, not {_shown(action)}.")
 
     async def fetch_function(self, run: str, worker: str = "") -> tuple[Any, ...] | None:
         """The function of a run by its id and how to call it, for a worker; None when the run is over."""
@@ -339,8 +350,11 @@ class LearnerHost(SchedulerPlugin):
         try:
             return self.runs[name]
         except KeyError:
-            names = ", ".join(map(repr, self.runs)) or "none"
-            raise RunNotFoundError(f"The scheduler hosts no run named {name!r}; there are: {names}.") from None
+            names = ", ".join(map(repr, itertools.islice(self.runs, MOST_NAMED))) or "none"
+            more = " and others" if len(self.runs) > MOST_NAMED else ""
+            raise RunNotFoundError(
+                f"The scheduler hosts no run named {_shown(name)}; there are: {names}{more}."
+            ) from None
 
     def _ended(self, run: HostedRun) -> None:
         self._by_id.pop(run.id, None)
@@ -422,6 +436,11 @@ def _dump_error(error: Exception) -> bytes:
         return dumps(error)
     except Exception:
         return dumps(AdaptiveError(repr(error)))
+
+
+def _shown(value: Any) -> str:
+    """What somebody sent, for an error message: not all of it, if it is long."""
+    return repr(value[:MOST_SHOWN] if isinstance(value, str | bytes) else type(value))
 
 
 def _timed(call: Callable[[], T]) -> tuple[T, float]:

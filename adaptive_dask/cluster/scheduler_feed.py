@@ -10,14 +10,20 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import itertools
+import math
 import time
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any, NamedTuple
 
 # For how long (in seconds) results are kept, at all and after the last poll, and how much of them (in bytes).
 PATIENCE = 15.0
 MOST_BYTES = 64 * 2**20
+
+# For how long a request may wait (seconds), and about how many runs it may be.
+LONGEST_WAIT = 60.0
+MOST_WATCHED = 10_000
 
 
 @dataclass(frozen=True)
@@ -132,6 +138,39 @@ class Ear:
         """Do not wait any longer."""
         self.changes.set()
         self.results.set()
+
+
+class Known(NamedTuple):
+    """What a watcher knows of a run; it calls it ``key``."""
+
+    key: int
+    name: str
+    position: int
+    version: int
+
+
+def check_request(watcher: Any, runs: Any, interval: Any, timeout: Any) -> tuple[str, list[Known], float, float]:
+    """A request of a watcher, if it makes sense; it waits no longer than `LONGEST_WAIT`.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If it makes none.
+    """
+    if not isinstance(watcher, str):
+        raise TypeError(f"watcher takes a text, not {type(watcher).__name__}.")
+    if not isinstance(runs, list | tuple):
+        raise TypeError(f"runs takes a list of (key, name, position, version), not {type(runs).__name__}.")
+    if len(runs) > MOST_WATCHED:
+        raise ValueError(f"A request can be about {MOST_WATCHED} runs, not {len(runs)}. Make several.")
+    for run in runs:
+        if not (isinstance(run, list | tuple) and tuple(map(type, run)) == (int, str, int, int)):
+            raise TypeError(f"runs takes a list of (key, name, position, version), in which {run!r:.100} is none.")
+    for seconds in (interval, timeout):
+        if type(seconds) not in (int, float) or math.isnan(seconds):
+            raise TypeError(f"interval and timeout take seconds, not {seconds!r:.100}.")
+    interval, timeout = (min(max(0.0, seconds), LONGEST_WAIT) for seconds in (interval, timeout))
+    return watcher, [Known(*run) for run in runs], interval, timeout
 
 
 async def wait_for_news(known: Sequence[tuple[Feed, int, int]], ear: Ear, interval: float, timeout: float) -> None:

@@ -13,6 +13,7 @@ from distributed.comm.core import CommClosedError
 
 from adaptive_dask.cluster.client import request
 from adaptive_dask.cluster.protocol import Route
+from adaptive_dask.cluster.scheduler_feed import MOST_WATCHED
 from adaptive_dask.errors import RunNotFoundError
 
 if TYPE_CHECKING:
@@ -88,7 +89,9 @@ class Watcher:
     async def _fetch(self) -> None:
         lost_at: float | None = None
         while True:
-            runs = [(key, run.name, run.position, run.version) for key, run in self._runs.items()]
+            # With more than that, the last ones are kept current when others have ended.
+            some = itertools.islice(self._runs.items(), MOST_WATCHED)
+            runs = [(key, run.name, run.position, run.version) for key, run in some]
             self._is_waiting = True
             try:
                 news = await request(

@@ -6,7 +6,7 @@ import asyncio
 import dataclasses
 import random
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from types import SimpleNamespace
 from typing import Any
 
@@ -14,6 +14,7 @@ import pytest
 from distributed import Client, LocalCluster
 
 import adaptive_dask as adaptive
+from adaptive_dask.cluster import scheduler_feed
 from adaptive_dask.cluster.client import request
 from adaptive_dask.cluster.protocol import REPORT, Evaluation, Report, Route, RunSpec, dumps
 from adaptive_dask.cluster.versions import own_versions
@@ -21,95 +22,9 @@ from adaptive_dask.cluster.versions import own_versions
 from ..patience import TIMEOUT, wait_until
 from .conftest import assert_clean, host_of
 from .functions import slow_peak
+from .malformed import junk, make_report, make_request
 
 ROUNDS = 60
-
-ODD = [
-    None,
-    True,
-    0,
-    -1,
-    10**18,
-    2**63 - 1,
-    -(2**63),
-    0.5,
-    1e308,
-    float("nan"),
-    float("inf"),
-    "",
-    "text",
-    b"",
-    b"bytes",
-]
-
-
-def junk(rng: random.Random, depth: int = 2) -> Any:
-    """Anything that a message can carry."""
-    kind = rng.randrange(6 if depth else 4)
-    if kind < 4:
-        return rng.choice([*ODD, rng.randrange(300), rng.uniform(-1, 1)])
-    inner = [junk(rng, depth - 1) for _ in range(rng.randrange(4))]
-    return inner if kind == 4 else {str(key): value for key, value in enumerate(inner)}
-
-
-def ids(rng: random.Random, n: int) -> list[int]:
-    """Of points that are late, doubled, foreign, or under way."""
-    return [rng.choice([rng.randrange(-3, 300), 10**9, 2**62]) for _ in range(n)]
-
-
-def number(rng: random.Random) -> float:
-    return rng.choice([0.0, 1e-3, -1.0, 1e308, float(10**18), float("nan"), float("inf"), rng.uniform(0, 1e6)])
-
-
-WILD: dict[str, Callable[[random.Random], Any]] = {
-    "slots": lambda rng: rng.choice([junk(rng), rng.randrange(5), 10**18]),
-    "returned": lambda rng: rng.choice([junk(rng), ids(rng, 3)]),
-    "failures": junk,
-    "echo": lambda rng: rng.choice([junk(rng), (number(rng), number(rng))]),
-    "seconds_of_failures": lambda rng: rng.choice([junk(rng), number(rng)]),
-    "lifetime": lambda rng: rng.choice([junk(rng), (number(rng), number(rng))]),
-    "durations": junk,
-    "values": junk,
-    "ids": junk,
-    "unknown": junk,
-}
-
-
-def make_report(rng: random.Random) -> dict[str, Any]:
-    """A report with few things in it that are wrong, or the whole of it would be refused for the first."""
-    report: dict[str, Any] = {}
-    if rng.random() < 0.5:
-        n = rng.randrange(4)
-        report = {"ids": ids(rng, n), "values": [rng.uniform(-2, 2) for _ in range(n)]}
-        report["durations"] = [abs(number(rng)) if rng.random() < 0.2 else 0.01 for _ in range(n)]
-    for name in rng.sample(list(WILD), rng.randrange(3)):
-        report[name] = WILD[name](rng)
-    return report
-
-
-ARGUMENTS: dict[Route, list[str]] = {
-    Route.START: ["spec"],
-    Route.RUNS: [],
-    Route.NUDGE: ["watcher"],
-    Route.SNAPSHOT: ["name"],
-    Route.INSPECT: ["name", "log_from"],
-    Route.CALL: ["name", "payload"],
-    Route.TELL: ["name", "points", "values"],
-    Route.CONTROL: ["name", "action"],
-    Route.FUNCTION: ["run", "worker"],
-    Route.KEEP: ["run", "worker", "key", "nbytes"],
-}
-
-
-def make_request(rng: random.Random) -> tuple[Route, dict[str, Any]]:
-    """A route with arguments of the right names, mostly, and little sense."""
-    route = rng.choice(list(ARGUMENTS))
-    arguments = {name: junk(rng) for name in ARGUMENTS[route] if rng.random() < 0.9}
-    if "name" in arguments and rng.random() < 0.5:
-        arguments["name"] = "victim"
-    if rng.random() < 0.1:
-        arguments["odd"] = junk(rng)
-    return route, arguments
 
 
 class Pulse:
@@ -202,13 +117,14 @@ def test_any_report_of_anybody(attacked):
         assert attacked.run.status == "running", report
 
 
-def test_any_request(attacked):
+def test_any_request(attacked, monkeypatch):
+    monkeypatch.setattr(scheduler_feed, "LONGEST_WAIT", 0.05)  # for whatever is waited, in this process
     rng = random.Random(3)
 
     async def ask(route: Route, arguments: dict[str, Any]) -> Any:
         return await getattr(attacked.client.scheduler, route)(versions=own_versions(), **arguments)
 
-    for _ in range(3 * ROUNDS):
+    for _ in range(5 * ROUNDS):
         route, arguments = make_request(rng)
         reply = attacked.client.sync(ask, route, arguments)
         assert set(reply) in ({"ok"}, {"error"})

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from adaptive_dask.cluster import scheduler_feed
-from adaptive_dask.cluster.scheduler_feed import Chunk, Ear, Feed, wait_for_news
+from adaptive_dask.cluster.scheduler_feed import Chunk, Ear, Feed, check_request, wait_for_news
 
 from ..patience import TIMEOUT
 
@@ -191,3 +192,37 @@ async def test_results_are_kept_for_a_while_only(monkeypatch: pytest.MonkeyPatch
     chunks = await poll(feed, 2, 0)
     assert chunks is not None
     assert [chunk.start for chunk in chunks] == [2, 3, 4]
+
+
+GOOD = {"watcher": "me", "runs": [[3, "scan", 0, -1]], "interval": 0, "timeout": 5.0}
+
+
+def test_a_request_waits_for_some_time_at_most() -> None:
+    assert check_request(**GOOD) == ("me", [(3, "scan", 0, -1)], 0.0, 5.0)
+    assert check_request(**{**GOOD, "interval": -1, "timeout": 1e308})[2:] == (0.0, scheduler_feed.LONGEST_WAIT)
+    assert check_request(**{**GOOD, "runs": [], "timeout": float("inf")})[1:] == ([], 0.0, scheduler_feed.LONGEST_WAIT)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"watcher": None},
+        {"watcher": ["me"]},
+        {"runs": None},
+        {"runs": "scan"},
+        {"runs": ["scan"]},
+        {"runs": [[3, "scan", 0]]},
+        {"runs": [[3, "scan", 0, 0.5]]},
+        {"runs": [[3, b"scan", 0, 0]]},
+        {"runs": [[[], "scan", 0, 0]]},
+        {"runs": [[True, "scan", 0, 0]]},
+        {"runs": [[3, "scan", 0, 0]] * (scheduler_feed.MOST_WATCHED + 1)},
+        {"interval": None},
+        {"interval": float("nan")},
+        {"timeout": "5"},
+        {"timeout": True},
+    ],
+)
+def test_a_request_that_makes_no_sense_is_refused(wrong: dict[str, Any]) -> None:
+    with pytest.raises((TypeError, ValueError), match=r"takes?|can be about"):
+        check_request(**{**GOOD, **wrong})

@@ -109,6 +109,14 @@ async def test_messages_about_unknown_runs_are_harmless(c, s, a, b):
 
 
 @gen_cluster(**OPTIONS)
+async def test_a_reply_that_is_about_some_of_the_runs_only(c, s, a, b, monkeypatch):
+    monkeypatch.setattr(scheduler, "MOST_ANSWERED", 1)
+    runners = [adaptive.Runner(learner(), npoints_goal=100, executor=c) for _ in range(4)]
+    for runner in runners:
+        assert (await runner.result(TIMEOUT)).npoints == 100
+
+
+@gen_cluster(**OPTIONS)
 async def test_routes_answer_bad_requests_with_errors(c, s, a, b):
     await ensure_host(c)
     for route, arguments in [
