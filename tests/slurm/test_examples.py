@@ -5,10 +5,12 @@ from __future__ import annotations
 import contextlib
 import re
 
+import nbformat
 from distributed import Client
 
 import adaptive_dask as adaptive
 from adaptive_dask.errors import CheckpointError
+from tests.examples.kernel import complaints, execute, printed
 
 from ..patience import TIMEOUT, wait_until
 from .conftest import Site
@@ -35,6 +37,21 @@ def test_interactive_starts_from_zero_jobs_and_leaves_none(slurm: PrivateSlurm, 
     learner = adaptive.Learner1D(None, bounds=(0, 1))
     learner.load(str(site.folder / "resonances.pickle"))
     assert learner.npoints == 150
+
+
+def test_a_notebook_has_jobs_as_workers(slurm: PrivateSlurm, site: Site) -> None:
+    # Modules of a user are next to his notebook.
+    environment = {**site.environment, "PYTHONSAFEPATH": ""}
+    notebook = execute(nbformat.read(site.folder / "slurm.ipynb", as_version=4), site.folder, **environment)
+    text = "".join(printed(cell) for cell in notebook.cells)
+    assert "#SBATCH -J adaptive" in text
+    found = re.search(r"^(\d+) points from (\d+) jobs$", text, re.MULTILINE)
+    assert found, text
+    assert int(found[1]) == 100
+    assert 1 <= int(found[2]) <= 4
+    assert "Error" not in complaints(notebook), complaints(notebook)
+    wait_until(lambda: not slurm.jobs())
+    assert adaptive.load(str(site.folder / "notebook-checkpoint")).npoints == 100
 
 
 def test_a_job_hosts_a_run_whose_notebook_is_killed(slurm: PrivateSlurm, site: Site) -> None:
