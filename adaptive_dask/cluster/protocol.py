@@ -92,6 +92,7 @@ class Route(enum.StrEnum):
     """Handlers of the scheduler. Payloads and replies named in brackets are pickled bytes."""
 
     START = "adaptive_start"  # [RunSpec] → name
+    START_MANY = "adaptive_start_many"  # [RunSpecs] → for each None, or [what is wrong with it]
     RUNS = "adaptive_runs"  # → a dict for each run
     WATCH = "adaptive_watch"  # watcher, runs: [(key, name, position, version)] → what is new since, by key
     NUDGE = "adaptive_nudge"  # watcher → its request is answered at once, for it wants to watch others too
@@ -133,6 +134,8 @@ class RunSpec:
         Further arguments of `Session`.
     checkpoint : str or None
         A folder, as the scheduler sees it, or a URL.
+    tasks : dict
+        What the evaluators' tasks ask of Dask: resources, priority, workers, allow_other_workers, annotations.
     """
 
     name: str
@@ -147,6 +150,7 @@ class RunSpec:
     evaluation: Evaluation
     session: dict[str, Any]
     checkpoint: str | None = None
+    tasks: dict[str, Any] = field(default_factory=dict)
 
 
 class Echo(NamedTuple):

@@ -103,6 +103,7 @@ class LearnerHost(SchedulerPlugin):
         scheduler.stream_handlers[REPORT] = self._report
         routes: dict[str, Callable[..., Awaitable[Any]]] = {
             Route.START: self.start_run,
+            Route.START_MANY: self.start_runs,
             Route.RUNS: self.list_runs,
             Route.WATCH: self.watch_runs,
             Route.NUDGE: self.nudge_watcher,
@@ -171,8 +172,22 @@ class LearnerHost(SchedulerPlugin):
 
     async def start_run(self, spec: bytes) -> str:
         """Host a run; replies with its name."""
-        unpacked = await self._in_thread(unpack, spec)
-        name: str = unpacked.name
+        return await self._host(await self._in_thread(unpack, spec))
+
+    async def start_runs(self, specs: bytes) -> list[bytes | None]:
+        """Host many runs; replies for each with None, or with the error that kept it from starting."""
+        replies: list[bytes | None] = []
+        for spec in await self._in_thread(unpack, specs):
+            try:
+                await self._host(spec)
+            except Exception as error:
+                replies.append(await self._in_thread(_dump_error, error))
+            else:
+                replies.append(None)
+        return replies
+
+    async def _host(self, spec: RunSpec) -> str:
+        name = spec.name
         known = self.runs.get(name)
         if name in self._starting or (known is not None and known.status not in ENDED):
             raise RunExistsError(
@@ -181,13 +196,13 @@ class LearnerHost(SchedulerPlugin):
             )
         self._starting.add(name)
         try:
-            learner = await self._in_thread(_load_learner, unpacked)
+            learner = await self._in_thread(_load_learner, spec)
             try:
                 client = await self._get_client()
             except BaseException:
                 await self._in_thread(learner.close)
                 raise
-            run = HostedRun(unpacked, learner, self._scheduler, self._in_thread, self._shares.update_soon, self._ended)
+            run = HostedRun(spec, learner, self._scheduler, self._in_thread, self._shares.update_soon, self._ended)
             run.start_level_with(self._shares.least_served)
             # First, or what only the run of that name before this one holds is gone.
             await self._kept.claim(run.id, learner.kept)

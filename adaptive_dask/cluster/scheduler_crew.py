@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
 import dask
+from dask.base import annotate
 from dask.typing import Key
 from dask.utils import parse_timedelta
 from distributed.client import FutureCancelledError
@@ -63,7 +64,7 @@ class Crew:
     on_error : callable
         Called with an exception when the tasks cannot work.
     options : dict
-        Further arguments of ``Client.map``: resources, priority, workers …
+        Further arguments of ``Client.map``, resources, priority, workers and so on, and annotations.
     """
 
     def __init__(
@@ -80,7 +81,8 @@ class Crew:
         self._client = client
         self._on_change = on_change
         self._on_error = on_error
-        self._options = options or {}
+        self._options = dict(options or {})
+        self._annotations: dict[str, Any] = self._options.pop("annotations", {})
         self._futures: dict[Key, tuple[Future[Any], asyncio.Future[None]]] = {}
         self._spare: set[Key] = set()  # those of them that are to wait behind the tasks of other runs
         self._count = itertools.count()
@@ -124,7 +126,8 @@ class Crew:
         # Leases of different lengths end at different times, so that the points do not all stop at once.
         leases = [lease * random.uniform(1.0, 1.5) for _ in keys]
         options = {**self._options, "priority": self._options.get("priority", 0) + priority}
-        futures = self._client.map(_make_evaluator(), [self._run] * count, leases, key=keys, pure=False, **options)
+        with annotate(**self._annotations):
+            futures = self._client.map(_make_evaluator(), [self._run] * count, leases, key=keys, pure=False, **options)
         for future in futures:
             self._futures[future.key] = (future, asyncio.ensure_future(self._watch(future)))
         if priority:

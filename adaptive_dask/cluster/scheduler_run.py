@@ -89,6 +89,7 @@ class HostedRun:
         self.evaluated = 0
         self._ntasks = spec.ntasks
         self._drain = spec.drain
+        self._tasks = spec.tasks
         self._scheduler = scheduler
         self._call_in_thread = in_thread
         self._on_claim = on_claim
@@ -113,7 +114,7 @@ class HostedRun:
 
     def start(self, client: Client) -> None:
         """Begin to evaluate; `client` is an asynchronous one of this scheduler."""
-        self._crew = Crew(self.id, self._scheduler, client, self._on_claim, self._evaluators_fail)
+        self._crew = Crew(self.id, self._scheduler, client, self._on_claim, self._evaluators_fail, self._tasks)
         self._task = asyncio.ensure_future(self._drive())
         self._wake.set()
 

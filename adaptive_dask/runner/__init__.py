@@ -4,17 +4,21 @@ from adaptive_dask.goals import auto_goal, stop_after
 from adaptive_dask.local.sequential import SequentialExecutor
 from adaptive_dask.runner.blocking import BlockingRunner
 from adaptive_dask.runner.hosted import attach, runs
+from adaptive_dask.runner.many_runs import Runs
 from adaptive_dask.runner.runner import AsyncRunner, Runner
 from adaptive_dask.runner.sequential import replay_log, simple
+from adaptive_dask.runner.start_many import run_many
 
 __all__ = [
     "AsyncRunner",
     "BlockingRunner",
     "Runner",
+    "Runs",
     "SequentialExecutor",
     "attach",
     "auto_goal",
     "replay_log",
+    "run_many",
     "runs",
     "simple",
     "stop_after",

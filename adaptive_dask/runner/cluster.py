@@ -6,16 +6,16 @@ import asyncio
 import concurrent.futures
 import contextlib
 import time
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from adaptive_dask.cluster.client import ensure_host, request
-from adaptive_dask.cluster.protocol import Evaluation, Route, RunSpec, dumps, unpack
+from adaptive_dask.cluster.protocol import Route, RunSpec, dumps, unpack
 from adaptive_dask.errors import RunNotFoundError, SchedulerLostError
 from adaptive_dask.failures import OnError
-from adaptive_dask.goals import Goal
 from adaptive_dask.learner.by_value import dumps_by_value
 from adaptive_dask.learner.function_pickle import dumps_apart, loads_together
+from adaptive_dask.runner.arguments import Plan
 from adaptive_dask.runner.replica import Replica
 from adaptive_dask.runner.watcher import Watcher
 from adaptive_dask.storage.learner_copy import copy_learner, empty_copy
@@ -23,46 +23,51 @@ from adaptive_dask.storage.learner_copy import copy_learner, empty_copy
 if TYPE_CHECKING:
     from distributed import Client
 
+# Of runs that are started together, so many go with one message.
+AT_ONCE = 50
+
 ENDED = frozenset({"finished", "cancelled", "failed"})
 
 
-def make_spec(
-    learner: Any,
-    goal: Goal,
-    name: str,
-    *,
-    ntasks: int | None,
-    weight: float,
-    drain: bool,
-    on_error: OnError,
-    evaluation: Evaluation,
-    session: dict[str, Any],
-    checkpoint: str | None = None,
-) -> RunSpec:
+def make_spec(learner: Any, plan: Plan, known: dict[int, tuple[Any, bytes]] | None = None) -> RunSpec:
     """Pack all that the scheduler needs for a run.
+
+    Parameters
+    ----------
+    learner : BaseLearner
+    plan : Plan
+    known : dict, optional
+        Functions that other runs of the same call have too, by ``id``, each with its pickle; is filled.
 
     Raises
     ------
     TypeError
         If the function, the learner, the goal or ``on_error`` cannot be pickled; says which and why.
     """
-    function = _pickled("learner.function", dumps_by_value, learner.function)
+    known = {} if known is None else known
+
+    def pickled(what: str, value: Any) -> bytes:
+        if id(value) not in known:
+            known[id(value)] = value, _pickled(what, dumps_by_value, value)
+        return known[id(value)][1]
+
+    function = pickled("learner.function", learner.function)
     packed, functions = _pickled("The learner (its loss function, perhaps)", dumps_apart, learner)
     # Mostly they are the same; one object is pickled once.
     functions = [function if other == function else other for other in functions]
+    arguments = dict(plan.run)
+    on_error: OnError = arguments.pop("on_error")
     return RunSpec(
-        name=name,
+        name=plan.name,
         learner=packed,
         functions=functions,
         function=function,
-        goal=_pickled("The goal", dumps_by_value, goal),
-        ntasks=ntasks,
-        weight=weight,
-        drain=drain,
-        on_error=on_error if isinstance(on_error, str) else _pickled("on_error", dumps_by_value, on_error),
-        evaluation=evaluation,
-        session=session,
-        checkpoint=checkpoint,
+        goal=_pickled("The goal", dumps_by_value, plan.goal),
+        weight=plan.weight,
+        on_error=on_error if isinstance(on_error, str) else pickled("on_error", on_error),
+        evaluation=plan.evaluation,
+        tasks=plan.tasks,
+        **arguments,
     )
 
 
@@ -156,6 +161,14 @@ class ClusterRun:
     def follow(self) -> None:
         """Keep the replica current until the run ends."""
         Watcher.of(self.client).add(self)
+
+    def is_started(self, error: BaseException | None) -> None:
+        """The scheduler has taken the run, or says what is wrong with it."""
+        self._begun.set()
+        if error is None:
+            self.follow()
+        else:
+            self.close("failed", error)
 
     # ---- commands; from any thread
 
@@ -284,3 +297,20 @@ class ClusterRun:
             f"The connection to the scheduler is lost. If it lives, the run goes on: "
             f"adaptive.attach({self.name!r}) from a new client joins it again."
         )
+
+
+async def start_together(client: Client, runs: Sequence[ClusterRun], specs: Sequence[RunSpec]) -> None:
+    """Start many runs, some with each message; what is wrong with one is this run's error."""
+    waiting = list(zip(runs, specs, strict=True))
+    try:
+        await ensure_host(client)
+        while waiting:
+            some = waiting[:AT_ONCE]
+            packed = await asyncio.to_thread(dumps, [spec for _, spec in some])
+            replies = await request(client, Route.START_MANY, specs=packed)
+            for (run, _), reply in zip(some, replies, strict=True):
+                run.is_started(None if reply is None else await asyncio.to_thread(unpack, reply))
+            del waiting[:AT_ONCE]
+    except Exception as error:
+        for run, _ in waiting:
+            run.is_started(error)

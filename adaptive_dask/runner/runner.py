@@ -3,28 +3,26 @@
 from __future__ import annotations
 
 import asyncio
-import math
 import os
 import time
-import uuid
-from collections.abc import Callable, Hashable, Iterable, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
-from numbers import Integral
 from typing import TYPE_CHECKING, Any, Self
 
-from adaptive_dask.failures import FailedPoint, OnError, choose_on_error
-from adaptive_dask.goals import GoalFunction, make_goal
+from adaptive_dask.failures import FailedPoint, OnError
+from adaptive_dask.goals import GoalFunction
 from adaptive_dask.runner.actor import Actor
+from adaptive_dask.runner.arguments import Plan, make_plan
 from adaptive_dask.runner.cluster import ClusterRun, make_spec
 from adaptive_dask.runner.dashboard_link import make_link
 from adaptive_dask.runner.embedded import find_client, is_local
-from adaptive_dask.runner.evaluation import check_evaluation
 from adaptive_dask.runner.local import LocalRun
 from adaptive_dask.runner.local_start import start_locally
 from adaptive_dask.runner.replica import Callback, Replica
 from adaptive_dask.runner.run import Run
 from adaptive_dask.runner.saving import PeriodicSaving
 from adaptive_dask.runner.task import RunTask, cancelling_task, look_at, running_loop, wait
+from adaptive_dask.runner.task_options import refuse_locally
 from adaptive_dask.runner.terminal import TerminalInfo
 
 if TYPE_CHECKING:
@@ -117,6 +115,18 @@ class AsyncRunner:
         this process's working folder.
     on_results : callable, optional
         Called as ``on_results(learner, xs, ys)`` with each batch of results; see the method of that name.
+    resources : dict, optional
+        What an evaluation needs of its worker, as in ``{"GPU": 1}``: at most as many go on at once on a worker as it
+        has. This and the following are what Dask's `Client.submit` has under these names; where they are left
+        out, those of ``dask.annotate`` hold.
+    priority : float, default: 0
+        Of the evaluators' tasks, compared with others of the cluster; higher is earlier.
+    workers : str or collection of str, optional
+        Addresses, names or hosts of the workers to evaluate on.
+    allow_other_workers : bool, default: False
+        Whether others may help when there are none of `workers`.
+    annotations : dict, optional
+        Further annotations of the evaluators' tasks.
 
     Raises
     ------
@@ -165,67 +175,71 @@ class AsyncRunner:
         ordered: bool = False,
         checkpoint: str | os.PathLike[str] | None = None,
         on_results: Callback | None = None,
+        resources: Mapping[str, float] | None = None,
+        priority: float = 0,
+        workers: str | Collection[str] | None = None,
+        allow_other_workers: bool = False,
+        annotations: Mapping[str, Any] | None = None,
     ) -> None:
-        the_goal = make_goal(
+        plan = make_plan(
             learner,
             goal,
             loss_goal=loss_goal,
             npoints_goal=npoints_goal,
             end_time_goal=end_time_goal,
             duration_goal=duration_goal,
+            ntasks=ntasks,
+            log=log,
+            retries=retries,
+            raise_if_retries_exceeded=raise_if_retries_exceeded,
             allow_running_forever=allow_running_forever,
+            weight=weight,
+            name=name,
+            drain=drain,
+            allowed_failures=allowed_failures,
+            on_error=on_error,
+            point_timeout=point_timeout,
+            vectorized=vectorized,
+            ordered=ordered,
+            checkpoint=checkpoint,
+            resources=resources,
+            priority=priority,
+            workers=workers,
+            allow_other_workers=allow_other_workers,
+            annotations=annotations,
         )
-        _check_count("ntasks", ntasks, 1)
-        _check_count("retries", retries, 0)
-        _check_count("allowed_failures", allowed_failures, 0)
-        if ordered and ntasks is None:
-            raise ValueError("ordered=True needs ntasks=, the number of points to keep out at any time.")
-        if name is not None and not (isinstance(name, str) and name):
-            raise ValueError(f"name takes a string that is not empty, not {name!r}.")
-        name = name or f"{type(learner).__name__}-{uuid.uuid4().hex[:8]}"
-        weight = _check_weight(weight)
-        evaluation = check_evaluation(
-            learner.function, vectorized=vectorized, point_timeout=point_timeout, ntasks=ntasks
-        )
-        run_arguments: dict[str, Any] = {
-            "ntasks": ntasks,
-            "drain": drain,
-            "checkpoint": _absolute(checkpoint),
-            "on_error": choose_on_error(on_error, raise_if_retries_exceeded),
-            "session": {
-                "retries": retries,
-                "allowed_failures": allowed_failures,
-                "ordered": ntasks if ordered else None,
-                "log": log,
-            },
-        }
-        self.goal = the_goal.is_reached
-        self.retries = retries
-        self.raise_if_retries_exceeded = run_arguments["on_error"] == "raise"
+        self._take_over(plan)
         self.shutdown_executor = shutdown_executor
         if is_local(executor, learner):
+            refuse_locally(
+                resources=resources,
+                priority=priority,
+                workers=workers,
+                allow_other_workers=allow_other_workers,
+                annotations=annotations,
+            )
             run = start_locally(
                 learner,
-                the_goal,
-                name,
+                plan.goal,
+                plan.name,
                 executor,
                 loop=running_loop(),
                 # A loop that this thread blocks is no place for coroutines.
                 coroutine_loop=None if self._blocks else ioloop or running_loop(),
                 shutdown=shutdown_executor,
-                evaluation=evaluation,
-                **run_arguments,
+                evaluation=plan.evaluation,
+                **plan.run,
             )
             self._set_up(run, ioloop, log, on_results)
             self._start_local(run)
             return
-        spec = make_spec(learner, the_goal, name, weight=weight, evaluation=evaluation, **run_arguments)
+        spec = make_spec(learner, plan)
         client = find_client(executor)
         if self._blocks and client.asynchronous:
             raise TypeError(
                 "BlockingRunner would block the event loop of an asynchronous client; await a Runner's task."
             )
-        hosted = _follow(client, name, learner)
+        hosted = _follow(client, plan.name, learner)
         self._set_up(hosted, ioloop, log, on_results)
         if shutdown_executor:
             hosted.done.add_done_callback(lambda _: hosted.close_client())
@@ -235,11 +249,32 @@ class AsyncRunner:
             client.sync(hosted.start, spec)
 
     @classmethod
+    def _planned(
+        cls,
+        plan: Plan,
+        client: Client,
+        learner: Any,
+        loop: asyncio.AbstractEventLoop | None,
+        on_results: Callback | None,
+    ) -> tuple[Self, ClusterRun]:
+        """A runner of a run that somebody is going to start, and its run."""
+        runner = cls.__new__(cls)
+        runner._take_over(plan)
+        run = _follow(client, plan.name, learner)
+        runner._set_up(run, loop, plan.log, on_results)
+        return runner, run
+
+    @classmethod
     def _following(cls, client: Client, name: str, learner: Any, position: int) -> Self:
         """A runner of a run that is hosted already, whose learner has so many of its results."""
         runner = cls.__new__(cls)
         runner._set_up(_follow(client, name, learner, position), None, has_log=True)
         return runner
+
+    def _take_over(self, plan: Plan) -> None:
+        self.goal = plan.goal.is_reached
+        self.retries = plan.retries
+        self.raise_if_retries_exceeded = plan.run["on_error"] == "raise"
 
     def _set_up(
         self,
@@ -693,26 +728,3 @@ async def _start_later(run: ClusterRun, spec: Any) -> None:
         await run.start(spec)
     except Exception as error:
         run.close("failed", error)
-
-
-def _check_count(name: str, value: Any, least: int) -> None:
-    if value is None and least == 1:
-        return
-    if not isinstance(value, Integral) or isinstance(value, bool) or value < least:
-        raise ValueError(f"{name} takes a whole number, {least} or more, not {value!r}.")
-
-
-def _check_weight(weight: Any) -> float:
-    if not isinstance(weight, int | float) or not 0 < weight < math.inf:
-        raise ValueError(f"weight takes a positive number, not {weight!r}.")
-    return float(weight)
-
-
-def _absolute(checkpoint: str | os.PathLike[str] | None) -> str | None:
-    """The name of a checkpoint, as another process understands it."""
-    if checkpoint is None:
-        return None
-    name = os.fspath(checkpoint)
-    if not isinstance(name, str) or not name:
-        raise ValueError(f"checkpoint takes the name of a folder or a URL, not {checkpoint!r}.")
-    return name if "://" in name else os.path.abspath(os.path.expanduser(name))

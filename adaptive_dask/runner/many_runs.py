@@ -1,0 +1,248 @@
+"""Runs: many runs that were started together."""
+
+from __future__ import annotations
+
+import asyncio
+import html
+import time
+from collections import Counter
+from collections.abc import AsyncIterator, Generator, Iterator, Sequence
+from typing import TYPE_CHECKING, Any, overload
+
+from adaptive_dask.runner.runner import AsyncRunner
+from adaptive_dask.runner.task import wait
+
+if TYPE_CHECKING:
+    from distributed import Client
+
+# Of many runs a table in a notebook shows so many.
+MOST_ROWS = 20
+
+# Between two looks at runs that go on (seconds), and for each of them.
+PAUSE = 0.05
+PAUSE_PER_RUN = 1e-4
+
+
+class Runs(Sequence[AsyncRunner]):
+    """Runners of many runs, in the order of their learners; made by `run_many`.
+
+    ``runs[3]`` and ``runs["name-3"]`` are a single one's `AsyncRunner`. To wait for all, ``runs.wait()``, or on an
+    event loop ``await runs``. As a table in a notebook it shows how the runs stand, those that failed first.
+    """
+
+    def __init__(self, client: Client, runners: Sequence[AsyncRunner]) -> None:
+        self._client = client
+        self._runners = tuple(runners)
+
+    # ---- a sequence
+
+    def __len__(self) -> int:
+        return len(self._runners)
+
+    @overload
+    def __getitem__(self, index: int | str) -> AsyncRunner: ...
+    @overload
+    def __getitem__(self, index: slice) -> Runs: ...
+    def __getitem__(self, index: int | str | slice) -> AsyncRunner | Runs:
+        """A runner by number or by name; some of them by a slice.
+
+        Raises
+        ------
+        LookupError
+            If there is none.
+        """
+        if isinstance(index, slice):
+            return Runs(self._client, self._runners[index])
+        if isinstance(index, str):
+            for runner in self._runners:
+                if runner.name == index:
+                    return runner
+            raise KeyError(f"There is no run named {index!r} among these {len(self)}.")
+        return self._runners[index]
+
+    @property
+    def learners(self) -> list[Any]:
+        """The learners that were passed in, with all results that have arrived."""
+        return [runner.learner for runner in self]
+
+    # ---- how they stand
+
+    def status(self) -> dict[str, int]:
+        """How many runs are running, paused, finished, cancelled and failed."""
+        return dict(Counter(runner.status() for runner in self))
+
+    def info(self) -> list[dict[str, Any]]:
+        """How each run stands; see `AsyncRunner.info`."""
+        return [runner.info() for runner in self]
+
+    @property
+    def failures(self) -> dict[str, BaseException]:
+        """The error of each run that failed, by name."""
+        return {runner.name: error for runner in self if (error := _error(runner)) is not None}
+
+    def done(self) -> bool:
+        """Whether all runs have ended, in whichever way."""
+        return all(runner.done() for runner in self)
+
+    # ---- waiting
+
+    def wait(self, timeout: float | None = None) -> Any:
+        """Wait for the end of all runs, and raise nothing of them.
+
+        Parameters
+        ----------
+        timeout : float, optional
+            For how long, in seconds.
+
+        Returns
+        -------
+        bool
+            Whether all have ended. With an asynchronous client, an awaitable of it.
+        """
+        if self._client.asynchronous:
+            return asyncio.ensure_future(self._wait_async(timeout))
+        deadline = None if timeout is None else time.monotonic() + timeout
+        for runner in self:
+            left = None if deadline is None else max(0.0, deadline - time.monotonic())
+            if not runner.wait(left):
+                return False
+        return True
+
+    def __await__(self) -> Generator[Any, None, Runs]:
+        """Wait for the end of all, on the running event loop."""
+        yield from self._wait_async(None).__await__()
+        return self
+
+    async def _wait_async(self, timeout: float | None) -> bool:
+        ends = [asyncio.ensure_future(wait(runner._run.done)) for runner in self]
+        _, pending = await asyncio.wait(ends, timeout=timeout)
+        for end in ends:
+            if end in pending:
+                end.cancel()
+            else:
+                _ = end.cancelled() or end.exception()  # looked at, so that asyncio does not complain
+        return not pending
+
+    def result(self, timeout: float | None = None) -> Any:
+        """Wait for the end of all runs and return the learners.
+
+        Returns
+        -------
+        list of BaseLearner
+            With an asynchronous client, an awaitable of it.
+
+        Raises
+        ------
+        TimeoutError
+            If some go on.
+        Exception
+            The error of the first run that failed or was cancelled. `failures` has all, `learners` the data.
+        """
+        if self._client.asynchronous:
+            return asyncio.ensure_future(self._result_async(timeout))
+        return self._results(self.wait(timeout))
+
+    async def _result_async(self, timeout: float | None) -> list[Any]:
+        return self._results(await self._wait_async(timeout))
+
+    def _results(self, all_ended: bool) -> list[Any]:
+        if not all_ended:
+            raise TimeoutError(f"Of {len(self)} runs {sum(not runner.done() for runner in self)} go on.")
+        for runner in self:
+            runner._run.done.result()
+        return self.learners
+
+    def as_completed(self) -> Completed:
+        """The runners, each when its run has ended: to go through with ``for``, or on an event loop ``async for``."""
+        return Completed(self._runners)
+
+    # ---- commands, for all that go on
+
+    def cancel(self) -> Any:
+        """End all runs now; see `AsyncRunner.cancel`."""
+        return self._control("cancel")
+
+    def pause(self) -> Any:
+        """Begin no more evaluations until `resume`."""
+        return self._control("pause")
+
+    def resume(self) -> Any:
+        """Go on after `pause`."""
+        return self._control("resume")
+
+    def forget(self) -> Any:
+        """Let the scheduler forget the runs, which have ended; here they stay."""
+        return self._control("forget")
+
+    def _control(self, action: str) -> Any:
+        runs = [runner._run for runner in self if runner.done() == (action == "forget")]
+
+        async def control() -> None:
+            replies = await asyncio.gather(*(run.control(action) for run in runs), return_exceptions=True)
+            errors = [reply for reply in replies if isinstance(reply, BaseException)]
+            # A run that failed at its start, or was forgotten meanwhile, is unknown there.
+            for error in errors:
+                if not isinstance(error, LookupError):
+                    raise error
+
+        if self._client.asynchronous:
+            return asyncio.ensure_future(control())
+        return self._client.sync(control)
+
+    # ---- what is shown
+
+    def __repr__(self) -> str:
+        states = ", ".join(f"{number} {status}" for status, number in sorted(self.status().items()))
+        return f"<Runs: {len(self)}; {states}>"
+
+    def _repr_html_(self) -> str:
+        order = ("failed", "running", "paused", "cancelled", "finished")
+        runners = sorted(self, key=lambda runner: order.index(runner.status()))
+        head = "".join(f"<th>{title}</th>" for title in ("run", "status", "points", "loss", "error"))
+        rows = "".join(_row(runner) for runner in runners[:MOST_ROWS])
+        more = f"<p>… and {len(self) - MOST_ROWS} more</p>" if len(self) > MOST_ROWS else ""
+        return f"<p>{html.escape(repr(self))}</p><table><tr>{head}</tr>{rows}</table>{more}"
+
+
+class Completed:
+    """Runners in the order in which their runs end."""
+
+    def __init__(self, runners: Sequence[AsyncRunner]) -> None:
+        self._runners = runners
+
+    def __iter__(self) -> Iterator[AsyncRunner]:
+        left = list(self._runners)
+        while left:
+            # Each is asked: where this thread runs an event loop, the ends arrive nowhere else.
+            ended = [runner for runner in left if runner.done()]
+            yield from ended
+            left = [runner for runner in left if runner not in ended]
+            if left and not ended:
+                time.sleep(PAUSE + PAUSE_PER_RUN * len(left))
+
+    async def __aiter__(self) -> AsyncIterator[AsyncRunner]:
+        loop = asyncio.get_running_loop()
+        ended: asyncio.Queue[AsyncRunner] = asyncio.Queue()
+
+        def note(runner: AsyncRunner) -> None:
+            if not loop.is_closed():
+                loop.call_soon_threadsafe(ended.put_nowait, runner)
+
+        for runner in self._runners:
+            runner._run.done.add_done_callback(lambda _, runner=runner: note(runner))  # type: ignore[misc]
+        for _ in self._runners:
+            yield await ended.get()
+
+
+def _error(runner: AsyncRunner) -> BaseException | None:
+    if not runner.done() or runner._run.done.cancelled():
+        return None
+    return runner._run.done.exception()
+
+
+def _row(runner: AsyncRunner) -> str:
+    info, error = runner.info(), _error(runner)
+    loss = info.get("loss")
+    text = "" if error is None else (str(error).strip().splitlines() or [repr(error)])[-1]
+    values = (runner.name, runner.status(), info.get("npoints", 0), "" if loss is None else f"{loss:.3g}", text)
+    return "<tr>" + "".join(f"<td>{html.escape(str(value))}</td>" for value in values) + "</tr>"

@@ -1,0 +1,133 @@
+"""run_many: starts many runs at once, and what follows them."""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from adaptive_dask.goals import GoalFunction
+from adaptive_dask.runner.arguments import Plan, make_plan
+from adaptive_dask.runner.cluster import make_spec, start_together
+from adaptive_dask.runner.embedded import find_client, is_local
+from adaptive_dask.runner.many_runs import Runs
+from adaptive_dask.runner.replica import Callback
+from adaptive_dask.runner.runner import AsyncRunner
+from adaptive_dask.runner.task import running_loop
+
+if TYPE_CHECKING:
+    from distributed import Client
+
+# Arguments of which there may be one for each run.
+_ONE_EACH = ("goal", "loss_goal", "npoints_goal", "end_time_goal", "duration_goal", "weight", "name", "checkpoint")
+
+
+def run_many(
+    learners: Iterable[Any],
+    goal: GoalFunction | Sequence[GoalFunction] | None = None,
+    *,
+    executor: Client | None = None,
+    name: str | Sequence[str] | None = None,
+    on_results: Callback | None = None,
+    **arguments: Any,
+) -> Runs:
+    """Start a run for each of many learners on a Dask cluster, and return at once.
+
+    The runs share the cluster: so many are at work as there are slots, the others wait their turn. Each has its own
+    status, results and failure; one that fails does not touch the others. None needs a thread, here or there.
+
+    Parameters
+    ----------
+    learners : iterable of BaseLearner
+        What to run; each of them once. They are kept current with the results.
+    goal : callable or sequence of callables, optional
+        As for `AsyncRunner`. This, ``loss_goal``, ``npoints_goal``, ``end_time_goal``, ``duration_goal`` and
+        ``weight`` are for all runs, or, as a list or tuple, one for each.
+    executor : distributed.Client, optional
+        By default the current client; if there is none, a local cluster is started.
+    name : str or sequence of str, optional
+        A name for each run, or what the names begin with, before a number.
+    on_results : callable, optional
+        Called with each batch of results of any run, ``on_results(learner, xs, ys)``.
+    **arguments
+        What else `AsyncRunner` takes for runs on a cluster, the same for all. `checkpoint` is a folder or URL with
+        one folder for each run, or a list.
+
+    Returns
+    -------
+    Runs
+        A sequence of runners, in the order of the learners.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If an argument makes no sense, if something cannot be pickled, or if the executor is no Dask client. No run
+        is started then. What a run fails with at its start is this run's failure: see `Runs.failures`.
+
+    Examples
+    --------
+    >>> runs = adaptive.run_many([adaptive.Learner1D(f(a), (0, 1)) for a in range(1000)], npoints_goal=100)
+    >>> for runner in runs.as_completed():
+    ...     print(runner.name, runner.learner.loss())
+    """
+    learners = _check_learners(learners)
+    for learner in learners:
+        if is_local(executor, learner):
+            raise ValueError(
+                "run_many starts runs on a Dask cluster: give its dask.distributed.Client as executor=, also for "
+                "functions that are `async def`. On another executor, run a BalancingLearner of the learners, or a "
+                "Runner for each."
+            )
+    plans = _make_plans(learners, goal=goal, name=name, **arguments)
+    known: dict[int, tuple[Any, bytes]] = {}
+    specs = [make_spec(learner, plan, known) for learner, plan in zip(learners, plans, strict=True)]
+    client = find_client(executor)
+    loop = running_loop()
+    runners, hosted = [], []
+    for learner, plan in zip(learners, plans, strict=True):
+        runner, run = AsyncRunner._planned(plan, client, learner, loop, on_results)
+        runners.append(runner)
+        hosted.append(run)
+    if client.asynchronous:
+        asyncio.ensure_future(start_together(client, hosted, specs))  # noqa: RUF006  the runs keep it
+    else:
+        client.sync(start_together, client, hosted, specs)
+    return Runs(client, runners)
+
+
+def _check_learners(given: Any) -> list[Any]:
+    if hasattr(given, "ask") or not isinstance(given, Iterable):
+        raise TypeError(f"run_many takes a list of learners, not {given!r}; for a single one there is Runner.")
+    learners: list[Any] = list(given)
+    if not learners:
+        raise ValueError("run_many takes learners to run; the list is empty.")
+    if len({id(learner) for learner in learners}) < len(learners):
+        raise ValueError("run_many takes each learner once: two runs cannot tell one learner their results.")
+    return learners
+
+
+def _make_plans(learners: Sequence[Any], *, name: Any, checkpoint: Any = None, **arguments: Any) -> list[Plan]:
+    count = len(learners)
+    numbers = [f"{i:0{len(str(count - 1))}}" for i in range(count)]
+    given = name if isinstance(name, list | tuple) else None
+    if given is None:
+        if name is not None and not (isinstance(name, str) and name):
+            raise ValueError(f"name takes a string that is not empty, or one for each run, not {name!r}.")
+        stem = name or f"{type(learners[0]).__name__}-{uuid.uuid4().hex[:8]}"
+        name = [f"{stem}-{number}" for number in numbers]
+    if checkpoint is not None and not isinstance(checkpoint, list | tuple):
+        checkpoint = [f"{str(checkpoint).rstrip('/')}/{folder}" for folder in given or numbers]
+    arguments |= {"name": name, "checkpoint": checkpoint}
+    each = {key: value for key, value in arguments.items() if key in _ONE_EACH and isinstance(value, list | tuple)}
+    for key, values in each.items():
+        if len(values) != count:
+            raise ValueError(
+                f"{key} has {len(values)} entries for {count} learners; give one for each, or one for all."
+            )
+    if len(set(each["name"])) < count:
+        raise ValueError("name takes a name for each run, no two of them the same.")
+    return [
+        make_plan(learner, **{**arguments, **{key: values[i] for key, values in each.items()}})
+        for i, learner in enumerate(learners)
+    ]
