@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Generator, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, overload
 
+from adaptive_dask.errors import FunctionError
 from adaptive_dask.runner.runner import AsyncRunner
 from adaptive_dask.runner.task import wait
 
@@ -243,6 +244,7 @@ def _error(runner: AsyncRunner) -> BaseException | None:
 def _row(runner: AsyncRunner) -> str:
     info, error = runner.info(), _error(runner)
     loss = info.get("loss")
-    text = "" if error is None else (str(error).strip().splitlines() or [repr(error)])[-1]
+    cause = error.exception or error if isinstance(error, FunctionError) else error
+    text = "" if cause is None else f"{type(cause).__name__}: {cause}".splitlines()[0]
     values = (runner.name, runner.status(), info.get("npoints", 0), "" if loss is None else f"{loss:.3g}", text)
     return "<tr>" + "".join(f"<td>{html.escape(str(value))}</td>" for value in values) + "</tr>"
