@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, overload
 
 from adaptive_dask.errors import FunctionError
 from adaptive_dask.runner.runner import AsyncRunner
-from adaptive_dask.runner.task import wait
+from adaptive_dask.runner.task import look_at, wait
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -150,6 +150,7 @@ class Runs(Sequence[AsyncRunner]):
         if not all_ended:
             raise TimeoutError(f"Of {len(self)} runs {sum(not runner.done() for runner in self)} go on.")
         for runner in self:
+            _error(runner)
             runner._run.done.result()
         return self.learners
 
@@ -238,6 +239,7 @@ class Completed:
 def _error(runner: AsyncRunner) -> BaseException | None:
     if not runner.done() or runner._run.done.cancelled():
         return None
+    look_at(runner.task)
     return runner._run.done.exception()
 
 

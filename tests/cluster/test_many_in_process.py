@@ -6,17 +6,17 @@ from distributed.utils_test import gen_cluster
 
 import adaptive_dask as adaptive
 
+from ..patience import OPTIONS, TIMEOUT, until
 from .functions import peak, slow_peak
-from .test_host import OPTIONS, until
 
 
 @gen_cluster(**OPTIONS)
 async def test_with_an_asynchronous_client(c, s, a, b):
     runs = adaptive.run_many([adaptive.Learner1D(peak, (-1, 1)) for _ in range(5)], npoints_goal=20, executor=c)
-    assert await runs.wait(60)
+    assert await runs.wait(TIMEOUT)
     assert {learner.npoints for learner in await runs.result()} == {20}
     more = adaptive.run_many([adaptive.Learner1D(slow_peak, (-1, 1)) for _ in range(5)], executor=c)
     await until(lambda: all(runner.info() for runner in more))
     await more.cancel()
-    assert await more.wait(60)
+    assert await more.wait(TIMEOUT)
     await until(lambda: not s.tasks)

@@ -12,7 +12,8 @@ import adaptive_dask as adaptive
 from adaptive_dask.cluster import scheduler
 from adaptive_dask.errors import FunctionError, RunExistsError
 
-from .conftest import TIMEOUT, assert_clean, host_of, wait_until
+from ..patience import TIMEOUT, wait_until
+from .conftest import assert_clean, host_of
 from .functions import peak, slow_peak
 
 
