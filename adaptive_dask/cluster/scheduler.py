@@ -139,6 +139,8 @@ class LearnerHost(SchedulerPlugin):
                 run.lose(worker, blame=False)
 
     def add_worker(self, scheduler: Scheduler, worker: str) -> None:
+        for run in self._active():
+            run.place_anew()
         self._shares.update_soon()
 
     def remove_worker(self, scheduler: Scheduler, worker: str, *, stimulus_id: str, **kwargs: Any) -> None:

@@ -164,6 +164,12 @@ class Crew:
         for key in tasks:
             self._forget(key)
 
+    def withdraw_unplaced(self) -> None:
+        """Forget tasks for which there is no worker; they are submitted anew when shares are."""
+        tasks = self._scheduler.tasks
+        for key in [key for key in self._futures if key in tasks and tasks[key].state == "no-worker"]:
+            self._forget(key)
+
     def release(self) -> None:
         """Let go of every task; those that run end by themselves."""
         self._released = True

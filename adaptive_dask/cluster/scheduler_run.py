@@ -20,6 +20,7 @@ from adaptive_dask.cluster.scheduler_feed import Feed
 from adaptive_dask.cluster.scheduler_history import History
 from adaptive_dask.cluster.scheduler_inbox import Inbox
 from adaptive_dask.cluster.scheduler_learner import HostedLearner, Step
+from adaptive_dask.cluster.scheduler_placement import Placement
 from adaptive_dask.cluster.scheduler_shares import Claim
 from adaptive_dask.errors import AdaptiveError, LearnerError, ModuleMissingError
 
@@ -90,6 +91,8 @@ class HostedRun:
         self._ntasks = spec.ntasks
         self._drain = spec.drain
         self._tasks = spec.tasks
+        self._placement = Placement(scheduler, spec.tasks)
+        self._waits_for: str | None = None
         self._scheduler = scheduler
         self._call_in_thread = in_thread
         self._on_claim = on_claim
@@ -247,11 +250,15 @@ class HostedRun:
     def claim(self) -> Claim:
         """What the run would like to have of the cluster's slots, and what it had."""
         self._count_slot_seconds()
-        wanted = _MANY if self._wanted is None else self._wanted
-        if self._stopping or self.status != "running" or self._crew is None:
-            wanted = 0
         served = self._head_start + self._slot_seconds / self._weight
-        return Claim(self._weight, min(wanted, self._ntasks or _MANY), self.board.useful_slots, served)
+        wanted = int(min(self._demand(), self._placement.capacity()))
+        return Claim(self._weight, wanted, self.board.useful_slots, served)
+
+    def _demand(self) -> int:
+        """How many slots the run could use if there were any number of them."""
+        if self._stopping or self.status != "running" or self._crew is None:
+            return 0
+        return min(_MANY if self._wanted is None else self._wanted, self._ntasks or _MANY)
 
     def start_level_with(self, served: float) -> None:
         """A run that comes later is treated as if it had been served like the others."""
@@ -261,11 +268,27 @@ class HostedRun:
         """Take so many slots, have so many evaluators wait for more, and maybe give up what is beyond."""
         if self._crew is None or self._stopping:
             return
+        capacity = self._placement.capacity()
+        if capacity < self._demand():  # where others wait or not: these can only be where nobody is yet
+            spare = max(spare, 1 + int(capacity) // 2)
+        self._note_waiting()
         useful = self.board.useful_slots
         # Evaluators on workers without time for a point must not keep others from working elsewhere.
         self._crew.adjust(self.board.slots, slots + self.board.slots - useful, spare)
         if give_up and useful > slots:
             self._give_up(useful - slots)
+
+    def place_anew(self) -> None:
+        """A worker has come: Dask knows which tasks are for it only of those that are submitted from now on."""
+        if self._crew is not None and self._placement.names_workers:
+            self._crew.withdraw_unplaced()
+
+    def _note_waiting(self) -> None:
+        is_waiting = self.status == "running" and not self.board.slots and not self._stopping
+        waits_for = self._placement.waits_for() if is_waiting else None
+        if waits_for != self._waits_for:
+            self._waits_for = waits_for
+            self.feed.change()
 
     def _give_up(self, count: int) -> None:
         for worker, number in self.board.most_slots(count).items():
@@ -303,6 +326,7 @@ class HostedRun:
             "evaluated": self.evaluated,
             "failed": self.learner.failed,
             "hung": dict(self._hung),
+            "waits_for": None if self.ended or self.board.slots else self._waits_for,
             "points_per_second": 0.0 if self.ended else self.history.points_per_second(self.evaluated),
             "function_seconds": self.function_seconds,
             "slot_seconds": self._slot_seconds,

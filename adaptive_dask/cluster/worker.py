@@ -16,7 +16,8 @@ from distributed.utils import sync
 from adaptive_dask.cluster.protocol import DROP, POINTS, STOP, Packed
 from adaptive_dask.cluster.worker_evaluator import evaluate_points
 from adaptive_dask.cluster.worker_outbox import report
-from adaptive_dask.cluster.worker_queue import PointQueue, Seat
+from adaptive_dask.cluster.worker_queue import PointQueue, Seat, Work
+from adaptive_dask.cluster.worker_relief import Relief
 
 if TYPE_CHECKING:
     from distributed import Worker
@@ -69,6 +70,7 @@ class PointService(WorkerPlugin):
 
     def setup(self, worker: Worker) -> None:
         self._worker = worker
+        self._relief = Relief(worker, self._under_way)
         worker.stream_handlers[POINTS] = self._take_points
         worker.stream_handlers[STOP] = self._stop
         worker.stream_handlers[DROP] = self._drop_points
@@ -84,7 +86,14 @@ class PointService(WorkerPlugin):
         """Let an evaluator come to work on a run; it has to `PointQueue.leave`."""
         with self._lock:  # held over both, or the queue could be dropped in between
             points = self._queues.setdefault(run, PointQueue(run, self._worker, self._drop))
-            return points, points.join()
+            seat = points.join()
+        self._worker.loop.add_callback(self._relief.start)
+        return points, seat
+
+    def _under_way(self) -> list[Work] | None:
+        with self._lock:
+            queues = list(self._queues.values())
+        return [work for points in queues for work in points.under_way] if queues else None
 
     def _drop(self, points: PointQueue) -> None:
         with self._lock:

@@ -84,4 +84,4 @@ def _evaluate_batch(points: PointQueue, seat: Seat, function: Callable[[Any], An
 
 def _may_stay(seat: Seat) -> bool:
     # A function that has seceded for good left its thread to Dask's other tasks.
-    return not seat.is_given_up and seat.thread.is_in_pool
+    return not seat.is_given_up and seat.thread.is_in_pool and not seat.thread.is_replaced

@@ -157,7 +157,7 @@ class PointQueue:
             if not self._seats:
                 self._outbox.returned += self._drain()
             self._send_soon()
-        if seat.is_given_up:
+        if seat.is_given_up or seat.thread.is_replaced:
             seat.thread.end()
         self._on_idle(self)
 
@@ -310,6 +310,12 @@ class PointQueue:
             self._wakers.discard(waker)
 
     # ---- from the worker's event loop
+
+    @property
+    def under_way(self) -> list[Work]:
+        """The calls that are under way."""
+        with self._lock:
+            return list(self._under_way)
 
     def put(self, ids: Sequence[int], points: Sequence[Packed], sent: float, seconds: float) -> None:
         """Queue points, which take so many seconds each, or give them back when there is nobody to evaluate them."""

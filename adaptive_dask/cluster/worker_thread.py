@@ -31,6 +31,7 @@ class HeldThread:
         self._thread = threading.current_thread()
         self._pool = getattr(pool_state, "executor", None)  # None in a pool that is not Dask's
         self._since = time.time()
+        self._is_lent = False
 
     @property
     def is_in_pool(self) -> bool:
@@ -49,17 +50,54 @@ class HeldThread:
                 return
             self._pool._threads.discard(self._thread)
             self._pool._adjust_thread_count()
+        self._leave_slot()
+
+    @property
+    def waits_for_tasks(self) -> bool:
+        """Whether it waits for a client of Dask's, and nobody has taken its place."""
+        if self._is_lent or not self.is_in_pool:
+            return False
+        frame = sys._current_frames().get(self._thread.ident or 0)
+        while frame is not None:
+            if frame.f_globals.get("__name__") == "distributed.client":
+                return True
+            frame = frame.f_back
+        return False
+
+    def lend(self) -> None:
+        """Let the pool have one more thread, for this one waits for what others are to do.
+
+        On the worker's event loop. The thread stays in the pool, as the function may still secede and rejoin, and
+        ends with its task.
+        """
+        if self._pool is None:
+            return
+        with threads_lock:
+            if self._thread not in self._pool._threads:
+                return
+            self._is_lent = True
+            self._pool._max_workers += 1
+            self._pool._adjust_thread_count()
+        self._leave_slot()
+
+    def _leave_slot(self) -> None:
         now = time.time()
         self._worker.handle_stimulus(
             SecedeEvent(key=self.task, compute_duration=now - self._since, stimulus_id=f"adaptive-hung-{now}")
         )
 
+    @property
+    def is_replaced(self) -> bool:
+        """Whether the pool has another thread in its place, so that it has to end with its task."""
+        return self._is_lent
+
     def end(self) -> None:
-        """Have the thread end with its task, once it was given back; in the thread itself."""
+        """Have the thread end with its task, once it was given back or lent; in the thread itself."""
         if self._pool is None:
             return
         with threads_lock:  # the function may have seceded and rejoined meanwhile
             self._pool._threads.discard(self._thread)
+            self._pool._max_workers -= self._is_lent
         pool_state.proceed = False
 
     def stack(self) -> str:

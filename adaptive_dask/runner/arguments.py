@@ -70,7 +70,7 @@ def make_plan(
     checkpoint: str | os.PathLike[str] | None = None,
     resources: Mapping[str, float] | None = None,
     priority: float = 0,
-    workers: str | Collection[str] | None = None,
+    workers: str | int | Collection[str | int] | None = None,
     allow_other_workers: bool = False,
     annotations: Mapping[str, Any] | None = None,
 ) -> Plan:

@@ -121,7 +121,7 @@ class AsyncRunner:
         out, those of ``dask.annotate`` hold.
     priority : float, default: 0
         Of the evaluators' tasks, compared with others of the cluster; higher is earlier.
-    workers : str or collection of str, optional
+    workers : str, int, or collection of them, optional
         Addresses, names or hosts of the workers to evaluate on.
     allow_other_workers : bool, default: False
         Whether others may help when there are none of `workers`.
@@ -177,7 +177,7 @@ class AsyncRunner:
         on_results: Callback | None = None,
         resources: Mapping[str, float] | None = None,
         priority: float = 0,
-        workers: str | Collection[str] | None = None,
+        workers: str | int | Collection[str | int] | None = None,
         allow_other_workers: bool = False,
         annotations: Mapping[str, Any] | None = None,
     ) -> None:

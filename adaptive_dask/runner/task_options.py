@@ -14,7 +14,7 @@ def check_task_options(
     *,
     resources: Mapping[str, float] | None,
     priority: float,
-    workers: str | Collection[str] | None,
+    workers: str | int | Collection[str | int] | None,
     allow_other_workers: bool,
     annotations: Mapping[str, Any] | None,
 ) -> dict[str, Any]:
@@ -49,9 +49,10 @@ def check_task_options(
     annotated = found.pop("workers", None)
     workers = annotated if workers is None else workers
     if workers is not None:
-        if not isinstance(workers, str | Collection):
+        chosen = [workers] if isinstance(workers, str | int) else workers
+        if not isinstance(chosen, Collection) or not all(isinstance(worker, str | int) for worker in chosen):
             raise TypeError(f"workers takes addresses, names or hosts of workers, not {workers!r}.")
-        options["workers"] = [workers] if isinstance(workers, str) else [str(worker) for worker in workers]
+        options["workers"] = list(chosen)
         if not options["workers"]:
             raise ValueError("workers takes addresses, names or hosts of workers; there are none in it.")
     if found.pop("allow_other_workers", False) or allow_other_workers:
