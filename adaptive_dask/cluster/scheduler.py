@@ -13,7 +13,6 @@ import logging
 import random
 import time
 from collections.abc import Awaitable, Callable
-from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -28,6 +27,7 @@ from adaptive_dask.cluster.scheduler_learner import HostedLearner
 from adaptive_dask.cluster.scheduler_run import ENDED, HostedRun
 from adaptive_dask.cluster.scheduler_shares import Shares
 from adaptive_dask.cluster.scheduler_switch import switch_as_before, switch_soon
+from adaptive_dask.cluster.scheduler_threads import CallThreads
 from adaptive_dask.cluster.versions import check_versions
 from adaptive_dask.errors import (
     AdaptiveError,
@@ -85,7 +85,7 @@ class LearnerHost(SchedulerPlugin):
         self._starting: set[str] = set()
         self._client: Client | None = None
         self._client_lock: asyncio.Lock | None = None
-        self._threads: ThreadPoolExecutor | None = None
+        self._threads: CallThreads | None = None
         self._closing: set[asyncio.Future[Any]] = set()
         self._by_id: dict[str, HostedRun] = {}  # those that go on
         self._ears: dict[str, Ear] = {}  # of the watchers that wait
@@ -402,8 +402,8 @@ class LearnerHost(SchedulerPlugin):
 
     async def _in_thread(self, call: Callable[..., Any], *args: Any) -> Any:
         if self._threads is None:
-            self._threads = ThreadPoolExecutor(MOST_THREADS, thread_name_prefix="adaptive-learner")
-        return await asyncio.get_running_loop().run_in_executor(self._threads, call, *args)
+            self._threads = CallThreads(MOST_THREADS)
+        return await self._threads.call(call, *args)
 
     def _note_activity(self) -> None:
         self._scheduler.idle_since = None
@@ -426,7 +426,7 @@ class LearnerHost(SchedulerPlugin):
         client, self._client = self._client, None
         threads, self._threads = self._threads, None
         if threads is not None:
-            threads.shutdown(wait=False)
+            threads.close()
         if client is not None and client.status != "closed":
             await client.close()
 
