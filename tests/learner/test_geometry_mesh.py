@@ -81,11 +81,25 @@ def test_surroundings_are_all_simplices_at_the_vertices():
         mesh.insert(tuple(point))
     mesh.commit()
     some = np.sort(rng.choice(mesh.live_slots(), 5, replace=False))
-    vertices, slots = mesh.surroundings(some)
+    vertices, slots, places = mesh.surroundings(some)
     assert vertices.tolist() == np.unique(mesh.vertices[some]).tolist()
     assert slots.tolist() == mesh.attached(vertices.tolist()).tolist()
     expected = [slot for simplex, slot in mesh.slot_of.items() if set(simplex) & set(vertices.tolist())]
     assert slots.tolist() == sorted(expected)
+    assert np.array_equal(places > 0, np.isin(mesh.vertices[slots], vertices))
+    assert np.array_equal(vertices[places - 1][places > 0], mesh.vertices[slots][places > 0])
+
+
+def test_simplices_that_share_a_face():
+    rng = np.random.default_rng(3)
+    mesh = SimplexMesh(cube(3))
+    for point in rng.random((60, 3)).tolist():
+        mesh.insert(tuple(point))
+    mesh.commit()
+    for simplex in list(mesh.slot_of)[:50]:
+        for size in (2, 3, 4):
+            for face in itertools.combinations(simplex, size):
+                assert mesh.sharing(simplex, face) == mesh.containing(face)
 
 
 @pytest.mark.parametrize("dim", [2, 3, 4])

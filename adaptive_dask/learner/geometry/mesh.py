@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from itertools import chain
 from typing import Any, NamedTuple
 
@@ -69,8 +69,8 @@ class SimplexMesh:
         triangulate: Any = Triangulation  # its stub lacks the second argument
         self._triangulation: Any = triangulate(points, simplices)
         self.dim = points.shape[1]
-        self._digits = _digits(self.dim)
         self._points = np.zeros((max(64, 2 * len(points)), self.dim))
+        self._key_weights = _key_weights(self.dim, len(self._points))
         self._points[: len(points)] = points
         self._tuples: list[Point] = list(map(tuple, points.tolist()))  # the same, quicker to read one by one
         self.n_points = len(points)
@@ -79,7 +79,7 @@ class SimplexMesh:
         self.volumes: Floats = np.zeros(0)
         self.slot_of: dict[Simplex, int] = {}
         self._flags = np.zeros(1, dtype=bool)  # scratch; the last entry stands for -1, the outside
-        self._vertex_flags = np.zeros(len(self._points), dtype=bool)  # scratch
+        self._vertex_places = np.zeros(len(self._points), dtype=np.intp)  # scratch
         self._free: list[int] = []
         self._dead: list[int] = []
         self._fresh: set[Simplex] = set()
@@ -127,13 +127,21 @@ class SimplexMesh:
         found: set[Simplex] = self._triangulation.containing(tuple(face))
         return found
 
+    def sharing(self, simplex: Simplex, face: Container[int]) -> set[Simplex]:
+        """The simplices that have all these vertices of one, after a commit; the same as `containing`."""
+        others = [i for i, vertex in enumerate(simplex) if vertex not in face]
+        if len(others) > 1:
+            return self.containing(vertex for vertex in simplex if vertex in face)
+        across = [self.neighbors.item(self.slot_of[simplex], i) for i in others]
+        return {simplex, *(tuple(self.vertices[slot].tolist()) for slot in across if slot >= 0)}
+
     def attached(self, vertices: Iterable[int]) -> Ints:
         """The slots of all simplices that have at least one of these vertices, after a commit."""
         slot_of = self.slot_of
         simplices: set[Simplex] = set().union(*map(self._triangulation.vertex_to_simplices_for, vertices))
         return np.fromiter(sorted(slot_of[s] for s in simplices), dtype=np.intp, count=len(simplices))
 
-    def surroundings(self, slots: Ints) -> tuple[Ints, Ints]:
+    def surroundings(self, slots: Ints) -> tuple[Ints, Ints, Ints]:
         """All vertices of some simplices, and all simplices around those vertices, after a commit.
 
         The same as `attached` of the vertices, for many simplices at once: walks from face to face around
@@ -147,12 +155,14 @@ class SimplexMesh:
         -------
         vertices, slots : arrays of int
             Ascending.
+        places : array of int, shape (number of slots, d + 1)
+            Where the vertices of the simplices are in ``vertices``, counted from 1; 0 for those that are not.
         """
         vertices = distinct(self.vertices[slots].ravel())
         if not len(vertices):
-            return vertices, slots
-        is_vertex, seen = self._vertex_flags, self._flags
-        is_vertex[vertices] = True
+            return vertices, slots, np.zeros((0, self.dim + 1), dtype=np.intp)
+        place, seen = self._vertex_places, self._flags
+        place[vertices] = np.arange(1, len(vertices) + 1)
         seen[slots] = seen[-1] = True
         found = [slots]
         front = self.neighbors[slots].ravel()
@@ -162,11 +172,12 @@ class SimplexMesh:
             found.append(front)
             front = self.neighbors[front].ravel()
             front = front[~seen[front]]
-            front = front[np.logical_or.reduce(is_vertex[self.vertices[front]], axis=1)]
+            front = front[np.logical_or.reduce(place[self.vertices[front]], axis=1)]
         around = distinct(np.concatenate(found))
-        is_vertex[vertices] = False
+        places = place[self.vertices[around]]
+        place[vertices] = 0
         seen[around] = seen[-1] = False
-        return vertices, around
+        return vertices, around, places
 
     def insert(self, point: Point, hint: Simplex | None = None) -> tuple[set[Simplex], set[Simplex]] | None:
         """Add a point of the domain to the triangulation.
@@ -194,7 +205,8 @@ class SimplexMesh:
             return None
         if self.n_points == len(self._points):
             self._points = np.concatenate([self._points, np.zeros_like(self._points)])
-            self._vertex_flags = np.zeros(len(self._points), dtype=bool)
+            self._key_weights = _key_weights(self.dim, len(self._points))
+            self._vertex_places = np.zeros(len(self._points), dtype=np.intp)
         self._points[self.n_points] = point
         self._tuples.append(point)
         self.n_points += 1
@@ -295,20 +307,24 @@ class SimplexMesh:
 
     def _face_keys(self, simplices: Ints) -> Ints:
         """For simplices, shape (m, d + 1), a key of the face opposite to each vertex, equal for equal faces."""
-        if self.n_points**self.dim < _LARGEST_KEY:
-            # Digits in base n_points: vertices before the one that is left out keep their places, the others move up.
-            weights = np.where(self._digits < 0, 0, self.n_points ** np.maximum(self._digits, 0))
-            return np.asarray(simplices @ weights)
+        if self._key_weights is not None:
+            return np.asarray(simplices @ self._key_weights)
         # Long ones: the bytes of all the vertices.
         others = [[j for j in range(self.dim + 1) if j != i] for i in range(self.dim + 1)]
         keys: Ints = np.ascontiguousarray(simplices[:, others]).view(f"V{simplices.itemsize * self.dim}")[..., 0]
         return keys
 
 
-def _digits(dim: int) -> Ints:
-    """Row j, column i: the place of vertex j among the vertices without the i-th, -1 if it is that."""
-    digits: Ints = np.full((dim + 1, dim + 1), -1, dtype=np.intp)
+def _key_weights(dim: int, base: int) -> Ints | None:
+    """What the vertices of a simplex are multiplied by for keys of the faces opposite to each: numbers in some base.
+
+    Vertices before the one that is left out keep their digits, the others move up. None if such numbers are too large.
+    """
+    if base**dim > _LARGEST_KEY:
+        return None
+    powers = base ** np.arange(dim, dtype=np.intp)
+    weights: Ints = np.zeros((dim + 1, dim + 1), dtype=np.intp)
     for i in range(dim + 1):
-        digits[:i, i] = np.arange(i)
-        digits[i + 1 :, i] = np.arange(i, dim)
-    return digits
+        weights[:i, i] = powers[:i]
+        weights[i + 1 :, i] = powers[i:]
+    return weights

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import NamedTuple
 
 import numpy as np
@@ -143,9 +143,9 @@ class Refinement:
         """Bring the arrays up to date; returns the slots of the new simplices, which have to get losses next."""
         gone, born = self.mesh.commit()
         self._make_room()
-        nothing = np.full(len(gone), -np.inf)
-        self.losses.set_many(gone, nothing)
-        self.priorities.set_many(gone, nothing)
+        for slot in gone.tolist():
+            self.losses.remove(slot)
+            self.priorities.remove(slot)
         self._shares[born] = 1.0
         self._settle()
         return born
@@ -155,7 +155,8 @@ class Refinement:
         if not len(slots):
             return
         priorities = losses
-        if not (losses.min() > 1e-150 and losses.max() < np.inf):  # also if one is not a number
+        # `reduce` is the same as `min` and `max` and has less around it.
+        if not (np.minimum.reduce(losses) > 1e-150 and np.maximum.reduce(losses) < np.inf):  # also if one is NaN
             losses = np.where(np.isnan(losses), 0.0, losses)
             volumes = self.mesh.volumes[slots]
             priorities = np.where(np.isposinf(losses), _INFINITE * volumes, np.maximum(losses, _NOTHING * volumes))
@@ -207,11 +208,8 @@ class Refinement:
         self._coordinates[vertex] = proposal.point
         if proposal.height is not None:
             self._heights[vertex] = proposal.height
-        homes = {proposal.simplex}
         on_mesh_edge = min(proposal.edge) >= 0
-        support = self._support(proposal)
-        if len(support) <= self.mesh.dim:
-            homes |= self.mesh.containing(support)
+        homes = self.mesh.sharing(proposal.simplex, self._support(proposal))
         for simplex in homes:
             old = self._subdivisions.get(simplex)
             if old is None and on_mesh_edge:
@@ -251,11 +249,11 @@ class Refinement:
         for simplex in changed:
             self._update_priority(simplex)
 
-    def _support(self, proposal: Proposal) -> set[int]:
+    def _support(self, proposal: Proposal) -> Collection[int]:
         """The mesh vertices that span the smallest face of the simplex that contains the proposed edge."""
+        if min(proposal.edge) >= 0:
+            return proposal.edge
         real = {v for v in proposal.edge if v >= 0}
-        if len(real) == 2:
-            return real
         for v in proposal.edge:
             if v < 0:
                 real |= set(self._face_at(proposal.simplex, self._coordinates[v]))

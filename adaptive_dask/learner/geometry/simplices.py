@@ -25,7 +25,8 @@ def distinct(numbers: Ints) -> Ints:
     """
     ordered = numbers.copy()
     ordered.sort()
-    is_first = np.ones(len(ordered), dtype=bool)
+    is_first = np.empty(len(ordered), dtype=bool)
+    is_first[:1] = True
     np.not_equal(ordered[1:], ordered[:-1], out=is_first[1:])
     return ordered[is_first]
 
@@ -164,7 +165,7 @@ def fill_undefined(values: Floats) -> Floats:
     return np.where(finite, values, means)
 
 
-def vertex_gradients(triangles: Ints, corners: Floats, heights: Floats, vertices: Ints) -> Floats:
+def vertex_gradients(places: Ints, corners: Floats, heights: Floats, count: int) -> Floats:
     """Estimate the gradients at points of the plane from the triangles around them.
 
     The mean of the gradients of the linear interpolants on the triangles around a point, weighted by their
@@ -172,13 +173,13 @@ def vertex_gradients(triangles: Ints, corners: Floats, heights: Floats, vertices
 
     Parameters
     ----------
-    triangles : array of int, shape (m, 3)
-        At least all triangles around the vertices.
+    places : array of int, shape (m, 3)
+        For at least all triangles around the k points which of these each corner is, counted from 1, or 0 for none.
     corners : array, shape (m, 3, 2)
     heights : array, shape (m, 3, vdim)
         The values there, all of them finite.
-    vertices : array of int, shape (k,)
-        Ascending.
+    count : int
+        k
 
     Returns
     -------
@@ -191,17 +192,14 @@ def vertex_gradients(triangles: Ints, corners: Floats, heights: Floats, vertices
     sign = np.sign(doubled)
     along_x = sign * (y[1] * rises[:, 0] - y[0] * rises[:, 1])
     along_y = sign * (x[0] * rises[:, 1] - x[1] * rises[:, 0])
-    places = vertices.searchsorted(triangles)
-    places[places == len(vertices)] = 0
-    bins = np.where(vertices[places] == triangles, places + 1, 0).ravel()
-    count = len(vertices) + 1
+    bins = places.ravel()
 
     def summed(weights: Floats) -> Floats:
-        return np.bincount(bins, weights.repeat(3), minlength=count)[1:].astype(float, copy=False)
+        return np.bincount(bins, weights.repeat(3), minlength=count + 1)[1:].astype(float, copy=False)
 
     total = summed(np.abs(doubled))
     total[total == 0] = 1.0
-    result = np.empty((len(vertices), 2, heights.shape[2]))
+    result = np.empty((count, 2, heights.shape[2]))
     for component in range(heights.shape[2]):
         result[:, 0, component] = summed(along_x[component]) / total
         result[:, 1, component] = summed(along_y[component]) / total

@@ -75,9 +75,9 @@ class TriangleRule:
             return self._whole.update(mesh, values, born, self._stack_size())
         if len(revalued):
             born = np.union1d(born, mesh.attached(revalued.tolist()))
-        touched, slots = mesh.surroundings(born)
+        touched, slots, places = mesh.surroundings(born)
         patch = self._patch(mesh, values, slots)
-        self._gradients[touched] = vertex_gradients(patch.tri.simplices, patch.corners, patch.heights, touched)
+        self._gradients[touched] = vertex_gradients(places, patch.corners, patch.heights, len(touched))
         if rescaled:
             slots = mesh.live_slots()
         try:

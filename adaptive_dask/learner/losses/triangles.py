@@ -61,9 +61,7 @@ def deviations(ip: Interpolator) -> Floats:
     simplices = ip.tri.simplices
     slopes = getattr(ip, "gradients", None)
     if slopes is None:
-        used = np.unique(simplices)
-        slopes = np.zeros((len(values), 2, values.shape[1]))
-        slopes[used] = vertex_gradients(simplices, _corners(ip), _heights(ip), used)
+        slopes = vertex_gradients(simplices + 1, _corners(ip), _heights(ip), len(values))
     corners = _corners(ip).transpose(2, 1, 0)[:, :, :, None]  # coordinate, corner, triangle, component
     heights = _heights(ip).transpose(1, 0, 2)
     slopes = slopes[simplices].transpose(2, 1, 0, 3)
