@@ -5,7 +5,7 @@ from __future__ import annotations
 import abc
 import math
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 
@@ -19,16 +19,33 @@ Point = tuple[float, ...]
 Function = Callable[..., Any]
 
 
+class SavedPartition(NamedTuple):
+    """How a region was divided.
+
+    Attributes
+    ----------
+    region : tuple
+        What tells the region from others, for data may be loaded by another learner.
+    absorbed : int
+        How many of the points in the region, from the first, are part of the partition.
+    content
+        What `Partition.save` gave.
+    """
+
+    region: tuple[Any, ...]
+    absorbed: int
+    content: Any
+
+
 class DividedData(dict[Point, Any]):
     """The data of a learner, in the order in which they were told.
 
     Attributes
     ----------
-    partition : tuple, optional
-        How many of the points inside the region are part of the partition, and what `Partition.save` gave.
+    partition : SavedPartition, optional
     """
 
-    partition: tuple[int, Any] | None = None
+    partition: SavedPartition | None = None
 
 
 class SpaceLearner(BaseLearner):
@@ -58,7 +75,7 @@ class SpaceLearner(BaseLearner):
         self._numbers: dict[Point, int] = {}
         self._next_number = -1
         self._partition_or_none: Partition | None = None
-        self._saved: tuple[int, Any] | None = None  # how many points a partition had absorbed, and what it was
+        self._saved: SavedPartition | None = None
         self._absorbed: list[Point] = []
 
     @abc.abstractmethod
@@ -231,10 +248,10 @@ class SpaceLearner(BaseLearner):
         if partition is None:
             partition = self._new_partition()
             if self._saved is not None:
-                count, saved = self._saved
-                points, values, _ = zip(*self._backlog[:count], strict=True)
-                partition.resume(saved, self._scale(points), np.array(values))
-                del self._backlog[:count]
+                _, absorbed, content = self._saved
+                points, values, _ = zip(*self._backlog[:absorbed], strict=True)
+                partition.resume(content, self._scale(points), np.array(values))
+                del self._backlog[:absorbed]
                 self._absorbed += points
                 self._saved = None
             self._partition_or_none = partition
@@ -313,14 +330,20 @@ class SpaceLearner(BaseLearner):
         data = DividedData(self.data)
         data.partition = self._saved
         if self._absorbed and self._partition_or_none is not None:
-            data.partition = len(self._absorbed), self._partition_or_none.save()
+            data.partition = SavedPartition(
+                self._what_is_divided(), len(self._absorbed), self._partition_or_none.save()
+            )
         return data
 
     def _set_data(self, data: Any) -> None:
-        is_first = not self.data
+        is_new = not self.data and self._partition_or_none is None
         super()._set_data(data)
-        if is_first:
-            self._saved = getattr(data, "partition", None)
+        saved = getattr(data, "partition", None)
+        if is_new and saved is not None and saved.region == self._what_is_divided():
+            self._saved = saved
+
+    def _what_is_divided(self) -> tuple[Any, ...]:
+        return (self.bbox, *self._scale(self._bounds_points))
 
     def __getstate__(self) -> dict[str, Any]:
         return {

@@ -154,3 +154,47 @@ def test_a_changed_aspect_ratio_starts_over():
     assert len(copy.ask(20)[0]) == 20
     learner.aspect_ratio = 2.0
     assert pickle.loads(pickle.dumps(learner)).data == learner.data
+
+
+def whole(ip):
+    """A loss of the whole triangulation."""
+    sizes = learner2D.areas(ip)
+    return sizes / sizes.max()
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        lambda: Learner2D(even, [(-1, 1), (-1, 2)]),
+        lambda: Learner2D(even, [(-0.5, 0.5), (-0.5, 0.5)]),
+        lambda: Learner2D(even, SQUARE, whole),
+        lambda: Learner2D(even, SQUARE, learner2D.triangle_loss),
+        lambda: LearnerND(even, SQUARE),
+        lambda: LearnerND(even, SQUARE, partition="boxes"),
+        lambda: LearnerND(even, ConvexHull([(-1, -1), (1, -1), (0, 1.0)])),
+    ],
+)
+@pytest.mark.parametrize("of_whole", [False, True])
+def test_data_of_other_regions_and_losses_are_just_data(other, of_whole):
+    learner = Learner2D(even, SQUARE, whole) if of_whole else MAKERS["2D"]()
+    go_on(learner, 60, seed=0)
+    copy = other()
+    copy._set_data(learner._get_data())
+    told = other()
+    told.tell_many(learner.data.keys(), learner.data.values())
+    assert copy.data == told.data
+    assert copy.loss() == pytest.approx(told.loss(), rel=0.3)  # where it is the same region, the scale may lag
+    n = copy.npoints + 50
+    assert len(set(go_on(copy, n, seed=1))) >= 50
+    assert copy.loss() < math.inf
+
+
+def test_a_learner_that_was_asked_before_takes_data_too():
+    learner = MAKERS["2D"]()
+    go_on(learner, 60, seed=0)
+    copy = learner.new()
+    copy.ask(3)
+    copy.copy_from(learner)
+    assert copy.data == learner.data
+    assert copy.loss() == pytest.approx(learner.loss(), rel=0.3)
+    assert len(copy.ask(20)[0]) == 20

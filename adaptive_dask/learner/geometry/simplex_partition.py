@@ -37,7 +37,7 @@ class LossRule(Protocol):
         """What `resume` needs to go on as before: the scale, which follows the values with a lag."""
 
     def resume(self, saved: Any) -> None:
-        """Go on as another rule for the same loss that was saved."""
+        """Go on as another rule that was saved; maybe of another loss."""
 
     def update(
         self, mesh: SimplexMesh, values: Floats, told: Floats, born: Ints, revalued: Ints

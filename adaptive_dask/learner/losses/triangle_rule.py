@@ -95,15 +95,16 @@ class TriangleRule:
         self._whole = _WholeLosses(self._loss)
         return self._whole.update(mesh, values, born, self._stack_size())
 
-    def save(self) -> tuple[Any, bool, int, bool]:
+    def save(self) -> tuple[Any, bool, bool]:
         """See `LossRule`."""
-        return self._range.save(), self._blank, self._next_check, self._whole is not None
+        return self._range.save(), self._blank, self._whole is not None
 
-    def resume(self, saved: tuple[Any, bool, int, bool]) -> None:
+    def resume(self, saved: tuple[Any, bool, bool]) -> None:
         """See `LossRule`. A loss of the whole triangulation is computed anew, with all points that there are."""
-        value_range, self._blank, self._next_check, whole = saved
+        value_range, self._blank, whole = saved
         self._range.resume(value_range)
-        self._whole = _WholeLosses(self._loss) if whole else None
+        if whole and self._next_check <= LAST_CHECK:  # else it was another loss
+            self._whole = _WholeLosses(self._loss)
 
     def _make_room(self, n_points: int, vdim: int) -> None:
         if self._gradients.shape[2] != vdim:
