@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -58,8 +59,10 @@ class Subdivision(NamedTuple):
     @classmethod
     def halves(cls, vertices: tuple[int, ...], vertex: Vertex, edge: tuple[Vertex, Vertex], part: float) -> Subdivision:
         """A simplex that is divided once; the same as `split` of the `whole`."""
-        a, b = edge
-        return cls(tuple(_replace(Cell(1.0, vertices), vertex, {a: 1.0 - part, b: part})), (vertex,))
+        a, b = map(vertices.index, edge)
+        first = (1.0 - part, (*vertices[:a], vertex, *vertices[a + 1 :]))
+        second = (part, (*vertices[:b], vertex, *vertices[b + 1 :]))
+        return cls((_cell(first), _cell(second)), (vertex,))
 
     @property
     def largest(self) -> Cell | None:
@@ -131,6 +134,10 @@ class Subdivision(NamedTuple):
         return Subdivision(tuple(cells), (*self.inside, vertex))
 
 
+# There are several per point, and the constructor that NamedTuple makes would take most of the time.
+_cell: Callable[[tuple[float, tuple[Vertex, ...]]], Cell] = partial(tuple.__new__, Cell)
+
+
 def _replace(cell: Cell, vertex: Vertex, weights: dict[Vertex, float]) -> list[Cell]:
     """The cells that a point with these positive barycentric coordinates divides a cell into."""
     share, vertices = cell
@@ -139,6 +146,5 @@ def _replace(cell: Cell, vertex: Vertex, weights: dict[Vertex, float]) -> list[C
     cells = []
     for v, weight in weights.items():
         i = vertices.index(v)
-        # There are several per point: the constructor that NamedTuple makes would take most of the time.
-        cells.append(tuple.__new__(Cell, (share * weight, (*vertices[:i], vertex, *vertices[i + 1 :]))))
+        cells.append(_cell((share * weight, (*vertices[:i], vertex, *vertices[i + 1 :]))))
     return cells
