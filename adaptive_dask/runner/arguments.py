@@ -151,7 +151,7 @@ def absolute_checkpoint(checkpoint: str | os.PathLike[str] | None) -> str | None
     """
     if checkpoint is None:
         return None
-    name = os.fspath(checkpoint)
+    name = os.fspath(checkpoint) if isinstance(checkpoint, os.PathLike) else checkpoint
     if not isinstance(name, str) or not name:
         raise ValueError(f"checkpoint takes the name of a folder or a URL, not {checkpoint!r}.")
     return name if "://" in name else os.path.abspath(os.path.expanduser(name))
