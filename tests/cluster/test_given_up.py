@@ -130,7 +130,7 @@ async def test_a_substitute_for_what_hangs(c, s, a, b):
 async def test_in_a_batch_only_what_hangs_fails(c, s, a, b):
     gate = Gate(lambda x: np.any(x > 0.95))
     runner = adaptive.Runner(
-        learner(gate.function), executor=c, npoints_goal=300, vectorized=True, point_timeout=0.1, on_error="skip"
+        learner(gate.function), executor=c, npoints_goal=300, vectorized=True, point_timeout=0.3, on_error="skip"
     )
     data = (await runner.result(TIMEOUT)).data
     assert len(data) == 300

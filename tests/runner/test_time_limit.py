@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -20,7 +19,7 @@ from adaptive_dask.runner import SequentialExecutor
 
 from ..cluster.gate import Gate
 from ..fakes import CountingLearner
-from ..patience import TIMEOUT, wait_until
+from ..patience import TIMEOUT, until, wait_until
 from . import functions
 from .conftest import open_executor
 from .functions import waits_for, waits_in_range
@@ -47,8 +46,8 @@ def threads(gate: Gate) -> Iterator[ThreadPoolExecutor]:
 
 
 def test_a_hung_thread_is_reported(threads: ThreadPoolExecutor, gate: Gate) -> None:
-    runner = adaptive.Runner(learner(gate.function), npoints_goal=200, executor=threads, point_timeout=0.2)
-    with pytest.raises(FunctionError, match=r"given up after .* for point_timeout=0.2 s") as caught:
+    runner = adaptive.Runner(learner(gate.function), npoints_goal=200, executor=threads, point_timeout=0.8)
+    with pytest.raises(FunctionError, match=r"given up after .* for point_timeout=0.8 s") as caught:
         runner.result(TIMEOUT)
     error = caught.value
     assert isinstance(error.exception, PointTimeoutError)
@@ -62,7 +61,7 @@ def test_a_hung_thread_is_reported(threads: ThreadPoolExecutor, gate: Gate) -> N
 def test_other_threads_go_on(threads: ThreadPoolExecutor, gate: Gate) -> None:
     gate.holds = lambda x: x == 1
     runner = adaptive.Runner(
-        learner(gate.function), npoints_goal=60, executor=threads, point_timeout=0.2, on_error="skip"
+        learner(gate.function), npoints_goal=60, executor=threads, point_timeout=0.8, on_error="skip"
     )
     data = runner.result(TIMEOUT).data
     assert len(data) == 60
@@ -74,7 +73,7 @@ def test_other_threads_go_on(threads: ThreadPoolExecutor, gate: Gate) -> None:
 def test_when_every_thread_hangs_the_run_waits_for_one(threads: ThreadPoolExecutor, gate: Gate) -> None:
     gate.holds = lambda x: True
     runner = adaptive.Runner(
-        learner(gate.function), npoints_goal=20, executor=threads, point_timeout=0.1, on_error="skip"
+        learner(gate.function), npoints_goal=20, executor=threads, point_timeout=0.5, on_error="skip"
     )
     wait_until(lambda: runner.info()["hung"] == {"ThreadPoolExecutor": 3})
     assert not runner.wait(0.3)
@@ -90,7 +89,7 @@ def test_when_every_thread_hangs_the_run_waits_for_one(threads: ThreadPoolExecut
 def test_a_point_that_hung_is_tried_again(threads: ThreadPoolExecutor, gate: Gate) -> None:
     gate.holds = lambda x: x == 1 and gate.entered < 10
     runner = adaptive.Runner(
-        learner(gate.function), npoints_goal=60, executor=threads, point_timeout=0.2, retries=3, on_error="skip"
+        learner(gate.function), npoints_goal=60, executor=threads, point_timeout=0.8, retries=3, on_error="skip"
     )
     data = runner.result(TIMEOUT).data
     assert len(data) == 60
@@ -103,7 +102,7 @@ def test_in_order(threads: ThreadPoolExecutor, gate: Gate) -> None:
         learner(gate.function),
         npoints_goal=30,
         executor=threads,
-        point_timeout=0.1,
+        point_timeout=0.5,
         on_error="skip",
         ordered=True,
         ntasks=3,
@@ -114,11 +113,11 @@ def test_in_order(threads: ThreadPoolExecutor, gate: Gate) -> None:
 
 def test_waiting_for_a_thread_is_no_evaluation(gate: Gate) -> None:
     def slow(x: float) -> float:
-        gate.opened.wait(0.02)
+        gate.opened.wait(0.05)
         return x
 
     with ThreadPoolExecutor(1) as executor:
-        runner = adaptive.Runner(learner(slow), npoints_goal=40, executor=executor, ntasks=30, point_timeout=0.3)
+        runner = adaptive.Runner(learner(slow), npoints_goal=40, executor=executor, ntasks=30, point_timeout=1.0)
         assert runner.result(TIMEOUT).npoints == 40
 
 
@@ -128,7 +127,7 @@ def test_a_hung_process_is_reported(kind: str, tmp_path: Path) -> None:
         adaptive.BlockingRunner(learner(abs), npoints_goal=10, executor=executor)  # its processes have started
         function = partial(waits_in_range, low=0.9, name=str(tmp_path / "gate"))
         runner = adaptive.Runner(
-            learner(function), npoints_goal=40, executor=executor, point_timeout=1.0, on_error="skip"
+            learner(function), npoints_goal=40, executor=executor, point_timeout=2.0, on_error="skip"
         )
         try:
             # The other worker's points go on, until it gets to the range as well.
@@ -145,7 +144,7 @@ def test_a_hung_process_is_reported(kind: str, tmp_path: Path) -> None:
 
 async def test_coroutines_are_cancelled() -> None:
     gate = Gate(lambda x: x > 0.8)
-    runner = adaptive.Runner(learner(gate.coroutine), npoints_goal=100, ntasks=4, point_timeout=0.1, on_error="skip")
+    runner = adaptive.Runner(learner(gate.coroutine), npoints_goal=100, ntasks=4, point_timeout=0.5, on_error="skip")
     await runner.task
     data = runner.learner.data
     assert len(data) == 100
@@ -161,7 +160,7 @@ def test_in_a_batch_only_what_hangs_fails(threads: ThreadPoolExecutor, gate: Gat
         npoints_goal=1000,
         executor=threads,
         vectorized=True,
-        point_timeout=0.2,
+        point_timeout=0.8,
         on_error="skip",
     )
     data = runner.result(TIMEOUT).data
@@ -212,8 +211,7 @@ def test_of_a_batch_the_others_count(threads: ThreadPoolExecutor, gate: Gate) ->
 async def test_coroutines_that_are_not_wanted_are_cancelled() -> None:
     gate = Gate(lambda x: x in (-1, 1))
     runner = adaptive.Runner(learner(gate.coroutine), npoints_goal=30, ntasks=2)
-    while gate.inside < 2:
-        await asyncio.sleep(0.005)  # between two looks
+    await until(lambda: gate.inside == 2)
     runner.cancel_points([-1, 1])
     await runner.task
     assert gate.cancelled == 2
