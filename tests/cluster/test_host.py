@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import subprocess
 import sys
 
+import cloudpickle
 import pytest
 from distributed import Worker
 from distributed.utils_test import gen_cluster
@@ -13,7 +15,7 @@ from distributed.utils_test import gen_cluster
 import adaptive_dask as adaptive
 from adaptive_dask.cluster import scheduler, scheduler_crew, scheduler_feed
 from adaptive_dask.cluster import worker_queue as worker_side
-from adaptive_dask.cluster.client import ensure_host, request
+from adaptive_dask.cluster.client import _make_registration, ensure_host, request
 from adaptive_dask.cluster.protocol import KEY_PREFIX, REPORT, Route, dumps
 from adaptive_dask.cluster.scheduler import LearnerHost, dask_setup
 from adaptive_dask.errors import RunNotFoundError
@@ -106,6 +108,17 @@ async def test_messages_about_unknown_runs_are_harmless(c, s, a, b):
         s.worker_send(worker.address, {"op": "adaptive-stop", "run": "never"})
     assert (await adaptive.Runner(learner(), npoints_goal=50, executor=c).result(TIMEOUT)).npoints == 50
     assert set(s.workers) == {a.address, b.address}
+
+
+def test_what_registers_the_host_loads_nothing_of_it_on_the_event_loop():
+    script = (
+        "import pickle, sys; pickle.load(sys.stdin.buffer); print([name for name in sys.modules if 'adaptive' in name])"
+    )
+    pickled = cloudpickle.dumps(_make_registration())
+    done = subprocess.run(
+        [sys.executable, "-c", script], input=pickled, capture_output=True, timeout=TIMEOUT, check=True
+    )
+    assert done.stdout.strip() == b"[]"
 
 
 @gen_cluster(**OPTIONS)
