@@ -146,6 +146,7 @@ class ClusterRun:
         try:
             await ensure_host(self.client)
             await request(self.client, Route.START, spec=await asyncio.to_thread(dumps, spec))
+            self.started = time.time()  # by the clock here, whatever that of the scheduler says
             self.follow()
         finally:
             self._begun.set()

@@ -29,5 +29,5 @@ def executed(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
     wanted = [item.callspec.params.get("executes") for item in request.session.items if hasattr(item, "callspec")]
     pool = ThreadPoolExecutor(2)
     runs = {name: pool.submit(run, name) for name in dict.fromkeys(wanted) if name is not None}
-    yield lambda name: runs[name].result(600)
+    yield lambda name: runs[name].result(900)
     pool.shutdown(cancel_futures=True)

@@ -32,7 +32,11 @@ def execute(notebook: nbformat.NotebookNode, folder: Path, **environment: str) -
         If any other cell raises.
     """
     client = nbclient.NotebookClient(
-        notebook, timeout=TIMEOUT, kernel_name="python3", resources={"metadata": {"path": str(folder)}}
+        notebook,
+        timeout=TIMEOUT,
+        startup_timeout=TIMEOUT,
+        kernel_name="python3",
+        resources={"metadata": {"path": str(folder)}},
     )
     surroundings = {**os.environ, "HOME": str(folder), "PYTHONSAFEPATH": "1", **environment}
     # Nothing of the user's, and nothing in the user's folders.
