@@ -1,4 +1,4 @@
-"""How many points go together in one call of a vectorized function, and for how long such a call may go on."""
+"""How many points go together in one call of a vectorized function, how many are out, and how long a call may take."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ import math
 BATCH_SECONDS = 0.05
 MOST_IN_BATCH = 10_000
 
-# Points in flight, beyond one for each slot, are at most this part of the points known.
+# Points in flight, beyond one for each slot, are at most this part of the points known. With k in flight the error
+# of the result is 1.1 to 1.6 times larger at k = N/6, 4 to 8 times at k = 0.64 N (measured for Learner1D).
 MOST_AHEAD = 1 / 6
 
 # A call for many points gets so much longer than one for a single point may take (seconds). It was meant to

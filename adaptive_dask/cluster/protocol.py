@@ -37,10 +37,8 @@ import numpy as np
 from adaptive_dask.storage.packing import dumps
 
 __all__ = [
-    "BATCH_SECONDS",
     "DROP",
     "KEY_PREFIX",
-    "MOST_IN_BATCH",
     "POINTS",
     "REPORT",
     "STOP",
@@ -63,11 +61,6 @@ REPORT = "adaptive-report"
 
 # All evaluators share a key prefix, so that Dask queues them and knows how long they take.
 KEY_PREFIX = "adaptive-evaluator"
-
-
-# Points for a vectorized function are gathered until a call takes about so long (seconds), up to so many.
-BATCH_SECONDS = 0.05
-MOST_IN_BATCH = 10_000
 
 
 class Evaluation(NamedTuple):

@@ -7,16 +7,14 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
-from adaptive_dask.cluster.protocol import BATCH_SECONDS, MOST_IN_BATCH, Packed
+from adaptive_dask.batching import BATCH_SECONDS, MOST_AHEAD, batch_size
+from adaptive_dask.cluster.protocol import Packed
 from adaptive_dask.cluster.scheduler_lifetimes import Lifetimes
 
 # A slot that waits for its next point for less than this share of the time is not worth a point that
 # is chosen earlier, and so worse, than it could be.
 NEGLIGIBLE_WAIT = 0.005
 
-# With k points in flight the error of the result is 1.1 to 1.6 times larger at k = N/6, 4 to 8 times at
-# k = 0.64 N (measured for Learner1D).
-MOST_AHEAD = 1 / 6
 
 # However fast evaluations are: as many points as the learner deals with in so long (seconds) are enough
 # on their way, for results that all come at once keep the learner, and others on the scheduler, so long.
@@ -301,9 +299,7 @@ class Board:
     @property
     def _batch(self) -> int:
         """How many points are evaluated in one call."""
-        if not self._vectorized or not self.seconds_per_point:
-            return 1
-        return max(1, min(MOST_IN_BATCH, int(BATCH_SECONDS / self.seconds_per_point)))
+        return batch_size(self.seconds_per_point) if self._vectorized else 1
 
     def _clear_if_empty(self, worker: str, desk: Desk) -> None:
         if desk.slots == 0 and not desk.ids:

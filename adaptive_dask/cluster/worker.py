@@ -16,8 +16,9 @@ from distributed.utils import sync
 from adaptive_dask.cluster.protocol import DROP, POINTS, STOP, Packed
 from adaptive_dask.cluster.worker_evaluator import evaluate_points
 from adaptive_dask.cluster.worker_outbox import report
-from adaptive_dask.cluster.worker_queue import PointQueue, Seat, Work
+from adaptive_dask.cluster.worker_queue import PointQueue
 from adaptive_dask.cluster.worker_relief import Relief
+from adaptive_dask.cluster.worker_work import Seat, Work
 
 if TYPE_CHECKING:
     from distributed import Worker

@@ -12,7 +12,9 @@ from typing import Any
 
 from adaptive_dask.cluster.protocol import unpack
 from adaptive_dask.cluster.worker_outbox import pack_value
-from adaptive_dask.cluster.worker_queue import IDLE, Item, PointQueue, Seat, Work
+from adaptive_dask.cluster.worker_queue import PointQueue
+from adaptive_dask.cluster.worker_waiting import IDLE
+from adaptive_dask.cluster.worker_work import Item, Seat, Work
 
 # A lease ends with the last of the points that were begun in it. Where they take long it is so many times
 # their duration, or most of the time there would be few under way.
@@ -74,7 +76,7 @@ class _Crowd:
         """Begin as many points as there are places; says whether the evaluator is to go."""
         while len(self._tasks) < width:
             try:
-                item = self._points.get_now()
+                item = self._points.waiting.get_now()
             except queue.Empty:
                 return False
             if item is None:

@@ -8,10 +8,11 @@ import time
 from collections.abc import Callable, Coroutine
 from typing import Any
 
-from adaptive_dask.cluster.protocol import BATCH_SECONDS, MOST_IN_BATCH, unpack
+from adaptive_dask.cluster.protocol import unpack
 from adaptive_dask.cluster.worker_async import evaluate_concurrently
 from adaptive_dask.cluster.worker_outbox import pack_value
-from adaptive_dask.cluster.worker_queue import Item, PointQueue, Seat, Work
+from adaptive_dask.cluster.worker_queue import PointQueue
+from adaptive_dask.cluster.worker_work import Item, Seat, Work
 from adaptive_dask.errors import BatchShapeError
 from adaptive_dask.learner.batch_call import call_batch
 
@@ -36,7 +37,7 @@ def _evaluate_one_by_one(points: PointQueue, seat: Seat, function: Callable[[Any
     """Evaluate point after point; if the function turns out to be asynchronous, the first is left to the caller."""
     end = time.monotonic() + lease
     while points.is_wanted:
-        item = points.get(end)
+        item = points.waiting.get(end)
         if item is None:
             return None
         work = points.begin(seat, (item,))
@@ -57,10 +58,10 @@ def _evaluate_one_by_one(points: PointQueue, seat: Seat, function: Callable[[Any
 def _evaluate_batches(points: PointQueue, seat: Seat, function: Callable[[Any], Any], lease: float) -> None:
     end = time.monotonic() + lease
     while points.is_wanted:
-        first = points.get(end)
+        first = points.waiting.get(end)
         if first is None:
             return
-        batch = points.get_batch(first, BATCH_SECONDS, MOST_IN_BATCH)
+        batch = points.get_batch(first)
         _evaluate_batch(points, seat, function, batch)
         if time.monotonic() >= end or not _may_stay(seat):
             return

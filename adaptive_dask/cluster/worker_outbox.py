@@ -4,22 +4,17 @@ from __future__ import annotations
 
 import os
 import stat
-import traceback
 from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any
 
 from adaptive_dask.cluster.protocol import REPORT, Packed, dumps, pack
+from adaptive_dask.tracebacks import format_from_function
 
 if TYPE_CHECKING:
     from distributed import Worker
 
 # Where batch systems say which job a process belongs to.
 JOB_IDS = ("SLURM_JOB_ID", "PBS_JOBID", "LSB_JOBID", "JOB_ID")
-
-_HERE = os.path.dirname(__file__)
-
-# Of the frames between an evaluator and the user's function none is worth showing.
-_OURS = (_HERE, os.path.join(os.path.dirname(_HERE), "learner"))
 
 
 @dataclass
@@ -47,10 +42,7 @@ def report(run: str, **contents: Any) -> dict[str, Any]:
 
 def describe(error: BaseException) -> tuple[str, bytes | None]:
     """The traceback, from the user's function on, and the exception where it can be pickled."""
-    inner = error.__traceback__
-    while inner is not None and inner.tb_frame.f_code.co_filename.startswith(_OURS):
-        inner = inner.tb_next
-    text = format_error(error.with_traceback(inner))
+    text = format_from_function(error)
     try:
         return text, dumps(error.with_traceback(None))
     except Exception:
@@ -72,11 +64,6 @@ def pack_value(value: Any) -> Packed:
             f"The function returned an object of type {type(value).__name__}, which cannot be pickled, "
             "so it cannot be sent to the learner. Return numbers, arrays, or other data that pickle takes."
         ) from error
-
-
-def format_error(error: BaseException) -> str:
-    """The traceback, as Python prints it."""
-    return "".join(traceback.format_exception(error))
 
 
 def log_location(worker: Worker) -> str:

@@ -3,29 +3,25 @@
 from __future__ import annotations
 
 import math
-import queue
 import threading
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from distributed.core import Status
-from distributed.utils import sync
 
-from adaptive_dask.cluster.protocol import Echo, Evaluation, Packed, Route, dumps, unpack
-from adaptive_dask.cluster.versions import own_versions
-from adaptive_dask.cluster.worker_kept import load_function
-from adaptive_dask.cluster.worker_lifetime import lifetime_of
-from adaptive_dask.cluster.worker_outbox import Outbox, describe, format_error, log_location, report
+from adaptive_dask.batching import fair_batch, time_allowed
+from adaptive_dask.cluster.protocol import Echo, Evaluation, Packed, dumps
+from adaptive_dask.cluster.worker_function import RunFunction
+from adaptive_dask.cluster.worker_outbox import Outbox, describe, log_location, report
 from adaptive_dask.cluster.worker_thread import HeldThread
+from adaptive_dask.cluster.worker_waiting import WaitingPoints
+from adaptive_dask.cluster.worker_work import Item, Seat, Work
 from adaptive_dask.errors import PointTimeoutError
+from adaptive_dask.tracebacks import format_error, stack_of
 
 if TYPE_CHECKING:
     from distributed import Worker
-
-# An evaluator that got no point for so long (in seconds) gives its thread back.
-IDLE = 1.0
 
 # So many points are evaluated at once on a worker when the function is asynchronous, unless ntasks is given.
 ASYNC_WIDTH = 32
@@ -39,55 +35,6 @@ CANCELLING = 2.0
 SMOOTHING = 0.2  # the weight of the newest duration in a running mean
 
 
-class Item(NamedTuple):
-    """A point that waits; ``alone`` if it must not be evaluated together with others."""
-
-    pid: int
-    packed: Packed
-    alone: bool = False
-
-
-@dataclass(eq=False)
-class Seat:
-    """An evaluator's place at a run.
-
-    Attributes
-    ----------
-    thread : HeldThread
-    width : int
-        How many points it is at, at once.
-    is_taking : bool
-        Whether it takes more points.
-    is_given_up : bool
-        Whether it hangs, and was given up; it has no place any more.
-    """
-
-    thread: HeldThread
-    width: int = 1
-    is_taking: bool = True
-    is_given_up: bool = False
-
-
-@dataclass(eq=False)
-class Work:
-    """Points under way in one call.
-
-    Attributes
-    ----------
-    cancel : callable or None
-        Cancels the call, where that is possible.
-    """
-
-    seat: Seat
-    items: Sequence[Item]
-    cancel: Callable[[], None] | None = None
-    begin: float = field(default_factory=time.perf_counter)
-
-    @property
-    def ids(self) -> list[int]:
-        return [item.pid for item in self.items]
-
-
 class PointQueue:
     """The points of one run on one worker, its function, and the results that wait to be sent.
 
@@ -97,33 +44,34 @@ class PointQueue:
     worker : Worker
     on_idle : callable
         Called with this queue when its last evaluator has left.
+
+    Attributes
+    ----------
+    waiting : WaitingPoints
+        From which evaluators take their points.
+    seconds_per_point : float or None
+        A running mean.
     """
 
     def __init__(self, run: str, worker: Worker, on_idle: Callable[[PointQueue], None]) -> None:
         self.run = run
         self.worker = worker
-        self.evaluation = Evaluation()
+        self.waiting = WaitingPoints(worker, self._give_back)
         self.seconds_per_point: float | None = None
         self._on_idle = on_idle
-        self._items: queue.SimpleQueue[Item | None] = queue.SimpleQueue()
         self._lock = threading.Lock()  # guards all that follows
         self._seats: set[Seat] = set()
         self._under_way: dict[Work, None] = {}
         self._cancelling: dict[Work, float] = {}
-        self._dropped: set[int] = set()
         self._hung = 0
         self._stopped = False
         self._aborted = False
-        self._leaving = 0  # evaluators that are to go when they get to it
         self._outbox = Outbox()
         self._flushing = False
         self._watching = False
         self._echo: tuple[float, float] | None = None
         self._wakers: set[Callable[[], None]] = set()  # of evaluators that do not block on the items
-        self._function: Callable[[Any], Any] | None = None
-        self._function_lock = threading.Lock()
-        self._lifetime = lifetime_of(worker)
-        self._seconds = 0.0  # that a point is expected to need
+        self._function = RunFunction(run, worker)
 
     @property
     def is_over(self) -> bool:
@@ -135,9 +83,10 @@ class PointQueue:
         """Whether evaluators should go on: not on a worker that is paused, retiring or closing."""
         return not self._stopped and self.worker.status == Status.running
 
-    def _has_time(self) -> bool:
-        """Whether a point that is begun now is expected to be finished in the worker's lifetime."""
-        return self._lifetime is None or self._lifetime.left >= self._seconds
+    @property
+    def evaluation(self) -> Evaluation:
+        """How the function is called."""
+        return self._function.evaluation
 
     # ---- from the evaluators' threads
 
@@ -155,7 +104,7 @@ class PointQueue:
                 self._hung -= 1
             self._seats.discard(seat)
             if not self._seats:
-                self._outbox.returned += self._drain()
+                self._outbox.returned += self.waiting.drain()
             self._send_soon()
         if seat.is_given_up or seat.thread.is_replaced:
             seat.thread.end()
@@ -164,79 +113,26 @@ class PointQueue:
     def load_function(self) -> Callable[[Any], Any] | None:
         """The run's function, fetched once; None when the run is over, or the function cannot be loaded."""
         try:
-            with self._function_lock:
-                if self._function is None:
-                    reply = sync(self.worker.loop, self._ask_for_function)
-                    if reply and "error" in reply:
-                        raise unpack(reply["error"])
-                    contents = reply and reply["ok"]
-                    if contents is None:
-                        self.stop()
-                        return None
-                    self.evaluation = Evaluation(*contents[1:])
-                    self._function = load_function(contents[0], self.worker, self.run)
-                function = self._function
+            function = self._function.get()
         except Exception as error:
             with self._lock:
                 self._outbox.broken = (getattr(error, "name", None), format_error(error))
                 self._send_soon()
             return None
+        if function is None:
+            self.stop()
+            return None
         with self._lock:
             self._send_soon()
         return function
 
-    async def _ask_for_function(self) -> Any:
-        ask = getattr(self.worker.scheduler, Route.FUNCTION)
-        return await ask(run=self.run, worker=self.worker.address, versions=own_versions())
-
-    def get(self, end: float) -> Item | None:
-        """The next point; None if an evaluator whose lease ends then (on the monotonic clock) is to go."""
-        while True:
-            left = end - time.monotonic()
-            # A worker without time for another point gets none; its evaluators do not come and go every second.
-            patience = min(IDLE, left) if self._has_time() else left
-            try:
-                item = self._items.get(timeout=max(patience, 0.001))
-            except queue.Empty:
-                return None
-            if self._is_due(item):
-                return item
-            if left <= 0:
-                return None
-
-    def get_now(self) -> Item | None:
-        """The next point; None if an evaluator is to go.
-
-        Raises
-        ------
-        queue.Empty
-            If there is neither.
-        """
-        while True:
-            item = self._items.get_nowait()
-            if self._is_due(item):
-                return item
-
-    def get_batch(self, first: Item, seconds: float, most: int) -> list[Item]:
-        """More points to go with the first: what takes so many seconds, and no more than a fair share."""
-        batch = [first]
-        if first.alone or self.seconds_per_point is None:
-            return batch
+    def get_batch(self, first: Item) -> list[Item]:
+        """More points to go with the first in one call."""
+        if first.alone:
+            return [first]
         with self._lock:
             takers = sum(seat.is_taking for seat in self._seats)
-        share = math.ceil((self._items.qsize() + 1) / max(1, takers))
-        size = min(share, most, max(1, int(seconds / max(self.seconds_per_point, 1e-9))))
-        while len(batch) < size:
-            try:
-                item = self._items.get_nowait()
-            except queue.Empty:
-                break
-            if item is None or item.alone:
-                self._items.put(item)  # not in this batch
-                break
-            if self._is_due(item):
-                batch.append(item)
-        return batch
+        return self.waiting.gather(first, fair_batch(self.seconds_per_point, len(self.waiting) + 1, takers))
 
     def begin(self, seat: Seat, items: Sequence[Item]) -> Work:
         """A call begins."""
@@ -288,8 +184,7 @@ class PointQueue:
         """A call for many points has raised: evaluate each by itself, so that only the culprit fails."""
         with self._lock:
             if self._has_ended(work):
-                for item in work.items:
-                    self._items.put(item._replace(alone=True))
+                self._put_alone(work.items)
 
     def set_width(self, seat: Seat, *, is_taking: bool) -> int:
         """An evaluator is at as many points at once as an asynchronous function allows, or takes no more."""
@@ -320,14 +215,13 @@ class PointQueue:
     def put(self, ids: Sequence[int], points: Sequence[Packed], sent: float, seconds: float) -> None:
         """Queue points, which take so many seconds each, or give them back when there is nobody to evaluate them."""
         with self._lock:
-            self._seconds = seconds
+            self.waiting.seconds = seconds
             self._echo = (sent, time.monotonic())
             if not self._seats or self._stopped:
                 self._outbox.returned += ids
                 self._send_soon()
                 return
-            for pid, packed in zip(ids, points, strict=True):
-                self._items.put(Item(pid, packed))
+            self.waiting.put([Item(pid, packed) for pid, packed in zip(ids, points, strict=True)])
             self._wake()
 
     def drop(self, ids: Sequence[int]) -> None:
@@ -336,7 +230,7 @@ class PointQueue:
         with self._lock:
             # Where others are evaluated in the same call, the outcomes of these are ignored.
             works = [work for work in self._under_way if unwanted.issuperset(work.ids)]
-            self._dropped |= unwanted.difference(*(work.ids for work in works))
+            self.waiting.drop(unwanted.difference(*(work.ids for work in works)))
         for work in works:
             self._give_up(work)
 
@@ -345,10 +239,8 @@ class PointQueue:
         with self._lock:
             self._stopped = True
             self._aborted |= now
-            self._drain()
-            self._leaving = len(self._seats)
-            for _ in self._seats:
-                self._items.put(None)
+            self.waiting.drain()
+            self.waiting.send_away(len(self._seats))
             works = [work for work in self._under_way if work.cancel is not None] if now else []
             for work in works:
                 del self._under_way[work]
@@ -360,16 +252,14 @@ class PointQueue:
     def send_away(self, keep: int) -> None:
         """Let evaluators go until so many are left, when the points that are here are begun."""
         with self._lock:
-            for _ in range(len(self._seats) - self._leaving - keep):
-                self._leaving += 1
-                self._items.put(None)
+            self.waiting.send_away(len(self._seats) - self.waiting.leaving - keep)
             self._wake()
 
     def _watch(self, timeout: float) -> None:
         """Give up what takes too long, and look again soon as long as anything is under way."""
         now = time.perf_counter()
         with self._lock:
-            late = [work for work in self._under_way if now - work.begin > timeout * len(work.items)]
+            late = [work for work in self._under_way if now - work.begin > time_allowed(timeout, len(work.items))]
             blocked = [work for work, until in self._cancelling.items() if now > until]
         for work in late:
             if len(work.items) == 1:
@@ -385,20 +275,16 @@ class PointQueue:
 
     def _give_up(self, work: Work, *, timeout: float | None = None, again: Sequence[Item] = ()) -> None:
         """Forget a call that is under way, say so if it took too long, and free its place."""
-        where = work.seat.thread.stack() if work.cancel is None else "(asynchronous)"
+        where = stack_of(work.seat.thread.thread) if work.cancel is None else "(asynchronous)"
         with self._lock:
             if self._under_way.pop(work, self) is self:
                 return
             seconds = time.perf_counter() - work.begin
             if timeout is not None:
-                text = (
-                    f"The evaluation was given up after {seconds:.3g} s, for point_timeout={timeout:g} s. "
-                    f"The function was at:\n\n{where}"
-                )
-                self._outbox.failures.update(dict.fromkeys(work.ids, (text, dumps(PointTimeoutError(text)))))
+                error = PointTimeoutError.after(seconds, timeout, where)
+                self._outbox.failures.update(dict.fromkeys(work.ids, (str(error), dumps(error))))
                 self._outbox.seconds_of_failures += seconds
-            for item in again:
-                self._items.put(item._replace(alone=True))
+            self._put_alone(again)
             if work.cancel is not None:
                 self._cancelling[work] = time.perf_counter() + CANCELLING
             self._send_soon()
@@ -422,7 +308,7 @@ class PointQueue:
             self._seats.discard(seat)
             self._hung += 1
             if not self._seats:
-                self._outbox.returned += self._drain()
+                self._outbox.returned += self.waiting.drain()
             can_go = self._hung <= MOST_HUNG
             if can_go:
                 self._outbox.given_up.append(seat.thread.task)
@@ -444,8 +330,9 @@ class PointQueue:
             echo, self._echo = self._echo, None
         if echo:
             contents["echo"] = Echo(echo[0], time.monotonic() - echo[1])
-        if self._lifetime is not None:
-            contents["lifetime"] = (self._lifetime.total, self._lifetime.left)
+        lifetime = self.waiting.lifetime
+        if lifetime is not None:
+            contents["lifetime"] = (lifetime.total, lifetime.left)
         if outbox.failures:
             contents["log"] = log_location(self.worker)
         self.worker.batched_send(report(self.run, **contents))
@@ -467,33 +354,12 @@ class PointQueue:
             # One message takes all results that have gathered until the event loop gets to it.
             self.worker.loop.add_callback(self._flush)
 
-    def _drain(self) -> list[int]:
-        ids: list[int] = []
-        while True:
-            try:
-                item = self._items.get_nowait()
-            except queue.Empty:
-                self._leaving = 0
-                return ids
-            if item is not None:
-                ids.append(item.pid)
+    def _put_alone(self, items: Sequence[Item]) -> None:
+        self.waiting.put(item._replace(alone=True) for item in items)
 
     # ----
 
-    def _is_due(self, item: Item | None) -> bool:
-        if item is None:
-            with self._lock:
-                self._leaving -= 1
-            return True
-        if not self._has_time():
-            with self._lock:
-                self._outbox.returned.append(item.pid)
-                self._send_soon()
-            return False
-        if not self._dropped:
-            return True
+    def _give_back(self, pid: int) -> None:
         with self._lock:
-            if item.pid not in self._dropped:
-                return True
-            self._dropped.discard(item.pid)
-            return False
+            self._outbox.returned.append(pid)
+            self._send_soon()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 import threading
 import time
-import traceback
 from typing import TYPE_CHECKING
 
 from distributed.threadpoolexecutor import thread_state as pool_state
@@ -23,12 +22,13 @@ class HeldThread:
     ----------
     task : str
         The key of the evaluator's task.
+    thread : threading.Thread
     """
 
     def __init__(self, worker: Worker) -> None:
         self.task = str(worker.get_current_task())
         self._worker = worker
-        self._thread = threading.current_thread()
+        self.thread = threading.current_thread()
         self._pool = getattr(pool_state, "executor", None)  # None in a pool that is not Dask's
         self._since = time.time()
         self._is_lent = False
@@ -36,7 +36,7 @@ class HeldThread:
     @property
     def is_in_pool(self) -> bool:
         """Whether the pool counts on it; not so when the user's function has seceded for good."""
-        return self._pool is None or self._thread in self._pool._threads
+        return self._pool is None or self.thread in self._pool._threads
 
     def give_back(self) -> None:
         """Let the pool start another thread instead of this one, as if its task had seceded.
@@ -46,9 +46,9 @@ class HeldThread:
         if self._pool is None:
             return
         with threads_lock:
-            if self._thread not in self._pool._threads:
+            if self.thread not in self._pool._threads:
                 return
-            self._pool._threads.discard(self._thread)
+            self._pool._threads.discard(self.thread)
             self._pool._adjust_thread_count()
         self._leave_slot()
 
@@ -57,7 +57,7 @@ class HeldThread:
         """Whether it waits for a client of Dask's, and nobody has taken its place."""
         if self._is_lent or not self.is_in_pool:
             return False
-        frame = sys._current_frames().get(self._thread.ident or 0)
+        frame = sys._current_frames().get(self.thread.ident or 0)
         while frame is not None:
             if frame.f_globals.get("__name__") == "distributed.client":
                 return True
@@ -73,7 +73,7 @@ class HeldThread:
         if self._pool is None:
             return
         with threads_lock:
-            if self._thread not in self._pool._threads:
+            if self.thread not in self._pool._threads:
                 return
             self._is_lent = True
             self._pool._max_workers += 1
@@ -96,15 +96,6 @@ class HeldThread:
         if self._pool is None:
             return
         with threads_lock:  # the function may have seceded and rejoined meanwhile
-            self._pool._threads.discard(self._thread)
+            self._pool._threads.discard(self.thread)
             self._pool._max_workers -= self._is_lent
         pool_state.proceed = False
-
-    def stack(self) -> str:
-        """Where the thread is now, without the evaluator's own frames."""
-        frame = sys._current_frames().get(self._thread.ident or 0)
-        if frame is None:
-            return ""
-        stack = traceback.extract_stack(frame)
-        inside = [i for i, entry in enumerate(stack) if "adaptive_dask" in entry.filename]
-        return "".join(traceback.format_list(stack[inside[-1] + 1 if inside else 0 :]))

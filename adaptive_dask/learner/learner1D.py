@@ -322,6 +322,10 @@ class Learner1D(BaseLearner):
         TypeError, ValueError
             As in `tell`, or if there are not as many values as points. Then nothing is told.
         """
+        if not force and self._are_few_and_plain(xs, ys):
+            for x, y in zip(xs, ys, strict=True):
+                self.tell(x, y)
+            return
         points = checked_points(xs)
         values, as_arrays = checked_values(ys, points)
         if not points:
@@ -341,6 +345,14 @@ class Learner1D(BaseLearner):
             self._tell_anew(points, values)
         elif new:
             self._tell_batch(points, values)
+
+    def _are_few_and_plain(self, xs: Iterable[float], ys: Iterable[Any]) -> bool:
+        """Whether these are finite numbers that `tell` takes one by one, without a look at all of them before."""
+        if not (isinstance(xs, list | tuple) and isinstance(ys, list | tuple) and len(xs) == len(ys) < _FEW):
+            return False
+        if self._vdim != 1 or self._losses.evaluation.as_arrays or 2 * len(xs) > self.npoints:
+            return False
+        return all(type(each) is float and math.isfinite(each) for each in (*xs, *ys))
 
     def _tell_batch(self, points: list[float], values: NDArray[np.float64]) -> None:
         line = self._line

@@ -7,7 +7,7 @@ import concurrent.futures
 import queue
 import sys
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -123,14 +123,22 @@ class Flight:
         """Take all that has arrived, for which to wait so long (in seconds), or until somebody wakes this thread."""
         arrivals = Arrivals()
         broken: list[Batch] = []
-        for item in self._items(patience):
-            if isinstance(item, Batch):
-                if item in self._batches:
-                    self._take_in(item, arrivals, broken)
-                else:
-                    self._hung.pop(item, None)
-            elif item is not None:
-                self._give_up_points(item)
+        if self._limit is not None and self._batches:
+            left = max(0.0, self._limit.next_look - time.perf_counter())
+            patience = left if patience is None else min(patience, left)
+        try:
+            item = self._inbox.get(timeout=patience)
+            while True:
+                if isinstance(item, Batch):
+                    if item in self._batches:
+                        self._take_in(item, arrivals, broken)
+                    else:
+                        self._hung.pop(item, None)
+                elif item is not None:
+                    self._give_up_points(item)
+                item = self._inbox.get_nowait()
+        except queue.Empty:
+            pass
         if broken:
             self._give_up_all(arrivals)
         if self._limit is not None:
@@ -160,17 +168,6 @@ class Flight:
             self.pool.abandon(batch.future)
 
     # ---- inside
-
-    def _items(self, patience: float | None) -> Iterator[Batch | frozenset[int] | None]:
-        if self._limit is not None and self._batches:
-            left = max(0.0, self._limit.next_look - time.perf_counter())
-            patience = left if patience is None else min(patience, left)
-        try:
-            yield self._inbox.get(timeout=patience)
-            while True:
-                yield self._inbox.get_nowait()
-        except queue.Empty:
-            return
 
     def _arrive(self, batch: Batch, future: Any) -> None:
         self._inbox.put(batch)

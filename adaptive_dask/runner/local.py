@@ -25,8 +25,11 @@ from adaptive_dask.storage.learner_copy import working_copy
 
 logger = logging.getLogger(__name__)
 
-# The learner that was passed in is told what has gathered in so long (seconds).
+# The learner that was passed in is told what has gathered in so long (seconds); if that are many results, they
+# are told less often, for each then costs less.
 INTERVAL = 0.1
+INTERVAL_OF_MANY = 0.5
+MANY = 100
 
 
 class LocalRun:
@@ -101,6 +104,7 @@ class LocalRun:
         self._evaluated = 0
         self._function_seconds = 0.0
         self._learner_seconds = 0.0
+        self._gathered = 0
         self._next_update: float | None = None
         self._last_update = 0.0
 
@@ -275,12 +279,11 @@ class LocalRun:
 
     def _patience(self) -> float | None:
         """For how long to wait for something to happen, in seconds."""
-        waits = []
-        if self._next_update is not None:
-            waits.append(self._next_update - time.monotonic())
+        patience = None if self._next_update is None else max(0.0, self._next_update - time.monotonic())
         if self._deadline is not None:
-            waits.append(self._deadline - time.time())
-        return max(0.0, min(waits)) if waits else None
+            left = max(0.0, self._deadline - time.time())
+            patience = left if patience is None else min(patience, left)
+        return patience
 
     def _is_time_up(self) -> bool:
         return self._deadline is not None and time.time() >= self._deadline
@@ -324,8 +327,11 @@ class LocalRun:
         if told:
             xs, ys = zip(*told, strict=True)
             self.replica.tell(xs, ys)
+            few, self._gathered = self._gathered < MANY, self._gathered + len(told)
             if self._next_update is None:
                 self._next_update = max(time.monotonic(), self._last_update + INTERVAL)
+            elif few and self._gathered >= MANY:
+                self._next_update = self._last_update + INTERVAL_OF_MANY
 
     def _update(self) -> None:
         """Let the learner that was passed in know, when it is time."""
@@ -333,7 +339,7 @@ class LocalRun:
         now = time.monotonic()
         if phase != self._phase or (self._next_update is not None and now >= self._next_update):
             self._phase = phase
-            self._next_update, self._last_update = None, now
+            self._next_update, self._last_update, self._gathered = None, now, 0
             self.replica.then(lambda: self._set_status(phase))
 
     def _set_status(self, status: str) -> None:

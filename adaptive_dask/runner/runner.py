@@ -101,7 +101,8 @@ class AsyncRunner:
         a failure, with `retries` and `on_error` as for any other; its error is a `PointTimeoutError` that
         says where the function was. A coroutine is cancelled. A thread cannot be interrupted: it goes on, its
         result is ignored, and its slot is given back to Dask, so that another evaluator can come;
-        ``info()["hung"]`` counts such threads by worker.
+        ``info()["hung"]`` counts such threads by worker. A thread or process of an executor of this process
+        stays busy until it returns; `SequentialExecutor` takes no timeout.
     vectorized : bool, default: False
         Whether the function takes many points in one call: an array of shape (n,), or (n, dim) where points
         are tuples, for which it returns n values. The points that are there are gathered until a call takes

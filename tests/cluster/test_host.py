@@ -14,7 +14,7 @@ from distributed.utils_test import gen_cluster
 
 import adaptive_dask as adaptive
 from adaptive_dask.cluster import scheduler, scheduler_crew, scheduler_feed
-from adaptive_dask.cluster import worker_queue as worker_side
+from adaptive_dask.cluster import worker_waiting as worker_side
 from adaptive_dask.cluster.client import _make_registration, ensure_host, request
 from adaptive_dask.cluster.protocol import KEY_PREFIX, REPORT, Route, dumps
 from adaptive_dask.cluster.scheduler import LearnerHost, dask_setup

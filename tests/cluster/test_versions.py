@@ -9,7 +9,7 @@ from distributed.utils_test import gen_cluster
 
 import adaptive_dask as adaptive
 from adaptive_dask.cluster import client as client_side
-from adaptive_dask.cluster import worker_queue as worker_side
+from adaptive_dask.cluster import worker_function as worker_side
 from adaptive_dask.errors import VersionMismatchError
 
 from ..patience import OPTIONS, TIMEOUT
