@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from distributed import Worker
 
-    from adaptive_dask.cluster.worker_queue import Work
+    from adaptive_dask.cluster.worker_work import Work
 
 # Calls that go on for so long (seconds) are looked at; so often.
 PATIENCE = 0.5
