@@ -1,17 +1,13 @@
-"""A few threads that make calls for the event loop; of many small ones, several are answered at once."""
+"""A few threads that make calls for the event loop; it is woken once for several answers."""
 
 from __future__ import annotations
 
 import asyncio
 import queue
 import threading
-import time
 from collections import deque
 from collections.abc import Callable
 from typing import Any
-
-# A thread answers at the latest when it was at calls for so long (seconds), if there are more of them.
-GATHERING = 0.001
 
 Call = tuple[asyncio.Future[Any], Callable[..., Any], tuple[Any, ...]]
 
@@ -20,7 +16,7 @@ class CallThreads:
     """Threads for learners; lives on the event loop.
 
     To wake the event loop is the dearest part of a call that takes a tenth of a millisecond: the thread gives Python's
-    interpreter away for it, and has to wait for it again. So answers are gathered while more calls wait.
+    interpreter away for it, and has to wait for it again. So it is woken once for all answers that are there by then.
 
     Parameters
     ----------
@@ -33,12 +29,12 @@ class CallThreads:
         self._loop = asyncio.get_running_loop()
         self._calls: queue.SimpleQueue[Call | None] = queue.SimpleQueue()
         self._answers: deque[tuple[asyncio.Future[Any], Any, BaseException | None]] = deque()
+        self._is_woken = False  # `_deliver` is going to be called
         self._under_way = 0
         self._threads = 0
 
     async def call(self, call: Callable[..., Any], *args: Any) -> Any:
         """Call something in a thread."""
-        self._deliver()  # a thread that is at a long call may not have said what it had before
         future = self._loop.create_future()
         self._under_way += 1
         if self._threads < min(self._under_way, self._most):
@@ -56,6 +52,7 @@ class CallThreads:
             self._calls.put(None)
 
     def _deliver(self) -> None:
+        self._is_woken = False  # first, or what is answered from now on could be missed
         while self._answers:
             future, result, error = self._answers.popleft()
             if future.done():  # nobody waits for it any more
@@ -68,22 +65,22 @@ class CallThreads:
     # ---- in the threads
 
     def _work(self) -> None:
-        while (item := self._calls.get()) is not None:
-            begin = time.perf_counter()
-            while item is not None:
-                self._answers.append(_make(*item))
-                if time.perf_counter() - begin > GATHERING:
-                    break
-                try:
-                    item = self._calls.get_nowait()
-                except queue.Empty:
-                    break
+        while self._answer_one():
+            pass
+
+    def _answer_one(self) -> bool:
+        """Make a call; says whether there may be more. When it returns, the thread holds nothing of it."""
+        item = self._calls.get()
+        if item is None:
+            return False
+        self._answers.append(_make(*item))
+        if not self._is_woken:
+            self._is_woken = True
             try:
                 self._loop.call_soon_threadsafe(self._deliver)
             except RuntimeError:  # the loop is closed, and nobody waits
-                return
-            if item is None:
-                return
+                return False
+        return True
 
 
 def _make(
@@ -91,5 +88,7 @@ def _make(
 ) -> tuple[asyncio.Future[Any], Any, BaseException | None]:
     try:
         return future, call(*args), None
+    except StopIteration as error:  # which asyncio keeps for itself
+        return future, None, RuntimeError(f"{error!r} was raised")
     except BaseException as error:
         return future, None, error
