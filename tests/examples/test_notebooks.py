@@ -16,8 +16,8 @@ NOTEBOOKS = sorted(str(path.relative_to(FOLDER)) for path in FOLDER.rglob("*.ipy
 # What runs in tests/slurm, for it needs a SLURM.
 ELSEWHERE = {"slurm/slurm.ipynb"}
 
-# What Dask writes when a worker is closed while it evaluates.
-OF_DASK = r".* - distributed\.worker\.state_machine - WARNING - Async instruction for .* ended with CancelledError\n"
+# What Dask logs when a worker is closed while it evaluates, or on a machine with too much to do.
+OF_DASK = r"^[-\d]+ [\d:,]+ - distributed\.[\w.]+ - (INFO|WARNING) - .*\n"
 # Of somebody's machine: a user's folder, an address, a temporary folder.
 PERSONAL = r"/(home|Users|root|tmp|work|mnt)/\w|\b(?!127\.0\.0\.1)\d+\.\d+\.\d+\.\d+\b"
 
@@ -38,7 +38,7 @@ def test_it_runs(executes: str, executed: Executed) -> None:
     for cell in code:
         assert bool(errors(cell)) == ("raises-exception" in cell.metadata.get("tags", ())), cell.source
     assert any(shown(cell, "text/html") for cell in code), "it shows no picture"
-    assert re.sub(OF_DASK, "", complaints(notebook)) == ""
+    assert re.sub(OF_DASK, "", complaints(notebook), flags=re.MULTILINE) == ""
 
 
 @pytest.mark.parametrize("name", NOTEBOOKS)
