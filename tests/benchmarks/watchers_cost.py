@@ -2,8 +2,8 @@
 
     python tests/benchmarks/watchers_cost.py [--points 20000] [--repeat 3] [--watchers 20]
 
-2 workers with 8 threads each, a function that takes 1 ms. All clients but the first are in one further process, each with a
-learner of its own that it keeps current. Wanted: at most 20 % fewer points/s.
+2 workers with 8 threads each, a function that takes 1 ms. All clients but the first are in one further process, each
+with a learner of its own that it keeps current. Wanted: at most 20 % fewer points/s.
 """
 
 from __future__ import annotations
