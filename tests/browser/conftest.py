@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import shutil
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from distributed import Client, LocalCluster
+
+from ..cluster.conftest import assert_clean
+from .jupyter_lab import Lab, start_lab
 
 
 @pytest.fixture(scope="module")
@@ -38,6 +43,31 @@ def page(browser: Any) -> Iterator[Any]:
     yield page
     context.close()
     assert errors == []
+
+
+@pytest.fixture(scope="session")
+def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+    """A JupyterLab server for all tests; each opens notebooks of its own."""
+    for package in ("jupyterlab", "ipywidgets", "holoviews", "dask_labextension"):
+        if importlib.util.find_spec(package) is None:
+            _cannot(f"{package} is not installed: pip install adaptive_dask[test]")
+    with start_lab(tmp_path_factory.mktemp("lab")) as lab:
+        yield lab
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[LocalCluster]:
+    with LocalCluster(
+        n_workers=1, threads_per_worker=2, processes=True, host="127.0.0.1", dashboard_address="127.0.0.1:0"
+    ) as cluster:
+        yield cluster
+
+
+@pytest.fixture
+def client(cluster: LocalCluster) -> Iterator[Client]:
+    with Client(cluster) as client:
+        yield client
+        assert_clean(cluster)
 
 
 def _cannot(reason: str) -> None:

@@ -6,7 +6,6 @@ import re
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from functools import partial
 from typing import Any
 
@@ -17,25 +16,8 @@ from adaptive_dask import Learner1D, Runner
 from adaptive_dask.dashboard.parts import PARTS
 
 from ..cluster import functions
-from ..cluster.conftest import assert_clean
 from ..patience import TIMEOUT
-
-PATIENCE = 1000 * TIMEOUT  # of the browser, in milliseconds
-
-
-@pytest.fixture(scope="module")
-def cluster() -> Iterator[LocalCluster]:
-    with LocalCluster(
-        n_workers=1, threads_per_worker=2, processes=True, host="127.0.0.1", dashboard_address="127.0.0.1:0"
-    ) as cluster:
-        yield cluster
-
-
-@pytest.fixture
-def client(cluster: LocalCluster) -> Iterator[Client]:
-    with Client(cluster) as client:
-        yield client
-        assert_clean(cluster)
+from .jupyter_lab import PATIENCE
 
 
 def address_of(cluster: LocalCluster) -> str:
