@@ -23,7 +23,7 @@ _TEMPLATES = Environment(
 )
 
 
-def main_page(scheduler: Any, extra: dict[str, Any], doc: Document) -> None:
+def main_page(scheduler: Any, doc: Document) -> None:
     """The page ``adaptive``; ``?run=name`` selects a run, ``?theme=`` light or dark."""
     header = Header(doc)
     parts = {"header": header, **{name: part.make() for name, part in PARTS.items()}}
@@ -31,11 +31,11 @@ def main_page(scheduler: Any, extra: dict[str, Any], doc: Document) -> None:
         part.root.name = name.replace("-", "_")
     doc.template = _TEMPLATES.get_template("adaptive.html")
     cards = [(name.replace("-", "_"), part.title) for name, part in PARTS.items() if name != "runs"]
-    doc.template_variables.update(extra, cards=cards)
+    doc.template_variables.update(cards=cards)
     _show(scheduler, doc, list(parts.values()), "Dask: Adaptive")
 
 
-def individual_page(name: str, scheduler: Any, extra: dict[str, Any], doc: Document) -> None:
+def individual_page(name: str, scheduler: Any, doc: Document) -> None:
     """One plot that fills the window, of the newest run if ``?run=`` names none."""
     part = PARTS[name].make()
     part.root.name = "part"

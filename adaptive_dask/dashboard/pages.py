@@ -11,11 +11,12 @@ from distributed.dashboard.core import BokehApplication
 from distributed.dashboard.scheduler import template_variables
 from tornado.ioloop import IOLoop
 
+from adaptive_dask.dashboard.in_thread import InThread
 from adaptive_dask.dashboard.page import individual_page, main_page
 from adaptive_dask.dashboard.parts import PARTS
 
 PAGE = "adaptive"
-Doc = Callable[[Any, dict[str, Any], Document], None]
+Make = Callable[[Any, Document], None]
 
 
 def add_pages(application: Any, dashboard: Any, scheduler: Any) -> None:
@@ -31,10 +32,14 @@ def add_pages(application: Any, dashboard: Any, scheduler: Any) -> None:
     """
     if f"/{PAGE}" in dashboard.app_paths:
         return
-    docs: dict[str, Doc] = {f"/{PAGE}": main_page}
-    docs |= {f"/individual-{PAGE}-{name}": partial(individual_page, name) for name in PARTS}
+    pages: dict[str, Make] = {f"/{PAGE}": main_page}
+    pages |= {f"/individual-{PAGE}-{name}": partial(individual_page, name) for name in PARTS}
     menus = template_variables(scheduler)
-    ours = BokehApplication(docs, scheduler, prefix=dashboard.prefix, template_variables=menus)
+    ours = BokehApplication(
+        dict.fromkeys(pages, _pass_menus_on), scheduler, prefix=dashboard.prefix, template_variables=menus
+    )
+    for path, make in pages.items():
+        ours._applications[path].application.add(InThread(partial(make, scheduler)))
     # Right after Dask's own: at the end of the list they would come after Jupyter's, which takes all that is left.
     application.applications.insert(application.applications.index(dashboard) + 1, ours)
     ours.initialize(IOLoop.current())
@@ -42,6 +47,11 @@ def add_pages(application: Any, dashboard: Any, scheduler: Any) -> None:
     # The list of plots for Jupyter is made from the paths of Dask's own application.
     dashboard._applications.update(ours._applications)
     _add_to_menus(menus)
+
+
+def _pass_menus_on(_: Any, extra: dict[str, Any], doc: Document) -> None:
+    """What `base.html` needs to know."""
+    doc.template_variables.update(extra)
 
 
 def _add_to_menus(menus: dict[str, Any]) -> None:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
+import time
 import weakref
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -59,7 +59,7 @@ class ReadingPart(Part, Protocol):
 
 
 class View:
-    """One open page.
+    """One open page. It may be made in any thread: it looks at nothing before a browser shows it.
 
     Parameters
     ----------
@@ -79,9 +79,7 @@ class View:
         self._closed = False
         self._is_shown = False  # by a browser, which has all models
         self._wire = Wire()
-        _open_views.add(self)
         doc.add_root(self._wire.root)
-        self._update()
         for root in doc.roots:
             keep_quiet(root.references())
         doc.on_event(DocumentReady, self._shown)
@@ -105,7 +103,7 @@ class View:
         return Look(self._scheduler, runs, next(iter(chosen or active or runs), None), self._wanted, self.select)
 
     def _update(self) -> None:
-        if self._closed:
+        if self._closed or not self._is_shown:
             return
         look = self._look()
         changes: list[str] = []
@@ -114,10 +112,8 @@ class View:
             if not self._is_broken(part, look.run):
                 try:
                     part.update(look, frame)
-                    if self._is_shown and frame:
+                    if frame:
                         changes.append(frame.encode())
-                    else:
-                        frame.apply()
                 except Exception:
                     self._give_up(part, look.run)
         if changes:
@@ -125,6 +121,8 @@ class View:
 
     def _shown(self, _: Any) -> None:
         self._is_shown = True
+        _open_views.add(self)
+        self._update()
 
     def _is_broken(self, part: Any, run: Any) -> bool:
         return (id(part), getattr(run, "id", "")) in self._broken
@@ -145,21 +143,20 @@ class View:
 
     def _make_reader(self, part: Any) -> Any:
         """A callback that reads learner data for a part, as often as that is cheap."""
-        clock = asyncio.get_running_loop().time
         rests_until = 0.0
 
         # The learner may be busy for long, and meanwhile the page must answer to clicks.
         @without_document_lock
         async def read() -> None:
             nonlocal rests_until
-            if self._closed or not self._is_shown or clock() < rests_until:
+            if self._closed or not self._is_shown or time.monotonic() < rests_until:
                 return
             run = self._look().run
             if run is None or self._is_broken(part, run):
                 return
             try:
                 if part.wants(run):
-                    begin = clock()
+                    begin = time.monotonic()
                     data, seconds = await host_of(self._scheduler).read_run(run, part.read, part.prepare)
                     rests_until = begin + seconds * max(1, len(_open_views)) / READING_SHARE
                     if not self._closed:

@@ -69,6 +69,7 @@ async def test_a_part_that_fails_is_left_out_and_said_once(caplog: pytest.LogCap
     doc, bad, good = Document(), Counter(fails_at=2), Counter()
     the_scheduler = scheduler()
     View(the_scheduler, doc, [bad, good], None)
+    doc.callbacks.trigger_event(DocumentReady())
     for _ in range(4):
         await look(doc)
     assert (bad.looks, good.looks) == (2, 5)
@@ -79,17 +80,18 @@ async def test_changes_travel_as_one_message_once_the_browser_has_the_page() -> 
     doc, parts = Document(), [Counter(), Counter()]
     the_scheduler = scheduler()
     View(the_scheduler, doc, parts, None)
-    await look(doc)
-    assert parts[0].root.text == "look 2"
-    doc.callbacks.trigger_event(DocumentReady())
     sent: list[Any] = []
     doc.on_change(lambda event: sent.append(event))
     await look(doc)
-    assert parts[0].root.text == "look 2"
-    (event,) = sent
-    assert event.attr == "tags"
-    assert len(event.new) == 2
-    assert all("look 3" in frame for frame in event.new)
+    assert parts[0].looks == 0
+    doc.callbacks.trigger_event(DocumentReady())
+    await look(doc)
+    assert parts[0].root.text == ""
+    for number, event in enumerate(sent, 1):
+        assert event.attr == "tags"
+        assert len(event.new) == 2
+        assert all(f"look {number}" in frame for frame in event.new)
+    assert len(sent) == 2
 
 
 @pytest.mark.parametrize("how", ["connection_lost", "session destroyed"])
@@ -114,13 +116,14 @@ async def test_a_page_that_is_closed_looks_no_more(how: str, caplog: pytest.LogC
 
 async def test_pages_can_be_made_without_runs_and_without_a_host() -> None:
     nothing = SimpleNamespace(plugins={}, workers={})
-    for make in (lambda doc: main_page(nothing, {"pages": [], "plots": []}, doc), *map(_individual, PARTS)):
+    for make in (lambda doc: main_page(nothing, doc), *map(_individual, PARTS)):
         doc = Document()
         make(doc)
+        doc.callbacks.trigger_event(DocumentReady())
         await look(doc)
         for callback in doc.session_destroyed_callbacks:
             callback(None)  # type: ignore[arg-type]
 
 
 def _individual(name: str) -> Any:
-    return lambda doc: individual_page(name, SimpleNamespace(plugins={}, workers={}), {}, doc)
+    return lambda doc: individual_page(name, SimpleNamespace(plugins={}, workers={}), doc)

@@ -18,16 +18,20 @@ class EventLoopChart:
     """For each look, by how much the event loop was late at most since the last one."""
 
     def __init__(self) -> None:
-        self._loop = asyncio.get_running_loop()
-        self._began = self._loop.time()
-        self._latest = 0.0
-        self._probe = self._loop.call_later(EVERY, self._measure, self._loop.time() + EVERY)
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._began = self._latest = 0.0
+        self._probe: asyncio.TimerHandle | None = None
         self._source = ColumnDataSource({"time": [], "lag": []})
         self.root = new_figure(x_axis_label="since this page was opened (s)", y_axis_label="delay (ms)", from_zero=True)
         self.root.varea("time", 0, "lag", source=self._source, color=RED, fill_alpha=0.2)
         self.root.line("time", "lag", source=self._source, color=RED, line_width=1.5)
 
     def update(self, look: Look, frame: Frame) -> None:
+        if self._loop is None:
+            self._loop = asyncio.get_running_loop()
+            self._began = self._loop.time()
+            self._wait(self._loop)
+            return
         now = self._loop.time()
         if now > self._began + EVERY:
             frame.append(self._source, {"time": [now - self._began], "lag": [1000 * self._latest]}, KEPT)
@@ -35,9 +39,12 @@ class EventLoopChart:
 
     def close(self) -> None:
         """Measure no more."""
-        self._probe.cancel()
+        if self._probe is not None:
+            self._probe.cancel()
 
-    def _measure(self, due: float) -> None:
-        now = self._loop.time()
-        self._latest = max(self._latest, now - due)
-        self._probe = self._loop.call_later(EVERY, self._measure, now + EVERY)
+    def _wait(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._probe = loop.call_later(EVERY, self._measure, loop, loop.time() + EVERY)
+
+    def _measure(self, loop: asyncio.AbstractEventLoop, due: float) -> None:
+        self._latest = max(self._latest, loop.time() - due)
+        self._wait(loop)
