@@ -11,10 +11,6 @@ from typing import Any
 
 logger = logging.getLogger(__name__)
 
-# What is sent while no browser is there waits for one. So the updates of a long run become fewer: the interval is at
-# least this share of the time since its beginning, and a night brings a few times as many as the first minutes.
-SLOWING = 1 / 5000
-
 # Takes nothing and returns after how many seconds it is to be called again; None for never.
 Call = Callable[[], float | None]
 
@@ -103,6 +99,10 @@ def check_interval(value: Any) -> None:
         raise ValueError(f"update_interval takes a positive number of seconds, not {value!r}.")
 
 
-def slowed(interval: float, started: float) -> float:
-    """The interval for a run that has gone on since then (seconds since the epoch)."""
-    return max(interval, SLOWING * (time.time() - started))
+def slowed(interval: float, started: float, share: float) -> float:
+    """The interval for a run that has gone on since then (seconds since the epoch).
+
+    What is sent while no browser is there waits for one. So the updates of a long run become fewer: the interval is
+    at least this share of its time, and a night brings a few times as many updates as the first minutes.
+    """
+    return max(interval, share * (time.time() - started))

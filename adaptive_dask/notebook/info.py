@@ -17,12 +17,16 @@ from adaptive_dask.notebook.details import describe_failures, describe_log
 from adaptive_dask.notebook.extension import load_widgets, require_kernel
 from adaptive_dask.notebook.figures import describe
 from adaptive_dask.runner.dashboard_link import make_link
+from adaptive_dask.runner.run import newest_status
 
 if TYPE_CHECKING:
     from adaptive_dask.runner import AsyncRunner
     from adaptive_dask.runner.run import Run
 
 clock = Clock("adaptive-live-info")
+
+# See `slowed`.
+SLOWING = 1 / 5000
 
 
 def live_info(runner: AsyncRunner, *, update_interval: float = 0.5) -> None:
@@ -105,12 +109,11 @@ class LiveInfo:
             if has_ended:
                 self._details, self._run = run.details, None
                 return None
-            return slowed(self._interval, run.started)
+            return slowed(self._interval, run.started, SLOWING)
 
     def _update(self, run: Run) -> None:
         summary, done, now = run.summary, run.done, time.time()
-        # The status of the run waits for the learner, and that for the thread which a cell may keep busy.
-        status = run.status if done.done() else summary.get("status", run.status)
+        status = newest_status(run)
         error = done.exception() if done.done() and not done.cancelled() else None
         if summary:
             self._course.note(summary, summary["ended"] or now)

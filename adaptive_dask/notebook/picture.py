@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Hashable
 from typing import TYPE_CHECKING, Any
 
+from adaptive_dask.learner.learner1D import Learner1D
 from adaptive_dask.notebook.clock import Clock, check_interval, slowed
 from adaptive_dask.notebook.extension import load_bokeh, require_kernel
 from adaptive_dask.notebook.turns import Turns
@@ -27,6 +28,12 @@ active_plotting_tasks: dict[Hashable, LivePlot] = {}
 # Drawing may take this share of the time: it needs the interpreter, and so may the run.
 SHARE = 0.05
 
+# Pictures are large, and what is sent while no browser is there waits for one; see `slowed`.
+SLOWING = 1 / 200
+
+# Of a Learner1D's points so many are drawn while there are new ones all the time; in the end, as many as ever.
+MOST_POINTS = 10_000
+
 
 def live_plot(
     runner: AsyncRunner,
@@ -41,13 +48,9 @@ def live_plot(
     if plotter is not None and not callable(plotter):
         raise TypeError(f"plotter takes a function of the learner, not {plotter!r}.")
     require_kernel("live_plot()", "Anywhere else, runner.learner.plot() draws what is known at the moment")
-    plot = LivePlot(runner, plotter or _plot, update_interval, name, normalize)
+    plot = LivePlot(runner, plotter, update_interval, name, normalize)
     plot.start()
     return plot.pictures
-
-
-def _plot(learner: Any) -> Any:
-    return learner.plot()
 
 
 class LivePlot:
@@ -56,7 +59,7 @@ class LivePlot:
     Parameters
     ----------
     runner : AsyncRunner
-    plotter : callable
+    plotter : callable or None
         Takes the learner and returns a HoloViews object.
     interval : float
         In seconds.
@@ -73,7 +76,12 @@ class LivePlot:
     """
 
     def __init__(
-        self, runner: AsyncRunner, plotter: Callable[[Any], Any], interval: float, name: Hashable, normalize: bool
+        self,
+        runner: AsyncRunner,
+        plotter: Callable[[Any], Any] | None,
+        interval: float,
+        name: Hashable,
+        normalize: bool,
     ) -> None:
         load_bokeh_unless_another()
         self._holoviews = load_holoviews()
@@ -89,6 +97,7 @@ class LivePlot:
         self._is_over = False
         self._drawn_at = -1
         self.error: Exception | None = None
+        self._received = self._run.replica.received
         self._first: Any = self._draw()
         self.pictures = self._as_map(self._first)
 
@@ -139,7 +148,7 @@ class LivePlot:
             self._is_over = True
             self._forget()
             return None
-        return max(slowed(self._interval, self._run.started), cost / SHARE)
+        return max(slowed(self._interval, self._run.started, SLOWING), cost / SHARE)
 
     def _refresh(self) -> None:
         try:
@@ -156,14 +165,20 @@ class LivePlot:
         is_mine = threading.get_ident() != self._users_thread
         # In another thread than the user's: a cell is at work there, under which the learner must not change.
         learner = self._run.replica.ahead() if is_mine else self._runner.learner
-        picture = self._plotter(learner)
+        picture = self._plotter(learner) if self._plotter is not None else self._plot(learner)
         if self._normalize and not isinstance(picture, self._holoviews.DynamicMap):
             picture = picture.map(lambda element: element.opts(framewise=True), self._holoviews.Element)
         return picture
 
+    def _plot(self, learner: Any) -> Any:
+        if type(learner).plot is not Learner1D.plot or not isinstance(learner, Learner1D) or self._run.done.done():
+            return learner.plot()
+        return learner.plot(most_points=MOST_POINTS)
+
     def _next(self) -> Any:
-        picture, self._first = self._first, None
-        return picture if picture is not None else self._draw()
+        first, self._first = self._first, None
+        is_new = first is not None and self._received == self._run.replica.received
+        return first if is_new else self._draw()
 
     def _as_map(self, picture: Any) -> Any:
         holoviews = self._holoviews

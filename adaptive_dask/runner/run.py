@@ -84,3 +84,8 @@ class Run(Protocol):
 
     def inspect(self) -> Any:
         """Points on their way, failures and log: `details`, newly."""
+
+
+def newest_status(run: Run) -> str:
+    """The status that is known, for any thread: ``run.status`` waits for the learner, and that for a busy cell."""
+    return run.status if run.done.done() else str(run.summary.get("status", run.status))

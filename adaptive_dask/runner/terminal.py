@@ -7,6 +7,8 @@ import threading
 from datetime import timedelta
 from typing import TYPE_CHECKING, TextIO
 
+from adaptive_dask.runner.run import newest_status
+
 if TYPE_CHECKING:
     from adaptive_dask.runner.runner import AsyncRunner
 
@@ -16,7 +18,7 @@ def info_line(runner: AsyncRunner) -> str:
     info = runner.info()
     seconds = runner.elapsed_time()
     parts = [
-        f"{runner.name}: {runner.status()}",
+        f"{runner.name}: {newest_status(runner._run)}",
         str(timedelta(seconds=round(seconds))),
         f"{info.get('npoints', 0)} points",
         f"loss {info.get('loss', float('nan')):.3g}",
@@ -31,6 +33,8 @@ def info_line(runner: AsyncRunner) -> str:
 
 class TerminalInfo:
     """Prints `info_line` of a runner until its run ends; in a thread, so a busy main thread does not matter.
+
+    Before the first line comes the address of the page about the run, if there is one.
 
     Parameters
     ----------
@@ -66,6 +70,9 @@ class TerminalInfo:
         self._thread.join(timeout)
 
     def _print(self) -> None:
+        link = self._runner.dashboard_link
+        if link is not None:
+            print(f"{self._runner.name}: dashboard {link}", file=self._file, flush=True)
         while not self._stop.wait(self._interval):
             self._write("\n")
         self._write("\n", last=True)

@@ -376,7 +376,8 @@ def test_the_terminal_shows_how_it_goes(client, capsys):
     runner.result(TIMEOUT)
     info.join(TIMEOUT)
     lines = capsys.readouterr().out.splitlines()
-    assert "running" in lines[0]
+    assert runner.dashboard_link in lines[0]
+    assert "running" in lines[1]
     assert "finished" in lines[-1]
     assert "50 points" in lines[-1]
     assert "50 points" in repr(runner)

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
+import os
 import queue
+import re
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,9 +19,13 @@ pytest.importorskip("ipykernel")
 pytest.importorskip("ipywidgets")
 pytest.importorskip("holoviews")
 
+# In seconds; a busy machine may need much of it.
+TIMEOUT = float(os.environ.get("NBT", 120))
+
 START = """
 import time
 import adaptive_dask as adaptive
+adaptive.notebook_extension()
 from concurrent.futures import ThreadPoolExecutor
 
 
@@ -33,6 +42,10 @@ class Kernel:
     ----------
     widgets : dict of str to dict
         The state of each widget, by id.
+    displayed : list of dict
+        What was displayed, by MIME type.
+    titles : list of str
+        Those of pictures, whenever one is changed.
     """
 
     def __init__(self, manager: Any, client: Any) -> None:
@@ -40,10 +53,25 @@ class Kernel:
         self.client = client
         self.widgets: dict[str, dict[str, Any]] = {}
         self.displayed: list[dict[str, Any]] = []
+        self.titles: list[str] = []
 
-    def run(self, code: str, timeout: float = 120.0) -> str:
+    def run(self, code: str, timeout: float = TIMEOUT) -> str:
         """Run a cell; returns what it prints. Raises what it raised."""
+        return self.finish(self.begin(code), timeout)
+
+    @contextlib.contextmanager
+    def at_work(self, stop: Path, sleep: str = "time.sleep") -> Iterator[None]:
+        """A cell that is at work, by default without giving the event loop a chance, until a file is there."""
+        code = f"import asyncio, os\nwhile not os.path.exists({str(stop)!r}): {sleep}(0.05)"
         request = self.begin(code)
+        try:
+            yield
+        finally:
+            stop.touch()
+        self.finish(request)
+
+    def finish(self, request: str, timeout: float = TIMEOUT) -> str:
+        """Wait for the end of a cell that was begun."""
         text = ""
         deadline = time.monotonic() + timeout
         while True:
@@ -71,6 +99,8 @@ class Kernel:
         content = message["content"]
         if message["msg_type"] in ("comm_open", "comm_msg") and "state" in content["data"]:
             self.widgets.setdefault(content["comm_id"], {}).update(content["data"]["state"])
+        elif message["msg_type"] == "comm_msg" and isinstance(content["data"], str):
+            self.titles += re.findall(r'"text","new":"([^"]*points[^"]*)"', content["data"])
         elif message["msg_type"] == "comm_close":
             self.widgets.pop(content["comm_id"], None)
         elif message["msg_type"] in ("display_data", "execute_result"):
@@ -91,14 +121,15 @@ class Kernel:
         data = {"method": "custom", "content": {"event": "click"}}
         self._send("comm_msg", {"comm_id": self.button(text), "data": data})
 
-    def open_comm(self, target: str) -> None:
-        """Open a comm, as a browser does for a picture."""
-        self._send("comm_open", {"comm_id": target, "target_name": target, "data": {}})
+    def open_pictures(self) -> None:
+        """Open a comm for each picture that was displayed, as a browser does."""
+        for target in re.findall(r'"client_comm_id":"([0-9a-f]+)"', json.dumps(self.displayed).replace("\\", "")):
+            self._send("comm_open", {"comm_id": target, "target_name": target, "data": {}})
 
     def _send(self, kind: str, content: dict[str, Any]) -> None:
         self.client.shell_channel.send(self.client.session.msg(kind, content))
 
-    def until(self, predicate: Any, timeout: float = 120.0) -> None:
+    def until(self, predicate: Any, timeout: float = TIMEOUT) -> None:
         """Take messages until something is true."""
         deadline = time.monotonic() + timeout
         while not predicate():
@@ -116,7 +147,7 @@ def started(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     try:
         client.wait_for_ready(timeout=120)
         kernel = Kernel(manager, client)
-        kernel.run(START)
+        kernel.run(START, timeout=120)
         yield kernel
     finally:
         client.stop_channels()
@@ -130,4 +161,5 @@ def kernel(started: Kernel) -> Kernel:
     started.run("import ipywidgets; ipywidgets.Widget.close_all()")
     started.widgets.clear()
     started.displayed.clear()
+    started.titles.clear()
     return started

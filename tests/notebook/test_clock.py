@@ -114,5 +114,5 @@ def test_intervals_are_positive_numbers(value: object) -> None:
 
 
 def test_updates_of_long_runs_become_fewer() -> None:
-    assert slowed(0.5, time.time()) == 0.5
-    assert slowed(0.5, time.time() - 50_000) == pytest.approx(10, rel=0.01)
+    assert slowed(0.5, time.time(), 1 / 5000) == 0.5
+    assert slowed(0.5, time.time() - 50_000, 1 / 5000) == pytest.approx(10, rel=0.01)
