@@ -14,6 +14,7 @@ from adaptive_dask.notebook.extension import load_bokeh, require_kernel
 from adaptive_dask.notebook.turns import Turns
 from adaptive_dask.notebook.views import Views
 from adaptive_dask.plotting.backend import load_holoviews
+from adaptive_dask.runner.local import LocalRun
 
 if TYPE_CHECKING:
     from adaptive_dask.runner import AsyncRunner
@@ -25,8 +26,9 @@ clock = Clock("adaptive-live-plot")
 # The pictures that are kept up to date, by the `name` of `live_plot`.
 active_plotting_tasks: dict[Hashable, LivePlot] = {}
 
-# Drawing may take this share of the time: it needs the interpreter, and so may the run.
-SHARE = 0.05
+# Drawing may take this share of the time; less where the learner of the run needs the same interpreter.
+SHARE = 0.3
+SHARE_BESIDE_LEARNER = 0.1
 
 # Pictures are large, and what is sent while no browser is there waits for one; see `slowed`.
 SLOWING = 1 / 200
@@ -96,6 +98,7 @@ class LivePlot:
         self._views = Views(self._holoviews)
         self._is_over = False
         self._drawn_at = -1
+        self._cost = 0.0  # of drawing, in seconds
         self.error: Exception | None = None
         self._received = self._run.replica.received
         self._first: Any = self._draw()
@@ -136,21 +139,20 @@ class LivePlot:
         if self._is_over:
             return None
         has_ended = self._run.done.done()
-        cost = 0.0
         received = self._run.replica.received
         if self._views.any_open and received != self._drawn_at:
-            begin = time.monotonic()
             self._turns.do(self._refresh)
-            cost = time.monotonic() - begin
             self._drawn_at = received
         if has_ended or self._views.all_closed:
             self._views.refresh_when_opened(self._refresh)
             self._is_over = True
             self._forget()
             return None
-        return max(slowed(self._interval, self._run.started, SLOWING), cost / SHARE)
+        share = SHARE_BESIDE_LEARNER if isinstance(self._run, LocalRun) else SHARE
+        return max(slowed(self._interval, self._run.started, SLOWING), self._cost / share)
 
     def _refresh(self) -> None:
+        begin = time.monotonic()
         try:
             self._views.refresh()
             self.error = None
@@ -158,6 +160,7 @@ class LivePlot:
             if repr(error) != repr(self.error):
                 logger.exception("The learner of the run %r could not be drawn", self._run.name)
             self.error = error
+        self._cost = time.monotonic() - begin
 
     # ---- drawing
 

@@ -624,7 +624,7 @@ class AsyncRunner:
             Takes the learner and returns a HoloViews object; ``learner.plot()`` if not given. While a cell keeps
             the notebook busy it gets a copy of the learner, and is called in a thread.
         update_interval : float, default: 2
-            In seconds. Updates become fewer when drawing takes more than a twentieth of the time, and in long runs:
+            In seconds. Updates become fewer when drawing takes more than a tenth of the time, and in long runs:
             after an hour, one in 18 s.
         name : hashable, optional
             Of this plot in `adaptive_dask.active_plotting_tasks`. An earlier plot with the name, or without one

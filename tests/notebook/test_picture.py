@@ -116,7 +116,7 @@ learner = adaptive.BalancingLearner(learners, cdims=[dict(n=n) for n in range(3)
 runner = adaptive.Runner(learner, executor=ThreadPoolExecutor(2))
 pictures = runner.live_plot(plotter={plotter}, update_interval=0.1)
 display(pictures)
-print([kdim.name for kdim in pictures.kdims], pictures.kdims[0].values)
+print([kdim.name for kdim in pictures.kdims], [int(value) for value in pictures.kdims[0].values])
 """
     assert kernel.run(code) == "['n'] [0, 1, 2]\n"
     kernel.open_pictures()
