@@ -101,8 +101,9 @@ class LivePlot:
         self._cost = 0.0  # of drawing, in seconds
         self.error: Exception | None = None
         self._received = self._run.replica.received
-        self._first: Any = self._draw()
-        self.pictures = self._as_map(self._first)
+        self._last: Any = self._draw()
+        self._is_new = True  # and not shown yet
+        self.pictures = self._as_map(self._last)
 
     # ---- as a task, in `active_plotting_tasks`
 
@@ -155,12 +156,15 @@ class LivePlot:
         begin = time.monotonic()
         try:
             self._views.refresh()
-            self.error = None
         except Exception as error:
-            if repr(error) != repr(self.error):
-                logger.exception("The learner of the run %r could not be drawn", self._run.name)
-            self.error = error
+            self._note(error)
         self._cost = time.monotonic() - begin
+
+    def _note(self, error: Exception) -> None:
+        """Say why there is no new picture; once, for it may be the same at every update."""
+        if repr(error) != repr(self.error):
+            logger.exception("The learner of the run %r could not be drawn", self._run.name, exc_info=error)
+        self.error = error
 
     # ---- drawing
 
@@ -178,10 +182,17 @@ class LivePlot:
             return learner.plot()
         return learner.plot(most_points=MOST_POINTS)
 
-    def _next(self) -> Any:
-        first, self._first = self._first, None
-        is_new = first is not None and self._received == self._run.replica.received
-        return first if is_new else self._draw()
+    def _next(self, **_: Any) -> Any:
+        """A new picture; the last one, if it cannot be drawn."""
+        received = self._run.replica.received
+        if self._is_new and self._received == received:
+            self._is_new = False
+            return self._last
+        try:
+            self._last, self._received, self.error = self._draw(), received, None
+        except Exception as error:  # which HoloViews would print at every update
+            self._note(error)
+        return self._last
 
     def _as_map(self, picture: Any) -> Any:
         holoviews = self._holoviews
@@ -193,7 +204,7 @@ class LivePlot:
         if not isinstance(picture, holoviews.DynamicMap):
             kdims = [kdim.clone(values=list(picture.dimension_values(kdim, expanded=False))) for kdim in kdims]
 
-        def at(*key: Any) -> Any:
+        def at(*key: Any, **_: Any) -> Any:
             return self._next()[key if len(key) > 1 else key[0]]
 
         pictures = holoviews.DynamicMap(at, kdims=kdims, streams=streams, cache_size=1)

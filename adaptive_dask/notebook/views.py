@@ -24,7 +24,8 @@ class Views:
 
     def __init__(self, holoviews: Any) -> None:
         self._triggering = holoviews.streams.triggering_streams
-        self.stream = holoviews.streams.Stream.define("Update")()
+        # HoloViews takes a picture with sliders from its cache, unless a stream has a value and is transient.
+        self.stream = holoviews.streams.Stream.define("Update", turn=0)(transient=True)
         self._were_any = False
 
     @property

@@ -87,25 +87,6 @@ runner.cancel(); runner.wait()
     assert kernel.run(AT_WORK) == NOTHING
 
 
-def test_plotters_compose(kernel: Any) -> None:
-    code = """
-import holoviews as hv
-learner = adaptive.Learner2D(lambda xy: time.sleep(0.01) or xy[0] * xy[1], [(-1, 1)] * 2)
-runner = adaptive.Runner(learner, executor=ThreadPoolExecutor(2))
-def plot(learner):
-    picture = learner.plot(tri_alpha=0.2)
-    return picture.Image + picture.EdgePaths.I + hv.Curve([learner.npoints] * 2).relabel(f"{learner.npoints} points")
-display(runner.live_plot(plotter=plot, update_interval=0.1))
-display(runner.live_plot(update_interval=0.1, name="other").relabel("all", depth=2) * hv.Curve([(0, 0), (1, 1)]))
-"""
-    kernel.run(code)
-    kernel.open_pictures()
-    kernel.until(lambda: len(kernel.titles) > 4)
-    assert (
-        kernel.run("for p in adaptive.active_plotting_tasks.values(): print(p.error)\nrunner.cancel()") == "None\n" * 2
-    )
-
-
 @pytest.mark.parametrize("plotter", ["None", "lambda learner: learner.plot(dynamic=False)"])
 def test_a_balancing_learner_has_its_sliders(kernel: Any, plotter: str) -> None:
     code = f"""
@@ -145,10 +126,8 @@ display(runner.live_plot(plotter=plot, update_interval=0.1))
     kernel.until(lambda: kernel.titles)
     kernel.run("fails = True")
     task = "adaptive.active_plotting_tasks[None]"
-    assert (
-        kernel.run(f"import asyncio\nwhile not {task}.error: await asyncio.sleep(0.05)\nprint({task}.error)")
-        == "mine\n"
-    )
+    printed = kernel.run(f"import asyncio\nwhile not {task}.error: await asyncio.sleep(0.05)\nprint({task}.error)")
+    assert printed.endswith("mine\n")
     kernel.run("fails = False")
     kernel.titles.clear()
     kernel.until(lambda: len(kernel.titles) > 1)
