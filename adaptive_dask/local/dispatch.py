@@ -62,7 +62,9 @@ class Dispatch:
         """How many more points the executor could use, if the learner needs so long for a point (seconds)."""
         if self._waiting:
             return 0
-        return max(0, self._most(learner_seconds) - self._flight.count - self._flight.hung)
+        most = self._most(learner_seconds)
+        room = max(0, most - self._flight.count - self._flight.hung)
+        return self._gathered(room, most) if self._vectorized else room
 
     def send(self, taken: list[tuple[int, Any]], is_paused: bool) -> None:
         """Send points, or keep suspects until the others are back.
@@ -115,11 +117,20 @@ class Dispatch:
         ahead = min(batches - self._slots, max(backlog, 2 * self._slots), self._session.npoints * MOST_AHEAD)
         return self._slots + int(ahead)
 
+    def _gathered(self, room: int, most: int) -> int:
+        """How many of the points that may be sent go now."""
+        idle = self._slots - self._flight.batches
+        seconds = self._flight.seconds_per_point
+        if seconds is None:
+            return min(room, max(0, idle))  # how many make a call is not known
+        # Sent one by one as others return, points would stay apart for ever. None waits while a slot is idle.
+        return room if idle > 0 else room - room % fair_batch(seconds, most, self._slots)
+
     def _together(self, points: int) -> int:
         """How many of so many new points to submit together."""
         seconds = self._flight.seconds_per_point
         if self._vectorized:
-            return fair_batch(seconds, points, self._slots - self._flight.batches)
+            return fair_batch(seconds, self._flight.count + points, self._slots)
         if seconds is None or points < 2 or not self._flight.pool.takes_many:
             return 1
         # With m submissions, evaluating takes 1/m of the time that one after the other takes, and submitting

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import Iterator
+from concurrent.futures import Executor, Future
 from typing import Any
 
 import cloudpickle
@@ -13,6 +15,12 @@ import pytest
 import adaptive_dask as adaptive
 from adaptive_dask.batching import BATCH_SECONDS, GRACE, MOST_IN_BATCH, batch_size, fair_batch, time_allowed
 from adaptive_dask.errors import BatchShapeError, FunctionError
+from adaptive_dask.goals import Goal
+from adaptive_dask.local.dispatch import Dispatch
+from adaptive_dask.local.flight import Flight
+from adaptive_dask.local.pools import ExecutorPool
+from adaptive_dask.local.worker import Value
+from adaptive_dask.session import Session
 
 from ..patience import TIMEOUT
 from . import functions
@@ -115,6 +123,34 @@ def test_batches_are_as_long_as_they_should_last() -> None:
     with open_executor("threads") as threads:
         runner = adaptive.BlockingRunner(learner(slow), npoints_goal=300, executor=threads, vectorized=True, ntasks=100)
     assert 2 <= max(runner.learner.data.values()) <= 25
+
+
+@pytest.mark.parametrize("ntasks", [None, 100])
+def test_points_whose_results_come_one_by_one_make_batches_too(ntasks: int | None) -> None:
+    calls: deque[tuple[list[float], Future[Any]]] = deque()
+
+    class Slow(Executor):
+        """Has two workers, that each do one call whenever the run has sent all it wants to send."""
+
+        max_workers = 2
+
+        def submit(self, _: Any, /, *args: Any, **__: Any) -> Future[Any]:
+            calls.append((args[1], Future()))
+            return calls[-1][1]
+
+    session = Session(learner(np.square), Goal(npoints=1000))
+    flight = Flight(ExecutorPool(Slow(), np.square, vectorized=True))
+    dispatch = Dispatch(session, flight, 2, ntasks, vectorized=True)
+    sizes = []
+    while not session.done:
+        dispatch.send(session.take(dispatch.room(1e-5)), is_paused=False)
+        xs, future = calls.popleft()
+        sizes.append(len(xs))
+        future.set_result([Value(x * x, 0.004) for x in xs])
+        session.tell(flight.collect(TIMEOUT).outcomes)
+    assert sizes[:2] == [1, 1]
+    assert np.mean(sizes[-30:]) > BATCH_SECONDS / 0.004 / 2
+    assert max(sizes) <= BATCH_SECONDS / 0.004
 
 
 def test_asynchronous_functions_are_refused() -> None:
