@@ -20,6 +20,13 @@ NEGLIGIBLE_WAIT = 0.005
 # on their way, for results that all come at once keep the learner, and others on the scheduler, so long.
 BACKLOG = 0.01
 
+# Of functions that take so long (seconds), results are held back on a worker as long as enough points wait there; of
+# faster ones several go in a message anyway.
+SHORTEST_HELD = 0.002
+
+# With many runs on the scheduler, each has points for so long ahead (seconds), for results to be gathered.
+GATHERING = 0.06
+
 SMOOTHING = 0.1  # the weight of the newest measurement in a running mean
 
 DEVIATIONS = 2.0  # a point is expected to take no longer than the mean and so many mean deviations
@@ -78,6 +85,7 @@ class Board:
         self.seconds_per_step = 0.0
         self.learner_seconds: float | None = None  # of computing, per point
         self.lifetimes = Lifetimes()
+        self.is_crowded = False  # results are gathered, for the scheduler has many runs to think of
         self._deviation = 0.0
 
     @property
@@ -191,6 +199,18 @@ class Board:
             return max(0, min(places * self._batch - in_flight, ntasks - self.in_flight))
         return max(0, places + self._ahead(npoints) - in_flight)
 
+    def enough(self, worker: str) -> int | None:
+        """While more points than so many wait on a worker, its results need not be reported one by one.
+
+        The points that wait last until new ones come; or, where there are too few of them for that, half of them are
+        left: several results in a message are worth it. None if there is nothing to be gained.
+        """
+        if not self.seconds_per_point or self.seconds_per_point < SHORTEST_HELD:
+            return None
+        desk = self.desks[worker]
+        finished = desk.places * self._wait / self.seconds_per_point
+        return min(1 + math.ceil(finished), len(desk.ids) // 2)
+
     @property
     def points_per_slot(self) -> float:
         """How many points an evaluator is at, at once."""
@@ -286,15 +306,21 @@ class Board:
         """How many points beyond one in each place: for batches, and to hide the time until new points come."""
         if not self.seconds_per_point or self.places == 0:
             return 0
-        wait = self.round_trip + self.seconds_per_step
-        finished = self.places * wait / self.seconds_per_point  # while the new points are under way
+        finished = self.places * self._wait / self.seconds_per_point  # while the new points are under way
         ahead = 1.5 * finished + 2 * math.sqrt(finished)
-        if wait < NEGLIGIBLE_WAIT * self.seconds_per_point * self._batch:
+        if self._wait < NEGLIGIBLE_WAIT * self.seconds_per_point * self._batch:
             ahead = 0.0
+        if self.is_crowded:
+            ahead = max(ahead, self.places * round(GATHERING / max(self.seconds_per_point, SHORTEST_HELD)))
         ahead += self.places * (self._batch - 1)
         seconds = BATCH_SECONDS if self._vectorized else BACKLOG
         backlog = seconds / self.learner_seconds if self.learner_seconds else math.inf
         return math.ceil(min(ahead, max(backlog, 2 * self.places), int(npoints * MOST_AHEAD)))
+
+    @property
+    def _wait(self) -> float:
+        """How long it takes from a result to the point that it leads to (seconds)."""
+        return self.round_trip + self.seconds_per_step
 
     @property
     def _batch(self) -> int:

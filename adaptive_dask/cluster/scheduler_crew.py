@@ -6,6 +6,7 @@ import asyncio
 import itertools
 import logging
 import random
+import time
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +26,9 @@ logger = logging.getLogger(__name__)
 
 # Tasks that are to wait have a lower priority than those that are to run, whatever run they are of.
 BEHIND = -1
+
+# A slot that gets free is taken by a task that waits; if it is not after so long (seconds), another run's was first.
+PATIENCE = 0.25
 
 # Dask scales up when tasks take at least its target duration; so long is a lease, in seconds, at least.
 LEASE = 5.0
@@ -86,6 +90,7 @@ class Crew:
         self._futures: dict[Key, tuple[Future[Any], asyncio.Future[None]]] = {}
         self._spare: set[Key] = set()  # those of them that are to wait behind the tasks of other runs
         self._count = itertools.count()
+        self._missing_since: float | None = None
         self._errors = 0
         self._released = False
 
@@ -112,10 +117,22 @@ class Crew:
             regular += 1
         if regular > slots:
             self._take_back([key for key in self._futures if key not in self._spare], regular - slots)
-        if len(self._spare) > spare:
-            self._take_back(list(self._spare), len(self._spare) - spare)
-        self._submit(slots - regular, 0)
-        self._submit(spare - len(self._spare), BEHIND)
+        in_line = self._count_in_line(slots - regular)
+        if len(self._spare) > spare + in_line:
+            self._take_back(list(self._spare), len(self._spare) - spare - in_line)
+        self._submit(slots - regular - in_line, 0)
+        self._submit(spare + in_line - len(self._spare), BEHIND)
+
+    def _count_in_line(self, missing: int) -> int:
+        """How many of the tasks that are missing need not be submitted, for others that wait are about to begin."""
+        if missing <= 0:
+            self._missing_since = None
+        elif self._missing_since is None:
+            self._missing_since = time.monotonic()
+            asyncio.get_running_loop().call_later(PATIENCE, self._on_change)
+        if self._missing_since is None or time.monotonic() >= self._missing_since + PATIENCE:
+            return 0
+        return min(missing, len(self._spare))
 
     def _submit(self, count: int, priority: int) -> None:
         if count <= 0:

@@ -264,8 +264,9 @@ class HostedRun:
         """A run that comes later is treated as if it had been served like the others."""
         self._head_start = served
 
-    def allot(self, slots: int, spare: int, *, give_up: bool) -> None:
+    def allot(self, slots: int, spare: int, *, give_up: bool, is_crowded: bool) -> None:
         """Take so many slots, have so many evaluators wait for more, and maybe give up what is beyond."""
+        self.board.is_crowded = is_crowded
         if self._crew is None or self._stopping:
             return
         capacity = self._placement.capacity()
@@ -456,6 +457,7 @@ class HostedRun:
                 "points": [parcel.point for parcel in parcels],
                 "sent": time.monotonic(),
                 "seconds": self.board.lifetimes.need,
+                "enough": self.board.enough(worker),
             },
         )
 

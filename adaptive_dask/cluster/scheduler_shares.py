@@ -23,6 +23,10 @@ SHARE_OF_TIME = 0.05
 # Of the runs that wait for a first slot, so many have an evaluator in line, even on a small cluster.
 LINE = 8
 
+# With so many runs, and so many for each slot, the messages of each become a burden for the scheduler.
+CROWD = 8
+CROWDED = 0.25
+
 
 @dataclass
 class Claim:
@@ -95,7 +99,7 @@ class Sharer(Protocol):
 
     def claim(self) -> Claim: ...
 
-    def allot(self, slots: int, spare: int, *, give_up: bool) -> None: ...
+    def allot(self, slots: int, spare: int, *, give_up: bool, is_crowded: bool) -> None: ...
 
 
 class Shares:
@@ -147,8 +151,9 @@ class Shares:
         spare = slots // 2 + 1 + min(waiting, slots // 2 + LINE)
         most = share(slots + spare, claims)
         is_short = any(claim.has < number for claim, number in zip(claims, given, strict=True))
+        is_crowded = len(runs) >= max(CROWD, slots * CROWDED)
         for run, number, more in zip(runs, given, most, strict=True):
-            run.allot(number, max(0, more - number), give_up=is_short)
+            run.allot(number, max(0, more - number), give_up=is_short, is_crowded=is_crowded)
         self._cost = time.thread_time() - begin
         if len(runs) > 1 and sum(claim.wanted for claim in claims) > slots:
             self._update_in(QUANTUM / 5)  # shares that are no whole numbers change over time

@@ -108,6 +108,7 @@ class PointService(WorkerPlugin):
         points: Sequence[Packed] = (),
         sent: float = 0.0,
         seconds: float = 0.0,
+        enough: int | None = None,
         **_: Any,
     ) -> None:
         """Handle a message of the scheduler; on the worker's event loop."""
@@ -116,7 +117,7 @@ class PointService(WorkerPlugin):
         if known is None:
             self._worker.batched_send(report(run, returned=list(ids)))
         else:
-            known.put(ids, points, sent, seconds)
+            known.put(ids, points, sent, seconds, enough)
 
     def _drop_points(self, run: str = "", ids: Sequence[int] = (), **_: Any) -> None:
         """Handle a message of the scheduler; on the worker's event loop."""

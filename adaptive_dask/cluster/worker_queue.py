@@ -13,6 +13,7 @@ from distributed.core import Status
 from adaptive_dask.batching import fair_batch, time_allowed
 from adaptive_dask.cluster.protocol import Echo, Evaluation, Packed, dumps
 from adaptive_dask.cluster.worker_function import RunFunction
+from adaptive_dask.cluster.worker_gathering import LONGEST, Gathering
 from adaptive_dask.cluster.worker_outbox import Outbox, describe, log_location, report
 from adaptive_dask.cluster.worker_thread import HeldThread
 from adaptive_dask.cluster.worker_waiting import WaitingPoints
@@ -68,6 +69,7 @@ class PointQueue:
         self._aborted = False
         self._outbox = Outbox()
         self._flushing = False
+        self._gathering = Gathering()
         self._watching = False
         self._echo: tuple[float, float] | None = None
         self._wakers: set[Callable[[], None]] = set()  # of evaluators that do not block on the items
@@ -167,7 +169,10 @@ class PointQueue:
             outbox.durations += [seconds] * len(values)
             before = self.seconds_per_point
             self.seconds_per_point = seconds if before is None else before + SMOOTHING * (seconds - before)
-            self._send_soon()
+            if self._gathering.can_wait(len(self.waiting)):
+                self._send_later()
+            else:
+                self._send_soon()
 
     def fail(self, work: Work, error: BaseException) -> None:
         """A call has raised; ignored if it was given up."""
@@ -212,10 +217,21 @@ class PointQueue:
         with self._lock:
             return list(self._under_way)
 
-    def put(self, ids: Sequence[int], points: Sequence[Packed], sent: float, seconds: float) -> None:
-        """Queue points, which take so many seconds each, or give them back when there is nobody to evaluate them."""
+    def put(
+        self, ids: Sequence[int], points: Sequence[Packed], sent: float, seconds: float, enough: int | None = None
+    ) -> None:
+        """Queue points, or give them back when there is nobody to evaluate them.
+
+        Parameters
+        ----------
+        seconds : float
+            That each of them is expected to take.
+        enough : int, optional
+            While more points wait than so many, results can wait for others.
+        """
         with self._lock:
             self.waiting.seconds = seconds
+            self._gathering.note_points(enough)
             self._echo = (sent, time.monotonic())
             if not self._seats or self._stopped:
                 self._outbox.returned += ids
@@ -320,6 +336,7 @@ class PointQueue:
     def _flush(self) -> None:
         with self._lock:
             self._flushing = False
+            self._gathering.end()
             outbox, self._outbox = self._outbox, Outbox()
             contents = outbox.fields()
             contents["slots"] = len(self._seats)
@@ -337,6 +354,15 @@ class PointQueue:
             contents["log"] = log_location(self.worker)
         self.worker.batched_send(report(self.run, **contents))
 
+    def _send_gathered(self) -> None:
+        """Send results that waited for others for long enough."""
+        with self._lock:
+            left = self._gathering.ring(time.monotonic())
+            if left:
+                self.worker.loop.call_later(left, self._send_gathered)
+            elif left is not None:
+                self._send_soon()
+
     # ---- with the lock held
 
     def _has_ended(self, work: Work) -> bool:
@@ -353,6 +379,10 @@ class PointQueue:
             self._flushing = True
             # One message takes all results that have gathered until the event loop gets to it.
             self.worker.loop.add_callback(self._flush)
+
+    def _send_later(self) -> None:
+        if self._gathering.begin(time.monotonic()):
+            self.worker.loop.add_callback(self.worker.loop.call_later, LONGEST, self._send_gathered)
 
     def _put_alone(self, items: Sequence[Item]) -> None:
         self.waiting.put(item._replace(alone=True) for item in items)

@@ -288,6 +288,29 @@ def test_no_point_is_ahead_of_a_slow_function() -> None:
     assert board.room(10**6, None) == 8
 
 
+def test_in_a_crowd_points_are_ahead_for_results_to_be_gathered() -> None:
+    board = board_with(a=1)
+    board.measure([0.01] * 50, 0.0)
+    assert board.room(10**6, None) == 1
+    board.is_crowded = True
+    assert board.room(10**6, None) == 7
+    assert board.room(12, None) == 3, "never more than a sixth of those known"
+    board.measure([10.0] * 500, 0.0)
+    assert board.room(10**6, None) == 1, "a slow function has few results"
+
+
+def test_results_can_wait_while_points_last() -> None:
+    board = board_with(a=2)
+    assert board.enough("a") is None, "nothing is known"
+    board.measure([0.01] * 50, 0.015)
+    board.assign(parcels(*range(20)))
+    assert board.enough("a") == 1 + 3, "three are finished until new ones come"
+    board.take_back("a", range(14))
+    assert board.enough("a") == 3, "half of those that are there"
+    board.measure([1e-6] * 500, None)
+    assert board.enough("a") is None, "results come together anyway"
+
+
 def test_with_ntasks_no_point_is_ahead() -> None:
     board = board_with(a=4)
     board.measure([1e-3] * 50, 1.0)

@@ -1,0 +1,41 @@
+"""How many evaluator tasks there are."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+from distributed.utils_test import gen_cluster
+
+from adaptive_dask.cluster.protocol import KEY_PREFIX
+from adaptive_dask.cluster.scheduler_crew import PATIENCE, Crew
+
+from ..patience import OPTIONS, until
+
+
+def fail(error: BaseException) -> None:
+    pytest.fail(f"{error!r}")
+
+
+def evaluators(scheduler: Any) -> list[Any]:
+    return [task for key, task in scheduler.tasks.items() if key.startswith(KEY_PREFIX)]
+
+
+@gen_cluster(**{**OPTIONS, "nthreads": []})
+async def test_a_task_that_waits_is_not_doubled_when_its_turn_comes(c, s):
+    called = asyncio.Event()
+    crew = Crew("run", s, c, called.set, fail)
+    crew.adjust(at_work=0, slots=0, spare=1)
+    crew.adjust(at_work=0, slots=1, spare=0)
+    assert len(crew) == 1
+    await until(lambda: len(evaluators(s)) == 1)
+    (waiting,) = evaluators(s)
+    # Nobody takes it: another is submitted that comes before the tasks of other runs that wait.
+    await asyncio.wait_for(called.wait(), PATIENCE + 60)
+    crew.adjust(at_work=0, slots=1, spare=0)
+    assert len(crew) == 1
+    await until(lambda: [task for task in evaluators(s) if task is not waiting] != [] and len(evaluators(s)) == 1)
+    assert evaluators(s)[0].priority < waiting.priority
+    crew.release()
+    await until(lambda: not evaluators(s))
