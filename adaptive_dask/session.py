@@ -337,6 +337,11 @@ class Session:
         return [(failed.point, failed.tries) for failed in self._book.retrying]
 
     @property
+    def asks_no_more(self) -> bool:
+        """Whether the points that are out are all that a goal in points has a place for, unless some are given up."""
+        return self.goal.npoints is not None and self.npoints + len(self._points) >= self.goal.npoints
+
+    @property
     def has_losses(self) -> bool:
         """Whether any point was lost that has no outcome yet."""
         return bool(self._losses)

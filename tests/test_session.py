@@ -99,6 +99,21 @@ def test_npoints_goal_gives_out_no_more_than_it_allows() -> None:
     assert run.npoints == 5
 
 
+def test_whether_the_points_that_are_out_are_the_last() -> None:
+    run = session(Goal(npoints=5), on_error="skip")
+    run.take(4)
+    assert not run.asks_no_more
+    run.take(1)
+    assert run.asks_no_more
+    run.tell([(0, 1.0), (1, 1.0)])
+    assert run.asks_no_more
+    run.tell([(2, BROKEN)])
+    assert not run.asks_no_more, "another is asked for instead"
+    endless = session()
+    endless.take(10)
+    assert not endless.asks_no_more
+
+
 def test_npoints_goal_replaces_points_that_failed() -> None:
     run = session(Goal(npoints=2), on_error="skip")
     run.take(2)

@@ -295,12 +295,16 @@ class LearnerHost(SchedulerPlugin):
         else:
             raise ValueError(f"A run can be told to cancel, pause, resume or forget, not {_shown(action)}.")
 
-    async def fetch_function(self, run: str, worker: str = "") -> tuple[Any, ...] | None:
+    async def fetch_function(self, run: str, worker: str = "", lifetime: Any = None) -> tuple[Any, ...] | None:
         """The function of a run by its id and how to call it, for a worker; None when the run is over."""
+        hosted = self._by_id.get(run)
+        function = None if hosted is None else hosted.function
         if worker in self._scheduler.workers:
             self._serving.add(worker)
-        hosted = self._by_id.get(run)
-        return None if hosted is None else hosted.function
+            if hosted is not None and function is not None and hosted.has_evaluator_on(worker):
+                # Points for the evaluator that asks can be on their way together with its function.
+                hosted.report(worker, Report.check(slots=1, lifetime=lifetime))
+        return function
 
     async def keep_result(self, run: str, worker: str, key: str, nbytes: int) -> None:
         """Hold a result that stays on a worker; that of a run which is forgotten is freed."""

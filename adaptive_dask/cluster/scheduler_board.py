@@ -24,8 +24,10 @@ BACKLOG = 0.01
 # faster ones several go in a message anyway.
 SHORTEST_HELD = 0.002
 
-# With many runs on the scheduler, each has points for so long ahead (seconds), for results to be gathered.
+# With many runs on the scheduler, each has points for so long ahead (seconds), for results to be gathered; and so many
+# from the beginning, or a slot would wait for each of the first points, which a learner spreads evenly anyway.
 GATHERING = 0.06
+LEAST_AHEAD = 2
 
 SMOOTHING = 0.1  # the weight of the newest measurement in a running mean
 
@@ -304,8 +306,9 @@ class Board:
 
     def _ahead(self, npoints: int) -> int:
         """How many points beyond one in each place: for batches, and to hide the time until new points come."""
+        least = LEAST_AHEAD if self.is_crowded else 0
         if not self.seconds_per_point or self.places == 0:
-            return 0
+            return least if self.places else 0
         finished = self.places * self._wait / self.seconds_per_point  # while the new points are under way
         ahead = 1.5 * finished + 2 * math.sqrt(finished)
         if self._wait < NEGLIGIBLE_WAIT * self.seconds_per_point * self._batch:
@@ -315,7 +318,7 @@ class Board:
         ahead += self.places * (self._batch - 1)
         seconds = BATCH_SECONDS if self._vectorized else BACKLOG
         backlog = seconds / self.learner_seconds if self.learner_seconds else math.inf
-        return math.ceil(min(ahead, max(backlog, 2 * self.places), int(npoints * MOST_AHEAD)))
+        return math.ceil(min(ahead, max(backlog, 2 * self.places), max(least, int(npoints * MOST_AHEAD))))
 
     @property
     def _wait(self) -> float:

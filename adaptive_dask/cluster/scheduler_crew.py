@@ -158,6 +158,11 @@ class Crew:
         for key in waiting[:count]:
             self._forget(key)
 
+    def has_task_on(self, worker: str) -> bool:
+        """Whether one of the tasks is there, under way or waiting."""
+        state = self._scheduler.workers.get(worker)
+        return state is not None and any(task.key in self._futures for task in state.processing)
+
     def _on_workers(self, keys: Iterable[Key]) -> list[Key]:
         tasks = self._scheduler.tasks
         return [key for key in keys if key in tasks and tasks[key].processing_on is not None]

@@ -40,6 +40,8 @@ class Step:
         These results, packed, if somebody watches.
     done : bool
         Whether the run is at its end.
+    asks_no_more : bool
+        Whether the points that are out are the last.
     cpu_seconds : float
         For which the thread computed.
     error : Exception or None
@@ -50,6 +52,7 @@ class Step:
     told: int
     chunk: bytes | None
     done: bool
+    asks_no_more: bool = False
     cpu_seconds: float = 0.0
     error: Exception | None = None
 
@@ -209,7 +212,8 @@ class HostedLearner:
         if told and is_watched:
             xs, ys = zip(*told, strict=True)
             chunk = dumps((xs, ys))
-        return Step(list(parcels), len(told), chunk, self._session.done or self.time_is_up)
+        done = self._session.done or self.time_is_up
+        return Step(list(parcels), len(told), chunk, done, self._session.asks_no_more)
 
     def _unpack(self, values: Iterable[Any]) -> list[Any]:
         return [value if type(value) is float else _unpack_value(value) for value in values]

@@ -100,6 +100,7 @@ class HostedRun:
         self._inbox = Inbox(learner.note_arrivals)
         self._unsent: deque[Parcel] = deque()
         self._has_no_more = False  # the learner gave fewer points than there was room for
+        self._asks_no_more = False  # the points that are out are the last, unless some are given up
         self._turn = asyncio.Lock()
         self._wake = asyncio.Event()
         self._crew: Crew | None = None
@@ -240,6 +241,10 @@ class HostedRun:
         """The pickled function and how to call it, for workers; None when there is nothing more to evaluate."""
         return None if self._stopping else (self._function, *self._evaluation)
 
+    def has_evaluator_on(self, worker: str) -> bool:
+        """Whether Dask has sent an evaluator of this run there."""
+        return self._crew is not None and self._crew.has_task_on(worker)
+
     def is_busy_on(self, worker: str) -> bool:
         """Whether a worker has points of this run."""
         desk = self.board.desks.get(worker)
@@ -258,6 +263,8 @@ class HostedRun:
         """How many slots the run could use if there were any number of them."""
         if self._stopping or self.status != "running" or self._crew is None:
             return 0
+        if self._asks_no_more and not (self.board.in_flight or self._unsent or self.learner.waiting):
+            return 0  # all is there, and about to be told
         return min(_MANY if self._wanted is None else self._wanted, self._ntasks or _MANY)
 
     def start_level_with(self, served: float) -> None:
@@ -385,6 +392,7 @@ class HostedRun:
             inbox.close()
         if room:
             self._has_no_more = len(step.parcels) < room
+        self._asks_no_more = step.asks_no_more
         if step.parcels:
             self.board.measure_step(time.monotonic() - begin, step.cpu_seconds, len(step.parcels))
         self._unsent.extend(step.parcels)
@@ -446,6 +454,10 @@ class HostedRun:
         self._unsent = deque(left)
         for worker, parcels in assigned.items():
             self._send_points(worker, parcels)
+        if self._asks_no_more and self.board.is_crowded:
+            # Others wait for the slots: their evaluators need not wait until the end of this run is known.
+            for worker in self.board.desks:
+                self._stop_worker(worker, keep=0)
 
     def _send_points(self, worker: str, parcels: list[Parcel]) -> None:
         self._scheduler.worker_send(

@@ -115,7 +115,7 @@ class PointService(WorkerPlugin):
         with self._lock:
             known = self._queues.get(run)
         if known is None:
-            self._worker.batched_send(report(run, returned=list(ids)))
+            self._worker.batched_send(report(run, returned=list(ids), slots=0))
         else:
             known.put(ids, points, sent, seconds, enough)
 

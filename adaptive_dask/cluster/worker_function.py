@@ -11,6 +11,7 @@ from distributed.utils import sync
 from adaptive_dask.cluster.protocol import Evaluation, Route, unpack
 from adaptive_dask.cluster.versions import own_versions
 from adaptive_dask.cluster.worker_kept import load_function
+from adaptive_dask.cluster.worker_lifetime import lifetime_of
 
 if TYPE_CHECKING:
     from distributed import Worker
@@ -59,4 +60,10 @@ class RunFunction:
 
     async def _ask(self) -> Any:
         ask = getattr(self._worker.scheduler, Route.FUNCTION)
-        return await ask(run=self._run, worker=self._worker.address, versions=own_versions())
+        lifetime = lifetime_of(self._worker)
+        return await ask(
+            run=self._run,
+            worker=self._worker.address,
+            lifetime=lifetime and lifetime.as_reported(),
+            versions=own_versions(),
+        )

@@ -19,6 +19,10 @@ class Lifetime(NamedTuple):
     def left(self) -> float:
         return self.end - time.monotonic()
 
+    def as_reported(self) -> tuple[float, float]:
+        """See `adaptive_dask.cluster.protocol.Report`."""
+        return self.total, self.left
+
 
 def lifetime_of(worker: Worker) -> Lifetime | None:
     """The lifetime of a worker that has one, stagger included.

@@ -349,7 +349,7 @@ class PointQueue:
             contents["echo"] = Echo(echo[0], time.monotonic() - echo[1])
         lifetime = self.waiting.lifetime
         if lifetime is not None:
-            contents["lifetime"] = (lifetime.total, lifetime.left)
+            contents["lifetime"] = lifetime.as_reported()
         if outbox.failures:
             contents["log"] = log_location(self.worker)
         self.worker.batched_send(report(self.run, **contents))

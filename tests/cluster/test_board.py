@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from adaptive_dask.cluster.scheduler_board import MOST_AHEAD, Board, Desk, Parcel
+from adaptive_dask.cluster.scheduler_board import LEAST_AHEAD, MOST_AHEAD, Board, Desk, Parcel
 
 WORKERS = ["a", "b", "c"]
 
@@ -290,11 +290,15 @@ def test_no_point_is_ahead_of_a_slow_function() -> None:
 
 def test_in_a_crowd_points_are_ahead_for_results_to_be_gathered() -> None:
     board = board_with(a=1)
+    board.is_crowded = True
+    assert board.room(0, None) == 1 + LEAST_AHEAD, "nothing was measured"
+    board.is_crowded = False
     board.measure([0.01] * 50, 0.0)
     assert board.room(10**6, None) == 1
     board.is_crowded = True
     assert board.room(10**6, None) == 7
-    assert board.room(12, None) == 3, "never more than a sixth of those known"
+    assert board.room(18, None) == 4, "never more than a sixth of those known"
+    assert board.room(0, None) == 1 + LEAST_AHEAD, "unless next to nothing is"
     board.measure([10.0] * 500, 0.0)
     assert board.room(10**6, None) == 1, "a slow function has few results"
 

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from distributed.utils_test import gen_cluster
 
+from adaptive_dask.cluster.client import ensure_host
 from adaptive_dask.cluster.protocol import KEY_PREFIX
 from adaptive_dask.cluster.scheduler_crew import PATIENCE, Crew
 
@@ -39,3 +40,21 @@ async def test_a_task_that_waits_is_not_doubled_when_its_turn_comes(c, s):
     assert evaluators(s)[0].priority < waiting.priority
     crew.release()
     await until(lambda: not evaluators(s))
+
+
+@gen_cluster(**OPTIONS)
+async def test_which_workers_have_a_task(c, s, a, b):
+    await ensure_host(c)
+    crew = Crew("never", s, c, lambda: None, fail)
+    assert not crew.has_task_on(a.address)
+    assert not crew.has_task_on("tcp://127.0.0.1:1")
+    crew.adjust(at_work=0, slots=4, spare=0)
+    seen = set()
+
+    def look():
+        seen.update(worker for worker in s.workers if crew.has_task_on(worker))
+        return len(seen) == 2
+
+    await until(look)
+    await until(lambda: not len(crew))
+    assert not crew.has_task_on(a.address)

@@ -11,10 +11,13 @@ from hypothesis import strategies as st
 
 import adaptive_dask as adaptive
 from adaptive_dask.cluster import scheduler_shares
+from adaptive_dask.cluster.client import ensure_host
+from adaptive_dask.cluster.protocol import POINTS, Route
 from adaptive_dask.cluster.scheduler_shares import QUANTUM, Claim, share
 
 from ..patience import OPTIONS, TIMEOUT, until
 from .functions import slow_peak
+from .gate import Gate
 from .test_host import learner, run_of
 
 claims = st.lists(
@@ -151,3 +154,44 @@ async def test_the_other_runs_take_what_one_cannot_use(c, s, a, b):
 def test_a_weight_is_a_positive_number(weight):
     with pytest.raises(ValueError, match="weight takes a positive number"):
         adaptive.Runner(learner(slow_peak), weight=weight)
+
+
+@gen_cluster(**OPTIONS)
+async def test_in_a_crowd_evaluators_leave_after_the_last_point(c, s, a, b, monkeypatch):
+    """They do not wait until the scheduler knows that the run is at its end."""
+    monkeypatch.setattr(scheduler_shares, "CROWD", 1)
+    monkeypatch.setattr(scheduler_shares, "CROWDED", 0.0)
+    gate = Gate()
+    runner = adaptive.Runner(learner(gate.function), npoints_goal=3, executor=c)
+    await until(lambda: gate.inside == 3)
+    run = run_of(s, runner)
+    async with run._turn:  # so that the learner hears of nothing
+        gate.opened.set()
+        await until(lambda: run.board.slots == 0)
+        assert run.status == "running"
+        assert run.claim().wanted == 0
+    assert (await runner.result(TIMEOUT)).npoints == 3
+
+
+@gen_cluster(**OPTIONS)
+async def test_points_come_together_with_the_function(c, s, a, b, monkeypatch):
+    """A worker that asks for the function has an evaluator: its points need not wait until that says so itself."""
+    sent = []
+    send = s.worker_send
+    await ensure_host(c)
+    answer = s.handlers[Route.FUNCTION]
+
+    async def late_answer(**arguments):
+        reply = await answer(**arguments)
+        await until(lambda: sent)
+        return reply
+
+    def note(worker, message):
+        if message.get("op") == POINTS:
+            sent.append(worker)
+        send(worker, message)
+
+    s.handlers[Route.FUNCTION] = late_answer
+    monkeypatch.setattr(s, "worker_send", note)
+    runner = adaptive.Runner(learner(), npoints_goal=30, executor=c)
+    assert (await runner.result(TIMEOUT)).npoints == 30
