@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable
-from operator import mul
 
 
 class Moments:
@@ -75,8 +74,12 @@ class Moments:
         return n, self._mean, self._squares / (n - 1)
 
     def _take_in(self, new: list[float]) -> None:
-        """Update mean and squares: both numbers of the group and of those before count by how many they are [3]_."""
-        k, n, mean = len(new), self._n, self._mean
+        """Update mean and squares, with the group's squares around the mean of those before, at C's speed [3]_.
+
+        What that takes off again for the new mean is at most as much as the new squares times the size of the group,
+        so hardly any digits are lost.
+        """
+        k, n = len(new), self._n
         total = sum(new)
         if total - total != 0.0:
             finite = [y for y in new if y - y == 0.0]
@@ -85,12 +88,11 @@ class Moments:
                 self._without_limits += sum(y for y in new if y - y != 0.0)
                 self._n += k
                 return
-        of_group = total / k
-        above = [y - of_group for y in new]
-        self._squares += sum(map(mul, above, above))
-        difference = of_group - mean
-        self._mean = mean + difference * k / (n + k)
-        self._squares += difference * difference * n * k / (n + k)
+        mean = self._mean if n else total / k
+        distance = math.dist(new, [mean] * k)
+        step = (total - k * mean) / (n + k)
+        self._mean = mean + step
+        self._squares += max(0.0, distance * distance - step * step * (n + k))  # never less, but for rounding
         self._n = n + k
 
     def _sum_exactly(self) -> None:
