@@ -72,9 +72,16 @@ class FailedPoint:
 
 
 class FailureBook:
-    """The points of a run that failed, each with its last failure."""
+    """The points of a run that failed, each with its last failure.
+
+    Attributes
+    ----------
+    failed_count : int
+        How many failed for good.
+    """
 
     def __init__(self) -> None:
+        self.failed_count = 0
         self._points: dict[int, FailedPoint] = {}
         self._retrying: dict[int, FailedPoint] = {}
 
@@ -91,7 +98,9 @@ class FailureBook:
         record = _record(pid, point, status, before.tries if before else 0, failure)
         if len(self._points) >= MAX_TRACEBACKS:
             record = replace(record, traceback_text="(not kept, as there were so many)")
+        known = self._points.get(pid)  # replaced, and the replacement was refused
         self._points[pid] = record
+        self.failed_count += (status == "failed") - (known is not None and known.status == "failed")
 
     def forget(self, pid: int) -> None:
         """A point that was tried again is well."""

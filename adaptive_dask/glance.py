@@ -39,7 +39,7 @@ class Glance:
         """Look again; in the session's thread. The loss is computed now and then, or when forced."""
         session = self._session
         self.npoints = session.npoints
-        self.failed = len(session.failed)
+        self.failed = session.failed_count
         self.waiting = session.waiting
         now = time.monotonic()
         if force or now >= self._next_loss:

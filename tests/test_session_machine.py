@@ -108,7 +108,7 @@ class AnyInterleaving(RuleBasedStateMachine):
         held = session.unresolved - len(self.out) - session.waiting
         assert 0 <= held <= (self.ordered or 0)
         failed_points = {x for x, _ in session.tracebacks} - set(told)
-        assert len(failed_points) >= len(session.failed)
+        assert len(failed_points) >= len(session.failed) == session.failed_count
         if self.npoints is not None:
             assert len(told) <= self.npoints
 

@@ -95,6 +95,8 @@ def test_a_substitute_that_the_learner_refuses_ends_the_run() -> None:
     assert run.tell([(0, BROKEN), (1, 1.0)]) == [(1, 1.0)]
     assert isinstance(run.error, FunctionError)
     assert "refused the value None" in str(run.error)
+    assert run.failed == {0}
+    assert run.failed_count == 1
 
 
 def test_the_error_says_where_and_survives_a_journey() -> None:
