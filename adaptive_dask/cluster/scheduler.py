@@ -354,7 +354,7 @@ class LearnerHost(SchedulerPlugin):
             except VersionMismatchError as error:
                 run = self._by_id.get(str(arguments.get("run")))  # which a worker asked for
                 if run is not None:
-                    run.fail(error)
+                    run.cannot_work(str(arguments.get("worker")), error)
                 return {"error": dumps(error)}
             except Exception as error:
                 return {"error": await self._in_thread(_dump_error, error)}

@@ -109,6 +109,7 @@ class HostedRun:
         self._weight = spec.weight
         self._wanted: int | None = None  # how many slots it can use; None for as many as there are
         self._head_start = 0.0
+        self._unfit: dict[str, str] = {}  # workers that cannot have the function, and why, while others can
         self._hung: dict[str, int] = {}  # threads in calls that were given up, by worker
         self._slot_seconds = 0.0
         self._slots_since = time.monotonic()
@@ -207,6 +208,8 @@ class HostedRun:
             if places is not None and slots < report.slots:
                 places = math.ceil(places * slots / report.slots)
             self.board.set_slots(worker, slots, report.lifetime, places)
+            if slots and self._unfit.pop(worker, None):
+                self.feed.change()
             self._note_hung(worker, report.hung, report.given_up)
             if self._stopping and report.slots == 0:
                 self.board.drop(worker)  # what it had not begun when it was told to stop
@@ -218,7 +221,7 @@ class HostedRun:
         if (report.ids or report.failures) and self._crew is not None:
             self._crew.did_work()
         if report.broken is not None:
-            self._break(worker, *report.broken)
+            self.cannot_work(worker, _broken(worker, *report.broken))
         self._wake.set()
 
     def lose(self, worker: str, *, blame: bool) -> None:
@@ -226,10 +229,22 @@ class HostedRun:
         self._count_slot_seconds()
         blame = blame or self.board.lifetimes.is_over(worker)
         self._hung.pop(worker, None)
+        self._unfit.pop(worker, None)
         ids, begun = self.board.drop(worker)
         if ids and not self._stopping:
             self._inbox.lost.append((ids, begun if blame else set()))
         self._wake.set()
+
+    def cannot_work(self, worker: str, error: AdaptiveError) -> None:
+        """A worker cannot have the function. As long as others could, the run goes on without that one."""
+        if worker in self._unfit:
+            return
+        if any(count.evaluated for other, count in self.history.workers.items() if other != worker):
+            logger.warning("Run %r goes on without a worker: %s", self.name, error)
+            self._unfit[worker] = str(error)
+            self.feed.change()
+        else:
+            self.fail(error)
 
     def fail(self, error: AdaptiveError) -> None:
         """The run cannot go on."""
@@ -242,8 +257,8 @@ class HostedRun:
         return None if self._stopping else (self._function, *self._evaluation)
 
     def has_evaluator_on(self, worker: str) -> bool:
-        """Whether Dask has sent an evaluator of this run there."""
-        return self._crew is not None and self._crew.has_task_on(worker)
+        """Whether Dask has sent an evaluator of this run there, as far as that can have the function."""
+        return self._crew is not None and worker not in self._unfit and self._crew.has_task_on(worker)
 
     def is_busy_on(self, worker: str) -> bool:
         """Whether a worker has points of this run."""
@@ -334,6 +349,7 @@ class HostedRun:
             "evaluated": self.evaluated,
             "failed": self.learner.failed,
             "hung": dict(self._hung),
+            "unfit": dict(self._unfit),
             "waits_for": None if self.ended or self.board.slots else self._waits_for,
             "points_per_second": 0.0 if self.ended else self.history.points_per_second(self.evaluated),
             "function_seconds": self.function_seconds,
@@ -505,13 +521,6 @@ class HostedRun:
             self._fail(AdaptiveError(f"The evaluators of the run fail: {error!r}"))
         self._wake.set()
 
-    def _break(self, worker: str, module: str | None, text: str) -> None:
-        what = f"worker {worker} could not load the function"
-        if module:
-            self._fail(_missing(module, what, text))
-        else:
-            self._fail(AdaptiveError(f"The {what}:\n\n{text}"))
-
     def _fail(self, error: AdaptiveError) -> None:
         if self.error is None:
             self.error = error
@@ -532,6 +541,11 @@ def _round_trip(report: Report) -> float | None:
         return None
     seconds = time.monotonic() - report.echo[0] - report.echo[1]
     return seconds if 0 <= seconds < LONGEST_ROUND_TRIP else None
+
+
+def _broken(worker: str, module: str | None, text: str) -> AdaptiveError:
+    what = f"worker {worker} could not load the function"
+    return _missing(module, what, text) if module else AdaptiveError(f"The {what}:\n\n{text}")
 
 
 def _missing(module: str | None, what: str, text: str) -> ModuleMissingError:

@@ -23,6 +23,8 @@ def evaluate_points(points: PointQueue, seat: Seat, lease: float) -> None:
     """Evaluate points until the lease ends (in seconds), the run stops, or nothing comes."""
     function = points.load_function()
     if function is None:
+        # Nothing comes, unless the run is over; without waiting, the scheduler would send another evaluator at once.
+        points.waiting.get(time.monotonic() + lease)
         return
     if points.evaluation.vectorized:
         _evaluate_batches(points, seat, function, lease)

@@ -74,6 +74,7 @@ class PointQueue:
         self._echo: tuple[float, float] | None = None
         self._wakers: set[Callable[[], None]] = set()  # of evaluators that do not block on the items
         self._function = RunFunction(run, worker)
+        self._is_broken = False  # the function cannot be had; evaluators that are here have nothing to do
 
     @property
     def is_over(self) -> bool:
@@ -118,13 +119,16 @@ class PointQueue:
             function = self._function.get()
         except Exception as error:
             with self._lock:
+                self._is_broken = True
                 self._outbox.broken = (getattr(error, "name", None), format_error(error))
+                self._outbox.returned += self.waiting.drain()
                 self._send_soon()
             return None
         if function is None:
             self.stop()
             return None
         with self._lock:
+            self._is_broken = False
             self._send_soon()
         return function
 
@@ -233,7 +237,7 @@ class PointQueue:
             self.waiting.seconds = seconds
             self._gathering.note_points(enough)
             self._echo = (sent, time.monotonic())
-            if not self._seats or self._stopped:
+            if not self._seats or self._stopped or self._is_broken:
                 self._outbox.returned += ids
                 self._send_soon()
                 return
@@ -339,7 +343,7 @@ class PointQueue:
             self._gathering.end()
             outbox, self._outbox = self._outbox, Outbox()
             contents = outbox.fields()
-            contents["slots"] = len(self._seats)
+            contents["slots"] = 0 if self._is_broken else len(self._seats)
             contents["places"] = sum(seat.width for seat in self._seats if seat.is_taking) + sum(
                 not work.seat.is_taking for work in self._under_way
             )
