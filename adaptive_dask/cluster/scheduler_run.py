@@ -208,7 +208,7 @@ class HostedRun:
             if places is not None and slots < report.slots:
                 places = math.ceil(places * slots / report.slots)
             self.board.set_slots(worker, slots, report.lifetime, places)
-            if slots and self._unfit.pop(worker, None):
+            if slots and self._unfit.pop(worker, ""):
                 self.feed.change()
             self._note_hung(worker, report.hung, report.given_up)
             if self._stopping and report.slots == 0:

@@ -366,3 +366,48 @@ def test_agrees_with_python_adaptive(integral):
     ours = integrate(integral, 1e-6)
     assert abs(ours.igral - peer.igral) <= ours.err + peer.err
     assert ours.npoints <= 1.2 * peer.npoints
+
+
+@pytest.mark.parametrize("seed", range(12, 30))
+def test_what_was_under_way_at_the_end_makes_the_error_no_larger(seed: int) -> None:
+    """Halves that were planned ahead begin with a lower degree than the interval that turned out to be known."""
+
+    def wave(x: float) -> float:
+        return math.exp(-x) * math.sin(30 * x)
+
+    rng = random.Random(seed)
+    learner = IntegratorLearner(wave, (0, 3), 1e-12)
+    out: list[float] = []
+    while not learner.done():
+        out += learner.ask(16 - len(out))[0]
+        rng.shuffle(out)
+        k = rng.randint(1, 8)
+        learner.tell_many(out[:k], list(map(wave, out[:k])))
+        del out[:k]
+    for x in out:
+        learner.tell(x, wave(x))
+    assert learner.done()
+    assert learner.err <= 1e-12 * abs(learner.igral)
+
+
+def test_a_known_interval_whose_halves_say_otherwise_is_replaced() -> None:
+    def learn(function) -> IntegratorLearner:
+        learner = IntegratorLearner(function, (0, 1), 1e-8)
+        root = learner._tree.root
+        for level in range(2, 4):
+            for x in root.points(level):
+                learner.tell(x, function(x))
+        assert root.is_known
+        for half in root.split():
+            for x in half.points(0):
+                learner.tell(x, function(x))
+        return learner
+
+    smooth = learn(math.cos)
+    assert smooth.approximating_intervals == [smooth._tree.root]
+    assert smooth.done()
+    nodes = set(smooth._tree.root.points(3))
+    (hidden,) = [x for x in smooth._tree.root.split()[0].points(0) if x not in nodes][:1]
+    peaked = learn(lambda x: math.cos(x) + math.exp(-(((x - hidden) / 1e-5) ** 2)))
+    assert len(peaked.approximating_intervals) == 2
+    assert not peaked.done()

@@ -49,6 +49,8 @@ class EvaluationPlan:
                 if half.level < 0 and half.expected_err != expected:
                     half.expected_err = expected
                     todo.append(half)
+                elif half.level >= 0:  # whether they are of use may have changed
+                    todo.append(half)
 
     def next_level(self, tree: IntervalTree) -> tuple[list[float], float] | None:
         """Plan the evaluation of one more level of an interval.
@@ -64,7 +66,7 @@ class EvaluationPlan:
         """
         while self._heap:
             negative, _, _, ticket, interval = heapq.heappop(self._heap)
-            if ticket != interval.ticket:
+            if ticket != interval.ticket or not _is_of_use(interval):
                 continue
             action = _next_action(interval)
             assert action is not None
@@ -103,6 +105,12 @@ class EvaluationPlan:
         for interval, planned_level in (undo or {}).items():
             interval.planned_level = planned_level
             self.update(interval)
+
+
+def _is_of_use(interval: Interval) -> bool:
+    """Whether a better estimate of it makes a better one of the whole."""
+    parent = interval.parent
+    return parent is None or interval.level < 0 or not parent.is_known or parent.is_replaced
 
 
 def _next_action(interval: Interval) -> Action | None:

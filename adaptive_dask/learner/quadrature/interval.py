@@ -28,6 +28,9 @@ _EPS = 2.0**-52
 _HINT = 0.1
 # Neither do they if dividing an interval leaves more of the difference than this at the halves' first nodes.
 _SLOW = 0.5
+# An interval that is known to rounding stays in place of its halves if their first nodes confirm it to so many times
+# the error: halves that were planned before that was known begin with a lower degree.
+_CONFIRMED = 10.0
 # Nodes closer to each other than this, relative to where they are, are too close for new information.
 _MIN_SEPARATION = 16 * _EPS
 _NARROWEST = 1e-290
@@ -70,6 +73,10 @@ class Interval:
     igral, err : float
         The estimates of the integral over the interval and of its error.
     step : Step
+    is_known : bool
+        Whether the error is rounding.
+    first_coefficients : array or None
+        Those of the interpolant at the first level.
     first_level, max_level : int
         The levels to begin with and to end with; ends of intervals that are very narrow differ by few
         floating-point numbers.
@@ -90,10 +97,12 @@ class Interval:
         "diverging",
         "err",
         "expected_err",
+        "first_coefficients",
         "first_level",
         "generation",
         "halves",
         "igral",
+        "is_known",
         "level",
         "max_level",
         "mean",
@@ -127,6 +136,8 @@ class Interval:
         self.igral = 0.0
         self.err = math.inf
         self.step = Step.REFINE
+        self.is_known = False
+        self.first_coefficients: Array | None = None
         self.diverging = 0
         self.total = (0.0, math.inf, 0.0)
         self.open_levels: dict[int, int] = {}
@@ -170,6 +181,7 @@ class Interval:
             self._decide(self.residual, math.inf)
         elif self.parent is not None:
             self.mean = float(new[0])
+            self.first_coefficients = new
             self._compare_means(self.parent)
             self.compare_with_parent()
 
@@ -220,7 +232,8 @@ class Interval:
             converges = self.residual <= _SLOW * residual_of_parent
         err = width * difference * (1.0 if converges else self._tail) + rounding
         self.err = err if math.isfinite(err) else math.inf
-        if err <= 2 * RULES[self.level].condition * rounding and math.isfinite(err):
+        self.is_known = err <= 2 * RULES[self.level].condition * rounding and math.isfinite(err)
+        if self.is_known:
             self.step = Step.STOP
         elif self.level < self.max_level and converges:
             self.step = Step.REFINE
@@ -255,7 +268,7 @@ class Interval:
     def add_up(self) -> bool:
         """Sum the totals of the halves if both are known; return whether the total changed."""
         halves = self.halves
-        if halves is not None and halves[0].level >= 0 and halves[1].level >= 0:
+        if halves is not None and self.is_replaced:
             (i, e, f), (j, g, h) = halves[0].total, halves[1].total
             total = (i + j, e + g, f + h)
         else:
@@ -263,6 +276,23 @@ class Interval:
         changed = total != self.total
         self.total = total
         return changed
+
+    @property
+    def is_replaced(self) -> bool:
+        """Whether the halves are the better estimate."""
+        halves = self.halves
+        if halves is None or halves[0].level < 0 or halves[1].level < 0:
+            return False
+        if not self.is_known or self.err >= halves[0].total[1] + halves[1].total[1]:
+            return True
+        return any(self._deviation(half, side) > _CONFIRMED * self.err for side, half in enumerate(halves))
+
+    def _deviation(self, half: Interval, side: int) -> float:
+        """By how much a half's values at its first level differ from what is known, as an error of the integral."""
+        known, new = self.coefficients, half.first_coefficients
+        if known is None or new is None:
+            return math.inf
+        return (half.b - half.a) * distance(RESTRICT[side][:, : len(known)].dot(known), new)
 
     def split(self) -> tuple[Interval, Interval]:
         """The two halves, made at the first call."""

@@ -75,7 +75,7 @@ class IntervalTree:
         while stack:
             interval = stack.pop()
             halves = interval.halves
-            if halves is not None and halves[0].level >= 0 and halves[1].level >= 0:
+            if halves is not None and interval.is_replaced:
                 stack += (halves[1], halves[0])
             else:
                 yield interval
