@@ -75,6 +75,7 @@ def make_report(rng: random.Random) -> dict[str, Any]:
 
 ARGUMENTS: dict[Route, list[str]] = {
     Route.START: ["spec"],
+    Route.START_MANY: ["specs"],
     Route.RUNS: [],
     Route.WATCH: ["watcher", "runs", "interval", "timeout"],
     Route.NUDGE: ["watcher"],
@@ -84,7 +85,7 @@ ARGUMENTS: dict[Route, list[str]] = {
     Route.TELL: ["name", "points", "values"],
     Route.DROP: ["name", "points", "ids"],
     Route.CONTROL: ["name", "action"],
-    Route.FUNCTION: ["run", "worker"],
+    Route.FUNCTION: ["run", "worker", "lifetime"],
     Route.KEEP: ["run", "worker", "key", "nbytes"],
 }
 
