@@ -132,6 +132,10 @@ class SequenceLearner(BaseLearner):
         """The function of an element."""
         return self.function.function if isinstance(self.function, _OfElement) else self.function
 
+    @_original_function.setter
+    def _original_function(self, function: Callable[..., Any]) -> None:
+        self.function = _OfElement(function)
+
     # -- what is known ---------------------------------------------------------------------------
 
     @property

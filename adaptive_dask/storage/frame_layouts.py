@@ -222,10 +222,10 @@ class SequenceLayout(Layout):
         return [(i, learner.sequence[i]) for i, _ in known], [y for _, y in known]
 
     def function(self, learner: Any) -> Any:
-        return getattr(learner, "_original_function", learner.function)
+        return learner._original_function
 
     def set_function(self, learner: Any, function: Any) -> None:
-        learner._set_original_function(function)
+        learner._original_function = function
 
 
 class DataSaverLayout(Layout):

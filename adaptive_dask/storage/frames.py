@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
 
 from adaptive_dask.storage.frame_layouts import Layout, layout_of
 from adaptive_dask.storage.function_defaults import default_arguments, with_defaults_of_frame
@@ -82,22 +82,43 @@ def load_dataframe(
         If pandas is not installed.
     TypeError, ValueError
         If columns are missing, a default argument is not the same in all rows or is none of the
-        function's, or the learner refuses the data.
+        function's, or the learner refuses the data. Then it is told nothing.
     """
+    _pandas()
+    found = list(_read(learner, df, with_default_function_args, function_prefix, **names))
+    for rows in found:  # whatever is wrong shows with a learner that nobody needs
+        if hasattr(rows.learner, "new"):
+            rows.learner.new().tell_many(rows.points, rows.values)
+    for rows in found:
+        rows.learner.tell_many(rows.points, rows.values)
+        if rows.function is not None:
+            layout_of(rows.learner).set_function(rows.learner, rows.function)
+
+
+class _Rows(NamedTuple):
+    """What a data frame has for a learner; the function if it is another one than before."""
+
+    learner: Any
+    points: list[Any]
+    values: list[Any]
+    function: Any
+
+
+def _read(
+    learner: Any, df: Any, with_default_function_args: bool, function_prefix: str, **names: Any
+) -> Iterator[_Rows]:
+    """What a data frame has for a learner, or for each of its children."""
     children = _children(learner)
     if children is not None:
-        _load_children(children, df, with_default_function_args, function_prefix, **names)
+        yield from _read_children(children, df, with_default_function_args, function_prefix, **names)
         return
-    _pandas()
     layout = layout_of(learner)
     options = _checked(learner, layout, names)
-    function = layout.function(learner)
+    before = function = layout.function(learner)
     if with_default_function_args:
         function = with_defaults_of_frame(function, df, function_prefix)
     points, values = layout.read(learner, _Cells(df), options)
-    learner.tell_many(points, values)
-    if function is not layout.function(learner):
-        layout.set_function(learner, function)
+    yield _Rows(learner, points, values, None if function is before else function)
 
 
 class _Cells:
@@ -142,9 +163,9 @@ def _children_to_dataframe(children: Sequence[Any], *args: Any, index_name: str 
     return df
 
 
-def _load_children(
+def _read_children(
     children: Sequence[Any], df: Any, *args: Any, index_name: str = "learner_index", **names: Any
-) -> None:
+) -> Iterator[_Rows]:
     indices = set(_Cells(df)[index_name])
     if not indices <= set(range(len(children))):
         raise ValueError(
@@ -152,7 +173,7 @@ def _load_children(
             f"child, but it has {sorted(indices - set(range(len(children))), key=repr)[:3]}."
         )
     for index, rows in df.groupby(index_name):
-        load_dataframe(children[index], rows, *args, **names)
+        yield from _read(children[index], rows, *args, **names)
 
 
 def _checked(learner: Any, layout: Layout, names: dict[str, Any]) -> dict[str, Any]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import copy
 from typing import Any
 
+from adaptive_dask.learner.base_learner import BaseLearner
+
 
 def copy_learner(learner: Any, other: Any) -> None:
     """Add the data of another learner of the same kind to a learner.
@@ -16,7 +18,11 @@ def copy_learner(learner: Any, other: Any) -> None:
     other : BaseLearner
     """
     if hasattr(learner, "copy_from"):
-        learner.copy_from(other)
+        if not isinstance(learner, BaseLearner) and hasattr(other, "_get_data") and hasattr(learner, "_set_data"):
+            # python-adaptive's copies share their dict with the original: what one is told, the other would know.
+            learner._set_data(copy.deepcopy(other._get_data()))
+        else:
+            learner.copy_from(other)
     else:
         learner.__dict__.update({**other.__dict__, "function": learner.function})
 

@@ -89,6 +89,32 @@ def test_an_argument_that_differs_is_a_warning_and_wins() -> None:
     assert other.function(1.0) == 10.0
 
 
+def test_the_elements_of_a_sequence_get_the_arguments_too() -> None:
+    m = Ours()
+    df = run(m.SequenceLearner(functools.partial(with_arguments, a=5.0), [1.0, 2.0]), 2).to_dataframe()
+    other = m.SequenceLearner(with_arguments, [1.0, 2.0])
+    other.load_dataframe(df)
+    assert other.npoints == 2
+    assert other.function((0, 3.0)) == 30.0
+
+
+def test_what_is_refused_at_the_end_changes_nothing() -> None:
+    m = Ours()
+
+    def make() -> Any:
+        return m.BalancingLearner([m.Learner2D(sum, [(0, 1)] * 2) for _ in range(2)])
+
+    learner = run(make(), 12)
+    df = learner.to_dataframe()
+    df["z"] = df["z"].astype(object)
+    df.loc[len(df) - 1, "z"] = "three"
+    other = make()
+    with pytest.raises(TypeError):
+        other.load_dataframe(df)
+    assert other.npoints == 0
+    assert [child.npoints for child in other.learners] == [0, 0]
+
+
 def test_wrong_arguments_are_errors_and_nothing_is_told() -> None:
     m = Ours()
     df = run(m.Learner1D(functools.partial(with_arguments, a=5.0), (-1, 1)), 5).to_dataframe()
