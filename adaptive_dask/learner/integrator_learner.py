@@ -117,11 +117,23 @@ class IntegratorLearner(BaseLearner):
 
     @property
     def divergence(self) -> DivergentIntegralError | None:
-        """What is wrong with the integral if it diverges: an exception that is yours to raise."""
-        if not self._tree.diverging:
+        """What is wrong with the integral if it diverges: an exception that is yours to raise.
+
+        Also if no more evaluations can bring the error down (`done`), and it is larger than all that was
+        integrated: then not a single digit of the integral is known.
+        """
+        if self._tree.diverging:
+            interval = min(self._tree.diverging, key=lambda interval: interval.a)
+            what = "no value is finite" if not interval.mean else "the integral is infinite"
+        elif self.done() and self.err > 0:
+            leaves = self.approximating_intervals
+            # Where values cancel, the integral may well be smaller than an error that is rounding.
+            if self.err <= max(sum(abs(leaf.igral) for leaf in leaves), 1e-3 * sum(leaf.size for leaf in leaves)):
+                return None
+            interval = max(leaves, key=lambda leaf: leaf.err)
+            what = "the function grows too fast to be integrated"
+        else:
             return None
-        interval = min(self._tree.diverging, key=lambda interval: interval.a)
-        what = "no value is finite" if not interval.mean else "the integral is infinite"
         return DivergentIntegralError(
             f"The integral over {self.bounds} does not exist: near x = {interval.middle!r} {what}. "
             "If the function is right, choose bounds that leave that point out."

@@ -411,3 +411,25 @@ def test_a_known_interval_whose_halves_say_otherwise_is_replaced() -> None:
     peaked = learn(lambda x: math.cos(x) + math.exp(-(((x - hidden) / 1e-5) ** 2)))
     assert len(peaked.approximating_intervals) == 2
     assert not peaked.done()
+
+
+@pytest.mark.parametrize("scale", [5e-320, 1e-170, 1e-100, 1e155, 1e300])
+def test_the_size_of_the_values_does_not_matter(scale: float) -> None:
+    learner = integrate(KnownIntegral("step", lambda x: scale * (x > 1 / 3), (0, 1), scale * 2 / 3), 1e-6)
+    assert learner.done()
+    assert learner.igral == pytest.approx(scale * 2 / 3, rel=1e-6, abs=1e-323)
+    assert is_honest(learner.igral, learner.err, scale * 2 / 3) or scale < 1e-300
+    assert learner.divergence is None
+
+
+def test_no_digit_of_the_integral_is_known() -> None:
+    """It is not infinite, as both sides of the pole cancel; but it does not exist either."""
+    learner = integrate(KnownIntegral("pole", lambda x: 1 / (x - 0.3) if x != 0.3 else math.inf, (0, 1), 0.0), 1e-8)
+    assert learner.done()
+    assert learner.err > abs(learner.igral)
+    assert isinstance(learner.divergence, DivergentIntegralError)
+    assert "near x = 0.3" in str(learner.divergence)
+    odd = integrate(KnownIntegral("odd", math.sin, (-1, 1), 0.0), 1e-8)
+    assert odd.done()
+    assert odd.err > abs(odd.igral)
+    assert odd.divergence is None

@@ -278,6 +278,14 @@ class Interval:
         return changed
 
     @property
+    def size(self) -> float:
+        """About the integral of the absolute values."""
+        if self.coefficients is None:
+            return 0.0
+        with np.errstate(over="ignore"):
+            return math.sqrt(0.5) * (self.b - self.a) * norm(self.coefficients)
+
+    @property
     def is_replaced(self) -> bool:
         """Whether the halves are the better estimate."""
         halves = self.halves

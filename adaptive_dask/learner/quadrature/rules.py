@@ -70,6 +70,9 @@ def _rule(level: int) -> Rule:
     return Rule(tuple(nodes.tolist()), values, inverse, float(np.linalg.cond(values)))
 
 
+# Sums of squares below this may have lost digits of the squares.
+_LEAST_SQUARES = 1e-280
+
 RULES = tuple(_rule(level) for level in range(len(SIZES)))
 
 
@@ -135,8 +138,15 @@ def coefficients(values: list[float], level: int) -> Array | None:
 
 
 def norm(vector: Array) -> float:
-    """The 2-norm; faster than that of NumPy for short vectors."""
-    return math.sqrt(vector.dot(vector))
+    """The 2-norm; faster than that of NumPy for short vectors, and right for the smallest and largest numbers."""
+    squares = float(vector.dot(vector))
+    if _LEAST_SQUARES < squares < math.inf:
+        return math.sqrt(squares)
+    largest = float(np.abs(vector).max())
+    if not 0 < largest < math.inf:
+        return largest
+    scaled = vector / largest
+    return largest * math.sqrt(scaled.dot(scaled))
 
 
 def distance(a: Array, b: Array) -> float:
@@ -145,7 +155,7 @@ def distance(a: Array, b: Array) -> float:
         a, b = b, a
     difference = a.copy()
     difference[: len(b)] -= b
-    return math.sqrt(difference.dot(difference))
+    return norm(difference)
 
 
 @functools.lru_cache(maxsize=256)
