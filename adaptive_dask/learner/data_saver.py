@@ -12,6 +12,9 @@ from adaptive_dask.learner.picked import ExtraData, KeepOnWorker, Picked, Pickin
 
 Function = Callable[..., Any]
 
+# A list or an array that is not longer may be a point.
+MOST_COORDINATES = 100
+
 
 class DataSaver(BaseLearner):
     """Has a learner learn one part of what its function returns, and keeps all of it.
@@ -40,7 +43,8 @@ class DataSaver(BaseLearner):
     learner : BaseLearner
     extra_data : mapping, X → result
         What the function returned, by point, in the order told. With ``extra="cluster"`` a reference
-        for each point, whose ``load()`` brings the result: an `ExtraFile`, or a `KeptResult`.
+        for each point, whose ``load()`` brings the result: an `ExtraFile`, or a `KeptResult`. With elements of a
+        sequence that are not hashable, points have None in their place; `extra_for` takes either.
 
     Notes
     -----
@@ -137,14 +141,14 @@ class DataSaver(BaseLearner):
         """
         picked = self._picked(result)
         self.learner.tell(x, picked.y)
-        self.extra_data.add(self._key(x), picked)
+        self.extra_data.add(_key(x), picked)
 
     def tell_many(self, xs: Iterable[Any], ys: Iterable[Any]) -> None:
         """Tell what the function returned at several points."""
         xs, picked = list(xs), [self._picked(result) for result in ys]
         self.learner.tell_many(xs, [each.y for each in picked])
         for x, each in zip(xs, picked, strict=True):
-            self.extra_data.add(self._key(x), each)
+            self.extra_data.add(_key(x), each)
 
     def tell_pending(self, x: Any) -> None:
         """Tell that ``x`` is being evaluated."""
@@ -168,18 +172,10 @@ class DataSaver(BaseLearner):
 
     def extra_for(self, x: Any) -> Any:
         """What the function returned at ``x``, or None if that is not known."""
-        return self.extra_data.get(self._key(x))
+        return self.extra_data.get(_key(x))
 
     def _picked(self, result: Any) -> Picked:
         return result if isinstance(result, Picked) else self.function.pick(result)
-
-    @staticmethod
-    def _key(x: Any) -> Any:
-        try:
-            hash(x)
-        except TypeError:
-            return tuple(x)
-        return x
 
     def _get_data(self) -> tuple[Any, ExtraData]:
         return self.learner._get_data(), ExtraData(self.extra_data)
@@ -202,6 +198,18 @@ class DataSaver(BaseLearner):
         self.arg_picker = state["arg_picker"]
         self.extra_data = state["extra_data"]
         self._settings = state["settings"]
+
+
+def _key(x: Any) -> Any:
+    """Under which a point is found: as a tuple if it came as a list, and without what is not hashable."""
+    try:
+        hash(x)
+    except TypeError:
+        if isinstance(x, tuple):
+            return tuple(map(_key, x))
+        key = tuple(x) if hasattr(x, "__len__") and len(x) <= MOST_COORDINATES else None
+        return None if isinstance(x, dict | set) else key and _key(key)
+    return x
 
 
 def make_datasaver(learner_type: Callable[..., Any], arg_picker: Function, **options: Any) -> Callable[..., DataSaver]:

@@ -19,6 +19,7 @@ from adaptive_dask.learner.function_pickle import dumps_apart, loads_together
 from adaptive_dask.learner.learner1D import Learner1D
 from adaptive_dask.learner.learner2D import Learner2D
 from adaptive_dask.learner.picked import Packed, Picked
+from adaptive_dask.learner.sequence_learner import SequenceLearner
 from adaptive_dask.runner.sequential import simple
 from adaptive_dask.session import Session
 
@@ -203,3 +204,12 @@ def test_files_that_are_gone_or_damaged(tmp_path: Path) -> None:
 def test_picked_shows_both() -> None:
     picked = pickle.loads(pickle.dumps(Picked(1.0, {"a": 2})))
     assert repr(picked) == "Picked(y=1.0, extra={'a': 2})"
+
+
+def test_elements_of_a_sequence_need_not_be_hashable() -> None:
+    elements = [[1, 2], {"a": 3}, np.arange(1000), (4, [5])]
+    learner = DataSaver(SequenceLearner(lambda element: {"y": len(element)}, elements), itemgetter("y"))
+    simple(learner)
+    assert learner.learner.result() == [2, 1, 1000, 2]
+    assert list(learner.extra_data) == [(0, (1, 2)), (1, None), (2, None), (3, (4, (5,)))]
+    assert [learner.extra_for(point)["y"] for point in enumerate(elements)] == [2, 1, 1000, 2]
