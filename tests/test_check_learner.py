@@ -297,3 +297,18 @@ def test_guarantees_can_be_chosen() -> None:
     assert check_learner(learner, only=["pickled"], n=10) == ["pickled"]
     with pytest.raises(ValueError, match="no guarantee 'typo'"):
         check_learner(learner, only=["typo"])
+
+
+def test_what_cannot_be_checked_is_refused() -> None:
+    class Bare:
+        def ask(self, n: int) -> Any: ...
+        def tell(self, x: Any, y: Any) -> None: ...
+
+    with pytest.raises(TypeError, match=r"Bare has no `new\(\)`.*lambda: Bare"):
+        check_learner(Bare())
+    with pytest.raises(TypeError, match="give function="):
+        check_learner(Bare)
+    with pytest.raises(TypeError, match="has ask and tell; what was made is 3"):
+        check_learner(lambda: 3)
+    with pytest.raises(TypeError, match="not 3"):
+        check_learner(3)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 import uuid
 from contextlib import suppress
 
@@ -32,6 +33,8 @@ def write_atomically(path: str, content: bytes) -> None:
         with open(temporary, "xb") as file:
             file.write(content)
             file.flush()
+            with suppress(FileNotFoundError):
+                os.fchmod(file.fileno(), stat.S_IMODE(os.stat(path).st_mode))  # who may read the old one may read this
             os.fsync(file.fileno())
         os.replace(temporary, path)
     except BaseException:

@@ -96,6 +96,8 @@ def _read(learner: Any, fname: str | os.PathLike[str] | None) -> Callable[[], No
             content = file.read()
     except FileNotFoundError:
         raise DataFileMissingError(path, f"expected the data of a {kind}, found no such file.") from None
+    except IsADirectoryError:
+        raise DataFileError(path, f"expected a file with the data of a {kind}, found a folder.") from None
     if file_format.is_ours(content):
         header, data = file_format.decode(path, content)
         if not {kind.__name__ for kind in type(learner).__mro__} & set(header.learner):

@@ -96,6 +96,8 @@ def check_learner(
     ------
     LearnerCheckError
         If guarantees are broken; the message says which ones, and how.
+    TypeError
+        If it is no learner, or not known how to make new ones, or what it learns.
 
     Examples
     --------
@@ -106,8 +108,12 @@ def check_learner(
     unknown = {*skip, *only} - {*GUARANTEES, "bounded_cost"}
     if unknown:
         raise ValueError(f"There is no guarantee {unknown.pop()!r}; there are {', '.join(GUARANTEES)}, bounded_cost.")
-    make = learner if isinstance(learner, type) or not hasattr(learner, "ask") else learner.new
+    make = _maker(learner)
     sample = make()
+    if not (hasattr(sample, "ask") and hasattr(sample, "tell")):
+        raise TypeError(f"A learner has ask and tell; what was made is {sample!r}.")
+    if function is None and not hasattr(sample, "function"):
+        raise TypeError(f"A {type(sample).__name__} has no `function`: give function= to say what is learned.")
     subject = Subject(make, function or sample.function, n, seed)
     names = [
         name
@@ -132,6 +138,21 @@ def check_learner(
     if broken:
         raise LearnerCheckError(type(sample).__name__, broken)
     return names
+
+
+def _maker(learner: Any) -> Callable[[], Any]:
+    if isinstance(learner, type) or not hasattr(learner, "ask"):
+        if not callable(learner):
+            raise TypeError(f"check_learner takes a learner, or a function that makes new ones, not {learner!r}.")
+        given: Callable[[], Any] = learner
+        return given
+    if not hasattr(learner, "new"):
+        raise TypeError(
+            f"A {type(learner).__name__} has no `new()`: give a function that makes new learners instead, such as "
+            f"lambda: {type(learner).__name__}(...)."
+        )
+    make: Callable[[], Any] = learner.new
+    return make
 
 
 def _sentence(name: str) -> str:

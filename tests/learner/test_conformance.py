@@ -165,7 +165,7 @@ CASES = cases()
 
 @pytest.mark.parametrize("name", CASES)
 def test_every_guarantee(name: str) -> None:
-    assert check_learner(CASES[name], n=24) == [*GUARANTEES, "bounded_cost"]
+    assert check_learner(CASES[name], n=24, max_seconds=1.0) == [*GUARANTEES, "bounded_cost"]
 
 
 def test_every_guarantee_of_a_model_of_scikit_optimize() -> None:

@@ -129,6 +129,13 @@ def test_a_file_that_is_not_there(target: Learner1D, tmp_path: Path) -> None:
     assert str(pickle.loads(pickle.dumps(error))) == "a: b"
 
 
+def test_a_folder_is_no_file(target: Learner1D, tmp_path: Path) -> None:
+    before = dict(target.data)
+    with pytest.raises(DataFileError, match="found a folder"):
+        target.load(tmp_path)
+    assert target.data == before
+
+
 @pytest.mark.parametrize("compress", [True, False])
 def test_every_truncated_file_is_found_out(target: Learner1D, tmp_path: Path, compress: bool) -> None:
     learner_1d(10).save(tmp_path / "whole", compress)
@@ -219,6 +226,14 @@ def test_a_failed_write_leaves_the_old_file_and_no_other(tmp_path: Path, monkeyp
                 learner_1d(20).save(tmp_path / "file")
         assert (tmp_path / "file").read_bytes() == old
         assert os.listdir(tmp_path) == ["file"]
+
+
+def test_who_could_read_the_old_file_can_read_the_new_one(tmp_path: Path) -> None:
+    path = tmp_path / "data"
+    atomic_file.write_atomically(str(path), b"old")
+    path.chmod(0o664)
+    atomic_file.write_atomically(str(path), b"new")
+    assert path.stat().st_mode & 0o777 == 0o664
 
 
 def test_a_link_is_followed_and_the_mask_is_kept(tmp_path: Path) -> None:
