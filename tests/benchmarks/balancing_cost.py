@@ -16,18 +16,15 @@ import adaptive
 
 from adaptive_dask.learner.balancing_learner import BalancingLearner
 from adaptive_dask.learner.learner1D import Learner1D
+from adaptive_dask.testing.functions import peak
 
 POINTS_AT_START = 6
 BLOCK = 200
 
 
-def peak(x: float, offset: float) -> float:
-    return x + 0.01**2 / (0.01**2 + (x - offset) ** 2)
-
-
 def children(kind: Any, n: int) -> list[Any]:
     offsets = [2 * (i + 0.5) / n - 1 for i in range(n)]
-    learners = [kind(functools.partial(peak, offset=offset), (-1, 1)) for offset in offsets]
+    learners = [kind(functools.partial(peak, at=offset), (-1, 1)) for offset in offsets]
     for learner in learners:
         xs = [-1 + 2 * k / (POINTS_AT_START - 1) for k in range(POINTS_AT_START)]
         learner.tell_many(xs, [learner.function(x) for x in xs])

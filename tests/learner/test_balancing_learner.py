@@ -25,14 +25,11 @@ from adaptive_dask.learner.learner2D import Learner2D
 from adaptive_dask.learner.sequence_learner import SequenceLearner
 from adaptive_dask.runner.sequential import simple
 from adaptive_dask.session import Session
-
-
-def peak(x: float, offset: float = 0.0, width: float = 0.1) -> float:
-    return x + width**2 / (width**2 + (x - offset) ** 2)
+from adaptive_dask.testing.functions import peak
 
 
 def curves(kind: Any = Learner1D, n: int = 3) -> list[Any]:
-    return [kind(functools.partial(peak, offset=0.3 * i - 0.2, width=0.1 / (i + 1)), (-1, 1)) for i in range(n)]
+    return [kind(functools.partial(peak, at=0.3 * i - 0.2, width=0.1 / (i + 1)), (-1, 1)) for i in range(n)]
 
 
 def together(npoints: int) -> Any:
@@ -197,7 +194,7 @@ def test_when_none_can_be_asked_the_error_is_not_hidden() -> None:
 @pytest.mark.parametrize("strategy", ["loss_improvements", "loss"])
 def test_children_that_look_flat_do_not_starve(strategy: Any) -> None:
     """The peaks of two children lie between their first points."""
-    hidden = [functools.partial(peak, offset=0.7071, width=1e-2), lambda x: 1e-200 * x, lambda x: 0.0]
+    hidden = [functools.partial(peak, at=0.7071, width=1e-2), lambda x: 1e-200 * x, lambda x: 0.0]
     learner = BalancingLearner([Learner1D(f, (-1, 1)) for f in [peak, *hidden]], strategy=strategy)
     for _ in range(1000):
         (x,), _ = learner.ask(1)
@@ -304,7 +301,7 @@ def test_learners_must_be_of_one_type() -> None:
 
 
 def test_from_product() -> None:
-    combos = {"offset": [0.1, 0.2], "width": (0.1, 0.3, 0.5)}
+    combos = {"at": [0.1, 0.2], "width": (0.1, 0.3, 0.5)}
     learner = BalancingLearner.from_product(peak, Learner1D, {"bounds": (-1, 1)}, combos, strategy="npoints")
     assert learner.cdims == named_product(**combos)
     assert [child.function.keywords for child in learner.learners] == learner.cdims
@@ -366,7 +363,7 @@ def test_the_function_follows_the_childrens() -> None:
 
 
 def name_of(tmp_path: Path, child: Any) -> Path:
-    return tmp_path / f"{child.function.keywords['offset']:.1f}"
+    return tmp_path / f"{child.function.keywords['at']:.1f}"
 
 
 @pytest.mark.parametrize("way", ["function", "names", "fname", "one file", "own fname"])

@@ -16,10 +16,7 @@ from adaptive_dask.learner.learner1D import (
     triangle_loss,
     uses_nth_neighbors,
 )
-
-
-def peak(x):
-    return x + 0.01**2 / (0.01**2 + (x - 0.3) ** 2)
+from adaptive_dask.testing.functions import peak
 
 
 def wave(x):

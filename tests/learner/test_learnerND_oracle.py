@@ -1,7 +1,5 @@
 """The learners over space against python-adaptive: the same function, the same number of points."""
 
-import math
-
 import adaptive
 import numpy as np
 import pytest
@@ -12,15 +10,11 @@ from scipy.interpolate import LinearNDInterpolator
 from adaptive_dask.learner import learner2D, learnerND
 from adaptive_dask.learner.learner2D import Learner2D
 from adaptive_dask.learner.learnerND import LearnerND
+from adaptive_dask.testing.functions import ring
 
 SQUARE = [(-1, 1), (-1, 1)]
 LINE = np.linspace(-0.99, 0.99, 60)
 GRID = np.stack(np.meshgrid(LINE, LINE), axis=-1).reshape(-1, 2)
-
-
-def ring(xy):
-    x, y = xy
-    return x + math.exp(-((x * x + y * y - 0.75**2) ** 2) / 0.2**4)
 
 
 def peak(xy):
