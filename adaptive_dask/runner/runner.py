@@ -21,7 +21,7 @@ from adaptive_dask.runner.local_start import start_locally
 from adaptive_dask.runner.replica import Callback, Replica
 from adaptive_dask.runner.run import Run
 from adaptive_dask.runner.saving import PeriodicSaving
-from adaptive_dask.runner.task import RunTask, cancelling_task, look_at, running_loop, wait
+from adaptive_dask.runner.task import RunTask, cancelling_task, look_at, loop_for, running_loop, wait
 from adaptive_dask.runner.task_options import refuse_locally
 from adaptive_dask.runner.terminal import TerminalInfo
 
@@ -70,7 +70,8 @@ class AsyncRunner:
     shutdown_executor : bool, default: False
         Close the client, or shut the executor down, when the run has ended.
     ioloop : asyncio.AbstractEventLoop, optional
-        The event loop for `task` and for coroutine functions; by default the running one.
+        The event loop for `task` and for coroutine functions; by default the running one. In a script without one,
+        ``runner.ioloop.run_until_complete(runner.task)`` waits for the end.
     retries : int, default: 0
         How often a point that failed is tried again.
     raise_if_retries_exceeded : bool, default: True
@@ -289,9 +290,9 @@ class AsyncRunner:
         if on_results is not None:
             self.on_results(on_results)
         self._has_log = has_log
-        self.ioloop = loop or running
+        self._ioloop = loop or running
         self.task: asyncio.Task[None] | RunTask
-        if running is not None and self.ioloop is running:
+        if running is not None and self._ioloop is running:
             self.task = cancelling_task(running, self._run.done, self._ask_to_cancel)
         else:
             self.task = RunTask(self._run.done, self._ask_to_cancel)
@@ -300,6 +301,13 @@ class AsyncRunner:
         run.start()
 
     # ---- the run
+
+    @property
+    def ioloop(self) -> asyncio.AbstractEventLoop:
+        """The event loop for `task`; where none was running or passed, one to wait with, closed with the runner."""
+        if self._ioloop is None:
+            self._ioloop = loop_for(self)
+        return self._ioloop
 
     @property
     def function(self) -> Callable[..., Any]:

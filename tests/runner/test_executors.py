@@ -286,6 +286,20 @@ async def test_the_task_of_a_running_loop(executor: Any) -> None:
     assert runner.status() == "cancelled"
 
 
+def test_a_script_waits_as_with_python_adaptive(executor: Any, tmp_path: Path) -> None:
+    runner = adaptive.Runner(learner(), npoints_goal=30, executor=executor)
+    saving = runner.start_periodic_saving({"fname": tmp_path / "scan.pickle"}, interval=1000)
+    runner.ioloop.run_until_complete(runner.task)
+    assert runner.learner.npoints == 30
+    runner.ioloop.run_until_complete(saving)
+    again = learner()
+    again.load(tmp_path / "scan.pickle")
+    assert dict(again.data) == dict(runner.learner.data)
+    runner = adaptive.Runner(learner(raises_on_the_right), npoints_goal=30, executor=executor)
+    with pytest.raises(FunctionError, match="cannot do"):
+        runner.ioloop.run_until_complete(runner.task)
+
+
 def test_a_balancing_learner(executor: Any) -> None:
     children = [adaptive.Learner1D(partial(pow, exp=n), (-1, 1)) for n in (2, 3)]
     both = adaptive.BalancingLearner(children)

@@ -170,6 +170,29 @@ def test_the_user_may_read_the_learner_while_the_run_goes_on(threads: ThreadPool
     assert runner.result(TIMEOUT).npoints == 30
 
 
+def test_a_script_waits_and_shuts_its_executor_down() -> None:
+    executor = ThreadPoolExecutor(2)
+    runner = adaptive.Runner(learner(), npoints_goal=20, executor=executor, shutdown_executor=True)
+    loop = runner.ioloop
+    loop.run_until_complete(runner.task)
+    assert runner.learner.npoints == 20
+    with pytest.raises(RuntimeError):
+        executor.submit(int)
+    assert runner.ioloop is loop
+    del runner
+    gc.collect()
+    assert loop.is_closed()
+
+
+def test_the_loop_to_wait_with_evaluates_no_coroutines() -> None:
+    async def function(x: float) -> float:
+        return peak(x)
+
+    runner = adaptive.Runner(learner(function), npoints_goal=20)
+    assert not runner.ioloop.is_running()
+    assert runner.result(TIMEOUT).npoints == 20
+
+
 async def test_task_on_a_running_loop(threads: ThreadPoolExecutor) -> None:
     runner = adaptive.Runner(learner(), npoints_goal=50, executor=threads)
     assert isinstance(runner.task, asyncio.Task)
