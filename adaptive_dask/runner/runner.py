@@ -68,7 +68,8 @@ class AsyncRunner:
     log : bool, default: False
         Keep the calls to the learner in `log`.
     shutdown_executor : bool, default: False
-        Close the client, or shut the executor down, when the run has ended.
+        Close the client, or shut the executor down, when the run has ended (the client after the last save of
+        `start_periodic_saving`).
     ioloop : asyncio.AbstractEventLoop, optional
         The event loop for `task` and for coroutine functions; by default the running one. In a script without one,
         ``runner.ioloop.run_until_complete(runner.task)`` waits for the end.
@@ -244,7 +245,7 @@ class AsyncRunner:
         hosted = _follow(client, plan.name, learner)
         self._set_up(hosted, ioloop, log, on_results)
         if shutdown_executor:
-            hosted.done.add_done_callback(lambda _: hosted.close_client())
+            hosted.done.add_done_callback(lambda _: self._close_client(hosted))
         if hosted.asynchronous:
             asyncio.ensure_future(_start_later(hosted, spec))  # noqa: RUF006  the run keeps it
         else:
@@ -287,6 +288,7 @@ class AsyncRunner:
     ) -> None:
         running = running_loop()
         self._run = run
+        self._savings: list[PeriodicSaving] = []
         if on_results is not None:
             self.on_results(on_results)
         self._has_log = has_log
@@ -299,6 +301,14 @@ class AsyncRunner:
 
     def _start_local(self, run: LocalRun) -> None:
         run.start()
+
+    def _close_client(self, run: ClusterRun) -> None:
+        """Close the client of a run that has ended, when its learner is saved: who saves may use the client."""
+        saving = next((saving for saving in self._savings if not saving.done()), None)
+        if saving is None:
+            run.close_client()
+        else:
+            saving.add_done_callback(lambda _: self._close_client(run))
 
     # ---- the run
 
@@ -563,7 +573,9 @@ class AsyncRunner:
     ) -> PeriodicSaving:
         """Save the learner at once, at intervals, and when the run has ended.
 
-        A copy of the learner with the data of the moment is saved, in a thread, also while this thread is busy.
+        A copy of the learner with the data of the moment is saved, in a thread, also while this thread is busy. If the
+        scheduler cannot be asked for it any more, for its client is closed or the scheduler is gone, what had
+        arrived here is saved; of a run that has ended that is everything.
 
         Parameters
         ----------
@@ -592,6 +604,7 @@ class AsyncRunner:
         arguments = dict(save_kwargs or {})
         save = method or (lambda learner: learner.save(**arguments))
         self.saving_task = PeriodicSaving(self._run, save, interval)
+        self._savings.append(self.saving_task)
         return self.saving_task
 
     def live_info(self, *, update_interval: float = 0.5) -> None:
