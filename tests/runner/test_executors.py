@@ -16,6 +16,7 @@ import pytest
 import adaptive_dask as adaptive
 from adaptive_dask.errors import FunctionError, LearnerError
 
+from ..fakes import CountingLearner
 from ..patience import TIMEOUT, wait_until
 from . import functions
 from .functions import (
@@ -214,6 +215,24 @@ def test_a_goal_that_raises_fails_the_run(executor: Any) -> None:
     runner = adaptive.Runner(learner(), goal=lambda learned: learned.npoints > 5 and 1 / 0, executor=executor)
     with pytest.raises(LearnerError, match="ZeroDivisionError"):
         runner.result(TIMEOUT)
+
+
+class Stubborn(adaptive.Learner1D):
+    def ask(self, n: int, tell_pending: bool = True) -> Any:
+        raise ArithmeticError("not to be asked")
+
+
+def test_a_learner_that_raises_at_once_fails_the_run(executor: Any) -> None:
+    runner = adaptive.Runner(Stubborn(peak, (-1, 1)), npoints_goal=5, executor=executor)
+    with pytest.raises(LearnerError, match="not to be asked"):
+        runner.result(TIMEOUT)
+
+
+def test_a_learner_without_points_ends_the_run(executor: Any) -> None:
+    runner = adaptive.Runner(CountingLearner(supply=0), executor=executor)
+    assert runner.wait(TIMEOUT)
+    assert runner.status() == "finished"
+    assert runner.info()["evaluated"] == 0
 
 
 def test_callbacks_get_every_result_once(executor: Any, caplog: pytest.LogCaptureFixture) -> None:

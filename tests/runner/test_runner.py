@@ -13,6 +13,7 @@ import pytest
 
 import adaptive_dask as adaptive
 from adaptive_dask.errors import FunctionError, LearnerError, WorkerLostError
+from adaptive_dask.local.flight import Arrivals, Flight
 from adaptive_dask.runner import SequentialExecutor
 
 from ..fakes import CountingLearner
@@ -131,6 +132,39 @@ def test_an_executor_that_is_shut_down_meanwhile_fails_the_run() -> None:
     executor.shutdown(cancel_futures=True)
     with pytest.raises(WorkerLostError, match="takes no more points"):
         runner.result(TIMEOUT)
+
+
+def test_the_runs_thread_sleeps_while_slow_points_outlast_a_time_goal(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Prompt(Executor):
+        """Has begun what it was given."""
+
+        def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+            future: Future[Any] = Future()
+            future.set_running_or_notify_cancel()
+            threading.Thread(target=lambda: future.set_result(fn(*args, **kwargs))).start()
+            return future
+
+    looks: list[float | None] = []
+    draining, gate = threading.Event(), threading.Event()
+    recall, collect = Flight.recall, Flight.collect
+
+    def noted_recall(flight: Flight) -> list[int]:
+        looks.clear()
+        draining.set()
+        return recall(flight)
+
+    def noted_collect(flight: Flight, patience: float | None) -> Arrivals:
+        looks.append(patience)
+        if draining.is_set() and (patience is None or len(looks) > 10):
+            gate.set()
+        return collect(flight, patience)
+
+    monkeypatch.setattr(Flight, "recall", noted_recall)
+    monkeypatch.setattr(Flight, "collect", noted_collect)
+    learned = learner(lambda x: float(gate.wait(TIMEOUT)))
+    adaptive.Runner(learned, duration_goal=0.01, ntasks=2, executor=Prompt()).result(TIMEOUT)
+    assert learned.npoints == 2
+    assert len(looks) <= 10
 
 
 def test_a_goal_that_raises_at_once_is_refused(threads: ThreadPoolExecutor) -> None:
