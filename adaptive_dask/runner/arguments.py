@@ -115,7 +115,7 @@ def make_plan(
         log=log,
         run={
             "ntasks": ntasks,
-            "drain": drain,
+            "drain": drain and not ordered,  # in order, what is out at the goal is dropped: nobody need wait for it
             "checkpoint": absolute_checkpoint(checkpoint),
             "on_error": choose_on_error(on_error, raise_if_retries_exceeded),
             "session": {

@@ -87,7 +87,8 @@ class AsyncRunner:
         Under which the scheduler knows the run, for `attach`. By default the learner's class and a few
         random characters.
     drain : bool, default: True
-        Whether evaluations that are under way when the goal is reached are waited for and told.
+        Whether evaluations that are under way when the goal is reached are waited for and told. With `ordered`
+        they never are.
     allowed_failures : int, default: 3
         How often a point may be lost with its worker before it counts as failed.
     on_error : "raise", "skip" or callable, optional
