@@ -18,7 +18,7 @@ from adaptive_dask.runner.dashboard_link import make_link
 from adaptive_dask.runner.embedded import find_client, is_local
 from adaptive_dask.runner.local import LocalRun
 from adaptive_dask.runner.local_start import start_locally
-from adaptive_dask.runner.replica import Callback, Replica
+from adaptive_dask.runner.replica import Callback, Replica, check_callback
 from adaptive_dask.runner.run import Run
 from adaptive_dask.runner.saving import PeriodicSaving
 from adaptive_dask.runner.task import RunTask, cancelling_task, look_at, loop_for, running_loop, wait
@@ -82,7 +82,7 @@ class AsyncRunner:
         Whether there may be no goal at all.
     weight : float, default: 1
         The run's part of the cluster, compared with other runs that go on at the same time: of two runs
-        with the weights 1 and 3, the second gets three times as many slots.
+        with the weights 1 and 3, the second gets three times as many slots. Only a cluster takes another than 1.
     name : str, optional
         Under which the scheduler knows the run, for `attach`. By default the learner's class and a few
         random characters.
@@ -185,6 +185,8 @@ class AsyncRunner:
         allow_other_workers: bool = False,
         annotations: Mapping[str, Any] | None = None,
     ) -> None:
+        if on_results is not None:
+            check_callback(on_results)  # before anything is begun
         plan = make_plan(
             learner,
             goal,
@@ -216,6 +218,7 @@ class AsyncRunner:
         self.shutdown_executor = shutdown_executor
         if is_local(executor, learner):
             refuse_locally(
+                weight=plan.weight != 1,
                 resources=resources,
                 priority=priority,
                 workers=workers,
@@ -562,8 +565,13 @@ class AsyncRunner:
         -------
         callable
             The same, so that this can be a decorator.
+
+        Raises
+        ------
+        TypeError
+            If it is no function, or an ``async def`` one, which nobody would await.
         """
-        self._run.replica.callbacks.append(callback)
+        self._run.replica.callbacks.append(check_callback(callback))
         return callback
 
     def start_periodic_saving(

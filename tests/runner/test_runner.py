@@ -7,6 +7,7 @@ import gc
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import CancelledError, Executor, Future, ThreadPoolExecutor
+from functools import partial
 from typing import Any
 
 import pytest
@@ -117,6 +118,32 @@ def test_an_executor_of_ones_own() -> None:
 def test_other_things_are_refused_and_what_is_accepted_is_said(executor: Any) -> None:
     with pytest.raises(TypeError, match=r"ThreadPoolExecutor.*loky.*ipyparallel.*MPIPoolExecutor"):
         adaptive.Runner(learner(), npoints_goal=20, executor=executor)
+
+
+def test_a_list_of_learners_is_refused_and_run_many_is_named(threads: ThreadPoolExecutor) -> None:
+    with pytest.raises(TypeError, match=r"run_many\(learners\).*BalancingLearner"):
+        adaptive.Runner([learner(), learner()], npoints_goal=20, executor=threads)
+    for other in (adaptive.Learner1D, peak, None):
+        with pytest.raises(TypeError, match="ask, tell and function"):
+            adaptive.Runner(other, npoints_goal=20, executor=threads)
+
+
+def test_callbacks_that_nobody_could_call_or_await_are_refused(threads: ThreadPoolExecutor) -> None:
+    async def later(learner: Any, xs: Any, ys: Any) -> None: ...
+
+    runner = adaptive.Runner(learner(), npoints_goal=20, executor=threads)
+    for callback, reason in ((5, "takes a function"), (later, "async def"), (partial(later, learner), "async def")):
+        with pytest.raises(TypeError, match=reason):
+            adaptive.Runner(learner(), npoints_goal=20, executor=threads, on_results=callback)
+        with pytest.raises(TypeError, match=reason):
+            runner.on_results(callback)
+    runner.result(TIMEOUT)
+
+
+def test_a_weight_needs_a_cluster(threads: ThreadPoolExecutor) -> None:
+    with pytest.raises(ValueError, match=r"weight=, priority= needs a Dask cluster"):
+        adaptive.Runner(learner(), npoints_goal=20, executor=threads, weight=2, priority=1)
+    adaptive.BlockingRunner(learner(), npoints_goal=2, executor=threads, weight=1)
 
 
 def test_an_executor_that_is_shut_down_meanwhile_fails_the_run() -> None:
