@@ -112,7 +112,8 @@ class AsyncRunner:
         about 50 ms. If a call raises, its points are evaluated each by itself, as arrays of length 1.
     ordered : bool, default: False
         Tell the learner results in the order in which the points were asked for, with `ntasks` points
-        out, so that the data depend neither on timing nor on the cluster.
+        out, so that the data depend neither on timing nor on the cluster. With `vectorized` this holds if a value does
+        not depend on which points are evaluated along with it; that of a matrix product does, in its last bits.
     checkpoint : str or path, optional
         A folder, or a URL that fsspec can open, to which every result is written within a second. When
         everything has died, the same call goes on from there. The scheduler writes; a relative name is one of
