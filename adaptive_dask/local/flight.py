@@ -261,7 +261,7 @@ def _lose(batch: Batch, arrivals: Arrivals, is_begun: bool) -> None:
 
 def _outcome(result: Result) -> Any:
     if type(result) is Raised:
-        return Failure(result.text, exception_of(result))
+        return Failure(result.text, exception_of(result), result.worker)
     try:
         return unpacked(result)  # type: ignore[arg-type]
     except Exception as error:

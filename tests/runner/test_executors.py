@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import re
+import socket
 import time
 from collections.abc import Callable
 from concurrent.futures import CancelledError, ThreadPoolExecutor
@@ -11,10 +14,12 @@ from pathlib import Path
 from typing import Any
 
 import cloudpickle
+import distributed
 import pytest
 
 import adaptive_dask as adaptive
 from adaptive_dask.errors import FunctionError, LearnerError
+from adaptive_dask.runner import SequentialExecutor
 
 from ..fakes import CountingLearner
 from ..patience import TIMEOUT, wait_until
@@ -114,6 +119,20 @@ def test_a_function_that_raises_may_be_put_up_with(executor: Any) -> None:
     assert len(runner.failed) == len(runner.tracebacks) > 0
     assert runner.to_retry == []
     assert runner.pending_points == []
+
+
+@pytest.mark.parametrize("vectorized", [False, True])
+def test_a_failed_point_says_where(executor: Any, vectorized: bool) -> None:
+    runner = adaptive.Runner(learner(lambda x: 1 / 0), ntasks=1, vectorized=vectorized, executor=executor)
+    with pytest.raises(FunctionError, match="failed on worker") as caught:
+        runner.result(TIMEOUT)
+    (failed,) = runner.failures
+    assert failed.worker == caught.value.worker
+    if isinstance(executor, SequentialExecutor | ThreadPoolExecutor):
+        assert failed.worker.startswith(("adaptive-run", "ThreadPoolExecutor"))
+    elif not isinstance(executor, distributed.Client):
+        pid = re.fullmatch(rf"process (\d+) on {re.escape(socket.gethostname())}", failed.worker)[1]
+        assert int(pid) != os.getpid()
 
 
 def test_points_are_tried_again(executor: Any, tmp_path: Path) -> None:
