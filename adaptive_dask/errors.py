@@ -19,7 +19,7 @@ class FunctionError(AdaptiveError):
     traceback_text : str
         The traceback, as the worker printed it.
     worker : str or None
-        The address of the worker, where there was one.
+        The address of the worker, or of a local executor the thread, or process and machine; None if that is not known.
     exception : BaseException or None
         The exception itself, where it could be brought here; also the `__cause__`.
     log : str or None

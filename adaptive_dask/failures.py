@@ -57,7 +57,8 @@ class FailedPoint:
     traceback_text : str
         The last traceback.
     worker : str or None
-        The address of the worker of the last failure.
+        The worker of the last failure: its address, or of a local executor the thread, or process and machine. None
+        if that is not known, or if it was a coroutine.
     log : str or None
         Where that worker's log is.
     """

@@ -571,9 +571,11 @@ def _format(error: BaseException) -> str:
     return "".join(traceback.format_exception(error))
 
 
-def _same(one: Any, other: Any) -> bool:
+def _same(point: Any, given: Any) -> bool:
     try:
-        return bool(one == other)
+        if isinstance(point, tuple) and not isinstance(given, str):  # lists and arrays stand for tuples
+            return len(point) == len(given) and all(map(_same, point, given))
+        return bool(point == given)
     except Exception:  # of arrays it is not one truth; those are to be given by id
         return False
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pickle
 from typing import Any
 
+import numpy as np
 import pytest
 
 from adaptive_dask.errors import AdaptiveError, FunctionError, LearnerError, WorkerLostError
@@ -12,7 +13,7 @@ from adaptive_dask.failures import Failure, choose_on_error
 from adaptive_dask.goals import Goal
 from adaptive_dask.session import Session
 
-from .fakes import StrictLearner
+from .fakes import CountingLearner, StrictLearner
 
 BROKEN = Failure("Traceback: broken", ArithmeticError("broken"), "tcp://10.0.0.1:1234", "/logs/1.out")
 
@@ -130,6 +131,27 @@ def test_points_that_are_given_up_get_no_outcome(ordered: int | None) -> None:
     assert run.tell([(0, 0.0), (2, 2.0)]) == [(2, 2.0)]
     assert run.failed == set()
     assert [pid for pid, _ in run.take(2)] == [3, 4]
+
+
+@pytest.mark.parametrize(
+    ("point", "given"),
+    [
+        ((0.25, 1.0), [0.25, 1.0]),
+        ((0.25, 1.0), np.array([0.25, 1.0])),
+        ((1, (0.25, 1.0)), [1, np.array([0.25, 1.0])]),  # of a BalancingLearner
+        (0.25, np.float64(0.25)),
+        ("ab", "ab"),
+    ],
+)
+def test_a_list_or_an_array_stands_for_a_tuple(point: Any, given: Any) -> None:
+    class Asker(CountingLearner):
+        def ask(self, n: int, tell_pending: bool = True) -> tuple[list[Any], list[float]]:
+            return [point, (0.25, 2.0), ("a", "b")], [1.0] * 3
+
+    run = Session(Asker(), Goal())
+    run.take(3)
+    assert run.drop(points=[given]) == [(0, point)]
+    assert run.drop(points=[[0.25], "ab", 7, np.array([0.25, 3.0])]) == []
 
 
 def test_in_order_what_waited_for_a_dropped_point_is_told() -> None:

@@ -17,6 +17,11 @@ from adaptive_dask.local.worker import Raised, Result, Start, Value
 from adaptive_dask.tracebacks import format_from_function
 
 
+def is_coroutine_function(function: Any) -> bool:
+    """Whether it is ``async def``, or an object whose call is."""
+    return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(getattr(function, "__call__", None))  # noqa: B004
+
+
 def is_asynchronous(learner: Any) -> bool:
     """Whether a learner's function is ``async def``; of a learner of learners, whether theirs are."""
     children = getattr(learner, "learners", None)
@@ -24,7 +29,7 @@ def is_asynchronous(learner: Any) -> bool:
         return all(is_asynchronous(child) for child in children)
     function = getattr(learner, "function", None)
     while function is not None:
-        if inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(getattr(function, "__call__", None)):  # noqa: B004
+        if is_coroutine_function(function):
             return True
         function = getattr(function, "function", None)  # of a `DataSaver` or a `SequenceLearner`, the user's
     return False

@@ -261,7 +261,7 @@ def _lose(batch: Batch, arrivals: Arrivals, is_begun: bool) -> None:
 
 def _outcome(result: Result) -> Any:
     if type(result) is Raised:
-        return Failure(result.text, exception_of(result))
+        return Failure(result.text, exception_of(result), result.worker)
     try:
         return unpacked(result)  # type: ignore[arg-type]
     except Exception as error:
@@ -271,4 +271,8 @@ def _outcome(result: Result) -> Any:
 def _is_engine_error(error: BaseException) -> bool:
     """Whether an engine of ipyparallel died while it had the point."""
     ipyparallel = sys.modules.get("ipyparallel")
-    return ipyparallel is not None and isinstance(error, ipyparallel.EngineError)
+    if ipyparallel is None:
+        return False
+    # The controller reports it as if the engine had raised it; what the function raises comes as a result.
+    is_reported = isinstance(error, ipyparallel.RemoteError) and error.ename == "EngineError"
+    return is_reported or isinstance(error, ipyparallel.EngineError)

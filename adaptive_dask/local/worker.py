@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import os
+import socket
 import threading
 import time
 from collections.abc import Sequence
@@ -27,12 +29,16 @@ class Value(NamedTuple):
 
 
 class Raised(NamedTuple):
-    """That the function raised, after so many seconds; the exception, if need be packed, where that can be done."""
+    """That the function raised, after so many seconds; the exception, if need be packed, where that can be done.
+
+    The worker is the thread, or in another process that process, as people call it.
+    """
 
     text: str
     exception: Any
     seconds: float
     packed: bool = False
+    worker: str | None = None
 
 
 class FunctionMissing(NamedTuple):
@@ -97,7 +103,7 @@ def evaluate(
             call = function.load()
         except Exception as error:
             text = f"The function could not be loaded where it was to be evaluated:\n{format_error(error)}"
-            return [Raised(text, _pack_exception(error), 0.0, True) for _ in points]
+            return [Raised(text, _pack_exception(error), 0.0, True, _this_process()) for _ in points]
         if call is None:
             return FunctionMissing()
     if start is not None:
@@ -131,8 +137,7 @@ def _evaluate_together(function: Function, points: Sequence[Any], is_here: bool)
         if len(points) > 1 and not isinstance(error, BatchShapeError):
             return CulpritUnknown()
         seconds = (time.perf_counter() - begin) / len(points)
-        exception = error if is_here else _pack_exception(error)
-        return [Raised(format_from_function(error), exception, seconds, not is_here) for _ in points]
+        return [_raised(error, seconds, is_here) for _ in points]
     seconds = (time.perf_counter() - begin) / len(points)
     return [Value(value, seconds, not is_here) for value in values]
 
@@ -150,7 +155,7 @@ def _evaluate_here(function: Function, point: Any) -> Result:
     except KeyboardInterrupt:
         raise
     except BaseException as error:  # SystemExit in a user's function is a failure like any other
-        return Raised(format_from_function(error), error, time.perf_counter() - begin)
+        return _raised(error, time.perf_counter() - begin, is_here=True)
 
 
 def _evaluate_away(function: Function, point: Any) -> Result:
@@ -159,7 +164,18 @@ def _evaluate_away(function: Function, point: Any) -> Result:
         packed = _pack(_call(function, point))
         return Value(packed, time.perf_counter() - begin, True)
     except BaseException as error:
-        return Raised(format_from_function(error), _pack_exception(error), time.perf_counter() - begin, True)
+        return _raised(error, time.perf_counter() - begin, is_here=False)
+
+
+def _raised(error: BaseException, seconds: float, is_here: bool) -> Raised:
+    text = format_from_function(error)
+    if is_here:
+        return Raised(text, error, seconds, worker=threading.current_thread().name)
+    return Raised(text, _pack_exception(error), seconds, packed=True, worker=_this_process())
+
+
+def _this_process() -> str:
+    return f"process {os.getpid()} on {socket.gethostname()}"
 
 
 def unpacked(result: Value) -> Any:

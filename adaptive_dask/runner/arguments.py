@@ -81,6 +81,7 @@ def make_plan(
     ValueError, TypeError
         If one of them makes no sense.
     """
+    _check_learner(learner)
     the_goal = make_goal(
         learner,
         goal,
@@ -115,7 +116,7 @@ def make_plan(
         log=log,
         run={
             "ntasks": ntasks,
-            "drain": drain,
+            "drain": drain and not ordered,  # in order, what is out at the goal is dropped: nobody need wait for it
             "checkpoint": absolute_checkpoint(checkpoint),
             "on_error": choose_on_error(on_error, raise_if_retries_exceeded),
             "session": {
@@ -126,6 +127,16 @@ def make_plan(
             },
         },
     )
+
+
+def _check_learner(learner: Any) -> None:
+    if isinstance(learner, list | tuple):
+        raise TypeError(
+            f"A run takes one learner, not a {type(learner).__name__} of them: run_many(learners) starts one for each "
+            "on a Dask cluster, and a BalancingLearner of them is learned in one run."
+        )
+    if isinstance(learner, type) or not all(hasattr(learner, name) for name in ("ask", "tell", "function")):
+        raise TypeError(f"A run takes a learner, an object with ask, tell and function; not {learner!r}.")
 
 
 def _check_count(name: str, value: Any, least: int) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import concurrent.futures
 import contextlib
+import logging
 import time
 from collections.abc import Callable, Coroutine, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
@@ -22,6 +23,8 @@ from adaptive_dask.storage.learner_copy import copy_learner, empty_copy
 
 if TYPE_CHECKING:
     from distributed import Client
+
+logger = logging.getLogger(__name__)
 
 # Of runs that are started together, so many go with one message.
 AT_ONCE = 50
@@ -198,15 +201,31 @@ class ClusterRun:
 
     @contextlib.contextmanager
     def borrowed_learner(self) -> Iterator[Any]:
-        """A copy of the hosted learner; in a thread that may block."""
-        loop: Any = self.client.loop
-        request = asyncio.run_coroutine_threadsafe(self._request(Route.SNAPSHOT), loop.asyncio_loop)
-        snapshot = request.result()
-        hosted = loads_together(snapshot["learner"], None)
+        """A copy of the hosted learner, or if it is not to be had, of what arrived here; in a thread that may block."""
+        hosted = self._fetch_learner()
         with self.replica.lock:
             learner = empty_copy(self.replica.learner)
-        copy_learner(learner, hosted)
+            if hosted is None:
+                copy_learner(learner, self.replica.ahead())
+        if hosted is not None:
+            copy_learner(learner, hosted)
         yield learner
+
+    def _fetch_learner(self) -> Any:
+        """The hosted learner. None when all its data are here, or when it cannot be reached."""
+        try:
+            if not self.done.done():
+                loop: Any = self.client.loop
+                request = asyncio.run_coroutine_threadsafe(self._request(Route.SNAPSHOT), loop.asyncio_loop)
+                # A client that is closed meanwhile need not answer; but then the run is over for this process.
+                concurrent.futures.wait([request, self.done], return_when=concurrent.futures.FIRST_COMPLETED)
+            if self.done.done():
+                return None
+            snapshot = request.result()
+        except Exception as error:  # the client is closed, or scheduler or network are gone
+            logger.debug("The hosted learner of the run %r was not to be had: %r", self.name, error)
+            return None
+        return loads_together(snapshot["learner"], None)
 
     async def inspect(self) -> dict[str, Any]:
         """Points on their way, failures and log; after the end, what they were then."""

@@ -31,7 +31,7 @@ def find_client(executor: Client | None, *, embed: bool = True) -> Client:
     TypeError
         If the executor is none that a run can use.
     ValueError
-        If there is no client and none is to be started.
+        If there is no client and none is to be started, or if it is closed.
     """
     if executor is None:
         try:
@@ -46,6 +46,8 @@ def find_client(executor: Client | None, *, embed: bool = True) -> Client:
         return client
     if not isinstance(executor, distributed.Client):
         raise TypeError(f"This takes a dask.distributed.Client, not {type(executor).__name__}.")
+    if executor.status in ("closing", "closed"):
+        raise ValueError("This dask.distributed.Client is closed: connect a new one to the scheduler.")
     return executor
 
 

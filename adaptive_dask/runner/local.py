@@ -246,6 +246,8 @@ class LocalRun:
                 if self._session.done or self._is_time_up():
                     return
                 taken = self._session.take(self._room())
+                if self._session.done:  # the learner raised, or has no points: nothing is out that could end the wait
+                    return
             self._learner_seconds += time.perf_counter() - begin
             self._send(taken)
             self._update()
@@ -253,6 +255,7 @@ class LocalRun:
     def _finish_evaluations(self) -> None:
         """Let evaluations that are under way finish, and tell them."""
         self._flight.recall()
+        self._deadline = None  # what is under way is waited for beyond it
         while self._flight.count and not self._is_cancelled and self._session.error is None:
             arrivals = self._flight.collect(self._patience())
             with self._lock:

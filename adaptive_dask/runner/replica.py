@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from adaptive_dask.cluster.protocol import unpack
+from adaptive_dask.local.coroutines import is_coroutine_function
 from adaptive_dask.storage.learner_copy import copy_learner, empty_copy
 
 logger = logging.getLogger(__name__)
@@ -20,6 +21,26 @@ Callback = Callable[[Any, Sequence[Any], Sequence[Any]], Any]
 
 # Adds to a learner what has arrived.
 Change = Callable[[Any], None]
+
+
+def check_callback(callback: Any) -> Callback:
+    """Refuse what cannot be called with results.
+
+    Raises
+    ------
+    TypeError
+        If it is no function, or an asynchronous one.
+    """
+    if not callable(callback):
+        raise TypeError(f"on_results takes a function of (learner, xs, ys), not {callback!r}.")
+    if is_coroutine_function(callback):
+        raise TypeError(
+            f"on_results takes a plain function, not {callback!r}, which is `async def`: it is called between two "
+            "changes of the learner, which do not wait for it. Have it start a task, or put the results in a queue."
+        )
+    function: Callback = callback
+    return function
+
 
 _updates = ThreadPoolExecutor(1, thread_name_prefix="adaptive-updates")
 

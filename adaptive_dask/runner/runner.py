@@ -18,10 +18,10 @@ from adaptive_dask.runner.dashboard_link import make_link
 from adaptive_dask.runner.embedded import find_client, is_local
 from adaptive_dask.runner.local import LocalRun
 from adaptive_dask.runner.local_start import start_locally
-from adaptive_dask.runner.replica import Callback, Replica
+from adaptive_dask.runner.replica import Callback, Replica, check_callback
 from adaptive_dask.runner.run import Run
 from adaptive_dask.runner.saving import PeriodicSaving
-from adaptive_dask.runner.task import RunTask, cancelling_task, look_at, running_loop, wait
+from adaptive_dask.runner.task import RunTask, cancelling_task, look_at, loop_for, running_loop, wait
 from adaptive_dask.runner.task_options import refuse_locally
 from adaptive_dask.runner.terminal import TerminalInfo
 
@@ -68,9 +68,11 @@ class AsyncRunner:
     log : bool, default: False
         Keep the calls to the learner in `log`.
     shutdown_executor : bool, default: False
-        Close the client, or shut the executor down, when the run has ended.
+        Close the client, or shut the executor down, when the run has ended (the client after the last save of
+        `start_periodic_saving`).
     ioloop : asyncio.AbstractEventLoop, optional
-        The event loop for `task` and for coroutine functions; by default the running one.
+        The event loop for `task` and for coroutine functions; by default the running one. In a script without one,
+        ``runner.ioloop.run_until_complete(runner.task)`` waits for the end.
     retries : int, default: 0
         How often a point that failed is tried again.
     raise_if_retries_exceeded : bool, default: True
@@ -80,12 +82,13 @@ class AsyncRunner:
         Whether there may be no goal at all.
     weight : float, default: 1
         The run's part of the cluster, compared with other runs that go on at the same time: of two runs
-        with the weights 1 and 3, the second gets three times as many slots.
+        with the weights 1 and 3, the second gets three times as many slots. Only a cluster takes another than 1.
     name : str, optional
         Under which the scheduler knows the run, for `attach`. By default the learner's class and a few
         random characters.
     drain : bool, default: True
-        Whether evaluations that are under way when the goal is reached are waited for and told.
+        Whether evaluations that are under way when the goal is reached are waited for and told. With `ordered`
+        they never are.
     allowed_failures : int, default: 3
         How often a point may be lost with its worker before it counts as failed.
     on_error : "raise", "skip" or callable, optional
@@ -109,7 +112,8 @@ class AsyncRunner:
         about 50 ms. If a call raises, its points are evaluated each by itself, as arrays of length 1.
     ordered : bool, default: False
         Tell the learner results in the order in which the points were asked for, with `ntasks` points
-        out, so that the data depend neither on timing nor on the cluster.
+        out, so that the data depend neither on timing nor on the cluster. With `vectorized` this holds if a value does
+        not depend on which points are evaluated along with it; that of a matrix product does, in its last bits.
     checkpoint : str or path, optional
         A folder, or a URL that fsspec can open, to which every result is written within a second. When
         everything has died, the same call goes on from there. The scheduler writes; a relative name is one of
@@ -182,6 +186,8 @@ class AsyncRunner:
         allow_other_workers: bool = False,
         annotations: Mapping[str, Any] | None = None,
     ) -> None:
+        if on_results is not None:
+            check_callback(on_results)  # before anything is begun
         plan = make_plan(
             learner,
             goal,
@@ -213,6 +219,7 @@ class AsyncRunner:
         self.shutdown_executor = shutdown_executor
         if is_local(executor, learner):
             refuse_locally(
+                weight=plan.weight != 1,
                 resources=resources,
                 priority=priority,
                 workers=workers,
@@ -243,7 +250,7 @@ class AsyncRunner:
         hosted = _follow(client, plan.name, learner)
         self._set_up(hosted, ioloop, log, on_results)
         if shutdown_executor:
-            hosted.done.add_done_callback(lambda _: hosted.close_client())
+            hosted.done.add_done_callback(lambda _: self._close_client(hosted))
         if hosted.asynchronous:
             asyncio.ensure_future(_start_later(hosted, spec))  # noqa: RUF006  the run keeps it
         else:
@@ -286,12 +293,13 @@ class AsyncRunner:
     ) -> None:
         running = running_loop()
         self._run = run
+        self._savings: list[PeriodicSaving] = []
         if on_results is not None:
             self.on_results(on_results)
         self._has_log = has_log
-        self.ioloop = loop or running
+        self._ioloop = loop or running
         self.task: asyncio.Task[None] | RunTask
-        if running is not None and self.ioloop is running:
+        if running is not None and self._ioloop is running:
             self.task = cancelling_task(running, self._run.done, self._ask_to_cancel)
         else:
             self.task = RunTask(self._run.done, self._ask_to_cancel)
@@ -299,7 +307,22 @@ class AsyncRunner:
     def _start_local(self, run: LocalRun) -> None:
         run.start()
 
+    def _close_client(self, run: ClusterRun) -> None:
+        """Close the client of a run that has ended, when its learner is saved: who saves may use the client."""
+        saving = next((saving for saving in self._savings if not saving.done()), None)
+        if saving is None:
+            run.close_client()
+        else:
+            saving.add_done_callback(lambda _: self._close_client(run))
+
     # ---- the run
+
+    @property
+    def ioloop(self) -> asyncio.AbstractEventLoop:
+        """The event loop for `task`; where none was running or passed, one to wait with, closed with the runner."""
+        if self._ioloop is None:
+            self._ioloop = loop_for(self)
+        return self._ioloop
 
     @property
     def function(self) -> Callable[..., Any]:
@@ -543,8 +566,13 @@ class AsyncRunner:
         -------
         callable
             The same, so that this can be a decorator.
+
+        Raises
+        ------
+        TypeError
+            If it is no function, or an ``async def`` one, which nobody would await.
         """
-        self._run.replica.callbacks.append(callback)
+        self._run.replica.callbacks.append(check_callback(callback))
         return callback
 
     def start_periodic_saving(
@@ -555,7 +583,9 @@ class AsyncRunner:
     ) -> PeriodicSaving:
         """Save the learner at once, at intervals, and when the run has ended.
 
-        A copy of the learner with the data of the moment is saved, in a thread, also while this thread is busy.
+        A copy of the learner with the data of the moment is saved, in a thread, also while this thread is busy. If the
+        scheduler cannot be asked for it any more, for its client is closed or the scheduler is gone, what had
+        arrived here is saved; of a run that has ended that is everything.
 
         Parameters
         ----------
@@ -584,6 +614,7 @@ class AsyncRunner:
         arguments = dict(save_kwargs or {})
         save = method or (lambda learner: learner.save(**arguments))
         self.saving_task = PeriodicSaving(self._run, save, interval)
+        self._savings.append(self.saving_task)
         return self.saving_task
 
     def live_info(self, *, update_interval: float = 0.5) -> None:

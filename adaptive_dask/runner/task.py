@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import concurrent.futures
+import weakref
 from collections.abc import Callable, Generator
 from typing import Any
 
@@ -76,6 +77,18 @@ def running_loop() -> asyncio.AbstractEventLoop | None:
         return asyncio.get_running_loop()
     except RuntimeError:
         return None
+
+
+def loop_for(owner: object) -> asyncio.AbstractEventLoop:
+    """A new event loop, which does not run, and which is closed when its owner goes."""
+    loop = asyncio.new_event_loop()
+
+    def close() -> None:
+        if not loop.is_running():
+            loop.close()
+
+    weakref.finalize(owner, close)
+    return loop
 
 
 def cancelling_task(

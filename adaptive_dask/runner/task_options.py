@@ -70,7 +70,7 @@ def _is_amount(value: Any) -> bool:
 
 
 def refuse_locally(**arguments: Any) -> None:
-    """Of what only Dask can do, nothing may be asked of another executor.
+    """Of what only a cluster can do, nothing may be asked of another executor: each argument is to be false.
 
     Raises
     ------

@@ -5,6 +5,8 @@ from __future__ import annotations
 import multiprocessing
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,7 +15,9 @@ from distributed import Client, LocalCluster
 import adaptive_dask as adaptive
 from adaptive_dask.runner import SequentialExecutor
 
+from ..fakes import CountingLearner
 from ..patience import TIMEOUT, wait_until
+from ..runner.conftest import open_executor
 
 NTASKS = 9
 
@@ -127,6 +131,33 @@ def test_the_number_of_points_out_decides_the_data(expected: dict[str, str]) -> 
     learner = line(peak)
     adaptive.BlockingRunner(learner, npoints_goal=60, executor=SequentialExecutor(), ordered=True, ntasks=2)
     assert data_of(learner) != expected["Learner1D"], "or the tests above would show nothing"
+
+
+def third_hangs(x: int, folder: str) -> int:
+    """The second point is done when the third has begun, which takes until there is a file."""
+    import os
+    import time
+
+    begun, gate = os.path.join(folder, "begun"), os.path.join(folder, "gate")
+    if x == 2:
+        open(begun, "w").close()
+    while x and not os.path.exists(begun if x == 1 else gate):
+        time.sleep(0.005)  # between two looks
+    return x
+
+
+@pytest.mark.parametrize("kind", ["threads", "client"])
+def test_what_is_dropped_at_the_goal_is_not_waited_for(kind: str, tmp_path: Path) -> None:
+    learner = CountingLearner(partial(third_hangs, folder=str(tmp_path)))
+    with open_executor(kind) as executor:
+        runner = adaptive.Runner(
+            learner, goal=lambda learner: learner.npoints >= 2, executor=executor, ordered=True, ntasks=3
+        )
+        try:
+            runner.result(TIMEOUT)
+        finally:
+            (tmp_path / "gate").touch()
+    assert learner.data == {0: 0, 1: 1}
 
 
 def test_when_a_worker_is_killed(own_client: Client, kill_worker: Callable[[int], None]) -> None:

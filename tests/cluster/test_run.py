@@ -365,6 +365,15 @@ def test_bad_arguments_are_refused_at_the_door(client, arguments):
     assert adaptive.runs() == []
 
 
+def test_a_client_that_is_closed_is_refused(cluster):
+    with Client(cluster, set_as_default=False) as client:
+        pass
+    with pytest.raises(ValueError, match="is closed"):
+        adaptive.Runner(learner(), npoints_goal=5, executor=client)
+    with pytest.raises(ValueError, match="is closed"):
+        adaptive.runs(client)
+
+
 def test_a_blocking_runner_needs_a_goal(client):
     with pytest.raises(ValueError, match="goal"):
         adaptive.BlockingRunner(learner())

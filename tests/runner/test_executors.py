@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import re
+import socket
 import time
 from collections.abc import Callable
 from concurrent.futures import CancelledError, ThreadPoolExecutor
@@ -11,11 +14,14 @@ from pathlib import Path
 from typing import Any
 
 import cloudpickle
+import distributed
 import pytest
 
 import adaptive_dask as adaptive
 from adaptive_dask.errors import FunctionError, LearnerError
+from adaptive_dask.runner import SequentialExecutor
 
+from ..fakes import CountingLearner
 from ..patience import TIMEOUT, wait_until
 from . import functions
 from .functions import (
@@ -113,6 +119,20 @@ def test_a_function_that_raises_may_be_put_up_with(executor: Any) -> None:
     assert len(runner.failed) == len(runner.tracebacks) > 0
     assert runner.to_retry == []
     assert runner.pending_points == []
+
+
+@pytest.mark.parametrize("vectorized", [False, True])
+def test_a_failed_point_says_where(executor: Any, vectorized: bool) -> None:
+    runner = adaptive.Runner(learner(lambda x: 1 / 0), ntasks=1, vectorized=vectorized, executor=executor)
+    with pytest.raises(FunctionError, match="failed on worker") as caught:
+        runner.result(TIMEOUT)
+    (failed,) = runner.failures
+    assert failed.worker == caught.value.worker
+    if isinstance(executor, SequentialExecutor | ThreadPoolExecutor):
+        assert failed.worker.startswith(("adaptive-run", "ThreadPoolExecutor"))
+    elif not isinstance(executor, distributed.Client):
+        pid = re.fullmatch(rf"process (\d+) on {re.escape(socket.gethostname())}", failed.worker)[1]
+        assert int(pid) != os.getpid()
 
 
 def test_points_are_tried_again(executor: Any, tmp_path: Path) -> None:
@@ -216,6 +236,24 @@ def test_a_goal_that_raises_fails_the_run(executor: Any) -> None:
         runner.result(TIMEOUT)
 
 
+class Stubborn(adaptive.Learner1D):
+    def ask(self, n: int, tell_pending: bool = True) -> Any:
+        raise ArithmeticError("not to be asked")
+
+
+def test_a_learner_that_raises_at_once_fails_the_run(executor: Any) -> None:
+    runner = adaptive.Runner(Stubborn(peak, (-1, 1)), npoints_goal=5, executor=executor)
+    with pytest.raises(LearnerError, match="not to be asked"):
+        runner.result(TIMEOUT)
+
+
+def test_a_learner_without_points_ends_the_run(executor: Any) -> None:
+    runner = adaptive.Runner(CountingLearner(supply=0), executor=executor)
+    assert runner.wait(TIMEOUT)
+    assert runner.status() == "finished"
+    assert runner.info()["evaluated"] == 0
+
+
 def test_callbacks_get_every_result_once(executor: Any, caplog: pytest.LogCaptureFixture) -> None:
     seen: list[tuple[float, float]] = []
 
@@ -284,6 +322,20 @@ async def test_the_task_of_a_running_loop(executor: Any) -> None:
         await runner.task
     assert runner.wait(TIMEOUT)
     assert runner.status() == "cancelled"
+
+
+def test_a_script_waits_as_with_python_adaptive(executor: Any, tmp_path: Path) -> None:
+    runner = adaptive.Runner(learner(), npoints_goal=30, executor=executor)
+    saving = runner.start_periodic_saving({"fname": tmp_path / "scan.pickle"}, interval=1000)
+    runner.ioloop.run_until_complete(runner.task)
+    assert runner.learner.npoints == 30
+    runner.ioloop.run_until_complete(saving)
+    again = learner()
+    again.load(tmp_path / "scan.pickle")
+    assert dict(again.data) == dict(runner.learner.data)
+    runner = adaptive.Runner(learner(raises_on_the_right), npoints_goal=30, executor=executor)
+    with pytest.raises(FunctionError, match="cannot do"):
+        runner.ioloop.run_until_complete(runner.task)
 
 
 def test_a_balancing_learner(executor: Any) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
+import signal
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
@@ -20,6 +22,7 @@ from adaptive_dask.local.travelling import SMALL
 
 from ..patience import TIMEOUT, wait_until
 from . import functions
+from .conftest import open_executor
 from .functions import deadly, peak, returns_a_lock, slow_peak
 
 cloudpickle.register_pickle_by_value(functions)
@@ -80,6 +83,18 @@ def test_loky_goes_on_without_the_deadly_points() -> None:
     assert all(-0.3 < failed.point < -0.2 for failed in runner.failures)
     assert runner.failures
     runner.executor.shutdown()
+
+
+def test_an_engine_that_is_killed_loses_nothing() -> None:
+    with open_executor("ipyparallel") as client:
+        process, _ = client[:].apply_sync(os.getpid)
+        learned = learner(slow_peak)
+        runner = adaptive.Runner(learned, npoints_goal=200, executor=client, name="engines")
+        wait_until(lambda: runner.learner.npoints > 20)
+        os.kill(process, signal.SIGKILL)
+        runner.result(TIMEOUT)
+        assert learned.npoints == 200
+        assert runner.failures == []
 
 
 def test_shutdown_executor() -> None:

@@ -7,12 +7,14 @@ import gc
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import CancelledError, Executor, Future, ThreadPoolExecutor
+from functools import partial
 from typing import Any
 
 import pytest
 
 import adaptive_dask as adaptive
 from adaptive_dask.errors import FunctionError, LearnerError, WorkerLostError
+from adaptive_dask.local.flight import Arrivals, Flight
 from adaptive_dask.runner import SequentialExecutor
 
 from ..fakes import CountingLearner
@@ -118,6 +120,32 @@ def test_other_things_are_refused_and_what_is_accepted_is_said(executor: Any) ->
         adaptive.Runner(learner(), npoints_goal=20, executor=executor)
 
 
+def test_a_list_of_learners_is_refused_and_run_many_is_named(threads: ThreadPoolExecutor) -> None:
+    with pytest.raises(TypeError, match=r"run_many\(learners\).*BalancingLearner"):
+        adaptive.Runner([learner(), learner()], npoints_goal=20, executor=threads)
+    for other in (adaptive.Learner1D, peak, None):
+        with pytest.raises(TypeError, match="ask, tell and function"):
+            adaptive.Runner(other, npoints_goal=20, executor=threads)
+
+
+def test_callbacks_that_nobody_could_call_or_await_are_refused(threads: ThreadPoolExecutor) -> None:
+    async def later(learner: Any, xs: Any, ys: Any) -> None: ...
+
+    runner = adaptive.Runner(learner(), npoints_goal=20, executor=threads)
+    for callback, reason in ((5, "takes a function"), (later, "async def"), (partial(later, learner), "async def")):
+        with pytest.raises(TypeError, match=reason):
+            adaptive.Runner(learner(), npoints_goal=20, executor=threads, on_results=callback)
+        with pytest.raises(TypeError, match=reason):
+            runner.on_results(callback)
+    runner.result(TIMEOUT)
+
+
+def test_a_weight_needs_a_cluster(threads: ThreadPoolExecutor) -> None:
+    with pytest.raises(ValueError, match=r"weight=, priority= needs a Dask cluster"):
+        adaptive.Runner(learner(), npoints_goal=20, executor=threads, weight=2, priority=1)
+    adaptive.BlockingRunner(learner(), npoints_goal=2, executor=threads, weight=1)
+
+
 def test_an_executor_that_is_shut_down_meanwhile_fails_the_run() -> None:
     executor = ThreadPoolExecutor(2)
     begun = threading.Event()
@@ -131,6 +159,39 @@ def test_an_executor_that_is_shut_down_meanwhile_fails_the_run() -> None:
     executor.shutdown(cancel_futures=True)
     with pytest.raises(WorkerLostError, match="takes no more points"):
         runner.result(TIMEOUT)
+
+
+def test_the_runs_thread_sleeps_while_slow_points_outlast_a_time_goal(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Prompt(Executor):
+        """Has begun what it was given."""
+
+        def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+            future: Future[Any] = Future()
+            future.set_running_or_notify_cancel()
+            threading.Thread(target=lambda: future.set_result(fn(*args, **kwargs))).start()
+            return future
+
+    looks: list[float | None] = []
+    draining, gate = threading.Event(), threading.Event()
+    recall, collect = Flight.recall, Flight.collect
+
+    def noted_recall(flight: Flight) -> list[int]:
+        looks.clear()
+        draining.set()
+        return recall(flight)
+
+    def noted_collect(flight: Flight, patience: float | None) -> Arrivals:
+        looks.append(patience)
+        if draining.is_set() and (patience is None or len(looks) > 10):
+            gate.set()
+        return collect(flight, patience)
+
+    monkeypatch.setattr(Flight, "recall", noted_recall)
+    monkeypatch.setattr(Flight, "collect", noted_collect)
+    learned = learner(lambda x: float(gate.wait(TIMEOUT)))
+    adaptive.Runner(learned, duration_goal=0.01, ntasks=2, executor=Prompt()).result(TIMEOUT)
+    assert learned.npoints == 2
+    assert len(looks) <= 10
 
 
 def test_a_goal_that_raises_at_once_is_refused(threads: ThreadPoolExecutor) -> None:
@@ -168,6 +229,29 @@ def test_the_user_may_read_the_learner_while_the_run_goes_on(threads: ThreadPool
     assert len(runner.pending_points) == 2
     gate.set()
     assert runner.result(TIMEOUT).npoints == 30
+
+
+def test_a_script_waits_and_shuts_its_executor_down() -> None:
+    executor = ThreadPoolExecutor(2)
+    runner = adaptive.Runner(learner(), npoints_goal=20, executor=executor, shutdown_executor=True)
+    loop = runner.ioloop
+    loop.run_until_complete(runner.task)
+    assert runner.learner.npoints == 20
+    with pytest.raises(RuntimeError):
+        executor.submit(int)
+    assert runner.ioloop is loop
+    del runner
+    gc.collect()
+    assert loop.is_closed()
+
+
+def test_the_loop_to_wait_with_evaluates_no_coroutines() -> None:
+    async def function(x: float) -> float:
+        return peak(x)
+
+    runner = adaptive.Runner(learner(function), npoints_goal=20)
+    assert not runner.ioloop.is_running()
+    assert runner.result(TIMEOUT).npoints == 20
 
 
 async def test_task_on_a_running_loop(threads: ThreadPoolExecutor) -> None:
