@@ -2,19 +2,30 @@
 
 from __future__ import annotations
 
-import contextlib
 import re
 
 import nbformat
 from distributed import Client
 
 import adaptive_dask as adaptive
-from adaptive_dask.errors import CheckpointError
 from tests.examples.kernel import complaints, execute, printed
 
 from ..patience import TIMEOUT, wait_until
 from .conftest import Site
-from .private_slurm import PrivateSlurm
+from .private_slurm import PrivateSlurm, free_ports
+
+# The tasks of headless.sbatch; 0 is the scheduler.
+DRIVER = 1
+WORKERS = (2, 3)
+
+ENDS_EACH_WORKER_ONCE = """\
+    time.sleep(SECONDS)
+    try:
+        open("ended-" + os.environ["SLURM_PROCID"], "x").close()
+        os._exit(1)
+    except FileExistsError:
+        pass
+"""
 
 LOOPBACK = ("--interface", "lo", "--dashboard-address", "127.0.0.1:0")
 
@@ -79,25 +90,42 @@ def test_a_job_hosts_a_run_whose_notebook_is_killed(slurm: PrivateSlurm, site: S
 
 
 def test_headless_goes_on_in_a_second_job(slurm: PrivateSlurm, site: Site) -> None:
-    site.environment["SECONDS_PER_POINT"] = "0.2"
-    checkpoint = site.folder / "resonances-checkpoint"
+    site.environment["SECONDS_PER_POINT"] = "0.15"
 
-    def points_saved() -> int:
-        with contextlib.suppress(CheckpointError):  # it is not there yet
-            return adaptive.load(str(checkpoint)).npoints
-        return 0
+    def submit_after(job: str) -> str:
+        return site.submit("headless.sbatch", options=(f"--dependency=afternotok:{job}", "--kill-on-invalid-dep=yes"))
 
     first = site.submit("headless.sbatch")
-    second = site.submit("headless.sbatch", options=(f"--dependency=afternotok:{first}",))
-    wait_until(lambda: points_saved() > 40, explain=site.logs)
+    second = submit_after(first)
+    third = submit_after(second)
+    wait_until(lambda: site.points_saved() > 40, explain=site.logs)
     assert slurm.state(second) == "PENDING"
-    slurm.run("scancel", first)
-    wait_until(lambda: slurm.state(first) == "CANCELLED")
-    wait_until(lambda: slurm.state(second) not in ("PENDING", "RUNNING", "COMPLETING"), explain=site.logs)
+    slurm.kill_task(first, DRIVER, "headless.py")
+    wait_until(lambda: slurm.state(first) == "FAILED", explain=site.logs)
+    wait_until(lambda: slurm.state(second) == "COMPLETED", explain=site.logs)
     output = (site.folder / f"adaptive-headless-{second}.log").read_text()
     assert points_printed(output) == 150
     evaluated = re.search(r"^(\d+) of them evaluated by this job", output, re.MULTILINE)
     assert evaluated, output
     assert int(evaluated[1]) <= 110
-    assert points_saved() == 150
+    assert site.points_saved() == 150
     assert (site.folder / "resonances.pickle").exists()
+    wait_until(lambda: slurm.state(third) == "CANCELLED")
+
+
+def test_headless_replaces_its_workers_and_ends_when_it_cannot(slurm: PrivateSlurm, site: Site) -> None:
+    site.environment["SECONDS_PER_POINT"] = "0.3"
+    [port] = free_ports(1)
+    site.change_settings({"jobqueue": {"slurm": {"scheduler-options": {"port": port}, "death-timeout": 15}}})
+    site.replace("resonances.py", "    time.sleep(SECONDS)\n", ENDS_EACH_WORKER_ONCE)
+    site.replace("headless.sbatch", "--mem-per-cpu=2G", "--mem=2000M")
+    job = site.submit("headless.sbatch")
+    wait_until(lambda: site.points_saved() > 10, explain=site.logs)
+    assert len(list(site.folder.glob("ended-*"))) == len(WORKERS)
+    with Client(scheduler_file=str(site.folder / f"scheduler-{job}.json"), set_as_default=False) as client:
+        workers = client.scheduler_info()["workers"].values()
+    assert {worker["memory_limit"] for worker in workers} == {500 * 2**20}
+    for rank in WORKERS:
+        slurm.kill_task(job, rank, "headless.py")
+    wait_until(lambda: slurm.state(job) == "FAILED", explain=site.logs)
+    assert "There is no worker any more" in site.logs()
