@@ -47,7 +47,7 @@ def test_interactive_starts_from_zero_jobs_and_leaves_none(slurm: PrivateSlurm, 
     wait_until(lambda: not slurm.jobs())
     learner = adaptive.Learner1D(None, bounds=(0, 1))
     learner.load(str(site.folder / "resonances.pickle"))
-    assert learner.npoints == 150
+    assert learner.npoints == site.points_saved() == 150
 
 
 def test_a_notebook_has_jobs_as_workers(slurm: PrivateSlurm, site: Site) -> None:
@@ -67,7 +67,7 @@ def test_a_notebook_has_jobs_as_workers(slurm: PrivateSlurm, site: Site) -> None
 
 def test_a_job_hosts_a_run_whose_notebook_is_killed(slurm: PrivateSlurm, site: Site) -> None:
     site.environment["SECONDS_PER_POINT"] = "0.3"
-    job = site.submit("host.sbatch", "scheduler.json", *LOOPBACK)
+    job = site.submit("host.sbatch", "scheduler.json", *LOOPBACK, options=("--cpus-per-task=2", "--mem-per-cpu=300"))
     scheduler_file = site.folder / "scheduler.json"
     wait_until(scheduler_file.exists, explain=site.logs)
     notebook = site.start("python", "notebook.py", "scheduler.json")
@@ -85,6 +85,12 @@ def test_a_job_hosts_a_run_whose_notebook_is_killed(slurm: PrivateSlurm, site: S
         assert "It is there already" in output
         assert points_printed(output) == 150
         assert runner.result(TIMEOUT).npoints == 150
+        # A run that has ended goes on with a further goal.
+        assert points_printed(site.python("notebook.py", "scheduler.json", "160")) == 160
+        assert adaptive.attach("resonances").info()["evaluated"] == 10
+        workers = client.scheduler_info()["workers"].values()
+        assert {worker["memory_limit"] for worker in workers} == {600 * 2**20}
+        assert "CPUs=6" in slurm.run("scontrol", "show", "step", f"{job}.0")
         client.shutdown()
     wait_until(lambda: slurm.state(job) == "COMPLETED", explain=site.logs)
 
