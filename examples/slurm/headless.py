@@ -36,7 +36,8 @@ if __name__ == "__main__":
         ) as cluster,
         Client(cluster) as client,
     ):
-        # Only the driver comes to here.
+        # Only the driver comes to here. With TLS it could not end the scheduler by the runner's own connection.
+        cluster.scheduler_comm.connection_args = client.connection_args
         learner = adaptive.Learner1D(response, bounds=(0, 1))
         runner = adaptive.Runner(learner, npoints_goal=150, name="resonances", checkpoint="resonances-checkpoint")
         lines = runner.live_info_terminal(overwrite_previous=False, update_interval=10)
@@ -44,7 +45,7 @@ if __name__ == "__main__":
             try:
                 client.wait_for_workers(1, timeout=settings["death-timeout"])
             except TimeoutError:
-                sys.exit("There is no worker any more, nor does one come: the next job has to go on.")
+                sys.exit("There is no worker, nor does one come; the next job goes on from the checkpoint.")
         lines.join()
         runner.result()
         learner.save("resonances.pickle")

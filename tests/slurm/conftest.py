@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -22,6 +23,7 @@ from ..patience import TIMEOUT
 from .private_slurm import PrivateSlurm, Unavailable, private_slurm
 
 EXAMPLES = Path(__file__).parents[2] / "examples" / "slurm"
+GUIDE = Path(__file__).parents[2] / "docs" / "slurm.md"
 
 # What differs from examples/slurm/dask.yaml: all is on loopback, and small, and nobody has patience.
 HERE = {
@@ -84,6 +86,14 @@ class Site:
         """Change what the jobs and scripts that are started from now on read in dask.yaml."""
         self.settings = dask.config.merge(self.settings, changes)
         (self.folder / "dask.yaml").write_text(yaml.safe_dump(self.settings))
+
+    def use_tls(self) -> None:
+        """Do what docs/slurm.md tells, so that all of them speak TLS."""
+        text = re.sub(r"(~|/home/me)/\.dask", str(self.folder), GUIDE.read_text())
+        [command] = re.findall("^openssl .*", text, re.MULTILINE)
+        [settings] = (block for block in re.findall("```yaml\n(.*?)```", text, re.DOTALL) if "tls:" in block)
+        subprocess.run(command, shell=True, check=True, capture_output=True)
+        self.change_settings(yaml.safe_load(settings))
 
     def replace(self, file: str, old: str, new: str) -> None:
         """Change one of the examples, as users do."""
