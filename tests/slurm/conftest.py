@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import re
 import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +16,14 @@ import dask
 import pytest
 import yaml
 
+import adaptive_dask as adaptive
+from adaptive_dask.errors import CheckpointError
+
 from ..patience import TIMEOUT
 from .private_slurm import PrivateSlurm, Unavailable, private_slurm
 
 EXAMPLES = Path(__file__).parents[2] / "examples" / "slurm"
+GUIDE = Path(__file__).parents[2] / "docs" / "slurm.md"
 
 # What differs from examples/slurm/dask.yaml: all is on loopback, and small, and nobody has patience.
 HERE = {
@@ -38,7 +43,7 @@ HERE = {
 
 @pytest.fixture(scope="session")
 def private() -> Iterator[PrivateSlurm]:
-    with ExitStack() as stack:
+    with contextlib.ExitStack() as stack:
         try:
             pytest.importorskip("dask_jobqueue")
             slurm = stack.enter_context(private_slurm())
@@ -62,11 +67,11 @@ class Site:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         shutil.copytree(EXAMPLES, folder, dirs_exist_ok=True)
-        settings = yaml.safe_load((EXAMPLES / "dask.yaml").read_text())
-        self.settings: dict[str, Any] = dask.config.merge(settings, HERE)
-        self.settings["jobqueue"]["slurm"]["local-directory"] = str(folder)
-        self.settings["jobqueue"]["slurm"]["log-directory"] = str(folder / "slurm-logs")
-        (folder / "dask.yaml").write_text(yaml.safe_dump(self.settings))
+        self.settings: dict[str, Any] = yaml.safe_load((EXAMPLES / "dask.yaml").read_text())
+        self.change_settings(HERE)
+        self.change_settings(
+            {"jobqueue": {"slurm": {"local-directory": str(folder), "log-directory": str(folder / "slurm-logs")}}}
+        )
         self.environment = {
             **os.environ,
             "DASK_CONFIG": str(folder / "dask.yaml"),
@@ -76,6 +81,26 @@ class Site:
         }
         # Users' scripts find the modules next to them.
         self.environment.pop("PYTHONSAFEPATH", None)
+
+    def change_settings(self, changes: dict[str, Any]) -> None:
+        """Change what the jobs and scripts that are started from now on read in dask.yaml."""
+        self.settings = dask.config.merge(self.settings, changes)
+        (self.folder / "dask.yaml").write_text(yaml.safe_dump(self.settings))
+
+    def use_tls(self) -> None:
+        """Do what docs/slurm.md tells, so that all of them speak TLS."""
+        text = re.sub(r"(~|/home/me)/\.dask", str(self.folder), GUIDE.read_text())
+        [command] = re.findall("^openssl .*", text, re.MULTILINE)
+        [settings] = (block for block in re.findall("```yaml\n(.*?)```", text, re.DOTALL) if "tls:" in block)
+        subprocess.run(command, shell=True, check=True, capture_output=True)
+        self.change_settings(yaml.safe_load(settings))
+
+    def replace(self, file: str, old: str, new: str) -> None:
+        """Change one of the examples, as users do."""
+        path = self.folder / file
+        text = path.read_text()
+        assert old in text
+        path.write_text(text.replace(old, new))
 
     def start(self, *command: str) -> subprocess.Popen[str]:
         """Start a command in the folder; what it prints can be read."""
@@ -102,6 +127,12 @@ class Site:
         output, _ = process.communicate(timeout=TIMEOUT)
         assert process.returncode == 0, output
         return output.strip()
+
+    def points_saved(self) -> int:
+        """How many points are in the checkpoint of the examples."""
+        with contextlib.suppress(CheckpointError):  # it is not there yet
+            return adaptive.load(str(self.folder / "resonances-checkpoint")).npoints
+        return 0
 
     def logs(self) -> str:
         """What the jobs have printed."""

@@ -12,6 +12,8 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import psutil
+
 DAEMONS = ("munged", "slurmctld", "slurmd")
 PATH = os.pathsep.join([os.environ.get("PATH", os.defpath), "/usr/sbin", "/sbin"])
 PATIENCE = 120.0  # seconds
@@ -92,6 +94,17 @@ class PrivateSlurm:
     def end_time_limit(self, job: str) -> None:
         """Have the time limit of a running job come now."""
         self.run("scontrol", "update", f"JobId={job}", "EndTime=now")
+
+    def kill_task(self, job: str, rank: int, script: str) -> None:
+        """Kill the process of a job's task that runs a Python script, as if the node had no memory left."""
+        for process in psutil.process_iter():
+            with contextlib.suppress(psutil.Error):  # it has ended meanwhile
+                environment = process.environ()
+                task = environment.get("SLURM_JOB_ID"), environment.get("SLURM_PROCID")
+                if task == (job, str(rank)) and process.cmdline()[1:2] == [script]:
+                    process.kill()
+                    return
+        raise RuntimeError(f"Task {rank} of job {job} does not run {script}.")
 
     def cancel_all(self) -> None:
         """Cancel every job and wait until they are gone."""

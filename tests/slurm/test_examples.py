@@ -2,19 +2,31 @@
 
 from __future__ import annotations
 
-import contextlib
 import re
+from typing import Any
 
 import nbformat
 from distributed import Client
 
 import adaptive_dask as adaptive
-from adaptive_dask.errors import CheckpointError
 from tests.examples.kernel import complaints, execute, printed
 
 from ..patience import TIMEOUT, wait_until
 from .conftest import Site
-from .private_slurm import PrivateSlurm
+from .private_slurm import PrivateSlurm, free_ports
+
+# The tasks of headless.sbatch; 0 is the scheduler.
+DRIVER = 1
+WORKERS = (2, 3)
+
+ENDS_EACH_WORKER_ONCE = """\
+    time.sleep(SECONDS)
+    try:
+        open("ended-" + os.environ["SLURM_PROCID"], "x").close()
+        os._exit(1)
+    except FileExistsError:
+        pass
+"""
 
 LOOPBACK = ("--interface", "lo", "--dashboard-address", "127.0.0.1:0")
 
@@ -36,7 +48,7 @@ def test_interactive_starts_from_zero_jobs_and_leaves_none(slurm: PrivateSlurm, 
     wait_until(lambda: not slurm.jobs())
     learner = adaptive.Learner1D(None, bounds=(0, 1))
     learner.load(str(site.folder / "resonances.pickle"))
-    assert learner.npoints == 150
+    assert learner.npoints == site.points_saved() == 150
 
 
 def test_a_notebook_has_jobs_as_workers(slurm: PrivateSlurm, site: Site) -> None:
@@ -56,7 +68,7 @@ def test_a_notebook_has_jobs_as_workers(slurm: PrivateSlurm, site: Site) -> None
 
 def test_a_job_hosts_a_run_whose_notebook_is_killed(slurm: PrivateSlurm, site: Site) -> None:
     site.environment["SECONDS_PER_POINT"] = "0.3"
-    job = site.submit("host.sbatch", "scheduler.json", *LOOPBACK)
+    job = site.submit("host.sbatch", "scheduler.json", *LOOPBACK, options=("--cpus-per-task=2", "--mem-per-cpu=300"))
     scheduler_file = site.folder / "scheduler.json"
     wait_until(scheduler_file.exists, explain=site.logs)
     notebook = site.start("python", "notebook.py", "scheduler.json")
@@ -74,30 +86,68 @@ def test_a_job_hosts_a_run_whose_notebook_is_killed(slurm: PrivateSlurm, site: S
         assert "It is there already" in output
         assert points_printed(output) == 150
         assert runner.result(TIMEOUT).npoints == 150
+        # A run that has ended goes on with a further goal.
+        assert points_printed(site.python("notebook.py", "scheduler.json", "160")) == 160
+        assert adaptive.attach("resonances").info()["evaluated"] == 10
+        workers = client.scheduler_info()["workers"].values()
+        assert {worker["memory_limit"] for worker in workers} == {600 * 2**20}
+        assert "CPUs=6" in slurm.run("scontrol", "show", "step", f"{job}.0")
         client.shutdown()
     wait_until(lambda: slurm.state(job) == "COMPLETED", explain=site.logs)
 
 
 def test_headless_goes_on_in_a_second_job(slurm: PrivateSlurm, site: Site) -> None:
-    site.environment["SECONDS_PER_POINT"] = "0.2"
-    checkpoint = site.folder / "resonances-checkpoint"
+    site.environment["SECONDS_PER_POINT"] = "0.1"
+    site.use_tls()
 
-    def points_saved() -> int:
-        with contextlib.suppress(CheckpointError):  # it is not there yet
-            return adaptive.load(str(checkpoint)).npoints
-        return 0
+    def submit_after(job: str) -> str:
+        return site.submit("headless.sbatch", options=(f"--dependency=afternotok:{job}", "--kill-on-invalid-dep=yes"))
 
     first = site.submit("headless.sbatch")
-    second = site.submit("headless.sbatch", options=(f"--dependency=afternotok:{first}",))
-    wait_until(lambda: points_saved() > 40, explain=site.logs)
+    second = submit_after(first)
+    third = submit_after(second)
+    wait_until(lambda: site.points_saved() > 40, explain=site.logs)
     assert slurm.state(second) == "PENDING"
-    slurm.run("scancel", first)
-    wait_until(lambda: slurm.state(first) == "CANCELLED")
-    wait_until(lambda: slurm.state(second) not in ("PENDING", "RUNNING", "COMPLETING"), explain=site.logs)
+    slurm.kill_task(first, DRIVER, "headless.py")
+    wait_until(lambda: slurm.state(first) == "FAILED", explain=site.logs)
+    wait_until(lambda: slurm.state(second) == "COMPLETED", explain=site.logs)
     output = (site.folder / f"adaptive-headless-{second}.log").read_text()
     assert points_printed(output) == 150
+    assert "tls://" in output
+    assert "tcp://" not in output
     evaluated = re.search(r"^(\d+) of them evaluated by this job", output, re.MULTILINE)
     assert evaluated, output
     assert int(evaluated[1]) <= 110
-    assert points_saved() == 150
+    assert site.points_saved() == 150
     assert (site.folder / "resonances.pickle").exists()
+    wait_until(lambda: slurm.state(third) == "CANCELLED")
+
+
+def test_headless_replaces_workers_and_goes_on_without_one(slurm: PrivateSlurm, site: Site) -> None:
+    [port] = free_ports(1)
+    site.change_settings({"jobqueue": {"slurm": {"scheduler-options": {"port": port}}}})
+    site.replace("resonances.py", "    time.sleep(SECONDS)\n", ENDS_EACH_WORKER_ONCE)
+    site.replace("headless.sbatch", "--mem-per-cpu=2G", "--mem=2000M")
+    site.replace("headless.py", "npoints_goal=150, ", "")
+    job = site.submit("headless.sbatch")
+    wait_until(lambda: len(list(site.folder.glob("ended-*"))) == len(WORKERS), explain=site.logs)
+    with Client(f"127.0.0.1:{port}", timeout=TIMEOUT, set_as_default=False) as client:
+
+        def workers() -> list[dict[str, Any]]:
+            return list(client.scheduler_info()["workers"].values())
+
+        client.wait_for_workers(len(WORKERS), TIMEOUT)
+        assert {worker["memory_limit"] for worker in workers()} == {500 * 2**20}
+        slurm.kill_task(job, WORKERS[0], "headless.py")
+        wait_until(lambda: len(workers()) == 1, explain=site.logs)
+    before = site.points_saved()
+    wait_until(lambda: site.points_saved() > before, explain=site.logs)
+    assert slurm.state(job) == "RUNNING"
+
+
+def test_headless_ends_when_no_worker_comes(slurm: PrivateSlurm, site: Site) -> None:
+    site.change_settings({"jobqueue": {"slurm": {"death-timeout": 1}}})
+    site.replace("headless.py", "sys.argv[1]", '"nonsense"')
+    job = site.submit("headless.sbatch")
+    wait_until(lambda: slurm.state(job) == "FAILED", explain=site.logs)
+    assert "There is no worker, nor does one come" in site.logs()
