@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from distributed import Client, SchedulerPlugin
 from tornado.ioloop import PeriodicCallback
 
+from adaptive_dask.cluster.packed_error import PackedError, pack_error
 from adaptive_dask.cluster.protocol import REPORT, STOP, Report, Route, RunSpec, dumps, unpack
 from adaptive_dask.cluster.scheduler_crew import declare_duration
 from adaptive_dask.cluster.scheduler_feed import Ear, check_request, wait_for_news
@@ -30,7 +31,6 @@ from adaptive_dask.cluster.scheduler_switch import switch_as_before, switch_soon
 from adaptive_dask.cluster.scheduler_threads import CallThreads
 from adaptive_dask.cluster.versions import check_versions
 from adaptive_dask.errors import (
-    AdaptiveError,
     ModuleMissingError,
     RunExistsError,
     RunNotFoundError,
@@ -176,14 +176,14 @@ class LearnerHost(SchedulerPlugin):
         """Host a run; replies with its name."""
         return await self._host(await self._in_thread(unpack, spec))
 
-    async def start_runs(self, specs: bytes) -> list[bytes | None]:
+    async def start_runs(self, specs: bytes) -> list[PackedError | None]:
         """Host many runs; replies for each with None, or with the error that kept it from starting."""
-        replies: list[bytes | None] = []
+        replies: list[PackedError | None] = []
         for spec in await self._in_thread(unpack, specs):
             try:
                 await self._host(spec)
             except Exception as error:
-                replies.append(await self._in_thread(_dump_error, error))
+                replies.append(await self._in_thread(pack_error, error))
             else:
                 replies.append(None)
         return replies
@@ -254,7 +254,7 @@ class LearnerHost(SchedulerPlugin):
         news = {"summary": run.summary(), "version": run.feed.version, "gap": chunks is None}
         news["results"] = [(chunk.end, chunk.data) for chunk in chunks or ()]
         if run.status in ENDED and run.error is not None:
-            news["failure"] = await run.in_turn(dumps, run.error)
+            news["failure"] = await run.in_turn(pack_error, run.error)
         return news
 
     async def snapshot_run(self, name: str) -> dict[str, Any]:
@@ -355,9 +355,9 @@ class LearnerHost(SchedulerPlugin):
                 run = self._by_id.get(str(arguments.get("run")))  # which a worker asked for
                 if run is not None:
                     run.fail(error)
-                return {"error": dumps(error)}
+                return {"error": dumps(error)}  # which every version can load
             except Exception as error:
-                return {"error": await self._in_thread(_dump_error, error)}
+                return {"error": await self._in_thread(pack_error, error)}
             finally:
                 self._requests -= 1
                 self._rest_if_idle()
@@ -450,13 +450,6 @@ def _load_learner(spec: RunSpec) -> HostedLearner:
 def _sender(arguments: dict[str, Any]) -> str:
     worker = arguments.get("worker")
     return "client" if worker is None else f"worker {worker}"
-
-
-def _dump_error(error: Exception) -> bytes:
-    try:
-        return dumps(error)
-    except Exception:
-        return dumps(AdaptiveError(repr(error)))
 
 
 def _shown(value: Any) -> str:
