@@ -271,9 +271,7 @@ class LearnerHost(SchedulerPlugin):
 
     async def call_run(self, name: str, payload: bytes) -> bytes:
         """Call a function with the hosted learner, in its thread."""
-        run = self._find(name)
-        result: bytes = await run.in_turn(run.learner.call, payload)
-        return result
+        return await self._find(name).call(payload)
 
     async def tell_run(self, name: str, points: bytes, values: bytes) -> None:
         """Tell results from elsewhere."""

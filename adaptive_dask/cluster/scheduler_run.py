@@ -164,6 +164,18 @@ class HostedRun:
         self._wake.set()
         return packed
 
+    async def call(self, payload: bytes) -> bytes:
+        """Call something with the learner. Results that it is told by that are in a snapshot of it only."""
+        async with self._turn:
+            try:
+                result: bytes = await self._call_in_thread(self.learner.call, payload)
+            finally:
+                unseen = self.learner.told - self.feed.position
+                if unseen:
+                    self.feed.publish(unseen, None)
+                    self._wake.set()
+        return result
+
     async def tell(self, points: bytes, values: bytes) -> None:
         """Tell the learner results from elsewhere."""
         async with self._turn:
