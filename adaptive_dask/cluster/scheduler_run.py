@@ -237,7 +237,7 @@ class HostedRun:
         """A worker is gone."""
         self._count_slot_seconds()
         blame = blame or self.board.lifetimes.is_over(worker)
-        self._hung.pop(worker, None)
+        self._note_hung(worker, 0, ())
         ids, begun = self.board.drop(worker)
         if ids and not self._stopping:
             self._inbox.lost.append((ids, begun if blame else set()))
@@ -397,7 +397,7 @@ class HostedRun:
         room = 0
         if self.status == "running":
             room = max(0, self.board.room(self.learner.npoints, self._ntasks) - len(self._unsent))
-        begin = time.monotonic()
+        begin, failed = time.monotonic(), self.learner.failed
         try:
             step: Step = await self._call_in_thread(self.learner.step, inbox, room, self.feed.is_watched)
         finally:
@@ -409,6 +409,8 @@ class HostedRun:
             self.board.measure_step(time.monotonic() - begin, step.cpu_seconds, len(step.parcels))
         self._unsent.extend(step.parcels)
         self._publish(step)
+        if self.learner.failed != failed:
+            self.feed.change_soon()
         if self.learner.error is not None:
             self._fail(self.learner.error)
         return step.done
@@ -498,6 +500,8 @@ class HostedRun:
 
     def _note_hung(self, worker: str, count: int, tasks: Sequence[str]) -> None:
         """Calls of a worker were given up: their tasks are not evaluators any more."""
+        if count != self._hung.get(worker, 0):
+            self.feed.change_soon()
         if count:
             self._hung[worker] = count
         else:
