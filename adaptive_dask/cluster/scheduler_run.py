@@ -305,7 +305,7 @@ class HostedRun:
 
     def _note_waiting(self) -> None:
         is_waiting = self.status == "running" and not self.board.slots and not self._stopping
-        waits_for = self._placement.waits_for() if is_waiting else None
+        waits_for = self._placement.waits_for(self._hung) if is_waiting else None
         if waits_for != self._waits_for:
             self._waits_for = waits_for
             self.feed.change()
