@@ -197,6 +197,13 @@ class ClusterRun:
         payload = dumps_by_value((function, args, kwargs))
         return unpack(await self._request(Route.CALL, payload=payload))
 
+    def wait_for_results(self, timeout: float) -> None:
+        """Sleep until something has arrived for the replica, for so many seconds at most.
+
+        Here, and not in the runner: an evaluator that is seen in this module waits for others (`worker_thread`).
+        """
+        self.replica.arrived.wait(timeout)
+
     @contextlib.contextmanager
     def borrowed_learner(self) -> Iterator[Any]:
         """A copy of the hosted learner; in a thread that may block."""

@@ -174,6 +174,10 @@ class LocalRun:
                 if self._session.told != told:
                     self._show_learner()
 
+    def wait_for_results(self, timeout: float) -> None:
+        """Sleep until something has arrived for the replica, for so many seconds at most."""
+        self.replica.arrived.wait(timeout)
+
     @contextlib.contextmanager
     def borrowed_learner(self) -> Iterator[Any]:
         """A learner with all data, that does not change in the meantime."""
