@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from distributed import Client, SchedulerPlugin
 from tornado.ioloop import PeriodicCallback
 
+from adaptive_dask.cluster import scheduler_feed
 from adaptive_dask.cluster.packed_error import PackedError, pack_error
 from adaptive_dask.cluster.protocol import REPORT, STOP, Report, Route, RunSpec, dumps, unpack
 from adaptive_dask.cluster.scheduler_crew import declare_duration
@@ -49,9 +50,11 @@ T = TypeVar("T")
 logger = logging.getLogger(__name__)
 
 # Runs that have ended stay, so that others can fetch their results: so many, and more while together they
-# have no more points than that. Then the oldest go, but none that is watched: its watchers need its end.
+# have no more points, and functions of no more bytes, than that. Then the oldest go, but none that is watched: its
+# watchers need its end.
 MOST_ENDED = 32
 MOST_POINTS = 1_000_000
+MOST_BYTES = 64 * 2**20
 
 # Learners are mostly Python, so more threads than a few only wait for each other.
 MOST_THREADS = 4
@@ -90,6 +93,7 @@ class LearnerHost(SchedulerPlugin):
         self._by_id: dict[str, HostedRun] = {}  # those that go on
         self._ears: dict[str, Ear] = {}  # of the watchers that wait
         self._requests = 0  # that are being answered
+        self._letting_go: asyncio.TimerHandle | None = None  # of runs that are watched yet
         self._serving: set[str] = set()  # the workers that have a `PointService`, as they asked for a function
 
     # ---- the plugin's life
@@ -130,6 +134,8 @@ class LearnerHost(SchedulerPlugin):
         for run in active:
             await run.wait(CLOSING)
         self._shares.stop()
+        if self._letting_go is not None:
+            self._letting_go.cancel()
         await self._let_go()
 
     def restart(self, scheduler: Scheduler) -> None:
@@ -383,11 +389,24 @@ class LearnerHost(SchedulerPlugin):
 
     def _let_old_runs_go(self) -> None:
         ended = [run for run in self.runs.values() if run.status in ENDED]
-        points = 0
+        points = size = 0
+        seen: set[int] = set()  # runs that are started together may share a function
         for number, run in enumerate(reversed(ended), 1):
             points += run.learner.npoints
-            if number > MOST_ENDED and points > MOST_POINTS and not run.feed.is_watched:
+            for function, its_size in run.large_functions.items():
+                size += 0 if function in seen else its_size
+                seen.add(function)
+            if number <= MOST_ENDED or (points <= MOST_POINTS and size <= MOST_BYTES):
+                continue
+            if not run.feed.is_watched:
                 self._forget(run.name)
+            elif self._letting_go is None:
+                loop = asyncio.get_running_loop()
+                self._letting_go = loop.call_later(scheduler_feed.PATIENCE, self._let_more_runs_go)
+
+    def _let_more_runs_go(self) -> None:
+        self._letting_go = None
+        self._let_old_runs_go()
 
     async def _get_client(self) -> Client:
         assert self._client_lock is not None

@@ -37,6 +37,9 @@ _MANY = 2**31
 # What takes longer is no round trip (seconds).
 LONGEST_ROUND_TRIP = 600.0
 
+# A function of fewer bytes than that does not count.
+LARGE = 100_000
+
 ENDED = frozenset({"finished", "cancelled", "failed"})
 
 
@@ -60,6 +63,8 @@ class HostedRun:
     ----------
     id : str
         Unlike the name, never used twice.
+    large_functions : dict of int to int
+        The bytes of its larger functions, by the ``id`` of their pickles.
     status : str
         running, paused, finished, cancelled or failed.
     """
@@ -76,6 +81,7 @@ class HostedRun:
         self.id = uuid.uuid4().hex[:12]
         self.name = spec.name
         self.functions = spec.functions
+        self.large_functions = {id(each): len(each) for each in spec.functions if len(each) >= LARGE}
         self._function = spec.function
         self._evaluation = spec.evaluation
         self.status = "running"
@@ -445,6 +451,7 @@ class HostedRun:
         self._count_slot_seconds()
         self.board = Board()
         self._unsent.clear()
+        self._function = b""
         self._inbox.close()
         self._inbox = Inbox(None)
         self.ended = time.time()
