@@ -63,10 +63,10 @@ class Placement:
         holding = [worker for worker, number in places.items() if number and hung.get(worker, 0)]
         if any(number > hung.get(worker, 0) for worker, number in places.items()):
             return None
-        points = sum(hung[worker] for worker in holding)
+        calls = sum(hung[worker] for worker in holding)
         return (
-            f"{needs} on {', '.join(sorted(holding))}, held by {points} point{'s' * (points > 1)} of this run that "
-            "took too long and go on; restart the worker if they hang"
+            f"{needs} on {', '.join(sorted(holding))}, held by {calls} of this run's evaluations, given up for "
+            "point_timeout and still going on; if they hang, restart the worker"
         )
 
     def _fitting(self) -> Iterator[WorkerState]:
