@@ -54,7 +54,8 @@ class Session:
     error : AdaptiveError or None
         Why the run failed, if it did.
     told, lost_count, failure_count : int
-        How many outcomes were told to the learner, were lost with their worker, and were failures.
+        How many outcomes were told to the learner (any number in a `call` count as one), were lost with their worker,
+        and were failures.
     """
 
     def __init__(
@@ -159,6 +160,16 @@ class Session:
         told = self._note([], [point], [value])
         self._check_goal()
         return told
+
+    def call(self, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+        """Call ``function(learner, *args, **kwargs)``; `told` goes up if the learner knows other points than before."""
+        before = self._known
+        try:
+            return function(self.learner, *args, **kwargs)
+        finally:
+            if self._known != before:
+                self.told += 1
+                self._check_goal()
 
     def resume(self, asked: Mapping[int, Point], held: Mapping[int, Any], told: int = 0) -> Told:
         """Go on with the points of an earlier session of this learner, before anything else is done.
@@ -356,6 +367,11 @@ class Session:
         return self._losses.get(pid, 0) >= max(1, self.allowed_failures - 1)
 
     # ---- inside
+
+    @property
+    def _known(self) -> tuple[int, Any]:
+        """How many points the learner knows and, if it averages, how many samples."""
+        return self.npoints, getattr(self.learner, "nsamples", None)
 
     def _is_in_flight(self, pid: int) -> bool:
         has_outcome = self._order is not None and pid in self._order.held

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+import adaptive_dask as adaptive
 from adaptive_dask.errors import AdaptiveError, FunctionError, LearnerError
 from adaptive_dask.failures import MAX_TRACEBACKS, Failure
 from adaptive_dask.goals import Goal, LossGoal
@@ -53,6 +54,26 @@ def test_a_duplicate_id_is_ignored() -> None:
     assert run.learner.data == {0: 1.0}
     assert run.error is None
     assert run.failure_count == 0
+
+
+def test_a_call_that_tells_the_learner_something_counts_as_told() -> None:
+    run = session()
+    assert run.call(lambda learner, k: learner.npoints + k, 1) == 1
+    assert run.told == 0
+
+    def tell_and_raise(learner: Any) -> None:
+        learner.tell(7, 1.0)
+        raise KeyError("after telling")
+
+    with pytest.raises(KeyError, match="after telling"):
+        run.call(tell_and_raise)
+    assert run.told == 1
+
+    averaging: Any = adaptive.AverageLearner1D(lambda point: 0.0, (-1, 1))
+    averaging.tell((0, 0.5), 1.0)
+    run = session(learner=averaging)
+    run.call(lambda learner: learner.tell((1, 0.5), 1.0))
+    assert run.told == 1, "one more sample of a point that was known"
 
 
 def test_an_unknown_id_is_ignored() -> None:

@@ -6,7 +6,8 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
-from adaptive_dask.cluster.protocol import Route, unpack
+from adaptive_dask.cluster.packed_error import unpack_error
+from adaptive_dask.cluster.protocol import Route
 from adaptive_dask.cluster.versions import own_versions
 from adaptive_dask.errors import ModuleMissingError, RunNotFoundError
 
@@ -72,6 +73,5 @@ async def request(client: Client, route: Route, **arguments: Any) -> Any:
         raise RunNotFoundError("The scheduler hosts no runs: no Runner was started on it.")
     if "error" in reply:
         # Loading an exception may import modules of the user's: not on the event loop.
-        error: BaseException = await asyncio.to_thread(unpack, reply["error"])
-        raise error
+        raise await asyncio.to_thread(unpack_error, reply["error"])
     return reply["ok"]

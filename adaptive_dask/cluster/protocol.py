@@ -85,7 +85,7 @@ class Route(enum.StrEnum):
     """Handlers of the scheduler. Payloads and replies named in brackets are pickled bytes."""
 
     START = "adaptive_start"  # [RunSpec] → name
-    START_MANY = "adaptive_start_many"  # [RunSpecs] → for each None, or [what is wrong with it]
+    START_MANY = "adaptive_start_many"  # [RunSpecs] → for each None, or what is wrong with it (`packed_error`)
     RUNS = "adaptive_runs"  # → a dict for each run
     WATCH = "adaptive_watch"  # watcher, runs: [(key, name, position, version)] → what is new since, by key
     NUDGE = "adaptive_nudge"  # watcher → its request is answered at once, for it wants to watch others too

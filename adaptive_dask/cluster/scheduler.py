@@ -19,6 +19,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from distributed import Client, SchedulerPlugin
 from tornado.ioloop import PeriodicCallback
 
+from adaptive_dask.cluster import scheduler_feed
+from adaptive_dask.cluster.packed_error import PackedError, pack_error
 from adaptive_dask.cluster.protocol import REPORT, STOP, Report, Route, RunSpec, dumps, unpack
 from adaptive_dask.cluster.scheduler_crew import declare_duration
 from adaptive_dask.cluster.scheduler_feed import Ear, check_request, wait_for_news
@@ -30,7 +32,6 @@ from adaptive_dask.cluster.scheduler_switch import switch_as_before, switch_soon
 from adaptive_dask.cluster.scheduler_threads import CallThreads
 from adaptive_dask.cluster.versions import check_versions
 from adaptive_dask.errors import (
-    AdaptiveError,
     ModuleMissingError,
     RunExistsError,
     RunNotFoundError,
@@ -49,9 +50,11 @@ T = TypeVar("T")
 logger = logging.getLogger(__name__)
 
 # Runs that have ended stay, so that others can fetch their results: so many, and more while together they
-# have no more points than that. Then the oldest go, but none that is watched: its watchers need its end.
+# have no more points, and functions of no more bytes, than that. Then the oldest go, but none that is watched: its
+# watchers need its end.
 MOST_ENDED = 32
 MOST_POINTS = 1_000_000
+MOST_BYTES = 64 * 2**20
 
 # Learners are mostly Python, so more threads than a few only wait for each other.
 MOST_THREADS = 4
@@ -90,6 +93,7 @@ class LearnerHost(SchedulerPlugin):
         self._by_id: dict[str, HostedRun] = {}  # those that go on
         self._ears: dict[str, Ear] = {}  # of the watchers that wait
         self._requests = 0  # that are being answered
+        self._letting_go: asyncio.TimerHandle | None = None  # of runs that are watched yet
         self._serving: set[str] = set()  # the workers that have a `PointService`, as they asked for a function
 
     # ---- the plugin's life
@@ -130,6 +134,8 @@ class LearnerHost(SchedulerPlugin):
         for run in active:
             await run.wait(CLOSING)
         self._shares.stop()
+        if self._letting_go is not None:
+            self._letting_go.cancel()
         await self._let_go()
 
     def restart(self, scheduler: Scheduler) -> None:
@@ -176,14 +182,14 @@ class LearnerHost(SchedulerPlugin):
         """Host a run; replies with its name."""
         return await self._host(await self._in_thread(unpack, spec))
 
-    async def start_runs(self, specs: bytes) -> list[bytes | None]:
+    async def start_runs(self, specs: bytes) -> list[PackedError | None]:
         """Host many runs; replies for each with None, or with the error that kept it from starting."""
-        replies: list[bytes | None] = []
+        replies: list[PackedError | None] = []
         for spec in await self._in_thread(unpack, specs):
             try:
                 await self._host(spec)
             except Exception as error:
-                replies.append(await self._in_thread(_dump_error, error))
+                replies.append(await self._in_thread(pack_error, error))
             else:
                 replies.append(None)
         return replies
@@ -254,7 +260,7 @@ class LearnerHost(SchedulerPlugin):
         news = {"summary": run.summary(), "version": run.feed.version, "gap": chunks is None}
         news["results"] = [(chunk.end, chunk.data) for chunk in chunks or ()]
         if run.status in ENDED and run.error is not None:
-            news["failure"] = await run.in_turn(dumps, run.error)
+            news["failure"] = await run.in_turn(pack_error, run.error)
         return news
 
     async def snapshot_run(self, name: str) -> dict[str, Any]:
@@ -271,9 +277,7 @@ class LearnerHost(SchedulerPlugin):
 
     async def call_run(self, name: str, payload: bytes) -> bytes:
         """Call a function with the hosted learner, in its thread."""
-        run = self._find(name)
-        result: bytes = await run.in_turn(run.learner.call, payload)
-        return result
+        return await self._find(name).call(payload)
 
     async def tell_run(self, name: str, points: bytes, values: bytes) -> None:
         """Tell results from elsewhere."""
@@ -355,9 +359,9 @@ class LearnerHost(SchedulerPlugin):
                 run = self._by_id.get(str(arguments.get("run")))  # which a worker asked for
                 if run is not None:
                     run.cannot_work(str(arguments.get("worker")), error)
-                return {"error": dumps(error)}
+                return {"error": dumps(error)}  # which every version can load
             except Exception as error:
-                return {"error": await self._in_thread(_dump_error, error)}
+                return {"error": await self._in_thread(pack_error, error)}
             finally:
                 self._requests -= 1
                 self._rest_if_idle()
@@ -385,11 +389,24 @@ class LearnerHost(SchedulerPlugin):
 
     def _let_old_runs_go(self) -> None:
         ended = [run for run in self.runs.values() if run.status in ENDED]
-        points = 0
+        points = size = 0
+        seen: set[int] = set()  # runs that are started together may share a function
         for number, run in enumerate(reversed(ended), 1):
             points += run.learner.npoints
-            if number > MOST_ENDED and points > MOST_POINTS and not run.feed.is_watched:
+            for function, its_size in run.large_functions.items():
+                size += 0 if function in seen else its_size
+                seen.add(function)
+            if number <= MOST_ENDED or (points <= MOST_POINTS and size <= MOST_BYTES):
+                continue
+            if not run.feed.is_watched:
                 self._forget(run.name)
+            elif self._letting_go is None:
+                loop = asyncio.get_running_loop()
+                self._letting_go = loop.call_later(scheduler_feed.PATIENCE, self._let_more_runs_go)
+
+    def _let_more_runs_go(self) -> None:
+        self._letting_go = None
+        self._let_old_runs_go()
 
     async def _get_client(self) -> Client:
         assert self._client_lock is not None
@@ -450,13 +467,6 @@ def _load_learner(spec: RunSpec) -> HostedLearner:
 def _sender(arguments: dict[str, Any]) -> str:
     worker = arguments.get("worker")
     return "client" if worker is None else f"worker {worker}"
-
-
-def _dump_error(error: Exception) -> bytes:
-    try:
-        return dumps(error)
-    except Exception:
-        return dumps(AdaptiveError(repr(error)))
 
 
 def _shown(value: Any) -> str:

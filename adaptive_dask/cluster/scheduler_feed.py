@@ -21,6 +21,9 @@ from typing import Any, NamedTuple
 PATIENCE = 15.0
 MOST_BYTES = 64 * 2**20
 
+# What changes with points that fail is told so often (in seconds), for they may be a thousand in a second.
+GATHERED = 0.1
+
 # For how long a request may wait (seconds), and about how many runs it may be.
 LONGEST_WAIT = 60.0
 MOST_WATCHED = 10_000
@@ -59,6 +62,7 @@ class Feed:
         self._bytes = 0
         self._last_poll = time.monotonic()
         self._ears: set[Ear] = set()
+        self._alarm: asyncio.TimerHandle | None = None
 
     @property
     def is_watched(self) -> bool:
@@ -91,6 +95,15 @@ class Feed:
         self.version += 1
         for ear in self._ears:
             ear.wake()
+
+    def change_soon(self) -> None:
+        """Something changed that may change often: answer the watchers within `GATHERED` seconds."""
+        if self._alarm is None:
+            self._alarm = asyncio.get_running_loop().call_later(GATHERED, self._ring)
+
+    def _ring(self) -> None:
+        self._alarm = None
+        self.change()
 
     def clear(self) -> None:
         """Keep no results any more."""

@@ -189,9 +189,15 @@ class HostedLearner:
     def call(self, payload: bytes) -> bytes:
         """Call ``function(learner, *args, **kwargs)``; both ways pickled."""
         function, args, kwargs = cloudpickle.loads(payload)
-        result = function(self._session.learner, *args, **kwargs)
-        self._look(force=True)
-        return dumps(result)
+        try:
+            return dumps(self._session.call(function, *args, **kwargs))
+        finally:
+            self._look(force=True)
+
+    @property
+    def told(self) -> int:
+        """How many results the learner was told; when nothing of this is being called."""
+        return self._session.told
 
     def snapshot(self) -> tuple[bytes, int]:
         """The learner without its functions, and how many results it was told."""

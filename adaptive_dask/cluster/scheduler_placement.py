@@ -6,7 +6,7 @@ import math
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from distributed import Scheduler
     from distributed.scheduler import WorkerState
@@ -40,16 +40,34 @@ class Placement:
             return math.inf
         return sum(self._room_on(worker) for worker in self._fitting())
 
-    def waits_for(self) -> str | None:
-        """What there has to be before an evaluator can come; None if there is all of it."""
+    def waits_for(self, hung: Mapping[str, int]) -> str | None:
+        """What there has to be before an evaluator can come; None if there is all of it.
+
+        Parameters
+        ----------
+        hung : mapping of str to int
+            By worker, how many threads are in calls of the run that were given up: each still holds its resources.
+        """
         number = len(self._scheduler.workers)
+        needs = ", ".join(f"{name}={amount:g}" for name, amount in self._resources.items())
         if number and self.capacity():
-            return None
-        needs = [f"{name}={amount:g}" for name, amount in self._resources.items()]
-        what = "a worker" + (f" with {', '.join(needs)}" if needs else "")
+            return self._held(needs, hung)
+        what = "a worker" + (f" with {needs}" if needs else "")
         if self._workers:
             what += f", one of {', '.join(sorted(self._workers))}"
         return f"{what}; " + (f"none of {number} is such" if number else "the cluster has none")
+
+    def _held(self, needs: str, hung: Mapping[str, int]) -> str | None:
+        """Which points hold the resources, if that is why no evaluator comes."""
+        places = {worker.address: self._resources_for(worker) for worker in self._fitting()}
+        holding = [worker for worker, number in places.items() if number and hung.get(worker, 0)]
+        if any(number > hung.get(worker, 0) for worker, number in places.items()):
+            return None
+        calls = sum(hung[worker] for worker in holding)
+        return (
+            f"{needs} on {', '.join(sorted(holding))}, held by {calls} of this run's evaluations, given up for "
+            "point_timeout and still going on; if they hang, restart the worker"
+        )
 
     def _fitting(self) -> Iterator[WorkerState]:
         for worker in self._scheduler.workers.values():
@@ -57,5 +75,9 @@ class Placement:
                 yield worker
 
     def _room_on(self, worker: WorkerState) -> int:
+        return int(min(worker.nthreads, self._resources_for(worker)))
+
+    def _resources_for(self, worker: WorkerState) -> float:
+        """For how many evaluators it has resources; infinite if none are asked for."""
         amounts = [worker.resources.get(name, 0.0) / amount for name, amount in self._resources.items()]
-        return math.floor(min([worker.nthreads, *amounts]) + 1e-9)
+        return min((math.floor(amount + 1e-9) for amount in amounts), default=math.inf)

@@ -37,6 +37,9 @@ _MANY = 2**31
 # What takes longer is no round trip (seconds).
 LONGEST_ROUND_TRIP = 600.0
 
+# A function of fewer bytes than that does not count.
+LARGE = 100_000
+
 ENDED = frozenset({"finished", "cancelled", "failed"})
 
 
@@ -60,6 +63,8 @@ class HostedRun:
     ----------
     id : str
         Unlike the name, never used twice.
+    large_functions : dict of int to int
+        The bytes of its larger functions, by the ``id`` of their pickles.
     status : str
         running, paused, finished, cancelled or failed.
     """
@@ -76,6 +81,7 @@ class HostedRun:
         self.id = uuid.uuid4().hex[:12]
         self.name = spec.name
         self.functions = spec.functions
+        self.large_functions = {id(each): len(each) for each in spec.functions if len(each) >= LARGE}
         self._function = spec.function
         self._evaluation = spec.evaluation
         self.status = "running"
@@ -165,6 +171,18 @@ class HostedRun:
         self._wake.set()
         return packed
 
+    async def call(self, payload: bytes) -> bytes:
+        """Call something with the learner. Results that it is told by that are in a snapshot of it only."""
+        async with self._turn:
+            try:
+                result: bytes = await self._call_in_thread(self.learner.call, payload)
+            finally:
+                unseen = self.learner.told - self.feed.position
+                if unseen:
+                    self.feed.publish(unseen, None)
+                    self._wake.set()
+        return result
+
     async def tell(self, points: bytes, values: bytes) -> None:
         """Tell the learner results from elsewhere."""
         async with self._turn:
@@ -228,7 +246,7 @@ class HostedRun:
         """A worker is gone."""
         self._count_slot_seconds()
         blame = blame or self.board.lifetimes.is_over(worker)
-        self._hung.pop(worker, None)
+        self._note_hung(worker, 0, ())
         self._unfit.pop(worker, None)
         ids, begun = self.board.drop(worker)
         if ids and not self._stopping:
@@ -308,7 +326,7 @@ class HostedRun:
 
     def _note_waiting(self) -> None:
         is_waiting = self.status == "running" and not self.board.slots and not self._stopping
-        waits_for = self._placement.waits_for() if is_waiting else None
+        waits_for = self._placement.waits_for(self._hung) if is_waiting else None
         if waits_for != self._waits_for:
             self._waits_for = waits_for
             self.feed.change()
@@ -401,7 +419,7 @@ class HostedRun:
         room = 0
         if self.status == "running":
             room = max(0, self.board.room(self.learner.npoints, self._ntasks) - len(self._unsent))
-        begin = time.monotonic()
+        begin, failed = time.monotonic(), self.learner.failed
         try:
             step: Step = await self._call_in_thread(self.learner.step, inbox, room, self.feed.is_watched)
         finally:
@@ -413,6 +431,8 @@ class HostedRun:
             self.board.measure_step(time.monotonic() - begin, step.cpu_seconds, len(step.parcels))
         self._unsent.extend(step.parcels)
         self._publish(step)
+        if self.learner.failed != failed:
+            self.feed.change_soon()
         if self.learner.error is not None:
             self._fail(self.learner.error)
         return step.done
@@ -447,6 +467,7 @@ class HostedRun:
         self._count_slot_seconds()
         self.board = Board()
         self._unsent.clear()
+        self._function = b""
         self._inbox.close()
         self._inbox = Inbox(None)
         self.ended = time.time()
@@ -502,6 +523,8 @@ class HostedRun:
 
     def _note_hung(self, worker: str, count: int, tasks: Sequence[str]) -> None:
         """Calls of a worker were given up: their tasks are not evaluators any more."""
+        if count != self._hung.get(worker, 0):
+            self.feed.change_soon()
         if count:
             self._hung[worker] = count
         else:

@@ -56,7 +56,7 @@ class _Crowd:
     async def work(self, lease: float) -> None:
         begin = time.monotonic()
         width = self._points.set_width(self._seat, is_taking=True)
-        while self._points.is_wanted and not self._seat.is_given_up:
+        while self._points.is_wanted and not self._seat.is_given_up and not self._seat.thread.is_replaced:
             duration = self._points.seconds_per_point or 0.0
             if time.monotonic() >= begin + max(lease, DURATIONS_PER_LEASE * duration):
                 break

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from distributed.utils import sync
 
-from adaptive_dask.cluster.protocol import Evaluation, Route, unpack
+from adaptive_dask.cluster.packed_error import unpack_error
+from adaptive_dask.cluster.protocol import Evaluation, Route
 from adaptive_dask.cluster.versions import own_versions
 from adaptive_dask.cluster.worker_kept import load_function
 from adaptive_dask.cluster.worker_lifetime import lifetime_of
@@ -50,7 +51,7 @@ class RunFunction:
             if self._function is None:
                 reply = sync(self._worker.loop, self._ask)
                 if reply and "error" in reply:
-                    raise unpack(reply["error"])
+                    raise unpack_error(reply["error"])
                 contents = reply and reply["ok"]
                 if contents is None:
                     return None

@@ -1,7 +1,8 @@
 """Threads for the tasks that functions wait for.
 
-A function that submits tasks to Dask and waits for them in its thread, without `secede`, would wait for ever once
-evaluators hold all threads of the cluster. So the pool gets another thread for each evaluator that waits like that.
+A function that submits tasks to Dask, or starts a run, and waits for them in its thread, without `secede`, would wait
+for ever once evaluators hold all threads of the cluster. So the pool gets another thread for each evaluator that waits
+like that.
 """
 
 from __future__ import annotations
@@ -47,6 +48,6 @@ class Relief:
             return
         now = time.perf_counter()
         for work in works:
-            if work.cancel is None and now - work.begin > PATIENCE and work.seat.thread.waits_for_tasks:
+            if now - work.begin > PATIENCE and work.seat.thread.waits_for_tasks:
                 work.seat.thread.lend()
         self._worker.loop.call_later(PATIENCE, self._look)

@@ -9,10 +9,15 @@ from typing import TYPE_CHECKING
 
 from distributed.threadpoolexecutor import thread_state as pool_state
 from distributed.threadpoolexecutor import threads_lock
+from distributed.utils import sync
 from distributed.worker_state_machine import SecedeEvent
 
 if TYPE_CHECKING:
     from distributed import Worker
+
+# Who is in one of these waits for tasks: futures, and runs on the cluster. What else there is of Dask to wait for, such
+# as queues, locks and actors, waits in `sync`. A run on an executor of the function's own needs no thread of Dask's.
+WAITING = frozenset({"distributed.client", "adaptive_dask.runner.cluster", "adaptive_dask.runner.many_runs"})
 
 
 class HeldThread:
@@ -54,12 +59,12 @@ class HeldThread:
 
     @property
     def waits_for_tasks(self) -> bool:
-        """Whether it waits for a client of Dask's, and nobody has taken its place."""
+        """Whether it waits for Dask, or for a run on the cluster, and nobody has taken its place."""
         if self._is_lent or not self.is_in_pool:
             return False
         frame = sys._current_frames().get(self.thread.ident or 0)
         while frame is not None:
-            if frame.f_globals.get("__name__") == "distributed.client":
+            if frame.f_code is sync.__code__ or frame.f_globals.get("__name__") in WAITING:
                 return True
             frame = frame.f_back
         return False

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -18,6 +18,16 @@ class Actor:
 
     def __init__(self, run: Run) -> None:
         self._run = run
+
+    def tell(self, x: Any, y: Any) -> Any:
+        """Tell a result from elsewhere, which is sent to all who follow the run."""
+        return self._run.do(self._run.tell, [x], [y])
+
+    def tell_many(self, xs: Iterable[Any], ys: Iterable[Any], **kwargs: Any) -> Any:
+        """Tell results from elsewhere; with arguments of the learner's own, it is called as it is."""
+        if kwargs:
+            return self._run.do(self._run.call, _call_method, "tell_many", list(xs), list(ys), **kwargs)
+        return self._run.do(self._run.tell, list(xs), list(ys))
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):

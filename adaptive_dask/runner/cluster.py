@@ -11,6 +11,7 @@ from collections.abc import Callable, Coroutine, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from adaptive_dask.cluster.client import ensure_host, request
+from adaptive_dask.cluster.packed_error import unpack_error
 from adaptive_dask.cluster.protocol import Route, RunSpec, dumps, unpack
 from adaptive_dask.errors import RunNotFoundError, SchedulerLostError
 from adaptive_dask.failures import OnError
@@ -199,6 +200,13 @@ class ClusterRun:
         payload = dumps_by_value((function, args, kwargs))
         return unpack(await self._request(Route.CALL, payload=payload))
 
+    def wait_for_results(self, timeout: float) -> None:
+        """Sleep until something has arrived for the replica, for so many seconds at most.
+
+        Here, and not in the runner: an evaluator that is seen in this module waits for others (`worker_thread`).
+        """
+        self.replica.arrived.wait(timeout)
+
     @contextlib.contextmanager
     def borrowed_learner(self) -> Iterator[Any]:
         """A copy of the hosted learner, or if it is not to be had, of what arrived here; in a thread that may block."""
@@ -273,7 +281,7 @@ class ClusterRun:
             self.has_ended = True
             await self._inspect()
             failure = news.get("failure")
-            self.close(summary["status"], await asyncio.to_thread(unpack, failure) if failure is not None else None)
+            self.close(summary["status"], None if failure is None else await asyncio.to_thread(unpack_error, failure))
         else:
             self.replica.then(lambda: self._set_status(summary["status"]))
 
@@ -329,7 +337,7 @@ async def start_together(client: Client, runs: Sequence[ClusterRun], specs: Sequ
             packed = await asyncio.to_thread(dumps, [spec for _, spec in some])
             replies = await request(client, Route.START_MANY, specs=packed)
             for (run, _), reply in zip(some, replies, strict=True):
-                run.is_started(None if reply is None else await asyncio.to_thread(unpack, reply))
+                run.is_started(None if reply is None else await asyncio.to_thread(unpack_error, reply))
             del waiting[:AT_ONCE]
     except Exception as error:
         for run, _ in waiting:

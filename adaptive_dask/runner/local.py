@@ -166,9 +166,17 @@ class LocalRun:
     def call(self, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         """Call ``function(learner, *args, **kwargs)`` with the run's learner, between two of its turns."""
         with self._lock:
-            result = function(self._session.learner, *args, **kwargs)
-            self._glance.look(force=True)
-        return result
+            told = self._session.told
+            try:
+                return self._session.call(function, *args, **kwargs)
+            finally:
+                self._glance.look(force=True)
+                if self._session.told != told:
+                    self._show_learner()
+
+    def wait_for_results(self, timeout: float) -> None:
+        """Sleep until something has arrived for the replica, for so many seconds at most."""
+        self.replica.arrived.wait(timeout)
 
     @contextlib.contextmanager
     def borrowed_learner(self) -> Iterator[Any]:
@@ -335,6 +343,15 @@ class LocalRun:
                 self._next_update = max(time.monotonic(), self._last_update + INTERVAL)
             elif few and self._gathered >= MANY:
                 self._next_update = self._last_update + INTERVAL_OF_MANY
+
+    def _show_learner(self) -> None:
+        """Let the learner that was passed in have what this one was told by somebody else."""
+        if self._session.learner is not self.replica.learner:
+            copy = working_copy(self._session.learner)
+            self.replica.copy_from(lambda: copy)
+        if self._next_update is None:
+            self._next_update = time.monotonic()
+        self._flight.wake()
 
     def _update(self) -> None:
         """Let the learner that was passed in know, when it is time."""

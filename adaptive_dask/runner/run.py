@@ -65,6 +65,9 @@ class Run(Protocol):
     def do(self, call: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         """Make a call of this run: wait for what it returns, or return an awaitable of it."""
 
+    def wait_for_results(self, timeout: float) -> None:
+        """Sleep until something has arrived for the replica, for so many seconds at most."""
+
     def borrowed_learner(self) -> contextlib.AbstractContextManager[Any]:
         """A learner with the run's data that does not change meanwhile; in a thread that may block."""
 

@@ -410,7 +410,7 @@ class AsyncRunner:
             if left is not None and left <= 0:
                 return False
             # In slices, so that Ctrl-C gets through and a result that another thread took is noticed.
-            self._run.replica.arrived.wait(0.5 if left is None else min(0.5, left))
+            self._run.wait_for_results(0.5 if left is None else min(0.5, left))
         return True
 
     async def _wait_async(self, timeout: float | None) -> bool:

@@ -35,7 +35,8 @@ def run_many(
     """Start a run for each of many learners on a Dask cluster, and return at once.
 
     The runs share the cluster: so many are at work as there are slots, the others wait their turn. Each has its own
-    status, results and failure; one that fails does not touch the others. None needs a thread, here or there.
+    status, results and failure; one that fails does not touch the others. None needs a thread, here or there, except
+    for its checkpoint, if it has one.
 
     Parameters
     ----------

@@ -14,6 +14,7 @@ from adaptive_dask.cluster.protocol import KEY_PREFIX
 
 from ..patience import OPTIONS, TIMEOUT, until
 from .functions import peak, slow_peak
+from .gate import Gate
 
 
 def learner(function=slow_peak, bounds=(-1, 1)):
@@ -89,6 +90,26 @@ async def test_a_run_says_what_it_waits_for_and_begins_when_it_comes(c, s, a, b)
         assert await named.wait(TIMEOUT)
         assert await equipped.wait(TIMEOUT)
     assert {run.learner.npoints for run in (named, equipped)} == {20}
+    await until(lambda: not s.tasks)
+
+
+@gen_cluster(**{**OPTIONS, "nthreads": GPUS})
+async def test_a_run_says_that_points_that_hang_hold_its_resource(c, s, a, b):
+    gate = Gate(lambda x: x == 1.0)
+    runner = adaptive.Runner(
+        learner(gate.function),
+        npoints_goal=50,
+        executor=c,
+        resources={"GPU": 1},
+        point_timeout=0.3,
+        on_error="skip",
+    )
+    expected = f"GPU=1 on {a.address}, held by 1 of this run's evaluations"
+    await until(lambda: expected in (runner.info().get("waits_for") or ""))
+    assert b.address not in runner.info()["waits_for"]
+    gate.opened.set()
+    assert len((await runner.result(TIMEOUT)).data) == 50
+    assert runner.info()["waits_for"] is None
     await until(lambda: not s.tasks)
 
 

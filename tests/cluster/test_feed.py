@@ -55,6 +55,18 @@ async def test_results_come_once_and_in_order(feed: Feed) -> None:
     assert feed.position == 6
 
 
+async def test_changes_that_come_often_are_told_together(feed: Feed) -> None:
+    polling = await waiting(feed)
+    for _ in range(5):
+        feed.change_soon()
+    assert feed.version == 0
+    assert await polling == []
+    assert feed.version == 1
+    feed.change_soon()
+    assert await poll(feed, 0, timeout=LONG) == []
+    assert feed.version == 2
+
+
 async def test_nothing_new_is_an_empty_answer(feed: Feed) -> None:
     assert await poll(feed, 0) == []
 

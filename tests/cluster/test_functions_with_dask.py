@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import pytest
+from distributed import Client, LocalCluster
 
 import adaptive_dask as adaptive
 
 from ..patience import TIMEOUT, wait_until
+from .conftest import assert_clean
 
 
 def uses_worker_client(x):
@@ -38,6 +40,68 @@ def waits_in_its_slot(x):
     value = get_client().submit(lambda x: x**2, x, pure=False).result()
     with worker_client() as client:  # which secedes and rejoins, also after that
         return client.submit(lambda x: x, value, pure=False).result()
+
+
+async def waits_on_its_event_loop(x):
+    from distributed import get_client
+
+    return get_client().submit(lambda x: x**2, x, pure=False).result()
+
+
+def waits_for_a_queue(x):
+    from distributed import Queue, get_client
+
+    def put(name, value):
+        Queue(name).put(value)
+
+    queue = Queue(f"of-{x}")
+    future = get_client().submit(put, queue.name, x**2, pure=False)
+    value = queue.get()
+    future.result()
+    return value
+
+
+def samples_something_itself(x):
+    from distributed import get_client
+
+    import adaptive_dask
+
+    inner = adaptive_dask.SequenceLearner(lambda y: y * x, [x])
+    adaptive_dask.BlockingRunner(inner, executor=get_client())
+    return inner.result()[0]
+
+
+def samples_many_things_itself(x):
+    from distributed import get_client
+
+    import adaptive_dask
+
+    inner = adaptive_dask.SequenceLearner(lambda y: y * x, [x])
+    for runner in adaptive_dask.run_many([inner], executor=get_client()).as_completed():
+        assert runner.status() == "finished"
+    return inner.result()[0]
+
+
+@pytest.fixture
+def client_of_one_thread():
+    with (
+        LocalCluster(
+            n_workers=1, threads_per_worker=1, processes=True, host="127.0.0.1", dashboard_address="127.0.0.1:0"
+        ) as cluster,
+        Client(cluster) as client,
+    ):
+        yield client
+        assert_clean(cluster)
+
+
+WAITING = [waits_on_its_event_loop, waits_for_a_queue, samples_something_itself, samples_many_things_itself]
+
+
+@pytest.mark.parametrize("function", WAITING)
+def test_whatever_of_dask_functions_wait_for_they_do_not_wait_for_ever(client_of_one_thread, function):
+    the_learner = adaptive.SequenceLearner(function, range(4))
+    adaptive.Runner(the_learner, executor=client_of_one_thread).result(TIMEOUT)
+    assert the_learner.result() == [x**2 for x in range(4)]
 
 
 @pytest.mark.parametrize("function", [waits_in_its_slot, uses_worker_client, secedes_and_rejoins, uses_collections])

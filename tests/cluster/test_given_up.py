@@ -9,8 +9,9 @@ import pytest
 from distributed.utils_test import gen_cluster
 
 import adaptive_dask as adaptive
-from adaptive_dask.cluster import worker_queue
+from adaptive_dask.cluster import scheduler_feed, worker_queue
 from adaptive_dask.errors import FunctionError, PointTimeoutError
+from adaptive_dask.runner import watcher
 
 from ..patience import OPTIONS, TIMEOUT, until
 from .gate import Gate
@@ -113,6 +114,24 @@ async def test_a_point_that_is_tried_again_is_told_once(c, s, a, b, kind):
     told = [x for call, *args in runner.log if call.startswith("tell") for x in np.atleast_1d(args[0])]
     assert len(told) == len(set(told)) == 60
     assert runner.failures == []
+
+
+@gen_cluster(**OPTIONS)
+async def test_watchers_hear_of_what_hangs_and_fails_though_no_result_comes(c, s, a, b):
+    gate = Gate()
+    before = watcher.PATIENCE, scheduler_feed.LONGEST_WAIT
+    watcher.PATIENCE = scheduler_feed.LONGEST_WAIT = 10 * TIMEOUT  # or the next request would tell
+    try:
+        runner = adaptive.Runner(learner(gate.function), executor=c, point_timeout=0.2, on_error="skip")
+        await until(lambda: sum(runner.info().get("hung", {}).values()) >= 4 and runner.info()["failed"] >= 4)
+        await b.close(reason="worker-close-gracefully")
+        await until(lambda: set(runner.info()["hung"]) == {a.address})
+        gate.opened.set()
+        await runner.cancel()
+    finally:
+        watcher.PATIENCE, scheduler_feed.LONGEST_WAIT = before
+    await until(lambda: gate.inside == 0)
+    await assert_clean(s, a)
 
 
 @gen_cluster(**OPTIONS)

@@ -306,6 +306,26 @@ async def test_ended_runs_do_not_pile_up(c, s, a, b):
 
 
 @gen_cluster(**OPTIONS)
+async def test_ended_runs_do_not_hold_large_functions(c, s, a, b):
+    def large(number):
+        more = bytes([number]) * 200_000
+        return lambda x: x + len(more)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(scheduler, "MOST_ENDED", 2)
+        patch.setattr(scheduler, "MOST_BYTES", 900_000)
+        patch.setattr(scheduler_feed, "PATIENCE", 0.2)  # all are watched when they end
+        await adaptive.run_many([learner(large(number)) for number in range(8)], npoints_goal=2, executor=c)
+        runs = s.plugins["adaptive"].runs
+        await until(lambda: len(runs) == 4)
+        same = large(9)
+        await adaptive.run_many([learner(same) for _ in range(8)], npoints_goal=2, executor=c)
+        await until(lambda: s.plugins["adaptive"]._letting_go is None)
+        assert len(runs) >= 8, "they share one pickle"
+    assert all(not run._function for run in runs.values())
+
+
+@gen_cluster(**OPTIONS)
 async def test_runs_that_end_together_are_all_seen_to_end(c, s, a, b):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(scheduler, "MOST_ENDED", 1)

@@ -182,6 +182,32 @@ def test_results_from_elsewhere(executor: Any) -> None:
     assert 0.77 not in runner.learner.data
 
 
+def test_what_the_learner_is_told_by_others_is_seen(executor: Any) -> None:
+    def tell_and_raise(learned: Any, x: float, y: float) -> None:
+        learned.tell(x, y)
+        raise KeyError("after telling")
+
+    runner = adaptive.Runner(learner(slow_peak), executor=executor)
+    wait_until(lambda: runner.learner.npoints > 5)
+    runner.actor.tell(0.3333, peak(0.3333))
+    runner.actor.tell_many([0.11, 0.22], [peak(0.11), peak(0.22)])
+    runner.actor.tell_many([0.44], [peak(0.44)], force=False)
+    runner.call(lambda learned, xs, ys: learned.tell_many(xs, ys), [0.55, 0.66], [peak(0.55), peak(0.66)])
+    with pytest.raises(KeyError, match="after telling"):
+        runner.call(tell_and_raise, 0.77, peak(0.77))
+    wait_until(lambda: {0.11, 0.22, 0.3333, 0.44, 0.55, 0.66, 0.77} <= set(runner.learner.data))
+    runner.cancel()
+    runner.wait(TIMEOUT)
+    assert runner.learner.npoints == runner.info()["npoints"]
+    assert_equals_function(runner.learner)
+
+
+def test_a_call_may_bring_a_run_to_its_goal(executor: Any) -> None:
+    runner = adaptive.Runner(learner(slow_peak), goal=lambda learned: 0.3333 in learned.data, executor=executor)
+    runner.call(lambda learned, y: learned.tell(0.3333, y), peak(0.3333))
+    assert 0.3333 in runner.result(TIMEOUT).data
+
+
 def test_the_log_replays(executor: Any) -> None:
     runner = adaptive.BlockingRunner(learner(), npoints_goal=25, log=True, executor=executor)
     assert runner.do_log
