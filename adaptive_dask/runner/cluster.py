@@ -280,6 +280,9 @@ class ClusterRun:
         if summary["status"] in ENDED:
             self.has_ended = True
             await self._inspect()
+            if self.replica.is_foreign:
+                snapshot = await request(self.client, Route.SNAPSHOT, name=self.name)
+                self.replica.make_up(lambda: loads_together(snapshot["learner"], None))
             failure = news.get("failure")
             self.close(summary["status"], None if failure is None else await asyncio.to_thread(unpack_error, failure))
         else:

@@ -284,6 +284,7 @@ class LocalRun:
         self._phase = status = "failed" if error is not None else status
         if self._shutdown:
             self._shut_down(wait=is_idle)
+        self.replica.make_up(lambda: self._session.learner)
         self.replica.then(lambda: self._resolve(status, error))
 
     # ---- inside

@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from adaptive_dask.cluster.protocol import unpack
+from adaptive_dask.learner.base_learner import BaseLearner
 from adaptive_dask.local.coroutines import is_coroutine_function
 from adaptive_dask.storage.learner_copy import copy_learner, empty_copy
 
@@ -68,6 +69,9 @@ class Replica:
         Set when something waits to be applied.
     received : int
         Grows with each batch of results that arrives.
+    is_foreign : bool
+        Whether the learner is somebody else's, and may refuse results that it did not ask for, as python-adaptive's
+        IntegratorLearner does. Then it is a `make_up` that brings them.
     """
 
     def __init__(self, learner: Any, loop: asyncio.AbstractEventLoop | None, is_told: bool = False) -> None:
@@ -78,6 +82,8 @@ class Replica:
         self.arrived = threading.Event()
         self._loop = loop
         self._is_told = is_told
+        self.is_foreign = not isinstance(learner, BaseLearner)
+        self._has_refused = False
         # What waits: changes, which take the learner, and calls.
         self._waiting: deque[tuple[Change | None, Callable[[], None] | None]] = deque()
         self._taken = 0  # how many of them were taken
@@ -104,6 +110,15 @@ class Replica:
     def copy_from(self, load: Callable[[], Any]) -> None:
         """Queue a copy from the learner that `load` returns."""
         self._queue(lambda learner: copy_learner(learner, load()))
+
+    def make_up(self, load: Callable[[], Any]) -> None:
+        """Queue a copy from the learner that `load` returns, if the replica has refused results."""
+
+        def change(learner: Any) -> None:
+            if self._has_refused:
+                copy_learner(learner, load())
+
+        self._queue(change)
 
     def then(self, call: Callable[[], None]) -> None:
         """Queue a call for when all before it is applied, and see that it is applied soon."""
@@ -178,15 +193,25 @@ class Replica:
             return waiting
 
     def _tell(self, learner: Any, points: Sequence[Any], values: Sequence[Any]) -> None:
-        if self._is_told:
+        if self._is_told or self._has_refused:
             pass
-        elif hasattr(learner, "tell_many"):
+        elif self.is_foreign:
+            self._tell_foreign(learner, points, values)
+        else:
             learner.tell_many(points, values)
-        else:  # somebody's own, with ask and tell only
-            for point, value in zip(points, values, strict=True):
-                learner.tell(point, value)
         if learner is self.learner:
             self._call_back(points, values)
+
+    def _tell_foreign(self, learner: Any, points: Sequence[Any], values: Sequence[Any]) -> None:
+        try:
+            if hasattr(learner, "tell_many"):
+                learner.tell_many(points, values)
+            else:
+                for point, value in zip(points, values, strict=True):
+                    learner.tell(point, value)
+        except Exception as error:
+            logger.info("The learner takes no results that it did not ask for: it has them at the end. (%r)", error)
+            self._has_refused = True
 
     def _call_back(self, points: Sequence[Any], values: Sequence[Any]) -> None:
         for callback in list(self.callbacks):

@@ -10,6 +10,7 @@ import adaptive as python_adaptive
 import cloudpickle
 import numpy as np
 import pytest
+import scipy.integrate
 
 import adaptive_dask as adaptive
 
@@ -63,6 +64,14 @@ LEARNERS = {
     "one's own": (lambda: Halving(peak), peak),
     "python-adaptive": (lambda: python_adaptive.Learner1D(peak, (-1, 1)), peak),
 }
+
+
+def test_a_learner_that_refuses_what_it_did_not_ask_for_has_the_results_at_the_end(client):
+    learner = python_adaptive.IntegratorLearner(peak, (-1, 1), 1e-6)
+    runner = adaptive.Runner(learner, goal=lambda learner: learner.done(), ntasks=1)
+    assert runner.result(TIMEOUT) is learner
+    assert learner.done()
+    assert learner.igral == pytest.approx(scipy.integrate.quad(peak, -1, 1, points=[0])[0], abs=1e-5)
 
 
 @pytest.mark.parametrize("kind", LEARNERS)

@@ -39,6 +39,15 @@ LEARNERS = {
 }
 
 
+def test_a_learner_that_refuses_what_it_did_not_ask_for_has_the_results_at_the_end():
+    learner = python_adaptive.IntegratorLearner(square, (0, 1), 1e-8)
+    with ThreadPoolExecutor(1) as pool:
+        runner = adaptive.Runner(learner, goal=lambda learner: learner.done(), executor=pool)
+        assert runner.result(TIMEOUT) is learner
+    assert learner.done()
+    assert learner.igral == pytest.approx(1 / 3)
+
+
 @pytest.mark.parametrize("kind", LEARNERS)
 def test_the_learner_that_was_passed_in_has_the_results(kind):
     learner = LEARNERS[kind]()
