@@ -112,6 +112,11 @@ class Checkpoint:
     writer : CheckpointWriter
         The journal for the run's session, after `begin`.
 
+    Notes
+    -----
+    Making one waits when another machine's run may still be writing, and closing it waits for the disk: threads
+    that others wait for do neither.
+
     Raises
     ------
     CheckpointInUseError
@@ -121,6 +126,7 @@ class Checkpoint:
     """
 
     writer: CheckpointWriter
+    _has_begun = False
 
     def __init__(self, path: str | os.PathLike[str], run: str) -> None:
         self._folder = folder_at(path)
@@ -153,20 +159,21 @@ class Checkpoint:
         Raises
         ------
         CheckpointError
-            If the checkpoint is that of another learner, damaged, or cannot be written. It is released then.
+            If the checkpoint is that of another learner, damaged, or cannot be written.
         """
         try:
-            return self._begin(learner, functions)
+            resumed = self._begin(learner, functions)
         except OSError as error:
-            self._lock.release()
             raise CheckpointError(self.path, f"expected to be able to write the checkpoint, found: {error}.") from error
-        except BaseException:
-            self._lock.release()
-            raise
+        self._has_begun = True
+        return resumed
 
     def close(self) -> None:
-        """Write what is left, and let others use the checkpoint."""
-        self.writer.close()
+        """Write what is left, and let others use the checkpoint; also when it has not begun, or could not."""
+        if self._has_begun:
+            self.writer.close()
+        else:
+            self._lock.release()
 
     def status(self) -> dict[str, Any]:
         """How it stands, in plain data: path, results that are not written yet, and what is wrong, if anything."""
