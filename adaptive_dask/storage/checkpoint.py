@@ -22,6 +22,7 @@ from adaptive_dask.storage.checkpoint_files import (
     merge_logs,
     read_log,
     remove_obsolete,
+    write_whole,
 )
 from adaptive_dask.storage.checkpoint_folder import Folder, folder_at
 from adaptive_dask.storage.checkpoint_format import Entry, file_of, frame, frames_of
@@ -133,7 +134,7 @@ class Checkpoint:
         self.path = self._folder.path
         self._lock = Lock(self._folder, run)
         try:
-            listing = Listing.of(self._folder)
+            listing = Listing.of_names(self._folder)
             if listing.foreign and not listing.learners:
                 raise CheckpointError(
                     self.path,
@@ -159,11 +160,14 @@ class Checkpoint:
         Raises
         ------
         CheckpointError
-            If the checkpoint is that of another learner, damaged, or cannot be written.
+            If the checkpoint is that of another learner, damaged, or cannot be written. It is closed then.
         """
         try:
             resumed = self._begin(learner, functions)
-        except OSError as error:
+        except BaseException as error:
+            self.close()
+            if not isinstance(error, OSError):
+                raise
             raise CheckpointError(self.path, f"expected to be able to write the checkpoint, found: {error}.") from error
         self._has_begun = True
         return resumed
@@ -279,9 +283,9 @@ def _read_base(folder: Folder, listing: Listing) -> _Base | None:
         content = folder.read(name)
         if content is None:
             raise FileNotFoundError(path)
-        frames, _ = frames_of(path, content)
-        if len(frames) == 2:
-            return _Base(path, number, *frames)
+        parts = frames_of(path, content).contents
+        if len(parts) == 2:
+            return _Base(path, number, *parts)
     if listing.logs:
         raise CheckpointError(folder.path, "expected a checkpoint, found one whose learner is missing or damaged.")
     return None
@@ -295,14 +299,14 @@ def _write_base(folder: Folder, learner: Any, number: int) -> _Base:
         "created": time.time(),
     }
     pickled = dumps_apart(learner)[0]
-    folder.write(learner_name(number), file_of([frame(header), frame(pickled)]))
+    write_whole(folder, learner_name(number), [frame(header), frame(pickled)])
     return _Base(folder.path, number, header, pickled)
 
 
 def _read_functions(folder: Folder) -> list[bytes] | None:
     content = folder.read(FUNCTIONS)
-    frames = [] if content is None else frames_of(f"{folder.path}/{FUNCTIONS}", content)[0]
-    return frames[0] if frames else None
+    parts = [] if content is None else frames_of(f"{folder.path}/{FUNCTIONS}", content).contents
+    return parts[0] if parts else None
 
 
 def _read_logs(folder: Folder, listing: Listing, number: int) -> _Content:

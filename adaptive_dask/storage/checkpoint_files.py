@@ -8,20 +8,21 @@
 ====================== ==========================================================================
 
 A log has one number, or a range of them when logs were merged into it; then those that it was made of do not
-count, and are removed. A learner with a higher number makes the others, and the logs before it, not count.
+count, and are removed. Until then it counts only if it is whole: not every store puts a file in place in one step.
+A learner with a higher number makes the others, and the logs before it, not count.
 """
 
 from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
 from adaptive_dask.errors import CheckpointError
 from adaptive_dask.storage.checkpoint_folder import Folder
-from adaptive_dask.storage.checkpoint_format import Entry, file_of, frames_of
+from adaptive_dask.storage.checkpoint_format import Entry, Frames, file_of, frames_of
 
 logger = logging.getLogger(__name__)
 
@@ -66,17 +67,36 @@ class Listing:
         The numbers of learners, highest first.
     logs : list of Log
         All of them.
+    torn : list of Log
+        What a crash has left of merged logs.
     foreign : list of str
         Files that are not of a checkpoint.
     """
 
     learners: list[int]
     logs: list[Log]
+    torn: list[Log]
     foreign: list[str]
 
     @classmethod
     def of(cls, folder: Folder) -> Listing:
-        listing = cls([], [], [])
+        """Look at a folder; logs that were being merged when there was a crash are read.
+
+        Raises
+        ------
+        FileNotFoundError
+            If one of these is not there any more.
+        """
+        listing = cls.of_names(folder)
+        listing.torn[:] = [log for log in listing.logs if listing._is_torn(folder, log)]
+        for log in listing.torn:
+            listing.logs.remove(log)
+        return listing
+
+    @classmethod
+    def of_names(cls, folder: Folder) -> Listing:
+        """Look at a folder, and read nothing."""
+        listing = cls([], [], [], [])
         for name in folder.names():
             if match := _LEARNER.fullmatch(name):
                 listing.learners.append(int(match[1]))
@@ -89,7 +109,7 @@ class Listing:
 
     @property
     def next_number(self) -> int:
-        return max([0, *self.learners, *(log.last for log in self.logs)]) + 1
+        return max([0, *self.learners, *(log.last for log in (*self.logs, *self.torn))]) + 1
 
     def logs_from(self, number: int) -> list[Log]:
         """The logs that count, from a number on, in order."""
@@ -103,8 +123,16 @@ class Listing:
         """The files that do not count, given the learner that does."""
         counting = set(self.logs_from(learner))
         return [learner_name(n) for n in self.learners if n < learner] + [
-            log.name for log in self.logs if log not in counting
+            log.name for log in (*self.torn, *self.logs) if log not in counting
         ]
+
+    def _is_torn(self, folder: Folder, merged: Log) -> bool:
+        """Whether a log is to be what is still in others, and is not."""
+        sources = [log for log in self.logs if merged.first <= log.first and log.last <= merged.last and log != merged]
+        # The first is removed first, and none before the merged one was seen to be whole.
+        if merged.first not in (log.first for log in sources):
+            return False
+        return not _read(folder, merged.name).is_closed
 
 
 def read_log(folder: Folder, log: Log, take: Callable[[Entry], None]) -> int:
@@ -123,15 +151,26 @@ def read_log(folder: Folder, log: Log, take: Callable[[Entry], None]) -> int:
         If it is another kind of file, or what is in it cannot be unpickled here.
     """
     path = f"{folder.path}/{log.name}"
-    content = folder.read(log.name)
-    if content is None:
-        raise FileNotFoundError(path)
-    frames, rest = frames_of(path, content)
-    if rest:
-        logger.warning("%s: the last %d bytes are not whole, and dropped", path, rest)
-    for frame in frames:
-        take(_decode(path, frame))
-    return len(content)
+    frames = _read(folder, log.name)
+    if frames.rest:
+        logger.warning("%s: the last %d bytes are not whole, and dropped", path, frames.rest)
+    for content in frames.contents:
+        take(_decode(path, content))
+    return frames.size
+
+
+def write_whole(folder: Folder, name: str, frames: Iterable[bytes]) -> None:
+    """Write a file that is going to take the place of others, and see that it is there.
+
+    Raises
+    ------
+    OSError
+        If it is not.
+    """
+    content = file_of(frames)
+    folder.write(name, content)
+    if not folder.is_atomic and folder.read(name) != content:
+        raise OSError(f"{folder.path}/{name} was written, and what can be read there is something else")
 
 
 def merge_logs(folder: Folder, learner: int) -> None:
@@ -153,8 +192,8 @@ def merge_logs(folder: Folder, learner: int) -> None:
         chosen.insert(0, log)
     if len(chosen) > 1:
         merged = Log(chosen[0].first, chosen[-1].last)
-        folder.write(merged.name, file_of(piece.encode() for piece in entries.pieces))
-        for log in chosen:
+        write_whole(folder, merged.name, (piece.encode() for piece in entries.pieces))
+        for log in chosen:  # the first one first: see `Listing._is_torn`
             folder.remove(log.name)
     remove_obsolete(folder, learner)
 
@@ -181,6 +220,14 @@ class _Pieces:
     def extend(self, later: _Pieces) -> None:
         for entry in later.pieces:
             self.add(entry)
+
+
+def _read(folder: Folder, name: str) -> Frames:
+    path = f"{folder.path}/{name}"
+    content = folder.read(name)
+    if content is None:
+        raise FileNotFoundError(path)
+    return frames_of(path, content)
 
 
 def _decode(path: str, content: Any) -> Entry:

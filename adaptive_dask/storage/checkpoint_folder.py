@@ -20,10 +20,13 @@ class Folder(Protocol):
         For messages.
     can_append : bool
         Whether `open_log` gives a file that grows.
+    is_atomic : bool
+        Whether a file is known to be put in place in one step.
     """
 
     path: str
     can_append: bool
+    is_atomic: bool
 
     def names(self) -> list[str]:
         """The files that there are; none in a folder that is not there."""
@@ -61,6 +64,7 @@ class LocalFolder:
     """A folder on a disk, which may be shared by several machines."""
 
     can_append = True
+    is_atomic = True
 
     def __init__(self, path: str) -> None:
         self.path = os.path.abspath(os.path.expanduser(path))
@@ -141,6 +145,7 @@ class RemoteFolder:
     """A folder of a file system that fsspec knows, by its URL."""
 
     can_append = False
+    is_atomic = False  # with object stores it is, but not with sftp, smb, ftp, hdfs and others
 
     def __init__(self, url: str) -> None:
         import fsspec

@@ -7,7 +7,8 @@ Each file is a line that says what it is, and frames::
     …
 
 A frame is there as a whole or not at all: what a crash has left of the last one is recognised by its length or
-its checksum and dropped. Numbers are little-endian.
+its checksum and dropped. A file that is written as a whole, not appended to, ends with a closing frame. Numbers are
+little-endian.
 """
 
 from __future__ import annotations
@@ -28,6 +29,8 @@ VERSION = 1
 FIRST_LINE = MAGIC + b"%d\n" % VERSION
 
 _FRAME = struct.Struct("<II")
+
+_CLOSING = {"closed": True}
 
 
 @dataclass
@@ -148,11 +151,33 @@ def frame(content: Any) -> bytes:
 
 
 def file_of(frames: Iterable[bytes]) -> bytes:
-    """A file's content."""
-    return FIRST_LINE + b"".join(frames)
+    """The content of a file that is written as a whole."""
+    return b"".join((FIRST_LINE, *frames, frame(_CLOSING)))
 
 
-def frames_of(path: str, content: bytes) -> tuple[list[Any], int]:
+@dataclass(frozen=True)
+class Frames:
+    """What is in a file.
+
+    Attributes
+    ----------
+    contents : list
+        Of the frames, but for the closing one.
+    rest : int
+        The number of bytes that follow, and are not a frame.
+    is_closed : bool
+        Whether it was written as a whole, and all of it is there.
+    size : int
+        Of the file, in bytes.
+    """
+
+    contents: list[Any]
+    rest: int
+    is_closed: bool
+    size: int
+
+
+def frames_of(path: str, content: bytes) -> Frames:
     """What the frames of a file contain, up to the first that is not whole.
 
     Parameters
@@ -161,12 +186,6 @@ def frames_of(path: str, content: bytes) -> tuple[list[Any], int]:
         For messages.
     content : bytes
         Of the file.
-
-    Returns
-    -------
-    contents : list
-    rest : int
-        The number of bytes that follow, and are not a frame.
 
     Raises
     ------
@@ -184,7 +203,10 @@ def frames_of(path: str, content: bytes) -> tuple[list[Any], int]:
             break
         contents.append(msgpack.unpackb(body, strict_map_key=False))
         start = begin + length
-    return contents, len(content) - start
+    is_closed = bool(contents) and contents[-1] == _CLOSING
+    if is_closed:
+        del contents[-1]
+    return Frames(contents, len(content) - start, is_closed, len(content))
 
 
 def _after_first_line(path: str, content: bytes) -> int:

@@ -9,8 +9,10 @@ import random
 import threading
 from functools import partial
 
+import fsspec
 import numpy as np
 import pytest
+from fsspec.implementations.local import LocalFileSystem
 
 import adaptive_dask as adaptive
 from adaptive_dask.errors import CheckpointError, CheckpointInUseError
@@ -19,7 +21,7 @@ from adaptive_dask.goals import Goal
 from adaptive_dask.session import Session
 from adaptive_dask.storage import checkpoint_files, checkpoint_lock, checkpoint_writer
 from adaptive_dask.storage.checkpoint import Checkpoint, load
-from adaptive_dask.storage.checkpoint_format import Entry, frames_of
+from adaptive_dask.storage.checkpoint_format import Entry, file_of, frame, frames_of
 from adaptive_dask.storage.packing import pack_column, unpack_column
 
 from ..patience import wait_until
@@ -40,12 +42,21 @@ def _quick(monkeypatch):
     monkeypatch.setattr(checkpoint_lock, "SETTLE", 0.01)
 
 
-@pytest.fixture(params=["folder", "url"])
+class PlainFileSystem(LocalFileSystem):
+    """Opens a file and writes, as sftp, smb, ftp and hdfs do: a crash leaves half of it."""
+
+    protocol = "plain"
+
+
+fsspec.register_implementation("plain", PlainFileSystem, clobber=True)
+
+
+@pytest.fixture(params=["folder", "url", "plain"])
 def place(request, tmp_path):
     """Where a checkpoint may be."""
     if request.param == "folder":
         return str(tmp_path / "runs" / "scan")
-    return f"memory://{tmp_path.name}/scan"
+    return f"memory://{tmp_path.name}/scan" if request.param == "url" else f"plain://{tmp_path}/scan"
 
 
 class Run:
@@ -216,6 +227,8 @@ def test_a_crash_while_logs_are_merged_loses_nothing(place, monkeypatch, step):
     def crashing(method):
         def call(self, *args):
             if next(steps) == step:
+                if method.__name__ == "write" and not self.is_atomic:
+                    method(self, args[0], args[1][: len(args[1]) // 2])
                 raise CrashError
             return method(self, *args)
 
@@ -232,7 +245,42 @@ def test_a_crash_while_logs_are_merged_loses_nothing(place, monkeypatch, step):
         else:
             assert step >= 3
     assert dict(load(place).data) == data
-    again = Run(place, make(), 30)
+    again = Run(place, make(), 40)
+    assert data.items() <= dict(again.learner.data).items()
+    again.evaluate()
+    again.checkpoint.close()
+    assert dict(load(place).data) == dict(again.learner.data)
+
+
+@pytest.mark.parametrize("cut", [0.1, 0.5, 0.9, "the closing frame", None])
+def test_half_of_a_merged_log_does_not_take_the_place_of_the_others(tmp_path, monkeypatch, cut):
+    place = f"plain://{tmp_path}/scan"
+    for goal in (10, 20, 30):
+        run = Run(place, make(), goal)
+        run.evaluate(9)
+        run.crash()
+        monkeypatch.setattr(checkpoint_files, "_MOST_IN_FRAME", 5)
+        monkeypatch.setattr(checkpoint_files, "_MOST_MERGED", 0)
+    monkeypatch.undo()
+    data = dict(run.learner.data)
+    folder = run.checkpoint._folder
+    merged, written = None, folder.write
+
+    def write(name, content):
+        nonlocal merged
+        closing = len(content) - len(frame({"closed": True}))
+        merged = name, {None: len(content), "the closing frame": closing}.get(cut) or int(cut * len(content))
+        written(name, content[: merged[1]])
+
+    monkeypatch.setattr(folder, "write", write)
+    if cut is None:
+        monkeypatch.setattr(folder, "remove", lambda name: 1 / 0)
+    with pytest.raises(ZeroDivisionError if cut is None else OSError):
+        checkpoint_files.merge_logs(folder, 1)
+    assert merged[0] in folder.names()
+    assert dict(load(place).data) == data
+    again = Run(place, make(), 40)
+    assert data.items() <= dict(again.learner.data).items()
     again.evaluate()
     again.checkpoint.close()
     assert dict(load(place).data) == dict(again.learner.data)
@@ -526,8 +574,9 @@ def test_entries_merge_to_what_they_say_one_after_the_other():
         entry.asked = {pid: float(pid) for pid in ids}
         entry.held = dict.fromkeys(ids[:1], 2.0)
         parts.append(entry)
-        (content,), rest = frames_of("x", b"adaptive_dask checkpoint 1\n" + entry.encode())
-        assert rest == 0
+        frames = frames_of("x", file_of([entry.encode()]))
+        assert (frames.rest, frames.is_closed) == (0, True)
+        (content,) = frames.contents
         assert Entry.decode(content) == entry
     merged = Entry()
     for entry in parts:
