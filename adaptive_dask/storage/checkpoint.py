@@ -215,10 +215,10 @@ class Checkpoint:
             number = listing.next_number
             on_its_way = Entry(asked=content.asked, held=content.held)
             if on_its_way:
-                folder.write(Log(number, number).name, file_of([on_its_way.encode()]))
+                folder.write(Log(number, number, self._lock.mark).name, file_of([on_its_way.encode()]))
             base = _write_base(folder, learner, number)
         elif len(listing.logs) > 1:
-            merge_logs(folder, base.number)
+            merge_logs(folder, base.number, self._lock.mark)
         return resumed, base
 
 

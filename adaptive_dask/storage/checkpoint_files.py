@@ -7,6 +7,9 @@
 ``lock``               which run is writing
 ====================== ==========================================================================
 
+In stores where logs cannot be created in one step their names end with what tells runs apart, so that no run can write
+over what another has written.
+
 A log has one number, or a range of them when logs were merged into it; then those that it was made of do not
 count, and are removed. Until then it counts only if it is whole: not every store puts a file in place in one step.
 A learner with a higher number makes the others, and the logs before it, not count.
@@ -26,7 +29,7 @@ from adaptive_dask.storage.checkpoint_format import Entry, Frames, file_of, fram
 
 logger = logging.getLogger(__name__)
 
-_LOG = re.compile(r"log-(\d{6,})-(\d{6,})")
+_LOG = re.compile(r"log-(\d{6,})-(\d{6,})(?:-([0-9a-f]+))?")
 _LEARNER = re.compile(r"learner-(\d{6,})")
 
 # Merging logs reads and writes them: a log is merged with later ones that have, together, this share of its
@@ -42,14 +45,20 @@ _MOST_IN_FRAME = 50_000
 
 @dataclass(frozen=True, order=True)
 class Log:
-    """A log by its first and last number."""
+    """A log by its first and last number, and the run that wrote it, if its name says so."""
 
     first: int
     last: int
+    run: str = ""
 
     @property
     def name(self) -> str:
-        return f"log-{self.first:06d}-{self.last:06d}"
+        return f"log-{self.first:06d}-{self.last:06d}" + (f"-{self.run}" if self.run else "")
+
+    def holds(self, other: Log) -> bool:
+        """Whether the other log was merged into this one, or is to be."""
+        wider = (self.first, self.last) != (other.first, other.last)
+        return wider and self.first <= other.first and other.last <= self.last
 
 
 def learner_name(number: int) -> str:
@@ -101,7 +110,7 @@ class Listing:
             if match := _LEARNER.fullmatch(name):
                 listing.learners.append(int(match[1]))
             elif match := _LOG.fullmatch(name):
-                listing.logs.append(Log(int(match[1]), int(match[2])))
+                listing.logs.append(Log(int(match[1]), int(match[2]), match[3] or ""))
             elif not name.startswith(".") and name not in ("lock", "functions"):
                 listing.foreign.append(name)
         listing.learners.sort(reverse=True)
@@ -114,9 +123,13 @@ class Listing:
     def logs_from(self, number: int) -> list[Log]:
         """The logs that count, from a number on, in order."""
         chosen: list[Log] = []
-        for log in sorted(self.logs, key=lambda log: (log.first, -log.last)):
-            if log.first > (chosen[-1].last if chosen else number - 1):
-                chosen.append(log)
+        widest: Log | None = None  # of those up to here, the one that goes on longest
+        for log in sorted(self.logs, key=lambda log: (log.first, -log.last, log.run)):
+            if log.first < number or (widest is not None and widest.holds(log)):
+                continue
+            chosen.append(log)
+            if widest is None or log.last > widest.last:
+                widest = log
         return chosen
 
     def obsolete(self, learner: int) -> list[str]:
@@ -128,7 +141,7 @@ class Listing:
 
     def _is_torn(self, folder: Folder, merged: Log) -> bool:
         """Whether a log is to be what is still in others, and is not."""
-        sources = [log for log in self.logs if merged.first <= log.first and log.last <= merged.last and log != merged]
+        sources = filter(merged.holds, self.logs)
         # The first is removed first, and none before the merged one was seen to be whole.
         if merged.first not in (log.first for log in sources):
             return False
@@ -173,10 +186,18 @@ def write_whole(folder: Folder, name: str, frames: Iterable[bytes]) -> None:
         raise OSError(f"{folder.path}/{name} was written, and what can be read there is something else")
 
 
-def merge_logs(folder: Folder, learner: int) -> None:
+def merge_logs(folder: Folder, learner: int, run: str) -> None:
     """Merge the newest logs, if there are small ones among them.
 
     A crash at any moment leaves what can be read. The newest log must not be written to any more.
+
+    Parameters
+    ----------
+    folder : Folder
+    learner : int
+        The number of the learner that counts.
+    run : str
+        For the name of the new log.
     """
     listing = Listing.of(folder)
     chosen: list[Log] = []
@@ -190,8 +211,8 @@ def merge_logs(folder: Folder, learner: int) -> None:
         pieces.extend(entries)
         entries, size = pieces, size + log_size
         chosen.insert(0, log)
-    if len(chosen) > 1:
-        merged = Log(chosen[0].first, chosen[-1].last)
+    merged = Log(chosen[0].first, max(log.last for log in chosen), run) if chosen else None
+    if merged is not None and len(chosen) > 1 and all(map(merged.holds, chosen)):
         write_whole(folder, merged.name, (piece.encode() for piece in entries.pieces))
         for log in chosen:  # the first one first: see `Listing._is_torn`
             folder.remove(log.name)

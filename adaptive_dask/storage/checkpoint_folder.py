@@ -22,11 +22,14 @@ class Folder(Protocol):
         Whether `open_log` gives a file that grows.
     is_atomic : bool
         Whether a file is known to be put in place in one step.
+    can_create : bool
+        Whether of several who `create` the same file at once one does, and knows it.
     """
 
     path: str
     can_append: bool
     is_atomic: bool
+    can_create: bool
 
     def names(self) -> list[str]:
         """The files that there are; none in a folder that is not there."""
@@ -65,6 +68,7 @@ class LocalFolder:
 
     can_append = True
     is_atomic = True
+    can_create = True
 
     def __init__(self, path: str) -> None:
         self.path = os.path.abspath(os.path.expanduser(path))
@@ -146,6 +150,7 @@ class RemoteFolder:
 
     can_append = False
     is_atomic = False  # with object stores it is, but not with sftp, smb, ftp, hdfs and others
+    can_create = False
 
     def __init__(self, url: str) -> None:
         import fsspec
@@ -178,7 +183,7 @@ class RemoteFolder:
         self._files.pipe_file(self._join(name), content)
 
     def create(self, name: str, content: bytes) -> bool:
-        # Not in one step on every file system: the lock looks again after it has written.
+        # Not in one step: the lock looks again after it has written.
         if self.read(name) is not None:
             return False
         self.write(name, content)

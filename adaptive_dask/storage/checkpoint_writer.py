@@ -207,12 +207,12 @@ class CheckpointWriter:
     def _next_log(self) -> str:
         number = next(self._numbers)
         self._logs += 1
-        return Log(number, number).name
+        return Log(number, number, self._lock.mark).name
 
     def _merge(self) -> None:
         if self._logs > MOST_LOGS and self._file is None:
             self._logs = 0
-            merge_logs(self._folder, self._learner)
+            merge_logs(self._folder, self._learner, self._lock.mark)
 
     def _close_file(self) -> None:
         if self._file is not None:

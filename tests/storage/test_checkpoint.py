@@ -21,10 +21,11 @@ from adaptive_dask.goals import Goal
 from adaptive_dask.session import Session
 from adaptive_dask.storage import checkpoint_files, checkpoint_lock, checkpoint_writer
 from adaptive_dask.storage.checkpoint import Checkpoint, load
+from adaptive_dask.storage.checkpoint_folder import folder_at
 from adaptive_dask.storage.checkpoint_format import Entry, file_of, frame, frames_of
 from adaptive_dask.storage.packing import pack_column, unpack_column
 
-from ..patience import wait_until
+from ..patience import TIMEOUT, wait_until
 
 
 def square(x):
@@ -239,7 +240,7 @@ def test_a_crash_while_logs_are_merged_loses_nothing(place, monkeypatch, step):
         for name in ("write", "remove"):
             context.setattr(kind, name, crashing(getattr(kind, name)))
         try:
-            checkpoint_files.merge_logs(run.checkpoint._folder, 1)
+            checkpoint_files.merge_logs(run.checkpoint._folder, 1, run.checkpoint._lock.mark)
         except CrashError:
             pass
         else:
@@ -276,7 +277,7 @@ def test_half_of_a_merged_log_does_not_take_the_place_of_the_others(tmp_path, mo
     if cut is None:
         monkeypatch.setattr(folder, "remove", lambda name: 1 / 0)
     with pytest.raises(ZeroDivisionError if cut is None else OSError):
-        checkpoint_files.merge_logs(folder, 1)
+        checkpoint_files.merge_logs(folder, 1, "f00")
     assert merged[0] in folder.names()
     assert dict(load(place).data) == data
     again = Run(place, make(), 40)
@@ -446,6 +447,62 @@ def test_two_runs_on_one_checkpoint(place):
     run.checkpoint.close()
     assert load(place).npoints == 50
     Run(place, make(), 50).checkpoint.close()
+
+
+def test_two_runs_that_begin_at_the_same_time(place, monkeypatch):
+    """Both see that there is no lock; in a store without anything that happens in one step, both write one."""
+    monkeypatch.setattr(checkpoint_lock, "SETTLE", 0.0)
+    both = threading.Barrier(2)
+    kind = type(folder_at(place))
+    create, read = kind.create, kind.read
+
+    def create_together(folder, name, content):
+        monkeypatch.setattr(kind, "read", lambda folder, name: None)  # both look before one writes
+        both.wait(TIMEOUT)
+        created = create(folder, name, content)
+        both.wait(TIMEOUT)
+        monkeypatch.setattr(kind, "read", read)
+        both.wait(TIMEOUT)
+        return created
+
+    monkeypatch.setattr(kind, "create", create_together)
+    outcomes = []
+
+    def begin(who):
+        try:
+            outcomes.append(Checkpoint(place, who))
+        except CheckpointInUseError as error:
+            outcomes.append(error)
+
+    threads = [threading.Thread(target=begin, args=(who,)) for who in "ab"]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(TIMEOUT)
+    assert sorted(isinstance(outcome, Checkpoint) for outcome in outcomes) == [False, True]
+    monkeypatch.undo()
+    (winner,) = (outcome for outcome in outcomes if isinstance(outcome, Checkpoint))
+    winner.close()
+
+
+def test_no_run_writes_over_the_logs_of_another(tmp_path):
+    """Also when both believe for a moment that the checkpoint is theirs."""
+    place = f"memory://{tmp_path.name}/scan"
+    first = Run(place, AskAndTell(), 40)
+    first.checkpoint._folder.remove("lock")
+    second = Run(place, AskAndTell(), 40)
+    second.learner.known = dict.fromkeys(range(20), 0.0)  # other points than those of the first
+    first.evaluate(9, ahead=1)
+    second.evaluate(8, ahead=1)
+    known = {**first.learner.known, **{x: x * x for x in range(20, 28)}}
+    for run in (first, second):
+        run.crash()
+    assert load(place).known == known
+    first.checkpoint._lock.release()
+    again = Run(place, AskAndTell(), 1)
+    assert again.learner.known == known
+    again.checkpoint.close()
+    assert load(place).known == known
 
 
 def test_a_lock_of_another_machine_is_watched(place, monkeypatch):
