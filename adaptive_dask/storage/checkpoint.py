@@ -8,6 +8,7 @@ from __future__ import annotations
 import itertools
 import os
 import time
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -55,6 +56,11 @@ def load(checkpoint: str | os.PathLike[str]) -> Any:
     CheckpointError
         If there is no checkpoint, or it cannot be read here.
 
+    Warns
+    -----
+    RuntimeWarning
+        If files are damaged, and results in them lost.
+
     Notes
     -----
     Loading unpickles what the run has written: load only what you trust.
@@ -75,6 +81,8 @@ def load(checkpoint: str | os.PathLike[str]) -> Any:
         except OSError as error:
             raise CheckpointError(folder.path, f"cannot be read: {error}") from error
     content.tell(folder.path, learner)
+    if content.damage is not None:
+        warnings.warn(f"{folder.path}: {content.damage}", RuntimeWarning, stacklevel=2)
     return learner
 
 
@@ -90,11 +98,14 @@ class Resumed:
         Points that were on their way, by their ids.
     held : dict of int to value
         Results of some of these points that had arrived.
+    damage : str or None
+        What is lost of it, if anything is.
     """
 
     told: int = 0
     asked: dict[int, Any] = field(default_factory=dict)
     held: dict[int, Any] = field(default_factory=dict)
+    damage: str | None = None
 
 
 class Checkpoint:
@@ -198,7 +209,7 @@ class Checkpoint:
         folder.write(FUNCTIONS, file_of([frame(functions)]))
         remove_obsolete(folder, base.number)
         number = Listing.of(folder).next_number
-        self.writer = CheckpointWriter(folder, self._lock, base.number, number)
+        self.writer = CheckpointWriter(folder, self._lock, base.number, number, resumed.damage)
         return resumed
 
     def _resume(self, learner: Any, listing: Listing, base: _Base) -> tuple[Resumed, _Base]:
@@ -208,7 +219,7 @@ class Checkpoint:
             copy_learner(learner, base.load(None))
         content = _read_logs(folder, listing, base.number)
         content.tell(self.path, learner)
-        resumed = Resumed(max(len(content.points), _count(learner) - had), content.asked, content.held)
+        resumed = Resumed(max(len(content.points), _count(learner) - had), content.asked, content.held, content.damage)
         if base.npoints or had:
             # The learner with all its data takes the place of the logs. What is on its way comes first, as
             # nothing counts before the learner is there.
@@ -256,7 +267,9 @@ class _Base:
 
 
 class _Content(Entry):
-    """What is in all logs."""
+    """What is in all logs, and what is no longer."""
+
+    damage: str | None = None
 
     def tell(self, path: str, learner: Any) -> None:
         """Tell it to a learner."""
@@ -312,8 +325,13 @@ def _read_functions(folder: Folder) -> list[bytes] | None:
 def _read_logs(folder: Folder, listing: Listing, number: int) -> _Content:
     content = _Content()
     take: Callable[[Entry], None] = content.absorb
+    damaged = {}
     for log in listing.logs_from(number):
-        read_log(folder, log, take)
+        damaged[log.name] = read_log(folder, log, take).damaged
+    damaged = {name: count for name, count in damaged.items() if count}
+    if damaged:
+        where = ", ".join(f"{name} ({count} bytes)" for name, count in damaged.items())
+        content.damage = f"damaged in the middle: {where}. What was there is lost; all else was read."
     return content
 
 

@@ -148,13 +148,13 @@ class Listing:
         return not _read(folder, merged.name).is_closed
 
 
-def read_log(folder: Folder, log: Log, take: Callable[[Entry], None]) -> int:
+def read_log(folder: Folder, log: Log, take: Callable[[Entry], None]) -> Frames:
     """Read the entries of a log.
 
     Returns
     -------
-    int
-        The size of the file.
+    Frames
+        What was read.
 
     Raises
     ------
@@ -167,9 +167,11 @@ def read_log(folder: Folder, log: Log, take: Callable[[Entry], None]) -> int:
     frames = _read(folder, log.name)
     if frames.rest:
         logger.warning("%s: the last %d bytes are not whole, and dropped", path, frames.rest)
+    if frames.damaged:
+        logger.error("%s: %d bytes are damaged, and what was in them is lost", path, frames.damaged)
     for content in frames.contents:
         take(_decode(path, content))
-    return frames.size
+    return frames
 
 
 def write_whole(folder: Folder, name: str, frames: Iterable[bytes]) -> None:
@@ -205,7 +207,7 @@ def merge_logs(folder: Folder, learner: int, run: str) -> None:
     size = 0
     for log in reversed(listing.logs_from(learner)):
         pieces = _Pieces()
-        log_size = read_log(folder, log, pieces.add)
+        log_size = read_log(folder, log, pieces.add).size
         if chosen and (size < _SHARE * log_size or size + log_size > _MOST_MERGED):
             break
         pieces.extend(entries)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 from contextlib import suppress
@@ -94,10 +95,15 @@ class LocalFolder:
     def create(self, name: str, content: bytes) -> bool:
         os.makedirs(self.path, exist_ok=True)
         try:
-            with open(self._join(name), "xb") as file:
-                file.write(content)
+            file = open(self._join(name), "xb", buffering=0)  # noqa: SIM115  closed below, before it is removed
         except FileExistsError:
             return False
+        try:
+            with file:
+                _write_all(file, content)
+        except BaseException:
+            self.remove(name)  # or half a lock would have to be waited for
+            raise
         return True
 
     def remove(self, name: str) -> None:
@@ -132,17 +138,26 @@ class GrowingFile:
         Raises
         ------
         OSError
-            Of what was written, a part may be at the end of the file.
+            What was written of it is taken away again, if that is possible: the owner tries again elsewhere.
         """
-        view = memoryview(content)
-        while view:
-            view = view[self._file.write(view) :]
         sync = os.fsync if sys.platform == "darwin" else os.fdatasync
-        sync(self._file.fileno())
+        try:
+            _write_all(self._file, content)
+            sync(self._file.fileno())
+        except OSError:
+            with suppress(OSError):
+                self._file.truncate(self.size)
+            raise
         self.size += len(content)
 
     def close(self) -> None:
         self._file.close()
+
+
+def _write_all(file: io.FileIO, content: bytes) -> None:
+    view = memoryview(content)
+    while view:
+        view = view[file.write(view) :]
 
 
 class RemoteFolder:

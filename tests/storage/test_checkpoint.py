@@ -19,10 +19,11 @@ from adaptive_dask.errors import CheckpointError, CheckpointInUseError
 from adaptive_dask.failures import Failure
 from adaptive_dask.goals import Goal
 from adaptive_dask.session import Session
-from adaptive_dask.storage import checkpoint_files, checkpoint_lock, checkpoint_writer
-from adaptive_dask.storage.checkpoint import Checkpoint, load
+from adaptive_dask.storage import checkpoint_files, checkpoint_folder, checkpoint_lock, checkpoint_writer
+from adaptive_dask.storage.checkpoint import Checkpoint, _read_logs, load
+from adaptive_dask.storage.checkpoint_files import Listing
 from adaptive_dask.storage.checkpoint_folder import folder_at
-from adaptive_dask.storage.checkpoint_format import Entry, file_of, frame, frames_of
+from adaptive_dask.storage.checkpoint_format import FIRST_LINE, Entry, file_of, frame, frames_of
 from adaptive_dask.storage.packing import pack_column, unpack_column
 
 from ..patience import TIMEOUT, wait_until
@@ -85,7 +86,7 @@ class Run:
     def crash(self):
         """Leave everything as it is; what was noted is in the log, and nothing of its end."""
         writer = self.checkpoint.writer
-        wait_until(lambda: not (writer._noted or writer._entries))
+        wait_until(lambda: not (writer._noted or writer._entries or writer._frames))
         writer._is_lost = True
         writer._lock.release = lambda: None
         writer.close()
@@ -616,6 +617,99 @@ def test_what_cannot_be_pickled_costs_nothing_else(tmp_path):
     run.evaluate(ahead=1)
     run.checkpoint.close()
     assert set(load(tmp_path).known) == set(range(10)) - {3}
+    status = run.checkpoint.status()
+    assert "cannot be pickled" in status["problem"]
+    assert status["unsaved"] == 1
+
+
+def test_a_lock_that_the_disk_has_no_room_for_is_not_left(tmp_path, monkeypatch):
+    def fails(file, content):
+        file.write(content[:5])
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as context:
+        context.setattr(checkpoint_folder, "_write_all", fails)
+        with pytest.raises(CheckpointError, match="No space left"):
+            Checkpoint(tmp_path, "test")
+    assert os.listdir(tmp_path) == []
+    Checkpoint(tmp_path, "test").close()
+
+
+@pytest.mark.parametrize("trouble", ["sync", "second frame"])
+def test_what_is_tried_again_is_written_once(place, monkeypatch, trouble):
+    """The first try had put it there, when its error came; or it had put a part of it there."""
+    run = Run(place, AskAndTell(), 100)
+    folder = run.checkpoint._folder
+    wait_until(lambda: not run.checkpoint.writer._frames)
+    target, name = (folder, "write") if not folder.can_append else (checkpoint_folder.GrowingFile, "append")
+    method, calls = getattr(target, name), itertools.count(1)
+    if trouble == "second frame":
+        run.learner.function = lambda x: threading.Lock() if x == 10 else x
+
+        def fails(*args):
+            if b"lock" not in args and next(calls) == 2:
+                raise OSError(5, "Input/output error")
+            return method(*args)
+
+        monkeypatch.setattr(target, name, fails)
+    elif folder.can_append:
+        sync = os.fdatasync
+
+        def fails(descriptor):
+            sync(descriptor)
+            if next(calls) == 1:
+                raise OSError(5, "Input/output error")
+
+        monkeypatch.setattr(os, "fdatasync", fails)
+    else:
+
+        def fails(*args):
+            method(*args)
+            if "lock" not in args and next(calls) == 1:
+                raise OSError(5, "Input/output error")
+
+        monkeypatch.setattr(target, name, fails)
+    run.evaluate(50, ahead=1)
+    run.checkpoint.close()
+    assert next(calls) > 2
+    listing = Listing.of(folder)
+    told = _read_logs(folder, listing, 1).points
+    assert sorted(told) == [x for x in range(50) if trouble == "sync" or x != 10]
+
+
+@pytest.mark.parametrize("where", ["length", "checksum", "body", "zeros"])
+def test_damage_in_the_middle_costs_what_is_there_and_is_told(tmp_path, monkeypatch, where):
+    run = Run(tmp_path, make(), 60)
+    for _ in range(6):
+        run.evaluate(10)
+        wait_until(lambda: not run.checkpoint.writer.unsaved)
+    run.checkpoint.close()
+    (log,) = tmp_path.glob("log-*")
+    content = bytearray(log.read_bytes())
+    length = int.from_bytes(content[len(FIRST_LINE) :][:4], "little")
+    second = len(FIRST_LINE) + 8 + length
+    if where == "zeros":
+        content[second : second + 100] = bytes(100)
+    else:
+        content[second + {"length": 1, "checksum": 5, "body": 60}[where]] ^= 1
+    log.write_bytes(content)
+    with pytest.warns(RuntimeWarning, match=f"damaged in the middle: {log.name}"):
+        loaded = load(tmp_path)
+    assert 40 <= loaded.npoints < 60
+    assert dict(loaded.data).items() <= dict(run.learner.data).items()
+    again = Run(tmp_path, make(), 60)
+    wait_until(lambda: not again.checkpoint.writer._bell.is_set())
+    assert "damaged" in again.checkpoint.status()["problem"]
+    again.evaluate()
+    again.checkpoint.close()
+    assert again.learner.npoints == 60
+    assert "damaged" in again.checkpoint.status()["problem"]
+    monkeypatch.setattr(checkpoint_files, "_SHARE", 0.0)
+    Run(tmp_path, make(), 60).checkpoint.close()  # logs are merged, and without what is damaged
+    assert load(tmp_path).npoints == 60
+    final = Run(tmp_path, make(), 60)
+    assert final.checkpoint.status()["problem"] is None
+    final.checkpoint.close()
 
 
 def test_entries_merge_to_what_they_say_one_after_the_other():
