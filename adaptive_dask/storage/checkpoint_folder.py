@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import sys
+from collections.abc import Iterable
 from contextlib import suppress
 from typing import Any, Protocol
 
@@ -132,7 +133,7 @@ class GrowingFile:
         self._file = open(path, "xb", buffering=0)  # noqa: SIM115  closed by its owner
         self.size = 0
 
-    def append(self, content: bytes) -> None:
+    def append(self, contents: Iterable[bytes]) -> None:
         """Append, and wait until the disk has it.
 
         Raises
@@ -141,14 +142,17 @@ class GrowingFile:
             What was written of it is taken away again, if that is possible: the owner tries again elsewhere.
         """
         sync = os.fsync if sys.platform == "darwin" else os.fdatasync
+        size = self.size
         try:
-            _write_all(self._file, content)
+            for content in contents:
+                _write_all(self._file, content)
+                size += len(content)
             sync(self._file.fileno())
         except OSError:
             with suppress(OSError):
                 self._file.truncate(self.size)
             raise
-        self.size += len(content)
+        self.size = size
 
     def close(self) -> None:
         self._file.close()

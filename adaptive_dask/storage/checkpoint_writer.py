@@ -29,6 +29,11 @@ LAST_TRIES = 5.0
 # A disk that does not answer does not keep a run from its end for longer (seconds).
 CLOSING = 30.0
 
+# Making a frame keeps Python's interpreter from others, such as the event loop: so many bytes make one, or one result
+# if that is more. The first frame is of so many results, and shows how large they are.
+FRAME_SIZE = 2**20
+FIRST_FRAME = 16
+
 # A log that has so many bytes is closed, and another one begun. So many logs are merged.
 LOG_SIZE = 64 * 2**20
 MOST_LOGS = 64
@@ -69,7 +74,8 @@ class CheckpointWriter:
         self._file: GrowingFile | None = None
         self._noted: deque[Callable[[Entry], None]] = deque()  # what happened, not yet in the entries
         self._entries: list[Entry] = []  # not yet written
-        self._frames: deque[tuple[bytes, int]] = deque()  # of the first entry, with their numbers of results
+        self._frames: list[tuple[bytes, int]] = []  # of an entry that is being written, with their numbers of results
+        self._results_in_frame = FIRST_FRAME
         self._log: str | None = None  # the name of the next log
         self._lasting = problem  # a problem that does not pass
         self._told = self._saved = 0
@@ -165,11 +171,10 @@ class CheckpointWriter:
                 if not self._frames:
                     self._frames.extend(self._encode(self._entries[0]))
                     del self._entries[0]
-                while self._frames:
-                    frame, results = self._frames[0]
-                    self._append(frame)
-                    self._frames.popleft()
-                    self._saved += results
+                if self._frames:
+                    self._append([frame for frame, _ in self._frames])
+                    self._saved += sum(results for _, results in self._frames)
+                    self._frames.clear()
             self._merge()
         except Exception as error:
             self._complain(error)
@@ -188,30 +193,44 @@ class CheckpointWriter:
             self._noted.popleft()(self._entries[-1])
 
     def _encode(self, entry: Entry) -> list[tuple[bytes, int]]:
+        frames = []
+        begin = 0
+        while len(entry.points) - begin > self._results_in_frame:
+            end = begin + self._results_in_frame
+            frames += self._encode_part(Entry(entry.points[begin:end], entry.values[begin:end]))
+            begin = end
+        rest = Entry(entry.points[begin:], entry.values[begin:], entry.asked, entry.held, entry.gone)
+        return frames + self._encode_part(rest)
+
+    def _encode_part(self, entry: Entry) -> list[tuple[bytes, int]]:
         if not entry:
             return []
         try:
-            return [(entry.encode(), len(entry.points))]
+            frame, results = entry.encode(), len(entry.points)
+            if results:
+                fit = max(1, FRAME_SIZE * results // len(frame))
+                self._results_in_frame = min(fit, 4 * self._results_in_frame)
+            return [(frame, results)]
         except Exception as error:
             halves = entry.halves()
             if halves is not None:
-                return [frame for half in halves for frame in self._encode(half)]
+                return [frame for half in halves for frame in self._encode_part(half)]
             logger.error("Checkpoint %s: a result cannot be written, for %r", self._folder.path, error)
             self._lasting = self.problem = f"a point or its result cannot be pickled, and is not written: {error!r}"
             return []
 
-    def _append(self, frame: bytes) -> None:
+    def _append(self, frames: list[bytes]) -> None:
         if not isinstance(self._folder, LocalFolder):
             if self._log is None:
                 self._log = self._next_log()
             # Under the same name when it is tried again: what there is of it already is not to be read as well.
-            self._folder.write(self._log, file_of([frame]))
+            self._folder.write(self._log, file_of(frames))
             self._log = None
             return
         if self._file is None:
             self._file = self._folder.open_log(self._next_log())
         try:
-            self._file.append(frame if self._file.size else FIRST_LINE + frame)
+            self._file.append(frames if self._file.size else [FIRST_LINE, *frames])
         except OSError:
             self._close_file()  # what the disk has of it is not certain any more
             raise

@@ -593,7 +593,8 @@ def test_a_full_disk_stops_nothing_and_loses_nothing(place, monkeypatch):
     def fails(self, *args):
         if full.is_set():
             if folder.can_append:
-                self._file.write(args[0][: len(args[0]) // 2])
+                content = b"".join(args[0])
+                self._file.write(content[: len(content) // 2])
             raise OSError(28, "No space left on device")
         return method(self, *args)
 
@@ -635,46 +636,55 @@ def test_a_lock_that_the_disk_has_no_room_for_is_not_left(tmp_path, monkeypatch)
     Checkpoint(tmp_path, "test").close()
 
 
-@pytest.mark.parametrize("trouble", ["sync", "second frame"])
-def test_what_is_tried_again_is_written_once(place, monkeypatch, trouble):
+def test_large_results_are_in_small_frames(tmp_path, monkeypatch):
+    """Whoever makes or unpacks a frame keeps all other threads waiting."""
+    monkeypatch.setattr(checkpoint_writer, "INTERVAL", 60.0)
+    learner = AskAndTell()
+    learner.function = lambda x: np.full(12_500, float(x)) if x >= 50_000 else float(x)  # of 100 kB
+    run = Run(tmp_path, learner, 50_200)
+    run.session.tell([(pid, learner.function(x)) for pid, x in run.session.take(50_000)])
+    run.evaluate(ahead=1)
+    run.checkpoint.close()
+    (log,) = tmp_path.glob("log-*")
+    content = log.read_bytes()
+    frames = frames_of(str(log), content)
+    sizes = [len(entry.get("x", b"..")[1]) + len(entry.get("y", b"..")[1]) for entry in frames.contents]
+    assert sum(size < 100 for size in sizes) <= 2
+    assert sorted(sizes)[-2] <= 2 * checkpoint_writer.FRAME_SIZE  # one of them found out how large results are
+    loaded = load(tmp_path).known
+    assert list(loaded) == list(range(50_200))
+    assert np.array_equal(loaded[50_100], learner.function(50_100))
+
+
+@pytest.mark.parametrize("is_whole", [True, False])
+def test_what_is_tried_again_is_written_once(place, monkeypatch, is_whole):
     """The first try had put it there, when its error came; or it had put a part of it there."""
     run = Run(place, AskAndTell(), 100)
     folder = run.checkpoint._folder
+    run.learner.function = lambda x: threading.Lock() if x == 10 else x  # so there is more than one frame
+    tries = itertools.count(1)
     wait_until(lambda: not run.checkpoint.writer._frames)
-    target, name = (folder, "write") if not folder.can_append else (checkpoint_folder.GrowingFile, "append")
-    method, calls = getattr(target, name), itertools.count(1)
-    if trouble == "second frame":
-        run.learner.function = lambda x: threading.Lock() if x == 10 else x
 
-        def fails(*args):
-            if b"lock" not in args and next(calls) == 2:
-                raise OSError(5, "Input/output error")
-            return method(*args)
+    def failing(method, fails_at):
+        def call(*args):
+            if "lock" in args or next(tries) != fails_at:
+                return method(*args)
+            method(*(args if is_whole else (*args[:-1], args[-1][: len(args[-1]) // 2])))
+            raise OSError(5, "Input/output error")
 
-        monkeypatch.setattr(target, name, fails)
-    elif folder.can_append:
-        sync = os.fdatasync
+        return call
 
-        def fails(descriptor):
-            sync(descriptor)
-            if next(calls) == 1:
-                raise OSError(5, "Input/output error")
-
-        monkeypatch.setattr(os, "fdatasync", fails)
+    if not folder.can_append:
+        monkeypatch.setattr(folder, "write", failing(folder.write, 1))
+    elif is_whole:
+        monkeypatch.setattr(os, "fdatasync", failing(os.fdatasync, 1))
     else:
-
-        def fails(*args):
-            method(*args)
-            if "lock" not in args and next(calls) == 1:
-                raise OSError(5, "Input/output error")
-
-        monkeypatch.setattr(target, name, fails)
+        monkeypatch.setattr(checkpoint_folder, "_write_all", failing(checkpoint_folder._write_all, 3))
     run.evaluate(50, ahead=1)
     run.checkpoint.close()
-    assert next(calls) > 2
-    listing = Listing.of(folder)
-    told = _read_logs(folder, listing, 1).points
-    assert sorted(told) == [x for x in range(50) if trouble == "sync" or x != 10]
+    assert next(tries) > 2
+    told = _read_logs(folder, Listing.of(folder), 1).points
+    assert sorted(told) == [x for x in range(50) if x != 10]
 
 
 @pytest.mark.parametrize("where", ["length", "checksum", "body", "zeros"])
