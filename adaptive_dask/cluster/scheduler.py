@@ -14,7 +14,7 @@ import random
 import time
 from collections.abc import Awaitable, Callable
 from functools import partial
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from distributed import Client, SchedulerPlugin
 from tornado.ioloop import PeriodicCallback
@@ -37,6 +37,7 @@ from adaptive_dask.errors import (
     RunNotFoundError,
     VersionMismatchError,
 )
+from adaptive_dask.storage.checkpoint import Checkpoint
 
 if TYPE_CHECKING:
     from distributed import Scheduler
@@ -58,6 +59,9 @@ MOST_BYTES = 64 * 2**20
 
 # Learners are mostly Python, so more threads than a few only wait for each other.
 MOST_THREADS = 4
+
+# Checkpoints that are opened or closed at a time: each may wait for a lock or a disk, and costs nothing then.
+MOST_CHECKPOINTS = 64
 
 # Error messages show so much of what was sent, and name so many runs.
 MOST_SHOWN = 200
@@ -89,6 +93,7 @@ class LearnerHost(SchedulerPlugin):
         self._client: Client | None = None
         self._client_lock: asyncio.Lock | None = None
         self._threads: CallThreads | None = None
+        self._checkpoint_threads: CallThreads | None = None
         self._closing: set[asyncio.Future[Any]] = set()
         self._by_id: dict[str, HostedRun] = {}  # those that go on
         self._ears: dict[str, Ear] = {}  # of the watchers that wait
@@ -102,6 +107,7 @@ class LearnerHost(SchedulerPlugin):
         # Without a single await, so that two clients who register at once do not both get here.
         self._scheduler = scheduler
         self._client_lock = asyncio.Lock()
+        self._reading = asyncio.Semaphore(MOST_THREADS)  # who reads a checkpoint computes
         self._kept = KeptResults(scheduler)
         self._shares = Shares(scheduler, self._active)
         scheduler.stream_handlers[REPORT] = self._report
@@ -184,15 +190,25 @@ class LearnerHost(SchedulerPlugin):
 
     async def start_runs(self, specs: bytes) -> list[PackedError | None]:
         """Host many runs; replies for each with None, or with the error that kept it from starting."""
-        replies: list[PackedError | None] = []
-        for spec in await self._in_thread(unpack, specs):
-            try:
-                await self._host(spec)
-            except Exception as error:
-                replies.append(await self._in_thread(pack_error, error))
-            else:
-                replies.append(None)
-        return replies
+        unpacked: list[RunSpec] = await self._in_thread(unpack, specs)
+        # In order, but for those that may have to wait: they do so together.
+        waiting = {
+            number: asyncio.ensure_future(self._try_to_host(spec))
+            for number, spec in enumerate(unpacked)
+            if spec.checkpoint is not None
+        }
+        return [
+            await (waiting[number] if number in waiting else self._try_to_host(spec))
+            for number, spec in enumerate(unpacked)
+        ]
+
+    async def _try_to_host(self, spec: RunSpec) -> PackedError | None:
+        try:
+            await self._host(spec)
+        except Exception as error:
+            packed: PackedError = await self._in_thread(pack_error, error)
+            return packed
+        return None
 
     async def _host(self, spec: RunSpec) -> str:
         name = spec.name
@@ -204,13 +220,15 @@ class LearnerHost(SchedulerPlugin):
             )
         self._starting.add(name)
         try:
-            learner = await self._in_thread(_load_learner, spec)
+            learner = await self._load(spec)
             try:
                 client = await self._get_client()
             except BaseException:
-                await self._in_thread(learner.close)
+                await self._apart(learner.close)
                 raise
-            run = HostedRun(spec, learner, self._scheduler, self._in_thread, self._shares.update_soon, self._ended)
+            run = HostedRun(
+                spec, learner, self._scheduler, self._in_thread, self._apart, self._shares.update_soon, self._ended
+            )
             run.start_level_with(self._shares.least_served)
             # First, or what only the run of that name before this one holds is gone.
             await self._kept.claim(run.id, learner.kept)
@@ -221,6 +239,13 @@ class LearnerHost(SchedulerPlugin):
         finally:
             self._starting.discard(name)
         return name
+
+    async def _load(self, spec: RunSpec) -> HostedLearner:
+        if spec.checkpoint is None:
+            return cast(HostedLearner, await self._in_thread(_load_learner, spec, None))
+        checkpoint = await self._apart(Checkpoint, spec.checkpoint, spec.name)
+        async with self._reading:
+            return cast(HostedLearner, await self._apart(_load_with_checkpoint, spec, checkpoint))
 
     async def list_runs(self) -> list[dict[str, Any]]:
         """How each run stands."""
@@ -426,6 +451,12 @@ class LearnerHost(SchedulerPlugin):
             self._threads = CallThreads(MOST_THREADS)
         return await self._threads.call(call, *args)
 
+    async def _apart(self, call: Callable[..., Any], *args: Any) -> Any:
+        """As `_in_thread`, for what may wait: in the learners' few threads it would keep all runs waiting."""
+        if self._checkpoint_threads is None:
+            self._checkpoint_threads = CallThreads(MOST_CHECKPOINTS, "checkpoints")
+        return await self._checkpoint_threads.call(call, *args)
+
     def _note_activity(self) -> None:
         self._scheduler.idle_since = None
 
@@ -445,16 +476,18 @@ class LearnerHost(SchedulerPlugin):
 
     async def _let_go(self) -> None:
         client, self._client = self._client, None
-        threads, self._threads = self._threads, None
-        if threads is not None:
-            threads.close()
+        pools = self._threads, self._checkpoint_threads
+        self._threads = self._checkpoint_threads = None
+        for threads in pools:
+            if threads is not None:
+                threads.close()
         if client is not None and client.status != "closed":
             await client.close()
 
 
-def _load_learner(spec: RunSpec) -> HostedLearner:
+def _load_learner(spec: RunSpec, checkpoint: Checkpoint | None) -> HostedLearner:
     try:
-        return HostedLearner(spec)
+        return HostedLearner(spec, checkpoint)
     except ImportError as error:
         package = (error.name or "the package").split(".")[0]
         raise ModuleMissingError(
@@ -462,6 +495,14 @@ def _load_learner(spec: RunSpec) -> HostedLearner:
             f"scheduler, so install what they need there too (pip install {package}, in the environment of the "
             "scheduler), or define them where cloudpickle takes them by value, in your script or notebook."
         ) from error
+
+
+def _load_with_checkpoint(spec: RunSpec, checkpoint: Checkpoint) -> HostedLearner:
+    try:
+        return _load_learner(spec, checkpoint)
+    except BaseException:
+        checkpoint.close()
+        raise
 
 
 def _sender(arguments: dict[str, Any]) -> str:

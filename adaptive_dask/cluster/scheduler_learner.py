@@ -18,6 +18,7 @@ from adaptive_dask.goals import Goal
 from adaptive_dask.learner.function_pickle import dumps_apart, loads_together
 from adaptive_dask.learner.picked import references_in
 from adaptive_dask.session import Session, Told
+from adaptive_dask.storage.checkpoint import Checkpoint
 from adaptive_dask.storage.checkpointed import make_session
 
 if TYPE_CHECKING:
@@ -65,6 +66,8 @@ class HostedLearner:
     Parameters
     ----------
     spec : RunSpec
+    checkpoint : Checkpoint or None
+        Opened already.
 
     Attributes
     ----------
@@ -89,18 +92,13 @@ class HostedLearner:
         Set by the event loop to end the run.
     """
 
-    def __init__(self, spec: RunSpec) -> None:
+    def __init__(self, spec: RunSpec, checkpoint: Checkpoint | None) -> None:
         learner = loads_together(spec.learner, None)
         self._goal: Goal = cloudpickle.loads(spec.goal)
         on_error: Any = spec.on_error if isinstance(spec.on_error, str) else cloudpickle.loads(spec.on_error)
-        self._session, self._checkpoint = make_session(
-            learner,
-            self._goal,
-            spec.checkpoint,
-            run=spec.name,
-            functions=spec.functions,
-            on_error=on_error,
-            **spec.session,
+        self._checkpoint = checkpoint
+        self._session = make_session(
+            learner, self._goal, checkpoint, functions=spec.functions, on_error=on_error, **spec.session
         )
         self.resumed = self._session.told
         self.kind = type(learner).__name__
@@ -175,14 +173,13 @@ class HostedLearner:
         return [pid for pid, _ in dropped], dumps(dropped)
 
     def finish(self, is_watched: bool) -> Step:
-        """End the session; the checkpoint has all of it then."""
+        """End the session; the checkpoint has all of it after `close`."""
         self._session.finish()
-        self.close()
         self._look(force=True)
         return self._made([], is_watched)
 
     def close(self) -> None:
-        """Let go of the checkpoint."""
+        """Let go of the checkpoint; waits for the disk, so this one is not for the learner's thread."""
         if self._checkpoint is not None:
             self._checkpoint.close()
 

@@ -54,6 +54,8 @@ class HostedRun:
     scheduler : Scheduler
     in_thread : callable
         Awaits a call in another thread; a run awaits one at a time.
+    apart : callable
+        Awaits a call that may wait long, in a thread that no learner waits for.
     on_claim : callable
         Called when the run can use more slots than before, or no longer all that it has.
     on_end : callable
@@ -75,6 +77,7 @@ class HostedRun:
         learner: HostedLearner,
         scheduler: Scheduler,
         in_thread: Callable[..., Awaitable[Any]],
+        apart: Callable[..., Awaitable[Any]],
         on_claim: Callable[[], None],
         on_end: Callable[[HostedRun], None],
     ) -> None:
@@ -101,6 +104,7 @@ class HostedRun:
         self._waits_for: str | None = None
         self._scheduler = scheduler
         self._call_in_thread = in_thread
+        self._call_apart = apart
         self._on_claim = on_claim
         self._on_end = on_end
         self._inbox = Inbox(learner.note_arrivals)
@@ -461,6 +465,8 @@ class HostedRun:
             async with self._turn:
                 step = await self._call_in_thread(self.learner.finish, self.feed.is_watched)
                 self._publish(step)
+                if self.learner.checkpoint is not None:
+                    await self._call_apart(self.learner.close)
         except Exception as error:
             logger.exception("The run %r could not be ended properly", self.name)
             self._fail(LearnerError(f"The run could not be ended properly: {error!r}"))

@@ -22,10 +22,13 @@ class CallThreads:
     ----------
     most : int
         How many threads there may be.
+    name : str, default: "learner"
+        What they are called.
     """
 
-    def __init__(self, most: int) -> None:
+    def __init__(self, most: int, name: str = "learner") -> None:
         self._most = most
+        self._name = name
         self._loop = asyncio.get_running_loop()
         self._calls: queue.SimpleQueue[Call | None] = queue.SimpleQueue()
         self._answers: deque[tuple[asyncio.Future[Any], Any, BaseException | None]] = deque()
@@ -38,7 +41,7 @@ class CallThreads:
         future = self._loop.create_future()
         self._under_way += 1
         if self._threads < min(self._under_way, self._most):
-            threading.Thread(target=self._work, name=f"adaptive-learner_{self._threads}", daemon=True).start()
+            threading.Thread(target=self._work, name=f"adaptive-{self._name}_{self._threads}", daemon=True).start()
             self._threads += 1
         self._calls.put((future, call, args))
         try:

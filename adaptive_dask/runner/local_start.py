@@ -17,6 +17,7 @@ from adaptive_dask.local.pools import ExecutorPool, Pool, as_executor, count_wor
 from adaptive_dask.runner.evaluation import not_both
 from adaptive_dask.runner.local import LocalRun
 from adaptive_dask.runner.replica import Replica
+from adaptive_dask.storage.checkpoint import Checkpoint
 from adaptive_dask.storage.checkpointed import make_session
 from adaptive_dask.storage.learner_copy import copy_learner, working_copy
 
@@ -70,9 +71,8 @@ def start_locally(
         )
     copy = working_copy(learner)
     functions = [] if checkpoint is None else _pickled_functions(learner, checkpoint)
-    the_session, opened = make_session(
-        copy, goal, checkpoint, run=name, functions=functions, on_error=on_error, **session
-    )
+    opened = None if checkpoint is None else Checkpoint(checkpoint, name)
+    the_session = make_session(copy, goal, opened, functions=functions, on_error=on_error, **session)
     if the_session.told and copy is not learner:
         copy_learner(learner, copy)
     replica = Replica(learner, loop, is_told=copy is learner)

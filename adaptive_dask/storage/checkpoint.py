@@ -8,6 +8,7 @@ from __future__ import annotations
 import itertools
 import os
 import time
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -22,6 +23,7 @@ from adaptive_dask.storage.checkpoint_files import (
     merge_logs,
     read_log,
     remove_obsolete,
+    write_whole,
 )
 from adaptive_dask.storage.checkpoint_folder import Folder, folder_at
 from adaptive_dask.storage.checkpoint_format import Entry, file_of, frame, frames_of
@@ -54,6 +56,11 @@ def load(checkpoint: str | os.PathLike[str]) -> Any:
     CheckpointError
         If there is no checkpoint, or it cannot be read here.
 
+    Warns
+    -----
+    RuntimeWarning
+        If files are damaged, and results in them lost.
+
     Notes
     -----
     Loading unpickles what the run has written: load only what you trust.
@@ -74,6 +81,8 @@ def load(checkpoint: str | os.PathLike[str]) -> Any:
         except OSError as error:
             raise CheckpointError(folder.path, f"cannot be read: {error}") from error
     content.tell(folder.path, learner)
+    if content.damage is not None:
+        warnings.warn(f"{folder.path}: {content.damage}", RuntimeWarning, stacklevel=2)
     return learner
 
 
@@ -89,11 +98,14 @@ class Resumed:
         Points that were on their way, by their ids.
     held : dict of int to value
         Results of some of these points that had arrived.
+    damage : str or None
+        What is lost of it, if anything is.
     """
 
     told: int = 0
     asked: dict[int, Any] = field(default_factory=dict)
     held: dict[int, Any] = field(default_factory=dict)
+    damage: str | None = None
 
 
 class Checkpoint:
@@ -112,6 +124,11 @@ class Checkpoint:
     writer : CheckpointWriter
         The journal for the run's session, after `begin`.
 
+    Notes
+    -----
+    Making one waits when another machine's run may still be writing, and closing it waits for the disk: threads
+    that others wait for do neither.
+
     Raises
     ------
     CheckpointInUseError
@@ -121,13 +138,14 @@ class Checkpoint:
     """
 
     writer: CheckpointWriter
+    _has_begun = False
 
     def __init__(self, path: str | os.PathLike[str], run: str) -> None:
         self._folder = folder_at(path)
         self.path = self._folder.path
         self._lock = Lock(self._folder, run)
         try:
-            listing = Listing.of(self._folder)
+            listing = Listing.of_names(self._folder)
             if listing.foreign and not listing.learners:
                 raise CheckpointError(
                     self.path,
@@ -153,20 +171,24 @@ class Checkpoint:
         Raises
         ------
         CheckpointError
-            If the checkpoint is that of another learner, damaged, or cannot be written. It is released then.
+            If the checkpoint is that of another learner, damaged, or cannot be written. It is closed then.
         """
         try:
-            return self._begin(learner, functions)
-        except OSError as error:
-            self._lock.release()
+            resumed = self._begin(learner, functions)
+        except BaseException as error:
+            self.close()
+            if not isinstance(error, OSError):
+                raise
             raise CheckpointError(self.path, f"expected to be able to write the checkpoint, found: {error}.") from error
-        except BaseException:
-            self._lock.release()
-            raise
+        self._has_begun = True
+        return resumed
 
     def close(self) -> None:
-        """Write what is left, and let others use the checkpoint."""
-        self.writer.close()
+        """Write what is left, and let others use the checkpoint; also when it has not begun, or could not."""
+        if self._has_begun:
+            self.writer.close()
+        else:
+            self._lock.release()
 
     def status(self) -> dict[str, Any]:
         """How it stands, in plain data: path, results that are not written yet, and what is wrong, if anything."""
@@ -187,7 +209,7 @@ class Checkpoint:
         folder.write(FUNCTIONS, file_of([frame(functions)]))
         remove_obsolete(folder, base.number)
         number = Listing.of(folder).next_number
-        self.writer = CheckpointWriter(folder, self._lock, base.number, number)
+        self.writer = CheckpointWriter(folder, self._lock, base.number, number, resumed.damage)
         return resumed
 
     def _resume(self, learner: Any, listing: Listing, base: _Base) -> tuple[Resumed, _Base]:
@@ -197,17 +219,17 @@ class Checkpoint:
             copy_learner(learner, base.load(None))
         content = _read_logs(folder, listing, base.number)
         content.tell(self.path, learner)
-        resumed = Resumed(max(len(content.points), _count(learner) - had), content.asked, content.held)
+        resumed = Resumed(max(len(content.points), _count(learner) - had), content.asked, content.held, content.damage)
         if base.npoints or had:
             # The learner with all its data takes the place of the logs. What is on its way comes first, as
             # nothing counts before the learner is there.
             number = listing.next_number
             on_its_way = Entry(asked=content.asked, held=content.held)
             if on_its_way:
-                folder.write(Log(number, number).name, file_of([on_its_way.encode()]))
+                folder.write(Log(number, number, self._lock.mark).name, file_of([on_its_way.encode()]))
             base = _write_base(folder, learner, number)
         elif len(listing.logs) > 1:
-            merge_logs(folder, base.number)
+            merge_logs(folder, base.number, self._lock.mark)
         return resumed, base
 
 
@@ -245,7 +267,9 @@ class _Base:
 
 
 class _Content(Entry):
-    """What is in all logs."""
+    """What is in all logs, and what is no longer."""
+
+    damage: str | None = None
 
     def tell(self, path: str, learner: Any) -> None:
         """Tell it to a learner."""
@@ -272,9 +296,9 @@ def _read_base(folder: Folder, listing: Listing) -> _Base | None:
         content = folder.read(name)
         if content is None:
             raise FileNotFoundError(path)
-        frames, _ = frames_of(path, content)
-        if len(frames) == 2:
-            return _Base(path, number, *frames)
+        parts = frames_of(path, content).contents
+        if len(parts) == 2:
+            return _Base(path, number, *parts)
     if listing.logs:
         raise CheckpointError(folder.path, "expected a checkpoint, found one whose learner is missing or damaged.")
     return None
@@ -288,21 +312,26 @@ def _write_base(folder: Folder, learner: Any, number: int) -> _Base:
         "created": time.time(),
     }
     pickled = dumps_apart(learner)[0]
-    folder.write(learner_name(number), file_of([frame(header), frame(pickled)]))
+    write_whole(folder, learner_name(number), [frame(header), frame(pickled)])
     return _Base(folder.path, number, header, pickled)
 
 
 def _read_functions(folder: Folder) -> list[bytes] | None:
     content = folder.read(FUNCTIONS)
-    frames = [] if content is None else frames_of(f"{folder.path}/{FUNCTIONS}", content)[0]
-    return frames[0] if frames else None
+    parts = [] if content is None else frames_of(f"{folder.path}/{FUNCTIONS}", content).contents
+    return parts[0] if parts else None
 
 
 def _read_logs(folder: Folder, listing: Listing, number: int) -> _Content:
     content = _Content()
     take: Callable[[Entry], None] = content.absorb
+    damaged = {}
     for log in listing.logs_from(number):
-        read_log(folder, log, take)
+        damaged[log.name] = read_log(folder, log, take).damaged
+    damaged = {name: count for name, count in damaged.items() if count}
+    if damaged:
+        where = ", ".join(f"{name} ({count} bytes)" for name, count in damaged.items())
+        content.damage = f"damaged in the middle: {where}. What was there is lost; all else was read."
     return content
 
 

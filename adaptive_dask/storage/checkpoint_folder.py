@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
+from collections.abc import Iterable
 from contextlib import suppress
 from typing import Any, Protocol
 
@@ -20,10 +22,16 @@ class Folder(Protocol):
         For messages.
     can_append : bool
         Whether `open_log` gives a file that grows.
+    is_atomic : bool
+        Whether a file is known to be put in place in one step.
+    can_create : bool
+        Whether of several who `create` the same file at once one does, and knows it.
     """
 
     path: str
     can_append: bool
+    is_atomic: bool
+    can_create: bool
 
     def names(self) -> list[str]:
         """The files that there are; none in a folder that is not there."""
@@ -61,6 +69,8 @@ class LocalFolder:
     """A folder on a disk, which may be shared by several machines."""
 
     can_append = True
+    is_atomic = True
+    can_create = True
 
     def __init__(self, path: str) -> None:
         self.path = os.path.abspath(os.path.expanduser(path))
@@ -86,10 +96,15 @@ class LocalFolder:
     def create(self, name: str, content: bytes) -> bool:
         os.makedirs(self.path, exist_ok=True)
         try:
-            with open(self._join(name), "xb") as file:
-                file.write(content)
+            file = open(self._join(name), "xb", buffering=0)  # noqa: SIM115  closed below, before it is removed
         except FileExistsError:
             return False
+        try:
+            with file:
+                _write_all(file, content)
+        except BaseException:
+            self.remove(name)  # or half a lock would have to be waited for
+            raise
         return True
 
     def remove(self, name: str) -> None:
@@ -118,29 +133,43 @@ class GrowingFile:
         self._file = open(path, "xb", buffering=0)  # noqa: SIM115  closed by its owner
         self.size = 0
 
-    def append(self, content: bytes) -> None:
+    def append(self, contents: Iterable[bytes]) -> None:
         """Append, and wait until the disk has it.
 
         Raises
         ------
         OSError
-            Of what was written, a part may be at the end of the file.
+            What was written of it is taken away again, if that is possible: the owner tries again elsewhere.
         """
-        view = memoryview(content)
-        while view:
-            view = view[self._file.write(view) :]
         sync = os.fsync if sys.platform == "darwin" else os.fdatasync
-        sync(self._file.fileno())
-        self.size += len(content)
+        size = self.size
+        try:
+            for content in contents:
+                _write_all(self._file, content)
+                size += len(content)
+            sync(self._file.fileno())
+        except OSError:
+            with suppress(OSError):
+                self._file.truncate(self.size)
+            raise
+        self.size = size
 
     def close(self) -> None:
         self._file.close()
+
+
+def _write_all(file: io.FileIO, content: bytes) -> None:
+    view = memoryview(content)
+    while view:
+        view = view[file.write(view) :]
 
 
 class RemoteFolder:
     """A folder of a file system that fsspec knows, by its URL."""
 
     can_append = False
+    is_atomic = False  # with object stores it is, but not with sftp, smb, ftp, hdfs and others
+    can_create = False
 
     def __init__(self, url: str) -> None:
         import fsspec
@@ -173,7 +202,7 @@ class RemoteFolder:
         self._files.pipe_file(self._join(name), content)
 
     def create(self, name: str, content: bytes) -> bool:
-        # Not in one step on every file system: the lock looks again after it has written.
+        # Not in one step: the lock looks again after it has written.
         if self.read(name) is not None:
             return False
         self.write(name, content)

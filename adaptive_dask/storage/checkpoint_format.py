@@ -7,14 +7,16 @@ Each file is a line that says what it is, and frames::
     …
 
 A frame is there as a whole or not at all: what a crash has left of the last one is recognised by its length or
-its checksum and dropped. Numbers are little-endian.
+its checksum and dropped. After damage in the middle of a file a reader goes on at the next frame that is whole. A file
+that is written as a whole, not appended to, ends with a closing frame. Numbers are little-endian.
 """
 
 from __future__ import annotations
 
+import re
 import struct
 import zlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -28,6 +30,11 @@ VERSION = 1
 FIRST_LINE = MAGIC + b"%d\n" % VERSION
 
 _FRAME = struct.Struct("<II")
+
+_CLOSING = {"closed": True}
+
+# How msgpack begins an entry or a closing frame: where a reader looks for the next frame when one is damaged.
+_BEGINNING = re.compile(rb"[\x81-\x85](?:\xa1x|\xa5asked|\xa4held|\xa4gone|\xa6closed)")
 
 
 @dataclass
@@ -148,12 +155,37 @@ def frame(content: Any) -> bytes:
 
 
 def file_of(frames: Iterable[bytes]) -> bytes:
-    """A file's content."""
-    return FIRST_LINE + b"".join(frames)
+    """The content of a file that is written as a whole."""
+    return b"".join((FIRST_LINE, *frames, frame(_CLOSING)))
 
 
-def frames_of(path: str, content: bytes) -> tuple[list[Any], int]:
-    """What the frames of a file contain, up to the first that is not whole.
+@dataclass(frozen=True)
+class Frames:
+    """What is in a file.
+
+    Attributes
+    ----------
+    contents : list
+        Of the frames, but for the closing one.
+    rest : int
+        The number of bytes that follow, and are not a frame.
+    damaged : int
+        The number of bytes between whole frames that are not one.
+    is_closed : bool
+        Whether it was written as a whole, and all of it is there.
+    size : int
+        Of the file, in bytes.
+    """
+
+    contents: list[Any]
+    rest: int
+    damaged: int
+    is_closed: bool
+    size: int
+
+
+def frames_of(path: str, content: bytes) -> Frames:
+    """What the frames of a file contain that are whole.
 
     Parameters
     ----------
@@ -162,29 +194,51 @@ def frames_of(path: str, content: bytes) -> tuple[list[Any], int]:
     content : bytes
         Of the file.
 
-    Returns
-    -------
-    contents : list
-    rest : int
-        The number of bytes that follow, and are not a frame.
-
     Raises
     ------
     CheckpointError
         If it is another kind of file, or of a later version.
     """
     contents = []
-    start = _after_first_line(path, content)
-    view = memoryview(content)
-    while start + _FRAME.size <= len(content):
-        begin = start + _FRAME.size
-        length, crc = _FRAME.unpack_from(content, start)
-        body = view[begin : begin + length]
-        if not length or len(body) != length or zlib.crc32(body) != crc:
-            break
+    end = _after_first_line(path, content)
+    damaged = 0
+    for start, body in _bodies(content, end):
         contents.append(msgpack.unpackb(body, strict_map_key=False))
-        start = begin + length
-    return contents, len(content) - start
+        damaged += start - end
+        end = start + _FRAME.size + len(body)
+    is_closed = bool(contents) and contents[-1] == _CLOSING
+    if is_closed:
+        del contents[-1]
+    return Frames(contents, len(content) - end, damaged, is_closed and not damaged, len(content))
+
+
+def _bodies(content: bytes, start: int) -> Iterator[tuple[int, memoryview]]:
+    """The bodies of whole frames, and where these begin."""
+    while (body := _body(content, start)) is not None or (start := _next_frame(content, start)):
+        if body is not None:
+            yield start, body
+            start += _FRAME.size + len(body)
+
+
+def _body(content: bytes, start: int) -> memoryview | None:
+    """What the frame at some place contains; None if there is no whole one."""
+    begin = start + _FRAME.size
+    if begin > len(content):
+        return None
+    length, crc = _FRAME.unpack_from(content, start)
+    body = memoryview(content)[begin : begin + length]
+    return body if length and len(body) == length and zlib.crc32(body) == crc else None
+
+
+def _next_frame(content: bytes, start: int) -> int:
+    """Where the next whole frame begins, after one that is not; 0 if there is none."""
+    if start + _FRAME.size > len(content):
+        return 0
+    following = start + _FRAME.size + int(_FRAME.unpack_from(content, start)[0])  # unless the length is wrong
+    if _body(content, following) is not None:
+        return following
+    found = (match.start() - _FRAME.size for match in _BEGINNING.finditer(content, start + _FRAME.size + 1))
+    return next((place for place in found if _body(content, place) is not None), 0)
 
 
 def _after_first_line(path: str, content: bytes) -> int:

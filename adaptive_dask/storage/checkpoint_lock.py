@@ -18,8 +18,10 @@ NAME = "lock"
 HEARTBEAT = 3.0
 STALE = 15.0
 
-# Two that take over a lock at once: the last to write has it, and the other sees that so much later (seconds).
+# Two that take a lock at once: the last to write has it, and the other sees that so much later (seconds), or after so
+# many times what reading and writing took, if that is longer.
 SETTLE = 0.2
+SETTLE_TIMES = 3
 
 
 class Lock:
@@ -33,11 +35,17 @@ class Lock:
     folder : Folder
     run : str
         Who takes it, for messages.
+
+    Attributes
+    ----------
+    mark : str
+        For the names of files, to tell those of different owners apart; empty where no two can create the same file.
     """
 
     def __init__(self, folder: Folder, run: str) -> None:
         self._folder = folder
         self._owner = {"id": uuid.uuid4().hex, "run": run, "host": socket.gethostname(), **_process()}
+        self.mark = "" if folder.can_create else str(self._owner["id"])[:8]
         self._beats = 0
         self._renewed = 0.0
 
@@ -49,16 +57,18 @@ class Lock:
         CheckpointInUseError
             If another run has it.
         """
+        begin = time.monotonic()
         found = self._read()
-        if found is None and self._folder.create(NAME, self._content()):
-            self._renewed = time.monotonic()
-            return
-        found = found or self._read()
-        if found is not None and not _is_gone(found):
-            self._watch(found)
-        self._folder.write(NAME, self._content())
-        time.sleep(SETTLE)
-        self._verify()
+        is_new = found is None and self._folder.create(NAME, self._content())
+        if not is_new:
+            found = found or self._read()
+            if found is not None and not _is_gone(found):
+                self._watch(found)
+            begin = time.monotonic()
+            self._folder.write(NAME, self._content())
+        if not (is_new and self._folder.can_create):
+            time.sleep(min(STALE, max(SETTLE, SETTLE_TIMES * (time.monotonic() - begin))))
+            self._verify()
         self._renewed = time.monotonic()
 
     def keep(self) -> None:
@@ -114,7 +124,7 @@ class Lock:
             now = self._read()
             if now is None:
                 return
-            if now != found:
+            if now and now != found:  # nothing in it: it is just being written
                 raise self._in_use(now)
 
     def _in_use(self, found: dict[str, Any]) -> CheckpointError:

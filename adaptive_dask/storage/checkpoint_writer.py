@@ -29,6 +29,11 @@ LAST_TRIES = 5.0
 # A disk that does not answer does not keep a run from its end for longer (seconds).
 CLOSING = 30.0
 
+# Making a frame keeps Python's interpreter from others, such as the event loop: so many bytes make one, or one result
+# if that is more. The first frame is of so many results, and shows how large they are.
+FRAME_SIZE = 2**20
+FIRST_FRAME = 16
+
 # A log that has so many bytes is closed, and another one begun. So many logs are merged.
 LOG_SIZE = 64 * 2**20
 MOST_LOGS = 64
@@ -50,15 +55,17 @@ class CheckpointWriter:
         The number of the learner that the logs belong to.
     number : int
         Of the first log to write.
+    problem : str, optional
+        What was wrong from the start, and does not pass.
 
     Attributes
     ----------
     problem : str or None
-        Why nothing can be written, now.
+        Why nothing can be written, now; or what could not be and never will.
     """
 
-    def __init__(self, folder: Folder, lock: Lock, learner: int, number: int) -> None:
-        self.problem: str | None = None
+    def __init__(self, folder: Folder, lock: Lock, learner: int, number: int, problem: str | None = None) -> None:
+        self.problem = problem
         self._folder = folder
         self._lock = lock
         self._learner = learner
@@ -67,6 +74,10 @@ class CheckpointWriter:
         self._file: GrowingFile | None = None
         self._noted: deque[Callable[[Entry], None]] = deque()  # what happened, not yet in the entries
         self._entries: list[Entry] = []  # not yet written
+        self._frames: list[tuple[bytes, int]] = []  # of an entry that is being written, with their numbers of results
+        self._results_in_frame = FIRST_FRAME
+        self._log: str | None = None  # the name of the next log
+        self._lasting = problem  # a problem that does not pass
         self._told = self._saved = 0
         self._bell = threading.Event()
         self._closing = threading.Event()
@@ -152,54 +163,76 @@ class CheckpointWriter:
         self._gather()
         if self._is_lost:
             self._entries.clear()  # the learner has them
+            self._frames.clear()
             return False
         try:
             self._lock.keep()
-            while self._entries:
-                for frame in self._frames(self._entries[0]):
-                    self._append(frame)
-                self._saved += len(self._entries.pop(0).points)
+            while self._entries or self._frames:
+                if not self._frames:
+                    self._frames.extend(self._encode(self._entries[0]))
+                    del self._entries[0]
+                if self._frames:
+                    self._append([frame for frame, _ in self._frames])
+                    self._saved += sum(results for _, results in self._frames)
+                    self._frames.clear()
             self._merge()
         except Exception as error:
             self._complain(error)
             return False
-        if self.problem is not None:
+        if self.problem != self._lasting:
             logger.warning("Checkpoint %s is written again", self._folder.path)
-            self.problem = None
+            self.problem = self._lasting
         return True
 
     def _gather(self) -> None:
         if not self._noted:
             return
-        # The first one may have been written in part, when something went wrong.
-        if len(self._entries) < 2:
+        if not self._entries:
             self._entries.append(Entry())
         while self._noted:
             self._noted.popleft()(self._entries[-1])
 
-    def _frames(self, entry: Entry) -> list[bytes]:
+    def _encode(self, entry: Entry) -> list[tuple[bytes, int]]:
+        frames = []
+        begin = 0
+        while len(entry.points) - begin > self._results_in_frame:
+            end = begin + self._results_in_frame
+            frames += self._encode_part(Entry(entry.points[begin:end], entry.values[begin:end]))
+            begin = end
+        rest = Entry(entry.points[begin:], entry.values[begin:], entry.asked, entry.held, entry.gone)
+        return frames + self._encode_part(rest)
+
+    def _encode_part(self, entry: Entry) -> list[tuple[bytes, int]]:
         if not entry:
             return []
         try:
-            return [entry.encode()]
+            frame, results = entry.encode(), len(entry.points)
+            if results:
+                fit = max(1, FRAME_SIZE * results // len(frame))
+                self._results_in_frame = min(fit, 4 * self._results_in_frame)
+            return [(frame, results)]
         except Exception as error:
             halves = entry.halves()
             if halves is not None:
-                return [frame for half in halves for frame in self._frames(half)]
+                return [frame for half in halves for frame in self._encode_part(half)]
             logger.error("Checkpoint %s: a result cannot be written, for %r", self._folder.path, error)
+            self._lasting = self.problem = f"a point or its result cannot be pickled, and is not written: {error!r}"
             return []
 
-    def _append(self, frame: bytes) -> None:
+    def _append(self, frames: list[bytes]) -> None:
         if not isinstance(self._folder, LocalFolder):
-            self._folder.write(self._next_log(), file_of([frame]))
+            if self._log is None:
+                self._log = self._next_log()
+            # Under the same name when it is tried again: what there is of it already is not to be read as well.
+            self._folder.write(self._log, file_of(frames))
+            self._log = None
             return
         if self._file is None:
             self._file = self._folder.open_log(self._next_log())
         try:
-            self._file.append(frame if self._file.size else FIRST_LINE + frame)
+            self._file.append(frames if self._file.size else [FIRST_LINE, *frames])
         except OSError:
-            # What is at its end now may not be whole: that is where a reader stops.
-            self._close_file()
+            self._close_file()  # what the disk has of it is not certain any more
             raise
         if self._file.size > LOG_SIZE:
             self._close_file()
@@ -207,12 +240,12 @@ class CheckpointWriter:
     def _next_log(self) -> str:
         number = next(self._numbers)
         self._logs += 1
-        return Log(number, number).name
+        return Log(number, number, self._lock.mark).name
 
     def _merge(self) -> None:
         if self._logs > MOST_LOGS and self._file is None:
             self._logs = 0
-            merge_logs(self._folder, self._learner)
+            merge_logs(self._folder, self._learner, self._lock.mark)
 
     def _close_file(self) -> None:
         if self._file is not None:
@@ -220,7 +253,7 @@ class CheckpointWriter:
             self._file = None
 
     def _complain(self, error: Exception) -> None:
-        if self.problem is None:
+        if self.problem == self._lasting:
             logger.error(
                 "Checkpoint %s cannot be written: %r. The run goes on, and what happened since is written as soon "
                 "as that is possible.",

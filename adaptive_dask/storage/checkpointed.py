@@ -10,8 +10,8 @@ from adaptive_dask.storage.checkpoint import Checkpoint
 
 
 def make_session(
-    learner: Any, goal: Goal, checkpoint: str | None, *, run: str, functions: list[bytes], **options: Any
-) -> tuple[Session, Checkpoint | None]:
+    learner: Any, goal: Goal, checkpoint: Checkpoint | None, *, functions: list[bytes], **options: Any
+) -> Session:
     """A session of a learner, which goes on where the last one that wrote to the checkpoint ended.
 
     Parameters
@@ -19,10 +19,8 @@ def make_session(
     learner : BaseLearner
         It is told what is in the checkpoint.
     goal : Goal
-    checkpoint : str or None
-        A folder or URL.
-    run : str
-        The name of the run.
+    checkpoint : Checkpoint or None
+        To be closed when the session has ended. If it cannot begin, it is closed here.
     functions : list of bytes
         The learner's functions, pickled, for who loads the checkpoint.
     **options
@@ -31,30 +29,25 @@ def make_session(
     Returns
     -------
     session : Session
-    checkpoint : Checkpoint or None
-        To be closed when the session has ended.
 
     Raises
     ------
     CheckpointError
-        If it cannot be used.
+        If the checkpoint cannot be used.
     AdaptiveError
-        If goal or learner raise at once. The checkpoint is closed then.
+        If goal or learner raise at once.
     """
-    opened = None
-    if checkpoint is None:
-        session = Session(learner, goal, **options)
-    else:
-        opened = Checkpoint(checkpoint, run)
-        resumed = opened.begin(learner, functions)
-        try:
-            session = Session(learner, goal, journal=opened.writer, **options)
+    try:
+        if checkpoint is None:
+            session = Session(learner, goal, **options)
+        else:
+            resumed = checkpoint.begin(learner, functions)
+            session = Session(learner, goal, journal=checkpoint.writer, **options)
             session.resume(resumed.asked, resumed.held, resumed.told)
-        except BaseException:
-            opened.close()
-            raise
-    if session.error is not None:
-        if opened is not None:
-            opened.close()
-        raise session.error
-    return session, opened
+        if session.error is not None:
+            raise session.error
+    except BaseException:
+        if checkpoint is not None:
+            checkpoint.close()
+        raise
+    return session

@@ -32,7 +32,8 @@ def main() -> None:
         figures = storm.run()
     print(figures)
     longest = max(figures.delays, default=0.0)
-    is_well = not (figures.lost or figures.doubled or figures.wrong or figures.left) and longest <= 2.0
+    is_well = not (figures.lost or figures.doubled or figures.wrong or figures.forgotten or figures.left)
+    is_well = is_well and longest <= 2.0
     print("ok" if is_well else "MISSED")
 
 

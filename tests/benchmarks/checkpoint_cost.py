@@ -20,6 +20,7 @@ from distributed import Client
 
 import adaptive_dask
 from adaptive_dask.goals import Goal
+from adaptive_dask.storage.checkpoint import Checkpoint
 from adaptive_dask.storage.checkpointed import make_session
 
 
@@ -61,8 +62,8 @@ def measure_cost(folder: str, npoints: int, turns: int) -> None:
 def measure_resume(folder: str, npoints: int) -> None:
     place = os.path.join(folder, "long")
     learner = adaptive_dask.Learner1D(function, bounds=(-1, 1))
-    session, checkpoint = make_session(learner, Goal(), place, run="long", functions=[])
-    assert checkpoint is not None
+    checkpoint = Checkpoint(place, "long")
+    make_session(learner, Goal(), checkpoint, functions=[])
     rng = random.Random(0)
     journal = checkpoint.writer
     for first in range(0, npoints, 50):  # as a run would write it, without the run
@@ -79,10 +80,10 @@ def measure_resume(folder: str, npoints: int) -> None:
     load_seconds = time.perf_counter() - begin
     fresh = adaptive_dask.Learner1D(function, bounds=(-1, 1))
     begin = time.perf_counter()
-    session, checkpoint = make_session(fresh, Goal(npoints=npoints + 100), place, run="again", functions=[])
+    checkpoint = Checkpoint(place, "again")
+    session = make_session(fresh, Goal(npoints=npoints + 100), checkpoint, functions=[])
     taken = session.take(100)
     seconds = time.perf_counter() - begin
-    assert checkpoint is not None
     checkpoint.close()
     assert loaded.npoints == fresh.npoints == npoints
     assert len(taken) == 100

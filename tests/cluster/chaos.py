@@ -25,17 +25,21 @@ from typing import Any
 from distributed import Client
 
 import adaptive_dask as adaptive
+from adaptive_dask.storage.atomic_file import write_atomically
 from adaptive_dask.storage.checkpoint import _read_base, _read_logs
 from adaptive_dask.storage.checkpoint_files import Listing
 from adaptive_dask.storage.checkpoint_folder import folder_at
 
+from .chaos_witness import Witness
+
 TIMEOUT = 120.0
+POINT_TIMEOUT = 2.0
 NAME = "storm"
 LENGTH = 1_000_000
 
 
 def function(i: int, folder: str, seed: int) -> Any:
-    """Raises once, hangs for a while, returns NaN or much, or is well behaved; notes when it begins and ends."""
+    """Raises or hangs once, is slow, returns NaN or much, or is well behaved; notes when it begins and ends."""
     import contextlib
     import os
     import random
@@ -53,7 +57,13 @@ def function(i: int, folder: str, seed: int) -> Any:
             note("raise")
             raise ArithmeticError(f"{i} fails the first time")
     if 0.02 < kind < 0.025:
-        time.sleep(0.5)  # it hangs
+        time.sleep(0.5)  # it is very slow
+    if 0.025 < kind < 0.028:
+        with contextlib.suppress(FileExistsError), open(os.path.join(folder, f"hung-{i}"), "x"):
+            note("hang")
+            while not os.path.exists(os.path.join(folder, "enough")):
+                time.sleep(0.05)  # it hangs until the storm is over
+            return None
     note("end")
     return expected(i, kind)
 
@@ -75,12 +85,15 @@ class Figures:
     evaluations: int = 0
     lost: int = 0
     doubled: int = 0
+    forgotten: int = 0
+    hung: int = 0
     wrong: int = 0
     seconds: float = 0.0
     deeds: collections.Counter[str] = field(default_factory=collections.Counter)
     delays: list[float] = field(default_factory=list)
     left: list[str] = field(default_factory=list)
     descriptors: tuple[int, int] = (0, 0)
+    worker_descriptors: int = 0
 
     def __str__(self) -> str:
         deeds = ", ".join(f"{count} {name}" for name, count in sorted(self.deeds.items()))
@@ -90,13 +103,16 @@ class Figures:
             if delays
             else "not measured"
         )
+        lost = f"lost {self.lost}, doubled {self.doubled}, wrong {self.wrong}, saved and forgotten {self.forgotten}"
+        evaluations = f"{self.evaluations} evaluations were finished, {self.hung} hung"
         return "\n".join(
             [
-                f"{self.points} points in {self.seconds:.0f} s; {self.evaluations} evaluations were finished",
+                f"{self.points} points in {self.seconds:.0f} s; {evaluations}",
                 f"deeds: {deeds}",
-                f"lost {self.lost}, doubled {self.doubled}, wrong {self.wrong}; left over: {self.left or 'nothing'}",
+                f"{lost}; left over: {self.left or 'nothing'}",
                 f"from a worker's death until its points are begun elsewhere: {where}",
-                f"files open on the scheduler after a run, and after another: {self.descriptors}",
+                f"files open on the scheduler after a run, and after another: {self.descriptors}; "
+                f"more on a worker: {self.worker_descriptors}",
             ]
         )
 
@@ -211,6 +227,7 @@ class Storm:
         self._random.shuffle(order)
         self._deeds = order
         self._kills: list[tuple[float, int]] = []
+        self._witness = Witness()
         self.figures = Figures()
 
     def run(self) -> Figures:
@@ -222,11 +239,10 @@ class Storm:
                 share = math.ceil(len(self._deeds) / (self._lives - life + 1))
                 today, self._deeds = self._deeds[:share], self._deeds[share:]
                 with scheduler(self._folder) as (process, address):
-                    self._live(nursery, address, today, is_last=life == self._lives)
-                    if life < self._lives:
-                        process.kill()
-                        self.figures.deeds["schedulers killed"] += 1
+                    self._live(nursery, address, today, process if life < self._lives else None)
                 nursery.clear()
+                written = adaptive.load(self._folder / "checkpoint").data
+                self.figures.forgotten += sum(i not in written for i in self._witness.saved)
         finally:
             nursery.close()
         self._compare()
@@ -239,33 +255,54 @@ class Storm:
         call = partial(function, folder=str(self._folder), seed=self._seed)
         learner = adaptive.SequenceLearner(call, range(LENGTH))
         return adaptive.Runner(
-            learner, executor=client, name=NAME, checkpoint=self._folder / "checkpoint", retries=5, **goal
+            learner,
+            executor=client,
+            name=NAME,
+            checkpoint=self._folder / "checkpoint",
+            retries=5,
+            point_timeout=POINT_TIMEOUT,
+            **goal,
         )
 
-    def _live(self, nursery: Nursery, address: str, deeds: list[str], is_last: bool) -> None:
+    def _live(self, nursery: Nursery, address: str, deeds: list[str], process: subprocess.Popen[bytes] | None) -> None:
+        """From the start of a scheduler until its process is killed, or the end of the run."""
+        witness = self._witness
         for _ in range(2):
             nursery.worker(address)
         client = Client(address, set_as_default=False)
         try:
-            hurry = str(self._folder / "enough")
-            runner = self._start(client, goal=partial(_exists, hurry))
-            known = runner.info().get("npoints", 0)
+            enough = self._folder / "enough"
+            runner = self._start(client, goal=partial(_has_all, str(enough)))
+            witness.begin()
+
+            def wait(condition: Callable[[], Any], what: str) -> Any:
+                def look() -> Any:
+                    witness.look(runner)
+                    return condition()
+
+                return wait_until(look, what)
+
             for deed in deeds:
-                before = wait_until(lambda: runner.info().get("npoints", 0), "a first result")
-                wait_until(lambda: runner.info()["npoints"] >= before + 20, "20 more results")  # noqa: B023
+                before = wait(lambda: runner.info().get("npoints", 0), "a first result")
+                wait(lambda: runner.info()["npoints"] >= before + 20, "20 more results")  # noqa: B023
                 self._do(deed, nursery, address, client)
-            saved = wait_until(lambda: runner.info().get("npoints", 0), "a first result")
-            wait_until(lambda: _saved(runner) >= max(saved, known), "writing")
-            if is_last:
-                Path(hurry).touch()
+            if process is None:
                 while len(nursery.workers) < 2:
                     nursery.worker(address)
-                runner.result(TIMEOUT)
-                asked = max(runner.learner.data) + 1
-                final = self._start(client, npoints_goal=asked)
-                assert final.result(TIMEOUT).npoints == asked
-                self._learner = final.learner
+                witness.look(runner, again=True)
+                self._length = witness.newest + 50
+                write_atomically(str(enough), str(self._length).encode())
+                wait(lambda: runner.wait(0.0), "the end of the run: a point is lost")
+                self._learner = runner.result(TIMEOUT)
                 self._look_for_leftovers(client)
+                return
+            if self._random.random() < 0.5:
+                newest = witness.newest
+                wait(lambda: witness.has_seen_all_until(newest), f"each point until {newest}")
+            moment = time.monotonic() + self._random.uniform(0.0, 1.0)
+            wait(lambda: time.monotonic() > moment, "a moment")
+            process.kill()
+            self.figures.deeds["schedulers killed"] += 1
         finally:
             client.close(timeout=10)
 
@@ -281,7 +318,8 @@ class Storm:
         elif deed == "pause":
             pid = nursery.workers[self._random.choice(names)]
             os.kill(pid, signal.SIGSTOP)
-            time.sleep(self._random.uniform(0.1, 0.6))  # for so long it stands still
+            is_long = self._random.random() < 0.3
+            time.sleep(self._random.uniform(2.0, 4.0) if is_long else self._random.uniform(0.1, 0.6))  # it stands still
             os.kill(pid, signal.SIGCONT)
         elif deed == "add":
             nursery.worker(address)
@@ -304,26 +342,29 @@ class Storm:
     def _look_for_leftovers(self, client: Client) -> None:
         def tidy() -> bool:
             self.figures.left = client.run_on_scheduler(leftovers)
-            self.figures.left += [f"{n} queues" for n in client.run(open_queues).values() if n]
+            for left in client.run(worker_leftovers).values():
+                self.figures.left += left
             return not self.figures.left
 
-        def opened() -> int:
+        def opened() -> tuple[int, dict[str, int]]:
             with contextlib.suppress(AssertionError):
                 wait_until(tidy, "tidying up")
-            return int(client.run_on_scheduler(open_files))
+            return client.run_on_scheduler(open_files), client.run(open_files)
 
         before = opened()
         adaptive.BlockingRunner(
             adaptive.Learner1D(abs, (-1, 1)), npoints_goal=100, executor=client, checkpoint=self._folder / "other"
         )
-        self.figures.descriptors = before, opened()
+        after = opened()
+        self.figures.descriptors = before[0], after[0]
+        self.figures.worker_descriptors = max(after[1][worker] - before[1][worker] for worker in before[1])
 
     def _compare(self) -> None:
         """What the last run has, and what the checkpoint has, is each point once with f at it."""
         figures = self.figures
         data = self._learner.data
         figures.points = len(data)
-        for i in range(max(data) + 1):
+        for i in range(self._length):
             kind = random.Random(self._seed * 1_000_003 + i).random()
             if i not in data:
                 figures.lost += 1
@@ -350,6 +391,7 @@ class Storm:
             else:
                 ended.add((int(pid), int(i)))
                 self.figures.evaluations += what == "end"
+                self.figures.hung += what == "hang"
         killed = {pid: when for when, pid in self._kills}
         delays = []
         for i, begins in begun.items():
@@ -359,13 +401,14 @@ class Storm:
         return delays
 
 
-def _exists(path: str, learner: Any) -> bool:
-    return os.path.exists(path)
-
-
-def _saved(runner: Any) -> int:
-    info = runner.info()
-    return int(info["npoints"] - info["checkpoint"]["unsaved"])
+def _has_all(path: str, learner: Any) -> bool:
+    """Whether the learner has each of so many points as a file says, once it is there."""
+    try:
+        with open(path) as file:
+            length = int(file.read())
+    except FileNotFoundError:
+        return False
+    return learner.npoints >= length and all(i in learner.data for i in range(length))
 
 
 def _equal(one: Any, other: Any) -> bool:
@@ -384,12 +427,21 @@ def leftovers(dask_scheduler: Any) -> list[str]:
     return left
 
 
-def open_files(dask_scheduler: Any) -> int:
+def worker_leftovers(dask_worker: Any) -> list[str]:
+    """What is left of runs on a worker, when there is none."""
+    import threading
+
+    service = dask_worker.plugins.get("adaptive-points")
+    left = [f"a queue on {dask_worker.name}"] * (len(service._queues) if service else 0)
+    names = [thread.name for thread in threading.enumerate()]
+    left += [f"{name} on {dask_worker.name}" for name in names if name.startswith("adaptive")]
+    threads = sum(name.startswith("Dask-Default-Threads") for name in names)
+    if threads > dask_worker.state.nthreads:
+        left.append(f"{threads} threads for tasks on {dask_worker.name}")
+    return left
+
+
+def open_files() -> int:
     import os
 
     return len(os.listdir("/proc/self/fd"))
-
-
-def open_queues(dask_worker: Any) -> int:
-    service = dask_worker.plugins.get("adaptive-points")
-    return len(service._queues) if service else 0

@@ -57,7 +57,7 @@ def assert_clean(cluster: LocalCluster) -> None:
     wait_until(lambda: not host._by_id)
     wait_until(lambda: not [key for key in cluster.scheduler.tasks if str(key).startswith(KEY_PREFIX)])
     wait_until(lambda: not [name for name in cluster.scheduler.clients if "adaptive-host" in name])
-    wait_until(lambda: host._threads is None and host._client is None)
+    wait_until(lambda: host._threads is None and host._checkpoint_threads is None and host._client is None)
     with Client(cluster, set_as_default=False) as client:
 
         def nothing_is_open() -> bool:

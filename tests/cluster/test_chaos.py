@@ -20,8 +20,9 @@ def test_a_storm(tmp_path):
     assert figures.deeds["workers killed"] == 5
     assert figures.deeds["schedulers killed"] == 2
     assert figures.deeds["clients killed"] == 2
-    assert (figures.lost, figures.doubled, figures.wrong) == (0, 0, 0)
+    assert (figures.lost, figures.doubled, figures.wrong, figures.forgotten) == (0, 0, 0, 0)
     assert figures.left == []
     before, after = figures.descriptors
     assert after <= before + 2
+    assert figures.worker_descriptors <= 2
     assert figures.points > 100

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import concurrent.futures
 import itertools
+import json
 import os
 import shutil
 import subprocess
 import sys
 import textwrap
+import threading
 from functools import partial
 
 import pytest
@@ -164,6 +166,73 @@ def test_a_full_disk_is_told_and_stops_nothing(client, cluster, tmp_path, monkey
     assert dict(adaptive.load(tmp_path).data) == dict(runner.learner.data)
 
 
+def test_locks_of_another_machine_are_waited_for_together_and_keep_nobody_waiting(
+    client, cluster, tmp_path, monkeypatch
+):
+    """A node died, and all its runs are submitted again."""
+    from adaptive_dask.storage import checkpoint_lock
+
+    places = [tmp_path / str(number) for number in range(6)]
+    for place in places:
+        adaptive.BlockingRunner(learner(), npoints_goal=20, checkpoint=place)
+        owner = {"id": "far", "run": "x", "host": "far", "pid": 1, "place": "far", "begun": "0", "beats": 0}
+        (place / "lock").write_text(json.dumps(owner))
+    watched = threading.Barrier(len(places) + 1)
+    watch = checkpoint_lock.Lock._watch
+
+    def watch_together(self, found):
+        watched.wait(TIMEOUT)  # all wait at a time, or this breaks
+        watched.wait(TIMEOUT)  # the test has seen the other run go on
+        monkeypatch.setattr(checkpoint_lock, "STALE", 0.0)
+        watch(self, found)
+
+    monkeypatch.setattr(checkpoint_lock.Lock, "_watch", watch_together)  # the scheduler is in this process
+    other = adaptive.Runner(learner(slow_peak), name="other")
+    with concurrent.futures.ThreadPoolExecutor(1) as thread:
+        starting = thread.submit(
+            adaptive.run_many,
+            [learner() for _ in places],
+            npoints_goal=40,
+            executor=client,
+            checkpoint=[str(place) for place in places],
+        )
+        watched.wait(TIMEOUT)
+        npoints = other.learner.npoints
+        wait_until(lambda: other.learner.npoints > npoints + 50)
+        watched.wait(TIMEOUT)
+        runs = starting.result(TIMEOUT)
+        assert runs.wait(TIMEOUT)
+    assert runs.status() == {"finished": 6}
+    other.cancel()
+    other.wait(TIMEOUT)
+
+
+def test_a_disk_that_is_slow_at_the_end_keeps_nobody_waiting(client, cluster, tmp_path, monkeypatch):
+    from adaptive_dask.storage.checkpoint_writer import CheckpointWriter
+
+    closing, go_on = threading.Barrier(7), threading.Event()
+    close = CheckpointWriter.close
+
+    def close_slowly(self):
+        closing.wait(TIMEOUT)
+        go_on.wait(TIMEOUT)
+        close(self)
+
+    monkeypatch.setattr(CheckpointWriter, "close", close_slowly)
+    other = adaptive.Runner(learner(slow_peak), name="other")
+    places = [str(tmp_path / str(number)) for number in range(6)]
+    runs = adaptive.run_many([learner() for _ in places], npoints_goal=20, executor=client, checkpoint=places)
+    closing.wait(TIMEOUT)
+    npoints = other.learner.npoints
+    wait_until(lambda: other.learner.npoints > npoints + 50)
+    assert not runs.wait(0)  # a run that has ended has all in its checkpoint
+    go_on.set()
+    assert runs.wait(TIMEOUT)
+    assert [adaptive.load(place).npoints for place in places] == [20] * 6
+    other.cancel()
+    other.wait(TIMEOUT)
+
+
 def test_results_of_the_past_reach_every_watcher(client, cluster, tmp_path):
     adaptive.BlockingRunner(learner(), npoints_goal=300, checkpoint=tmp_path)
     runner = adaptive.Runner(learner(slow_peak), npoints_goal=400, checkpoint=tmp_path, name="again")
@@ -255,8 +324,6 @@ def test_a_scheduler_that_closes_keeps_what_was_under_way(tmp_path):
 
 
 def test_no_thread_is_left(client, cluster, tmp_path):
-    import threading
-
     adaptive.BlockingRunner(learner(), npoints_goal=50, checkpoint=tmp_path)
     assert_clean(cluster)
     assert not [thread for thread in threading.enumerate() if thread.name == "adaptive-checkpoint"]

@@ -9,20 +9,24 @@ import random
 import threading
 from functools import partial
 
+import fsspec
 import numpy as np
 import pytest
+from fsspec.implementations.local import LocalFileSystem
 
 import adaptive_dask as adaptive
 from adaptive_dask.errors import CheckpointError, CheckpointInUseError
 from adaptive_dask.failures import Failure
 from adaptive_dask.goals import Goal
 from adaptive_dask.session import Session
-from adaptive_dask.storage import checkpoint_files, checkpoint_lock, checkpoint_writer
-from adaptive_dask.storage.checkpoint import Checkpoint, load
-from adaptive_dask.storage.checkpoint_format import Entry, frames_of
+from adaptive_dask.storage import checkpoint_files, checkpoint_folder, checkpoint_lock, checkpoint_writer
+from adaptive_dask.storage.checkpoint import Checkpoint, _read_logs, load
+from adaptive_dask.storage.checkpoint_files import Listing
+from adaptive_dask.storage.checkpoint_folder import folder_at
+from adaptive_dask.storage.checkpoint_format import FIRST_LINE, Entry, file_of, frame, frames_of
 from adaptive_dask.storage.packing import pack_column, unpack_column
 
-from ..patience import wait_until
+from ..patience import TIMEOUT, wait_until
 
 
 def square(x):
@@ -40,12 +44,21 @@ def _quick(monkeypatch):
     monkeypatch.setattr(checkpoint_lock, "SETTLE", 0.01)
 
 
-@pytest.fixture(params=["folder", "url"])
+class PlainFileSystem(LocalFileSystem):
+    """Opens a file and writes, as sftp, smb, ftp and hdfs do: a crash leaves half of it."""
+
+    protocol = "plain"
+
+
+fsspec.register_implementation("plain", PlainFileSystem, clobber=True)
+
+
+@pytest.fixture(params=["folder", "url", "plain"])
 def place(request, tmp_path):
     """Where a checkpoint may be."""
     if request.param == "folder":
         return str(tmp_path / "runs" / "scan")
-    return f"memory://{tmp_path.name}/scan"
+    return f"memory://{tmp_path.name}/scan" if request.param == "url" else f"plain://{tmp_path}/scan"
 
 
 class Run:
@@ -73,7 +86,7 @@ class Run:
     def crash(self):
         """Leave everything as it is; what was noted is in the log, and nothing of its end."""
         writer = self.checkpoint.writer
-        wait_until(lambda: not (writer._noted or writer._entries))
+        wait_until(lambda: not (writer._noted or writer._entries or writer._frames))
         writer._is_lost = True
         writer._lock.release = lambda: None
         writer.close()
@@ -216,6 +229,8 @@ def test_a_crash_while_logs_are_merged_loses_nothing(place, monkeypatch, step):
     def crashing(method):
         def call(self, *args):
             if next(steps) == step:
+                if method.__name__ == "write" and not self.is_atomic:
+                    method(self, args[0], args[1][: len(args[1]) // 2])
                 raise CrashError
             return method(self, *args)
 
@@ -226,13 +241,48 @@ def test_a_crash_while_logs_are_merged_loses_nothing(place, monkeypatch, step):
         for name in ("write", "remove"):
             context.setattr(kind, name, crashing(getattr(kind, name)))
         try:
-            checkpoint_files.merge_logs(run.checkpoint._folder, 1)
+            checkpoint_files.merge_logs(run.checkpoint._folder, 1, run.checkpoint._lock.mark)
         except CrashError:
             pass
         else:
             assert step >= 3
     assert dict(load(place).data) == data
-    again = Run(place, make(), 30)
+    again = Run(place, make(), 40)
+    assert data.items() <= dict(again.learner.data).items()
+    again.evaluate()
+    again.checkpoint.close()
+    assert dict(load(place).data) == dict(again.learner.data)
+
+
+@pytest.mark.parametrize("cut", [0.1, 0.5, 0.9, "the closing frame", None])
+def test_half_of_a_merged_log_does_not_take_the_place_of_the_others(tmp_path, monkeypatch, cut):
+    place = f"plain://{tmp_path}/scan"
+    for goal in (10, 20, 30):
+        run = Run(place, make(), goal)
+        run.evaluate(9)
+        run.crash()
+        monkeypatch.setattr(checkpoint_files, "_MOST_IN_FRAME", 5)
+        monkeypatch.setattr(checkpoint_files, "_MOST_MERGED", 0)
+    monkeypatch.undo()
+    data = dict(run.learner.data)
+    folder = run.checkpoint._folder
+    merged, written = None, folder.write
+
+    def write(name, content):
+        nonlocal merged
+        closing = len(content) - len(frame({"closed": True}))
+        merged = name, {None: len(content), "the closing frame": closing}.get(cut) or int(cut * len(content))
+        written(name, content[: merged[1]])
+
+    monkeypatch.setattr(folder, "write", write)
+    if cut is None:
+        monkeypatch.setattr(folder, "remove", lambda name: 1 / 0)
+    with pytest.raises(ZeroDivisionError if cut is None else OSError):
+        checkpoint_files.merge_logs(folder, 1, "f00")
+    assert merged[0] in folder.names()
+    assert dict(load(place).data) == data
+    again = Run(place, make(), 40)
+    assert data.items() <= dict(again.learner.data).items()
     again.evaluate()
     again.checkpoint.close()
     assert dict(load(place).data) == dict(again.learner.data)
@@ -400,6 +450,62 @@ def test_two_runs_on_one_checkpoint(place):
     Run(place, make(), 50).checkpoint.close()
 
 
+def test_two_runs_that_begin_at_the_same_time(place, monkeypatch):
+    """Both see that there is no lock; in a store without anything that happens in one step, both write one."""
+    monkeypatch.setattr(checkpoint_lock, "SETTLE", 0.0)
+    both = threading.Barrier(2)
+    kind = type(folder_at(place))
+    create, read = kind.create, kind.read
+
+    def create_together(folder, name, content):
+        monkeypatch.setattr(kind, "read", lambda folder, name: None)  # both look before one writes
+        both.wait(TIMEOUT)
+        created = create(folder, name, content)
+        both.wait(TIMEOUT)
+        monkeypatch.setattr(kind, "read", read)
+        both.wait(TIMEOUT)
+        return created
+
+    monkeypatch.setattr(kind, "create", create_together)
+    outcomes = []
+
+    def begin(who):
+        try:
+            outcomes.append(Checkpoint(place, who))
+        except CheckpointInUseError as error:
+            outcomes.append(error)
+
+    threads = [threading.Thread(target=begin, args=(who,)) for who in "ab"]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(TIMEOUT)
+    assert sorted(isinstance(outcome, Checkpoint) for outcome in outcomes) == [False, True]
+    monkeypatch.undo()
+    (winner,) = (outcome for outcome in outcomes if isinstance(outcome, Checkpoint))
+    winner.close()
+
+
+def test_no_run_writes_over_the_logs_of_another(tmp_path):
+    """Also when both believe for a moment that the checkpoint is theirs."""
+    place = f"memory://{tmp_path.name}/scan"
+    first = Run(place, AskAndTell(), 40)
+    first.checkpoint._folder.remove("lock")
+    second = Run(place, AskAndTell(), 40)
+    second.learner.known = dict.fromkeys(range(20), 0.0)  # other points than those of the first
+    first.evaluate(9, ahead=1)
+    second.evaluate(8, ahead=1)
+    known = {**first.learner.known, **{x: x * x for x in range(20, 28)}}
+    for run in (first, second):
+        run.crash()
+    assert load(place).known == known
+    first.checkpoint._lock.release()
+    again = Run(place, AskAndTell(), 1)
+    assert again.learner.known == known
+    again.checkpoint.close()
+    assert load(place).known == known
+
+
 def test_a_lock_of_another_machine_is_watched(place, monkeypatch):
     monkeypatch.setattr(checkpoint_lock, "STALE", 1.0)
     run = Run(place, make(), 5)
@@ -487,7 +593,8 @@ def test_a_full_disk_stops_nothing_and_loses_nothing(place, monkeypatch):
     def fails(self, *args):
         if full.is_set():
             if folder.can_append:
-                self._file.write(args[0][: len(args[0]) // 2])
+                content = b"".join(args[0])
+                self._file.write(content[: len(content) // 2])
             raise OSError(28, "No space left on device")
         return method(self, *args)
 
@@ -511,6 +618,108 @@ def test_what_cannot_be_pickled_costs_nothing_else(tmp_path):
     run.evaluate(ahead=1)
     run.checkpoint.close()
     assert set(load(tmp_path).known) == set(range(10)) - {3}
+    status = run.checkpoint.status()
+    assert "cannot be pickled" in status["problem"]
+    assert status["unsaved"] == 1
+
+
+def test_a_lock_that_the_disk_has_no_room_for_is_not_left(tmp_path, monkeypatch):
+    def fails(file, content):
+        file.write(content[:5])
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as context:
+        context.setattr(checkpoint_folder, "_write_all", fails)
+        with pytest.raises(CheckpointError, match="No space left"):
+            Checkpoint(tmp_path, "test")
+    assert os.listdir(tmp_path) == []
+    Checkpoint(tmp_path, "test").close()
+
+
+def test_large_results_are_in_small_frames(tmp_path, monkeypatch):
+    """Whoever makes or unpacks a frame keeps all other threads waiting."""
+    monkeypatch.setattr(checkpoint_writer, "INTERVAL", 60.0)
+    learner = AskAndTell()
+    learner.function = lambda x: np.full(12_500, float(x)) if x >= 50_000 else float(x)  # of 100 kB
+    run = Run(tmp_path, learner, 50_200)
+    run.session.tell([(pid, learner.function(x)) for pid, x in run.session.take(50_000)])
+    run.evaluate(ahead=1)
+    run.checkpoint.close()
+    (log,) = tmp_path.glob("log-*")
+    content = log.read_bytes()
+    frames = frames_of(str(log), content)
+    sizes = [len(entry.get("x", b"..")[1]) + len(entry.get("y", b"..")[1]) for entry in frames.contents]
+    assert sum(size < 100 for size in sizes) <= 2
+    assert sorted(sizes)[-2] <= 2 * checkpoint_writer.FRAME_SIZE  # one of them found out how large results are
+    loaded = load(tmp_path).known
+    assert list(loaded) == list(range(50_200))
+    assert np.array_equal(loaded[50_100], learner.function(50_100))
+
+
+@pytest.mark.parametrize("is_whole", [True, False])
+def test_what_is_tried_again_is_written_once(place, monkeypatch, is_whole):
+    """The first try had put it there, when its error came; or it had put a part of it there."""
+    run = Run(place, AskAndTell(), 100)
+    folder = run.checkpoint._folder
+    run.learner.function = lambda x: threading.Lock() if x == 10 else x  # so there is more than one frame
+    tries = itertools.count(1)
+    wait_until(lambda: not run.checkpoint.writer._frames)
+
+    def failing(method, fails_at):
+        def call(*args):
+            if "lock" in args or next(tries) != fails_at:
+                return method(*args)
+            method(*(args if is_whole else (*args[:-1], args[-1][: len(args[-1]) // 2])))
+            raise OSError(5, "Input/output error")
+
+        return call
+
+    if not folder.can_append:
+        monkeypatch.setattr(folder, "write", failing(folder.write, 1))
+    elif is_whole:
+        monkeypatch.setattr(os, "fdatasync", failing(os.fdatasync, 1))
+    else:
+        monkeypatch.setattr(checkpoint_folder, "_write_all", failing(checkpoint_folder._write_all, 3))
+    run.evaluate(50, ahead=1)
+    run.checkpoint.close()
+    assert next(tries) > 2
+    told = _read_logs(folder, Listing.of(folder), 1).points
+    assert sorted(told) == [x for x in range(50) if x != 10]
+
+
+@pytest.mark.parametrize("where", ["length", "checksum", "body", "zeros"])
+def test_damage_in_the_middle_costs_what_is_there_and_is_told(tmp_path, monkeypatch, where):
+    run = Run(tmp_path, make(), 60)
+    for _ in range(6):
+        run.evaluate(10)
+        wait_until(lambda: not run.checkpoint.writer.unsaved)
+    run.checkpoint.close()
+    (log,) = tmp_path.glob("log-*")
+    content = bytearray(log.read_bytes())
+    length = int.from_bytes(content[len(FIRST_LINE) :][:4], "little")
+    second = len(FIRST_LINE) + 8 + length
+    if where == "zeros":
+        content[second : second + 100] = bytes(100)
+    else:
+        content[second + {"length": 1, "checksum": 5, "body": 60}[where]] ^= 1
+    log.write_bytes(content)
+    with pytest.warns(RuntimeWarning, match=f"damaged in the middle: {log.name}"):
+        loaded = load(tmp_path)
+    assert 40 <= loaded.npoints < 60
+    assert dict(loaded.data).items() <= dict(run.learner.data).items()
+    again = Run(tmp_path, make(), 60)
+    wait_until(lambda: not again.checkpoint.writer._bell.is_set())
+    assert "damaged" in again.checkpoint.status()["problem"]
+    again.evaluate()
+    again.checkpoint.close()
+    assert again.learner.npoints == 60
+    assert "damaged" in again.checkpoint.status()["problem"]
+    monkeypatch.setattr(checkpoint_files, "_SHARE", 0.0)
+    Run(tmp_path, make(), 60).checkpoint.close()  # logs are merged, and without what is damaged
+    assert load(tmp_path).npoints == 60
+    final = Run(tmp_path, make(), 60)
+    assert final.checkpoint.status()["problem"] is None
+    final.checkpoint.close()
 
 
 def test_entries_merge_to_what_they_say_one_after_the_other():
@@ -526,8 +735,9 @@ def test_entries_merge_to_what_they_say_one_after_the_other():
         entry.asked = {pid: float(pid) for pid in ids}
         entry.held = dict.fromkeys(ids[:1], 2.0)
         parts.append(entry)
-        (content,), rest = frames_of("x", b"adaptive_dask checkpoint 1\n" + entry.encode())
-        assert rest == 0
+        frames = frames_of("x", file_of([entry.encode()]))
+        assert (frames.rest, frames.is_closed) == (0, True)
+        (content,) = frames.contents
         assert Entry.decode(content) == entry
     merged = Entry()
     for entry in parts:
