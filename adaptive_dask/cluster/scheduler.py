@@ -55,6 +55,8 @@ logger = logging.getLogger(__name__)
 # watchers need its end.
 MOST_ENDED = 32
 MOST_POINTS = 1_000_000
+# Of those, all but the newest go when they have more points together than that, which is some GB.
+MOST_POINTS_OF_ALL = 10_000_000
 MOST_BYTES = 64 * 2**20
 
 # Learners are mostly Python, so more threads than a few only wait for each other.
@@ -421,7 +423,8 @@ class LearnerHost(SchedulerPlugin):
             for function, its_size in run.large_functions.items():
                 size += 0 if function in seen else its_size
                 seen.add(function)
-            if number <= MOST_ENDED or (points <= MOST_POINTS and size <= MOST_BYTES):
+            is_recent = number == 1 or (number <= MOST_ENDED and points <= MOST_POINTS_OF_ALL)
+            if is_recent or (points <= MOST_POINTS and size <= MOST_BYTES):
                 continue
             if not run.feed.is_watched:
                 self._forget(run.name)

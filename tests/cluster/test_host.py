@@ -306,6 +306,19 @@ async def test_ended_runs_do_not_pile_up(c, s, a, b):
 
 
 @gen_cluster(**OPTIONS)
+async def test_large_runs_that_ended_do_not_pile_up(c, s, a, b):
+    with pytest.MonkeyPatch.context() as patch:
+        for name, most in {"MOST_POINTS": 1, "MOST_POINTS_OF_ALL": 25}.items():
+            patch.setattr(scheduler, name, most)
+        patch.setattr(scheduler_feed, "PATIENCE", 0.0)
+        for npoints in (10, 10, 10, 100):
+            last = adaptive.Runner(learner(), npoints_goal=npoints, executor=c)
+            await last.result(TIMEOUT)
+            assert last.name in s.plugins["adaptive"].runs, "the newest stays, however large"
+    assert list(s.plugins["adaptive"].runs) == [last.name]
+
+
+@gen_cluster(**OPTIONS)
 async def test_ended_runs_do_not_hold_large_functions(c, s, a, b):
     def large(number):
         more = bytes([number]) * 200_000
