@@ -156,7 +156,7 @@ def image(low: Floats, width: Floats, values: Floats | None, axes: list[Any], va
         cmap=COLOR_MAP,
         colorbar=not is_empty,
         opacity=0.0 if is_empty else 1.0,
-        bokeh={"tools": [] if is_empty else ["hover"]},
+        bokeh={"tools": [] if is_empty else ["hover"], "colorbar_opts": {"title_standoff": 8}},
         matplotlib={"aspect": "auto"},
     )
 
