@@ -51,7 +51,10 @@ def draw(learner: AverageLearner) -> Any:
         as_area(holoviews.Area(_rows(band), axis, "Count", label="standard error"), DERIVED, 0.35),
         with_options(holoviews.Curve(_rows(line), axis, "Count", label="mean"), color=DERIVED, line_width=2),
     ]
-    return as_picture(holoviews.Overlay(elements), _title(len(values), len(finite), mean, error))
+    overlay = holoviews.Overlay(elements)
+    if not len(finite):  # there would be counts below zero at the axis
+        overlay = overlay.redim.range(Count=(0, 1))
+    return as_picture(overlay, _title(len(values), len(finite), mean, error))
 
 
 def _rows(pairs: list[tuple[float, float]]) -> Floats:

@@ -12,6 +12,9 @@ _NAMES = {
     "matplotlib": {"diameter": "s", "line_width": "linewidth", "opacity": "alpha"},
 }
 
+# Characters of a title that fit beside the toolbar.
+LONGEST_LINE = 60
+
 
 def load_holoviews() -> ModuleType:
     """HoloViews, with Bokeh if no backend was chosen yet.
@@ -57,21 +60,58 @@ def with_options(
 
 
 def as_area(element: Any, color: str, opacity: float) -> Any:
-    """An element that fills something, without an outline."""
+    """An element that fills something, without an outline, and is in the legend if it has a label."""
     return with_options(
         element,
         opacity=opacity,
         bokeh={"fill_color": color, "line_alpha": 0},
-        matplotlib={"color": color, "facecolor": color, "edgecolor": "none"},
+        matplotlib={"color": color, "facecolor": color, "edgecolor": "none", "show_legend": True},
     )
 
 
 def as_picture(overlay: Any, title: str, **options: Any) -> Any:
-    """An overlay with a title, large enough to be read."""
+    """An overlay with a title, large enough to be read, and with axes also if there is nothing to draw."""
+    labels = {}
+    if not any(len(element) for element in overlay):
+        x_axis, y_axis = next(iter(overlay)).dimensions()[:2]
+        # Matplotlib draws no axis of an element without data, unless it is told to.
+        labels = {"xlabel": x_axis.pprint_label, "ylabel": y_axis.pprint_label}
+        overlay = overlay.redim.soft_range(**{y_axis.name: (0, 1)})
     return with_options(
         overlay,
-        title=title,
-        bokeh={"width": 520, "height": 380},
-        matplotlib={"fig_inches": (6.5, 4.75), "aspect": "auto"},
+        title=in_lines(title),
+        bokeh={
+            "width": 520,
+            "height": 380,
+            "fontsize": {"title": "9pt"},
+            "legend_position": "right",
+            "hooks": [_list_what_is_drawn],
+        },
+        matplotlib={"fig_inches": (6.5, 4.75), "aspect": "auto", **labels},
         **options,
     )
+
+
+def in_lines(title: str) -> str:
+    """A title that is not cut off: broken after semicolons."""
+    lines = [""]
+    for part in title.split("; "):
+        if lines[-1] and len(lines[-1]) + len(part) + 2 > LONGEST_LINE:
+            lines[-1] += ";"
+            lines.append(part)
+        else:
+            lines[-1] += f"; {part}" if lines[-1] else part
+    return "\n".join(lines)
+
+
+def _list_what_is_drawn(plot: Any, _: Any) -> None:
+    """Leave out of Bokeh's legend what has no data; it comes back when there are some."""
+    for legend in plot.state.legend:
+        for item in legend.items:
+            item.visible = any(map(_is_drawn, item.renderers))
+        legend.visible = any(item.visible for item in legend.items)
+
+
+def _is_drawn(renderer: Any) -> bool:
+    source = getattr(renderer, "data_source", None)  # graphs that users put on a picture have none
+    return source is None or any(len(column) for column in source.data.values())

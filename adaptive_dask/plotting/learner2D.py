@@ -27,10 +27,11 @@ def draw(learner: Learner2D, n: int | None = None, tri_alpha: float = 0.0, *, co
     Returns
     -------
     holoviews.Overlay or holoviews.HoloMap
-        ``Image * EdgePaths * Points``. Of vectors, if no component is chosen, a HoloMap of these; it cannot be
-        updated by a DynamicMap. The points are those with values that are not finite, or all of them if there
-        are too few for an image. Of more than 50,000 points the highest and lowest of each cell of a grid are
-        used, and of more than 50,000 edges the longest; the title says so.
+        ``Image * Segments * Points``. The segments are the edges; of the overlay they are ``.EdgePaths``, as in
+        python-adaptive. Of vectors, if no component is chosen, a HoloMap of these; it cannot be updated by a
+        DynamicMap. The points are those with values that are not finite, or all of them if there are too few for
+        an image. Of more than 50,000 points the highest and lowest of each cell of a grid are used, and of more
+        than 20,000 edges the longest; the title says so.
 
     Raises
     ------

@@ -14,7 +14,7 @@ from adaptive_dask.plotting.learner1D import padded
 from adaptive_dask.plotting.level_set import level_set
 from adaptive_dask.plotting.palette import COLORS
 from adaptive_dask.plotting.region_data import MOST_TRIANGULATED, Interpolation, RegionData, region_data
-from adaptive_dask.plotting.surface import Surface, by_component, draw_surface, image, pixels, with_gaps
+from adaptive_dask.plotting.surface import Surface, by_component, draw_surface, image, pixels, segments
 from adaptive_dask.plotting.thinning import Floats
 
 if TYPE_CHECKING:
@@ -126,9 +126,9 @@ def draw_isolines(
     Returns
     -------
     holoviews.Overlay or holoviews.HoloMap
-        That of `draw`, and on it a white and a black ``Path`` with all lines, so that they can be seen on light and
-        dark. The lines are straight in each triangle that the image is made of. Where no value is on both sides
-        of a level there is no line, and the title says so.
+        That of `draw`, and on it all lines in white and in black, so that they can be seen on light and dark: two
+        ``Segments``, which are ``.Path`` of the overlay. They are straight in each triangle that the image is made
+        of. Where no value is on both sides of a level there is no line, and the title says so.
 
     Raises
     ------
@@ -147,10 +147,14 @@ def draw_isolines(
     def one(i: int) -> Any:
         values = surface.data.values[:, i]
         found = {each: level_set(surface.data.originals, values, surface.triangles, each) for each in levels}
-        lines = [with_gaps(vertices[facets]) for vertices, facets in found.values() if len(facets)]
-        path = [np.concatenate(lines)] if lines else []
+        lines = np.concatenate([np.zeros((0, 2, 2)), *(vertices[facets] for vertices, facets in found.values())])
         elements = [
-            with_options(load_holoviews().Path(path, kdims=surface.axes), color=color, line_width=width)
+            with_options(
+                segments(lines, surface.axes, "Path"),
+                color=color,
+                line_width=width,
+                bokeh={"line_cap": "round"},
+            )
             for color, width in (("white", 3.0), ("black", 1.2))
         ]
         missing = [f"{each:.6g}" for each, (_, facets) in found.items() if not len(facets)]

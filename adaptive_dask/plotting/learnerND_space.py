@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy.spatial import ConvexHull
 
+from adaptive_dask.plotting.backend import in_lines
 from adaptive_dask.plotting.labels import coordinate_names, dimensions, title_of
+from adaptive_dask.plotting.learner1D import padded
 from adaptive_dask.plotting.level_set import level_set
 from adaptive_dask.plotting.palette import COLOR_MAP, COLORS, QUIET
 from adaptive_dask.plotting.region_data import MOST_TRIANGULATED, Interpolation, RegionData, region_data
@@ -21,6 +23,9 @@ if TYPE_CHECKING:
     from adaptive_dask.learner.learnerND import LearnerND
 
 MOST_EDGES = 20_000
+
+# So few points are marked so that none is overlooked.
+FEW = 50
 
 # Where the light comes from, a unit vector.
 LAMP = np.array([0.36, -0.48, 0.8])
@@ -65,12 +70,15 @@ def draw_points(learner: LearnerND, with_triangulation: bool = False, return_fig
         if n_edges > len(edges):
             remark = f"the longest {len(edges):,} of {n_edges:,} edges are drawn"
     finite = np.isfinite(values)
-    marks = axes.scatter(*points[finite].T, c=values[finite], cmap=COLOR_MAP, s=10, depthshade=False)
+    marks = axes.scatter(
+        *points[finite].T, c=values[finite], cmap=COLOR_MAP, s=30 if len(points) < FEW else 10, depthshade=False
+    )
     axes.scatter(*points[~finite].T, color=COLORS[1], s=14, marker="s", depthshade=False)
     if finite.any():
         figure.colorbar(marks, ax=axes, shrink=0.7, pad=0.1, label=_axes_of(learner)[1].pprint_label)
     left_out = f"{int((~finite).sum()):,} not finite (squares)" if not finite.all() else ""
-    axes.set_title(title_of(learner.npoints, len(points) + _outside(learner, data), left_out, remark), fontsize=10)
+    title = title_of(learner.npoints, len(points) + _outside(learner, data), left_out, remark)
+    axes.set_title(in_lines(title), fontsize=10)
     return _shown(figure, return_fig)
 
 
@@ -123,7 +131,8 @@ def draw_isosurface(learner: LearnerND, level: float = 0.0, hull_opacity: float 
         finite = values[np.isfinite(values)]
         between = f", but between {finite.min():.6g} and {finite.max():.6g}" if len(finite) else ""
         remark = f"no point is at {level:.6g}{between}"
-    axes.set_title(title_of(learner.npoints, len(data.points) + _outside(learner, data), remark), fontsize=10)
+    title = title_of(learner.npoints, len(data.points) + _outside(learner, data), remark)
+    axes.set_title(in_lines(title), fontsize=10)
     return _shown(figure, return_fig)
 
 
@@ -170,7 +179,7 @@ def _space(learner: LearnerND) -> tuple[Any, Any]:
         ) from error
     axes = figure.add_subplot(projection="3d")
     for which, dimension, bounds in zip("xyz", _axes_of(learner)[0], learner.bbox, strict=True):
-        axes.set(**{f"{which}lim": bounds, f"{which}label": dimension.pprint_label})
+        axes.set(**{f"{which}lim": padded(*bounds), f"{which}label": dimension.pprint_label})
     return figure, axes
 
 

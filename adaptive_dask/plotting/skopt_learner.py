@@ -38,8 +38,8 @@ def draw(learner: SKOptLearner, nsamples: int = 200) -> Any:
     Returns
     -------
     holoviews.Overlay
-        In one dimension ``Scatter * Curve * Spread``: the values, what the model predicts, and where 95 % of functions
-        would be by the model. In two ``Image * Points``, the prediction and the points. In more dimensions, or if
+        In one dimension ``Spread * Curve * Scatter``: where 95 % of functions would be by the model, what it
+        predicts, and the values. In two ``Image * Points``, the prediction and the points. In more dimensions, or if
         a coordinate is no number, ``Scatter * Curve``: the values in the order in which they came, and the
         lowest so far. The model is fitted to all finite values for the picture, without the assumptions about
         points in flight that the search makes; of more than 150 the lowest third and a fair share of the rest.
@@ -72,13 +72,13 @@ def _draw_line(learner: SKOptLearner, nsamples: int) -> Any:
     else:
         prediction, deviation = _predict(learner, model, places[:, None])
     elements = [
-        with_options(holoviews.Scatter((x[:, 0], y), x_axis, y_axis, label="values"), color=DATA, diameter=5.0),
-        with_options(holoviews.Curve((places, prediction), x_axis, y_axis, label="model"), color=DERIVED),
         as_area(
             holoviews.Spread((places, prediction, CERTAIN * deviation), x_axis, [y_axis, "error"], label="95 %"),
             DERIVED,
             0.25,
         ),
+        with_options(holoviews.Curve((places, prediction), x_axis, y_axis, label="model"), color=DERIVED),
+        with_options(holoviews.Scatter((x[:, 0], y), x_axis, y_axis, label="values"), color=DATA, diameter=5.0),
     ]
     overlay = holoviews.Overlay(elements).redim.range(x=padded(low, high))
     return as_picture(overlay, _title(learner, y, fitted))

@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 # How many pixels an image has along each axis, if it is not said.
 FEWEST_PIXELS, MOST_PIXELS = 100, 400
 
-MOST_EDGES = 50_000
+# More are a white area, and a browser takes longer for them than for all the rest.
+MOST_EDGES = 20_000
 
 
 class Surface:
@@ -48,7 +49,7 @@ class Surface:
         return self.interpolation.simplices
 
     def overlay(self, n: int | None, tri_alpha: float, component: int) -> Any:
-        """``Image * EdgePaths * Points`` of one component of the values."""
+        """``Image * Segments * Points`` of one component of the values."""
         holoviews = load_holoviews()
         n = pixels(n) or self._default_pixels()
         corner, values = self.data.low, None
@@ -57,13 +58,12 @@ class Surface:
             grid = np.stack(np.meshgrid(line, line), axis=-1)
             values = self.interpolation(grid)[..., component]
         picture = image(corner, self.data.width, values, self.axes, self.value_axis)
-        edges, n_edges = self._edges() if tri_alpha else (np.zeros((0, 2)), 0)
-        paths = holoviews.EdgePaths([edges] if len(edges) else [], kdims=self.axes)
+        edges, n_edges = self._edges() if tri_alpha else (np.zeros((0, 2, 2)), 0)
         strange = ~np.isfinite(self.data.values[:, component]) if self.interpolation.is_known else slice(None)
         marks = holoviews.Points(self.data.originals[strange], kdims=self.axes)
         elements = [
             picture,
-            with_options(paths, color="white", line_width=0.5, opacity=tri_alpha),
+            with_options(segments(edges, self.axes, "EdgePaths"), color="white", line_width=0.5, opacity=tri_alpha),
             with_options(marks, color=COLORS[1], diameter=5.0),
         ]
         (x_low, y_low), (x_high, y_high) = corner, corner + self.data.width
@@ -94,7 +94,7 @@ class Surface:
         return int(min(max(FEWEST_PIXELS, 2 / math.sqrt(smallest)), MOST_PIXELS)) if smallest else MOST_PIXELS
 
     def _edges(self) -> tuple[Floats, int]:
-        """The edges of the triangles as one path with gaps, shape (3 k, 2), and how many there are."""
+        """The ends of the triangles' edges, shape (k, 2, 2), and how many edges there are."""
         corners = np.sort(self.triangles, axis=1)
         pairs = np.unique(np.concatenate([corners[:, [0, 1]], corners[:, [1, 2]], corners[:, [0, 2]]]), axis=0)
         n = len(pairs)
@@ -102,13 +102,13 @@ class Surface:
             first, second = self.data.points[pairs[:, 0]], self.data.points[pairs[:, 1]]
             lengths = np.hypot(*(second - first).T)
             pairs = pairs[np.argpartition(-lengths, MOST_EDGES)[:MOST_EDGES]]
-        return with_gaps(self.data.originals[pairs]), n
+        return self.data.originals[pairs], n
 
 
 def draw_surface(
     learner: SpaceLearner, n: int | None, tri_alpha: float, component: int | None, stretch: float = 1.0
 ) -> Any:
-    """``Image * EdgePaths * Points`` of a learner of two dimensions, or for vectors a HoloMap of these."""
+    """``Image * Segments * Points`` of a learner of two dimensions, or for vectors a HoloMap of these."""
     if not 0 <= tri_alpha <= 1:
         raise ValueError(f"tri_alpha is an opacity between 0 and 1, not {tri_alpha!r}.")
     pixels(n)
@@ -156,12 +156,23 @@ def image(low: Floats, width: Floats, values: Floats | None, axes: list[Any], va
         cmap=COLOR_MAP,
         colorbar=not is_empty,
         opacity=0.0 if is_empty else 1.0,
-        bokeh={"tools": [] if is_empty else ["hover"]},
+        bokeh={"tools": [] if is_empty else ["hover"], "colorbar_opts": {"title_standoff": 8}},
         matplotlib={"aspect": "auto"},
     )
 
 
-def with_gaps(segments: Floats) -> Floats:
-    """Segments, shape (k, 2, d), as one path: shape (3 k, d), with NaN between them."""
-    gaps = np.full((len(segments), 1, segments.shape[2]), np.nan)
-    return np.concatenate([segments, gaps], axis=1).reshape(-1, segments.shape[2])
+def segments(ends: Floats, axes: list[Any], group: str) -> Any:
+    """Many straight lines.
+
+    A browser draws them at once; of paths with as many pieces it takes about ten milliseconds for each.
+
+    Parameters
+    ----------
+    ends : array of shape (k, 2, 2)
+        Of each line the two ends, with two coordinates.
+    axes : list of holoviews.Dimension
+    group : str
+        By which an overlay knows them, such as "EdgePaths": the name of the elements that python-adaptive has there.
+    """
+    columns = ends.reshape(-1, 4).T
+    return load_holoviews().Segments(tuple(columns), [*axes, "x_end", "y_end"], group=group)

@@ -44,9 +44,9 @@ def test_the_image_is_the_interpolated_data(backend: str) -> None:
 
 def test_edges_are_those_of_the_triangles(backend: str) -> None:
     learner = learner_of(bump)
-    assert len(part(learner.plot(), "EdgePaths").data) == 0
-    (path,) = part(learner.plot(tri_alpha=0.5), "EdgePaths").split(datatype="array")
-    ends = path[~np.isnan(path[:, 0])]
+    assert len(part(learner.plot(), "Segments")) == 0
+    edges = learner.plot(tri_alpha=0.5).EdgePaths.I
+    ends = edges.array().reshape(-1, 2)
     assert {tuple(end) for end in ends.round(9)} == {tuple(np.round(p, 9)) for p in learner.data}
     hull_edges = sum(p[0] in BOUNDS[0] or p[1] in BOUNDS[1] for p in learner.data)
     assert len(ends) // 2 == 3 * learner.npoints - 3 - hull_edges  # Euler
@@ -121,8 +121,7 @@ def test_many_points_are_thinned_and_the_title_says_so(backend: str, monkeypatch
     overlay = learner.plot(tri_alpha=0.2)
     assert title(overlay, backend).startswith("3,000 points, of which ")
     assert "the longest 100 of" in title(overlay, backend)
-    (path,) = part(overlay, "EdgePaths").split(datatype="array")
-    assert len(path) == 300
+    assert len(part(overlay, "Segments")) == 100
 
 
 @pytest.mark.parametrize("dim", [1, 2, 3, 5])

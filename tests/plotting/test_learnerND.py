@@ -137,15 +137,14 @@ def test_a_cut_that_is_no_mapping() -> None:
 def test_isolines(npoints: int, backend: str) -> None:
     overlay = learner_of(2, npoints).plot_isoline([0.0, 1.0, 99.0])
     holoviews.render(overlay, backend=backend)
-    white, black = parts(overlay, "Path")
+    white, black = overlay.Path
     if npoints == 60:
-        (path,) = black.split(datatype="array")
-        path = path[np.isfinite(path[:, 0])]
+        path = black.array().reshape(-1, 2)
         level = 1 + 2 * path[:, 0] - path[:, 1]
         assert np.abs(level - level.round()).max() < 1e-9
         assert set(level.round()) == {0.0, 1.0}
         assert title(overlay, backend) == "60 points; no point is at 99"
-    assert len(white.data) == len(black.data)
+    assert len(white) == len(black)
 
 
 def test_a_level_set_is_closed_and_shared() -> None:
