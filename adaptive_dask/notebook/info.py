@@ -59,6 +59,7 @@ class LiveInfo:
         self._details: Mapping[str, Any] = {}  # of a run that has ended
         self._course = Course()
         self._interval = 0.5
+        self._shown_at = 0.0  # on the monotonic clock, the last time
         self._link: str | None = None
         self._shown: Callable[[Mapping[str, Any]], str] | None = None
         self._turn = threading.Lock()  # of the cell that shows it, and of the clock
@@ -77,6 +78,7 @@ class LiveInfo:
         self._log = button("show log", "The calls to the learner", lambda: self._toggle(describe_log))
         buttons = [self._cancel, self._pause, self._resume, self._failures, self._log]
         self.box = widgets.VBox([self._figures, widgets.HBox(buttons), self._below])
+        clock.hurry_when_done(self.beat, run.done)
 
     @classmethod
     def of(cls, run: Run) -> LiveInfo:
@@ -91,12 +93,11 @@ class LiveInfo:
         from IPython import display
 
         self._interval = interval
+        self._shown_at = time.monotonic()
         self.beat()
         display.display(self.box)
-        run = self._run
-        if run is not None:
+        if self._run is not None:
             clock.add(self.beat, interval)
-            run.done.add_done_callback(lambda _: clock.hurry(self.beat))
 
     def beat(self) -> float | None:
         """Bring it up to date. Returns when to do so again (seconds); None at the end, or when it was closed."""
@@ -109,7 +110,7 @@ class LiveInfo:
             if has_ended:
                 self._details, self._run = run.details, None
                 return None
-            return slowed(self._interval, run.started, SLOWING)
+            return slowed(self._interval, self._shown_at, SLOWING)
 
     def _update(self, run: Run) -> None:
         summary, done, now = run.summary, run.done, time.time()

@@ -93,6 +93,7 @@ class LivePlot:
         self._interval = interval
         self._name = name
         self._normalize = normalize
+        self._made_at = time.monotonic()
         self._users_thread = threading.get_ident()
         self._turns = Turns()
         self._views = Views(self._holoviews)
@@ -117,7 +118,7 @@ class LivePlot:
             return
         active_plotting_tasks[self._name] = self
         clock.add(self.beat, self._interval)
-        self._run.done.add_done_callback(lambda _: clock.hurry(self.beat))
+        clock.hurry_when_done(self.beat, self._run.done)
 
     def cancel(self) -> None:
         """Leave the picture as it is."""
@@ -150,7 +151,7 @@ class LivePlot:
             self._forget()
             return None
         share = SHARE_BESIDE_LEARNER if isinstance(self._run, LocalRun) else SHARE
-        return max(slowed(self._interval, self._run.started, SLOWING), self._cost / share)
+        return max(slowed(self._interval, self._made_at, SLOWING), self._cost / share)
 
     def _refresh(self) -> None:
         begin = time.monotonic()
