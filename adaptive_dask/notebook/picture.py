@@ -125,6 +125,7 @@ class LivePlot:
         self._is_over = True
         clock.remove(self.beat)
         self._forget()
+        self._views.let_go()
 
     def done(self) -> bool:
         """Whether it is not kept up to date any more."""
