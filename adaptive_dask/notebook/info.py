@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import html
 import inspect
+import logging
 import threading
 import time
 import weakref
@@ -22,6 +23,8 @@ from adaptive_dask.runner.run import newest_status
 if TYPE_CHECKING:
     from adaptive_dask.runner import AsyncRunner
     from adaptive_dask.runner.run import Run
+
+logger = logging.getLogger(__name__)
 
 clock = Clock("adaptive-live-info")
 
@@ -61,6 +64,7 @@ class LiveInfo:
         self._interval = 0.5
         self._shown_at = 0.0  # on the monotonic clock, the last time
         self._link: str | None = None
+        self._error = ""  # of the last update, if that failed
         self._shown: Callable[[Mapping[str, Any]], str] | None = None
         self._turn = threading.Lock()  # of the cell that shows it, and of the clock
         self._figures = widgets.HTML()
@@ -106,7 +110,13 @@ class LiveInfo:
             if run is None or self.box.comm is None:
                 return None
             has_ended = run.done.done()
-            self._update(run)
+            try:
+                self._update(run)
+                self._error = ""
+            except Exception as error:  # the next time it may work
+                if repr(error) != self._error:
+                    logger.exception("The figures of the run %r could not be brought up to date", run.name)
+                self._error = repr(error)
             if has_ended:
                 self._details, self._run = run.details, None
                 return None

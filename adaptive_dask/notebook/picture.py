@@ -196,11 +196,21 @@ class LivePlot:
             self._note(error)
         return self._last
 
+    def _without_sliders(self, picture: Any) -> Any:
+        """Of several the first, for the number of a function's components was not known when sliders could be made."""
+        if not isinstance(picture, self._holoviews.HoloMap):
+            return picture
+        store = self._holoviews.Store
+        first = next(iter(picture))
+        title = store.lookup_options(store.current_backend, first, "plot").kwargs.get("title", "")
+        names = ", ".join(kdim.name for kdim in picture.kdims)
+        return first.opts(title=f"{title} (for a slider of {names}, call live_plot again)")
+
     def _as_map(self, picture: Any) -> Any:
         holoviews = self._holoviews
         streams = [self._views.stream]
         if not isinstance(picture, holoviews.HoloMap):
-            return holoviews.DynamicMap(self._next, streams=streams)
+            return holoviews.DynamicMap(lambda **_: self._without_sliders(self._next()), streams=streams)
         # With sliders: those stay, and choose from what is drawn then.
         kdims = list(picture.kdims)
         if not isinstance(picture, holoviews.DynamicMap):

@@ -97,6 +97,14 @@ def test_they_follow_a_run_while_the_kernel_is_idle(notebook: Notebook) -> None:
     notebook.run(FIRST, RUNNER, INFOS, PLOTS)
     wait_for_more(notebook)
     notebook.screenshot("notebook_idle")
+    right, left = notebook.page.evaluate(
+        """() => {
+            const curve = document.querySelector(".adaptive-info .figures svg");
+            const next = curve.closest(".figures > div").nextElementSibling;
+            return [curve.getBoundingClientRect().right, next.getBoundingClientRect().left];
+        }"""
+    )
+    assert right < left  # the curve of the loss lies over nothing
 
 
 @pytest.mark.parametrize("cell", [BLOCK, AWAIT], ids=["blocks", "awaits"])
