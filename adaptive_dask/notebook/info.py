@@ -123,14 +123,10 @@ class LiveInfo:
             return slowed(self._interval, self._shown_at, SLOWING)
 
     def _update(self, run: Run) -> None:
-        summary, done, now = run.summary, run.done, time.time()
-        status = newest_status(run)
-        error = done.exception() if done.done() and not done.cancelled() else None
-        if summary:
-            self._course.note(summary, summary["ended"] or now)
         if self._link is None:
             self._link = make_link(run.executor, run.name)
-        text = describe(run.name, status, summary, self._course, now, self._link, error)
+        status, summary = newest_status(run), run.summary
+        text = _describe(run, status, summary, self._course, self._link)
         if text != self._figures.value:
             self._figures.value = text
         _set_visible(self._cancel, status not in ENDED)
@@ -179,6 +175,20 @@ class LiveInfo:
 
     def _tell_error(self, error: BaseException) -> None:
         self._below.value = f'<div class="adaptive-info error"><pre>{html.escape(str(error))}</pre></div>'
+
+
+def static_info(runner: AsyncRunner) -> str:
+    """How a run stands now, as HTML: the figures of `live_info` without anything that needs a widget."""
+    run = runner._run
+    return _describe(run, newest_status(run), run.summary, Course(), runner.dashboard_link)
+
+
+def _describe(run: Run, status: str, summary: Mapping[str, Any], course: Course, link: str | None) -> str:
+    done, now = run.done, time.time()
+    error = done.exception() if done.done() and not done.cancelled() else None
+    if summary:
+        course.note(summary, summary["ended"] or now)
+    return describe(run.name, status, summary, course, now, link, error)
 
 
 def _set_visible(widget: Any, is_visible: bool) -> None:

@@ -714,6 +714,12 @@ class AsyncRunner:
         link = f", {self.dashboard_link}" if self.dashboard_link else ""
         return f"<{type(self).__name__} {self.name!r}: {self._run.status}, {summary.get('npoints', 0)} points{link}>"
 
+    def _repr_html_(self) -> str:
+        """How the run stands, as a notebook shows it; `live_info` follows it."""
+        from adaptive_dask.notebook import static_info
+
+        return static_info(self)
+
 
 Runner = AsyncRunner
 

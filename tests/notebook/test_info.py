@@ -37,6 +37,16 @@ def test_the_cancel_button_cancels(kernel: Any) -> None:
     assert kernel.run("print(runner.status())") == "cancelled\n"
 
 
+def test_a_runner_is_shown_as_it_stands(kernel: Any) -> None:
+    kernel.run(RUN.format(", npoints_goal=20, name='<b>mine</b>'") + "runner.wait()")
+    kernel.run("runner")
+    html = kernel.displayed[-1]["text/html"]
+    assert ">20<" in html
+    assert "finished" in html
+    assert "&lt;b&gt;mine" in html
+    assert not kernel.widgets
+
+
 def test_an_update_that_fails_is_not_the_last(kernel: Any) -> None:
     code = """
 from adaptive_dask.notebook import info
