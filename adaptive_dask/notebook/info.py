@@ -60,7 +60,7 @@ class LiveInfo:
         widgets = load_widgets()
         self._run: Run | None = run
         self._details: Mapping[str, Any] = {}  # of a run that has ended
-        self._course = Course()
+        self._course = Course(run.losses_before)
         self._interval = 0.5
         self._shown_at = 0.0  # on the monotonic clock, the last time
         self._link: str | None = None
@@ -180,7 +180,7 @@ class LiveInfo:
 def static_info(runner: AsyncRunner) -> str:
     """How a run stands now, as HTML: the figures of `live_info` without anything that needs a widget."""
     run = runner._run
-    return _describe(run, newest_status(run), run.summary, Course(), runner.dashboard_link)
+    return _describe(run, newest_status(run), run.summary, Course(run.losses_before), runner.dashboard_link)
 
 
 def _describe(run: Run, status: str, summary: Mapping[str, Any], course: Course, link: str | None) -> str:
