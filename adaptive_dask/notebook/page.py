@@ -51,14 +51,15 @@ def _prepare(viewable: Any, root: Any) -> None:
     plot_id = root.ref["id"]
     for pane in viewable.select(HoloViews):
         plot, _ = pane._plots.get(plot_id, (None, None))
-        if plot is not None and plot.document is not None and plot_id not in _documents and _is_live(plot):
+        if plot is not None and plot.document is not None and plot_id not in _documents and live_streams(plot):
             root.js_on_change("tags", CustomJS(code=_SAY_WHEN_GONE))
             _documents[plot_id] = plot.document
 
 
-def _is_live(plot: Any) -> bool:
-    """Whether one of the streams behind a picture is ours; it may be one of several that were put together."""
-    return any(type(stream).__name__ == MARK for part in plot.traverse() for stream in getattr(part, "streams", ()))
+def live_streams(plot: Any) -> set[Any]:
+    """The streams of live plots behind a picture, which may be of several that were put together."""
+    streams = (stream for part in plot.traverse() for stream in getattr(part, "streams", ()))
+    return {stream for stream in streams if type(stream).__name__ == MARK}
 
 
 def ask_to_say_when_gone(plot: Any) -> None:

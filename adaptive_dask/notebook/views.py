@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
-from adaptive_dask.notebook.page import MARK, ask_to_say_when_gone, prepare_pictures, tell_gone
+from adaptive_dask.notebook.page import MARK, ask_to_say_when_gone, live_streams, prepare_pictures, tell_gone
 
 
 class Views:
@@ -59,10 +59,11 @@ class Views:
                         plot.refresh()
 
     def let_go(self) -> None:
-        """Keep no picture that stays as it is without this; those with sliders need it as long as they are shown."""
+        """Keep no picture that stays as it is without this: none with sliders, or with another plot that goes on."""
         with self._lock:
+            needed = [plot for plot in self._plots if plot.dimensions or live_streams(plot) != {self.stream}]
             for plot in self._plots:
-                if not plot.dimensions:
+                if not any(other.root is plot.root for other in needed):  # which has several in a layout
                     tell_gone(plot)
 
     def refresh_when_opened(self, refresh: Callable[[], None]) -> None:

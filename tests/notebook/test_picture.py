@@ -135,6 +135,20 @@ def test_a_replaced_plot_leaves_nothing_once_it_is_drawn_no_more(kernel: Any) ->
     kernel.run("runner.cancel()")
 
 
+@pytest.mark.parametrize("how", ["*", "+"])
+def test_a_plot_beside_one_that_is_cancelled_goes_on(kernel: Any, how: str) -> None:
+    plots = [f"runner.live_plot(name={name!r}, update_interval=0.1)" for name in "ab"]
+    kernel.run(RUN.format("") + f"display({how.join(plots)})")
+    kernel.open_pictures()
+    grows = "b = adaptive.active_plotting_tasks['b']; before = b._drawn_at\n"
+    grows += "while b._drawn_at <= before + 20: await asyncio.sleep(0.05)"
+    kernel.run("import asyncio\n" + grows)
+    kernel.run("adaptive.active_plotting_tasks['a'].cancel()\n" + grows)
+    assert kernel.run("print(list(adaptive.active_plotting_tasks))") == "['b']\n"
+    kernel.run("runner.cancel(); runner.wait()")
+    assert kernel.run(AT_WORK) == NOTHING
+
+
 def test_a_plotter_that_fails(kernel: Any) -> None:
     with pytest.raises(RuntimeError, match="mine"):
         kernel.run(
