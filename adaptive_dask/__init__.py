@@ -47,6 +47,7 @@ _MODULES = {
     "goals",
     "learner",
     "notebook",
+    "notebook_integration",
     "plotting",
     "runner",
     "session",

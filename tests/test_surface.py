@@ -13,6 +13,7 @@ import pytest
 MODULES = [
     "",
     "learner",
+    "notebook_integration",
     "runner",
     "utils",
     *[
@@ -41,6 +42,8 @@ INTERNAL = {
     *("LearnerND.get_local_transform_matrix", "BaseRunner"),
     # A learner is saved with its own method; an asynchronous function runs on the workers.
     *("utils.save", "utils.load", "daskify"),
+    # Plotly draws nothing here, and which updates are sent is the clock's affair.
+    *("ensure_plotly", "should_update"),
 }
 # Another default.
 DEFAULTS = {

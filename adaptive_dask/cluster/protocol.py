@@ -89,7 +89,7 @@ class Route(enum.StrEnum):
     RUNS = "adaptive_runs"  # → a dict for each run
     WATCH = "adaptive_watch"  # watcher, runs: [(key, name, position, version)] → what is new since, by key
     NUDGE = "adaptive_nudge"  # watcher → its request is answered at once, for it wants to watch others too
-    SNAPSHOT = "adaptive_snapshot"  # name → [learner], functions, position
+    SNAPSHOT = "adaptive_snapshot"  # name → [learner], functions, position, summary, losses
     INSPECT = "adaptive_inspect"  # name, log_from → [points on their way, failures, log]
     CALL = "adaptive_call"  # name, [function, arguments] → [what function(learner, …) returned]
     TELL = "adaptive_tell"  # name, [points, values]

@@ -291,10 +291,12 @@ class LearnerHost(SchedulerPlugin):
         return news
 
     async def snapshot_run(self, name: str) -> dict[str, Any]:
-        """The learner as it is, its functions, and how many results it was told."""
+        """The learner as it is, its functions, how many results it was told, and how its loss has fallen."""
         run = self._find(name)
         learner, position = await run.in_turn(run.learner.snapshot)
-        return {"learner": learner, "functions": run.functions, "position": position, "summary": run.summary()}
+        losses = [tuple(loss) for loss in run.history.some_losses()]
+        told = {"position": position, "summary": run.summary(), "losses": losses}
+        return {"learner": learner, "functions": run.functions, **told}
 
     async def inspect_run(self, name: str, log_from: int) -> bytes:
         """Points on their way, failures and log."""

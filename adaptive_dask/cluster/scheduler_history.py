@@ -14,6 +14,9 @@ from typing import NamedTuple
 GROWTH = 0.01
 MOST_LOSSES = 8192
 
+# About so many of the losses go to a client that joins a run.
+FEW = 100
+
 # Of the work done an entry is kept every half second at first, and half as often whenever there are so many.
 SPACING = 0.5
 MOST_WORK = 512
@@ -95,6 +98,11 @@ class History:
             if not grown or loss == last.loss or len(self.losses) >= MOST_LOSSES:
                 return
         self.losses.append(Loss(now, npoints, loss))
+
+    def some_losses(self) -> list[Loss]:
+        """A few of them from the first to the last, enough for a small curve."""
+        step = len(self.losses) // FEW + 1
+        return [*self.losses[:-1:step], *self.losses[-1:]]
 
     def note_work(
         self, evaluated: int, learner_seconds: float, function_seconds: float, *, is_last: bool = False

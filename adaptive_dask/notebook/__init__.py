@@ -6,7 +6,7 @@ They are kept up to date from threads, so that they go on while a cell keeps the
 from __future__ import annotations
 
 from adaptive_dask.notebook.extension import notebook_extension
-from adaptive_dask.notebook.info import live_info
+from adaptive_dask.notebook.info import live_info, static_info
 from adaptive_dask.notebook.picture import active_plotting_tasks, live_plot
 
-__all__ = ["active_plotting_tasks", "live_info", "live_plot", "notebook_extension"]
+__all__ = ["active_plotting_tasks", "live_info", "live_plot", "notebook_extension", "static_info"]

@@ -6,7 +6,9 @@ import logging
 import math
 import threading
 import time
+import weakref
 from collections.abc import Callable
+from concurrent.futures import Future
 from typing import Any
 
 logger = logging.getLogger(__name__)
@@ -45,6 +47,17 @@ class Clock:
             if call in self._due:
                 self._due[call] = 0.0
                 self._changed.notify()
+
+    def hurry_when_done(self, call: Call, done: Future[Any]) -> None:
+        """Hurry a method when a run has ended, whose future keeps its callbacks for good, but not the method."""
+        weak = weakref.WeakMethod(call)
+
+        def hurry(_: Future[Any]) -> None:
+            alive = weak()
+            if alive is not None:
+                self.hurry(alive)
+
+        done.add_done_callback(hurry)
 
     def remove(self, call: Call) -> None:
         """Call it no more. It may be under way."""
@@ -99,10 +112,10 @@ def check_interval(value: Any) -> None:
         raise ValueError(f"update_interval takes a positive number of seconds, not {value!r}.")
 
 
-def slowed(interval: float, started: float, share: float) -> float:
-    """The interval for a run that has gone on since then (seconds since the epoch).
+def slowed(interval: float, since: float, share: float) -> float:
+    """The interval for what was shown then (on the monotonic clock), whenever its run began.
 
-    What is sent while no browser is there waits for one. So the updates of a long run become fewer: the interval is
-    at least this share of its time, and a night brings a few times as many updates as the first minutes.
+    What is sent while no browser is there waits for one. So updates become fewer the longer ago it was shown: the
+    interval is at least this share of that, and a night brings a few times as many updates as the first minutes.
     """
-    return max(interval, share * (time.time() - started))
+    return max(interval, share * (time.monotonic() - since))

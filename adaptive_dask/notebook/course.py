@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 # The pace is that of the last so many seconds.
@@ -39,16 +39,21 @@ UNKNOWN = Outlook(math.nan, math.nan)
 class Course:
     """What was seen of a run. It grows no longer, however long the run takes.
 
+    Parameters
+    ----------
+    before : sequence of (float, int, float)
+        What others saw: seconds since the run began, points and loss.
+
     Attributes
     ----------
     moments : list of Moment
         The oldest first.
     """
 
-    def __init__(self) -> None:
-        self.moments: list[Moment] = []
+    def __init__(self, before: Sequence[tuple[float, int, float]] = ()) -> None:
+        self.moments = [Moment(*moment) for moment in before]
         self._recent: list[Moment] = []
-        self._spacing = 0.0
+        self._spacing = self.moments[-1].seconds / MOST if self.moments else 0.0
 
     def note(self, summary: Mapping[str, Any], now: float) -> None:
         """Look at a run; ``now`` is in seconds since the epoch."""
@@ -88,7 +93,8 @@ class Course:
         else:
             return UNKNOWN
         pace = self.pace(summary)
-        seconds_left = max(0.0, wanted - npoints) / pace if pace > 0 else math.nan
+        is_known = pace > 0 and not math.isnan(wanted)
+        seconds_left = max(0.0, wanted - npoints) / pace if is_known else math.nan
         return Outlook(_share(npoints, wanted), seconds_left)
 
     def _points_for_loss(self, wanted: float, npoints: int, loss: float) -> float:

@@ -69,6 +69,7 @@ def load_bokeh(inline: bool = True) -> ModuleType:
     """
     try:
         holoviews = importlib.import_module("holoviews")
+        importlib.import_module("panel").config.inline = inline  # also what Panel adds to each picture
         holoviews.extension("bokeh", logo=False, inline=inline)
     except ImportError as error:
         raise _missing("HoloViews and Bokeh", error) from error

@@ -18,8 +18,8 @@ STYLE = """<style>
 .adaptive-info .head { display: flex; gap: 10px; align-items: baseline; flex-wrap: wrap; }
 .adaptive-info .head b { overflow-wrap: anywhere; }
 .adaptive-info .status { color: #fff; border-radius: 3px; padding: 0 7px; }
-.adaptive-info .figures { display: grid; grid-template-columns: repeat(auto-fill, minmax(92px, max-content));
-  gap: 4px 18px; margin: 6px 0; }
+.adaptive-info .figures { display: flex; flex-wrap: wrap; gap: 4px 18px; margin: 6px 0; }
+.adaptive-info .figures div { min-width: 76px; }
 .adaptive-info .figures i { display: block; font-style: normal; font-size: 11px;
   color: var(--jp-ui-font-color2, #666); }
 .adaptive-info .figures b { font-weight: 500; font-variant-numeric: tabular-nums; white-space: nowrap; }

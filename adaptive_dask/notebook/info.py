@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import html
 import inspect
+import logging
 import threading
 import time
 import weakref
@@ -22,6 +23,8 @@ from adaptive_dask.runner.run import newest_status
 if TYPE_CHECKING:
     from adaptive_dask.runner import AsyncRunner
     from adaptive_dask.runner.run import Run
+
+logger = logging.getLogger(__name__)
 
 clock = Clock("adaptive-live-info")
 
@@ -57,9 +60,11 @@ class LiveInfo:
         widgets = load_widgets()
         self._run: Run | None = run
         self._details: Mapping[str, Any] = {}  # of a run that has ended
-        self._course = Course()
+        self._course = Course(run.losses_before)
         self._interval = 0.5
+        self._shown_at = 0.0  # on the monotonic clock, the last time
         self._link: str | None = None
+        self._error = ""  # of the last update, if that failed
         self._shown: Callable[[Mapping[str, Any]], str] | None = None
         self._turn = threading.Lock()  # of the cell that shows it, and of the clock
         self._figures = widgets.HTML()
@@ -77,6 +82,7 @@ class LiveInfo:
         self._log = button("show log", "The calls to the learner", lambda: self._toggle(describe_log))
         buttons = [self._cancel, self._pause, self._resume, self._failures, self._log]
         self.box = widgets.VBox([self._figures, widgets.HBox(buttons), self._below])
+        clock.hurry_when_done(self.beat, run.done)
 
     @classmethod
     def of(cls, run: Run) -> LiveInfo:
@@ -91,12 +97,11 @@ class LiveInfo:
         from IPython import display
 
         self._interval = interval
+        self._shown_at = time.monotonic()
         self.beat()
         display.display(self.box)
-        run = self._run
-        if run is not None:
+        if self._run is not None:
             clock.add(self.beat, interval)
-            run.done.add_done_callback(lambda _: clock.hurry(self.beat))
 
     def beat(self) -> float | None:
         """Bring it up to date. Returns when to do so again (seconds); None at the end, or when it was closed."""
@@ -105,21 +110,23 @@ class LiveInfo:
             if run is None or self.box.comm is None:
                 return None
             has_ended = run.done.done()
-            self._update(run)
+            try:
+                self._update(run)
+                self._error = ""
+            except Exception as error:  # the next time it may work
+                if repr(error) != self._error:
+                    logger.exception("The figures of the run %r could not be brought up to date", run.name)
+                self._error = repr(error)
             if has_ended:
                 self._details, self._run = run.details, None
                 return None
-            return slowed(self._interval, run.started, SLOWING)
+            return slowed(self._interval, self._shown_at, SLOWING)
 
     def _update(self, run: Run) -> None:
-        summary, done, now = run.summary, run.done, time.time()
-        status = newest_status(run)
-        error = done.exception() if done.done() and not done.cancelled() else None
-        if summary:
-            self._course.note(summary, summary["ended"] or now)
         if self._link is None:
             self._link = make_link(run.executor, run.name)
-        text = describe(run.name, status, summary, self._course, now, self._link, error)
+        status, summary = newest_status(run), run.summary
+        text = _describe(run, status, summary, self._course, self._link)
         if text != self._figures.value:
             self._figures.value = text
         _set_visible(self._cancel, status not in ENDED)
@@ -168,6 +175,20 @@ class LiveInfo:
 
     def _tell_error(self, error: BaseException) -> None:
         self._below.value = f'<div class="adaptive-info error"><pre>{html.escape(str(error))}</pre></div>'
+
+
+def static_info(runner: AsyncRunner) -> str:
+    """How a run stands now, as HTML: the figures of `live_info` without anything that needs a widget."""
+    run = runner._run
+    return _describe(run, newest_status(run), run.summary, Course(run.losses_before), runner.dashboard_link)
+
+
+def _describe(run: Run, status: str, summary: Mapping[str, Any], course: Course, link: str | None) -> str:
+    done, now = run.done, time.time()
+    error = done.exception() if done.done() and not done.cancelled() else None
+    if summary:
+        course.note(summary, summary["ended"] or now)
+    return describe(run.name, status, summary, course, now, link, error)
 
 
 def _set_visible(widget: Any, is_visible: bool) -> None:

@@ -93,6 +93,7 @@ class LivePlot:
         self._interval = interval
         self._name = name
         self._normalize = normalize
+        self._made_at = time.monotonic()
         self._users_thread = threading.get_ident()
         self._turns = Turns()
         self._views = Views(self._holoviews)
@@ -117,13 +118,14 @@ class LivePlot:
             return
         active_plotting_tasks[self._name] = self
         clock.add(self.beat, self._interval)
-        self._run.done.add_done_callback(lambda _: clock.hurry(self.beat))
+        clock.hurry_when_done(self.beat, self._run.done)
 
     def cancel(self) -> None:
         """Leave the picture as it is."""
         self._is_over = True
         clock.remove(self.beat)
         self._forget()
+        self._views.let_go()
 
     def done(self) -> bool:
         """Whether it is not kept up to date any more."""
@@ -150,7 +152,7 @@ class LivePlot:
             self._forget()
             return None
         share = SHARE_BESIDE_LEARNER if isinstance(self._run, LocalRun) else SHARE
-        return max(slowed(self._interval, self._run.started, SLOWING), self._cost / share)
+        return max(slowed(self._interval, self._made_at, SLOWING), self._cost / share)
 
     def _refresh(self) -> None:
         begin = time.monotonic()
@@ -194,11 +196,21 @@ class LivePlot:
             self._note(error)
         return self._last
 
+    def _without_sliders(self, picture: Any) -> Any:
+        """Of several the first, for the number of a function's components was not known when sliders could be made."""
+        if not isinstance(picture, self._holoviews.HoloMap):
+            return picture
+        store = self._holoviews.Store
+        first = next(iter(picture))
+        title = store.lookup_options(store.current_backend, first, "plot").kwargs.get("title", "")
+        names = ", ".join(kdim.name for kdim in picture.kdims)
+        return first.opts(title=f"{title} (for a slider of {names}, call live_plot again)")
+
     def _as_map(self, picture: Any) -> Any:
         holoviews = self._holoviews
         streams = [self._views.stream]
         if not isinstance(picture, holoviews.HoloMap):
-            return holoviews.DynamicMap(self._next, streams=streams)
+            return holoviews.DynamicMap(lambda **_: self._without_sliders(self._next()), streams=streams)
         # With sliders: those stay, and choose from what is drawn then.
         kdims = list(picture.kdims)
         if not isinstance(picture, holoviews.DynamicMap):

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from typing import Any
+
+from adaptive_dask.notebook.page import MARK, ask_to_say_when_gone, live_streams, prepare_pictures, tell_gone
 
 
 class Views:
@@ -25,8 +28,10 @@ class Views:
     def __init__(self, holoviews: Any) -> None:
         self._triggering = holoviews.streams.triggering_streams
         # HoloViews takes a picture with sliders from its cache, unless a stream has a value and is transient.
-        self.stream = holoviews.streams.Stream.define("Update", turn=0)(transient=True)
+        self.stream = holoviews.streams.Stream.define(MARK, turn=0)(transient=True)
         self._were_any = False
+        self._lock = threading.RLock()  # the clock's thread draws, while the user's may replace a plot
+        prepare_pictures()
 
     @property
     def _plots(self) -> list[Any]:
@@ -46,10 +51,20 @@ class Views:
 
     def refresh(self) -> None:
         """Draw all anew that can be; raises the first error of drawing."""
-        for plot in self._plots:
-            if _is_open(plot):
-                with self._triggering([self.stream]):
-                    plot.refresh()
+        with self._lock:
+            for plot in self._plots:
+                if _is_open(plot):
+                    ask_to_say_when_gone(plot)
+                    with self._triggering([self.stream]):
+                        plot.refresh()
+
+    def let_go(self) -> None:
+        """Keep no picture that stays as it is without this: none with sliders, or with another plot that goes on."""
+        with self._lock:
+            needed = [plot for plot in self._plots if plot.dimensions or live_streams(plot) != {self.stream}]
+            for plot in self._plots:
+                if not any(other.root is plot.root for other in needed):  # which has several in a layout
+                    tell_gone(plot)
 
     def refresh_when_opened(self, refresh: Callable[[], None]) -> None:
         """Draw those anew, when they are opened, that cannot be drawn yet."""

@@ -126,6 +126,7 @@ class ClusterRun:
         self.has_ended = False
         self._begun = asyncio.Event()  # set on the client's event loop
         self.details: dict[str, Any] = {}
+        self.losses_before: Sequence[tuple[float, int, float]] = ()
         self._log: list[tuple[Any, ...]] | None = None
 
     @property
@@ -155,9 +156,10 @@ class ClusterRun:
         finally:
             self._begun.set()
 
-    async def join(self, summary: dict[str, Any]) -> None:
-        """Follow a run that is hosted already, and stands like that."""
+    async def join(self, summary: dict[str, Any], losses: Sequence[tuple[float, int, float]]) -> None:
+        """Follow a run that is hosted already, stands like that, and had these losses on the way."""
         self.summary = summary
+        self.losses_before = losses
         self.started = summary["started"]
         self.status = "running" if self.status_seen in ENDED else self.status_seen
         self._begun.set()

@@ -85,6 +85,7 @@ class LocalRun:
         self.done: concurrent.futures.Future[None] = concurrent.futures.Future()
         self.status = "running"
         self.started = time.time()
+        self.losses_before: Sequence[tuple[float, int, float]] = ()  # nobody joins it
         self._ended: float | None = None
         self._session = session
         self._lock = threading.RLock()  # whoever calls the session or its learner holds it

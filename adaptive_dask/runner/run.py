@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import concurrent.futures
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 from adaptive_dask.runner.replica import Replica
@@ -36,6 +36,8 @@ class Run(Protocol):
         Of a run that is still being started, it is empty.
     started : float
         In seconds since the epoch.
+    losses_before : sequence of (float, int, float)
+        Of a run that was joined: seconds since its start, points and loss at some moments before.
     details : dict
         What `inspect` returned last.
     """
@@ -45,6 +47,7 @@ class Run(Protocol):
     done: concurrent.futures.Future[None]
     status: str
     started: float
+    losses_before: Sequence[tuple[float, int, float]]
 
     @property
     def executor(self) -> Any: ...

@@ -626,7 +626,7 @@ class AsyncRunner:
         Parameters
         ----------
         update_interval : float, default: 0.5
-            In seconds. In long runs updates become fewer: after an hour, one in 0.7 s.
+            In seconds. Updates become fewer the longer it is shown: after an hour, one in 0.7 s.
 
         Raises
         ------
@@ -655,8 +655,8 @@ class AsyncRunner:
             Takes the learner and returns a HoloViews object; ``learner.plot()`` if not given. While a cell keeps
             the notebook busy it gets a copy of the learner, and is called in a thread.
         update_interval : float, default: 2
-            In seconds. Updates become fewer when drawing takes more than a tenth of the time, and in long runs:
-            after an hour, one in 18 s.
+            In seconds. Updates become fewer when drawing takes more than three tenths of the time, or a tenth where
+            the learner works in the same process; and the longer the plot goes on: after an hour, one in 18 s.
         name : hashable, optional
             Of this plot in `adaptive_dask.active_plotting_tasks`. An earlier plot with the name, or without one
             if none is given, is not kept up to date any more.
@@ -744,6 +744,12 @@ class AsyncRunner:
         summary = self._run.summary
         link = f", {self.dashboard_link}" if self.dashboard_link else ""
         return f"<{type(self).__name__} {self.name!r}: {self._run.status}, {summary.get('npoints', 0)} points{link}>"
+
+    def _repr_html_(self) -> str:
+        """How the run stands, as a notebook shows it; `live_info` follows it."""
+        from adaptive_dask.notebook import static_info
+
+        return static_info(self)
 
 
 Runner = AsyncRunner

@@ -9,7 +9,7 @@ import secrets
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -163,12 +163,26 @@ class Notebook:
         assert reply["status"] == "ok", reply
         return ast.literal_eval(reply["data"]["text/plain"])
 
+    def do(self, cell: int, command: str) -> None:
+        """Have JupyterLab do something with a cell."""
+        self.page.evaluate(
+            f"""async ([cell, command]) => {{
+                {_PANEL}.content.activeCellIndex = cell;
+                await jupyterapp.commands.execute(command);
+            }}""",
+            [cell, command],
+        )
+
+    def until(self, condition: Callable[[], Any], explain: Callable[[], str] = str) -> None:
+        """Wait until something holds; the page's own events go on."""
+        deadline = time.monotonic() + TIMEOUT
+        while not condition():
+            assert time.monotonic() < deadline, f"{condition} did not become true in {TIMEOUT} s\n{explain()}"
+            self.page.wait_for_timeout(50)  # between two looks
+
     def wait_for_value(self, expression: str, expected: Any) -> None:
         """Wait until an expression has a value in the kernel."""
-        deadline = time.monotonic() + TIMEOUT
-        while (value := self.value(expression)) != expected:
-            assert time.monotonic() < deadline, f"{expression} is {value}, not {expected}"
-            self.page.wait_for_timeout(100)  # between two looks; the page's own events go on
+        self.until(lambda: self.value(expression) == expected, lambda: f"{expression} is {self.value(expression)}")
 
     def restart_kernel(self) -> None:
         """A new process for the kernel, which knows nothing."""

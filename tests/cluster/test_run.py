@@ -226,6 +226,7 @@ def test_attach_from_another_client(client, cluster):
         mirror = adaptive.attach("shared", other)
         assert mirror.learner.npoints > 20
         assert mirror.learner.function(0.5) == slow_peak(0.5)
+        assert [npoints for _, npoints, _ in mirror._run.losses_before][-1] > 10
         assert mirror.result(TIMEOUT).npoints == 150
     assert dict(runner.result(TIMEOUT).data) == dict(mirror.learner.data)
     late = adaptive.attach("shared")

@@ -6,18 +6,13 @@ import logging
 import threading
 import time
 import weakref
-from collections.abc import Callable
+from concurrent.futures import Future
 
 import pytest
 
 from adaptive_dask.notebook.clock import Clock, check_interval, slowed
 
-
-def wait_until(predicate: Callable[[], object], timeout: float = 60.0) -> None:
-    deadline = time.monotonic() + timeout
-    while not predicate():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
+from ..patience import TIMEOUT, wait_until
 
 
 def threads() -> list[str]:
@@ -107,6 +102,32 @@ def test_nothing_is_kept_alive_that_was_removed() -> None:
     wait_until(lambda: ref() is None)
 
 
+def test_a_future_hurries_what_is_alive_and_keeps_nothing_alive() -> None:
+    class Thing:
+        def __init__(self) -> None:
+            self.called = threading.Semaphore(0)
+
+        def call(self) -> float:
+            self.called.release()
+            return 3600.0
+
+    clock = Clock("ticking")
+    done: Future[None] = Future()
+    thing, other = Thing(), Thing()
+    for each in (thing, other):
+        clock.add(each.call)
+        clock.hurry_when_done(each.call, done)
+        assert each.called.acquire(timeout=TIMEOUT)
+    ref = weakref.ref(other)
+    clock.remove(other.call)
+    del each, other
+    wait_until(lambda: ref() is None)
+    done.set_result(None)
+    assert thing.called.acquire(timeout=TIMEOUT)
+    clock.remove(thing.call)
+    wait_until(lambda: not threads())
+
+
 @pytest.mark.parametrize("value", [0, -1.0, float("inf"), float("nan"), "1", None])
 def test_intervals_are_positive_numbers(value: object) -> None:
     with pytest.raises(ValueError, match="positive number of seconds"):
@@ -114,5 +135,5 @@ def test_intervals_are_positive_numbers(value: object) -> None:
 
 
 def test_updates_of_long_runs_become_fewer() -> None:
-    assert slowed(0.5, time.time(), 1 / 5000) == 0.5
-    assert slowed(0.5, time.time() - 50_000, 1 / 5000) == pytest.approx(10, rel=0.01)
+    assert slowed(0.5, time.monotonic(), 1 / 5000) == 0.5
+    assert slowed(0.5, time.monotonic() - 50_000, 1 / 5000) == pytest.approx(10, rel=0.01)

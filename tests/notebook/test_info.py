@@ -35,3 +35,29 @@ def test_the_cancel_button_cancels(kernel: Any) -> None:
     kernel.click("cancel")
     kernel.until(lambda: "cancelled" in kernel.figures)
     assert kernel.run("print(runner.status())") == "cancelled\n"
+
+
+def test_a_runner_is_shown_as_it_stands(kernel: Any) -> None:
+    kernel.run(RUN.format(", npoints_goal=20, name='<b>mine</b>'") + "runner.wait()")
+    kernel.run("runner")
+    html = kernel.displayed[-1]["text/html"]
+    assert ">20<" in html
+    assert "finished" in html
+    assert "&lt;b&gt;mine" in html
+    assert not kernel.widgets
+
+
+def test_an_update_that_fails_is_not_the_last(kernel: Any) -> None:
+    code = """
+from adaptive_dask.notebook import info
+def describe(*args):
+    if fails: raise ValueError("mine")
+    return was(*args)
+was, info.describe, fails = info.describe, describe, True
+"""
+    kernel.run(code + RUN.format("") + "runner.live_info(update_interval=0.05)")
+    widget = "info.LiveInfo.of(runner._run)"
+    kernel.run(f"while 'mine' not in {widget}._error: time.sleep(0.01)\nfails = False")
+    kernel.until(lambda: "running" in kernel.figures)
+    kernel.run("info.describe = was; runner.cancel()")
+    kernel.until(lambda: "cancelled" in kernel.figures)

@@ -105,6 +105,50 @@ print([kdim.name for kdim in pictures.kdims], [int(value) for value in pictures.
     kernel.run("runner.cancel()")
 
 
+def test_vectors_of_which_none_was_known_at_first(kernel: Any) -> None:
+    code = """
+import threading
+go = threading.Event()
+def pair(xy): go.wait(60); time.sleep(0.01); return [xy[0], xy[1]]
+runner = adaptive.Runner(adaptive.Learner2D(pair, [(-1, 1), (-1, 1)]), executor=ThreadPoolExecutor(2))
+display(runner.live_plot(update_interval=0.1))
+go.set()
+"""
+    kernel.run(code)
+    kernel.open_pictures()
+    kernel.until(lambda: len([title for title in kernel.titles if "slider of component" in title]) > 2)
+    assert kernel.run("print(adaptive.active_plotting_tasks[None].error)") == "None\n"
+    kernel.run("runner.cancel(); runner.wait()")
+
+
+def test_a_replaced_plot_leaves_nothing_once_it_is_drawn_no_more(kernel: Any) -> None:
+    count = "import gc; from adaptive_dask.notebook.picture import LivePlot; gc.collect()\n"
+    count += "print(sum(type(each) is LivePlot for each in gc.get_objects()))"
+    kernel.run(RUN.format(""))
+    before = int(kernel.run(count))  # of other tests, whose pictures are shown
+    for _ in range(3):
+        kernel.run(SHOW)
+        kernel.open_pictures()
+    assert int(kernel.run(count)) == before + 1
+    kernel.run("adaptive.active_plotting_tasks[None].cancel()")
+    assert int(kernel.run(count)) == before
+    kernel.run("runner.cancel()")
+
+
+@pytest.mark.parametrize("how", ["*", "+"])
+def test_a_plot_beside_one_that_is_cancelled_goes_on(kernel: Any, how: str) -> None:
+    plots = [f"runner.live_plot(name={name!r}, update_interval=0.1)" for name in "ab"]
+    kernel.run(RUN.format("") + f"display({how.join(plots)})")
+    kernel.open_pictures()
+    grows = "b = adaptive.active_plotting_tasks['b']; before = b._drawn_at\n"
+    grows += "while b._drawn_at <= before + 20: await asyncio.sleep(0.05)"
+    kernel.run("import asyncio\n" + grows)
+    kernel.run("adaptive.active_plotting_tasks['a'].cancel()\n" + grows)
+    assert kernel.run("print(list(adaptive.active_plotting_tasks))") == "['b']\n"
+    kernel.run("runner.cancel(); runner.wait()")
+    assert kernel.run(AT_WORK) == NOTHING
+
+
 def test_a_plotter_that_fails(kernel: Any) -> None:
     with pytest.raises(RuntimeError, match="mine"):
         kernel.run(

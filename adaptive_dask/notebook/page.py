@@ -1,0 +1,90 @@
+"""What HoloViews leaves out of pictures in a notebook's page: they say when they are gone, and ask no server."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+# The name of the streams whose pictures are to say when they are gone.
+MARK = "AdaptiveUpdate"
+
+# JupyterLab's extension for HoloViews means to say that a picture is gone, as when its cell is run again, cleared or
+# deleted, but has no comm to do so (pyviz_comms 3.0.6). It may still be shown elsewhere in the page, or again.
+_SAY_WHEN_GONE = """
+const id = cb_obj.id, kernel = window.PyViz?.kernels?.[id];
+if (!kernel || cb_obj.says_when_gone) return;
+cb_obj.says_when_gone = true;
+const comm = kernel.connectToComm("hv-extension-comm");
+comm.open();
+const is_shown = () => Bokeh.documents.some((document) => document.get_model_by_id(id) != null);
+cb_obj.document.on_change((event) => {
+    if (event.kind === "RootRemoved" && event.model === cb_obj)
+        setTimeout(() => is_shown() || comm.send({event_type: "delete", id}), 500);
+});
+"""
+
+# Bokeh's documents of the pictures that are shown, by the ids of their roots.
+_documents: dict[str, Any] = {}
+
+
+def prepare_pictures() -> None:
+    """Have whatever HoloViews or Panel shows in this notebook prepared for its page, from now on."""
+    from panel.viewable import Viewable
+    from pyviz_comms import extension
+
+    if _prepare not in Viewable._preprocessing_hooks:
+        Viewable._preprocessing_hooks.append(_prepare)
+        extension.add_delete_action(_close_comms)
+
+
+def _prepare(viewable: Any, root: Any) -> None:
+    """Called by Panel with what is about to be shown, and with its Bokeh model."""
+    from bokeh.models import CustomJS
+    from bokeh.models.ui import UIElement
+    from panel import config
+    from panel.io.notebook import patch_inline_stylesheets
+    from panel.pane import HoloViews
+
+    if config.inline:  # which HoloViews does not look at
+        for model in root.select({"type": UIElement}):
+            patch_inline_stylesheets(model)
+    plot_id = root.ref["id"]
+    for pane in viewable.select(HoloViews):
+        plot, _ = pane._plots.get(plot_id, (None, None))
+        if plot is not None and plot.document is not None and plot_id not in _documents and live_streams(plot):
+            root.js_on_change("tags", CustomJS(code=_SAY_WHEN_GONE))
+            _documents[plot_id] = plot.document
+
+
+def live_streams(plot: Any) -> set[Any]:
+    """The streams of live plots behind a picture, which may be of several that were put together."""
+    streams = (stream for part in plot.traverse() for stream in getattr(part, "streams", ()))
+    return {stream for stream in streams if type(stream).__name__ == MARK}
+
+
+def ask_to_say_when_gone(plot: Any) -> None:
+    """With each update, for the page may be another one by now. Bokeh's own event of a page that is ready never comes,
+    since Panel adds a model to the document that is never drawn."""
+    tags = [tag for tag in plot.root.tags if not str(tag).startswith(MARK)]
+    plot.root.tags = [*tags, f"{MARK} {time.monotonic()}"]
+
+
+def tell_gone(plot: Any) -> None:
+    """Let HoloViews and Panel forget a picture, as when the page says that it is gone."""
+    from pyviz_comms import extension
+
+    extension._process_comm_msg({"event_type": "delete", "id": plot.root.ref["id"]})
+
+
+def _close_comms(plot_id: str) -> None:
+    """Called when a picture is gone: HoloViews keeps its comms for good, and with them all that it was made of."""
+    from pyviz_comms import CommManager
+
+    document = _documents.pop(plot_id, None)
+    for root in document.roots if document is not None else ():
+        for comm_id in (getattr(root, "comm_id", None), getattr(root, "client_comm_id", None)):
+            comm = CommManager._comms.pop(comm_id, None)
+            if comm is not None:
+                comm.close()
+                if hasattr(comm, "manager"):  # the page opens it
+                    comm.manager.targets.pop(comm_id, None)

@@ -1,0 +1,14 @@
+"""The names of python-adaptive's module of the same name; what they mean is in `adaptive_dask.notebook`."""
+
+from __future__ import annotations
+
+from adaptive_dask.notebook import active_plotting_tasks, live_info, live_plot, notebook_extension
+from adaptive_dask.notebook.extension import kernel
+from adaptive_dask.plotting.backend import load_holoviews as ensure_holoviews
+
+__all__ = ["active_plotting_tasks", "ensure_holoviews", "in_ipynb", "live_info", "live_plot", "notebook_extension"]
+
+
+def in_ipynb() -> bool:
+    """Whether this is a notebook."""
+    return kernel() is not None
