@@ -13,6 +13,7 @@ from bokeh.document import Document, without_document_lock
 from bokeh.events import DocumentReady
 from bokeh.models import LayoutDOM
 
+from adaptive_dask.dashboard.closing import notice_closing
 from adaptive_dask.dashboard.frame import Frame, Wire, keep_quiet
 from adaptive_dask.dashboard.numbers import host_of, runs_of
 
@@ -83,8 +84,7 @@ class View:
         for root in doc.roots:
             keep_quiet(root.references())
         doc.on_event(DocumentReady, self._shown)
-        doc.on_session_destroyed(self._close)
-        doc.on_event("connection_lost", self._close)  # sooner than the above, with Bokeh 3.8 or newer
+        notice_closing(doc, self._close)
         doc.add_periodic_callback(self._update, INTERVAL)
         for part in parts:
             if hasattr(part, "read"):
