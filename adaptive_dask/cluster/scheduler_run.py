@@ -451,6 +451,7 @@ class HostedRun:
         self._inbox = Inbox(None)
         self.ended = time.time()
         self.history.note_work(self.evaluated, self.learner.cpu_seconds, self.function_seconds, is_last=True)
+        self.history.note_loss(self.learner.npoints, self.learner.loss, is_last=True)
         self._set_status(status)
         # Who has not fetched the last results by then takes a snapshot of the learner.
         asyncio.get_running_loop().call_later(scheduler_feed.PATIENCE, self.feed.clear)
