@@ -195,6 +195,7 @@ def frames(cluster: LocalCluster, client: Client, url: str, pages: int, npoints:
                     loop.times.clear()
                     begin = time.monotonic()
                 wait_until_forgotten(cluster)
+                client.run_on_scheduler(int)  # the turn in which they were forgotten is over
                 report("closing", dict(loop.times), time.monotonic() - begin)
                 continue
         report(label, dict(loop.times))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import subprocess
 import sys
@@ -12,7 +13,7 @@ from typing import Any
 import pytest
 from distributed import Client, LocalCluster
 
-from adaptive_dask import Learner1D, Runner
+from adaptive_dask import AverageLearner, Learner1D, Runner
 from adaptive_dask.dashboard.parts import PARTS
 
 from ..cluster import functions
@@ -101,6 +102,69 @@ def test_failures_are_shown_with_their_traceback(client: Client, cluster: LocalC
     assert "failed" in page.locator(".header .title").inner_text()
 
 
+def test_a_traceback_stays_open_when_more_fails(client: Client, cluster: LocalCluster, page: Any) -> None:
+    runner = Runner(Learner1D(functions.raises_on_the_right, (-1, 1)), npoints_goal=50, name="fails twice")
+    runner.wait(TIMEOUT)
+    page.goto(str(runner.dashboard_link))
+    page.locator(".failures summary").first.wait_for(timeout=PATIENCE)
+    page.locator(".failures summary").first.click()
+    page.locator(".failures details[open]").wait_for(timeout=PATIENCE)
+    opened = page.locator(".failures details[open] summary").inner_text()
+    page.evaluate(
+        """() => {
+            const list = Bokeh.documents[0].get_model_by_name("failures");
+            const text = `<details data-key="new"><summary>new</summary></details>${list.text}`;
+            Bokeh.documents[0].get_model_by_name("wire").tags = [JSON.stringify([["put", list.id, { text }]])];
+        }"""
+    )
+    page.locator(".failures summary", has_text="new").wait_for(timeout=PATIENCE)
+    page.locator(".failures details[open]").wait_for(timeout=PATIENCE)
+    assert page.locator(".failures details[open] summary").inner_text() == opened
+
+
+def test_a_part_that_cannot_be_drawn_says_so(client: Client, cluster: LocalCluster, page: Any) -> None:
+    def spoil(dask_scheduler: Any) -> None:
+        dask_scheduler.plugins["adaptive"].runs["spoiled"].history.losses = None
+
+    for name in ("good", "spoiled"):
+        Runner(Learner1D(functions.peak, (-1, 1)), npoints_goal=5, name=name).wait(TIMEOUT)
+    client.run_on_scheduler(spoil)
+    page.goto(address_of(cluster) + "adaptive?run=spoiled")
+    page.locator(".loss .trouble", has_text="cannot be drawn").wait_for(timeout=PATIENCE)
+    row_of(page, "good").click()
+    page.locator(".loss .trouble").wait_for(state="hidden", timeout=PATIENCE)
+    page.locator(".card.loss canvas").first.wait_for(timeout=PATIENCE)
+
+
+def test_pictures_that_were_replaced_are_let_go(client: Client, cluster: LocalCluster, page: Any) -> None:
+    runners = {
+        name: Runner(learner, npoints_goal=30, name=name)
+        for name, learner in {
+            "of a line": Learner1D(functions.peak, (-1, 1)),
+            "of a mean": AverageLearner(math.sin, rtol=1e-9),
+        }.items()
+    }
+    for runner in runners.values():
+        runner.wait(TIMEOUT)
+    page.goto(address_of(cluster) + "adaptive")
+    labels = {"of a line": "x", "of a mean": "samples"}
+    size = "Bokeh.documents[0]._all_models.size"
+    sizes = []
+    for name in [*labels] * 5:
+        row_of(page, name).click()
+        page.wait_for_function(
+            """(label) => {
+                const samples = Bokeh.documents[0].get_model_by_name("samples");
+                const figure = samples.children[1];
+                return figure?.visible && figure.below[0].axis_label === label;
+            }""",
+            arg=labels[name],
+            timeout=PATIENCE,
+        )
+        sizes.append(page.evaluate(size))
+    page.wait_for_function(f"{size} <= {min(sizes[:2])}", timeout=PATIENCE)
+
+
 def test_an_empty_page_says_what_to_do_and_fills(client: Client, cluster: LocalCluster, page: Any) -> None:
     Runner(Learner1D(functions.peak, (-1, 1)), npoints_goal=5).wait(TIMEOUT)  # registers the host
     client.run_on_scheduler(lambda dask_scheduler: dask_scheduler.plugins["adaptive"].runs.clear())
@@ -138,6 +202,31 @@ def test_proxies_without_websockets_leave_the_numbers(client: Client, cluster: L
     page.add_init_script("window.WebSocket = class { close() {} }")  # one that never opens
     page.goto(address_of(cluster) + "adaptive")
     page.locator("#adaptive-fallback td", has_text=name).wait_for(timeout=PATIENCE)
+
+
+def test_plots_that_come_late_are_shown(client: Client, cluster: LocalCluster, page: Any) -> None:
+    Runner(Learner1D(functions.peak, (-1, 1)), npoints_goal=5, name="late").wait(TIMEOUT)
+    page.add_init_script(
+        """const Real = WebSocket;
+        const gate = new Promise((open) => { window.open_gate = open; });
+        window.WebSocket = class {
+            constructor(...args) {
+                gate.then(() => Object.assign(this.real = new Real(...args), {
+                    binaryType: this.binaryType, onopen: this.onopen, onmessage: this.onmessage,
+                    onclose: this.onclose, onerror: this.onerror }));
+            }
+            send(...args) { this.real.send(...args); }
+            close() { this.real?.close(); }
+            get readyState() { return this.real?.readyState ?? 0; }
+        };"""
+    )
+    page.goto(address_of(cluster) + "adaptive")
+    page.locator("#adaptive-fallback td", has_text="late").wait_for(timeout=PATIENCE)
+    page.evaluate("window.open_gate()")
+    row_of(page, "late").wait_for(timeout=PATIENCE)
+    page.locator("#adaptive-fallback").wait_for(state="hidden", timeout=PATIENCE)
+    page.locator("#adaptive-message").wait_for(state="hidden", timeout=PATIENCE)
+    page.locator(".card.loss canvas").first.wait_for(timeout=PATIENCE)
 
 
 def test_the_page_comes_back_with_the_scheduler(browser: Any) -> None:

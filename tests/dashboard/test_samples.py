@@ -79,10 +79,14 @@ class Page:
     def look(self) -> bool:
         """One look, as a `View` does it."""
         self.run.feed.position += 1
-        if not self.part.wants(self.run):
+        frame = Frame()
+        self.part.update(SimpleNamespace(run=self.run), frame)  # type: ignore[arg-type]
+        if frame:
+            self.send(frame.encode())
+        reading = self.part.reading(self.run)
+        if reading is None:
             return False
-        data = self.part.prepare(self.part.read(self.session))
-        self.part.show(data, self)  # type: ignore[arg-type]
+        self.part.show(reading.prepare(reading.read(self.session)), self)  # type: ignore[arg-type]
         return True
 
     def send(self, frame: str) -> None:
@@ -116,6 +120,34 @@ def test_learners_of_which_nothing_is_known_are_told_so() -> None:
     assert "keeps no table" in page.notes[-1]
 
 
+def test_another_run_never_has_the_picture_of_the_one_before() -> None:
+    """Its learner may be busy for long: meanwhile the page says that it waits."""
+    first = LEARNERS["1D"]()
+    evaluate(first, 20)
+    page = Page(first)
+    page.look()
+    chart = page.part._chart.root
+    assert page.part.root.children[-1] is chart
+    page.run = SimpleNamespace(**{**vars(page.run), "id": "2"})
+    reading = page.part.reading(page.run)
+    assert reading is None  # before the page shows the other run
+    late = page.part.reading(SimpleNamespace(**{**vars(page.run), "id": "1", "status": "finished"}))
+    assert late is not None
+    data = late.prepare(late.read(page.session))
+    frame = Frame()
+    page.part.update(SimpleNamespace(run=page.run), frame)
+    changes = [(what, id, value) for what, id, value in json.loads(frame.encode())]
+    assert ("put", chart.id, {"visible": False}) in changes
+    assert ("put", page.part._waiting.id, {"visible": True}) in changes
+    page.sent.clear()
+    page.part.show(data, page)
+    assert page.sent == []
+    page.session = SimpleNamespace(learner=LEARNERS["2D"](), in_flight={})
+    page.look()
+    assert page.part.root.children[-1] is page.part._chart.root is not chart
+    assert page.sent[-1] == [["put", page.part._waiting.id, {"visible": False}]]
+
+
 def test_a_large_run_is_read_in_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(follower_module, "MOST_NEW", 100)
     learner = adaptive.Learner2D(product, [(-1, 1), (-1, 1)])
@@ -145,7 +177,7 @@ def test_what_a_view_keeps_of_many_updates_is_bounded() -> None:
     assert len(json.dumps(page.sent)) < 100_000
     chart = page.part._chart
     assert sum(len(source.data["x"]) for source in (chart._points, chart._newest)) < 10_000
-    assert len(page.part._follower._thin.x) <= 2 * COLUMNS
+    assert len(page.part._following.follower._thin.x) <= 2 * COLUMNS
 
 
 def test_a_thin_line_keeps_peaks_and_ends() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import json
 import logging
 from types import SimpleNamespace
 from typing import Any
@@ -20,7 +21,7 @@ from tornado.ioloop import IOLoop
 from adaptive_dask.dashboard.frame import Frame
 from adaptive_dask.dashboard.page import individual_page, main_page
 from adaptive_dask.dashboard.parts import PARTS
-from adaptive_dask.dashboard.view import Look, View
+from adaptive_dask.dashboard.view import TROUBLE, Look, Reading, View
 
 
 class Counter:
@@ -45,21 +46,35 @@ class Counter:
 class Reader(Counter):
     """Wants to read at every look."""
 
-    wanted = 0
+    def __init__(self) -> None:
+        super().__init__()
+        self.wanted = 0
+        self.shown: list[Any] = []
 
-    def wants(self, run: Any) -> bool:
+    def reading(self, run: Any) -> Reading | None:
         self.wanted += 1
-        return False
+        return Reading(lambda session: session, lambda raw: raw)
 
-    def read(self, session: Any) -> None: ...
-    def prepare(self, raw: Any) -> None: ...
-    def show(self, data: Any, wire: Any) -> None: ...
+    def show(self, data: Any, wire: Any) -> None:
+        self.shown.append(data)
 
 
-def scheduler() -> Any:
-    run = SimpleNamespace(name="scan", id="1", started=1.0, ended=None)
-    host = SimpleNamespace(runs={"scan": run})
-    return SimpleNamespace(plugins={"adaptive": host}, workers={})
+class Host:
+    """Has runs, and lets them be read when the test says so."""
+
+    def __init__(self, *names: str) -> None:
+        self.runs = {name: SimpleNamespace(name=name, id=f"id of {name}", started=1.0, ended=None) for name in names}
+        self.turns: dict[str, asyncio.Future[Any]] = {}
+        self.reads: list[str] = []
+
+    async def read_run(self, run: Any, read: Any, prepare: Any) -> tuple[Any, float]:
+        self.reads.append(run.name)
+        turn = self.turns[run.name] = asyncio.get_running_loop().create_future()
+        return prepare(read(await turn)), 0.0
+
+
+def scheduler(*names: str) -> Any:
+    return SimpleNamespace(plugins={"adaptive": Host(*names or ("scan",))}, workers={})
 
 
 async def look(doc: Document) -> None:
@@ -68,6 +83,15 @@ async def look(doc: Document) -> None:
         result = callback.callback()
         if asyncio.iscoroutine(result):
             await result
+    for _ in range(3):
+        await asyncio.sleep(0)  # for tasks
+
+
+def messages(doc: Document) -> list[Any]:
+    """The changes that the browser will have been sent."""
+    sent: list[Any] = []
+    doc.on_change(lambda event: sent.extend(change for frame in event.new for change in json.loads(frame)))
+    return sent
 
 
 def close(doc: Document) -> None:
@@ -87,6 +111,37 @@ async def test_a_part_that_fails_is_left_out_and_said_once(caplog: pytest.LogCap
         await look(doc)
     assert (bad.looks, good.looks) == (2, 5)
     assert [record.message for record in caplog.records] == ["The dashboard cannot show Counter"]
+
+
+async def test_the_page_says_which_part_cannot_show_a_run() -> None:
+    doc, bad = Document(), Counter(fails_at=2)
+    view = View(scheduler("fails", "other"), doc, [bad], "fails")
+    doc.callbacks.trigger_event(DocumentReady())
+    sent = messages(doc)
+    for _ in range(3):
+        await look(doc)
+    assert sent == [["say", bad.root.id, TROUBLE]]
+    sent.clear()
+    view.select("other")
+    assert sent == [["put", bad.root.id, {"text": "look 3"}], ["say", bad.root.id, ""]]
+
+
+async def test_a_run_that_is_busy_does_not_keep_another_from_being_read() -> None:
+    doc, part, the_scheduler = Document(), Reader(), scheduler("busy", "other")
+    host = the_scheduler.plugins["adaptive"]
+    view = View(the_scheduler, doc, [part], "busy")
+    doc.callbacks.trigger_event(DocumentReady())
+    for _ in range(3):
+        await look(doc)
+    assert host.reads == ["busy"]  # once, and not at each look
+    view.select("other")
+    await look(doc)
+    assert host.reads == ["busy", "other"]
+    for name in ("busy", "other"):
+        host.turns[name].set_result(f"data of {name}")
+        await look(doc)
+        await look(doc)
+    assert part.shown == ["data of other"]
 
 
 async def test_changes_travel_as_one_message_once_the_browser_has_the_page() -> None:
