@@ -84,6 +84,7 @@ class HostedRun:
         self.feed = Feed(learner.resumed)
         self.board = Board(spec.evaluation.vectorized)
         self.learner = learner
+        self.has_pages = False  # on the scheduler's dashboard
         self.started = time.time()
         self.ended: float | None = None
         self.function_seconds = 0.0
@@ -357,6 +358,7 @@ class HostedRun:
             "learner_seconds": self.learner.seconds,
             "learner_cpu_seconds": self.learner.cpu_seconds,
             "checkpoint": self.learner.checkpoint,
+            "pages": self.has_pages,
         }
 
     # ---- the driver

@@ -117,8 +117,8 @@ class LiveInfo:
         error = done.exception() if done.done() and not done.cancelled() else None
         if summary:
             self._course.note(summary, summary["ended"] or now)
-        if self._link is None:
-            self._link = make_link(run.executor, run.name)
+        if self._link is None or not summary.get("pages", True):
+            self._link = make_link(run.executor, run.name, summary)
         text = describe(run.name, status, summary, self._course, now, self._link, error)
         if text != self._figures.value:
             self._figures.value = text

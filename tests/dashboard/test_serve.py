@@ -116,9 +116,12 @@ async def test_a_preloaded_host_serves_from_the_start() -> None:
 
 
 async def test_without_a_dashboard_runs_go_on(caplog: pytest.LogCaptureFixture) -> None:
-    with caplog.at_level(logging.INFO, "adaptive_dask"):
+    with caplog.at_level(logging.WARNING, "adaptive_dask"):
         async with Cluster(dashboard=False) as (scheduler, client):
-            await start(client, name="scan").task
+            runner = start(client, name="scan")
+            await runner.task
+            assert runner.dashboard_link is None
+            assert "http" not in repr(runner)
             assert '"scan"' in await fetch(scheduler, "/adaptive.json")
             with pytest.raises(HTTPClientError, match="404"):
                 await fetch(scheduler, "/adaptive")
@@ -127,11 +130,19 @@ async def test_without_a_dashboard_runs_go_on(caplog: pytest.LogCaptureFixture) 
     ]
 
 
+async def test_a_preloaded_host_without_a_dashboard_says_so_once(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.WARNING, "adaptive_dask"):
+        async with Cluster(dashboard=False, preload=["adaptive_dask.cluster.scheduler"]):
+            assert len([r for r in caplog.records if "no pages" in r.message]) == 1
+
+
 async def test_without_bokeh_runs_go_on(caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "bokeh.server.tornado", None)
-    with caplog.at_level(logging.INFO, "adaptive_dask"):
+    with caplog.at_level(logging.WARNING, "adaptive_dask"):
         async with Cluster(dashboard=False) as (scheduler, client):
-            await start(client, name="scan").task
+            runner = start(client, name="scan")
+            await runner.task
+            assert runner.dashboard_link is None
             assert '"scan"' in await fetch(scheduler, "/adaptive.json")
     assert len([r for r in caplog.records if "lacks Bokeh" in r.message]) == 1
 
@@ -141,5 +152,7 @@ async def test_pages_that_fail_do_not_keep_runs_from_starting(
 ) -> None:
     monkeypatch.setitem(sys.modules, "adaptive_dask.dashboard", None)
     async with Cluster() as (_, client):
-        await start(client).task
+        runner = start(client)
+        await runner.task
+        assert runner.dashboard_link is None
     assert len([r for r in caplog.records if "will not show adaptive runs" in r.message]) == 1
