@@ -107,8 +107,8 @@ def _plain(value: Any) -> Any:
 # The browser's side of `_plain` and of `Frame`.
 _SET = """
 const bytes = (text) => Uint8Array.from(atob(text), (c) => c.charCodeAt(0)).buffer;
-const rows = (numbers, n) => Array.from({ length: numbers.length / n }, (_, i) =>
-  Array.from(numbers.subarray(i * n, (i + 1) * n)));
+const { ndarray } = Bokeh.require("core/util/ndarray");
+const rows = (numbers, n) => ndarray(numbers, { dtype: "float32", shape: [numbers.length / n, n] });
 const gaps = (list) => list.some((one) => one === null) ? list.map((one) => one ?? NaN) : list;
 function column(value) {
   if (Array.isArray(value)) {

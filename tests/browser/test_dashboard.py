@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import math
+import os
+import random
 import re
+import statistics
 import subprocess
 import sys
 import time
@@ -13,7 +16,7 @@ from typing import Any
 import pytest
 from distributed import Client, LocalCluster
 
-from adaptive_dask import AverageLearner, Learner1D, Runner
+from adaptive_dask import AverageLearner, Learner1D, Learner2D, Runner
 from adaptive_dask.dashboard.parts import PARTS
 
 from ..cluster import functions
@@ -88,6 +91,43 @@ def test_samples_and_charts_follow_the_run(client: Client, cluster: LocalCluster
     row_of(page, "cancelled").wait_for(timeout=PATIENCE)
     wait_until_drawn(page, runner.learner.npoints)
     assert page.locator(".failures", has_text="No evaluation has failed").count() == 1
+
+
+# Milliseconds from a result's arrival at the scheduler until the browser has it.
+PROMPT = 1000
+
+
+@pytest.mark.parametrize("kind", ["1D", "2D"])
+def test_points_are_drawn_within_a_second(kind: str, client: Client, cluster: LocalCluster, page: Any) -> None:
+    learner = Learner1D(math.sin, (-1, 1)) if kind == "1D" else Learner2D(math.hypot, [(-1, 1)] * 2)
+    runner = Runner(learner, npoints_goal=10**6, name=f"prompt {kind}", ntasks=1)
+    runner.pause()
+    page.goto(str(runner.dashboard_link))
+    page.locator(".card.samples canvas").first.wait_for(timeout=PATIENCE)
+    page.evaluate(
+        """() => {
+            const wire = Bokeh.documents[0].get_model_by_name("wire");
+            window.noted = [];  // [milliseconds, text] of every note with a number of points
+            wire.properties.tags.change.connect(() => {
+                for (const [what, , value] of wire.tags.flatMap((frame) => JSON.parse(frame)))
+                    if (what === "put" && / points/.test(value.text)) window.noted.push([Date.now(), value.text]);
+            });
+        }"""
+    )
+    took = []
+    rng = random.Random(1)
+    for _ in range(5):
+        points: Any = [
+            rng.uniform(-1, 1) if kind == "1D" else (rng.uniform(-1, 1), rng.uniform(-1, 1)) for _ in range(100)
+        ]
+        before = page.evaluate("window.noted.length")
+        begin = time.time()
+        runner.tell_many(points, [1.0] * len(points))
+        page.wait_for_function("(before) => window.noted.length > before", arg=before, timeout=PATIENCE)
+        took.append(page.evaluate("window.noted.at(-1)[0]") - 1000 * begin)
+    runner.cancel()
+    runner.wait(TIMEOUT)
+    assert statistics.median(took) < PROMPT * (3 if os.environ.get("CI") == "true" else 1)
 
 
 def test_failures_are_shown_with_their_traceback(client: Client, cluster: LocalCluster, page: Any) -> None:
