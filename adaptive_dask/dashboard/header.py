@@ -21,6 +21,8 @@ _STYLE = """
 .title { display: flex; align-items: baseline; gap: 14px; margin: 2px 0 10px; flex-wrap: wrap; }
 .title b { font-size: 20px; font-weight: 600; overflow-wrap: anywhere; }
 .title span { color: var(--ad-faint, #666); font-size: 14px; }
+.waits { margin: 0 0 10px; padding: 6px 12px; border-left: 3px solid #e68a00; background: var(--ad-hover, #f6f6f6);
+  font-size: 13px; }
 .figures { display: grid; grid-template-columns: repeat(auto-fit, minmax(112px, 1fr)); gap: 8px; }
 .figures div { border-left: 3px solid var(--ad-line, #ddd); padding: 1px 8px; }
 .figures .bad { border-color: #d9541e; }
@@ -80,7 +82,8 @@ def _describe(run: RunNumbers, error: BaseException | None) -> str:
     name, learner, status = map(html.escape, (run.name, run.learner, run.status))
     title = f"<b>{name}</b><span>{learner}</span><span>{status}</span>"
     what = f'<div class="error">{html.escape(str(error)[:4000])}</div>' if error is not None else ""
-    return f'<div class="title">{title}</div><div class="figures">{cells}</div>{what}'
+    waits = f'<div class="waits">Waits for {html.escape(run.waits_for)}.</div>' if run.waits_for else ""
+    return f'<div class="title">{title}</div>{waits}<div class="figures">{cells}</div>{what}'
 
 
 def number(value: float) -> str:
