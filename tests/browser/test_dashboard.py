@@ -262,6 +262,21 @@ def test_every_single_plot_opens(client: Client, cluster: LocalCluster, page: An
         page.wait_for_function("Bokeh.documents.length > 0 && Bokeh.documents[0].is_idle", timeout=PATIENCE)
 
 
+def test_a_single_plot_says_whose_it_is_and_has_the_systems_theme(
+    client: Client, cluster: LocalCluster, page: Any
+) -> None:
+    name = "<i>alone</i>"
+    Runner(Learner1D(functions.peak, (-1, 1)), npoints_goal=50, name=name).wait(TIMEOUT)
+    page.emulate_media(color_scheme="dark")
+    page.goto(address_of(cluster) + "individual-adaptive-samples")
+    page.locator(".title b", has_text=name).wait_for(timeout=PATIENCE)
+    page.locator(".plot canvas").first.wait_for(timeout=PATIENCE)
+    label = "[...Bokeh.documents[0]._all_models.values()].find((m) => m.type === 'LinearAxis').axis_label_text_color"
+    page.wait_for_function(f"{label} === '#e4e4e4'", timeout=PATIENCE)
+    client.run_on_scheduler(lambda dask_scheduler: dask_scheduler.plugins["adaptive"].runs.clear())
+    page.get_by_text("There are no runs on this scheduler yet.").wait_for(timeout=PATIENCE)
+
+
 def test_proxies_without_websockets_leave_the_numbers(client: Client, cluster: LocalCluster, page: Any) -> None:
     name = "<b>plain</b>"
     Runner(Learner1D(functions.peak, (-1, 1)), npoints_goal=5, name=name).wait(TIMEOUT)

@@ -100,12 +100,13 @@
   system.addEventListener("change", showTheme);
   document.addEventListener("DOMContentLoaded", () => {
     begin = Date.now();
+    setInterval(check, 2000);
+    if (document.querySelector(".navbar") === null) return; // a plot by itself
     for (const link of document.querySelectorAll(".navbar a[href='adaptive']")) link.closest("li").classList.add("here");
     const item = document.createElement("li");
     item.className = "pull-right";
     item.innerHTML = '<a id="adaptive-theme" title="Light or dark">◐</a>';
     item.firstChild.addEventListener("click", changeTheme);
     document.querySelector(".navbar > ul").append(item);
-    setInterval(check, 2000);
   });
 })();
