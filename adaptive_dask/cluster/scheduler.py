@@ -99,6 +99,7 @@ class LearnerHost(SchedulerPlugin):
         self._closing: set[asyncio.Future[Any]] = set()
         self._by_id: dict[str, HostedRun] = {}  # those that go on
         self._ears: dict[str, Ear] = {}  # of the watchers that wait
+        self._has_pages: bool | None = None  # on the scheduler's dashboard
         self._requests = 0  # that are being answered
         self._letting_go: asyncio.TimerHandle | None = None  # of runs that are watched yet
         self._serving: set[str] = set()  # the workers that have a `PointService`, as they asked for a function
@@ -133,7 +134,8 @@ class LearnerHost(SchedulerPlugin):
         # An idle_timeout must not close a scheduler whose run is waiting for something.
         self._keep_open = PeriodicCallback(self._note_activity, 500)
         declare_duration(scheduler)
-        _serve_pages(scheduler)
+        if self._has_pages is None:  # Dask starts a plugin that was preloaded twice
+            self._has_pages = _serve_pages(scheduler)
 
     async def before_close(self) -> None:
         active = self._active()
@@ -231,6 +233,7 @@ class LearnerHost(SchedulerPlugin):
             run = HostedRun(
                 spec, learner, self._scheduler, self._in_thread, self._apart, self._shares.update_soon, self._ended
             )
+            run.has_pages = bool(self._has_pages)
             run.start_level_with(self._shares.least_served)
             # First, or what only the run of that name before this one holds is gone.
             await self._kept.claim(run.id, learner.kept)
@@ -526,14 +529,15 @@ def _timed(call: Callable[[], T]) -> tuple[T, float]:
     return call(), time.thread_time() - begin
 
 
-def _serve_pages(scheduler: Scheduler) -> None:
-    """Show the runs on the scheduler's dashboard; where that cannot be, they go on all the same."""
+def _serve_pages(scheduler: Scheduler) -> bool:
+    """Show the runs on the scheduler's dashboard, and say whether that can be; if not, they go on all the same."""
     try:
         from adaptive_dask.dashboard import serve
 
-        serve(scheduler)
+        return serve(scheduler)
     except Exception as error:
         logger.warning("The dashboard will not show adaptive runs: %r", error)
+        return False
 
 
 async def dask_setup(scheduler: Scheduler) -> None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 # Of the loss a new entry is kept when points or time have grown by this share: 230 entries a decade, so that both
-# can be drawn over logarithmic axes.
+# can be drawn over logarithmic axes. A loss that stays is kept where that begins and where it ends.
 GROWTH = 0.01
 MOST_LOSSES = 8192
 
@@ -51,6 +51,10 @@ class Work(NamedTuple):
     function_seconds: float
 
 
+def _has_grown(last: Loss, entry: Loss) -> bool:
+    return entry.npoints > last.npoints * (1 + GROWTH) or entry.seconds > last.seconds * (1 + GROWTH)
+
+
 @dataclass
 class WorkerCount:
     """What one worker has evaluated."""
@@ -81,6 +85,7 @@ class History:
         self.thinned = 0
         self.durations = [0] * (len(EDGES) - 1)
         self.workers: dict[str, WorkerCount] = {}
+        self._before: Loss | None = None  # the last look
         self._began = time.monotonic()
         self._spacing = SPACING
         self._present: deque[Work] = deque()
@@ -89,15 +94,22 @@ class History:
         """Seconds since the run began."""
         return time.monotonic() - self._began
 
-    def note_loss(self, npoints: int, loss: float) -> None:
-        """The learner was looked at."""
-        now = self.elapsed()
-        if self.losses:
-            last = self.losses[-1]
-            grown = npoints > last.npoints * (1 + GROWTH) or now > last.seconds * (1 + GROWTH)
-            if not grown or loss == last.loss or len(self.losses) >= MOST_LOSSES:
-                return
-        self.losses.append(Loss(now, npoints, loss))
+    def note_loss(self, npoints: int, loss: float, *, is_last: bool = False) -> None:
+        """The learner was looked at, or the run ends."""
+        entry = Loss(self.elapsed(), npoints, loss)
+        if not self.losses:
+            self.losses.append(entry)
+            return
+        last, before = self.losses[-1], self._before
+        self._before = entry
+        has_changed = loss != last.loss
+        if is_last:
+            if has_changed or _has_grown(last, entry):
+                self.losses.append(entry)
+        elif has_changed and _has_grown(last, entry) and len(self.losses) < MOST_LOSSES:
+            if before is not None and before.loss == last.loss and _has_grown(last, before):
+                self.losses.append(before)
+            self.losses.append(entry)
 
     def some_losses(self) -> list[Loss]:
         """A few of them from the first to the last, enough for a small curve."""

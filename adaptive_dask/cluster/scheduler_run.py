@@ -93,6 +93,7 @@ class HostedRun:
         self.feed = Feed(learner.resumed)
         self.board = Board(spec.evaluation.vectorized)
         self.learner = learner
+        self.has_pages = False  # on the scheduler's dashboard
         self.started = time.time()
         self.ended: float | None = None
         self.function_seconds = 0.0
@@ -379,6 +380,7 @@ class HostedRun:
             "learner_seconds": self.learner.seconds,
             "learner_cpu_seconds": self.learner.cpu_seconds,
             "checkpoint": self.learner.checkpoint,
+            "pages": self.has_pages,
         }
 
     # ---- the driver
@@ -478,6 +480,7 @@ class HostedRun:
         self._inbox = Inbox(None)
         self.ended = time.time()
         self.history.note_work(self.evaluated, self.learner.cpu_seconds, self.function_seconds, is_last=True)
+        self.history.note_loss(self.learner.npoints, self.learner.loss, is_last=True)
         self._set_status(status)
         # Who has not fetched the last results by then takes a snapshot of the learner.
         asyncio.get_running_loop().call_later(scheduler_feed.PATIENCE, self.feed.clear)

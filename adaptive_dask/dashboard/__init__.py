@@ -16,28 +16,34 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 
-def serve(scheduler: Scheduler) -> None:
+def serve(scheduler: Scheduler) -> bool:
     """Add the pages to a scheduler's HTTP server; again makes no difference.
 
     Called on the scheduler's event loop. A scheduler without Bokeh, or that was told ``dashboard=False``, serves the
     numbers only, and says so once in its log.
+
+    Returns
+    -------
+    bool
+        Whether there are pages.
     """
     from adaptive_dask.dashboard.numbers_routes import serve_numbers
 
     application: Any = getattr(scheduler, "http_application", None)
     if application is None:
-        logger.info("This scheduler has no HTTP server: no pages about adaptive runs.")
-        return
+        logger.warning("This scheduler has no HTTP server: no pages about adaptive runs.")
+        return False
     prefix = serve_numbers(application, scheduler)
     try:
         from bokeh.server.tornado import BokehTornado
     except ImportError:
-        logger.info("The scheduler lacks Bokeh: no pages about adaptive runs but %sadaptive.json", prefix)
-        return
+        logger.warning("The scheduler lacks Bokeh: no pages about adaptive runs but %sadaptive.json", prefix)
+        return False
     dashboards = [one for one in application.applications if isinstance(one, BokehTornado)]
     if not dashboards:
-        logger.info("The dashboard is switched off: no pages about adaptive runs but %sadaptive.json", prefix)
-        return
+        logger.warning("The dashboard is switched off: no pages about adaptive runs but %sadaptive.json", prefix)
+        return False
     from adaptive_dask.dashboard.pages import add_pages
 
     add_pages(application, dashboards[0], scheduler)
+    return True

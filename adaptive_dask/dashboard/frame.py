@@ -45,6 +45,10 @@ class Frame:
         """Add rows to a source, and remove the oldest beyond so many."""
         self._changes.append(("append", source, (dict(columns), most)))
 
+    def say(self, root: Model, text: str) -> None:
+        """Have the card of a part say this instead of showing the part; nothing, and the part is back."""
+        self._changes.append(("say", root, text))
+
     @without_property_validation  # type: ignore[untyped-decorator]
     def apply(self) -> None:
         """Change the models here: those of a page that no browser shows yet."""
@@ -55,7 +59,7 @@ class Frame:
             elif what == "fill":
                 assert isinstance(model, ColumnDataSource)
                 model.data = value
-            else:
+            elif what == "append":
                 assert isinstance(model, ColumnDataSource)
                 model.stream(value[0], value[1])
 
@@ -103,8 +107,8 @@ def _plain(value: Any) -> Any:
 # The browser's side of `_plain` and of `Frame`.
 _SET = """
 const bytes = (text) => Uint8Array.from(atob(text), (c) => c.charCodeAt(0)).buffer;
-const rows = (numbers, n) => Array.from({ length: numbers.length / n }, (_, i) =>
-  Array.from(numbers.subarray(i * n, (i + 1) * n)));
+const { ndarray } = Bokeh.require("core/util/ndarray");
+const rows = (numbers, n) => ndarray(numbers, { dtype: "float32", shape: [numbers.length / n, n] });
 const gaps = (list) => list.some((one) => one === null) ? list.map((one) => one ?? NaN) : list;
 function column(value) {
   if (Array.isArray(value)) {
@@ -114,11 +118,26 @@ function column(value) {
   return value.f8 !== undefined ? new Float64Array(bytes(value.f8)) : new Float32Array(bytes(value.f4));
 }
 const columns = (data) => Object.fromEntries(Object.entries(data).map(([name, value]) => [name, column(value)]));
+function details(model) {
+  const view = Bokeh.index.find_one_by_id?.(model.id);
+  return Array.from(view?.shadow_el?.querySelectorAll("details") ?? []);
+}
+function put(model, value) {
+  // A text is replaced as a whole: what somebody opened in it is opened again.
+  const open = value.text === undefined ? [] : details(model).filter((one) => one.open).map((one) => one.dataset.key);
+  model.setv(value);
+  if (open.length > 0) for (const one of details(model)) one.open = open.includes(one.dataset.key);
+}
+function say(part, text) {
+  const place = document.querySelector(`[data-part="${part}"] .trouble`);
+  if (place !== null) Object.assign(place, { textContent: text, hidden: text === "" });
+}
 for (const [what, id, value] of cb_obj.tags.flatMap((frame) => JSON.parse(frame))) {
   const model = cb_obj.document.get_model_by_id(id);
   if (model == null) continue; // a picture that was replaced meanwhile
-  if (what === "put") model.setv(value);
+  if (what === "put") put(model, value);
   else if (what === "fill") model.data = columns(value);
+  else if (what === "say") say(model.name, value);
   else model.stream(columns(value[0]), value[1]);
 }
 """

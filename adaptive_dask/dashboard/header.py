@@ -21,6 +21,8 @@ _STYLE = """
 .title { display: flex; align-items: baseline; gap: 14px; margin: 2px 0 10px; flex-wrap: wrap; }
 .title b { font-size: 20px; font-weight: 600; overflow-wrap: anywhere; }
 .title span { color: var(--ad-faint, #666); font-size: 14px; }
+.waits { margin: 0 0 10px; padding: 6px 12px; border-left: 3px solid #e68a00; background: var(--ad-hover, #f6f6f6);
+  font-size: 13px; }
 .figures { display: grid; grid-template-columns: repeat(auto-fit, minmax(112px, 1fr)); gap: 8px; }
 .figures div { border-left: 3px solid var(--ad-line, #ddd); padding: 1px 8px; }
 .figures .bad { border-color: #d9541e; }
@@ -37,9 +39,16 @@ class Header:
 
     The figures' tags are for the script of the page: whether there are runs, the name of the one that was chosen,
     and the time, which changes every second. Through the switch the script says which theme the page has.
+
+    Parameters
+    ----------
+    doc : Document
+    short : bool
+        Whether it is the name and status only, above a single plot.
     """
 
-    def __init__(self, doc: Document) -> None:
+    def __init__(self, doc: Document, short: bool = False) -> None:
+        self._short = short
         self._beat = 0.0
         self._text = ""
         style = InlineStyleSheet(css=_STYLE)
@@ -50,7 +59,10 @@ class Header:
         self.root = Column(children=[self._figures, dark], sizing_mode="stretch_width")
 
     def update(self, look: Look, frame: Frame) -> None:
-        text = _describe(numbers_of(look.run), look.run.error) if look.run is not None else ""
+        text = ""
+        if look.run is not None:
+            numbers = numbers_of(look.run)
+            text = _name(numbers) if self._short else _describe(numbers, look.run.error)
         if text != self._text:
             self._text = text
             frame.put(self._figures, text=text)
@@ -77,10 +89,14 @@ def _describe(run: RunNumbers, error: BaseException | None) -> str:
         f"<div{' class=bad' if name == 'failed' and run.failed else ''}><b>{html.escape(value)}</b><i>{name}</i></div>"
         for name, value in figures.items()
     )
-    name, learner, status = map(html.escape, (run.name, run.learner, run.status))
-    title = f"<b>{name}</b><span>{learner}</span><span>{status}</span>"
     what = f'<div class="error">{html.escape(str(error)[:4000])}</div>' if error is not None else ""
-    return f'<div class="title">{title}</div><div class="figures">{cells}</div>{what}'
+    waits = f'<div class="waits">Waits for {html.escape(run.waits_for)}.</div>' if run.waits_for else ""
+    return f'{_name(run)}{waits}<div class="figures">{cells}</div>{what}'
+
+
+def _name(run: RunNumbers) -> str:
+    name, learner, status = map(html.escape, (run.name, run.learner, run.status))
+    return f'<div class="title"><b>{name}</b><span>{learner}</span><span>{status}</span></div>'
 
 
 def number(value: float) -> str:

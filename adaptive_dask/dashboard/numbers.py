@@ -25,6 +25,8 @@ class RunNumbers(NamedTuple):
         Of one core, for which the learner computed on the scheduler, on average.
     age, elapsed : float
         Seconds since the run began, and for how long it went on.
+    waits_for : str or None
+        What a run without evaluators waits for.
     """
 
     name: str
@@ -46,6 +48,7 @@ class RunNumbers(NamedTuple):
     slot_seconds: float
     age: float
     elapsed: float
+    waits_for: str | None
 
 
 def host_of(scheduler: Any) -> Any:
@@ -87,4 +90,5 @@ def numbers_of(run: Any) -> RunNumbers:
         slot_seconds=slot_seconds,
         age=max(now - summary["started"], 0.0),
         elapsed=elapsed,
+        waits_for=summary["waits_for"],
     )

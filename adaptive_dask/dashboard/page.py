@@ -37,11 +37,11 @@ def main_page(scheduler: Any, doc: Document) -> None:
 
 def individual_page(name: str, scheduler: Any, doc: Document) -> None:
     """One plot that fills the window, of the newest run if ``?run=`` names none."""
-    part = PARTS[name].make()
-    part.root.name = "part"
+    header, part = Header(doc, short=True), PARTS[name].make()
+    header.root.name, part.root.name = "header", "part"
     doc.template = _TEMPLATES.get_template("single.html")
-    doc.template_variables.update(theme=_theme(doc))
-    _show(scheduler, doc, [part], f"Dask: {PARTS[name].title}")
+    doc.template_variables.update(is_about_one=name not in ("runs", "event-loop"))
+    _show(scheduler, doc, [header, part], f"Dask: {PARTS[name].title}")
 
 
 def _show(scheduler: Any, doc: Document, parts: list[Any], title: str) -> None:

@@ -20,17 +20,28 @@ from adaptive_dask.dashboard.style import table_style
 from adaptive_dask.dashboard.view import Look
 
 # `<%- %>` escapes what it shows, `<%= %>` does not: the latter is for numbers that are computed right there.
+_TEXT = '<span title="<%- value %>"><%- value %></span>'
 _STATUS = '<span class="status <%- value %>"><%- value %></span>'
 _TIME = """<%= value < 60 ? Math.floor(value) + " s"
   : value < 3600 ? Math.floor(value / 60) + " min " + Math.floor(value % 60) + " s"
   : value < 172800 ? Math.floor(value / 3600) + " h " + Math.floor(value % 3600 / 60) + " min"
   : Math.floor(value / 86400) + " d " + Math.floor(value % 86400 / 3600) + " h" %>"""
 _SHORT = """<%= value == null || Number.isNaN(+value) ? "–" : +value >= 1e300 ? "∞"
-  : Math.abs(value) >= 1000 && Math.abs(value) < 1e7 ? Math.round(value).toLocaleString("en")
+  : value != 0 && (Math.abs(value) < 1e-4 || Math.abs(value) >= 1e7) ? (+value).toExponential(2)
+  : Math.abs(value) >= 1000 ? Math.round(value).toLocaleString("en")
   : +(+value).toPrecision(3) %>"""
 _INFINITE = 1e300
 _PERCENT = """<%= value == null || Number.isNaN(+value) ? "–" : value > 0 && value < 0.001 ? "< 0.1 %"
   : +(100 * value).toPrecision(2) + " %" %>"""
+
+
+_SHOW_SELECTED = """
+setTimeout(() => {
+  const view = Bokeh.index.find_one_by_id?.(table.id);
+  const row = view?.data?.index.indexOf(cb_obj.indices[0]) ?? -1;
+  if (row >= 0) view.grid.scrollRowIntoView(row);
+}, 300);
+"""
 
 
 def _right(template: str) -> CellFormatter:
@@ -40,7 +51,7 @@ def _right(template: str) -> CellFormatter:
 def _columns() -> list[TableColumn]:
     count = NumberFormatter(format="0,0", text_align="right")
     columns = [
-        ("name", "run", 265, StringFormatter()),
+        ("name", "run", 265, HTMLTemplateFormatter(template=_TEXT)),
         ("learner", "learner", 150, StringFormatter()),
         ("status", "status", 90, HTMLTemplateFormatter(template=_STATUS)),
         ("points", "points", 80, count),
@@ -82,6 +93,9 @@ class RunTable:
         # Bokeh 3.9 does not draw a table anew when its values change but not their number.
         redraw = CustomJS(args={"view": self.root.view}, code="view.change.emit()")
         self._source.js_on_change("data", redraw)
+        # Once, when another is selected: from then on the reader decides.
+        show = CustomJS(args={"table": self.root}, code=_SHOW_SELECTED)
+        self._source.selected.js_on_change("indices", show)
 
     def update(self, look: Look, frame: Frame) -> None:
         self._select = look.select

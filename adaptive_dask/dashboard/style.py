@@ -95,6 +95,9 @@ def table_style() -> InlineStyleSheet:
 .slick-header-columns, .slick-header-column.ui-state-default, .slick-header-column {
   background: var(--surface) !important; color: var(--ad-faint, #666) !important; font-weight: normal !important;
   border-right: none !important; border-bottom: 1px solid var(--line) !important; font-size: 12px; }
+/* Beyond name, learner and status there are numbers. */
+.slick-header-column:nth-child(n + 4) { text-align: right !important; }
+.slick-header-column:nth-child(n + 4) .slick-column-name { float: right; }
 .slick-cell { border-color: transparent !important; border-bottom: 1px solid var(--line) !important; color: var(--text);
   font-size: 13px; font-variant-numeric: tabular-nums; background: transparent; line-height: 20px; }
 .slick-row { background: var(--surface) !important; cursor: pointer; }
@@ -161,15 +164,28 @@ class LogTicks:
         step = max(1, round((high - low) / 6))
         exponents = range(math.floor(low / step) * step, math.ceil(high) + step, step)
         ticks = [mantissa * 10.0**exponent for exponent in exponents for mantissa in mantissas]
+        if sum(min(values) <= tick <= max(values) for tick in ticks) < 2:
+            ticks = _even_steps(min(values), max(values))
         if ticks != self._ticks:
             self._ticks = ticks
             frame.put(self._ticker, ticks=ticks)
 
 
+def _even_steps(low: float, high: float) -> list[float]:
+    """Ticks for a range that is too short for powers: multiples of 1, 2 or 5 times a power of ten."""
+    if not high > low:
+        return [low]
+    rough = (high - low) / 4
+    power = 10.0 ** math.floor(math.log10(rough))
+    step = power * next(factor for factor in (1, 2, 5, 10) if factor * power >= rough * (1 - 1e-9))
+    first, last = math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9)
+    return [float(f"{number * step:.12g}") for number in range(first, last + 1)]
+
+
 _POWERS = """
 const exponent = Math.floor(Math.log10(tick) + 1e-9);
-const mantissa = Math.round(tick / 10 ** exponent);
-if (exponent >= -3 && exponent <= 4) return tick >= 1 ? tick.toLocaleString("en") : tick.toFixed(-exponent);
+const mantissa = +(tick / 10 ** exponent).toPrecision(4);
+if (exponent >= -3 && exponent <= 4) return (+tick.toPrecision(4)).toLocaleString("en", { maximumFractionDigits: 9 });
 const digits = String(Math.abs(exponent)).replace(/./g, (digit) => "⁰¹²³⁴⁵⁶⁷⁸⁹"[digit]);
 return `${mantissa === 1 ? "" : mantissa + "·"}10${exponent < 0 ? "⁻" : ""}${digits}`;
 """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import time
 import weakref
@@ -13,6 +14,7 @@ from bokeh.document import Document, without_document_lock
 from bokeh.events import DocumentReady
 from bokeh.models import LayoutDOM
 
+from adaptive_dask.dashboard.closing import notice_closing
 from adaptive_dask.dashboard.frame import Frame, Wire, keep_quiet
 from adaptive_dask.dashboard.numbers import host_of, runs_of
 
@@ -21,6 +23,8 @@ logger = logging.getLogger(__name__)
 INTERVAL = 500  # milliseconds between two looks
 READING_INTERVAL = 0.25  # seconds between two readings of learner data, at least
 READING_SHARE = 0.04  # of the time may be spent on reading, for all pages together
+
+TROUBLE = "This cannot be drawn for this run; the scheduler's log says why. The run itself is not affected."
 
 _open_views: weakref.WeakSet[View] = weakref.WeakSet()
 
@@ -45,16 +49,22 @@ class Part(Protocol):
     def update(self, look: Look, frame: Frame) -> None: ...
 
 
+class Reading(NamedTuple):
+    """How to read a run: `read` is called with its session in the learner's thread, then `prepare` with the result
+    in some thread. Readings of several runs may go on at the same time."""
+
+    read: Callable[[Any], Any]
+    prepare: Callable[[Any], Any]
+
+
 class ReadingPart(Part, Protocol):
     """A part that shows data of the learner.
 
-    `wants` says whether there is something to read. `read` is called with the run's session in the learner's thread,
-    then `prepare` with the result in some thread, and `show` with that on the event loop.
+    `reading` says how to read what is new, and is None if nothing is. `show` is called on the event loop with what
+    was prepared, if it is of the run of the last `update`.
     """
 
-    def wants(self, run: Any) -> bool: ...
-    def read(self, session: Any) -> Any: ...
-    def prepare(self, raw: Any) -> Any: ...
+    def reading(self, run: Any) -> Reading | None: ...
     def show(self, data: Any, wire: Wire) -> None: ...
 
 
@@ -76,6 +86,7 @@ class View:
         self._parts = parts
         self._wanted = wanted
         self._broken: set[tuple[int, str]] = set()
+        self._in_trouble: set[int] = set()  # parts of which the page says so
         self._closed = False
         self._is_shown = False  # by a browser, which has all models
         self._wire = Wire()
@@ -83,11 +94,10 @@ class View:
         for root in doc.roots:
             keep_quiet(root.references())
         doc.on_event(DocumentReady, self._shown)
-        doc.on_session_destroyed(self._close)
-        doc.on_event("connection_lost", self._close)  # sooner than the above, with Bokeh 3.8 or newer
+        notice_closing(doc, self._close)
         doc.add_periodic_callback(self._update, INTERVAL)
         for part in parts:
-            if hasattr(part, "read"):
+            if hasattr(part, "reading"):
                 doc.add_periodic_callback(self._make_reader(part), int(1000 * READING_INTERVAL))
 
     def select(self, name: str) -> None:
@@ -108,16 +118,27 @@ class View:
         look = self._look()
         changes: list[str] = []
         for part in self._parts:
-            frame = Frame()
-            if not self._is_broken(part, look.run):
-                try:
-                    part.update(look, frame)
-                    if frame:
-                        changes.append(frame.encode())
-                except Exception:
-                    self._give_up(part, look.run)
+            changes += self._changes(part, look)
         if changes:
             self._wire.send(*changes)
+
+    def _changes(self, part: Any, look: Look) -> list[str]:
+        """What changes in a part, as frames; of one that cannot show this run, only that the page says so."""
+        frames: list[str] = []
+        if not self._is_broken(part, look.run):
+            try:
+                frame = Frame()
+                part.update(look, frame)
+                frames += [frame.encode()] if frame else []
+            except Exception:
+                self._give_up(part, look.run)
+        is_broken = self._is_broken(part, look.run)
+        if is_broken != (id(part) in self._in_trouble):
+            self._in_trouble ^= {id(part)}
+            frame = Frame()
+            frame.say(part.root, TROUBLE if is_broken else "")
+            frames.append(frame.encode())
+        return frames
 
     def _shown(self, _: Any) -> None:
         self._is_shown = True
@@ -143,30 +164,45 @@ class View:
 
     def _make_reader(self, part: Any) -> Any:
         """A callback that reads learner data for a part, as often as that is cheap."""
-        rests_until = 0.0
+        rest = ("", 0.0)  # a run, and until when it is not read
+        under_way: dict[str, asyncio.Task[None]] = {}  # by run: one may be busy for long, and another is looked at
+
+        async def read(run: Any, reading: Reading) -> None:
+            nonlocal rest
+            begin = time.monotonic()
+            try:
+                data, seconds = await host_of(self._scheduler).read_run(run, reading.read, reading.prepare)
+                rest = (run.id, begin + seconds * max(1, len(_open_views)) / READING_SHARE)
+                if not self._closed:
+                    self._doc.add_next_tick_callback(partial(self._show, part, run, data))
+            except Exception:
+                self._give_up(part, run)
+            finally:
+                del under_way[run.id]
 
         # The learner may be busy for long, and meanwhile the page must answer to clicks.
         @without_document_lock
-        async def read() -> None:
-            nonlocal rests_until
-            if self._closed or not self._is_shown or time.monotonic() < rests_until:
+        async def begin() -> None:
+            if self._closed or not self._is_shown:
                 return
             run = self._look().run
-            if run is None or self._is_broken(part, run):
+            if run is None or run.id in under_way or self._is_broken(part, run):
+                return
+            if rest[0] == run.id and time.monotonic() < rest[1]:
                 return
             try:
-                if part.wants(run):
-                    begin = time.monotonic()
-                    data, seconds = await host_of(self._scheduler).read_run(run, part.read, part.prepare)
-                    rests_until = begin + seconds * max(1, len(_open_views)) / READING_SHARE
-                    if not self._closed:
-                        self._doc.add_next_tick_callback(partial(self._show, part, run, data))
+                reading = part.reading(run)
             except Exception:
                 self._give_up(part, run)
+            else:
+                if reading is not None:
+                    under_way[run.id] = asyncio.create_task(read(run, reading))
 
-        return read
+        return begin
 
     def _show(self, part: Any, run: Any, data: Any) -> None:
+        if self._look().run is not run:
+            return  # another was selected meanwhile
         try:
             part.show(data, self._wire)
         except Exception:

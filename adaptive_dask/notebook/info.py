@@ -123,9 +123,9 @@ class LiveInfo:
             return slowed(self._interval, self._shown_at, SLOWING)
 
     def _update(self, run: Run) -> None:
-        if self._link is None:
-            self._link = make_link(run.executor, run.name)
         status, summary = newest_status(run), run.summary
+        if self._link is None or not summary.get("pages", True):
+            self._link = make_link(run.executor, run.name, summary)
         text = _describe(run, status, summary, self._course, self._link)
         if text != self._figures.value:
             self._figures.value = text

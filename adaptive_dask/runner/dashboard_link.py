@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlsplit, urlunsplit
 
 if TYPE_CHECKING:
@@ -11,8 +12,13 @@ if TYPE_CHECKING:
     from distributed import Client
 
 
-def make_link(client: Client | Executor, name: str) -> str | None:
-    """The address of the page about a run, made of that of Dask's own page; None where there is no dashboard."""
+def make_link(client: Client | Executor, name: str, summary: Mapping[str, Any]) -> str | None:
+    """The address of the page about a run, made of that of Dask's own page; None where there is no dashboard.
+
+    Whether the scheduler serves the page, the run's summary tells; Dask has a link also where it is switched off.
+    """
+    if not summary.get("pages", True):
+        return None
     try:
         link: str | None = client.dashboard_link  # type: ignore[union-attr]
     except (AttributeError, KeyError, OSError, ValueError):  # no client, a closed one, or no HTTP server

@@ -32,7 +32,8 @@ class Run(Protocol):
         How the run stands, in plain data. Always there are ``"name"``, ``"learner"``, ``"status"``, ``"npoints"``,
         ``"loss"``, ``"started"`` and ``"ended"`` (seconds since the epoch), ``"goal"`` (see `Goal.in_numbers`),
         ``"slots"`` and how many of them are ``"busy"``, ``"in_flight"``, ``"evaluated"``, ``"failed"``,
-        ``"function_seconds"`` and ``"slot_seconds"``; on a cluster also ``"workers"`` and ``"points_per_second"``.
+        ``"function_seconds"`` and ``"slot_seconds"``; on a cluster also ``"workers"``, ``"points_per_second"``
+        and ``"pages"``, whether the scheduler's dashboard shows it.
         Of a run that is still being started, it is empty.
     started : float
         In seconds since the epoch.

@@ -358,7 +358,7 @@ class AsyncRunner:
     @property
     def dashboard_link(self) -> str | None:
         """The address of the page about this run on Dask's dashboard; None if there is none."""
-        return make_link(self._run.executor, self.name)
+        return make_link(self._run.executor, self.name, self._run.summary)
 
     @property
     def learner(self) -> Any:

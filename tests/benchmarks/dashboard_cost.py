@@ -192,12 +192,26 @@ def frames(cluster: LocalCluster, client: Client, url: str, pages: int, npoints:
                     loop.times.clear()
                     time.sleep(15)
                     report(label, dict(loop.times))
+                    loop.times.clear()
+                    begin = time.monotonic()
+                wait_until_forgotten(cluster)
+                client.run_on_scheduler(int)  # the turn in which they were forgotten is over
+                report("closing", dict(loop.times), time.monotonic() - begin)
                 continue
         report(label, dict(loop.times))
     for runner in runners:
         runner.cancel()
     for runner in runners:
         runner.wait(60)
+
+
+def wait_until_forgotten(cluster: LocalCluster) -> None:
+    """Bokeh keeps the documents of pages that were closed for some 20 s."""
+    applications = cluster.scheduler.http_application.applications
+    paths = [(one, set(getattr(one, "app_paths", ()))) for one in applications]
+    ours = next(one for one, its in paths if "/adaptive" in its and "/status" not in its)
+    while ours.get_sessions("/adaptive"):
+        time.sleep(0.1)
 
 
 def report(label: str, times: dict[str, list[float]], seconds: float = 15) -> None:

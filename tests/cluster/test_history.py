@@ -48,6 +48,28 @@ def test_a_loss_that_does_not_change_is_kept_once(clock: Clock) -> None:
     assert [entry.loss for entry in history.losses] == [0.5]
 
 
+def test_a_loss_that_stays_and_then_changes_is_kept_where_it_did(clock: Clock) -> None:
+    history = History()
+    for n in range(1, 101):
+        clock.now += 1
+        history.note_loss(n, 0.5 if n < 80 else 0.25)
+    assert [(entry.npoints, entry.loss) for entry in history.losses] == [(1, 0.5), (79, 0.5), (80, 0.25)]
+
+
+def test_the_last_loss_is_kept_however_little_changed(clock: Clock) -> None:
+    history = History()
+    for n in (1, 10_000, 10_001):
+        clock.now += 100 if n == 1 else 0.001
+        history.note_loss(n, 1 / n)
+    assert [entry.npoints for entry in history.losses] == [1, 10_000]
+    history.note_loss(10_001, 1 / 10_001, is_last=True)
+    assert [entry.npoints for entry in history.losses] == [1, 10_000, 10_001]
+    clock.now += 100
+    for _ in range(2):
+        history.note_loss(20_000, 1 / 10_001, is_last=True)
+    assert [entry.npoints for entry in history.losses] == [1, 10_000, 10_001, 20_000]
+
+
 def test_work_is_thinned_out_evenly(clock: Clock) -> None:
     history = History()
     for second in range(50_000):

@@ -16,7 +16,7 @@ from adaptive_dask.dashboard.frame import Frame
 from adaptive_dask.dashboard.samples import follower as follower_module
 from adaptive_dask.dashboard.samples.kinds import make_follower
 from adaptive_dask.dashboard.samples.part import Samples
-from adaptive_dask.dashboard.samples.thinning import CELLS, COLUMNS, ThinLine, ThinPlane
+from adaptive_dask.dashboard.samples.thinning import COLUMNS, MOST_POINTS, ThinLine, ThinPlane
 
 
 def product(xs: Any) -> float:
@@ -79,10 +79,14 @@ class Page:
     def look(self) -> bool:
         """One look, as a `View` does it."""
         self.run.feed.position += 1
-        if not self.part.wants(self.run):
+        frame = Frame()
+        self.part.update(SimpleNamespace(run=self.run), frame)  # type: ignore[arg-type]
+        if frame:
+            self.send(frame.encode())
+        reading = self.part.reading(self.run)
+        if reading is None:
             return False
-        data = self.part.prepare(self.part.read(self.session))
-        self.part.show(data, self)  # type: ignore[arg-type]
+        self.part.show(reading.prepare(reading.read(self.session)), self)  # type: ignore[arg-type]
         return True
 
     def send(self, frame: str) -> None:
@@ -116,6 +120,34 @@ def test_learners_of_which_nothing_is_known_are_told_so() -> None:
     assert "keeps no table" in page.notes[-1]
 
 
+def test_another_run_never_has_the_picture_of_the_one_before() -> None:
+    """Its learner may be busy for long: meanwhile the page says that it waits."""
+    first = LEARNERS["1D"]()
+    evaluate(first, 20)
+    page = Page(first)
+    page.look()
+    chart = page.part._chart.root
+    assert page.part.root.children[-1] is chart
+    page.run = SimpleNamespace(**{**vars(page.run), "id": "2"})
+    reading = page.part.reading(page.run)
+    assert reading is None  # before the page shows the other run
+    late = page.part.reading(SimpleNamespace(**{**vars(page.run), "id": "1", "status": "finished"}))
+    assert late is not None
+    data = late.prepare(late.read(page.session))
+    frame = Frame()
+    page.part.update(SimpleNamespace(run=page.run), frame)
+    changes = [(what, id, value) for what, id, value in json.loads(frame.encode())]
+    assert ("put", chart.id, {"visible": False}) in changes
+    assert ("put", page.part._waiting.id, {"visible": True}) in changes
+    page.sent.clear()
+    page.part.show(data, page)
+    assert page.sent == []
+    page.session = SimpleNamespace(learner=LEARNERS["2D"](), in_flight={})
+    page.look()
+    assert page.part.root.children[-1] is page.part._chart.root is not chart
+    assert page.sent[-1] == [["put", page.part._waiting.id, {"visible": False}]]
+
+
 def test_a_large_run_is_read_in_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(follower_module, "MOST_NEW", 100)
     learner = adaptive.Learner2D(product, [(-1, 1), (-1, 1)])
@@ -145,7 +177,7 @@ def test_what_a_view_keeps_of_many_updates_is_bounded() -> None:
     assert len(json.dumps(page.sent)) < 100_000
     chart = page.part._chart
     assert sum(len(source.data["x"]) for source in (chart._points, chart._newest)) < 10_000
-    assert len(page.part._follower._thin.x) <= 2 * COLUMNS
+    assert len(page.part._following.follower._thin.x) <= 2 * COLUMNS
 
 
 def test_a_thin_line_keeps_peaks_and_ends() -> None:
@@ -160,15 +192,18 @@ def test_a_thin_line_keeps_peaks_and_ends() -> None:
     assert thin.y.min() == y.min()
 
 
-def test_a_thin_plane_keeps_the_newest_of_each_cell() -> None:
+@pytest.mark.parametrize("width", [1.0, 0.02])
+def test_a_thin_plane_keeps_peaks_and_as_many_points_as_it_may(width: float) -> None:
     rng = np.random.default_rng(2)
-    points = rng.uniform(0, 1, (100_000, 2))
+    points = np.clip(rng.normal(0.5, width, (100_000, 2)), 0, 1)
+    values = np.where(np.arange(len(points)) == 12_345, 7.0, np.sin(points.sum(axis=1)))
     thin = ThinPlane(np.zeros(2), np.ones(2))
     for i in range(0, len(points), 1000):
-        thin.add(points[i : i + 1000], np.arange(i, i + 1000.0))
-    assert len(thin.points) <= CELLS**2 + 1000
-    assert thin.values.max() == 99_999
-    np.testing.assert_array_equal(points[thin.values.astype(int)], thin.points)
+        thin.add(points[i : i + 1000], values[i : i + 1000])
+    assert MOST_POINTS / 5 < len(thin.points) <= MOST_POINTS
+    assert (thin.values.max(), thin.values.min()) == (values.max(), values.min())
+    known = {tuple(row) for row in np.column_stack([points, values])}
+    assert all(tuple(row) in known for row in np.column_stack([thin.points, thin.values]))
 
 
 def test_frames_are_valid_json_whatever_is_in_them() -> None:

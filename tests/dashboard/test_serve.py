@@ -5,10 +5,13 @@ from __future__ import annotations
 import json
 import logging
 import sys
+from pathlib import Path
 from typing import Any
 
+import dask
 import pytest
 from distributed import Client, Scheduler, Worker
+from distributed.security import Security
 from tornado.httpclient import AsyncHTTPClient, HTTPClientError
 
 from adaptive_dask import Learner1D, Runner
@@ -17,9 +20,9 @@ from ..cluster import functions
 from ..patience import TIMEOUT
 
 
-async def fetch(scheduler: Scheduler, path: str) -> str:
-    port = scheduler.http_server.port
-    reply = await AsyncHTTPClient().fetch(f"http://127.0.0.1:{port}{path}", request_timeout=TIMEOUT)
+async def fetch(scheduler: Scheduler, path: str, scheme: str = "http") -> str:
+    url = f"{scheme}://127.0.0.1:{scheduler.http_server.port}{path}"
+    reply = await AsyncHTTPClient().fetch(url, request_timeout=TIMEOUT, validate_cert=False)
     return reply.body.decode()
 
 
@@ -27,12 +30,15 @@ class Cluster:
     """A scheduler and a worker in this process."""
 
     def __init__(self, **options: Any) -> None:
-        self._options = {"host": "127.0.0.1", "port": 0, "dashboard_address": "127.0.0.1:0", **options}
+        standard = {"protocol": "tcp", "host": "127.0.0.1", "port": 0, "dashboard_address": "127.0.0.1:0"}
+        self._options = {**standard, **options}
+        self._security = {name: options[name] for name in ("security",) if name in options}
 
     async def __aenter__(self) -> tuple[Scheduler, Client]:
-        self.scheduler = await Scheduler(protocol="tcp", **self._options)
-        self.worker = await Worker(self.scheduler.address, nthreads=2, dashboard_address="127.0.0.1:0")
-        self.client = await Client(self.scheduler.address, asynchronous=True, set_as_default=False)
+        self.scheduler = await Scheduler(**self._options)
+        address, security = self.scheduler.address, self._security
+        self.worker = await Worker(address, nthreads=2, dashboard_address="127.0.0.1:0", **security)
+        self.client = await Client(address, asynchronous=True, set_as_default=False, **security)
         return self.scheduler, self.client
 
     async def __aexit__(self, *_: Any) -> None:
@@ -88,6 +94,29 @@ async def test_a_prefix_is_kept() -> None:
             await fetch(scheduler, "/adaptive.json")
 
 
+async def test_numbers_and_page_where_all_is_encrypted(tmp_path: Path) -> None:
+    pytest.importorskip("cryptography", reason="temporary certificates are made by it")
+    security = Security.temporary()
+    key, cert = tmp_path / "key.pem", tmp_path / "cert.pem"
+    key.write_text(security.tls_scheduler_key)
+    cert.write_text(security.tls_scheduler_cert)
+    with dask.config.set(
+        {
+            "distributed.scheduler.dashboard.tls.key": str(key),
+            "distributed.scheduler.dashboard.tls.cert": str(cert),
+        }
+    ):
+        async with Cluster(protocol="tls", security=security) as (scheduler, client):
+            runner = start(client, name="secret")
+            await runner.task
+            assert client.scheduler.address.startswith("tls://")
+            assert str(runner.dashboard_link).endswith("/adaptive?run=secret")
+            assert '"secret"' in await fetch(scheduler, "/adaptive.json", scheme="https")
+            assert 'id="adaptive"' in await fetch(scheduler, "/adaptive", scheme="https")
+            with pytest.raises(Exception):  # noqa: B017, PT011, whatever a refused handshake is
+                await fetch(scheduler, "/adaptive.json")
+
+
 async def test_a_second_registration_adds_nothing() -> None:
     from adaptive_dask.dashboard import serve
 
@@ -116,9 +145,12 @@ async def test_a_preloaded_host_serves_from_the_start() -> None:
 
 
 async def test_without_a_dashboard_runs_go_on(caplog: pytest.LogCaptureFixture) -> None:
-    with caplog.at_level(logging.INFO, "adaptive_dask"):
+    with caplog.at_level(logging.WARNING, "adaptive_dask"):
         async with Cluster(dashboard=False) as (scheduler, client):
-            await start(client, name="scan").task
+            runner = start(client, name="scan")
+            await runner.task
+            assert runner.dashboard_link is None
+            assert "http" not in repr(runner)
             assert '"scan"' in await fetch(scheduler, "/adaptive.json")
             with pytest.raises(HTTPClientError, match="404"):
                 await fetch(scheduler, "/adaptive")
@@ -127,11 +159,19 @@ async def test_without_a_dashboard_runs_go_on(caplog: pytest.LogCaptureFixture) 
     ]
 
 
+async def test_a_preloaded_host_without_a_dashboard_says_so_once(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.WARNING, "adaptive_dask"):
+        async with Cluster(dashboard=False, preload=["adaptive_dask.cluster.scheduler"]):
+            assert len([r for r in caplog.records if "no pages" in r.message]) == 1
+
+
 async def test_without_bokeh_runs_go_on(caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "bokeh.server.tornado", None)
-    with caplog.at_level(logging.INFO, "adaptive_dask"):
+    with caplog.at_level(logging.WARNING, "adaptive_dask"):
         async with Cluster(dashboard=False) as (scheduler, client):
-            await start(client, name="scan").task
+            runner = start(client, name="scan")
+            await runner.task
+            assert runner.dashboard_link is None
             assert '"scan"' in await fetch(scheduler, "/adaptive.json")
     assert len([r for r in caplog.records if "lacks Bokeh" in r.message]) == 1
 
@@ -141,5 +181,7 @@ async def test_pages_that_fail_do_not_keep_runs_from_starting(
 ) -> None:
     monkeypatch.setitem(sys.modules, "adaptive_dask.dashboard", None)
     async with Cluster() as (_, client):
-        await start(client).task
+        runner = start(client)
+        await runner.task
+        assert runner.dashboard_link is None
     assert len([r for r in caplog.records if "will not show adaptive runs" in r.message]) == 1

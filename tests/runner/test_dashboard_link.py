@@ -23,7 +23,7 @@ from adaptive_dask.runner.dashboard_link import make_link
 )
 def test_a_link(dask: str | None, ours: str | None) -> None:
     client: Any = SimpleNamespace(dashboard_link=dask)
-    assert make_link(client, "a &</b") == ours
+    assert make_link(client, "a &</b", {}) == ours
 
 
 def test_a_scheduler_without_http_server_has_no_link() -> None:
@@ -33,4 +33,10 @@ def test_a_scheduler_without_http_server_has_no_link() -> None:
             raise KeyError("dashboard")
 
     client: Any = Client()
-    assert make_link(client, "scan") is None
+    assert make_link(client, "scan", {}) is None
+
+
+def test_a_scheduler_that_serves_no_pages_has_no_link() -> None:
+    client: Any = SimpleNamespace(dashboard_link="http://10.0.0.1:8787/status")
+    assert make_link(client, "scan", {"pages": True}) == "http://10.0.0.1:8787/adaptive?run=scan"
+    assert make_link(client, "scan", {"pages": False}) is None

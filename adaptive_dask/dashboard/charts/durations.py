@@ -15,7 +15,7 @@ from adaptive_dask.dashboard.view import Look
 _TICKS = """
 const units = [[86400, "d"], [3600, "h"], [60, "min"], [1, "s"], [1e-3, "ms"], [1e-6, "µs"]];
 const [size, unit] = units.find(([size]) => tick >= 0.999 * size) ?? [1e-6, "µs"];
-return `${+(tick / size).toPrecision(2)} ${unit}`;
+return `${+(tick / size).toPrecision(3)} ${unit}`;
 """
 
 

@@ -9,7 +9,7 @@ from bokeh.models import InlineStyleSheet
 from bokeh.models.widgets import Div
 
 from adaptive_dask.dashboard.frame import Frame, Wire
-from adaptive_dask.dashboard.view import Look
+from adaptive_dask.dashboard.view import Look, Reading
 
 # The last so many points, and so many characters of each traceback.
 MOST_POINTS = 50
@@ -29,23 +29,26 @@ class FailureList:
     """The points that failed, the last one first; a click opens a traceback."""
 
     def __init__(self) -> None:
+        self._run = ""
         self._key: object = None
         self.root = Div(
             text="", disable_math=True, sizing_mode="stretch_both", stylesheets=[InlineStyleSheet(css=_STYLE)]
         )
 
     def update(self, look: Look, frame: Frame) -> None:
-        if look.run is None:
-            frame.put(self.root, text="")
+        run = look.run.id if look.run is not None else ""
+        if run != self._run:
+            self._run, self._key = run, None
+            frame.put(self.root, text="<p>Waiting for the learner …</p>" if run else "")
 
-    def wants(self, run: Any) -> bool:
-        """Whether something failed since the last time."""
+    def reading(self, run: Any) -> Reading | None:
+        """How to read the failures, if something failed since the last time."""
         failures = sum(count.failures for count in run.history.workers.values())
-        key = (run.id, run.status, run.learner.failed, failures)
-        if key == self._key:
-            return False
+        key = (run.status, run.learner.failed, failures)
+        if run.id != self._run or key == self._key:
+            return None
         self._key = key
-        return True
+        return Reading(self.read, self.prepare)
 
     def read(self, session: Any) -> tuple[int, list[Any]]:
         """The last failures; in the learner's thread."""
@@ -73,7 +76,8 @@ def _describe(failed: Any) -> str:
     tries = f"{failed.status}, {failed.tries} {'try' if failed.tries == 1 else 'tries'}{where}"
     text = failed.traceback_text[-MOST_TEXT:]
     return (
-        f"<details><summary><b>{html.escape(last)}</b> at {html.escape(point)}</summary>"
+        f'<details data-key="{html.escape(point)}"><summary>'
+        f"<b>{html.escape(last)}</b> at {html.escape(point)}</summary>"
         f"<p>{html.escape(tries)}</p><pre>{html.escape(text)}</pre></details>"
     )
 

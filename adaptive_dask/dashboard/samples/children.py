@@ -49,6 +49,7 @@ class ChildrenChart:
     def __init__(self) -> None:
         x_range = Range1d(start=-1, end=1)
         self._x_range = x_range
+        self._end = 1.0  # set once, or a zoom would be undone at each update
         tools = "pan,box_zoom,wheel_zoom,reset"
         self._source = ColumnDataSource(
             {name: [] for name in ("left", "right", "loss", "bar", "floor", "points", "name")}
@@ -91,7 +92,10 @@ class ChildrenChart:
                 "name": data["name"],
             },
         )
-        frame.put(self._x_range, end=float(first[-1] + step) if len(first) else 1.0)
+        end = float(first[-1] + step) if len(first) else 1.0
+        if end != self._end:
+            self._end = end
+            frame.put(self._x_range, end=end)
         self._ticks.fit(frame, [float(low), float(high)])
         infinite = int(np.isinf(loss).sum())
         frame.put(self._note, text=data["note"] + (f"; the loss of {infinite} is infinite" if infinite else ""))

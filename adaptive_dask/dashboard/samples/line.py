@@ -126,7 +126,7 @@ class LineChart:
             self._markers.append(self.root.scatter("x", f"y{i}", source=self._points, color=color, size=4))
             tips = [("x", "@x{0.000000e+0}"), ("y", f"@y{i}{{0.000000e+0}}")]
             self.root.add_tools(HoverTool(renderers=[line], tooltips=tips))
-        newest = self.root.scatter("x", "y", source=self._newest, color=ORANGE, size=6, legend_label="newest")
+        newest = self.root.scatter("x", "y", source=self._newest, color=ORANGE, size=6)
         newest.level = "overlay"
         self._note = new_note(self.root)
 
@@ -170,6 +170,7 @@ def _describe(data: dict[str, Any]) -> str:
         text += f", {data['nsamples']:,} samples"
     if data.get("thinned"):
         text += f", {drawn:,} drawn; zoom in for more"
+    text += "; orange: newest" if len(data["newest"]) else ""
     return text + (f"; grey: {len(data['pending'])} on their way" if len(data["pending"]) else "")
 
 

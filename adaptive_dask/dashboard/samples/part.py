@@ -2,14 +2,39 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
-from bokeh.models import Column
+from bokeh.models import Column, CustomJS
 from bokeh.models.widgets import Div
 
 from adaptive_dask.dashboard.frame import Frame, Wire, keep_quiet
 from adaptive_dask.dashboard.samples.kinds import make_follower
-from adaptive_dask.dashboard.view import Look
+from adaptive_dask.dashboard.view import Look, Reading
+
+# The browser lets go of models that were replaced when half a minute passes without a message. Here one never does.
+_FORGET = "const { document } = cb_obj; setTimeout(() => document?._recompute_all_models?.(), 1000)"
+
+
+class Following:
+    """What is known of a run while the page shows it."""
+
+    def __init__(self) -> None:
+        self.follower: Any = None
+        self.asked: Any = None  # where somebody looks, until the follower was told
+        self.key: object = None
+
+    def read(self, session: Any) -> Any:
+        """Take what is new; in the learner's thread."""
+        learner = session.learner
+        while type(learner).__name__ == "DataSaver":
+            learner = learner.learner
+        if self.follower is None:
+            self.follower = make_follower(learner)
+        asked, self.asked = self.asked, None
+        if asked is not None:
+            self.follower.look_at(asked)
+        return self.follower.read(learner, list(session.in_flight.values()))
 
 
 class Samples:
@@ -17,76 +42,64 @@ class Samples:
 
     def __init__(self) -> None:
         self._run = ""
-        self._key: object = None
-        self._asked: Any = None  # where somebody looks, until the follower was told
-        self._follower: Any = None
-        self._charted: Any = None
+        self._following = Following()
+        self._charted: Following | None = None  # whose picture there is
         self._chart: Any = None
         self._waiting = Div(text="Waiting for the learner …", disable_math=True)
         self.root = Column(children=[self._waiting], sizing_mode="stretch_both")
+        self.root.js_on_change("children", CustomJS(code=_FORGET))
 
     def update(self, look: Look, frame: Frame) -> None:
-        if look.run is None and self._charted is not None:
-            self.root.children = [self._waiting]
+        run = look.run.id if look.run is not None else ""
+        if run == self._run:
+            return
+        self._run, self._following = run, Following()
+        if self._charted is not None:
             self._charted = None
+            frame.put(self._chart.root, visible=False)
+            frame.put(self._waiting, visible=True)
 
-    def wants(self, run: Any) -> bool:
-        """Whether there is something new."""
-        key = (run.id, run.feed.position, run.status, run.board.in_flight > 0)
-        if run.id != self._run:
-            self._run, self._follower, self._asked = run.id, None, None
-        is_behind = self._follower is None or self._follower.behind or self._asked is not None
-        if key == self._key and not is_behind:
-            return False
-        self._key = key
-        return True
+    def reading(self, run: Any) -> Reading | None:
+        """How to read what is new."""
+        following = self._following
+        key = (run.feed.position, run.status, run.board.in_flight > 0)
+        is_behind = following.follower is None or following.follower.behind or following.asked is not None
+        if run.id != self._run or (key == following.key and not is_behind):
+            return None
+        following.key = key
+        return Reading(following.read, partial(self._prepare, following))
 
-    def read(self, session: Any) -> Any:
-        """Take what is new; in the learner's thread."""
-        learner = session.learner
-        while type(learner).__name__ == "DataSaver":
-            learner = learner.learner
-        if self._follower is None:
-            self._follower = make_follower(learner)
-        follower, asked = self._follower, self._asked
-        if asked is not None:
-            self._asked = None
-            follower.look_at(asked)
-        return follower, follower.read(learner, list(session.in_flight.values()))
-
-    def prepare(self, raw: Any) -> Any:
+    def _prepare(self, following: Following, raw: Any) -> Any:
         """What the chart shows; a new chart if need be, for making one takes long."""
-        follower, data = raw
-        prepared = follower.prepare(data)
-        chart = self._chart
+        follower, chart = following.follower, self._chart
+        prepared = follower.prepare(raw)
         # How many components values have is known once there is one.
-        fits = follower is self._charted and getattr(chart, "components", 0) == getattr(follower, "components", 0)
+        fits = following is self._charted and getattr(chart, "components", 0) == getattr(follower, "components", 0)
         if not fits:
             chart = follower.make_chart()
         frame = Frame()
         chart.show(prepared, frame)
         if fits:
-            return follower, chart, frame.encode()
+            return following, chart, frame.encode()
         frame.apply()
         keep_quiet(chart.root.references())
-        return follower, chart, None
+        return following, chart, None
 
     def show(self, data: Any, wire: Wire) -> None:
-        follower, chart, frame = data
-        if follower is not self._follower:
+        following, chart, frame = data
+        if following is not self._following:
             return  # of a run that was looked at before
         if frame is not None:
             wire.send(frame)
-        else:
-            self._charted, self._chart = follower, chart
-            self._watch(chart)
-            self.root.children = [chart.root]
-
-    def _watch(self, chart: Any) -> None:
-        """Follow what somebody does with the chart."""
+            return
+        self._charted, self._chart = following, chart
         if hasattr(chart, "on_look"):
-            chart.on_look(self._look_at)
+            chart.on_look(partial(self._look_at, following))
+        self.root.children = [self._waiting, chart.root]
+        shown = Frame()
+        shown.put(self._waiting, visible=False)
+        wire.send(shown.encode())
 
-    def _look_at(self, where: Any) -> None:
-        """Read all again, for what is looked at now."""
-        self._asked = where
+    def _look_at(self, following: Following, where: Any) -> None:
+        """Somebody zooms, or chooses: read all again, for what is looked at now."""
+        following.asked = where

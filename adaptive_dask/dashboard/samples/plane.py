@@ -127,9 +127,11 @@ class PlaneChart:
         self._mesh = ColumnDataSource({"x": [], "y": []})
         self._figure.line("x", "y", source=self._mesh, color="#000000", line_alpha=0.3, line_width=0.7)
         self._points = ColumnDataSource({"x": [], "y": [], "value": []})
+        # Dark points on black, and light ones on white, are seen by their edge; over a picture it tells them from that.
+        edge = {"line_color": "#000000", "line_alpha": 0.4} if len(all_names) == 2 else {"line_color": GREY}
         fill = {"field": "value", "transform": self._colors}
         self._dots = self._figure.scatter(
-            "x", "y", source=self._points, size=6, fill_color=fill, line_color="#000000", line_alpha=0.4, line_width=0.5
+            "x", "y", source=self._points, size=6, fill_color=fill, line_width=0.5, **edge
         )
         self._pending = ColumnDataSource({"x": [], "y": []})
         self._figure.scatter("x", "y", source=self._pending, marker="x", size=6, color=GREY)

@@ -10,8 +10,11 @@ Floats = NDArray[np.float64]
 # A plot is about so many pixels wide; for each of so many columns the lowest and the highest value are kept.
 COLUMNS = 600
 
-# And so many cells along each axis of a plane, each with its newest point.
-CELLS = 64
+# Of points in a plane so many are kept, and after thinning at most this share of them, so that it is not needed again
+# at once. The finest cells are of a pixel or so.
+MOST_POINTS = 6000
+ROOM = 0.9
+CELLS = 512
 
 
 class ThinLine:
@@ -57,7 +60,9 @@ class ThinLine:
 
 
 class ThinPlane:
-    """Points in a plane of which, once there are many, the newest in each cell is kept.
+    """Points in a plane of which, once there are many, the lowest and the highest in each cell are kept.
+
+    Cells are as small as the number of points allows, so where a learner samples densely it is still seen.
 
     Parameters
     ----------
@@ -67,6 +72,7 @@ class ThinPlane:
 
     def __init__(self, low: Floats, high: Floats) -> None:
         self._low, self._high = low, high
+        self._cells = CELLS
         self.points: Floats = np.empty((0, 2))
         self.values: Floats = np.empty(0)
         self.thinned = False
@@ -76,10 +82,20 @@ class ThinPlane:
         seen = np.all((points >= self._low) & (points <= self._high), axis=1)
         self.points = np.concatenate([self.points, points[seen]])
         self.values = np.concatenate([self.values, values[seen]])
-        if len(self.points) > CELLS**2:
-            span = np.maximum(self._high - self._low, np.finfo(float).tiny)
-            cell = np.minimum((CELLS * ((self.points - self._low) / span)).astype(int), CELLS - 1) @ [1, CELLS]
-            _, last = np.unique(cell[::-1], return_index=True)
-            kept = np.sort(len(cell) - 1 - last)
-            self.points, self.values = self.points[kept], self.values[kept]
-            self.thinned = True
+        if len(self.points) <= MOST_POINTS:
+            return
+        self.thinned = True
+        kept = self._extremes()
+        while len(kept) > ROOM * MOST_POINTS:
+            self._cells //= 2
+            kept = self._extremes()
+        self.points, self.values = self.points[kept], self.values[kept]
+
+    def _extremes(self) -> NDArray[np.intp]:
+        span = np.maximum(self._high - self._low, np.finfo(float).tiny)
+        place = np.minimum((self._cells * ((self.points - self._low) / span)).astype(int), self._cells - 1)
+        cell = place @ [1, self._cells]
+        order = np.lexsort((np.nan_to_num(self.values), cell))
+        ends = np.flatnonzero(np.diff(cell[order], append=-1))
+        starts = np.concatenate([[0], ends[:-1] + 1])
+        return np.unique(np.concatenate([order[starts], order[ends]]))

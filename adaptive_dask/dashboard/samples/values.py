@@ -86,12 +86,9 @@ class ValuesChart:
         )
         self._points = ColumnDataSource({"x": [], "y": []})
         self._best = ColumnDataSource({"x": [], "y": []})
-        legend = {"legend_label": "values"} if best else {}
-        self.root.scatter("x", "y", source=self._points, color=BLUE, size=5, fill_alpha=0.7, line_alpha=0, **legend)
+        self.root.scatter("x", "y", source=self._points, color=BLUE, size=5, fill_alpha=0.7, line_alpha=0)
         if best:
-            self.root.step(
-                "x", "y", source=self._best, color=ORANGE, line_width=2, mode="after", legend_label="smallest so far"
-            )
+            self.root.step("x", "y", source=self._best, color=ORANGE, line_width=2, mode="after")
         self._note = new_note(self.root)
 
     def show(self, data: dict[str, Any], frame: Frame) -> None:
@@ -102,5 +99,5 @@ class ValuesChart:
         frame.fill(self._best, {"x": data["best"][:, 0], "y": data["best"][:, 1]})
         text = f"{data['npoints']:,} results" if data["npoints"] else "No result yet."
         if len(data["best"]):
-            text += f"; the smallest is {data['best'][-1, 1]:.6g}"
+            text += f"; the smallest is {data['best'][-1, 1]:.6g} (line: smallest so far)"
         frame.put(self._note, text=text)

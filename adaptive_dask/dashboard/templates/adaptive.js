@@ -2,7 +2,7 @@
   // Without a beat for so long (milliseconds) the page is not connected.
   const PATIENCE = 6000;
   const root = document.documentElement;
-  const begin = Date.now();
+  let begin = Date.now();
   let lastBeat = null;
   let wasLost = false;
 
@@ -27,7 +27,10 @@
 
   // Called about once a second by the server: whether there are runs, and which one is shown.
   function beat([hasRuns, run]) {
-    if (lastBeat === null) showTheme();
+    if (lastBeat === null) {
+      showTheme();
+      leaveFallback();
+    }
     lastBeat = Date.now();
     root.dataset.runs = hasRuns ? "yes" : "no";
     const address = new URL(location.href);
@@ -62,6 +65,13 @@
     document.getElementById("adaptive").hidden = true;
   }
 
+  // Plots may come late, over a slow line or a busy scheduler.
+  function leaveFallback() {
+    say();
+    document.getElementById("adaptive-fallback").hidden = true;
+    document.getElementById("adaptive").hidden = false;
+  }
+
   async function check() {
     const silence = Date.now() - (lastBeat ?? begin);
     if (silence < PATIENCE) {
@@ -77,6 +87,7 @@
       } else {
         say("Live plots need a WebSocket, which does not get through to the scheduler. These numbers are fetched instead.");
         await fallBack();
+        if (lastBeat !== null) leaveFallback(); // which came while the numbers did
       }
     } catch {
       wasLost = true;
@@ -88,12 +99,14 @@
   root.dataset.theme = chosen ?? (system.matches ? "dark" : "light");
   system.addEventListener("change", showTheme);
   document.addEventListener("DOMContentLoaded", () => {
+    begin = Date.now();
+    setInterval(check, 2000);
+    if (document.querySelector(".navbar") === null) return; // a plot by itself
     for (const link of document.querySelectorAll(".navbar a[href='adaptive']")) link.closest("li").classList.add("here");
     const item = document.createElement("li");
     item.className = "pull-right";
     item.innerHTML = '<a id="adaptive-theme" title="Light or dark">◐</a>';
     item.firstChild.addEventListener("click", changeTheme);
     document.querySelector(".navbar > ul").append(item);
-    setInterval(check, 2000);
   });
 })();
