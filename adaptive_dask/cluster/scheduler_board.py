@@ -27,7 +27,7 @@ SHORTEST_HELD = 0.002
 # With many runs on the scheduler, each has points for so long ahead (seconds), for results to be gathered; and so many
 # from the beginning, or a slot would wait for each of the first points, which a learner spreads evenly anyway.
 GATHERING = 0.06
-LEAST_AHEAD = 2
+LEAST_AHEAD = 3
 
 SMOOTHING = 0.1  # the weight of the newest measurement in a running mean
 

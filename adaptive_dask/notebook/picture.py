@@ -34,7 +34,7 @@ SHARE_BESIDE_LEARNER = 0.1
 SLOWING = 1 / 200
 
 # Of a Learner1D's points so many are drawn while there are new ones all the time; in the end, as many as ever.
-MOST_POINTS = 10_000
+MOST_POINTS = 3_000
 
 
 def live_plot(
