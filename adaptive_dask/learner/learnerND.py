@@ -236,8 +236,11 @@ class LearnerND(SpaceLearner):
     def _new_partition(self) -> Partition:
         rule = SimplexRule(self.loss_per_simplex)
         if self._in_boxes:
+            assert isinstance(self._region, BoxRegion)
             return BoxPartition(
-                self.ndim, lambda corners, values, scale: rule.of_simplices(corners, values, scale=scale)
+                self.ndim,
+                lambda corners, values, scale: rule.of_simplices(corners, values, scale=scale),
+                self._region.spacing,
             )
         corners = np.array(self._scale(self._bounds_points))
         return SimplexPartition(corners, rule, height=1.0 if self.anisotropic else HEIGHT)
