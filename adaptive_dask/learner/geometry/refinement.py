@@ -13,8 +13,8 @@ from adaptive_dask.learner.loss_queue import LossQueue
 from .bent_edge import most_bent_edge
 from .longest_edge import longest_edge, point_between
 from .mesh import Point, Simplex, SimplexMesh
-from .simplices import Floats, Ints, barycentric
-from .subdivision import ON_FACE, Cell, Subdivision, Vertex
+from .simplices import ON_FACE, Floats, Ints, barycentric
+from .subdivision import Cell, Subdivision, Vertex
 
 # What stands for an infinite loss among the priorities, and for none at all, both times the volume: of
 # several simplices with such a loss the largest comes first.
@@ -140,15 +140,16 @@ class Refinement:
         return replaced is not None
 
     def commit(self) -> Ints:
-        """Bring the arrays up to date; returns the slots of the new simplices, which have to get losses next."""
-        gone, born = self.mesh.commit()
+        """Bring the arrays up to date; returns the slots of simplices that are new or have got another neighbor than a
+        new one: those have to get losses next."""
+        gone, born, bared = self.mesh.commit()
         self._make_room()
         for slot in gone.tolist():
             self.losses.remove(slot)
             self.priorities.remove(slot)
         self._shares[born] = 1.0
         self._settle()
-        return born
+        return np.concatenate([born, bared])
 
     def set_losses(self, slots: Ints, losses: Floats) -> None:
         """Write the losses, shape (m,), of the simplices in slots, shape (m,). Not a number counts as 0."""

@@ -8,14 +8,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .simplices import Floats, barycentric
+from .simplices import ON_FACE, Floats, barycentric
 
 Point = tuple[float, ...]
 Vertex = int  # of the mesh if ≥ 0, else a point that is still being evaluated
 PointOf = Callable[[Vertex], Point]
-
-# A point closer to a face than this, in barycentric coordinates, lies on the face.
-ON_FACE = 1e-9
 
 
 class Cell(NamedTuple):
