@@ -9,6 +9,7 @@ from scipy.spatial import ConvexHull
 
 from adaptive_dask.learner.base_learner import uses_nth_neighbors
 from adaptive_dask.learner.function_pickle import dumps_apart, loads_together
+from adaptive_dask.learner.learner2D import Learner2D
 from adaptive_dask.learner.learnerND import (
     LearnerND,
     curvature_loss_function,
@@ -305,3 +306,36 @@ def test_arguments_have_the_names_that_python_adaptive_gives_them():
     assert learner.inside_bounds(point=(0.5, 0.5))
     assert learner.data == {(0.5, 0.5): 1.0}
     assert learner.pending_points == {(0.25, 0.5)}
+
+
+@pytest.mark.parametrize(
+    ("points", "values"),
+    [
+        ([(0, 0), (0, 1)], [1.0, [1.0, 2.0]]),
+        ([(0, 0), (0, 1)], [1.0, "text"]),
+        ([(0, 0), (0, math.nan)], [1.0, 2.0]),
+        ([(0, 0), (0, 1)], [1.0]),
+    ],
+)
+def test_all_results_are_told_or_none(points, values):
+    learner = LearnerND(len, [(-1, 1)] * 2)
+    asked, _ = learner.ask(2)
+    with pytest.raises((TypeError, ValueError)):
+        learner.tell_many(points, values)
+    assert not learner.data
+    assert learner.pending_points == set(asked)
+    learner.tell_many([(0, 0), (0, 1)], [[1.0, 2.0], None])
+    assert learner.vdim == 2
+    assert (0.0, 1.0) in learner.pending_points
+
+
+@pytest.mark.parametrize("size", [1e300, 1.7e308])
+@pytest.mark.parametrize("loss", [None, triangle_loss, interpolation_loss_function()])
+def test_values_as_large_as_there_are(size, loss):
+    """Warnings are errors here."""
+    for learner in (LearnerND(len, [(0, 1)] * 2, loss), Learner2D(len, [(0, 1)] * 2)):
+        rng = np.random.default_rng(0)
+        for step in range(10):
+            points, _ = learner.ask(5)
+            learner.tell_many(points, [math.nan if step == 5 else size * rng.choice([-1, 1]) for _ in points])
+            assert learner.loss() >= 0

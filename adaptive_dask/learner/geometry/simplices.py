@@ -183,7 +183,8 @@ def fill_undefined(values: Floats) -> Floats:
     if finite.all():
         return values
     zeroed = np.where(finite, values, 0.0)
-    means = zeroed.sum(axis=1, keepdims=True) / np.maximum(finite.sum(axis=1, keepdims=True), 1)
+    # Divided first, for a sum may be larger than any number.
+    means = (zeroed / np.maximum(finite.sum(axis=1, keepdims=True), 1)).sum(axis=1, keepdims=True)
     return np.where(finite, values, means)
 
 
