@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from scipy.interpolate import LinearNDInterpolator
+from scipy.interpolate import LinearNDInterpolator, NearestNDInterpolator
 from scipy.spatial import ConvexHull
 
 from adaptive_dask.learner.function_pickle import KeptByValue
@@ -189,11 +189,16 @@ class LearnerND(SpaceLearner):
         """
         super().tell_pending(point)
 
-    def interpolator(self) -> LinearNDInterpolator:
-        """A `scipy.interpolate.LinearNDInterpolator` of the data, in the coordinates of the function."""
+    def interpolator(self) -> LinearNDInterpolator | NearestNDInterpolator:
+        """An interpolator of SciPy's of the data, in the coordinates of the function.
+
+        Linear, from six dimensions on `scipy.interpolate.NearestNDInterpolator`: a triangulation of a thousand points
+        would take hours.
+        """
         inside = [point for point in self.data if self.inside_bounds(point)]
         values = np.array([np.asarray(self.data[point], dtype=float) for point in inside])
-        return LinearNDInterpolator(np.array(inside), values, rescale=True)
+        kind = LinearNDInterpolator if self.ndim <= MOST_SIMPLEX_DIMENSIONS else NearestNDInterpolator
+        return kind(np.array(inside), values, rescale=True)
 
     def plot(self, n: int | None = None, tri_alpha: float = 0, *, component: int | None = None) -> Any:
         """Draw an image of a function of two variables; see `adaptive_dask.plotting.learnerND.draw`."""

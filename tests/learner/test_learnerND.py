@@ -339,3 +339,13 @@ def test_values_as_large_as_there_are(size, loss):
             points, _ = learner.ask(5)
             learner.tell_many(points, [math.nan if step == 5 else size * rng.choice([-1, 1]) for _ in points])
             assert learner.loss() >= 0
+
+
+def test_interpolator_in_many_dimensions_is_that_of_the_nearest_point():
+    learner = LearnerND(lambda x: x[0], [(-1, 1)] * 8)
+    for _ in range(50):
+        points, _ = learner.ask(10)
+        learner.tell_many(points, map(learner.function, points))
+    interpolator = learner.interpolator()
+    assert interpolator(points).tolist() == [point[0] for point in points]
+    assert np.isfinite(interpolator([[0.99] * 8])).all()
