@@ -320,19 +320,23 @@ class Refinement:
         points = np.array([self._coordinates[v] for v in strays])
         weights = barycentric(self.mesh.points[np.array(candidates)], points)
         least = weights.min(axis=2)
+        columns_in: dict[Simplex, list[int]] = {}
         for column, vertex in enumerate(strays):
             rows = (least[:, column] >= -ON_FACE).nonzero()[0].tolist() or [int(least[:, column].argmax())]
             homes = {candidates[i] for i in rows}
-            for i in rows:
-                simplex = candidates[i]
-                old = self._subdivisions.get(simplex)
-                if old is None:
-                    new = Subdivision.whole(simplex).insert_at(vertex, weights[i, column : column + 1])
-                else:
-                    new = old.insert(vertex, self._point)
-                self._subdivisions[simplex] = new
-            self._moved |= homes
+            for simplex in homes:
+                columns_in.setdefault(simplex, []).append(column)
             self._homes[vertex] = (self._homes[vertex] - gone) | homes
+        for i, simplex in enumerate(candidates):
+            columns = columns_in.get(simplex, [])
+            vertices = [strays[column] for column in columns]
+            old = self._subdivisions.get(simplex)
+            if old is not None:
+                self._subdivisions[simplex] = old.insert_many(vertices, self._point)
+            elif columns:
+                whole = Subdivision.whole(simplex)
+                self._subdivisions[simplex] = whole.insert_at(vertices, weights[i : i + 1, columns])
+        self._moved |= columns_in.keys()
 
     def _settle(self) -> None:
         for simplex in self._moved & self.mesh.slot_of.keys():
@@ -342,9 +346,9 @@ class Refinement:
     def _take_out(self, vertex: Vertex | None, simplex: Simplex) -> None:
         """Remove a point in flight from a simplex that survives."""
         old = self._subdivisions.pop(simplex)
-        for other in old.inside:
-            if other != vertex:
-                self._subdivisions[simplex] = self._subdivision(simplex).insert(other, self._point)
+        others = [other for other in old.inside if other != vertex]
+        if others:
+            self._subdivisions[simplex] = Subdivision.whole(simplex).insert_many(others, self._point)
         self._moved.add(simplex)
 
     def _make_room(self) -> None:
