@@ -51,9 +51,9 @@ class DividedData(dict[Point, Any]):
 class SpaceLearner(BaseLearner):
     """Learns f: ℝ^N → ℝ^M over a bounded region, by dividing it into pieces.
 
-    Telling only stores the result. The partition takes everything in that was told when it is next needed,
-    in one go: that makes a batch cheap, and a learner that is only told (a copy of one that runs elsewhere)
-    does no geometry at all.
+    Telling only stores the result, or which point is in flight. The partition takes everything in that was told when
+    it is next needed, in one go: that makes a batch cheap, and a learner that is only told (a copy of one that runs
+    elsewhere) does no geometry at all.
 
     Parameters
     ----------
@@ -72,6 +72,7 @@ class SpaceLearner(BaseLearner):
         self._bounds_left = list(self._bounds_points)
         self._vdim: int | None = None
         self._backlog: list[tuple[Point, Floats, int | None]] = []
+        self._unplaced: list[Point] = []
         self._numbers: dict[Point, int] = {}
         self._next_number = -1
         self._partition_or_none: Partition | None = None
@@ -177,12 +178,12 @@ class SpaceLearner(BaseLearner):
             return
         self.pending_points.add(point)
         if point not in self._bounds_points and self.inside_bounds(point):
-            partition = self._partition
-            partition.add_pending(self._number(point), self._scale([point])[0])
+            self._unplaced.append(point)
 
     def remove_unfinished(self) -> None:
         """Forget every pending point."""
         self.pending_points.clear()
+        self._unplaced.clear()
         self._numbers.clear()
         self._backlog = [(point, value, None) for point, value, _ in self._backlog]
         if self._partition_or_none is not None:
@@ -270,17 +271,26 @@ class SpaceLearner(BaseLearner):
                 self._absorbed += points
                 self._saved = None
             self._partition_or_none = partition
-        if self._backlog:
-            backlog, self._backlog = self._backlog, []
-            points, values, numbers = zip(*backlog, strict=True)
-            self._absorbed += points
+        if self._backlog or self._unplaced:
             try:
-                partition.absorb(self._scale(points), np.array(values), numbers)
+                self._take_in(partition)
             except BaseException:
                 # A loss function that raises leaves the partition half done: start over the next time.
                 self._discard_partition()
                 raise
         return partition
+
+    def _take_in(self, partition: Partition) -> None:
+        if self._backlog:
+            backlog, self._backlog = self._backlog, []
+            points, values, numbers = zip(*backlog, strict=True)
+            self._absorbed += points
+            partition.absorb(self._scale(points), np.array(values), numbers)
+        if self._unplaced:
+            unplaced = [p for p in self._unplaced if p in self.pending_points and p not in self._numbers]
+            if unplaced:
+                partition.add_pending(dict(zip(map(self._number, unplaced), self._scale(unplaced), strict=True)))
+            self._unplaced = []
 
     def _discard_partition(self) -> None:
         self._partition_or_none = self._saved = None

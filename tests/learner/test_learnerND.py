@@ -349,3 +349,26 @@ def test_interpolator_in_many_dimensions_is_that_of_the_nearest_point():
     interpolator = learner.interpolator()
     assert interpolator(points).tolist() == [point[0] for point in points]
     assert np.isfinite(interpolator([[0.99] * 8])).all()
+
+
+@pytest.mark.parametrize("bounds", [[(-1, 1)] * 2, ConvexHull([[-1, -1], [-1, 1], [1, 0]]), [(-1, 1)] * 6])
+def test_points_in_flight_that_nobody_asked_for(bounds):
+    learner = LearnerND(len, bounds)
+    asked, _ = learner.ask(5)
+    learner.tell_many(asked, [0.0] * 5)
+    loss = learner.loss()
+    told, late, others = ([(0.01 * i + shift,) * learner.ndim for i in range(-10, 10)] for shift in (0.0, 0.001, 0.002))
+    for point in told:
+        learner.tell_pending(point)
+    learner.tell_many(told, [0.0] * 20)
+    assert learner.loss() <= loss
+    loss = learner.loss()
+    for point in late + others:
+        learner.tell_pending(point)
+    more, _ = learner.ask(20)
+    assert learner.loss() == loss
+    assert learner.pending_points == {*late, *others, *more}
+    learner.tell_many(late, [0.0] * 20)
+    assert learner.ask(1)[0]
+    learner.remove_unfinished()
+    assert learner.loss(real=False) == learner.loss()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -207,10 +207,11 @@ class BoxPartition:
         if self._refusals[box] >= REFUSALS:
             self._expected.remove(box)
 
-    def add_pending(self, number: int, point: Point) -> None:
+    def add_pending(self, points: Mapping[int, Point]) -> None:
         """See `Partition.add_pending`."""
-        self._pending[number] = point
-        self._place(point)
+        self._pending.update(points)
+        for point in points.values():
+            self._place(point)
 
     def clear_pending(self) -> None:
         """See `Partition.clear_pending`. Boxes that were cut only for them are whole again."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -221,15 +221,18 @@ class Refinement:
             self._store(simplex, new)
         self._homes[vertex] = self._homes.get(vertex, frozenset()) | homes
 
-    def add_pending(self, vertex: Vertex, point: Point) -> None:
-        """Put any point of the domain in flight."""
-        found = self.mesh.locate(point)
-        if found is None:
-            return
-        around = sorted(self.mesh.containing(self._face_at(found, point)))
-        self._coordinates[vertex] = point
-        self._homes[vertex] = frozenset()
-        self._rehouse([vertex], set(), around)
+    def add_pending(self, points: Mapping[Vertex, Point]) -> None:
+        """Put any points of the domain in flight."""
+        together: dict[tuple[Simplex, ...], list[Vertex]] = {}
+        for vertex, point in points.items():
+            found = self.mesh.locate(point)
+            if found is not None:
+                around = self.mesh.containing(self._face_at(found, point))
+                together.setdefault(tuple(sorted(around)), []).append(vertex)
+                self._coordinates[vertex] = point
+                self._homes[vertex] = frozenset()
+        for simplices, vertices in together.items():
+            self._rehouse(vertices, set(), list(simplices))
         self._settle()
 
     def clear_pending(self) -> None:
