@@ -160,3 +160,18 @@ def test_only_sides_that_can_be_cut_are_cut():
         partition.absorb([proposal.point], np.array([[100 * proposal.point[0]]]), [number])
     tree = partition._tree
     assert (tree.high[: tree.count] - tree.low[: tree.count])[:, 0].min() == 0.25
+
+
+def test_going_back_changes_no_loss_that_is_not_up_to_date():
+    rng = np.random.default_rng(0)
+    partition = BoxPartition(3, lambda corners, values, scale: volumes(corners) / scale)
+    points = [tuple(point) for point in rng.random((600, 3)).tolist()]
+    partition.absorb(points, rng.random((600, 1)), [None] * 600)
+    partition.absorb([(0.5, 0.5, 0.1)], np.array([[9.0]]), [None])
+    assert partition._to_rescale, "most boxes are not up to date with the range"
+    losses = [partition.loss(real=True), partition.loss(real=False)]
+    snapshot = partition.snapshot()
+    for number in range(-1, -50, -1):
+        partition.accept(partition.propose(), number)
+    partition.restore(snapshot)
+    assert losses == [partition.loss(real=True), partition.loss(real=False)]

@@ -99,7 +99,7 @@ class BoxPartition:
         self._refusals: dict[int, int] = {}  # by box
         self._expected = LossQueue()  # losses of the leaves
         self._real = LossQueue()  # losses of the boxes that there are without points in flight
-        self._cuts: list[int] = []
+        self._cuts: list[tuple[int, float, int]] = []  # boxes, and the losses that they had, and what these were from
         self._drawn = 0
         self._to_rescale = 0  # boxes below this number still have losses in an old scale
         self._model_of = np.full(64, -1, dtype=np.intp)  # what the loss of a box is from; -1 if it has none
@@ -243,9 +243,9 @@ class BoxPartition:
         for number in self._pending.keys() - snapshot.pending.keys():
             self._vacate(self._pending[number])
         self._drawn, self._pending = snapshot.drawn, dict(snapshot.pending)
-        whole = set()
         while len(self._cuts) > snapshot.cuts:
-            box = self._cuts.pop()
+            box, loss, model = self._cuts.pop()
+            self._model_of[box] = model
             lower = int(self._tree.first_half[box])
             for half in (lower, lower + 1):
                 self._expected.remove(half)
@@ -253,10 +253,10 @@ class BoxPartition:
                 if half in self._points:
                     self._points[box] = self._points.pop(half)
             self._tree.join(box)
-            whole.add(box)
-        whole |= {box for box, refusals in self._refusals.items() if refusals != snapshot.refusals.get(box)}
+            self._expected.set(box, loss)
+        refused = [box for box, refusals in self._refusals.items() if refusals != snapshot.refusals.get(box)]
         self._refusals = dict(snapshot.refusals)
-        self._update(sorted(box for box in whole if box < self._tree.count and self._tree.first_half[box] < 0))
+        self._update([box for box in refused if box < self._tree.count and self._tree.first_half[box] < 0])
 
     def _axis_to_cut(self, box: int) -> int:
         """Along which the function changes most, -1 if all sides are too short."""
@@ -274,10 +274,10 @@ class BoxPartition:
         lower = self._tree.halve(box, axis, point)
         if len(self._model_of) < self._tree.count:
             self._model_of = np.concatenate([self._model_of, np.full_like(self._model_of, -1)])
+        self._cuts.append((box, self._expected.priority(box), int(self._model_of[box])))
         self._expected.remove(box)
         if not self._is_real(np.array([box]))[0]:
             self._model_of[box] = -1
-        self._cuts.append(box)
         if point is not None:
             self._points[self._tree.half_with(box, point)] = point
         return lower
