@@ -60,8 +60,8 @@ class LearnerND(SpaceLearner):
     bounds : list of pairs of float, or scipy.spatial.ConvexHull
         One pair ``(lower, upper)`` per dimension, or the convex hull that is to be explored.
     loss_per_simplex : callable, optional
-        ``loss(simplex, values, value_scale) -> float`` with the corners, shape (N + 1, N), scaled to the unit
-        cube, and the values there, shape (N + 1,) or (N + 1, M), scaled by ``value_scale``. Decorated with
+        ``loss(simplex, values, value_scale) -> float`` with the corners, shape (N + 1, N), divided by the widths of
+        the region, and the values there, shape (N + 1,) or (N + 1, M), scaled by ``value_scale``. Decorated with
         ``uses_nth_neighbors(1)`` it also gets the points opposite each face and their values, None where
         there is none. Losses of `adaptive_dask.learner.losses` are computed for many simplices at once.
     anisotropic : bool, default: False
@@ -239,7 +239,8 @@ class LearnerND(SpaceLearner):
         return draw_isosurface(self, level, hull_opacity, return_fig)
 
     def _new_partition(self) -> Partition:
-        rule = SimplexRule(self.loss_per_simplex)
+        origin = [low / (high - low) for low, high in self.bbox]
+        rule = SimplexRule(self.loss_per_simplex, origin, lambda: np.ndim(next(iter(self.data.values()), 0.0)) == 0)
         if self._in_boxes:
             assert isinstance(self._region, BoxRegion)
             return BoxPartition(

@@ -372,3 +372,33 @@ def test_points_in_flight_that_nobody_asked_for(bounds):
     assert learner.ask(1)[0]
     learner.remove_unfinished()
     assert learner.loss(real=False) == learner.loss()
+
+
+@pytest.mark.parametrize("partition", ["simplices", "boxes"])
+@pytest.mark.parametrize("function", [lambda x: x[0], lambda x: [x[0]], lambda x: [x[0], x[1]]])
+def test_a_loss_of_a_user_sees_what_it_sees_with_python_adaptive(partition, function):
+    """Coordinates in units of the region's widths, and values in the shape in which the function returns them."""
+    seen = []
+
+    def loss(simplex, values, value_scale, neighbors=(), neighbor_values=()):
+        seen.append((simplex, values, value_scale, neighbors, neighbor_values))
+        return float(np.ptp(simplex[:, 0]))
+
+    if partition == "simplices":
+        loss = uses_nth_neighbors(1)(loss)
+    learner = LearnerND(function, [(10, 20), (-4, 4)], loss, partition=partition)
+    for _ in range(4):
+        points, _ = learner.ask(4)
+        learner.tell_many(points, map(learner.function, points))
+    learner.loss()
+    for simplex, values, _, neighbors, neighbor_values in seen:
+        assert simplex.min(axis=0).tolist() >= [1.0 - 1e-9, -0.5 - 1e-9]
+        assert simplex.max(axis=0).tolist() <= [2.0 + 1e-9, 0.5 + 1e-9]
+        assert values.shape == (3, *np.shape(function((0.0, 0.0))))
+        for point, value in zip(neighbors, neighbor_values, strict=True):
+            assert (point is None) == (value is None)
+            assert point is None or 1.0 - 1e-9 <= point[0] <= 2.0 + 1e-9
+    if partition == "simplices":
+        simplex, values, scale, _, _ = seen[-1]
+        expected = [function((10 * x, 8 * y)) for x, y in simplex]
+        assert np.allclose(values, np.array(expected) * scale)

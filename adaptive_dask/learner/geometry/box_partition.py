@@ -342,7 +342,10 @@ class BoxPartition:
         low, widths = tree.low[boxes], tree.high[boxes] - tree.low[boxes]
         corners = np.concatenate([low[:, None], low[:, None] + widths[:, :, None] * np.eye(tree.dim)], axis=1)
         values = means[which][:, None] + (corners - middles[which][:, None]) @ slopes
-        losses = self._loss_of(corners, values / self._range.scale, self._range.scale)
+        if tree.number_of_points[0]:
+            losses = self._loss_of(corners, values / self._range.scale, self._range.scale)
+        else:  # there is nothing that a loss could look at
+            losses = widths.prod(axis=1)
         # Boxes of one shape with one model have equal losses but for rounding, which must not decide who is first:
         # it is different in a copy, where sums are added up in another order.
         mantissas, exponents = np.frexp(np.where(np.isnan(losses), 0.0, losses))
