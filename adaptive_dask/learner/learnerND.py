@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from scipy.interpolate import LinearNDInterpolator
+from scipy.interpolate import LinearNDInterpolator, NearestNDInterpolator
 from scipy.spatial import ConvexHull
 
 from adaptive_dask.learner.function_pickle import KeptByValue
@@ -60,8 +60,8 @@ class LearnerND(SpaceLearner):
     bounds : list of pairs of float, or scipy.spatial.ConvexHull
         One pair ``(lower, upper)`` per dimension, or the convex hull that is to be explored.
     loss_per_simplex : callable, optional
-        ``loss(simplex, values, value_scale) -> float`` with the corners, shape (N + 1, N), scaled to the unit
-        cube, and the values there, shape (N + 1,) or (N + 1, M), scaled by ``value_scale``. Decorated with
+        ``loss(simplex, values, value_scale) -> float`` with the corners, shape (N + 1, N), divided by the widths of
+        the region, and the values there, shape (N + 1,) or (N + 1, M), scaled by ``value_scale``. Decorated with
         ``uses_nth_neighbors(1)`` it also gets the points opposite each face and their values, None where
         there is none. Losses of `adaptive_dask.learner.losses` are computed for many simplices at once.
     anisotropic : bool, default: False
@@ -189,11 +189,16 @@ class LearnerND(SpaceLearner):
         """
         super().tell_pending(point)
 
-    def interpolator(self) -> LinearNDInterpolator:
-        """A `scipy.interpolate.LinearNDInterpolator` of the data, in the coordinates of the function."""
+    def interpolator(self) -> LinearNDInterpolator | NearestNDInterpolator:
+        """An interpolator of SciPy's of the data, in the coordinates of the function.
+
+        Linear, from six dimensions on `scipy.interpolate.NearestNDInterpolator`: a triangulation of a thousand points
+        would take hours.
+        """
         inside = [point for point in self.data if self.inside_bounds(point)]
         values = np.array([np.asarray(self.data[point], dtype=float) for point in inside])
-        return LinearNDInterpolator(np.array(inside), values, rescale=True)
+        kind = LinearNDInterpolator if self.ndim <= MOST_SIMPLEX_DIMENSIONS else NearestNDInterpolator
+        return kind(np.array(inside), values, rescale=True)
 
     def plot(self, n: int | None = None, tri_alpha: float = 0, *, component: int | None = None) -> Any:
         """Draw an image of a function of two variables; see `adaptive_dask.plotting.learnerND.draw`."""
@@ -234,10 +239,14 @@ class LearnerND(SpaceLearner):
         return draw_isosurface(self, level, hull_opacity, return_fig)
 
     def _new_partition(self) -> Partition:
-        rule = SimplexRule(self.loss_per_simplex)
+        origin = [low / (high - low) for low, high in self.bbox]
+        rule = SimplexRule(self.loss_per_simplex, origin, lambda: np.ndim(next(iter(self.data.values()), 0.0)) == 0)
         if self._in_boxes:
+            assert isinstance(self._region, BoxRegion)
             return BoxPartition(
-                self.ndim, lambda corners, values, scale: rule.of_simplices(corners, values, scale=scale)
+                self.ndim,
+                lambda corners, values, scale: rule.of_simplices(corners, values, scale=scale),
+                self._region.spacing,
             )
         corners = np.array(self._scale(self._bounds_points))
         return SimplexPartition(corners, rule, height=1.0 if self.anisotropic else HEIGHT)

@@ -51,9 +51,9 @@ class DividedData(dict[Point, Any]):
 class SpaceLearner(BaseLearner):
     """Learns f: ℝ^N → ℝ^M over a bounded region, by dividing it into pieces.
 
-    Telling only stores the result. The partition takes everything in that was told when it is next needed,
-    in one go: that makes a batch cheap, and a learner that is only told (a copy of one that runs elsewhere)
-    does no geometry at all.
+    Telling only stores the result, or which point is in flight. The partition takes everything in that was told when
+    it is next needed, in one go: that makes a batch cheap, and a learner that is only told (a copy of one that runs
+    elsewhere) does no geometry at all.
 
     Parameters
     ----------
@@ -72,6 +72,7 @@ class SpaceLearner(BaseLearner):
         self._bounds_left = list(self._bounds_points)
         self._vdim: int | None = None
         self._backlog: list[tuple[Point, Floats, int | None]] = []
+        self._unplaced: list[Point] = []
         self._numbers: dict[Point, int] = {}
         self._next_number = -1
         self._partition_or_none: Partition | None = None
@@ -135,25 +136,40 @@ class SpaceLearner(BaseLearner):
         ValueError, TypeError
             If the one is not a point or the other not a value as told before. Nothing is changed then.
         """
-        point = self._as_point(point)
-        if point in self.data:
-            self.pending_points.discard(point)
+        self.tell_many([point], [value])
+
+    def tell_many(self, xs: Iterable[Any], ys: Iterable[Any]) -> None:
+        """Tell the values ``ys`` of the function at ``xs``; the same as telling one after the other.
+
+        Raises
+        ------
+        ValueError, TypeError
+            As in `tell`, or if there are not as many values as points. Then nothing is told.
+        """
+        results: list[tuple[Point, Any, Floats | None]] = []
+        vdim = self._vdim
+        for x, value in zip(xs, ys, strict=True):
+            point = self._as_point(x)
+            components = None
+            if value is not None and point not in self.data:
+                components = self._as_value(value, point, vdim)
+                vdim = len(components)
+            results.append((point, value, components))
+        for point, value, components in results:
+            if components is None and point not in self.data:
+                self.tell_pending(point)
+            else:
+                self._take(point, value, components)
+
+    def _take(self, point: Point, value: Any, components: Floats | None) -> None:
+        self.pending_points.discard(point)
+        if components is None or point in self.data:
             return
-        if value is None:
-            self.tell_pending(point)
-            return
-        components = self._as_value(value, point)
         self._vdim = len(components)
         self.data[point] = value
-        self.pending_points.discard(point)
         number = self._numbers.pop(point, None)
         if number is not None or self.inside_bounds(point):
             self._backlog.append((point, components, number))
-
-    def tell_many(self, xs: Iterable[Any], ys: Iterable[Any]) -> None:
-        """Tell the values ``ys`` of the function at ``xs``; the same as telling one after the other."""
-        for x, y in zip(xs, ys, strict=True):
-            self.tell(x, y)
 
     def tell_pending(self, point: Sequence[float]) -> None:
         """Tell that a point is being evaluated, so that it is not proposed again."""
@@ -162,12 +178,12 @@ class SpaceLearner(BaseLearner):
             return
         self.pending_points.add(point)
         if point not in self._bounds_points and self.inside_bounds(point):
-            partition = self._partition
-            partition.add_pending(self._number(point), self._scale([point])[0])
+            self._unplaced.append(point)
 
     def remove_unfinished(self) -> None:
         """Forget every pending point."""
         self.pending_points.clear()
+        self._unplaced.clear()
         self._numbers.clear()
         self._backlog = [(point, value, None) for point, value, _ in self._backlog]
         if self._partition_or_none is not None:
@@ -255,24 +271,33 @@ class SpaceLearner(BaseLearner):
                 self._absorbed += points
                 self._saved = None
             self._partition_or_none = partition
-        if self._backlog:
-            backlog, self._backlog = self._backlog, []
-            points, values, numbers = zip(*backlog, strict=True)
-            self._absorbed += points
+        if self._backlog or self._unplaced:
             try:
-                partition.absorb(self._scale(points), np.array(values), numbers)
+                self._take_in(partition)
             except BaseException:
                 # A loss function that raises leaves the partition half done: start over the next time.
                 self._discard_partition()
                 raise
         return partition
 
+    def _take_in(self, partition: Partition) -> None:
+        if self._backlog:
+            backlog, self._backlog = self._backlog, []
+            points, values, numbers = zip(*backlog, strict=True)
+            self._absorbed += points
+            partition.absorb(self._scale(points), np.array(values), numbers)
+        if self._unplaced:
+            unplaced = [p for p in self._unplaced if p in self.pending_points and p not in self._numbers]
+            if unplaced:
+                partition.add_pending(dict(zip(map(self._number, unplaced), self._scale(unplaced), strict=True)))
+            self._unplaced = []
+
     def _discard_partition(self) -> None:
         self._partition_or_none = self._saved = None
         self._absorbed = []
         self._numbers.clear()
         self._backlog = [
-            (point, self._as_value(value, point), None)
+            (point, self._as_value(value, point, self._vdim), None)
             for point, value in self.data.items()
             if self.inside_bounds(point)
         ]
@@ -300,7 +325,7 @@ class SpaceLearner(BaseLearner):
             raise ValueError(f"A point has {self.ndim} finite coordinates, not {x!r}.")
         return point
 
-    def _as_value(self, y: Any, point: Point) -> Floats:
+    def _as_value(self, y: Any, point: Point, vdim: int | None) -> Floats:
         try:
             value = np.asarray(y, dtype=float).reshape(-1) if type(y) is not float else np.array([y])
         except (TypeError, ValueError):
@@ -308,9 +333,9 @@ class SpaceLearner(BaseLearner):
                 f"The value at {point} must be a real number or a sequence of real numbers, not {y!r}. "
                 "If the function returns more than that, wrap the learner in a DataSaver."
             ) from None
-        if not len(value) or (self._vdim is not None and len(value) != self._vdim):
+        if not len(value) or (vdim is not None and len(value) != vdim):
             raise ValueError(
-                f"The value at {point} has {len(value)} components, where {self._vdim or 'at least 1'} are expected. "
+                f"The value at {point} has {len(value)} components, where {vdim or 'at least 1'} are expected. "
                 "The function must return the same number of components everywhere."
             )
         return value

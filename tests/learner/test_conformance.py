@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from scipy.spatial import ConvexHull
 
 from adaptive_dask.learner.average_learner import AverageLearner
 from adaptive_dask.learner.average_learner1D import AverageLearner1D
@@ -29,6 +30,7 @@ from adaptive_dask.learner.learner1D import (
 from adaptive_dask.learner.learner2D import Learner2D
 from adaptive_dask.learner.learnerND import LearnerND
 from adaptive_dask.learner.losses import simplices, triangles
+from adaptive_dask.learner.losses.simplex_error import interpolation_loss_function as simplex_interpolation_loss
 from adaptive_dask.learner.sequence_learner import SequenceLearner
 from adaptive_dask.testing import GUARANTEES, check_learner
 from adaptive_dask.testing import functions as known
@@ -109,6 +111,56 @@ def balancing(strategy: Any, kind: Any = Learner1D, function: Any = shifted) -> 
     return BalancingLearner(learners, strategy=strategy)
 
 
+def even(point: Any) -> float:
+    return math.exp(-sum((x - 0.1 * k) ** 2 for k, x in enumerate(point)))
+
+
+def even_named(point: Any) -> dict[str, Any]:
+    return {"y": even(point), "text": "more"}
+
+
+def even_and_shifted(point: Any, by: float) -> float:
+    return even(point) + by * point[0]
+
+
+def steepest(simplex: Any, values: Any, value_scale: float) -> float:
+    return float(np.ptp(values) + 0.1 * np.ptp(simplex[:, 0]))
+
+
+def widest(ip: Any) -> Any:
+    return np.sqrt(triangles.areas(ip))
+
+
+def in_space() -> dict[str, Make]:
+    """Other ways of dividing a region, other losses, and learners over space in other learners."""
+    cube = [(-1.0, 1.0)] * 6
+    hull = ConvexHull(np.random.default_rng(0).normal(size=(9, 3)))
+
+    def balanced(dim: int) -> BalancingLearner:
+        functions = [functools.partial(even_and_shifted, by=by) for by in (0.1, 0.2, 0.4)]
+        return BalancingLearner([LearnerND(function, cube[:dim]) for function in functions])
+
+    ring, ring_bounds = known.ring, known.RING_BOUNDS
+    return {
+        "LearnerND-6": lambda: LearnerND(even, cube),
+        "LearnerND-boxes": lambda: LearnerND(even, cube[:3], partition="boxes"),
+        "LearnerND-boxes-vector": lambda: LearnerND(pair, cube[:2], partition="boxes"),
+        "LearnerND-hull": lambda: LearnerND(even, hull),
+        "LearnerND-4": lambda: LearnerND(even, cube[:4]),
+        "LearnerND-interpolation": lambda: LearnerND(ring, ring_bounds, simplex_interpolation_loss()),
+        "LearnerND-curvature": lambda: LearnerND(ring, ring_bounds, simplices.curvature_loss_function()),
+        "LearnerND-anisotropic": lambda: LearnerND(ring, ring_bounds, anisotropic=True),
+        "LearnerND-custom": lambda: LearnerND(ring, ring_bounds, steepest),
+        "Learner2D-triangle": lambda: Learner2D(ring, ring_bounds, triangles.triangle_loss),
+        "Learner2D-thresholded": lambda: Learner2D(ring, ring_bounds, triangles.thresholded_loss_function(0.2, 0.8)),
+        "Learner2D-custom": lambda: Learner2D(ring, ring_bounds, widest),
+        "DataSaver-LearnerND": lambda: DataSaver(LearnerND(even_named, cube[:3]), itemgetter("y")),
+        "DataSaver-LearnerND-6": lambda: DataSaver(LearnerND(even_named, cube), itemgetter("y")),
+        "BalancingLearner-LearnerND": lambda: balanced(2),
+        "BalancingLearner-LearnerND-6": lambda: balanced(6),
+    }
+
+
 def cases() -> dict[str, Make]:
     made: dict[str, Make] = {}
     for f, (function, bounds) in FUNCTIONS_1D.items():
@@ -128,6 +180,7 @@ def cases() -> dict[str, Make]:
         for name, loss in LOSSES_ND.items():
             if name == "default" or f == "ring":
                 made[f"LearnerND-{f}-{name}"] = functools.partial(LearnerND, function, bounds, loss)
+    made |= in_space()
     for f, (function, bounds) in FUNCTIONS_1D.items():
         if f != "vector":
             made[f"IntegratorLearner-{f}"] = functools.partial(IntegratorLearner, function, bounds, 1e-10)

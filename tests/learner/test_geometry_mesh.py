@@ -68,8 +68,8 @@ def test_duplicates_and_points_outside_change_nothing():
     simplices = dict(mesh.slot_of)
     for point in [(0.3, 0.4), (0.3, 0.4 + 1e-12), (0.0, 0.0), (2.0, 0.5), (-1e-3, 0.5)]:
         assert mesh.insert(point) is None
-    gone, born = mesh.commit()
-    assert len(gone) == len(born) == 0
+    gone, born, bared = mesh.commit()
+    assert len(gone) == len(born) == len(bared) == 0
     assert mesh.slot_of == simplices
     check(mesh)
 

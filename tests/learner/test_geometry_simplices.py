@@ -92,3 +92,25 @@ def test_longest_edge_and_ties():
     assert longest_edge([(0.0, 0.0), (1.0, 0.0), (0.5, third + 1e-12)]) == (0, 1)
     assert point_between((0.0, 1.0), (1.0, 3.0), 0.5) == (0.5, 2.0)
     assert point_between((0.0, 1.0), (1.0, 3.0), 0.25) == (0.25, 1.5)
+
+
+def test_simplices_that_are_flat_but_for_rounding_contain_nothing():
+    """A determinant of 1e-17 or so, where elimination finds a pivot of zero."""
+    rng = np.random.default_rng(0)
+    found = 0
+    for _ in range(2000):
+        corners = rng.normal(size=(4, 3))
+        corners[3] = corners[:3].T @ rng.dirichlet(np.ones(3))
+        edges = corners[1:] - corners[0]
+        if determinants(edges) == 0.0:
+            continue
+        try:
+            np.linalg.solve(edges.T, edges.T)
+        except np.linalg.LinAlgError:
+            found += 1
+        both = np.array([corners, np.vstack([np.zeros(3), np.eye(3)])])
+        weights = barycentric(both, np.array([[0.2, 0.3, 0.4]]))
+        assert np.allclose(weights[1], [[0.1, 0.2, 0.3, 0.4]])
+        there = linear_extrapolation(both, np.ones((2, 4, 1)), np.array([[[0.2, 0.3, 0.4]]] * 2))
+        assert there[1] == pytest.approx(1.0)
+    assert found

@@ -29,6 +29,28 @@ def test_a_point_divides_the_volume():
     assert whole.cells == (Cell(1.0, (0, 1, 2)),)
 
 
+@pytest.mark.parametrize("dim", [2, 3])
+def test_many_points_divide_as_one_after_the_other(dim):
+    rng = np.random.default_rng(dim)
+    corners = np.vstack([np.zeros(dim), np.eye(dim)])
+    inside = [(corners * rng.dirichlet(np.ones(dim + 1))[:, None]).sum(axis=0) for _ in range(30)]
+    on_edges = [(corners[0] + share * corners[1]) for share in (0.5, 0.25, 0.125)]
+    points = dict(enumerate(map(tuple, corners.tolist())))
+    new = [*inside, *on_edges, corners[2], np.ones(dim)]
+    points |= {-1 - i: tuple(map(float, point)) for i, point in enumerate(new)}
+    one_by_one = whole = Subdivision.whole(tuple(range(dim + 1)))
+    vertices = [v for v in points if v < 0]
+    for vertex in vertices:
+        one_by_one = one_by_one.insert(vertex, points.__getitem__)
+    for at_once in (
+        whole.insert_many(vertices, points.__getitem__),
+        whole.insert_many(vertices[:7], points.__getitem__).insert_many(vertices[5:], points.__getitem__),
+    ):
+        assert at_once.inside == one_by_one.inside
+        assert [cell.vertices for cell in at_once.cells] == [cell.vertices for cell in one_by_one.cells]
+        assert [cell.share for cell in at_once.cells] == pytest.approx([cell.share for cell in one_by_one.cells])
+
+
 def test_a_split_edge_is_split_in_every_cell_that_has_it():
     whole = Subdivision.whole((0, 1, 2, 3))
     once = whole.split(-1, (0, 1))

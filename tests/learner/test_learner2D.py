@@ -266,3 +266,37 @@ def test_names_that_python_adaptive_has():
     assert learner.inside_bounds(xy=(0.5, 0.5))
     assert learner.pending_points == {(0.25, 0.5)}
     assert learner.ip() is learner.interpolator(scaled=True)
+
+
+def test_a_walk_that_comes_to_an_all_but_flat_triangle():
+    learner = Learner2D(len, [(0, 1), (0, 1)])
+    for asked, more in [
+        (0, (0.9999999999679295, 0.9999999864316291)),
+        (6, (1, 4.90100778924915e-07)),
+        (0, (0, 0.9999999597172229)),
+        (1, (1, 0.9999999999982029)),
+        (0, (0.4999368211948754, 0)),
+    ]:
+        points = [*learner.ask(asked)[0], more]
+        learner.tell_many(points, [0.0] * len(points))
+        learner.loss()
+    learner.tell_pending((0.4, 1e-9))
+    assert len(learner.ask(10)[0]) == 10
+
+
+def test_losses_next_to_a_triangle_that_was_left_out():
+    learner = Learner2D(len, [(0, 1), (0, 1)])
+    points = [
+        *[(0.0, 0.0), (0.0, 1.0), (1.0, 0.0), (1.0, 1.0), (0.4999999999984109, 1), (0.4999560695713558, 0.41982930333)],
+        *[(0.9999999934873763, 0.4999999980967229), (1, 0.49999999999491085), (0.5000281728612102, 0.500000000000645)],
+    ]
+    for point, value in zip(points, [0.54, 0.38, 0.87, 0.65, 0.55, 0.08, 0.37, 0.75, 0.94], strict=True):
+        learner.tell(point, value)
+        learner.loss()
+    copy = learner.new()
+    copy.copy_from(learner)
+    ours, theirs = (
+        dict(zip(partition.mesh.slot_of, partition.losses.tolist(), strict=True))
+        for partition in (learner._partition, copy._partition)
+    )
+    assert ours == pytest.approx(theirs, rel=1e-9)

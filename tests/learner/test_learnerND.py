@@ -9,6 +9,7 @@ from scipy.spatial import ConvexHull
 
 from adaptive_dask.learner.base_learner import uses_nth_neighbors
 from adaptive_dask.learner.function_pickle import dumps_apart, loads_together
+from adaptive_dask.learner.learner2D import Learner2D
 from adaptive_dask.learner.learnerND import (
     LearnerND,
     curvature_loss_function,
@@ -305,3 +306,99 @@ def test_arguments_have_the_names_that_python_adaptive_gives_them():
     assert learner.inside_bounds(point=(0.5, 0.5))
     assert learner.data == {(0.5, 0.5): 1.0}
     assert learner.pending_points == {(0.25, 0.5)}
+
+
+@pytest.mark.parametrize(
+    ("points", "values"),
+    [
+        ([(0, 0), (0, 1)], [1.0, [1.0, 2.0]]),
+        ([(0, 0), (0, 1)], [1.0, "text"]),
+        ([(0, 0), (0, math.nan)], [1.0, 2.0]),
+        ([(0, 0), (0, 1)], [1.0]),
+    ],
+)
+def test_all_results_are_told_or_none(points, values):
+    learner = LearnerND(len, [(-1, 1)] * 2)
+    asked, _ = learner.ask(2)
+    with pytest.raises((TypeError, ValueError)):
+        learner.tell_many(points, values)
+    assert not learner.data
+    assert learner.pending_points == set(asked)
+    learner.tell_many([(0, 0), (0, 1)], [[1.0, 2.0], None])
+    assert learner.vdim == 2
+    assert (0.0, 1.0) in learner.pending_points
+
+
+@pytest.mark.parametrize("size", [1e300, 1.7e308])
+@pytest.mark.parametrize("loss", [None, triangle_loss, interpolation_loss_function()])
+def test_values_as_large_as_there_are(size, loss):
+    """Warnings are errors here."""
+    for learner in (LearnerND(len, [(0, 1)] * 2, loss), Learner2D(len, [(0, 1)] * 2)):
+        rng = np.random.default_rng(0)
+        for step in range(10):
+            points, _ = learner.ask(5)
+            learner.tell_many(points, [math.nan if step == 5 else size * rng.choice([-1, 1]) for _ in points])
+            assert learner.loss() >= 0
+
+
+def test_interpolator_in_many_dimensions_is_that_of_the_nearest_point():
+    learner = LearnerND(lambda x: x[0], [(-1, 1)] * 8)
+    for _ in range(50):
+        points, _ = learner.ask(10)
+        learner.tell_many(points, map(learner.function, points))
+    interpolator = learner.interpolator()
+    assert interpolator(points).tolist() == [point[0] for point in points]
+    assert np.isfinite(interpolator([[0.99] * 8])).all()
+
+
+@pytest.mark.parametrize("bounds", [[(-1, 1)] * 2, ConvexHull([[-1, -1], [-1, 1], [1, 0]]), [(-1, 1)] * 6])
+def test_points_in_flight_that_nobody_asked_for(bounds):
+    learner = LearnerND(len, bounds)
+    asked, _ = learner.ask(5)
+    learner.tell_many(asked, [0.0] * 5)
+    loss = learner.loss()
+    told, late, others = ([(0.01 * i + shift,) * learner.ndim for i in range(-10, 10)] for shift in (0.0, 0.001, 0.002))
+    for point in told:
+        learner.tell_pending(point)
+    learner.tell_many(told, [0.0] * 20)
+    assert learner.loss() <= loss
+    loss = learner.loss()
+    for point in late + others:
+        learner.tell_pending(point)
+    more, _ = learner.ask(20)
+    assert learner.loss() == loss
+    assert learner.pending_points == {*late, *others, *more}
+    learner.tell_many(late, [0.0] * 20)
+    assert learner.ask(1)[0]
+    learner.remove_unfinished()
+    assert learner.loss(real=False) == learner.loss()
+
+
+@pytest.mark.parametrize("partition", ["simplices", "boxes"])
+@pytest.mark.parametrize("function", [lambda x: x[0], lambda x: [x[0]], lambda x: [x[0], x[1]]])
+def test_a_loss_of_a_user_sees_what_it_sees_with_python_adaptive(partition, function):
+    """Coordinates in units of the region's widths, and values in the shape in which the function returns them."""
+    seen = []
+
+    def loss(simplex, values, value_scale, neighbors=(), neighbor_values=()):
+        seen.append((simplex, values, value_scale, neighbors, neighbor_values))
+        return float(np.ptp(simplex[:, 0]))
+
+    if partition == "simplices":
+        loss = uses_nth_neighbors(1)(loss)
+    learner = LearnerND(function, [(10, 20), (-4, 4)], loss, partition=partition)
+    for _ in range(4):
+        points, _ = learner.ask(4)
+        learner.tell_many(points, map(learner.function, points))
+    learner.loss()
+    for simplex, values, _, neighbors, neighbor_values in seen:
+        assert simplex.min(axis=0).tolist() >= [1.0 - 1e-9, -0.5 - 1e-9]
+        assert simplex.max(axis=0).tolist() <= [2.0 + 1e-9, 0.5 + 1e-9]
+        assert values.shape == (3, *np.shape(function((0.0, 0.0))))
+        for point, value in zip(neighbors, neighbor_values, strict=True):
+            assert (point is None) == (value is None)
+            assert point is None or 1.0 - 1e-9 <= point[0] <= 2.0 + 1e-9
+    if partition == "simplices":
+        simplex, values, scale, _, _ = seen[-1]
+        expected = [function((10 * x, 8 * y)) for x, y in simplex]
+        assert np.allclose(values, np.array(expected) * scale)

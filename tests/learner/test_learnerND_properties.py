@@ -1,11 +1,15 @@
 """Whatever is asked and told in whatever order, the learners over space keep their books in order."""
 
+import itertools
 import math
 import random
+from collections import Counter
 from functools import partial
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from scipy.spatial import ConvexHull
 
 from adaptive_dask.learner import learner2D, learnerND
@@ -243,3 +247,47 @@ def test_order_and_grouping_of_tells_do_not_change_boxes(dim, asked):
             learner.loss(real=False)
         losses += [learner.loss(), learner.loss(real=False)]
     assert losses == pytest.approx([losses[0], losses[1]] * 4, rel=1e-6)
+
+
+def have_faces_of_three(mesh):
+    """Whether simplices overlap, by rounding. What is across such a face depends on the order of what came."""
+    count = Counter(face for simplex in mesh.slot_of for face in itertools.combinations(simplex, mesh.dim))
+    return max(count.values()) > 2
+
+
+DISTANCES = st.tuples(st.sampled_from([-1, 1]), st.floats(4, 13)).map(lambda drawn: drawn[0] * 10 ** -drawn[1])
+KINDS_AND_LOSSES = [
+    ("2D", None),
+    ("2D", learner2D.triangle_loss),
+    ("2", learnerND.interpolation_loss_function()),
+    ("3", learnerND.triangle_loss),
+]
+
+
+@pytest.mark.parametrize(("kind", "loss"), KINDS_AND_LOSSES)
+@given(data=st.data())
+@settings(max_examples=30, deadline=None)
+def test_points_close_to_edges_and_to_each_other(kind, loss, data):
+    """Nothing raises, and losses that were brought up to date bit by bit are those of a copy, computed at once."""
+    learner = Learner2D(smooth, [(0, 1)] * 2, loss) if kind == "2D" else LearnerND(smooth, [(0, 1)] * int(kind), loss)
+    values = random.Random(data.draw(st.integers(0, 99)))
+    for _ in range(8):
+        points, _ = learner.ask(data.draw(st.integers(0, 9)))
+        near = data.draw(st.sampled_from([(0.0,) * learner.ndim, (1.0,) * learner.ndim, *list(learner.data)[-5:]]))
+        steps = [data.draw(st.one_of(DISTANCES, st.sampled_from([0.0, 0.5]))) for _ in near]
+        point = tuple(min(1.0, max(0.0, abs(x - step))) for x, step in zip(near, steps, strict=True))
+        if data.draw(st.booleans()):
+            learner.tell_pending(point)
+            learner.ask(2)
+        points = list(dict.fromkeys([*points, point]))
+        learner.tell_many(points, [values.random() for _ in points])
+        partition = learner._partition  # takes in what was told
+        copy = learner.new()
+        copy.copy_from(learner)
+        ours, theirs = (
+            dict(zip(each.mesh.slot_of, each.losses.tolist(), strict=True)) for each in (partition, copy._partition)
+        )
+        assert ours.keys() == theirs.keys()
+        if have_faces_of_three(partition.mesh):
+            return
+        assert ours == pytest.approx(theirs, rel=1e-6, abs=1e-12)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from adaptive_dask.learner.loss_queue import LossQueue
 from adaptive_dask.learner.losses.value_range import ValueRange
@@ -20,10 +21,14 @@ LossOf = Callable[[Floats, Floats, float], Floats]
 # How much of an axis along which nothing seems to change counts when the axis to cut is chosen: a change by a
 # tenth of the range of the values.
 UNSEEN = 0.1
-# Boxes with sides shorter than this are not cut, and points closer together share a box.
+# Sides shorter than this are not cut, and points closer together share a box.
 SMALLEST = 1e-12
+# A box is full when so many points in it, at different places, were not new ones.
+REFUSALS = 8
 # So many points say how the function changes in a box: twice as many as there are dimensions, up to this number.
 ENOUGH = 40
+# As exact as losses are.
+LOSS_BITS = 40
 # When the range of the values has grown, so many boxes are brought up to date with every batch of results.
 RESCALED_AT_ONCE = 200
 
@@ -43,7 +48,7 @@ class BoxSnapshot(NamedTuple):
     cuts: int
     drawn: int
     pending: dict[int, Point]
-    opened: dict[int, int]
+    refusals: dict[int, int]
 
 
 class SavedBoxes(NamedTuple):
@@ -70,25 +75,31 @@ class BoxPartition:
     A point that was not proposed may lie in the box of another one, which is cut at its longest side until they are
     apart: what comes of such points does not depend on their order.
 
+    A cut counts for the real loss, and lasts, if there are evaluated points to be kept apart. So the loss is the same
+    whether or not points are in flight, and so are the boxes once they have been forgotten.
+
     Parameters
     ----------
     dim : int
     loss_of : callable
         ``loss_of(simplices, values, scale)`` for arrays of shape (m, d + 1, d) and (m, d + 1, vdim).
+    spacing : sequence of dim floats, optional
+        Along every axis, less than neighbouring floating-point numbers of the user's are apart. Shorter sides are
+        not cut.
     """
 
-    def __init__(self, dim: int, loss_of: LossOf) -> None:
+    def __init__(self, dim: int, loss_of: LossOf, spacing: Sequence[float] | None = None) -> None:
         self._tree = BoxTree(dim)
+        self._smallest = np.maximum(np.zeros(dim) if spacing is None else spacing, SMALLEST)
         self._loss_of = loss_of
         self._enough = min(2 * dim, ENOUGH)
         self._range = ValueRange()
         self._points: dict[int, Point] = {}  # the point in each leaf that has one
         self._pending: dict[int, Point] = {}
-        self._opened: dict[int, int] = {}  # by number in flight: the box that was cut for it
-        self._open: set[int] = set()  # the same boxes
+        self._refusals: dict[int, int] = {}  # by box
         self._expected = LossQueue()  # losses of the leaves
-        self._real = LossQueue()  # losses of the boxes as they were before any was cut for points in flight
-        self._cuts: list[int] = []
+        self._real = LossQueue()  # losses of the boxes that there are without points in flight
+        self._cuts: list[tuple[int, float, int]] = []  # boxes, and the losses that they had, and what these were from
         self._drawn = 0
         self._to_rescale = 0  # boxes below this number still have losses in an old scale
         self._model_of = np.full(64, -1, dtype=np.intp)  # what the loss of a box is from; -1 if it has none
@@ -103,23 +114,27 @@ class BoxPartition:
         """See `Partition.absorb`."""
         tree = self._tree
         changed: set[int] = set()
+        doubled: list[int] = []
         for i in sorted(range(len(points)), key=points.__getitem__):
             number = numbers[i]
-            if number is not None and self._pending.pop(number, None) is not None:
-                self._settle(number)
-            path = self._place(points[i])
+            if number is not None and number in self._pending:
+                self._vacate(self._pending.pop(number))
+            path = self._occupy(points[i])
+            doubled += [box for box in path if tree.occupants[box] == 2]
             if np.isfinite(values[i]).all():
                 tree.add(path, points[i], values[i])
                 changed.update(path)
         self._cuts.clear()
         if self._range.include(values):
             self._to_rescale = tree.count
+        exposed = self._expose(doubled)
         start = max(0, self._to_rescale - RESCALED_AT_ONCE)
         model_of = self._model_of[: tree.count]
         outdated = np.zeros(len(self._model_of) + 1, dtype=bool)  # the last entry stands for -1
         outdated[list(changed)] = True
         outdated = outdated[model_of]
         outdated[start : self._to_rescale] = model_of[start : self._to_rescale] >= 0
+        outdated[exposed] = True
         self._to_rescale = start
         self._update(np.flatnonzero(outdated).tolist())
 
@@ -136,13 +151,14 @@ class BoxPartition:
         self._to_rescale = 0
         tree = self._tree
         for point, value in zip(points, values, strict=True):
-            path = tree.path(point)
-            self._points.setdefault(path[-1], point)
+            path = self._occupy(point)
             if np.isfinite(value).all():
                 tree.add(path, point, value)
         self._cuts.clear()
-        self._end(0)
-        self._update(np.flatnonzero(tree.first_half[: tree.count] < 0).tolist())
+        self._real.clear()
+        self._model_of[:] = -1
+        boxes = np.arange(tree.count)
+        self._update(boxes[(tree.first_half[: tree.count] < 0) | self._is_real(boxes)].tolist())
 
     def loss(self, real: bool) -> float:
         """See `Partition.loss`; infinite as long as there are too few points for any regression."""
@@ -160,7 +176,8 @@ class BoxPartition:
             axis = -1
             if box in self._points:
                 axis = self._axis_to_cut(box)
-                if high[axis] - low[axis] < SMALLEST:
+                if axis < 0:
+                    self._refusals[box] = REFUSALS
                     self._expected.remove(box)
                     continue
                 middle = 0.5 * (low[axis] + high[axis])
@@ -174,59 +191,82 @@ class BoxPartition:
 
     def accept(self, proposal: BoxProposal, number: int) -> None:
         """See `Partition.accept`."""
-        box = proposal.box
+        if number in self._pending:  # rounded to a point that is in flight
+            self.give_up(proposal)
+            return
         self._pending[number] = proposal.point
         if proposal.axis >= 0:
-            self._open.add(box)
-            self._opened[number] = box
-            lower = self._cut(box, proposal.axis)
+            lower = self._cut(proposal.box, proposal.axis)
             self._update([lower, lower + 1])
         self._points[self._tree.path(proposal.point)[-1]] = proposal.point
 
     def give_up(self, proposal: BoxProposal) -> None:
-        """See `Partition.give_up`. The next proposal for the same box is at another place in it."""
+        """See `Partition.give_up`. The next proposals for the same box are at other places in it, until it is full."""
+        box = proposal.box
+        self._refusals[box] = self._refusals.get(box, 0) + 1
+        if self._refusals[box] >= REFUSALS:
+            self._expected.remove(box)
 
-    def add_pending(self, number: int, point: Point) -> None:
+    def add_pending(self, points: Mapping[int, Point]) -> None:
         """See `Partition.add_pending`."""
-        self._pending[number] = point
-        self._place(point)
+        self._pending.update(points)
+        for point in points.values():
+            self._place(point)
 
     def clear_pending(self) -> None:
-        """See `Partition.clear_pending`. Boxes that were cut stay so; the next points go into empty ones."""
-        self._pending, pending = {}, self._pending
-        for number, point in pending.items():
-            self._settle(number)
-            leaf = self._tree.path(point)[-1]
-            if self._points.get(leaf) == point:
-                del self._points[leaf]
+        """See `Partition.clear_pending`. Boxes that were cut only for them are whole again."""
+        tree = self._tree
+        points = [point for leaf, point in self._points.items() if tree.occupants[leaf]]
+        kept = tree.prune()
+        self._pending.clear()
         self._cuts.clear()
+        self._refusals.clear()
+        self._points = {tree.path(point)[-1]: point for point in points}
+        self._to_rescale = int(np.searchsorted(kept, self._to_rescale))
+        # What is left has its losses, and those are from boxes that are left, as they have several points.
+        models = self._model_of[kept]
+        self._model_of = np.full_like(self._model_of, -1)
+        self._model_of[: tree.count] = np.where(models < 0, -1, np.searchsorted(kept, models))
+        losses = np.array([self._real.priority(box) for box in kept.tolist()])
+        self._expected.clear()
+        self._real.clear()
+        leaves = np.flatnonzero(tree.first_half[: tree.count] < 0)
+        self._expected.set_many(leaves, losses[leaves])
+        self._real.set_many(leaves, losses[leaves])
 
     def snapshot(self) -> BoxSnapshot:
         """See `Partition.snapshot`."""
-        return BoxSnapshot(len(self._cuts), self._drawn, dict(self._pending), dict(self._opened))
+        return BoxSnapshot(len(self._cuts), self._drawn, dict(self._pending), dict(self._refusals))
 
     def restore(self, snapshot: BoxSnapshot) -> None:
         """See `Partition.restore`."""
         for number in self._pending.keys() - snapshot.pending.keys():
-            self._points.pop(self._tree.path(self._pending[number])[-1], None)
+            self._vacate(self._pending[number])
         self._drawn, self._pending = snapshot.drawn, dict(snapshot.pending)
-        self._opened = dict(snapshot.opened)
-        self._open = set(self._opened.values())
         while len(self._cuts) > snapshot.cuts:
-            box = self._cuts.pop()
+            box, loss, model = self._cuts.pop()
+            self._model_of[box] = model
             lower = int(self._tree.first_half[box])
             for half in (lower, lower + 1):
                 self._expected.remove(half)
+                self._model_of[half] = -1
                 if half in self._points:
                     self._points[box] = self._points.pop(half)
             self._tree.join(box)
-            self._update([box])
+            self._expected.set(box, loss)
+        refused = [box for box, refusals in self._refusals.items() if refusals != snapshot.refusals.get(box)]
+        self._refusals = dict(snapshot.refusals)
+        self._update([box for box in refused if box < self._tree.count and self._tree.first_half[box] < 0])
 
     def _axis_to_cut(self, box: int) -> int:
+        """Along which the function changes most, -1 if all sides are too short."""
         tree = self._tree
         model = tree.models(np.array([box]), self._enough)
         changes = np.linalg.norm(tree.slopes(model)[0], axis=1) / self._range.scale
-        return int(np.argmax((changes + UNSEEN) * (tree.high[box] - tree.low[box])))
+        sides = tree.high[box] - tree.low[box]
+        measure = np.where(sides < self._smallest, -1.0, (changes + UNSEEN) * sides)
+        axis = int(np.argmax(measure))
+        return axis if sides[axis] >= self._smallest[axis] else -1
 
     def _cut(self, box: int, axis: int) -> int:
         """Halve a leaf, whose point goes into the half that contains it; returns the lower half, without a loss yet."""
@@ -234,8 +274,10 @@ class BoxPartition:
         lower = self._tree.halve(box, axis, point)
         if len(self._model_of) < self._tree.count:
             self._model_of = np.concatenate([self._model_of, np.full_like(self._model_of, -1)])
+        self._cuts.append((box, self._expected.priority(box), int(self._model_of[box])))
         self._expected.remove(box)
-        self._cuts.append(box)
+        if not self._is_real(np.array([box]))[0]:
+            self._model_of[box] = -1
         if point is not None:
             self._points[self._tree.half_with(box, point)] = point
         return lower
@@ -246,50 +288,45 @@ class BoxPartition:
         path = tree.path(point)
         new: list[int] = []
         while (other := self._points.setdefault(path[-1], point)) != point:
-            if np.abs(np.subtract(point, other)).max() < SMALLEST:
+            if (np.abs(np.subtract(point, other)) < self._smallest).all():
                 break
             box = path[-1]
-            self._end(box)
             lower = self._cut(box, int(np.argmax(tree.high[box] - tree.low[box])))
             path.append(tree.half_with(box, point))
             new += (lower, lower + 1)
         self._update([box for box in new if tree.first_half[box] < 0])
         return path
 
-    def _settle(self, number: int) -> None:
-        """A box that was cut for a point in flight is cut for good."""
-        box = self._opened.pop(number, None)
-        if box is None:
-            return
-        self._open.discard(box)
-        self._end(box)
-        if not self._is_hidden(box):
-            self._expose(int(self._tree.first_half[box]))
+    def _occupy(self, point: Point) -> list[int]:
+        """The same for an evaluated point."""
+        path = self._place(point)
+        if not self._tree.occupants[path[-1]]:
+            self._points[path[-1]] = point
+            self._tree.occupants[path] += 1
+        return path
 
-    def _end(self, box: int) -> None:
-        """A box that is cut for good has no loss any more."""
-        self._real.remove(box)
-        self._model_of[box] = -1
+    def _vacate(self, point: Point) -> None:
+        """Forget where a point was in flight."""
+        leaf = self._tree.path(point)[-1]
+        if self._points.get(leaf) == point and not self._tree.occupants[leaf]:
+            del self._points[leaf]
 
-    def _expose(self, lower: int) -> None:
-        """Let both halves of a box, or what they were cut into for good, count for the real loss."""
-        todo = [lower, lower + 1]
-        seen = []
-        for box in todo:
-            half = int(self._tree.first_half[box])
-            if half < 0 or box in self._open:
-                seen.append(box)
-            else:
-                todo += (half, half + 1)
-        self._update(seen)
+    def _is_real(self, boxes: Ints) -> NDArray[np.bool_]:
+        """Whether boxes, shape (k,), are those that there are without points in flight."""
+        tree = self._tree
+        is_leaf = (tree.first_half[boxes] < 0) | (tree.occupants[boxes] < 2)
+        result: NDArray[np.bool_] = is_leaf & ((boxes == 0) | (tree.occupants[tree.parent[boxes]] > 1))
+        return result
 
-    def _is_hidden(self, box: int) -> bool:
-        """Whether a box is part of one that was cut for a point in flight."""
-        while box > 0:
-            box = int(self._tree.parent[box])
-            if box in self._open:
-                return True
-        return False
+    def _expose(self, boxes: list[int]) -> Ints:
+        """Boxes with two points have to be cut; returns those of their halves that are real, and have no loss yet."""
+        for box in boxes:
+            self._real.remove(box)
+        self._model_of[boxes] = -1
+        lower = self._tree.first_half[boxes]
+        halves = np.concatenate([lower, lower + 1])
+        real: Ints = halves[self._is_real(halves)]
+        return real
 
     def _update(self, numbers: Sequence[int]) -> None:
         """Compute the losses of boxes that are leaves or open."""
@@ -305,10 +342,17 @@ class BoxPartition:
         low, widths = tree.low[boxes], tree.high[boxes] - tree.low[boxes]
         corners = np.concatenate([low[:, None], low[:, None] + widths[:, :, None] * np.eye(tree.dim)], axis=1)
         values = means[which][:, None] + (corners - middles[which][:, None]) @ slopes
-        losses = self._loss_of(corners, values / self._range.scale, self._range.scale)
-        losses = np.where(np.isnan(losses), 0.0, losses)
-        for box, loss in zip(numbers, losses.tolist(), strict=True):
-            if tree.first_half[box] < 0:
+        if tree.number_of_points[0]:
+            losses = self._loss_of(corners, values / self._range.scale, self._range.scale)
+        else:  # there is nothing that a loss could look at
+            losses = widths.prod(axis=1)
+        # Boxes of one shape with one model have equal losses but for rounding, which must not decide who is first:
+        # it is different in a copy, where sums are added up in another order.
+        mantissas, exponents = np.frexp(np.where(np.isnan(losses), 0.0, losses))
+        losses = np.ldexp(np.round(mantissas * 2.0**LOSS_BITS), exponents - LOSS_BITS)
+        real = self._is_real(boxes).tolist()
+        for box, loss, is_real in zip(numbers, losses.tolist(), real, strict=True):
+            if tree.first_half[box] < 0 and self._refusals.get(box, 0) < REFUSALS:
                 self._expected.set(box, loss)
-            if not self._is_hidden(box):
+            if is_real:
                 self._real.set(box, loss)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from .partition import Point
 from .simplices import Floats, Ints
@@ -27,6 +28,9 @@ class BoxTree:
     parent, first_half, axis : array of int, shape (capacity,)
         ``first_half`` is the number of the lower half, -1 for a leaf; ``axis`` is along which it was cut.
     number_of_points : array of int, shape (capacity,)
+        Evaluated points with finite values.
+    occupants : array of int, shape (capacity,)
+        Evaluated points that have a leaf to themselves.
     """
 
     def __init__(self, dim: int) -> None:
@@ -38,6 +42,7 @@ class BoxTree:
         self.first_half: Ints = np.full(64, -1, dtype=np.intp)
         self.axis: Ints = np.zeros(64, dtype=np.intp)
         self.number_of_points: Ints = np.zeros(64, dtype=np.intp)
+        self.occupants: Ints = np.zeros(64, dtype=np.intp)
         # Coordinates are taken relative to the middle of the box, so that no digits are lost in small ones.
         self._x: Floats = np.zeros((64, dim))
         self._xx: Floats = np.zeros((64, dim))
@@ -72,7 +77,7 @@ class BoxTree:
         self.low[lower + 1, axis] = self.high[lower, axis] = 0.5 * (self.low[box, axis] + self.high[box, axis])
         self.parent[halves] = box
         self.first_half[halves] = -1
-        self.number_of_points[halves] = 0
+        self.number_of_points[halves] = self.occupants[halves] = 0
         for sums in (self._x, self._xx, self._y, self._xy):
             sums[halves] = 0.0
         self.first_half[box], self.axis[box] = lower, axis
@@ -84,15 +89,47 @@ class BoxTree:
         shift = 0.5 * (self.low[box] + self.high[box] - self.low[half] - self.high[half])
         n = self.number_of_points[box]
         self.number_of_points[half] = n
+        self.occupants[half] = self.occupants[box]
         self._x[half] = self._x[box] + n * shift
         self._xx[half] = self._xx[box] + shift * (2 * self._x[box] + n * shift)
         self._y[half] = self._y[box]
         self._xy[half] = self._xy[box] + shift[:, None] * self._y[box]
 
+    def is_needed(self) -> NDArray[np.bool_]:
+        """Which boxes there would be without points in flight, shape (count,).
+
+        Only evaluated points that have to be kept apart are a reason to cut a box.
+        """
+        needed: NDArray[np.bool_] = self.occupants[self.parent[: self.count]] > 1
+        needed[0] = True
+        return needed
+
     def cuts(self) -> tuple[Ints, Ints]:
-        """Which boxes were halved, and along which axes, in the order in which it was done."""
-        boxes = self.parent[1 : self.count : 2]
-        return boxes.copy(), self.axis[boxes]
+        """Which boxes have to be halved, and along which axes, in the order in which it was done.
+
+        Boxes have the numbers that they get if only this is done.
+        """
+        needed = self.is_needed()
+        boxes = self.parent[1 : self.count : 2][needed[1::2]]
+        return np.cumsum(needed)[boxes] - 1, self.axis[boxes]
+
+    def prune(self) -> Ints:
+        """Undo all cuts that are not needed; returns the former numbers of the boxes that are left, shape (count,)."""
+        needed = self.is_needed()
+        kept = np.flatnonzero(needed)
+        numbers = np.cumsum(needed) - 1
+        first_half = self.first_half[kept]
+        cut = (first_half >= 0) & (self.occupants[kept] > 1)
+        first_half = np.where(cut, numbers[first_half], -1)
+        parent = numbers[self.parent[kept]]
+        parent[0] = -1
+        for array in (self.low, self.high, self._x, self._xx, self._y, self._xy):
+            array[: len(kept)] = array[kept]
+        for counts in (self.axis, self.number_of_points, self.occupants):
+            counts[: len(kept)] = counts[kept]
+        self.count = len(kept)
+        self.parent[: self.count], self.first_half[: self.count] = parent, first_half
+        return kept
 
     def join(self, box: int) -> None:
         """Undo the last `halve`, which was of this box."""
@@ -148,6 +185,6 @@ class BoxTree:
 
         self.low, self.high = doubled(self.low), doubled(self.high)
         self._x, self._xx, self._y, self._xy = map(doubled, (self._x, self._xx, self._y, self._xy))
-        for name in ("parent", "first_half", "axis", "number_of_points"):
+        for name in ("parent", "first_half", "axis", "number_of_points", "occupants"):
             array = getattr(self, name)
             setattr(self, name, np.concatenate([array, np.zeros_like(array)]))

@@ -10,7 +10,7 @@ import numpy as np
 from adaptive_triangulation import Triangulation
 from numpy.typing import NDArray
 
-from .simplices import Floats, Ints, distinct, volumes
+from .simplices import ON_FACE, Floats, Ints, barycentric, distinct, volumes
 
 Simplex = tuple[int, ...]
 Point = tuple[float, ...]
@@ -74,6 +74,7 @@ class SimplexMesh:
         self._points[: len(points)] = points
         self._tuples: list[Point] = list(map(tuple, points.tolist()))  # the same, quicker to read one by one
         self.n_points = len(points)
+        self._n_committed = 0
         self.vertices: Ints = np.zeros((0, self.dim + 1), dtype=np.intp)
         self.neighbors: Ints = np.zeros((0, self.dim + 1), dtype=np.intp)
         self.volumes: Floats = np.zeros(0)
@@ -83,6 +84,9 @@ class SimplexMesh:
         self._free: list[int] = []
         self._dead: list[int] = []
         self._fresh: set[Simplex] = set()
+        # The vertices of faces without a neighbor. One may not get all around them from face to face: also within the
+        # domain there are gaps, where the triangulation left out a simplex without volume.
+        self._on_rim = np.zeros(len(self._points), dtype=bool)
         if saved is None or simplices is None:
             self._fresh.update(self._triangulation.simplices)
             self.commit()
@@ -119,8 +123,18 @@ class SimplexMesh:
 
     def locate(self, point: Point) -> Simplex | None:
         """A simplex that contains the point, or None if it is outside the domain."""
-        found: Simplex = self._triangulation.locate_point(point)
+        try:
+            found: Simplex = self._triangulation.locate_point(point)
+        except (ValueError, AssertionError):
+            # The walk came to a simplex that is all but flat.
+            return self._search(point)
         return found or None
+
+    def _search(self, point: Point) -> Simplex | None:
+        simplices: list[Simplex] = sorted(self._triangulation.simplices)
+        least = barycentric(self._points[np.array(simplices)], np.array([point]))[:, 0].min(axis=1)
+        best = int(least.argmax())
+        return simplices[best] if least[best] >= -ON_FACE else None
 
     def containing(self, face: Iterable[int]) -> set[Simplex]:
         """The simplices that have all these vertices."""
@@ -166,6 +180,9 @@ class SimplexMesh:
         seen[slots] = seen[-1] = True
         found = [slots]
         front = self.neighbors[slots].ravel()
+        on_rim = vertices[self._on_rim[vertices]]
+        if len(on_rim):
+            front = np.concatenate([front, self.attached(on_rim.tolist())])
         front = front[~seen[front]]  # across a face, so around its vertices
         while len(front):
             seen[front] = True
@@ -207,6 +224,7 @@ class SimplexMesh:
             self._points = np.concatenate([self._points, np.zeros_like(self._points)])
             self._key_weights = _key_weights(self.dim, len(self._points))
             self._vertex_places = np.zeros(len(self._points), dtype=np.intp)
+            self._on_rim = np.concatenate([self._on_rim, np.zeros_like(self._on_rim)])
         self._points[self.n_points] = point
         self._tuples.append(point)
         self.n_points += 1
@@ -216,13 +234,16 @@ class SimplexMesh:
         self._dead += map(self.slot_of.pop, deleted - passing)
         return deleted, added
 
-    def commit(self) -> tuple[Ints, Ints]:
+    def commit(self) -> tuple[Ints, Ints, Ints]:
         """Bring the arrays up to date with the insertions.
 
         Returns
         -------
         gone, born : arrays of int
             The slots that are free now and were not before, and those of the new simplices.
+        bared : array of int
+            The slots of old simplices that have another neighbor or none where the triangulation left out, then or now,
+            a simplex that had no volume.
         """
         # Sorted, because slots decide ties and must not depend on how sets are laid out in memory.
         self._dead.sort()
@@ -234,9 +255,9 @@ class SimplexMesh:
         first = len(self._free) - len(fresh)
         born = np.array(self._free[first:], dtype=np.intp)
         del self._free[first:]
-        self._put(fresh, born, dead)
+        bared = self._put(fresh, born, dead)
         self._dead, self._fresh = [], set()
-        return dead[: max(0, len(dead) - len(fresh))], born  # the last of the dead slots were taken first
+        return dead[: max(0, len(dead) - len(fresh))], born, bared  # the last of the dead slots were taken first
 
     def opposite_vertices(self, slots: Ints) -> Ints:
         """The vertex of each face neighbour that is not on the shared face.
@@ -266,15 +287,18 @@ class SimplexMesh:
         self._flags = np.zeros(new + 1, dtype=bool)
         self._free = [*range(new - 1, old - 1, -1), *self._free]
 
-    def _put(self, simplices: list[Simplex], slots: Ints, dead: Ints) -> None:
-        """Put simplices into slots, in place of those that were in the dead ones."""
+    def _put(self, simplices: list[Simplex], slots: Ints, dead: Ints) -> Ints:
+        """Put simplices into slots, in place of those that were in the dead ones; returns those that were bared."""
         shape = len(simplices), self.dim + 1
         vertices = np.fromiter(chain.from_iterable(simplices), dtype=np.intp, count=shape[0] * shape[1]).reshape(shape)
         walls = self._cavity_walls(dead)
         self.slot_of.update(zip(simplices, slots.tolist(), strict=True))
         self.vertices[slots] = vertices
         self.volumes[slots] = volumes(self._points[vertices])
-        self._join(slots, vertices, *walls)
+        lonely = self._join(slots, vertices, *walls)
+        bared = self._bare(lonely, slots)
+        self._n_committed = self.n_points
+        return bared
 
     def _cavity_walls(self, dead: Ints) -> tuple[Ints, Ints]:
         """Where the faces are that the dead simplices share with others: their keys, and their places (see `_join`)."""
@@ -287,10 +311,10 @@ class SimplexMesh:
         outer_sides = (self.neighbors[outer] == dead[rows, None]).argmax(axis=1)
         return self._face_keys(self.vertices[dead])[rows, sides], outer * (self.dim + 1) + outer_sides
 
-    def _join(self, born: Ints, fresh: Ints, outer_keys: Ints, outer_places: Ints) -> None:
+    def _join(self, born: Ints, fresh: Ints, outer_keys: Ints, outer_places: Ints) -> Ints:
         """Pair the faces of the new simplices with each other and with the walls of the cavity.
 
-        The place of a face is where it is in the flattened array of neighbors.
+        The place of a face is where it is in the flattened array of neighbors. Returns those without a partner.
         """
         sides = self.dim + 1
         keys = np.concatenate([self._face_keys(fresh).ravel(), outer_keys])
@@ -298,12 +322,42 @@ class SimplexMesh:
         order = keys.argsort(kind="stable")
         keys = keys[order]
         pairs = (keys[1:] == keys[:-1]).nonzero()[0]
+        if len(pairs) > 1:  # where simplices overlap by rounding a face may have three; two of them are neighbors
+            pairs = pairs[np.concatenate([[True], pairs[1:] > pairs[:-1] + 1])]
         left, right = places[order[pairs]], places[order[pairs + 1]]
         neighbors = self.neighbors.reshape(-1)
         # A wall without a partner is on the hull now: what was behind it had no volume and was left out.
         neighbors[places] = -1
         neighbors[left] = right // sides
         neighbors[right] = left // sides
+        lonely: Ints = places[neighbors[places] < 0]
+        return lonely
+
+    def _bare(self, lonely: Ints, born: Ints) -> Ints:
+        """The old simplices among those with these faces, and those that have one of them as well.
+
+        An old face is on the hull from now on; a new one is, or was before, when what is behind it was left out.
+        """
+        n_sides, flags = self.dim + 1, self._flags
+        slots, sides = np.divmod(lonely, n_sides)
+        faces = self.vertices[slots]
+        rows = np.arange(len(slots))
+        faces[rows, sides] = faces[rows, sides - 1]  # instead of the vertex opposite
+        self._on_rim[faces] = True
+        flags[born] = True
+        is_new = flags[slots]
+        flags[born] = False
+        bared: list[int] = slots[~is_new].tolist()
+        neighbors = self.neighbors.reshape(-1)
+        for row in (is_new & (faces < self._n_committed).all(axis=1)).nonzero()[0].tolist():
+            face, place, slot = set(faces[row].tolist()), lonely[row], slots.item(row)
+            for other in self.containing(face):
+                behind = self.slot_of[other]
+                back = behind * n_sides + next(i for i, vertex in enumerate(other) if vertex not in face)
+                if behind != slot and neighbors[back] < 0 and neighbors[place] < 0:
+                    neighbors[place], neighbors[back] = behind, slot
+                    bared.append(behind)
+        return distinct(np.array(bared, dtype=np.intp)) if bared else born[:0]
 
     def _face_keys(self, simplices: Ints) -> Ints:
         """For simplices, shape (m, d + 1), a key of the face opposite to each vertex, equal for equal faces."""

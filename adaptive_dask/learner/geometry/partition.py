@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 from .simplices import Floats
@@ -55,8 +55,8 @@ class Partition(Protocol):
     def give_up(self, proposal: Any) -> None:
         """Do not propose this piece again as it is."""
 
-    def add_pending(self, number: int, point: Point) -> None:
-        """Put any point of the region in flight."""
+    def add_pending(self, points: Mapping[int, Point]) -> None:
+        """Put any points of the region in flight, by their numbers."""
 
     def clear_pending(self) -> None:
         """Forget all points in flight."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -13,8 +13,8 @@ from adaptive_dask.learner.loss_queue import LossQueue
 from .bent_edge import most_bent_edge
 from .longest_edge import longest_edge, point_between
 from .mesh import Point, Simplex, SimplexMesh
-from .simplices import Floats, Ints, barycentric
-from .subdivision import ON_FACE, Cell, Subdivision, Vertex
+from .simplices import ON_FACE, Floats, Ints, barycentric
+from .subdivision import Cell, Subdivision, Vertex
 
 # What stands for an infinite loss among the priorities, and for none at all, both times the volume: of
 # several simplices with such a loss the largest comes first.
@@ -140,15 +140,16 @@ class Refinement:
         return replaced is not None
 
     def commit(self) -> Ints:
-        """Bring the arrays up to date; returns the slots of the new simplices, which have to get losses next."""
-        gone, born = self.mesh.commit()
+        """Bring the arrays up to date; returns the slots of simplices that are new or have got another neighbor than a
+        new one: those have to get losses next."""
+        gone, born, bared = self.mesh.commit()
         self._make_room()
         for slot in gone.tolist():
             self.losses.remove(slot)
             self.priorities.remove(slot)
         self._shares[born] = 1.0
         self._settle()
-        return born
+        return np.concatenate([born, bared])
 
     def set_losses(self, slots: Ints, losses: Floats) -> None:
         """Write the losses, shape (m,), of the simplices in slots, shape (m,). Not a number counts as 0."""
@@ -220,15 +221,18 @@ class Refinement:
             self._store(simplex, new)
         self._homes[vertex] = self._homes.get(vertex, frozenset()) | homes
 
-    def add_pending(self, vertex: Vertex, point: Point) -> None:
-        """Put any point of the domain in flight."""
-        found = self.mesh.locate(point)
-        if found is None:
-            return
-        around = sorted(self.mesh.containing(self._face_at(found, point)))
-        self._coordinates[vertex] = point
-        self._homes[vertex] = frozenset()
-        self._rehouse([vertex], set(), around)
+    def add_pending(self, points: Mapping[Vertex, Point]) -> None:
+        """Put any points of the domain in flight."""
+        together: dict[tuple[Simplex, ...], list[Vertex]] = {}
+        for vertex, point in points.items():
+            found = self.mesh.locate(point)
+            if found is not None:
+                around = self.mesh.containing(self._face_at(found, point))
+                together.setdefault(tuple(sorted(around)), []).append(vertex)
+                self._coordinates[vertex] = point
+                self._homes[vertex] = frozenset()
+        for simplices, vertices in together.items():
+            self._rehouse(vertices, set(), list(simplices))
         self._settle()
 
     def clear_pending(self) -> None:
@@ -319,19 +323,23 @@ class Refinement:
         points = np.array([self._coordinates[v] for v in strays])
         weights = barycentric(self.mesh.points[np.array(candidates)], points)
         least = weights.min(axis=2)
+        columns_in: dict[Simplex, list[int]] = {}
         for column, vertex in enumerate(strays):
             rows = (least[:, column] >= -ON_FACE).nonzero()[0].tolist() or [int(least[:, column].argmax())]
             homes = {candidates[i] for i in rows}
-            for i in rows:
-                simplex = candidates[i]
-                old = self._subdivisions.get(simplex)
-                if old is None:
-                    new = Subdivision.whole(simplex).insert_at(vertex, weights[i, column : column + 1])
-                else:
-                    new = old.insert(vertex, self._point)
-                self._subdivisions[simplex] = new
-            self._moved |= homes
+            for simplex in homes:
+                columns_in.setdefault(simplex, []).append(column)
             self._homes[vertex] = (self._homes[vertex] - gone) | homes
+        for i, simplex in enumerate(candidates):
+            columns = columns_in.get(simplex, [])
+            vertices = [strays[column] for column in columns]
+            old = self._subdivisions.get(simplex)
+            if old is not None:
+                self._subdivisions[simplex] = old.insert_many(vertices, self._point)
+            elif columns:
+                whole = Subdivision.whole(simplex)
+                self._subdivisions[simplex] = whole.insert_at(vertices, weights[i : i + 1, columns])
+        self._moved |= columns_in.keys()
 
     def _settle(self) -> None:
         for simplex in self._moved & self.mesh.slot_of.keys():
@@ -341,9 +349,9 @@ class Refinement:
     def _take_out(self, vertex: Vertex | None, simplex: Simplex) -> None:
         """Remove a point in flight from a simplex that survives."""
         old = self._subdivisions.pop(simplex)
-        for other in old.inside:
-            if other != vertex:
-                self._subdivisions[simplex] = self._subdivision(simplex).insert(other, self._point)
+        others = [other for other in old.inside if other != vertex]
+        if others:
+            self._subdivisions[simplex] = Subdivision.whole(simplex).insert_many(others, self._point)
         self._moved.add(simplex)
 
     def _make_room(self) -> None:

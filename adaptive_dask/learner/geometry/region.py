@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -43,6 +44,11 @@ class BoxRegion:
     @property
     def corners(self) -> list[Point]:
         return sorted(itertools.product(*self.bbox))
+
+    @property
+    def spacing(self) -> list[float]:
+        """Half the distance of neighbouring floating-point numbers along every axis, in the unit cube."""
+        return [0.5 * math.ulp(max(abs(low), abs(high))) / width for low, high, width in self._axes]
 
     def contains(self, point: Sequence[float]) -> bool:
         """Whether a point is in the box, or on its boundary within rounding error."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
@@ -173,8 +173,8 @@ class SimplexPartition:
     def give_up(self, proposal: Proposal) -> None:
         self._refinement.give_up(proposal)
 
-    def add_pending(self, number: int, point: Point) -> None:
-        self._refinement.add_pending(number, point)
+    def add_pending(self, points: Mapping[int, Point]) -> None:
+        self._refinement.add_pending(points)
 
     def clear_pending(self) -> None:
         self._refinement.clear_pending()

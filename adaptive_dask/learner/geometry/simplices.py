@@ -10,6 +10,9 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 Ints = NDArray[np.intp]
 
+# A point closer to a face than this, in barycentric coordinates, lies on the face.
+ON_FACE = 1e-9
+
 
 def distinct(numbers: Ints) -> Ints:
     """The same as `numpy.unique`, several times faster for a few hundred.
@@ -112,10 +115,7 @@ def linear_extrapolation(simplices: Floats, values: Floats, points: Floats) -> F
         Not a number for a simplex that is flat.
     """
     edges = simplices[:, 1:] - simplices[:, :1]
-    flat = determinants(edges) == 0.0
-    if flat.any():
-        edges = np.where(flat[:, None, None], np.eye(edges.shape[-1]), edges)
-    slopes = np.linalg.solve(edges, values[:, 1:] - values[:, :1])
+    slopes, flat = _solve(edges, values[:, 1:] - values[:, :1])
     slopes[flat] = np.nan
     return np.asarray(values[:, :1] + (points - simplices[:, :1]) @ slopes)
 
@@ -134,14 +134,36 @@ def barycentric(simplices: Floats, points: Floats) -> Floats:
         Rows sum to one. A flat simplex contains nothing: its coordinates are -inf.
     """
     edges = (simplices[:, 1:] - simplices[:, :1]).transpose(0, 2, 1)
-    flat = determinants(edges) == 0.0
-    if flat.any():
-        edges = np.where(flat[:, None, None], np.eye(edges.shape[-1]), edges)
     offsets = (points[None] - simplices[:, :1]).transpose(0, 2, 1)
-    rest = np.linalg.solve(edges, offsets).transpose(0, 2, 1)
+    rest, flat = _solve(edges, offsets)
+    rest = rest.transpose(0, 2, 1)
     result = np.concatenate([1.0 - rest.sum(axis=-1, keepdims=True), rest], axis=-1)
     result[flat] = -np.inf
     return result
+
+
+def _solve(matrices: Floats, rights: Floats) -> tuple[Floats, NDArray[np.bool_]]:
+    """Solve linear equations, shapes (m, d, d) and (m, d, k); also which of the m have no solution, where it means
+    nothing."""
+    flat: NDArray[np.bool_] = determinants(matrices) == 0.0
+    solvable = matrices
+    if flat.any():
+        solvable = np.where(flat[:, None, None], np.eye(matrices.shape[-1]), matrices)
+    try:
+        return np.asarray(np.linalg.solve(solvable, rights)), flat
+    except np.linalg.LinAlgError:
+        # Rounding is another here, and of a tiny determinant a pivot may be left that is none.
+        flat = flat | np.array([_is_singular(matrix) for matrix in matrices])
+        solvable = np.where(flat[:, None, None], np.eye(matrices.shape[-1]), matrices)
+        return np.asarray(np.linalg.solve(solvable, rights)), flat
+
+
+def _is_singular(matrix: Floats) -> bool:
+    try:
+        np.linalg.solve(matrix, matrix)
+    except np.linalg.LinAlgError:
+        return True
+    return False
 
 
 def fill_undefined(values: Floats) -> Floats:
@@ -161,7 +183,8 @@ def fill_undefined(values: Floats) -> Floats:
     if finite.all():
         return values
     zeroed = np.where(finite, values, 0.0)
-    means = zeroed.sum(axis=1, keepdims=True) / np.maximum(finite.sum(axis=1, keepdims=True), 1)
+    # Divided first, for a sum may be larger than any number.
+    means = (zeroed / np.maximum(finite.sum(axis=1, keepdims=True), 1)).sum(axis=1, keepdims=True)
     return np.where(finite, values, means)
 
 

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import NamedTuple
 
 import numpy as np
 
-from .simplices import Floats, barycentric
+from .simplices import ON_FACE, Floats, barycentric
 
 Point = tuple[float, ...]
 Vertex = int  # of the mesh if ≥ 0, else a point that is still being evaluated
 PointOf = Callable[[Vertex], Point]
-
-# A point closer to a face than this, in barycentric coordinates, lies on the face.
-ON_FACE = 1e-9
 
 
 class Cell(NamedTuple):
@@ -115,23 +112,26 @@ class Subdivision(NamedTuple):
         point_of : callable
             Gives the coordinates of a vertex.
         """
-        if vertex in self.inside:
+        return self.insert_many([vertex], point_of)
+
+    def insert_many(self, vertices: Sequence[Vertex], point_of: PointOf) -> Subdivision:
+        """The same as to `insert` one after the other, but m points do not take m² / 2 looks at cells."""
+        vertices = [vertex for vertex in vertices if vertex not in self.inside]
+        if not vertices:
             return self
         if not self.cells:
-            return Subdivision((), (*self.inside, vertex))
+            return Subdivision((), (*self.inside, *vertices))
         corners = np.array([[point_of(v) for v in cell.vertices] for cell in self.cells])
-        return self.insert_at(vertex, barycentric(corners, np.array([point_of(vertex)]))[:, 0])
+        return self.insert_at(vertices, barycentric(corners, np.array([point_of(v) for v in vertices])))
 
-    def insert_at(self, vertex: Vertex, weights: Floats) -> Subdivision:
-        """The same, with the barycentric coordinates of the point in every cell, shape (cells, d + 1)."""
-        cells: list[Cell] = []
-        for cell, weight in zip(self.cells, weights.tolist(), strict=True):
-            if min(weight) < -ON_FACE:
-                cells.append(cell)
-                continue
-            positive = {v: w for v, w in zip(cell.vertices, weight, strict=True) if w > ON_FACE}
-            cells += _replace(cell, vertex, positive)
-        return Subdivision(tuple(cells), (*self.inside, vertex))
+    def insert_at(self, vertices: Sequence[Vertex], weights: Floats) -> Subdivision:
+        """The same, with the barycentric coordinates of the points in every cell, shape (cells, m, d + 1)."""
+        cells = list(self.cells)
+        inside = weights.min(axis=2) >= -ON_FACE
+        for row in reversed(inside.any(axis=1).nonzero()[0].tolist()):
+            columns = inside[row].nonzero()[0].tolist()
+            cells[row : row + 1] = _divide(cells[row], [vertices[i] for i in columns], weights[row, columns])
+        return Subdivision(tuple(cells), (*self.inside, *vertices))
 
 
 # There are several per point, and the constructor that NamedTuple makes would take most of the time.
@@ -148,3 +148,36 @@ def _replace(cell: Cell, vertex: Vertex, weights: dict[Vertex, float]) -> list[C
         i = vertices.index(v)
         cells.append(_cell((share * weight, (*vertices[:i], vertex, *vertices[i + 1 :]))))
     return cells
+
+
+def _divide(cell: Cell, points: list[Vertex], weights: Floats) -> list[Cell]:
+    """The cells that points with these barycentric coordinates, shape (m, d + 1), divide a cell into, one by one.
+
+    Each of the others goes on into those parts that it lies in, as in quicksort.
+    """
+    done: list[Cell] = []
+    todo = [(cell, points, weights)]
+    while todo:
+        cell, points, weights = todo.pop()
+        if not points:
+            done.append(cell)
+            continue
+        corner, first = weights[0], weights[0].tolist()
+        parts = _replace(cell, points[0], {v: w for v, w in zip(cell.vertices, first, strict=True) if w > ON_FACE})
+        points, weights = points[1:], weights[1:]
+        if len(parts) == 1:
+            todo.append((cell, points, weights))
+            continue
+        sides = [i for i, weight in enumerate(first) if weight > ON_FACE]
+        if not points:
+            done += parts
+            continue
+        below = []
+        for part, side in zip(parts, sides, strict=True):
+            # With the point in place of a corner, what counted for the corner counts for it, and less for the others.
+            moved = weights - weights[:, side, None] / first[side] * corner
+            moved[:, side] = weights[:, side] / first[side]
+            rows = moved.min(axis=1) >= -ON_FACE
+            below.append((part, [v for v, is_in in zip(points, rows, strict=True) if is_in], moved[rows]))
+        todo += reversed(below)
+    return done

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -23,9 +23,15 @@ class SimplexRule:
     loss : callable
         ``loss(simplex, values, value_scale[, neighbors, neighbor_values])``; with an attribute ``batch`` it is
         computed for many simplices at once, see `for_single_simplices`.
+    origin : sequence of d floats
+        Where the unit cube is for a loss without that attribute, which may refer to places.
+    is_scalar : callable
+        Whether values are numbers to such a loss; asked if they have one component, as sequences of one have too.
     """
 
-    def __init__(self, loss: Callable[..., Any]) -> None:
+    def __init__(self, loss: Callable[..., Any], origin: Sequence[float], is_scalar: Callable[[], bool]) -> None:
+        self._origin = np.array(origin)
+        self._is_scalar = is_scalar
         self._loss = loss
         self._with_neighbors = getattr(loss, "nth_neighbors", 0) > 0
         self._batch = getattr(loss, "batch", None)
@@ -103,8 +109,9 @@ class SimplexRule:
         """
         if self._batch is not None:
             return np.asarray(self._batch(*arguments), dtype=float)
-        self._scalar = arguments[1].shape[2] == 1
-        return np.array([self._one(scale, *each) for each in zip(*arguments, strict=True)])
+        self._scalar = arguments[1].shape[2] == 1 and self._is_scalar()
+        placed = [points + self._origin if i % 2 == 0 else points for i, points in enumerate(arguments)]
+        return np.array([self._one(scale, *each) for each in zip(*placed, strict=True)])
 
     def _one(self, scale: float, simplex: Floats, heights: Floats, *opposite: Floats) -> float:
         """The loss of one simplex, by a function that knows no batches."""

@@ -60,6 +60,8 @@ class TriangleRule:
         """See `LossRule`: losses of a higher order than the area measure how much the function bends."""
         return self._gradients if self.extra_order > 0 else None
 
+    # Differences of the largest numbers there are count as infinite.
+    @np.errstate(over="ignore", invalid="ignore")
     def update(
         self, mesh: SimplexMesh, values: Floats, told: Floats, born: Ints, revalued: Ints
     ) -> tuple[Ints, Floats]:
