@@ -184,22 +184,23 @@ class Board:
 
     # ---- what to do
 
-    def room(self, npoints: int, ntasks: int | None) -> int:
+    def room(self, npoints: int | None, ntasks: int | None) -> int:
         """How many more points the workers could use now.
 
         Parameters
         ----------
-        npoints : int
-            The number of points that the learner knows.
+        npoints : int or None
+            The number of points that the learner knows; None if it does not matter, for the points are chosen already.
         ntasks : int or None
             How many points may be out at the same time.
         """
         leaving = [self.desks[worker] for worker in self._leaving()]
         places = self.places - sum(desk.places for desk in leaving)
         in_flight = self.in_flight - sum(len(desk.ids) for desk in leaving)
+        room = places + self._ahead(npoints) - in_flight
         if ntasks is not None:
-            return max(0, min(places * self._batch - in_flight, ntasks - self.in_flight))
-        return max(0, places + self._ahead(npoints) - in_flight)
+            room = min(room, ntasks - self.in_flight)
+        return max(0, room)
 
     def enough(self, worker: str) -> int | None:
         """While more points than so many wait on a worker, its results need not be reported one by one.
@@ -304,7 +305,7 @@ class Board:
         ids[parcel.pid] = parcel.suspect
         assigned.setdefault(worker, []).append(parcel)
 
-    def _ahead(self, npoints: int) -> int:
+    def _ahead(self, npoints: int | None) -> int:
         """How many points beyond one in each place: for batches, and to hide the time until new points come."""
         least = LEAST_AHEAD if self.is_crowded else 0
         if not self.seconds_per_point or self.places == 0:
@@ -318,7 +319,8 @@ class Board:
         ahead += self.places * (self._batch - 1)
         seconds = BATCH_SECONDS if self._vectorized else BACKLOG
         backlog = seconds / self.learner_seconds if self.learner_seconds else math.inf
-        return math.ceil(min(ahead, max(backlog, 2 * self.places), max(least, int(npoints * MOST_AHEAD))))
+        bearable = math.inf if npoints is None else max(least, int(npoints * MOST_AHEAD))
+        return math.ceil(min(ahead, max(backlog, 2 * self.places), bearable))
 
     @property
     def _wait(self) -> float:

@@ -99,6 +99,7 @@ class HostedRun:
         self.function_seconds = 0.0
         self.evaluated = 0
         self._ntasks = spec.ntasks
+        self._is_ordered = bool(spec.session.get("ordered"))
         self._drain = spec.drain
         self._tasks = spec.tasks
         self._placement = Placement(scheduler, spec.tasks)
@@ -424,7 +425,8 @@ class HostedRun:
         inbox, self._inbox = self._inbox, Inbox(self.learner.note_arrivals)
         room = 0
         if self.status == "running":
-            room = max(0, self.board.room(self.learner.npoints, self._ntasks) - len(self._unsent))
+            npoints = None if self._is_ordered else self.learner.npoints
+            room = max(0, self.board.room(npoints, self._ntasks) - len(self._unsent))
         begin, failed = time.monotonic(), self.learner.failed
         try:
             step: Step = await self._call_in_thread(self.learner.step, inbox, room, self.feed.is_watched)

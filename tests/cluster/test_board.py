@@ -238,7 +238,7 @@ class AnyReports(RuleBasedStateMachine):
             for ntasks in (1, 3, 100):
                 limited = board.room(npoints, ntasks)
                 assert 0 <= limited <= max(0, ntasks - board.in_flight)
-                assert limited <= max(0, board.slots - board.in_flight)
+                assert limited <= room
 
 
 TestAnyReports = AnyReports.TestCase
@@ -315,11 +315,16 @@ def test_results_can_wait_while_points_last() -> None:
     assert board.enough("a") is None, "results come together anyway"
 
 
-def test_with_ntasks_no_point_is_ahead() -> None:
+def test_with_ntasks_no_more_are_out() -> None:
     board = board_with(a=4)
     board.measure([1e-3] * 50, 1.0)
-    assert board.room(10**6, None) > 4
-    assert board.room(10**6, 100) == 4
+    without = board.room(10**6, None)
+    assert without > 100
+    assert board.room(10**6, 4) == 4
+    assert board.room(10**6, 100) == 100
+    assert board.room(10**6, 10**6) == without
+    assert board.room(0, 100) == 4, "of a learner that knows nothing"
+    assert board.room(None, 100) == 100, "if they are chosen already, that does not matter"
 
 
 @given(st.lists(st.lists(st.floats(0, 100), min_size=1, max_size=5), min_size=1, max_size=20))

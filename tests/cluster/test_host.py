@@ -264,7 +264,7 @@ async def test_leases_end_and_are_renewed(c, s, a, b):
     with leases_of(0.05):
         runner = adaptive.Runner(learner(slow_peak), npoints_goal=200, executor=c)
         assert (await runner.result(TIMEOUT)).npoints == 200
-    assert not s.tasks
+    await until(lambda: not s.tasks)  # that they are released is on its way
 
 
 @gen_cluster(**OPTIONS)
