@@ -352,7 +352,7 @@ class LearnerHost(SchedulerPlugin):
 
     async def read_run(
         self, run: HostedRun, read: Callable[[Session], S], prepare: Callable[[S], T]
-    ) -> tuple[T, float]:
+    ) -> tuple[T, tuple[float, float]]:
         """Have somebody look at a run's session: ``prepare(read(session))``.
 
         `read` is called when it is this run's turn, `prepare` when the learner is already at work again.
@@ -360,14 +360,14 @@ class LearnerHost(SchedulerPlugin):
         Returns
         -------
         result : object
-        seconds : float
-            For how long both computed.
+        seconds : pair of float
+            For how long `read` and `prepare` computed.
         """
         self._requests += 1
         try:
             raw, reading = await run.in_turn(_timed, partial(run.learner.read, read))
             result, preparing = await self._in_thread(_timed, partial(prepare, raw))
-            return result, reading + preparing
+            return result, (reading, preparing)
         finally:
             self._requests -= 1
             self._rest_if_idle()

@@ -22,7 +22,9 @@ logger = logging.getLogger(__name__)
 
 INTERVAL = 500  # milliseconds between two looks
 READING_INTERVAL = 0.25  # seconds between two readings of learner data, at least
-READING_SHARE = 0.04  # of the time may be spent on reading, for all pages together
+# So much of the time may be spent, for all pages together, on reading, while the learner waits, and on preparing
+# what was read, in another thread.
+READING_SHARE, PREPARING_SHARE = 0.04, 0.08
 
 TROUBLE = "This cannot be drawn for this run; the scheduler's log says why. The run itself is not affected."
 
@@ -171,8 +173,11 @@ class View:
             nonlocal rest
             begin = time.monotonic()
             try:
-                data, seconds = await host_of(self._scheduler).read_run(run, reading.read, reading.prepare)
-                rest = (run.id, begin + seconds * max(1, len(_open_views)) / READING_SHARE)
+                data, (reading_took, preparing_took) = await host_of(self._scheduler).read_run(
+                    run, reading.read, reading.prepare
+                )
+                rest_for_one = max(reading_took / READING_SHARE, preparing_took / PREPARING_SHARE)
+                rest = (run.id, begin + rest_for_one * max(1, len(_open_views)))
                 if not self._closed:
                     self._doc.add_next_tick_callback(partial(self._show, part, run, data))
             except Exception:

@@ -67,10 +67,10 @@ class Host:
         self.turns: dict[str, asyncio.Future[Any]] = {}
         self.reads: list[str] = []
 
-    async def read_run(self, run: Any, read: Any, prepare: Any) -> tuple[Any, float]:
+    async def read_run(self, run: Any, read: Any, prepare: Any) -> tuple[Any, tuple[float, float]]:
         self.reads.append(run.name)
         turn = self.turns[run.name] = asyncio.get_running_loop().create_future()
-        return prepare(read(await turn)), 0.0
+        return prepare(read(await turn)), (0.0, 0.0)
 
 
 def scheduler(*names: str) -> Any:
