@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import random
 import socket
 import time
 import uuid
@@ -22,6 +23,7 @@ STALE = 15.0
 # many times what reading and writing took, if that is longer.
 SETTLE = 0.2
 SETTLE_TIMES = 3
+MOST_COLLISIONS = 5
 
 
 class Lock:
@@ -67,7 +69,14 @@ class Lock:
             begin = time.monotonic()
             self._folder.write(NAME, self._content())
         if not (is_new and self._folder.can_create):
-            time.sleep(min(STALE, max(SETTLE, SETTLE_TIMES * (time.monotonic() - begin))))
+            settle = min(STALE, max(SETTLE, SETTLE_TIMES * (time.monotonic() - begin)))
+            for _ in range(MOST_COLLISIONS):
+                time.sleep(settle)
+                if self._read() != {}:
+                    break
+                # Two wrote at once where that mixes what they write. Not both at the same time again.
+                time.sleep(random.uniform(0.0, settle))
+                self._folder.write(NAME, self._content())
             self._verify()
         self._renewed = time.monotonic()
 

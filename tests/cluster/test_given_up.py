@@ -124,7 +124,7 @@ async def test_watchers_hear_of_what_hangs_and_fails_though_no_result_comes(c, s
     try:
         runner = adaptive.Runner(learner(gate.function), executor=c, point_timeout=0.2, on_error="skip")
         await until(lambda: sum(runner.info().get("hung", {}).values()) >= 4 and runner.info()["failed"] >= 4)
-        await b.close(reason="worker-close-gracefully")
+        await b.close(timeout=0.5, reason="worker-close-gracefully")  # threads hang in it
         await until(lambda: set(runner.info()["hung"]) == {a.address})
         gate.opened.set()
         await runner.cancel()
