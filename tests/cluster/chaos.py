@@ -61,7 +61,7 @@ def function(i: int, folder: str, seed: int) -> Any:
     if 0.025 < kind < 0.028:
         with contextlib.suppress(FileExistsError), open(os.path.join(folder, f"hung-{i}"), "x"):
             note("hang")
-            while not os.path.exists(os.path.join(folder, "enough")):
+            while not os.path.exists(os.path.join(folder, "over")):
                 time.sleep(0.05)  # it hangs until the storm is over
             return None
     note("end")
@@ -294,6 +294,8 @@ class Storm:
                 write_atomically(str(enough), str(self._length).encode())
                 wait(lambda: runner.wait(0.0), "the end of the run: a point is lost")
                 self._learner = runner.result(TIMEOUT)
+                # Not before, or a point that hangs since a moment ago would have a value, and a wrong one.
+                write_atomically(str(self._folder / "over"), b"")
                 self._look_for_leftovers(client)
                 return
             if self._random.random() < 0.5:
