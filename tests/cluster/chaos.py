@@ -284,7 +284,7 @@ class Storm:
 
             for deed in deeds:
                 before = wait(lambda: runner.info().get("npoints", 0), "a first result")
-                wait(lambda: runner.info()["npoints"] >= before + 20, "20 more results")  # noqa: B023
+                wait(lambda: runner.info()["npoints"] >= before + 20, "20 more results")  # noqa: B023  called at once
                 self._do(deed, nursery, address, client)
             if process is None:
                 while len(nursery.workers) < 2:
