@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, Literal
@@ -102,6 +103,12 @@ class FailureBook:
         known = self._points.get(pid)  # replaced, and the replacement was refused
         self._points[pid] = record
         self.failed_count += (status == "failed") - (known is not None and known.status == "failed")
+
+    @property
+    def last(self) -> FailedPoint:
+        """The last point that failed for good; of more than there are tracebacks of, the last with one."""
+        failed = list(itertools.islice(self._points.values(), MAX_TRACEBACKS))
+        return next(record for record in reversed(failed) if record.status == "failed")
 
     def forget(self, pid: int) -> None:
         """A point that was tried again is well."""

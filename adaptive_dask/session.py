@@ -12,7 +12,7 @@ from collections import OrderedDict, deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from adaptive_dask.errors import AdaptiveError, LearnerError, WorkerLostError
+from adaptive_dask.errors import AdaptiveError, FunctionError, LearnerError, WorkerLostError
 from adaptive_dask.failures import FailedPoint, Failure, FailureBook, OnError, Point, check_on_error
 from adaptive_dask.goals import Goal
 from adaptive_dask.journal import Journal
@@ -21,6 +21,10 @@ Told = list[tuple[Point, Any]]
 
 # When nothing was ever evaluated and so many points took their worker with them, all will.
 MAX_DEADLY_POINTS = 3
+
+# When so many points failed and none had a value, the function is at fault, not the points. Whoever starts with data
+# may meet the points again that failed before: as many more may fail as are known.
+MAX_FAILED_POINTS = 100
 
 
 class Session:
@@ -37,7 +41,8 @@ class Session:
     on_error : "raise", "skip" or callable, default: "raise"
         What happens to a point that failed for good. It ends the run; or the point stays pending in the
         learner, is listed in `failed`, and the run goes on; or the learner is told what
-        ``on_error(point, error)`` returns. What that raises ends the run.
+        ``on_error(point, error)`` returns. What that raises ends the run. The run fails in any case when the first
+        100 points, and as many more as the learner knows, all failed.
     allowed_failures : int, default: 3
         How often a point may be lost with its worker before it counts as failed. That fails the
         point, never the run, unless nothing else was seen of the function.
@@ -94,6 +99,7 @@ class Session:
         self._losses: dict[int, int] = {}
         self._book = FailureBook()
         self._deadly = 0
+        self._has_value = False  # of any point
         self._substitutes: list[tuple[int, Any]] = []  # of deadly points, to be told
         self._goal_reached = False
         self._finished = False
@@ -148,7 +154,10 @@ class Session:
         if self._substitutes:
             outcomes = [*self._substitutes, *outcomes]
             self._substitutes.clear()
-        return self._tell(outcomes) if self._order is None else self._tell_in_order(self._order, outcomes)
+        told = self._tell(outcomes) if self._order is None else self._tell_in_order(self._order, outcomes)
+        if not self._has_value and self._book.failed_count >= MAX_FAILED_POINTS:
+            self._check_failed()
+        return told
 
     def tell_from_elsewhere(self, point: Point, value: Any) -> Told:
         """Tell the learner a result that did not come from a point of this session.
@@ -444,6 +453,7 @@ class Session:
             xs.append(x)
             ys.append(y)
         told = self._tell_learner(ids, xs, ys)
+        self._has_value |= bool(told)
         self._check_goal()
         return told
 
@@ -552,6 +562,22 @@ class Session:
                 self._goal_reached = self.goal.is_reached(self.learner)
         except Exception as error:
             self._set_error(_learner_error("goal", error))
+
+    def _check_failed(self) -> None:
+        """Fail if nothing but failures came of the first points."""
+        if self.done or self._book.failed_count < MAX_FAILED_POINTS + self.npoints:
+            return
+        if self._order is not None and any(type(held) is not Failure for held in self._order.held.values()):
+            return
+        last = self._book.last
+        error = FunctionError(
+            last.point,
+            f"None of the first {self._book.failed_count:,} points had a value, so the function is probably at fault "
+            f"and the run ends. The last failure:\n\n{last.traceback_text}",
+            last.worker,
+            log=last.log,
+        )
+        self._set_error(error)
 
     def _set_error(self, error: AdaptiveError) -> None:
         if self.error is None:

@@ -11,7 +11,7 @@ import pytest
 from adaptive_dask.errors import AdaptiveError, FunctionError, LearnerError, WorkerLostError
 from adaptive_dask.failures import Failure, choose_on_error
 from adaptive_dask.goals import Goal
-from adaptive_dask.session import Session
+from adaptive_dask.session import MAX_FAILED_POINTS, Session
 
 from .fakes import CountingLearner, StrictLearner
 
@@ -161,3 +161,49 @@ def test_in_order_what_waited_for_a_dropped_point_is_told() -> None:
     assert run.drop([1]) == [], "it has its outcome"
     assert run.drop([0]) == [(0, 0)]
     assert run.tell([]) == [(1, 1.0)]
+
+
+@pytest.mark.parametrize("ordered", [None, 7])
+@pytest.mark.parametrize("kind", ["raises", "is refused", "kills its worker"])
+@pytest.mark.parametrize("known", [0, 30])
+def test_a_run_fails_when_all_of_the_first_points_failed(kind: str, ordered: int | None, known: int) -> None:
+    learner = CountingLearner()
+    learner.tell_many(range(-known, 0), [1.0] * known)
+    run = Session(learner, Goal(), on_error="skip", ordered=ordered, allowed_failures=0)
+    run.tell([(pid, BROKEN) for pid, _ in run.take(1)])  # one is enough for points that kill workers not to count
+    rounds = 1
+    while not run.done:
+        assert rounds < MAX_FAILED_POINTS + known
+        rounds += 1
+        ((pid, _),) = run.take(1)
+        if kind == "kills its worker":
+            run.lost([pid])
+            run.tell([])
+        else:
+            run.tell([(pid, BROKEN if kind == "raises" else "no number")])
+    assert rounds == run.failed_count == MAX_FAILED_POINTS + known
+    assert isinstance(run.error, FunctionError)
+    assert f"None of the first {rounds} points had a value" in str(run.error)
+    last = {"raises": "broken", "is refused": "refused the value 'no number'", "kills its worker": "died"}
+    assert last[kind] in str(run.error)
+    assert str(pickle.loads(pickle.dumps(run.error))) == str(run.error)
+
+
+@pytest.mark.parametrize("ordered", [None, 2])
+def test_one_value_is_enough_for_a_run_to_go_on(ordered: int | None) -> None:
+    run = Session(CountingLearner(), Goal(), on_error="skip", ordered=ordered)
+    (first, _), *others = run.take(2)
+    run.tell([(pid, 1.0) for pid, _ in others])  # in order, it is not told before the first
+    run.tell([(first, BROKEN)])
+    for _ in range(3 * MAX_FAILED_POINTS):
+        run.tell([(pid, BROKEN) for pid, _ in run.take(1)])
+    assert run.failed_count > 3 * MAX_FAILED_POINTS
+    assert not run.done
+
+
+def test_what_on_error_tells_instead_is_a_value() -> None:
+    run = Session(CountingLearner(), Goal(npoints=2 * MAX_FAILED_POINTS), on_error=lambda point, error: 0.0)
+    while not run.done:
+        run.tell([(pid, BROKEN) for pid, _ in run.take(1)])
+    assert run.error is None
+    assert run.told == 2 * MAX_FAILED_POINTS

@@ -94,10 +94,11 @@ class AsyncRunner:
     on_error : "raise", "skip" or callable, optional
         What happens to a point whose evaluation failed for good, thus after `retries`. ``"raise"``, the
         default: the run fails. ``"skip"``: the run goes on, the point is listed in `failed` and, to the
-        learner, pending until the run ends. A function: the learner is told what ``on_error(point, error)``
-        returns; what it raises, ``raise error`` for example, is the run's failure. It is called on the
-        scheduler, in the learner's thread; ``error`` is a `FunctionError` with the traceback, the worker, and
-        where possible the exception, or a `WorkerLostError` for a point that used up `allowed_failures`
+        learner, pending until the run ends; the run fails if none of the first 100 points has a value. A
+        function: the learner is told what ``on_error(point, error)`` returns; what it raises, ``raise error``
+        for example, is the run's failure. It is called on the scheduler, in the learner's thread; ``error``
+        is a `FunctionError` with the traceback, the worker, and where possible the exception, or a
+        `WorkerLostError` for a point that used up `allowed_failures`
         (such a point ends no run with ``"raise"``).
     point_timeout : float or timedelta, optional
         How long an evaluation may take; a number is in seconds. One that takes longer is given up and counts as

@@ -121,6 +121,20 @@ def test_a_function_that_raises_may_be_put_up_with(executor: Any) -> None:
     assert runner.pending_points == []
 
 
+def test_a_function_that_always_raises_fails_the_run_also_when_points_are_skipped(executor: Any) -> None:
+    def fails(x: float) -> float:
+        raise ArithmeticError("a typo")
+
+    learned = learner(fails)
+    runner = adaptive.Runner(learned, npoints_goal=1000, executor=executor, on_error="skip")
+    with pytest.raises(FunctionError, match=r"None of the first 1.. points had a value") as caught:
+        runner.result(TIMEOUT)
+    assert "a typo" in str(caught.value)
+    assert learned.npoints == 0
+    assert runner.status() == "failed"
+    assert runner.info()["failed"] < 200
+
+
 @pytest.mark.parametrize("vectorized", [False, True])
 def test_a_failed_point_says_where(executor: Any, vectorized: bool) -> None:
     runner = adaptive.Runner(learner(lambda x: 1 / 0), ntasks=1, vectorized=vectorized, executor=executor)
