@@ -2,11 +2,25 @@
 
 from __future__ import annotations
 
+import traceback
 from typing import Any, Self
+
+from adaptive_dask.plain_text import one_line, printable
 
 
 class AdaptiveError(RuntimeError):
-    """Base of the errors of a run."""
+    """Base of the errors of a run. What they say is safe to print: control characters are shown as escapes."""
+
+    def __str__(self) -> str:
+        return printable(super().__str__())
+
+    def __repr__(self) -> str:
+        return one_line(super().__repr__())
+
+    def caused_by(self, error: BaseException | None) -> Self:
+        """Set `__cause__`, unless its text holds control characters, which Python would send to the terminal."""
+        self.__cause__ = error if error is None or _is_printable(error) else None
+        return self
 
 
 class FunctionError(AdaptiveError):
@@ -21,7 +35,8 @@ class FunctionError(AdaptiveError):
     worker : str or None
         The address of the worker, or of a local executor the thread, or process and machine; None if that is not known.
     exception : BaseException or None
-        The exception itself, where it could be brought here; also the `__cause__`.
+        The exception itself, where it could be brought here; also the `__cause__`, unless its text holds control
+        characters.
     log : str or None
         Where the worker's log is.
     """
@@ -40,12 +55,12 @@ class FunctionError(AdaptiveError):
         self.worker = worker
         self.exception = exception
         self.log = log
-        self.__cause__ = exception
+        self.caused_by(exception)
 
     def __str__(self) -> str:
         where = f" on worker {self.worker}" if self.worker else ""
         log = f"\nLog of the worker: {self.log}" if self.log else ""
-        return f"learner.function({self.point!r}) failed{where}:\n\n{self.traceback_text}{log}"
+        return printable(f"learner.function({self.point!r}) failed{where}:\n\n{self.traceback_text}{log}")
 
 
 class PointTimeoutError(AdaptiveError):
@@ -111,7 +126,7 @@ class DataFileError(OSError):
         self.problem = problem
 
     def __str__(self) -> str:
-        return f"{self.path}: {self.problem}"
+        return printable(f"{self.path}: {self.problem}")
 
 
 class DataFileMissingError(DataFileError, FileNotFoundError):
@@ -134,8 +149,13 @@ class CheckpointError(AdaptiveError):
         self.problem = problem
 
     def __str__(self) -> str:
-        return f"{self.path}: {self.problem}"
+        return printable(f"{self.path}: {self.problem}")
 
 
 class CheckpointInUseError(CheckpointError):
     """Another run is writing to the checkpoint."""
+
+
+def _is_printable(error: BaseException) -> bool:
+    text = "".join(traceback.format_exception(type(error), error, None))  # with its causes and notes
+    return printable(text) == text.replace("\r\n", "\n")

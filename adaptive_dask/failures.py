@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from adaptive_dask.errors import AdaptiveError, FunctionError
+from adaptive_dask.plain_text import printable, shorten
 
 Point = Any
 
@@ -24,6 +25,7 @@ class Failure:
     Attributes
     ----------
     traceback_text : str
+        Without control characters; of a very long one the head and the tail.
     exception : Exception, optional
         The exception itself, where it could be brought here.
     worker : str, optional
@@ -35,6 +37,10 @@ class Failure:
     exception: BaseException | None = None
     worker: str | None = None
     log: str | None = None
+
+    def __post_init__(self) -> None:
+        # Every failure of every executor becomes one of these.
+        object.__setattr__(self, "traceback_text", shorten(printable(self.traceback_text)))
 
     def as_error(self, point: Point) -> FunctionError:
         """The error of a run that ends because of this."""

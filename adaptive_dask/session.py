@@ -7,7 +7,6 @@ outcomes; all of it from one thread at a time.
 
 from __future__ import annotations
 
-import traceback
 from collections import OrderedDict, deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
@@ -16,6 +15,7 @@ from adaptive_dask.errors import AdaptiveError, FunctionError, LearnerError, Wor
 from adaptive_dask.failures import FailedPoint, Failure, FailureBook, OnError, Point, check_on_error
 from adaptive_dask.goals import Goal
 from adaptive_dask.journal import Journal
+from adaptive_dask.tracebacks import format_error
 
 Told = list[tuple[Point, Any]]
 
@@ -487,7 +487,7 @@ class Session:
 
     def _refuse(self, pid: int, x: Point, y: Any, error: Exception) -> None:
         """The learner does not accept a value: the function is at fault, trying again is no use."""
-        text = f"The learner refused the value {_short(y)}.\n{_format(error)}"
+        text = f"The learner refused the value {_short(y)}.\n{format_error(error)}"
         failure = Failure(text, error)
         self._book.close(pid, x, failure, "failed")
         if self.on_error != "skip" and not self.done:  # a substitute may well be what was refused
@@ -604,13 +604,7 @@ class _Order:
 
 
 def _learner_error(what: str, error: Exception) -> LearnerError:
-    new = LearnerError(f"The run's {what} raised:\n\n{_format(error)}")
-    new.__cause__ = error
-    return new
-
-
-def _format(error: BaseException) -> str:
-    return "".join(traceback.format_exception(error))
+    return LearnerError(f"The run's {what} raised:\n\n{format_error(error)}").caused_by(error)
 
 
 def _same(point: Any, given: Any) -> bool:

@@ -7,13 +7,15 @@ import sys
 import threading
 import traceback
 
+from adaptive_dask.plain_text import printable, shorten
+
 _PACKAGE = os.path.dirname(__file__)
 _AROUND = tuple(os.path.join(_PACKAGE, folder, "") for folder in ("cluster", "local", "learner"))
 
 
 def format_error(error: BaseException) -> str:
-    """The traceback, as Python prints it."""
-    return "".join(traceback.format_exception(error))
+    """The traceback as Python prints it, safe for a terminal; of a very long one the head and the tail."""
+    return shorten(printable("".join(traceback.format_exception(error))))
 
 
 def format_from_function(error: BaseException) -> str:
@@ -31,4 +33,4 @@ def stack_of(thread: threading.Thread) -> str:
         return ""
     stack = traceback.extract_stack(frame)
     inside = [i for i, entry in enumerate(stack) if entry.filename.startswith(_PACKAGE)]
-    return "".join(traceback.format_list(stack[inside[-1] + 1 if inside else 0 :]))
+    return shorten(printable("".join(traceback.format_list(stack[inside[-1] + 1 if inside else 0 :]))))

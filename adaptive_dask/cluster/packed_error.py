@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-import traceback
 from collections.abc import Sequence
 
 from adaptive_dask.cluster.protocol import dumps, unpack
 from adaptive_dask.errors import AdaptiveError
+from adaptive_dask.tracebacks import format_error
 
 PackedError = Sequence[bytes]
 """An error in several forms, the fullest first: who receives it takes the first that can be loaded there."""
@@ -46,5 +46,5 @@ def _without_the_rest(error: BaseException) -> BaseException:
 
 def _as_text(error: BaseException) -> BaseException:
     kind = f"{type(error).__module__}.{type(error).__qualname__}"
-    text = "".join(traceback.format_exception(error))  # which takes also what cannot be printed
+    text = format_error(error)  # which takes also what cannot be printed
     return AdaptiveError(f"{kind} was raised, which cannot be loaded here:\n\n{text}")

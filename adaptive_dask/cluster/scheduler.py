@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-import logging
 import random
 import time
 from collections.abc import Awaitable, Callable
@@ -37,6 +36,7 @@ from adaptive_dask.errors import (
     RunNotFoundError,
     VersionMismatchError,
 )
+from adaptive_dask.plain_text import get_logger
 from adaptive_dask.storage.checkpoint import Checkpoint
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ if TYPE_CHECKING:
 S = TypeVar("S")
 T = TypeVar("T")
 
-logger = logging.getLogger(__name__)
+logger = get_logger(__name__)
 
 # Runs that have ended stay, so that others can fetch their results: so many, and more while together they
 # have no more points, and functions of no more bytes, than that. Then the oldest go, but none that is watched: its

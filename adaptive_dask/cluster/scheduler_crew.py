@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-import logging
 import random
 import time
 from collections.abc import Callable, Iterable
@@ -18,11 +17,12 @@ from distributed.client import FutureCancelledError
 from distributed.scheduler import KilledWorker
 
 from adaptive_dask.cluster.protocol import KEY_PREFIX
+from adaptive_dask.plain_text import get_logger
 
 if TYPE_CHECKING:
     from distributed import Client, Future, Scheduler
 
-logger = logging.getLogger(__name__)
+logger = get_logger(__name__)
 
 # Tasks that are to wait have a lower priority than those that are to run, whatever run they are of.
 BEHIND = -1

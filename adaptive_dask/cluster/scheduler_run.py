@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import logging
 import math
 import time
 import uuid
@@ -23,11 +22,12 @@ from adaptive_dask.cluster.scheduler_learner import HostedLearner, Step
 from adaptive_dask.cluster.scheduler_placement import Placement
 from adaptive_dask.cluster.scheduler_shares import Claim
 from adaptive_dask.errors import AdaptiveError, LearnerError, ModuleMissingError
+from adaptive_dask.plain_text import get_logger
 
 if TYPE_CHECKING:
     from distributed import Client, Scheduler
 
-logger = logging.getLogger(__name__)
+logger = get_logger(__name__)
 
 # After a cancelled or failed run, evaluators that are between two points are waited for (seconds).
 GRACE = 0.25

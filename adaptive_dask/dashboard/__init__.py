@@ -7,13 +7,14 @@ what an open page needs to see what is new.
 
 from __future__ import annotations
 
-import logging
 from typing import TYPE_CHECKING, Any
+
+from adaptive_dask.plain_text import get_logger
 
 if TYPE_CHECKING:
     from distributed import Scheduler
 
-logger = logging.getLogger(__name__)
+logger = get_logger(__name__)
 
 
 def serve(scheduler: Scheduler) -> bool:

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import json
-import logging
 import math
 from typing import Any
 
 from distributed.http.utils import RequestHandler
 
 from adaptive_dask.dashboard.numbers import numbers_of, runs_of
+from adaptive_dask.plain_text import get_logger
 
-logger = logging.getLogger(__name__)
+logger = get_logger(__name__)
 
 
 class RunsJSON(RequestHandler):

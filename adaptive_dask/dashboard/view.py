@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import time
 import weakref
 from collections.abc import Callable, Sequence
@@ -17,8 +16,9 @@ from bokeh.models import LayoutDOM
 from adaptive_dask.dashboard.closing import notice_closing
 from adaptive_dask.dashboard.frame import Frame, Wire, keep_quiet
 from adaptive_dask.dashboard.numbers import host_of, runs_of
+from adaptive_dask.plain_text import get_logger
 
-logger = logging.getLogger(__name__)
+logger = get_logger(__name__)
 
 INTERVAL = 500  # milliseconds between two looks
 READING_INTERVAL = 0.25  # seconds between two readings of learner data, at least

@@ -8,6 +8,8 @@ import math
 from collections.abc import Callable
 from typing import Any
 
+from adaptive_dask.plain_text import one_line
+
 # Longer texts, such as bounds in many dimensions, are cut.
 MOST_LETTERS = 120
 
@@ -18,7 +20,7 @@ def as_text(learner: Any) -> str:
     where = f" on {facts['bounds']}" if "bounds" in facts else ""
     pending = f", {facts['pending']} pending" if facts.get("pending", "0") != "0" else ""
     what = facts.get("function") or facts["learners"]
-    return f"<{type(learner).__name__} of {what}{where}: {facts['points']} points{pending}>"
+    return one_line(f"<{type(learner).__name__} of {what}{where}: {facts['points']} points{pending}>")
 
 
 def as_html(learner: Any) -> str:

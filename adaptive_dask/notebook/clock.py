@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import math
 import threading
 import time
@@ -11,7 +10,9 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Any
 
-logger = logging.getLogger(__name__)
+from adaptive_dask.plain_text import get_logger
+
+logger = get_logger(__name__)
 
 # Takes nothing and returns after how many seconds it is to be called again; None for never.
 Call = Callable[[], float | None]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import html
 import inspect
-import logging
 import threading
 import time
 import weakref
@@ -17,6 +16,7 @@ from adaptive_dask.notebook.course import ENDED, Course
 from adaptive_dask.notebook.details import describe_failures, describe_log
 from adaptive_dask.notebook.extension import load_widgets, require_kernel
 from adaptive_dask.notebook.figures import describe
+from adaptive_dask.plain_text import get_logger
 from adaptive_dask.runner.dashboard_link import make_link
 from adaptive_dask.runner.run import newest_status
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from adaptive_dask.runner import AsyncRunner
     from adaptive_dask.runner.run import Run
 
-logger = logging.getLogger(__name__)
+logger = get_logger(__name__)
 
 clock = Clock("adaptive-live-info")
 

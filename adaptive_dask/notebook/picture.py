@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import threading
 import time
 from collections.abc import Callable, Hashable
@@ -13,13 +12,14 @@ from adaptive_dask.notebook.clock import Clock, check_interval, slowed
 from adaptive_dask.notebook.extension import load_bokeh, require_kernel
 from adaptive_dask.notebook.turns import Turns
 from adaptive_dask.notebook.views import Views
+from adaptive_dask.plain_text import get_logger
 from adaptive_dask.plotting.backend import load_holoviews
 from adaptive_dask.runner.local import LocalRun
 
 if TYPE_CHECKING:
     from adaptive_dask.runner import AsyncRunner
 
-logger = logging.getLogger(__name__)
+logger = get_logger(__name__)
 
 clock = Clock("adaptive-live-plot")
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import concurrent.futures
 import contextlib
-import logging
 import time
 from collections.abc import Callable, Coroutine, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
@@ -17,6 +16,7 @@ from adaptive_dask.errors import RunNotFoundError, SchedulerLostError
 from adaptive_dask.failures import OnError
 from adaptive_dask.learner.by_value import dumps_by_value
 from adaptive_dask.learner.function_pickle import dumps_apart, loads_together
+from adaptive_dask.plain_text import get_logger
 from adaptive_dask.runner.arguments import Plan
 from adaptive_dask.runner.replica import Replica
 from adaptive_dask.runner.watcher import Watcher
@@ -25,7 +25,7 @@ from adaptive_dask.storage.learner_copy import copy_learner, empty_copy
 if TYPE_CHECKING:
     from distributed import Client
 
-logger = logging.getLogger(__name__)
+logger = get_logger(__name__)
 
 # Of runs that are started together, so many go with one message.
 AT_ONCE = 50
@@ -322,7 +322,7 @@ class ClusterRun:
         else:
             text = self._lost_text()
         error = SchedulerLostError(text)
-        error.__cause__ = cause
+        error.caused_by(cause)
         self.close("failed", error)
 
     def _lost_text(self) -> str:

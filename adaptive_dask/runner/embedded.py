@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import warnings
 from typing import TYPE_CHECKING, Any
 
@@ -10,11 +9,12 @@ import distributed
 
 from adaptive_dask.local.coroutines import is_asynchronous
 from adaptive_dask.local.pools import ACCEPTED, is_executor
+from adaptive_dask.plain_text import get_logger
 
 if TYPE_CHECKING:
     from distributed import Client
 
-logger = logging.getLogger(__name__)
+logger = get_logger(__name__)
 
 
 def find_client(executor: Client | None, *, embed: bool = True) -> Client:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import concurrent.futures
 import contextlib
-import logging
 import threading
 import time
 import traceback
@@ -18,12 +17,13 @@ from adaptive_dask.goals import Goal
 from adaptive_dask.local.coroutines import CoroutinePool
 from adaptive_dask.local.dispatch import Dispatch, NotSent
 from adaptive_dask.local.flight import Arrivals, Flight
+from adaptive_dask.plain_text import get_logger
 from adaptive_dask.runner.replica import Replica
 from adaptive_dask.session import Session, Told
 from adaptive_dask.storage.checkpoint import Checkpoint
 from adaptive_dask.storage.learner_copy import working_copy
 
-logger = logging.getLogger(__name__)
+logger = get_logger(__name__)
 
 # The learner that was passed in is told what has gathered in so long (seconds); if that are many results, they
 # are told less often, for each then costs less.
@@ -390,5 +390,4 @@ def _executor_error(executor: Any, trouble: BaseException) -> WorkerLostError:
         f"The {type(executor).__name__} takes no more points: {text}. The results so far are in the learner; "
         "start a run with a new executor to go on from there."
     )
-    error.__cause__ = trouble
-    return error
+    return error.caused_by(trouble)

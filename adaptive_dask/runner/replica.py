@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -13,9 +12,10 @@ from typing import Any
 from adaptive_dask.cluster.protocol import unpack
 from adaptive_dask.learner.base_learner import BaseLearner
 from adaptive_dask.local.coroutines import is_coroutine_function
+from adaptive_dask.plain_text import get_logger
 from adaptive_dask.storage.learner_copy import copy_learner, empty_copy
 
-logger = logging.getLogger(__name__)
+logger = get_logger(__name__)
 
 # Called with the learner, points and values, once the learner has been told them.
 Callback = Callable[[Any, Sequence[Any], Sequence[Any]], Any]

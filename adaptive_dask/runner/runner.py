@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from adaptive_dask.failures import FailedPoint, OnError
 from adaptive_dask.goals import GoalFunction
+from adaptive_dask.plain_text import one_line
 from adaptive_dask.runner.actor import Actor
 from adaptive_dask.runner.arguments import Plan, make_plan
 from adaptive_dask.runner.cluster import ClusterRun, make_spec
@@ -744,7 +745,8 @@ class AsyncRunner:
     def __repr__(self) -> str:
         summary = self._run.summary
         link = f", {self.dashboard_link}" if self.dashboard_link else ""
-        return f"<{type(self).__name__} {self.name!r}: {self._run.status}, {summary.get('npoints', 0)} points{link}>"
+        text = f"<{type(self).__name__} {self.name!r}: {self._run.status}, {summary.get('npoints', 0)} points{link}>"
+        return one_line(text)
 
     def _repr_html_(self) -> str:
         """How the run stands, as a notebook shows it; `live_info` follows it."""

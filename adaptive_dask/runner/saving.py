@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import atexit
 import concurrent.futures
-import logging
 import threading
 from collections.abc import Callable
 from typing import Any
 
+from adaptive_dask.plain_text import get_logger
 from adaptive_dask.runner.run import Run
 from adaptive_dask.runner.task import RunTask
 
-logger = logging.getLogger(__name__)
+logger = get_logger(__name__)
 
 # At the end of the program the last save is waited for (seconds).
 LAST_SAVE = 60.0

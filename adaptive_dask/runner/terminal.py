@@ -7,6 +7,7 @@ import threading
 from datetime import timedelta
 from typing import TYPE_CHECKING, TextIO
 
+from adaptive_dask.plain_text import one_line
 from adaptive_dask.runner.run import newest_status
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ def info_line(runner: AsyncRunner) -> str:
     ]
     if info.get("failed"):
         parts.append(f"{info['failed']} failed")
-    return " | ".join(parts)
+    return one_line(" | ".join(parts))
 
 
 class TerminalInfo:
@@ -72,7 +73,7 @@ class TerminalInfo:
     def _print(self) -> None:
         link = self._runner.dashboard_link
         if link is not None:
-            print(f"{self._runner.name}: dashboard {link}", file=self._file, flush=True)
+            print(one_line(f"{self._runner.name}: dashboard {link}"), file=self._file, flush=True)
         while not self._stop.wait(self._interval):
             self._write("\n")
         self._write("\n", last=True)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-import logging
 import time
 import uuid
 from typing import TYPE_CHECKING, Any
@@ -15,13 +14,14 @@ from adaptive_dask.cluster.client import request
 from adaptive_dask.cluster.protocol import Route
 from adaptive_dask.cluster.scheduler_feed import MOST_WATCHED
 from adaptive_dask.errors import RunNotFoundError
+from adaptive_dask.plain_text import get_logger
 
 if TYPE_CHECKING:
     from distributed import Client
 
     from adaptive_dask.runner.cluster import ClusterRun
 
-logger = logging.getLogger(__name__)
+logger = get_logger(__name__)
 
 # Results are gathered for so long before they are fetched; a request waits so long for some (seconds).
 INTERVAL = 0.1

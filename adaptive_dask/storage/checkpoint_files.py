@@ -17,17 +17,17 @@ A learner with a higher number makes the others, and the logs before it, not cou
 
 from __future__ import annotations
 
-import logging
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
 from adaptive_dask.errors import CheckpointError
+from adaptive_dask.plain_text import get_logger
 from adaptive_dask.storage.checkpoint_folder import Folder
 from adaptive_dask.storage.checkpoint_format import Entry, Frames, file_of, frames_of
 
-logger = logging.getLogger(__name__)
+logger = get_logger(__name__)
 
 _LOG = re.compile(r"log-(\d{6,})-(\d{6,})(?:-([0-9a-f]+))?")
 _LEARNER = re.compile(r"learner-(\d{6,})")

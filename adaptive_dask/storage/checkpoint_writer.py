@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import logging
 import pickle
 import threading
 import time
@@ -12,12 +11,13 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from adaptive_dask.errors import CheckpointError
+from adaptive_dask.plain_text import get_logger
 from adaptive_dask.storage.checkpoint_files import Log, merge_logs
 from adaptive_dask.storage.checkpoint_folder import Folder, GrowingFile, LocalFolder
 from adaptive_dask.storage.checkpoint_format import FIRST_LINE, Entry, file_of
 from adaptive_dask.storage.checkpoint_lock import HEARTBEAT, Lock
 
-logger = logging.getLogger(__name__)
+logger = get_logger(__name__)
 
 # What has happened is written together so long after the first of it (seconds).
 INTERVAL = 0.5

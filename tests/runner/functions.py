@@ -117,3 +117,11 @@ def waits_in_range(x: float, low: float, name: str) -> float:
     while x > low and not os.path.exists(name):
         time.sleep(0.005)
     return x
+
+
+def raises_control_characters(x: float) -> float:
+    raise ValueError("\x1b]0;error\x07\x9b\u202e")
+
+
+def raises_a_long_text(x: float) -> float:
+    raise ValueError("x" * 5_000_000 + " the end")

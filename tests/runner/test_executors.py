@@ -7,6 +7,7 @@ import os
 import re
 import socket
 import time
+import traceback
 from collections.abc import Callable
 from concurrent.futures import CancelledError, ThreadPoolExecutor
 from functools import partial
@@ -19,6 +20,7 @@ import pytest
 
 import adaptive_dask as adaptive
 from adaptive_dask.errors import FunctionError, LearnerError
+from adaptive_dask.plain_text import MAX_TRACEBACK_CHARS
 from adaptive_dask.runner import SequentialExecutor
 
 from ..fakes import CountingLearner
@@ -27,6 +29,8 @@ from . import functions
 from .functions import (
     fails_first,
     peak,
+    raises_a_long_text,
+    raises_control_characters,
     raises_on_the_right,
     randomly_slow_peak,
     slow_peak,
@@ -349,6 +353,34 @@ def test_the_terminal_shows_how_it_goes(executor: Any, capsys: pytest.CaptureFix
     lines = capsys.readouterr().out.splitlines()
     assert "finished" in lines[-1]
     assert "30 points" in lines[-1]
+
+
+def test_control_characters_reach_no_terminal(
+    executor: Any, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    runner = adaptive.Runner(learner(raises_control_characters), executor=executor, name="\x1b]0;name\x07\x9b\u202e\n")
+    runner.live_info_terminal(update_interval=0.02).join(TIMEOUT)
+    with pytest.raises(FunctionError) as raised:
+        runner.result(TIMEOUT)
+    traceback_ = "".join(traceback.format_exception(raised.value))
+    texts = [repr(runner), str(raised.value), traceback_, *(each.traceback_text for each in runner.failures)]
+    printed = capsys.readouterr().out
+    assert "]0;name" in printed
+    for text in (*texts, printed, caplog.text):
+        assert not set(text) & set("\x1b\x07\x9b\u202e")
+    assert "]0;error" in str(raised.value)
+    assert isinstance(raised.value.exception, ValueError)
+
+
+def test_long_tracebacks_are_cut(executor: Any) -> None:
+    runner = adaptive.Runner(learner(raises_a_long_text), executor=executor)
+    with pytest.raises(FunctionError) as raised:
+        runner.result(TIMEOUT)
+    for text in (raised.value.traceback_text, *(failure.traceback_text for failure in runner.failures)):
+        assert len(text) <= MAX_TRACEBACK_CHARS
+        assert text.startswith("Traceback")
+        assert text.rstrip().endswith("the end")
+    assert raised.value.exception is None or len(str(raised.value.exception)) > MAX_TRACEBACK_CHARS
 
 
 async def test_the_task_of_a_running_loop(executor: Any) -> None:
