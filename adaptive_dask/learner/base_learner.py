@@ -155,25 +155,17 @@ class BaseLearner(abc.ABC):
 
         learner_files.load(self, fname)
 
-    def to_dataframe(
-        self, with_default_function_args: bool = True, function_prefix: str = "function.", **names: Any
-    ) -> Any:
+    def to_dataframe(self, *args: Any, **options: Any) -> Any:
         """The data as a table; see `adaptive_dask.storage.frames.to_dataframe`."""
         from adaptive_dask.storage import frames
 
-        return frames.to_dataframe(self, with_default_function_args, function_prefix, **names)
+        return frames.to_dataframe(self, *args, **options)
 
-    def load_dataframe(
-        self,
-        df: Any,
-        with_default_function_args: bool = True,
-        function_prefix: str = "function.",
-        **names: Any,
-    ) -> None:
+    def load_dataframe(self, df: Any, *args: Any, **options: Any) -> None:
         """Add the data of a table; see `adaptive_dask.storage.frames.load_dataframe`."""
         from adaptive_dask.storage import frames
 
-        frames.load_dataframe(self, df, with_default_function_args, function_prefix, **names)
+        frames.load_dataframe(self, df, *args, **options)
 
     def _get_data(self) -> Any:
         """The data in a form that can be pickled and given to `_set_data`."""

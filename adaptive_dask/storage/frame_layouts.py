@@ -10,10 +10,13 @@ LearnerND          point_names=("x", "y", "z"), value_name="value"
 SKOptLearner       point_names=("x",), value_name="y"
 AverageLearner     seed_name="seed", y_name="y"
 AverageLearner1D   seed_name="seed", x_name="x", y_name="y"                             mean=False
+with mean=True     x_name="x", y_name="y", error_name="error", count_name="count"
 SequenceLearner    index_name="i", x_name="x", y_name="y"                               full_sequence=False
 DataSaver          as the learner inside, and extra_data_name="extra_data"
 any other          point_names=("x",) or ("x0", "x1", …), value_name="y"
 ================== =================================================================== ==================
+
+The error beside a mean is ``learner.error[x]``, half the width of its confidence interval.
 """
 
 from __future__ import annotations
@@ -24,7 +27,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+import numpy as np
+
 from adaptive_dask.learner.picked import Picked
+from adaptive_dask.storage.vector_text import Vector, as_value
+
+# The options that come first for most learners.
+_OF_FUNCTION = ("with_default_function_args", "function_prefix")
 
 
 @dataclass(frozen=True)
@@ -61,6 +70,9 @@ class Cells(Protocol):
 
     def missing(self, name: str) -> list[bool]: ...
 
+    @property
+    def was_text(self) -> bool: ...
+
 
 Read = tuple[list[Any], list[Any]]
 
@@ -71,6 +83,10 @@ class Layout(abc.ABC):
     @abc.abstractmethod
     def options(self, learner: Any) -> dict[str, Any]:
         """The options of `to_dataframe` and their defaults."""
+
+    def order(self, learner: Any, loading: bool) -> tuple[str, ...]:
+        """The options that may be given by position, in python-adaptive's order."""
+        return (*_OF_FUNCTION, *self.options(learner))
 
     @abc.abstractmethod
     def columns(self, learner: Any, options: dict[str, Any]) -> Columns:
@@ -125,7 +141,7 @@ class PlainLayout(Layout):
         names, output = self._names(learner, options)
         columns = [cells[name] for name in names]
         points = columns[0] if len(names) == 1 else list(zip(*columns, strict=True))
-        return points, cells[output]
+        return points, list(map(as_value, cells[output]))
 
 
 class NDLayout(PlainLayout):
@@ -181,14 +197,22 @@ class SamplesLayout(PlainLayout):
         super().__init__([("seed_name", "seed"), ("x_name", "x")], ("y_name", "y"))
 
     def options(self, learner: Any) -> dict[str, Any]:
-        return {"mean": False, **super().options(learner)}
+        names = super().options(learner)
+        return {**names, "mean": False, "error_name": "error", "count_name": "count"}
+
+    def order(self, learner: Any, loading: bool) -> tuple[str, ...]:
+        order = (*_OF_FUNCTION, *super().options(learner))
+        return order if loading else ("mean", *order)
 
     def columns(self, learner: Any, options: dict[str, Any]) -> Columns:
         if options["mean"]:
             x_name, y_name = options["x_name"], options["y_name"]
             data = sorted(learner.data.items())
             xs, ys = [x for x, _ in data], [y for _, y in data]
-            return Columns([(x_name, xs), (y_name, ys)], [x_name], y_name, xs)
+            counts = learner._number_samples
+            errors = (options["error_name"], [learner.error[x] for x in xs])
+            counted = (options["count_name"], [counts[x] for x in xs])
+            return Columns([(x_name, xs), (y_name, ys), errors, counted], [x_name], y_name, xs)
         names, output = self._names(learner, options)
         samples = sorted((x, seed, y) for x, ys in learner._data_samples.items() for seed, y in ys.items())
         xs, seeds, ys = ([row[k] for row in samples] for k in range(3))
@@ -212,6 +236,8 @@ class SequenceLayout(Layout):
         return Columns(cells, [options["index_name"]], options["y_name"], points)
 
     def read(self, learner: Any, cells: Cells, options: dict[str, Any]) -> Read:
+        # Any text may be a value of a sequence: it stands for a vector only if vectors have become text.
+        read_cell = as_value if cells.was_text else _as_it_is
         rows = zip(
             cells[options["index_name"]],
             cells[options["y_name"]],
@@ -219,7 +245,7 @@ class SequenceLayout(Layout):
             strict=True,
         )
         known = [(i, y) for i, y, is_missing in rows if not is_missing]
-        return [(i, learner.sequence[i]) for i, _ in known], [y for _, y in known]
+        return [(i, learner.sequence[i]) for i, _ in known], [read_cell(y) for _, y in known]
 
     def function(self, learner: Any) -> Any:
         return learner._original_function
@@ -238,6 +264,10 @@ class DataSaverLayout(Layout):
             "extra_data_name": "extra_data",
             "input_names": (),
         }
+
+    def order(self, learner: Any, loading: bool) -> tuple[str, ...]:
+        order = (*_OF_FUNCTION, "extra_data_name")
+        return (*order, "input_names") if loading else order
 
     def columns(self, learner: Any, options: dict[str, Any]) -> Columns:
         columns = layout_of(learner.learner).columns(learner.learner, options)
@@ -276,6 +306,10 @@ def layout_of(learner: Any) -> Layout:
         if kind.__name__ in _LAYOUTS:
             return _LAYOUTS[kind.__name__]
     return _ANY_OTHER
+
+
+def _as_it_is(cell: Any) -> Any:
+    return np.asarray(cell) if isinstance(cell, Vector) else cell
 
 
 def _point(item: tuple[Any, Any]) -> Any:

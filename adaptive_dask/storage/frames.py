@@ -7,21 +7,24 @@ from typing import Any, NamedTuple
 
 from adaptive_dask.storage.frame_layouts import Layout, layout_of
 from adaptive_dask.storage.function_defaults import default_arguments, with_defaults_of_frame
+from adaptive_dask.storage.vector_text import as_cell
 
 
-def to_dataframe(
-    learner: Any, with_default_function_args: bool = True, function_prefix: str = "function.", **names: Any
-) -> Any:
+def to_dataframe(learner: Any, *args: Any, **options: Any) -> Any:
     """Make a data frame of a learner's data: a row for each evaluation.
 
     Parameters
     ----------
     learner : BaseLearner
+    *args
+        Options by position, in python-adaptive's order: for an `AverageLearner1D` ``mean`` comes first, a
+        `BalancingLearner` takes ``index_name`` only, for a `DataSaver` ``extra_data_name`` comes third. Any other
+        learner takes the options in the order below.
     with_default_function_args : bool, default: True
         Whether to add a column for each default argument of the learner's function.
     function_prefix : str, default: "function."
         What the names of those columns begin with.
-    **names
+    **options
         What the columns are called, and what else there is to choose. It depends on the learner and is
         as in python-adaptive, see `adaptive_dask.storage.frame_layouts`; for a `Learner1D`
         ``x_name="x"`` and ``y_name="y"``. A `BalancingLearner` has ``index_name="learner_index"`` and
@@ -31,26 +34,29 @@ def to_dataframe(
     -------
     pandas.DataFrame
         ``attrs`` has the names of the columns with points, as "inputs", and with values, as "output". A
-        value that is not a number is in its cell as it is, be it an array or a dict.
+        value that is not a number is in its cell as it is, be it an array or a dict. The text of an array has all
+        its digits, so `load_dataframe` can read it from a CSV file.
 
     Raises
     ------
     ImportError
         If pandas is not installed.
     TypeError, ValueError
-        If a name is not one that there is, or stands for two columns.
+        If an option is not one that there is, or not of its type, or a name stands for two columns.
     """
+    names = _by_name(learner, args, options)
     children = _children(learner)
     if children is not None:
-        return _children_to_dataframe(children, with_default_function_args, function_prefix, **names)
+        return _children_to_dataframe(children, **names)
     pandas = _pandas()
     layout = layout_of(learner)
+    with_default_function_args, function_prefix = _of_function(names)
     options = _checked(learner, layout, names)
     columns = layout.columns(learner, options)
     twice = {name for name in columns.names if columns.names.count(name) > 1}
     if twice:
         raise ValueError(f"Two columns would be called {twice.pop()!r}; give each a name of its own.")
-    df = pandas.DataFrame({name: _series(pandas, cells) for name, cells in columns.cells})
+    df = pandas.DataFrame({name: _series(pandas, list(map(as_cell, cells))) for name, cells in columns.cells})
     if with_default_function_args:
         for name, value in default_arguments(layout.function(learner), function_prefix).items():
             df[name] = _series(pandas, [value] * len(df))
@@ -59,21 +65,24 @@ def to_dataframe(
     return df
 
 
-def load_dataframe(
-    learner: Any, df: Any, with_default_function_args: bool = True, function_prefix: str = "function.", **names: Any
-) -> None:
+def load_dataframe(learner: Any, df: Any, *args: Any, **options: Any) -> None:
     """Tell a learner the data of a data frame.
 
     Parameters
     ----------
     learner : BaseLearner
     df : pandas.DataFrame
-        As `to_dataframe` makes it, of this learner or of python-adaptive. Other columns may be there too.
+        As `to_dataframe` makes it, of this learner or of python-adaptive. Other columns may be there too. It may
+        have been a text file in between; before pandas 3 ``read_csv`` needs ``float_precision="round_trip"`` for numbers
+        to be exact.
+    *args
+        Options by position, as for `to_dataframe`; ``mean`` is none of them.
     with_default_function_args : bool, default: True
         Whether the learner's function gets the default arguments that the data frame has. They are
-        bound with `functools.partial`; where the function has other ones, there is a warning.
+        bound with `functools.partial`; where the function has other ones, there is a warning. None and NaN,
+        which are the same in a text file, count as equal.
     function_prefix : str, default: "function."
-    **names
+    **options
         As for `to_dataframe`.
 
     Raises
@@ -85,7 +94,7 @@ def load_dataframe(
         function's, or the learner refuses the data. Then it is told nothing.
     """
     _pandas()
-    found = list(_read(learner, df, with_default_function_args, function_prefix, **names))
+    found = list(_read(learner, df, **_by_name(learner, args, options, loading=True)))
     for rows in found:  # whatever is wrong shows with a learner that nobody needs
         if hasattr(rows.learner, "new"):
             rows.learner.new().tell_many(rows.points, rows.values)
@@ -104,15 +113,14 @@ class _Rows(NamedTuple):
     function: Any
 
 
-def _read(
-    learner: Any, df: Any, with_default_function_args: bool, function_prefix: str, **names: Any
-) -> Iterator[_Rows]:
+def _read(learner: Any, df: Any, **names: Any) -> Iterator[_Rows]:
     """What a data frame has for a learner, or for each of its children."""
     children = _children(learner)
     if children is not None:
-        yield from _read_children(children, df, with_default_function_args, function_prefix, **names)
+        yield from _read_children(children, df, **names)
         return
     layout = layout_of(learner)
+    with_default_function_args, function_prefix = _of_function(names)
     options = _checked(learner, layout, names)
     before = function = layout.function(learner)
     if with_default_function_args:
@@ -137,10 +145,15 @@ class _Cells:
         cells: list[Any] = self._df[name].tolist()
         return cells
 
+    @property
+    def was_text(self) -> bool:
+        """Whether the data frame comes from a text file, where NaN is an empty cell and a vector is its text."""
+        return "output" not in self._df.attrs
+
     def missing(self, name: str) -> list[bool]:
-        """Which cells have ``pandas.NA``."""
-        na = _pandas().NA
-        return [cell is na for cell in self[name]]
+        """Which cells have ``pandas.NA``, or nothing in a text file."""
+        na, was_text = _pandas().NA, self.was_text
+        return [cell is na or (was_text and isinstance(cell, float) and cell != cell) for cell in self[name]]
 
 
 def _children(learner: Any) -> Sequence[Any] | None:
@@ -148,11 +161,11 @@ def _children(learner: Any) -> Sequence[Any] | None:
     return learner.learners if is_balancing else None
 
 
-def _children_to_dataframe(children: Sequence[Any], *args: Any, index_name: str = "learner_index", **names: Any) -> Any:
+def _children_to_dataframe(children: Sequence[Any], index_name: str = "learner_index", **names: Any) -> Any:
     pandas = _pandas()
     frames = []
     for index, child in enumerate(children):
-        df = to_dataframe(child, *args, **names)
+        df = to_dataframe(child, **names)
         if index_name in df.columns:
             raise ValueError(f"Two columns would be called {index_name!r}; choose another index_name.")
         df.insert(0, index_name, index)
@@ -164,7 +177,7 @@ def _children_to_dataframe(children: Sequence[Any], *args: Any, index_name: str 
 
 
 def _read_children(
-    children: Sequence[Any], df: Any, *args: Any, index_name: str = "learner_index", **names: Any
+    children: Sequence[Any], df: Any, index_name: str = "learner_index", **names: Any
 ) -> Iterator[_Rows]:
     indices = set(_Cells(df)[index_name])
     if not indices <= set(range(len(children))):
@@ -173,7 +186,37 @@ def _read_children(
             f"child, but it has {sorted(indices - set(range(len(children))), key=repr)[:3]}."
         )
     for index, rows in df.groupby(index_name):
-        yield from _read(children[index], rows, *args, **names)
+        yield from _read(children[index], rows, **names)
+
+
+def _by_name(learner: Any, args: Sequence[Any], options: dict[str, Any], loading: bool = False) -> dict[str, Any]:
+    """All options by name."""
+    if not args and _children(learner) is None:
+        return options
+    order = ("index_name",) if _children(learner) is not None else layout_of(learner).order(learner, loading)
+    if len(args) > len(order):
+        raise TypeError(
+            f"Of the options of the data frame of a {type(learner).__name__} at most {len(order)} can be given by "
+            f"position ({', '.join(order)}), got {len(args)}."
+        )
+    given = dict(zip(order, args, strict=False))
+    twice = given.keys() & options.keys()
+    if twice:
+        raise TypeError(f"{twice.pop()} must be given once, got it by position and by name.")
+    named = {**given, **options}
+    if not isinstance(named.get("index_name", ""), str):
+        raise TypeError(f"index_name must be a string, got {named['index_name']!r}.")
+    return named
+
+
+def _of_function(names: dict[str, Any]) -> tuple[bool, str]:
+    """Take the options about the function's arguments out of the others."""
+    with_defaults, prefix = names.pop("with_default_function_args", True), names.pop("function_prefix", "function.")
+    if with_defaults not in (True, False):
+        raise TypeError(f"with_default_function_args must be True or False, got {with_defaults!r}.")
+    if not isinstance(prefix, str):
+        raise TypeError(f"function_prefix must be a string, got {prefix!r}.")
+    return bool(with_defaults), prefix
 
 
 def _checked(learner: Any, layout: Layout, names: dict[str, Any]) -> dict[str, Any]:
@@ -184,6 +227,10 @@ def _checked(learner: Any, layout: Layout, names: dict[str, Any]) -> dict[str, A
             f"The data frame of a {type(learner).__name__} has no option {unknown.pop()!r}; it has "
             f"{', '.join(options)}."
         )
+    for name, value in names.items():
+        if isinstance(options[name], str | bool) and not isinstance(value, type(options[name])):
+            kind = "a string" if isinstance(options[name], str) else "True or False"
+            raise TypeError(f"{name} must be {kind}, got {value!r}.")
     return {**options, **names}
 
 

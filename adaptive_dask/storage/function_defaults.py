@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import pickle
 import warnings
 from collections.abc import Callable
 from typing import Any
@@ -81,9 +82,22 @@ def _only_value(column: str, values: list[Any]) -> Any:
 
 
 def _equal(a: Any, b: Any) -> bool:
-    if a is b:
+    """Whether two cells have the same argument, also if one or both went through a text file."""
+    if a is b or (_is_missing(a) and _is_missing(b)):
         return True
+    if isinstance(a, str) != isinstance(b, str):
+        return str(a) == str(b)
     try:
         return bool(a == b)
-    except ValueError:  # arrays
-        return repr(a) == repr(b)
+    except (TypeError, ValueError):  # arrays, or pandas.NA
+        return type(a) is type(b) and pickle.dumps(a) == pickle.dumps(b)
+
+
+def _is_missing(value: Any) -> bool:
+    """Whether an empty cell of a text file may stand for this: None, NaN and pandas.NA and NaT."""
+    if value is None:
+        return True
+    try:
+        return not value == value
+    except (TypeError, ValueError):
+        return type(value).__name__ == "NAType"

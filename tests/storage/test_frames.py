@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
+import copy
 import functools
+import inspect
+import io
+import math
+import operator
+import pickle
 import sys
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -12,7 +19,7 @@ import pytest
 
 from adaptive_dask.storage.frame_layouts import layout_of
 from adaptive_dask.storage.frames import load_dataframe, to_dataframe
-from tests.storage.test_adaptive_files import KINDS, Ours, adaptive, curve, run
+from tests.storage.test_adaptive_files import KINDS, Ours, adaptive, arrays, curve, run
 
 FRAME_OPTIONS: dict[str, list[dict[str, Any]]] = {
     "Learner1D": [{}, {"x_name": "field", "y_name": "current"}],
@@ -166,7 +173,7 @@ def test_a_dict_may_be_a_value_of_a_sequence() -> None:
 def test_means_of_samples() -> None:
     learner = run(KINDS["AverageLearner1D"](Ours()))
     df = learner.to_dataframe(mean=True)
-    assert list(df.columns) == ["x", "y"]
+    assert list(df.columns) == ["x", "y", "error", "count"]
     assert dict(zip(df["x"], df["y"], strict=True)) == dict(learner.data)
 
 
@@ -218,3 +225,159 @@ def test_without_pandas_the_error_says_what_to_install(monkeypatch: pytest.Monke
     monkeypatch.setitem(sys.modules, "pandas", None)
     with pytest.raises(ImportError, match="pip install"):
         learner.to_dataframe()
+
+
+def through_csv(df: pd.DataFrame) -> pd.DataFrame:
+    return pd.read_csv(io.StringIO(df.to_csv(index=False)))
+
+
+def same(df: pd.DataFrame) -> pd.DataFrame:
+    return df
+
+
+def vector(x: Any) -> Any:
+    return np.array([np.sin(np.sum(x)), 1 / 3, -1e-300])
+
+
+VECTORS: dict[str, Callable[[Any], Any]] = {
+    "Learner1D": lambda m: m.Learner1D(vector, (0, 1)),
+    "Learner2D": lambda m: m.Learner2D(vector, [(0, 1)] * 2),
+    "LearnerND": lambda m: m.LearnerND(vector, [(0, 1)] * 3),
+    "LearnerND-tuple": lambda m: m.LearnerND(lambda x: tuple(vector(x)), [(0, 1)] * 3),
+    "LearnerND-list": lambda m: m.LearnerND(lambda x: vector(x).tolist(), [(0, 1)] * 3),
+    "SequenceLearner": lambda m: m.SequenceLearner(vector, [0.1, 0.2, 0.3]),
+    "BalancingLearner": lambda m: m.BalancingLearner([m.Learner1D(vector, (0, 1)), m.Learner1D(vector, (1, 2))]),
+    "DataSaver": lambda m: m.DataSaver(m.Learner1D(lambda x: {"y": vector(x)}, (0, 1)), operator.itemgetter("y")),
+}
+
+
+@pytest.mark.parametrize("way", [same, through_csv, copy.deepcopy, lambda df: pickle.loads(pickle.dumps(df))])
+@pytest.mark.parametrize("kind", VECTORS)
+def test_vectors_are_exact_in_text(kind: str, way: Callable[[pd.DataFrame], pd.DataFrame]) -> None:
+    learner, other = run(VECTORS[kind](Ours()), 12), VECTORS[kind](Ours())
+    other.load_dataframe(way(learner.to_dataframe()))
+    assert other.npoints == learner.npoints
+    for x, y in learner.data.items():
+        np.testing.assert_array_equal(other.data[x], y)
+        assert type(other.data[x]) in (np.ndarray, type(y))
+
+
+def test_vectors_in_text_that_others_wrote() -> None:
+    m = Ours()
+    theirs = run(KINDS["Learner1D-vector"](adaptive))
+    ours = KINDS["Learner1D-vector"](m)
+    ours.load_dataframe(through_csv(theirs.to_dataframe()))
+    for x, y in theirs.data.items():
+        np.testing.assert_allclose(ours.data[x], y, rtol=1e-7)
+    for text in ["[0.5, 0.25]", "(0.5, 0.25)", "[np.float64(0.5), np.float64(0.25)]", "[0.5  \n 0.25]"]:
+        learner = m.Learner1D(arrays, (-1, 1))
+        learner.load_dataframe(pd.DataFrame({"x": [0.5], "y": [text]}))
+        np.testing.assert_array_equal(learner.data[0.5], [0.5, 0.25])
+    for text in ["[0. 1. ... 8. 9.]", "[0.5, nothing]", "[0.5"]:
+        with pytest.raises((TypeError, ValueError)):
+            m.Learner1D(arrays, (-1, 1)).load_dataframe(pd.DataFrame({"x": [0.5], "y": [text]}))
+
+
+def test_text_is_a_value_of_a_sequence() -> None:
+    learner = run(Ours().SequenceLearner(lambda x: "[1.0, 2.0]", [1, 2]), 2)
+    learners = Ours().BalancingLearner([learner, run(learner.new(), 1)])
+    for each in (learner, learners):
+        other = each.new()
+        other.load_dataframe(each.to_dataframe())
+        assert set(other.data.values()) == {"[1.0, 2.0]"}
+
+
+def test_elements_without_value_are_still_without_one_after_csv() -> None:
+    learner = run(Ours().SequenceLearner(curve, [0.1, 0.2, 0.3]), 2)
+    other = learner.new()
+    other.load_dataframe(through_csv(learner.to_dataframe(full_sequence=True)), full_sequence=True)
+    assert dict(other.data) == dict(learner.data)
+
+
+def test_cells_are_arrays_to_compute_with() -> None:
+    cell = run(VECTORS["Learner1D"](Ours()), 3).to_dataframe()["y"][0]
+    assert isinstance(cell, np.ndarray)
+    assert type(2 * cell) is np.ndarray
+    assert type(cell.sum()) is np.float64
+
+
+@pytest.mark.parametrize("way", [same, through_csv])
+@pytest.mark.parametrize(
+    "value", [math.nan, np.float64("nan"), None, 1.5, 2, True, "text", (1, 2.5), math.inf, {"a": 1}, pd.NA, -0.0]
+)
+@pytest.mark.parametrize("children", [False, True])
+def test_any_default_argument_can_be_loaded(
+    value: Any, way: Callable[[pd.DataFrame], pd.DataFrame], children: bool
+) -> None:
+    def function(x: float, option: Any = value) -> float:
+        return x
+
+    m = Ours()
+    learner = m.Learner1D(function, (0, 1))
+    if children:
+        learner = m.BalancingLearner([m.Learner1D(functools.partial(function), (0, 1)), learner])
+    df = run(learner, 6).to_dataframe()
+    other = learner.new()
+    other.load_dataframe(way(df))
+    assert other.npoints == 6
+    assert inspect.signature((other.learners[0] if children else other).function).parameters["option"].default is value
+
+
+def test_an_argument_of_arrays() -> None:
+    def function(x: float, weights: Any = np.arange(3000.0)) -> float:
+        return x
+
+    learner = run(Ours().Learner1D(function, (0, 1)), 5)
+    df = learner.to_dataframe()
+    other = learner.new()
+    other.load_dataframe(df)
+    assert other.function is function
+    df.loc[4, "function.weights"][1500] = -1
+    df.at[4, "function.weights"] = np.ones(3000)
+    with pytest.raises(ValueError, match="one value"):
+        learner.new().load_dataframe(df)
+
+
+def test_positional_arguments_are_python_adaptives() -> None:
+    samples = run(KINDS["AverageLearner1D"](Ours()))
+    assert list(samples.to_dataframe(True).columns) == ["x", "y", "error", "count"]
+    assert list(samples.to_dataframe(False, False, "", "a", "b", "c").columns) == ["a", "b", "c"]
+    other = samples.new()
+    other.load_dataframe(samples.to_dataframe(False, True, "f.", "a", "b", "c"), True, "f.", "a", "b", "c")
+    assert dict(other.data) == dict(samples.data)
+    children = run(Ours().BalancingLearner([Ours().Learner1D(curve, (0, 1))]), 5)
+    df = children.to_dataframe("which")
+    assert list(df.columns) == ["which", "x", "y"]
+    again = children.new()
+    again.load_dataframe(df, "which")
+    assert again.npoints == 5
+    saver = run(KINDS["DataSaver"](Ours()))
+    df = saver.to_dataframe(True, "f.", "rest")
+    assert list(df.columns) == ["x", "y", "rest"]
+    again = KINDS["DataSaver"](Ours())
+    again.load_dataframe(df, True, "f.", "rest", ("x",))
+    assert dict(again.data) == dict(saver.data)
+    assert list(run(KINDS["Learner2D"](Ours())).to_dataframe(False, "", "a", "b", "c").columns) == ["a", "b", "c"]
+
+
+def test_positional_arguments_of_another_type_are_errors() -> None:
+    learner = run(KINDS["Learner1D"](Ours()), 5)
+    children = Ours().BalancingLearner([learner])
+    for call, message in [
+        (lambda: learner.to_dataframe("which"), "with_default_function_args must be"),
+        (lambda: learner.to_dataframe(True, 3), "function_prefix must be"),
+        (lambda: learner.to_dataframe(True, "f.", 3), "x_name must be"),
+        (lambda: learner.to_dataframe(True, "f.", "x", "y", "z"), "at most 4"),
+        (lambda: learner.to_dataframe(True, "f.", "x", x_name="x"), "given once"),
+        (lambda: children.to_dataframe(False), "index_name must be"),
+        (lambda: children.load_dataframe(children.to_dataframe(), True), "index_name must be"),
+    ]:
+        with pytest.raises(TypeError, match=message):
+            call()
+
+
+def test_means_have_errors_and_counts() -> None:
+    learner = run(KINDS["AverageLearner1D"](Ours()))
+    df = learner.to_dataframe(mean=True, error_name="±", count_name="n")
+    assert list(df["±"]) == [learner.error[x] for x in df["x"]]
+    assert df["n"].sum() == learner.nsamples

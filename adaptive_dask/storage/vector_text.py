@@ -1,0 +1,79 @@
+"""Vectors in the cells of a data frame, which pandas writes to text files as ``str`` does."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import numpy as np
+
+_NUMPY_SCALAR = re.compile(r"\b(?:np|numpy)\.\w+\(([^()]*)\)")
+_TOKEN = re.compile(r"[\[\]()]|[^\s,\[\]()]+")
+_OPENING, _CLOSING = "[(", "])"
+_BOOLEANS = {"True": True, "False": False}
+
+
+class Vector(np.ndarray[Any, Any]):
+    """An array whose text has all entries with all digits, so that it is the same after a CSV file."""
+
+    def __str__(self) -> str:
+        return str(self.tolist())
+
+    def __array_wrap__(self, array: Any, context: Any = None, return_scalar: bool = False) -> Any:
+        # The result of a computation is a plain array or a scalar.
+        plain = np.asarray(array)
+        return plain[()] if return_scalar else plain
+
+
+def as_cell(value: Any) -> Any:
+    """The value, as a `Vector` if it is an array of numbers."""
+    if type(value) is np.ndarray and value.ndim and value.dtype.kind in "buif":
+        return value.view(Vector)
+    return value
+
+
+def as_value(cell: Any) -> Any:
+    """Undo `as_cell`, also after the cell has been text; ``str`` of a list, a tuple or a plain array is read too.
+
+    Raises
+    ------
+    ValueError
+        If NumPy left entries out of the text.
+    """
+    if isinstance(cell, Vector):
+        return np.asarray(cell)
+    if not isinstance(cell, str) or cell.strip()[:1] not in ("[", "("):
+        return cell
+    if "..." in cell:
+        raise ValueError(
+            f"A vector must have all its entries, got the abridged text {cell[:60]!r}. Save it another way."
+        )
+    try:
+        return np.array(_parsed(_NUMPY_SCALAR.sub(r"\1", cell)))
+    except ValueError:
+        return cell  # some other text
+
+
+def _parsed(text: str) -> list[Any]:
+    """The nested list of numbers that a text in brackets stands for."""
+    open_lists: list[list[Any]] = [[]]
+    for token in _TOKEN.findall(text):
+        if token in _OPENING:
+            open_lists.append([])
+        elif token in _CLOSING:
+            if len(open_lists) == 1:
+                raise ValueError(text)
+            done = open_lists.pop()
+            open_lists[-1].append(done)
+        else:
+            open_lists[-1].append(_number(token))
+    if len(open_lists) > 1 or len(open_lists[0]) != 1:
+        raise ValueError(text)
+    found: list[Any] = open_lists[0][0]
+    return found
+
+
+def _number(token: str) -> float | int | bool:
+    if token in _BOOLEANS:
+        return _BOOLEANS[token]
+    return int(token) if token.lstrip("+-").isdigit() else float(token)
