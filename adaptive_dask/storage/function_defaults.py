@@ -98,6 +98,6 @@ def _is_missing(value: Any) -> bool:
     if value is None:
         return True
     try:
-        return not value == value
+        return bool(value != value)
     except (TypeError, ValueError):
         return type(value).__name__ == "NAType"

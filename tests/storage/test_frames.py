@@ -324,9 +324,10 @@ def test_any_default_argument_can_be_loaded(
 
 
 def test_an_argument_of_arrays() -> None:
-    def function(x: float, weights: Any = np.arange(3000.0)) -> float:
+    def weighted(x: float, weights: Any) -> float:
         return x
 
+    function = functools.partial(weighted, weights=np.arange(3000.0))
     learner = run(Ours().Learner1D(function, (0, 1)), 5)
     df = learner.to_dataframe()
     other = learner.new()
