@@ -73,8 +73,8 @@ def load_dataframe(learner: Any, df: Any, *args: Any, **options: Any) -> None:
     learner : BaseLearner
     df : pandas.DataFrame
         As `to_dataframe` makes it, of this learner or of python-adaptive. Other columns may be there too. It may
-        have been a text file in between; before pandas 3 ``read_csv`` needs ``float_precision="round_trip"`` for numbers
-        to be exact.
+        have been a text file in between; before pandas 3 ``read_csv`` needs ``float_precision="round_trip"`` for
+        numbers to be exact.
     *args
         Options by position, as for `to_dataframe`; ``mean`` is none of them.
     with_default_function_args : bool, default: True
