@@ -10,6 +10,10 @@ Names are imported when they are first used, so that ``import adaptive_dask`` is
 from __future__ import annotations
 
 import importlib
+import importlib.util
+import pkgutil
+from collections.abc import Iterable
+from types import ModuleType
 from typing import Any
 
 __version__ = "0.1.0"
@@ -40,20 +44,6 @@ _HOME = {
     "runs": "runner",
     "simple": "runner",
     "uses_nth_neighbors": "learner.base_learner",
-}
-_MODULES = {
-    "cluster",
-    "errors",
-    "goals",
-    "learner",
-    "notebook",
-    "notebook_integration",
-    "plotting",
-    "runner",
-    "session",
-    "storage",
-    "testing",
-    "utils",
 }
 
 __all__ = [  # noqa: RUF022  what is used most comes first
@@ -87,15 +77,32 @@ __all__ = [  # noqa: RUF022  what is used most comes first
 ]
 
 
+def submodule(package: str, name: str) -> ModuleType:
+    """Import a module of a package when it is first used as an attribute, so that it needs no import statement.
+
+    Raises
+    ------
+    AttributeError
+        If the package has no such module.
+    """
+    full_name = f"{package}.{name}"
+    if name.startswith("_") or importlib.util.find_spec(full_name) is None:
+        raise AttributeError(f"module {package!r} has no attribute {name!r}")
+    return importlib.import_module(full_name)
+
+
+def submodules(path: Iterable[str]) -> set[str]:
+    """The names of a package's modules."""
+    return {module.name for module in pkgutil.iter_modules(path) if not module.name.startswith("_")}
+
+
 def __getattr__(name: str) -> Any:
     if name in _HOME:
         value = getattr(importlib.import_module(f"{__name__}.{_HOME[name]}"), name)
         globals()[name] = value
         return value
-    if name in _MODULES:
-        return importlib.import_module(f"{__name__}.{name}")
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return submodule(__name__, name)
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *_HOME, *_MODULES})
+    return sorted({*globals(), *_HOME, *submodules(__path__)})

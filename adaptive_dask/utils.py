@@ -1,8 +1,191 @@
-"""Helpers around learners, under the name that python-adaptive has for them."""
+"""Helpers around learners, under the names that python-adaptive has for them."""
 
 from __future__ import annotations
 
+import asyncio
+import functools
+import gzip
+import os
+import pickle
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import cloudpickle
+
 from adaptive_dask.learner.balancing_learner import named_product
 from adaptive_dask.local.sequential import SequentialExecutor
+from adaptive_dask.storage import file_format, function_defaults
+from adaptive_dask.storage.atomic_file import write_atomically
 
-__all__ = ["SequentialExecutor", "named_product"]
+if TYPE_CHECKING:
+    from distributed import Client
+
+__all__ = [
+    "SequentialExecutor",
+    "assign_defaults",
+    "cache_latest",
+    "copy_docstring_from",
+    "daskify",
+    "load",
+    "named_product",
+    "partial_function_from_dataframe",
+    "restore",
+    "save",
+]
+
+T = TypeVar("T")
+Function = Callable[..., Any]
+
+
+def save(fname: str | os.PathLike[str], data: Any, compress: bool = True) -> bool:
+    """Save an object in a file, pickled. Learners have a method ``save`` of their own.
+
+    Parameters
+    ----------
+    fname : str or path
+        Folders are created; ``~`` is the home folder.
+    data : object
+    compress : bool, default: True
+        Whether to compress the file with gzip.
+
+    Returns
+    -------
+    bool
+        True. python-adaptive returns False for a file that cannot be written; here that is an error.
+
+    Raises
+    ------
+    OSError
+        If the file cannot be written. A file of that name is left as it was.
+    """
+    content = cloudpickle.dumps(data, protocol=pickle.HIGHEST_PROTOCOL)
+    write_atomically(os.path.expanduser(os.fspath(fname)), gzip.compress(content) if compress else content)
+    return True
+
+
+def load(fname: str | os.PathLike[str], compress: bool = True) -> Any:
+    """Load what `save` or a learner's ``save`` wrote. Unpickling runs code: load only files that you trust.
+
+    Parameters
+    ----------
+    fname : str or path
+    compress : bool, default: True
+        Ignored: the file itself tells whether it is compressed.
+
+    Returns
+    -------
+    object
+        For a file of a learner, its data.
+    """
+    path = os.path.expanduser(os.fspath(fname))
+    with open(path, "rb") as file:
+        content = file.read()
+    if file_format.is_ours(content):
+        return file_format.decode(path, content)[1]
+    return cloudpickle.loads(gzip.decompress(content) if content.startswith(b"\x1f\x8b") else content)
+
+
+def daskify(client: Client, cache: bool = False) -> Callable[[Callable[..., T]], Callable[..., Awaitable[T]]]:
+    """Make a decorator that turns a function into an asynchronous one, which is evaluated on a Dask cluster.
+
+    A learner's function can then await several such functions for one point::
+
+        @daskify(client, cache=True)
+        def slow(x): ...
+
+        async def f(x):
+            return await slow(round(x, 1)) + x
+
+    Parameters
+    ----------
+    client : distributed.Client
+        Asynchronous or not.
+    cache : bool, default: False
+        Whether to compute the result for the same arguments only once. They are the same if their texts are.
+
+    Returns
+    -------
+    callable
+        The decorator.
+    """
+
+    def decorate(function: Callable[..., T]) -> Callable[..., Awaitable[T]]:
+        from dask import delayed
+
+        task = delayed(function, pure=False)
+        futures: dict[str, Any] = {}
+
+        def submit(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+            if not cache:
+                return client.compute(task(*args, **kwargs))
+            key = repr((args, sorted(kwargs.items())))
+            future = futures.get(key)
+            if future is None or future.status in ("error", "cancelled", "lost"):
+                future = futures[key] = client.compute(task(*args, **kwargs))
+            return future
+
+        async def fetch(future: Any) -> Any:
+            return await client.gather(future, asynchronous=True)
+
+        @functools.wraps(function)
+        async def evaluate(*args: Any, **kwargs: Any) -> T:
+            future = submit(args, kwargs)
+            loop: Any = client.loop
+            if loop.asyncio_loop is asyncio.get_running_loop():
+                result: T = await fetch(future)
+                return result
+            result = await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(fetch(future), loop.asyncio_loop))
+            return result
+
+        return evaluate
+
+    return decorate
+
+
+# ---- for learners of others
+
+
+@contextmanager
+def restore(*learners: Any) -> Iterator[None]:
+    """Give learners back the state that they have now when the block is left."""
+    states = [learner.__getstate__() for learner in learners]
+    try:
+        yield
+    finally:
+        for learner, state in zip(learners, states, strict=True):
+            learner.__setstate__(state)
+
+
+def cache_latest(f: Function) -> Function:
+    """Keep the last result of a method in ``self._cache``, under the method's name."""
+
+    @functools.wraps(f)
+    def call(self: Any, *args: Any, **kwargs: Any) -> Any:
+        if not hasattr(self, "_cache"):
+            self._cache = {}
+        self._cache[f.__name__] = result = f(self, *args, **kwargs)
+        return result
+
+    return call
+
+
+def copy_docstring_from(other: Function) -> Callable[[Function], Function]:
+    """Make a decorator that copies the docstring of another function."""
+
+    def decorate(function: Function) -> Function:
+        function.__doc__ = other.__doc__
+        return function
+
+    return decorate
+
+
+def assign_defaults(function: Function, df: Any, function_prefix: str = "function.") -> None:
+    """Add a column to a data frame for each default argument of a function but the first, which is the point."""
+    for name, value in function_defaults.default_arguments(function, function_prefix).items():
+        df[name] = [value] * len(df)
+
+
+def partial_function_from_dataframe(function: Function, df: Any, function_prefix: str = "function.") -> Function:
+    """The function with the default arguments that a data frame has."""
+    return function_defaults.with_defaults_of_frame(function, df, function_prefix)

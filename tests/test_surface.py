@@ -4,62 +4,65 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import pkgutil
+import subprocess
+import sys
 from collections.abc import Iterator
 from typing import Any
 
 import adaptive
+import numpy as np
 import pytest
 
+# Of python-adaptive's own making: no script imports them.
+MODULES_ELSEWHERE = {
+    "_types",  # for type checkers
+    "_version",
+    "learner.integrator_coeffs",  # tables of one rule
+    "learner.triangulation_backend",  # there is one backend
+}
 MODULES = [
     "",
-    "learner",
-    "notebook_integration",
-    "runner",
-    "utils",
-    *[
-        f"learner.{name}"
-        for name in (
-            "average_learner",
-            "average_learner1D",
-            "balancing_learner",
-            "base_learner",
-            "data_saver",
-            "integrator_learner",
-            "learner1D",
-            "learner2D",
-            "learnerND",
-            "sequence_learner",
-        )
-    ],
+    *(
+        module.name.removeprefix("adaptive.")
+        for module in pkgutil.walk_packages(adaptive.__path__, "adaptive.")
+        if ".tests" not in module.name
+    ),
 ]
 
 # Of python-adaptive's own making: nobody's notebook calls them.
 INTERNAL = {
-    *("TYPE_CHECKING", "T", "LearnerType", "dispatch", "with_pandas", "with_distributed", "with_ipyparallel"),
-    *("with_mpi4py", "to_list", "volume", "orientation", "choose_point_in_triangle", "choose_point_in_simplex"),
-    *("assign_defaults", "copy_docstring_from", "partial_function_from_dataframe", "cache_latest", "restore"),
-    *("IntegratorLearner.add_ival", "IntegratorLearner.pop_from_stack", "IntegratorLearner.propagate_removed"),
-    *("LearnerND.get_local_transform_matrix", "BaseRunner"),
-    # A learner is saved with its own method; an asynchronous function runs on the workers.
-    *("utils.save", "utils.load", "daskify"),
-    # Plotly draws nothing here, and which updates are sent is the clock's affair.
-    *("ensure_plotly", "should_update"),
+    *("TYPE_CHECKING", "T", "dispatch", "with_pandas", "with_distributed", "with_ipyparallel", "with_mpi4py"),
+    *("to_list", "IntegratorLearner.add_ival", "IntegratorLearner.pop_from_stack", "is_iterable_and_sized"),
+    *("IntegratorLearner.propagate_removed", "LearnerND.get_local_transform_matrix"),
+    # How its Learner1D and AverageLearner1D sort their intervals.
+    *("linspace", "loss_manager", "finite_loss", "decreasing_dict"),
+    # A `scipy.spatial.Delaunay` for its LearnerND.
+    *("FakeDelaunay", "resolve_triangulation_class", "rust_default_loss"),
+    # Which updates are sent is the clock's affair.
+    *("should_update", "ensure_plotly"),
 }
 # Another default.
 DEFAULTS = {
     # As often as live_info_terminal.
     *(f"{runner}.live_info: update_interval is 0.5 by default, not 0.1" for runner in ("AsyncRunner", "Runner")),
+    # The class to test for; who starts a run takes another.
+    "BaseRunner: allow_running_forever is True by default, not False",
 }
 ELSEWHERE = INTERNAL | DEFAULTS
 
 
+@pytest.fixture
+def rng() -> np.random.Generator:
+    return np.random.default_rng(0)
+
+
 def public(module: Any) -> list[str]:
-    """What a module offers: its ``__all__``, or what is defined there."""
-    names = getattr(module, "__all__", None)
-    if names is None:
-        here = module.__name__
-        names = [n for n, v in vars(module).items() if getattr(v, "__module__", here) == here]
-    return [name for name in names if not name.startswith("_") and not inspect.ismodule(getattr(module, name))]
+    """What a module offers: its ``__all__``, and what is defined there."""
+    here = module.__name__
+    names = {n for n, v in vars(module).items() if getattr(v, "__module__", here) == here}
+    names.update(getattr(module, "__all__", ()))
+    return sorted(name for name in names if not name.startswith("_") and not inspect.ismodule(getattr(module, name)))
 
 
 def arguments(function: Any) -> dict[str, inspect.Parameter]:
@@ -101,7 +104,12 @@ def lacking(theirs: Any, ours: Any, name: str) -> Iterator[str]:
             yield from lacking_arguments(value, getattr(ours, member), attribute)
 
 
-@pytest.mark.parametrize("name", MODULES)
+def test_the_modules_that_are_not_here_exist() -> None:
+    assert set(MODULES) >= MODULES_ELSEWHERE
+    assert len(MODULES) > 15
+
+
+@pytest.mark.parametrize("name", sorted({*MODULES} - MODULES_ELSEWHERE))
 def test_what_python_adaptive_offers_is_here(name: str) -> None:
     theirs = importlib.import_module(f"adaptive.{name}".rstrip("."))
     ours = importlib.import_module(f"adaptive_dask.{name}".rstrip("."))
@@ -111,9 +119,76 @@ def test_what_python_adaptive_offers_is_here(name: str) -> None:
             continue
         if not hasattr(ours, each):
             missing.append(each)
-        else:
+        elif name != "learner.triangulation":  # a drop-in replacement of others, with names of arguments of its own
             missing += lacking(getattr(theirs, each), getattr(ours, each), each)
     assert not [item for item in missing if item not in ELSEWHERE]
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "adaptive.learner.learner1D.curvature_loss_function()",
+        "adaptive.learner.learnerND.volume([(0, 0), (1, 0), (0, 1)])",
+        "adaptive.learner.learner2D.default_loss",
+        "adaptive.learner.triangulation.Triangulation([(0, 0), (1, 0), (0, 1)])",
+        "adaptive.learner.average_learner1D.AverageLearner1D",
+        "adaptive.utils.named_product(a=[1, 2])",
+        "adaptive.types.Real",
+        "adaptive.runner.BaseRunner",
+        "adaptive.runner.simple",
+        "adaptive.notebook_integration.in_ipynb()",
+    ],
+)
+def test_modules_are_attributes_without_an_import(statement: str) -> None:
+    script = f"import adaptive_dask as adaptive\n{statement}"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
+def test_each_module_is_an_attribute_of_its_package() -> None:
+    import adaptive_dask
+
+    for package in (adaptive_dask, adaptive_dask.learner):
+        for module in adaptive_dask.submodules(package.__path__):
+            assert module in dir(package)
+            assert getattr(package, module) is importlib.import_module(f"{package.__name__}.{module}")
+        with pytest.raises(AttributeError, match="no_such_module"):
+            _ = package.no_such_module
+
+
+def test_geometry_is_that_of_python_adaptive(rng: np.random.Generator) -> None:
+    theirs = importlib.import_module("adaptive.learner.learnerND")
+    ours = importlib.import_module("adaptive_dask.learner.learnerND")
+    for dim in (1, 2, 3, 4):
+        simplex = rng.random((dim + 1, dim))
+        transform = np.diag(rng.random(dim) + 1)
+        for name, arguments in {
+            "volume": (simplex,),
+            "orientation": (simplex,),
+            "choose_point_in_simplex": (simplex,),
+            "fast_det": (simplex[1:],),
+        }.items():
+            expected = getattr(theirs, name)(*arguments)
+            np.testing.assert_allclose(getattr(ours, name)(*arguments), expected, rtol=1e-12)
+        np.testing.assert_allclose(
+            ours.choose_point_in_simplex(simplex, transform), theirs.choose_point_in_simplex(simplex, transform)
+        )
+        assert ours.volume(simplex.tolist(), ys=[0]) == ours.volume(simplex)
+        center, radius = ours.circumsphere(simplex)
+        np.testing.assert_allclose(np.linalg.norm(simplex - center, axis=1), radius)
+
+
+@pytest.mark.parametrize("badness", [1, 2, 5, 100])
+def test_a_point_in_a_triangle_is_that_of_python_adaptive(badness: float, rng: np.random.Generator) -> None:
+    theirs = importlib.import_module("adaptive.learner.learner2D")
+    ours = importlib.import_module("adaptive_dask.learner.learner2D")
+    for _ in range(10):
+        triangle = rng.random((3, 2))
+        a, b, c = triangle
+        if (b - a)[0] * (c - a)[1] < (b - a)[1] * (c - a)[0]:
+            triangle = triangle[::-1]
+        expected = theirs.choose_point_in_triangle(triangle, badness)
+        np.testing.assert_allclose(ours.choose_point_in_triangle(triangle, badness), expected)
 
 
 def instances(package: Any) -> dict[str, Any]:

@@ -12,8 +12,8 @@ __all__ = sorted(name for name, home in adaptive_dask._HOME.items() if home.star
 def __getattr__(name: str) -> Any:
     if name in __all__:
         return getattr(adaptive_dask, name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return adaptive_dask.submodule(__name__, name)
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+    return sorted({*globals(), *__all__, *adaptive_dask.submodules(__path__)})

@@ -322,15 +322,24 @@ class BalancingLearner(BaseLearner):
         else:
             learner_files.save_children(self.learners, fname, compress)
 
-    def load(self, fname: str | os.PathLike[str] | FileNames | None = None, compress: bool = True) -> None:
-        """Add what `save` saved, from files named as there; if one cannot be loaded, none is."""
+    def load(
+        self,
+        fname: str | os.PathLike[str] | FileNames | None = None,
+        compress: bool = True,
+        *,
+        missing_ok: bool = False,
+    ) -> None:
+        """Add what `save` saved, from files named as there; if one cannot be loaded, none is.
+
+        With ``missing_ok=True``, children without a file stay as they are.
+        """
         from adaptive_dask.storage import learner_files
 
         fname = fname if fname is not None else self.fname
         if isinstance(fname, str | os.PathLike):
-            learner_files.load(self, fname)
+            learner_files.load(self, fname, missing_ok)
         else:
-            learner_files.load_children(self.learners, fname)
+            learner_files.load_children(self.learners, fname, missing_ok)
         self.refresh()
 
     def load_dataframe(self, *args: Any, **kwargs: Any) -> None:

@@ -146,14 +146,23 @@ class BaseLearner(abc.ABC):
 
         learner_files.save(self, fname, compress)
 
-    def load(self, fname: str | os.PathLike[str] | None = None, compress: bool = True) -> None:
+    def load(
+        self, fname: str | os.PathLike[str] | None = None, compress: bool = True, *, missing_ok: bool = False
+    ) -> None:
         """Add the data of a file, also of python-adaptive's; see `adaptive_dask.storage.load`.
 
-        ``compress`` is not looked at, for the file tells.
+        Parameters
+        ----------
+        fname : str or path, optional
+            ``self.fname`` if not given.
+        compress : bool, default: True
+            Ignored: the file itself tells whether it is compressed.
+        missing_ok : bool, default: False
+            Whether to go on without data if there is no such file.
         """
         from adaptive_dask.storage import learner_files
 
-        learner_files.load(self, fname)
+        learner_files.load(self, fname, missing_ok)
 
     def to_dataframe(self, *args: Any, **options: Any) -> Any:
         """The data as a table; see `adaptive_dask.storage.frames.to_dataframe`."""
@@ -175,3 +184,6 @@ class BaseLearner(abc.ABC):
         """Add data that came from `_get_data`."""
         if data:
             self.tell_many(data.keys(), data.values())
+
+
+LearnerType = TypeVar("LearnerType", bound=BaseLearner)

@@ -28,10 +28,12 @@ from adaptive_dask.learner.losses.triangles import (
     uniform_loss,
 )
 from adaptive_dask.learner.space_learner import Function, Point, SpaceLearner
+from adaptive_dask.learner.triangulation import choose_point_in_triangle
 
 __all__ = [
     "Learner2D",
     "areas",
+    "choose_point_in_triangle",
     "default_loss",
     "deviations",
     "minimize_triangle_surface_loss",

@@ -26,15 +26,33 @@ from adaptive_dask.learner.losses.simplices import (
     uniform_loss,
 )
 from adaptive_dask.learner.space_learner import Function, SpaceLearner
+from adaptive_dask.learner.triangulation import (
+    Triangulation,
+    choose_point_in_simplex,
+    circumsphere,
+    fast_det,
+    point_in_simplex,
+    simplex_volume_in_embedding,
+    volume,
+)
+from adaptive_dask.learner.triangulation import orientation_of_simplex as orientation
 
 __all__ = [
     "LearnerND",
+    "Triangulation",
+    "choose_point_in_simplex",
+    "circumsphere",
     "curvature_loss_function",
     "default_loss",
+    "fast_det",
     "interpolation_loss_function",
+    "orientation",
+    "point_in_simplex",
+    "simplex_volume_in_embedding",
     "std_loss",
     "triangle_loss",
     "uniform_loss",
+    "volume",
 ]
 
 

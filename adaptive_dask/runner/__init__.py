@@ -9,8 +9,12 @@ from adaptive_dask.runner.runner import AsyncRunner, Runner
 from adaptive_dask.runner.sequential import replay_log, simple
 from adaptive_dask.runner.start_many import run_many
 
+# Every runner is one, so this is the class to test for.
+BaseRunner = AsyncRunner
+
 __all__ = [
     "AsyncRunner",
+    "BaseRunner",
     "BlockingRunner",
     "Runner",
     "Runs",

@@ -36,7 +36,7 @@ def save(learner: Any, fname: str | os.PathLike[str] | None = None, compress: bo
     write_atomically(_path(learner, fname), content)
 
 
-def load(learner: Any, fname: str | os.PathLike[str] | None = None) -> None:
+def load(learner: Any, fname: str | os.PathLike[str] | None = None, missing_ok: bool = False) -> None:
     """Add data that were saved to a learner.
 
     Files of python-adaptive are read as well. Whether a file is compressed is seen from the file.
@@ -46,16 +46,18 @@ def load(learner: Any, fname: str | os.PathLike[str] | None = None) -> None:
     learner : BaseLearner
     fname : str or path, optional
         ``learner.fname`` if not given.
+    missing_ok : bool, default: False
+        Whether to go on without data if there is no such file: "load if there, then run". python-adaptive always does.
 
     Raises
     ------
     DataFileMissingError
-        If there is no such file; python-adaptive goes on without a word.
+        If there is no such file.
     DataFileError
         If the file is truncated, damaged, of another program or of another kind of learner, or does not
         fit the data that the learner has. The learner is as it was then.
     """
-    _read(learner, fname)()
+    _read(learner, fname, missing_ok)()
 
 
 def save_children(learners: Sequence[Any], fnames: FileNames | None, compress: bool = True) -> None:
@@ -72,22 +74,24 @@ def save_children(learners: Sequence[Any], fnames: FileNames | None, compress: b
         save(learner, fname, compress)
 
 
-def load_children(learners: Sequence[Any], fnames: FileNames | None) -> None:
+def load_children(learners: Sequence[Any], fnames: FileNames | None, missing_ok: bool = False) -> None:
     """Load what `save_children` saved; if one file cannot be loaded, none is.
+
+    With ``missing_ok=True``, learners without a file stay as they are.
 
     Raises
     ------
     DataFileError
     """
     names = _names(learners, fnames)
-    for add in [_read(learner, fname) for learner, fname in zip(learners, names, strict=True)]:
+    for add in [_read(learner, fname, missing_ok) for learner, fname in zip(learners, names, strict=True)]:
         add()
 
 
 _COMMON = {"BaseLearner", "ABC", "object"}
 
 
-def _read(learner: Any, fname: str | os.PathLike[str] | None) -> Callable[[], None]:
+def _read(learner: Any, fname: str | os.PathLike[str] | None, missing_ok: bool) -> Callable[[], None]:
     """Read a file and try its data out; what is returned adds them to the learner."""
     path = _path(learner, fname)
     kind = type(learner).__name__
@@ -95,7 +99,13 @@ def _read(learner: Any, fname: str | os.PathLike[str] | None) -> Callable[[], No
         with open(path, "rb") as file:
             content = file.read()
     except FileNotFoundError:
-        raise DataFileMissingError(path, f"expected the data of a {kind}, found no such file.") from None
+        if missing_ok:
+            return lambda: None
+        raise DataFileMissingError(
+            path,
+            f"expected the data of a {kind}, found no such file. To start without data the first time, call "
+            "load(fname, missing_ok=True).",
+        ) from None
     except IsADirectoryError:
         raise DataFileError(path, f"expected a file with the data of a {kind}, found a folder.") from None
     if file_format.is_ours(content):

@@ -2,7 +2,9 @@
 
 import math
 import pickle
+from collections import Counter
 
+import adaptive_triangulation
 import numpy as np
 import pytest
 from scipy.spatial import ConvexHull
@@ -78,6 +80,33 @@ def test_points_values_and_triangulation():
     assert learner.to_numpy().shape == (60, 4)
     assert learner.to_numpy().tolist() == sorted([*p, v] for p, v in learner.data.items())
     assert learner.interpolator()([(0.0, 1.0, 0.5)]).shape == (1,)
+
+
+@pytest.mark.parametrize("dim", [2, 3])
+def test_the_triangulation_is_asked_as_that_of_python_adaptive(dim: int) -> None:
+    learner = run(LearnerND(f, [(-1, 1)] * dim), 30)
+    tri = learner.tri
+    theirs = adaptive_triangulation.Triangulation(tri.vertices)  # of the same points, though not the same simplices
+    point = np.full(dim, 0.123)
+    found = tri.locate_point(point)
+    assert found in tri.simplices
+    assert tri.point_in_simplex(point, found)
+    assert tri.locate_point([2.0] * dim) == theirs.locate_point((2.0,) * dim) == ()
+    assert tri.get_vertex(3) == tri.vertices[3]
+    assert len(list(tri.faces())) == len(tri.simplices) * (dim + 1)
+    counts = Counter(tri.faces())
+    assert {vertex for face, count in counts.items() if count == 1 for vertex in face} == tri.hull
+    for simplex in tri.simplices:
+        opposite = tri.get_opposing_vertices(simplex)
+        others = tri.get_simplices_attached_to_points(simplex)
+        assert len(others) == sum(vertex is not None for vertex in opposite)
+        for vertex, beyond in zip(simplex, opposite, strict=True):
+            face = set(simplex) - {vertex}
+            assert len(tri.containing(face)) == 1 + (beyond is not None)
+            if beyond is not None:
+                assert tuple(sorted({*face, beyond})) in others
+    with pytest.raises(ValueError, match="one of the triangulation"):
+        tri.get_opposing_vertices((0,) * (dim + 1))
 
 
 @pytest.mark.parametrize("partition", ["simplices", "boxes"])

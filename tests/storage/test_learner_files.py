@@ -13,6 +13,8 @@ import numpy as np
 import pytest
 
 from adaptive_dask.errors import DataFileError, DataFileMissingError
+from adaptive_dask.learner.balancing_learner import BalancingLearner
+from adaptive_dask.learner.data_saver import DataSaver
 from adaptive_dask.learner.learner1D import Learner1D
 from adaptive_dask.learner.learner2D import Learner2D
 from adaptive_dask.learner.learnerND import LearnerND
@@ -125,8 +127,51 @@ def target() -> Learner1D:
 def test_a_file_that_is_not_there(target: Learner1D, tmp_path: Path) -> None:
     unchanged(target, tmp_path / "none", "data of a Learner1D, found no such file", DataFileMissingError)
     unchanged(target, tmp_path / "none", "no such file", FileNotFoundError)
+    unchanged(target, tmp_path / "none", r"load\(fname, missing_ok=True\)", DataFileMissingError)
     error = DataFileMissingError("a", "b")
     assert str(pickle.loads(pickle.dumps(error))) == "a: b"
+
+
+@pytest.mark.parametrize("kind", ["Learner1D", "DataSaver", "BalancingLearner", "children"])
+def test_load_if_there_then_run(kind: str, tmp_path: Path) -> None:
+    """The beginning of a script that is started again and again."""
+
+    def script() -> Any:
+        learner: Any = Learner1D(abs, (-1, 1))
+        name: Any = tmp_path / "data"
+        if kind == "DataSaver":
+            learner = DataSaver(learner, arg_picker=abs)
+        elif kind in ("BalancingLearner", "children"):
+            learner = BalancingLearner([learner, Learner1D(abs, (-2, 2))])
+        if kind == "children":
+            name = [tmp_path / "0", tmp_path / "1"]
+        learner.load(name, missing_ok=True)
+        simple(learner, goal=lambda learner: learner.npoints >= npoints + 5)
+        learner.save(name)
+        return learner
+
+    npoints = 0
+    first = script()
+    npoints = first.npoints
+    second = script()
+    assert second.npoints == npoints + 5
+    if kind == "children":
+        (tmp_path / "1").unlink()
+        other = BalancingLearner([Learner1D(abs, (-1, 1)), Learner1D(abs, (-2, 2))])
+        other.load([tmp_path / "0", tmp_path / "1"], missing_ok=True)
+        assert [child.npoints for child in other.learners] == [second.learners[0].npoints, 0]
+        assert other.npoints == second.learners[0].npoints
+
+
+def test_only_a_missing_file_may_be_missing(target: Learner1D, tmp_path: Path) -> None:
+    (tmp_path / "empty").touch()
+    for path in (tmp_path / "empty", tmp_path):
+        with pytest.raises(DataFileError, match="found a"):
+            target.load(path, missing_ok=True)
+    (tmp_path / "empty").unlink()
+    target.fname = tmp_path / "empty"
+    target.load(missing_ok=True)
+    assert target.npoints == 5
 
 
 def test_a_folder_is_no_file(target: Learner1D, tmp_path: Path) -> None:

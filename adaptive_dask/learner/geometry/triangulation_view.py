@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import combinations
 
 import numpy as np
+from adaptive_triangulation import point_in_simplex
 
 from .mesh import Point, Simplex
 from .simplices import volumes
@@ -43,6 +45,47 @@ class TriangulationView:
     def get_vertices(self, indices: Iterable[int]) -> list[Point]:
         """The coordinates of these vertices."""
         return [self.vertices[i] for i in indices]
+
+    def get_vertex(self, index: int) -> Point:
+        """The coordinates of a vertex."""
+        return self.vertices[index]
+
+    def point_in_simplex(self, point: Sequence[float], simplex: Simplex, eps: float = 1e-8) -> bool:
+        """Whether a point lies in a simplex, or is less than ``eps`` outside in barycentric coordinates."""
+        return bool(point_in_simplex(tuple(point), self.get_vertices(simplex), eps))
+
+    def locate_point(self, point: Sequence[float]) -> Simplex | tuple[()]:
+        """A simplex that contains the point; an empty tuple for a point outside. Looks at every simplex."""
+        return next((simplex for simplex in self.simplices if self.point_in_simplex(point, simplex)), ())
+
+    def faces(self, dim: int | None = None, simplices: Iterable[Simplex] | None = None) -> Iterator[tuple[int, ...]]:
+        """The faces with ``dim`` vertices of each simplex; by default those between two simplices."""
+        for simplex in self.simplices if simplices is None else simplices:
+            yield from combinations(simplex, self.dim if dim is None else dim)
+
+    def containing(self, face: Iterable[int]) -> set[Simplex]:
+        """The simplices that have all of these vertices."""
+        return set.intersection(*(self.vertex_to_simplices[vertex] for vertex in face))
+
+    def get_neighbors_from_vertices(self, vertices: Iterable[int]) -> set[Simplex]:
+        """The simplices that have any of these vertices."""
+        return set.union(*(self.vertex_to_simplices[vertex] for vertex in vertices))
+
+    def get_face_sharing_neighbors(self, neighbors: Iterable[Simplex], simplex: Iterable[int]) -> set[Simplex]:
+        """Those of ``neighbors`` that share a face with a simplex."""
+        return {other for other in neighbors if len({*other} & {*simplex}) == self.dim}
+
+    def get_simplices_attached_to_points(self, simplex: Iterable[int]) -> set[Simplex]:
+        """The simplices that share a face with a simplex."""
+        corners = list(simplex)
+        return self.get_face_sharing_neighbors(self.get_neighbors_from_vertices(corners), corners)
+
+    def get_opposing_vertices(self, simplex: Simplex) -> tuple[int | None, ...]:
+        """For each vertex of a simplex the one on the other side of the opposite face; None on the boundary."""
+        if simplex not in self.simplices:
+            raise ValueError(f"simplex must be one of the triangulation, got {simplex!r}.")
+        beyond = [self.containing(set(simplex) - {vertex}) - {simplex} for vertex in simplex]
+        return tuple(next(iter(set(others.pop()) - set(simplex))) if others else None for others in beyond)
 
     def volume(self, simplex: Simplex) -> float:
         """The volume of a simplex."""
