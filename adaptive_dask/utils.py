@@ -111,7 +111,7 @@ def daskify(client: Client, cache: bool = False) -> Callable[[Callable[..., T]],
     """
 
     def decorate(function: Callable[..., T]) -> Callable[..., Awaitable[T]]:
-        from dask import delayed
+        from dask.delayed import delayed
 
         task = delayed(function, pure=False)
         futures: dict[str, Any] = {}
