@@ -28,6 +28,7 @@ from __future__ import annotations
 import enum
 import math
 import pickle
+import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -49,6 +50,7 @@ __all__ = [
     "Route",
     "RunSpec",
     "dumps",
+    "make_id",
     "pack",
     "pack_many",
     "unpack",
@@ -87,8 +89,9 @@ class Route(enum.StrEnum):
     START = "adaptive_start"  # [RunSpec] → name
     START_MANY = "adaptive_start_many"  # [RunSpecs] → for each None, or what is wrong with it (`packed_error`)
     RUNS = "adaptive_runs"  # → a dict for each run
-    WATCH = "adaptive_watch"  # watcher, runs: [(key, name, position, version)] → what is new since, by key
+    WATCH = "adaptive_watch"  # watcher, runs: [(key, run_id, position, version)] → what is new since, by key
     NUDGE = "adaptive_nudge"  # watcher → its request is answered at once, for it wants to watch others too
+    # Who follows a run says its run_id, too, as its name may be used again.
     SNAPSHOT = "adaptive_snapshot"  # name → [learner], functions, position, summary, losses
     INSPECT = "adaptive_inspect"  # name, log_from → [points on their way, failures, log]
     CALL = "adaptive_call"  # name, [function, arguments] → [what function(learner, …) returned]
@@ -97,6 +100,11 @@ class Route(enum.StrEnum):
     CONTROL = "adaptive_control"  # name, action: cancel, pause, resume or forget
     FUNCTION = "adaptive_function"  # run, worker, lifetime → the cloudpickled function and an `Evaluation`
     KEEP = "adaptive_keep"  # run, worker, key, nbytes: a result that stays on a worker
+
+
+def make_id() -> str:
+    """An id for a run, made by whoever starts it."""
+    return uuid.uuid4().hex[:12]
 
 
 @dataclass(frozen=True)
@@ -129,6 +137,8 @@ class RunSpec:
         A folder, as the scheduler sees it, or a URL.
     tasks : dict
         What the evaluators' tasks ask of Dask: resources, priority, workers, allow_other_workers, annotations.
+    id : str
+        Unlike the name, never used twice.
     """
 
     name: str
@@ -144,6 +154,7 @@ class RunSpec:
     session: dict[str, Any]
     checkpoint: str | None = None
     tasks: dict[str, Any] = field(default_factory=dict)
+    id: str = field(default_factory=make_id)
 
 
 class Echo(NamedTuple):

@@ -98,6 +98,7 @@ class LearnerHost(SchedulerPlugin):
         self._checkpoint_threads: CallThreads | None = None
         self._closing: set[asyncio.Future[Any]] = set()
         self._by_id: dict[str, HostedRun] = {}  # those that go on
+        self._hosted: dict[str, HostedRun] = {}  # all by id, also those whose names were used again since
         self._ears: dict[str, Ear] = {}  # of the watchers that wait
         self._has_pages: bool | None = None  # on the scheduler's dashboard
         self._requests = 0  # that are being answered
@@ -189,7 +190,7 @@ class LearnerHost(SchedulerPlugin):
     # ---- routes
 
     async def start_run(self, spec: bytes) -> str:
-        """Host a run; replies with its name."""
+        """Host a run; replies with its name. The client makes the id, so it can cancel what it has no reply to."""
         return await self._host(await self._in_thread(unpack, spec))
 
     async def start_runs(self, specs: bytes) -> list[PackedError | None]:
@@ -217,6 +218,8 @@ class LearnerHost(SchedulerPlugin):
     async def _host(self, spec: RunSpec) -> str:
         name = spec.name
         known = self.runs.get(name)
+        if spec.id in self._hosted:
+            raise RunExistsError(f"The scheduler hosts a run with the id {_shown(spec.id)} already.")
         if name in self._starting or (known is not None and known.status not in ENDED):
             raise RunExistsError(
                 f"A run named {name!r} is going on. Choose another name, watch it with adaptive.attach({name!r}), "
@@ -237,8 +240,8 @@ class LearnerHost(SchedulerPlugin):
             run.start_level_with(self._shares.least_served)
             # First, or what only the run of that name before this one holds is gone.
             await self._kept.claim(run.id, learner.kept)
-            self._forget(name)
-            self.runs[name] = self._by_id[run.id] = run
+            self._supersede(name)
+            self.runs[name] = self._by_id[run.id] = self._hosted[run.id] = run
             run.start(client)
             self._shares.update_soon(0.0)
         finally:
@@ -259,7 +262,7 @@ class LearnerHost(SchedulerPlugin):
     async def watch_runs(self, watcher: Any, runs: Any, interval: Any, timeout: Any) -> dict[int, dict[str, Any]]:
         """Wait for news of runs: for each results from a position on, and how it stands."""
         watcher, requested, interval, timeout = check_request(watcher, runs, interval, timeout)
-        known = [(key, self.runs.get(name), position, version) for key, name, position, version in requested]
+        known = [(key, self._hosted.get(id_), position, version) for key, id_, position, version in requested]
         feeds = [(run.feed, position, version) for _, run, position, version in known if run is not None]
         if feeds and len(feeds) == len(known):
             ear = self._ears[watcher] = Ear()
@@ -293,39 +296,41 @@ class LearnerHost(SchedulerPlugin):
             news["failure"] = await run.in_turn(pack_error, run.error)
         return news
 
-    async def snapshot_run(self, name: str) -> dict[str, Any]:
+    # A follower of a run names it by its id, too, for its name may be another run's by now.
+
+    async def snapshot_run(self, name: str, run_id: str | None = None) -> dict[str, Any]:
         """The learner as it is, its functions, how many results it was told, and how its loss has fallen."""
-        run = self._find(name)
+        run = self._find(name, run_id)
         learner, position = await run.in_turn(run.learner.snapshot)
         losses = [tuple(loss) for loss in run.history.some_losses()]
         told = {"position": position, "summary": run.summary(), "losses": losses}
         return {"learner": learner, "functions": run.functions, **told}
 
-    async def inspect_run(self, name: str, log_from: int) -> bytes:
+    async def inspect_run(self, name: str, log_from: int, run_id: str | None = None) -> bytes:
         """Points on their way, failures and log."""
-        run = self._find(name)
+        run = self._find(name, run_id)
         data: bytes = await run.in_turn(run.learner.inspect, log_from)
         return data
 
-    async def call_run(self, name: str, payload: bytes) -> bytes:
+    async def call_run(self, name: str, payload: bytes, run_id: str | None = None) -> bytes:
         """Call a function with the hosted learner, in its thread."""
-        return await self._find(name).call(payload)
+        return await self._find(name, run_id).call(payload)
 
-    async def tell_run(self, name: str, points: bytes, values: bytes) -> None:
+    async def tell_run(self, name: str, points: bytes, values: bytes, run_id: str | None = None) -> None:
         """Tell results from elsewhere."""
-        await self._find(name).tell(points, values)
+        await self._find(name, run_id).tell(points, values)
 
-    async def drop_points(self, name: str, points: bytes, ids: list[int]) -> bytes:
+    async def drop_points(self, name: str, points: bytes, ids: list[int], run_id: str | None = None) -> bytes:
         """Give up points that have no outcome yet."""
-        return await self._find(name).drop(points, ids)
+        return await self._find(name, run_id).drop(points, ids)
 
-    async def control_run(self, name: str, action: str) -> None:
+    async def control_run(self, name: str, action: str, run_id: str | None = None) -> None:
         """Cancel, pause, resume or forget a run."""
-        run = self._find(name)
+        run = self._find(name, run_id)
         if action == "forget":
             if run.status not in ENDED:
                 raise RunExistsError(f"The run {name!r} is going on; cancel it first.")
-            self._forget(name)
+            self._forget(run)
         elif action in ("cancel", "pause", "resume"):
             getattr(run, action)()
         else:
@@ -345,7 +350,8 @@ class LearnerHost(SchedulerPlugin):
     async def keep_result(self, run: str, worker: str, key: str, nbytes: int) -> None:
         """Hold a result that stays on a worker; that of a run which is forgotten is freed."""
         self._kept.add(run, worker, key, nbytes)
-        if not any(known.id == run for known in self.runs.values()):
+        hosted = self._hosted.get(run)
+        if hosted is None or self._is_superseded(hosted):
             self._kept.release(run)
 
     # ---- for pages that this scheduler serves
@@ -374,10 +380,18 @@ class LearnerHost(SchedulerPlugin):
 
     # ---- inside
 
-    def _forget(self, name: str) -> None:
+    def _supersede(self, name: str) -> None:
+        """A name is used again: who follows the run that had it finds that one by its id."""
         run = self.runs.pop(name, None)
         if run is not None:
             self._kept.release(run.id)
+            self._let_old_runs_go()
+
+    def _forget(self, run: HostedRun) -> None:
+        self._hosted.pop(run.id, None)
+        if self.runs.get(run.name) is run:
+            del self.runs[run.name]
+        self._kept.release(run.id)
 
     def _answering(self, handler: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[dict[str, Any]]]:
         """Errors are answers: raised here, Dask would print each with a traceback on the scheduler."""
@@ -403,15 +417,17 @@ class LearnerHost(SchedulerPlugin):
     def _active(self) -> list[HostedRun]:
         return list(self._by_id.values())
 
-    def _find(self, name: str) -> HostedRun:
-        try:
-            return self.runs[name]
-        except KeyError:
+    def _find(self, name: str, run_id: str | None = None) -> HostedRun:
+        run = self.runs.get(name) if run_id is None else self._hosted.get(run_id)
+        if run is None:
+            if name in self.runs:
+                raise RunNotFoundError(
+                    f"The run is forgotten that was named {_shown(name)}; the scheduler hosts another one of that name."
+                )
             names = ", ".join(map(repr, itertools.islice(self.runs, MOST_NAMED))) or "none"
             more = " and others" if len(self.runs) > MOST_NAMED else ""
-            raise RunNotFoundError(
-                f"The scheduler hosts no run named {_shown(name)}; there are: {names}{more}."
-            ) from None
+            raise RunNotFoundError(f"The scheduler hosts no run named {_shown(name)}; there are: {names}{more}.")
+        return run
 
     def _ended(self, run: HostedRun) -> None:
         self._by_id.pop(run.id, None)
@@ -420,22 +436,28 @@ class LearnerHost(SchedulerPlugin):
         self._rest_if_idle()
 
     def _let_old_runs_go(self) -> None:
-        ended = [run for run in self.runs.values() if run.status in ENDED]
-        points = size = 0
+        ended = [run for run in reversed(self._hosted.values()) if run.status in ENDED]
+        ended.sort(key=self._is_superseded)  # the newest first, and of each name
+        points = size = superseded = 0
         seen: set[int] = set()  # runs that are started together may share a function
-        for number, run in enumerate(reversed(ended), 1):
+        for number, run in enumerate(ended, 1):
+            superseded += self._is_superseded(run)
             points += run.learner.npoints
             for function, its_size in run.large_functions.items():
                 size += 0 if function in seen else its_size
                 seen.add(function)
             is_recent = number == 1 or (number <= MOST_ENDED and points <= MOST_POINTS_OF_ALL)
-            if is_recent or (points <= MOST_POINTS and size <= MOST_BYTES):
+            is_small = points <= MOST_POINTS and size <= MOST_BYTES and superseded <= MOST_ENDED
+            if is_small or (is_recent and not superseded):
                 continue
             if not run.feed.is_watched:
-                self._forget(run.name)
+                self._forget(run)
             elif self._letting_go is None:
                 loop = asyncio.get_running_loop()
                 self._letting_go = loop.call_later(scheduler_feed.PATIENCE, self._let_more_runs_go)
+
+    def _is_superseded(self, run: HostedRun) -> bool:
+        return self.runs.get(run.name) is not run
 
     def _let_more_runs_go(self) -> None:
         self._letting_go = None

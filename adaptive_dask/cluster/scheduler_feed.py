@@ -154,10 +154,10 @@ class Ear:
 
 
 class Known(NamedTuple):
-    """What a watcher knows of a run; it calls it ``key``."""
+    """What a watcher knows of a run; it calls it ``key``. Names are used again, ids are not."""
 
     key: int
-    name: str
+    id: str
     position: int
     version: int
 
@@ -173,12 +173,12 @@ def check_request(watcher: Any, runs: Any, interval: Any, timeout: Any) -> tuple
     if not isinstance(watcher, str):
         raise TypeError(f"watcher takes a text, not {type(watcher).__name__}.")
     if not isinstance(runs, list | tuple):
-        raise TypeError(f"runs takes a list of (key, name, position, version), not {type(runs).__name__}.")
+        raise TypeError(f"runs takes a list of (key, id, position, version), not {type(runs).__name__}.")
     if len(runs) > MOST_WATCHED:
         raise ValueError(f"A request can be about {MOST_WATCHED} runs, not {len(runs)}. Make several.")
     for run in runs:
         if not (isinstance(run, list | tuple) and tuple(map(type, run)) == (int, str, int, int)):
-            raise TypeError(f"runs takes a list of (key, name, position, version), in which {run!r:.100} is none.")
+            raise TypeError(f"runs takes a list of (key, id, position, version), in which {run!r:.100} is none.")
     for seconds in (interval, timeout):
         if type(seconds) not in (int, float) or math.isnan(seconds):
             raise TypeError(f"interval and timeout take seconds, not {seconds!r:.100}.")

@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import math
 import time
-import uuid
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING, Any
@@ -81,7 +80,7 @@ class HostedRun:
         on_claim: Callable[[], None],
         on_end: Callable[[HostedRun], None],
     ) -> None:
-        self.id = uuid.uuid4().hex[:12]
+        self.id = spec.id
         self.name = spec.name
         self.functions = spec.functions
         self.large_functions = {id(each): len(each) for each in spec.functions if len(each) >= LARGE}

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from numbers import Integral
 from typing import Any
 
-from adaptive_dask.cluster.protocol import Evaluation
+from adaptive_dask.cluster.protocol import Evaluation, make_id
 from adaptive_dask.failures import OnError, choose_on_error
 from adaptive_dask.goals import Goal, GoalFunction, make_goal
 from adaptive_dask.runner.evaluation import check_evaluation
@@ -34,6 +34,8 @@ class Plan:
     log : bool
     run : dict
         What a run takes wherever it is: ntasks, drain, checkpoint, on_error, session.
+    id : str
+        By which the scheduler knows it, and whoever follows it.
     """
 
     name: str
@@ -44,6 +46,7 @@ class Plan:
     retries: int
     log: bool
     run: dict[str, Any] = field(default_factory=dict)
+    id: str = field(default_factory=make_id)
 
 
 def make_plan(

@@ -71,6 +71,7 @@ def make_spec(learner: Any, plan: Plan, known: dict[int, tuple[Any, bytes]] | No
         on_error=on_error if isinstance(on_error, str) else pickled("on_error", on_error),
         evaluation=plan.evaluation,
         tasks=plan.tasks,
+        id=plan.id,
         **arguments,
     )
 
@@ -93,6 +94,8 @@ class ClusterRun:
     client : Client
     name : str
     replica : Replica
+    id : str
+        Of the run. It is followed by that, for its name may be used again when it has ended.
     position : int, default: 0
         How many of the run's results the replica has.
 
@@ -113,9 +116,10 @@ class ClusterRun:
         What `inspect` fetched last.
     """
 
-    def __init__(self, client: Client, name: str, replica: Replica, position: int = 0) -> None:
+    def __init__(self, client: Client, name: str, replica: Replica, id: str, position: int = 0) -> None:
         self.client = client
         self.name = name
+        self.id = id
         self.replica = replica
         self.done: concurrent.futures.Future[None] = concurrent.futures.Future()
         self.status = "running"
@@ -255,7 +259,10 @@ class ClusterRun:
 
     async def _request(self, route: Route, **arguments: Any) -> Any:
         await self._begun.wait()  # a command may come before the run has started
-        return await request(self.client, route, name=self.name, **arguments)
+        return await self._request_at_once(route, **arguments)
+
+    async def _request_at_once(self, route: Route, **arguments: Any) -> Any:
+        return await request(self.client, route, name=self.name, run_id=self.id, **arguments)
 
     def close_client(self) -> None:
         """Close the client; from any thread, and without waiting for it."""
@@ -283,7 +290,7 @@ class ClusterRun:
             self.has_ended = True
             await self._inspect()
             if self.replica.is_foreign:
-                snapshot = await request(self.client, Route.SNAPSHOT, name=self.name)
+                snapshot = await self._request_at_once(Route.SNAPSHOT)
                 self.replica.make_up(lambda: loads_together(snapshot["learner"], None))
             failure = news.get("failure")
             self.close(summary["status"], None if failure is None else await asyncio.to_thread(unpack_error, failure))
@@ -291,7 +298,7 @@ class ClusterRun:
             self.replica.then(lambda: self._set_status(summary["status"]))
 
     async def _catch_up(self) -> None:
-        snapshot = await request(self.client, Route.SNAPSHOT, name=self.name)
+        snapshot = await self._request_at_once(Route.SNAPSHOT)
         self.position = snapshot["position"]
         self.replica.copy_from(lambda: loads_together(snapshot["learner"], None))
 

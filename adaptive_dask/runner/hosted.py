@@ -43,14 +43,14 @@ def attach(name: str, client: Client | None = None) -> Any:
     if client.asynchronous:
         return asyncio.ensure_future(_attach(client, name))
     learner, snapshot = client.sync(_fetch, client, name)
-    runner = AsyncRunner._following(client, name, learner, snapshot["position"])
+    runner = AsyncRunner._following(client, name, snapshot["summary"]["id"], learner, snapshot["position"])
     client.sync(_hosted(runner).join, snapshot["summary"], snapshot["losses"])
     return runner
 
 
 async def _attach(client: Client, name: str) -> AsyncRunner:
     learner, snapshot = await _fetch(client, name)
-    runner = AsyncRunner._following(client, name, learner, snapshot["position"])
+    runner = AsyncRunner._following(client, name, snapshot["summary"]["id"], learner, snapshot["position"])
     await _hosted(runner).join(snapshot["summary"], snapshot["losses"])
     return runner
 

@@ -249,7 +249,7 @@ class AsyncRunner:
             raise TypeError(
                 "BlockingRunner would block the event loop of an asynchronous client; await a Runner's task."
             )
-        hosted = _follow(client, plan.name, learner)
+        hosted = _follow(client, plan.name, plan.id, learner)
         self._set_up(hosted, ioloop, log, on_results)
         if shutdown_executor:
             hosted.done.add_done_callback(lambda _: self._close_client(hosted))
@@ -270,15 +270,15 @@ class AsyncRunner:
         """A runner of a run that somebody is going to start, and its run."""
         runner = cls.__new__(cls)
         runner._take_over(plan)
-        run = _follow(client, plan.name, learner)
+        run = _follow(client, plan.name, plan.id, learner)
         runner._set_up(run, loop, plan.log, on_results)
         return runner, run
 
     @classmethod
-    def _following(cls, client: Client, name: str, learner: Any, position: int) -> Self:
+    def _following(cls, client: Client, name: str, run_id: str, learner: Any, position: int) -> Self:
         """A runner of a run that is hosted already, whose learner has so many of its results."""
         runner = cls.__new__(cls)
-        runner._set_up(_follow(client, name, learner, position), None, has_log=True)
+        runner._set_up(_follow(client, name, run_id, learner, position), None, has_log=True)
         return runner
 
     def _take_over(self, plan: Plan) -> None:
@@ -758,10 +758,10 @@ class AsyncRunner:
 Runner = AsyncRunner
 
 
-def _follow(client: Client, name: str, learner: Any, position: int = 0) -> ClusterRun:
+def _follow(client: Client, name: str, run_id: str, learner: Any, position: int = 0) -> ClusterRun:
     # With an asynchronous client the user's loop may be the scheduler's, which no learner may block.
     user_loop = None if client.asynchronous else running_loop()
-    return ClusterRun(client, name, Replica(learner, user_loop), position)
+    return ClusterRun(client, name, Replica(learner, user_loop), run_id, position)
 
 
 async def _start_later(run: ClusterRun, spec: Any) -> None:

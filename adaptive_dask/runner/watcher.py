@@ -91,7 +91,7 @@ class Watcher:
         while True:
             # With more than that, the last ones are kept current when others have ended.
             some = itertools.islice(self._runs.items(), MOST_WATCHED)
-            runs = [(key, run.name, run.position, run.version) for key, run in some]
+            runs = [(key, run.id, run.position, run.version) for key, run in some]
             self._is_waiting = True
             try:
                 news = await request(
@@ -111,7 +111,7 @@ class Watcher:
         run = self._runs[key]
         try:
             if "unknown" in news:
-                raise RunNotFoundError(f"The scheduler hosts no run named {run.name!r}.")
+                raise RunNotFoundError(f"The scheduler does not know the run {run.name!r} any more.")
             async with self._turns:
                 await run.take(news)
         except RunNotFoundError as error:

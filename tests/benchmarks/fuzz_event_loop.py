@@ -136,7 +136,7 @@ class Attack:
     def requests(self) -> None:
         """Of a client, malformed."""
         for _ in range(20):
-            self._ask(*malformed.make_request(self.rng))
+            self._ask(*malformed.make_request(self.rng, self.run))
 
     def large_requests(self) -> None:
         """Of a client, with many and with large things in them."""
@@ -149,8 +149,8 @@ class Attack:
         self._ask(Route.INSPECT, {**run, "log_from": -n})
         self._ask(Route.SNAPSHOT, {"name": "n" * size})
         self._ask(Route.CONTROL, {**run, "action": "a" * size})
-        for name in ("victim", "nobody"):
-            runs = [(i, name, i, i) for i in range(n)]
+        for run_id in (self.run, "nobody"):
+            runs = [(i, run_id, i, i) for i in range(n)]
             self._ask(Route.WATCH, {"watcher": "w", "runs": runs, "interval": 0, "timeout": 0})
 
     def descriptions(self) -> None:

@@ -67,6 +67,7 @@ def assert_clean(cluster: LocalCluster) -> None:
 
         wait_until(nothing_is_open)
     host.runs.clear()
+    host._hosted.clear()
 
 
 def pid_of(cluster: LocalCluster, index: int) -> int:

@@ -79,28 +79,30 @@ ARGUMENTS: dict[Route, list[str]] = {
     Route.RUNS: [],
     Route.WATCH: ["watcher", "runs", "interval", "timeout"],
     Route.NUDGE: ["watcher"],
-    Route.SNAPSHOT: ["name"],
+    Route.SNAPSHOT: ["name", "run_id"],
     Route.INSPECT: ["name", "log_from"],
     Route.CALL: ["name", "payload"],
     Route.TELL: ["name", "points", "values"],
-    Route.DROP: ["name", "points", "ids"],
-    Route.CONTROL: ["name", "action"],
+    Route.DROP: ["name", "points", "ids", "run_id"],
+    Route.CONTROL: ["name", "action", "run_id"],
     Route.FUNCTION: ["run", "worker", "lifetime"],
     Route.KEEP: ["run", "worker", "key", "nbytes"],
 }
 
 
-def make_request(rng: random.Random) -> tuple[Route, dict[str, Any]]:
-    """A route with arguments of the right names, mostly, and little sense."""
+def make_request(rng: random.Random, run_id: str) -> tuple[Route, dict[str, Any]]:
+    """A route with arguments of the right names, mostly, and little sense; about the run of that id, and others."""
     route = rng.choice(list(ARGUMENTS))
     arguments = {name: junk(rng) for name in ARGUMENTS[route] if rng.random() < 0.9}
     if "name" in arguments and rng.random() < 0.5:
         arguments["name"] = "victim"
+    if "run_id" in arguments and rng.random() < 0.7:
+        arguments["run_id"] = rng.choice([None, run_id])
     if route is Route.WATCH and rng.random() < 0.7:
         arguments["watcher"] = "w"
         runs = [
-            [junk(rng), "victim", junk(rng), junk(rng)],
-            [rng.randrange(3), "victim", *ids(rng, 2)],
+            [junk(rng), run_id, junk(rng), junk(rng)],
+            [rng.randrange(3), run_id, *ids(rng, 2)],
             [0, "none", 0, 0],
         ]
         arguments["runs"] = rng.sample(runs, rng.randrange(4))

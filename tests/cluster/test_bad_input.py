@@ -129,7 +129,7 @@ def test_any_request(attacked, monkeypatch):
         return await getattr(attacked.client.scheduler, route)(versions=own_versions(), **arguments)
 
     for _ in range(5 * ROUNDS):
-        route, arguments = make_request(rng)
+        route, arguments = make_request(rng, attacked.run.id)
         reply = attacked.client.sync(ask, route, arguments)
         assert set(reply) in ({"ok"}, {"error"})
         if "odd" in arguments:
