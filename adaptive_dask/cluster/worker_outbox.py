@@ -7,7 +7,8 @@ import stat
 from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any
 
-from adaptive_dask.cluster.protocol import REPORT, Packed, dumps, pack
+from adaptive_dask.cluster.protocol import REPORT, Packed, pack
+from adaptive_dask.storage.packing import dumps_exception
 from adaptive_dask.tracebacks import format_from_function
 
 if TYPE_CHECKING:
@@ -42,11 +43,7 @@ def report(run: str, **contents: Any) -> dict[str, Any]:
 
 def describe(error: BaseException) -> tuple[str, bytes | None]:
     """The traceback, from the user's function on, and the exception where it can be pickled."""
-    text = format_from_function(error)
-    try:
-        return text, dumps(error.with_traceback(None))
-    except Exception:
-        return text, None
+    return format_from_function(error), dumps_exception(error)
 
 
 def pack_value(value: Any) -> Packed:

@@ -11,9 +11,10 @@ import time
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from adaptive_dask.cluster.protocol import Packed, dumps, pack, unpack
+from adaptive_dask.cluster.protocol import Packed, pack, unpack
 from adaptive_dask.errors import BatchShapeError
 from adaptive_dask.local.travelling import ArrivedFunction, Function, TravellingFunction
+from adaptive_dask.storage.packing import dumps_exception
 from adaptive_dask.tracebacks import format_error, format_from_function
 
 # Of points that were submitted together, no more are begun after so long (seconds).
@@ -103,7 +104,7 @@ def evaluate(
             call = function.load()
         except Exception as error:
             text = f"The function could not be loaded where it was to be evaluated:\n{format_error(error)}"
-            return [Raised(text, _pack_exception(error), 0.0, True, _this_process()) for _ in points]
+            return [Raised(text, dumps_exception(error), 0.0, True, _this_process()) for _ in points]
         if call is None:
             return FunctionMissing()
     if start is not None:
@@ -171,7 +172,7 @@ def _raised(error: BaseException, seconds: float, is_here: bool) -> Raised:
     text = format_from_function(error)
     if is_here:
         return Raised(text, error, seconds, worker=threading.current_thread().name)
-    return Raised(text, _pack_exception(error), seconds, packed=True, worker=_this_process())
+    return Raised(text, dumps_exception(error), seconds, packed=True, worker=_this_process())
 
 
 def _this_process() -> str:
@@ -202,10 +203,3 @@ def _pack(value: Any) -> Packed:
             f"The function returned an object of type {type(value).__name__}, which cannot be pickled, "
             "so it cannot be sent to the learner. Return numbers, arrays, or other data that pickle takes."
         ) from error
-
-
-def _pack_exception(error: BaseException) -> bytes | None:
-    try:
-        return dumps(error.with_traceback(None))
-    except Exception:
-        return None

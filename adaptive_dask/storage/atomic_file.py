@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import stat
 import uuid
@@ -30,11 +31,9 @@ def write_atomically(path: str, content: bytes) -> None:
     # In the same folder, for a file cannot be moved to another disk in one step.
     temporary = os.path.join(folder, f".{name[:100]}.{uuid.uuid4().hex}")
     try:
-        with open(temporary, "xb") as file:
+        with _create(temporary, path) as file:
             file.write(content)
             file.flush()
-            with suppress(FileNotFoundError):
-                os.fchmod(file.fileno(), stat.S_IMODE(os.stat(path).st_mode))  # who may read the old one may read this
             os.fsync(file.fileno())
         os.replace(temporary, path)
     except BaseException:
@@ -42,6 +41,22 @@ def write_atomically(path: str, content: bytes) -> None:
             os.remove(temporary)
         raise
     _sync_folder(folder)
+
+
+def _create(temporary: str, path: str) -> io.BufferedWriter:
+    """Create a file that nobody may read at any moment who may not read the one whose place it is to take."""
+    try:
+        old = os.stat(path)
+    except FileNotFoundError:
+        return open(temporary, "xb")
+    private = stat.S_IRUSR | stat.S_IWUSR
+    file = open(temporary, "xb", opener=lambda name, flags: os.open(name, flags, private))  # noqa: SIM115
+    # Before there is anything to read. Some systems have neither, and not every group can be given.
+    with suppress(OSError, AttributeError):
+        os.fchown(file.fileno(), -1, old.st_gid)
+    with suppress(OSError, AttributeError):
+        os.fchmod(file.fileno(), stat.S_IMODE(old.st_mode))
+    return file
 
 
 def _sync_folder(folder: str) -> None:

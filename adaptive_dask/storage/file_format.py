@@ -16,6 +16,7 @@ import gzip
 import json
 import pickle
 import zlib
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -71,8 +72,16 @@ def encode(data: Any, learner: list[str], npoints: int, compress: bool) -> bytes
     return lines + body
 
 
-def decode(path: str, content: bytes) -> tuple[Header, Any]:
+def decode(path: str, content: bytes, check: Callable[[Header], None]) -> tuple[Header, Any]:
     """Undo `encode`.
+
+    Parameters
+    ----------
+    path : str
+        For messages.
+    content : bytes
+    check : callable
+        Is given the header before anything is unpickled, and raises if it is not that of what is expected.
 
     Raises
     ------
@@ -80,6 +89,7 @@ def decode(path: str, content: bytes) -> tuple[Header, Any]:
         If the content is not what was written, of a later version, or cannot be unpickled here.
     """
     header, body = _split(path, content)
+    check(header)
     if len(body) != header.size:
         raise DataFileError(
             path,
@@ -110,6 +120,19 @@ def _split(path: str, content: bytes) -> tuple[Header, bytes]:
     if not found:
         raise DataFileError(path, f"the file is truncated: its description ends after {len(content)} bytes.")
     try:
-        return Header(**json.loads(second)), body
-    except (ValueError, TypeError) as error:
+        return _header(json.loads(second)), body
+    except (ValueError, TypeError, RecursionError) as error:
         raise DataFileError(path, f"the file is damaged: its description cannot be read ({error}).") from error
+
+
+def _header(fields: Any) -> Header:
+    if not isinstance(fields, dict):
+        raise TypeError("it is not an object of JSON")
+    header = Header(**fields)
+    if not (isinstance(header.learner, list) and header.learner and all(isinstance(k, str) for k in header.learner)):
+        raise TypeError("learner is not a list of classes")
+    if not all(type(number) is int for number in (header.npoints, header.size, header.crc)):
+        raise TypeError("npoints, size or crc is not a whole number")
+    if header.compression not in (None, "gzip"):
+        raise ValueError(f"the compression {header.compression!r} is not known")
+    return header

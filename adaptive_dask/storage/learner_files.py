@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from typing import Any
 
 from adaptive_dask.errors import DataFileError, DataFileMissingError
@@ -109,9 +110,7 @@ def _read(learner: Any, fname: str | os.PathLike[str] | None, missing_ok: bool) 
     except IsADirectoryError:
         raise DataFileError(path, f"expected a file with the data of a {kind}, found a folder.") from None
     if file_format.is_ours(content):
-        header, data = file_format.decode(path, content)
-        if not {kind.__name__ for kind in type(learner).__mro__} & set(header.learner):
-            raise DataFileError(path, f"expected the data of a {kind}, found those of a {header.learner[0]}.")
+        header, data = file_format.decode(path, content, partial(_check_kind, path, learner))
 
         def add(learner: Any) -> None:
             learner._set_data(data)
@@ -138,6 +137,12 @@ def _read(learner: Any, fname: str | os.PathLike[str] | None, missing_ok: bool) 
             path, f"expected data that this {kind} can be told, found those of a {source} that it refuses: {error}"
         ) from error
     return lambda: add(learner)
+
+
+def _check_kind(path: str, learner: Any, header: file_format.Header) -> None:
+    if not {kind.__name__ for kind in type(learner).__mro__} & set(header.learner) - _COMMON:
+        kind = type(learner).__name__
+        raise DataFileError(path, f"expected the data of a {kind}, found those of a {header.learner[0]}.")
 
 
 def _path(learner: Any, fname: str | os.PathLike[str] | None) -> str:

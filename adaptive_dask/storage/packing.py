@@ -10,6 +10,9 @@ from typing import Any
 import cloudpickle
 import numpy as np
 
+# An exception of more bytes stays where it was raised: only its text travels.
+MAX_EXCEPTION = 1_000_000
+
 Column = list[Any]  # a letter for the kind, bytes, and what else is needed to read them; takes msgpack
 
 
@@ -22,6 +25,15 @@ def dumps(value: Any) -> bytes:
     if b"__main__" in data:
         data = cloudpickle.dumps(value)
     return data
+
+
+def dumps_exception(error: BaseException) -> bytes | None:
+    """Pickle an exception without its frames; None of one that cannot be pickled or is larger than `MAX_EXCEPTION`."""
+    try:
+        data = dumps(error.with_traceback(None))
+    except Exception:
+        return None
+    return data if len(data) <= MAX_EXCEPTION else None
 
 
 def pack_column(values: Sequence[Any]) -> Column:

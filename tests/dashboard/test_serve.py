@@ -72,6 +72,22 @@ async def test_numbers_and_list_of_plots() -> None:
         assert "Bokeh" in await fetch(scheduler, "/individual-adaptive-runs")
 
 
+async def test_nothing_of_a_request_is_in_the_answer() -> None:
+    """No JSONP: a page of another site could read it as a script, and have any text in it."""
+    async with Cluster() as (scheduler, client):
+        await start(client).task
+        plain = json.loads(await fetch(scheduler, "/adaptive.json"))
+        for query in ("callback=alert", "jsonp=alert", "callback=%1b%0d%0aalert:1", "cb=%3Cscript%3Ealert"):
+            url = f"http://127.0.0.1:{scheduler.http_server.port}/adaptive.json?{query}"
+            reply = await AsyncHTTPClient().fetch(url, request_timeout=TIMEOUT)
+            assert "alert" not in f"{dict(reply.headers)} {reply.body.decode()}"
+            assert json.loads(reply.body)["runs"][0].keys() == plain["runs"][0].keys()
+            assert reply.headers["Content-Type"].startswith("application/json")
+            assert reply.headers["X-Content-Type-Options"] == "nosniff"
+            for page in ("/metrics", "/adaptive"):
+                assert "alert" not in await fetch(scheduler, f"{page}?{query}")
+
+
 async def test_metrics_are_those_of_the_scheduler_that_is_asked() -> None:
     async with Cluster() as (one, client), Cluster() as (other, another_client):
         await start(client, name="here").task

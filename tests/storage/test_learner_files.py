@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import gzip
 import os
 import pickle
@@ -19,7 +21,7 @@ from adaptive_dask.learner.learner1D import Learner1D
 from adaptive_dask.learner.learner2D import Learner2D
 from adaptive_dask.learner.learnerND import LearnerND
 from adaptive_dask.runner.sequential import simple
-from adaptive_dask.storage import atomic_file
+from adaptive_dask.storage import atomic_file, file_format
 
 
 def peak(x: float) -> float:
@@ -231,6 +233,53 @@ def test_another_kind_of_learner(target: Learner1D, tmp_path: Path) -> None:
     unchanged(target, tmp_path / "file", "expected the data of a Learner1D, found those of a Learner2D")
 
 
+class Bomb:
+    """Unpickling it leaves a file."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __reduce__(self) -> Any:
+        return Path.touch, (self.path,)
+
+
+@pytest.mark.parametrize("kinds", [["Learner2D", "SpaceLearner"], ["BaseLearner", "object"], ["learner1D"]])
+def test_the_data_of_another_learner_are_not_even_unpickled(
+    target: Learner1D, tmp_path: Path, kinds: list[str]
+) -> None:
+    trace = tmp_path / "unpickled"
+    (tmp_path / "file").write_bytes(file_format.encode(Bomb(trace), kinds, 1, compress=True))
+    unchanged(target, tmp_path / "file", f"expected the data of a Learner1D, found those of a {kinds[0]}")
+    assert not trace.exists()
+    (tmp_path / "file").write_bytes(file_format.encode(Bomb(trace), ["Learner1D"], 1, compress=True))
+    with contextlib.suppress(DataFileError):
+        target.load(tmp_path / "file")
+    assert trace.exists()
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "[" * 100_000,
+        "{" * 100_000,
+        "[]",
+        "7",
+        "null",
+        "{}",
+        '{"learner": "Learner1D", "npoints": 1, "compression": null, "size": 0, "crc": 0}',
+        '{"learner": [], "npoints": 1, "compression": null, "size": 0, "crc": 0}',
+        '{"learner": [["Learner1D"]], "npoints": 1, "compression": null, "size": 0, "crc": 0}',
+        '{"learner": ["Learner1D"], "npoints": 1, "compression": "zip", "size": 0, "crc": 0}',
+        '{"learner": ["Learner1D"], "npoints": 1, "compression": null, "size": "0", "crc": null}',
+        "\x00\x1b",
+    ],
+    ids=lambda line: line[:20],
+)
+def test_a_description_that_makes_no_sense(target: Learner1D, tmp_path: Path, line: str) -> None:
+    (tmp_path / "file").write_bytes(file_format.MAGIC + f"1\n{line}\n".encode())
+    unchanged(target, tmp_path / "file", "the file is damaged: its description cannot be read")
+
+
 def test_values_that_do_not_fit_the_data_there_are(target: Learner1D, tmp_path: Path) -> None:
     learner = Learner1D(vector, (-1, 1))
     simple(learner, npoints_goal=5)
@@ -279,6 +328,31 @@ def test_who_could_read_the_old_file_can_read_the_new_one(tmp_path: Path) -> Non
     path.chmod(0o664)
     atomic_file.write_atomically(str(path), b"new")
     assert path.stat().st_mode & 0o777 == 0o664
+
+
+@pytest.mark.parametrize("mode", [0o600, 0o640, 0o400])
+def test_nobody_can_read_a_private_file_while_it_is_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mode: int
+) -> None:
+    path = tmp_path / "data"
+    atomic_file.write_atomically(str(path), b"old")
+    path.chmod(mode)
+    seen = []
+
+    def look_after(original: Any, *args: Any, **kwargs: Any) -> Any:
+        result = original(*args, **kwargs)
+        seen.extend(other.stat().st_mode & 0o777 for other in tmp_path.iterdir())
+        return result
+
+    for name in ("open", "fchown", "fchmod", "fsync", "replace"):
+        monkeypatch.setattr(atomic_file.os, name, functools.partial(look_after, getattr(os, name)))
+    atomic_file.write_atomically(str(path), b"new")
+    monkeypatch.undo()
+    assert len(seen) > 5
+    assert not any(each & ~(mode | 0o600) & 0o777 for each in seen)
+    assert not any(each & 0o077 & ~mode for each in seen)
+    assert path.read_bytes() == b"new"
+    assert path.stat().st_mode & 0o777 == mode
 
 
 def test_a_link_is_followed_and_the_mask_is_kept(tmp_path: Path) -> None:
