@@ -72,7 +72,7 @@ def encode(data: Any, learner: list[str], npoints: int, compress: bool) -> bytes
     return lines + body
 
 
-def decode(path: str, content: bytes, check: Callable[[Header], None]) -> tuple[Header, Any]:
+def decode(path: str, content: bytes, check: Callable[[Header], None] = lambda header: None) -> tuple[Header, Any]:
     """Undo `encode`.
 
     Parameters
@@ -80,7 +80,7 @@ def decode(path: str, content: bytes, check: Callable[[Header], None]) -> tuple[
     path : str
         For messages.
     content : bytes
-    check : callable
+    check : callable, optional
         Is given the header before anything is unpickled, and raises if it is not that of what is expected.
 
     Raises
