@@ -22,7 +22,7 @@ from adaptive_dask.runner.local_start import start_locally
 from adaptive_dask.runner.replica import Callback, Replica, check_callback
 from adaptive_dask.runner.run import Run
 from adaptive_dask.runner.saving import PeriodicSaving
-from adaptive_dask.runner.task import RunTask, cancelling_task, look_at, loop_for, running_loop, wait
+from adaptive_dask.runner.task import LoopTask, RunTask, look_at, running_loop, wait
 from adaptive_dask.runner.task_options import refuse_locally
 from adaptive_dask.runner.terminal import TerminalInfo
 
@@ -299,12 +299,11 @@ class AsyncRunner:
         if on_results is not None:
             self.on_results(on_results)
         self._has_log = has_log
-        self._ioloop = loop or running
-        self.task: asyncio.Task[None] | RunTask
-        if running is not None and self._ioloop is running:
-            self.task = cancelling_task(running, self._run.done, self._ask_to_cancel)
+        self.task: LoopTask | RunTask
+        if running is not None and (loop or running) is running:
+            self.task = LoopTask(running, run.done, self._ask_to_cancel, run.name)
         else:
-            self.task = RunTask(self._run.done, self._ask_to_cancel)
+            self.task = RunTask(run.done, self._ask_to_cancel, run.name, loop or running)
 
     def _start_local(self, run: LocalRun) -> None:
         run.start()
@@ -322,9 +321,7 @@ class AsyncRunner:
     @property
     def ioloop(self) -> asyncio.AbstractEventLoop:
         """The event loop for `task`; where none was running or passed, one to wait with, closed with the runner."""
-        if self._ioloop is None:
-            self._ioloop = loop_for(self)
-        return self._ioloop
+        return self.task.get_loop()
 
     @property
     def function(self) -> Callable[..., Any]:

@@ -4,23 +4,52 @@ from __future__ import annotations
 
 import asyncio
 import concurrent.futures
+import contextlib
+import contextvars
+import sys
+import traceback
 import weakref
 from collections.abc import Callable, Generator
-from typing import Any
+from types import FrameType
+from typing import Any, TextIO
 
 from adaptive_dask.errors import SchedulerLostError
+from adaptive_dask.plain_text import get_logger
+
+logger = get_logger(__name__)
 
 
 class RunTask:
     """The end of a run, for a runner that was started without a running event loop.
 
-    It can be awaited on any event loop, now or later. A runner that is started on a running event loop
-    has an `asyncio.Task` instead.
+    It can be awaited on any event loop, now or later, and has the methods of an `asyncio.Task`. A runner that is
+    started on a running event loop has a `LoopTask` instead.
+
+    Parameters
+    ----------
+    done : concurrent.futures.Future
+        Resolved at the end.
+    cancel : callable
+        Asks for the end.
+    name : str
+    loop : asyncio.AbstractEventLoop, optional
+        For `get_loop`.
     """
 
-    def __init__(self, done: concurrent.futures.Future[None], cancel: Callable[[], Any]) -> None:
+    def __init__(
+        self,
+        done: concurrent.futures.Future[None],
+        cancel: Callable[[], Any],
+        name: str = "run",
+        loop: asyncio.AbstractEventLoop | None = None,
+    ) -> None:
         self._done = done
         self._cancel = cancel
+        self._name = name
+        self._loop = loop
+        self._context = contextvars.copy_context()
+        self._cancels = 0
+        self._callbacks: list[list[Callback]] = []
 
     def done(self) -> bool:
         """Whether the run has ended."""
@@ -52,23 +81,194 @@ class RunTask:
             raise asyncio.CancelledError
         return self._done.exception()
 
-    def cancel(self) -> bool:
+    def cancel(self, msg: Any = None) -> bool:
         """Cancel the run; false if it has ended."""
         if self._done.done():
             return False
+        self._cancels += 1
         self._cancel()
         return True
 
-    def add_done_callback(self, callback: Callable[[RunTask], Any]) -> None:
-        """Call ``callback(task)`` when the run has ended, from another thread."""
-        self._done.add_done_callback(lambda _: callback(self))
+    def cancelling(self) -> int:
+        """How often the run was asked to end, less the calls of `uncancel`."""
+        return self._cancels
+
+    def uncancel(self) -> int:
+        """Count one `cancel` less; the run is cancelled all the same."""
+        self._cancels = max(0, self._cancels - 1)
+        return self._cancels
+
+    def add_done_callback(self, callback: Callback, *, context: contextvars.Context | None = None) -> None:
+        """Call ``callback(task)`` when the run has ended: on the event loop that runs here now, else from a thread."""
+        entry = [callback]
+        loop = running_loop()
+        used = contextvars.copy_context() if context is None else context
+
+        def call() -> None:
+            if entry:
+                used.run(entry.pop(), self)
+
+        def ended(_: concurrent.futures.Future[None]) -> None:
+            if loop is None:
+                call()
+            elif not loop.is_closed():
+                loop.call_soon_threadsafe(call)
+
+        self._callbacks.append(entry)
+        self._done.add_done_callback(ended)
+
+    def remove_done_callback(self, callback: Callback) -> int:
+        """Do not call a callback that was added; returns how often it was."""
+        removed = [entry for entry in self._callbacks if entry == [callback]]
+        for entry in removed:
+            entry.clear()
+        self._callbacks = [entry for entry in self._callbacks if entry]
+        return len(removed)
+
+    def get_name(self) -> str:
+        """The name of the task."""
+        return self._name
+
+    def set_name(self, value: object) -> None:
+        """Name the task, not the run."""
+        self._name = str(value)
+
+    def get_loop(self) -> asyncio.AbstractEventLoop:
+        """An event loop to wait on; one that does not run, and that is closed with this task, if none was passed."""
+        if self._loop is None:
+            self._loop = loop_for(self)
+        return self._loop
+
+    def get_context(self) -> contextvars.Context:
+        """The context in which the run was started."""
+        return self._context
+
+    def get_coro(self) -> None:
+        """None: the run is no coroutine of this process."""
+
+    def get_stack(self, *, limit: int | None = None) -> list[FrameType]:
+        """The frames of the error of a run that failed, as far as they are known here; else none.
+
+        Parameters
+        ----------
+        limit : int, optional
+            How many frames from the end at most.
+        """
+        error = self._error()
+        while error is not None and error.__traceback__ is None:
+            error = error.__cause__
+        frames = [] if error is None else [frame for frame, _ in traceback.walk_tb(error.__traceback__)]
+        return frames if limit is None else frames[len(frames) - min(limit, len(frames)) :]
+
+    def print_stack(self, *, limit: int | None = None, file: TextIO | None = None) -> None:
+        """Print the error of a run that failed, with the traceback of the function.
+
+        Parameters
+        ----------
+        limit : int, optional
+            How many frames from the end at most; not of those that were on a worker.
+        file : text file, optional
+            Where to; the standard error by default.
+        """
+        error = self._error()
+        if error is None:
+            print(f"No stack for {self!r}", file=sys.stderr if file is None else file)
+            return
+        frames = traceback.format_list(_summary(error, limit))
+        text = "".join([*frames, *traceback.format_exception_only(error)])
+        print(f"Traceback for {self!r} (most recent call last):\n{text}", end="", file=file or sys.stderr)
+
+    def _error(self) -> BaseException | None:
+        return self._done.exception() if self._done.done() and not self._done.cancelled() else None
+
+    def __repr__(self) -> str:
+        state = "pending" if not self.done() else "cancelled" if self.cancelled() else "finished"
+        error = self._error()
+        return (
+            f"<{type(self).__name__} {state} name={self._name!r}{f' exception={type(error).__name__}' * bool(error)}>"
+        )
 
     def __await__(self) -> Generator[Any, None, None]:
+        return self._wait().__await__()
+
+    async def _wait(self) -> None:
         try:
-            yield from wait(self._done).__await__()
+            await wait(self._done)
         except asyncio.CancelledError:
-            self.cancel()
+            if not self._done.done() and _asked(self.cancel):
+                # Whoever waited finds the run ended, and can start another of the same name.
+                with contextlib.suppress(Exception):
+                    await wait(self._done)
             raise
+
+
+Callback = Callable[[RunTask], Any]
+
+
+def _summary(error: BaseException, limit: int | None) -> traceback.StackSummary:
+    return traceback.StackSummary.extract(
+        traceback.walk_tb(error.__traceback__), limit=None if limit is None else -limit
+    )
+
+
+class LoopTask(asyncio.Task[None]):
+    """A task that ends with a run. To cancel it cancels the run, and it ends when the run has ended.
+
+    Parameters
+    ----------
+    loop : asyncio.AbstractEventLoop
+        The running one.
+    done : concurrent.futures.Future
+        Of the run.
+    cancel : callable
+        Asks for the end of the run.
+    name : str
+    """
+
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        done: concurrent.futures.Future[None],
+        cancel: Callable[[], Any],
+        name: str = "run",
+    ) -> None:
+        self._run_done = done
+        self._cancel_run = cancel
+        self._cancels: list[Any] = []
+        super().__init__(_until_end(done, self._cancels), loop=loop, name=name)
+        self.add_done_callback(lambda task: self._look_at_lost())
+
+    def cancel(self, msg: Any = None) -> bool:
+        """Cancel the run; false if it has ended."""
+        if self.done():
+            return False
+        if not self._run_done.done():
+            self._cancels.append(msg)
+            if not _asked(self._cancel_run):
+                return super().cancel(msg)
+        return True
+
+    def _look_at_lost(self) -> None:
+        # Who closes his client under a run need not be told by asyncio.
+        if not self.cancelled() and isinstance(self._run_done.exception(), SchedulerLostError):
+            self.exception()
+
+
+async def _until_end(done: concurrent.futures.Future[None], cancels: list[Any]) -> None:
+    # Without a reference to the task: the frames of the run's error would keep it.
+    await wait(done)
+    if cancels:  # the run was faster, but whoever waits must stop
+        raise asyncio.CancelledError
+
+
+def _asked(cancel: Callable[[], Any]) -> bool:
+    """Ask a run to end; false if that is not possible, as when its client is closed."""
+    try:
+        cancel()
+    except Exception:
+        logger.debug("The run cannot be asked to end", exc_info=True)
+        return False
+    return True
 
 
 def running_loop() -> asyncio.AbstractEventLoop | None:
@@ -89,23 +289,6 @@ def loop_for(owner: object) -> asyncio.AbstractEventLoop:
 
     weakref.finalize(owner, close)
     return loop
-
-
-def cancelling_task(
-    loop: asyncio.AbstractEventLoop, done: concurrent.futures.Future[None], cancel: Callable[[], Any]
-) -> asyncio.Task[None]:
-    """A task that ends with a run; to cancel it, even before it has begun, cancels the run."""
-
-    def ended(task: asyncio.Task[None]) -> None:
-        if not done.done():
-            if task.cancelled():
-                cancel()
-        elif not task.cancelled() and isinstance(done.exception(), SchedulerLostError):
-            task.exception()  # counts as looked at: who closes his client under a run need not be told by asyncio
-
-    task = loop.create_task(wait(done))
-    task.add_done_callback(ended)
-    return task
 
 
 def look_at(task: asyncio.Task[None] | RunTask) -> None:

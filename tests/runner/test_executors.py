@@ -396,6 +396,33 @@ async def test_the_task_of_a_running_loop(executor: Any) -> None:
     assert runner.status() == "cancelled"
 
 
+async def give_up(task: Any, way: str) -> None:
+    if way == "cancelled before it began":
+        task.cancel()
+    elif way == "cancelled":
+        await asyncio.sleep(0.05)  # so that it has begun
+        task.cancel()
+    elif way == "timeout":
+        async with asyncio.timeout(0.05):
+            await task
+    else:
+        await asyncio.wait_for(task, 0.05)
+    await task
+
+
+async def test_the_same_cell_again_and_again(executor: Any) -> None:
+    """A task that was cancelled, or that nobody waited for any longer, is over when its run is."""
+    for way in ("cancelled before it began", "cancelled", "timeout", "wait_for", "wait_for in a script"):
+        ioloop = asyncio.new_event_loop() if "script" in way else None  # so that the task is none of this loop
+        runner = adaptive.Runner(learner(slow_peak), executor=executor, name="cell", ioloop=ioloop)
+        with pytest.raises((asyncio.CancelledError, TimeoutError)):
+            await give_up(runner.task, way)
+        assert runner.status() == "cancelled", way
+        assert runner.task.done(), way
+        if ioloop is not None:
+            ioloop.close()
+
+
 def test_a_script_waits_as_with_python_adaptive(executor: Any, tmp_path: Path) -> None:
     runner = adaptive.Runner(learner(), npoints_goal=30, executor=executor)
     saving = runner.start_periodic_saving({"fname": tmp_path / "scan.pickle"}, interval=1000)
