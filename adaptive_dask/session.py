@@ -306,6 +306,12 @@ class Session:
         except Exception as error:
             self._set_error(_learner_error("remove_unfinished", error))
 
+    def set_goal(self, goal: Goal) -> None:
+        """Take another goal. A run that is done stays so."""
+        if not self.done:
+            self.goal = goal
+            self._check_goal()
+
     def fail(self, error: AdaptiveError) -> None:
         """End the run because of an error; the first one stays."""
         self._set_error(error)

@@ -92,11 +92,12 @@ class Route(enum.StrEnum):
     WATCH = "adaptive_watch"  # watcher, runs: [(key, run_id, position, version)] → what is new since, by key
     NUDGE = "adaptive_nudge"  # watcher → its request is answered at once, for it wants to watch others too
     # Who follows a run says its run_id, too, as its name may be used again.
-    SNAPSHOT = "adaptive_snapshot"  # name → [learner], functions, position, summary, losses
+    SNAPSHOT = "adaptive_snapshot"  # name → [learner], functions, [goal], position, summary, losses
     INSPECT = "adaptive_inspect"  # name, log_from → [points on their way, failures, log]
     CALL = "adaptive_call"  # name, [function, arguments] → [what function(learner, …) returned]
     TELL = "adaptive_tell"  # name, [points, values]
     DROP = "adaptive_drop"  # name, [points], ids → [ids and points that were given up]
+    GOAL = "adaptive_goal"  # name, [Goal]: the run's from now on
     CONTROL = "adaptive_control"  # name, action: cancel, pause, resume or forget
     FUNCTION = "adaptive_function"  # run, worker, lifetime → the cloudpickled function and an `Evaluation`
     KEEP = "adaptive_keep"  # run, worker, key, nbytes: a result that stays on a worker

@@ -126,6 +126,7 @@ class LearnerHost(SchedulerPlugin):
             Route.CALL: self.call_run,
             Route.TELL: self.tell_run,
             Route.DROP: self.drop_points,
+            Route.GOAL: self.set_goal,
             Route.CONTROL: self.control_run,
             Route.FUNCTION: self.fetch_function,
             Route.KEEP: self.keep_result,
@@ -304,7 +305,7 @@ class LearnerHost(SchedulerPlugin):
         learner, position = await run.in_turn(run.learner.snapshot)
         losses = [tuple(loss) for loss in run.history.some_losses()]
         told = {"position": position, "summary": run.summary(), "losses": losses}
-        return {"learner": learner, "functions": run.functions, **told}
+        return {"learner": learner, "functions": run.functions, "goal": run.goal, **told}
 
     async def inspect_run(self, name: str, log_from: int, run_id: str | None = None) -> bytes:
         """Points on their way, failures and log."""
@@ -323,6 +324,10 @@ class LearnerHost(SchedulerPlugin):
     async def drop_points(self, name: str, points: bytes, ids: list[int], run_id: str | None = None) -> bytes:
         """Give up points that have no outcome yet."""
         return await self._find(name, run_id).drop(points, ids)
+
+    async def set_goal(self, name: str, goal: bytes, run_id: str | None = None) -> None:
+        """Give a run another goal."""
+        await self._find(name, run_id).set_goal(goal)
 
     async def control_run(self, name: str, action: str, run_id: str | None = None) -> None:
         """Cancel, pause, resume or forget a run."""

@@ -124,6 +124,16 @@ class HostedLearner:
         """Writes results to the checkpoint that the learner was not told yet; from any thread, at once."""
         return None if self._checkpoint is None else self._checkpoint.writer.arrived
 
+    def set_goal(self, packed: bytes) -> None:
+        """Take another goal, pickled."""
+        goal = cloudpickle.loads(packed)
+        if not isinstance(goal, Goal):
+            raise TypeError(f"A goal must be a Goal, got {type(goal).__name__}.")
+        self._goal = goal
+        self._session.set_goal(goal)
+        self.goal_in_numbers = goal.in_numbers(self._session.learner, time.time())
+        self._look(force=True)
+
     # ---- turns
 
     def step(self, inbox: Inbox, room: int, is_watched: bool) -> Step:

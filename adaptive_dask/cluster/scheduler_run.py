@@ -66,6 +66,8 @@ class HostedRun:
         Unlike the name, never used twice.
     large_functions : dict of int to int
         The bytes of its larger functions, by the ``id`` of their pickles.
+    goal : bytes
+        The `Goal`, cloudpickled.
     status : str
         running, paused, finished, cancelled or failed.
     """
@@ -83,6 +85,7 @@ class HostedRun:
         self.id = spec.id
         self.name = spec.name
         self.functions = spec.functions
+        self.goal = spec.goal
         self.large_functions = {id(each): len(each) for each in spec.functions if len(each) >= LARGE}
         self._function = spec.function
         self._evaluation = spec.evaluation
@@ -125,6 +128,7 @@ class HostedRun:
         self._slot_seconds = 0.0
         self._slots_since = time.monotonic()
         self._task: asyncio.Task[None] | None = None
+        self._alarm: asyncio.TimerHandle | None = None  # when the goal is a time
 
     # ---- commands
 
@@ -187,6 +191,23 @@ class HostedRun:
                     self.feed.publish(unseen, None)
                     self._wake.set()
         return result
+
+    async def set_goal(self, goal: bytes) -> None:
+        """Take another goal, pickled, instead of the run's.
+
+        Raises
+        ------
+        AdaptiveError
+            If the run is at its end.
+        """
+        async with self._turn:
+            if self._stopping:
+                raise AdaptiveError(f"The run {self.name!r} is at its end: start a new run for a new goal.")
+            await self._call_in_thread(self.learner.set_goal, goal)
+            self.goal = goal
+            self._set_alarm()
+        self.feed.change()
+        self._wake.set()
 
     async def tell(self, points: bytes, values: bytes) -> None:
         """Tell the learner results from elsewhere."""
@@ -387,10 +408,7 @@ class HostedRun:
 
     async def _drive(self) -> None:
         status = "failed"
-        alarm: asyncio.TimerHandle | None = None
-        deadline = self.learner.deadline(self.started)
-        if deadline is not None:
-            alarm = asyncio.get_running_loop().call_later(max(0.0, deadline - time.time()), self._time_is_up)
+        self._set_alarm()
         try:
             await self._work()
             if self._drain and self.error is None:
@@ -401,8 +419,7 @@ class HostedRun:
             logger.exception("The run %r failed inside", self.name)
             self._fail(LearnerError(f"The run failed inside: {error!r}"))
         finally:
-            if alarm is not None:
-                alarm.cancel()
+            self._cancel_alarm()
             await self._end(status)
 
     async def _work(self) -> None:
@@ -542,6 +559,20 @@ class HostedRun:
         if tasks and self._crew is not None:
             self._crew.give_up(tasks)
             self._on_claim()
+
+    def _set_alarm(self) -> None:
+        """Have the run end when its goal says so."""
+        self._cancel_alarm()
+        self.learner.time_is_up = False
+        deadline = self.learner.deadline(self.started)
+        if deadline is not None:
+            left = max(0.0, deadline - time.time())
+            self._alarm = asyncio.get_running_loop().call_later(left, self._time_is_up)
+
+    def _cancel_alarm(self) -> None:
+        if self._alarm is not None:
+            self._alarm.cancel()
+            self._alarm = None
 
     def _time_is_up(self) -> None:
         self.learner.time_is_up = True

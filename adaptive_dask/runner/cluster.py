@@ -14,6 +14,7 @@ from adaptive_dask.cluster.packed_error import unpack_error
 from adaptive_dask.cluster.protocol import Route, RunSpec, dumps, unpack
 from adaptive_dask.errors import RunNotFoundError, SchedulerLostError
 from adaptive_dask.failures import OnError
+from adaptive_dask.goals import Goal
 from adaptive_dask.learner.by_value import dumps_by_value
 from adaptive_dask.learner.function_pickle import dumps_apart, loads_together
 from adaptive_dask.plain_text import get_logger
@@ -196,6 +197,10 @@ class ClusterRun:
     async def tell(self, points: list[Any], values: list[Any]) -> None:
         """Tell the hosted learner results from elsewhere."""
         await self._request(Route.TELL, points=dumps(points), values=dumps(values))
+
+    async def set_goal(self, goal: Goal) -> None:
+        """Give the hosted run another goal."""
+        await self._request(Route.GOAL, goal=_pickled("The goal", dumps_by_value, goal))
 
     async def drop(self, points: list[Any], ids: list[int]) -> list[tuple[int, Any]]:
         """Have points given up that have no outcome yet."""

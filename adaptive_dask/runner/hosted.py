@@ -6,8 +6,11 @@ import asyncio
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+import cloudpickle
+
 from adaptive_dask.cluster.client import ensure_host, request
 from adaptive_dask.cluster.protocol import Route
+from adaptive_dask.goals import Goal, GoalFunction
 from adaptive_dask.learner.function_pickle import loads_together
 from adaptive_dask.runner.cluster import ClusterRun
 from adaptive_dask.runner.embedded import find_client
@@ -42,17 +45,22 @@ def attach(name: str, client: Client | None = None) -> Any:
     client = find_client(client, embed=False)
     if client.asynchronous:
         return asyncio.ensure_future(_attach(client, name))
-    learner, snapshot = client.sync(_fetch, client, name)
-    runner = AsyncRunner._following(client, name, snapshot["summary"]["id"], learner, snapshot["position"])
+    runner, snapshot = _follow(client, name, *client.sync(_fetch, client, name))
     client.sync(_hosted(runner).join, snapshot["summary"], snapshot["losses"])
     return runner
 
 
 async def _attach(client: Client, name: str) -> AsyncRunner:
-    learner, snapshot = await _fetch(client, name)
-    runner = AsyncRunner._following(client, name, snapshot["summary"]["id"], learner, snapshot["position"])
+    runner, snapshot = _follow(client, name, *await _fetch(client, name))
     await _hosted(runner).join(snapshot["summary"], snapshot["losses"])
     return runner
+
+
+def _follow(
+    client: Client, name: str, learner: Any, goal: GoalFunction | None, snapshot: dict[str, Any]
+) -> tuple[AsyncRunner, dict[str, Any]]:
+    run_id, position = snapshot["summary"]["id"], snapshot["position"]
+    return AsyncRunner._following(client, name, run_id, learner, position, goal), snapshot
 
 
 def _hosted(runner: AsyncRunner) -> ClusterRun:
@@ -60,9 +68,10 @@ def _hosted(runner: AsyncRunner) -> ClusterRun:
     return runner._run
 
 
-async def _fetch(client: Client, name: str) -> tuple[Any, dict[str, Any]]:
+async def _fetch(client: Client, name: str) -> tuple[Any, GoalFunction | None, dict[str, Any]]:
     snapshot = await request(client, Route.SNAPSHOT, name=name)
-    return await asyncio.to_thread(_load, snapshot["learner"], snapshot["functions"]), snapshot
+    learner = await asyncio.to_thread(_load, snapshot["learner"], snapshot["functions"])
+    return learner, await asyncio.to_thread(_load_goal, snapshot["goal"]), snapshot
 
 
 def _load(learner: bytes, functions: Sequence[bytes]) -> Any:
@@ -70,6 +79,14 @@ def _load(learner: bytes, functions: Sequence[bytes]) -> Any:
         return loads_together(learner, functions)
     except ImportError:  # the function needs a module that is not here; to look on, it is not needed
         return loads_together(learner, None)
+
+
+def _load_goal(goal: bytes) -> GoalFunction | None:
+    try:
+        loaded: Goal = cloudpickle.loads(goal)
+    except Exception:  # as above
+        return None
+    return loaded.is_reached
 
 
 def runs(client: Client | None = None) -> Any:

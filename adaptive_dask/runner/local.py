@@ -102,6 +102,7 @@ class LocalRun:
         self._phase = "running"  # as the run's thread sees it; status follows with the results
         self._is_paused = False
         self._is_cancelled = False
+        self._is_at_end = False
         self._evaluated = 0
         self._function_seconds = 0.0
         self._learner_seconds = 0.0
@@ -155,6 +156,17 @@ class LocalRun:
         self._flight.wake()
         if first is not None:
             raise first
+
+    def set_goal(self, goal: Goal) -> None:
+        """Take another goal; an error if the run is at its end."""
+        with self._lock:
+            if self._is_at_end or self._session.done:
+                raise AdaptiveError(f"The run {self.name!r} is at its end: start a new run for a new goal.")
+            self._session.set_goal(goal)
+            self._deadline = goal.deadline(self.started)
+            self._goal_in_numbers = goal.in_numbers(self._session.learner, self.started)
+            self._glance.look(force=True)
+        self._flight.wake()
 
     def drop(self, points: list[Any], ids: list[int]) -> list[tuple[int, Any]]:
         """Give up points that have no outcome yet; what calls under way return is ignored."""
@@ -232,6 +244,7 @@ class LocalRun:
         try:
             self._flight.wake()
             self._work()
+            self._is_at_end = True
             if self._drain and not self._is_cancelled and self._session.error is None:
                 self._finish_evaluations()
             status = "cancelled" if self._is_cancelled else "finished"

@@ -8,6 +8,7 @@ import contextlib
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
+from adaptive_dask.goals import Goal
 from adaptive_dask.runner.replica import Replica
 
 
@@ -82,6 +83,9 @@ class Run(Protocol):
 
     def tell(self, points: list[Any], values: list[Any]) -> Any:
         """Tell its learner results from elsewhere."""
+
+    def set_goal(self, goal: Goal) -> Any:
+        """Take another goal; an error if it is at its end."""
 
     def drop(self, points: list[Any], ids: list[int]) -> Any:
         """Give up points, by value or by id, that have no outcome yet; returns them with their ids."""

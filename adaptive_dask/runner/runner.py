@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Self
 
 from adaptive_dask.failures import FailedPoint, OnError
-from adaptive_dask.goals import GoalFunction
+from adaptive_dask.goals import GoalFunction, make_goal
 from adaptive_dask.plain_text import one_line
 from adaptive_dask.runner.actor import Actor
 from adaptive_dask.runner.arguments import Plan, make_plan
@@ -149,7 +149,7 @@ class AsyncRunner:
 
     _blocks = False
 
-    goal: Callable[[Any], bool] | None = None
+    _goal: GoalFunction | None = None
     retries: int | None = None
     raise_if_retries_exceeded: bool | None = None
     shutdown_executor = False
@@ -275,14 +275,17 @@ class AsyncRunner:
         return runner, run
 
     @classmethod
-    def _following(cls, client: Client, name: str, run_id: str, learner: Any, position: int) -> Self:
+    def _following(
+        cls, client: Client, name: str, run_id: str, learner: Any, position: int, goal: GoalFunction | None
+    ) -> Self:
         """A runner of a run that is hosted already, whose learner has so many of its results."""
         runner = cls.__new__(cls)
+        runner._goal = goal
         runner._set_up(_follow(client, name, run_id, learner, position), None, has_log=True)
         return runner
 
     def _take_over(self, plan: Plan) -> None:
-        self.goal = plan.goal.is_reached
+        self._goal = plan.goal.is_reached
         self.retries = plan.retries
         self.raise_if_retries_exceeded = plan.run["on_error"] == "raise"
 
@@ -322,6 +325,26 @@ class AsyncRunner:
     def ioloop(self) -> asyncio.AbstractEventLoop:
         """The event loop for `task`; where none was running or passed, one to wait with, closed with the runner."""
         return self.task.get_loop()
+
+    @property
+    def goal(self) -> GoalFunction | None:
+        """The function of the learner that ends the run; assign another one, or None, while it goes on.
+
+        On a cluster the new goal is sent to the scheduler. Goals in time or points given before are replaced, too.
+
+        Raises
+        ------
+        TypeError
+            If it is no function, or cannot be pickled.
+        AdaptiveError
+            If the run is at its end.
+        """
+        return self._goal
+
+    @goal.setter
+    def goal(self, goal: GoalFunction | None) -> None:
+        self._run.do(self._run.set_goal, make_goal(self._run.replica.learner, goal))
+        self._goal = goal
 
     @property
     def function(self) -> Callable[..., Any]:

@@ -84,6 +84,7 @@ ARGUMENTS: dict[Route, list[str]] = {
     Route.CALL: ["name", "payload"],
     Route.TELL: ["name", "points", "values"],
     Route.DROP: ["name", "points", "ids", "run_id"],
+    Route.GOAL: ["name", "goal", "run_id"],
     Route.CONTROL: ["name", "action", "run_id"],
     Route.FUNCTION: ["run", "worker", "lifetime"],
     Route.KEEP: ["run", "worker", "key", "nbytes"],

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import datetime
 import os
+import threading
 import time
 from functools import partial
 
@@ -217,6 +218,28 @@ def test_the_same_name_twice_is_refused_and_harms_nothing(client):
     first.cancel()
     first.wait(TIMEOUT)
     assert adaptive.BlockingRunner(learner(), name="scan", npoints_goal=10).learner.npoints == 10
+
+
+def test_a_goal_from_another_client(client, cluster):
+    runner = adaptive.Runner(learner(slow_peak), npoints_goal=10**9, name="scan")
+    runner.goal = lambda learner: learner.loss() < 1e-9
+    with Client(cluster, set_as_default=False) as other:
+        mirror = adaptive.attach("scan", other)
+        assert not mirror.goal(mirror.learner)
+        mirror.goal = lambda learner: learner.npoints >= 50
+        assert 50 <= runner.result(TIMEOUT).npoints < 500
+        assert mirror.wait(TIMEOUT)
+        assert adaptive.attach("scan", other).goal(mirror.learner)
+
+
+def test_a_goal_that_cannot_be_sent_is_refused_and_changes_nothing(client):
+    runner = adaptive.Runner(learner(slow_peak), npoints_goal=10**9)
+    lock = threading.Lock()
+    with pytest.raises(TypeError, match="The goal cannot be pickled"):
+        runner.goal = lambda learner: lock.locked()
+    assert runner.status() == "running"
+    runner.cancel()
+    assert runner.wait(TIMEOUT)
 
 
 def test_attach_from_another_client(client, cluster):

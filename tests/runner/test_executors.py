@@ -19,7 +19,7 @@ import distributed
 import pytest
 
 import adaptive_dask as adaptive
-from adaptive_dask.errors import FunctionError, LearnerError
+from adaptive_dask.errors import AdaptiveError, FunctionError, LearnerError
 from adaptive_dask.plain_text import MAX_TRACEBACK_CHARS
 from adaptive_dask.runner import SequentialExecutor
 
@@ -272,6 +272,40 @@ def test_time_goals(executor: Any) -> None:
     assert runner.status() == "finished"
     assert time.time() >= begin + 0.3
     assert runner.learner.pending_points == set()
+
+
+def test_the_goal_may_be_changed(executor: Any) -> None:
+    for goal in ({"npoints_goal": 10**9}, {"duration_goal": 1e4}, {}):
+        runner = adaptive.Runner(learner(slow_peak), executor=executor, **goal)
+        runner.goal = new = lambda learner: learner.npoints >= 20
+        assert runner.goal is new
+        assert 20 <= runner.result(TIMEOUT).npoints < 200
+        assert runner.status() == "finished"
+        assert runner.info()["goal"] == {}
+        with pytest.raises(AdaptiveError, match="at its end"):
+            runner.goal = None
+        assert runner.goal is new
+
+
+def test_a_goal_in_time_may_be_taken_back(executor: Any) -> None:
+    runner = adaptive.Runner(learner(slow_peak), executor=executor, duration_goal=0.5)
+    runner.goal = None
+    assert not runner.wait(1)
+    runner.goal = lambda learner: True
+    assert runner.wait(TIMEOUT)
+    assert runner.status() == "finished"
+
+
+def test_a_changed_goal_that_makes_no_sense(executor: Any) -> None:
+    runner = adaptive.Runner(learner(slow_peak), executor=executor)
+    before = runner.goal
+    with pytest.raises(TypeError, match="loss_goal"):
+        runner.goal = 0.01
+    assert runner.goal is before
+    assert not runner.done()
+    runner.goal = lambda learner: 1 / 0
+    with pytest.raises(LearnerError, match="ZeroDivisionError"):
+        runner.result(TIMEOUT)
 
 
 def test_a_goal_that_raises_fails_the_run(executor: Any) -> None:
