@@ -6,6 +6,7 @@ import traceback
 from typing import Any, Self
 
 from adaptive_dask.plain_text import one_line, printable
+from adaptive_dask.url_secrets import without_secrets
 
 
 class AdaptiveError(RuntimeError):
@@ -121,6 +122,7 @@ class DataFileError(OSError):
     """
 
     def __init__(self, path: str, problem: str) -> None:
+        path, problem = without_secrets(path), without_secrets(problem)
         super().__init__(path, problem)
         self.path = path
         self.problem = problem
@@ -139,11 +141,12 @@ class CheckpointError(AdaptiveError):
     Attributes
     ----------
     path : str
-        The folder or URL.
+        The folder or URL, without user and password.
     problem : str
     """
 
     def __init__(self, path: str, problem: str) -> None:
+        path, problem = without_secrets(path), without_secrets(problem)
         super().__init__(path, problem)
         self.path = path
         self.problem = problem

@@ -11,18 +11,21 @@ import time
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import adaptive_dask
 from adaptive_dask.errors import CheckpointError
 from adaptive_dask.learner.function_pickle import dumps_apart, loads_together
 from adaptive_dask.storage.checkpoint_files import (
+    FUNCTIONS,
     Listing,
     Log,
     learner_name,
     merge_logs,
     read_log,
     remove_obsolete,
+    write_functions,
     write_whole,
 )
 from adaptive_dask.storage.checkpoint_folder import Folder, folder_at
@@ -34,8 +37,6 @@ from adaptive_dask.storage.learner_identity import describe, identity
 
 # Files that vanish while they are read, for a run merges them: it is looked again, so often.
 _LOOKS = 10
-
-FUNCTIONS = "functions"
 
 
 def load(checkpoint: str | os.PathLike[str]) -> Any:
@@ -188,7 +189,7 @@ class Checkpoint:
         if self._has_begun:
             self.writer.close()
         else:
-            self._lock.release()
+            self._lock.let_go()
 
     def status(self) -> dict[str, Any]:
         """How it stands, in plain data: path, results that are not written yet, and what is wrong, if anything."""
@@ -206,10 +207,18 @@ class Checkpoint:
         else:
             base.check(learner)
             resumed, base = self._resume(learner, listing, base)
-        folder.write(FUNCTIONS, file_of([frame(functions)]))
+        write_functions(folder, functions)
         remove_obsolete(folder, base.number)
         number = Listing.of(folder).next_number
-        self.writer = CheckpointWriter(folder, self._lock, base.number, number, resumed.damage)
+        self.writer = CheckpointWriter(
+            folder,
+            self._lock,
+            base.number,
+            number,
+            resumed.damage,
+            pack=partial(_base_frames, learner),
+            functions=functions,
+        )
         return resumed
 
     def _resume(self, learner: Any, listing: Listing, base: _Base) -> tuple[Resumed, _Base]:
@@ -242,6 +251,25 @@ class _Base:
         self.identity: dict[str, Any] = header["learner"]
         self.npoints: int = header["npoints"]
         self._learner = learner
+
+    @classmethod
+    def of(cls, path: str, number: int, header: Any, learner: Any) -> _Base:
+        """Of what a file contains.
+
+        Raises
+        ------
+        CheckpointError
+            If that is not a learner.
+        """
+        try:
+            base = cls(path, number, header, learner)
+            valid = isinstance(base.identity, dict) and type(base.npoints) is int and isinstance(learner, bytes)
+            text = describe(base.identity) if valid else ""
+        except Exception:
+            text = ""
+        if not text:
+            raise CheckpointError(path, "expected the learner of a checkpoint, found something else. Use another copy.")
+        return base
 
     def load(self, functions: list[bytes] | None) -> Any:
         try:
@@ -298,22 +326,30 @@ def _read_base(folder: Folder, listing: Listing) -> _Base | None:
             raise FileNotFoundError(path)
         parts = frames_of(path, content).contents
         if len(parts) == 2:
-            return _Base(path, number, *parts)
+            return _Base.of(path, number, *parts)
     if listing.logs:
         raise CheckpointError(folder.path, "expected a checkpoint, found one whose learner is missing or damaged.")
     return None
 
 
 def _write_base(folder: Folder, learner: Any, number: int) -> _Base:
+    header, pickled = _base_content(learner)
+    write_whole(folder, learner_name(number), [frame(header), frame(pickled)])
+    return _Base(folder.path, number, header, pickled)
+
+
+def _base_content(learner: Any) -> tuple[dict[str, Any], bytes]:
     header = {
         "learner": identity(learner),
         "npoints": _count(learner),
         "adaptive_dask": adaptive_dask.__version__,
         "created": time.time(),
     }
-    pickled = dumps_apart(learner)[0]
-    write_whole(folder, learner_name(number), [frame(header), frame(pickled)])
-    return _Base(folder.path, number, header, pickled)
+    return header, dumps_apart(learner)[0]
+
+
+def _base_frames(learner: Any) -> list[bytes]:
+    return [frame(part) for part in _base_content(learner)]
 
 
 def _read_functions(folder: Folder) -> list[bytes] | None:

@@ -25,12 +25,14 @@ from typing import Any
 from adaptive_dask.errors import CheckpointError
 from adaptive_dask.plain_text import get_logger
 from adaptive_dask.storage.checkpoint_folder import Folder
-from adaptive_dask.storage.checkpoint_format import Entry, Frames, file_of, frames_of
+from adaptive_dask.storage.checkpoint_format import Entry, Frames, file_of, frame, frames_of
 
 logger = get_logger(__name__)
 
 _LOG = re.compile(r"log-(\d{6,})-(\d{6,})(?:-([0-9a-f]+))?")
 _LEARNER = re.compile(r"learner-(\d{6,})")
+
+FUNCTIONS = "functions"
 
 # Merging logs reads and writes them: a log is merged with later ones that have, together, this share of its
 # size or more. So each result is written a few times at most, however long the run.
@@ -111,7 +113,7 @@ class Listing:
                 listing.learners.append(int(match[1]))
             elif match := _LOG.fullmatch(name):
                 listing.logs.append(Log(int(match[1]), int(match[2]), match[3] or ""))
-            elif not name.startswith(".") and name not in ("lock", "functions"):
+            elif not name.startswith(".") and name not in ("lock", FUNCTIONS):
                 listing.foreign.append(name)
         listing.learners.sort(reverse=True)
         return listing
@@ -186,6 +188,11 @@ def write_whole(folder: Folder, name: str, frames: Iterable[bytes]) -> None:
     folder.write(name, content)
     if not folder.is_atomic and folder.read(name) != content:
         raise OSError(f"{folder.path}/{name} was written, and what can be read there is something else")
+
+
+def write_functions(folder: Folder, functions: list[bytes]) -> None:
+    """Write the file with the learner's functions."""
+    folder.write(FUNCTIONS, file_of([frame(functions)]))
 
 
 def merge_logs(folder: Folder, learner: int, run: str) -> None:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import io
 import os
 import sys
-from collections.abc import Iterable
-from contextlib import suppress
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from typing import Any, Protocol
 
 from adaptive_dask.errors import CheckpointError
 from adaptive_dask.storage.atomic_file import write_atomically
+from adaptive_dask.url_secrets import hiding, secrets_in, without_secrets
 
 
 class Folder(Protocol):
@@ -154,6 +155,14 @@ class GrowingFile:
             raise
         self.size = size
 
+    def is_in_place(self) -> bool:
+        """Whether the file of this name is still this one, with all that was written."""
+        try:
+            found = os.stat(self.path)
+        except FileNotFoundError:
+            return False
+        return os.path.samestat(found, os.fstat(self._file.fileno())) and found.st_size >= self.size
+
     def close(self) -> None:
         self._file.close()
 
@@ -174,32 +183,54 @@ class RemoteFolder:
     def __init__(self, url: str) -> None:
         import fsspec
 
-        self.path = url
+        self.path = without_secrets(url)
+        self._secrets = secrets_in(url)
         try:
-            self._files, root = fsspec.core.url_to_fs(url)
+            with self._reaching():
+                self._files, root = fsspec.core.url_to_fs(url)
         except (ImportError, ValueError) as error:
             raise CheckpointError(url, f"expected a URL that fsspec can open, found that it cannot: {error}") from error
+        except OSError as error:
+            raise CheckpointError(
+                url,
+                f"expected a place that can be reached from this machine, found: {error}. Check the address, the "
+                "credentials, and that the server is running.",
+            ) from error
         self._root = root.rstrip("/")
 
+    @contextmanager
+    def _reaching(self) -> Iterator[None]:
+        """Whatever a file system raises is an `OSError`, and says nothing of passwords."""
+        with hiding(self._secrets):
+            try:
+                yield
+            except (OSError, ImportError, ValueError, NotImplementedError):
+                raise
+            except Exception as error:
+                raise OSError(f"{type(error).__name__}: {error}") from error
+
     def names(self) -> list[str]:
-        self._files.invalidate_cache()
         try:
-            listed = self._files.ls(self._root, detail=False)
+            with self._reaching():
+                self._files.invalidate_cache()
+                listed = self._files.ls(self._root, detail=False)
         except FileNotFoundError:
             return []
         return [name.rstrip("/").rpartition("/")[2] for name in listed if name.rstrip("/") != self._root]
 
     def read(self, name: str) -> bytes | None:
         try:
-            content: bytes = self._files.cat_file(self._join(name))
+            with self._reaching():
+                content: bytes = self._files.cat_file(self._join(name))
         except FileNotFoundError:
             return None
         return content
 
     def write(self, name: str, content: bytes) -> None:
-        with suppress(NotImplementedError, FileExistsError):  # where folders are only parts of names
-            self._files.makedirs(self._root, exist_ok=True)
-        self._files.pipe_file(self._join(name), content)
+        with self._reaching():
+            with suppress(NotImplementedError, FileExistsError):  # where folders are only parts of names
+                self._files.makedirs(self._root, exist_ok=True)
+            self._files.pipe_file(self._join(name), content)
 
     def create(self, name: str, content: bytes) -> bool:
         # Not in one step: the lock looks again after it has written.
@@ -209,7 +240,7 @@ class RemoteFolder:
         return True
 
     def remove(self, name: str) -> None:
-        with suppress(FileNotFoundError):
+        with suppress(FileNotFoundError), self._reaching():
             self._files.rm_file(self._join(name))
 
     def _join(self, name: str) -> str:

@@ -130,6 +130,8 @@ class Entry:
     def decode(cls, content: Mapping[str, Any]) -> Entry:
         """Undo `encode`, given what the frame contains."""
         entry = cls()
+        if not isinstance(content, Mapping):
+            raise TypeError(f"an entry is a mapping, not a {type(content).__name__}")
         if "x" in content:
             entry.points, entry.values = unpack_column(content["x"]), unpack_column(content["y"])
             if len(entry.points) != len(entry.values):
@@ -203,13 +205,22 @@ def frames_of(path: str, content: bytes) -> Frames:
     end = _after_first_line(path, content)
     damaged = 0
     for start, body in _bodies(content, end):
-        contents.append(msgpack.unpackb(body, strict_map_key=False))
+        contents.append(_unpack(path, body))
         damaged += start - end
         end = start + _FRAME.size + len(body)
     is_closed = bool(contents) and contents[-1] == _CLOSING
     if is_closed:
         del contents[-1]
     return Frames(contents, len(content) - end, damaged, is_closed and not damaged, len(content))
+
+
+def _unpack(path: str, body: memoryview) -> Any:
+    try:
+        return msgpack.unpackb(body, strict_map_key=False)
+    except Exception as error:  # such as nested too deep: the checksum fits, so nobody's disk has done that
+        raise CheckpointError(
+            path, f"expected a file of a checkpoint, found one whose content is not: {error!r}. Use another copy of it."
+        ) from error
 
 
 def _bodies(content: bytes, start: int) -> Iterator[tuple[int, memoryview]]:

@@ -11,7 +11,10 @@ import uuid
 from typing import Any
 
 from adaptive_dask.errors import CheckpointError, CheckpointInUseError
+from adaptive_dask.plain_text import get_logger
 from adaptive_dask.storage.checkpoint_folder import Folder
+
+logger = get_logger(__name__)
 
 NAME = "lock"
 
@@ -80,8 +83,8 @@ class Lock:
             self._verify()
         self._renewed = time.monotonic()
 
-    def keep(self) -> None:
-        """Say that the owner lives; to be called often.
+    def keep(self, *, at_once: bool = False) -> None:
+        """Say that the owner lives; to be called often. It is written every few seconds, or at once.
 
         Raises
         ------
@@ -90,7 +93,7 @@ class Lock:
         OSError
             If the lock cannot be written.
         """
-        if time.monotonic() - self._renewed < HEARTBEAT:
+        if time.monotonic() - self._renewed < HEARTBEAT and not at_once:
             return
         self._verify()
         self._beats += 1
@@ -103,6 +106,13 @@ class Lock:
         if found is not None and found.get("id") == self._owner["id"]:
             self._folder.remove(NAME)
 
+    def let_go(self) -> None:
+        """As `release`, but says in the log what is wrong; after a while others take the lock over anyway."""
+        try:
+            self.release()
+        except Exception as error:
+            logger.warning("The lock of checkpoint %s could not be released: %r", self._folder.path, error)
+
     # ---- inside
 
     def _content(self) -> bytes:
@@ -112,11 +122,7 @@ class Lock:
         content = self._folder.read(NAME)
         if content is None:
             return None
-        try:
-            found = json.loads(content)
-        except ValueError:  # of a crash in the middle of it
-            return {}
-        return found if isinstance(found, dict) else {}
+        return _parse(content)
 
     def _verify(self) -> None:
         found = self._read()
@@ -125,7 +131,7 @@ class Lock:
 
     def _watch(self, found: dict[str, Any]) -> None:
         """Return when nobody has written the lock for a while, or it is gone."""
-        if _is_alive_here(found) and 0 <= time.time() - float(found.get("time", 0)) < 2 * HEARTBEAT:
+        if _is_alive_here(found) and 0 <= time.time() - found.get("time", 0) < 2 * HEARTBEAT:
             raise self._in_use(found)
         deadline = time.monotonic() + STALE
         while time.monotonic() < deadline:
@@ -142,6 +148,27 @@ class Lock:
             f"expected a checkpoint that no run is writing to, found that run {found.get('run')!r} on "
             f"{found.get('host')} (process {found.get('pid')}) is. Wait for its end, cancel it, or use another folder.",
         )
+
+
+def _parse(content: bytes) -> dict[str, Any]:
+    """What a lock says, as far as it makes sense; nothing of one that is damaged, or is no lock."""
+    try:
+        found = json.loads(content)
+    except (ValueError, RecursionError):  # of a crash in the middle of it, or of somebody else's making
+        return {}
+    if not isinstance(found, dict):
+        return {}
+    known = {name: value for name, value in found.items() if type(value) in _FIELDS.get(name, ())}
+    # Also what makes no sense shows, when it changes, that somebody writes it.
+    return {**known, "content": content}
+
+
+_FIELDS: dict[str, tuple[type, ...]] = {
+    **dict.fromkeys(("id", "run", "host", "place"), (str,)),
+    "begun": (str, type(None)),
+    "pid": (int,),
+    "time": (int, float),
+}
 
 
 def _process() -> dict[str, Any]:
@@ -172,7 +199,7 @@ def _is_here(owner: dict[str, Any]) -> bool:
 
 def _is_gone(owner: dict[str, Any]) -> bool:
     """Whether it is certain that the owner's process has ended."""
-    return _is_here(owner) and _begun(int(owner.get("pid", 0))) != owner.get("begun")
+    return _is_here(owner) and "pid" in owner and "begun" in owner and _begun(owner["pid"]) != owner["begun"]
 
 
 def _is_alive_here(owner: dict[str, Any]) -> bool:

@@ -10,12 +10,20 @@ from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from adaptive_dask.errors import CheckpointError
+from adaptive_dask.errors import CheckpointInUseError
 from adaptive_dask.plain_text import get_logger
-from adaptive_dask.storage.checkpoint_files import Log, merge_logs
+from adaptive_dask.storage.checkpoint_files import (
+    Log,
+    learner_name,
+    merge_logs,
+    remove_obsolete,
+    write_functions,
+    write_whole,
+)
 from adaptive_dask.storage.checkpoint_folder import Folder, GrowingFile, LocalFolder
 from adaptive_dask.storage.checkpoint_format import FIRST_LINE, Entry, file_of
 from adaptive_dask.storage.checkpoint_lock import HEARTBEAT, Lock
+from adaptive_dask.storage.checkpoint_presence import Presence
 
 logger = get_logger(__name__)
 
@@ -57,6 +65,10 @@ class CheckpointWriter:
         Of the first log to write.
     problem : str, optional
         What was wrong from the start, and does not pass.
+    pack : callable
+        Makes the frames of a learner's file of the learner as it is: called while `told` is, and when the run is over.
+    functions : list of bytes
+        The learner's functions. Both are written again if files are deleted or moved meanwhile.
 
     Attributes
     ----------
@@ -64,8 +76,24 @@ class CheckpointWriter:
         Why nothing can be written, now; or what could not be and never will.
     """
 
-    def __init__(self, folder: Folder, lock: Lock, learner: int, number: int, problem: str | None = None) -> None:
+    def __init__(
+        self,
+        folder: Folder,
+        lock: Lock,
+        learner: int,
+        number: int,
+        problem: str | None = None,
+        *,
+        pack: Callable[[], list[bytes]],
+        functions: list[bytes],
+    ) -> None:
         self.problem = problem
+        self._pack_learner = pack
+        self._functions = functions
+        self._presence = Presence(folder)
+        self._looked = time.monotonic()  # whether the files are there, the last time
+        self._missing: str | None = None  # what is wrong with them, until the learner is there to be written again
+        self._anew: tuple[list[bytes], int] | None = None  # the learner, and how many results it had been told
         self._folder = folder
         self._lock = lock
         self._learner = learner
@@ -106,6 +134,8 @@ class CheckpointWriter:
 
         self._told += len(points)
         self._note(add)
+        if self._missing is not None:
+            self._take_learner()
 
     def held(self, ids: Sequence[int], values: Sequence[Any]) -> None:
         """Values arrived, of which the learner is told later."""
@@ -136,6 +166,25 @@ class CheckpointWriter:
         if self._thread.is_alive():
             self.problem = f"writing takes longer than {CLOSING:.0f} s"
 
+    def _take_learner(self) -> None:
+        """Have the learner written as it is, which has all that was told so far; it must not change meanwhile."""
+        try:
+            frames = self._pack_learner()
+        except Exception as error:
+            self.problem = self._lasting = f"{self._missing} That cannot be done: {error!r}"
+            self._is_lost = True
+            return
+        told = self._told
+
+        def begin_anew(_: Entry) -> None:
+            self._anew = frames, told
+            self._entries[:] = [Entry()]
+            self._frames.clear()
+            self._log = None
+
+        self._missing = None
+        self._note(begin_anew)
+
     # ---- in its thread
 
     def _note(self, event: Callable[[Entry], None]) -> None:
@@ -153,10 +202,7 @@ class CheckpointWriter:
         while not self._try_to_write() and not self._is_lost and time.monotonic() < deadline:
             time.sleep(RETRY)  # whatever is wrong may pass
         self._close_file()
-        try:
-            self._lock.release()
-        except Exception as error:
-            logger.warning("The lock of checkpoint %s could not be released: %r", self._folder.path, error)
+        self._lock.let_go()
 
     def _try_to_write(self) -> bool:
         self._bell.clear()
@@ -167,6 +213,9 @@ class CheckpointWriter:
             return False
         try:
             self._lock.keep()
+            self._look_for_files()
+            if self._anew is not None:
+                self._write_anew()
             while self._entries or self._frames:
                 if not self._frames:
                     self._frames.extend(self._encode(self._entries[0]))
@@ -183,6 +232,42 @@ class CheckpointWriter:
             logger.warning("Checkpoint %s is written again", self._folder.path)
             self.problem = self._lasting
         return True
+
+    def _look_for_files(self) -> None:
+        """Notice that files are gone.
+
+        Raises
+        ------
+        FileNotFoundError
+            Until the learner is there to be written again.
+        """
+        is_over = self._closing.is_set()
+        if self._missing is None and self._anew is None and (is_over or time.monotonic() - self._looked > HEARTBEAT):
+            self._looked = time.monotonic()
+            name = self._presence.missing(self._file)
+            if name is not None:
+                self._close_file()
+                self._saved = 0
+                self._missing = f"{name} was deleted or moved. Everything is written again with the next result."
+        if self._missing is not None and is_over:
+            self._take_learner()
+            self._gather()
+        if self._missing is not None:
+            raise FileNotFoundError(self._missing)
+
+    def _write_anew(self) -> None:
+        assert self._anew is not None
+        frames, told = self._anew
+        self._close_file()
+        self._lock.keep(at_once=True)  # it may be gone with the others
+        number = next(self._numbers)
+        write_whole(self._folder, learner_name(number), frames)
+        write_functions(self._folder, self._functions)
+        remove_obsolete(self._folder, number)
+        self._learner, self._logs = number, 0
+        self._presence.look()
+        self._saved = told
+        self._anew = None
 
     def _gather(self) -> None:
         if not self._noted:
@@ -225,10 +310,13 @@ class CheckpointWriter:
                 self._log = self._next_log()
             # Under the same name when it is tried again: what there is of it already is not to be read as well.
             self._folder.write(self._log, file_of(frames))
+            self._presence.add(self._log)
             self._log = None
             return
         if self._file is None:
-            self._file = self._folder.open_log(self._next_log())
+            name = self._next_log()
+            self._file = self._folder.open_log(name)
+            self._presence.add(name)
         try:
             self._file.append(frames if self._file.size else [FIRST_LINE, *frames])
         except OSError:
@@ -246,6 +334,7 @@ class CheckpointWriter:
         if self._logs > MOST_LOGS and self._file is None:
             self._logs = 0
             merge_logs(self._folder, self._learner, self._lock.mark)
+            self._presence.look()
 
     def _close_file(self) -> None:
         if self._file is not None:
@@ -261,5 +350,5 @@ class CheckpointWriter:
                 error,
             )
         self.problem = str(error) or repr(error)
-        if isinstance(error, CheckpointError):  # another run has it now
+        if isinstance(error, CheckpointInUseError):  # another run has it now
             self._is_lost = True

@@ -6,7 +6,11 @@ import itertools
 import json
 import os
 import random
+import socket
+import struct
 import threading
+import traceback
+import zlib
 from functools import partial
 
 import fsspec
@@ -610,6 +614,161 @@ def test_a_full_disk_stops_nothing_and_loses_nothing(place, monkeypatch):
     run.evaluate()
     run.checkpoint.close()
     assert dict(load(place).data) == dict(run.learner.data)
+
+
+def remove(folder, *names):
+    """Delete files as somebody else would."""
+    for name in names or folder.names():
+        if folder.can_append or type(folder._files) is PlainFileSystem:
+            os.remove(os.path.join(getattr(folder, "_root", folder.path), name))
+        else:
+            folder.remove(name)
+
+
+@pytest.mark.parametrize("what", ["everything", "learner", "log", "functions"])
+@pytest.mark.parametrize("when", ["during", "at the end"])
+def test_files_that_are_deleted_are_told_and_written_again(place, monkeypatch, what, when):
+    if when == "during":
+        monkeypatch.setattr(checkpoint_writer, "HEARTBEAT", 0.05)
+    run = Run(place, make(), 60)
+    run.evaluate(20)
+    folder, writer = run.checkpoint._folder, run.checkpoint.writer
+    wait_until(lambda: not run.checkpoint.status()["unsaved"])
+    names = [name for name in folder.names() if what == "everything" or name.startswith(what)]
+    assert names
+    remove(folder, *names)
+    if when == "during":
+        wait_until(lambda: writer.problem)
+        assert "was deleted or moved" in run.checkpoint.status()["problem"]
+        assert run.checkpoint.status()["unsaved"] == 20
+        run.evaluate(5)
+        wait_until(lambda: not (writer.problem or writer.unsaved))
+        assert dict(load(place).data) == dict(run.learner.data)
+    run.evaluate()
+    run.checkpoint.close()
+    assert run.checkpoint.status() == {"path": run.checkpoint.path, "unsaved": 0, "problem": None}
+    again = load(place)
+    assert dict(again.data) == dict(run.learner.data)
+    assert again.npoints == 60
+    Run(place, make(), 60).checkpoint.close()
+
+
+@pytest.mark.parametrize("crash", [True, False])
+def test_a_folder_that_is_moved_is_written_again(tmp_path, monkeypatch, crash):
+    monkeypatch.setattr(checkpoint_writer, "HEARTBEAT", 0.05)
+    Run(tmp_path / "scan", make(), 10).checkpoint.close()
+    run = Run(tmp_path / "scan", make(), 60)
+    run.evaluate(20)
+    wait_until(lambda: not run.checkpoint.writer.unsaved)
+    (tmp_path / "scan").rename(tmp_path / "old")
+    wait_until(lambda: run.checkpoint.writer.problem)
+    run.evaluate(7)
+    wait_until(lambda: not run.checkpoint.writer.problem)
+    run.crash() if crash else run.checkpoint.close()
+    assert load(tmp_path / "scan").npoints == 27
+    assert load(tmp_path / "old").npoints >= 20
+
+
+@pytest.mark.parametrize("change", ["replaced", "cut"])
+def test_a_log_that_is_not_the_same_any_more_is_written_again(tmp_path, change):
+    run = Run(tmp_path, make(), 60)
+    run.evaluate(20)
+    wait_until(lambda: not run.checkpoint.writer.unsaved)
+    (log,) = tmp_path.glob("log-*")
+    content = log.read_bytes()
+    if change == "replaced":
+        log.unlink()
+    log.write_bytes(content[: len(content) // 2])
+    run.evaluate(5)
+    run.checkpoint.close()
+    assert dict(load(tmp_path).data) == dict(run.learner.data)
+
+
+def test_what_cannot_be_written_again_is_told(tmp_path, monkeypatch):
+    monkeypatch.setattr(checkpoint_writer, "HEARTBEAT", 0.05)
+    run = Run(tmp_path, make(), 60)
+    run.evaluate(5)
+    remove(run.checkpoint._folder)
+    wait_until(lambda: run.checkpoint.writer.problem)
+    run.checkpoint.writer._pack_learner = lambda: 1 / 0
+    run.evaluate(5)
+    run.checkpoint.close()
+    assert "ZeroDivisionError" in run.checkpoint.status()["problem"]
+    assert run.checkpoint.status()["unsaved"]
+
+
+NONSENSE = {
+    "empty": b"",
+    "binary": bytes(range(256)),
+    "deep": b"[" * 100_000,
+    "list": b"[1]",
+    "number": b"7",
+    "types": b'{"id": 7, "run": [], "host": {}, "pid": "abc", "place": null, "begun": 1, "beats": "x", "time": null}',
+    "long": b'{"pid": ' + b"9" * 5000 + b"}",
+    "nan": b'{"pid": NaN, "time": NaN}',
+}
+
+
+@pytest.mark.parametrize("here", [False, True], ids=["", "of this machine"])
+@pytest.mark.parametrize("content", NONSENSE.values(), ids=NONSENSE)
+def test_a_lock_that_makes_no_sense_is_taken_over_after_a_while(place, monkeypatch, content, here):
+    monkeypatch.setattr(checkpoint_lock, "STALE", 0.3)
+    folder = folder_at(place)
+    if here:
+        process = b'"place": ' + json.dumps(checkpoint_lock._process()["place"]).encode()
+        content = content.replace(b'"place": null', process).replace(b"{", b"{" + process + b", ", 1)
+    folder.write("lock", content)
+    run = Run(place, make(), 5)
+    run.evaluate()
+    run.checkpoint.close()
+    assert load(place).npoints == 5
+    assert "lock" not in folder.names()
+    folder.write("lock", content)
+    run.checkpoint._lock.let_go()  # it is not its own
+
+
+def frame_of(body):
+    return struct.pack("<II", len(body), zlib.crc32(body)) + body
+
+
+@pytest.mark.parametrize("name", ["log-000002-000002", "learner-000001", "functions"])
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"\x91" * 100_000 + b"\x01",
+        b"\xc1",
+        b"\x81\x90\x01",
+        b"\x01\x01",
+        b"\x07",
+        b"\x93\x01\x02\x03",
+        b"\x81\xa1x\x01",
+    ],
+    ids=["deep", "never used", "list as key", "too much", "number", "list", "no column"],
+)
+def test_content_that_makes_no_sense_is_an_error_that_says_so(tmp_path, name, body):
+    run = Run(tmp_path, make(), 5)
+    run.evaluate()
+    run.checkpoint.close()
+    (file,) = tmp_path.glob(f"{name[:7]}*" if name != "functions" else name)
+    frames = frame_of(body) * (2 if name.startswith("learner") else 1)
+    file.write_bytes(file_of([frames]))
+    for attempt in (lambda: load(tmp_path), lambda: Run(tmp_path, make(), 9).checkpoint.close()):
+        try:
+            attempt()
+        except CheckpointError as error:
+            assert str(tmp_path) in str(error)  # noqa: PT017
+        else:
+            assert name == "functions"  # these are not needed for the data
+
+
+def test_a_place_that_cannot_be_reached_is_refused():
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        url = f"ftp://me:secret-word@127.0.0.1:{listener.getsockname()[1]}/scan"
+        for attempt in (lambda: Checkpoint(url, "test"), lambda: load(url)):
+            with pytest.raises(CheckpointError, match=r"(?s)ftp://\*\*\*@127.*refused.*Check the address") as raised:
+                attempt()
+            assert "secret-word" not in "".join(traceback.format_exception(raised.value))
 
 
 def test_what_cannot_be_pickled_costs_nothing_else(tmp_path):

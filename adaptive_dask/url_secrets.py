@@ -1,0 +1,115 @@
+"""Keep user names, passwords and keys in URLs out of everything that is shown or written."""
+
+from __future__ import annotations
+
+import re
+import urllib.parse
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+
+# The authority of a URL ends at the first of "/?#"; a password may contain "@" and ":".
+_USERINFO = re.compile(r"(?<=://)[^/?#\s'\"<>]*@")
+_URL_WITH_QUERY = re.compile(r"(\w+://[^\s?#'\"<>]*)\?([^\s#'\"<>]*)")
+_QUERY_VALUE = re.compile(r"=[^&]*")
+
+HIDDEN = "***"
+
+# Shorter texts occur by chance, and would be hidden where they are no secret.
+_SHORTEST = 4
+
+
+def split_userinfo(url: str) -> tuple[str, str]:
+    """A URL without what is before the ``@`` of its authority, and that part; it is empty if there is none."""
+    match = _USERINFO.search(url)
+    return (url[: match.start()] + url[match.end() :], match.group()[:-1]) if match else (url, "")
+
+
+def join_userinfo(url: str, userinfo: str) -> str:
+    """Undo `split_userinfo`."""
+    return url.replace("://", f"://{userinfo}@", 1) if userinfo else url
+
+
+def without_secrets(text: str, secrets: Iterable[str] = ()) -> str:
+    """A text in which user names, passwords and values of queries in URLs are replaced by ``***``.
+
+    Parameters
+    ----------
+    text : str
+        A URL, or a message that may contain some.
+    secrets : iterable of str
+        Further texts to hide.
+    """
+    text = _URL_WITH_QUERY.sub(lambda match: f"{match[1]}?{_QUERY_VALUE.sub('=' + HIDDEN, match[2])}", text)
+    text = _USERINFO.sub(f"{HIDDEN}@", text)
+    for secret in sorted(set(secrets), key=len, reverse=True):
+        if len(secret) >= _SHORTEST:
+            text = text.replace(secret, HIDDEN)
+    return text
+
+
+def secrets_in(url: str, options: object = None) -> set[str]:
+    """The texts to hide in messages about a URL: its user and password, values of its query, and all options.
+
+    Parameters
+    ----------
+    url : str
+    options : object, optional
+        Whatever fsspec takes: texts in mappings and sequences are found, however deep.
+    """
+    userinfo = split_userinfo(url)[1]
+    found = {*_texts(options), userinfo, *userinfo.split(":", 1)[1:]}
+    found |= {value for _, value in urllib.parse.parse_qsl(url.partition("?")[2])}
+    return found | {urllib.parse.unquote(secret) for secret in found}
+
+
+def _texts(value: object, depth: int = 5) -> Iterable[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, bytes):
+        yield value.decode(errors="replace")
+    elif depth and isinstance(value, dict):
+        for each in value.values():
+            yield from _texts(each, depth - 1)
+    elif depth and isinstance(value, list | tuple | set):
+        for each in value:
+            yield from _texts(each, depth - 1)
+
+
+_KINDS: tuple[type[Exception], ...] = (
+    FileNotFoundError,
+    FileExistsError,
+    PermissionError,
+    ConnectionError,
+    TimeoutError,
+    OSError,
+    ImportError,
+    NotImplementedError,
+    ValueError,
+)
+
+
+@contextmanager
+def hiding(secrets: Iterable[str]) -> Iterator[None]:
+    """Replace an error whose text, or that of its causes, has secrets by one without, and without causes."""
+    try:
+        yield
+        return
+    except Exception as error:
+        # Without source lines and file names, which say nothing of values.
+        parts = [str(each) for each in _chain(error)]
+        if all(without_secrets(part, secrets) == part for part in parts):
+            raise
+        kind = next((kind for kind in _KINDS if isinstance(error, kind)), OSError)
+        new = kind(without_secrets(f"{type(error).__name__}: {error}", secrets))
+    raise new  # here, where there is no other that Python would note as its context
+
+
+def _chain(error: BaseException) -> Iterator[BaseException]:
+    seen: set[int] = set()
+    waiting: list[BaseException | None] = [error]
+    while waiting:
+        each = waiting.pop()
+        if each is not None and id(each) not in seen:
+            seen.add(id(each))
+            yield each
+            waiting += [each.__cause__, each.__context__]
