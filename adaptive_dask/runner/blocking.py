@@ -26,8 +26,9 @@ class BlockingRunner(AsyncRunner):
         super().__init__(learner, goal, **{"allow_running_forever": False, **kwargs})
         try:
             self.result()
-        except KeyboardInterrupt:
-            self.cancel()
+        except BaseException:
+            if not self.done():  # Ctrl-C, or what another signal handler raised
+                self.cancel()
             raise
 
     def _start_local(self, run: LocalRun) -> None:

@@ -9,6 +9,8 @@ import time
 from collections.abc import Callable, Coroutine, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
+from distributed import Scheduler
+
 from adaptive_dask.cluster.client import ensure_host, request
 from adaptive_dask.cluster.packed_error import unpack_error
 from adaptive_dask.cluster.protocol import Route, RunSpec, dumps, unpack
@@ -18,6 +20,7 @@ from adaptive_dask.goals import Goal
 from adaptive_dask.learner.by_value import dumps_by_value
 from adaptive_dask.learner.function_pickle import dumps_apart, loads_together
 from adaptive_dask.plain_text import get_logger
+from adaptive_dask.runner import program_end
 from adaptive_dask.runner.arguments import Plan
 from adaptive_dask.runner.replica import Replica
 from adaptive_dask.runner.watcher import Watcher
@@ -25,6 +28,9 @@ from adaptive_dask.storage.learner_copy import copy_learner, empty_copy
 
 if TYPE_CHECKING:
     from distributed import Client
+
+# An interrupted start is waited for, so that what it started can be cancelled (seconds).
+WITHDRAWAL_TIMEOUT_S = 5.0
 
 logger = get_logger(__name__)
 
@@ -115,6 +121,8 @@ class ClusterRun:
         How the run stands.
     details : dict
         What `inspect` fetched last.
+    is_withdrawn : bool
+        Whether it was interrupted while it was being started, and is to end.
     """
 
     def __init__(self, client: Client, name: str, replica: Replica, id: str, position: int = 0) -> None:
@@ -129,6 +137,8 @@ class ClusterRun:
         self.position = position
         self.version = -1
         self.has_ended = False
+        self.is_withdrawn = False
+        self._is_taken = False  # the scheduler has it, and it was started here
         self._begun = asyncio.Event()  # set on the client's event loop
         self.details: dict[str, Any] = {}
         self.losses_before: Sequence[tuple[float, int, float]] = ()
@@ -149,6 +159,16 @@ class ClusterRun:
         """The run goes on without anybody here."""
         return None
 
+    @property
+    def outlives_program(self) -> str | None:
+        """The scheduler's address; None if the cluster ends with this process, or this run with its start."""
+        cluster = self.client.cluster
+        scheduler = self.client.scheduler
+        ends = self.is_withdrawn or getattr(cluster, "shutdown_on_close", False)
+        if ends or scheduler is None or any(s.address == scheduler.address for s in Scheduler._instances):
+            return None
+        return str(scheduler.address)
+
     # ---- starting; on the client's event loop
 
     async def start(self, spec: RunSpec) -> None:
@@ -157,6 +177,8 @@ class ClusterRun:
             await ensure_host(self.client)
             await request(self.client, Route.START, spec=await asyncio.to_thread(dumps, spec))
             self.started = time.time()  # by the clock here, whatever that of the scheduler says
+            self._is_taken = True
+            program_end.note_run(self)
             self.follow()
         finally:
             self._begun.set()
@@ -178,6 +200,8 @@ class ClusterRun:
         """The scheduler has taken the run, or says what is wrong with it."""
         self._begun.set()
         if error is None:
+            self._is_taken = True
+            program_end.note_run(self)
             self.follow()
         else:
             self.close("failed", error)
@@ -193,6 +217,12 @@ class ClusterRun:
     async def control(self, action: str) -> None:
         """Have the run cancelled, paused, resumed or forgotten."""
         await self._request(Route.CONTROL, action=action)
+
+    def cancel_soon(self) -> None:
+        """Have the run cancelled, without waiting for it; from any thread."""
+        loop: Any = self.client.loop
+        if loop.asyncio_loop.is_running():
+            asyncio.run_coroutine_threadsafe(self.control("cancel"), loop.asyncio_loop)
 
     async def tell(self, points: list[Any], values: list[Any]) -> None:
         """Tell the hosted learner results from elsewhere."""
@@ -359,3 +389,47 @@ async def start_together(client: Client, runs: Sequence[ClusterRun], specs: Sequ
     except Exception as error:
         for run, _ in waiting:
             run.is_started(error)
+
+
+def wait_for_start(client: Client, runs: Sequence[ClusterRun], start: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    """Start runs, and wait until they have been started; if that is interrupted, none of them goes on.
+
+    Parameters
+    ----------
+    client : Client
+        A synchronous one.
+    runs : sequence of ClusterRun
+    start : callable
+        Starts them.
+
+    Raises
+    ------
+    Exception
+        What `start` raises.
+    """
+    tasks: list[asyncio.Future[Any]] = []
+
+    async def begin() -> None:
+        tasks.append(asyncio.ensure_future(start()))
+        await asyncio.shield(tasks[0])  # an interrupt of this thread cancels what it waits for
+
+    async def withdraw() -> None:
+        await asyncio.wait(tasks[:1])
+        # Only those that were started: a name may be that of somebody else's run.
+        ours = [run.control("cancel") for run in runs if run._is_taken]
+        await asyncio.gather(*ours, return_exceptions=True)
+
+    async def withdraw_even_if_interrupted() -> None:
+        if tasks:
+            tasks.append(asyncio.ensure_future(withdraw()))
+            await asyncio.shield(tasks[-1])
+
+    try:
+        client.sync(begin)
+    except BaseException:
+        if not tasks or not tasks[0].done() or tasks[0].exception() is None:
+            for run in runs:
+                run.is_withdrawn = True
+            with contextlib.suppress(TimeoutError):
+                client.sync(withdraw_even_if_interrupted, callback_timeout=WITHDRAWAL_TIMEOUT_S)
+        raise

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import multiprocessing.spawn
 import warnings
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +17,12 @@ if TYPE_CHECKING:
     from distributed import Client
 
 logger = get_logger(__name__)
+
+# What Dask calls the processes of its workers.
+WORKER_PROCESS = "Dask Worker process (from Nanny)"
+
+# Ctrl-C in a terminal is for all processes; that of the user's script closes the workers, in order.
+IGNORE_INTERRUPTS = "import signal; signal.signal(signal.SIGINT, signal.SIG_IGN)"
 
 
 def find_client(executor: Client | None, *, embed: bool = True) -> Client:
@@ -75,9 +83,30 @@ def is_local(executor: Any, learner: Any) -> bool:
 
 
 def _embed() -> Client:
+    _spare_the_main_script()
     with warnings.catch_warnings():
         # When the usual port is taken, Dask says so and takes another one; the address is printed below.
         warnings.filterwarnings("ignore", message="Port .* is already in use")
-        client = distributed.Client(dashboard_address="127.0.0.1:8787", asynchronous=False)
+        client = distributed.Client(dashboard_address="127.0.0.1:8787", asynchronous=False, preload=[IGNORE_INTERRUPTS])
     print(f"adaptive_dask: no Dask client, so a local cluster was started; dashboard: {client.dashboard_link}")
     return client
+
+
+@functools.cache
+def _spare_the_main_script() -> None:
+    """Have the processes of Dask's workers not import the main script, as they do nothing of a notebook either.
+
+    `multiprocessing` imports it in each process that it spawns, and a script without ``if __name__ == "__main__":``
+    then starts a cluster there, and so on. Nobody here needs that: what is defined in the script travels by value.
+    Workers that are restarted later are spawned in the same way, so this stays.
+    """
+    prepare = multiprocessing.spawn.get_preparation_data
+
+    def prepare_without_main(name: str) -> dict[str, Any]:
+        data = prepare(name)
+        if name == WORKER_PROCESS:
+            data.pop("init_main_from_name", None)
+            data.pop("init_main_from_path", None)
+        return data
+
+    multiprocessing.spawn.get_preparation_data = prepare_without_main

@@ -18,6 +18,7 @@ from adaptive_dask.local.coroutines import CoroutinePool
 from adaptive_dask.local.dispatch import Dispatch, NotSent
 from adaptive_dask.local.flight import Arrivals, Flight
 from adaptive_dask.plain_text import get_logger
+from adaptive_dask.runner import program_end
 from adaptive_dask.runner.replica import Replica
 from adaptive_dask.session import Session, Told
 from adaptive_dask.storage.checkpoint import Checkpoint
@@ -65,6 +66,8 @@ class LocalRun:
     """
 
     asynchronous = False
+    outlives_program = None
+    is_withdrawn = False
 
     def __init__(
         self,
@@ -127,6 +130,7 @@ class LocalRun:
 
     def start(self) -> None:
         """Run in a thread of its own; points that are evaluated where they are submitted are evaluated there."""
+        program_end.note_run(self)
         threading.Thread(target=self.drive, name=f"adaptive-run-{self.name}", daemon=True).start()
 
     # ---- commands; from any thread
@@ -142,6 +146,10 @@ class LocalRun:
         elif action in ("pause", "resume"):
             self._is_paused = action == "pause"
         self._flight.wake()
+
+    def cancel_soon(self) -> None:
+        """Have the run cancelled, without waiting for it."""
+        self.control("cancel")
 
     def tell(self, points: Sequence[Any], values: Sequence[Any]) -> None:
         """Tell the learner results from elsewhere; raises the first that it refuses, and tells the others."""
@@ -258,6 +266,7 @@ class LocalRun:
             self._end(status, error)
 
     def _work(self) -> None:
+        has_sent = False
         while not self._is_cancelled:
             arrivals = self._flight.collect(self._patience())
             begin = time.perf_counter()
@@ -272,6 +281,9 @@ class LocalRun:
                     return
             self._learner_seconds += time.perf_counter() - begin
             self._send(taken)
+            if taken and not has_sent:
+                has_sent = True
+                program_end.come_before(self.executor)
             self._update()
 
     def _finish_evaluations(self) -> None:

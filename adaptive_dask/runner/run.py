@@ -67,6 +67,17 @@ class Run(Protocol):
     @property
     def details(self) -> dict[str, Any]: ...
 
+    @property
+    def outlives_program(self) -> str | None:
+        """Where the run goes on when this process has ended; None if it ends with it."""
+
+    @property
+    def is_withdrawn(self) -> bool:
+        """Whether its start was interrupted."""
+
+    def cancel_soon(self) -> None:
+        """Have it cancelled, without waiting for it; from any thread."""
+
     def do(self, call: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         """Make a call of this run: wait for what it returns, or return an awaitable of it."""
 

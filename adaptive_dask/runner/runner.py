@@ -14,7 +14,7 @@ from adaptive_dask.goals import GoalFunction, make_goal
 from adaptive_dask.plain_text import one_line
 from adaptive_dask.runner.actor import Actor
 from adaptive_dask.runner.arguments import Plan, make_plan
-from adaptive_dask.runner.cluster import ClusterRun, make_spec
+from adaptive_dask.runner.cluster import ClusterRun, make_spec, wait_for_start
 from adaptive_dask.runner.dashboard_link import make_link
 from adaptive_dask.runner.embedded import find_client, is_local
 from adaptive_dask.runner.local import LocalRun
@@ -256,7 +256,7 @@ class AsyncRunner:
         if hosted.asynchronous:
             asyncio.ensure_future(_start_later(hosted, spec))  # noqa: RUF006  the run keeps it
         else:
-            client.sync(hosted.start, spec)
+            wait_for_start(client, [hosted], lambda: hosted.start(spec))
 
     @classmethod
     def _planned(

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import atexit
 import concurrent.futures
 import threading
 from collections.abc import Callable
 from typing import Any
 
 from adaptive_dask.plain_text import get_logger
+from adaptive_dask.runner import program_end
 from adaptive_dask.runner.run import Run
 from adaptive_dask.runner.task import RunTask
 
@@ -51,7 +51,7 @@ class PeriodicSaving(RunTask):
         self._wake = threading.Event()
         self._is_cancelled = False
         run.done.add_done_callback(lambda _: self._wake.set())
-        atexit.register(self._at_exit)
+        program_end.call_at_end(self._at_exit)
         self._thread = threading.Thread(target=self._work, name=f"adaptive-saving-{run.name}", daemon=True)
         self._thread.start()
 
@@ -72,7 +72,7 @@ class PeriodicSaving(RunTask):
                     break
                 self._wake.wait(self._interval)
         finally:
-            atexit.unregister(self._at_exit)
+            program_end.call_no_more(self._at_exit)
             if self._is_cancelled:
                 self._end.cancel()
                 self._end.set_running_or_notify_cancel()

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from adaptive_dask.goals import GoalFunction
 from adaptive_dask.runner.arguments import Plan, make_plan
-from adaptive_dask.runner.cluster import make_spec, start_together
+from adaptive_dask.runner.cluster import make_spec, start_together, wait_for_start
 from adaptive_dask.runner.embedded import find_client, is_local
 from adaptive_dask.runner.many_runs import Runs
 from adaptive_dask.runner.replica import Callback
@@ -93,7 +93,7 @@ def run_many(
     if client.asynchronous:
         asyncio.ensure_future(start_together(client, hosted, specs))  # noqa: RUF006  the runs keep it
     else:
-        client.sync(start_together, client, hosted, specs)
+        wait_for_start(client, hosted, lambda: start_together(client, hosted, specs))
     return Runs(client, runners)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import concurrent.futures
 import itertools
 import time
 import uuid
@@ -15,6 +16,7 @@ from adaptive_dask.cluster.protocol import Route
 from adaptive_dask.cluster.scheduler_feed import MOST_WATCHED
 from adaptive_dask.errors import RunNotFoundError
 from adaptive_dask.plain_text import get_logger
+from adaptive_dask.runner import program_end
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -35,6 +37,9 @@ AT_ONCE = 8
 
 # For how long a client that lost its scheduler tries to find it again (seconds).
 RECONNECT = 30.0
+
+# At the end of the program, watchers are waited for (seconds).
+STOP_TIMEOUT_S = 2.0
 
 
 class Watcher:
@@ -63,6 +68,7 @@ class Watcher:
         watcher = cls._of.get(client)
         if watcher is None:
             watcher = cls._of[client] = cls(client)
+            program_end.close_at_end(cls.stop_all)
         return watcher
 
     def add(self, run: ClusterRun) -> None:
@@ -125,6 +131,23 @@ class Watcher:
             if not run.has_ended:
                 return
         del self._runs[key]
+
+    @classmethod
+    def stop_all(cls) -> None:
+        """Follow no run any more; from any thread. What is known of the runs stays as it is."""
+
+        async def stop(watcher: Watcher) -> None:
+            watcher._runs.clear()
+            if watcher._task is not None:
+                watcher._task.cancel()
+                await asyncio.wait([watcher._task])
+
+        stops = []
+        for client, watcher in list(cls._of.items()):
+            loop: Any = client.loop
+            if loop.asyncio_loop.is_running():
+                stops.append(asyncio.run_coroutine_threadsafe(stop(watcher), loop.asyncio_loop))
+        concurrent.futures.wait(stops, timeout=STOP_TIMEOUT_S)
 
     def _lose_all(self, error: BaseException | None) -> None:
         for run in self._runs.values():

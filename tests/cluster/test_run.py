@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import concurrent.futures
 import datetime
 import os
+import signal
+import subprocess
+import sys
 import threading
 import time
 from functools import partial
@@ -14,7 +18,9 @@ import pytest
 from distributed import Client, LocalCluster
 
 import adaptive_dask as adaptive
+from adaptive_dask.cluster.protocol import Route
 from adaptive_dask.errors import FunctionError, LearnerError, RunExistsError, RunNotFoundError
+from adaptive_dask.runner import cluster as cluster_module
 
 from ..patience import TIMEOUT, wait_until
 from .conftest import assert_clean, host_of
@@ -343,9 +349,6 @@ async def test_with_an_asynchronous_client(cluster):
 
 
 def test_without_a_client_a_cluster_is_embedded(tmp_path):
-    import subprocess
-    import sys
-
     script = tmp_path / "script.py"
     script.write_text(
         "import adaptive_dask as adaptive\n"
@@ -363,6 +366,70 @@ def test_without_a_client_a_cluster_is_embedded(tmp_path):
     assert done.stdout.count("local cluster") == 1
     assert "http://127.0.0.1" in done.stdout
     assert done.stderr == ""
+
+
+def run_one_of_many(learner, **goals):
+    return adaptive.run_many([learner], **goals)
+
+
+@pytest.mark.parametrize("start", [adaptive.Runner, adaptive.BlockingRunner, run_one_of_many])
+def test_a_start_that_is_interrupted_leaves_no_run(client, monkeypatch, start):
+    async def interrupted(client, route, **arguments):
+        reply = await request(client, route, **arguments)
+        if route in (Route.START, Route.START_MANY):
+            signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
+            await asyncio.wrap_future(interrupt_arrived)
+        return reply
+
+    interrupt_arrived = concurrent.futures.Future()
+
+    def handler(number, frame):
+        client.loop.add_callback(interrupt_arrived.set_result, None)
+        raise KeyboardInterrupt
+
+    request = cluster_module.request
+    monkeypatch.setattr(cluster_module, "request", interrupted)
+    before = signal.signal(signal.SIGINT, handler)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            start(learner(slow_peak), npoints_goal=10**6)
+    finally:
+        signal.signal(signal.SIGINT, before)
+    wait_until(lambda: adaptive.runs()[0]["status"] == "cancelled")
+
+
+def test_a_blocking_runner_that_is_interrupted_cancels_its_run(client):
+    turns = iter([threading.main_thread().ident])
+
+    def interrupt(learner, xs, ys):
+        for thread in turns:  # once
+            signal.pthread_kill(thread, signal.SIGINT)
+
+    with pytest.raises(KeyboardInterrupt):
+        adaptive.BlockingRunner(learner(slow_peak), npoints_goal=10**6, on_results=interrupt)
+    assert adaptive.runs()[0]["status"] == "cancelled"
+
+
+def test_a_script_without_a_main_guard_runs_once(tmp_path):
+    script = tmp_path / "script.py"
+    script.write_text(
+        "import adaptive_dask as adaptive\n"
+        "print('top level')\n"
+        "class Value:\n"
+        "    def __init__(self, value):\n"
+        "        self.value = value\n"
+        "def f(x):\n"
+        "    return Value(x**2)\n"
+        "learner = adaptive.DataSaver(adaptive.Learner1D(f, (-1, 1)), lambda value: value.value)\n"
+        "adaptive.BlockingRunner(learner, npoints_goal=40)\n"
+        "assert all(isinstance(value, Value) for value in learner.extra_data.values())\n"
+        "print(learner.npoints, 'points')\n"
+    )
+    done = subprocess.run([sys.executable, str(script)], capture_output=True, text=True, timeout=TIMEOUT, check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == ""
+    assert done.stdout.count("top level") == 1
+    assert "40 points" in done.stdout
 
 
 @pytest.mark.parametrize(

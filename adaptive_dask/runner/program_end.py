@@ -1,0 +1,154 @@
+"""The end of the program: runs that still go on are left in order, and a line says what becomes of them.
+
+Python ends in this order: the main thread; what `threading` calls at its end, first of all this; thread and process
+pools, which take no more work from then on; then `atexit`, where Dask closes its clients and clusters. Whatever needs a
+pool, as following a run on a cluster does, must therefore be over before the pools are.
+"""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import os
+import sys
+import threading
+import time
+import weakref
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from adaptive_dask.runner.run import Run
+
+# Runs that end with the program are waited for (seconds).
+END_TIMEOUT_S = 3.0
+
+# A message names this many runs.
+MAX_NAMED = 3
+
+_runs: weakref.WeakSet[Run] = weakref.WeakSet()
+_calls: dict[Callable[[], Any], None] = {}
+_closers: dict[Callable[[], Any], None] = {}
+_registered: set[Any] = set()
+
+
+def note_run(run: Run) -> None:
+    """Remember a run that was started here, until it has ended."""
+    _register(None)
+    _runs.add(run)
+
+
+def come_before(executor: Any) -> None:
+    """See that runs end before an executor does, to which something has been submitted.
+
+    What is registered last is called first. Executors register their end when their module is imported, or loky's when
+    it is given work for the first time.
+    """
+    _register(type(executor))
+
+
+def call_at_end(call: Callable[[], Any]) -> None:
+    """Have something called at the end of the program, when runs that end with it have ended."""
+    _register(None)
+    _calls[call] = None
+
+
+def call_no_more(call: Callable[[], Any]) -> None:
+    """Forget a call for the end of the program."""
+    _calls.pop(call, None)
+
+
+def close_at_end(close: Callable[[], Any]) -> None:
+    """Have something called at the end of the program, after all else; once, however often this is called."""
+    _register(None)
+    _closers[close] = None
+
+
+def _register(key: Any) -> None:
+    if key in _registered:
+        return
+    _registered.add(key)
+    try:
+        threading._register_atexit(_leave)  # type: ignore[attr-defined]
+    except (AttributeError, RuntimeError):  # not this Python, or its end has begun
+        atexit.register(_leave)
+
+
+def _leave() -> None:
+    with contextlib.suppress(KeyboardInterrupt):
+        runs = sorted((run for run in _runs if not run.done.done()), key=lambda run: (run.started, run.name))
+        messages = _describe(runs)
+        ending = [run for run in runs if run.outlives_program is None]
+        for run in ending:
+            run.cancel_soon()
+        _wait(ending)
+        for call in list(_calls):
+            _quietly(call)
+        for message in messages:
+            _quietly(lambda message=message: print(f"adaptive_dask: {message}", file=sys.stderr, flush=True))
+    for close in list(_closers):
+        _quietly(close)
+    _forget_all()
+
+
+def _quietly(call: Callable[[], Any]) -> None:
+    with contextlib.suppress(Exception):  # nobody can do anything about it any more
+        call()
+
+
+def _wait(runs: list[Run]) -> None:
+    deadline = time.monotonic() + END_TIMEOUT_S
+    for run in runs:
+        while not run.done.done() and (left := deadline - time.monotonic()) > 0:
+            run.wait_for_results(min(0.1, left))
+            # Where an event loop would do this, it does not run any more.
+            if run.replica.lock.acquire(timeout=max(0.0, deadline - time.monotonic())):
+                try:
+                    _quietly(run.replica.apply)
+                finally:
+                    run.replica.lock.release()
+
+
+def _describe(runs: list[Run]) -> list[str]:
+    groups: dict[tuple[str | None, bool], list[Run]] = {}
+    for run in runs:
+        if not run.is_withdrawn:
+            groups.setdefault((run.outlives_program, _checkpoint(run) is not None), []).append(run)
+    return [_sentence(where, group) for (where, _), group in groups.items()]
+
+
+def _sentence(where: str | None, runs: list[Run]) -> str:
+    names = ", ".join(repr(run.name) for run in runs[:MAX_NAMED])
+    if len(runs) > MAX_NAMED:
+        names += f" and {len(runs) - MAX_NAMED} more"
+    is_one = len(runs) == 1
+    what = f"the run {names}" if is_one else f"the runs {names}"
+    if where is not None:
+        goes, them = ("goes", "it") if is_one else ("go", "the first of them")
+        return f"{what} {goes} on at {where}: adaptive_dask.attach({runs[0].name!r}) from a new client follows {them}."
+    points = sum(int(run.summary.get("npoints", 0)) for run in runs)
+    ended = f"the program ended before {what} did"
+    paths = [path for run in runs[:MAX_NAMED] if (path := _checkpoint(run)) is not None]
+    if paths:
+        return f"{ended}: the same call goes on from the {points:,} points in {', '.join(map(repr, paths))}."
+    wait = "runner.result()" if is_one else "runs.result()"
+    return (
+        f"{ended}: {points:,} points are lost unless they were saved. Wait with {wait}, give checkpoint=, "
+        "or use a Dask cluster that outlives the program."
+    )
+
+
+def _checkpoint(run: Run) -> str | None:
+    checkpoint = run.summary.get("checkpoint")
+    return str(checkpoint["path"]) if checkpoint else None
+
+
+def _forget_all() -> None:
+    _runs.clear()
+    _calls.clear()
+    _closers.clear()
+
+
+# A child of this process has none of its threads, and so none of its runs.
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget_all)
