@@ -85,7 +85,8 @@ def _leave() -> None:
         for call in list(_calls):
             _quietly(call)
         for message in messages:
-            _quietly(lambda message=message: print(f"adaptive_dask: {message}", file=sys.stderr, flush=True))
+            with contextlib.suppress(Exception):  # standard error may be closed, or None
+                print(f"adaptive_dask: {message}", file=sys.stderr, flush=True)
     for close in list(_closers):
         _quietly(close)
     _forget_all()
