@@ -5,6 +5,7 @@ from __future__ import annotations
 import traceback
 from typing import Any, Self
 
+from adaptive_dask.plain import safe_repr
 from adaptive_dask.plain_text import one_line, printable
 from adaptive_dask.url_secrets import without_secrets
 
@@ -56,12 +57,12 @@ class FunctionError(AdaptiveError):
         self.worker = worker
         self.exception = exception
         self.log = log
-        self.caused_by(exception)
+        self.caused_by(exception if isinstance(exception, BaseException) else None)
 
     def __str__(self) -> str:
         where = f" on worker {self.worker}" if self.worker else ""
         log = f"\nLog of the worker: {self.log}" if self.log else ""
-        return printable(f"learner.function({self.point!r}) failed{where}:\n\n{self.traceback_text}{log}")
+        return printable(f"learner.function({safe_repr(self.point)}) failed{where}:\n\n{self.traceback_text}{log}")
 
 
 class PointTimeoutError(AdaptiveError):
@@ -85,7 +86,14 @@ class WorkerLostError(AdaptiveError):
 
 
 class LearnerError(AdaptiveError):
-    """The learner, its loss function or the goal raised while the run called it."""
+    """The learner, its loss function, the goal or a callback raised while the run called it.
+
+    Whatever it raised, `SystemExit` for example, is the `__cause__` where it could be brought here.
+    """
+
+
+class LearnerBusyError(AdaptiveError):
+    """The learner of the run has been busy with one call for so long that a request was given up."""
 
 
 class ModuleMissingError(AdaptiveError):
@@ -160,5 +168,8 @@ class CheckpointInUseError(CheckpointError):
 
 
 def _is_printable(error: BaseException) -> bool:
-    text = "".join(traceback.format_exception(type(error), error, None))  # with its causes and notes
+    try:
+        text = "".join(traceback.format_exception(type(error), error, None))  # with its causes and notes
+    except BaseException:  # nobody can print it, then
+        return False
     return printable(text) == text.replace("\r\n", "\n")

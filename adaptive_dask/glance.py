@@ -7,6 +7,7 @@ import time
 from typing import Any
 
 from adaptive_dask.session import Session
+from adaptive_dask.user_code import reraise_interrupt
 
 # The loss is for people to look at: it may take so much of the learner's time.
 LOSS_SHARE = 0.02
@@ -45,7 +46,8 @@ class Glance:
         if force or now >= self._next_loss:
             try:
                 self.loss = float(session.learner.loss())
-            except Exception:  # for people to look at; where it matters, in a goal, errors are the run's
+            except BaseException as error:  # for people to look at; where it matters, in a goal, errors are the run's
+                reraise_interrupt(error)
                 self.loss = math.nan
             cost = time.monotonic() - now
             self._next_loss = now + max(LOSS_INTERVAL, cost / LOSS_SHARE)

@@ -50,8 +50,9 @@ def get_logger(name: str) -> logging.Logger:
 def _make_printable(record: logging.LogRecord) -> bool:
     try:
         message = record.getMessage()
-    except Exception:
-        return True  # logging reports the error itself
+    except BaseException:  # of user code
+        record.msg, record.args = "(a message that cannot be formatted)", None
+        return True
     if printable(message) != message:
         record.msg, record.args = printable(message), None
     if record.exc_info and record.exc_info[1] is not None and not record.exc_text:

@@ -15,7 +15,9 @@ from adaptive_dask.errors import AdaptiveError, FunctionError, LearnerError, Wor
 from adaptive_dask.failures import FailedPoint, Failure, FailureBook, OnError, Point, check_on_error
 from adaptive_dask.goals import Goal
 from adaptive_dask.journal import Journal
+from adaptive_dask.plain import safe_repr
 from adaptive_dask.tracebacks import format_error
+from adaptive_dask.user_code import guarded, reraise_interrupt
 
 Told = list[tuple[Point, Any]]
 
@@ -165,7 +167,7 @@ class Session:
         It may make a run overshoot a goal in points, by the points that are out. What the learner
         raises is raised.
         """
-        self.learner.tell(point, value)
+        guarded(self.learner.tell, point, value)
         told = self._note([], [point], [value])
         self._check_goal()
         return told
@@ -174,7 +176,7 @@ class Session:
         """Call ``function(learner, *args, **kwargs)``; `told` goes up if the learner knows other points than before."""
         before = self._known
         try:
-            return function(self.learner, *args, **kwargs)
+            return guarded(function, self.learner, *args, **kwargs)
         finally:
             if self._known != before:
                 self.told += 1
@@ -210,7 +212,7 @@ class Session:
         try:
             for pid in ids[:room]:
                 self.learner.tell_pending(asked[pid])
-        except Exception as error:
+        except BaseException as error:
             self._set_error(_learner_error("tell_pending", error))
             return []
         if self._journal is not None:
@@ -303,7 +305,7 @@ class Session:
         try:
             if hasattr(self.learner, "remove_unfinished"):
                 self.learner.remove_unfinished()
-        except Exception as error:
+        except BaseException as error:
             self._set_error(_learner_error("remove_unfinished", error))
 
     def set_goal(self, goal: Goal) -> None:
@@ -325,7 +327,11 @@ class Session:
 
     @property
     def npoints(self) -> int:
-        return int(getattr(self.learner, "npoints", self.told))
+        try:
+            return int(getattr(self.learner, "npoints", self.told))
+        except BaseException as error:
+            self._set_error(_learner_error("learner.npoints", error))
+            return self.told
 
     @property
     def in_flight(self) -> dict[int, Point]:
@@ -406,7 +412,8 @@ class Session:
             return
         try:
             points, _ = self.learner.ask(n)
-        except Exception as error:
+            points = list(points)
+        except BaseException as error:
             self._set_error(_learner_error("ask", error))
             return
         if self.log is not None:
@@ -467,17 +474,17 @@ class Session:
         if len(xs) > 1 and hasattr(self.learner, "tell_many"):
             try:
                 self.learner.tell_many(xs, ys)
-            except Exception:
+            except BaseException as error:
+                reraise_interrupt(error)
                 # One value that the learner cannot take must not cost the others: learners ignore
                 # what they know already, so each is told again by itself.
-                pass
             else:
                 return self._note(ids, xs, ys)
         told: Told = []
         for pid, x, y in zip(ids, xs, ys, strict=True):
             try:
                 self.learner.tell(x, y)
-            except Exception as error:
+            except BaseException as error:
                 self._refuse(pid, x, y, error)
             else:
                 told += self._note([pid], [x], [y])
@@ -491,8 +498,9 @@ class Session:
             self.log.append(("tell", xs[0], ys[0]) if len(xs) == 1 else ("tell_many", xs, ys))
         return list(zip(xs, ys, strict=True))
 
-    def _refuse(self, pid: int, x: Point, y: Any, error: Exception) -> None:
+    def _refuse(self, pid: int, x: Point, y: Any, error: BaseException) -> None:
         """The learner does not accept a value: the function is at fault, trying again is no use."""
+        reraise_interrupt(error)
         text = f"The learner refused the value {_short(y)}.\n{format_error(error)}"
         failure = Failure(text, error)
         self._book.close(pid, x, failure, "failed")
@@ -515,7 +523,7 @@ class Session:
                 value = self.on_error(x, error)
             except AdaptiveError as raised:
                 self._set_error(raised)
-            except Exception as raised:
+            except BaseException as raised:
                 self._set_error(_learner_error("on_error", raised))
             else:
                 self._book.close(pid, x, failure, "replaced")
@@ -566,7 +574,7 @@ class Session:
                 self._goal_reached = self.npoints >= self.goal.npoints
             else:
                 self._goal_reached = self.goal.is_reached(self.learner)
-        except Exception as error:
+        except BaseException as error:
             self._set_error(_learner_error("goal", error))
 
     def _check_failed(self) -> None:
@@ -609,7 +617,8 @@ class _Order:
         self.held: dict[int, Any] = {}
 
 
-def _learner_error(what: str, error: Exception) -> LearnerError:
+def _learner_error(what: str, error: BaseException) -> LearnerError:
+    reraise_interrupt(error)
     return LearnerError(f"The run's {what} raised:\n\n{format_error(error)}").caused_by(error)
 
 
@@ -618,10 +627,11 @@ def _same(point: Any, given: Any) -> bool:
         if isinstance(point, tuple) and not isinstance(given, str):  # lists and arrays stand for tuples
             return len(point) == len(given) and all(map(_same, point, given))
         return bool(point == given)
-    except Exception:  # of arrays it is not one truth; those are to be given by id
+    except BaseException as error:  # of arrays it is not one truth; those are to be given by id
+        reraise_interrupt(error)
         return False
 
 
 def _short(value: Any) -> str:
-    text = repr(value)
+    text = safe_repr(value)
     return text if len(text) <= 200 else text[:200] + "…"

@@ -7,15 +7,24 @@ import sys
 import threading
 import traceback
 
+from adaptive_dask.plain import safe_repr
 from adaptive_dask.plain_text import printable, shorten
+from adaptive_dask.user_code import reraise_interrupt
 
 _PACKAGE = os.path.dirname(__file__)
 _AROUND = tuple(os.path.join(_PACKAGE, folder, "") for folder in ("cluster", "local", "learner"))
 
 
 def format_error(error: BaseException) -> str:
-    """The traceback as Python prints it, safe for a terminal; of a very long one the head and the tail."""
-    return shorten(printable("".join(traceback.format_exception(error))))
+    """The traceback as Python prints it, safe for a terminal; of a very long one the head and the tail.
+
+    Raises nothing, whatever the error is made of.
+    """
+    try:
+        return shorten(printable("".join(traceback.format_exception(error))))
+    except BaseException as trouble:
+        reraise_interrupt(trouble)
+        return f"{safe_repr(error)}, whose traceback cannot be printed"
 
 
 def format_from_function(error: BaseException) -> str:
@@ -23,7 +32,7 @@ def format_from_function(error: BaseException) -> str:
     inner = error.__traceback__
     while inner is not None and inner.tb_frame.f_code.co_filename.startswith(_AROUND):
         inner = inner.tb_next
-    return format_error(error.with_traceback(inner))
+    return format_error(BaseException.with_traceback(error, inner))
 
 
 def stack_of(thread: threading.Thread) -> str:

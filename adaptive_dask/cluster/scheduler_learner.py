@@ -17,9 +17,11 @@ from adaptive_dask.glance import Glance, details
 from adaptive_dask.goals import Goal
 from adaptive_dask.learner.function_pickle import dumps_apart, loads_together
 from adaptive_dask.learner.picked import references_in
+from adaptive_dask.plain import safe_repr
 from adaptive_dask.session import Session, Told
 from adaptive_dask.storage.checkpoint import Checkpoint
 from adaptive_dask.storage.checkpointed import make_session
+from adaptive_dask.user_code import cause_of, guarded
 
 if TYPE_CHECKING:
     from adaptive_dask.cluster.scheduler_inbox import Inbox
@@ -240,16 +242,18 @@ class HostedLearner:
 
 def _unpack_value(value: Any) -> Any:
     try:
-        return unpack(value)
+        return guarded(unpack, value)
     except Exception as error:
-        text = f"The value came to the scheduler, which cannot unpickle it: {error!r}"
+        text = f"The value came to the scheduler, which cannot unpickle it: {safe_repr(error)}"
         if isinstance(error, ImportError):
-            text += f"\nInstall the module {error.name!r} on the scheduler too, or return plain numbers or arrays."
+            text += (
+                f"\nInstall the module {safe_repr(error.name)} on the scheduler too, or return plain numbers or arrays."
+            )
         return Failure(text, error)
 
 
 def _load_exception(data: bytes | None) -> BaseException | None:
     try:
-        return unpack(data) if data is not None else None
+        return cause_of(guarded(unpack, data)) if data is not None else None
     except Exception:  # an exception class of the user's that cannot be loaded here; the traceback stays
         return None

@@ -21,6 +21,7 @@ from adaptive_dask.cluster.scheduler_learner import HostedLearner, Step
 from adaptive_dask.cluster.scheduler_placement import Placement
 from adaptive_dask.cluster.scheduler_shares import Claim
 from adaptive_dask.errors import AdaptiveError, LearnerError, ModuleMissingError
+from adaptive_dask.plain import plain, safe_repr
 from adaptive_dask.plain_text import get_logger
 
 if TYPE_CHECKING:
@@ -375,7 +376,7 @@ class HostedRun:
     def summary(self) -> dict[str, Any]:
         """How the run stands, in plain data."""
         self._count_slot_seconds()
-        return {
+        summary = {
             "name": self.name,
             "id": self.id,
             "learner": self.learner.kind,
@@ -403,6 +404,7 @@ class HostedRun:
             "checkpoint": self.learner.checkpoint,
             "pages": self.has_pages,
         }
+        return {name: plain(value) for name, value in summary.items()}
 
     # ---- the driver
 
@@ -417,7 +419,7 @@ class HostedRun:
                 status = "cancelled" if self._cancelled else "finished"
         except Exception as error:
             logger.exception("The run %r failed inside", self.name)
-            self._fail(LearnerError(f"The run failed inside: {error!r}"))
+            self._fail(_inside_error("failed inside", error))
         finally:
             self._cancel_alarm()
             await self._end(status)
@@ -489,7 +491,7 @@ class HostedRun:
                     await self._call_apart(self.learner.close)
         except Exception as error:
             logger.exception("The run %r could not be ended properly", self.name)
-            self._fail(LearnerError(f"The run could not be ended properly: {error!r}"))
+            self._fail(_inside_error("could not be ended properly", error))
         self._count_slot_seconds()
         self.board = Board()
         self._unsent.clear()
@@ -582,7 +584,7 @@ class HostedRun:
         if isinstance(error, ImportError):
             self._fail(_missing(error.name, "a worker could not load the evaluator", str(error)))
         else:
-            self._fail(AdaptiveError(f"The evaluators of the run fail: {error!r}"))
+            self._fail(AdaptiveError(f"The evaluators of the run fail: {safe_repr(error)}"))
         self._wake.set()
 
     def _fail(self, error: AdaptiveError) -> None:
@@ -597,6 +599,10 @@ class HostedRun:
         now = time.monotonic()
         self._slot_seconds += self.board.slots * (now - self._slots_since)
         self._slots_since = now
+
+
+def _inside_error(what: str, error: Exception) -> LearnerError:
+    return LearnerError(f"The run {what}: {safe_repr(error)}").caused_by(error)
 
 
 def _round_trip(report: Report) -> float | None:

@@ -9,6 +9,8 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any
 
+from adaptive_dask.user_code import as_exception
+
 Call = tuple[asyncio.Future[Any], Callable[..., Any], tuple[Any, ...]]
 
 
@@ -91,7 +93,5 @@ def _make(
 ) -> tuple[asyncio.Future[Any], Any, BaseException | None]:
     try:
         return future, call(*args), None
-    except StopIteration as error:  # which asyncio keeps for itself
-        return future, None, RuntimeError(f"{error!r} was raised")
-    except BaseException as error:
-        return future, None, error
+    except BaseException as error:  # on the event loop, some would end more than their caller
+        return future, None, as_exception(error)

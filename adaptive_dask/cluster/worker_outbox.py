@@ -8,11 +8,15 @@ from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any
 
 from adaptive_dask.cluster.protocol import REPORT, Packed, pack
+from adaptive_dask.plain import plain
 from adaptive_dask.storage.packing import dumps_exception
 from adaptive_dask.tracebacks import format_from_function
 
 if TYPE_CHECKING:
     from distributed import Worker
+
+# Of a report, what has texts that come from user code or from this machine.
+_WITH_TEXTS = ("failures", "broken", "log", "given_up")
 
 # Where batch systems say which job a process belongs to.
 JOB_IDS = ("SLURM_JOB_ID", "PBS_JOBID", "LSB_JOBID", "JOB_ID")
@@ -37,13 +41,20 @@ class Outbox:
 
 
 def report(run: str, **contents: Any) -> dict[str, Any]:
-    """A message to the scheduler."""
-    return {"op": REPORT, "run": run, **contents}
+    """A message to the scheduler. What it cannot carry would cost the worker its connection: texts are made plain."""
+    texts = {name: plain(contents[name]) for name in _WITH_TEXTS if name in contents}
+    return {"op": REPORT, "run": run, **contents, **texts}
 
 
 def describe(error: BaseException) -> tuple[str, bytes | None]:
     """The traceback, from the user's function on, and the exception where it can be pickled."""
     return format_from_function(error), dumps_exception(error)
+
+
+def missing_module(error: BaseException) -> str | None:
+    """Which module could not be imported, if that is what is wrong."""
+    name = error.name if isinstance(error, ImportError) else None
+    return name if isinstance(name, str) else None
 
 
 def pack_value(value: Any) -> Packed:

@@ -89,7 +89,7 @@ def _describe(run: RunNumbers, error: BaseException | None) -> str:
         f"<div{' class=bad' if name == 'failed' and run.failed else ''}><b>{html.escape(value)}</b><i>{name}</i></div>"
         for name, value in figures.items()
     )
-    what = f'<div class="error">{html.escape(str(error)[:4000])}</div>' if error is not None else ""
+    what = f'<div class="error">{html.escape(safe_str(error)[:4000])}</div>' if error is not None else ""
     waits = f'<div class="waits">Waits for {html.escape(run.waits_for)}.</div>' if run.waits_for else ""
     return f'{_name(run)}{waits}<div class="figures">{cells}</div>{what}'
 

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 from adaptive_dask.plain_text import one_line
+from adaptive_dask.user_code import reraise_interrupt
 
 # Longer texts, such as bounds in many dimensions, are cut.
 MOST_LETTERS = 120
@@ -77,5 +78,6 @@ def _safely(tell: Callable[[], str]) -> str:
     """A fact; a learner that is half made or broken is looked at as well, above all then."""
     try:
         return tell()
-    except Exception as error:
+    except BaseException as error:
+        reraise_interrupt(error)
         return f"({type(error).__name__})"

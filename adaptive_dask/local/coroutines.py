@@ -15,6 +15,7 @@ from typing import Any
 
 from adaptive_dask.local.worker import Raised, Result, Start, Value
 from adaptive_dask.tracebacks import format_from_function
+from adaptive_dask.user_code import reraise_interrupt
 
 
 def is_coroutine_function(function: Any) -> bool:
@@ -179,8 +180,12 @@ async def _evaluate_one(function: Callable[[Any], Awaitable[Any]], point: Any) -
     begin = time.perf_counter()
     try:
         value = await function(point)
-    except (asyncio.CancelledError, KeyboardInterrupt, GeneratorExit):  # the last if the loop was closed meanwhile
+    except GeneratorExit:  # the loop was closed meanwhile
         raise
     except BaseException as error:
+        reraise_interrupt(error)
+        task = asyncio.current_task()
+        if isinstance(error, asyncio.CancelledError) and task is not None and task.cancelling():
+            raise  # it was cancelled; a function that raises this by itself has failed
         return Raised(format_from_function(error), error, time.perf_counter() - begin)
     return Value(value, time.perf_counter() - begin)

@@ -16,6 +16,7 @@ from adaptive_dask.failures import Failure
 from adaptive_dask.local.pools import Pool
 from adaptive_dask.local.time_limit import Batch, TimeLimit
 from adaptive_dask.local.worker import CulpritUnknown, FunctionMissing, Raised, Result, Start, exception_of, unpacked
+from adaptive_dask.plain import safe_repr
 from adaptive_dask.tracebacks import format_error
 
 Point = Any
@@ -265,7 +266,7 @@ def _outcome(result: Result) -> Any:
     try:
         return unpacked(result)  # type: ignore[arg-type]
     except Exception as error:
-        return Failure(f"The value that the function returned could not be unpickled here: {error!r}", error)
+        return Failure(f"The value that the function returned could not be unpickled here: {safe_repr(error)}", error)
 
 
 def _is_engine_error(error: BaseException) -> bool:

@@ -16,6 +16,7 @@ from adaptive_dask.errors import BatchShapeError
 from adaptive_dask.local.travelling import ArrivedFunction, Function, TravellingFunction
 from adaptive_dask.storage.packing import dumps_exception
 from adaptive_dask.tracebacks import format_error, format_from_function
+from adaptive_dask.user_code import cause_of, guarded, reraise_interrupt
 
 # Of points that were submitted together, no more are begun after so long (seconds).
 BUDGET = 0.005
@@ -102,7 +103,7 @@ def evaluate(
     else:
         try:
             call = function.load()
-        except Exception as error:
+        except BaseException as error:
             text = f"The function could not be loaded where it was to be evaluated:\n{format_error(error)}"
             return [Raised(text, dumps_exception(error), 0.0, True, _this_process()) for _ in points]
         if call is None:
@@ -131,9 +132,9 @@ def _evaluate_together(function: Function, points: Sequence[Any], is_here: bool)
         values = call_batch(function, points)
         if not is_here:
             values = [_pack(value) for value in values]
-    except KeyboardInterrupt:
-        raise
     except BaseException as error:
+        if is_here:
+            reraise_interrupt(error)
         # One that returns the wrong number of values would do so again.
         if len(points) > 1 and not isinstance(error, BatchShapeError):
             return CulpritUnknown()
@@ -153,9 +154,8 @@ def _evaluate_here(function: Function, point: Any) -> Result:
     begin = time.perf_counter()
     try:
         return Value(_call(function, point), time.perf_counter() - begin)
-    except KeyboardInterrupt:
-        raise
     except BaseException as error:  # SystemExit in a user's function is a failure like any other
+        reraise_interrupt(error)
         return _raised(error, time.perf_counter() - begin, is_here=True)
 
 
@@ -180,8 +180,8 @@ def _this_process() -> str:
 
 
 def unpacked(result: Value) -> Any:
-    """The value itself; raises what unpickling it raises."""
-    return unpack(result.value) if result.packed else result.value
+    """The value itself; raises what unpickling it raises, as an exception."""
+    return guarded(unpack, result.value) if result.packed else result.value
 
 
 def exception_of(result: Raised) -> BaseException | None:
@@ -190,7 +190,7 @@ def exception_of(result: Raised) -> BaseException | None:
         exception: BaseException = result.exception
         return exception
     try:
-        return unpack(result.exception) if result.exception is not None else None
+        return cause_of(guarded(unpack, result.exception)) if result.exception is not None else None
     except Exception:
         return None
 

@@ -11,6 +11,7 @@ from concurrent.futures import Future
 from typing import Any
 
 from adaptive_dask.plain_text import get_logger
+from adaptive_dask.user_code import guarded
 
 logger = get_logger(__name__)
 
@@ -76,7 +77,7 @@ class Clock:
         while (call := self._next()) is not None:
             pause = None
             try:
-                pause = call()
+                pause = guarded(call)
             except Exception:
                 logger.exception("Something in a notebook could not be kept up to date")
             with self._changed:

@@ -73,7 +73,7 @@ def describe(
         if not summary["ended"]:
             parts.append(_progress(summary, course.outlook(summary, now), now))
     if error is not None:
-        parts.append(f'<div class="error"><pre>{html.escape(str(error)[:4000])}</pre></div>')
+        parts.append(f'<div class="error"><pre>{html.escape(safe_str(error)[:4000])}</pre></div>')
     return f'{STYLE}<div class="adaptive-info">{"".join(parts)}</div>'
 
 

@@ -19,12 +19,14 @@ from adaptive_dask.failures import OnError
 from adaptive_dask.goals import Goal
 from adaptive_dask.learner.by_value import dumps_by_value
 from adaptive_dask.learner.function_pickle import dumps_apart, loads_together
+from adaptive_dask.plain import safe_str
 from adaptive_dask.plain_text import get_logger
 from adaptive_dask.runner import program_end
 from adaptive_dask.runner.arguments import Plan
 from adaptive_dask.runner.replica import Replica
 from adaptive_dask.runner.watcher import Watcher
 from adaptive_dask.storage.learner_copy import copy_learner, empty_copy
+from adaptive_dask.user_code import guarded
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -85,10 +87,10 @@ def make_spec(learner: Any, plan: Plan, known: dict[int, tuple[Any, bytes]] | No
 
 def _pickled(what: str, dump: Callable[[Any], Any], value: Any) -> Any:
     try:
-        return dump(value)
+        return guarded(dump, value)
     except Exception as error:
         raise TypeError(
-            f"{what} cannot be pickled, so it cannot be sent to the cluster: {error}. Create what cannot be sent "
+            f"{what} cannot be pickled, so it cannot be sent to the cluster: {safe_str(error)}. Create what cannot be sent "
             "(locks, open files, connections) inside the function instead."
         ) from error
 
@@ -226,7 +228,7 @@ class ClusterRun:
 
     async def tell(self, points: list[Any], values: list[Any]) -> None:
         """Tell the hosted learner results from elsewhere."""
-        await self._request(Route.TELL, points=dumps(points), values=dumps(values))
+        await self._request(Route.TELL, points=guarded(dumps, points), values=guarded(dumps, values))
 
     async def set_goal(self, goal: Goal) -> None:
         """Give the hosted run another goal."""
@@ -234,12 +236,13 @@ class ClusterRun:
 
     async def drop(self, points: list[Any], ids: list[int]) -> list[tuple[int, Any]]:
         """Have points given up that have no outcome yet."""
-        return list(unpack(await self._request(Route.DROP, points=dumps(points), ids=ids)))
+        reply = await self._request(Route.DROP, points=guarded(dumps, points), ids=ids)
+        return list(guarded(unpack, reply))
 
     async def call(self, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         """Have ``function(learner, *args, **kwargs)`` called with the hosted learner."""
-        payload = dumps_by_value((function, args, kwargs))
-        return unpack(await self._request(Route.CALL, payload=payload))
+        payload = guarded(dumps_by_value, (function, args, kwargs))
+        return guarded(unpack, await self._request(Route.CALL, payload=payload))
 
     def wait_for_results(self, timeout: float) -> None:
         """Sleep until something has arrived for the replica, for so many seconds at most.
@@ -274,7 +277,7 @@ class ClusterRun:
         except Exception as error:  # the client is closed, or scheduler or network are gone
             logger.debug("The hosted learner of the run %r was not to be had: %r", self.name, error)
             return None
-        return loads_together(snapshot["learner"], None)
+        return guarded(loads_together, snapshot["learner"], None)
 
     async def inspect(self) -> dict[str, Any]:
         """Points on their way, failures and log; after the end, what they were then."""
@@ -285,7 +288,7 @@ class ClusterRun:
     async def _inspect(self) -> None:
         log_from = len(self._log or ())
         reply = await self._request(Route.INSPECT, log_from=log_from)
-        details = await asyncio.to_thread(unpack, reply)
+        details = await asyncio.to_thread(guarded, unpack, reply)
         if details["log"] is not None:
             # Two requests may cross; an entry is taken once.
             self._log = [*(self._log or ())[:log_from], *details["log"]]
@@ -327,7 +330,7 @@ class ClusterRun:
             if self.replica.is_foreign:
                 snapshot = await self._request_at_once(Route.SNAPSHOT)
                 self.replica.make_up(lambda: loads_together(snapshot["learner"], None))
-            failure = news.get("failure")
+            failure = news.get("failure", ()) if summary["status"] == "failed" else None
             self.close(summary["status"], None if failure is None else await asyncio.to_thread(unpack_error, failure))
         else:
             self.replica.then(lambda: self._set_status(summary["status"]))

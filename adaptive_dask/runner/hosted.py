@@ -15,6 +15,7 @@ from adaptive_dask.learner.function_pickle import loads_together
 from adaptive_dask.runner.cluster import ClusterRun
 from adaptive_dask.runner.embedded import find_client
 from adaptive_dask.runner.runner import AsyncRunner
+from adaptive_dask.user_code import guarded
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -70,8 +71,8 @@ def _hosted(runner: AsyncRunner) -> ClusterRun:
 
 async def _fetch(client: Client, name: str) -> tuple[Any, GoalFunction | None, dict[str, Any]]:
     snapshot = await request(client, Route.SNAPSHOT, name=name)
-    learner = await asyncio.to_thread(_load, snapshot["learner"], snapshot["functions"])
-    return learner, await asyncio.to_thread(_load_goal, snapshot["goal"]), snapshot
+    learner = await asyncio.to_thread(guarded, _load, snapshot["learner"], snapshot["functions"])
+    return learner, await asyncio.to_thread(guarded, _load_goal, snapshot["goal"]), snapshot
 
 
 def _load(learner: bytes, functions: Sequence[bytes]) -> Any:

@@ -17,12 +17,14 @@ from adaptive_dask.goals import Goal
 from adaptive_dask.local.coroutines import CoroutinePool
 from adaptive_dask.local.dispatch import Dispatch, NotSent
 from adaptive_dask.local.flight import Arrivals, Flight
+from adaptive_dask.plain import plain, safe_repr
 from adaptive_dask.plain_text import get_logger
 from adaptive_dask.runner import program_end
 from adaptive_dask.runner.replica import Replica
 from adaptive_dask.session import Session, Told
 from adaptive_dask.storage.checkpoint import Checkpoint
 from adaptive_dask.storage.learner_copy import working_copy
+from adaptive_dask.user_code import is_interrupt
 
 logger = get_logger(__name__)
 
@@ -223,7 +225,7 @@ class LocalRun:
     def summary(self) -> dict[str, Any]:
         """How the run stands."""
         glance = self._glance
-        return {
+        summary = {
             "name": self.name,
             "learner": type(self._session.learner).__name__,
             "status": self._phase,
@@ -243,6 +245,7 @@ class LocalRun:
             "learner_seconds": self._learner_seconds,
             "checkpoint": self._checkpoint.status() if self._checkpoint is not None else None,
         }
+        return {name: plain(value) for name, value in summary.items()}
 
     # ---- the run's thread
 
@@ -256,12 +259,12 @@ class LocalRun:
             if self._drain and not self._is_cancelled and self._session.error is None:
                 self._finish_evaluations()
             status = "cancelled" if self._is_cancelled else "finished"
-        except KeyboardInterrupt:
-            status = "cancelled"
-            raise
-        except Exception as trouble:
+        except BaseException as trouble:
+            if is_interrupt(trouble):
+                status = "cancelled"
+                raise
             logger.exception("The run %r failed inside", self.name)
-            error = LearnerError(f"The run failed inside: {trouble!r}")
+            error = LearnerError(f"The run failed inside: {safe_repr(trouble)}").caused_by(trouble)
         finally:
             self._end(status, error)
 

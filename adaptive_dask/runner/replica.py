@@ -12,8 +12,10 @@ from typing import Any
 from adaptive_dask.cluster.protocol import unpack
 from adaptive_dask.learner.base_learner import BaseLearner
 from adaptive_dask.local.coroutines import is_coroutine_function
+from adaptive_dask.plain import safe_repr
 from adaptive_dask.plain_text import get_logger
 from adaptive_dask.storage.learner_copy import copy_learner, empty_copy
+from adaptive_dask.user_code import as_exception, guarded, reraise_interrupt
 
 logger = get_logger(__name__)
 
@@ -149,8 +151,9 @@ class Replica:
                         change(self.learner)
                     if call is not None:
                         call()
-                except Exception as error:
-                    first = first or error
+                except BaseException as error:
+                    reraise_interrupt(error)
+                    first = first or as_exception(error)
         if first is not None:
             raise first
 
@@ -209,14 +212,17 @@ class Replica:
             else:
                 for point, value in zip(points, values, strict=True):
                     learner.tell(point, value)
-        except Exception as error:
-            logger.info("The learner takes no results that it did not ask for: it has them at the end. (%r)", error)
+        except BaseException as error:
+            reraise_interrupt(error)
+            logger.info(
+                "The learner takes no results that it did not ask for: it has them at the end. (%s)", safe_repr(error)
+            )
             self._has_refused = True
 
     def _call_back(self, points: Sequence[Any], values: Sequence[Any]) -> None:
         for callback in list(self.callbacks):
             try:
-                callback(self.learner, points, values)
+                guarded(callback, self.learner, points, values)
             except Exception:
                 logger.exception("A callback for results failed")
 

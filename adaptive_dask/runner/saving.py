@@ -11,6 +11,7 @@ from adaptive_dask.plain_text import get_logger
 from adaptive_dask.runner import program_end
 from adaptive_dask.runner.run import Run
 from adaptive_dask.runner.task import RunTask
+from adaptive_dask.user_code import guarded
 
 logger = get_logger(__name__)
 
@@ -84,7 +85,7 @@ class PeriodicSaving(RunTask):
     def _attempt(self) -> None:
         try:
             with self._run.borrowed_learner() as learner:
-                self._save(learner)
+                guarded(self._save, learner)
         except Exception as error:
             self.error = error
             logger.exception("The learner of the run %r could not be saved", self._run.name)

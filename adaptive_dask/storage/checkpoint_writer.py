@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from adaptive_dask.errors import CheckpointInUseError
+from adaptive_dask.plain import safe_repr
 from adaptive_dask.plain_text import get_logger
 from adaptive_dask.storage.checkpoint_files import (
     Log,
@@ -24,6 +25,7 @@ from adaptive_dask.storage.checkpoint_folder import Folder, GrowingFile, LocalFo
 from adaptive_dask.storage.checkpoint_format import FIRST_LINE, Entry, file_of
 from adaptive_dask.storage.checkpoint_lock import HEARTBEAT, Lock
 from adaptive_dask.storage.checkpoint_presence import Presence
+from adaptive_dask.user_code import guarded
 
 logger = get_logger(__name__)
 
@@ -147,7 +149,7 @@ class CheckpointWriter:
         def add(entry: Entry) -> None:
             for pid, value in zip(ids, packed, strict=True):
                 try:
-                    entry.held[pid] = pickle.loads(value) if isinstance(value, bytes) else value
+                    entry.held[pid] = guarded(pickle.loads, value) if isinstance(value, bytes) else value
                 except Exception:  # the learner's thread finds that out too, and says so
                     logger.debug("A result that cannot be unpickled is not written", exc_info=True)
 
@@ -291,7 +293,7 @@ class CheckpointWriter:
         if not entry:
             return []
         try:
-            frame, results = entry.encode(), len(entry.points)
+            frame, results = guarded(entry.encode), len(entry.points)
             if results:
                 fit = max(1, FRAME_SIZE * results // len(frame))
                 self._results_in_frame = min(fit, 4 * self._results_in_frame)
@@ -300,8 +302,10 @@ class CheckpointWriter:
             halves = entry.halves()
             if halves is not None:
                 return [frame for half in halves for frame in self._encode_part(half)]
-            logger.error("Checkpoint %s: a result cannot be written, for %r", self._folder.path, error)
-            self._lasting = self.problem = f"a point or its result cannot be pickled, and is not written: {error!r}"
+            logger.error("Checkpoint %s: a result cannot be written, for %s", self._folder.path, safe_repr(error))
+            self._lasting = self.problem = (
+                f"a point or its result cannot be pickled, and is not written: {safe_repr(error)}"
+            )
             return []
 
     def _append(self, frames: list[bytes]) -> None:

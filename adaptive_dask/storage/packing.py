@@ -10,6 +10,8 @@ from typing import Any
 import cloudpickle
 import numpy as np
 
+from adaptive_dask.user_code import reraise_interrupt
+
 # An exception of more bytes stays where it was raised: only its text travels.
 MAX_EXCEPTION = 1_000_000
 
@@ -20,7 +22,8 @@ def dumps(value: Any) -> bytes:
     """Pickle a value, what comes from ``__main__`` by value, for the other side has another one."""
     try:
         data = pickle.dumps(value, protocol=pickle.HIGHEST_PROTOCOL)
-    except Exception:
+    except BaseException as error:
+        reraise_interrupt(error)
         data = b"__main__"
     if b"__main__" in data:
         data = cloudpickle.dumps(value)
@@ -30,8 +33,8 @@ def dumps(value: Any) -> bytes:
 def dumps_exception(error: BaseException) -> bytes | None:
     """Pickle an exception without its frames; None of one that cannot be pickled or is larger than `MAX_EXCEPTION`."""
     try:
-        data = dumps(error.with_traceback(None))
-    except Exception:
+        data = dumps(BaseException.with_traceback(error, None))
+    except BaseException:  # of user code
         return None
     return data if len(data) <= MAX_EXCEPTION else None
 

@@ -10,6 +10,7 @@ from bokeh.models.widgets import Div
 
 from adaptive_dask.dashboard.frame import Frame, Wire
 from adaptive_dask.dashboard.view import Look, Reading
+from adaptive_dask.plain import safe_repr
 
 # The last so many points, and so many characters of each traceback.
 MOST_POINTS = 50
@@ -83,7 +84,4 @@ def _describe(failed: Any) -> str:
 
 
 def _shortly(point: Any) -> str:
-    try:
-        return repr(point)[:200]
-    except Exception:  # of the user's
-        return f"a {type(point).__name__}"
+    return safe_repr(point)[:200]

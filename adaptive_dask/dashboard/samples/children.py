@@ -10,6 +10,7 @@ from bokeh.models import Column, ColumnDataSource, HoverTool, Range1d
 
 from adaptive_dask.dashboard.frame import Frame
 from adaptive_dask.dashboard.style import BLUE, PURPLE, LogTicks, new_figure, new_note
+from adaptive_dask.user_code import guarded
 
 # More children than that are drawn in groups of neighbours.
 MOST_BARS = 400
@@ -103,7 +104,7 @@ class ChildrenChart:
 
 def _loss(child: Any) -> float:
     try:
-        return float(child.loss())
+        return float(guarded(child.loss))
     except Exception:  # of the user's; it is for the run to complain
         return math.nan
 

@@ -1,0 +1,65 @@
+"""Plain data and texts for people, made of whatever user code provides: any protocol, page or terminal can take them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from numbers import Integral, Real
+from typing import Any
+
+# The largest whole number that every protocol takes.
+MAX_INT = 2**63 - 1
+
+_TAKEN_AS_THEY_ARE = frozenset({float, bool, bytes, type(None)})
+
+
+def plain_text(text: str) -> str:
+    r"""A text that UTF-8 can encode: lone surrogates, as in names of files that are not UTF-8, become ``\udce4``."""
+    return text if text.isascii() else text.encode("utf-8", "backslashreplace").decode()
+
+
+def is_plain_text(text: str) -> bool:
+    """Whether UTF-8 can encode a text."""
+    return plain_text(text) == text
+
+
+def safe_repr(value: Any) -> str:
+    """The `repr` of anything, as plain text; of an object whose `repr` raises, the class."""
+    return _safe(repr, value)
+
+
+def safe_str(value: Any) -> str:
+    """The `str` of anything, as plain text; of an object whose `str` raises, the class."""
+    return _safe(str, value)
+
+
+def _safe(make: Callable[[Any], str], value: Any) -> str:
+    try:
+        return plain_text(make(value))
+    except BaseException:  # also SystemExit: what is shown must not end who shows it
+        return f"<{plain_text(type(value).__qualname__)}, whose {make.__name__} raises>"
+
+
+def plain(data: Any) -> Any:
+    """Data that msgpack can carry: texts are plain, whole numbers have 64 bits, other objects are their `repr`.
+
+    Parameters
+    ----------
+    data : object
+        Dictionaries, lists and tuples are copied, and what is in them is made plain.
+    """
+    kind = type(data)
+    if kind in _TAKEN_AS_THEY_ARE:
+        return data
+    if kind is str:
+        return plain_text(data)
+    if kind is int:
+        return min(max(data, -MAX_INT), MAX_INT)
+    if kind is dict:
+        return {plain(key): plain(value) for key, value in data.items()}
+    if kind is list or kind is tuple:
+        return kind(map(plain, data))
+    bases = {str: str, bytes: bytes, Integral: int, Real: float}  # NumPy's numbers and other subclasses
+    for base, plain_kind in bases.items():
+        if isinstance(data, base):
+            return plain(plain_kind(data))
+    return safe_repr(data)
