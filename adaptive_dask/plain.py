@@ -1,4 +1,4 @@
-"""Plain data and texts for people, made of whatever user code provides: any protocol, page or terminal can take them."""
+"""Plain data and texts, made of whatever user code provides: any protocol and any page can take them."""
 
 from __future__ import annotations
 

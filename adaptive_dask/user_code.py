@@ -57,7 +57,7 @@ def guarded(call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         exception = as_exception(error)
         if exception is error:
             raise
-        raise exception  # its cause is set
+        raise exception from exception.__cause__
 
 
 def cause_of(error: Any) -> BaseException | None:

@@ -24,10 +24,14 @@ def pack_error(error: BaseException) -> PackedError:
     """
     makers: tuple[Callable[[BaseException], Any], ...] = (_with_cause, _as_it_is, _without_the_rest, _as_text)
     forms = []
-    for make in makers if error.__cause__ is not None else makers[1:]:
+    for make in makers:
         with contextlib.suppress(Exception):
-            forms.append(guarded(lambda make=make: dumps(make(error))))
+            forms.append(guarded(_dump, make, error))
     return forms
+
+
+def _dump(make: Callable[[BaseException], Any], error: BaseException) -> bytes:
+    return dumps(make(error))
 
 
 def unpack_error(packed: PackedError | bytes) -> BaseException:
@@ -55,7 +59,8 @@ class _Caused:
 
 
 def _with_cause(error: BaseException) -> _Caused:
-    assert error.__cause__ is not None
+    if error.__cause__ is None:
+        raise ValueError("The error has no cause.")
     return _Caused(error, error.__cause__)
 
 

@@ -14,6 +14,7 @@ from adaptive_dask.dashboard.frame import Frame
 from adaptive_dask.dashboard.numbers import RunNumbers, numbers_of
 from adaptive_dask.dashboard.style import THEMES
 from adaptive_dask.dashboard.view import Look
+from adaptive_dask.plain import safe_str
 
 _STYLE = """
 :host { color: var(--ad-text, #333); font-family: Helvetica, Arial, sans-serif; width: 100%; }

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from adaptive_dask.notebook.course import Course, Moment, Outlook
+from adaptive_dask.plain import safe_str
 
 # Told apart also by those who see red and green alike, and by the word beside it.
 COLORS = {"running": "#0072b2", "paused": "#b37400", "finished": "#00795a", "cancelled": "#666666", "failed": "#c24a00"}

@@ -90,8 +90,8 @@ def _pickled(what: str, dump: Callable[[Any], Any], value: Any) -> Any:
         return guarded(dump, value)
     except Exception as error:
         raise TypeError(
-            f"{what} cannot be pickled, so it cannot be sent to the cluster: {safe_str(error)}. Create what cannot be sent "
-            "(locks, open files, connections) inside the function instead."
+            f"{what} cannot be pickled, so it cannot be sent to the cluster: {safe_str(error)}. Create what cannot be "
+            "sent (locks, open files, connections) inside the function instead."
         ) from error
 
 

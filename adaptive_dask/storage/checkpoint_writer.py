@@ -302,10 +302,9 @@ class CheckpointWriter:
             halves = entry.halves()
             if halves is not None:
                 return [frame for half in halves for frame in self._encode_part(half)]
-            logger.error("Checkpoint %s: a result cannot be written, for %s", self._folder.path, safe_repr(error))
-            self._lasting = self.problem = (
-                f"a point or its result cannot be pickled, and is not written: {safe_repr(error)}"
-            )
+            why = safe_repr(error)
+            logger.error("Checkpoint %s: a result cannot be written, for %s", self._folder.path, why)
+            self._lasting = self.problem = f"a point or its result cannot be pickled, and is not written: {why}"
             return []
 
     def _append(self, frames: list[bytes]) -> None:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import gc
-import sys
 import threading
 import weakref
+from concurrent.futures import CancelledError as FuturesError
 
 import pytest
 
 from adaptive_dask.cluster.scheduler_threads import CallThreads
+from adaptive_dask.errors import LearnerError
 
 from ..patience import TIMEOUT, until, wait_until
 
@@ -40,13 +41,20 @@ def test_results_and_errors_go_to_their_callers():
 def test_whatever_is_raised():
     async def go():
         threads = CallThreads(1)
-        with pytest.raises(RuntimeError, match="StopIteration"):
-            await threads.call(next, iter(()))
-        with pytest.raises(SystemExit):
-            await threads.call(sys.exit)
+        for kind in (StopIteration, SystemExit, KeyboardInterrupt, GeneratorExit, asyncio.CancelledError, FuturesError):
+            # Raised on the event loop, these would end more than their caller.
+            with pytest.raises(LearnerError, match=kind.__name__) as caught:
+                await threads.call(raise_, kind())
+            assert type(caught.value.__cause__) is kind
+        with pytest.raises(KeyError):
+            await threads.call(raise_, KeyError())
         threads.close()
 
     run(go())
+
+
+def raise_(error):
+    raise error
 
 
 def test_no_more_threads_than_said_nor_than_needed():
