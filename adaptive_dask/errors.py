@@ -5,6 +5,7 @@ from __future__ import annotations
 import traceback
 from typing import Any, Self
 
+from adaptive_dask.missing_module import advise
 from adaptive_dask.plain import safe_repr
 from adaptive_dask.plain_text import one_line, printable
 from adaptive_dask.url_secrets import without_secrets
@@ -97,7 +98,30 @@ class LearnerBusyError(AdaptiveError):
 
 
 class ModuleMissingError(AdaptiveError):
-    """Something that was sent needs a module that is not installed where it arrived."""
+    """Something that was sent needs a module that is not installed where it arrived.
+
+    The message says what to do, and depends on where the module is on the machine that shows it: a file of the
+    user's is to be sent, a package to be installed.
+
+    Attributes
+    ----------
+    module : str or None
+        Its name, if it is known.
+    detail : str
+        The error there.
+    """
+
+    def __init__(self, what: str, module: str | None = None, detail: str = "") -> None:
+        super().__init__(what, module, detail)
+        self.what = what
+        self.module = module
+        self.detail = detail
+
+    def __str__(self) -> str:
+        if self.module is None:
+            return self.what
+        text = f"{self.what}: module {self.module!r} is missing there. {advise(self.module)}"
+        return f"{text}\n\n{self.detail}" if self.detail else text
 
 
 class VersionMismatchError(AdaptiveError):

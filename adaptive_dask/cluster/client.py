@@ -6,10 +6,11 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
+from adaptive_dask.cluster.loading import OTHER_VERSION, missing_module
 from adaptive_dask.cluster.packed_error import unpack_error
 from adaptive_dask.cluster.protocol import Route
 from adaptive_dask.cluster.versions import own_versions
-from adaptive_dask.errors import ModuleMissingError, RunNotFoundError
+from adaptive_dask.errors import AdaptiveError, ModuleMissingError, RunNotFoundError
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -26,10 +27,11 @@ async def ensure_host(client: Client) -> None:
     try:
         await client.run_on_scheduler(_make_registration())
     except ImportError as error:
-        raise ModuleMissingError(
-            f"The scheduler of {client!r} cannot load adaptive_dask ({error}). "
-            "Install adaptive_dask, the same version as here, in the scheduler's environment and the workers'."
-        ) from error
+        what = f"The scheduler of {client!r} cannot load adaptive_dask"
+        module = missing_module(error)
+        if module is None:
+            raise AdaptiveError(f"{what}: {error}. {OTHER_VERSION}") from error
+        raise ModuleMissingError(what, module, str(error)) from error
 
 
 def _make_registration() -> Callable[..., Awaitable[None]]:

@@ -19,6 +19,7 @@ from distributed import Client, SchedulerPlugin
 from tornado.ioloop import PeriodicCallback
 
 from adaptive_dask.cluster import scheduler_feed
+from adaptive_dask.cluster.loading import loading_on_scheduler
 from adaptive_dask.cluster.packed_error import PackedError, pack_error
 from adaptive_dask.cluster.protocol import REPORT, STOP, Report, Route, RunSpec, dumps, unpack
 from adaptive_dask.cluster.scheduler_crew import declare_duration
@@ -30,12 +31,7 @@ from adaptive_dask.cluster.scheduler_shares import Shares
 from adaptive_dask.cluster.scheduler_switch import switch_as_before, switch_soon
 from adaptive_dask.cluster.scheduler_threads import CallThreads
 from adaptive_dask.cluster.versions import check_versions
-from adaptive_dask.errors import (
-    ModuleMissingError,
-    RunExistsError,
-    RunNotFoundError,
-    VersionMismatchError,
-)
+from adaptive_dask.errors import RunExistsError, RunNotFoundError, VersionMismatchError
 from adaptive_dask.plain_text import get_logger
 from adaptive_dask.storage.checkpoint import Checkpoint
 
@@ -521,15 +517,8 @@ class LearnerHost(SchedulerPlugin):
 
 
 def _load_learner(spec: RunSpec, checkpoint: Checkpoint | None) -> HostedLearner:
-    try:
+    with loading_on_scheduler("the learner, its loss function or the goal, which run there"):
         return HostedLearner(spec, checkpoint)
-    except ImportError as error:
-        package = (error.name or "the package").split(".")[0]
-        raise ModuleMissingError(
-            f"The scheduler cannot load the learner, its loss function or the goal: {error}. They run on the "
-            f"scheduler, so install what they need there too (pip install {package}, in the environment of the "
-            "scheduler), or define them where cloudpickle takes them by value, in your script or notebook."
-        ) from error
 
 
 def _load_with_checkpoint(spec: RunSpec, checkpoint: Checkpoint) -> HostedLearner:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import cloudpickle
 
 from adaptive_dask.cluster.kept_result import KeptResult
+from adaptive_dask.cluster.loading import loading_on_scheduler, missing_module
 from adaptive_dask.cluster.protocol import Packed, RunSpec, dumps, pack, unpack
 from adaptive_dask.cluster.scheduler_board import Parcel
 from adaptive_dask.failures import Failure
@@ -128,7 +129,8 @@ class HostedLearner:
 
     def set_goal(self, packed: bytes) -> None:
         """Take another goal, pickled."""
-        goal = cloudpickle.loads(packed)
+        with loading_on_scheduler("the goal"):
+            goal = cloudpickle.loads(packed)
         if not isinstance(goal, Goal):
             raise TypeError(f"A goal must be a Goal, got {type(goal).__name__}.")
         self._goal = goal
@@ -164,7 +166,9 @@ class HostedLearner:
         """Tell results that the run did not ask for; `Step.error` says which the learner refused first."""
         told: Told = []
         error: Exception | None = None
-        for point, value in zip(unpack(points), unpack(values), strict=True):
+        with loading_on_scheduler("points or values"):
+            pairs = list(zip(unpack(points), unpack(values), strict=True))
+        for point, value in pairs:
             try:
                 told += self._session.tell_from_elsewhere(point, value)
             except Exception as trouble:
@@ -197,7 +201,8 @@ class HostedLearner:
 
     def call(self, payload: bytes) -> bytes:
         """Call ``function(learner, *args, **kwargs)``; both ways pickled."""
-        function, args, kwargs = cloudpickle.loads(payload)
+        with loading_on_scheduler("the function or its arguments"):
+            function, args, kwargs = cloudpickle.loads(payload)
         try:
             return dumps(self._session.call(function, *args, **kwargs))
         finally:
@@ -245,10 +250,9 @@ def _unpack_value(value: Any) -> Any:
         return guarded(unpack, value)
     except Exception as error:
         text = f"The value came to the scheduler, which cannot unpickle it: {safe_repr(error)}"
-        if isinstance(error, ImportError):
-            text += (
-                f"\nInstall the module {safe_repr(error.name)} on the scheduler too, or return plain numbers or arrays."
-            )
+        module = missing_module(error)
+        if module is not None:
+            text += f"\nThe scheduler needs the module {safe_repr(module)} too; or return plain numbers or arrays."
         return Failure(text, error)
 
 

@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from adaptive_dask.cluster import scheduler_feed
+from adaptive_dask.cluster.loading import missing_module
 from adaptive_dask.cluster.protocol import DROP, POINTS, STOP, Report, RunSpec
 from adaptive_dask.cluster.scheduler_board import Board, Parcel
 from adaptive_dask.cluster.scheduler_crew import Crew
@@ -581,8 +582,9 @@ class HostedRun:
         self._wake.set()
 
     def _evaluators_fail(self, error: BaseException) -> None:
-        if isinstance(error, ImportError):
-            self._fail(_missing(error.name, "a worker could not load the evaluator", str(error)))
+        module = missing_module(error)
+        if module is not None:
+            self._fail(ModuleMissingError("A worker cannot load the evaluator", module, str(error)))
         else:
             self._fail(AdaptiveError(f"The evaluators of the run fail: {safe_repr(error)}"))
         self._wake.set()
@@ -614,14 +616,5 @@ def _round_trip(report: Report) -> float | None:
 
 
 def _broken(worker: str, module: str | None, text: str) -> AdaptiveError:
-    what = f"worker {worker} could not load the function"
-    return _missing(module, what, text) if module else AdaptiveError(f"The {what}:\n\n{text}")
-
-
-def _missing(module: str | None, what: str, text: str) -> ModuleMissingError:
-    package = (module or "the package").split(".")[0]
-    return ModuleMissingError(
-        f"Module {module!r} is missing: {what}. Install it on every worker, "
-        f"for example with client.register_plugin(distributed.PipInstall(['{package}'])), or send the file "
-        f"with client.upload_file.\n\n{text}"
-    )
+    what = f"Worker {worker} cannot load the function"
+    return ModuleMissingError(what, module, text) if module else AdaptiveError(f"{what}:\n\n{text}")

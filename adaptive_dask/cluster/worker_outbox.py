@@ -51,12 +51,6 @@ def describe(error: BaseException) -> tuple[str, bytes | None]:
     return format_from_function(error), dumps_exception(error)
 
 
-def missing_module(error: BaseException) -> str | None:
-    """Which module could not be imported, if that is what is wrong."""
-    name = error.name if isinstance(error, ImportError) else None
-    return name if isinstance(name, str) else None
-
-
 def pack_value(value: Any) -> Packed:
     """Make a function's value fit for its journey.
 

@@ -11,15 +11,16 @@ from typing import TYPE_CHECKING, Any
 from distributed.core import Status
 
 from adaptive_dask.batching import fair_batch, time_allowed
+from adaptive_dask.cluster.loading import describe_trouble, missing_module
 from adaptive_dask.cluster.protocol import Echo, Evaluation, Packed, dumps
 from adaptive_dask.cluster.worker_function import RunFunction
 from adaptive_dask.cluster.worker_gathering import LONGEST, Gathering
-from adaptive_dask.cluster.worker_outbox import Outbox, describe, log_location, missing_module, report
+from adaptive_dask.cluster.worker_outbox import Outbox, describe, log_location, report
 from adaptive_dask.cluster.worker_thread import HeldThread
 from adaptive_dask.cluster.worker_waiting import WaitingPoints
 from adaptive_dask.cluster.worker_work import Item, Seat, Work
 from adaptive_dask.errors import PointTimeoutError
-from adaptive_dask.tracebacks import format_error, stack_of
+from adaptive_dask.tracebacks import stack_of
 from adaptive_dask.user_code import guarded
 
 if TYPE_CHECKING:
@@ -121,7 +122,7 @@ class PointQueue:
         except Exception as error:
             with self._lock:
                 self._is_broken = True
-                self._outbox.broken = (missing_module(error), format_error(error))
+                self._outbox.broken = (missing_module(error), describe_trouble(error))
                 self._outbox.returned += self.waiting.drain()
                 self._send_soon()
             return None

@@ -15,7 +15,7 @@ from distributed import Client, LocalCluster
 
 import adaptive_dask as adaptive
 from adaptive_dask.cluster import scheduler_crew
-from adaptive_dask.errors import FunctionError, ModuleMissingError, WorkerLostError
+from adaptive_dask.errors import AdaptiveError, FunctionError, ModuleMissingError, WorkerLostError
 
 from ..patience import TIMEOUT, wait_until
 from .conftest import assert_clean, host_of, pid_of
@@ -73,9 +73,46 @@ def make_module(tmp_path, monkeypatch, name):
 def test_a_module_that_workers_lack_is_named(client, tmp_path, monkeypatch):
     module = make_module(tmp_path, monkeypatch, "only_here_for_workers")
     runner = adaptive.Runner(learner(module.f), npoints_goal=5)
-    with pytest.raises(ModuleMissingError, match=r"only_here_for_workers.*worker tcp://127.*PipInstall"):
+    with pytest.raises(ModuleMissingError, match=r"Worker tcp://127.*'only_here_for_workers' is missing") as caught:
         runner.result(TIMEOUT)
     assert runner.status() == "failed"
+    assert_says_how_to_send(caught.value, tmp_path / "only_here_for_workers.py")
+    client.upload_file(str(tmp_path / "only_here_for_workers.py"))
+    assert adaptive.BlockingRunner(learner(module.f), npoints_goal=5).learner.npoints == 5
+
+
+def assert_says_how_to_send(error, path):
+    """A file of the user's is to be sent: PyPI may have a package of that name, which is a stranger's."""
+    assert f"client.upload_file({str(path)!r})" in str(error)
+    assert "PipInstall" not in str(error)
+    assert "pip install" not in str(error)
+
+
+def test_a_name_that_a_module_of_the_workers_lacks_is_no_missing_module(client, tmp_path, monkeypatch):
+    """As after `upload_file` of an older version of the file."""
+    module = make_module(tmp_path, monkeypatch, "older_on_workers")
+    client.upload_file(str(tmp_path / "older_on_workers.py"))
+    exec("def g(x):\n    return x\n", vars(module))  # newer than what the workers have
+    runner = adaptive.Runner(learner(module.g), npoints_goal=5)
+    with pytest.raises(AdaptiveError, match=r"cannot load the function") as caught:
+        runner.result(TIMEOUT)
+    assert not isinstance(caught.value, ModuleMissingError)
+    assert "another version" in str(caught.value)
+    assert "upload_file" in str(caught.value)
+
+
+def test_an_import_error_is_no_missing_module(client, tmp_path, monkeypatch):
+    path = tmp_path / "asks_for_more.py"
+    path.write_text(
+        "import sys\nif 'pytest' not in sys.modules: from sys import no_such_name\ndef f(x):\n    return x\n"
+    )
+    monkeypatch.syspath_prepend(str(tmp_path))
+    module = __import__("asks_for_more")
+    client.upload_file(str(path), load=False)
+    runner = adaptive.Runner(learner(module.f), npoints_goal=5)
+    with pytest.raises(AdaptiveError, match=r"cannot import name 'no_such_name'") as caught:
+        runner.result(TIMEOUT)
+    assert not isinstance(caught.value, ModuleMissingError)
 
 
 SCHEDULER = """
@@ -107,8 +144,17 @@ def remote_scheduler():
 def test_a_module_that_the_scheduler_lacks_is_named(remote_scheduler, tmp_path, monkeypatch):
     module = make_module(tmp_path, monkeypatch, "only_here_for_scheduler")
     with Client(remote_scheduler) as client:
-        with pytest.raises(ModuleMissingError, match=r"scheduler cannot load.*only_here_for_scheduler"):
+        with pytest.raises(ModuleMissingError, match=r"scheduler cannot load.*only_here_for_scheduler") as caught:
             adaptive.Runner(learner(), goal=module.goal, executor=client)
+        assert_says_how_to_send(caught.value, tmp_path / "only_here_for_scheduler.py")
+        runner = adaptive.Runner(learner(slow_peak))
+        with pytest.raises(ModuleMissingError, match=r"scheduler cannot load the goal.*only_here_for_scheduler"):
+            runner.goal = module.goal
+        with pytest.raises(ModuleMissingError, match=r"scheduler cannot load the function.*only_here_for_scheduler"):
+            runner.call(module.goal)
+        runner.cancel()
+        assert runner.wait(TIMEOUT)
+        runner.forget()
         assert adaptive.runs() == []
         assert adaptive.BlockingRunner(learner(), npoints_goal=20).learner.npoints == 20
 
@@ -331,7 +377,7 @@ def test_a_scheduler_without_the_package_is_told_of():
     )
     try:
         with Client(process.stdout.readline().strip()) as client:
-            with pytest.raises(ModuleMissingError, match="Install adaptive_dask"):
+            with pytest.raises(ModuleMissingError, match="Install adaptive_dask, the same version"):
                 adaptive.Runner(learner(), npoints_goal=5)
             assert client.submit(sum, [1, 2]).result(TIMEOUT) == 3  # it lives
     finally:

@@ -1,0 +1,55 @@
+"""What it means that something which was sent cannot be loaded."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+
+from adaptive_dask.errors import AdaptiveError, ModuleMissingError
+from adaptive_dask.plain import safe_str
+from adaptive_dask.tracebacks import format_error
+
+OTHER_VERSION = (
+    "A module that it needs is there, but seems to be of another version than on the client: send it again with "
+    "client.upload_file, or install the same version, and restart the scheduler or the workers."
+)
+
+
+def missing_module(error: BaseException) -> str | None:
+    """The module that is missing, if that is what the error says: a name that a module lacks is none."""
+    name = getattr(error, "name", None)
+    return name if isinstance(error, ModuleNotFoundError) and isinstance(name, str) else None
+
+
+def describe_trouble(error: BaseException) -> str:
+    """The traceback of an error of loading, and what it may come from."""
+    text = format_error(error)
+    if isinstance(error, ImportError | AttributeError) and missing_module(error) is None:
+        text = f"{text.rstrip()}\n\n{OTHER_VERSION}"
+    return text
+
+
+@contextlib.contextmanager
+def loading_on_scheduler(what: str) -> Iterator[None]:
+    """Say of an error of importing where it was, and what to do.
+
+    Parameters
+    ----------
+    what : str
+        What is being loaded, for the message.
+
+    Raises
+    ------
+    ModuleMissingError
+        If a module is missing.
+    AdaptiveError
+        If something else cannot be imported.
+    """
+    try:
+        yield
+    except ImportError as error:
+        where = f"The scheduler cannot load {what}"
+        module = missing_module(error)
+        if module is None:
+            raise AdaptiveError(f"{where}: {safe_str(error)}. {OTHER_VERSION}") from error
+        raise ModuleMissingError(where, module, safe_str(error)) from error
