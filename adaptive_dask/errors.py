@@ -119,9 +119,9 @@ class ModuleMissingError(AdaptiveError):
 
     def __str__(self) -> str:
         if self.module is None:
-            return self.what
+            return printable(self.what)
         text = f"{self.what}: module {self.module!r} is missing there. {advise(self.module)}"
-        return f"{text}\n\n{self.detail}" if self.detail else text
+        return printable(f"{text}\n\n{self.detail}" if self.detail else text)
 
 
 class VersionMismatchError(AdaptiveError):

@@ -10,7 +10,8 @@ from typing import Any
 class SequentialExecutor(concurrent.futures.Executor):
     """Calls what is submitted at once, in the same thread: one point after the other.
 
-    A `BlockingRunner` with it evaluates in the thread that made it, other runners in the run's thread.
+    A `BlockingRunner` with it evaluates in the thread that made it; other runners in the thread of the event loop that
+    is running where they are made, or is passed as `ioloop`, and in a script without one in a thread of the run.
     Ctrl-C is raised where it comes, not kept in a future.
     """
 

@@ -162,6 +162,11 @@ class ClusterRun:
         return None
 
     @property
+    def is_evaluated_by_who_waits(self) -> bool:
+        """Workers evaluate."""
+        return False
+
+    @property
     def outlives_program(self) -> str | None:
         """The scheduler's address; None if the cluster ends with this process, or this run with its start."""
         cluster = self.client.cluster

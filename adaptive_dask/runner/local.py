@@ -17,10 +17,12 @@ from adaptive_dask.goals import Goal
 from adaptive_dask.local.coroutines import CoroutinePool
 from adaptive_dask.local.dispatch import Dispatch, NotSent
 from adaptive_dask.local.flight import Arrivals, Flight
+from adaptive_dask.local.loop_pool import LoopPool
 from adaptive_dask.plain import plain, safe_repr
 from adaptive_dask.plain_text import get_logger
 from adaptive_dask.runner import program_end
 from adaptive_dask.runner.replica import Replica
+from adaptive_dask.runner.task import running_loop
 from adaptive_dask.session import Session, Told
 from adaptive_dask.storage.checkpoint import Checkpoint
 from adaptive_dask.storage.learner_copy import working_copy
@@ -123,7 +125,12 @@ class LocalRun:
     @property
     def user_loop(self) -> asyncio.AbstractEventLoop | None:
         """The event loop of the user's without which the run does not go on."""
-        return self._pool.user_loop if isinstance(self._pool, CoroutinePool) else None
+        return self._pool.user_loop if isinstance(self._pool, CoroutinePool | LoopPool) else None
+
+    @property
+    def is_evaluated_by_who_waits(self) -> bool:
+        """Whether `wait_for_results`, in the thread of `user_loop`, evaluates what the loop does not come to."""
+        return isinstance(self._pool, LoopPool)
 
     @property
     def is_sequential(self) -> bool:
@@ -199,7 +206,10 @@ class LocalRun:
 
     def wait_for_results(self, timeout: float) -> None:
         """Sleep until something has arrived for the replica, for so many seconds at most."""
-        self.replica.arrived.wait(timeout)
+        if isinstance(self._pool, LoopPool) and self._pool.user_loop is running_loop():
+            self._pool.evaluate_next(min(timeout, INTERVAL))
+        else:
+            self.replica.arrived.wait(timeout)
 
     @contextlib.contextmanager
     def borrowed_learner(self) -> Iterator[Any]:

@@ -13,7 +13,9 @@ from adaptive_dask.learner.function_pickle import dumps_apart
 from adaptive_dask.local.coroutines import CoroutinePool, is_asynchronous
 from adaptive_dask.local.dispatch import Dispatch
 from adaptive_dask.local.flight import Flight
+from adaptive_dask.local.loop_pool import LoopPool
 from adaptive_dask.local.pools import ExecutorPool, Pool, as_executor, count_workers
+from adaptive_dask.local.sequential import SequentialExecutor
 from adaptive_dask.runner.evaluation import not_both
 from adaptive_dask.runner.local import LocalRun
 from adaptive_dask.runner.replica import Replica
@@ -45,7 +47,8 @@ def start_locally(
     loop : asyncio.AbstractEventLoop, optional
         The user's event loop, on which the learner is kept current.
     coroutine_loop : asyncio.AbstractEventLoop, optional
-        The user's event loop, on which coroutine functions are evaluated; without one, in a thread.
+        The user's event loop, on which coroutine functions are evaluated, and what a `SequentialExecutor` is given;
+        without one, in a thread.
     session : dict
         Further arguments of `Session`.
     evaluation : Evaluation
@@ -107,10 +110,13 @@ def _make_pool(learner: Any, executor: Any, loop: asyncio.AbstractEventLoop | No
             raise not_both()
         workers = None if executor is None else count_workers(as_executor(executor))
         return CoroutinePool(learner.function, loop, executor, workers)
-    pool = ExecutorPool(executor, learner.function, evaluation.vectorized)
-    if pool.is_sequential and evaluation.point_timeout is not None:
+    if not isinstance(executor, SequentialExecutor):
+        return ExecutorPool(executor, learner.function, evaluation.vectorized)
+    if evaluation.point_timeout is not None:
         raise ValueError(
             "point_timeout= needs somebody to look at the clock while the function is evaluated, and a "
-            "SequentialExecutor evaluates in the run's only thread. Use a ThreadPoolExecutor(1)."
+            "SequentialExecutor evaluates in a thread that has other work. Use a ThreadPoolExecutor(1)."
         )
-    return pool
+    if loop is not None:
+        return LoopPool(executor, learner.function, evaluation.vectorized, loop)
+    return ExecutorPool(executor, learner.function, evaluation.vectorized)

@@ -62,6 +62,10 @@ class Run(Protocol):
         """The event loop of the user's without which the run does not go on, if there is one."""
 
     @property
+    def is_evaluated_by_who_waits(self) -> bool:
+        """Whether `wait_for_results`, in the thread of `user_loop`, evaluates what the loop does not come to."""
+
+    @property
     def summary(self) -> dict[str, Any]: ...
 
     @property

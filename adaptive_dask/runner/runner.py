@@ -419,7 +419,7 @@ class AsyncRunner:
             return asyncio.ensure_future(self._wait_async(timeout))
         loop = self._run.user_loop
         if loop is not None and not self.done():
-            if loop is running_loop():
+            if loop is running_loop() and not self._run.is_evaluated_by_who_waits:
                 raise RuntimeError(
                     f"The function of the run {self.name!r} is evaluated on the event loop of this thread, "
                     "which waiting would block for ever: use `await runner.task` instead."

@@ -1,0 +1,80 @@
+"""Evaluates points one after the other in the thread of the user's event loop, as python-adaptive does there."""
+
+from __future__ import annotations
+
+import asyncio
+import concurrent.futures
+import queue
+from collections.abc import Sequence
+from functools import partial
+from typing import Any
+
+from adaptive_dask.local.pools import ExecutorPool
+from adaptive_dask.local.sequential import SequentialExecutor
+from adaptive_dask.local.travelling import Function
+from adaptive_dask.local.worker import Start, evaluate
+
+
+class LoopPool(ExecutorPool):
+    """A `SequentialExecutor` whose functions belong to one thread, such as SQLite connections and instruments.
+
+    Each evaluation is a callback of the event loop, which has its turn in between.
+
+    Parameters
+    ----------
+    executor : SequentialExecutor
+    function : callable
+    vectorized : bool
+        Whether the function takes many points in one call.
+    loop : asyncio.AbstractEventLoop
+
+    Attributes
+    ----------
+    user_loop : asyncio.AbstractEventLoop
+    """
+
+    def __init__(
+        self, executor: SequentialExecutor, function: Function, vectorized: bool, loop: asyncio.AbstractEventLoop
+    ) -> None:
+        super().__init__(executor, function, vectorized)
+        self.user_loop = loop
+        self._calls: queue.SimpleQueue[partial[None]] = queue.SimpleQueue()
+
+    @property
+    def is_sequential(self) -> bool:
+        """Points are evaluated in another thread than the one that submits them."""
+        return False
+
+    @property
+    def takes_many(self) -> bool:
+        """The loop has its turn after each point."""
+        return False
+
+    def submit(self, points: Sequence[Any], start: Start | None = None) -> Any:
+        """Have points evaluated on the loop; returns the future of what `worker.evaluate` returns."""
+        future: concurrent.futures.Future[Any] = concurrent.futures.Future()
+        self._calls.put(partial(self._evaluate, future, points))
+        self.user_loop.call_soon_threadsafe(self.evaluate_next, 0)
+        return future
+
+    def evaluate_next(self, timeout: float) -> None:
+        """Evaluate what comes next, in this thread, if it comes within so many seconds.
+
+        For the loop, and for who waits in its thread and so keeps it from coming to this.
+        """
+        try:
+            call = self._calls.get(timeout=timeout) if timeout > 0 else self._calls.get_nowait()
+        except queue.Empty:
+            return  # who waited has evaluated it
+        call()
+
+    def _evaluate(self, future: concurrent.futures.Future[Any], points: Sequence[Any]) -> None:
+        if not future.set_running_or_notify_cancel():
+            return
+        try:
+            future.set_result(self.executor.submit(evaluate, self._function, points).result())
+        except Exception as error:
+            future.set_exception(error)
+        except BaseException:  # Ctrl-C interrupts whoever waits; the point is evaluated again
+            future.set_exception(concurrent.futures.CancelledError())
+            raise
