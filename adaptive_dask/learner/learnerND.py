@@ -1,4 +1,4 @@
-"""Learns functions of two and more variables."""
+"""Learns functions of any number of variables."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from scipy.interpolate import LinearNDInterpolator, NearestNDInterpolator
+from scipy.interpolate import LinearNDInterpolator, NearestNDInterpolator, RegularGridInterpolator
 from scipy.spatial import ConvexHull
 
 from adaptive_dask.learner.function_pickle import KeptByValue
@@ -65,7 +65,7 @@ MOST_DIMENSIONS = 100
 
 
 class LearnerND(SpaceLearner):
-    """Learns a function f: ℝ^N → ℝ^M, N ≥ 2.
+    """Learns a function f: ℝ^N → ℝ^M.
 
     The evaluated points are triangulated (Delaunay), every simplex has a loss, and the next point divides the
     simplex, or the part that points in flight leave of it, whose loss is largest, in the middle of its longest
@@ -74,7 +74,7 @@ class LearnerND(SpaceLearner):
     Parameters
     ----------
     func : callable
-        Takes a tuple of N floats and returns a number or a sequence of M numbers.
+        Takes a tuple of N floats, also for N = 1, and returns a number or a sequence of M numbers.
     bounds : list of pairs of float, or scipy.spatial.ConvexHull
         One pair ``(lower, upper)`` per dimension, or the convex hull that is to be explored.
     loss_per_simplex : callable, optional
@@ -126,8 +126,6 @@ class LearnerND(SpaceLearner):
         if triangulation_backend not in ("auto", "rust"):
             raise ValueError(f"triangulation_backend must be 'auto' or 'rust', not {triangulation_backend!r}.")
         region = HullRegion(bounds) if isinstance(bounds, ConvexHull) else BoxRegion(bounds)
-        if len(region.bbox) < 2:
-            raise ValueError("LearnerND is for two and more dimensions; use Learner1D for one.")
         if partition not in ("auto", "simplices", "boxes"):
             raise ValueError(f"partition must be 'auto', 'simplices' or 'boxes', not {partition!r}.")
         dim = len(region.bbox)
@@ -207,19 +205,25 @@ class LearnerND(SpaceLearner):
         """
         super().tell_pending(point)
 
-    def interpolator(self) -> LinearNDInterpolator | NearestNDInterpolator:
+    def interpolator(self) -> LinearNDInterpolator | NearestNDInterpolator | RegularGridInterpolator:
         """An interpolator of SciPy's of the data, in the coordinates of the function.
 
         Linear, from six dimensions on `scipy.interpolate.NearestNDInterpolator`: a triangulation of a thousand points
-        would take hours.
+        would take hours. In one dimension `scipy.interpolate.RegularGridInterpolator`. Outside of the points a linear
+        one gives NaN.
         """
         inside = [point for point in self.data if self.inside_bounds(point)]
+        if self.ndim == 1:
+            inside.sort()
         values = np.array([np.asarray(self.data[point], dtype=float) for point in inside])
+        if self.ndim == 1:
+            return RegularGridInterpolator((np.ravel(inside),), values, bounds_error=False, fill_value=np.nan)
         kind = LinearNDInterpolator if self.ndim <= MOST_SIMPLEX_DIMENSIONS else NearestNDInterpolator
         return kind(np.array(inside), values, rescale=True)
 
     def plot(self, n: int | None = None, tri_alpha: float = 0, *, component: int | None = None) -> Any:
-        """Draw an image of a function of two variables; see `adaptive_dask.plotting.learnerND.draw`."""
+        """Draw an image of a function of two variables, or a curve of one; see
+        `adaptive_dask.plotting.learnerND.draw`."""
         return super().plot(n, tri_alpha, component=component)
 
     def plot_slice(

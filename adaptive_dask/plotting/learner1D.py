@@ -56,7 +56,7 @@ def draw(
     overlay = draw_columns(
         learner.function, table[:, 0], table[:, 1:], is_line=scatter_or_line == "line", most_points=most_points
     )
-    title = _title(table, most_points)
+    title = line_title(table, most_points)
     return as_picture(overlay.redim.range(x=padded(*learner.bounds)), title, show_legend=True)
 
 
@@ -100,7 +100,8 @@ def padded(low: float, high: float) -> tuple[float, float]:
     return low - margin, high + margin
 
 
-def _title(table: Floats, most: int) -> str:
+def line_title(table: Floats, most: int = MOST_POINTS) -> str:
+    """How many rows of (x, *values) there are, and what is not drawn of them."""
     npoints = len(table)
     title = counted(npoints)
     if npoints > most:

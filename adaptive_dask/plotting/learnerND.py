@@ -10,7 +10,7 @@ import numpy as np
 
 from adaptive_dask.plotting.backend import as_picture, load_holoviews, with_options
 from adaptive_dask.plotting.labels import component_label, coordinate_names, counted, dimensions, title_of
-from adaptive_dask.plotting.learner1D import padded
+from adaptive_dask.plotting.learner1D import draw_columns, line_title, padded
 from adaptive_dask.plotting.level_set import level_set
 from adaptive_dask.plotting.palette import COLORS
 from adaptive_dask.plotting.region_data import MOST_TRIANGULATED, Interpolation, RegionData, region_data
@@ -28,9 +28,10 @@ MOST_NEAREST = 50_000
 
 
 def draw(learner: LearnerND, n: int | None = None, tri_alpha: float = 0, *, component: int | None = None) -> Any:
-    """Draw a function of two variables, interpolated between the points.
+    """Draw a function of two variables, interpolated between the points, or the points of a function of one.
 
-    Parameters and picture are those of `adaptive_dask.plotting.learner2D.draw`.
+    Parameters and picture are those of `adaptive_dask.plotting.learner2D.draw`; in one dimension those of
+    `adaptive_dask.plotting.learner1D.draw`.
 
     Raises
     ------
@@ -39,6 +40,8 @@ def draw(learner: LearnerND, n: int | None = None, tri_alpha: float = 0, *, comp
     ValueError
         If an argument makes no sense.
     """
+    if learner.ndim == 1:
+        return _draw_line(learner)
     if learner.ndim != 2:
         raise NotImplementedError(
             f"plot() draws functions of two variables, and this one has {learner.ndim}. "
@@ -77,6 +80,8 @@ def draw_slice(
     """
     cut = _checked_cut(learner, cut_mapping)
     pixels(n)
+    if learner.ndim == 1:
+        return _draw_line(learner, is_line=True)
     data = region_data(learner)
     unit = {i: float((value - data.low[i]) / data.width[i]) for i, value in cut.items()}
     used = data.nearest_to_cut(unit, MOST_TRIANGULATED.get(data.ndim, MOST_NEAREST))
@@ -162,6 +167,14 @@ def draw_isolines(
         return as_picture(load_holoviews().Overlay([*surface.overlay(n, tri_alpha, i), *elements]), title)
 
     return by_component(learner.vdim, component, one)
+
+
+def _draw_line(learner: LearnerND, is_line: bool = False) -> Any:
+    """The points of a function of one variable, or the lines between them."""
+    data = learner.to_numpy() if learner.npoints else np.empty((0, 1 + learner.vdim))
+    table = data[np.argsort(data[:, 0])]
+    overlay = draw_columns(learner.function, table[:, 0], table[:, 1:], is_line=is_line)
+    return as_picture(overlay.redim.range(x=padded(*learner.bbox[0])), line_title(table), show_legend=True)
 
 
 def _across(between: Interpolation, cut: dict[int, float], free: list[int], n: int) -> Floats:

@@ -40,6 +40,7 @@ LEARNERS: dict[str, Callable[[], Any]] = {
     "1D": lambda: adaptive.Learner1D(math.sin, (-1, 1)),
     "1D, two values": lambda: adaptive.Learner1D(lambda x: [x, -x], (-1, 1)),
     "2D": lambda: adaptive.Learner2D(product, [(-1, 1), (-1, 1)]),
+    "line of an ND": lambda: adaptive.LearnerND(sum, [(-1, 1)]),
     "3D": lambda: adaptive.LearnerND(product, [(-1, 1)] * 3),
     "hull": lambda: adaptive.LearnerND(product, _hull()),
     "average": lambda: adaptive.AverageLearner(noise, atol=1e-6),

@@ -142,6 +142,8 @@ def in_space() -> dict[str, Make]:
 
     ring, ring_bounds = known.ring, known.RING_BOUNDS
     return {
+        "LearnerND-1": lambda: LearnerND(even, cube[:1]),
+        "LearnerND-1-triangle": lambda: LearnerND(even, cube[:1], simplices.triangle_loss),
         "LearnerND-6": lambda: LearnerND(even, cube),
         "LearnerND-boxes": lambda: LearnerND(even, cube[:3], partition="boxes"),
         "LearnerND-boxes-vector": lambda: LearnerND(pair, cube[:2], partition="boxes"),

@@ -1,9 +1,11 @@
 """The interface of LearnerND, and what it refuses."""
 
+import itertools
 import math
 import pickle
 from collections import Counter
 
+import adaptive
 import adaptive_triangulation
 import numpy as np
 import pytest
@@ -143,7 +145,6 @@ def test_the_function_travels_apart_and_the_loss_stays():
 @pytest.mark.parametrize(
     ("bounds", "options", "message"),
     [
-        ([(0, 1)], {}, "use Learner1D"),
         ([(0, 1), (1, 0)], {}, "lower bound"),
         ([(0, 1), (0, math.inf)], {}, "lower bound"),
         ([(0, 1), (1, 1)], {}, "lower bound"),
@@ -368,6 +369,37 @@ def test_values_as_large_as_there_are(size, loss):
             points, _ = learner.ask(5)
             learner.tell_many(points, [math.nan if step == 5 else size * rng.choice([-1, 1]) for _ in points])
             assert learner.loss() >= 0
+
+
+@pytest.mark.parametrize("loss", [default_loss, std_loss, uniform_loss, triangle_loss, curvature_loss_function()])
+def test_one_dimension(loss):
+    def peak(point):
+        (x,) = point
+        return x + 0.01 / (0.01 + x * x)
+
+    learner = run(LearnerND(peak, [(-1, 1)], loss), 60, k=1)
+    assert all(isinstance(point, tuple) and len(point) == 1 for point in learner.data)
+    assert sum(learner.tri.volumes()) == pytest.approx(2)
+    assert sum(abs(x) < 0.2 for (x,) in learner.data) > 10
+    if loss is default_loss:
+        theirs = adaptive.LearnerND(peak, [(-1, 1)])
+        adaptive.runner.simple(theirs, npoints_goal=60)
+        assert learner.loss() == pytest.approx(theirs.loss())
+        assert set(learner.data) == set(theirs.data)
+
+
+@pytest.mark.parametrize("values", [lambda point: point[0] ** 2, lambda point: [point[0], 1.0]])
+def test_interpolator_in_one_dimension(values):
+    learner = run(LearnerND(values, [(-1, 3)]), 9)
+    interpolator = learner.interpolator()
+    points = sorted(learner.data)
+    np.testing.assert_allclose(interpolator(points), [values(point) for point in points])
+    middle = [(a + b) / 2 for (a,), (b,) in itertools.pairwise(points)]
+    np.testing.assert_allclose(
+        interpolator(np.reshape(middle, (-1, 1))),
+        [(np.array(values(a)) + values(b)) / 2 for a, b in itertools.pairwise(points)],
+    )
+    assert np.isnan(interpolator([[4.0]])).all()
 
 
 def test_interpolator_in_many_dimensions_is_that_of_the_nearest_point():

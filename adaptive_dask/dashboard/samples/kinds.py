@@ -8,7 +8,7 @@ from typing import Any
 from adaptive_dask.dashboard.samples.average import MeanFollower
 from adaptive_dask.dashboard.samples.children import ChildrenFollower
 from adaptive_dask.dashboard.samples.intervals import IntegralFollower
-from adaptive_dask.dashboard.samples.line import LineFollower, MeansFollower
+from adaptive_dask.dashboard.samples.line import LineFollower, MeansFollower, TuplesFollower
 from adaptive_dask.dashboard.samples.plane import PlaneFollower
 from adaptive_dask.dashboard.samples.sequence import SequenceFollower
 from adaptive_dask.dashboard.samples.values import BestFollower, ValuesFollower
@@ -21,7 +21,7 @@ KINDS: dict[str, Callable[[Any], Any]] = {
     "IntegratorLearner": IntegralFollower,
     "Learner1D": LineFollower,
     "Learner2D": PlaneFollower,
-    "LearnerND": PlaneFollower,
+    "LearnerND": lambda learner: (TuplesFollower if learner.ndim == 1 else PlaneFollower)(learner),
     "SKOptLearner": BestFollower,
     "SequenceLearner": SequenceFollower,
 }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ from bokeh.models import ColumnDataSource, HoverTool, Range1d
 from bokeh.models.annotations import TeeHead, Whisker
 
 from adaptive_dask.dashboard.frame import Frame
-from adaptive_dask.dashboard.samples.follower import MOST_NEW, MOST_PENDING, NEWEST, Floats
+from adaptive_dask.dashboard.samples.follower import MOST_NEW, MOST_PENDING, NEWEST, Floats, NewEntries, as_floats
 from adaptive_dask.dashboard.samples.thinning import ThinLine
 from adaptive_dask.dashboard.style import GREY, ORANGE, SERIES, new_figure, new_note
 
@@ -67,6 +68,23 @@ class LineFollower:
     def components(self) -> int:
         """How many there are to be drawn."""
         return min(int(self._thin.y.shape[1]), len(SERIES))
+
+
+class TuplesFollower(LineFollower):
+    """Follows a LearnerND of one variable, whose points are tuples of one number."""
+
+    def __init__(self, learner: Any) -> None:
+        super().__init__(SimpleNamespace(bounds=learner.bbox[0]))
+
+    def look_at(self, window: tuple[float, float]) -> None:
+        super().look_at(window)
+        self._new = NewEntries()
+
+    def read(self, learner: Any, pending: list[Any]) -> Any:
+        points, values = self._new.take(learner.data)
+        self.behind = self._new.behind
+        y = as_floats(values) if values else np.empty((0, 1))
+        return np.ravel(np.array(points, dtype=float)), y, self._new.position, np.ravel(pending[:MOST_PENDING])
 
 
 class MeansFollower:
