@@ -42,7 +42,14 @@ class FunctionError(AdaptiveError):
         characters.
     log : str or None
         Where the worker's log is.
+    run : str or None
+        The name of the run.
+    call : str or None
+        How the function was called, with the arguments that are bound to it: ``"f(0.5, gate=0.95)"``.
     """
+
+    run: str | None = None
+    call: str | None = None
 
     def __init__(
         self,
@@ -63,7 +70,11 @@ class FunctionError(AdaptiveError):
     def __str__(self) -> str:
         where = f" on worker {self.worker}" if self.worker else ""
         log = f"\nLog of the worker: {self.log}" if self.log else ""
-        return printable(f"learner.function({safe_repr(self.point)}) failed{where}:\n\n{self.traceback_text}{log}")
+        which = f" in the run {self.run!r}" if self.run else ""
+        call = f", called as {self.call}" if self.call else ""
+        return printable(
+            f"learner.function({safe_repr(self.point)}) failed{where}{which}{call}:\n\n{self.traceback_text}{log}"
+        )
 
 
 class PointTimeoutError(AdaptiveError):

@@ -26,6 +26,9 @@ class Glance:
     npoints, failed, waiting : int
         Points that are known, that failed for good, and that wait to be evaluated again.
     loss : float
+    counts : dict of str to int
+        ``"retries"``, ``"timeouts"`` and ``"lost"``: how many evaluations failed and were repeated, took longer than
+        ``point_timeout``, and were under way when their worker died. ``"nsamples"`` where these are not the points.
     """
 
     def __init__(self, session: Session) -> None:
@@ -33,6 +36,7 @@ class Glance:
         self.npoints = session.npoints
         self.failed = self.waiting = 0
         self.loss = math.nan
+        self.counts: dict[str, int] = {}
         self._next_loss = 0.0
         self.look(force=True)
 
@@ -42,6 +46,7 @@ class Glance:
         self.npoints = session.npoints
         self.failed = session.failed_count
         self.waiting = session.waiting
+        self.counts = _count(session)
         now = time.monotonic()
         if force or now >= self._next_loss:
             try:
@@ -51,6 +56,15 @@ class Glance:
                 self.loss = math.nan
             cost = time.monotonic() - now
             self._next_loss = now + max(LOSS_INTERVAL, cost / LOSS_SHARE)
+
+
+def _count(session: Session) -> dict[str, int]:
+    counts = {"retries": session.retry_count, "timeouts": session.timeout_count, "lost": session.blamed_count}
+    try:
+        nsamples = int(session.learner.nsamples)
+    except Exception:  # it has none, or is somebody's own
+        return counts
+    return counts if nsamples == session.npoints else {**counts, "nsamples": nsamples}
 
 
 def details(session: Session, log_from: int = 0) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from collections import OrderedDict, deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from adaptive_dask.errors import AdaptiveError, FunctionError, LearnerError, WorkerLostError
+from adaptive_dask.errors import AdaptiveError, FunctionError, LearnerError, PointTimeoutError, WorkerLostError
 from adaptive_dask.failures import FailedPoint, Failure, FailureBook, OnError, Point, check_on_error
 from adaptive_dask.goals import Goal
 from adaptive_dask.journal import Journal
@@ -63,6 +63,9 @@ class Session:
     told, lost_count, failure_count : int
         How many outcomes were told to the learner (any number in a `call` count as one), were lost with their worker,
         and were failures.
+    retry_count, timeout_count, blamed_count : int
+        How many of the failures were tried again, how many took longer than ``point_timeout``, and how many of the lost
+        may have been the reason for it.
     """
 
     def __init__(
@@ -94,6 +97,9 @@ class Session:
         self.told = 0
         self.lost_count = 0
         self.failure_count = 0
+        self.retry_count = 0
+        self.timeout_count = 0
+        self.blamed_count = 0
 
         self._points: dict[int, Point] = {}  # all that were asked for and are neither told nor failed
         self._waiting: OrderedDict[int, None] = OrderedDict()  # those of them that wait to be taken (again)
@@ -251,7 +257,9 @@ class Session:
             losses = self._losses.get(pid, 0) + 1
             if not blame(pid):
                 again.append(pid)
-            elif losses <= self.allowed_failures:
+                continue
+            self.blamed_count += 1
+            if losses <= self.allowed_failures:
                 self._losses[pid] = losses
                 again.append(pid)
             else:
@@ -510,7 +518,9 @@ class Session:
     def _fail(self, pid: int, x: Point, failure: Failure) -> tuple[Any] | None:
         """Note a failure; a value that is to be told instead comes back in a tuple."""
         self.failure_count += 1
+        self.timeout_count += isinstance(failure.exception, PointTimeoutError)
         if self._book.retry(pid, x, failure) <= self.retries:
+            self.retry_count += 1
             self._points[pid] = x
             self._waiting[pid] = None
             return None

@@ -38,7 +38,10 @@ def test_lost_points_are_the_next_to_be_taken_in_their_order() -> None:
     assert run.in_flight == {1: 1, 3: 3}
     assert run.waiting == 2
     assert run.take(3) == [(2, 2), (0, 0), (4, 4)]
-    assert run.lost_count == 2
+    assert run.lost_count == run.blamed_count == 2
+    run.lost([2, 0], blame=lambda pid: pid == 0)
+    assert run.lost_count == 4
+    assert run.blamed_count == 3
 
 
 def test_lost_points_come_before_those_to_retry() -> None:

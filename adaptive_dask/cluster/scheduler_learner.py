@@ -80,6 +80,8 @@ class HostedLearner:
         Points that are known, that failed for good, and that wait to be evaluated again.
     loss : float
         Not always the newest.
+    counts : dict of str to int
+        See `Glance`.
     error : AdaptiveError or None
     seconds : float
         For how long the learner was at work.
@@ -242,6 +244,7 @@ class HostedLearner:
         glance = self._glance
         glance.look(force)
         self.npoints, self.failed, self.waiting, self.loss = glance.npoints, glance.failed, glance.waiting, glance.loss
+        self.counts = glance.counts
         self.error = self._session.error
 
 

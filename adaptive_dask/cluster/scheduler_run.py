@@ -394,6 +394,7 @@ class HostedRun:
             "evaluators": len(self._crew) if self._crew else 0,
             "evaluated": self.evaluated,
             "failed": self.learner.failed,
+            **self.learner.counts,
             "hung": dict(self._hung),
             "unfit": dict(self._unfit),
             "waits_for": None if self.ended or self.board.slots else self._waits_for,
@@ -446,7 +447,7 @@ class HostedRun:
         if self.status == "running":
             npoints = None if self._is_ordered else self.learner.npoints
             room = max(0, self.board.room(npoints, self._ntasks) - len(self._unsent))
-        begin, failed = time.monotonic(), self.learner.failed
+        begin, troubles = time.monotonic(), _troubles(self.learner)
         try:
             step: Step = await self._call_in_thread(self.learner.step, inbox, room, self.feed.is_watched)
         finally:
@@ -458,7 +459,7 @@ class HostedRun:
             self.board.measure_step(time.monotonic() - begin, step.cpu_seconds, len(step.parcels))
         self._unsent.extend(step.parcels)
         self._publish(step)
-        if self.learner.failed != failed:
+        if _troubles(self.learner) != troubles:
             self.feed.change_soon()
         if self.learner.error is not None:
             self._fail(self.learner.error)
@@ -605,6 +606,10 @@ class HostedRun:
 
 def _inside_error(what: str, error: Exception) -> LearnerError:
     return LearnerError(f"The run {what}: {safe_repr(error)}").caused_by(error)
+
+
+def _troubles(learner: HostedLearner) -> tuple[int, ...]:
+    return (learner.failed, *(learner.counts[kind] for kind in ("retries", "timeouts", "lost")))
 
 
 def _round_trip(report: Report) -> float | None:

@@ -73,6 +73,8 @@ class Header:
 
 
 def _describe(run: RunNumbers, error: BaseException | None) -> str:
+    troubles = {"retries": run.retries, "timeouts": run.timeouts, "lost evaluations": run.lost}
+    bad = {name for name, count in {"failed": run.failed, **troubles}.items() if count}
     figures = {
         "points": f"{run.points:,}",
         "loss": number(run.loss),
@@ -83,11 +85,12 @@ def _describe(run: RunNumbers, error: BaseException | None) -> str:
         else f"{run.in_flight}",
         "evaluators": f"{run.slots:,}",
         "failed": f"{run.failed:,}",
+        **{name: f"{count:,}" for name, count in troubles.items() if count},
         "learner, of a core": percent(run.learner_share),
         "time": duration(run.elapsed),
     }
     cells = "".join(
-        f"<div{' class=bad' if name == 'failed' and run.failed else ''}><b>{html.escape(value)}</b><i>{name}</i></div>"
+        f"<div{' class=bad' if name in bad else ''}><b>{html.escape(value)}</b><i>{name}</i></div>"
         for name, value in figures.items()
     )
     what = f'<div class="error">{html.escape(safe_str(error)[:4000])}</div>' if error is not None else ""

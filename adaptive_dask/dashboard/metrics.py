@@ -22,6 +22,9 @@ _GAUGES: dict[str, str] = {
 }
 _COUNTERS: dict[str, str] = {
     "evaluated": "Evaluations that have ended",
+    "retries": "Evaluations that failed and were repeated",
+    "timeouts": "Evaluations that took longer than point_timeout",
+    "lost": "Evaluations that may have ended their worker",
     "function_seconds": "Time spent in the function",
     "slot_seconds": "Time of evaluators, busy or not",
     "learner_seconds": "Processor time of the learner on the scheduler",

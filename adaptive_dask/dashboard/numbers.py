@@ -25,6 +25,8 @@ class RunNumbers(NamedTuple):
         Of one core, for which the learner computed on the scheduler, on average.
     age, elapsed : float
         Seconds since the run began, and for how long it went on.
+    retries, timeouts, lost : int
+        Evaluations that failed and were repeated, took longer than ``point_timeout``, and were lost with their worker.
     waits_for : str or None
         What a run without evaluators waits for.
     """
@@ -42,6 +44,9 @@ class RunNumbers(NamedTuple):
     in_flight_share: float
     evaluated: int
     failed: int
+    retries: int
+    timeouts: int
+    lost: int
     learner_share: float
     learner_seconds: float
     function_seconds: float
@@ -84,6 +89,9 @@ def numbers_of(run: Any) -> RunNumbers:
         in_flight_share=summary["in_flight"] / npoints if npoints else math.nan,
         evaluated=summary["evaluated"],
         failed=summary["failed"],
+        retries=summary.get("retries", 0),
+        timeouts=summary.get("timeouts", 0),
+        lost=summary.get("lost", 0),
         learner_share=summary["learner_cpu_seconds"] / elapsed if elapsed else 0.0,
         learner_seconds=summary["learner_cpu_seconds"],
         function_seconds=summary["function_seconds"],

@@ -7,11 +7,22 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from adaptive_dask.notebook.course import Course, Moment, Outlook
+from adaptive_dask.course import Course, Moment, Outlook
 from adaptive_dask.plain import safe_str
+from adaptive_dask.readable import duration, goal_text, number, percent, time_left
 
 # Told apart also by those who see red and green alike, and by the word beside it.
-COLORS = {"running": "#0072b2", "paused": "#b37400", "finished": "#00795a", "cancelled": "#666666", "failed": "#c24a00"}
+COLORS = {
+    "running": "#0072b2",
+    "waiting": "#56707f",
+    "paused": "#b37400",
+    "finished": "#00795a",
+    "cancelled": "#666666",
+    "failed": "#c24a00",
+}
+
+# Of evaluations; what did not happen is not shown.
+TROUBLES = ("failed", "retries", "timeouts", "lost")
 
 STYLE = """<style>
 .adaptive-info { font: 13px/1.5 var(--jp-ui-font-family, sans-serif); color: var(--jp-ui-font-color1, #222);
@@ -73,6 +84,8 @@ def describe(
         parts.append(f'<div class="figures">{"".join(_cells(summary, course, now))}</div>')
         if not summary["ended"]:
             parts.append(_progress(summary, course.outlook(summary, now), now))
+    if summary.get("waits_for") and not summary["ended"]:
+        parts.append(f'<div class="left">waits for {html.escape(summary["waits_for"])}</div>')
     if error is not None:
         parts.append(f'<div class="error"><pre>{html.escape(safe_str(error)[:4000])}</pre></div>')
     return f'{STYLE}<div class="adaptive-info">{"".join(parts)}</div>'
@@ -89,23 +102,17 @@ def _cells(summary: Mapping[str, Any], course: Course, now: float) -> list[str]:
         "workers": f"{summary['workers']:,}" if "workers" in summary and not summary["ended"] else None,
         "in flight": f"{summary['in_flight']:,}" if not summary["ended"] else None,
         "overhead": percent(overhead(summary)),
-        "failed": f"{summary['failed']:,}" if summary["failed"] else None,
+        **{kind: f"{summary[kind]:,}" if summary.get(kind) else None for kind in TROUBLES},
     }
     return [f"<div><i>{label}</i><b>{value}</b></div>" for label, value in cells.items() if value is not None]
 
 
 def _progress(summary: Mapping[str, Any], outlook: Outlook, now: float) -> str:
-    goal = summary.get("goal") or {}
-    if "npoints" in goal:
-        aim = f"{goal['npoints']:,} points"
-    elif "loss" in goal:
-        aim = f"loss {number(goal['loss'])}"
-    elif "time" in goal:
-        aim = f"{duration(goal['time'] - summary['started'])} of time"
-    else:
+    aim = goal_text(summary)
+    if not aim:
         return ""
-    about = "" if "time" in goal else "about "
-    left = "" if math.isnan(outlook.seconds_left) else f", {about}{duration(outlook.seconds_left)} left"
+    left = time_left(summary, outlook)
+    left = f", {left}" if left else ""
     if math.isnan(outlook.share):
         return f'<div class="left">goal: {aim}</div>'
     width = f"{100 * outlook.share:.1f}"
@@ -140,29 +147,3 @@ def sparkline(moments: Sequence[Moment], width: int = 90, height: int = 18) -> s
         f'<svg width="{width}" height="{height}" role="img" aria-label="loss over time">'
         f'<polyline fill="none" stroke="#0072b2" stroke-width="1.5" points="{" ".join(at)}"/></svg>'
     )
-
-
-def number(value: float) -> str:
-    """Three digits; a dash for what is not known."""
-    if math.isnan(value):
-        return "–"
-    if math.isinf(value):
-        return "∞" if value > 0 else "-∞"
-    return f"{value:,.0f}" if 1000 <= abs(value) < 1e7 else f"{value:.3g}"
-
-
-def percent(share: float) -> str:
-    """A share in whole percent."""
-    return "–" if math.isnan(share) else f"{100 * share:.0f} %"
-
-
-def duration(seconds: float) -> str:
-    """Seconds, in the two largest units."""
-    minutes, rest = divmod(round(max(seconds, 0.0)), 60)
-    hours, minutes = divmod(minutes, 60)
-    days, hours = divmod(hours, 24)
-    if days:
-        return f"{days:,} d {hours:02d} h"
-    if hours:
-        return f"{hours} h {minutes:02d} min"
-    return f"{minutes} min {rest:02d} s" if minutes else f"{rest} s"

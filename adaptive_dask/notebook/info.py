@@ -11,14 +11,14 @@ import weakref
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from adaptive_dask.course import ENDED, Course
 from adaptive_dask.notebook.clock import Clock, check_interval, slowed
-from adaptive_dask.notebook.course import ENDED, Course
 from adaptive_dask.notebook.details import describe_failures, describe_log
 from adaptive_dask.notebook.extension import load_widgets, require_kernel
 from adaptive_dask.notebook.figures import describe
 from adaptive_dask.plain_text import get_logger
 from adaptive_dask.runner.dashboard_link import make_link
-from adaptive_dask.runner.run import newest_status
+from adaptive_dask.runner.run import shown_status
 
 if TYPE_CHECKING:
     from adaptive_dask.runner import AsyncRunner
@@ -123,14 +123,14 @@ class LiveInfo:
             return slowed(self._interval, self._shown_at, SLOWING)
 
     def _update(self, run: Run) -> None:
-        status, summary = newest_status(run), run.summary
+        status, summary = shown_status(run), run.summary
         if self._link is None or not summary.get("pages", True):
             self._link = make_link(run.executor, run.name, summary)
         text = _describe(run, status, summary, self._course, self._link)
         if text != self._figures.value:
             self._figures.value = text
         _set_visible(self._cancel, status not in ENDED)
-        _set_visible(self._pause, status == "running")
+        _set_visible(self._pause, status in ("running", "waiting"))
         _set_visible(self._resume, status == "paused")
         _set_visible(self._failures, bool(summary.get("failed")) or status == "failed")
 
@@ -180,7 +180,7 @@ class LiveInfo:
 def static_info(runner: AsyncRunner) -> str:
     """How a run stands now, as HTML: the figures of `live_info` without anything that needs a widget."""
     run = runner._run
-    return _describe(run, newest_status(run), run.summary, Course(run.losses_before), runner.dashboard_link)
+    return _describe(run, shown_status(run), run.summary, Course(run.losses_before), runner.dashboard_link)
 
 
 def _describe(run: Run, status: str, summary: Mapping[str, Any], course: Course, link: str | None) -> str:

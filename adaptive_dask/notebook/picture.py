@@ -13,7 +13,7 @@ from adaptive_dask.notebook.extension import load_bokeh, require_kernel
 from adaptive_dask.notebook.turns import Turns
 from adaptive_dask.notebook.views import Views
 from adaptive_dask.plain_text import get_logger
-from adaptive_dask.plotting.backend import load_holoviews
+from adaptive_dask.plotting.backend import counting_failed, load_holoviews
 from adaptive_dask.runner.local import LocalRun
 
 if TYPE_CHECKING:
@@ -174,7 +174,8 @@ class LivePlot:
         is_mine = threading.get_ident() != self._users_thread
         # In another thread than the user's: a cell is at work there, under which the learner must not change.
         learner = self._run.replica.ahead() if is_mine else self._runner.learner
-        picture = self._plotter(learner) if self._plotter is not None else self._plot(learner)
+        with counting_failed(self._run.summary.get("failed", 0)):
+            picture = self._plotter(learner) if self._plotter is not None else self._plot(learner)
         if self._normalize and not isinstance(picture, self._holoviews.DynamicMap):
             picture = picture.map(lambda element: element.opts(framewise=True), self._holoviews.Element)
         return picture

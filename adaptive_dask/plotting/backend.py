@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
+from collections.abc import Iterator
+from contextvars import ContextVar
 from types import ModuleType
 from typing import Any
 
@@ -14,6 +17,8 @@ _NAMES = {
 
 # Characters of a title that fit beside the toolbar.
 LONGEST_LINE = 60
+
+_failed: ContextVar[int] = ContextVar("failed points of the run", default=0)
 
 
 def load_holoviews() -> ModuleType:
@@ -69,8 +74,21 @@ def as_area(element: Any, color: str, opacity: float) -> Any:
     )
 
 
+@contextlib.contextmanager
+def counting_failed(count: int) -> Iterator[None]:
+    """Have the titles of pictures say how many points failed, which a learner does not know."""
+    token = _failed.set(count)
+    try:
+        yield
+    finally:
+        _failed.reset(token)
+
+
 def as_picture(overlay: Any, title: str, **options: Any) -> Any:
     """An overlay with a title, large enough to be read, and with axes also if there is nothing to draw."""
+    if _failed.get():
+        first, *others = title.split("; ")
+        title = "; ".join([f"{first}, {_failed.get():,} failed", *others])
     labels = {}
     if not any(len(element) for element in overlay):
         x_axis, y_axis = next(iter(overlay)).dimensions()[:2]

@@ -23,6 +23,7 @@ from adaptive_dask.plain import safe_str
 from adaptive_dask.plain_text import get_logger
 from adaptive_dask.runner import program_end
 from adaptive_dask.runner.arguments import Plan
+from adaptive_dask.runner.calls import name_run
 from adaptive_dask.runner.replica import Replica
 from adaptive_dask.runner.watcher import Watcher
 from adaptive_dask.storage.learner_copy import copy_learner, empty_copy
@@ -356,6 +357,7 @@ class ClusterRun:
                 self.done.cancel()
                 self.done.set_running_or_notify_cancel()
             elif error is not None:
+                name_run(error, self.name, self.replica.learner)
                 self.done.set_exception(error)
             else:
                 self.done.set_result(None)

@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from distributed import Client
 
 
-def make_link(client: Client | Executor, name: str, summary: Mapping[str, Any]) -> str | None:
-    """The address of the page about a run, made of that of Dask's own page; None where there is no dashboard.
+def make_link(client: Client | Executor, name: str | None, summary: Mapping[str, Any]) -> str | None:
+    """The address of the page about a run, or about all, made of that of Dask's own page; None if there is none.
 
     Whether the scheduler serves the page, the run's summary tells; Dask has a link also where it is switched off.
     """
@@ -27,4 +27,5 @@ def make_link(client: Client | Executor, name: str, summary: Mapping[str, Any]) 
         return None
     parts = urlsplit(link)
     path = parts.path.removesuffix("/").removesuffix("/status")
-    return urlunsplit(parts._replace(path=f"{path}/adaptive", query=f"run={quote(name, safe='')}"))
+    query = "" if name is None else f"run={quote(name, safe='')}"
+    return urlunsplit(parts._replace(path=f"{path}/adaptive", query=query))

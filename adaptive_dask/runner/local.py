@@ -21,6 +21,7 @@ from adaptive_dask.local.loop_pool import LoopPool
 from adaptive_dask.plain import plain, safe_repr
 from adaptive_dask.plain_text import get_logger
 from adaptive_dask.runner import program_end
+from adaptive_dask.runner.calls import name_run
 from adaptive_dask.runner.replica import Replica
 from adaptive_dask.runner.task import running_loop
 from adaptive_dask.session import Session, Told
@@ -250,6 +251,7 @@ class LocalRun:
             "hung": {type(self.executor).__name__: hung} if (hung := self._flight.hung) else {},
             "evaluated": self._evaluated,
             "failed": glance.failed,
+            **glance.counts,
             "function_seconds": self._function_seconds,
             "slot_seconds": self._slots * ((self._ended or time.time()) - self.started),
             "learner_seconds": self._learner_seconds,
@@ -411,6 +413,7 @@ class LocalRun:
             self.done.cancel()
             self.done.set_running_or_notify_cancel()
         elif error is not None:
+            name_run(error, self.name, self.replica.learner)
             self.done.set_exception(error)
         else:
             self.done.set_result(None)

@@ -10,8 +10,12 @@ from collections.abc import AsyncIterator, Generator, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, overload
 
 from adaptive_dask.errors import FunctionError
+from adaptive_dask.plain_text import one_line
+from adaptive_dask.runner.dashboard_link import make_link
+from adaptive_dask.runner.run import is_waiting, shown_status
 from adaptive_dask.runner.runner import AsyncRunner
 from adaptive_dask.runner.task import look_at, wait
+from adaptive_dask.runner.terminal import TerminalInfo, info_line_of_many, states_text
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -22,6 +26,9 @@ MOST_ROWS = 20
 # Between two looks at runs that go on (seconds), and for each of them.
 PAUSE = 0.05
 PAUSE_PER_RUN = 1e-4
+
+# Runs in a table, those first that need somebody.
+_ORDER = ("failed", "running", "paused", "waiting", "cancelled", "finished")
 
 
 class Runs(Sequence[AsyncRunner]):
@@ -69,8 +76,8 @@ class Runs(Sequence[AsyncRunner]):
     # ---- how they stand
 
     def status(self) -> dict[str, int]:
-        """How many runs are running, paused, finished, cancelled and failed."""
-        return dict(Counter(runner.status() for runner in self))
+        """How many runs are waiting for a slot, running, paused, finished, cancelled and failed."""
+        return dict(Counter(map(_status, self)))
 
     def info(self) -> list[dict[str, Any]]:
         """How each run stands; see `AsyncRunner.info`."""
@@ -193,17 +200,62 @@ class Runs(Sequence[AsyncRunner]):
 
     # ---- what is shown
 
+    @property
+    def dashboard_link(self) -> str | None:
+        """The address of the page about all runs on Dask's dashboard; None if there is none."""
+        return make_link(self._client, None, next((info for info in self.info() if info), {}))
+
+    def live_info(self, *, update_interval: float = 0.5) -> None:
+        """Show in a notebook how the runs go, with buttons to have all of them cancelled, paused and resumed.
+
+        Parameters
+        ----------
+        update_interval : float, default: 0.5
+            In seconds.
+
+        Raises
+        ------
+        RuntimeError
+            If this is not a notebook.
+        ImportError
+            If ipywidgets is not installed.
+        """
+        from adaptive_dask.notebook import live_table
+
+        live_table(self, update_interval=update_interval)
+
+    def live_info_terminal(
+        self, *, update_interval: float | None = None, overwrite_previous: bool = True
+    ) -> TerminalInfo:
+        """Print how the runs go until all have ended, in one line; see `AsyncRunner.live_info_terminal`.
+
+        Returns
+        -------
+        TerminalInfo
+            Has ``cancel()`` to stop printing.
+        """
+        link = self.dashboard_link
+        heading = None if link is None else f"{len(self)} runs: dashboard {link}"
+        ends = [runner._run.done for runner in self]
+        return TerminalInfo(lambda: info_line_of_many(self), heading, ends, update_interval, overwrite_previous)
+
     def __repr__(self) -> str:
-        states = ", ".join(f"{number} {status}" for status, number in sorted(self.status().items()))
-        return f"<Runs: {len(self)}; {states}>"
+        return f"<Runs: {len(self)}; {states_text(self.status())}>"
 
     def _repr_html_(self) -> str:
-        order = ("failed", "running", "paused", "cancelled", "finished")
-        runners = sorted(self, key=lambda runner: order.index(runner.status()))
-        head = "".join(f"<th>{title}</th>" for title in ("run", "status", "points", "loss", "error"))
+        for runner in self:
+            runner.done()  # takes what has arrived
+        return self.newest_html()
+
+    def newest_html(self) -> str:
+        """How the runs stand, as a table; for any thread, as no learner is changed."""
+        ranks = {status: rank for rank, status in enumerate(_ORDER)}
+        runners = sorted(self, key=lambda runner: ranks.get(shown_status(runner._run), 1))
+        head = "".join(f"<th>{title}</th>" for title in ("run", "status", "points", "loss", "failed", "error"))
         rows = "".join(_row(runner) for runner in runners[:MOST_ROWS])
         more = f"<p>… and {len(self) - MOST_ROWS} more</p>" if len(self) > MOST_ROWS else ""
-        return f"<p>{html.escape(repr(self))}</p><table><tr>{head}</tr>{rows}</table>{more}"
+        states = states_text(Counter(shown_status(runner._run) for runner in self))
+        return f"<p>{len(self)} runs: {html.escape(states)}</p><table><tr>{head}</tr>{rows}</table>{more}"
 
 
 class Completed:
@@ -236,17 +288,31 @@ class Completed:
             yield await ended.get()
 
 
+def _status(runner: AsyncRunner) -> str:
+    status = runner.status()
+    return "waiting" if status == "running" and is_waiting(runner._run) else status
+
+
 def _error(runner: AsyncRunner) -> BaseException | None:
-    if not runner.done() or runner._run.done.cancelled():
+    runner.done()  # takes what has arrived
+    return _known_error(runner)
+
+
+def _known_error(runner: AsyncRunner) -> BaseException | None:
+    done = runner._run.done
+    if not done.done() or done.cancelled():
         return None
     look_at(runner.task)
-    return runner._run.done.exception()
+    return done.exception()
 
 
 def _row(runner: AsyncRunner) -> str:
-    info, error = runner.info(), _error(runner)
+    info, error = runner.info(), _known_error(runner)
     loss = info.get("loss")
     cause = error.exception or error if isinstance(error, FunctionError) else error
     text = "" if cause is None else f"{type(cause).__name__}: {cause}".splitlines()[0]
-    values = (runner.name, runner.status(), info.get("npoints", 0), "" if loss is None else f"{loss:.3g}", text)
-    return "<tr>" + "".join(f"<td>{html.escape(str(value))}</td>" for value in values) + "</tr>"
+    if isinstance(error, FunctionError) and error.call:
+        text += f" in {error.call}"
+    status, npoints, failed = shown_status(runner._run), info.get("npoints", 0), info.get("failed") or ""
+    values = (runner.name, status, npoints, "" if loss is None else f"{loss:.3g}", failed, text)
+    return "<tr>" + "".join(f"<td>{html.escape(one_line(str(value)))}</td>" for value in values) + "</tr>"

@@ -5,11 +5,15 @@ from __future__ import annotations
 import asyncio
 import concurrent.futures
 import contextlib
+import time
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 from adaptive_dask.goals import Goal
 from adaptive_dask.runner.replica import Replica
+
+# A run that begins has no slot yet; after this time it counts as waiting (seconds).
+WAITING_AFTER_S = 0.5
 
 
 class Run(Protocol):
@@ -33,6 +37,7 @@ class Run(Protocol):
         How the run stands, in plain data. Always there are ``"name"``, ``"learner"``, ``"status"``, ``"npoints"``,
         ``"loss"``, ``"started"`` and ``"ended"`` (seconds since the epoch), ``"goal"`` (see `Goal.in_numbers`),
         ``"slots"`` and how many of them are ``"busy"``, ``"in_flight"``, ``"evaluated"``, ``"failed"``,
+        ``"retries"``, ``"timeouts"``, ``"lost"`` (evaluations that were repeated, given up, and lost with a worker),
         ``"function_seconds"`` and ``"slot_seconds"``; on a cluster also ``"workers"``, ``"points_per_second"``
         and ``"pages"``, whether the scheduler's dashboard shows it.
         Of a run that is still being started, it is empty.
@@ -115,3 +120,17 @@ class Run(Protocol):
 def newest_status(run: Run) -> str:
     """The status that is known, for any thread: ``run.status`` waits for the learner, and that for a busy cell."""
     return run.status if run.done.done() else str(run.summary.get("status", run.status))
+
+
+def shown_status(run: Run) -> str:
+    """The newest status; "waiting" for a running one that has no slot to be evaluated in."""
+    status = newest_status(run)
+    return "waiting" if status == "running" and is_waiting(run) else status
+
+
+def is_waiting(run: Run) -> bool:
+    """Whether a run that goes on has had no slot for a while, or says what it waits for."""
+    summary = run.summary
+    if not summary or summary["ended"] or summary["slots"] or summary["in_flight"]:
+        return False
+    return bool(summary.get("waits_for")) or time.time() > summary["started"] + WAITING_AFTER_S

@@ -9,6 +9,7 @@ from collections.abc import Callable, Collection, Hashable, Iterable, Mapping, S
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Self
 
+from adaptive_dask.course import Course
 from adaptive_dask.failures import FailedPoint, OnError
 from adaptive_dask.goals import GoalFunction, make_goal
 from adaptive_dask.plain_text import one_line
@@ -24,7 +25,7 @@ from adaptive_dask.runner.run import Run
 from adaptive_dask.runner.saving import PeriodicSaving
 from adaptive_dask.runner.task import LoopTask, RunTask, look_at, running_loop, wait
 from adaptive_dask.runner.task_options import refuse_locally
-from adaptive_dask.runner.terminal import TerminalInfo
+from adaptive_dask.runner.terminal import TerminalInfo, info_line
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -701,22 +702,29 @@ class AsyncRunner:
 
         return live_plot(self, plotter=plotter, update_interval=update_interval, name=name, normalize=normalize)
 
-    def live_info_terminal(self, *, update_interval: float = 0.5, overwrite_previous: bool = True) -> TerminalInfo:
+    def live_info_terminal(
+        self, *, update_interval: float | None = None, overwrite_previous: bool = True
+    ) -> TerminalInfo:
         """Print how the run goes until it ends.
 
         Parameters
         ----------
-        update_interval : float, default: 0.5
-            In seconds.
+        update_interval : float, optional
+            In seconds. By default 0.5 on a terminal; where standard output is none, as in a log file, 60.
         overwrite_previous : bool, default: True
-            Whether a line replaces the one before it.
+            Whether a line replaces the one before it, on a terminal.
 
         Returns
         -------
         TerminalInfo
             Has ``cancel()`` to stop printing.
         """
-        return TerminalInfo(self, update_interval, overwrite_previous)
+        course = Course(self._run.losses_before)
+        link = self.dashboard_link
+        heading = None if link is None else f"{self.name}: dashboard {link}"
+        return TerminalInfo(
+            lambda: info_line(self, course), heading, [self._run.done], update_interval, overwrite_previous
+        )
 
     @property
     def failed(self) -> set[int]:

@@ -51,6 +51,7 @@ async def test_a_hung_point_fails_and_says_where(c, s, a, b, kind):
     assert error.point == 1.0
     assert error.worker in (a.address, b.address)
     assert error.log
+    assert runner.info()["timeouts"] > 0
     if kind == "function":
         # Not the line's text: since 3.1.3 cloudpickle does not say which file a function by value came from.
         assert "in square" in error.traceback_text, "where the thread is"

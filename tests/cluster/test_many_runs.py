@@ -48,6 +48,7 @@ def test_each_has_its_own_results_and_failure(client):
     assert [runner.name for runner in runs[2:4]] == ["line-02", "line-03"]
     with pytest.raises(KeyError, match="nobody"):
         runs["nobody"]
+    assert "in the run 'line-03', called as line(" in str(runs.failures["line-03"])
     assert repr(runs) == "<Runs: 60; 1 failed, 59 finished>"
     table = runs._repr_html_()
     assert table.index("line-03") < table.index("line-00")
@@ -56,6 +57,36 @@ def test_each_has_its_own_results_and_failure(client):
     assert runs.info()[5]["npoints"] == 15
     runs.forget()
     assert not [run for run in adaptive.runs(client) if run["name"].startswith("line-")]
+
+
+def test_a_run_without_a_slot_is_waiting(client):
+    learners = [adaptive.Learner1D(slow_peak, (-1, 1)) for _ in range(2)]
+    runs = adaptive.run_many(learners, npoints_goal=5, executor=client, resources={"GPU": 1})
+    wait_until(lambda: runs.status() == {"waiting": 2})
+    assert repr(runs) == "<Runs: 2; 2 waiting>"
+    assert "waiting" in runs._repr_html_()
+    assert runs[0].status() == "running"
+    runs.cancel()
+    assert runs.wait(TIMEOUT)
+    assert runs.status() == {"cancelled": 2}
+
+
+def test_the_terminal_shows_how_they_go(client, capsys):
+    learners = [adaptive.Learner1D(slow_peak, (-1, 1)) for _ in range(6)]
+    runs = adaptive.run_many(learners, npoints_goal=20, executor=client)
+    info = runs.live_info_terminal(update_interval=0.05)
+    assert runs.wait(TIMEOUT)
+    info.join(TIMEOUT)
+    lines = capsys.readouterr().out.splitlines()
+    assert runs.dashboard_link in lines[0]
+    assert runs.dashboard_link.endswith("/adaptive")
+    assert lines[1].startswith("6 runs: ")
+    assert lines[-1].startswith("6 runs: 6 finished | ")
+    assert "120 points" in lines[-1]
+    with pytest.raises(ValueError, match="update_interval"):
+        runs.live_info_terminal(update_interval=0)
+    with pytest.raises(RuntimeError, match="live_info_terminal"):
+        runs.live_info()
 
 
 def test_no_run_needs_a_thread(client, cluster):

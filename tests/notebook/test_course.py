@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from adaptive_dask.notebook.course import MOST, UNKNOWN, Course
+from adaptive_dask.course import MOST, UNKNOWN, Course
 
 STARTED = 1000.0
 

@@ -61,3 +61,15 @@ was, info.describe, fails = info.describe, describe, True
     kernel.until(lambda: "running" in kernel.figures)
     kernel.run("info.describe = was; runner.cancel()")
     kernel.until(lambda: "cancelled" in kernel.figures)
+
+
+def test_the_table_of_many_runs_follows_them(kernel: Any) -> None:
+    kernel.run(
+        "from distributed import Client\n"
+        "client = Client(processes=False, dashboard_address='127.0.0.1:0')\n"
+        "learners = [adaptive.Learner1D(slow, (-1, 1)) for _ in range(3)]\n"
+        "runs = adaptive.run_many(learners, npoints_goal=30, name='scan')\n"
+        "runs.live_info(update_interval=0.05)"
+    )
+    kernel.until(lambda: any("3 finished" in str(state.get("value")) for state in kernel.widgets.values()))
+    kernel.run("client.close()")

@@ -215,3 +215,17 @@ def test_bad_arguments(kernel: Any) -> None:
     with pytest.raises(RuntimeError, match="function of the learner"):
         kernel.run("runner.live_plot(plotter=3)")
     kernel.until(lambda: kernel.run("print(runner.done())") == "True\n" or time.sleep(0.1))
+
+
+def test_the_title_counts_points_that_failed(kernel: Any) -> None:
+    code = """
+def fails(x):
+    if x == -1: raise ValueError("not there")
+    return slow(x)
+runner = adaptive.BlockingRunner(adaptive.Learner1D(fails, (-1, 1)), npoints_goal=20, on_error="skip",
+    executor=ThreadPoolExecutor(2))
+import holoviews
+picture = runner.live_plot()[()]
+print(holoviews.Store.lookup_options("bokeh", picture, "plot").kwargs["title"])
+"""
+    assert "20 points, 1 failed" in kernel.run(code)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import adaptive_dask as adaptive
-from adaptive_dask.plotting.backend import LONGEST_LINE, in_lines
+from adaptive_dask.plotting.backend import LONGEST_LINE, counting_failed, in_lines
 from tests.plotting.looking import axis_labels, title
 
 
@@ -84,3 +84,11 @@ def test_values_are_on_top_of_the_model(backend: str) -> None:
     picture = learner.plot()
     assert [type(each).__name__ for each in picture] == ["Spread", "Curve", "Scatter"]
     assert sorted(legend(picture, backend)) == ["95 %", "model", "values"]
+
+
+def test_points_that_failed_are_counted_in_the_title() -> None:
+    learner = adaptive.Learner1D(abs, (-1, 1))
+    adaptive.simple(learner, npoints_goal=20)
+    with counting_failed(11):
+        assert title(learner.plot(), "bokeh").startswith("20 points, 11 failed")
+    assert "failed" not in title(learner.plot(), "bokeh")

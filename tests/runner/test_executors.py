@@ -121,6 +121,8 @@ def test_a_function_that_raises_may_be_put_up_with(executor: Any) -> None:
     assert runner.learner.npoints == 30
     assert max(runner.learner.data) <= 0.5
     assert len(runner.failed) == len(runner.tracebacks) > 0
+    assert runner.info()["retries"] >= len(runner.failed)
+    assert runner.info()["timeouts"] == runner.info()["lost"] == 0
     assert runner.to_retry == []
     assert runner.pending_points == []
 

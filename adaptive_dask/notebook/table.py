@@ -1,0 +1,92 @@
+"""live_info of many runs: a table, and buttons to have all of them cancelled, paused and resumed."""
+
+from __future__ import annotations
+
+import html
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from adaptive_dask.notebook.clock import check_interval, slowed
+from adaptive_dask.notebook.extension import load_widgets, require_kernel
+from adaptive_dask.notebook.info import SLOWING, clock
+
+if TYPE_CHECKING:
+    from adaptive_dask.runner.many_runs import Runs
+
+
+def live_table(runs: Runs, *, update_interval: float = 0.5) -> None:
+    """Show how runs go; see `Runs.live_info`."""
+    check_interval(update_interval)
+    require_kernel("live_info()", "In a terminal or a script, use live_info_terminal()")
+    LiveTable(runs).show(update_interval)
+
+
+class LiveTable:
+    """The widget of many runs, which lets go of them when all have ended.
+
+    Parameters
+    ----------
+    runs : Runs
+
+    Attributes
+    ----------
+    box : ipywidgets.VBox
+    """
+
+    def __init__(self, runs: Runs) -> None:
+        widgets = load_widgets()
+        self._runs: Runs | None = runs
+        self._interval = 0.5
+        self._shown_at = 0.0  # on the monotonic clock
+        self._table = widgets.HTML()
+        self._error = widgets.HTML()
+
+        def button(text: str, tooltip: str, action: Callable[[Runs], Any]) -> Any:
+            made = widgets.Button(description=text, tooltip=tooltip, layout=widgets.Layout(width="auto"))
+            made.on_click(lambda _: self._do(action))
+            return made
+
+        self._buttons = widgets.HBox(
+            [
+                button("cancel all", "End the runs now", lambda runs: runs.cancel()),
+                button("pause all", "Begin no more evaluations", lambda runs: runs.pause()),
+                button("resume all", "Go on", lambda runs: runs.resume()),
+            ]
+        )
+        self.box = widgets.VBox([self._table, self._buttons, self._error])
+
+    def show(self, interval: float) -> None:
+        """Show it here, and keep it up to date at such intervals (seconds)."""
+        from IPython import display
+
+        self._interval, self._shown_at = interval, time.monotonic()
+        self.beat()
+        display.display(self.box)
+        if self._runs is not None:
+            clock.add(self.beat, interval)
+
+    def beat(self) -> float | None:
+        """Bring it up to date. Returns when to do so again (seconds); None at the end, or when it was closed."""
+        runs = self._runs
+        if runs is None or self.box.comm is None:
+            return None
+        has_ended = all(runner._run.done.done() for runner in runs)
+        text = runs.newest_html()
+        if text != self._table.value:
+            self._table.value = text
+        if has_ended:
+            self._runs = None
+            self._buttons.layout.display = "none"
+            return None
+        return slowed(self._interval, self._shown_at, SLOWING)
+
+    def _do(self, action: Callable[[Runs], Any]) -> None:
+        if self._runs is None:
+            return
+        try:
+            action(self._runs)
+            self._error.value = ""
+        except Exception as error:
+            self._error.value = f"<pre>{html.escape(str(error))}</pre>"
+        clock.hurry(self.beat)

@@ -1,0 +1,70 @@
+"""How a call of a learner's function is written: its name, the point and the arguments that are bound to it."""
+
+from __future__ import annotations
+
+import functools
+import reprlib
+from typing import Any
+
+from adaptive_dask.errors import AdaptiveError, FunctionError
+from adaptive_dask.plain_text import one_line
+
+_short = reprlib.Repr()
+_short.maxstring = _short.maxother = 80
+
+
+def name_run(error: BaseException, name: str, learner: Any) -> None:
+    """Have the error of a run say which run it is, and how the function was called.
+
+    Parameters
+    ----------
+    error : Exception
+    name : str
+        Of the run.
+    learner : BaseLearner
+        Knows the function.
+    """
+    if isinstance(error, FunctionError):
+        error.run = name
+        error.call = describe_call(learner, error.point)
+    elif isinstance(error, AdaptiveError):
+        error.add_note(one_line(f"In the run {name!r}."))
+
+
+def describe_call(learner: Any, point: Any) -> str | None:
+    """For example "f(0.5, gate=0.95)"; None for a function that has no name.
+
+    Parameters
+    ----------
+    learner : BaseLearner
+        A BalancingLearner's point says which child it is for.
+    point : object
+    """
+    try:
+        while True:  # down to the learner whose function it is
+            children = getattr(learner, "learners", None)
+            if children is not None:
+                index, point = point
+                learner = children[index]
+            elif hasattr(learner, "learner"):
+                learner = learner.learner
+            else:
+                break
+        return _describe(learner.function, point)
+    except Exception:  # anybody's learner, function and values: to say less is better than to fail
+        return None
+
+
+def _describe(function: Any, point: Any) -> str | None:
+    before: tuple[Any, ...] = ()
+    named: dict[str, Any] = {}
+    while isinstance(function, functools.partial):
+        before = (*function.args, *before)
+        named = {**function.keywords, **named}
+        function = function.func
+    name = getattr(function, "__name__", None)
+    if name is None:
+        return None
+    values = [_short.repr(value) for value in (*before, point)]
+    values += [f"{key}={_short.repr(value)}" for key, value in named.items()]
+    return one_line(f"{name}({', '.join(values)})")
