@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import operator
 from collections.abc import Callable, Iterable
 from typing import Any, Self, cast
 
@@ -12,14 +11,11 @@ from numpy.typing import NDArray
 
 from adaptive_dask.learner.averaging.moments import Moments
 from adaptive_dask.learner.base_learner import BaseLearner
-from adaptive_dask.learner.checked import (
-    checked_number,
-    checked_numbers,
-    checked_seed,
-    checked_seeds,
-    checked_size,
-)
+from adaptive_dask.learner.checked import checked_count, checked_seed, checked_seeds, checked_size
 from adaptive_dask.learner.function_pickle import ByValue
+from adaptive_dask.learner.settings import Setting
+from adaptive_dask.learner.told_data import Data, ToldData
+from adaptive_dask.learner.told_values import as_real, checked_number, checked_numbers
 
 __all__ = ["AverageLearner"]
 
@@ -55,8 +51,15 @@ class AverageLearner(BaseLearner):
     infinite, the mean and the error are not finite, and the loss stays infinite.
     """
 
-    data: dict[int, float]
+    data = Data()
+    atol = Setting(lambda value, name: _checked_tolerance(value, name))
+    rtol = Setting(lambda value, name: _checked_tolerance(value, name))
+    min_npoints = Setting(lambda value, name: max(checked_count(value, name), 2))
+
     pending_points: set[int]
+    _atol: float
+    _rtol: float
+    _min_npoints: int
 
     def __init__(
         self,
@@ -65,12 +68,20 @@ class AverageLearner(BaseLearner):
         rtol: float | None = None,
         min_npoints: int = 2,
     ) -> None:
-        if atol is None and rtol is None:
-            raise ValueError("At least one of atol and rtol must be given.")
         self.function = function
         self.atol, self.rtol = atol, rtol
-        self.min_npoints = max(operator.index(min_npoints), 2)
-        self.data = {}
+        self.min_npoints = min_npoints
+        self._setting_changed("atol")
+        self._start_over()
+
+    def _setting_changed(self, name: str) -> None:
+        if self._atol == self._rtol == math.inf:
+            raise ValueError("At least one of atol and rtol must be given.")
+        self._n_of_loss = -1
+
+    def _start_over(self) -> None:
+        """Forget all results and pending points."""
+        self._data: ToldData[int, float] = ToldData()
         self.pending_points = set()
         # The loss of so many values is known.
         self._n_of_loss, self._loss = -1, math.inf
@@ -80,41 +91,21 @@ class AverageLearner(BaseLearner):
         self._next_seed = 0
         self._in_order = True
 
-    @property
-    def atol(self) -> float:
-        """The absolute tolerance; infinite if there is none."""
-        return self._atol
-
-    @atol.setter
-    def atol(self, atol: float | None) -> None:
-        self._atol = _checked_tolerance(atol, "atol")
-        self._n_of_loss = -1
-
-    @property
-    def rtol(self) -> float:
-        """The relative tolerance; infinite if there is none."""
-        return self._rtol
-
-    @rtol.setter
-    def rtol(self, rtol: float | None) -> None:
-        self._rtol = _checked_tolerance(rtol, "rtol")
-        self._n_of_loss = -1
-
     def new(self) -> Self:
         """A learner with the same function and tolerances and no data."""
-        return type(self)(self.function, self.atol, self.rtol, self.min_npoints)
+        return type(self)(self.function, self.atol, self.rtol, self._min_npoints)
 
     # -- what is known ---------------------------------------------------------------------------
 
     @property
     def npoints(self) -> int:
         """The number of evaluated points."""
-        return len(self.data)
+        return len(self._data)
 
     @property
     def n_requested(self) -> int:
         """The number of evaluated and pending points."""
-        return len(self.data) + len(self.pending_points)
+        return len(self._data) + len(self.pending_points)
 
     @property
     def sum_f(self) -> float:
@@ -129,7 +120,7 @@ class AverageLearner(BaseLearner):
     @property
     def std(self) -> float:
         """The corrected sample standard deviation of the values; infinite for fewer than ``min_npoints``."""
-        if len(self.data) < self.min_npoints:
+        if len(self._data) < self._min_npoints:
             return math.inf
         return math.sqrt(self._moments.variance)
 
@@ -149,8 +140,8 @@ class AverageLearner(BaseLearner):
             Infinite for fewer than ``min_npoints`` points, or if not all values are finite. The relative
             tolerance does not count for a mean of exactly zero, for which it is no tolerance at all.
         """
-        known = len(self.data)
-        if known < self.min_npoints:
+        known = len(self._data)
+        if known < self._min_npoints:
             return math.inf
         if known != self._n_of_loss:
             _, mean, variance = self._moments.summary()
@@ -164,11 +155,11 @@ class AverageLearner(BaseLearner):
             return self._loss
         if n is None:
             n = self.n_requested
-        return self._loss * math.sqrt(known / n) if n >= self.min_npoints else math.inf
+        return self._loss * math.sqrt(known / n) if n >= self._min_npoints else math.inf
 
     def to_numpy(self) -> NDArray[np.float64]:
         """The data as an array of shape (npoints, 2), seeds and values, ascending in the seed."""
-        return np.array(sorted(self.data.items()), dtype=float).reshape(-1, 2)
+        return np.array(sorted(self._data.items()), dtype=float).reshape(-1, 2)
 
     # -- ask and tell ----------------------------------------------------------------------------
 
@@ -195,7 +186,7 @@ class AverageLearner(BaseLearner):
         if self._in_order:
             points = [seed] if n == 1 else list(range(seed, seed + n))
         else:
-            points, data, pending = [], self.data, self.pending_points
+            points, data, pending = [], self._data, self.pending_points
             while len(points) < n:
                 if seed not in data and seed not in pending:
                     points.append(seed)
@@ -203,8 +194,8 @@ class AverageLearner(BaseLearner):
         if tell_pending:
             self.pending_points.update(points)
             self._next_seed = points[-1] + 1
-        known = len(self.data)
-        loss = self._loss if self._n_of_loss == known >= self.min_npoints else self.loss()
+        known = len(self._data)
+        loss = self._loss if self._n_of_loss == known >= self._min_npoints else self.loss()
         # The error falls with the square root of the number of points.
         improvement = loss * (1 - math.sqrt(known / (known + n))) / n if loss < math.inf else math.inf
         return points, [improvement] * n
@@ -225,12 +216,12 @@ class AverageLearner(BaseLearner):
         """
         seed = n if type(n) is int else checked_seed(n)
         if type(value) is not float:
-            value = checked_number(value, "A value")
+            value = checked_number(value, seed)
         if seed >= self._next_seed:
             self._in_order = False
         self.pending_points.discard(seed)
-        if seed not in self.data:
-            self.data[seed] = value
+        if seed not in self._data:
+            self._data.put(seed, value)
             self._add(value)
 
     def tell_many(self, xs: Iterable[int], ys: Iterable[Any]) -> None:
@@ -241,15 +232,14 @@ class AverageLearner(BaseLearner):
         TypeError, ValueError
             As in `tell`, or if there are not as many values as seeds. Then nothing is told.
         """
-        seeds, values = checked_seeds(xs), checked_numbers(ys, "A value")
-        if len(seeds) != len(values):
-            raise ValueError(f"There are {len(values)} values for {len(seeds)} seeds.")
+        seeds = checked_seeds(xs)
+        values = checked_numbers(ys, seeds)
         pending = self.pending_points
         others = len(pending) - len(seeds)
         pending.difference_update(seeds)
         if len(pending) == others:
             # All were pending, each once: none is known.
-            self.data.update(zip(seeds, values, strict=True))
+            self._data.put_many(zip(seeds, values, strict=True))
             self._moments.extend(values)
         else:
             for seed, value in zip(seeds, values, strict=True):
@@ -260,14 +250,14 @@ class AverageLearner(BaseLearner):
         seed = checked_seed(n)
         if seed >= self._next_seed:
             self._in_order = False
-        if seed not in self.data:
+        if seed not in self._data:
             self.pending_points.add(seed)
 
     def remove_unfinished(self) -> None:
         """Forget every pending point."""
         self.pending_points.clear()
         self._next_seed = 0
-        self._in_order = not self.data
+        self._in_order = not self._data
 
     def plot(self) -> Any:
         """Draw a histogram of the values; see `adaptive_dask.plotting.average_learner.draw`."""
@@ -293,7 +283,7 @@ class AverageLearner(BaseLearner):
 def _checked_tolerance(tolerance: Any, name: str) -> float:
     if tolerance is None:
         return math.inf
-    number = checked_number(tolerance, name)
+    number = as_real(tolerance, name)
     if not number > 0:
         raise ValueError(f"{name} must be a positive number, not {tolerance!r}.")
     return number

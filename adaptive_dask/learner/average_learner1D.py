@@ -17,7 +17,6 @@ from adaptive_dask.learner.base_learner import BaseLearner
 from adaptive_dask.learner.checked import (
     checked_count,
     checked_fraction,
-    checked_number,
     checked_seed,
     checked_seeds,
     checked_size,
@@ -25,7 +24,8 @@ from adaptive_dask.learner.checked import (
 from adaptive_dask.learner.function_pickle import ByValue, KeptByValue
 from adaptive_dask.learner.interval_choice import choose
 from adaptive_dask.learner.learner1D import Learner1D
-from adaptive_dask.learner.told_values import checked_point
+from adaptive_dask.learner.settings import Setting
+from adaptive_dask.learner.told_values import as_real, checked_number, checked_point
 
 __all__ = ["AverageLearner1D"]
 
@@ -86,7 +86,20 @@ class AverageLearner1D(Learner1D):
     for one by one if the means stayed as they are.
     """
 
+    delta = Setting(lambda value, name: checked_fraction(value, name, one_allowed=True))
+    alpha = Setting(lambda value, name: checked_fraction(value, name, one_allowed=False))
+    neighbor_sampling = Setting(lambda value, name: checked_fraction(value, name, one_allowed=True))
+    min_samples = Setting(checked_count)
+    max_samples = Setting(lambda value, name: sys.maxsize if value == math.inf else checked_count(value, name))
+    min_error = Setting(lambda value, name: _checked_min_error(value))
+
     pending_points: set[Point]  # type: ignore[assignment]
+    _delta: float
+    _alpha: float
+    _neighbor_sampling: float
+    _min_samples: int
+    _max_samples: int
+    _min_error: float
 
     def __init__(
         self,
@@ -100,28 +113,50 @@ class AverageLearner1D(Learner1D):
         max_samples: int = sys.maxsize,
         min_error: float = 0,
     ) -> None:
+        self.delta = delta
+        self.alpha = alpha
+        self.neighbor_sampling = neighbor_sampling
+        self.min_samples = min_samples
+        self.max_samples = max_samples
+        self.min_error = min_error
+        self._check_numbers_of_samples()
         super().__init__(cast(Callable[[float], Any], function), bounds, loss_per_interval)
-        self.delta = checked_fraction(delta, "delta", one_allowed=True)
-        self.alpha = checked_fraction(alpha, "alpha", one_allowed=False)
-        self.neighbor_sampling = checked_fraction(neighbor_sampling, "neighbor_sampling", one_allowed=True)
-        self.min_samples = checked_count(min_samples, "min_samples")
-        self.max_samples = sys.maxsize if max_samples == math.inf else checked_count(max_samples, "max_samples")
-        if not 0 <= self.min_samples <= self.max_samples or self.max_samples < 1:
-            raise ValueError(
-                f"There must be 0 <= min_samples <= max_samples and max_samples >= 1, not {min_samples!r} and "
-                f"{max_samples!r}."
-            )
-        self.min_error = checked_number(min_error, "min_error")
-        if not self.min_error >= 0:
-            raise ValueError(f"min_error must be 0 or more, not {min_error!r}.")
+
+    def _start_over(self) -> None:
+        super()._start_over()
         self.pending_points = set()
         self._points: dict[float, SampledPoint] = {}
         self._by_slot: dict[int, SampledPoint] = {}
         self._undersampled: dict[float, SampledPoint] = {}
-        self._mean_error = MeanError(self.alpha)
-        self._uncertain = UncertainPoints(self._line, self.max_samples, self.min_error)
+        self._mean_error = MeanError(self._alpha)
+        self._uncertain = UncertainPoints(self._line, self._max_samples, self._min_error)
         self.error: Mapping[float, float] = PointAttribute(self._points, lambda point: point.error)
         self.nsamples = 0
+
+    def _check_numbers_of_samples(self) -> None:
+        if not 0 <= self._min_samples <= self._max_samples or self._max_samples < 1:
+            raise ValueError(
+                "There must be 0 <= min_samples <= max_samples and max_samples >= 1, "
+                f"got {self._min_samples} and {self._max_samples}."
+            )
+
+    def _setting_changed(self, name: str) -> None:
+        """Measure all errors anew, and look which points have too few samples."""
+        if name == "loss_per_interval":
+            super()._setting_changed(name)
+            return
+        self._check_numbers_of_samples()
+        self._mean_error = MeanError(self._alpha)
+        self._uncertain = UncertainPoints(self._line, self._max_samples, self._min_error)
+        self._undersampled = {}
+        for x, point in self._points.items():
+            if point.samples:
+                point.error = self._mean_error(point.n, point.moments.variance)
+            if self._bounds[0] <= x <= self._bounds[1]:
+                if not point.samples or self._has_too_few(point):
+                    self._undersampled[x] = point
+                if point.samples:
+                    self._uncertain.measure(point)
 
     def _settings(self) -> dict[str, Any]:
         names = ("delta", "alpha", "neighbor_sampling", "min_samples", "max_samples", "min_error")
@@ -219,14 +254,18 @@ class AverageLearner1D(Learner1D):
             if lacking > 0:
                 return point, lacking
         if self._line.after_at[self._line.after_at[0]]:
-            uncertain = self._uncertain.first(self.delta)
+            uncertain = self._uncertain.first(self._delta)
             if uncertain is not None:
                 return uncertain, 1
-        choices = choose(self._line, self._losses, self.bounds, 1, self._scale.x)
+        choices = choose(self._line, self._losses, self._bounds, 1, self._scale.x)
         if not choices.points:
             return None
         point = self._add_point(choices.points[0])
         return point, max(self._lacking(point), 1)
+
+    def _has_too_few(self, point: SampledPoint) -> bool:
+        """Whether a point with samples needs more, whatever its error."""
+        return len(point.samples) < self._fewest(point) and math.isfinite(point.moments.mean)
 
     def _lacking(self, point: SampledPoint) -> int:
         """How many samples an undersampled point lacks at least, counting pending ones."""
@@ -239,8 +278,8 @@ class AverageLearner1D(Learner1D):
         counts = [self._by_slot[slot].n for slot in (left, right) if slot]
         average = sum(counts) / len(counts) if counts else 0.0
         # One sample has no error: two are the fewest that tell whether more are needed.
-        fewest = max(self.min_samples, int(self.neighbor_sampling * average) + 1, 2)
-        return min(fewest, self.max_samples)
+        fewest = max(self._min_samples, int(self._neighbor_sampling * average) + 1, 2)
+        return min(fewest, self._max_samples)
 
     def _loss_beside(self, point: SampledPoint) -> float:
         line, losses = self._line, self._losses.open_at
@@ -259,7 +298,7 @@ class AverageLearner1D(Learner1D):
 
     def _add_point(self, x: float) -> SampledPoint:
         """Add a point that has no samples yet."""
-        inside = self.bounds[0] <= x <= self.bounds[1]
+        inside = self._bounds[0] <= x <= self._bounds[1]
         slot = self._line.insert(x) if inside else self._line.add_outside(x)
         point = self._points[x] = self._by_slot[slot] = SampledPoint(x, slot)
         if inside:
@@ -351,7 +390,7 @@ class AverageLearner1D(Learner1D):
         if not seeds:
             return
         point = self._points.get(x)
-        inside = self.bounds[0] <= x <= self.bounds[1]
+        inside = self._bounds[0] <= x <= self._bounds[1]
         if point is None:
             slot = self._line.insert(x) if inside else self._line.add_outside(x)
             point = self._points[x] = self._by_slot[slot] = SampledPoint(x, slot)
@@ -373,7 +412,8 @@ class AverageLearner1D(Learner1D):
         moments.extend(new)
         if inside:
             scale.include_at(x, new)
-        self._check_vdim(x, 0.0)
+        if self._shape is None:
+            self._set_shape(())
         self._line.y_at[point.slot, 0] = moments.mean
         if is_new:
             self._line.mark_evaluated(point.slot)
@@ -383,7 +423,7 @@ class AverageLearner1D(Learner1D):
         self._losses.refresh_around(point.slot)
         if scale.y > self._losses.recompute_factor * scale.recomputed_y:
             self._losses.refresh_all()
-        if x in self._undersampled and (len(samples) >= self._fewest(point) or not math.isfinite(moments.mean)):
+        if x in self._undersampled and not self._has_too_few(point):
             del self._undersampled[x]
         self._uncertain.measure(point)
         for slot in (self._line.left_at[point.slot], self._line.right_at[point.slot]):
@@ -398,6 +438,15 @@ class AverageLearner1D(Learner1D):
 
     def _get_data(self) -> dict[float, dict[int, float]]:
         return {x: dict(samples) for x, samples in self._data_samples.items()}
+
+    def _assign(self, data: Mapping[float, Any]) -> None:
+        for x, samples in data.items():
+            if not isinstance(samples, Mapping):
+                raise AttributeError(
+                    "data of an AverageLearner1D must be set to samples, {x: {seed: y}}, as a mean does not say of how "
+                    f"many samples it is, got {samples!r} at {x!r}. Tell samples with tell_many_at_point(x, samples)."
+                )
+        self._set_data(data)
 
     def _set_data(self, data: Mapping[float, Mapping[int, float]]) -> None:
         for x, samples in data.items():
@@ -437,4 +486,11 @@ def _checked_sample(point: Any) -> Point:
 
 
 def _checked_value(y: Any, x: float) -> float:
-    return y if type(y) is float else checked_number(y, f"The value at x = {x!r}")
+    return y if type(y) is float else checked_number(y, x)
+
+
+def _checked_min_error(value: Any) -> float:
+    number = as_real(value, "min_error")
+    if not number >= 0:
+        raise ValueError(f"min_error must be 0 or more, got {value!r}.")
+    return number

@@ -16,6 +16,7 @@ from adaptive_dask.learner.child_queue import ChildQueue, Key
 from adaptive_dask.learner.child_turns import ChildTurns, Strategy
 from adaptive_dask.learner.children import ChildFunctions, ChildrenData
 from adaptive_dask.learner.function_pickle import KeptByValue
+from adaptive_dask.learner.told_data import checked_data
 
 Point = tuple[int, Any]
 Cdims = Sequence[Mapping[str, Any]] | tuple[Sequence[str], Iterable[Sequence[Any]]]
@@ -73,7 +74,7 @@ class BalancingLearner(BaseLearner):
             )
         self.cdims = None if cdims is None else checked_cdims(cdims, len(self.learners))
         self.function = ChildFunctions(self.learners)
-        self.data = ChildrenData(self.learners)
+        self._data = ChildrenData(self.learners)
         self._strategy = strategy
         self.refresh()
 
@@ -262,6 +263,27 @@ class BalancingLearner(BaseLearner):
         """The number of evaluated points of all children."""
         return self._turns.npoints
 
+    @property
+    def data(self) -> Any:
+        """The data of all children; assigning gives each child its own, see there."""
+        return self._data
+
+    @data.setter
+    def data(self, data: Any) -> None:
+        of_children = self._of_children(checked_data(data))
+        before = [dict(child.data) for child in self.learners]
+        done = 0
+        try:
+            for child, each in zip(self.learners, of_children, strict=True):
+                child.data = each
+                done += 1
+        except BaseException:
+            for child, each in zip(self.learners[:done], before, strict=False):
+                child.data = each
+            raise
+        finally:
+            self.refresh()
+
     def each_has(self, npoints: int) -> bool:
         """Whether each child has at least so many points, or has none on the way and none to give."""
         return self._turns.each_has(npoints)
@@ -348,6 +370,14 @@ class BalancingLearner(BaseLearner):
             super().load_dataframe(*args, **kwargs)
         finally:
             self.refresh()
+
+    def _of_children(self, data: Mapping[Point, Any]) -> list[dict[Any, Any]]:
+        """For each child, what is its own."""
+        of_children: list[dict[Any, Any]] = [{} for _ in self.learners]
+        for x, y in data.items():
+            i, point = self._checked(x)
+            of_children[i][point] = y
+        return of_children
 
     def _get_data(self) -> list[Any]:
         return [child._get_data() for child in self.learners]

@@ -185,5 +185,13 @@ class BaseLearner(abc.ABC):
         if data:
             self.tell_many(data.keys(), data.values())
 
+    def _assign(self, data: Mapping[Any, Any]) -> None:
+        """Tell what was assigned to ``data``, after everything else was forgotten; see `told_data.Data`."""
+        self._set_data(data)
+
+    def _pending_to_tell(self) -> list[Any]:
+        """The pending points, as `tell_pending` takes them."""
+        return list(self.pending_points)
+
 
 LearnerType = TypeVar("LearnerType", bound=BaseLearner)

@@ -1,4 +1,4 @@
-"""Check what learners are given: numbers, seeds, settings, and for how many points they are asked."""
+"""Check what learners are given besides values: seeds, settings, and for how many points they are asked."""
 
 from __future__ import annotations
 
@@ -8,30 +8,9 @@ from typing import Any
 
 import numpy as np
 
-_FLOATS, _INTS = {float}, {int}
+from adaptive_dask.learner.told_values import as_real
 
-
-def checked_number(y: Any, what: str) -> float:
-    """A real number, finite or not, as a float.
-
-    Parameters
-    ----------
-    y : object
-    what : str
-        What it is, for the message.
-
-    Raises
-    ------
-    TypeError
-        If it is something else.
-    """
-    if type(y) is float:
-        return y
-    if isinstance(y, int | float | np.floating | np.integer | np.bool_):
-        return float(y)
-    if isinstance(y, np.ndarray) and y.ndim == 0 and y.dtype.kind in "buif":
-        return float(y)
-    raise TypeError(f"{what} must be a real number, not {y!r}.")
+_INTS = {int}
 
 
 def checked_seed(seed: Any, what: str = "A seed") -> int:
@@ -56,14 +35,6 @@ def checked_seed(seed: Any, what: str = "A seed") -> int:
         # Tables with a column of floats beside that of the seeds make floats of both.
         return int(seed)
     raise TypeError(f"{what} must be an integer, not {seed!r}.")
-
-
-def checked_numbers(ys: Iterable[Any], what: str) -> list[float]:
-    """`checked_number` of each."""
-    values = list(ys)
-    if set(map(type, values)) != _FLOATS:
-        values = [checked_number(y, what) for y in values]
-    return values
 
 
 def checked_seeds(seeds: Iterable[Any], what: str = "A seed") -> list[int]:
@@ -97,7 +68,7 @@ def checked_fraction(value: Any, name: str, *, one_allowed: bool) -> float:
     TypeError, ValueError
         If it is not a number, or not in that range.
     """
-    number = checked_number(value, name)
+    number = as_real(value, name)
     if not 0 < number < 1 and not (one_allowed and number == 1):
         raise ValueError(f"{name} must be in (0, 1{']' if one_allowed else ')'}, not {value!r}.")
     return number

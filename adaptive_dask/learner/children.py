@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from adaptive_dask.learner.batch_call import call_batch
+from adaptive_dask.learner.told_data import DataView
 
 Function = Callable[..., Any]
 
@@ -58,10 +59,11 @@ class FunctionList:
         return values
 
 
-class ChildrenData(Mapping[tuple[int, Any], Any]):
+class ChildrenData(DataView[tuple[int, Any], Any]):
     """``{(index, x): y}`` of all children; it changes as they do."""
 
     def __init__(self, learners: Sequence[Any]) -> None:
+        super().__init__()
         self._learners = learners
 
     def __getitem__(self, point: tuple[int, Any]) -> Any:
@@ -76,6 +78,3 @@ class ChildrenData(Mapping[tuple[int, Any], Any]):
 
     def __len__(self) -> int:
         return sum(len(learner.data) for learner in self._learners)
-
-    def __repr__(self) -> str:
-        return repr(dict(self))

@@ -9,11 +9,19 @@ from typing import Any, Literal, Self
 from adaptive_dask.learner.base_learner import BaseLearner
 from adaptive_dask.learner.function_pickle import ByValue
 from adaptive_dask.learner.picked import ExtraData, KeepOnWorker, Picked, PickingFunction
+from adaptive_dask.learner.settings import Setting
 
 Function = Callable[..., Any]
 
 # A list or an array that is not longer may be a point.
 MOST_COORDINATES = 100
+
+
+def _checked_picker(value: Any, name: str) -> Function:
+    if not callable(value):
+        raise TypeError(f"{name} must be a function of what learner.function returns, got {value!r}.")
+    picker: Function = value
+    return picker
 
 
 class DataSaver(BaseLearner):
@@ -67,6 +75,8 @@ class DataSaver(BaseLearner):
     {0.5: {'y': 0.25, 'seconds': 0.1}}
     """
 
+    arg_picker = Setting(_checked_picker)
+
     def __init__(
         self,
         learner: Any,
@@ -76,8 +86,6 @@ class DataSaver(BaseLearner):
         target: str | None = None,
         storage_options: Mapping[str, Any] | None = None,
     ) -> None:
-        if not callable(arg_picker):
-            raise TypeError(f"arg_picker must be a function of what learner.function returns, not {arg_picker!r}.")
         if extra not in ("learner", "cluster"):
             raise ValueError(f'extra must be "learner" or "cluster", not {extra!r}.')
         if extra != "cluster" and target is not None:
@@ -110,10 +118,24 @@ class DataSaver(BaseLearner):
         return getattr(self.learner, name)
 
     @property
-    def data(self) -> Mapping[Any, Any]:  # type: ignore[override]
+    def data(self) -> Mapping[Any, Any]:
         """The data of the learner inside."""
         data: Mapping[Any, Any] = self.learner.data
         return data
+
+    @data.setter
+    def data(self, data: Mapping[Any, Any]) -> None:
+        # These are values that were picked already; what is in extra_data stays there.
+        self.learner.data = data
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        """Set a setting of the learner inside, such as a loss function, there."""
+        if name != "learner" and not hasattr(type(self), name):
+            kind = type(self.learner) if hasattr(self, "learner") else None
+            if isinstance(getattr(kind, name, None), Setting | property):
+                setattr(self.learner, name, value)
+                return
+        super().__setattr__(name, value)
 
     @property
     def pending_points(self) -> Any:  # type: ignore[override]
@@ -140,7 +162,11 @@ class DataSaver(BaseLearner):
             What ``function(x)`` or ``learner.function(x)`` returned.
         """
         picked = self._picked(result)
-        self.learner.tell(x, picked.y)
+        try:
+            self.learner.tell(x, picked.y)
+        except (TypeError, ValueError) as error:
+            error.add_note(f"It is what arg_picker took from what the function returned at {x!r}.")
+            raise
         self.extra_data.add(_key(x), picked)
 
     def tell_many(self, xs: Iterable[Any], ys: Iterable[Any]) -> None:

@@ -16,7 +16,9 @@ from adaptive_dask.learner.function_pickle import ByValue
 from adaptive_dask.learner.quadrature.evaluation_plan import EvaluationPlan
 from adaptive_dask.learner.quadrature.interval import Interval
 from adaptive_dask.learner.quadrature.interval_tree import IntervalTree
-from adaptive_dask.learner.told_values import checked_bounds, checked_point, checked_value
+from adaptive_dask.learner.settings import Fixed, Setting
+from adaptive_dask.learner.told_data import Data
+from adaptive_dask.learner.told_values import checked_bounds, checked_number, checked_point
 
 __all__ = ["DivergentIntegralError", "IntegratorLearner"]
 
@@ -75,19 +77,28 @@ class IntegratorLearner(BaseLearner):
        ACM Trans. Math. Softw. 37, 26 (2010).
     """
 
-    data: dict[float, float]
+    data = Data()
+    bounds = Fixed(lambda bounds, name: checked_bounds(bounds))
+    tol = Setting(lambda tol, name: _checked_tol(tol))
+
     pending_points: set[float]
+    _bounds: tuple[float, float]
+    _tol: float
 
     def __init__(self, function: Callable[[float], float], bounds: tuple[float, float], tol: float) -> None:
         self.function = function
-        self.bounds = checked_bounds(bounds)
-        self.tol = _checked_tol(tol)
+        self.bounds = bounds
+        self.tol = tol
+        self._start_over()
+
+    def _start_over(self) -> None:
+        """Forget all results and pending points."""
         self.pending_points = set()
         self._plan = EvaluationPlan()
-        self._tree = IntervalTree(*self.bounds, self._plan.update)
+        self._tree = IntervalTree(*self._bounds, self._plan.update)
         self._plan.start_over(self._tree)
         self._stack: deque[tuple[float, float]] = deque()
-        self.data = self._tree.data
+        self._data = self._tree.data
 
     def new(self) -> Self:
         """A learner with the same function, bounds and tolerance, and no data."""
@@ -98,12 +109,12 @@ class IntegratorLearner(BaseLearner):
     @property
     def npoints(self) -> int:
         """The number of evaluated points."""
-        return len(self.data)
+        return len(self._data)
 
     @property
     def nr_points(self) -> int:
         """The number of evaluated points."""
-        return len(self.data)
+        return len(self._data)
 
     @property
     def igral(self) -> float:
@@ -149,10 +160,10 @@ class IntegratorLearner(BaseLearner):
         if self._tree.diverging:
             return True
         igral, err, given_up = self._tree.root.total
-        if err == 0 or err <= self.tol * abs(igral):
+        if err == 0 or err <= self._tol * abs(igral):
             return True
         # `inf - inf` is for the next line of the comparison to reject.
-        return given_up > 0 and (err == given_up or err - given_up <= self.tol * abs(igral) < given_up)
+        return given_up > 0 and (err == given_up or err - given_up <= self._tol * abs(igral) < given_up)
 
     def loss(self, real: bool = True) -> float:
         """By how much the error exceeds the tolerance; zero when it is reached, infinite if the integral diverges.
@@ -165,11 +176,11 @@ class IntegratorLearner(BaseLearner):
         if self._tree.diverging:
             return math.inf
         igral, err, _ = self._tree.root.total
-        return max(0.0, err - self.tol * abs(igral))
+        return max(0.0, err - self._tol * abs(igral))
 
     def to_numpy(self) -> NDArray[np.float64]:
         """The data as an array of shape (npoints, 2), ascending in x."""
-        return np.array(sorted(self.data.items()), dtype=float).reshape(-1, 2)
+        return np.array(sorted(self._data.items()), dtype=float).reshape(-1, 2)
 
     # -- ask and tell ----------------------------------------------------------------------------
 
@@ -203,7 +214,7 @@ class IntegratorLearner(BaseLearner):
     def _choose(self, n: int) -> tuple[list[float], list[float]]:
         points: list[float] = []
         improvements: list[float] = []
-        data, pending, stack = self.data, self.pending_points, self._stack
+        data, pending, stack = self._data, self.pending_points, self._stack
         while len(points) < n and not self._tree.diverging:
             if not stack:
                 planned = self._plan.next_level(self._tree)
@@ -235,17 +246,15 @@ class IntegratorLearner(BaseLearner):
             If the point is not a finite number, or the value not a real number.
         """
         x = checked_point(point)
-        y = checked_value(value, x)
-        if not isinstance(y, float):
-            raise TypeError(f"The value at x = {x!r} must be a real number, not {value!r}.")
+        y = checked_number(value, x)
         self.pending_points.discard(x)
-        if x not in self.data:
+        if x not in self._data:
             self._tree.add(x, y)
 
     def tell_pending(self, x: float) -> None:
         """Tell that ``x`` is being evaluated, so that it is not proposed again."""
         x = checked_point(x)
-        if x not in self.data:
+        if x not in self._data:
             self.pending_points.add(x)
 
     def remove_unfinished(self) -> None:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from adaptive_dask.learner.geometry.data_scale import DataScale
 from adaptive_dask.learner.geometry.points_on_line import PointsOnLine
+from adaptive_dask.learner.losses.checked_loss import checked_loss, checked_losses, name_of
 from adaptive_dask.learner.losses.interval_loss import LossFunction, LossTraits
 
 Array = NDArray[np.float64]
@@ -34,8 +35,11 @@ class IntervalEvaluation:
     Attributes
     ----------
     traits : LossTraits
-    as_arrays : bool
-        Whether the loss function gets values as arrays rather than floats.
+    shape : tuple of int
+        That of the values, as the loss function gets them; ``()`` for floats. Loss functions that know batches get
+        flat arrays.
+    has_unknown : bool
+        Whether there may be intervals of which the loss function does not know the loss.
     """
 
     def __init__(self, line: PointsOnLine, scale: DataScale, loss_function: LossFunction, resolution: float) -> None:
@@ -44,7 +48,8 @@ class IntervalEvaluation:
         self._function = loss_function
         self._resolution = resolution
         self.traits = LossTraits.of(loss_function)
-        self.as_arrays = False
+        self.shape: tuple[int, ...] = ()
+        self.has_unknown = False
 
     def one(self, left: int, right: int, dx: float) -> float:
         """The loss of the interval of length dx between two neighbouring slots."""
@@ -61,10 +66,10 @@ class IntervalEvaluation:
         x_at, x_scale, y_scale = line.x_at, self._scale.x, self._scale.y_divisor
         xs: list[float | None] = [x_at[s] / x_scale for s in slots]
         ys: list[Any]
-        if self.as_arrays:
+        if self.shape:
             assert line.y is not None
             with np.errstate(over="ignore"):
-                ys = [y / y_scale for y in line.y[slots]]
+                ys = list((line.y[slots] / y_scale).reshape(-1, *self._shown))
             finite = [bool(np.isfinite(y).all()) for y in ys]
         else:
             y_at = line.y_at
@@ -76,10 +81,12 @@ class IntervalEvaluation:
                 return float((dx / x_scale) ** self.traits.order)
             _hide_beyond(xs, ys, finite, range(reach, -1, -1))
             _hide_beyond(xs, ys, finite, range(reach + 1, len(xs)))
-        if self.as_arrays:
+        if self.shape:
             with np.errstate(over="ignore", invalid="ignore"):
-                return float(self._function(tuple(xs), tuple(ys)))
-        return float(self._function(tuple(xs), tuple(ys)))
+                loss = self._function(tuple(xs), tuple(ys))
+        else:
+            loss = self._function(tuple(xs), tuple(ys))
+        return loss if type(loss) is float and loss == loss else self._checked(loss, slots)
 
     def many(self, slots: Slots, divisors: Array | None = None) -> Array:
         """The losses of many intervals.
@@ -116,23 +123,41 @@ class IntervalEvaluation:
             there = finite[:, reach] & finite[:, reach + 1]
         if self.traits.batch is not None:
             with np.errstate(over="ignore", invalid="ignore"):
-                losses[there] = self.traits.batch(xs[there], ys[there])
+                some = self.traits.batch(xs[there], ys[there])
+            losses[there] = checked_losses(some, len(xs[there]), name_of(self._function), "intervals")
         else:
             wide = dx >= self._resolution
             chosen = np.flatnonzero(wide if isinstance(there, slice) else wide & there)
-            losses[chosen] = [self._call(*row) for row in zip(xs[chosen], ys[chosen], strict=True)]
+            rows = zip(xs[chosen], ys[chosen], around[chosen].tolist(), strict=True)
+            losses[chosen] = [self._call(*row) for row in rows]
+        unknown = np.isnan(losses)
+        if unknown.any():
+            losses[unknown] = np.inf
+            self.has_unknown = True
         losses[dx < self._resolution] = 0.0
         return losses
 
-    def _call(self, xs: Array, ys: Array) -> float:
+    def _call(self, xs: Array, ys: Array, slots: list[int]) -> float:
         missing = np.isnan(xs).tolist()
-        values = ys if self.as_arrays else ys[:, 0].tolist()
-        return float(
-            self._function(
-                tuple(None if m else x for m, x in zip(missing, xs.tolist(), strict=True)),
-                tuple(None if m else y for m, y in zip(missing, values, strict=True)),
-            )
+        values = ys.reshape(-1, *self._shown) if self.shape else ys[:, 0].tolist()
+        loss = self._function(
+            tuple(None if m else x for m, x in zip(missing, xs.tolist(), strict=True)),
+            tuple(None if m else y for m, y in zip(missing, values, strict=True)),
         )
+        return loss if type(loss) is float and loss == loss else self._checked(loss, slots)
+
+    def _checked(self, loss: Any, slots: list[int]) -> float:
+        """A loss that is not plainly a number."""
+        if not isinstance(loss, float) or loss != loss:
+            left, right = (float(self._line.x[slots[self.traits.nth_neighbors + k]]) for k in (0, 1))
+            loss = checked_loss(loss, f"the interval ({left!r}, {right!r}), from {name_of(self._function)},")
+            self.has_unknown |= loss == math.inf
+        return float(loss)
+
+    @property
+    def _shown(self) -> tuple[int, ...]:
+        """The shape of each value that is shown to the loss function: losses that know batches take flat arrays."""
+        return (math.prod(self.shape),) if self.traits.batch is not None else self.shape
 
     def around(self, left: Slots) -> list[Slots]:
         """The slots that the loss of each interval depends on, from left to right; 0 where there is no point."""

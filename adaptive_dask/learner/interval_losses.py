@@ -289,6 +289,15 @@ class IntervalLosses:
         known = line.right[slots] > 0
         self.set_all(slots[known], losses[known])
 
+    def has_unknown(self) -> bool:
+        """Whether the loss of an interval is unknown to the loss function.
+
+        Looks at all intervals, if there ever was one.
+        """
+        if self.evaluation.has_unknown:
+            self.evaluation.has_unknown = bool(np.isinf(self.known[self.known_slots()]).any())
+        return self.evaluation.has_unknown
+
     def known_slots(self) -> Slots:
         """The left ends of all known intervals."""
         line = self._line

@@ -28,12 +28,15 @@ from adaptive_dask.learner.losses.interval import (
     triangle_loss,
     uniform_loss,
 )
+from adaptive_dask.learner.settings import Fixed, Setting, function_or_default
+from adaptive_dask.learner.told_data import Data
 from adaptive_dask.learner.told_values import (
     checked_bounds,
     checked_point,
     checked_points,
     checked_value,
     checked_values,
+    in_shape,
 )
 
 __all__ = [
@@ -113,24 +116,47 @@ class Learner1D(BaseLearner):
     - When no interval has a number inside that is not known, `ask` returns fewer points.
     """
 
+    data = Data()
+    bounds = Fixed(lambda bounds, name: checked_bounds(bounds))
+    loss_per_interval = Setting(function_or_default(default_loss))
+
+    _data: PointData
+    _bounds: tuple[float, float]
+    _loss_per_interval: Callable[..., Any]
+
     def __init__(
         self,
         function: Callable[[float], Any],
         bounds: tuple[float, float],
         loss_per_interval: Callable[..., Any] | None = None,
     ) -> None:
-        if loss_per_interval is not None and not callable(loss_per_interval):
-            raise TypeError(f"loss_per_interval must be a function of (xs, ys), not {loss_per_interval!r}.")
         self.function = function
-        self.bounds = checked_bounds(bounds)
-        self.loss_per_interval = loss_per_interval or default_loss
+        self.bounds = bounds
+        self.loss_per_interval = loss_per_interval
+        self._start_over()
+
+    def _start_over(self) -> None:
+        """Forget all results and pending points."""
         self.pending_points: set[float] = set()
-        self._vdim: int | None = None
-        resolution = 2 * max(map(abs, self.bounds)) * float(np.finfo(float).eps)
+        self._shape: tuple[int, ...] | None = None
         self._line = PointsOnLine()
-        self._scale = DataScale(self.bounds)
-        self._losses = IntervalLosses(self._line, self._scale, self.loss_per_interval, resolution)
-        self.data: PointData = PointData(self._line, lambda: self._losses.evaluation.as_arrays)
+        self._scale = DataScale(self._bounds)
+        before: IntervalLosses | None = getattr(self, "_losses", None)
+        self._losses: IntervalLosses = self._new_losses(2.0 if before is None else before.recompute_factor)
+        self._data = PointData(self._line, lambda: self._shape or ())
+
+    def _new_losses(self, recompute_factor: float) -> IntervalLosses:
+        resolution = 2 * max(map(abs, self._bounds)) * float(np.finfo(float).eps)
+        losses = IntervalLosses(self._line, self._scale, self._loss_per_interval, resolution)
+        losses.recompute_factor = recompute_factor
+        losses.evaluation.shape = self._shape or ()
+        return losses
+
+    def _setting_changed(self, name: str) -> None:
+        """Compute all losses anew, with another loss function."""
+        self._losses = self._new_losses(self._losses.recompute_factor)
+        if self._line.n_slots > 1:
+            self._losses.refresh_all()
 
     def new(self) -> Self:
         """A learner with the same function, bounds and loss, and no data."""
@@ -146,7 +172,12 @@ class Learner1D(BaseLearner):
     @property
     def vdim(self) -> int:
         """The length of the function's values; 1 for numbers, and as long as there are no data."""
-        return self._vdim or 1
+        return math.prod(self._shape or ())
+
+    @property
+    def _vdim(self) -> int | None:
+        """The same; None as long as there are no data."""
+        return None if self._shape is None else math.prod(self._shape)
 
     @property
     def nth_neighbors(self) -> int:
@@ -190,7 +221,9 @@ class Learner1D(BaseLearner):
         real : bool, default: True
             With False, the loss that is expected once the pending points are told.
         """
-        if not all(bound in self._line.slots for bound in self.bounds):
+        if not all(bound in self._line.slots for bound in self._bounds):
+            return math.inf
+        if real and self._losses.has_unknown():
             return math.inf
         queue = self._losses.known_queue if real else self._losses.open_queue
         interval = queue.peek()
@@ -198,12 +231,11 @@ class Learner1D(BaseLearner):
             # Open intervals may all be too narrow to divide, which leaves nothing to expect.
             known = self._line.right_at[self._line.right_at[0]] > 0
             return 0.0 if known and not real else math.inf
-        loss = float((self._losses.known if real else self._losses.open)[interval])
-        return math.inf if math.isnan(loss) else loss
+        return float((self._losses.known if real else self._losses.open)[interval])
 
     def to_numpy(self) -> NDArray[np.float64]:
         """The data as an array of shape (npoints, 1 + vdim), ascending in x."""
-        xs, ys = self.data.arrays()
+        xs, ys = self._data.arrays()
         table = np.column_stack((xs, ys))
         return table[np.argsort(xs)]
 
@@ -230,7 +262,7 @@ class Learner1D(BaseLearner):
             how much it falls. Infinite where nothing is known.
         """
         n = checked_size(n)
-        choices = choose(self._line, self._losses, self.bounds, n, self._scale.x)
+        choices = choose(self._line, self._losses, self._bounds, n, self._scale.x)
         if tell_pending:
             self._add_pending(choices)
         else:
@@ -262,7 +294,7 @@ class Learner1D(BaseLearner):
         if x in self._line.slots:
             return
         self.pending_points.add(x)
-        if self.bounds[0] <= x <= self.bounds[1]:
+        if self._bounds[0] <= x <= self._bounds[1]:
             self._losses.refresh_pending(self._line.insert(x))
         else:
             self._line.add_outside(x)
@@ -293,10 +325,10 @@ class Learner1D(BaseLearner):
         slot = self._line.slots.get(x)
         if slot is not None and not self._line.is_pending(slot):
             return
-        self._check_vdim(x, value)
+        value = self._fitted(x, value)
         slot = self._place(x)
         self._write(slot, value)
-        if not self.bounds[0] <= x <= self.bounds[1]:
+        if not self._bounds[0] <= x <= self._bounds[1]:
             return
         scale, losses = self._scale, self._losses
         scale.include(x, value)
@@ -327,16 +359,17 @@ class Learner1D(BaseLearner):
                 self.tell(x, y)
             return
         points = checked_points(xs)
-        values, as_arrays = checked_values(ys, points)
+        values, shape = checked_values(ys, points, self._shape)
         if not points:
             if force and self.npoints:
                 self._tell_anew([], values)
             return
-        self._check_vdim(points[0], values[0] if as_arrays else float(values[0, 0]))
+        if self._shape is None:
+            self._set_shape(shape)
         anew = force or (len(points) > 0.5 * self.npoints and len(points) > 2)
         if not anew and (len(points) < _FEW or not self._scale.spans_bounds):
-            for i, x in enumerate(points):
-                self.tell(x, values[i] if self._losses.evaluation.as_arrays else float(values[i, 0]))
+            for x, value in zip(points, values.reshape(-1, *shape) if shape else values[:, 0].tolist(), strict=True):
+                self.tell(x, value)
             return
         new = self._not_known(points)
         if len(new) < len(points):
@@ -350,7 +383,7 @@ class Learner1D(BaseLearner):
         """Whether these are finite numbers that `tell` takes one by one, without a look at all of them before."""
         if not (isinstance(xs, list | tuple) and isinstance(ys, list | tuple) and len(xs) == len(ys) < _FEW):
             return False
-        if self._vdim != 1 or self._losses.evaluation.as_arrays or 2 * len(xs) > self.npoints:
+        if self._shape != () or 2 * len(xs) > self.npoints:
             return False
         return all(type(each) is float and math.isfinite(each) for each in (*xs, *ys))
 
@@ -368,7 +401,7 @@ class Learner1D(BaseLearner):
             self._losses.refresh_around_many(slots, self._scale.include_many(values))
 
     def _tell_anew(self, points: list[float], values: NDArray[np.float64]) -> None:
-        line, scale, (low, high) = self._line, self._scale, self.bounds
+        line, scale, (low, high) = self._line, self._scale, self._bounds
         self.pending_points.difference_update(points)
         xs = np.array(points)
         inside = (low <= xs) & (xs <= high)
@@ -395,7 +428,7 @@ class Learner1D(BaseLearner):
         if slot is not None:
             self.pending_points.discard(x)
             return slot
-        if self.bounds[0] <= x <= self.bounds[1]:
+        if self._bounds[0] <= x <= self._bounds[1]:
             return self._line.insert(x)
         return self._line.add_outside(x)
 
@@ -408,17 +441,21 @@ class Learner1D(BaseLearner):
             line.y[slot] = value
         line.mark_evaluated(slot)
 
-    def _check_vdim(self, x: float, value: Value) -> None:
-        vdim = 1 if isinstance(value, float) else len(value)
-        if self._vdim is None:
-            self._vdim = vdim
-            self._losses.evaluation.as_arrays = not isinstance(value, float)
-            self._line.reserve_y(vdim)
-        elif vdim != self._vdim:
-            raise ValueError(
-                f"The value at x = {x!r} has length {vdim}, but the values told before have length {self._vdim} "
-                "(1 is a number). The function must return values of one length."
-            )
+    def _fitted(self, x: float, value: Value) -> Value:
+        """A value as the line keeps it: a number, or a flat array as long as those before."""
+        shape = self._shape
+        if shape is None:
+            shape = np.shape(value)
+            self._set_shape(shape)
+        elif shape == () and type(value) is float:
+            return value
+        value = in_shape(value, shape, x)
+        return value.reshape(-1) if isinstance(value, np.ndarray) else value
+
+    def _set_shape(self, shape: tuple[int, ...]) -> None:
+        """Note the shape of the values, which is that of the first one."""
+        self._shape = self._losses.evaluation.shape = shape
+        self._line.reserve_y(math.prod(shape))
 
     def plot(self, *, scatter_or_line: Literal["scatter", "line"] = "scatter", **options: Any) -> Any:
         """Draw the points, or lines between them; see `adaptive_dask.plotting.learner1D.draw`."""
@@ -427,7 +464,7 @@ class Learner1D(BaseLearner):
     # -- copies ----------------------------------------------------------------------------------
 
     def __getstate__(self) -> dict[str, Any]:
-        xs, ys = self.data.arrays()
+        xs, ys = self._data.arrays()
         slots = self._line.told[: len(xs)]
         return {
             "function": ByValue(self.function),
@@ -436,7 +473,7 @@ class Learner1D(BaseLearner):
             "loss_per_interval": dumps_by_value(self.loss_per_interval),
             "xs": xs,
             "ys": ys,
-            "as_arrays": self._losses.evaluation.as_arrays,
+            "shape": self._shape,
             "losses": self._losses.known[slots],
             "scale": self._scale,
             "recompute_factor": self._losses.recompute_factor,
@@ -446,8 +483,7 @@ class Learner1D(BaseLearner):
         function = cast(Callable[[float], Any], state["function"])
         Learner1D.__init__(self, function, state["bounds"], cloudpickle.loads(state["loss_per_interval"]))
         if len(state["xs"]):
-            ys = state["ys"] if state["as_arrays"] else state["ys"][:, 0]
-            self.tell_many(state["xs"], ys, force=True)
+            self.tell_many(state["xs"], state["ys"].reshape(-1, *state["shape"]), force=True)
             vars(self._scale).update(vars(state["scale"]))
             self._losses.restore(state["losses"])
         self._losses.recompute_factor = state["recompute_factor"]

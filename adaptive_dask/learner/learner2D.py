@@ -27,6 +27,7 @@ from adaptive_dask.learner.losses.triangles import (
     triangle_loss,
     uniform_loss,
 )
+from adaptive_dask.learner.settings import Fixed, Setting, function_or_default
 from adaptive_dask.learner.space_learner import Function, Point, SpaceLearner
 from adaptive_dask.learner.triangulation import choose_point_in_triangle
 
@@ -85,6 +86,9 @@ class Learner2D(SpaceLearner):
     counts as known; in the triangles around it the function counts as flat.
     """
 
+    bounds = Fixed()
+    loss_per_triangle = Setting(function_or_default(default_loss))
+
     def __init__(
         self,
         function: Function,
@@ -96,7 +100,7 @@ class Learner2D(SpaceLearner):
             raise ValueError(f"Learner2D needs two pairs of bounds, not {len(region.bbox)}; for more use LearnerND.")
         super().__init__(function, region, region.corners)
         self.bounds = region.bbox
-        self.loss_per_triangle = loss_per_triangle or default_loss
+        self.loss_per_triangle = loss_per_triangle
         self.stack_size = 10
         self._aspect_ratio = 1.0
         self._scaled_interpolator: tuple[int, LinearNDInterpolator] | None = None

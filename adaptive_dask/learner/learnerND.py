@@ -25,6 +25,7 @@ from adaptive_dask.learner.losses.simplices import (
     triangle_loss,
     uniform_loss,
 )
+from adaptive_dask.learner.settings import Fixed, Setting, function_or_default
 from adaptive_dask.learner.space_learner import Function, SpaceLearner
 from adaptive_dask.learner.triangulation import (
     Triangulation,
@@ -113,6 +114,11 @@ class LearnerND(SpaceLearner):
     the simplex they lie in are not both triangulated.
     """
 
+    bounds = Fixed()
+    partition = Fixed(key="_kind_of_partition")
+    loss_per_simplex = Setting(function_or_default(default_loss))
+    anisotropic = Setting(lambda value, name: bool(value))
+
     def __init__(
         self,
         func: Function,
@@ -143,13 +149,18 @@ class LearnerND(SpaceLearner):
         # A box in 40 dimensions has 10¹² corners: where they are of no use they must not even be listed.
         super().__init__(func, region, [] if self._in_boxes else region.corners)
         self.bounds = bounds
-        self.loss_per_simplex = loss_per_simplex or default_loss
-        self.nth_neighbors = getattr(self.loss_per_simplex, "nth_neighbors", 0)
-        if self.nth_neighbors not in (0, 1):
-            raise ValueError(f"A loss per simplex can use 0 or 1 neighbors, not {self.nth_neighbors}.")
+        self.loss_per_simplex = loss_per_simplex
         self.anisotropic = anisotropic
-        if self._in_boxes:
-            self._check_boxes(region)
+        self._check_settings()
+
+    @property
+    def nth_neighbors(self) -> int:
+        """1 if the loss function looks at the points across the faces of a simplex, otherwise 0."""
+        return int(getattr(self.loss_per_simplex, "nth_neighbors", 0))
+
+    def _setting_changed(self, name: str) -> None:
+        self._check_settings()
+        super()._setting_changed(name)
 
     def _settings(self) -> dict[str, Any]:
         return {
@@ -159,8 +170,12 @@ class LearnerND(SpaceLearner):
             "partition": self.partition,
         }
 
-    def _check_boxes(self, region: BoxRegion | HullRegion) -> None:
-        if isinstance(region, HullRegion):
+    def _check_settings(self) -> None:
+        if self.nth_neighbors not in (0, 1):
+            raise ValueError(f"A loss per simplex can use 0 or 1 neighbors, not {self.nth_neighbors}.")
+        if not self._in_boxes:
+            return
+        if isinstance(self._region, HullRegion):
             raise ValueError("A convex hull cannot be divided into boxes; give bounds, or partition='simplices'.")
         if self.nth_neighbors or self.anisotropic:
             raise ValueError(
@@ -262,7 +277,7 @@ class LearnerND(SpaceLearner):
 
     def _new_partition(self) -> Partition:
         origin = [low / (high - low) for low, high in self.bbox]
-        rule = SimplexRule(self.loss_per_simplex, origin, lambda: np.ndim(next(iter(self.data.values()), 0.0)) == 0)
+        rule = SimplexRule(self.loss_per_simplex, origin, lambda: not self._shape)
         if self._in_boxes:
             assert isinstance(self._region, BoxRegion)
             return BoxPartition(

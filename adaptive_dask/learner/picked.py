@@ -132,7 +132,13 @@ class PickingFunction:
 
     def pick(self, result: Any) -> Picked:
         """What is learned of a result, and the rest."""
-        return Picked(self.arg_picker(result), result if self.keep is None else self.keep(result))
+        try:
+            y = self.arg_picker(result)
+        except Exception as error:
+            if result is None:
+                error.add_note("arg_picker was given None, which a function without `return` returns.")
+            raise
+        return Picked(y, result if self.keep is None else self.keep(result))
 
 
 class ExtraData(MutableMapping[Any, Any]):

@@ -10,6 +10,8 @@ from adaptive_dask.learner.base_learner import BaseLearner
 from adaptive_dask.learner.batch_call import call_batch
 from adaptive_dask.learner.checked import checked_seed, checked_size
 from adaptive_dask.learner.function_pickle import ByValue
+from adaptive_dask.learner.settings import Fixed
+from adaptive_dask.learner.told_data import Data, DataView
 
 __all__ = ["SequenceLearner"]
 
@@ -33,7 +35,7 @@ class _OfElement:
         return {"function": ByValue(self.function)}
 
 
-class ValuesByIndex(Mapping[int, Any]):
+class ValuesByIndex(DataView[int, Any]):
     """A read-only mapping ``{index: value}`` in ascending order of the index.
 
     An iteration runs over the values that there were when it began, also while another thread adds more.
@@ -45,6 +47,7 @@ class ValuesByIndex(Mapping[int, Any]):
     """
 
     def __init__(self, values: dict[int, Any]) -> None:
+        super().__init__()
         self._values = values
         self._sorted: list[int] = []
 
@@ -62,12 +65,6 @@ class ValuesByIndex(Mapping[int, Any]):
         if len(self._sorted) != len(self._values):
             self._sorted = sorted(self._values)
         return iter(self._sorted)
-
-    def __repr__(self) -> str:
-        return repr(dict(self))
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return dict, (dict(self),)
 
 
 class SequenceLearner(BaseLearner):
@@ -102,21 +99,23 @@ class SequenceLearner(BaseLearner):
     Points are pairs ``(index, element)``. `tell` and `tell_pending` look at the index only.
     """
 
-    data: ValuesByIndex
+    data = Data()
+    sequence = Fixed(lambda sequence, name: _checked_sequence(sequence))
+
     pending_points: set[int]
+    _sequence: Sequence[Any]
 
     def __init__(self, function: Callable[[Any], Any], sequence: Sequence[Any]) -> None:
-        if not hasattr(sequence, "__len__") or not hasattr(sequence, "__getitem__") or isinstance(sequence, Mapping):
-            raise TypeError(
-                "sequence must have a length and elements by index, like a list; "
-                f"a {type(sequence).__name__} does not. Give list(...) of it."
-            )
         self.function = _OfElement(function)
-        self.sequence = copy(sequence)
+        self.sequence = sequence
+        self._ntotal = len(self._sequence)
+        self._start_over()
+
+    def _start_over(self) -> None:
+        """Forget all results and pending points."""
         self._values: dict[int, Any] = {}
-        self.data = ValuesByIndex(self._values)
+        self._data = ValuesByIndex(self._values)
         self.pending_points = set()
-        self._ntotal = len(sequence)
         # All smaller indices are known or pending; and no larger ones, as long as all came in order.
         self._next_index = 0
         self._in_order = True
@@ -157,7 +156,7 @@ class SequenceLearner(BaseLearner):
         """
         if not self.done():
             raise ValueError(f"Only {len(self._values)} of {self._ntotal} elements have been evaluated.")
-        return list(self.data.values())
+        return list(self._data.values())
 
     def loss(self, real: bool = True) -> float:
         """The fraction of elements that have not been evaluated.
@@ -191,7 +190,7 @@ class SequenceLearner(BaseLearner):
         """
         if type(n) is not int or n < 0:
             n = checked_size(n)
-        index, total, sequence = self._next_index, self._ntotal, self.sequence
+        index, total, sequence = self._next_index, self._ntotal, self._sequence
         if n == 1 and tell_pending and self._in_order and index < total:
             self.pending_points.add(index)
             self._next_index = index + 1
@@ -220,6 +219,7 @@ class SequenceLearner(BaseLearner):
         point : (int, object)
             The index and the element.
         value : object
+            Anything, also None: a sequence's values are kept and not looked at.
 
         Raises
         ------
@@ -271,6 +271,9 @@ class SequenceLearner(BaseLearner):
 
     # -- copies ----------------------------------------------------------------------------------
 
+    def _pending_to_tell(self) -> list[Point]:
+        return [(index, self._sequence[index]) for index in self.pending_points]
+
     def _set_data(self, data: Mapping[int, Any]) -> None:
         self.tell_many([(index, None) for index in data], data.values())
 
@@ -286,3 +289,12 @@ class SequenceLearner(BaseLearner):
         SequenceLearner.__init__(self, function, state["sequence"])
         self.function = function
         self._set_data(state["data"])
+
+
+def _checked_sequence(sequence: Any) -> Any:
+    if not hasattr(sequence, "__len__") or not hasattr(sequence, "__getitem__") or isinstance(sequence, Mapping):
+        raise TypeError(
+            "sequence must have a length and elements by index, like a list; "
+            f"a {type(sequence).__name__} does not. Give list(...) of it."
+        )
+    return copy(sequence)

@@ -6,7 +6,6 @@ import copy
 import math
 import warnings
 from collections.abc import Callable, Iterable, Sequence, Set
-from numbers import Real
 from typing import Any, Self
 
 import numpy as np
@@ -14,6 +13,8 @@ import numpy as np
 from adaptive_dask.learner.base_learner import BaseLearner
 from adaptive_dask.learner.checked import checked_size
 from adaptive_dask.learner.function_pickle import ByValue
+from adaptive_dask.learner.told_data import Data, ToldData
+from adaptive_dask.learner.told_values import checked_number
 
 Point = Any
 
@@ -63,6 +64,8 @@ class SKOptLearner(BaseLearner):
     which keeps the search away. A point outside of the space is kept as well and not used otherwise.
     """
 
+    data = Data()
+
     def __init__(self, function: Callable[[Any], float], **kwargs: Any) -> None:
         skopt = _skopt()
         if str(kwargs.get("acq_func", "")).endswith("ps"):
@@ -74,7 +77,11 @@ class SKOptLearner(BaseLearner):
         # Old models are of no use here and would make the learner large.
         self.optimizer = skopt.Optimizer(**{"model_queue_size": 1, **kwargs})
         self._n_initial = int(kwargs.get("n_initial_points", 10))
-        self.data: dict[Point, float] = {}
+        self._start_over()
+
+    def _start_over(self) -> None:
+        """Forget all results and pending points."""
+        self._data: ToldData[Point, float] = ToldData()
         self._inside: dict[Point, float] = {}  # the data of the space
         self._pending: dict[Point, None] = {}  # in the order in which they were asked for
         self._fitted_to: tuple[Any, ...] | None = None
@@ -98,7 +105,7 @@ class SKOptLearner(BaseLearner):
     @property
     def npoints(self) -> int:
         """The number of evaluated points."""
-        return len(self.data)
+        return len(self._data)
 
     def new(self) -> Self:
         """A learner with the same function and settings and no data."""
@@ -160,7 +167,7 @@ class SKOptLearner(BaseLearner):
 
     def _fit(self) -> None:
         """Fit the model to what is known, and to lies about what is in flight."""
-        state = (len(self.data), tuple(self._pending))
+        state = (len(self._data), tuple(self._pending))
         if state == self._fitted_to:
             return
         xs, ys = self._known()
@@ -224,20 +231,17 @@ class SKOptLearner(BaseLearner):
     def tell(self, x: Point, y: float) -> None:
         """Tell the value ``y`` of the function at ``x``; nothing happens if it is known."""
         x = self._checked(x)
-        if not isinstance(y, Real):
-            value = np.asarray(y)
-            if value.ndim or value.dtype.kind not in "buif":
-                raise TypeError(f"The value at {x!r} must be a number, not {y!r}.")
-        if x not in self.data:
-            self.data[x] = float(y)
+        value = checked_number(y, x)
+        if x not in self._data:
+            self._data.put(x, value)
             if self._is_inside(x):
-                self._inside[x] = self.data[x]
+                self._inside[x] = value
         self._pending.pop(x, None)
 
     def tell_pending(self, x: Point) -> None:
         """Tell that ``x`` is being evaluated, so that it is not proposed again."""
         x = self._checked(x)
-        if x not in self.data:
+        if x not in self._data:
             self._pending[x] = None
 
     def remove_unfinished(self) -> None:
@@ -266,7 +270,7 @@ class SKOptLearner(BaseLearner):
         return self._to_optimizer(x) in self.space
 
     def _is_known(self, x: Point) -> bool:
-        return x in self.data or x in self._pending
+        return x in self._data or x in self._pending
 
     # -- what is known ---------------------------------------------------------------------------
 
@@ -276,8 +280,8 @@ class SKOptLearner(BaseLearner):
         Infinite until there are as many points as the initial design has. It says little about the minimum; a
         goal in points is mostly the better one.
         """
-        if self._loss[0] != len(self.data):
-            self._loss = (len(self.data), self._score())
+        if self._loss[0] != len(self._data):
+            self._loss = (len(self._data), self._score())
         return self._loss[1]
 
     def _score(self) -> float:
@@ -300,14 +304,14 @@ class SKOptLearner(BaseLearner):
 
     def to_numpy(self) -> Any:
         """The data as an array of shape (npoints, ndim + 1)."""
-        return np.array([(*self._to_optimizer(x), y) for x, y in self.data.items()])
+        return np.array([(*self._to_optimizer(x), y) for x, y in self._data.items()])
 
     def __getstate__(self) -> dict[str, Any]:
         return {
             "function": ByValue(self.function),
             "settings": self._settings,
             "optimizer": self.optimizer,
-            "data": self.data,
+            "data": self._get_data(),
             "loss": self._loss,
         }
 

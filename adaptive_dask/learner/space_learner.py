@@ -10,10 +10,13 @@ from typing import Any, NamedTuple, Self
 import numpy as np
 
 from adaptive_dask.learner.base_learner import BaseLearner
+from adaptive_dask.learner.checked import checked_size
 from adaptive_dask.learner.function_pickle import ByValue, KeptByValue
 from adaptive_dask.learner.geometry.partition import Partition
 from adaptive_dask.learner.geometry.region import Region
 from adaptive_dask.learner.geometry.simplices import Floats
+from adaptive_dask.learner.told_data import Data, ToldData
+from adaptive_dask.learner.told_values import checked_coordinates, checked_value, in_shape
 
 Point = tuple[float, ...]
 Function = Callable[..., Any]
@@ -63,14 +66,20 @@ class SpaceLearner(BaseLearner):
         The first points to be proposed: those of the region, if its pieces need them.
     """
 
+    data = Data()
+
     def __init__(self, function: Function, region: Region, corners: list[Point]) -> None:
         self.function = function
         self._region = region
-        self.data: dict[Point, Any] = {}
-        self.pending_points: set[Point] = set()
         self._bounds_points = corners
+        self._start_over()
+
+    def _start_over(self) -> None:
+        """Forget all results and pending points."""
+        self._data: ToldData[Point, Any] = ToldData()
+        self.pending_points: set[Point] = set()
         self._bounds_left = list(self._bounds_points)
-        self._vdim: int | None = None
+        self._shape: tuple[int, ...] | None = None
         self._backlog: list[tuple[Point, Floats, int | None]] = []
         self._unplaced: list[Point] = []
         self._numbers: dict[Point, int] = {}
@@ -112,12 +121,12 @@ class SpaceLearner(BaseLearner):
     @property
     def vdim(self) -> int:
         """The length of the function's output; 1 for a scalar, and as long as nothing is known."""
-        return self._vdim or 1
+        return math.prod(self._shape or ())
 
     @property
     def bounds_are_done(self) -> bool:
         """Whether all corners of the region have been evaluated."""
-        self._bounds_left = [p for p in self._bounds_left if p not in self.data]
+        self._bounds_left = [p for p in self._bounds_left if p not in self._data]
         return not self._bounds_left
 
     def tell(self, point: Sequence[float], value: Any) -> None:
@@ -128,8 +137,7 @@ class SpaceLearner(BaseLearner):
         point : sequence of float
             Points outside of the region are kept in ``data`` and do not influence the learner otherwise.
         value : float or sequence of float
-            Values that are not finite are kept as well; around them the function counts as flat. None means
-            that the value is still to come, see `tell_pending`.
+            Values that are not finite are kept as well; around them the function counts as flat.
 
         Raises
         ------
@@ -146,35 +154,34 @@ class SpaceLearner(BaseLearner):
         ValueError, TypeError
             As in `tell`, or if there are not as many values as points. Then nothing is told.
         """
-        results: list[tuple[Point, Any, Floats | None]] = []
-        vdim = self._vdim
-        for x, value in zip(xs, ys, strict=True):
-            point = self._as_point(x)
-            components = None
-            if value is not None and point not in self.data:
-                components = self._as_value(value, point, vdim)
-                vdim = len(components)
-            results.append((point, value, components))
-        for point, value, components in results:
-            if components is None and point not in self.data:
-                self.tell_pending(point)
-            else:
-                self._take(point, value, components)
+        results: list[tuple[Point, float | Floats]] = []
+        ndim, shape = self.ndim, self._shape
+        for x, y in zip(xs, ys, strict=True):
+            point = checked_coordinates(x, ndim)
+            value = y
+            if type(y) is not float or shape != ():
+                value = checked_value(y, point)
+                if shape is None:
+                    shape = np.shape(value)
+                value = in_shape(value, shape, point)
+            results.append((point, value))
+        self._shape = shape
+        for point, value in results:
+            self._take(point, value)
 
-    def _take(self, point: Point, value: Any, components: Floats | None) -> None:
+    def _take(self, point: Point, value: float | Floats) -> None:
         self.pending_points.discard(point)
-        if components is None or point in self.data:
+        if point in self._data:
             return
-        self._vdim = len(components)
-        self.data[point] = value
+        self._data.put(point, value)
         number = self._numbers.pop(point, None)
         if number is not None or self.inside_bounds(point):
-            self._backlog.append((point, components, number))
+            self._backlog.append((point, _components(value), number))
 
     def tell_pending(self, point: Sequence[float]) -> None:
         """Tell that a point is being evaluated, so that it is not proposed again."""
-        point = self._as_point(point)
-        if point in self.data or point in self.pending_points:
+        point = checked_coordinates(point, self.ndim)
+        if point in self._data or point in self.pending_points:
             return
         self.pending_points.add(point)
         if point not in self._bounds_points and self.inside_bounds(point):
@@ -207,8 +214,7 @@ class SpaceLearner(BaseLearner):
         loss_improvements : list of float
             The loss of what each point divides.
         """
-        if n < 0:
-            raise ValueError(f"Cannot ask for {n} points; ask for 0 or more.")
+        n = checked_size(n)
         partition = self._partition
         before = (set(self.pending_points), dict(self._numbers), partition.snapshot()) if not tell_pending else None
         points: list[Point] = []
@@ -222,7 +228,7 @@ class SpaceLearner(BaseLearner):
             if proposal is None:
                 break
             point = self._unscale(proposal.point)
-            if point in self.data or (point in self.pending_points and point not in self._numbers):
+            if point in self._data or (point in self.pending_points and point not in self._numbers):
                 partition.give_up(proposal)
                 continue
             known = point in self.pending_points
@@ -297,10 +303,12 @@ class SpaceLearner(BaseLearner):
         self._absorbed = []
         self._numbers.clear()
         self._backlog = [
-            (point, self._as_value(value, point, self._vdim), None)
-            for point, value in self.data.items()
-            if self.inside_bounds(point)
+            (point, _components(value), None) for point, value in self._data.items() if self.inside_bounds(point)
         ]
+
+    def _setting_changed(self, name: str) -> None:
+        """Compute all losses anew, with another loss function or another way to measure."""
+        self._rebuild()
 
     def _rebuild(self) -> None:
         """Start with a new partition, for example because the scale has changed."""
@@ -315,30 +323,6 @@ class SpaceLearner(BaseLearner):
             number = self._numbers[point] = self._next_number
             self._next_number -= 1
         return number
-
-    def _as_point(self, x: Sequence[float]) -> Point:
-        try:
-            point = tuple(map(float, x))
-        except TypeError:
-            raise TypeError(f"A point is a sequence of {self.ndim} numbers, not {x!r}.") from None
-        if len(point) != self.ndim or not all(map(math.isfinite, point)):
-            raise ValueError(f"A point has {self.ndim} finite coordinates, not {x!r}.")
-        return point
-
-    def _as_value(self, y: Any, point: Point, vdim: int | None) -> Floats:
-        try:
-            value = np.asarray(y, dtype=float).reshape(-1) if type(y) is not float else np.array([y])
-        except (TypeError, ValueError):
-            raise TypeError(
-                f"The value at {point} must be a real number or a sequence of real numbers, not {y!r}. "
-                "If the function returns more than that, wrap the learner in a DataSaver."
-            ) from None
-        if not len(value) or (vdim is not None and len(value) != vdim):
-            raise ValueError(
-                f"The value at {point} has {len(value)} components, where {vdim or 'at least 1'} are expected. "
-                "The function must return the same number of components everywhere."
-            )
-        return value
 
     def new(self) -> Self:
         """A learner with the same function and settings and no data."""
@@ -389,6 +373,10 @@ class SpaceLearner(BaseLearner):
         if not self.data:
             return np.zeros((0, self.ndim + self.vdim))
         return np.array([(*point, *np.ravel(value)) for point, value in sorted(self.data.items(), key=_by_point)])
+
+
+def _components(value: float | Floats) -> Floats:
+    return np.array([value]) if type(value) is float else np.ravel(value)
 
 
 def _by_point(item: tuple[Point, Any]) -> Point:

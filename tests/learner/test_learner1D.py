@@ -284,13 +284,13 @@ def test_bad_loss():
 @pytest.mark.parametrize(
     ("x", "y", "error", "message"),
     [
-        (0.5, None, TypeError, "tell_pending"),
-        (0.5, "1", TypeError, "real number or a vector"),
-        (0.5, 1j, TypeError, "real number or a vector"),
+        (0.5, None, TypeError, "without `return`"),
+        (0.5, "1", TypeError, "real number or an array"),
+        (0.5, 1j, TypeError, "real number or an array"),
         (0.5, [], ValueError, "shape"),
-        (0.5, [[1.0]], ValueError, "shape"),
-        (0.5, [1.0, 2.0], ValueError, "length 2, but .* length 1"),
-        (0.5, [1.0, None], TypeError, "real number or a vector"),
+        (0.5, [[1.0, 2.0]], ValueError, "shape"),
+        (0.5, [1.0, 2.0], ValueError, r"told before, \(\), got \(2,\)"),
+        (0.5, [1.0, None], TypeError, "real number or an array"),
         (math.nan, 1.0, ValueError, "finite"),
         (math.inf, 1.0, ValueError, "finite"),
         ("a", 1.0, TypeError, "real number"),
@@ -304,7 +304,7 @@ def test_bad_results_are_refused_before_anything_changes(x, y, error, message):
         learner.tell(x, y)
     for more in (0, 30):
         points = np.linspace(0.1, 0.2, more).tolist()
-        with pytest.raises(error, match=f"{message}|length"):
+        with pytest.raises(error, match=f"{message}|told before"):
             learner.tell_many([*points, x], [*points, y])
     assert learner.data == {0.0: 1.0}
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -58,6 +59,10 @@ class SavedBoxes(NamedTuple):
     axes: Ints
     drawn: int
     value_range: Any
+
+
+# What stands for an infinite loss among ranks, times the volume, and the least that counts as one.
+_INFINITE, _UNKNOWN = 1e300, 1e250
 
 
 class BoxPartition:
@@ -166,7 +171,7 @@ class BoxPartition:
             return np.inf
         queue = self._real if real else self._expected
         box = queue.peek()
-        return 0.0 if box is None else queue.priority(box)
+        return 0.0 if box is None else _loss_of_rank(queue.priority(box))
 
     def propose(self) -> BoxProposal | None:
         """See `Partition.propose`."""
@@ -186,7 +191,7 @@ class BoxPartition:
             self._drawn += 1
             place = 0.1 + 0.8 * ((0.5 + self._drawn * self._steps) % 1.0)
             point = tuple((low + place * (high - low)).tolist())
-            return BoxProposal(point, self._expected.priority(box), box, axis)
+            return BoxProposal(point, _loss_of_rank(self._expected.priority(box)), box, axis)
         return None
 
     def accept(self, proposal: BoxProposal, number: int) -> None:
@@ -231,7 +236,7 @@ class BoxPartition:
         self._expected.clear()
         self._real.clear()
         leaves = np.flatnonzero(tree.first_half[: tree.count] < 0)
-        self._expected.set_many(leaves, losses[leaves])
+        self._expected.set_many(leaves, self._ranks(leaves, losses[leaves]))
         self._real.set_many(leaves, losses[leaves])
 
     def snapshot(self) -> BoxSnapshot:
@@ -328,6 +333,13 @@ class BoxPartition:
         real: Ints = halves[self._is_real(halves)]
         return real
 
+    def _ranks(self, boxes: Ints, losses: Floats) -> Floats:
+        """What orders boxes, shape (k,), with these losses: of several with an infinite one the largest is first."""
+        if not np.isposinf(losses).any():
+            return losses
+        volumes = (self._tree.high[boxes] - self._tree.low[boxes]).prod(axis=1)
+        return np.where(np.isposinf(losses), np.maximum(_INFINITE * volumes, _UNKNOWN), losses)
+
     def _update(self, numbers: Sequence[int]) -> None:
         """Compute the losses of boxes that are leaves or open."""
         if not numbers:
@@ -348,11 +360,16 @@ class BoxPartition:
             losses = widths.prod(axis=1)
         # Boxes of one shape with one model have equal losses but for rounding, which must not decide who is first:
         # it is different in a copy, where sums are added up in another order.
-        mantissas, exponents = np.frexp(np.where(np.isnan(losses), 0.0, losses))
+        mantissas, exponents = np.frexp(np.where(np.isnan(losses), np.inf, losses))
         losses = np.ldexp(np.round(mantissas * 2.0**LOSS_BITS), exponents - LOSS_BITS)
         real = self._is_real(boxes).tolist()
-        for box, loss, is_real in zip(numbers, losses.tolist(), real, strict=True):
+        ranks = self._ranks(boxes, losses).tolist()
+        for box, loss, rank, is_real in zip(numbers, losses.tolist(), ranks, real, strict=True):
             if tree.first_half[box] < 0 and self._refusals.get(box, 0) < REFUSALS:
-                self._expected.set(box, loss)
+                self._expected.set(box, rank)
             if is_real:
                 self._real.set(box, loss)
+
+
+def _loss_of_rank(rank: float) -> float:
+    return math.inf if rank >= _UNKNOWN else rank

@@ -10,12 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from adaptive_dask.learner.geometry.points_on_line import PENDING, PointsOnLine
+from adaptive_dask.learner.told_data import DataView
 
 Value = float | NDArray[np.float64]
 Interval = tuple[float, float]
 
 
-class PointData(Mapping[float, Value]):
+class PointData(DataView[float, Value]):
     """The evaluated points and their values, in the order in which they were told.
 
     Reads like a dict ``{x: y}``. An iteration runs over the points that there were when it began,
@@ -24,13 +25,14 @@ class PointData(Mapping[float, Value]):
     Parameters
     ----------
     line : PointsOnLine
-    as_arrays : callable, () → bool
-        Whether values are arrays rather than floats.
+    shape : callable, () → tuple of int
+        The shape of each value, ``()`` for numbers.
     """
 
-    def __init__(self, line: PointsOnLine, as_arrays: Callable[[], bool]) -> None:
+    def __init__(self, line: PointsOnLine, shape: Callable[[], tuple[int, ...]]) -> None:
+        super().__init__()
         self._line = line
-        self._as_arrays = as_arrays
+        self._shape = shape
 
     def arrays(self, start: int = 0, stop: int | None = None) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """The points, shape (n,), and their values, shape (n, vdim), as copies; all, or a part as of a list."""
@@ -54,16 +56,20 @@ class PointData(Mapping[float, Value]):
         if slot is None or self._line.is_pending(slot):
             raise KeyError(x)
         assert self._line.y is not None
-        return self._line.y[slot].copy() if self._as_arrays() else float(self._line.y[slot, 0])
+        shape = self._shape()
+        return self._line.y[slot].copy().reshape(shape) if shape else float(self._line.y[slot, 0])
 
     def __iter__(self) -> Iterator[float]:
         return cast(Iterator[float], iter(self.arrays()[0].tolist()))
 
-    def values(self) -> ValuesView[Value]:
+    def values(self) -> ValuesView[Value]:  # type: ignore[override]
         return _PointValues(self)
 
-    def items(self) -> ItemsView[float, Value]:
+    def items(self) -> ItemsView[float, Value]:  # type: ignore[override]
         return _PointItems(self)
+
+    def copy(self) -> dict[float, Value]:
+        return dict(self.items())
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Mapping):
@@ -73,33 +79,27 @@ class PointData(Mapping[float, Value]):
         missing = object()
         return all(_equal(y, other.get(x, missing)) for x, y in self.items())
 
-    __hash__ = None  # type: ignore[assignment]
+    __hash__ = None
 
-    def __repr__(self) -> str:
-        return repr(dict(self))
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return dict, (dict(self),)
-
-    def _values(self) -> list[Any]:
-        ys = self.arrays()[1]
-        return list(ys) if self._as_arrays() else cast(list[Any], ys[:, 0].tolist())
+    def _columns(self) -> tuple[list[float], list[Any]]:
+        xs, ys = self.arrays()
+        shape = self._shape()
+        values: list[Any] = list(ys.reshape(-1, *shape)) if shape else ys[:, 0].tolist()
+        return xs.tolist(), values
 
 
 class _PointValues(ValuesView[Value]):
     _mapping: PointData
 
     def __iter__(self) -> Iterator[Value]:
-        return iter(self._mapping._values())
+        return iter(self._mapping._columns()[1])
 
 
 class _PointItems(ItemsView[float, Value]):
     _mapping: PointData
 
     def __iter__(self) -> Iterator[tuple[float, Value]]:
-        xs, ys = self._mapping.arrays()
-        values: list[Any] = list(ys) if self._mapping._as_arrays() else ys[:, 0].tolist()
-        return zip(xs.tolist(), values, strict=True)
+        return zip(*self._mapping._columns(), strict=True)
 
 
 def _equal(a: Any, b: Any) -> bool:

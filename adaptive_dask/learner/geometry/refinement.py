@@ -152,13 +152,13 @@ class Refinement:
         return np.concatenate([born, bared])
 
     def set_losses(self, slots: Ints, losses: Floats) -> None:
-        """Write the losses, shape (m,), of the simplices in slots, shape (m,). Not a number counts as 0."""
+        """Write the losses, shape (m,), of the simplices in slots, shape (m,). NaN counts as infinite."""
         if not len(slots):
             return
         priorities = losses
         # `reduce` is the same as `min` and `max` and has less around it.
         if not (np.minimum.reduce(losses) > 1e-150 and np.maximum.reduce(losses) < np.inf):  # also if one is NaN
-            losses = np.where(np.isnan(losses), 0.0, losses)
+            losses = np.where(np.isnan(losses), np.inf, losses)
             volumes = self.mesh.volumes[slots]
             priorities = np.where(np.isposinf(losses), _INFINITE * volumes, np.maximum(losses, _NOTHING * volumes))
         self.losses.set_many(slots, losses)

@@ -9,6 +9,7 @@ import numpy as np
 
 from adaptive_dask.learner.geometry.mesh import SimplexMesh
 from adaptive_dask.learner.geometry.simplices import Floats, Ints, fill_undefined
+from adaptive_dask.learner.losses.checked_loss import checked_loss, checked_losses, name_of
 from adaptive_dask.learner.losses.value_range import ValueRange
 
 # So many simplices at once, so that a pass over a large mesh stays in the cache.
@@ -108,7 +109,7 @@ class SimplexRule:
         array, shape (m,)
         """
         if self._batch is not None:
-            return np.asarray(self._batch(*arguments), dtype=float)
+            return checked_losses(self._batch(*arguments), len(arguments[0]), name_of(self._loss), "simplices")
         self._scalar = arguments[1].shape[2] == 1 and self._is_scalar()
         placed = [points + self._origin if i % 2 == 0 else points for i, points in enumerate(arguments)]
         return np.array([self._one(scale, *each) for each in zip(*placed, strict=True)])
@@ -125,4 +126,7 @@ class SimplexRule:
                 other_heights = other_heights[:, 0]
             arguments.append([None if gone else point for gone, point in zip(missing, others, strict=True)])
             arguments.append([None if gone else height for gone, height in zip(missing, other_heights, strict=True)])
-        return float(np.asarray(self._loss(*arguments), dtype=float).item())
+        loss = self._loss(*arguments)
+        if type(loss) is float and loss == loss:
+            return loss
+        return checked_loss(loss, f"the simplex {simplex.tolist()}, from {name_of(self._loss)},")

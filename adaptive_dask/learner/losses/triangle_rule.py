@@ -12,6 +12,7 @@ from scipy.spatial import QhullError
 from adaptive_dask.learner.geometry.mesh import SimplexMesh
 from adaptive_dask.learner.geometry.patch import Patch
 from adaptive_dask.learner.geometry.simplices import Floats, Ints, vertex_gradients
+from adaptive_dask.learner.losses.checked_loss import checked_losses, name_of
 from adaptive_dask.learner.losses.triangles import TriangleLoss
 from adaptive_dask.learner.losses.value_range import ValueRange
 
@@ -86,8 +87,8 @@ class TriangleRule:
             if rescaled or self._needs_neighbors:
                 losses = self._on_patch(mesh, values, slots)
             else:  # what the gradients were computed of is at hand
-                losses = np.asarray(self._loss(patch), dtype=float)
-            is_local = losses.shape == slots.shape and self._check(mesh, values)
+                losses = _losses(self._loss, patch, len(slots))
+            is_local = self._check(mesh, values)
         except Exception:
             if self._next_check > LAST_CHECK and hasattr(self._loss, "nth_neighbors"):
                 raise
@@ -122,7 +123,7 @@ class TriangleRule:
         if self._needs_neighbors:
             around = mesh.neighbors[slots]
             shown = np.concatenate([slots, np.setdiff1d(around[around >= 0], slots)])
-        return np.asarray(self._loss(self._patch(mesh, values, shown)), dtype=float)[: len(slots)]
+        return _losses(self._loss, self._patch(mesh, values, shown), len(shown))[: len(slots)]
 
     def _check(self, mesh: SimplexMesh, values: Floats) -> bool:
         """Whether the loss gives parts of the triangulation what it gives the whole; True if that is not in doubt.
@@ -171,10 +172,14 @@ class _WholeLosses:
             self._done_at = mesh.n_points
             corners = mesh.points[known][self._ip.tri.simplices]
             sizes = np.abs(np.linalg.det(corners[:, 1:] - corners[:, :1])) / 2
-            losses = np.asarray(self._loss(self._ip), dtype=float)
+            losses = _losses(self._loss, self._ip, len(corners))
             self._densities = losses / np.maximum(sizes, np.finfo(float).tiny)
         centres = mesh.points[mesh.vertices[slots]].mean(axis=1)
         where = self._ip.tri.find_simplex(centres)
         densities = np.where(where >= 0, self._densities[where], 0.0)
         with np.errstate(invalid="ignore"):
             return slots, densities * mesh.volumes[slots]
+
+
+def _losses(loss: TriangleLoss, ip: Any, n: int) -> Floats:
+    return checked_losses(loss(ip), n, name_of(loss), "triangles")

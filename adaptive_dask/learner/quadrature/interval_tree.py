@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 
 from adaptive_dask.learner.quadrature.interval import Interval
+from adaptive_dask.learner.told_data import ToldData
 
 Watch = tuple[Interval, int]
 
@@ -36,7 +37,7 @@ class IntervalTree:
     """
 
     def __init__(self, a: float, b: float, on_change: Callable[[Interval], None]) -> None:
-        self.data: dict[float, float] = {}
+        self.data: ToldData[float, float] = ToldData()
         self.root = Interval(a, b)
         self.diverging: list[Interval] = []
         self._on_change = on_change
@@ -46,7 +47,7 @@ class IntervalTree:
 
     def add(self, x: float, value: float) -> None:
         """Add a value that is not known yet."""
-        self.data[x] = value
+        self.data.put(x, value)
         watchers = self._watched.pop(x, None)
         if watchers is None:
             self._claim(x, self.root)
@@ -63,7 +64,7 @@ class IntervalTree:
                 continue
             points = set(interval.new_points(lower))
             self._nodes |= points
-            missing = points.difference(self.data)
+            missing = [x for x in points if x not in self.data]
             interval.open_levels[lower] = len(missing)
             for x in missing:
                 self._watched.setdefault(x, []).append((interval, lower))
