@@ -131,7 +131,7 @@ def as_real(y: Any, what: str) -> float:
     try:
         array = _array_of(y)
         if array.size != 1:
-            raise _Refused(f"an array of shape {array.shape}", _MORE, kind=ValueError)
+            raise _Refused(f"an array of shape {array.shape}", _MORE)
     except _Refused as refused:
         raise refused.as_error(y, what, "a real number") from refused.cause
     return float(array.item())
@@ -220,7 +220,7 @@ class _Refused(Exception):
 
     def as_error(self, y: Any, what: str, expected: str) -> Exception:
         whole = _short(y)
-        got = whole if self.got in whole else f"{self.got} in {whole}"
+        got = whole if self.got in whole else f"{self.got}: {whole}"
         return self.kind(f"{what} must be {expected}, got {got}. {self.hint}")
 
 

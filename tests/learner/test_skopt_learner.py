@@ -125,7 +125,7 @@ def test_points_outside_of_the_space_are_kept() -> None:
 
 def test_values_that_are_no_numbers() -> None:
     for value in ([1.0, 2.0], "text", None, {"y": 1.0}):
-        with pytest.raises(TypeError, match="must be a number"):
+        with pytest.raises(TypeError, match="must be a real number"):
             quick().tell(0.5, value)  # type: ignore[arg-type]
 
 
