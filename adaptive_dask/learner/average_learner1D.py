@@ -94,6 +94,7 @@ class AverageLearner1D(Learner1D):
     min_error = Setting(lambda value, name: _checked_min_error(value))
 
     pending_points: set[Point]  # type: ignore[assignment]
+    nsamples: int = 0
     _delta: float
     _alpha: float
     _neighbor_sampling: float
