@@ -62,7 +62,7 @@ def checked_coordinates(x: Any, ndim: int) -> tuple[float, ...]:
     except TypeError:
         raise TypeError(f"A point must be a sequence of {ndim} numbers, got {_short(x)}.") from None
     if len(point) != ndim:
-        raise ValueError(f"A point must have {ndim} coordinates, got {_short(x)}.")
+        raise ValueError(f"A point must have {ndim} finite coordinates, got {_short(x)}.")
     return tuple([c if type(c) is float and c - c == 0.0 else _real(c, "A coordinate") for c in point])
 
 
