@@ -321,11 +321,10 @@ class Learner1D(BaseLearner):
             If x is not a finite number, or y not a number or a vector as long as those before.
         """
         x = checked_point(x)
-        value = checked_value(y, x)
+        value = self._fitted(x, checked_value(y, x))
         slot = self._line.slots.get(x)
         if slot is not None and not self._line.is_pending(slot):
             return
-        value = self._fitted(x, value)
         slot = self._place(x)
         self._write(slot, value)
         if not self._bounds[0] <= x <= self._bounds[1]:

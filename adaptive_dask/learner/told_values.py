@@ -107,7 +107,7 @@ def checked_number(y: Any, x: Any) -> float:
 def as_array(y: Any, what: str) -> Array:
     """An array of floats; see `as_real`."""
     try:
-        return _array_of(y)
+        return _converted(y)
     except _Refused as refused:
         raise refused.as_error(y, what, "a real number or an array of real numbers") from refused.cause
 
@@ -129,7 +129,7 @@ def as_real(y: Any, what: str) -> float:
     if isinstance(y, float):
         return float(y)
     try:
-        array = _array_of(y)
+        array = _converted(y)
         if array.size != 1:
             raise _Refused(f"an array of shape {array.shape}", _MORE)
     except _Refused as refused:
@@ -224,6 +224,13 @@ class _Refused(Exception):
         return self.kind(f"{what} must be {expected}, got {got}. {self.hint}")
 
 
+def _converted(y: Any) -> Array:
+    try:
+        return _array_of(y)
+    except RecursionError:
+        raise _Refused("something that contains itself", _MORE) from None
+
+
 def _array_of(y: Any) -> Array:
     """An object as an array of floats; raises `_Refused` if it is none."""
     if isinstance(y, np.ndarray | np.generic):
@@ -292,10 +299,7 @@ def _of_sequence(items: Sequence[Any]) -> Array:
             return np.array(items, dtype=float)
         except OverflowError:
             return np.array([_float(item) for item in items])
-    try:
-        parts = [_array_of(item) for item in items]
-    except RecursionError:
-        raise _Refused("a sequence that contains itself", _MORE) from None
+    parts = [_array_of(item) for item in items]
     shapes = {part.shape for part in parts}
     if len(shapes) > 1:
         some = " and ".join(sorted(map(str, shapes))[:2])
