@@ -245,7 +245,7 @@ def test_arrays_of_any_shape(name: str) -> None:
     learner.tell_many(list(learner.data)[:1], [np.zeros((2, 2))])  # known: nothing changes
     for wrong in (1.0, [1.0, 2.0], np.zeros((4, 1)), np.zeros((2, 2, 1))):
         with pytest.raises(ValueError, match=r"shape of the values told before, \(2, 2\)"):
-            learner.tell(list(learner.data)[0], wrong)
+            learner.tell(next(iter(learner.data)), wrong)
     other = learner.new()
     other.copy_from(learner)
     for x, y in learner.data.items():
@@ -330,15 +330,17 @@ def test_none_from_elsewhere_fails_the_run(name: str, fault: str) -> None:
     assert not learner.pending_points
 
 
+def _has_nine(learner: Any) -> bool:
+    return bool(getattr(learner, "nsamples", learner.npoints) >= 9)
+
+
 @pytest.mark.parametrize("name", NUMBERS | ARRAYS)
 def test_some_none_among_values_are_failed_points(name: str) -> None:
     make, _ = (NUMBERS | ARRAYS)[name]
     calls = iter(range(10**6))
     learner = make(lambda x: None if next(calls) % 4 == 3 else 0.5)
     with ThreadPoolExecutor(1) as executor:
-        runner = BlockingRunner(
-            learner, goal=lambda l: getattr(l, "nsamples", l.npoints) >= 9, executor=executor, on_error="skip"
-        )
+        runner = BlockingRunner(learner, goal=_has_nine, executor=executor, on_error="skip")
     assert runner.status() == "finished"
     assert any("without `return`" in failed.traceback_text for failed in runner.failures)
     assert not learner.pending_points
