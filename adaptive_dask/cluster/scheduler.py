@@ -8,6 +8,7 @@ The first Runner of a cluster registers it. A scheduler can bring it along as we
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import itertools
 import random
 import time
@@ -475,6 +476,10 @@ class LearnerHost(SchedulerPlugin):
                     security=self._scheduler.security,
                     name="adaptive-host",
                 )
+                # What workers send with Dask's `print` and `warn` is for users, whose process may be this one.
+                for topic in ("print", "warn"):
+                    with contextlib.suppress(ValueError):  # not subscribed to
+                        self._client.unsubscribe_topic(topic)
             return self._client
 
     async def _in_thread(self, call: Callable[..., Any], *args: Any) -> Any:

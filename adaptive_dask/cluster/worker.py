@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from distributed import WorkerPlugin, get_worker
 from distributed.utils import sync
 
+from adaptive_dask import output
 from adaptive_dask.cluster.protocol import DROP, POINTS, STOP, Packed
 from adaptive_dask.cluster.worker_evaluator import evaluate_points
 from adaptive_dask.cluster.worker_outbox import report
@@ -71,6 +72,8 @@ class PointService(WorkerPlugin):
 
     def setup(self, worker: Worker) -> None:
         self._worker = worker
+        if output.is_workers_process():
+            output.install()
         self._relief = Relief(worker, self._under_way)
         worker.stream_handlers[POINTS] = self._take_points
         worker.stream_handlers[STOP] = self._stop

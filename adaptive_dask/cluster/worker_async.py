@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Coroutine, Iterator
 from typing import Any
 
+from adaptive_dask import output
 from adaptive_dask.cluster.protocol import unpack
 from adaptive_dask.cluster.worker_outbox import pack_value
 from adaptive_dask.cluster.worker_queue import PointQueue
@@ -85,6 +86,7 @@ class _Crowd:
         return False
 
     def _begin(self, item: Item) -> None:
+        output.begin(anew=True)  # others are under way here
         work = self._points.begin(self._seat, (item,))
         try:
             value = self._function(unpack(item.packed))

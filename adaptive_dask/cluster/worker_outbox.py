@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any
 
 from adaptive_dask.cluster.protocol import REPORT, Packed, pack
+from adaptive_dask.cluster.worker_work import Work, written_before
 from adaptive_dask.plain import plain
 from adaptive_dask.storage.packing import dumps_exception
 from adaptive_dask.tracebacks import format_from_function
@@ -46,9 +47,9 @@ def report(run: str, **contents: Any) -> dict[str, Any]:
     return {"op": REPORT, "run": run, **contents, **texts}
 
 
-def describe(error: BaseException) -> tuple[str, bytes | None]:
-    """The traceback, from the user's function on, and the exception where it can be pickled."""
-    return format_from_function(error), dumps_exception(error)
+def describe(error: BaseException, work: Work) -> tuple[str, bytes | None]:
+    """Output and traceback, from the user's function on, and the exception where it can be pickled."""
+    return written_before(format_from_function(error), work), dumps_exception(error)
 
 
 def pack_value(value: Any) -> Packed:
@@ -69,12 +70,15 @@ def pack_value(value: Any) -> Packed:
 
 
 def log_location(worker: Worker) -> str:
-    """Where somebody finds what this worker printed: a file, or the way to ask Dask for it."""
+    """Where somebody finds what this worker printed: a file, or the terminal or job that started it.
+
+    Dask's `get_worker_logs` has only what Dask itself logged.
+    """
     jobs = [f", job {os.environ[name]}" for name in JOB_IDS if name in os.environ]
     job = jobs[0] if jobs else ""
     where = f"worker {worker.name!r} on {os.uname().nodename}{job}, in {worker.local_directory}"
     path = _file_of_stderr()
-    return f"{path} ({where})" if path else f"client.get_worker_logs(workers=[{worker.address!r}]) ({where})"
+    return f"{path} ({where})" if path else f"the terminal or program that started {where}"
 
 
 def _file_of_stderr() -> str | None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from distributed.core import Status
 
+from adaptive_dask import output
 from adaptive_dask.batching import fair_batch, time_allowed
 from adaptive_dask.cluster.loading import describe_trouble, missing_module
 from adaptive_dask.cluster.protocol import Echo, Evaluation, Packed, dumps
@@ -18,7 +19,7 @@ from adaptive_dask.cluster.worker_gathering import LONGEST, Gathering
 from adaptive_dask.cluster.worker_outbox import Outbox, describe, log_location, report
 from adaptive_dask.cluster.worker_thread import HeldThread
 from adaptive_dask.cluster.worker_waiting import WaitingPoints
-from adaptive_dask.cluster.worker_work import Item, Seat, Work
+from adaptive_dask.cluster.worker_work import Item, Seat, Work, written_before
 from adaptive_dask.errors import PointTimeoutError
 from adaptive_dask.tracebacks import stack_of
 from adaptive_dask.user_code import guarded
@@ -144,7 +145,7 @@ class PointQueue:
 
     def begin(self, seat: Seat, items: Sequence[Item]) -> Work:
         """A call begins."""
-        work = Work(seat, items)
+        work = Work(seat, items, output.begin())
         timeout = self.evaluation.point_timeout
         with self._lock:
             self._under_way[work] = None
@@ -183,7 +184,7 @@ class PointQueue:
     def fail(self, work: Work, error: BaseException) -> None:
         """A call has raised; ignored if it was given up."""
         seconds = time.perf_counter() - work.begin
-        failure = describe(error)
+        failure = describe(error, work)
         with self._lock:
             if not self._has_ended(work):
                 return
@@ -304,7 +305,7 @@ class PointQueue:
             seconds = time.perf_counter() - work.begin
             if timeout is not None:
                 error = PointTimeoutError.after(seconds, timeout, where)
-                self._outbox.failures.update(dict.fromkeys(work.ids, (str(error), dumps(error))))
+                self._outbox.failures.update(dict.fromkeys(work.ids, (written_before(str(error), work), dumps(error))))
                 self._outbox.seconds_of_failures += seconds
             self._put_alone(again)
             if work.cancel is not None:

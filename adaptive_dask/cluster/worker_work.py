@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from adaptive_dask.cluster.protocol import Packed
 from adaptive_dask.cluster.worker_thread import HeldThread
+from adaptive_dask.output import Tail
 
 
 class Item(NamedTuple):
@@ -46,15 +47,23 @@ class Work:
 
     Attributes
     ----------
+    output : Tail or None
+        What the function writes, where that is noted.
     cancel : callable or None
         Cancels the call, where that is possible.
     """
 
     seat: Seat
     items: Sequence[Item]
+    output: Tail | None = None
     cancel: Callable[[], None] | None = None
     begin: float = field(default_factory=time.perf_counter)
 
     @property
     def ids(self) -> list[int]:
         return [item.pid for item in self.items]
+
+
+def written_before(text: str, work: Work) -> str:
+    """The text of an error, with what the call had written."""
+    return text if work.output is None else work.output.before(text)

@@ -11,6 +11,7 @@ import time
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+from adaptive_dask import output
 from adaptive_dask.cluster.protocol import Packed, pack, unpack
 from adaptive_dask.errors import BatchShapeError
 from adaptive_dask.local.travelling import ArrivedFunction, Function, TravellingFunction
@@ -108,6 +109,7 @@ def evaluate(
             return [Raised(text, dumps_exception(error), 0.0, True, _this_process()) for _ in points]
         if call is None:
             return FunctionMissing()
+        output.install()
     if start is not None:
         start.note(threading.current_thread())
     if function.vectorized:
@@ -127,6 +129,7 @@ def evaluate(
 def _evaluate_together(function: Function, points: Sequence[Any], is_here: bool) -> list[Result] | CulpritUnknown:
     from adaptive_dask.learner.batch_call import call_batch  # not needed otherwise, and it loads the learners
 
+    output.begin()
     begin = time.perf_counter()
     try:
         values = call_batch(function, points)
@@ -160,6 +163,7 @@ def _evaluate_here(function: Function, point: Any) -> Result:
 
 
 def _evaluate_away(function: Function, point: Any) -> Result:
+    output.begin()
     begin = time.perf_counter()
     try:
         packed = _pack(_call(function, point))
@@ -172,7 +176,7 @@ def _raised(error: BaseException, seconds: float, is_here: bool) -> Raised:
     text = format_from_function(error)
     if is_here:
         return Raised(text, error, seconds, worker=threading.current_thread().name)
-    return Raised(text, dumps_exception(error), seconds, packed=True, worker=_this_process())
+    return Raised(output.with_output(text), dumps_exception(error), seconds, packed=True, worker=_this_process())
 
 
 def _this_process() -> str:

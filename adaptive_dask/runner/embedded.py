@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import distributed
 
+from adaptive_dask import output
 from adaptive_dask.local.coroutines import is_asynchronous
 from adaptive_dask.local.pools import ACCEPTED, is_executor
 from adaptive_dask.plain_text import get_logger
@@ -41,6 +42,7 @@ def find_client(executor: Client | None, *, embed: bool = True) -> Client:
     ValueError
         If there is no client and none is to be started, or if it is closed.
     """
+    output.spare_this_process()
     if executor is None:
         try:
             client: Client = distributed.default_client()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+from adaptive_dask import output
 from adaptive_dask.cluster.protocol import Evaluation
 from adaptive_dask.errors import CheckpointError
 from adaptive_dask.failures import OnError
@@ -63,6 +64,7 @@ def start_locally(
     CheckpointError
         If the checkpoint cannot be used.
     """
+    output.spare_this_process()
     pool = _make_pool(learner, executor, coroutine_loop, evaluation)
     if ntasks is None and not evaluation.vectorized:
         ntasks = pool.workers
