@@ -10,6 +10,8 @@ from datetime import datetime, timedelta
 from numbers import Integral, Real
 from typing import Any
 
+from adaptive_dask.plain import MAX_INT
+
 GoalFunction = Callable[[Any], bool]
 
 
@@ -164,6 +166,10 @@ def make_goal(
             raise TypeError(f"npoints_goal takes a whole number of points (an int), not {npoints_goal!r}.")
         if npoints_goal < 0:
             raise ValueError(f"npoints_goal takes 0 points or more, not {npoints_goal!r}.")
+        if npoints_goal > MAX_INT:
+            raise ValueError(
+                f"npoints_goal must be at most 2**63 - 1, got {npoints_goal!r}. Leave it out to run forever."
+            )
         if hasattr(learner, "each_has"):
             return Goal(reached=EachGoal(int(npoints_goal)))
         return Goal(npoints=int(npoints_goal))

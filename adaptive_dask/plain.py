@@ -17,9 +17,35 @@ def plain_text(text: str) -> str:
     return text if text.isascii() else text.encode("utf-8", "backslashreplace").decode()
 
 
-def is_plain_text(text: str) -> bool:
-    """Whether UTF-8 can encode a text."""
-    return plain_text(text) == text
+def check_name(name: Any) -> None:
+    """Refuse what cannot be the name of a run.
+
+    Raises
+    ------
+    ValueError
+        If it is no text, an empty one, or one that UTF-8 cannot encode.
+    """
+    if not (isinstance(name, str) and name):
+        raise ValueError(f"name takes a string that is not empty, not {safe_repr(name):.200}.")
+    if plain_text(name) != name:
+        raise ValueError(
+            f"name must be a text that UTF-8 can encode, got {safe_repr(name):.200}, which has lone surrogates, as "
+            r"names of files that are not UTF-8 have. Replace them: name.encode('utf-8', 'replace').decode()."
+        )
+
+
+def check_plain(what: str, data: Any) -> None:
+    """Refuse data that a message cannot carry.
+
+    Raises
+    ------
+    ValueError
+        If there are texts in it that UTF-8 cannot encode, numbers beyond 64 bits, or objects.
+    """
+    if plain(data) != data:
+        raise ValueError(
+            f"{what} must be of texts that UTF-8 can encode and numbers of 64 bits, got {safe_repr(data):.200}."
+        )
 
 
 def safe_repr(value: Any) -> str:

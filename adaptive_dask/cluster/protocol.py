@@ -35,6 +35,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from adaptive_dask.plain import check_name, check_plain
 from adaptive_dask.storage.packing import dumps
 
 __all__ = [
@@ -156,6 +157,19 @@ class RunSpec:
     checkpoint: str | None = None
     tasks: dict[str, Any] = field(default_factory=dict)
     id: str = field(default_factory=make_id)
+
+    def check(self) -> None:
+        """Refuse what messages about the run could not carry: to send it would cost others their connections.
+
+        Raises
+        ------
+        ValueError
+        """
+        check_name(self.name)
+        check_plain("id", self.id)
+        check_plain("ntasks", self.ntasks)
+        check_plain("evaluation", tuple(self.evaluation))
+        check_plain("tasks", self.tasks)
 
 
 class Echo(NamedTuple):

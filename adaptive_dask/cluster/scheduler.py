@@ -56,6 +56,9 @@ MOST_POINTS = 1_000_000
 MOST_POINTS_OF_ALL = 10_000_000
 MOST_BYTES = 64 * 2**20
 
+# No memory holds so many: it is what a learner of somebody's own says.
+PLAUSIBLE_POINTS = 10**12
+
 # Learners are mostly Python, so more threads than a few only wait for each other.
 MOST_THREADS = 4
 
@@ -214,6 +217,7 @@ class LearnerHost(SchedulerPlugin):
         return None
 
     async def _host(self, spec: RunSpec) -> str:
+        spec.check()
         name = spec.name
         known = self.runs.get(name)
         if spec.id in self._hosted:
@@ -444,7 +448,7 @@ class LearnerHost(SchedulerPlugin):
         seen: set[int] = set()  # runs that are started together may share a function
         for number, run in enumerate(ended, 1):
             superseded += self._is_superseded(run)
-            points += run.learner.npoints
+            points += run.learner.npoints if 0 <= run.learner.npoints < PLAUSIBLE_POINTS else 0
             for function, its_size in run.large_functions.items():
                 size += 0 if function in seen else its_size
                 seen.add(function)

@@ -14,6 +14,7 @@ from typing import Any
 from adaptive_dask.cluster.protocol import Evaluation, make_id
 from adaptive_dask.failures import OnError, choose_on_error
 from adaptive_dask.goals import Goal, GoalFunction, make_goal
+from adaptive_dask.plain import MAX_INT, check_name
 from adaptive_dask.runner.evaluation import check_evaluation
 from adaptive_dask.runner.task_options import check_task_options
 
@@ -99,8 +100,8 @@ def make_plan(
     _check_count("allowed_failures", allowed_failures, 0)
     if ordered and ntasks is None:
         raise ValueError("ordered=True needs ntasks=, the number of points to keep out at any time.")
-    if name is not None and not (isinstance(name, str) and name):
-        raise ValueError(f"name takes a string that is not empty, not {name!r}.")
+    if name is not None:
+        check_name(name)
     return Plan(
         name=name or f"{type(learner).__name__}-{uuid.uuid4().hex[:8]}",
         goal=the_goal,
@@ -147,6 +148,8 @@ def _check_count(name: str, value: Any, least: int) -> None:
         return
     if not isinstance(value, Integral) or isinstance(value, bool) or value < least:
         raise ValueError(f"{name} takes a whole number, {least} or more, not {value!r}.")
+    if int(value) > MAX_INT:
+        raise ValueError(f"{name} must be at most 2**63 - 1, got {value!r}.")
 
 
 def _check_weight(weight: Any) -> float:

@@ -12,6 +12,7 @@ from adaptive_dask.cluster.client import ensure_host, request
 from adaptive_dask.cluster.protocol import Route
 from adaptive_dask.goals import Goal, GoalFunction
 from adaptive_dask.learner.function_pickle import loads_together
+from adaptive_dask.plain import check_name
 from adaptive_dask.runner.cluster import ClusterRun
 from adaptive_dask.runner.embedded import find_client
 from adaptive_dask.runner.runner import AsyncRunner
@@ -41,8 +42,9 @@ def attach(name: str, client: Client | None = None) -> Any:
     RunNotFoundError
         If the scheduler hosts no run of that name.
     ValueError
-        If there is no client.
+        If there is no client, or if no run can have such a name.
     """
+    check_name(name)
     client = find_client(client, embed=False)
     if client.asynchronous:
         return asyncio.ensure_future(_attach(client, name))

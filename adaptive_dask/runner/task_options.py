@@ -9,6 +9,8 @@ from typing import Any
 
 from dask.base import get_annotations
 
+from adaptive_dask.plain import check_plain
+
 
 def check_task_options(
     *,
@@ -62,6 +64,7 @@ def check_task_options(
     found.pop("retries", None)  # of tasks; evaluators are submitted anew as long as they are needed
     if found:
         options["annotations"] = found
+    check_plain("resources, priority, workers and annotations", options)
     return options
 
 
