@@ -62,7 +62,8 @@ def _count(session: Session) -> dict[str, int]:
     counts = {"retries": session.retry_count, "timeouts": session.timeout_count, "lost": session.blamed_count}
     try:
         nsamples = int(session.learner.nsamples)
-    except Exception:  # it has none, or is somebody's own
+    except BaseException as error:  # it has none, or is somebody's own
+        reraise_interrupt(error)
         return counts
     return counts if nsamples == session.npoints else {**counts, "nsamples": nsamples}
 

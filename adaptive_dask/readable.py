@@ -59,3 +59,8 @@ def time_left(summary: Mapping[str, Any], outlook: Outlook) -> str:
         return ""
     about = "" if "time" in (summary.get("goal") or {}) else "about "
     return f"{about}{duration(outlook.seconds_left)} left"
+
+
+def waiting_text(waits_for: str) -> str:
+    """What a run waits for, the ``"waits_for"`` of its summary, so that a sentence can end with it."""
+    return waits_for if waits_for.startswith("its learner") else f"waits for {waits_for}"

@@ -35,6 +35,21 @@ def format_from_function(error: BaseException) -> str:
     return format_error(BaseException.with_traceback(error, inner))
 
 
+def place_of(thread: threading.Thread) -> str:
+    """The function in which a thread is now, the outermost of user code if it is there; empty if it has ended.
+
+    Reads no files, so it may be called on an event loop.
+    """
+    frame = sys._current_frames().get(thread.ident or 0)
+    if frame is None:
+        return ""
+    code, line = frame.f_code, frame.f_lineno
+    while frame is not None and not frame.f_code.co_filename.startswith(_PACKAGE):
+        code, line = frame.f_code, frame.f_lineno
+        frame = frame.f_back
+    return printable(f"{code.co_qualname} ({code.co_filename}, line {line})")
+
+
 def stack_of(thread: threading.Thread) -> str:
     """Where a thread is now, inside of the user's function; empty if it has ended."""
     frame = sys._current_frames().get(thread.ident or 0)

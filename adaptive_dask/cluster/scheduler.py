@@ -11,11 +11,14 @@ import asyncio
 import contextlib
 import itertools
 import random
+import threading
 import time
 from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
+import dask
+from dask.utils import parse_timedelta
 from distributed import Client, SchedulerPlugin
 from tornado.ioloop import PeriodicCallback
 
@@ -30,9 +33,15 @@ from adaptive_dask.cluster.scheduler_learner import HostedLearner
 from adaptive_dask.cluster.scheduler_run import ENDED, HostedRun
 from adaptive_dask.cluster.scheduler_shares import Shares
 from adaptive_dask.cluster.scheduler_switch import switch_as_before, switch_soon
-from adaptive_dask.cluster.scheduler_threads import CallThreads
+from adaptive_dask.cluster.scheduler_threads import CALL_TIMEOUT_S, CallThreads, ThreadCall
 from adaptive_dask.cluster.versions import check_versions
-from adaptive_dask.errors import RunExistsError, RunNotFoundError, VersionMismatchError
+from adaptive_dask.errors import (
+    AdaptiveError,
+    LearnerBusyError,
+    RunExistsError,
+    RunNotFoundError,
+    VersionMismatchError,
+)
 from adaptive_dask.plain_text import get_logger
 from adaptive_dask.storage.checkpoint import Checkpoint
 
@@ -61,6 +70,12 @@ PLAUSIBLE_POINTS = 10**12
 
 # Learners are mostly Python, so more threads than a few only wait for each other.
 MOST_THREADS = 4
+
+# Dask's setting of the time after which a call of a learner keeps others waiting no more; the least that it can be
+# (seconds); and how many times as long the loading of a learner may take, which includes imports.
+TIMEOUT_SETTING = "adaptive-dask.learner-timeout"
+LEAST_TIMEOUT = 0.01
+LOADING_TIMEOUTS = 12
 
 # Checkpoints that are opened or closed at a time: each may wait for a lock or a disk, and costs nothing then.
 MOST_CHECKPOINTS = 64
@@ -96,6 +111,7 @@ class LearnerHost(SchedulerPlugin):
         self._client_lock: asyncio.Lock | None = None
         self._threads: CallThreads | None = None
         self._checkpoint_threads: CallThreads | None = None
+        self._loading_threads: CallThreads | None = None
         self._closing: set[asyncio.Future[Any]] = set()
         self._by_id: dict[str, HostedRun] = {}  # those that go on
         self._hosted: dict[str, HostedRun] = {}  # all by id, also those whose names were used again since
@@ -111,7 +127,6 @@ class LearnerHost(SchedulerPlugin):
         # Without a single await, so that two clients who register at once do not both get here.
         self._scheduler = scheduler
         self._client_lock = asyncio.Lock()
-        self._reading = asyncio.Semaphore(MOST_THREADS)  # who reads a checkpoint computes
         self._kept = KeptResults(scheduler)
         self._shares = Shares(scheduler, self._active)
         scheduler.stream_handlers[REPORT] = self._report
@@ -192,28 +207,24 @@ class LearnerHost(SchedulerPlugin):
 
     async def start_run(self, spec: bytes) -> str:
         """Host a run; replies with its name. The client makes the id, so it can cancel what it has no reply to."""
-        return await self._host(await self._in_thread(unpack, spec))
+        return await self._host(await self._apart(unpack, spec))
 
     async def start_runs(self, specs: bytes) -> list[PackedError | None]:
         """Host many runs; replies for each with None, or with the error that kept it from starting."""
-        unpacked: list[RunSpec] = await self._in_thread(unpack, specs)
-        # In order, but for those that may have to wait: they do so together.
-        waiting = {
-            number: asyncio.ensure_future(self._try_to_host(spec))
-            for number, spec in enumerate(unpacked)
-            if spec.checkpoint is not None
-        }
-        return [
-            await (waiting[number] if number in waiting else self._try_to_host(spec))
-            for number, spec in enumerate(unpacked)
-        ]
+        unpacked: list[RunSpec] = await self._apart(unpack, specs)
+        # In order, but for those that have to wait, for a checkpoint or a learner that is slow to load.
+        hosting = []
+        for spec in unpacked:
+            hosting.append(asyncio.ensure_future(self._try_to_host(spec)))
+            if spec.checkpoint is None:
+                await asyncio.wait(hosting[-1:], timeout=self._learner_threads().timeout)
+        return await asyncio.gather(*hosting)
 
     async def _try_to_host(self, spec: RunSpec) -> PackedError | None:
         try:
             await self._host(spec)
         except Exception as error:
-            packed: PackedError = await self._in_thread(pack_error, error)
-            return packed
+            return await self._pack(error)
         return None
 
     async def _host(self, spec: RunSpec) -> str:
@@ -236,7 +247,13 @@ class LearnerHost(SchedulerPlugin):
                 await self._apart(learner.close)
                 raise
             run = HostedRun(
-                spec, learner, self._scheduler, self._in_thread, self._apart, self._shares.update_soon, self._ended
+                spec,
+                learner,
+                self._scheduler,
+                self._learner_threads,
+                self._apart,
+                self._shares.update_soon,
+                self._ended,
             )
             run.has_pages = bool(self._has_pages)
             run.start_level_with(self._shares.least_served)
@@ -251,11 +268,25 @@ class LearnerHost(SchedulerPlugin):
         return name
 
     async def _load(self, spec: RunSpec) -> HostedLearner:
-        if spec.checkpoint is None:
-            return cast(HostedLearner, await self._in_thread(_load_learner, spec, None))
-        checkpoint = await self._apart(Checkpoint, spec.checkpoint, spec.name)
-        async with self._reading:
-            return cast(HostedLearner, await self._apart(_load_with_checkpoint, spec, checkpoint))
+        checkpoint = None
+        if spec.checkpoint is not None:
+            checkpoint = await self._apart(Checkpoint, spec.checkpoint, spec.name)
+        if self._loading_threads is None:
+            self._loading_threads = CallThreads(MOST_THREADS, "loading", self._learner_threads().timeout)
+        timeout = LOADING_TIMEOUTS * self._loading_threads.timeout
+        is_given_up = threading.Event()
+        late: list[ThreadCall] = []
+        loading = self._loading_threads.begin(_load, spec, checkpoint, is_given_up, on_late=late.append)
+        await asyncio.wait([loading], timeout=timeout)
+        if not loading.done():
+            is_given_up.set()
+            loading.cancel()
+            where = late[0].describe() if late else f"{timeout:.0f} s"
+            raise LearnerBusyError(
+                f"The learner of the run {spec.name!r} could not be loaded on the scheduler; that took {where} so far. "
+                f"It may take {LOADING_TIMEOUTS} times the scheduler's setting {TIMEOUT_SETTING} of dask.config."
+            )
+        return cast(HostedLearner, loading.result())
 
     async def list_runs(self) -> list[dict[str, Any]]:
         """How each run stands."""
@@ -295,7 +326,7 @@ class LearnerHost(SchedulerPlugin):
         news = {"summary": run.summary(), "version": run.feed.version, "gap": chunks is None}
         news["results"] = [(chunk.end, chunk.data) for chunk in chunks or ()]
         if run.status in ENDED and run.error is not None:
-            news["failure"] = await run.in_turn(pack_error, run.error)
+            news["failure"] = await self._pack(run.error)
         return news
 
     # A follower of a run names it by its id, too, for its name may be another run's by now.
@@ -336,6 +367,7 @@ class LearnerHost(SchedulerPlugin):
         if action == "forget":
             if run.status not in ENDED:
                 raise RunExistsError(f"The run {name!r} is going on; cancel it first.")
+            run.let_go()
             self._forget(run)
         elif action in ("cancel", "pause", "resume"):
             getattr(run, action)()
@@ -413,7 +445,7 @@ class LearnerHost(SchedulerPlugin):
                     run.cannot_work(str(arguments.get("worker")), error)
                 return {"error": dumps(error)}  # which every version can load
             except Exception as error:
-                return {"error": await self._in_thread(pack_error, error)}
+                return {"error": await self._pack(error)}
             finally:
                 self._requests -= 1
                 self._rest_if_idle()
@@ -486,10 +518,23 @@ class LearnerHost(SchedulerPlugin):
                         self._client.unsubscribe_topic(topic)
             return self._client
 
-    async def _in_thread(self, call: Callable[..., Any], *args: Any) -> Any:
+    def _learner_threads(self) -> CallThreads:
         if self._threads is None:
-            self._threads = CallThreads(MOST_THREADS)
-        return await self._threads.call(call, *args)
+            timeout = parse_timedelta(dask.config.get(TIMEOUT_SETTING, CALL_TIMEOUT_S))
+            self._threads = CallThreads(MOST_THREADS, timeout=max(float(timeout), LEAST_TIMEOUT))
+        return self._threads
+
+    async def _in_thread(self, call: Callable[..., Any], *args: Any) -> Any:
+        return await self._learner_threads().call(call, *args)
+
+    async def _pack(self, error: BaseException) -> PackedError:
+        """Pack an error, which calls user code; what hangs then is left out."""
+        packing = asyncio.ensure_future(self._apart(pack_error, error))
+        await asyncio.wait([packing], timeout=self._learner_threads().timeout)
+        if packing.done():
+            return cast(PackedError, packing.result())
+        packing.cancel()
+        return pack_error(AdaptiveError(f"A {type(error).__name__} that cannot be pickled: that does not end."))
 
     async def _apart(self, call: Callable[..., Any], *args: Any) -> Any:
         """As `_in_thread`, for what may wait: in the learners' few threads it would keep all runs waiting."""
@@ -516,8 +561,8 @@ class LearnerHost(SchedulerPlugin):
 
     async def _let_go(self) -> None:
         client, self._client = self._client, None
-        pools = self._threads, self._checkpoint_threads
-        self._threads = self._checkpoint_threads = None
+        pools = self._threads, self._checkpoint_threads, self._loading_threads
+        self._threads = self._checkpoint_threads = self._loading_threads = None
         for threads in pools:
             if threads is not None:
                 threads.close()
@@ -530,12 +575,16 @@ def _load_learner(spec: RunSpec, checkpoint: Checkpoint | None) -> HostedLearner
         return HostedLearner(spec, checkpoint)
 
 
-def _load_with_checkpoint(spec: RunSpec, checkpoint: Checkpoint) -> HostedLearner:
+def _load(spec: RunSpec, checkpoint: Checkpoint | None, is_given_up: threading.Event) -> HostedLearner:
     try:
-        return _load_learner(spec, checkpoint)
+        learner = _load_learner(spec, checkpoint)
+        if is_given_up.is_set():
+            raise LearnerBusyError("The learner was loaded too late.")
     except BaseException:
-        checkpoint.close()
+        if checkpoint is not None:
+            checkpoint.close()
         raise
+    return learner
 
 
 def _sender(arguments: dict[str, Any]) -> str:

@@ -21,7 +21,9 @@ from adaptive_dask.cluster.scheduler_inbox import Inbox
 from adaptive_dask.cluster.scheduler_learner import HostedLearner, Step
 from adaptive_dask.cluster.scheduler_placement import Placement
 from adaptive_dask.cluster.scheduler_shares import Claim
-from adaptive_dask.errors import AdaptiveError, LearnerError, ModuleMissingError
+from adaptive_dask.cluster.scheduler_threads import CallThreads
+from adaptive_dask.cluster.scheduler_turns import LearnerTurns
+from adaptive_dask.errors import AdaptiveError, LearnerBusyError, LearnerError, ModuleMissingError
 from adaptive_dask.plain import plain, safe_repr
 from adaptive_dask.plain_text import get_logger
 
@@ -53,8 +55,8 @@ class HostedRun:
     learner : HostedLearner
         The learner, loaded already.
     scheduler : Scheduler
-    in_thread : callable
-        Awaits a call in another thread; a run awaits one at a time.
+    threads : callable
+        Returns the threads of the learners; a run has one call at a time made there.
     apart : callable
         Awaits a call that may wait long, in a thread that no learner waits for.
     on_claim : callable
@@ -79,7 +81,7 @@ class HostedRun:
         spec: RunSpec,
         learner: HostedLearner,
         scheduler: Scheduler,
-        in_thread: Callable[..., Awaitable[Any]],
+        threads: Callable[[], CallThreads],
         apart: Callable[..., Awaitable[Any]],
         on_claim: Callable[[], None],
         on_end: Callable[[HostedRun], None],
@@ -109,7 +111,6 @@ class HostedRun:
         self._placement = Placement(scheduler, spec.tasks)
         self._waits_for: str | None = None
         self._scheduler = scheduler
-        self._call_in_thread = in_thread
         self._call_apart = apart
         self._on_claim = on_claim
         self._on_end = on_end
@@ -117,7 +118,7 @@ class HostedRun:
         self._unsent: deque[Parcel] = deque()
         self._has_no_more = False  # the learner gave fewer points than there was room for
         self._asks_no_more = False  # the points that are out are the last, unless some are given up
-        self._turn = asyncio.Lock()
+        self._turn = LearnerTurns(spec.name, threads, self.feed.change)
         self._wake = asyncio.Event()
         self._crew: Crew | None = None
         self._stopping = False  # no more points are sent
@@ -155,6 +156,7 @@ class HostedRun:
     def cancel(self) -> None:
         """End the run now. Functions that are being evaluated cannot be interrupted; their results are dropped."""
         self._cancelled = True
+        self._turn.give_up_if_late()
         self._wake.set()
 
     async def wait(self, timeout: float) -> None:
@@ -162,17 +164,21 @@ class HostedRun:
         if self._task is not None:
             await asyncio.wait([self._task], timeout=timeout)
 
+    def let_go(self) -> None:
+        """Nobody wants to know of the run any more: who waits for a learner that is late need not."""
+        self._turn.give_up_if_late()
+
     async def in_turn(self, call: Callable[..., Any], *args: Any) -> Any:
         """Call something in the learner's thread, when nothing else of this run is being called."""
         async with self._turn:
-            return await self._call_in_thread(call, *args)
+            return await self._turn.call(call, *args)
 
     async def drop(self, points: bytes, ids: list[int]) -> bytes:
         """Give up points that have no outcome yet; replies with them."""
         async with self._turn:
             dropped: list[int]
             packed: bytes
-            dropped, packed = await self._call_in_thread(self.learner.drop, points, ids)
+            dropped, packed = await self._turn.call(self.learner.drop, points, ids)
             unwanted = set(dropped)
             self._unsent = deque(parcel for parcel in self._unsent if parcel.pid not in unwanted)
             for worker in list(self.board.desks):
@@ -186,7 +192,7 @@ class HostedRun:
         """Call something with the learner. Results that it is told by that are in a snapshot of it only."""
         async with self._turn:
             try:
-                result: bytes = await self._call_in_thread(self.learner.call, payload)
+                result: bytes = await self._turn.call(self.learner.call, payload)
             finally:
                 unseen = self.learner.told - self.feed.position
                 if unseen:
@@ -205,7 +211,7 @@ class HostedRun:
         async with self._turn:
             if self._stopping:
                 raise AdaptiveError(f"The run {self.name!r} is at its end: start a new run for a new goal.")
-            await self._call_in_thread(self.learner.set_goal, goal)
+            await self._turn.call(self.learner.set_goal, goal)
             self.goal = goal
             self._set_alarm()
         self.feed.change()
@@ -214,7 +220,7 @@ class HostedRun:
     async def tell(self, points: bytes, values: bytes) -> None:
         """Tell the learner results from elsewhere."""
         async with self._turn:
-            step = await self._call_in_thread(self.learner.tell_from_elsewhere, points, values, self.feed.is_watched)
+            step = await self._turn.call(self.learner.tell_from_elsewhere, points, values, self.feed.is_watched)
             self._publish(step)
         self._wake.set()
         if step.error is not None:
@@ -295,6 +301,7 @@ class HostedRun:
     def fail(self, error: AdaptiveError) -> None:
         """The run cannot go on."""
         self._fail(error)
+        self._turn.give_up_if_late()
         self._wake.set()
 
     @property
@@ -397,7 +404,9 @@ class HostedRun:
             **self.learner.counts,
             "hung": dict(self._hung),
             "unfit": dict(self._unfit),
-            "waits_for": None if self.ended or self.board.slots else self._waits_for,
+            "waits_for": None
+            if self.ended
+            else self._turn.waits_for or (None if self.board.slots else self._waits_for),
             "points_per_second": 0.0 if self.ended else self.history.points_per_second(self.evaluated),
             "function_seconds": self.function_seconds,
             "slot_seconds": self._slot_seconds,
@@ -419,6 +428,12 @@ class HostedRun:
                 await self._finish_evaluations()
             if self.error is None:
                 status = "cancelled" if self._cancelled else "finished"
+        except LearnerBusyError as error:
+            if self._cancelled:
+                status = "cancelled"
+            else:
+                self._fail(error)
+            logger.warning("The run %r ends without its learner: %s", self.name, error)
         except Exception as error:
             logger.exception("The run %r failed inside", self.name)
             self._fail(_inside_error("failed inside", error))
@@ -432,7 +447,7 @@ class HostedRun:
             self._wake.clear()
             if self._cancelled:
                 return
-            async with self._turn:
+            async with self._turn.whenever():
                 done = await self._step()
                 # Everything that a worker may do in answer must find the points where they are.
                 self._send()
@@ -449,7 +464,7 @@ class HostedRun:
             room = max(0, self.board.room(npoints, self._ntasks) - len(self._unsent))
         begin, troubles = time.monotonic(), _troubles(self.learner)
         try:
-            step: Step = await self._call_in_thread(self.learner.step, inbox, room, self.feed.is_watched)
+            step: Step = await self._turn.call(self.learner.step, inbox, room, self.feed.is_watched)
         finally:
             inbox.close()
         if room:
@@ -471,7 +486,7 @@ class HostedRun:
         while not self._cancelled and (self.board.slots > 0 or self._inbox.outcomes or self._inbox.failures):
             await self._wake.wait()
             self._wake.clear()
-            async with self._turn:
+            async with self._turn.whenever():
                 await self._step()
 
     async def _wait_for_evaluators(self, seconds: float) -> None:
@@ -486,11 +501,12 @@ class HostedRun:
         try:
             self._stop_workers(now=True)
             await self._wait_for_evaluators(GRACE)
-            async with self._turn:
-                step = await self._call_in_thread(self.learner.finish, self.feed.is_watched)
-                self._publish(step)
-                if self.learner.checkpoint is not None:
-                    await self._call_apart(self.learner.close)
+            with contextlib.suppress(LearnerBusyError):  # whose thread has it for ever, perhaps
+                async with self._turn.whenever():
+                    step = await self._turn.call(self.learner.finish, self.feed.is_watched)
+                    self._publish(step)
+            if self.learner.checkpoint is not None:
+                await self._call_apart(self.learner.close)
         except Exception as error:
             logger.exception("The run %r could not be ended properly", self.name)
             self._fail(_inside_error("could not be ended properly", error))
@@ -585,10 +601,9 @@ class HostedRun:
     def _evaluators_fail(self, error: BaseException) -> None:
         module = missing_module(error)
         if module is not None:
-            self._fail(ModuleMissingError("A worker cannot load the evaluator", module, str(error)))
+            self.fail(ModuleMissingError("A worker cannot load the evaluator", module, str(error)))
         else:
-            self._fail(AdaptiveError(f"The evaluators of the run fail: {safe_repr(error)}"))
-        self._wake.set()
+            self.fail(AdaptiveError(f"The evaluators of the run fail: {safe_repr(error)}"))
 
     def _fail(self, error: AdaptiveError) -> None:
         if self.error is None:

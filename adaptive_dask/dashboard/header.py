@@ -15,6 +15,7 @@ from adaptive_dask.dashboard.numbers import RunNumbers, numbers_of
 from adaptive_dask.dashboard.style import THEMES
 from adaptive_dask.dashboard.view import Look
 from adaptive_dask.plain import safe_str
+from adaptive_dask.readable import waiting_text
 
 _STYLE = """
 :host { color: var(--ad-text, #333); font-family: Helvetica, Arial, sans-serif; width: 100%; }
@@ -94,7 +95,8 @@ def _describe(run: RunNumbers, error: BaseException | None) -> str:
         for name, value in figures.items()
     )
     what = f'<div class="error">{html.escape(safe_str(error)[:4000])}</div>' if error is not None else ""
-    waits = f'<div class="waits">Waits for {html.escape(run.waits_for)}.</div>' if run.waits_for else ""
+    waiting = waiting_text(run.waits_for or "")
+    waits = f'<div class="waits">{html.escape(waiting[0].upper() + waiting[1:])}.</div>' if run.waits_for else ""
     return f'{_name(run)}{waits}<div class="figures">{cells}</div>{what}'
 
 

@@ -16,6 +16,7 @@ from bokeh.models import LayoutDOM
 from adaptive_dask.dashboard.closing import notice_closing
 from adaptive_dask.dashboard.frame import Frame, Wire, keep_quiet
 from adaptive_dask.dashboard.numbers import host_of, runs_of
+from adaptive_dask.errors import LearnerBusyError
 from adaptive_dask.plain_text import get_logger
 
 logger = get_logger(__name__)
@@ -25,6 +26,9 @@ READING_INTERVAL = 0.25  # seconds between two readings of learner data, at leas
 # So much of the time may be spent, for all pages together, on reading, while the learner waits, and on preparing
 # what was read, in another thread.
 READING_SHARE, PREPARING_SHARE = 0.04, 0.08
+
+# A learner that is late is read again after so long (seconds).
+LATE = 5.0
 
 TROUBLE = "This cannot be drawn for this run; the scheduler's log says why. The run itself is not affected."
 
@@ -180,6 +184,8 @@ class View:
                 rest = (run.id, begin + rest_for_one * max(1, len(_open_views)))
                 if not self._closed:
                     self._doc.add_next_tick_callback(partial(self._show, part, run, data))
+            except LearnerBusyError:
+                rest = (run.id, time.monotonic() + LATE)  # of learners that hang, one cannot know whether for ever
             except Exception:
                 self._give_up(part, run)
             finally:

@@ -9,7 +9,7 @@ from typing import Any
 
 from adaptive_dask.course import Course, Moment, Outlook
 from adaptive_dask.plain import safe_str
-from adaptive_dask.readable import duration, goal_text, number, percent, time_left
+from adaptive_dask.readable import duration, goal_text, number, percent, time_left, waiting_text
 
 # Told apart also by those who see red and green alike, and by the word beside it.
 COLORS = {
@@ -85,7 +85,7 @@ def describe(
         if not summary["ended"]:
             parts.append(_progress(summary, course.outlook(summary, now), now))
     if summary.get("waits_for") and not summary["ended"]:
-        parts.append(f'<div class="left">waits for {html.escape(summary["waits_for"])}</div>')
+        parts.append(f'<div class="left">{html.escape(waiting_text(summary["waits_for"]))}</div>')
     if error is not None:
         parts.append(f'<div class="error"><pre>{html.escape(safe_str(error)[:4000])}</pre></div>')
     return f'{STYLE}<div class="adaptive-info">{"".join(parts)}</div>'

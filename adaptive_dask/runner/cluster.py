@@ -14,7 +14,7 @@ from distributed import Scheduler
 from adaptive_dask.cluster.client import ensure_host, request
 from adaptive_dask.cluster.packed_error import unpack_error
 from adaptive_dask.cluster.protocol import Route, RunSpec, dumps, unpack
-from adaptive_dask.errors import RunNotFoundError, SchedulerLostError
+from adaptive_dask.errors import LearnerBusyError, RunNotFoundError, SchedulerLostError
 from adaptive_dask.failures import OnError
 from adaptive_dask.goals import Goal
 from adaptive_dask.learner.by_value import dumps_by_value
@@ -324,7 +324,8 @@ class ClusterRun:
     async def take(self, news: dict[str, Any]) -> None:
         """Take what a request for news was answered with."""
         if news["gap"]:
-            await self._catch_up()
+            with contextlib.suppress(LearnerBusyError):  # what is missing stays missing, and is asked for again
+                await self._catch_up()
         for end, data in news["results"]:
             self.position = end
             self.replica.tell_packed(data)
@@ -332,10 +333,11 @@ class ClusterRun:
         self.summary = summary = news["summary"]
         if summary["status"] in ENDED:
             self.has_ended = True
-            await self._inspect()
-            if self.replica.is_foreign:
-                snapshot = await self._request_at_once(Route.SNAPSHOT)
-                self.replica.make_up(lambda: loads_together(snapshot["learner"], None))
+            with contextlib.suppress(LearnerBusyError):  # the run was cancelled because its learner hangs
+                await self._inspect()
+                if self.replica.is_foreign:
+                    snapshot = await self._request_at_once(Route.SNAPSHOT)
+                    self.replica.make_up(lambda: loads_together(snapshot["learner"], None))
             failure = news.get("failure", ()) if summary["status"] == "failed" else None
             self.close(summary["status"], None if failure is None else await asyncio.to_thread(unpack_error, failure))
         else:

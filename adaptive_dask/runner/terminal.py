@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 from adaptive_dask.course import ENDED, Course
 from adaptive_dask.plain_text import one_line
-from adaptive_dask.readable import duration, goal_text, number, percent, time_left
+from adaptive_dask.readable import duration, goal_text, number, percent, time_left, waiting_text
 from adaptive_dask.runner.run import shown_status
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ def info_line(runner: AsyncRunner, course: Course) -> str:
             parts.append(f"overhead {runner.overhead():.0f} %")
         parts += [f"{summary[kind]:,} {kind}" for kind in ("failed", *_TROUBLES) if summary.get(kind)]
         if summary.get("waits_for") and status not in ENDED:
-            parts.append(f"waits for {summary['waits_for']}")
+            parts.append(waiting_text(summary["waits_for"]))
     return one_line(" | ".join(parts))
 
 

@@ -100,7 +100,7 @@ def test_a_number_of_points_that_is_none_fails_its_run(others):
 
 
 def test_error_texts_of_functions_and_losses_are_shown(others):
-    def fails(x):
+    def fails(*args):
         raise OSError("data-\udce4.txt")
 
     for learner in (adaptive.Learner1D(fails, (-1, 1)), adaptive.Learner1D(peak, (-1, 1), loss_per_interval=fails)):
