@@ -125,7 +125,7 @@ class BalancingLearner(BaseLearner):
         - "npoints": the one with fewest points;
         - "cycle": one after the other;
         - a function: it takes a child and returns a number, the largest of which wins. It may depend on the
-          child's data and points in flight, and is called when these have changed.
+          child's data and points in flight, and is called when these have changed. NaN counts as infinite.
         """
         return self._strategy
 

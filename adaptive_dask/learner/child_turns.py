@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal
 
 from adaptive_dask.learner.child_queue import ChildQueue, Key
+from adaptive_dask.learner.losses.checked_loss import checked_loss
 
 Strategy = Literal["loss_improvements", "loss", "npoints", "cycle"] | Callable[[Any], float]
 NAMES = ("loss_improvements", "loss", "npoints", "cycle")
@@ -129,10 +130,10 @@ class ChildTurns:
 
         def by_loss_improvement(i: int) -> Key | None:
             proposal = self._propose(i)
-            return None if proposal is None else (-_or_least(proposal[1]), self._totals[i])
+            return None if proposal is None else (-_or_infinite(proposal[1]), self._totals[i])
 
         def by_loss(i: int) -> Key | None:
-            return None if i in self._idle else (-_or_least(learners[i].loss(real=False)), self._totals[i])
+            return None if i in self._idle else (-_or_infinite(learners[i].loss(real=False)), self._totals[i])
 
         def by_npoints(i: int) -> Key | None:
             return None if i in self._idle else (self._totals[i],)
@@ -145,7 +146,9 @@ class ChildTurns:
         priority = strategy
 
         def by_function(i: int) -> Key | None:
-            return None if i in self._idle else (-_or_least(priority(learners[i])), self._totals[i])
+            if i in self._idle:
+                return None
+            return -checked_loss(priority(learners[i]), f"learner {i}, from the strategy,"), self._totals[i]
 
         return by_function
 
@@ -189,6 +192,6 @@ def _is_done(child: Any) -> bool:
     return callable(done) and bool(done())
 
 
-def _or_least(priority: float) -> float:
-    """A child with a priority of NaN is the last in turn."""
-    return -math.inf if math.isnan(priority) else priority
+def _or_infinite(priority: float) -> float:
+    """A priority of NaN is one that is not known."""
+    return math.inf if math.isnan(priority) else priority
