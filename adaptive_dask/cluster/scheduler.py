@@ -34,6 +34,7 @@ from adaptive_dask.cluster.scheduler_run import ENDED, HostedRun
 from adaptive_dask.cluster.scheduler_shares import Shares
 from adaptive_dask.cluster.scheduler_switch import switch_as_before, switch_soon
 from adaptive_dask.cluster.scheduler_threads import CALL_TIMEOUT_S, CallThreads, ThreadCall
+from adaptive_dask.cluster.scheduler_traces import HOST_CLIENT, forget_topic
 from adaptive_dask.cluster.versions import check_versions
 from adaptive_dask.errors import (
     AdaptiveError,
@@ -87,7 +88,7 @@ MOST_NAMED = 20
 # A reply to a watcher is about so many runs at most: what it takes to make and pack it holds the event loop.
 MOST_ANSWERED = 500
 
-# A scheduler that closes gives each run so long to end (seconds).
+# A scheduler that closes gives its runs so long to end, all together (seconds).
 CLOSING = 2.0
 
 # A worker that leaves in one of these ways (the start of Dask's stimulus) was not killed by a point.
@@ -158,8 +159,7 @@ class LearnerHost(SchedulerPlugin):
         active = self._active()
         for run in active:
             run.cancel()
-        for run in active:
-            await run.wait(CLOSING)
+        await asyncio.gather(*(run.wait(CLOSING) for run in active))
         self._shares.stop()
         if self._letting_go is not None:
             self._letting_go.cancel()
@@ -181,6 +181,9 @@ class LearnerHost(SchedulerPlugin):
         for run in self._active():
             run.lose(worker, blame=not stimulus_id.startswith(PEACEFUL))
         self._shares.update_soon()
+
+    def log_event(self, topic: str, msg: Any) -> None:
+        forget_topic(self._scheduler, topic, msg)
 
     def valid_workers_downscaling(self, scheduler: Scheduler, workers: list[WorkerState]) -> list[WorkerState]:
         """A cluster that adapts must not choose workers that are evaluating."""
@@ -510,7 +513,7 @@ class LearnerHost(SchedulerPlugin):
                     asynchronous=True,
                     set_as_default=False,
                     security=self._scheduler.security,
-                    name="adaptive-host",
+                    name=HOST_CLIENT,
                 )
                 # What workers send with Dask's `print` and `warn` is for users, whose process may be this one.
                 for topic in ("print", "warn"):

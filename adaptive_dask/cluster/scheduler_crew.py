@@ -17,6 +17,7 @@ from distributed.client import FutureCancelledError
 from distributed.scheduler import KilledWorker
 
 from adaptive_dask.cluster.protocol import KEY_PREFIX
+from adaptive_dask.cluster.scheduler_traces import SPAN, trim_span
 from adaptive_dask.plain_text import get_logger
 
 if TYPE_CHECKING:
@@ -143,7 +144,8 @@ class Crew:
         # Leases of different lengths end at different times, so that the points do not all stop at once.
         leases = [lease * random.uniform(1.0, 1.5) for _ in keys]
         options = {**self._options, "priority": self._options.get("priority", 0) + priority}
-        with annotate(**self._annotations):
+        trim_span(self._scheduler)
+        with annotate(**{"span": SPAN, **self._annotations}):
             futures = self._client.map(_make_evaluator(), [self._run] * count, leases, key=keys, pure=False, **options)
         for future in futures:
             self._futures[future.key] = (future, asyncio.ensure_future(self._watch(future)))

@@ -516,6 +516,7 @@ class HostedRun:
         self._function = b""
         self._inbox.close()
         self._inbox = Inbox(None)
+        self._crew = None  # it refers to this run, which is to go, with all its data, when it is forgotten
         self.ended = time.time()
         self.history.note_work(self.evaluated, self.learner.cpu_seconds, self.function_seconds, is_last=True)
         self.history.note_loss(self.learner.npoints, self.learner.loss, is_last=True)
