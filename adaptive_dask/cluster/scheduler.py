@@ -22,7 +22,7 @@ from dask.utils import parse_timedelta
 from distributed import Client, SchedulerPlugin
 from tornado.ioloop import PeriodicCallback
 
-from adaptive_dask.cluster import scheduler_feed
+from adaptive_dask.cluster import scheduler_feed, scheduler_memory
 from adaptive_dask.cluster.loading import loading_on_scheduler
 from adaptive_dask.cluster.packed_error import PackedError, pack_error
 from adaptive_dask.cluster.protocol import REPORT, STOP, Report, Route, RunSpec, dumps, unpack
@@ -91,6 +91,9 @@ MOST_ANSWERED = 500
 # A scheduler that closes gives its runs so long to end, all together (seconds).
 CLOSING = 2.0
 
+# Memory of runs that are forgotten within so long (seconds) is given back at once.
+FREEING = 1.0
+
 # A worker that leaves in one of these ways (the start of Dask's stimulus) was not killed by a point.
 PEACEFUL = ("retire", "scheduler-restart", "restart", "worker-close-gracefully")
 
@@ -114,11 +117,13 @@ class LearnerHost(SchedulerPlugin):
         self._checkpoint_threads: CallThreads | None = None
         self._loading_threads: CallThreads | None = None
         self._closing: set[asyncio.Future[Any]] = set()
+        self._freeing: set[asyncio.Future[Any]] = set()  # runs that were forgotten
         self._by_id: dict[str, HostedRun] = {}  # those that go on
         self._hosted: dict[str, HostedRun] = {}  # all by id, also those whose names were used again since
         self._ears: dict[str, Ear] = {}  # of the watchers that wait
         self._has_pages: bool | None = None  # on the scheduler's dashboard
         self._requests = 0  # that are being answered
+        self._runs_freed = 0
         self._letting_go: asyncio.TimerHandle | None = None  # of runs that are watched yet
         self._serving: set[str] = set()  # the workers that have a `PointService`, as they asked for a function
 
@@ -160,6 +165,8 @@ class LearnerHost(SchedulerPlugin):
         for run in active:
             run.cancel()
         await asyncio.gather(*(run.wait(CLOSING) for run in active))
+        for freeing in list(self._freeing):
+            freeing.cancel()
         self._shares.stop()
         if self._letting_go is not None:
             self._letting_go.cancel()
@@ -433,6 +440,24 @@ class LearnerHost(SchedulerPlugin):
         if self.runs.get(run.name) is run:
             del self.runs[run.name]
         self._kept.release(run.id)
+        freeing = asyncio.ensure_future(self._free(run))
+        self._freeing.add(freeing)
+        freeing.add_done_callback(self._freeing.discard)
+
+    async def _free(self, run: HostedRun) -> None:
+        """Free the memory of a run; several that are forgotten together are waited for before it is given back."""
+        self._requests += 1
+        try:
+            with contextlib.suppress(LearnerBusyError):  # what hangs keeps its learner
+                await run.free()
+            self._runs_freed += 1
+            count = self._runs_freed
+            await asyncio.sleep(FREEING)
+            if count == self._runs_freed:
+                await self._in_thread(scheduler_memory.trim)
+        finally:
+            self._requests -= 1
+            self._rest_if_idle()
 
     def _answering(self, handler: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[dict[str, Any]]]:
         """Errors are answers: raised here, Dask would print each with a traceback on the scheduler."""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import cloudpickle
 
+from adaptive_dask.cluster import scheduler_memory
 from adaptive_dask.cluster.kept_result import KeptResult
 from adaptive_dask.cluster.loading import loading_on_scheduler, missing_module
 from adaptive_dask.cluster.protocol import Packed, RunSpec, dumps, pack, unpack
@@ -200,6 +201,10 @@ class HostedLearner:
         """Let go of the checkpoint; waits for the disk, so this one is not for the learner's thread."""
         if self._checkpoint is not None:
             self._checkpoint.close()
+
+    def free(self) -> None:
+        """Let go of all data; nothing else may be called afterwards."""
+        scheduler_memory.empty(self._session.learner)
 
     def call(self, payload: bytes) -> bytes:
         """Call ``function(learner, *args, **kwargs)``; both ways pickled."""

@@ -23,7 +23,7 @@ from adaptive_dask.cluster.scheduler_placement import Placement
 from adaptive_dask.cluster.scheduler_shares import Claim
 from adaptive_dask.cluster.scheduler_threads import CallThreads
 from adaptive_dask.cluster.scheduler_turns import LearnerTurns
-from adaptive_dask.errors import AdaptiveError, LearnerBusyError, LearnerError, ModuleMissingError
+from adaptive_dask.errors import AdaptiveError, LearnerBusyError, LearnerError, ModuleMissingError, RunNotFoundError
 from adaptive_dask.plain import plain, safe_repr
 from adaptive_dask.plain_text import get_logger
 
@@ -123,6 +123,7 @@ class HostedRun:
         self._crew: Crew | None = None
         self._stopping = False  # no more points are sent
         self._cancelled = False
+        self._is_freed = False
         self._weight = spec.weight
         self._wanted: int | None = None  # how many slots it can use; None for as many as there are
         self._head_start = 0.0
@@ -171,7 +172,15 @@ class HostedRun:
     async def in_turn(self, call: Callable[..., Any], *args: Any) -> Any:
         """Call something in the learner's thread, when nothing else of this run is being called."""
         async with self._turn:
+            if self._is_freed:
+                raise RunNotFoundError(f"The run {self.name!r} was forgotten.")
             return await self._turn.call(call, *args)
+
+    async def free(self) -> None:
+        """Let go of the learner's data; the run has ended, and nobody finds it any more."""
+        async with self._turn.whenever():
+            self._is_freed = True
+            await self._turn.call(self.learner.free)
 
     async def drop(self, points: bytes, ids: list[int]) -> bytes:
         """Give up points that have no outcome yet; replies with them."""

@@ -16,7 +16,7 @@ from adaptive_dask.cluster.loading import describe_trouble, missing_module
 from adaptive_dask.cluster.protocol import Echo, Evaluation, Packed, dumps
 from adaptive_dask.cluster.worker_function import RunFunction
 from adaptive_dask.cluster.worker_gathering import LONGEST, Gathering
-from adaptive_dask.cluster.worker_outbox import Outbox, describe, log_location, report
+from adaptive_dask.cluster.worker_outbox import Outbox, describe, forget_sent, log_location, report
 from adaptive_dask.cluster.worker_thread import HeldThread
 from adaptive_dask.cluster.worker_waiting import WaitingPoints
 from adaptive_dask.cluster.worker_work import Item, Seat, Work, written_before
@@ -35,6 +35,10 @@ MOST_HUNG = 32
 
 # A coroutine that was cancelled has so long to end (seconds) before its event loop counts as blocked.
 CANCELLING = 2.0
+
+# Dask keeps the last thousand messages, for its developers: with so many bytes of results in them they are dropped.
+MAX_LOGGED = 16 * 2**20
+
 
 SMOOTHING = 0.2  # the weight of the newest duration in a running mean
 
@@ -68,6 +72,7 @@ class PointQueue:
         self._under_way: dict[Work, None] = {}
         self._cancelling: dict[Work, float] = {}
         self._hung = 0
+        self.bytes_sent = 0  # of results, since Dask's log of messages was emptied
         self._stopped = False
         self._aborted = False
         self._outbox = Outbox()
@@ -360,6 +365,15 @@ class PointQueue:
         if outbox.failures:
             contents["log"] = log_location(self.worker)
         self.worker.batched_send(report(self.run, **contents))
+        self.bytes_sent += sum(len(value) for value in outbox.values if type(value) is bytes)
+        if self.bytes_sent > MAX_LOGGED:
+            self.forget_sent()
+
+    def forget_sent(self) -> None:
+        """Have Dask's log of messages hold no results, if there are some in it."""
+        if self.bytes_sent:
+            self.bytes_sent = 0
+            forget_sent(self.worker)
 
     def _send_gathered(self) -> None:
         """Send results that waited for others for long enough."""

@@ -4,8 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
+import math
+import pickle
 import subprocess
 import sys
+import threading
+import weakref
+from operator import itemgetter
 
 import cloudpickle
 import pytest
@@ -13,7 +19,7 @@ from distributed import Worker
 from distributed.utils_test import gen_cluster
 
 import adaptive_dask as adaptive
-from adaptive_dask.cluster import scheduler, scheduler_crew, scheduler_feed
+from adaptive_dask.cluster import scheduler, scheduler_crew, scheduler_feed, scheduler_run
 from adaptive_dask.cluster import worker_waiting as worker_side
 from adaptive_dask.cluster.client import _make_registration, ensure_host, request
 from adaptive_dask.cluster.protocol import KEY_PREFIX, REPORT, Route, dumps
@@ -346,3 +352,119 @@ async def test_runs_that_end_together_are_all_seen_to_end(c, s, a, b):
         runners = [adaptive.Runner(learner(), npoints_goal=2, executor=c) for _ in range(12)]
         for runner in runners:
             assert (await runner.result(TIMEOUT)).npoints == 2
+
+
+KINDS = {
+    "Learner1D": lambda: adaptive.Learner1D(peak, (-1, 1)),
+    "Learner2D": lambda: adaptive.Learner2D(math.fsum, [(-1, 1), (-1, 1)]),
+    "LearnerND": lambda: adaptive.LearnerND(math.fsum, [(-1, 1)] * 3),
+    "AverageLearner": lambda: adaptive.AverageLearner(peak, atol=1e-9),
+    "AverageLearner1D": lambda: adaptive.AverageLearner1D(math.fsum, (-1, 1)),
+    "IntegratorLearner": lambda: adaptive.IntegratorLearner(peak, (-1, 1), 1e-9),
+    "SequenceLearner": lambda: adaptive.SequenceLearner(peak, range(50)),
+    "BalancingLearner": lambda: adaptive.BalancingLearner([KINDS["Learner1D"](), KINDS["Learner1D"]()]),
+    "DataSaver": lambda: adaptive.DataSaver(adaptive.Learner1D(lambda x: {"y": x}, (-1, 1)), itemgetter("y")),
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_all_of_a_run_that_is_forgotten_is_freed_at_once(kind):
+    """Python collects garbage when it likes, which with gigabytes of data is late."""
+
+    @gen_cluster(**OPTIONS)
+    async def test(c, s, a, b):
+        runner = adaptive.Runner(KINDS[kind](), npoints_goal=30, executor=c)
+        await runner.result(TIMEOUT)
+        run = s.plugins["adaptive"].runs[runner.name]
+        hosted = run.learner
+        learned = hosted._session.learner
+        gone = [weakref.ref(part) for part in (run, hosted, hosted._session, learned)]
+        del run, hosted, learned
+        gc.collect()
+        gc.disable()
+        try:
+            await runner.forget()
+            await until(lambda: not [ref() for ref in gone if ref() is not None])
+        finally:
+            gc.enable()
+
+    test()
+
+
+@gen_cluster(**OPTIONS)
+async def test_memory_of_forgotten_runs_is_given_back(c, s, a, b):
+    trims = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(scheduler, "FREEING", 0.05)
+        patch.setattr(scheduler.scheduler_memory, "trim", lambda: trims.append(threading.current_thread().name))
+        for _ in range(3):
+            runner = adaptive.Runner(learner(), npoints_goal=5, executor=c)
+            await runner.result(TIMEOUT)
+            await runner.forget()
+        await until(lambda: trims)
+        assert all(name.startswith("adaptive-learner") for name in trims)
+        await until(lambda: s.plugins["adaptive"]._threads is None)
+    scheduler.scheduler_memory.trim()
+
+
+@gen_cluster(**OPTIONS)
+async def test_dask_keeps_nothing_of_a_run(c, s, a, b):
+    async def one_run():
+        runner = adaptive.Runner(learner(), npoints_goal=20, executor=c)
+        await runner.result(TIMEOUT)
+        await runner.forget()
+        await until(lambda: s.plugins["adaptive"]._client is None)
+        await until(lambda: not [name for name in s.clients if "adaptive" in name])
+        await until(lambda: not s.task_groups)
+
+    def kept():
+        spans = s.extensions["spans"]
+        digests = sum(len(worker.digests_total) for worker in (a, b))
+        return len(spans.spans), len(spans.root_spans), set(s.get_events()), digests
+
+    await one_run()
+    await one_run()
+    await until(lambda: not [topic for topic in s.get_events() if "adaptive" in topic])
+    spans, roots, topics, digests = kept()
+    for _ in range(3):
+        await one_run()
+    await until(lambda: not [topic for topic in s._broker._topics if "adaptive" in topic])
+    assert kept()[:3] == (spans, roots, topics)
+    assert kept()[3] <= digests + 4  # kinds of work that had not come up before
+    (span,) = s.extensions["spans"].find_by_tags("adaptive")
+    await one_run()
+    assert len(span.groups) <= 8
+    assert not [topic for topic in s._broker._topics if "adaptive" in topic and "host" not in topic]
+
+
+@gen_cluster(**OPTIONS)
+async def test_results_are_not_kept_in_the_log_of_messages(c, s, a, b):
+    runner = adaptive.Runner(
+        adaptive.SequenceLearner(lambda i: bytes([i % 256]) * 200_000, range(150)), executor=c, workers=[a.address]
+    )
+    await runner.result(TIMEOUT)
+    await until(lambda: not a.plugins["adaptive-points"]._queues)
+    assert len(pickle.dumps(list(a.batched_stream.recent_message_log))) < 200_000
+
+
+@gen_cluster(**OPTIONS)
+async def test_a_scheduler_that_closes_waits_for_all_runs_together(c, s, a, b):
+    await ensure_host(c)
+    runners = [adaptive.Runner(learner(), executor=c, name=str(number)) for number in range(4)]
+    host = s.plugins["adaptive"]
+    await until(lambda: len(host._by_id) == 4)
+    waiting, all_wait = [], asyncio.Event()
+    original = scheduler_run.HostedRun.wait
+
+    async def wait(self, timeout):
+        waiting.append(self.name)
+        if len(waiting) == 4:
+            all_wait.set()
+        await asyncio.wait_for(all_wait.wait(), TIMEOUT)
+        await original(self, timeout)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(scheduler_run.HostedRun, "wait", wait)
+        await host.before_close()
+    assert sorted(waiting) == ["0", "1", "2", "3"]
+    await until(lambda: all(runner.status() == "cancelled" for runner in runners))

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
@@ -187,7 +189,9 @@ class SimplexPartition:
 
     def _refine(self, mesh: SimplexMesh) -> Refinement:
         share_power = 1 + self._rule.extra_order / mesh.dim
-        return Refinement(mesh, self._heights_of, share_power, self._rule.gradients is not None)
+        # Without a cycle, so that all of it is freed together with the learner.
+        heights_of = partial(SimplexPartition._heights_of, weakref.proxy(self))
+        return Refinement(mesh, heights_of, share_power, self._rule.gradients is not None)
 
     def _make_room(self) -> None:
         while len(self._values) < self.mesh.n_points:
