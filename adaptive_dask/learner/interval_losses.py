@@ -325,7 +325,7 @@ class IntervalLosses:
             told = np.where(ordered[position] == column, order[position], -1)
             last = np.maximum(last, told)
         divisors = heights[last]
-        return touched, np.where(divisors == 0, 1.0, divisors)
+        return touched, np.where(divisors == 0, scale.y_divisor, divisors)
 
     def _set_known(self, slots: Slots, losses: Array) -> None:
         line = self._line

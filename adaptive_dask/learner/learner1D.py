@@ -214,14 +214,14 @@ class Learner1D(BaseLearner):
         return IntervalLossView(Neighbors(self._line, combined=True), self._line, self._losses.open)
 
     def loss(self, real: bool = True) -> float:
-        """The largest loss of an interval; infinite until there is one.
+        """The largest loss of an interval; infinite until both bounds have been told.
 
         Parameters
         ----------
         real : bool, default: True
             With False, the loss that is expected once the pending points are told.
         """
-        if not all(bound in self._line.slots for bound in self._bounds):
+        if not all(bound in (self.data if real else self._line.slots) for bound in self._bounds):
             return math.inf
         if real and self._losses.has_unknown():
             return math.inf

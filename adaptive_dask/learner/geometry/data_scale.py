@@ -9,6 +9,10 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+# A range that is not larger than this part of the values themselves is rounding error: scaled up, it would look like a
+# function.
+ROUNDING = 1e-13
+
 
 class DataScale:
     """The box around all points and finite values.
@@ -22,7 +26,8 @@ class DataScale:
     x : float
         The width of the box.
     y : float
-        The height of the box; of a vector, that of the component that varies most. Never infinite.
+        The height of the box; of a vector, that of the component that varies most. Never infinite, and 0 if the
+        values differ by no more than rounding errors.
     recomputed_y : float
         The height when all losses were last computed.
     """
@@ -36,11 +41,12 @@ class DataScale:
         self.x = bounds[1] - bounds[0]
         self.y = 0.0
         self.recomputed_y = 0.0
+        self._y_of_noise = 1.0
 
     @property
     def y_divisor(self) -> float:
-        """What y is divided by: the height, or 1 if all values are equal."""
-        return self.y or 1.0
+        """What y is divided by: the height; 1 if all values are equal, or their size if all but for rounding."""
+        return self.y or self._y_of_noise
 
     @property
     def spans_bounds(self) -> bool:
@@ -57,7 +63,11 @@ class DataScale:
             if not self._low <= y <= self._high and math.isfinite(y):
                 self._low = min(self._low, y)
                 self._high = max(self._high, y)
-                self.y = min(self._high - self._low, sys.float_info.max)
+                height, size = min(self._high - self._low, sys.float_info.max), max(abs(self._low), abs(self._high))
+                if height > ROUNDING * size:
+                    self.y = height
+                elif height:
+                    self._y_of_noise = size
         else:
             self.include_many(y[np.newaxis])
 
@@ -94,8 +104,14 @@ class DataScale:
             return None
         lows = np.minimum(np.minimum.accumulate(lows, axis=0), low)
         highs = np.maximum(np.maximum.accumulate(highs, axis=0), high)
-        with np.errstate(over="ignore"):
-            heights: NDArray[np.float64] = np.clip((highs - lows).max(axis=1), 0.0, sys.float_info.max)
+        sizes = np.maximum(np.abs(lows), np.abs(highs))
+        with np.errstate(over="ignore", invalid="ignore"):
+            ranges = highs - lows
+            is_noise = ~(ranges > ROUNDING * sizes).any(axis=1)
+            heights: NDArray[np.float64] = np.clip(ranges.max(axis=1), 0.0, sys.float_info.max)
+        if is_noise[-1] and heights[-1]:
+            self._y_of_noise = float(sizes[-1].max())
+        heights[is_noise] = 0.0
         if ys.shape[1] == 1:
             self._low, self._high = float(lows[-1, 0]), float(highs[-1, 0])
         else:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from adaptive_dask.learner.geometry.data_scale import ROUNDING
 from adaptive_dask.learner.geometry.simplices import Floats
 
 # The values are scaled anew when their range has grown by this factor.
@@ -58,8 +59,12 @@ class ValueRange:
         self._low, self._high = np.minimum(low, self._low), np.maximum(high, self._high)
         with np.errstate(invalid="ignore", over="ignore"):
             extents = self._high - self._low
-            # A range within rounding error of the values is no range: it would only magnify the noise.
-            extents[~(extents > 1e-13 * np.maximum(np.abs(self._low), np.abs(self._high)))] = 0.0
+            sizes = np.maximum(np.abs(self._low), np.abs(self._high))
+            noise = ~(extents > ROUNDING * sizes)
+            if noise.all() and (extents > 0).any():
+                # Losses computed with the scale before have seen no differences: they stay.
+                self.scale = float(sizes.max())
+            extents[noise] = 0.0
         extent = min(float(extents.max()), float(np.finfo(float).max))
         if extent <= RESCALE * self._used:
             return False
