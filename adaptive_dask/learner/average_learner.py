@@ -122,7 +122,7 @@ class AverageLearner(BaseLearner):
         """The corrected sample standard deviation of the values; infinite for fewer than ``min_npoints``."""
         if len(self._data) < self._min_npoints:
             return math.inf
-        return math.sqrt(self._moments.variance)
+        return self._moments.std
 
     def loss(self, real: bool = True, *, n: int | None = None) -> float:
         """The standard error of the mean in units of the tolerance; the stricter one if there are two.
@@ -144,8 +144,8 @@ class AverageLearner(BaseLearner):
         if known < self._min_npoints:
             return math.inf
         if known != self._n_of_loss:
-            _, mean, variance = self._moments.summary()
-            error = math.sqrt(variance / known)
+            _, mean, std = self._moments.summary()
+            error = std / math.sqrt(known)
             absolute, relative = error / self._atol, error / self._rtol
             if mean:
                 relative /= abs(mean)

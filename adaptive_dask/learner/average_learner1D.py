@@ -418,7 +418,7 @@ class AverageLearner1D(Learner1D):
         self._line.y_at[point.slot, 0] = moments.mean
         if is_new:
             self._line.mark_evaluated(point.slot)
-        point.error = self._mean_error(len(samples), moments.variance)
+        point.error = self._mean_error(len(samples), moments.std)
         if not inside:
             return
         self._losses.refresh_around(point.slot)

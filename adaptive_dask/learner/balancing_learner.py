@@ -16,6 +16,7 @@ from adaptive_dask.learner.child_queue import ChildQueue, Key
 from adaptive_dask.learner.child_turns import ChildTurns, Strategy
 from adaptive_dask.learner.children import ChildFunctions, ChildrenData
 from adaptive_dask.learner.function_pickle import KeptByValue
+from adaptive_dask.learner.sequence_learner import by_position
 from adaptive_dask.learner.told_data import checked_data
 
 Point = tuple[int, Any]
@@ -411,7 +412,7 @@ def named_product(**items: Sequence[Any]) -> list[dict[str, Any]]:
 def checked_cdims(cdims: Cdims, n: int) -> list[dict[str, Any]]:
     """Names and values for each of n children, in one form."""
     rows: Iterable[Any] = cdims
-    if isinstance(cdims, tuple) and len(cdims) == 2 and not isinstance(cdims[0], Mapping):
+    if isinstance(cdims, tuple | list) and len(cdims) == 2 and not isinstance(cdims[0], Mapping):
         names, values = cdims
         rows = (dict(zip(names, each, strict=True)) for each in values)
     checked = [dict(row) for row in rows]
@@ -426,5 +427,5 @@ def _in_flight(child: Any) -> list[Any]:
     """The pending points of a learner, as its ``tell_pending`` takes them."""
     pending = list(child.pending_points)
     # A SequenceLearner keeps the indices only.
-    sequence = getattr(child, "sequence", None)
+    sequence = by_position(getattr(child, "sequence", None))
     return pending if sequence is None else [(i, sequence[i]) for i in pending]

@@ -48,6 +48,9 @@ __all__ = [
 
 uniform_sampling = uniform_loss
 
+# Along each axis of a grid of which nobody says how fine it is to be.
+MOST_GRID_POINTS = 1000
+
 
 class Learner2D(SpaceLearner):
     """Learns a function f: ℝ² → ℝ^M over a rectangle.
@@ -175,7 +178,8 @@ class Learner2D(SpaceLearner):
         Parameters
         ----------
         n : int, optional
-            The number of points along each axis. By default enough to resolve the smallest triangle.
+            The number of points along each axis. By default enough to resolve the smallest triangle, at most 1000: two
+            points that are very close would ask for more than fits into memory.
 
         Returns
         -------
@@ -186,7 +190,8 @@ class Learner2D(SpaceLearner):
         ip = self.interpolator(scaled=True)
         if n is None:
             # The side of an equilateral triangle with the area of the smallest one is 1.52 √area.
-            n = max(10, int(0.658 / math.sqrt(areas(ip).min())))
+            size = math.sqrt(areas(ip).min())
+            n = max(10, int(0.658 / size)) if MOST_GRID_POINTS * size > 0.658 else MOST_GRID_POINTS
         # On the very boundary rounding could put a point outside.
         line = np.linspace(-0.5, 0.5, n) * (1 - 1e-13)
         values = ip(line[:, None], line[None, :] * self._aspect_ratio)

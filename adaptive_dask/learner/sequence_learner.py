@@ -18,6 +18,11 @@ __all__ = ["SequenceLearner"]
 Point = tuple[int, Any]
 
 
+def by_position(sequence: Any) -> Any:
+    """What to index to get the element at a position: pandas looks integers up among the labels otherwise."""
+    return getattr(sequence, "iloc", sequence)
+
+
 class _OfElement:
     """Calls a function of an element with the point ``(index, element)``."""
 
@@ -77,7 +82,8 @@ class SequenceLearner(BaseLearner):
     function : callable
         Takes one element of the sequence.
     sequence : sequence
-        Anything with a length and with elements by index, of any kind, hashable or not. A shallow copy is kept.
+        Anything with a length and with elements by index, of any kind, hashable or not. A shallow copy is kept. The
+        elements of a pandas Series are taken by position, whatever its labels.
 
     Attributes
     ----------
@@ -108,6 +114,7 @@ class SequenceLearner(BaseLearner):
     def __init__(self, function: Callable[[Any], Any], sequence: Sequence[Any]) -> None:
         self.function = _OfElement(function)
         self.sequence = sequence
+        self._elements = by_position(self._sequence)
         self._ntotal = len(self._sequence)
         self._start_over()
 
@@ -190,7 +197,7 @@ class SequenceLearner(BaseLearner):
         """
         if type(n) is not int or n < 0:
             n = checked_size(n)
-        index, total, sequence = self._next_index, self._ntotal, self._sequence
+        index, total, sequence = self._next_index, self._ntotal, self._elements
         if n == 1 and tell_pending and self._in_order and index < total:
             self.pending_points.add(index)
             self._next_index = index + 1

@@ -38,8 +38,7 @@ def draw(learner: AverageLearner) -> Any:
     counts, edges = _histogram(finite)
     height = 1.05 * max(float(counts.max()), 1.0)
     histogram = holoviews.Histogram((edges, counts), kdims=[axis], vdims=["Count"])
-    mean = float(finite.mean()) if len(finite) else math.nan
-    error = float(finite.std(ddof=1)) / math.sqrt(len(finite)) if len(finite) > 1 else math.nan
+    mean, error = _mean_and_error(finite)
     band = [(mean - error, height), (mean + error, height)] if len(finite) > 1 else []
     line = [(mean, 0.0), (mean, height)] if len(finite) else []
     elements = [
@@ -61,11 +60,33 @@ def _rows(pairs: list[tuple[float, float]]) -> Floats:
     return np.array(pairs, dtype=float).reshape(-1, 2)
 
 
+def _mean_and_error(values: Floats) -> tuple[float, float]:
+    """The mean and its standard error; NaN of too few."""
+    n = len(values)
+    if not n:
+        return math.nan, math.nan
+    size = float(np.abs(values).max()) or 1.0
+    # Relative to the largest, for the sum and the squares of numbers may be out of range.
+    mean = float((values / size).mean())
+    error = float((values / size).std(ddof=1)) / math.sqrt(n) if n > 1 else math.nan
+    return mean * size, error * size
+
+
 def _histogram(values: Floats) -> tuple[Floats, Floats]:
     if not len(values):
         return np.zeros(1), np.array([0.0, 1.0])
     bins = min(max(FEWEST_BINS, int(math.sqrt(len(values)))), MOST_BINS)
-    counts, edges = np.histogram(values, bins)
+    low, high = float(values.min()), float(values.max())
+    # A bin needs some floating-point numbers inside: of values that differ by rounding only there is one, around them.
+    margin = 4 * bins * float(np.spacing(max(abs(low), abs(high))))
+    if high - low < margin:
+        margin = max(margin, 1e-12 * max(abs(low), abs(high))) if high > low else max(0.5, margin)
+        middle = low + 0.5 * (high - low)
+        low, high, bins = middle - margin, middle + margin, FEWEST_BINS
+    # Twice the range, and what is beside the largest number, may be out of range.
+    edges = low + (high / bins - low / bins) * np.arange(bins + 1)
+    edges[-1] = max(edges[-1], high)
+    counts, _ = np.histogram(values, edges)
     return counts.astype(float), edges
 
 

@@ -14,6 +14,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from adaptive_dask.errors import DataFileError
+from adaptive_dask.learner.sequence_learner import by_position
 
 GZIP = b"\x1f\x8b"
 PICKLE = b"\x80"
@@ -126,7 +127,7 @@ def _samples(learner: Any, data: Any) -> Taken:
 
 def _sequence(learner: Any, data: Any) -> Taken:
     indices, values = _mapping(learner, data)
-    return [(i, learner.sequence[i]) for i in indices], values
+    return [(i, by_position(learner.sequence)[i]) for i in indices], values
 
 
 def _data_saver(learner: Any, data: Any) -> Taken:

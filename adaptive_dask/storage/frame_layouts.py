@@ -30,6 +30,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from adaptive_dask.learner.picked import Picked
+from adaptive_dask.learner.sequence_learner import by_position
 from adaptive_dask.storage.vector_text import Vector, as_value
 
 # The options that come first for most learners.
@@ -230,7 +231,7 @@ class SequenceLayout(Layout):
         data = learner.data
         indices = list(range(len(learner.sequence))) if options["full_sequence"] else sorted(data)
         values = [data[i] if i in data else _not_available() for i in indices]
-        elements = [learner.sequence[i] for i in indices]
+        elements = [by_position(learner.sequence)[i] for i in indices]
         cells = [(options["index_name"], indices), (options["x_name"], elements), (options["y_name"], values)]
         points = list(zip(indices, elements, strict=True))
         return Columns(cells, [options["index_name"]], options["y_name"], points)
@@ -245,7 +246,7 @@ class SequenceLayout(Layout):
             strict=True,
         )
         known = [(i, y) for i, y, is_missing in rows if not is_missing]
-        return [(i, learner.sequence[i]) for i, _ in known], [read_cell(y) for _, y in known]
+        return [(i, by_position(learner.sequence)[i]) for i, _ in known], [read_cell(y) for _, y in known]
 
     def function(self, learner: Any) -> Any:
         return learner._original_function

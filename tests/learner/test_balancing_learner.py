@@ -428,3 +428,13 @@ def test_ten_thousand_children() -> None:
         (x,), _ = learner.ask(1)
         learner.tell(x, 2.0)
     assert asked.total() <= 300
+
+
+def test_cdims_as_a_list_of_names_and_values():
+    learners = [Learner1D(abs, (0, 1)) for _ in range(3)]
+    names, values = ["a", "b"], [(1, "x"), (2, "y"), (3, "z")]
+    expected = BalancingLearner(learners, cdims=(names, values)).cdims
+    assert BalancingLearner(learners, cdims=[names, values]).cdims == expected
+    two = BalancingLearner(learners[:2], cdims=[{"a": 1}, {"a": 2}])
+    assert two.cdims == [{"a": 1}, {"a": 2}]
+    assert BalancingLearner(learners[:2], cdims=[["a"], [[1], [2]]]).cdims == two.cdims

@@ -177,3 +177,18 @@ def test_as_python_adaptive():
         assert ours.loss() == peer.loss()
         assert ours.done() == peer.done()
     assert ours.result() == peer.result()
+
+
+@pytest.mark.parametrize("labels", [["a", "b", "c"], [2, 0, 1], [1, 2, 3], [0.5, 0.5, 0.5]])
+def test_elements_of_a_labelled_series_are_taken_by_position(labels):
+    pandas = pytest.importorskip("pandas")
+    series = pandas.Series([10.0, 20.0, 30.0], index=labels)
+    learner = SequenceLearner(lambda x: 2 * x, series)
+    one_by_one = learner.new()
+    points, _ = learner.ask(3)
+    assert points == [(0, 10.0), (1, 20.0), (2, 30.0)] == [one_by_one.ask(1)[0][0] for _ in range(3)]
+    learner.tell_many(points, map(learner.function, points))
+    assert learner.result() == [20.0, 40.0, 60.0]
+    again = pickle.loads(pickle.dumps(learner)).new()
+    again.load_dataframe(learner.to_dataframe())
+    assert again.result() == learner.result()

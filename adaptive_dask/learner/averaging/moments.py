@@ -5,6 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable
 
+# Deviations between these are squared as they are; their squares are far from the limits of numbers.
+_SMALL, _LARGE = 1e-100, 1e100
+
 
 class Moments:
     """Mean and variance, updated at the same small cost for every number.
@@ -30,7 +33,7 @@ class Moments:
        variances, COMPSTAT 1982, 30.
     """
 
-    __slots__ = ("_mean", "_n", "_new", "_parts", "_squares", "_unsummed", "_without_limits", "add", "extend")
+    __slots__ = ("_mean", "_n", "_new", "_parts", "_squares", "_unit", "_unsummed", "_without_limits", "add", "extend")
 
     def __init__(self) -> None:
         self._new: list[float] = []
@@ -39,6 +42,8 @@ class Moments:
         self._n = 0
         self._mean = 0.0
         self._squares = 0.0
+        # Deviations are multiplied by this power of two before they are squared; 0 as long as all are 0.
+        self._unit = 0.0
         self._without_limits = 0.0
         self._unsummed: list[float] = []
         self._parts: list[float] = []
@@ -49,9 +54,9 @@ class Moments:
         return self._n + len(self._new)
 
     def summary(self) -> tuple[int, float, float]:
-        """How many numbers there are, and their mean and variance up to rounding, at less cost than one by one.
+        """How many numbers there are, their mean and standard deviation up to rounding, at less cost than one by one.
 
-        Mean and variance are NaN as long as there are too few numbers, and if not all are finite.
+        Mean and deviation are NaN as long as there are too few numbers, and if not all are finite.
         """
         new = self._new
         if new:
@@ -61,7 +66,9 @@ class Moments:
                 if above - above == 0.0:
                     above_n = above / n
                     self._n, self._mean = n, mean + above_n
-                    self._squares += above * above_n * (n - 1)
+                    if above and n > 1:
+                        scaled = above * self._unit_for(above)
+                        self._squares += scaled * (scaled / n) * (n - 1)
                 else:
                     self._take_in(new)
             else:
@@ -71,7 +78,18 @@ class Moments:
         n = self._n
         if self._without_limits or n < 2:
             return n, math.nan if self._without_limits or not n else self._mean, math.nan
-        return n, self._mean, self._squares / (n - 1)
+        return n, self._mean, math.sqrt(self._squares / (n - 1)) / self._unit if self._unit else 0.0
+
+    def _unit_for(self, deviation: float) -> float:
+        """The unit, changed if the square of a deviation, which is not 0, would be out of range."""
+        unit, size = self._unit, abs(deviation)
+        if unit and size * unit < _LARGE:
+            return unit
+        new = 1.0 if _SMALL < size < _LARGE else math.ldexp(1.0, max(-1000, min(-math.frexp(size)[1], 1000)))
+        if unit:
+            self._squares *= (new / unit) ** 2
+        self._unit = new
+        return new
 
     def _take_in(self, new: list[float]) -> None:
         """Update mean and squares, with the group's squares around the mean of those before, at C's speed [3]_.
@@ -92,7 +110,13 @@ class Moments:
         distance = math.dist(new, [mean] * k)
         step = (total - k * mean) / (n + k)
         self._mean = mean + step
-        self._squares += max(0.0, distance * distance - step * step * (n + k))  # never less, but for rounding
+        if not distance < math.inf:
+            self._unit = self._unit or 1.0
+            self._squares = math.inf
+        elif distance:
+            unit = self._unit_for(distance)
+            squares = (distance * unit) ** 2 - (step * unit) ** 2 * (n + k)
+            self._squares += max(0.0, squares)  # never less, but for rounding
         self._n = n + k
 
     def _sum_exactly(self) -> None:
@@ -137,4 +161,10 @@ class Moments:
     @property
     def variance(self) -> float:
         """The variance of the distribution from which the numbers were drawn; NaN for fewer than two of them."""
+        deviation = self.std
+        return deviation * deviation
+
+    @property
+    def std(self) -> float:
+        """The square root of the variance."""
         return self.summary()[2]

@@ -20,11 +20,11 @@ class MeanError:
         self._confidence = 1 - alpha
         self._factors: dict[int, float] = {}
 
-    def __call__(self, n: int, variance: float) -> float:
-        """The error of the mean of n samples of that variance; infinite for fewer than two."""
+    def __call__(self, n: int, std: float) -> float:
+        """The error of the mean of n samples of that standard deviation; infinite for fewer than two."""
         if n < 2:
             return math.inf
         factor = self._factors.get(n)
         if factor is None:
             factor = self._factors[n] = float(stdtrit(n - 1, self._confidence)) / math.sqrt(n)
-        return factor * math.sqrt(variance)
+        return factor * std

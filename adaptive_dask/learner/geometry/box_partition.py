@@ -267,7 +267,7 @@ class BoxPartition:
         """Along which the function changes most, -1 if all sides are too short."""
         tree = self._tree
         model = tree.models(np.array([box]), self._enough)
-        changes = np.linalg.norm(tree.slopes(model)[0], axis=1) / self._range.scale
+        changes = np.linalg.norm(tree.slopes(model)[0] / (self._range.scale * tree.unit), axis=1)
         sides = tree.high[box] - tree.low[box]
         measure = np.where(sides < self._smallest, -1.0, (changes + UNSEEN) * sides)
         axis = int(np.argmax(measure))
@@ -355,7 +355,7 @@ class BoxPartition:
         corners = np.concatenate([low[:, None], low[:, None] + widths[:, :, None] * np.eye(tree.dim)], axis=1)
         values = means[which][:, None] + (corners - middles[which][:, None]) @ slopes
         if tree.number_of_points[0]:
-            losses = self._loss_of(corners, values / self._range.scale, self._range.scale)
+            losses = self._loss_of(corners, values / (self._range.scale * tree.unit), self._range.scale)
         else:  # there is nothing that a loss could look at
             losses = widths.prod(axis=1)
         # Boxes of one shape with one model have equal losses but for rounding, which must not decide who is first:

@@ -8,6 +8,10 @@ from numpy.typing import NDArray
 from .partition import Point
 from .simplices import Floats, Ints
 
+# Sums of values up to this size, and slopes from them, are far from the limits of numbers. Larger values are made
+# smaller by this power of two.
+_LARGE, _SMALLER = 1e240, 2.0**-250
+
 
 class BoxTree:
     """A binary tree of boxes: the unit cube, its two halves along some axis, their halves, and so on.
@@ -31,11 +35,14 @@ class BoxTree:
         Evaluated points with finite values.
     occupants : array of int, shape (capacity,)
         Evaluated points that have a leaf to themselves.
+    unit : float
+        What values are multiplied by before they are added up: 1, or less where they are very large.
     """
 
     def __init__(self, dim: int) -> None:
         self.dim = dim
         self.count = 1
+        self.unit = 1.0
         self.low: Floats = np.zeros((64, dim))
         self.high: Floats = np.ones((64, dim))
         self.parent: Ints = np.full(64, -1, dtype=np.intp)
@@ -142,6 +149,11 @@ class BoxTree:
         if self._y.shape[1] != len(value):
             self._y = np.zeros((len(self.parent), len(value)))
             self._xy = np.zeros((len(self.parent), self.dim, len(value)))
+        if self.unit == 1.0 and np.abs(value).max() > _LARGE:
+            self.unit = _SMALLER
+            self._y *= _SMALLER
+            self._xy *= _SMALLER
+        value = value * self.unit
         x = np.array(point) - 0.5 * (self.low[path] + self.high[path])
         self.number_of_points[path] += 1
         self._x[path] += x
@@ -159,7 +171,7 @@ class BoxTree:
             models[poor] = self.parent[models[poor]]
 
     def slopes(self, boxes: Ints) -> Floats:
-        """How the values change along every axis in k boxes, by regression on one axis at a time.
+        """How the values, times `unit`, change along every axis in k boxes, by regression on one axis at a time.
 
         Returns
         -------
@@ -175,7 +187,7 @@ class BoxTree:
         return np.asarray(np.where(known[:, :, None], slopes, 0.0))
 
     def means(self, boxes: Ints) -> tuple[Floats, Floats]:
-        """The mean point, shape (k, dim), and the mean value, shape (k, vdim), in k boxes."""
+        """The mean point, shape (k, dim), and the mean value, times `unit`, shape (k, vdim), in k boxes."""
         n = np.maximum(self.number_of_points[boxes], 1)[:, None]
         return self._x[boxes] / n + 0.5 * (self.low[boxes] + self.high[boxes]), self._y[boxes] / n
 

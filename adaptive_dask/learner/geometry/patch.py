@@ -48,25 +48,38 @@ class Patch:
     values : array, shape (n_points, vdim)
         At all points of the mesh.
     gradients : array, shape (n_points, d, vdim)
-        At all points of the mesh.
+        At all points of the mesh, of the values times ``unit``.
     value_range : float
         The largest extent of a component of the values.
+    unit : float, default: 1
+        A power of two, for values near the limits of numbers.
 
     Attributes
     ----------
     tri : PatchTriangulation
-    values, gradients, value_range
+    values, gradients, unit
         As given.
+    value_range : float
+        The largest extent of a component of the values, times ``unit``.
     corners : array, shape (m, d + 1, d)
     heights : array, shape (m, d + 1, vdim)
-        The values there, made finite by `fill_undefined`.
+        The values there, made finite by `fill_undefined`, times ``unit``.
     """
 
-    def __init__(self, mesh: SimplexMesh, slots: Ints, values: Floats, gradients: Floats, value_range: float) -> None:
+    def __init__(
+        self,
+        mesh: SimplexMesh,
+        slots: Ints,
+        values: Floats,
+        gradients: Floats,
+        value_range: float,
+        unit: float = 1.0,
+    ) -> None:
         self.tri = PatchTriangulation(mesh, slots)
         self.values = values
         self.gradients = gradients
-        self.value_range = value_range
+        self.value_range = value_range * unit
+        self.unit = unit
 
     @cached_property
     def corners(self) -> Floats:
@@ -74,4 +87,5 @@ class Patch:
 
     @cached_property
     def heights(self) -> Floats:
-        return fill_undefined(self.values[self.tri.simplices])
+        heights = fill_undefined(self.values[self.tri.simplices])
+        return heights if self.unit == 1.0 else heights * self.unit

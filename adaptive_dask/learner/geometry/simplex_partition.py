@@ -35,6 +35,10 @@ class LossRule(Protocol):
         """At the vertices of a triangulation, shape (n, 2, vdim), for a loss that measures how much the function
         bends; None for any other. Whether it is None never changes."""
 
+    @property
+    def gradient_scale(self) -> float:
+        """The range of the values in the units of the gradients."""
+
     def save(self) -> Any:
         """What `resume` needs to go on as before: the scale, which follows the values with a lag."""
 
@@ -202,7 +206,7 @@ class SimplexPartition:
         scale, vdim, value = self._height_of_one, self._values.shape[1], self._values.item
         heights = [value(i) * scale for i in range(vertex * vdim, vertex * vdim + vdim)]
         if self._gradients is not None:
-            scale /= self._height
+            scale = self._slope_of_one
             slope, count = self._gradients.item, 2 * vdim
             heights += [slope(i) * scale for i in range(vertex * count, vertex * count + count)]
         return tuple(heights)
@@ -210,6 +214,7 @@ class SimplexPartition:
     def _set_losses(self, told: Floats, born: Ints, revalued: Ints) -> None:
         slots, losses = self._rule.update(self.mesh, self.values, told, born, revalued)
         self._height_of_one = self._height / self._rule.value_scale
+        self._slope_of_one = 1.0 / self._rule.gradient_scale
         self._gradients = self._rule.gradients
         self._refinement.set_losses(slots, losses)
 

@@ -81,6 +81,11 @@ class SimplexRule:
     def gradients(self) -> None:
         """See `LossRule`: there are none."""
 
+    @property
+    def gradient_scale(self) -> float:
+        """See `LossRule`."""
+        return self._range.scale
+
     def _losses(self, mesh: SimplexMesh, values: Floats, slots: Ints) -> Floats:
         vertices = mesh.vertices[slots]
         simplices = mesh.points[vertices]

@@ -73,7 +73,8 @@ def _uniform(simplices: Floats, values: Floats) -> Floats:
 def _std(simplices: Floats, values: Floats) -> Floats:
     """The standard deviation of the values times the simplex's size, plus its volume."""
     sizes = volumes(simplices)
-    spread = np.linalg.norm(values.std(axis=1), axis=1)
+    # Relative to one of them, for the sum of several may be larger than any number.
+    spread = np.linalg.norm((values - values[:, :1]).std(axis=1), axis=1)
     return np.asarray(spread * sizes ** (1.0 / simplices.shape[2]) + sizes)
 
 

@@ -20,6 +20,11 @@ from adaptive_dask.learner.losses.value_range import ValueRange
 # points has doubled, between these numbers.
 FIRST_CHECK, LAST_CHECK = 8, 1024
 
+# Where values differ by more than the first or less than the second number, differences and slopes are computed of the
+# values times a power of two.
+LARGE, SMALL = 1e200, 1e-200
+SMALLER, LARGER = 2.0**-250, 2.0**250
+
 
 class TriangleRule:
     """Applies a loss per triangle where the triangulation has changed.
@@ -46,6 +51,7 @@ class TriangleRule:
         self._next_check = FIRST_CHECK if declared is None else LAST_CHECK + 1
         self._range = ValueRange(by_component=True)
         self._gradients = np.zeros((64, 2, 1))
+        self._unit = 1.0
         self._whole: _WholeLosses | None = None
         self._blank = True
         self._stack_size = stack_size
@@ -61,6 +67,11 @@ class TriangleRule:
         """See `LossRule`: losses of a higher order than the area measure how much the function bends."""
         return self._gradients if self.extra_order > 0 else None
 
+    @property
+    def gradient_scale(self) -> float:
+        """See `LossRule`."""
+        return self._range.scale * self._unit
+
     # Differences of the largest numbers there are count as infinite.
     @np.errstate(over="ignore", invalid="ignore")
     def update(
@@ -68,6 +79,8 @@ class TriangleRule:
     ) -> tuple[Ints, Floats]:
         """See `LossRule`."""
         rescaled = self._range.include(told)
+        if rescaled:
+            self._choose_unit()
         self._make_room(mesh.n_points, values.shape[1])
         if self._blank:
             # Without a single value there is nothing that a loss could look at.
@@ -106,8 +119,16 @@ class TriangleRule:
         """See `LossRule`. A loss of the whole triangulation is computed anew, with all points that there are."""
         value_range, self._blank, whole = saved
         self._range.resume(value_range)
+        self._choose_unit()
         if whole and self._next_check <= LAST_CHECK:  # else it was another loss
             self._whole = _WholeLosses(self._loss)
+
+    def _choose_unit(self) -> None:
+        scale = self._range.scale
+        unit = SMALLER if scale > LARGE else LARGER if scale < SMALL else 1.0
+        if unit != self._unit:
+            self._gradients *= unit / self._unit
+            self._unit = unit
 
     def _make_room(self, n_points: int, vdim: int) -> None:
         if self._gradients.shape[2] != vdim:
@@ -116,7 +137,7 @@ class TriangleRule:
             self._gradients = np.concatenate([self._gradients, np.zeros_like(self._gradients)])
 
     def _patch(self, mesh: SimplexMesh, values: Floats, slots: Ints) -> Patch:
-        return Patch(mesh, slots, values, self._gradients[: mesh.n_points], self._range.scale)
+        return Patch(mesh, slots, values, self._gradients[: mesh.n_points], self._range.scale, self._unit)
 
     def _on_patch(self, mesh: SimplexMesh, values: Floats, slots: Ints) -> Floats:
         shown = slots

@@ -138,7 +138,10 @@ def triangle_loss(ip: Interpolator) -> Floats:
     """
     tri = ip.tri
     values = _two_dimensional(ip.values)
-    graph = np.concatenate([_corners(ip), _heights(ip)], axis=2)
+    # The volume is proportional to the height of one component: it may be in range where its factors are not.
+    unit = getattr(ip, "unit", 1.0) if values.shape[1] == 1 else 1.0
+    values = values * unit
+    graph = np.concatenate([_corners(ip), _heights(ip) * (unit / getattr(ip, "unit", 1.0))], axis=2)
     rows, sides = np.nonzero(tri.neighbors >= 0)
     neighbors = tri.neighbors[rows, sides]
     # The vertex that the neighbour does not share with the triangle.
@@ -150,7 +153,7 @@ def triangle_loss(ip: Interpolator) -> Floats:
     others = np.concatenate([tri.points[opposite], values[opposite]], axis=1)
     sizes = embedded_volumes(np.concatenate([graph[rows], others[:, None]], axis=1))
     count = np.maximum(np.bincount(rows, minlength=len(graph)), 1)
-    return np.asarray(np.bincount(rows, sizes, minlength=len(graph)) / count)
+    return np.asarray(np.bincount(rows, sizes, minlength=len(graph)) / count / unit)
 
 
 def resolution_loss_function(min_distance: float = 0, max_distance: float = 1) -> TriangleLoss:
@@ -231,7 +234,7 @@ def _corners(ip: Interpolator) -> Floats:
 
 
 def _heights(ip: Interpolator) -> Floats:
-    """The values there, made finite, shape (m, 3, vdim)."""
+    """The values there, made finite, shape (m, 3, vdim); of a `Patch` times its unit, as `_value_range` is."""
     heights: Floats | None = getattr(ip, "heights", None)
     return fill_undefined(_two_dimensional(ip.values)[ip.tri.simplices]) if heights is None else heights
 

@@ -9,6 +9,8 @@ from adaptive_dask.learner.geometry.simplices import Floats
 
 # The values are scaled anew when their range has grown by this factor.
 RESCALE = 1.1
+# Even if all values are equal, what is computed of values larger than this is relative to their size.
+LARGE = 1e100
 
 
 class ValueRange:
@@ -61,7 +63,7 @@ class ValueRange:
             extents = self._high - self._low
             sizes = np.maximum(np.abs(self._low), np.abs(self._high))
             noise = ~(extents > ROUNDING * sizes)
-            if noise.all() and (extents > 0).any():
+            if noise.all() and ((extents > 0).any() or sizes.max() > LARGE):
                 # Losses computed with the scale before have seen no differences: they stay.
                 self.scale = float(sizes.max())
             extents[noise] = 0.0
