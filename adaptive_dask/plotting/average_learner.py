@@ -87,7 +87,7 @@ def _histogram(values: Floats) -> tuple[Floats, Floats]:
     edges = low + (high / bins - low / bins) * np.arange(bins + 1)
     edges[-1] = max(edges[-1], high)
     counts, _ = np.histogram(values, edges)
-    return counts.astype(float), edges
+    return counts.astype(float), np.asarray(edges, dtype=float)
 
 
 def _title(npoints: int, finite: int, mean: float, error: float) -> str:

@@ -1,5 +1,8 @@
 """The learners over space against python-adaptive: the same function, the same number of points."""
 
+import itertools
+import random
+
 import adaptive
 import numpy as np
 import pytest
@@ -90,3 +93,60 @@ def test_local_gradients_lead_to_similar_losses_as_global_ones():
     ours, peers = learner2D.default_loss(ip), peer2D.default_loss(ip)
     assert np.corrcoef(np.argsort(np.argsort(ours)), np.argsort(np.argsort(peers)))[0, 1] > 0.5
     assert np.median(ours) == pytest.approx(np.median(peers), rel=0.3)
+
+
+def _cells(learner):
+    mesh = learner._partition.mesh
+    return {frozenset(map(mesh.point, simplex)) for simplex in mesh.slot_of}
+
+
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize(("dim", "side"), [(2, 6), (3, 3)])
+@pytest.mark.parametrize("kind", ["Learner2D", "LearnerND"])
+def test_the_triangulation_of_a_lattice_does_not_depend_on_how_it_was_told(kind, dim, side, seed):
+    if kind == "Learner2D" and dim > 2:
+        pytest.skip("two dimensions only")
+    rng = random.Random(seed)
+    points = [tuple(map(float, p)) for p in itertools.product(np.linspace(0, 1, side), repeat=dim)]
+    rng.shuffle(points)
+    values = [p[0] + p[1] ** 2 for p in points]
+
+    def make():
+        return {"Learner2D": Learner2D, "LearnerND": LearnerND}[kind](sum, [(0, 1)] * dim)
+
+    at_once, one_by_one, in_groups, asked = make(), make(), make(), make()
+    at_once.tell_many(points, values)
+    start = 0
+    while start < len(points):
+        end = start + rng.randint(1, 7)
+        in_groups.tell_many(points[start:end], values[start:end])
+        in_groups.loss()
+        start = end
+    for point in points:
+        if rng.random() < 0.5:
+            asked.tell_pending(point)
+        if rng.random() < 0.3:
+            asked.ask(1, tell_pending=False)
+    for point, value in zip(points, values, strict=True):
+        for learner in (one_by_one, asked):
+            learner.tell(point, value)
+            if rng.random() < 0.3:
+                learner.loss()
+    for learner in (one_by_one, in_groups, asked):
+        assert _cells(learner) == _cells(at_once)
+        assert learner.loss() == pytest.approx(at_once.loss())
+
+
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize(("dim", "side"), [(2, 5), (3, 3)])
+def test_the_triangulation_of_a_lattice_is_python_adaptives(dim, side, seed):
+    corners = [tuple(map(float, p)) for p in itertools.product((0, 1), repeat=dim)]
+    points = [tuple(map(float, p)) for p in itertools.product(np.linspace(0, 1, side), repeat=dim)]
+    points = [p for p in points if p not in corners]
+    random.Random(seed).shuffle(points)
+    points = corners + points
+    theirs, mine = adaptive.LearnerND(sum, [(0, 1)] * dim), LearnerND(sum, [(0, 1)] * dim)
+    mine.tell_many(points, map(sum, points))
+    for point in points:
+        theirs.tell(point, sum(point))
+    assert _cells(mine) == {frozenset(map(tuple, theirs.tri.get_vertices(s))) for s in theirs.tri.simplices}

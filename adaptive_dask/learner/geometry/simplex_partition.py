@@ -130,7 +130,9 @@ class SimplexPartition:
         rows: list[int] = []
         vertices: list[int] = []
         revalued: list[int] = []
-        for i in _walking_order(points, numbers):
+        # In the order in which they were told: of points on a lattice there are many Delaunay triangulations, and which
+        # one it is must not depend on how results were grouped, or on when somebody looked.
+        for i in range(len(points)):
             corner = self._corners.get(points[i])
             if corner is not None:
                 revalued.append(corner)
@@ -217,26 +219,3 @@ class SimplexPartition:
         self._slope_of_one = 1.0 / self._rule.gradient_scale
         self._gradients = self._rule.gradients
         self._refinement.set_losses(slots, losses)
-
-
-def _walking_order(points: Sequence[Point], numbers: Sequence[int | None]) -> Sequence[int]:
-    """The order in which to insert points.
-
-    Points that were in flight come first: their simplices are known. Each of the others is found by walking
-    from the one before it, so they go along a Z-order curve (Morton 1966), which keeps the walks short.
-    """
-    known = [i for i, number in enumerate(numbers) if number is not None]
-    lost = [i for i, number in enumerate(numbers) if number is None]
-    if len(lost) < 3:
-        return known + lost
-    coordinates = np.array([points[i] for i in lost])
-    low = coordinates.min(axis=0)
-    span = np.ptp(coordinates, axis=0)
-    dim = coordinates.shape[1]
-    bits = min(16, 62 // dim)
-    cells = ((coordinates - low) / np.where(span > 0, span, 1.0) * (2**bits - 1)).astype(np.int64)
-    codes = np.zeros(len(lost), dtype=np.int64)
-    for bit in range(bits):
-        for axis in range(dim):
-            codes |= ((cells[:, axis] >> bit) & 1) << (bit * dim + axis)
-    return known + [lost[i] for i in np.argsort(codes, kind="stable").tolist()]
