@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from adaptive_dask.plotting.backend import as_area, as_picture, load_holoviews, with_options
+from adaptive_dask.plotting.backend import as_area, as_picture, cycle, load_holoviews, with_options
 from adaptive_dask.plotting.labels import coordinate_names, counted, dimensions, title_of
 from adaptive_dask.plotting.learner1D import padded
-from adaptive_dask.plotting.palette import DATA, DERIVED, QUIET
+from adaptive_dask.plotting.palette import DERIVED, QUIET
 from adaptive_dask.plotting.thinning import MOST_POINTS, extremes
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ def draw(learner: AverageLearner1D) -> Any:
             bokeh={"line_color": DERIVED},
             matplotlib={"edgecolor": DERIVED},
         ),
-        with_options(holoviews.Scatter(points, x_axis, y_axis), color=DATA, diameter=2.0 if many else 4.0),
+        with_options(holoviews.Scatter(points, x_axis, y_axis), color=cycle(), diameter=2.0 if many else 4.0),
     ]
     left_out = len(table) - len(finite)
     title = title_of(

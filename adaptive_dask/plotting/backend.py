@@ -9,11 +9,16 @@ from contextvars import ContextVar
 from types import ModuleType
 from typing import Any
 
+from adaptive_dask.plotting.palette import COLORS
+
 # What Bokeh and Matplotlib call the same thing. Other backends draw with their own defaults.
 _NAMES = {
     "bokeh": {"diameter": "size", "line_width": "line_width", "opacity": "alpha"},
     "matplotlib": {"diameter": "s", "line_width": "linewidth", "opacity": "alpha"},
 }
+
+# What `picture.relabel("…")` says stands above the title; HoloViews puts it there, and drops the line if there is none.
+LABEL = "{label}\n"
 
 # Characters of a title that fit beside the toolbar.
 LONGEST_LINE = 60
@@ -64,7 +69,12 @@ def with_options(
     return element
 
 
-def as_area(element: Any, color: str, opacity: float) -> Any:
+def cycle(first: int = 0) -> Any:
+    """The colours of all pictures in turn, from one on, so that pictures on top of each other have different ones."""
+    return load_holoviews().Cycle(values=[*COLORS[first:], *COLORS[:first]])
+
+
+def as_area(element: Any, color: Any, opacity: float) -> Any:
     """An element that fills something, without an outline, and is in the legend if it has a label."""
     return with_options(
         element,
@@ -97,7 +107,7 @@ def as_picture(overlay: Any, title: str, **options: Any) -> Any:
         overlay = overlay.redim.soft_range(**{y_axis.name: (0, 1)})
     return with_options(
         overlay,
-        title=in_lines(title),
+        title=LABEL + escaped(in_lines(title)),
         bokeh={
             "width": 520,
             "height": 380,
@@ -108,6 +118,11 @@ def as_picture(overlay: Any, title: str, **options: Any) -> Any:
         matplotlib={"fig_inches": (6.5, 4.75), "aspect": "auto", **labels},
         **options,
     )
+
+
+def escaped(title: str) -> str:
+    """A title for HoloViews, which takes braces for fields."""
+    return title.replace("{", "{{").replace("}", "}}")
 
 
 def in_lines(title: str) -> str:

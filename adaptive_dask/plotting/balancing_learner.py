@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from adaptive_dask.learner.balancing_learner import Cdims, checked_cdims
-from adaptive_dask.plotting.backend import load_holoviews, with_options
+from adaptive_dask.plotting.backend import escaped, load_holoviews, with_options
 
 if TYPE_CHECKING:
     from adaptive_dask.learner.balancing_learner import BalancingLearner
@@ -57,7 +57,7 @@ def draw(
         if key in child_at:
             return paint(child_at[key])
         where = ", ".join(f"{name} = {value}" for name, value in zip(names, key, strict=True))
-        return with_options(paint(children[0].new()), title=f"There is no learner with {where}")
+        return with_options(paint(children[0].new()), title=escaped(f"There is no learner with {where}"))
 
     pictures = holoviews.DynamicMap(at, kdims=names, cache_size=1)
     values = {name: list(dict.fromkeys(row[name] for row in rows)) for name in names}

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from adaptive_dask.plotting.backend import as_area, as_picture, load_holoviews, with_options
+from adaptive_dask.plotting.backend import as_area, as_picture, cycle, load_holoviews, with_options
 from adaptive_dask.plotting.labels import coordinate_names, counted, dimensions, title_of
 from adaptive_dask.plotting.learner1D import padded
-from adaptive_dask.plotting.palette import DATA, DERIVED, QUIET
+from adaptive_dask.plotting.palette import DATA, QUIET
 from adaptive_dask.plotting.thinning import MOST_POINTS, Floats, extremes
 
 if TYPE_CHECKING:
@@ -47,8 +47,8 @@ def draw(learner: IntegratorLearner) -> Any:
             holoviews.Segments(posts, [x_axis, y_axis, "x_end", "y_end"]), color=QUIET, line_width=0.7, opacity=0.6
         ),
         as_area(holoviews.Area(points, x_axis, y_axis), DATA, 0.15),
-        with_options(holoviews.Curve(points, x_axis, y_axis), color=DATA, line_width=1.2),
-        with_options(holoviews.Scatter(points, x_axis, y_axis), color=DERIVED, diameter=3.5),
+        with_options(holoviews.Curve(points, x_axis, y_axis), color=cycle(), line_width=1.2),
+        with_options(holoviews.Scatter(points, x_axis, y_axis), color=cycle(1), diameter=3.5),
     ]
     left_out = len(table) - len(finite)
     title = title_of(len(table), len(kept) + left_out, *_remarks(learner), f"{left_out:,} not finite" * bool(left_out))

@@ -6,9 +6,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from adaptive_dask.plotting.backend import as_picture, load_holoviews, with_options
+from adaptive_dask.plotting.backend import as_picture, cycle, load_holoviews, with_options
 from adaptive_dask.plotting.labels import component_label, coordinate_names, counted, dimensions
-from adaptive_dask.plotting.palette import COLORS
 from adaptive_dask.plotting.thinning import MOST_POINTS, Floats, thin
 
 if TYPE_CHECKING:
@@ -85,12 +84,11 @@ def draw_columns(function: Any, x: Floats, columns: Floats, *, is_line: bool, mo
         finite = np.isfinite(values)
         data = thin(x[finite], values[finite], most_points)
         label = component_label(y_axis, i, columns.shape[1])
-        color = COLORS[i % len(COLORS)]
         if is_line:
-            elements.append(with_options(holoviews.Curve(data, x_axis, y_axis, label=label), color=color))
+            elements.append(with_options(holoviews.Curve(data, x_axis, y_axis, label=label), color=cycle()))
         else:
             element = holoviews.Scatter(data, x_axis, y_axis, label=label)
-            elements.append(with_options(element, color=color, diameter=4.0))
+            elements.append(with_options(element, color=cycle(), diameter=4.0))
     return holoviews.Overlay(elements)
 
 

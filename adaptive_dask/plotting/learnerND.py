@@ -8,11 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from adaptive_dask.plotting.backend import as_picture, load_holoviews, with_options
+from adaptive_dask.plotting.backend import as_picture, cycle, load_holoviews, with_options
 from adaptive_dask.plotting.labels import component_label, coordinate_names, counted, dimensions, title_of
 from adaptive_dask.plotting.learner1D import draw_columns, line_title, padded
 from adaptive_dask.plotting.level_set import level_set
-from adaptive_dask.plotting.palette import COLORS
 from adaptive_dask.plotting.region_data import MOST_TRIANGULATED, Interpolation, RegionData, region_data
 from adaptive_dask.plotting.surface import Surface, by_component, draw_surface, image, pixels, segments
 from adaptive_dask.plotting.thinning import Floats
@@ -209,7 +208,7 @@ def _line(
     for i in components:
         label = component_label(value_axis, i, data.values.shape[1])
         curve = holoviews.Curve((low + width * points[:, free], values[:, i]), axis, value_axis, label=label)
-        curves.append(with_options(curve, color=COLORS[i % len(COLORS)]))
+        curves.append(with_options(curve, color=cycle()))
     return holoviews.Overlay(curves).redim.range(**{axis.name: padded(low, low + width)})
 
 

@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from adaptive_dask.plotting.backend import as_picture, load_holoviews, with_options
+from adaptive_dask.plotting.backend import as_picture, cycle, load_holoviews, with_options
 from adaptive_dask.plotting.labels import component_label
 from adaptive_dask.plotting.learner1D import padded
-from adaptive_dask.plotting.palette import COLORS
 from adaptive_dask.plotting.thinning import MOST_POINTS, Floats, extremes
 
 if TYPE_CHECKING:
@@ -47,7 +46,7 @@ def draw(learner: SequenceLearner) -> Any:
             axis,
             label=component_label(axis, i, values.shape[1]),
         )
-        elements.append(with_options(element, color=COLORS[i % len(COLORS)], diameter=4.0))
+        elements.append(with_options(element, color=cycle(), diameter=4.0))
     title = f"{len(indices):,} of {total:,} elements evaluated"
     if drawn < len(indices):
         title += f", {drawn:,} drawn"

@@ -12,6 +12,8 @@ from adaptive_dask.plotting import draw
 from adaptive_dask.plotting.palette import COLORS
 from adaptive_dask.plotting.thinning import thin
 
+from .looking import colors, title
+
 holoviews = pytest.importorskip("holoviews")
 
 
@@ -46,9 +48,8 @@ def test_it_is_labelled(backend: str) -> None:
     overlay = learner_of([-1, 0, 1], lambda x: np.array([x, -x])).plot()
     assert [str(dimension) for dimension in overlay.dimensions()] == ["x", "y"]
     assert [element.label for element in overlay] == ["y[0]", "y[1]"]
-    options = [holoviews.Store.lookup_options(backend, element, "style").kwargs for element in overlay]
-    assert [each["color"] for each in options] == list(COLORS[:2])
-    assert holoviews.Store.lookup_options(backend, overlay, "plot").kwargs["title"] == "3 points"
+    assert colors(overlay, backend) == [each.lower() for each in COLORS[:2]]
+    assert title(overlay, backend) == "3 points"
 
 
 def test_the_bounds_are_in_the_picture(backend: str) -> None:
@@ -74,8 +75,7 @@ def test_many_points_are_thinned_and_the_title_says_so(backend: str) -> None:
     overlay = learner_of(np.linspace(-1, 1, 2001), lambda x: x).plot(most_points=100)
     ((x, _),) = drawn(overlay)
     assert len(x) <= 100
-    title = holoviews.Store.lookup_options(backend, overlay, "plot").kwargs["title"]
-    assert title == "2,001 points, of which 100 or fewer are drawn"
+    assert title(overlay, backend) == "2,001 points, of which 100 or fewer are drawn"
 
 
 @pytest.mark.parametrize("n", [11, 100, 101, 12_345])
