@@ -2,18 +2,11 @@
 
 from __future__ import annotations
 
-import functools
-import inspect
-import itertools
-import typing
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
+from adaptive_dask.learner.argument_names import Function, bare, coordinates_of
 from adaptive_dask.plotting.backend import load_holoviews
-
-Function = Callable[..., Any]
-
-_POSITIONAL = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
 
 
 def dimensions(
@@ -27,9 +20,7 @@ def dimensions(
     Parameters
     ----------
     function : callable
-        The name of its first argument labels the axis if there is one, or if there are several and it consists
-        of letters in alphabetical order, such as ``xy`` or ``uvw``. If a type is written as
-        ``Annotated[float, "meV"]``, the string is the unit.
+        Says how they are labelled, see `coordinates_of`.
     names : sequence of str
         One for each coordinate of a point.
     value_name : str
@@ -41,16 +32,14 @@ def dimensions(
     points : list of holoviews.Dimension
     value : holoviews.Dimension
     """
-    argument, unit, value_unit = _first_argument(function)
-    labels = list(names)
-    if len(names) == 1 and argument and not is_pair:
-        labels = [argument]
-    elif len(argument) == len(names) and _is_alphabetical(argument):
-        labels = list(argument)
-    called = getattr(_bare(function), "__name__", "")
+    found, units, value_unit = coordinates_of(function, len(names) + is_pair)
+    labels = list(names) if found is None else found[is_pair:]
+    called = getattr(bare(function), "__name__", "")
     value_label = f"{called}({', '.join(labels)})" if called.isidentifier() and len(labels) <= 3 else value_name
     taken = {*names, value_name}
-    points = [_dimension(name, label, unit, taken) for name, label in zip(names, labels, strict=True)]
+    points = [
+        _dimension(name, label, unit, taken) for name, label, unit in zip(names, labels, units[is_pair:], strict=True)
+    ]
     return points, _dimension(value_name, value_label, value_unit, taken)
 
 
@@ -84,31 +73,3 @@ def title_of(npoints: int, drawn: int, *remarks: str) -> str:
 def _dimension(name: str, label: str, unit: str | None, taken: set[str]) -> Any:
     # HoloViews looks dimensions up by label as well: a label must not be another one's name.
     return load_holoviews().Dimension((name, label if label == name or label not in taken else name), unit=unit)
-
-
-def _first_argument(function: Function) -> tuple[str, str | None, str | None]:
-    """The name of the first argument, its unit and that of the result."""
-    try:
-        parameters = list(inspect.signature(function).parameters.values())
-    except (TypeError, ValueError):  # functions written in C do not always say
-        return "", None, None
-    name = parameters[0].name if parameters and parameters[0].kind in _POSITIONAL else ""
-    try:
-        hints = typing.get_type_hints(_bare(function), include_extras=True)
-    except Exception:  # whatever stands in the annotations, it must not keep a picture from being drawn
-        hints = {}
-    return name, _unit(hints.get(name)), _unit(hints.get("return"))
-
-
-def _unit(hint: Any) -> str | None:
-    return next((each for each in getattr(hint, "__metadata__", ()) if isinstance(each, str)), None)
-
-
-def _bare(function: Function) -> Function:
-    while isinstance(function, functools.partial):
-        function = function.func
-    return function
-
-
-def _is_alphabetical(letters: str) -> bool:
-    return all(ord(b) - ord(a) == 1 for a, b in itertools.pairwise(letters))

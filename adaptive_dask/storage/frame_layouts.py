@@ -16,6 +16,10 @@ DataSaver          as the learner inside, and extra_data_name="extra_data"
 any other          point_names=("x",) or ("x0", "x1", …), value_name="y"
 ================== =================================================================== ==================
 
+Inputs are called as the function calls its arguments, as in pictures: a ``Learner1D`` of ``f(energy)`` has ``energy``
+and ``y``. See `adaptive_dask.learner.argument_names` for arguments that are tuples. A data frame that is loaded may
+have the names above as well.
+
 The error beside a mean is ``learner.error[x]``, half the width of its confidence interval.
 """
 
@@ -29,6 +33,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from adaptive_dask.learner.argument_names import coordinates_of, distinct_names
 from adaptive_dask.learner.picked import Picked
 from adaptive_dask.learner.sequence_learner import by_position
 from adaptive_dask.storage.vector_text import Vector, as_value
@@ -83,7 +88,11 @@ class Layout(abc.ABC):
 
     @abc.abstractmethod
     def options(self, learner: Any) -> dict[str, Any]:
-        """The options of `to_dataframe` and their defaults."""
+        """The options of `to_dataframe` and their defaults; columns are called as the function calls its arguments."""
+
+    def usual_options(self, learner: Any) -> dict[str, Any]:
+        """The same with python-adaptive's defaults, for data frames that have these."""
+        return self.options(learner)
 
     def order(self, learner: Any, loading: bool) -> tuple[str, ...]:
         """The options that may be given by position, in python-adaptive's order."""
@@ -123,6 +132,12 @@ class PlainLayout(Layout):
         self._ordered = ordered
 
     def options(self, learner: Any) -> dict[str, Any]:
+        usual = self.usual_options(learner)
+        inputs = [option for option, _ in self._inputs]
+        names = _called(self.function(learner), [usual[option] for option in inputs], self._output[1])
+        return {**usual, **dict(zip(inputs, names, strict=True))}
+
+    def usual_options(self, learner: Any) -> dict[str, Any]:
         return dict([*self._inputs, self._output])
 
     def _names(self, learner: Any, options: dict[str, Any]) -> tuple[list[str], str]:
@@ -161,6 +176,11 @@ class NDLayout(PlainLayout):
         self._first_names = first_names
 
     def options(self, learner: Any) -> dict[str, Any]:
+        usual = self.usual_options(learner)
+        function = getattr(learner, "function", None)
+        return {**usual, "point_names": tuple(_called(function, usual["point_names"], self._output[1]))}
+
+    def usual_options(self, learner: Any) -> dict[str, Any]:
         ndim = _ndim(learner)
         first = self._first_names
         names = first[:ndim] if ndim <= len(first) else tuple(f"x{k}" for k in range(ndim))
@@ -191,18 +211,27 @@ class OtherLayout(NDLayout):
         return super().read(learner, cells, options)
 
 
+class SeedLayout(PlainLayout):
+    """Points are seeds, whatever the function calls them."""
+
+    def options(self, learner: Any) -> dict[str, Any]:
+        return self.usual_options(learner)
+
+
 class SamplesLayout(PlainLayout):
     """Points (seed, x), of which a learner's ``data`` have the mean for each x."""
 
     def __init__(self) -> None:
         super().__init__([("seed_name", "seed"), ("x_name", "x")], ("y_name", "y"))
 
+    def usual_options(self, learner: Any) -> dict[str, Any]:
+        return {**super().usual_options(learner), "mean": False, "error_name": "error", "count_name": "count"}
+
     def options(self, learner: Any) -> dict[str, Any]:
-        names = super().options(learner)
-        return {**names, "mean": False, "error_name": "error", "count_name": "count"}
+        return {**super().options(learner), "seed_name": "seed"}
 
     def order(self, learner: Any, loading: bool) -> tuple[str, ...]:
-        order = (*_OF_FUNCTION, *super().options(learner))
+        order = (*_OF_FUNCTION, *super().usual_options(learner))
         return order if loading else ("mean", *order)
 
     def columns(self, learner: Any, options: dict[str, Any]) -> Columns:
@@ -260,11 +289,11 @@ class DataSaverLayout(Layout):
 
     def options(self, learner: Any) -> dict[str, Any]:
         # The names of the inputs are in the layout of the learner inside; python-adaptive wants to be told.
-        return {
-            **layout_of(learner.learner).options(learner.learner),
-            "extra_data_name": "extra_data",
-            "input_names": (),
-        }
+        own = {"extra_data_name": "extra_data", "input_names": ()}
+        return {**layout_of(learner.learner).options(learner.learner), **own}
+
+    def usual_options(self, learner: Any) -> dict[str, Any]:
+        return {**self.options(learner), **layout_of(learner.learner).usual_options(learner.learner)}
 
     def order(self, learner: Any, loading: bool) -> tuple[str, ...]:
         order = (*_OF_FUNCTION, "extra_data_name")
@@ -293,7 +322,7 @@ _LAYOUTS: dict[str, Layout] = {
     "IntegratorLearner": PlainLayout([("x_name", "x")], ("y_name", "y")),
     "Learner2D": PlainLayout([("x_name", "x"), ("y_name", "y")], ("z_name", "z")),
     "LearnerND": NDLayout("value", ("x", "y", "z")),
-    "AverageLearner": PlainLayout([("seed_name", "seed")], ("y_name", "y")),
+    "AverageLearner": SeedLayout([("seed_name", "seed")], ("y_name", "y")),
     "AverageLearner1D": SamplesLayout(),
     "SequenceLearner": SequenceLayout(),
     "DataSaver": DataSaverLayout(),
@@ -307,6 +336,11 @@ def layout_of(learner: Any) -> Layout:
         if kind.__name__ in _LAYOUTS:
             return _LAYOUTS[kind.__name__]
     return _ANY_OTHER
+
+
+def _called(function: Any, usual: Sequence[str], output: str) -> list[str]:
+    """What the columns of a function's points are called."""
+    return distinct_names(usual, coordinates_of(function, len(usual)).names, [output])
 
 
 def _as_it_is(cell: Any) -> Any:

@@ -27,8 +27,8 @@ def to_dataframe(learner: Any, *args: Any, **options: Any) -> Any:
     **options
         What the columns are called, and what else there is to choose. It depends on the learner and is
         as in python-adaptive, see `adaptive_dask.storage.frame_layouts`; for a `Learner1D`
-        ``x_name="x"`` and ``y_name="y"``. A `BalancingLearner` has ``index_name="learner_index"`` and
-        what its children have.
+        ``x_name``, by default what the function calls its argument, and ``y_name="y"``. A `BalancingLearner` has
+        ``index_name="learner_index"`` and what its children have.
 
     Returns
     -------
@@ -122,6 +122,9 @@ def _read(learner: Any, df: Any, **names: Any) -> Iterator[_Rows]:
     layout = layout_of(learner)
     with_default_function_args, function_prefix = _of_function(names)
     options = _checked(learner, layout, names)
+    for option, usual in layout.usual_options(learner).items():
+        if option not in names and _is_missing(df, options[option]):
+            options[option] = usual
     before = function = layout.function(learner)
     if with_default_function_args:
         function = with_defaults_of_frame(function, df, function_prefix)
@@ -163,6 +166,9 @@ def _children(learner: Any) -> Sequence[Any] | None:
 
 def _children_to_dataframe(children: Sequence[Any], index_name: str = "learner_index", **names: Any) -> Any:
     pandas = _pandas()
+    called = [layout_of(child).options(child) for child in children if _children(child) is None]
+    if any(options != called[0] for options in called):  # each calls its arguments otherwise
+        names = {**layout_of(children[0]).usual_options(children[0]), **names}
     frames = []
     for index, child in enumerate(children):
         df = to_dataframe(child, **names)
@@ -232,6 +238,11 @@ def _checked(learner: Any, layout: Layout, names: dict[str, Any]) -> dict[str, A
             kind = "a string" if isinstance(options[name], str) else "True or False"
             raise TypeError(f"{name} must be {kind}, got {value!r}.")
     return {**options, **names}
+
+
+def _is_missing(df: Any, name: Any) -> bool:
+    """Whether a data frame lacks a column, or one of several."""
+    return any(each not in df.columns for each in ((name,) if isinstance(name, str) else name or ()))
 
 
 def _series(pandas: Any, cells: list[Any]) -> Any:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -30,3 +31,24 @@ def test_the_error_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setitem(sys.modules, "holoviews", None)
     with pytest.raises(ImportError, match=r'pip install "adaptive_dask\[notebook\]"'):
         load_holoviews()
+
+
+FILES = """
+import sys
+import holoviews
+import adaptive_dask as adaptive
+learner = adaptive.Learner2D(lambda xy: xy[0] * xy[1], [(-1, 1), (-1, 1)])
+adaptive.simple(learner, npoints_goal=20)
+for ending in ("pdf", "png", "svg"):
+    holoviews.save(learner.plot(), f"{sys.argv[1]}/scan.{ending}", backend="matplotlib")
+holoviews.save(learner.plot(), f"{sys.argv[1]}/scan.html")
+holoviews.render(learner.plot(), backend="matplotlib").savefig(f"{sys.argv[1]}/figure.png")
+"""
+
+
+def test_pictures_are_written_to_files_as_the_docs_say(tmp_path: Path) -> None:
+    done = subprocess.run([sys.executable, "-c", FILES, str(tmp_path)], capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr
+    sizes = {path.name: path.stat().st_size for path in tmp_path.iterdir()}
+    assert sorted(sizes) == ["figure.png", "scan.html", "scan.pdf", "scan.png", "scan.svg"]
+    assert min(sizes.values()) > 1000

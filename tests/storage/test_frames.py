@@ -11,12 +11,13 @@ import operator
 import pickle
 import sys
 from collections.abc import Callable
-from typing import Any
+from typing import Annotated, Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 import pytest
 
+import adaptive_dask
 from adaptive_dask.storage.frame_layouts import layout_of
 from adaptive_dask.storage.frames import load_dataframe, to_dataframe
 from tests.storage.test_adaptive_files import KINDS, Ours, adaptive, arrays, curve, run
@@ -382,3 +383,68 @@ def test_means_have_errors_and_counts() -> None:
     df = learner.to_dataframe(mean=True, error_name="±", count_name="n")
     assert list(df["±"]) == [learner.error[x] for x in df["x"]]
     assert df["n"].sum() == learner.nsamples
+
+
+class Point(NamedTuple):
+    energy: float
+    field: float
+
+
+def transmission(energy: float, gate: float = 0.0) -> float:
+    return energy
+
+
+def of_tuple(point: Point) -> float:
+    return point[0] * point[1]
+
+
+def of_noise(pair: Annotated[tuple[int, float], "seed", "energy"]) -> float:
+    return pair[1] + pair[0] % 3
+
+
+def of_y(y: float) -> float:
+    return y
+
+
+PLANE = [(-1, 1), (-1, 1)]
+NAMED = [
+    (lambda: adaptive_dask.Learner1D(transmission, (-1, 1)), ["energy", "y", "function.gate"]),
+    (lambda: adaptive_dask.Learner1D(of_y, (-1, 1)), ["x", "y"]),
+    (lambda: adaptive_dask.IntegratorLearner(transmission, (-1, 1), 1e-3), ["energy", "y", "function.gate"]),
+    (lambda: adaptive_dask.Learner2D(of_tuple, PLANE), ["energy", "field", "z"]),
+    (lambda: adaptive_dask.LearnerND(of_tuple, PLANE), ["energy", "field", "value"]),
+    (lambda: adaptive_dask.AverageLearner1D(of_noise, (-1, 1)), ["seed", "energy", "y"]),
+    (
+        lambda: adaptive_dask.DataSaver(adaptive_dask.Learner2D(of_tuple, PLANE), abs),
+        ["energy", "field", "z", "extra_data"],
+    ),
+    (
+        lambda: adaptive_dask.BalancingLearner([adaptive_dask.Learner2D(of_tuple, PLANE) for _ in range(2)]),
+        ["learner_index", "energy", "field", "z"],
+    ),
+]
+
+
+@pytest.mark.parametrize(("make", "columns"), NAMED)
+def test_columns_are_called_as_the_function_calls_its_arguments(make: Callable[[], Any], columns: list[str]) -> None:
+    learner = make()
+    adaptive_dask.simple(learner, goal=lambda learner: learner.npoints >= 9)
+    df = learner.to_dataframe()
+    assert list(df.columns) == columns
+    same = make()
+    same.load_dataframe(df)
+    assert same.npoints == learner.npoints
+    pd.testing.assert_frame_equal(same.to_dataframe(), df)
+
+
+def test_a_frame_with_the_usual_names_is_loaded_too() -> None:
+    learner = run(adaptive_dask.Learner2D(of_tuple, PLANE), 9)
+    df = learner.to_dataframe(x_name="x", y_name="y")
+    assert list(df.columns) == ["x", "y", "z"]
+    same = adaptive_dask.Learner2D(of_tuple, PLANE)
+    same.load_dataframe(df)
+    assert dict(same.data) == dict(learner.data)
+    children = [adaptive_dask.Learner1D(function, (-1, 1)) for function in (transmission, abs)]
+    both = adaptive_dask.BalancingLearner(children)
+    adaptive_dask.simple(both, npoints_goal=3)
+    assert list(both.to_dataframe(with_default_function_args=False).columns) == ["learner_index", "x", "y"]

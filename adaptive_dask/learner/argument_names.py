@@ -1,0 +1,108 @@
+"""What the coordinates of a function's points are called: pictures and data frames use the same names.
+
+Names and units come from the signature. A function whose argument is a tuple says what is in it by the type of that::
+
+    class Point(NamedTuple):
+        energy: Annotated[float, "meV"]
+        field: Annotated[float, "T"]
+
+    def f(point: Point): ...
+    def f(point: Annotated[tuple[float, float], "energy", "field"]): ...
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import itertools
+import typing
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+Function = Callable[..., Any]
+
+_POSITIONAL = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+
+
+class Coordinates(NamedTuple):
+    """Names of a point's coordinates, None if the function does not say, with their units and that of the value."""
+
+    names: list[str] | None
+    units: list[str | None]
+    value_unit: str | None
+
+
+def coordinates_of(function: Any, n: int) -> Coordinates:
+    """What a function says about its argument.
+
+    Parameters
+    ----------
+    function : callable
+        If its points have one coordinate, that is called like the first argument. If they have several, the type of the
+        argument names them: a `typing.NamedTuple`, or ``Annotated[tuple[float, float], "energy", "field"]``. Without
+        that, an argument called ``xy`` or ``uvw``, letters in alphabetical order, does. One string in
+        ``Annotated[float, "meV"]`` is the unit, also of a field of the tuple.
+    n : int
+        How many coordinates a point has.
+    """
+    argument, hint, value_hint = _first_argument(function)
+    value_unit = next(iter(_strings(value_hint)), None)
+    strings = _strings(hint)
+    inner = hint.__origin__ if hasattr(hint, "__metadata__") else hint
+    names: list[str] | None = None
+    units: list[str | None] = [strings[0] if strings else None] * n
+    fields = getattr(inner, "_fields", ())
+    parts: Sequence[Any] = typing.get_args(inner) if typing.get_origin(inner) is tuple else ()
+    if n > 1 and len(fields) == n:
+        types = _hints(inner)
+        names, parts = list(fields), [types.get(field) for field in fields]
+    elif n > 1 and len(strings) == n:
+        names, units = list(strings), [None] * n
+    elif n == 1 and argument:
+        names = [argument]
+    elif n > 1 and len(argument) == n and _is_alphabetical(argument):
+        names = list(argument)
+    if n > 1 and len(parts) == n:
+        units = [next(iter(_strings(part)), unit) for part, unit in zip(parts, units, strict=True)]
+    if names is not None and (len(set(names)) < n or not all(names)):
+        names = None
+    return Coordinates(names, units, value_unit)
+
+
+def distinct_names(names: Sequence[str], found: Sequence[str] | None, others: Sequence[str]) -> list[str]:
+    """The names that were found, unless one of them stands for another column already."""
+    return list(names) if found is None or set(found) & set(others) else list(found)
+
+
+def bare(function: Any) -> Any:
+    """The function that arguments were bound to, by `functools.partial`."""
+    while isinstance(function, functools.partial):
+        function = function.func
+    return function
+
+
+def _first_argument(function: Any) -> tuple[str, Any, Any]:
+    """The name of the first argument, its type and that of the result."""
+    try:
+        parameters = list(inspect.signature(function).parameters.values())
+    except (TypeError, ValueError):  # functions written in C do not always say
+        return "", None, None
+    name = parameters[0].name if parameters and parameters[0].kind in _POSITIONAL else ""
+    plain = bare(function)
+    hints = _hints(plain if hasattr(plain, "__name__") else type(plain).__call__)
+    return name, hints.get(name), hints.get("return")
+
+
+def _hints(annotated: Any) -> dict[str, Any]:
+    try:
+        return typing.get_type_hints(annotated, include_extras=True)
+    except Exception:  # whatever stands in the annotations, it must not keep a picture from being drawn
+        return {}
+
+
+def _strings(hint: Any) -> list[str]:
+    return [each for each in getattr(hint, "__metadata__", ()) if isinstance(each, str)]
+
+
+def _is_alphabetical(letters: str) -> bool:
+    return all(ord(b) - ord(a) == 1 for a, b in itertools.pairwise(letters))
