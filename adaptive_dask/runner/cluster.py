@@ -40,6 +40,8 @@ logger = get_logger(__name__)
 # Of runs that are started together, so many go with one message.
 AT_ONCE = 50
 
+_held: set[ClusterRun] = set()
+
 ENDED = frozenset({"finished", "cancelled", "failed"})
 
 
@@ -187,6 +189,7 @@ class ClusterRun:
             self.started = time.time()  # by the clock here, whatever that of the scheduler says
             self._is_taken = True
             program_end.note_run(self)
+            self.hold()
             self.follow()
         finally:
             self._begun.set()
@@ -201,8 +204,19 @@ class ClusterRun:
         self.follow()
 
     def follow(self) -> None:
-        """Keep the replica current until the run ends."""
+        """Keep the replica current until the run ends, as long as somebody holds this object."""
         Watcher.of(self.client).add(self)
+
+    def hold(self) -> None:
+        """Follow the run to its end, also when nobody holds this object: the learner is the user's, say."""
+        if not self.done.done():
+            _held.add(self)
+            self.done.add_done_callback(lambda _: _held.discard(self))
+
+    @property
+    def known(self) -> tuple[str, int, int]:
+        """For a request for news: the run's id, and up to where results and status are known."""
+        return self.id, self.position, self.version
 
     def is_started(self, error: BaseException | None) -> None:
         """The scheduler has taken the run, or says what is wrong with it."""
@@ -210,6 +224,7 @@ class ClusterRun:
         if error is None:
             self._is_taken = True
             program_end.note_run(self)
+            self.hold()
             self.follow()
         else:
             self.close("failed", error)

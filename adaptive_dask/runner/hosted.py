@@ -34,8 +34,8 @@ def attach(name: str, client: Client | None = None) -> Any:
     Returns
     -------
     AsyncRunner
-        Its learner is a copy of the hosted one and kept current. With an asynchronous client, an
-        awaitable of it.
+        Its learner is a copy of the hosted one and kept current, for as long as you hold the runner. With an
+        asynchronous client, an awaitable of it.
 
     Raises
     ------

@@ -596,6 +596,8 @@ class AsyncRunner:
             If it is no function, or an ``async def`` one, which nobody would await.
         """
         self._run.replica.callbacks.append(check_callback(callback))
+        if isinstance(self._run, ClusterRun):
+            self._run.hold()
         return callback
 
     def start_periodic_saving(

@@ -237,6 +237,7 @@ class LoopTask(asyncio.Task[None]):
         self._cancels: list[Any] = []
         super().__init__(_until_end(done, self._cancels), loop=loop, name=name)
         self.add_done_callback(lambda task: self._look_at_lost())
+        self._log_destroy_pending = False  # of a runner that nobody holds: the run goes on, and nobody waits
 
     def cancel(self, msg: Any = None) -> bool:
         """Cancel the run; false if it has ended."""

@@ -7,6 +7,8 @@ import concurrent.futures
 import itertools
 import time
 import uuid
+import weakref
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from distributed.comm.core import CommClosedError
@@ -55,7 +57,7 @@ class Watcher:
     def __init__(self, client: Client) -> None:
         self.id = uuid.uuid4().hex
         self._client = client
-        self._runs: dict[int, ClusterRun] = {}
+        self._runs: dict[int, weakref.ref[ClusterRun]] = {}
         self._keys = itertools.count()
         self._is_waiting = False
         self._task: asyncio.Task[None] | None = None
@@ -72,8 +74,8 @@ class Watcher:
         return watcher
 
     def add(self, run: ClusterRun) -> None:
-        """Keep a run current until it ends."""
-        self._runs[next(self._keys)] = run
+        """Keep a run current until it ends, or until nobody holds it any more."""
+        self._runs[next(self._keys)] = weakref.ref(run)
         if self._task is None:
             self._task = asyncio.ensure_future(self._watch())
         elif self._is_waiting and self._nudging is None:
@@ -81,7 +83,7 @@ class Watcher:
 
     async def _watch(self) -> None:
         try:
-            while self._runs:
+            while self._drop_unheld():
                 await self._fetch()
                 await asyncio.sleep(PAUSE * len(self._runs))
         except asyncio.CancelledError:
@@ -96,8 +98,9 @@ class Watcher:
         lost_at: float | None = None
         while True:
             # With more than that, the last ones are kept current when others have ended.
-            some = itertools.islice(self._runs.items(), MOST_WATCHED)
-            runs = [(key, run.id, run.position, run.version) for key, run in some]
+            some = itertools.islice(self._held(), MOST_WATCHED)
+            # Here must be no reference to a run while the request waits.
+            runs = [(key, *run.known) for key, run in some]
             self._is_waiting = True
             try:
                 news = await request(
@@ -113,8 +116,20 @@ class Watcher:
                 self._is_waiting = False
         await asyncio.gather(*(self._take(key, one) for key, one in news.items()))
 
+    def _held(self) -> Iterator[tuple[int, ClusterRun]]:
+        """The runs that somebody holds, by their keys."""
+        return ((key, run) for key, ref in list(self._runs.items()) if (run := ref()) is not None)
+
+    def _drop_unheld(self) -> bool:
+        """Forget runs that nobody holds any more; says whether any are left."""
+        self._runs = {key: ref for key, ref in self._runs.items() if ref() is not None}
+        return bool(self._runs)
+
     async def _take(self, key: int, news: dict[str, Any]) -> None:
-        run = self._runs[key]
+        ref = self._runs.get(key)
+        run = None if ref is None else ref()
+        if run is None:
+            return
         try:
             if "unknown" in news:
                 raise RunNotFoundError(f"The scheduler does not know the run {run.name!r} any more.")
@@ -130,7 +145,7 @@ class Watcher:
         else:
             if not run.has_ended:
                 return
-        del self._runs[key]
+        self._runs.pop(key, None)
 
     @classmethod
     def stop_all(cls) -> None:
@@ -150,7 +165,7 @@ class Watcher:
         concurrent.futures.wait(stops, timeout=STOP_TIMEOUT_S)
 
     def _lose_all(self, error: BaseException | None) -> None:
-        for run in self._runs.values():
+        for _, run in self._held():
             run.lose(error)
         self._runs.clear()
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import concurrent.futures
 import datetime
+import gc
 import os
 import signal
 import subprocess
 import sys
 import threading
 import time
+import weakref
 from functools import partial
 
 import numpy as np
@@ -21,8 +23,9 @@ import adaptive_dask as adaptive
 from adaptive_dask.cluster.protocol import Route
 from adaptive_dask.errors import FunctionError, LearnerError, RunExistsError, RunNotFoundError
 from adaptive_dask.runner import cluster as cluster_module
+from adaptive_dask.runner.watcher import Watcher
 
-from ..patience import TIMEOUT, wait_until
+from ..patience import TIMEOUT, until, wait_until
 from .conftest import assert_clean, host_of
 from .functions import blocks_on, peak, raises_on_the_right, slow_peak
 
@@ -264,6 +267,58 @@ def test_attach_from_another_client(client, cluster):
     late.forget()
     with pytest.raises(RunNotFoundError, match="shared"):
         adaptive.attach("shared")
+
+
+def test_a_runner_that_nobody_holds_is_followed_no_more(client, cluster):
+    mine = learner(slow_peak)
+    adaptive.Runner(mine, executor=client, name="going")  # goes on, and the learner is the user's
+    (started,) = watched(client)
+    kept = adaptive.attach("going", client)
+    told = []
+    adaptive.attach("going", client).on_results(lambda learner, xs, ys: told.extend(xs))
+    for _ in range(20):
+        adaptive.attach("going", client)
+    dropped = [weakref.ref(adaptive.attach("going", client).learner) for _ in range(3)]
+
+    def three_are_left():
+        gc.collect()
+        return len(watched(client)) == 3
+
+    wait_until(three_are_left)
+    assert not [ref for ref in dropped if ref() is not None]
+    assert started in watched(client)
+
+    def progress():
+        return kept.learner.npoints, mine.npoints, len(told)
+
+    before = progress()
+    wait_until(lambda: all(now > then for now, then in zip(progress(), before, strict=True)))
+    kept.cancel()
+    assert kept.wait(TIMEOUT)
+    wait_until(lambda: not watched(client))
+
+
+async def test_an_asynchronous_runner_that_nobody_holds_is_followed_no_more(cluster, caplog):
+    async with Client(cluster.scheduler_address, asynchronous=True) as client:
+        runner = adaptive.Runner(learner(slow_peak), executor=client, name="going")
+        await until(lambda: runner.info().get("npoints"))
+        for _ in range(5):
+            await adaptive.attach("going", client)
+
+        def one_is_left():
+            gc.collect()
+            return len(watched(client)) == 1
+
+        await until(one_is_left)
+        await runner.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await runner.task
+    assert not [record for record in caplog.records if record.name == "asyncio"]
+
+
+def watched(client):
+    watcher = Watcher._of.get(client)
+    return [] if watcher is None else [run for _, run in watcher._held()]
 
 
 def test_a_watcher_that_was_away_too_long_catches_up(client, cluster, monkeypatch):
