@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import functools
-import reprlib
 from typing import Any
 
 from adaptive_dask.errors import AdaptiveError, FunctionError
+from adaptive_dask.plain import safe_repr
 from adaptive_dask.plain_text import one_line
 
-_short = reprlib.Repr()
-_short.maxstring = _short.maxother = 80
+# Characters of an argument.
+MAX_CHARS = 80
 
 
 def name_run(error: BaseException, name: str, learner: Any) -> None:
@@ -65,6 +65,11 @@ def _describe(function: Any, point: Any) -> str | None:
     name = getattr(function, "__name__", None)
     if name is None:
         return None
-    values = [_short.repr(value) for value in (*before, point)]
-    values += [f"{key}={_short.repr(value)}" for key, value in named.items()]
+    values = [_short(value) for value in (*before, point)]
+    values += [f"{key}={_short(value)}" for key, value in named.items()]
     return one_line(f"{name}({', '.join(values)})")
+
+
+def _short(value: Any) -> str:
+    text = safe_repr(value)
+    return text if len(text) <= MAX_CHARS else f"{text[: MAX_CHARS // 2]}…{text[-MAX_CHARS // 2 :]}"

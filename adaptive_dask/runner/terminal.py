@@ -66,9 +66,10 @@ def info_line(runner: AsyncRunner, course: Course) -> str:
 
 
 def _points(summary: Mapping[str, Any]) -> list[str]:
-    parts = [f"{summary['npoints']:,} points"]
+    # Without commas, for those who search log files.
+    parts = [f"{summary['npoints']} points"]
     if "nsamples" in summary:
-        parts.append(f"{summary['nsamples']:,} samples")
+        parts.append(f"{summary['nsamples']} samples")
     return parts
 
 
@@ -92,7 +93,7 @@ def info_line_of_many(runs: Runs) -> str:
     if infos:
         end = max(info["ended"] or now for info in infos) if has_ended else now
         parts.append(duration(end - min(info["started"] for info in infos)))
-        parts.append(f"{sum(info['npoints'] for info in infos):,} points")
+        parts.append(f"{sum(info['npoints'] for info in infos)} points")
         if not has_ended:
             parts.append(f"{number(sum(info.get('points_per_second', 0.0) for info in infos))} points/s")
         for kind in _TROUBLES:
