@@ -93,15 +93,13 @@ def hiding(secrets: Iterable[str]) -> Iterator[None]:
     """Replace an error whose text, or that of its causes, has secrets by one without, and without causes."""
     try:
         yield
-        return
     except Exception as error:
         # Without source lines and file names, which say nothing of values.
         parts = [str(each) for each in _chain(error)]
         if all(without_secrets(part, secrets) == part for part in parts):
             raise
         kind = next((kind for kind in _KINDS if isinstance(error, kind)), OSError)
-        new = kind(without_secrets(f"{type(error).__name__}: {error}", secrets))
-    raise new  # here, where there is no other that Python would note as its context
+        raise kind(without_secrets(f"{type(error).__name__}: {error}", secrets)) from None
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:

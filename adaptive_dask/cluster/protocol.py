@@ -154,7 +154,7 @@ class RunSpec:
     on_error: str | bytes
     evaluation: Evaluation
     session: dict[str, Any]
-    checkpoint: str | None = None
+    checkpoint: str | None = field(default=None, repr=False)  # it may have a password in it
     tasks: dict[str, Any] = field(default_factory=dict)
     id: str = field(default_factory=make_id)
 

@@ -44,7 +44,10 @@ class DataSaver(BaseLearner):
         knows (``"s3://bucket/run"``). Each evaluation writes a file of its own there; one that was
         evaluated twice, since its worker was lost, leaves two. Without it, results stay in the workers' memory.
     storage_options : mapping, optional
-        What fsspec needs besides, such as credentials. They travel with the results.
+        What fsspec needs besides, such as credentials. Workers get them with the function, and so user and password
+        of the target's URL. They are in no result, file or checkpoint, and clients that attach do not get them: another
+        process that loads results makes a `DataSaver` with the same target and options, or calls
+        ``load(storage_options=…)``.
 
     Attributes
     ----------
@@ -93,7 +96,11 @@ class DataSaver(BaseLearner):
         self.learner = learner
         self.arg_picker = arg_picker
         self.extra_data = ExtraData()
-        self._settings: dict[str, Any] = {"extra": extra, "target": target, "storage_options": storage_options}
+        if target is not None:
+            from adaptive_dask.storage.extra_files import note_target
+
+            target = note_target(target, storage_options)
+        self._settings: dict[str, Any] = {"extra": extra, "target": target}
 
     @property
     def function(self) -> PickingFunction:
@@ -102,7 +109,7 @@ class DataSaver(BaseLearner):
         if self._settings["target"] is not None:
             from adaptive_dask.storage.extra_files import ExtraFolder
 
-            keep = ExtraFolder(self._settings["target"], self._settings["storage_options"])
+            keep = ExtraFolder(self._settings["target"])
         elif self._settings["extra"] == "cluster":
             keep = KeepOnWorker()
         return PickingFunction(self.learner.function, self.arg_picker, keep)

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import functools
 import pickle
+import traceback
 from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
 import cloudpickle
+import fsspec
 import numpy as np
 import pytest
+from fsspec.implementations.memory import MemoryFileSystem
+from fsspec.utils import infer_storage_options
 
 from adaptive_dask.errors import DataFileError, DataFileMissingError
 from adaptive_dask.goals import Goal, make_goal
@@ -22,6 +26,8 @@ from adaptive_dask.learner.picked import Packed, Picked
 from adaptive_dask.learner.sequence_learner import SequenceLearner
 from adaptive_dask.runner.sequential import simple
 from adaptive_dask.session import Session
+from adaptive_dask.storage import extra_files
+from adaptive_dask.storage.extra_files import note_target
 
 
 def f(x: float) -> dict[str, Any]:
@@ -199,6 +205,88 @@ def test_files_that_are_gone_or_damaged(tmp_path: Path) -> None:
     with pytest.raises(DataFileError, match="cannot be unpickled"):
         damaged.load()
     assert "password" not in repr(type(gone)(gone.url, {"password": "password"}))
+
+
+class LockedFileSystem(MemoryFileSystem):  # type: ignore[misc]
+    """Takes a password in the URL and a key in the options, and tells both when it refuses."""
+
+    protocol = "locked"
+    cachable = False
+
+    def __init__(self, username: str = "", password: str = "", key: str = "", **options: Any) -> None:
+        super().__init__(**options)
+        self.given = f"{username} {password} {key}"
+
+    @staticmethod
+    def _get_kwargs_from_urls(path: str) -> dict[str, Any]:
+        options = infer_storage_options(path)
+        return {name: options[name] for name in ("username", "password") if name in options}
+
+    @classmethod
+    def _strip_protocol(cls, path: str) -> str:
+        return "/" + path.rpartition("@")[2].removeprefix("locked://").lstrip("/")
+
+    def _open(self, path: str, *args: Any, **kwargs: Any) -> Any:
+        if self.given != "me secret-word secret-key":
+            try:
+                raise ValueError(f"wrong: {self.given}")
+            except ValueError as error:
+                raise PermissionError(f"locked://{self.given}@host refused") from error
+        return super()._open(path, *args, **kwargs)
+
+
+fsspec.register_implementation("locked", LockedFileSystem, clobber=True)
+
+
+def secrets_of(thing: Any) -> list[str]:
+    text = thing if isinstance(thing, bytes) else repr(thing).encode()
+    return [secret for secret in ("secret-word", "secret-key") if secret.encode() in text]
+
+
+def test_credentials_travel_to_workers_and_to_nobody_else(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(extra_files, "_credentials", {})
+    learner = saver(extra="cluster", target="locked://me:secret-word@host/runs", storage_options={"key": "secret-key"})
+    worker = cloudpickle.loads(cloudpickle.dumps(learner.function))
+    learner.tell(0.5, pickle.loads(pickle.dumps(worker(0.5))))
+    reference = learner.extra_data[0.5]
+    assert reference.url.startswith("locked://host/runs/")
+    assert reference.load()["y"] == worker(0.5).y
+    assert learner.new().function.keep(1).load() == 1
+
+    learner.save(tmp_path / "file", compress=False)
+    apart, functions = dumps_apart(learner)
+    for thing in (learner, learner.data, learner.extra_data, reference, worker, worker.keep):
+        assert not secrets_of(thing)
+    for content in (cloudpickle.dumps(learner), apart, *functions, (tmp_path / "file").read_bytes()):
+        assert not secrets_of(content)
+    assert not secrets_of(cloudpickle.dumps(worker(0.25)))
+
+    # In another process, which has no credentials until somebody gives some.
+    monkeypatch.setattr(extra_files, "_credentials", {})
+    with pytest.raises(DataFileError, match="give them") as raised:
+        reference.load()
+    assert not secrets_of("".join(traceback.format_exception(raised.value)))
+    note_target("locked://me:secret-word@host/runs", {"key": "secret-key"})
+    assert reference.load()["y"] == worker(0.5).y
+
+
+@pytest.mark.parametrize(
+    ("target", "options"),
+    [("locked://me:secret-word@host/runs", {"key": "wrong"}), ("locked://host/runs", {"key": "secret-key"})],
+)
+def test_errors_say_nothing_of_credentials(
+    target: str, options: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(extra_files, "_credentials", {})
+    learner = saver(extra="cluster", target=target, storage_options=options)
+    with pytest.raises(PermissionError) as raised:
+        learner.function(0.5)
+    with pytest.raises(DataFileError) as reading:
+        extra_files.ExtraFile("locked://host/runs/1.pickle").load(options)
+    for error in (raised.value, reading.value):
+        assert not secrets_of("".join(traceback.format_exception(error)))
+        assert "refused" in str(error)
+        assert "***" in str(error)
 
 
 def test_picked_shows_both() -> None:
