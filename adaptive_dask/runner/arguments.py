@@ -46,7 +46,7 @@ class Plan:
     tasks: dict[str, Any]
     retries: int
     log: bool
-    run: dict[str, Any] = field(default_factory=dict)
+    run: dict[str, Any] = field(default_factory=dict, repr=False)  # the checkpoint's URL may have a password in it
     id: str = field(default_factory=make_id)
 
 

@@ -17,6 +17,8 @@ import weakref
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from adaptive_dask.plain_text import one_line
+
 if TYPE_CHECKING:
     from adaptive_dask.runner.run import Run
 
@@ -86,7 +88,7 @@ def _leave() -> None:
             _quietly(call)
         for message in messages:
             with contextlib.suppress(Exception):  # standard error may be closed, or None
-                print(f"adaptive_dask: {message}", file=sys.stderr, flush=True)
+                print(one_line(f"adaptive_dask: {message}"), file=sys.stderr, flush=True)
     for close in list(_closers):
         _quietly(close)
     _forget_all()

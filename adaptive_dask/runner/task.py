@@ -14,7 +14,7 @@ from types import FrameType
 from typing import Any, TextIO
 
 from adaptive_dask.errors import SchedulerLostError
-from adaptive_dask.plain_text import get_logger
+from adaptive_dask.plain_text import get_logger, printable
 
 logger = get_logger(__name__)
 
@@ -175,7 +175,7 @@ class RunTask:
             print(f"No stack for {self!r}", file=sys.stderr if file is None else file)
             return
         frames = traceback.format_list(_summary(error, limit))
-        text = "".join([*frames, *traceback.format_exception_only(error)])
+        text = printable("".join([*frames, *traceback.format_exception_only(error)]))
         print(f"Traceback for {self!r} (most recent call last):\n{text}", end="", file=file or sys.stderr)
 
     def _error(self) -> BaseException | None:

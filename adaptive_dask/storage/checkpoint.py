@@ -17,6 +17,7 @@ from typing import Any
 import adaptive_dask
 from adaptive_dask.errors import CheckpointError
 from adaptive_dask.learner.function_pickle import dumps_apart, loads_together
+from adaptive_dask.plain_text import printable
 from adaptive_dask.storage.checkpoint_files import (
     FUNCTIONS,
     Listing,
@@ -83,7 +84,7 @@ def load(checkpoint: str | os.PathLike[str]) -> Any:
             raise CheckpointError(folder.path, f"cannot be read: {error}") from error
     content.tell(folder.path, learner)
     if content.damage is not None:
-        warnings.warn(f"{folder.path}: {content.damage}", RuntimeWarning, stacklevel=2)
+        warnings.warn(printable(f"{folder.path}: {content.damage}"), RuntimeWarning, stacklevel=2)
     return learner
 
 

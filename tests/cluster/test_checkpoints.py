@@ -6,11 +6,15 @@ import concurrent.futures
 import itertools
 import json
 import os
+import pickle
 import shutil
+import socket
 import subprocess
 import sys
 import textwrap
 import threading
+import traceback
+import urllib.request
 from functools import partial
 
 import pytest
@@ -18,6 +22,7 @@ from distributed import Client, LocalCluster
 
 import adaptive_dask as adaptive
 from adaptive_dask.errors import CheckpointError, CheckpointInUseError, SchedulerLostError
+from adaptive_dask.runner import SequentialExecutor
 
 from ..patience import TIMEOUT, wait_until
 from .conftest import assert_clean, host_of
@@ -368,3 +373,34 @@ def test_results_that_the_learner_has_no_time_for_are_written(client, cluster, t
     runner.wait(TIMEOUT)
     data = dict(adaptive.load(tmp_path / "scan").data)
     assert all(y == slow_peak(x, 0) for x, y in data.items())
+
+
+def test_passwords_of_a_checkpoint_are_shown_to_nobody(client, cluster, tmp_path):
+    url = f"memory://me:secret-word@host/{tmp_path.name}?token=secret-key"
+    runner = adaptive.Runner(adaptive.Learner1D(peak, (-1, 1)), npoints_goal=30, checkpoint=url, name="private")
+    assert runner.wait(TIMEOUT)
+    attached = adaptive.attach("private", client)
+    page = cluster.dashboard_link.removesuffix("/status")
+    pages = [f"{page}/{name}" for name in ("adaptive.json", "metrics", "adaptive")]
+    shown = [
+        attached.info(),
+        adaptive.runs(client),
+        [repr(runner), repr(attached), repr(runner.failures)],
+        *(urllib.request.urlopen(each, timeout=TIMEOUT).read().decode() for each in pages),
+        *(pickle.dumps(part) for part in (attached.learner, runner.info())),
+    ]
+    assert runner.status() == "finished"
+    for thing in shown:
+        assert "secret" not in str(thing)
+    assert "***@host" in str(attached.info()["checkpoint"])
+
+
+def test_errors_about_a_checkpoint_have_no_password(client, cluster):
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        url = f"ftp://me:secret-word@127.0.0.1:{listener.getsockname()[1]}/scan"
+        for executor in (client, SequentialExecutor()):
+            with pytest.raises(CheckpointError, match="refused") as raised:
+                adaptive.Runner(adaptive.Learner1D(peak, (-1, 1)), npoints_goal=30, checkpoint=url, executor=executor)
+            assert "secret-word" not in "".join(traceback.format_exception(raised.value))
+            assert "secret-word" not in f"{raised.value!r} {vars(raised.value)}"
