@@ -14,7 +14,7 @@ import cloudpickle
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
-from tests.cluster import chaos
+from tests.cluster import chaos, neighbours
 
 
 def main() -> None:
@@ -22,11 +22,13 @@ def main() -> None:
     parser.add_argument("--workers", type=int, default=50, help="to kill")
     parser.add_argument("--schedulers", type=int, default=20, help="to kill")
     parser.add_argument("--clients", type=int, default=20, help="to kill")
+    parser.add_argument("--neighbours", type=int, default=5, help="runs that misbehave, of each kind")
     parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args()
     cloudpickle.register_pickle_by_value(chaos)
     deeds = {"kill": arguments.workers, "kill_client": arguments.clients}
     deeds |= {"pause": 15, "add": 5, "retire": 15, "come": 10}
+    deeds |= dict.fromkeys(neighbours.KINDS, arguments.neighbours)
     with tempfile.TemporaryDirectory() as folder:
         storm = chaos.Storm(Path(folder), lives=arguments.schedulers, deeds=deeds, seed=arguments.seed)
         figures = storm.run()

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import math
 import random
 import sys
 import tempfile
@@ -27,7 +28,7 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 import adaptive_dask
 from adaptive_dask.cluster.protocol import REPORT, Evaluation, Route, RunSpec, dumps
 from adaptive_dask.cluster.versions import own_versions
-from tests.cluster import functions, malformed
+from tests.cluster import functions, malformed, neighbours
 from tests.cluster.chaos import scheduler
 
 ALLOWED = 0.05  # seconds
@@ -120,8 +121,9 @@ def send(run: str, kind: str, seed: int, dask_worker: Any = None) -> None:
 class Attack:
     """Sends messages about a run that goes on."""
 
-    def __init__(self, client: Client, rng: random.Random) -> None:
+    def __init__(self, client: Client, rng: random.Random, over: Path) -> None:
         self.client = client
+        self.over = str(over)  # a file that lets go what hangs
         self.rng = rng
         (self.run,) = client.run_on_scheduler(_ids)
 
@@ -171,6 +173,11 @@ class Attack:
         runner = adaptive_dask.Runner(learner, npoints_goal=21_000, executor=self.client, name="large")
         adaptive_dask.attach("large", self.client).result(60)
         runner.forget()
+
+    def neighbours(self) -> None:
+        """Runs whose user code exits, hangs, or says what no message carries, and names that are used again."""
+        for name, misbehave in neighbours.KINDS.items():
+            misbehave(self.client, f"neighbour-{name}", self.over)
 
     def _ask(self, route: Route, arguments: dict[str, Any]) -> None:
         async def ask() -> Any:
@@ -223,9 +230,17 @@ def main() -> None:
             while runner.info().get("npoints", 0) < 100:
                 runner.wait(0.1)
             show("start of the first run", client, arguments.stacks)
-            attack = Attack(client, random.Random(arguments.seed))
-            for name in ("reports", "large_reports", "requests", "large_requests", "descriptions", "good"):
-                for _ in range(arguments.rounds):
+            attack = Attack(client, random.Random(arguments.seed), Path(folder) / "over")
+            for name in (
+                "reports",
+                "large_reports",
+                "requests",
+                "large_requests",
+                "descriptions",
+                "good",
+                "neighbours",
+            ):
+                for _ in range(arguments.rounds if name != "neighbours" else math.ceil(arguments.rounds / 10)):
                     getattr(attack, name)()
                 show(name, client, arguments.stacks)
             assert runner.status() == "running", runner.status()

@@ -30,6 +30,7 @@ from adaptive_dask.storage.checkpoint import _read_base, _read_logs
 from adaptive_dask.storage.checkpoint_files import Listing
 from adaptive_dask.storage.checkpoint_folder import folder_at
 
+from . import neighbours
 from .chaos_witness import Witness
 
 TIMEOUT = 120.0
@@ -189,6 +190,7 @@ def scheduler(folder: Path) -> Iterator[tuple[subprocess.Popen[bytes], str]]:
             stdout=log,
             stderr=log,
             cwd=folder,
+            env={**os.environ, **neighbours.ENVIRONMENT},
         )
     try:
 
@@ -215,7 +217,7 @@ class Storm:
     lives : int
         How many schedulers are killed.
     deeds : dict of str to int
-        How often each thing is done in all: kill, pause, add, retire, come, kill_client.
+        How often each thing is done in all: kill, pause, add, retire, come, kill_client, and the `neighbours.KINDS`.
     """
 
     def __init__(self, folder: Path, *, lives: int, deeds: dict[str, int], seed: int = 0) -> None:
@@ -337,6 +339,8 @@ class Storm:
                 nursery.client(address)
                 time.sleep(0.5)  # it may have begun anything by then
             kill(nursery.clients.pop(0))
+        elif deed in neighbours.KINDS:
+            neighbours.KINDS[deed](client, f"neighbour-{deed}", str(self._folder / "over"))
         else:
             raise ValueError(deed)
         self.figures.deeds[{"kill": "workers killed", "kill_client": "clients killed"}.get(deed, deed)] += 1

@@ -7,7 +7,7 @@ import sys
 import cloudpickle
 import pytest
 
-from . import chaos
+from . import chaos, neighbours
 
 cloudpickle.register_pickle_by_value(chaos)
 
@@ -15,6 +15,7 @@ cloudpickle.register_pickle_by_value(chaos)
 @pytest.mark.skipif(sys.platform != "linux", reason="forks processes, and looks at their open files in /proc")
 def test_a_storm(tmp_path):
     deeds = {"kill": 5, "pause": 3, "add": 1, "retire": 2, "come": 2, "kill_client": 2}
+    deeds |= dict.fromkeys(neighbours.KINDS, 1)
     figures = chaos.Storm(tmp_path, lives=2, deeds=deeds, seed=1).run()
     print(figures)
     assert figures.deeds["workers killed"] == 5
