@@ -14,6 +14,9 @@ from adaptive_dask.plain import MAX_INT
 
 GoalFunction = Callable[[Any], bool]
 
+# The clock on the wall may be set, so who waits for an `end_time` looks at it again after so many seconds.
+CLOCK_CHECK = 5.0
+
 
 @dataclass(frozen=True)
 class LossGoal:
@@ -67,11 +70,20 @@ class Goal:
             return bool(learner.npoints >= self.npoints)
         return self.reached is not None and bool(self.reached(learner))
 
-    def deadline(self, started: float) -> float | None:
-        """When a run that started then has to end, in seconds since the epoch."""
-        return started + self.duration if self.duration is not None else self.end_time
+    def time_left(self, elapsed: float) -> float | None:
+        """For how many seconds a run may go on; None if its end is not one in time.
 
-    def in_numbers(self, learner: Any, started: float) -> dict[str, float]:
+        Parameters
+        ----------
+        elapsed : float
+            For how many seconds it has been going on, by a monotonic clock. Only an `end_time` is compared with the
+            clock on the wall, as it is at this moment.
+        """
+        if self.duration is not None:
+            return self.duration - elapsed
+        return None if self.end_time is None else self.end_time - time.time()
+
+    def in_numbers(self, learner: Any, started: float, elapsed: float = 0.0) -> dict[str, float]:
         """What can be said in a number of where a run that started then ends.
 
         Parameters
@@ -80,16 +92,18 @@ class Goal:
             Whose run it is.
         started : float
             In seconds since the epoch.
+        elapsed : float, default: 0
+            For how many seconds it has been going on.
 
         Returns
         -------
         dict
-            With one of the keys ``"npoints"``, ``"loss"`` and ``"time"`` (seconds since the epoch); empty if
-            a function decides, or whoever cancels the run.
+            With one of the keys ``"npoints"``, ``"loss"`` and ``"time"`` (when it ends, as `started` plus the seconds
+            that it takes); empty if a function decides, or whoever cancels the run.
         """
-        end = self.deadline(started)
-        if end is not None:
-            return {"time": end}
+        left = self.time_left(elapsed)
+        if left is not None:
+            return {"time": started + elapsed + left}
         if self.npoints is not None:
             return {"npoints": self.npoints}
         if isinstance(self.reached, LossGoal):
@@ -99,6 +113,11 @@ class Goal:
         if self.reached is is_done and hasattr(learner, "sequence"):
             return {"npoints": len(learner.sequence)}
         return {}
+
+    def at(self, numbers: dict[str, float], started: float, elapsed: float) -> dict[str, float]:
+        """What `in_numbers` said, now that so many seconds have gone by."""
+        left = self.time_left(elapsed)
+        return numbers if left is None else {"time": started + elapsed + left}
 
     @property
     def is_endless(self) -> bool:
@@ -195,6 +214,28 @@ def _seconds(duration: timedelta | float) -> float:
     return float(seconds)
 
 
+class TimedGoal:
+    """A goal as a function, whose time starts when it is made and goes on in the process that it is sent to."""
+
+    def __init__(self, goal: Goal) -> None:
+        self._goal = goal
+        self._begin = time.monotonic()
+
+    def __call__(self, learner: Any) -> bool:
+        left = self._goal.time_left(time.monotonic() - self._begin)
+        return self._goal.is_reached(learner) or (left is not None and left <= 0)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Monotonic clocks of different machines have nothing to do with each other.
+        return _timed_goal_since, (self._goal, time.monotonic() - self._begin)
+
+
+def _timed_goal_since(goal: Goal, elapsed: float) -> TimedGoal:
+    timed = TimedGoal(goal)
+    timed._begin -= elapsed
+    return timed
+
+
 def auto_goal(
     *,
     loss: float | None = None,
@@ -228,12 +269,7 @@ def auto_goal(
         duration_goal=duration,
         allow_running_forever=allow_running_forever,
     )
-    deadline = goal.deadline(time.time())
-
-    def reached(learner: Any) -> bool:
-        return goal.is_reached(learner) or (deadline is not None and time.time() >= deadline)
-
-    return reached
+    return TimedGoal(goal)
 
 
 def stop_after(*, seconds: float = 0, minutes: float = 0, hours: float = 0) -> GoalFunction:

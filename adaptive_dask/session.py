@@ -381,6 +381,10 @@ class Session:
         """Each point that is tried again, with the number of its failures so far."""
         return [(failed.point, failed.tries) for failed in self._book.retrying]
 
+    def describe_points(self, ids: Iterable[int]) -> list[str]:
+        """Some points that have no outcome yet, as texts."""
+        return [_short(self._points[pid]) for pid in ids if pid in self._points]
+
     @property
     def asks_no_more(self) -> bool:
         """Whether the points that are out are all that a goal in points has a place for, unless some are given up."""

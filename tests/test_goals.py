@@ -34,7 +34,7 @@ def test_a_function_of_the_learner() -> None:
     goal = make_goal(None, lambda learner: learner.npoints > 1)
     assert not goal.is_reached(learner_with(1))
     assert goal.is_reached(learner_with(2))
-    assert goal.deadline(100.0) is None
+    assert goal.time_left(100.0) is None
 
 
 def test_what_a_function_returns_is_taken_as_true_or_false() -> None:
@@ -75,7 +75,8 @@ def test_zero_is_a_goal() -> None:
 def test_end_time_goal_is_local_time() -> None:
     end = datetime(2031, 5, 6, 7, 8, 9)
     goal = make_goal(None, end_time_goal=end)
-    assert goal.deadline(0.0) == goal.end_time == time.mktime(end.timetuple())
+    assert goal.end_time == time.mktime(end.timetuple())
+    assert goal.time_left(1e9) == pytest.approx(goal.end_time - time.time(), abs=60)
     assert not goal.is_reached(learner_with(9)), "time is the driver's"
 
 
@@ -90,7 +91,8 @@ def test_end_time_goal_with_a_time_zone() -> None:
 def test_duration_goal(duration: Any) -> None:
     goal = make_goal(None, duration_goal=duration)
     assert goal.duration == 90.0
-    assert goal.deadline(1000.0) == 1090.0
+    assert goal.time_left(20.0) == 70.0
+    assert goal.in_numbers(None, 1000.0) == goal.in_numbers(None, 1000.0, 80.0) == {"time": 1090.0}
 
 
 def test_a_learner_may_decide_itself() -> None:
@@ -109,7 +111,7 @@ def test_no_goal_at_all() -> None:
     goal = make_goal(CountingLearner())
     assert goal.is_endless
     assert not goal.is_reached(learner_with(100))
-    assert goal.deadline(0.0) is None
+    assert goal.time_left(0.0) is None
     with pytest.raises(ValueError, match="needs a goal"):
         make_goal(CountingLearner(), allow_running_forever=False)
 
@@ -190,9 +192,10 @@ def test_goals_travel(argument: dict[str, Any]) -> None:
 
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """The time, to be set."""
+    """The time, to be set, of all clocks."""
     now = [1000.0]
     monkeypatch.setattr("adaptive_dask.goals.time.time", lambda: now[0])
+    monkeypatch.setattr("adaptive_dask.goals.time.monotonic", lambda: now[0])
     return now
 
 
@@ -209,6 +212,30 @@ def test_auto_goal_of_time(clock: list[float]) -> None:
     for seconds, reached in [(0.0, False), (4.9, False), (5.0, True)]:
         clock[0] = 1000.0 + seconds
         assert by_duration(None) is by_end(None) is reached
+
+
+@pytest.mark.parametrize("jump", [-3600.0, 3600.0])
+def test_a_duration_does_not_care_for_the_clock_on_the_wall(monkeypatch: pytest.MonkeyPatch, jump: float) -> None:
+    goal = auto_goal(duration=60)
+    wall = time.time
+    monkeypatch.setattr("adaptive_dask.goals.time.time", lambda: wall() + jump)
+    assert not goal(None)
+    end = datetime.fromtimestamp(wall() + 60, UTC)
+    assert auto_goal(end_time=end)(None) is (jump > 0), "the end is a time of that clock"
+
+
+def test_the_time_of_a_goal_goes_on_where_it_is_sent(monkeypatch: pytest.MonkeyPatch) -> None:
+    goal = stop_after(seconds=10)
+    monotonic = time.monotonic
+    monkeypatch.setattr("adaptive_dask.goals.time.monotonic", lambda: monotonic() + 6)
+    sent = pickle.dumps(goal)
+    monkeypatch.setattr("adaptive_dask.goals.time.monotonic", lambda: monotonic() - 1e6)  # of another machine
+    there = pickle.loads(sent)
+    assert not there(None)
+    monkeypatch.setattr("adaptive_dask.goals.time.monotonic", lambda: monotonic() - 1e6 + 3.5)
+    assert not there(None)
+    monkeypatch.setattr("adaptive_dask.goals.time.monotonic", lambda: monotonic() - 1e6 + 4.5)
+    assert there(None)
 
 
 def test_auto_goal_without_a_goal() -> None:

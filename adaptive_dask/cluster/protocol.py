@@ -41,6 +41,7 @@ from adaptive_dask.storage.packing import dumps
 __all__ = [
     "DROP",
     "KEY_PREFIX",
+    "MOST_HUNG",
     "POINTS",
     "REPORT",
     "STOP",
@@ -64,6 +65,9 @@ REPORT = "adaptive-report"
 
 # All evaluators share a key prefix, so that Dask queues them and knows how long they take.
 KEY_PREFIX = "adaptive-evaluator"
+
+# With so many threads of a run hanging on a worker, no more are given back to Dask: each keeps its slot.
+MOST_HUNG = 32
 
 
 class Evaluation(NamedTuple):
@@ -128,8 +132,8 @@ class RunSpec:
         How many points may be out at the same time.
     weight : float
         The run's part of the cluster, compared with those of other runs.
-    drain : bool
-        Whether evaluations that are under way when the goal is reached are waited for and told.
+    drain : float
+        For how many seconds evaluations that are under way when the goal is reached are waited for, to be told.
     on_error : str or bytes
         What is done about a point that failed for good; a function is cloudpickled.
     evaluation : Evaluation
@@ -150,7 +154,7 @@ class RunSpec:
     goal: bytes
     ntasks: int | None
     weight: float
-    drain: bool
+    drain: float
     on_error: str | bytes
     evaluation: Evaluation
     session: dict[str, Any]

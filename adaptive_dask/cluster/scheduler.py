@@ -28,6 +28,7 @@ from adaptive_dask.cluster.packed_error import PackedError, pack_error
 from adaptive_dask.cluster.protocol import REPORT, STOP, Report, Route, RunSpec, dumps, unpack
 from adaptive_dask.cluster.scheduler_crew import declare_duration
 from adaptive_dask.cluster.scheduler_feed import Ear, check_request, wait_for_news
+from adaptive_dask.cluster.scheduler_holders import Holders
 from adaptive_dask.cluster.scheduler_kept import KeptResults
 from adaptive_dask.cluster.scheduler_learner import HostedLearner
 from adaptive_dask.cluster.scheduler_run import ENDED, HostedRun
@@ -81,6 +82,9 @@ LOADING_TIMEOUTS = 12
 # Checkpoints that are opened or closed at a time: each may wait for a lock or a disk, and costs nothing then.
 MOST_CHECKPOINTS = 64
 
+# So many runs are remembered that were cancelled before they came.
+MOST_UNWANTED = 10_000
+
 # Error messages show so much of what was sent, and name so many runs.
 MOST_SHOWN = 200
 MOST_NAMED = 20
@@ -120,6 +124,8 @@ class LearnerHost(SchedulerPlugin):
         self._freeing: set[asyncio.Future[Any]] = set()  # runs that were forgotten
         self._by_id: dict[str, HostedRun] = {}  # those that go on
         self._hosted: dict[str, HostedRun] = {}  # all by id, also those whose names were used again since
+        self._unwanted: dict[str, None] = {}  # ids that were cancelled before their runs were started
+        self._hanging: dict[str, HostedRun] = {}  # those that are over, while calls of theirs go on
         self._ears: dict[str, Ear] = {}  # of the watchers that wait
         self._has_pages: bool | None = None  # on the scheduler's dashboard
         self._requests = 0  # that are being answered
@@ -135,6 +141,7 @@ class LearnerHost(SchedulerPlugin):
         self._client_lock = asyncio.Lock()
         self._kept = KeptResults(scheduler)
         self._shares = Shares(scheduler, self._active)
+        self._holders = Holders(scheduler, self._active)
         scheduler.stream_handlers[REPORT] = self._report
         routes: dict[str, Callable[..., Awaitable[Any]]] = {
             Route.START: self.start_run,
@@ -187,6 +194,8 @@ class LearnerHost(SchedulerPlugin):
         self._serving.discard(worker)
         for run in self._active():
             run.lose(worker, blame=not stimulus_id.startswith(PEACEFUL))
+        for run in list(self._hanging.values()):
+            self._note_hanging(worker, run, 0)
         self._shares.update_soon()
 
     def log_event(self, topic: str, msg: Any) -> None:
@@ -206,12 +215,22 @@ class LearnerHost(SchedulerPlugin):
             hosted = self._by_id.get(run)
             if hosted is not None:
                 hosted.report(worker, Report.check(**fields))
-            elif (
-                fields.get("slots") and worker in self._scheduler.stream_comms
-            ):  # it came to work when the run was over
+                return
+            ended = self._hosted.get(run)
+            if ended is not None:
+                self._note_hanging(worker, ended, Report.check(**fields).hung)
+            if fields.get("slots") and worker in self._scheduler.stream_comms:  # it came to work when the run was over
                 self._scheduler.worker_send(worker, {"op": STOP, "run": run})
         except Exception:
             logger.exception("A report of worker %s about run %s was refused", worker, run)
+
+    def _note_hanging(self, worker: str, run: HostedRun, count: int) -> None:
+        """Calls of a run that is over go on."""
+        run.note_hung(worker, count if worker in self._scheduler.workers else 0)
+        if run.hung:
+            self._hanging[run.id] = run
+        elif self._hanging.pop(run.id, None) is not None:
+            self._shares.update_soon()  # others may have waited for that
 
     # ---- routes
 
@@ -264,11 +283,16 @@ class LearnerHost(SchedulerPlugin):
                 self._apart,
                 self._shares.update_soon,
                 self._ended,
+                self._holders,
             )
             run.has_pages = bool(self._has_pages)
             run.start_level_with(self._shares.least_served)
             # First, or what only the run of that name before this one holds is gone.
             await self._kept.claim(run.id, learner.kept)
+            if run.id in self._unwanted:
+                self._kept.release(run.id)
+                await self._apart(learner.close)
+                raise RunNotFoundError(f"The run {_shown(name)} was cancelled before it was started.")
             self._supersede(name)
             self.runs[name] = self._by_id[run.id] = self._hosted[run.id] = run
             run.start(client)
@@ -372,7 +396,11 @@ class LearnerHost(SchedulerPlugin):
         await self._find(name, run_id).set_goal(goal)
 
     async def control_run(self, name: str, action: str, run_id: str | None = None) -> None:
-        """Cancel, pause, resume or forget a run."""
+        """Cancel, pause, resume or forget a run; one may be cancelled before it is known."""
+        if action == "cancel" and isinstance(run_id, str) and run_id not in self._hosted:
+            self._unwanted[run_id] = None
+            while len(self._unwanted) > MOST_UNWANTED:
+                del self._unwanted[next(iter(self._unwanted))]
         run = self._find(name, run_id)
         if action == "forget":
             if run.status not in ENDED:
@@ -437,6 +465,8 @@ class LearnerHost(SchedulerPlugin):
 
     def _forget(self, run: HostedRun) -> None:
         self._hosted.pop(run.id, None)
+        for worker in list(run.hung):
+            self._note_hanging(worker, run, 0)
         if self.runs.get(run.name) is run:
             del self.runs[run.name]
         self._kept.release(run.id)
@@ -497,6 +527,8 @@ class LearnerHost(SchedulerPlugin):
 
     def _ended(self, run: HostedRun) -> None:
         self._by_id.pop(run.id, None)
+        if run.hung:
+            self._hanging[run.id] = run
         self._let_old_runs_go()
         self._shares.update_soon()
         self._rest_if_idle()

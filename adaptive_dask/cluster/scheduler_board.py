@@ -182,6 +182,10 @@ class Board:
         self.seconds_per_step = _running(self.seconds_per_step or None, seconds, SMOOTHING)
         self.learner_seconds = _running(self.learner_seconds, cpu_seconds / points, SMOOTHING)
 
+    def begun(self) -> list[int]:
+        """The points that are likely to be under way: they are begun in the order in which they were sent."""
+        return [pid for desk in self.desks.values() for pid in list(desk.ids)[: desk.places * self._batch]]
+
     # ---- what to do
 
     def room(self, npoints: int | None, ntasks: int | None) -> int:

@@ -116,9 +116,17 @@ class HostedLearner:
         self.time_is_up = False
         self._look()
 
-    def deadline(self, started: float) -> float | None:
-        """When the run has to end, in seconds since the epoch."""
-        return self._goal.deadline(started)
+    def time_left(self, elapsed: float) -> float | None:
+        """For how many seconds the run may go on; see `Goal.time_left`."""
+        return self._goal.time_left(elapsed)
+
+    def goal_at(self, started: float, elapsed: float) -> dict[str, float]:
+        """The goal in numbers, when so many seconds of a run that started then have gone by; see `Goal.in_numbers`."""
+        return self._goal.at(self.goal_in_numbers, started, elapsed)
+
+    def describe_points(self, ids: Sequence[int]) -> list[str]:
+        """Some points that have no outcome yet, as texts."""
+        return self._session.describe_points(ids)
 
     @property
     def checkpoint(self) -> dict[str, Any] | None:

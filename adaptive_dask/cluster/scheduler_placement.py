@@ -5,11 +5,15 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
+from adaptive_dask.cluster.protocol import MOST_HUNG
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from distributed import Scheduler
     from distributed.scheduler import WorkerState
+
+    Hung = Mapping[str, Mapping[str, tuple[str, int]]]
 
 
 class Placement:
@@ -40,13 +44,14 @@ class Placement:
             return math.inf
         return sum(self._room_on(worker) for worker in self._fitting())
 
-    def waits_for(self, hung: Mapping[str, int]) -> str | None:
+    def waits_for(self, hung: Hung) -> str | None:
         """What there has to be before an evaluator can come; None if there is all of it.
 
         Parameters
         ----------
-        hung : mapping of str to int
-            By worker, how many threads are in calls of the run that were given up: each still holds its resources.
+        hung : mapping
+            By worker, how many threads are in calls of which run that were given up, as in `Holders`: each still holds
+            its resources, and its thread if there are more than `MOST_HUNG`.
         """
         number = len(self._scheduler.workers)
         needs = ", ".join(f"{name}={amount:g}" for name, amount in self._resources.items())
@@ -57,16 +62,26 @@ class Placement:
             what += f", one of {', '.join(sorted(self._workers))}"
         return f"{what}; " + (f"none of {number} is such" if number else "the cluster has none")
 
-    def _held(self, needs: str, hung: Mapping[str, int]) -> str | None:
-        """Which points hold the resources, if that is why no evaluator comes."""
-        places = {worker.address: self._resources_for(worker) for worker in self._fitting()}
-        holding = [worker for worker, number in places.items() if number and hung.get(worker, 0)]
-        if any(number > hung.get(worker, 0) for worker, number in places.items()):
-            return None
-        calls = sum(hung[worker] for worker in holding)
+    def _held(self, needs: str, hung: Hung) -> str | None:
+        """Whose points hold the resources or the threads, if that is why no evaluator comes."""
+        calls: dict[str, int] = {}
+        holding = []
+        for worker in self._fitting():
+            places = self._resources_for(worker) if needs else worker.nthreads
+            here = [
+                (name, count - (0 if needs else MOST_HUNG)) for name, count in hung.get(worker.address, {}).values()
+            ]
+            here = [(name, count) for name, count in here if count > 0]
+            if places > sum(count for _, count in here):
+                return None
+            if places:
+                holding.append(worker.address)
+                for name, count in here:
+                    calls[name] = calls.get(name, 0) + count
+        holders = " and ".join(f"{count} of the evaluations of run {name!r}" for name, count in calls.items())
         return (
-            f"{needs} on {', '.join(sorted(holding))}, held by {calls} of this run's evaluations, given up for "
-            "point_timeout and still going on; if they hang, restart the worker"
+            f"{needs or 'a thread'} on {', '.join(sorted(holding))}, held by {holders}, given up and still going on; "
+            "if they hang, restart the worker"
         )
 
     def _fitting(self) -> Iterator[WorkerState]:

@@ -17,13 +17,16 @@ from adaptive_dask.cluster.scheduler_board import Board, Parcel
 from adaptive_dask.cluster.scheduler_crew import Crew
 from adaptive_dask.cluster.scheduler_feed import Feed
 from adaptive_dask.cluster.scheduler_history import History
+from adaptive_dask.cluster.scheduler_holders import Holders
 from adaptive_dask.cluster.scheduler_inbox import Inbox
 from adaptive_dask.cluster.scheduler_learner import HostedLearner, Step
 from adaptive_dask.cluster.scheduler_placement import Placement
 from adaptive_dask.cluster.scheduler_shares import Claim
 from adaptive_dask.cluster.scheduler_threads import CallThreads
 from adaptive_dask.cluster.scheduler_turns import LearnerTurns
+from adaptive_dask.draining import MOST_NAMED, Draining
 from adaptive_dask.errors import AdaptiveError, LearnerBusyError, LearnerError, ModuleMissingError, RunNotFoundError
+from adaptive_dask.goals import CLOCK_CHECK
 from adaptive_dask.plain import plain, safe_repr
 from adaptive_dask.plain_text import get_logger
 
@@ -34,6 +37,9 @@ logger = get_logger(__name__)
 
 # After a cancelled or failed run, evaluators that are between two points are waited for (seconds).
 GRACE = 0.25
+
+# A run that has had no thread for so long says who has them (seconds).
+LONG_WAIT = 2.0
 
 _MANY = 2**31
 
@@ -63,6 +69,8 @@ class HostedRun:
         Called when the run can use more slots than before, or no longer all that it has.
     on_end : callable
         Called with this run when it has ended.
+    holders : Holders
+        Says who has the cluster's threads.
 
     Attributes
     ----------
@@ -85,6 +93,7 @@ class HostedRun:
         apart: Callable[..., Awaitable[Any]],
         on_claim: Callable[[], None],
         on_end: Callable[[HostedRun], None],
+        holders: Holders,
     ) -> None:
         self.id = spec.id
         self.name = spec.name
@@ -101,19 +110,22 @@ class HostedRun:
         self.learner = learner
         self.has_pages = False  # on the scheduler's dashboard
         self.started = time.time()
-        self.ended: float | None = None
+        self.ended: float | None = None  # as `started`, and the seconds that it took
+        self._begun_at = time.monotonic()
         self.function_seconds = 0.0
         self.evaluated = 0
         self._ntasks = spec.ntasks
         self._is_ordered = bool(spec.session.get("ordered"))
-        self._drain = spec.drain
+        self._draining = Draining(spec.drain)
         self._tasks = spec.tasks
         self._placement = Placement(scheduler, spec.tasks)
         self._waits_for: str | None = None
+        self._waiting_since = math.inf  # for the first evaluator
         self._scheduler = scheduler
         self._call_apart = apart
         self._on_claim = on_claim
         self._on_end = on_end
+        self._holders = holders
         self._inbox = Inbox(learner.note_arrivals)
         self._unsent: deque[Parcel] = deque()
         self._has_no_more = False  # the learner gave fewer points than there was room for
@@ -128,7 +140,7 @@ class HostedRun:
         self._wanted: int | None = None  # how many slots it can use; None for as many as there are
         self._head_start = 0.0
         self._unfit: dict[str, str] = {}  # workers that cannot have the function, and why, while others can
-        self._hung: dict[str, int] = {}  # threads in calls that were given up, by worker
+        self.hung: dict[str, int] = {}  # threads in calls that were given up, by worker
         self._slot_seconds = 0.0
         self._slots_since = time.monotonic()
         self._task: asyncio.Task[None] | None = None
@@ -271,7 +283,7 @@ class HostedRun:
             self.board.set_slots(worker, slots, report.lifetime, places)
             if slots and self._unfit.pop(worker, ""):
                 self.feed.change()
-            self._note_hung(worker, report.hung, report.given_up)
+            self.note_hung(worker, report.hung, report.given_up)
             if self._stopping and report.slots == 0:
                 self.board.drop(worker)  # what it had not begun when it was told to stop
             elif self._stopping:
@@ -289,7 +301,7 @@ class HostedRun:
         """A worker is gone."""
         self._count_slot_seconds()
         blame = blame or self.board.lifetimes.is_over(worker)
-        self._note_hung(worker, 0, ())
+        self.note_hung(worker, 0)
         self._unfit.pop(worker, None)
         ids, begun = self.board.drop(worker)
         if ids and not self._stopping:
@@ -344,6 +356,11 @@ class HostedRun:
             return 0  # all is there, and about to be told
         return min(_MANY if self._wanted is None else self._wanted, self._ntasks or _MANY)
 
+    @property
+    def slots(self) -> int:
+        """How many evaluators are at work."""
+        return self.board.slots
+
     def start_level_with(self, served: float) -> None:
         """A run that comes later is treated as if it had been served like the others."""
         self._head_start = served
@@ -370,7 +387,16 @@ class HostedRun:
 
     def _note_waiting(self) -> None:
         is_waiting = self.status == "running" and not self.board.slots and not self._stopping
-        waits_for = self._placement.waits_for(self._hung) if is_waiting else None
+        waits_for, now = None, time.monotonic()
+        if not is_waiting:
+            self._waiting_since = math.inf
+        elif self._waiting_since == math.inf:
+            self._waiting_since = now
+            asyncio.get_running_loop().call_later(LONG_WAIT, self._on_claim)
+        if is_waiting:
+            waits_for = self._placement.waits_for(self._holders.hung)
+            if waits_for is None and self._demand() and now >= self._waiting_since + LONG_WAIT:
+                waits_for = self._holders.threads()
         if waits_for != self._waits_for:
             self._waits_for = waits_for
             self.feed.change()
@@ -390,6 +416,19 @@ class HostedRun:
 
     # ---- what watchers are told
 
+    @property
+    def elapsed(self) -> float:
+        """For how long the run has been going on, or went on (seconds), by a clock that nobody sets."""
+        return time.monotonic() - self._begun_at if self.ended is None else self.ended - self.started
+
+    @property
+    def waits_for(self) -> str | None:
+        """What keeps the run from going on, or from ending."""
+        if self.ended:
+            return None
+        own = self._turn.waits_for or self._draining.describe()
+        return own or (None if self.board.slots else self._waits_for)
+
     def summary(self) -> dict[str, Any]:
         """How the run stands, in plain data."""
         self._count_slot_seconds()
@@ -397,12 +436,14 @@ class HostedRun:
             "name": self.name,
             "id": self.id,
             "learner": self.learner.kind,
-            "status": self.status,
+            "status": "draining" if self._draining.is_under_way else self.status,
             "npoints": self.learner.npoints,
             "loss": self.learner.loss,
             "started": self.started,
             "ended": self.ended,
-            "goal": self.learner.goal_in_numbers,
+            "elapsed": self.elapsed,
+            "age": time.monotonic() - self._begun_at,
+            "goal": self.learner.goal_at(self.started, self.elapsed),
             "workers": self.board.workers,
             "slots": self.board.slots,
             "busy": self.board.busy_slots,
@@ -411,11 +452,9 @@ class HostedRun:
             "evaluated": self.evaluated,
             "failed": self.learner.failed,
             **self.learner.counts,
-            "hung": dict(self._hung),
+            "hung": dict(self.hung),
             "unfit": dict(self._unfit),
-            "waits_for": None
-            if self.ended
-            else self._turn.waits_for or (None if self.board.slots else self._waits_for),
+            "waits_for": self.waits_for,
             "points_per_second": 0.0 if self.ended else self.history.points_per_second(self.evaluated),
             "function_seconds": self.function_seconds,
             "slot_seconds": self._slot_seconds,
@@ -433,7 +472,7 @@ class HostedRun:
         self._set_alarm()
         try:
             await self._work()
-            if self._drain and self.error is None:
+            if self._draining and self.error is None and not self._cancelled:
                 await self._finish_evaluations()
             if self.error is None:
                 status = "cancelled" if self._cancelled else "finished"
@@ -492,11 +531,26 @@ class HostedRun:
     async def _finish_evaluations(self) -> None:
         """Let evaluations that are under way finish, and tell them."""
         self._stop_workers()
-        while not self._cancelled and (self.board.slots > 0 or self._inbox.outcomes or self._inbox.failures):
-            await self._wake.wait()
-            self._wake.clear()
-            async with self._turn.whenever():
-                await self._step()
+        self._draining.begin()
+        alarm = None
+        if self._draining.left < math.inf:
+            alarm = asyncio.get_running_loop().call_later(self._draining.left, self._wake.set)
+        try:
+            while not self._cancelled and (self.board.slots > 0 or self._inbox.outcomes or self._inbox.failures):
+                if self._draining.left <= 0:
+                    break  # those that are under way are given up, as at any other end
+                ids = self.board.begun()
+                async with self._turn.whenever():
+                    self._draining.note(len(ids), await self._turn.call(self.learner.describe_points, ids[:MOST_NAMED]))
+                self.feed.change_soon()
+                await self._wake.wait()
+                self._wake.clear()
+                async with self._turn.whenever():
+                    await self._step()
+        finally:
+            self._draining.end()
+            if alarm is not None:
+                alarm.cancel()
 
     async def _wait_for_evaluators(self, seconds: float) -> None:
         with contextlib.suppress(TimeoutError):
@@ -526,7 +580,7 @@ class HostedRun:
         self._inbox.close()
         self._inbox = Inbox(None)
         self._crew = None  # it refers to this run, which is to go, with all its data, when it is forgotten
-        self.ended = time.time()
+        self.ended = self.started + self.elapsed
         self.history.note_work(self.evaluated, self.learner.cpu_seconds, self.function_seconds, is_last=True)
         self.history.note_loss(self.learner.npoints, self.learner.loss, is_last=True)
         self._set_status(status)
@@ -578,14 +632,15 @@ class HostedRun:
         if worker in self._scheduler.stream_comms:
             self._scheduler.worker_send(worker, {"op": STOP, "run": self.id, "keep": keep, "now": now})
 
-    def _note_hung(self, worker: str, count: int, tasks: Sequence[str]) -> None:
-        """Calls of a worker were given up: their tasks are not evaluators any more."""
-        if count != self._hung.get(worker, 0):
+    def note_hung(self, worker: str, count: int, tasks: Sequence[str] = ()) -> None:
+        """Calls of a worker were given up and still go on: their tasks are not evaluators any more."""
+        if count != self.hung.get(worker, 0):
             self.feed.change_soon()
+            self._holders.note_hung(worker, self.id, self.name, count)
         if count:
-            self._hung[worker] = count
+            self.hung[worker] = count
         else:
-            self._hung.pop(worker, None)
+            self.hung.pop(worker, None)
         if tasks and self._crew is not None:
             self._crew.give_up(tasks)
             self._on_claim()
@@ -594,10 +649,16 @@ class HostedRun:
         """Have the run end when its goal says so."""
         self._cancel_alarm()
         self.learner.time_is_up = False
-        deadline = self.learner.deadline(self.started)
-        if deadline is not None:
-            left = max(0.0, deadline - time.time())
-            self._alarm = asyncio.get_running_loop().call_later(left, self._time_is_up)
+        self._look_at_clock()
+
+    def _look_at_clock(self) -> None:
+        left = self.learner.time_left(self.elapsed)
+        if left is None:
+            return
+        if left > 0:  # for no longer than that, as the clock on the wall may be set
+            self._alarm = asyncio.get_running_loop().call_later(min(left, CLOCK_CHECK), self._look_at_clock)
+        else:
+            self._time_is_up()
 
     def _cancel_alarm(self) -> None:
         if self._alarm is not None:

@@ -24,6 +24,9 @@ from adaptive_dask.cluster.worker_work import Seat, Work
 if TYPE_CHECKING:
     from distributed import Worker
 
+# When a run is over, evaluators that are between two points leave within this time; others hang (seconds).
+GRACE = 0.2
+
 
 def evaluate(run: str, lease: float) -> None:
     """The evaluator task: evaluate points of a run until the lease ends or no more come.
@@ -138,5 +141,7 @@ class PointService(WorkerPlugin):
             return
         if keep is None:
             known.stop(now=now)
+            if now:
+                self._worker.loop.call_later(GRACE, known.give_up_all)
         else:
             known.send_away(keep)

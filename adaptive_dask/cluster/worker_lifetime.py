@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import itertools
+import statistics
 import time
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from distributed import Worker
+
+
+# What lasts longer between two measurements of Dask's monitor is a clock that was set (seconds).
+LONGEST_STEP = 60.0
 
 
 class Lifetime(NamedTuple):
@@ -34,6 +40,8 @@ def lifetime_of(worker: Worker) -> Lifetime | None:
         return None
     times = worker.monitor.quantities["time"]
     forgotten = worker.monitor.count - len(times)
-    spacing = (times[-1] - times[0]) / max(1, len(times) - 1)
-    age = time.time() - times[0] + forgotten * spacing
+    # Its clock is that on the wall: where that was set, as much time is taken to have gone by as usual.
+    steps = [after - before for before, after in itertools.pairwise((*times, time.time()))]
+    spacing = statistics.median(steps)
+    age = sum(step if 0 <= step < LONGEST_STEP else spacing for step in steps) + forgotten * spacing
     return Lifetime(worker.lifetime, time.monotonic() + worker.lifetime - age)

@@ -13,7 +13,7 @@ from distributed.core import Status
 from adaptive_dask import output
 from adaptive_dask.batching import fair_batch, time_allowed
 from adaptive_dask.cluster.loading import describe_trouble, missing_module
-from adaptive_dask.cluster.protocol import Echo, Evaluation, Packed, dumps
+from adaptive_dask.cluster.protocol import MOST_HUNG, Echo, Evaluation, Packed, dumps
 from adaptive_dask.cluster.worker_function import RunFunction
 from adaptive_dask.cluster.worker_gathering import LONGEST, Gathering
 from adaptive_dask.cluster.worker_outbox import Outbox, describe, forget_sent, log_location, report
@@ -29,9 +29,6 @@ if TYPE_CHECKING:
 
 # So many points are evaluated at once on a worker when the function is asynchronous, unless ntasks is given.
 ASYNC_WIDTH = 32
-
-# With so many threads of a run hanging on a worker, no more are given back to Dask: each keeps its slot.
-MOST_HUNG = 32
 
 # A coroutine that was cancelled has so long to end (seconds) before its event loop counts as blocked.
 CANCELLING = 2.0
@@ -276,6 +273,15 @@ class PointQueue:
         for work in works:
             if work.cancel is not None:
                 work.cancel()
+
+    def give_up_all(self) -> None:
+        """Free the places of evaluators that are in a call all the same, now that the run is over."""
+        if self.worker.status not in (Status.running, Status.paused, Status.closing_gracefully):
+            return
+        with self._lock:
+            seats = list(self._seats)
+        for seat in seats:
+            self._give_up_seat(seat)
 
     def send_away(self, keep: int) -> None:
         """Let evaluators go until so many are left, when the points that are here are begun."""

@@ -35,7 +35,7 @@ class HeldThread:
         self._worker = worker
         self.thread = threading.current_thread()
         self._pool = getattr(pool_state, "executor", None)  # None in a pool that is not Dask's
-        self._since = time.time()
+        self._since = time.monotonic()
         self._is_lent = False
 
     @property
@@ -86,7 +86,7 @@ class HeldThread:
         self._leave_slot()
 
     def _leave_slot(self) -> None:
-        now = time.time()
+        now = time.monotonic()
         self._worker.handle_stimulus(
             SecedeEvent(key=self.task, compute_duration=now - self._since, stimulus_id=f"adaptive-hung-{now}")
         )

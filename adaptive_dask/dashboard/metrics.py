@@ -44,7 +44,7 @@ class AdaptiveCollector(PrometheusCollector):
     def collect(self) -> Iterator[Metric]:
         runs = [numbers_of(run) for run in runs_of(self.server)] if self.server is not None else []
         statuses = GaugeMetricFamily(self._named("runs"), "Runs by status", labels=["status"])
-        for status in ("running", "paused", "finished", "cancelled", "failed"):
+        for status in ("running", "draining", "paused", "finished", "cancelled", "failed"):
             statuses.add_metric([status], sum(run.status == status for run in runs))
         yield statuses
         for name, text in _GAUGES.items():

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import time
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
@@ -70,8 +69,7 @@ def runs_of(scheduler: Any) -> list[Any]:
 def numbers_of(run: Any) -> RunNumbers:
     """The numbers of a run; reads attributes only, so it may be called on the event loop."""
     summary: Mapping[str, Any] = run.summary()
-    now = time.time()
-    elapsed = max((summary["ended"] or now) - summary["started"], 0.0)
+    elapsed = summary["elapsed"]
     slot_seconds, npoints = summary["slot_seconds"], summary["npoints"]
     known = summary["evaluated"] > 0 and slot_seconds > 0
     pace = summary["evaluated"] / elapsed if summary["ended"] and elapsed else summary["points_per_second"]
@@ -96,7 +94,7 @@ def numbers_of(run: Any) -> RunNumbers:
         learner_seconds=summary["learner_cpu_seconds"],
         function_seconds=summary["function_seconds"],
         slot_seconds=slot_seconds,
-        age=max(now - summary["started"], 0.0),
+        age=summary["age"],
         elapsed=elapsed,
         waits_for=summary["waits_for"],
     )

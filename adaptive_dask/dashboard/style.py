@@ -106,6 +106,7 @@ def table_style() -> InlineStyleSheet:
 .slick-cell.active { outline: none; border-top-color: transparent !important; }
 .status::before { content: "●"; margin-right: 6px; color: #8c8c8c; }
 .status.running::before { color: #1fa187; }
+.status.draining::before { color: #7a5fb5; }
 .status.paused::before { color: #e68a00; }
 .status.failed::before { color: #d9541e; }
 """

@@ -7,6 +7,7 @@ import concurrent.futures
 import queue
 import sys
 import time
+import weakref
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -58,6 +59,20 @@ class Arrivals:
     broken: BaseException | None = None
 
 
+# Evaluations that go on for so long after the end of their run count as hanging (seconds).
+GRACE = 0.25
+
+# Those that share an executor: evaluations of one keep those of others waiting, also after its end.
+_flights: weakref.WeakKeyDictionary[Any, weakref.WeakSet[Flight]] = weakref.WeakKeyDictionary()
+
+
+def _sharing(executor: Any) -> weakref.WeakSet[Flight]:
+    try:
+        return _flights.setdefault(executor, weakref.WeakSet())
+    except TypeError:  # somebody's own, to which there can be no weak reference
+        return weakref.WeakSet()
+
+
 class Flight:
     """The points that are at an executor; used by the run's thread, which others may wake.
 
@@ -66,6 +81,8 @@ class Flight:
     pool : Pool
     point_timeout : float, optional
         How long an evaluation may take, in seconds.
+    run : str, optional
+        The name of the run, for others who wait for the executor.
 
     Attributes
     ----------
@@ -75,14 +92,17 @@ class Flight:
         A running mean.
     """
 
-    def __init__(self, pool: Pool, point_timeout: float | None = None) -> None:
+    def __init__(self, pool: Pool, point_timeout: float | None = None, run: str = "") -> None:
         self.pool = pool
+        self.run = run
         self.count = 0
         self.seconds_per_point: float | None = None
         self._limit = None if point_timeout is None else TimeLimit(point_timeout, pool)
         self._batches: dict[Batch, None] = {}  # oldest first
         self._hung: dict[Batch, None] = {}  # given up, and still in a worker's way
+        self._abandoned: dict[Batch, float] = {}  # at the end of the run, when (on the monotonic clock)
         self._inbox: queue.SimpleQueue[Batch | frozenset[int] | None] = queue.SimpleQueue()
+        _sharing(pool.executor).add(self)
 
     @property
     def batches(self) -> int:
@@ -92,7 +112,32 @@ class Flight:
     @property
     def hung(self) -> int:
         """How many submissions were given up that still keep a worker busy."""
-        return len(self._hung)
+        late = time.monotonic() - GRACE
+        hung = [*self._hung, *(batch for batch, since in list(self._abandoned.items()) if since < late)]
+        return sum(not batch.future.done() for batch in hung)
+
+    @property
+    def ids(self) -> list[int]:
+        """The points that are out."""
+        return [pid for batch in list(self._batches) for pid in batch.ids]
+
+    @property
+    def busy(self) -> int:
+        """How many workers it keeps busy, as far as is known."""
+        return self.hung + sum(self.pool.has_begun(batch.future) for batch in list(self._batches))
+
+    def waits_for(self) -> str | None:
+        """Whose evaluations keep the executor busy; None if it evaluates something of this run's, or others do not."""
+        if not (self._batches and self.pool.takes_many) or self.busy > self.hung:
+            return None
+        sharing = [flight for flight in _sharing(self.pool.executor) if flight.busy]
+        if not sharing:
+            return None
+        runs = " and ".join(
+            f"{flight.busy} of run {flight.run!r}" + (f", {flight.hung} of them given up" if flight.hung else "")
+            for flight in sorted(sharing, key=lambda flight: flight.run)
+        )
+        return f"a worker of {type(self.pool.executor).__name__}, which is busy with evaluations: {runs}"
 
     def wake(self) -> None:
         """Have `collect` return, now or when it is called next; from any thread."""
@@ -163,10 +208,12 @@ class Flight:
         return ids
 
     def abandon(self) -> None:
-        """Have no more to do with the points that are there."""
+        """Have no more to do with the points that are there, though workers may be busy with some all the same."""
         for batch in list(self._batches):
             self._drop(batch)
             self.pool.abandon(batch.future)
+            if not batch.future.done():
+                self._abandoned[batch] = time.monotonic()
 
     # ---- inside
 

@@ -7,7 +7,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from adaptive_dask.course import Course, Moment, Outlook
+from adaptive_dask.course import ENDED, Course, Moment, Outlook
 from adaptive_dask.plain import safe_str
 from adaptive_dask.readable import duration, goal_text, number, percent, time_left, waiting_text
 
@@ -15,6 +15,8 @@ from adaptive_dask.readable import duration, goal_text, number, percent, time_le
 COLORS = {
     "running": "#0072b2",
     "waiting": "#56707f",
+    "draining": "#6a51a3",
+    "reconnecting": "#b37400",
     "paused": "#b37400",
     "finished": "#00795a",
     "cancelled": "#666666",
@@ -82,7 +84,7 @@ def describe(
     parts = [f'<div class="head">{head}</div>']
     if summary:
         parts.append(f'<div class="figures">{"".join(_cells(summary, course, now))}</div>')
-        if not summary["ended"]:
+        if not (summary["ended"] or status in ENDED):
             parts.append(_progress(summary, course.outlook(summary, now), now))
     if summary.get("waits_for") and not summary["ended"]:
         parts.append(f'<div class="left">{html.escape(waiting_text(summary["waits_for"]))}</div>')

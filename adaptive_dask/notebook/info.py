@@ -184,7 +184,8 @@ def static_info(runner: AsyncRunner) -> str:
 
 
 def _describe(run: Run, status: str, summary: Mapping[str, Any], course: Course, link: str | None) -> str:
-    done, now = run.done, time.time()
+    done = run.done
+    now = summary["started"] + run.elapsed if summary else 0.0  # whatever became of the clock on the wall
     error = done.exception() if done.done() and not done.cancelled() else None
     if summary:
         course.note(summary, summary["ended"] or now)

@@ -12,6 +12,7 @@ from numbers import Integral
 from typing import Any
 
 from adaptive_dask.cluster.protocol import Evaluation, make_id
+from adaptive_dask.draining import check_drain
 from adaptive_dask.failures import OnError, choose_on_error
 from adaptive_dask.goals import Goal, GoalFunction, make_goal
 from adaptive_dask.plain import MAX_INT, check_name
@@ -65,7 +66,7 @@ def make_plan(
     allow_running_forever: bool = True,
     weight: float = 1.0,
     name: str | None = None,
-    drain: bool = True,
+    drain: bool | float | timedelta = True,
     allowed_failures: int = 3,
     on_error: OnError | None = None,
     point_timeout: float | timedelta | None = None,
@@ -120,7 +121,9 @@ def make_plan(
         log=log,
         run={
             "ntasks": ntasks,
-            "drain": drain and not ordered,  # in order, what is out at the goal is dropped: nobody need wait for it
+            "drain": 0.0
+            if ordered
+            else check_drain(drain),  # in order, what is out at the goal is dropped: nobody need wait for it
             "checkpoint": absolute_checkpoint(checkpoint),
             "on_error": choose_on_error(on_error, raise_if_retries_exceeded),
             "session": {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import Any
 
 from adaptive_dask.goals import GoalFunction
@@ -23,16 +24,18 @@ class BlockingRunner(AsyncRunner):
     _blocks = True
 
     def __init__(self, learner: Any, goal: GoalFunction | None = None, **kwargs: Any) -> None:
-        super().__init__(learner, goal, **{"allow_running_forever": False, **kwargs})
         try:
+            super().__init__(learner, goal, **{"allow_running_forever": False, **kwargs})
             self.result()
         except BaseException:
-            if not self.done():  # Ctrl-C, or what another signal handler raised
-                self.cancel()
+            run = getattr(self, "_run", None)
+            if run is not None and not run.done.done():  # Ctrl-C, or what another signal handler raised
+                with contextlib.suppress(Exception):  # the interrupt is what is to be raised
+                    self.cancel()
             raise
 
     def _start_local(self, run: LocalRun) -> None:
         if run.is_sequential:
             run.drive()  # evaluates in this thread
         else:
-            run.start()
+            super()._start_local(run)

@@ -25,6 +25,7 @@ from adaptive_dask.runner import program_end
 from adaptive_dask.runner.arguments import Plan
 from adaptive_dask.runner.calls import name_run
 from adaptive_dask.runner.replica import Replica
+from adaptive_dask.runner.run import coarse_status
 from adaptive_dask.runner.watcher import Watcher
 from adaptive_dask.storage.learner_copy import copy_learner, empty_copy
 from adaptive_dask.user_code import guarded
@@ -122,8 +123,6 @@ class ClusterRun:
         Up to where results and status are known.
     has_ended : bool
         Whether there will be no more news.
-    summary : dict
-        How the run stands.
     details : dict
         What `inspect` fetched last.
     is_withdrawn : bool
@@ -137,12 +136,15 @@ class ClusterRun:
         self.replica = replica
         self.done: concurrent.futures.Future[None] = concurrent.futures.Future()
         self.status = "running"
-        self.summary: dict[str, Any] = {}
+        self._summary: dict[str, Any] = {}
+        self._summed_up = time.monotonic()
+        self._watcher: Watcher | None = None
         self.started = time.time()
         self.position = position
         self.version = -1
         self.has_ended = False
         self.is_withdrawn = False
+        self._is_sent = False  # to the scheduler
         self._is_taken = False  # the scheduler has it, and it was started here
         self._begun = asyncio.Event()  # set on the client's event loop
         self.details: dict[str, Any] = {}
@@ -185,8 +187,12 @@ class ClusterRun:
         """Start the run and follow it."""
         try:
             await ensure_host(self.client)
-            await request(self.client, Route.START, spec=await asyncio.to_thread(dumps, spec))
-            self.started = time.time()  # by the clock here, whatever that of the scheduler says
+            packed = await asyncio.to_thread(dumps, spec)
+            if self.is_withdrawn:
+                return
+            self._is_sent = True
+            await request(self.client, Route.START, spec=packed)
+            self.started, self._summed_up = time.time(), time.monotonic()  # by the clocks here, not the scheduler's
             self._is_taken = True
             program_end.note_run(self)
             self.hold()
@@ -196,16 +202,17 @@ class ClusterRun:
 
     async def join(self, summary: dict[str, Any], losses: Sequence[tuple[float, int, float]]) -> None:
         """Follow a run that is hosted already, stands like that, and had these losses on the way."""
-        self.summary = summary
+        self._note_summary(summary)
         self.losses_before = losses
         self.started = summary["started"]
-        self.status = "running" if self.status_seen in ENDED else self.status_seen
+        self.status = "running" if summary["status"] in ENDED else coarse_status(summary["status"])
         self._begun.set()
         self.follow()
 
     def follow(self) -> None:
         """Keep the replica current until the run ends, as long as somebody holds this object."""
-        Watcher.of(self.client).add(self)
+        self._watcher = Watcher.of(self.client)
+        self._watcher.add(self)
 
     def hold(self) -> None:
         """Follow the run to its end, also when nobody holds this object: the learner is the user's, say."""
@@ -332,9 +339,23 @@ class ClusterRun:
     # ---- following; on the client's event loop
 
     @property
-    def status_seen(self) -> str:
-        """The newest status; `status` follows when the replica has the results before it."""
-        return str(self.summary.get("status", "running"))
+    def summary(self) -> dict[str, Any]:
+        """How the run stands; while the scheduler is silent that is not known, and what it said last is not shown."""
+        summary = self._summary
+        silence = 0.0 if self._watcher is None or self.has_ended or self.done.done() else self._watcher.silence
+        if not summary or not silence:
+            return summary
+        since = f"the scheduler, which has not answered for {silence:.0f} s"
+        return {**summary, "status": "reconnecting", "points_per_second": 0.0, "waits_for": since}
+
+    @property
+    def elapsed(self) -> float:
+        """For how many seconds it has been going on, or went on."""
+        said = self._summary.get("elapsed", 0.0)
+        return float(said if self._summary.get("ended") else said + time.monotonic() - self._summed_up)
+
+    def _note_summary(self, summary: dict[str, Any]) -> None:
+        self._summary, self._summed_up = summary, time.monotonic()
 
     async def take(self, news: dict[str, Any]) -> None:
         """Take what a request for news was answered with."""
@@ -345,7 +366,8 @@ class ClusterRun:
             self.position = end
             self.replica.tell_packed(data)
         self.version = news["version"]
-        self.summary = summary = news["summary"]
+        summary = news["summary"]
+        self._note_summary(summary)
         if summary["status"] in ENDED:
             self.has_ended = True
             with contextlib.suppress(LearnerBusyError):  # the run was cancelled because its learner hangs
@@ -356,7 +378,7 @@ class ClusterRun:
             failure = news.get("failure", ()) if summary["status"] == "failed" else None
             self.close(summary["status"], None if failure is None else await asyncio.to_thread(unpack_error, failure))
         else:
-            self.replica.then(lambda: self._set_status(summary["status"]))
+            self.replica.then(lambda: self._set_status(coarse_status(summary["status"])))
 
     async def _catch_up(self) -> None:
         snapshot = await self._request_at_once(Route.SNAPSHOT)
@@ -365,6 +387,12 @@ class ClusterRun:
 
     def close(self, status: str, error: BaseException | None) -> None:
         """Come to an end, once the replica has all results before it."""
+        if self._summary and not self.has_ended:  # the scheduler has not said how it ended
+            nothing = {"points_per_second": 0.0, "slots": 0, "busy": 0, "in_flight": 0, "waits_for": None}
+            elapsed = self.elapsed
+            ended = {"status": status, "elapsed": elapsed, "ended": self._summary["started"] + elapsed}
+            self._summary = {**self._summary, **nothing, **ended}
+        self._watcher = None
 
         def close() -> None:
             self.status = status
@@ -387,10 +415,12 @@ class ClusterRun:
     def lose(self, cause: BaseException | None = None) -> None:
         """The scheduler cannot be reached, or does not know the run."""
         if isinstance(cause, RunNotFoundError):
-            text = f"The scheduler does not know the run {self.name!r} any more: was it restarted?"
+            text = (
+                f"The scheduler does not know the run {self.name!r} any more: was it restarted, or the run forgotten?"
+            )
         else:
             text = self._lost_text()
-        error = SchedulerLostError(text)
+        error = SchedulerLostError(f"{text} {self._what_is_left()}")
         error.caused_by(cause)
         self.close("failed", error)
 
@@ -398,6 +428,15 @@ class ClusterRun:
         return (
             f"The connection to the scheduler is lost. If it lives, the run goes on: "
             f"adaptive.attach({self.name!r}) from a new client joins it again."
+        )
+
+    def _what_is_left(self) -> str:
+        path = (self._summary.get("checkpoint") or {}).get("path")
+        if path is None:
+            return "The learner that was passed in has the results that had arrived."
+        return (
+            f"If it does not, its checkpoint {path} has every result: start a run of the same learner with that "
+            "checkpoint=, and it goes on from there."
         )
 
 
@@ -409,6 +448,10 @@ async def start_together(client: Client, runs: Sequence[ClusterRun], specs: Sequ
         while waiting:
             some = waiting[:AT_ONCE]
             packed = await asyncio.to_thread(dumps, [spec for _, spec in some])
+            if some[0][0].is_withdrawn:
+                return
+            for run, _ in some:
+                run._is_sent = True
             replies = await request(client, Route.START_MANY, specs=packed)
             for (run, _), reply in zip(some, replies, strict=True):
                 run.is_started(None if reply is None else await asyncio.to_thread(unpack_error, reply))
@@ -441,10 +484,14 @@ def wait_for_start(client: Client, runs: Sequence[ClusterRun], start: Callable[[
         await asyncio.shield(tasks[0])  # an interrupt of this thread cancels what it waits for
 
     async def withdraw() -> None:
-        await asyncio.wait(tasks[:1])
-        # Only those that were started: a name may be that of somebody else's run.
-        ours = [run.control("cancel") for run in runs if run._is_taken]
+        # At once, as the scheduler takes note also when the start is still under way.
+        ours = [run._request_at_once(Route.CONTROL, action="cancel") for run in runs if run._is_sent]
         await asyncio.gather(*ours, return_exceptions=True)
+        await asyncio.wait(tasks[:1])
+        _ = tasks[0].cancelled() or tasks[0].exception()  # looked at, so that asyncio does not complain
+        for run in runs:
+            if not run._is_taken:
+                run.close("cancelled", None)
 
     async def withdraw_even_if_interrupted() -> None:
         if tasks:

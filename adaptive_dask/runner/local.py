@@ -5,15 +5,17 @@ from __future__ import annotations
 import asyncio
 import concurrent.futures
 import contextlib
+import math
 import threading
 import time
 import traceback
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
+from adaptive_dask.draining import MOST_NAMED, Draining
 from adaptive_dask.errors import AdaptiveError, LearnerError, WorkerLostError
 from adaptive_dask.glance import Glance, details
-from adaptive_dask.goals import Goal
+from adaptive_dask.goals import CLOCK_CHECK, Goal
 from adaptive_dask.local.coroutines import CoroutinePool
 from adaptive_dask.local.dispatch import Dispatch, NotSent
 from adaptive_dask.local.flight import Arrivals, Flight
@@ -37,6 +39,9 @@ INTERVAL = 0.1
 INTERVAL_OF_MANY = 0.5
 MANY = 100
 
+# A run that has had no result for so long says who has the workers (seconds).
+LONG_WAIT = 1.0
+
 
 class LocalRun:
     """A run whose session is in this process, and whose points go to an executor.
@@ -54,8 +59,8 @@ class LocalRun:
     replica : Replica
     slots : int
         How many evaluations go on at a time.
-    drain : bool
-        Whether evaluations that are under way when the goal is reached are waited for and told.
+    drain : float
+        For how many seconds evaluations that are under way when the goal is reached are waited for, to be told.
     shutdown : bool
         Whether to shut the executor down at the end.
     checkpoint : Checkpoint, optional
@@ -84,7 +89,7 @@ class LocalRun:
         replica: Replica,
         *,
         slots: int,
-        drain: bool,
+        drain: float,
         shutdown: bool,
         checkpoint: Checkpoint | None = None,
     ) -> None:
@@ -93,17 +98,19 @@ class LocalRun:
         self.done: concurrent.futures.Future[None] = concurrent.futures.Future()
         self.status = "running"
         self.started = time.time()
+        self._begun_at = time.monotonic()
         self.losses_before: Sequence[tuple[float, int, float]] = ()  # nobody joins it
         self._ended: float | None = None
         self._session = session
         self._lock = threading.RLock()  # whoever calls the session or its learner holds it
-        self._deadline = goal.deadline(self.started)
+        self._goal = goal
         self._goal_in_numbers = goal.in_numbers(session.learner, self.started)
         self._flight = flight
         self._dispatch = dispatch
         self._pool = flight.pool
         self._slots = slots
-        self._drain = drain
+        self._draining = Draining(drain)
+        self._last_outcome = self._begun_at
         self._shutdown = shutdown
         self._checkpoint = checkpoint
         self._glance = Glance(session)
@@ -181,8 +188,8 @@ class LocalRun:
             if self._is_at_end or self._session.done:
                 raise AdaptiveError(f"The run {self.name!r} is at its end: start a new run for a new goal.")
             self._session.set_goal(goal)
-            self._deadline = goal.deadline(self.started)
-            self._goal_in_numbers = goal.in_numbers(self._session.learner, self.started)
+            self._goal = goal
+            self._goal_in_numbers = goal.in_numbers(self._session.learner, self.started, self.elapsed)
             self._glance.look(force=True)
         self._flight.wake()
 
@@ -233,6 +240,11 @@ class LocalRun:
         return self.inspect()
 
     @property
+    def elapsed(self) -> float:
+        """For how long the run has been going on, or went on (seconds), by a clock that nobody sets."""
+        return time.monotonic() - self._begun_at if self._ended is None else self._ended - self.started
+
+    @property
     def summary(self) -> dict[str, Any]:
         """How the run stands."""
         glance = self._glance
@@ -244,7 +256,8 @@ class LocalRun:
             "loss": glance.loss,
             "started": self.started,
             "ended": self._ended,
-            "goal": self._goal_in_numbers,
+            "elapsed": self.elapsed,
+            "goal": self._goal.at(self._goal_in_numbers, self.started, self.elapsed),
             "slots": self._slots if self._ended is None else 0,
             "busy": min(self._slots, self._flight.batches),
             "in_flight": self._flight.count,
@@ -252,8 +265,9 @@ class LocalRun:
             "evaluated": self._evaluated,
             "failed": glance.failed,
             **glance.counts,
+            "waits_for": self._waits_for(),
             "function_seconds": self._function_seconds,
-            "slot_seconds": self._slots * ((self._ended or time.time()) - self.started),
+            "slot_seconds": self._slots * self.elapsed,
             "learner_seconds": self._learner_seconds,
             "checkpoint": self._checkpoint.status() if self._checkpoint is not None else None,
         }
@@ -268,7 +282,7 @@ class LocalRun:
             self._flight.wake()
             self._work()
             self._is_at_end = True
-            if self._drain and not self._is_cancelled and self._session.error is None:
+            if self._draining and not self._is_cancelled and self._session.error is None:
                 self._finish_evaluations()
             status = "cancelled" if self._is_cancelled else "finished"
         except BaseException as trouble:
@@ -304,12 +318,20 @@ class LocalRun:
     def _finish_evaluations(self) -> None:
         """Let evaluations that are under way finish, and tell them."""
         self._flight.recall()
-        self._deadline = None  # what is under way is waited for beyond it
-        while self._flight.count and not self._is_cancelled and self._session.error is None:
-            arrivals = self._flight.collect(self._patience())
-            with self._lock:
-                self._take_in(arrivals)
-            self._update()
+        self._draining.begin()
+        try:
+            while self._flight.count and not self._is_cancelled and self._session.error is None:
+                if self._draining.left <= 0:
+                    break  # those that are under way are given up, as at any other end
+                ids = self._flight.ids
+                with self._lock:
+                    self._draining.note(len(ids), self._session.describe_points(ids[:MOST_NAMED]))
+                self._update()
+                arrivals = self._flight.collect(self._patience())
+                with self._lock:
+                    self._take_in(arrivals)
+        finally:
+            self._draining.end()
 
     def _end(self, status: str, error: AdaptiveError | None) -> None:
         is_idle = not (self._flight.count or self._flight.hung)
@@ -321,7 +343,7 @@ class LocalRun:
         if self._checkpoint is not None:
             self._checkpoint.close()
         error = error or self._session.error
-        self._ended = time.time()
+        self._ended = self.started + self.elapsed
         self._phase = status = "failed" if error is not None else status
         if self._shutdown:
             self._shut_down(wait=is_idle)
@@ -332,14 +354,26 @@ class LocalRun:
 
     def _patience(self) -> float | None:
         """For how long to wait for something to happen, in seconds."""
-        patience = None if self._next_update is None else max(0.0, self._next_update - time.monotonic())
-        if self._deadline is not None:
-            left = max(0.0, self._deadline - time.time())
-            patience = left if patience is None else min(patience, left)
-        return patience
+        ends = [] if self._next_update is None else [self._next_update - time.monotonic()]
+        if self._draining.is_under_way:
+            ends.append(self._draining.left)
+        else:
+            left = self._goal.time_left(self.elapsed)
+            ends += [] if left is None else [min(left, CLOCK_CHECK)]  # the clock on the wall may be set
+        patience = min(ends, default=math.inf)
+        return None if patience == math.inf else max(0.0, patience)
 
     def _is_time_up(self) -> bool:
-        return self._deadline is not None and time.time() >= self._deadline
+        left = self._goal.time_left(self.elapsed)
+        return left is not None and left <= 0
+
+    def _waits_for(self) -> str | None:
+        """What keeps the run from going on, or from ending."""
+        if self._draining.is_under_way:
+            return self._draining.describe()
+        if self._ended is not None or time.monotonic() < self._last_outcome + LONG_WAIT:
+            return None
+        return self._flight.waits_for()
 
     def _room(self) -> int:
         if self._is_paused:
@@ -355,6 +389,7 @@ class LocalRun:
         self._dispatch.note(arrivals, failed)
         # In order, a point that was lost for good may let others that waited for it be told.
         if arrivals.outcomes or arrivals.lost:
+            self._last_outcome = time.monotonic()
             self._evaluated += len(arrivals.outcomes)
             self._function_seconds += arrivals.seconds
             self._publish(self._session.tell(arrivals.outcomes))
@@ -397,12 +432,14 @@ class LocalRun:
 
     def _update(self) -> None:
         """Let the learner that was passed in know, when it is time."""
-        phase = "paused" if self._is_paused else "running"
+        status = phase = "paused" if self._is_paused else "running"
+        if self._draining.is_under_way:
+            status, phase = "running", "draining"
         now = time.monotonic()
         if phase != self._phase or (self._next_update is not None and now >= self._next_update):
             self._phase = phase
             self._next_update, self._last_update, self._gathered = None, now, 0
-            self.replica.then(lambda: self._set_status(phase))
+            self.replica.then(lambda: self._set_status(status))
 
     def _set_status(self, status: str) -> None:
         self.status = status

@@ -32,7 +32,7 @@ def start_locally(
     executor: Any,
     *,
     ntasks: int | None,
-    drain: bool,
+    drain: float,
     on_error: OnError,
     session: dict[str, Any],
     checkpoint: str | None,
@@ -78,10 +78,15 @@ def start_locally(
     functions = [] if checkpoint is None else _pickled_functions(learner, checkpoint)
     opened = None if checkpoint is None else Checkpoint(checkpoint, name)
     the_session = make_session(copy, goal, opened, functions=functions, on_error=on_error, **session)
-    if the_session.told and copy is not learner:
-        copy_learner(learner, copy)
+    try:
+        if the_session.told and copy is not learner:
+            copy_learner(learner, copy)
+    except BaseException:
+        if opened is not None:
+            opened.close()
+        raise
     replica = Replica(learner, loop, is_told=copy is learner)
-    flight = Flight(pool, evaluation.point_timeout)
+    flight = Flight(pool, evaluation.point_timeout, name)
     dispatch = Dispatch(the_session, flight, slots, ntasks, evaluation.vectorized)
     return LocalRun(
         name,

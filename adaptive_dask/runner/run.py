@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import concurrent.futures
 import contextlib
-import time
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
@@ -35,14 +34,18 @@ class Run(Protocol):
         running, paused, finished, cancelled or failed; never ahead of the replica.
     summary : dict
         How the run stands, in plain data. Always there are ``"name"``, ``"learner"``, ``"status"``, ``"npoints"``,
-        ``"loss"``, ``"started"`` and ``"ended"`` (seconds since the epoch), ``"goal"`` (see `Goal.in_numbers`),
-        ``"slots"`` and how many of them are ``"busy"``, ``"in_flight"``, ``"evaluated"``, ``"failed"``,
-        ``"retries"``, ``"timeouts"``, ``"lost"`` (evaluations that were repeated, given up, and lost with a worker),
-        ``"function_seconds"`` and ``"slot_seconds"``; on a cluster also ``"workers"``, ``"points_per_second"``
-        and ``"pages"``, whether the scheduler's dashboard shows it.
+        ``"loss"``, ``"started"`` and ``"ended"`` (seconds since the epoch; the second is the first and the seconds
+        that it took, whatever became of the clock), ``"elapsed"``, ``"goal"`` (see `Goal.in_numbers`), ``"slots"`` and
+        how many of them are ``"busy"``, ``"in_flight"``, ``"evaluated"``, ``"failed"``, ``"retries"``, ``"timeouts"``,
+        ``"lost"`` (evaluations that were repeated, given up, and lost with a worker), ``"function_seconds"`` and
+        ``"slot_seconds"``, and what it ``"waits_for"``, if anything; on a cluster also ``"workers"``,
+        ``"points_per_second"`` and ``"pages"``, whether the scheduler's dashboard shows it. Its ``"status"`` knows two
+        more kinds of running: draining, when it waits for evaluations at its goal, and reconnecting.
         Of a run that is still being started, it is empty.
     started : float
         In seconds since the epoch.
+    elapsed : float
+        For how many seconds it has been going on, or went on, by a clock that nobody sets.
     losses_before : sequence of (float, int, float)
         Of a run that was joined: seconds since its start, points and loss at some moments before.
     details : dict
@@ -72,6 +75,9 @@ class Run(Protocol):
 
     @property
     def summary(self) -> dict[str, Any]: ...
+
+    @property
+    def elapsed(self) -> float: ...
 
     @property
     def details(self) -> dict[str, Any]: ...
@@ -117,6 +123,15 @@ class Run(Protocol):
         """Points on their way, failures and log: `details`, newly."""
 
 
+# Kinds of running that only `Run.summary` tells apart: whoever asks for the status waits for the end of a run.
+RUNNING = frozenset({"running", "draining", "reconnecting"})
+
+
+def coarse_status(status: str) -> str:
+    """The status as `Run.status` has it."""
+    return "running" if status in RUNNING else status
+
+
 def newest_status(run: Run) -> str:
     """The status that is known, for any thread: ``run.status`` waits for the learner, and that for a busy cell."""
     return run.status if run.done.done() else str(run.summary.get("status", run.status))
@@ -133,4 +148,4 @@ def is_waiting(run: Run) -> bool:
     summary = run.summary
     if not summary or summary["ended"] or summary["slots"] or summary["in_flight"]:
         return False
-    return bool(summary.get("waits_for")) or time.time() > summary["started"] + WAITING_AFTER_S
+    return bool(summary.get("waits_for")) or run.elapsed > WAITING_AFTER_S

@@ -88,9 +88,10 @@ class AsyncRunner:
     name : str, optional
         Under which the scheduler knows the run, for `attach`. By default the learner's class and a few
         random characters.
-    drain : bool, default: True
-        Whether evaluations that are under way when the goal is reached are waited for and told. With `ordered`
-        they never are.
+    drain : bool, float or timedelta, default: True
+        Whether evaluations that are under way when the goal is reached are waited for and told, or for how long; a
+        number is in seconds. Meanwhile ``info()["status"]`` is draining and ``info()["waits_for"]`` says which they
+        are. Those that take longer are given up, as with `cancel`. With `ordered` none is waited for.
     allowed_failures : int, default: 3
         How often a point may be lost with its worker before it counts as failed.
     on_error : "raise", "skip" or callable, optional
@@ -175,7 +176,7 @@ class AsyncRunner:
         allow_running_forever: bool = True,
         weight: float = 1.0,
         name: str | None = None,
-        drain: bool = True,
+        drain: bool | float | timedelta = True,
         allowed_failures: int = 3,
         on_error: OnError | None = None,
         point_timeout: float | timedelta | None = None,
@@ -310,7 +311,11 @@ class AsyncRunner:
             self.task = RunTask(run.done, self._ask_to_cancel, run.name, loop or running)
 
     def _start_local(self, run: LocalRun) -> None:
-        run.start()
+        try:
+            run.start()
+        except BaseException:  # Ctrl-C, while its thread begins: nobody has this runner, so the run must not go on
+            run.control("cancel")
+            raise
 
     def _close_client(self, run: ClusterRun) -> None:
         """Close the client of a run that has ended, when its learner is saved: who saves may use the client."""
@@ -562,10 +567,7 @@ class AsyncRunner:
 
     def elapsed_time(self) -> float:
         """For how long the run has been going on, or went on, in seconds."""
-        summary = self._run.summary
-        if summary.get("ended"):
-            return float(summary["ended"] - summary["started"])
-        return time.time() - self._run.started
+        return self._run.elapsed
 
     def overhead(self) -> float:
         """The share of the evaluators' time that was not spent in the function, in percent."""

@@ -59,10 +59,15 @@ def simple(
         duration_goal=duration_goal,
         allow_running_forever=False,
     )
-    deadline = the_goal.deadline(time.time())
+    begin = time.monotonic()
+
+    def is_time_up() -> bool:
+        left = the_goal.time_left(time.monotonic() - begin)
+        return left is not None and left <= 0
+
     session = Session(learner, the_goal)
     try:
-        while not session.done and (deadline is None or time.time() < deadline):
+        while not session.done and not is_time_up():
             outcomes = []
             for pid, x in session.take(points_per_ask):
                 outcomes.append((pid, learner.function(x)))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import sys
 import threading
-import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
@@ -42,11 +41,12 @@ def info_line(runner: AsyncRunner, course: Course) -> str:
     course : Course
         Of the run; notes how it stands now.
     """
-    summary, now = runner.info(), time.time()
+    summary = runner.info()
     status = shown_status(runner._run)
     parts = [f"{runner.name}: {status}", duration(runner.elapsed_time())]
     if summary:
-        course.note(summary, summary["ended"] or now)
+        now = summary["started"] + runner.elapsed_time()  # whatever became of the clock on the wall
+        course.note(summary, now)
         parts += _points(summary)
         parts.append(f"loss {number(summary['loss'])}")
         pace = course.pace(summary)
@@ -86,13 +86,11 @@ def _progress(summary: Mapping[str, Any], course: Course, now: float) -> list[st
 def info_line_of_many(runs: Runs) -> str:
     """How many runs are at work, their points, and their pace, in one line."""
     infos = [info for info in runs.info() if info]
-    now = time.time()
     states = Counter(shown_status(runner._run) for runner in runs)
     has_ended = all(status in ENDED for status in states)
     parts = [f"{len(runs):,} runs: {states_text(states)}"]
     if infos:
-        end = max(info["ended"] or now for info in infos) if has_ended else now
-        parts.append(duration(end - min(info["started"] for info in infos)))
+        parts.append(duration(max(runner.elapsed_time() for runner in runs)))
         parts.append(f"{sum(info['npoints'] for info in infos)} points")
         if not has_ended:
             parts.append(f"{number(sum(info.get('points_per_second', 0.0) for info in infos))} points/s")

@@ -37,6 +37,9 @@ PAUSE = 1e-4
 # Of the runs that end at the same time, so many are asked for their details at once.
 AT_ONCE = 8
 
+# A request that has not been answered for so long shows that something is wrong (seconds).
+SILENCE = PATIENCE + 5.0
+
 # For how long a client that lost its scheduler tries to find it again (seconds).
 RECONNECT = 30.0
 
@@ -60,6 +63,8 @@ class Watcher:
         self._runs: dict[int, weakref.ref[ClusterRun]] = {}
         self._keys = itertools.count()
         self._is_waiting = False
+        self._asked_at: float | None = None  # on the monotonic clock, what is not answered yet
+        self._lost_at: float | None = None
         self._task: asyncio.Task[None] | None = None
         self._turns = asyncio.Semaphore(AT_ONCE)
         self._nudging: asyncio.Future[None] | None = None
@@ -81,6 +86,14 @@ class Watcher:
         elif self._is_waiting and self._nudging is None:
             self._nudging = asyncio.ensure_future(self._nudge())
 
+    @property
+    def silence(self) -> float:
+        """For how many seconds the scheduler has not been heard of; 0 while it answers. From any thread."""
+        now, lost_at, asked_at = time.monotonic(), self._lost_at, self._asked_at
+        if lost_at is not None:
+            return max(now - lost_at, 1e-9)
+        return now - asked_at if asked_at is not None and now > asked_at + SILENCE else 0.0
+
     async def _watch(self) -> None:
         try:
             while self._drop_unheld():
@@ -95,25 +108,26 @@ class Watcher:
             del self._of[self._client]
 
     async def _fetch(self) -> None:
-        lost_at: float | None = None
         while True:
             # With more than that, the last ones are kept current when others have ended.
             some = itertools.islice(self._held(), MOST_WATCHED)
             # Here must be no reference to a run while the request waits.
             runs = [(key, *run.known) for key, run in some]
             self._is_waiting = True
+            self._asked_at = time.monotonic()
             try:
                 news = await request(
                     self._client, Route.WATCH, watcher=self.id, runs=runs, interval=INTERVAL, timeout=PATIENCE
                 )
                 break
             except (OSError, CommClosedError):
-                lost_at = lost_at or time.monotonic()
-                if self._client.status in ("closed", "closing") or time.monotonic() - lost_at > RECONNECT:
+                self._lost_at = self._lost_at or time.monotonic()
+                if self._client.status in ("closed", "closing") or self.silence > RECONNECT:
                     raise
                 await asyncio.sleep(INTERVAL)
             finally:
                 self._is_waiting = False
+        self._asked_at = self._lost_at = None
         await asyncio.gather(*(self._take(key, one) for key, one in news.items()))
 
     def _held(self) -> Iterator[tuple[int, ClusterRun]]:

@@ -104,7 +104,7 @@ async def test_a_run_says_that_points_that_hang_hold_its_resource(c, s, a, b):
         point_timeout=0.3,
         on_error="skip",
     )
-    expected = f"GPU=1 on {a.address}, held by 1 of this run's evaluations"
+    expected = f"GPU=1 on {a.address}, held by 1 of the evaluations of run {runner.name!r}"
     await until(lambda: expected in (runner.info().get("waits_for") or ""))
     assert b.address not in runner.info()["waits_for"]
     gate.opened.set()

@@ -57,7 +57,7 @@ def test_a_run_says_what_it_waits_for() -> None:
     summary = dict.fromkeys(
         ("npoints", "slots", "in_flight", "evaluated", "failed", "slot_seconds", "function_seconds"), 0
     )
-    summary |= dict.fromkeys(("loss", "points_per_second", "learner_cpu_seconds", "started"), 1.0)
+    summary |= dict.fromkeys(("loss", "points_per_second", "learner_cpu_seconds", "started", "elapsed", "age"), 1.0)
     summary |= {"name": "scan", "id": "1", "learner": "Learner1D", "status": "running", "ended": None}
     summary["waits_for"] = "a worker with GPU<1>; none of 2 is such"
     frame = Frame()

@@ -1,0 +1,89 @@
+"""Who has the threads of the cluster, for runs that wait for some."""
+
+from __future__ import annotations
+
+import itertools
+import time
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Protocol
+
+from distributed.core import Status
+
+from adaptive_dask.cluster.protocol import KEY_PREFIX
+
+if TYPE_CHECKING:
+    from distributed import Scheduler
+
+# What is known of the threads of all is looked up so often (seconds), at most so many tasks of them.
+FRESH = 0.5
+MOST_TASKS = 1000
+
+# Others are named as long as they are so many.
+MOST_NAMED = 3
+
+
+class Holder(Protocol):
+    """A run, as far as the threads go that it holds."""
+
+    name: str
+
+    @property
+    def slots(self) -> int: ...
+
+
+class Holders:
+    """Says which runs and tasks others wait for; lives on the scheduler's event loop.
+
+    Parameters
+    ----------
+    scheduler : Scheduler
+    runs : callable
+        Gives the runs that go on.
+
+    Attributes
+    ----------
+    hung : dict of str to dict of str to (str, int)
+        By worker and the id of a run, which may be over, its name and how many of its calls were given up and go on.
+    """
+
+    def __init__(self, scheduler: Scheduler, runs: Callable[[], Iterable[Holder]]) -> None:
+        self._scheduler = scheduler
+        self._runs = runs
+        self.hung: dict[str, dict[str, tuple[str, int]]] = {}
+        self._text: str | None = None
+        self._looked = -FRESH
+
+    def note_hung(self, worker: str, run: str, name: str, count: int) -> None:
+        """So many calls of a run were given up on a worker and go on."""
+        runs = self.hung.setdefault(worker, {})
+        runs.pop(run, None)
+        if count:
+            runs[run] = name, count
+        elif not runs:
+            del self.hung[worker]
+
+    def threads(self) -> str | None:
+        """Who has the cluster's threads; None if that cannot be told."""
+        now = time.monotonic()
+        if now >= self._looked + FRESH:
+            self._looked = now
+            self._text = self._describe()
+        return self._text
+
+    def _describe(self) -> str | None:
+        workers = self._scheduler.workers.values()
+        if workers and all(worker.status == Status.paused for worker in workers):
+            return f"a worker that is not paused: all {len(workers)} are, as a rule because their memory is full"
+        runs = [run.name for run in self._runs() if run.slots]
+        others = (task for worker in workers for task in worker.processing)
+        tasks = {task.prefix.name for task in itertools.islice(others, MOST_TASKS)} - {KEY_PREFIX}
+        holders = []
+        if runs:
+            holders.append(_listed(f"run{'s' * (len(runs) > 1)}", [repr(name) for name in runs], "other runs"))
+        if tasks:
+            holders.append(_listed("tasks", sorted(map(repr, tasks)), "other tasks"))
+        return f"a thread: {' and '.join(holders)} have those of the cluster" if holders else None
+
+
+def _listed(kind: str, names: list[str], many: str) -> str:
+    return f"the {kind} {', '.join(names)}" if len(names) <= MOST_NAMED else many
