@@ -25,11 +25,11 @@ def square(x):
 @pytest.mark.parametrize("end", ["cancel", "fail", "goal"])
 @gen_cluster(**OPTIONS)
 async def test_the_next_run_has_all_threads(c, s, a, b, end):
-    gate = Gate(lambda x: end == "cancel" or x < 0.5)
+    gate = Gate(lambda x: end == "cancel" or x == -1.0)
 
     def function(x, inner=gate.function, fails=end == "fail"):
-        if fails and x == 1.0:
-            raise ArithmeticError("at the end")
+        if fails and x == 0.5:
+            raise ArithmeticError("later")
         return inner(x)
 
     goals = {"goal": {"goal": lambda learner: learner.npoints > 3, "drain": False}}
