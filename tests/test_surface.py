@@ -40,12 +40,17 @@ INTERNAL = {
     # A `scipy.spatial.Delaunay` for its LearnerND.
     *("FakeDelaunay", "resolve_triangulation_class", "rust_default_loss"),
     # Which updates are sent is the clock's affair.
-    *("should_update", "ensure_plotly"),
+    "should_update",
 }
 # Another default.
 DEFAULTS = {
     # As often as live_info_terminal.
     *(f"{runner}.live_info: update_interval is 0.5 by default, not 0.1" for runner in ("AsyncRunner", "Runner")),
+    # Half a second in a terminal; in a file a line a minute.
+    *(
+        f"{runner}.live_info_terminal: update_interval is None by default, not 0.5"
+        for runner in ("AsyncRunner", "Runner")
+    ),
     # The class to test for; who starts a run takes another.
     "BaseRunner: allow_running_forever is True by default, not False",
 }

@@ -262,18 +262,21 @@ class LearnerND(SpaceLearner):
 
         return draw_isolines(self, level, n, tri_alpha, component=component)
 
-    def plot_3D(self, with_triangulation: bool = False, return_fig: bool = False) -> Any:
-        """Draw the points in space, with Matplotlib; see `adaptive_dask.plotting.learnerND_space.draw_points`."""
+    def plot_3D(self, with_triangulation: bool = False, return_fig: bool = False, *, backend: str | None = None) -> Any:
+        """Draw the points in space, with Plotly or Matplotlib; see
+        `adaptive_dask.plotting.learnerND_space.draw_points`."""
         from adaptive_dask.plotting.learnerND_space import draw_points
 
-        return draw_points(self, with_triangulation, return_fig)
+        return draw_points(self, with_triangulation, return_fig, backend=backend)
 
-    def plot_isosurface(self, level: float = 0.0, hull_opacity: float = 0.2, *, return_fig: bool = False) -> Any:
-        """Draw a surface of one value, with Matplotlib; see
+    def plot_isosurface(
+        self, level: float = 0.0, hull_opacity: float = 0.2, *, return_fig: bool = False, backend: str | None = None
+    ) -> Any:
+        """Draw a surface of one value, with Plotly or Matplotlib; see
         `adaptive_dask.plotting.learnerND_space.draw_isosurface`."""
         from adaptive_dask.plotting.learnerND_space import draw_isosurface
 
-        return draw_isosurface(self, level, hull_opacity, return_fig)
+        return draw_isosurface(self, level, hull_opacity, return_fig, backend=backend)
 
     def _new_partition(self) -> Partition:
         origin = [low / (high - low) for low, high in self.bbox]

@@ -119,6 +119,12 @@ class PickingFunction:
         self.arg_picker = arg_picker
         self.keep = keep
 
+    def __getattr__(self, name: str) -> Any:
+        """What the function has: ``keywords`` of a `functools.partial`, for example."""
+        if name.startswith("_") or name == "function":  # of Python's own, and while this is unpickled
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+        return getattr(self.function, name)
+
     def __call__(self, x: Any) -> Any:
         result = self.function(x)
         return self._pick_later(result) if inspect.iscoroutine(result) else self.pick(result)

@@ -1,4 +1,4 @@
-"""Pictures of a LearnerND of three variables in space, with Matplotlib: HoloViews has none for Bokeh."""
+"""Pictures of a LearnerND of three variables in space, with Plotly or Matplotlib: HoloViews has none for Bokeh."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import importlib
 import io
 import itertools
 import sys
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -34,7 +35,9 @@ LAMP = np.array([0.36, -0.48, 0.8])
 MOST_OWN = 30_000
 
 
-def draw_points(learner: LearnerND, with_triangulation: bool = False, return_fig: bool = False) -> Any:
+def draw_points(
+    learner: LearnerND, with_triangulation: bool = False, return_fig: bool = False, *, backend: str | None = None
+) -> Any:
     """Draw the points of a function of three variables, coloured by value.
 
     Parameters
@@ -44,11 +47,13 @@ def draw_points(learner: LearnerND, with_triangulation: bool = False, return_fig
         Draw the edges of the simplices as well; of more than 20,000 the longest.
     return_fig : bool, default: False
         Return the figure instead of showing it.
+    backend : {"plotly", "matplotlib"}, optional
+        What to draw with; Plotly if it is installed, as python-adaptive does, else Matplotlib.
 
     Returns
     -------
-    matplotlib.figure.Figure or None
-        Unlike in python-adaptive it is not one of Plotly. Of more than 30,000 points the highest and lowest of each
+    plotly.graph_objects.Figure, matplotlib.figure.Figure or None
+        Of more than 30,000 points the highest and lowest of each
         cell of a grid are drawn; the title says so.
 
     Raises
@@ -57,14 +62,21 @@ def draw_points(learner: LearnerND, with_triangulation: bool = False, return_fig
         If there are not three variables, or the values are vectors.
     RuntimeError
         If the figure is to be shown and this is no notebook.
+    ImportError
+        If the backend is not installed.
     """
     _check(learner, "plot_3D")
-    data, simplices = _triangulated(learner)
+    if _uses_plotly(backend):
+        from adaptive_dask.plotting import learnerND_plotly
+
+        picture = learnerND_plotly.points_figure(learner, with_triangulation)
+        return picture if return_fig else learnerND_plotly.show(picture)
+    data, simplices = triangulated(learner)
     figure, axes = _space(learner)
     points, values = data.originals, data.values[:, 0]
     remark = ""
     if with_triangulation:
-        edges, n_edges = _edges(points, simplices)
+        edges, n_edges = edges_of(points, simplices)
         collection = _toolkit().Line3DCollection(edges, colors=QUIET, linewidths=0.4, alpha=0.5)
         axes.add_collection3d(collection, autolim=False)
         if n_edges > len(edges):
@@ -75,14 +87,21 @@ def draw_points(learner: LearnerND, with_triangulation: bool = False, return_fig
     )
     axes.scatter(*points[~finite].T, color=COLORS[1], s=14, marker="s", depthshade=False)
     if finite.any():
-        figure.colorbar(marks, ax=axes, shrink=0.7, pad=0.1, label=_axes_of(learner)[1].pprint_label)
+        figure.colorbar(marks, ax=axes, shrink=0.7, pad=0.1, label=axes_of(learner)[1].pprint_label)
     left_out = f"{int((~finite).sum()):,} not finite (squares)" if not finite.all() else ""
-    title = title_of(learner.npoints, len(points) + _outside(learner, data), left_out, remark)
+    title = title_of(learner.npoints, len(points) + outside(learner, data), left_out, remark)
     axes.set_title(in_lines(title), fontsize=10)
     return _shown(figure, return_fig)
 
 
-def draw_isosurface(learner: LearnerND, level: float = 0.0, hull_opacity: float = 0.2, return_fig: bool = False) -> Any:
+def draw_isosurface(
+    learner: LearnerND,
+    level: float = 0.0,
+    hull_opacity: float = 0.2,
+    return_fig: bool = False,
+    *,
+    backend: str | None = None,
+) -> Any:
     """Draw the surface on which a function of three variables has a given value.
 
     Parameters
@@ -93,10 +112,12 @@ def draw_isosurface(learner: LearnerND, level: float = 0.0, hull_opacity: float 
         The opacity of the region's boundary, between 0 and 1.
     return_fig : bool, default: False
         Return the figure instead of showing it.
+    backend : {"plotly", "matplotlib"}, optional
+        As for `draw_points`.
 
     Returns
     -------
-    matplotlib.figure.Figure or None
+    plotly.graph_objects.Figure, matplotlib.figure.Figure or None
         The surface is flat in each of the learner's simplices. If no point is on one side of the level there is
         none, and the title says so.
 
@@ -106,13 +127,20 @@ def draw_isosurface(learner: LearnerND, level: float = 0.0, hull_opacity: float 
         If there are not three variables, or the values are vectors.
     RuntimeError
         If the figure is to be shown and this is no notebook.
+    ImportError
+        If the backend is not installed.
     ValueError
         If the opacity makes no sense.
     """
     _check(learner, "plot_isosurface")
     if not 0 <= hull_opacity <= 1:
         raise ValueError(f"hull_opacity is between 0 and 1, not {hull_opacity!r}.")
-    data, simplices = _triangulated(learner)
+    if _uses_plotly(backend):
+        from adaptive_dask.plotting import learnerND_plotly
+
+        picture = learnerND_plotly.isosurface_figure(learner, level, hull_opacity)
+        return picture if return_fig else learnerND_plotly.show(picture)
+    data, simplices = triangulated(learner)
     figure, axes = _space(learner)
     polygons = _toolkit().Poly3DCollection
     values = data.values[:, 0]
@@ -121,19 +149,25 @@ def draw_isosurface(learner: LearnerND, level: float = 0.0, hull_opacity: float 
     if len(triangles):
         axes.add_collection3d(polygons(triangles, facecolors=_lit(triangles), linewidths=0), autolim=False)
     if hull_opacity:
-        corners = _corners(learner)
+        corners = corners_of(learner)
         hull = ConvexHull(corners)
         axes.add_collection3d(
             polygons(corners[hull.simplices], facecolors=QUIET, alpha=hull_opacity / 2), autolim=False
         )
-    remark = f"{_axes_of(learner)[1].label} = {level:.6g}"
+    remark = f"{axes_of(learner)[1].label} = {level:.6g}"
     if not len(facets):
         finite = values[np.isfinite(values)]
         between = f", but between {finite.min():.6g} and {finite.max():.6g}" if len(finite) else ""
         remark = f"no point is at {level:.6g}{between}"
-    title = title_of(learner.npoints, len(data.points) + _outside(learner, data), remark)
+    title = title_of(learner.npoints, len(data.points) + outside(learner, data), remark)
     axes.set_title(in_lines(title), fontsize=10)
     return _shown(figure, return_fig)
+
+
+def _uses_plotly(backend: str | None) -> bool:
+    if backend not in (None, "plotly", "matplotlib"):
+        raise ValueError(f"backend must be 'plotly' or 'matplotlib', got {backend!r}.")
+    return backend == "plotly" or (backend is None and find_spec("plotly") is not None)
 
 
 def _check(learner: LearnerND, method: str) -> None:
@@ -144,7 +178,7 @@ def _check(learner: LearnerND, method: str) -> None:
         )
 
 
-def _triangulated(learner: LearnerND) -> tuple[RegionData, Indices]:
+def triangulated(learner: LearnerND) -> tuple[RegionData, Indices]:
     """The points and the learner's own simplices; if there are too many, or none yet, those of a picture."""
     own = learner.tri if learner.npoints <= MOST_OWN else None
     data = region_data(learner)
@@ -161,11 +195,13 @@ def _triangulated(learner: LearnerND) -> tuple[RegionData, Indices]:
     return data, simplices[(simplices >= 0).all(axis=1)]
 
 
-def _outside(learner: LearnerND, data: RegionData) -> int:
+def outside(learner: LearnerND, data: RegionData) -> int:
+    """How many points are not in the region, and so not among the data."""
     return learner.npoints - len(region_data(learner).points) if learner.npoints > len(data.points) else 0
 
 
-def _axes_of(learner: LearnerND) -> tuple[list[Any], Any]:
+def axes_of(learner: LearnerND) -> tuple[list[Any], Any]:
+    """The axes of the three coordinates, and of the value."""
     return dimensions(learner.function, *coordinate_names(3))
 
 
@@ -178,18 +214,19 @@ def _space(learner: LearnerND) -> tuple[Any, Any]:
             f'Drawing in space needs Matplotlib ({error}). Install it: pip install "adaptive_dask[notebook]"'
         ) from error
     axes = figure.add_subplot(projection="3d")
-    for which, dimension, bounds in zip("xyz", _axes_of(learner)[0], learner.bbox, strict=True):
+    for which, dimension, bounds in zip("xyz", axes_of(learner)[0], learner.bbox, strict=True):
         axes.set(**{f"{which}lim": padded(*bounds), f"{which}label": dimension.pprint_label})
     return figure, axes
 
 
-def _corners(learner: LearnerND) -> Floats:
+def corners_of(learner: LearnerND) -> Floats:
+    """The corners of the region, shape (k, 3)."""
     if isinstance(learner.bounds, ConvexHull):
         return np.asarray(learner.bounds.points[learner.bounds.vertices])
     return np.array(list(itertools.product(*learner.bbox)))
 
 
-def _edges(points: Floats, simplices: Indices) -> tuple[Floats, int]:
+def edges_of(points: Floats, simplices: Indices) -> tuple[Floats, int]:
     """The ends of the simplices' edges, shape (k, 2, 3), and how many edges there are."""
     corners = np.sort(simplices, axis=1)
     pairs = np.unique(np.concatenate([corners[:, list(e)] for e in itertools.combinations(range(4), 2)]), axis=0)

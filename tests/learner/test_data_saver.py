@@ -49,6 +49,21 @@ def test_all_of_the_result_is_kept_and_a_part_is_learned() -> None:
     assert "more" in repr(learner.extra_data)
 
 
+def test_the_function_has_what_the_bare_one_has() -> None:
+    def g(x: float, a: int, b: str = "b") -> dict[str, Any]:
+        return {"y": a * x}
+
+    learner = DataSaver(Learner1D(functools.partial(g, a=2), (-1, 1)), itemgetter("y"))
+    for function in (learner.function, cloudpickle.loads(cloudpickle.dumps(learner.function))):
+        assert function.keywords == {"a": 2}
+        assert function.args == ()
+        assert function.func(1.0, a=3) == {"y": 3.0}
+        assert function(0.5).y == 1.0
+        with pytest.raises(AttributeError, match="no_such"):
+            _ = function.no_such
+    assert not hasattr(saver().function, "keywords")
+
+
 def test_bare_results_and_picked_ones_may_be_told() -> None:
     one, other = saver(), saver()
     xs = [0.1, 0.2, 0.3]

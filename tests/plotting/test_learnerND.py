@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 import holoviews
@@ -174,25 +175,63 @@ def test_a_level_set_leaves_out_what_is_not_known() -> None:
 def test_in_space(npoints: int, is_hull: bool) -> None:
     corners = [[0, 0, 0], [1, 0, 0], [0, 1, 0], [0, 0, 1]]
     learner = run(adaptive.LearnerND(plane, ConvexHull(corners)), npoints) if is_hull else learner_of(3, npoints)
-    for figure in (learner.plot_3D(True, True), learner.plot_isosurface(1.0, return_fig=True)):
+    for figure in (
+        learner.plot_3D(True, True, backend="matplotlib"),
+        learner.plot_isosurface(1.0, return_fig=True, backend="matplotlib"),
+    ):
         figure.canvas.draw()
         assert [figure.axes[0].get_xlabel(), figure.axes[0].get_ylabel()] == ["x", "y"]
-    marks = learner.plot_3D(return_fig=True).axes[0].collections[0]
+    marks = learner.plot_3D(return_fig=True, backend="matplotlib").axes[0].collections[0]
     drawn = np.array(marks._offsets3d).T.reshape(-1, 3)
     assert sorted(map(tuple, drawn.round(9).tolist())) == sorted(tuple(np.round(p, 9).tolist()) for p in learner.data)
 
 
 def test_an_isosurface_is_where_the_function_has_the_value() -> None:
-    (surface,) = learner_of(3).plot_isosurface(0.5, hull_opacity=0, return_fig=True).axes[0].collections
+    (surface,) = (
+        learner_of(3).plot_isosurface(0.5, hull_opacity=0, return_fig=True, backend="matplotlib").axes[0].collections
+    )
     corners = np.asarray(surface._faces).reshape(-1, 3)
     assert 1 + 2 * corners[:, 0] - corners[:, 1] - corners[:, 2] == pytest.approx(0.5)
 
 
 def test_a_level_that_is_not_there_is_said() -> None:
-    figure = learner_of(3).plot_isosurface(99.0, return_fig=True)
+    figure = learner_of(3).plot_isosurface(99.0, return_fig=True, backend="matplotlib")
     assert figure.axes[0].get_title() == "60 points; no point is at 99, but between -7 and 3"
 
 
 def test_out_of_a_notebook_there_is_nowhere_to_show_it() -> None:
     with pytest.raises(RuntimeError, match="return_fig=True"):
         learner_of(3).plot_3D()
+
+
+def test_plotly_is_not_needed_and_asked_for_clearly(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "plotly", None)
+    monkeypatch.setitem(sys.modules, "plotly.graph_objects", None)
+    assert type(learner_of(3).plot_3D(return_fig=True)).__module__.startswith("matplotlib")
+    for draw in (learner_of(3).plot_3D, learner_of(3).plot_isosurface):
+        with pytest.raises(ImportError, match="pip install plotly"):
+            draw(return_fig=True, backend="plotly")
+        with pytest.raises(ValueError, match="backend must be 'plotly' or 'matplotlib', got 'bokeh'"):
+            draw(return_fig=True, backend="bokeh")
+
+
+def test_figures_of_plotly() -> None:
+    plotly = pytest.importorskip("plotly")
+    learner = learner_of(3)
+    learner.tell((0.1, 0.2, 0.3), np.nan)
+    figure = learner.plot_3D(with_triangulation=True, return_fig=True)
+    assert isinstance(figure, plotly.graph_objects.Figure)
+    edges, points, squares = figure.data
+    assert edges.mode == "lines"
+    assert len(points.x) + len(squares.x) == learner.npoints
+    assert dict(zip(zip(points.x, points.y, points.z, strict=True), points.marker.color, strict=True)) == {
+        point: value for point, value in learner.data.items() if np.isfinite(value)
+    }
+    assert "1 not finite" in figure.layout.title.text
+    assert len(figure.layout.scene.xaxis.range) == 2
+    surface, hull = learner.plot_isosurface(0.5, return_fig=True).data
+    assert surface.type == hull.type == "mesh3d"
+    assert hull.opacity == 0.2
+    (hull,) = learner.plot_isosurface(99.0, return_fig=True).data
+    with pytest.raises(RuntimeError, match="return_fig=True"):
+        learner.plot_3D()
