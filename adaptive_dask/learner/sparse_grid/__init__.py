@@ -1,0 +1,1 @@
+"""Adaptive interpolation on sparse grids: the mathematics of `SparseGridLearner`."""

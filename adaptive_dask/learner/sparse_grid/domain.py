@@ -1,0 +1,153 @@
+"""The domain of a sparse grid: bounds or probability distributions, and the coordinates in use."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from adaptive_dask.learner.sparse_grid.rules import Floats, LejaRule, LocalRule, Rule, leja_rule_of, uniform_leja_rule
+
+# Of a distribution without ends, so much probability at each end is left out where a box is needed.
+TAIL = 1e-6
+
+
+class Axis:
+    """One input: an interval, or a frozen distribution of `scipy.stats`.
+
+    Parameters
+    ----------
+    bounds : (float, float) or frozen distribution
+    name : str
+        For messages.
+
+    Attributes
+    ----------
+    low, high : float
+        The ends of the support; infinite if there are none.
+    leja : LejaRule
+        Of the coordinate ``t = (x - loc) / scale``.
+    """
+
+    def __init__(self, bounds: Any, name: str) -> None:
+        self.distribution = bounds if hasattr(bounds, "ppf") else None
+        if self.distribution is not None:
+            self.low, self.high = map(float, self.distribution.support())
+            self.loc, self.scale = float(self.distribution.median()), float(self.distribution.std())
+            if not (np.isfinite(self.loc) and np.isfinite(self.scale) and self.scale > 0):
+                raise ValueError(
+                    f"{name} must be a continuous distribution with a finite standard deviation, got {bounds!r}."
+                )
+            self.leja: LejaRule = leja_rule_of(self.distribution, self.loc, self.scale)
+        else:
+            try:
+                self.low, self.high = map(float, bounds)
+            except (TypeError, ValueError):
+                raise TypeError(
+                    f"{name} must be a pair (lower, upper) or a frozen distribution of scipy.stats, got {bounds!r}."
+                ) from None
+            if not (np.isfinite([self.low, self.high]).all() and self.low < self.high):
+                raise ValueError(f"{name} must be two finite numbers, the lower one first, got {bounds!r}.")
+            self.loc, self.scale = self.low + (self.high - self.low) / 2, (self.high - self.low) / 2
+            self.leja = uniform_leja_rule()
+        self._tails = tuple(0.0 if np.isfinite(end) else TAIL for end in (self.low, self.high))
+        self._numbers: dict[type[Rule], dict[float, int]] = {LejaRule: {}, LocalRule: {}}
+        for k in range(len(self.leja)):
+            self._numbers[LejaRule][self.from_standard(self.leja.node(k))] = k
+
+    def from_standard(self, t: Any) -> Any:
+        """x of the coordinate t of `leja`."""
+        return np.clip(self.loc + self.scale * t, self.low, self.high)[()]
+
+    def to_standard(self, x: Floats) -> Floats:
+        return (x - self.loc) / self.scale
+
+    def from_unit(self, u: Any) -> Any:
+        """x below which lies the share u of the probability, tails left out."""
+        if self.distribution is None:
+            return np.clip(self.low + (self.high - self.low) * u, self.low, self.high)[()]
+        left, right = self._tails
+        return self.distribution.ppf(left + (1 - left - right) * np.asarray(u))[()]
+
+    def to_unit(self, x: Floats) -> Floats:
+        if self.distribution is None:
+            return (x - self.low) / (self.high - self.low)
+        left, right = self._tails
+        return np.clip((self.distribution.cdf(x) - left) / (1 - left - right), 0.0, 1.0)
+
+    def coordinate(self, rule: Rule, k: int) -> float:
+        """x of a rule's node."""
+        t = rule.node(k)
+        return float(self.from_standard(t) if isinstance(rule, LejaRule) else self.from_unit((t + 1) / 2))
+
+    def number(self, rule: Rule, x: float) -> int | None:
+        """The node of a rule at x, or None."""
+        numbers = self._numbers[type(rule)]
+        if x in numbers or isinstance(rule, LejaRule):
+            return numbers.get(x)
+        t = 2 * float(self.to_unit(np.array([x]))[0]) - 1
+        assert isinstance(rule, LocalRule)
+        for k in rule.nodes_near(t):
+            if self.coordinate(rule, k) == x:
+                numbers[x] = k
+                return k
+        return None
+
+
+class Domain:
+    """All axes.
+
+    Parameters
+    ----------
+    bounds : sequence
+        Of each axis; see `Axis`.
+    """
+
+    def __init__(self, bounds: Sequence[Any]) -> None:
+        if not hasattr(bounds, "__len__") or not 1 <= len(bounds) <= 50:
+            raise ValueError(f"bounds must have between 1 and 50 entries, one for each input, got {bounds!r}.")
+        self.axes = [Axis(each, f"bounds[{i}]") for i, each in enumerate(bounds)]
+        self.ndim = len(self.axes)
+        self._sequence = np.empty((0, self.ndim))
+
+    def contains(self, point: Sequence[float]) -> bool:
+        return all(axis.low <= x <= axis.high for axis, x in zip(self.axes, point, strict=True))
+
+    def is_uniform(self) -> bool:
+        return all(axis.distribution is None for axis in self.axes)
+
+    def to_standard(self, x: Floats) -> Floats:
+        """Coordinates of the global basis; shapes (n, d)."""
+        return np.stack([axis.to_standard(x[:, i]) for i, axis in enumerate(self.axes)], axis=1)
+
+    def to_unit(self, x: Floats) -> Floats:
+        """Coordinates in the unit cube, in which the probability is uniform; shapes (n, d)."""
+        return np.stack([axis.to_unit(x[:, i]) for i, axis in enumerate(self.axes)], axis=1)
+
+    def from_unit(self, u: Floats) -> Floats:
+        return np.stack([np.asarray(axis.from_unit(u[:, i])) for i, axis in enumerate(self.axes)], axis=1)
+
+    def scattered(self, number: int) -> tuple[float, ...]:
+        """A point of a low-discrepancy sequence that fills the domain, no two of them alike."""
+        while number >= len(self._sequence):
+            self._sequence = self.from_unit(unit_sequence(self.ndim, max(64, 2 * len(self._sequence))))
+        return tuple(map(float, self._sequence[number]))
+
+
+def unit_sequence(ndim: int, size: int) -> Floats:
+    """The first points of a Sobol sequence, shifted so that none lies on a dyadic grid; shape (size, ndim)."""
+    from scipy.stats import qmc
+
+    sobol = qmc.Sobol(ndim, scramble=False)
+    points: Floats = sobol.random_base2(int(np.ceil(np.log2(size + 1))))[1 : size + 1]
+    golden = _generalised_golden_ratio(ndim)
+    return (points + golden ** -np.arange(1.0, ndim + 1)) % 1.0
+
+
+def _generalised_golden_ratio(ndim: int) -> float:
+    """The positive root of ``x**(ndim + 1) == x + 1``."""
+    root = 2.0
+    for _ in range(100):
+        root = (1 + root) ** (1 / (ndim + 1))
+    return root

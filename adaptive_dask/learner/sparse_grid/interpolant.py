@@ -1,0 +1,91 @@
+"""The interpolant of a sparse grid, as a function of coordinates."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from adaptive_dask.learner.sparse_grid.hierarchy import Index, Values
+from adaptive_dask.learner.sparse_grid.rules import Floats, Rule
+
+# Points are evaluated in pieces whose tables stay in the processor's cache.
+CHUNK = 4096
+
+
+class _Node(NamedTuple):
+    """A sum over all indices with a common beginning.
+
+    Attributes
+    ----------
+    coefficient : ndarray of shape (m,)
+    leaves : list of (axis, rows, coefficients)
+        Indices that go one axis further, and no other further than they: rows of the axis's table with their
+        coefficients of shape (n, m).
+    branches : list of (axis, row, node)
+    """
+
+    coefficient: Values
+    leaves: list[tuple[int, list[int], Values]]
+    branches: list[tuple[int, int, Any]]
+
+
+class SparseInterpolant:
+    """Evaluates ``sum(coefficient * basis function)``; picklable, and knows no learner.
+
+    Parameters
+    ----------
+    rules : sequence of Rule
+    coefficients : mapping of Index to ndarray of shape (m,)
+        Closed under taking parents, and thus under leaving out the last axes: common beginnings are shared.
+    """
+
+    def __init__(self, rules: Sequence[Rule], coefficients: Mapping[Index, Values]) -> None:
+        self._rules = list(rules)
+        nodes: list[set[int]] = [set() for _ in rules]
+        beginnings: dict[Index, list[Index]] = {}
+        for index in coefficients:
+            for axis, k in index:
+                nodes[axis].add(k)
+            if index:
+                beginnings.setdefault(index[:-1], []).append(index)
+        self._nodes = [sorted(each) for each in nodes]
+        rows = [{k: row for row, k in enumerate(each)} for each in self._nodes]
+
+        def build(index: Index) -> _Node:
+            leaves: dict[int, tuple[list[int], list[Values]]] = {}
+            branches = []
+            for child in beginnings.get(index, ()):
+                axis, k = child[-1]
+                if child in beginnings:
+                    branches.append((axis, rows[axis][k], build(child)))
+                else:
+                    of_axis = leaves.setdefault(axis, ([], []))
+                    of_axis[0].append(rows[axis][k])
+                    of_axis[1].append(coefficients[child])
+            sums = [(axis, numbers, np.array(values)) for axis, (numbers, values) in leaves.items()]
+            return _Node(coefficients[index], sums, branches)
+
+        self._root = build(())
+
+    def __call__(self, t: Floats) -> Values:
+        """The values at coordinates `t` of shape (n, d); shape (n, m)."""
+        pieces = [self._evaluate(t[start : start + CHUNK]) for start in range(0, len(t), CHUNK)]
+        return np.concatenate(pieces) if pieces else np.empty((0, len(self._root.coefficient)))
+
+    def _evaluate(self, t: Floats) -> Values:
+        tables = [
+            rule.values(ks, t[:, axis]) if ks else None
+            for axis, (rule, ks) in enumerate(zip(self._rules, self._nodes, strict=True))
+        ]
+
+        def total(node: _Node) -> Values:
+            values = np.tile(node.coefficient, (len(t), 1))
+            for axis, rows, coefficients in node.leaves:
+                values += tables[axis][rows].T @ coefficients  # type: ignore[index]
+            for axis, row, branch in node.branches:
+                values += tables[axis][row][:, None] * total(branch)  # type: ignore[index]
+            return values
+
+        return total(self._root)

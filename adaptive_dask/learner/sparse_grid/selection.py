@@ -1,0 +1,162 @@
+"""Which basis describes the function best, judged at points that it has not seen."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+
+from adaptive_dask.learner.sparse_grid.bases import GridBasis, RadialFit, Values, kernels_for
+from adaptive_dask.learner.sparse_grid.domain import Domain
+from adaptive_dask.learner.sparse_grid.rules import Floats
+
+# Of the points that are on no grid, every so-manieth is left out of a radial fit to judge it.
+HELD_OUT = 4
+
+# Errors are judged by so many points at least.
+MIN_CHECKS = 5
+
+# The best basis gets most of the points; those that may overtake it share the rest.
+SHARE_OF_BEST = 0.75
+MAY_OVERTAKE = 4.0
+
+# Polynomials gain speed as they converge, so another basis must be so much better to replace them.
+PREFERENCE = 0.5
+
+# Where no basis is much better than a constant, most points fill the domain; where none is good, the local one is tried.
+HOPELESS = 0.3
+UNCONVERGED = 0.05
+
+
+class Judged(NamedTuple):
+    """The errors of a basis, relative to the ranges of the values.
+
+    Attributes
+    ----------
+    basis : "global", "local" or "radial"
+    kind : int or str
+        Which interpolant of a `GridBasis`, or which kernel.
+    rms, largest : float
+    """
+
+    basis: str
+    kind: int | str
+    rms: float
+    largest: float
+
+
+@dataclass
+class Known:
+    """What is known of the function at all points with finite values.
+
+    Attributes
+    ----------
+    x : ndarray of shape (n, d)
+    values : ndarray of shape (n, m)
+    scales : ndarray of shape (m,)
+    on_grid : dict of str to ndarray of bool, shape (n,)
+        Whether the interpolant of a grid goes through the point.
+    """
+
+    x: Floats
+    values: Values
+    scales: Floats
+    on_grid: dict[str, np.ndarray]
+
+    @property
+    def scattered(self) -> np.ndarray:
+        """Whether a point is on no grid."""
+        return ~np.any(list(self.on_grid.values()), axis=0)
+
+    @property
+    def spread(self) -> float:
+        """The largest standard deviation of a component at scattered points, relative to its range."""
+        values = self.values[self.scattered] / self.scales
+        return float(np.max(values.std(axis=0))) if len(values) else 1.0
+
+
+def judge_grid(name: str, basis: GridBasis, known: Known) -> list[Judged]:
+    """The errors of a grid's interpolants at the points that are on no grid, and of their newest coefficients."""
+    checks = known.scattered
+    if len(basis) < 2 or np.count_nonzero(checks) < MIN_CHECKS:
+        return []
+    judged: list[Judged] = []
+    for kind in range(len(basis.hierarchies)):
+        residuals = basis.residuals(kind, known.x[checks], known.values[checks]) / known.scales
+        newest = np.abs(basis.newest(kind, max(3, len(basis) // 10))) / known.scales
+        largest = max(float(np.max(np.abs(residuals))), float(np.max(newest)))
+        judged.append(Judged(name, kind, _rms(residuals), largest))
+    return judged
+
+
+def judge_radial(domain: Domain, known: Known) -> list[Judged]:
+    """The errors of radial fits at points that were held out."""
+    scattered = np.flatnonzero(known.scattered)
+    held_out = np.zeros(len(known.x), dtype=bool)
+    held_out[scattered[::HELD_OUT]] = True
+    if np.count_nonzero(held_out) < MIN_CHECKS:
+        return []
+    u = domain.to_unit(known.x)
+    judged: list[Judged] = []
+    for kernel in kernels_for(len(u) - np.count_nonzero(held_out), domain.ndim):
+        try:
+            fit = RadialFit(u[~held_out], known.values[~held_out], kernel)
+            residuals = (known.values[held_out] - fit(u[held_out])) / known.scales
+        except np.linalg.LinAlgError:  # the nearest points may lie in a plane
+            continue
+        judged.append(Judged("radial", kernel, _rms(residuals), float(np.max(np.abs(residuals)))))
+    return judged
+
+
+def expected_error(history: Sequence[tuple[int, float]], size: int) -> float:
+    """The error with `size` points, if it goes on to fall as it has since there were half as many.
+
+    Parameters
+    ----------
+    history : sequence of (int, float)
+        Numbers of points, ascending, and the errors with them.
+    """
+    now, error = history[-1]
+    rate = convergence_rate(history)
+    return error * (size / now) ** -max(0.0, rate) if math.isfinite(rate) else error
+
+
+def convergence_rate(history: Sequence[tuple[int, float]]) -> float:
+    """The exponent with which the error falls with the number of points; infinite if too little is known."""
+    now, error = history[-1]
+    before = [(then, old) for then, old in history if 0 < then <= 0.6 * now and 0 < old < math.inf]
+    if not before or not 0 < error < math.inf:
+        return math.inf
+    then, old = before[-1]
+    return math.log(old / error) / math.log(now / then)
+
+
+def share_points(expected: Mapping[str, float], spread: float, is_local_untried: bool) -> dict[str, float]:
+    """The shares of the next points that each basis gets.
+
+    Parameters
+    ----------
+    expected : mapping of str to float
+        The error that is expected of each basis.
+    spread : float
+        The error of a constant.
+    is_local_untried : bool
+        Whether the local basis had too few points to be judged.
+    """
+    preferred = {name: error * (PREFERENCE if name == "global" else 1.0) for name, error in expected.items()}
+    leader = min(preferred, key=lambda name: preferred[name])
+    least = preferred[leader]
+    if min(expected.values()) > HOPELESS * spread and "radial" in expected:
+        return {"global": 0.2, "local": 0.2, "radial": 0.6}
+    rivals = {name for name, error in preferred.items() if error <= MAY_OVERTAKE * least and name != leader}
+    if is_local_untried and least > UNCONVERGED * spread and leader != "local":
+        rivals.add("local")
+    shares = {name: (1 - SHARE_OF_BEST) / len(rivals) for name in sorted(rivals)}
+    return {leader: SHARE_OF_BEST if rivals else 1.0, **shares}
+
+
+def _rms(residuals: Values) -> float:
+    return float(np.sqrt(np.max(np.mean(np.abs(residuals) ** 2, axis=0))))

@@ -1,0 +1,500 @@
+"""SparseGridLearner: smooth functions of many inputs, and what uncertainty quantification asks of them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, Literal, NamedTuple, Self
+
+import numpy as np
+
+from adaptive_dask.learner.base_learner import BaseLearner
+from adaptive_dask.learner.checked import checked_size
+from adaptive_dask.learner.function_pickle import ByValue
+from adaptive_dask.learner.sparse_grid.bases import GridBasis, Point, RadialFit
+from adaptive_dask.learner.sparse_grid.domain import Domain
+from adaptive_dask.learner.sparse_grid.hierarchy import Values
+from adaptive_dask.learner.sparse_grid.interpolator import SparseGridInterpolator
+from adaptive_dask.learner.sparse_grid.moments import Moments, moments_by_sampling, moments_of_polynomials
+from adaptive_dask.learner.sparse_grid.rules import Floats, LejaRule
+from adaptive_dask.learner.sparse_grid.selection import (
+    Judged,
+    Known,
+    convergence_rate,
+    expected_error,
+    judge_grid,
+    judge_radial,
+    share_points,
+)
+
+__all__ = ["Estimate", "SparseGridLearner"]
+
+Basis = Literal["auto", "global", "local"]
+
+# Scattered points check what the grids predict: about CHECKS * sqrt(n) of n points.
+CHECKS = 1.5
+
+# The bases are judged again when there are so many times more points.
+JUDGED_AGAIN = 1.15
+
+# A polynomial whose error is below that converges; no points are spent on trying others.
+CONVERGED = 2e-3
+
+# So few points say nothing about convergence, for each input.
+FIRST_POINTS = 8
+
+# Where the error of polynomials falls with a smaller power of the number of points, local functions are given a chance.
+SLOW = 0.9
+
+# The error of the interpolant is estimated by leaving out the last nodes, all but this share.
+COARSE = 0.7
+
+
+class Estimate(NamedTuple):
+    """A number, or an array of one for each component, with an estimate of its error."""
+
+    value: Any
+    error: Any
+
+
+class SparseGridLearner(BaseLearner):
+    """Learns f: ℝ^d → ℝ^M or ℂ^M for 1 ≤ d ≤ 50 by adaptive interpolation on sparse grids.
+
+    Global polynomials on Leja points [1]_ [2]_ come first. A smooth function of ten inputs takes hundreds of points
+    where other learners take millions. Scattered points check the predictions. Where polynomials do not converge,
+    piecewise linear and quadratic functions on locally refined grids, or radial basis functions, take over.
+
+    Parameters
+    ----------
+    function : callable
+        Takes a tuple of d floats; returns a real or complex number, or an array of them.
+    bounds : sequence of (float, float) or frozen `scipy.stats` distributions
+        One for each input. With a distribution, points go where the probability is.
+    rtol : float, default: 1e-6
+        The largest error that is accepted, relative to the range of the values: `done` is true below it.
+    basis : "auto", "global" or "local", default: "auto"
+        The basis functions; ``"auto"`` takes the ones that predict best.
+
+    Attributes
+    ----------
+    data : dict, tuple of float → value
+    pending_points : set of tuple of float
+
+    Raises
+    ------
+    ValueError, TypeError
+        If an argument makes no sense.
+
+    References
+    ----------
+    .. [1] Chkifa, Cohen, Schwab, Found. Comput. Math. 14 (2014) 601.
+    .. [2] Narayan, Jakeman, SIAM J. Sci. Comput. 36 (2014) A2952.
+    """
+
+    data: dict[Point, Any]
+    pending_points: set[Point]
+
+    def __init__(
+        self, function: Callable[..., Any], bounds: Sequence[Any], *, rtol: float = 1e-6, basis: Basis = "auto"
+    ) -> None:
+        if basis not in ("auto", "global", "local"):
+            raise ValueError(f'basis must be "auto", "global" or "local", got {basis!r}.')
+        if not rtol > 0:
+            raise ValueError(f"rtol must be a positive number, got {rtol!r}.")
+        self.function = function
+        self.bounds = tuple(each if hasattr(each, "ppf") else tuple(each) for each in bounds)
+        self.rtol = float(rtol)
+        self.basis: Basis = basis
+        self._domain = Domain(self.bounds)
+        self.data = {}
+        self.pending_points = set()
+        self._vdim: int | None = None
+        self._shape: tuple[int, ...] = ()
+        self._backlog: list[tuple[Point, Values]] = []
+        self._begin()
+
+    def _begin(self) -> None:
+        names = ("global", "local") if self.basis == "auto" else (self.basis,)
+        self._grids = {name: GridBasis(self._domain, name == "local") for name in names}
+        self._values: dict[Point, Values] = {}  # those that were taken in and are finite
+        self._on_grid: dict[str, set[Point]] = {name: set() for name in names}
+        self._low: Any = None
+        self._high: Any = None
+        self._credits = dict.fromkeys((*names, "radial"), 0.0)
+        self._shares = {names[0]: 1.0}
+        self._history: dict[str, list[tuple[int, float]]] = {name: [] for name in self._credits}
+        self._next_scattered = 0
+        self._scattered: set[Point] = set()  # pending, and on no grid
+        self._known: Known | None = None
+        self._judged: list[Judged] | None = None
+        self._judge_at = FIRST_POINTS * self.ndim
+        self._rebuild_at = 16
+
+    # ---- what is known
+
+    @property
+    def ndim(self) -> int:
+        """The number of inputs, d."""
+        return self._domain.ndim
+
+    @property
+    def vdim(self) -> int:
+        """The number of components of a value; 1 as long as nothing is known."""
+        return self._vdim or 1
+
+    @property
+    def npoints(self) -> int:
+        """The number of evaluated points."""
+        return len(self.data)
+
+    def to_numpy(self) -> Any:
+        """The data as an array of shape (npoints, d + M)."""
+        if not self.data:
+            return np.zeros((0, self.ndim + self.vdim))
+        return np.array([(*point, *np.ravel(value)) for point, value in self.data.items()])
+
+    # ---- ask and tell
+
+    def tell(self, x: Sequence[float], y: Any) -> None:
+        """Tell the value of the function at a point; a known point changes nothing.
+
+        Raises
+        ------
+        ValueError, TypeError
+            If `x` is not a point, or `y` not a number or an array with as many components as before.
+        """
+        self.tell_many([x], [y])
+
+    def tell_many(self, xs: Iterable[Any], ys: Iterable[Any]) -> None:
+        """Tell many values in one go; all of them, or none if one is refused."""
+        results: list[tuple[Point, Any, Values]] = []
+        vdim, shape = self._vdim, self._shape
+        for x, y in zip(xs, ys, strict=True):
+            point = self._as_point(x)
+            value = np.asarray(y)
+            if value.dtype.kind not in "biufc":
+                raise TypeError(f"The value at {point} must be a number or an array of numbers, got {y!r}.")
+            if vdim is not None and value.size != vdim:
+                raise ValueError(f"The value at {point} must have {vdim} components as before, got {y!r}.")
+            vdim, shape = value.size, value.shape
+            results.append((point, y, value.reshape(-1) * 1.0))
+        self._vdim, self._shape = vdim, shape
+        for point, y, components in results:
+            self.pending_points.discard(point)
+            self._scattered.discard(point)
+            if point not in self.data:
+                self.data[point] = y
+                if self._domain.contains(point):
+                    self._backlog.append((point, components))
+
+    def tell_pending(self, x: Sequence[float]) -> None:
+        """Tell that a point is being evaluated, so that it is not proposed again."""
+        point = self._as_point(x)
+        if point not in self.data:
+            self.pending_points.add(point)
+            for grid in self._grids.values():
+                index = grid.index(point)
+                if index is not None:
+                    grid.frontier.note(index, None)
+
+    def remove_unfinished(self) -> None:
+        """Forget every pending point."""
+        self.pending_points.clear()
+        self._absorb()
+        self._scattered.clear()
+        self._next_scattered = 0
+        for grid in self._grids.values():
+            grid.rebuild_frontier(self._scales, [])
+
+    def ask(self, n: int, tell_pending: bool = True) -> tuple[list[Point], list[float]]:
+        """Choose the next points to evaluate.
+
+        Parameters
+        ----------
+        n : int
+        tell_pending : bool, default: True
+            Whether the points become pending. With False the learner stays as it is.
+
+        Returns
+        -------
+        points : list of tuple of float
+        loss_improvements : list of float
+            What each point is expected to contribute, relative to the range of the values.
+        """
+        n = checked_size(n)
+        self._absorb()
+        self._judge_when_due()
+        before = None
+        if not tell_pending:
+            before = (
+                set(self.pending_points),
+                dict(self._credits),
+                self._next_scattered,
+                set(self._scattered),
+                {name: grid.frontier.copy() for name, grid in self._grids.items()},
+            )
+        points: list[Point] = []
+        gains: list[float] = []
+        while len(points) < n:
+            point, gain = self._choose()
+            self.pending_points.add(point)
+            points.append(point)
+            gains.append(gain)
+        if before is not None:
+            self.pending_points, self._credits, self._next_scattered, self._scattered, frontiers = before
+            for name, frontier in frontiers.items():
+                self._grids[name].frontier = frontier
+        return points, gains
+
+    def _choose(self) -> tuple[Point, float]:
+        count = len(self.data) + len(self.pending_points)
+        checks = len(self.data) - sum(map(len, self._on_grid.values())) + len(self._scattered)
+        if count and checks < CHECKS * math.sqrt(count):
+            return self._choose_scattered()
+        for name, share in self._shares.items():
+            self._credits[name] += share
+        for name in sorted(self._shares, key=lambda each: -self._credits[each]):
+            self._credits[name] -= 1.0
+            while name in self._grids:
+                chosen = self._grids[name].frontier.choose()
+                if chosen is None:
+                    break
+                index, gain = chosen
+                point = self._grids[name].point(index)
+                if point not in self.data and point not in self.pending_points:
+                    return point, gain
+            else:
+                break
+        return self._choose_scattered()
+
+    def _choose_scattered(self) -> tuple[Point, float]:
+        while True:
+            point = self._domain.scattered(self._next_scattered)
+            self._next_scattered += 1
+            if point not in self.data and point not in self.pending_points:
+                self._scattered.add(point)
+                return point, 0.0
+
+    # ---- taking in what was told
+
+    @property
+    def _scales(self) -> Floats:
+        if self._low is None:
+            return np.ones(self.vdim)
+        scales: Floats = np.hypot(*np.abs(np.array([(self._high - self._low).real, (self._high - self._low).imag])))
+        return np.where(scales > 0, scales, 1.0)
+
+    def _absorb(self) -> None:
+        """Give the bases all values that were told since the last call."""
+        if not self._backlog:
+            return
+        backlog, self._backlog = self._backlog, []
+        self._known = self._judged = None
+        for point, value in backlog:
+            if np.isfinite(value).all():
+                self._values[point] = value
+                self._widen(value)
+        scales = self._scales
+        for point, value in backlog:
+            for name, grid in self._grids.items():
+                index = grid.index(point)
+                if index is not None:
+                    self._on_grid[name].add(point)
+                    grid.tell(index, value, scales)
+        if len(self._values) >= self._rebuild_at:
+            self._rebuild_at = 2 * len(self._values)
+            for grid in self._grids.values():
+                pending = [index for x in self.pending_points if (index := grid.index(x)) is not None]
+                grid.rebuild_frontier(scales, sorted(pending, key=len))
+
+    def _widen(self, value: Values) -> None:
+        if self._low is None:
+            self._low = self._high = value
+        else:
+            low, high = self._low, self._high
+            self._low = np.minimum(low.real, value.real) + 1j * np.minimum(low.imag, value.imag)
+            self._high = np.maximum(high.real, value.real) + 1j * np.maximum(high.imag, value.imag)
+
+    def _all_known(self) -> Known:
+        if self._known is None:
+            points = list(self._values)
+            self._known = Known(
+                np.array(points).reshape(-1, self.ndim),
+                np.array(list(self._values.values())).reshape(len(points), -1),
+                self._scales,
+                {name: np.array([p in on for p in points], dtype=bool) for name, on in self._on_grid.items()},
+            )
+        return self._known
+
+    # ---- errors
+
+    def _judge_when_due(self) -> None:
+        """Share the points to come between the bases, by how well they will predict with twice as many points."""
+        count = len(self._values)
+        if count < self._judge_at or self.basis != "auto":
+            return
+        self._judge_at = math.ceil(count * JUDGED_AGAIN) + 1
+        known = self._all_known()
+        judged = {name: judge_grid(name, grid, known) for name, grid in self._grids.items()}
+        errors = {name: min((j.rms for j in each), default=math.inf) for name, each in judged.items()}
+        if errors["global"] > CONVERGED:
+            errors["radial"] = min((j.rms for j in judge_radial(self._domain, known)), default=math.inf)
+        expected = {}
+        for name, error in errors.items():
+            size = len(self._grids[name]) if name in self._grids else count
+            self._history[name].append((size, error))
+            expected[name] = expected_error(self._history[name], size + count)
+        is_slow = convergence_rate(self._history["global"]) < SLOW
+        trial = self.ndim + count // (3 if is_slow else 16)
+        self._shares = share_points(expected, known.spread, len(self._grids["local"]) < trial)
+
+    def _judgements(self) -> list[Judged]:
+        """The bases that can be judged, the best first."""
+        self._absorb()
+        if self._judged is None:
+            known = self._all_known()
+            judged = [each for name, grid in self._grids.items() for each in judge_grid(name, grid, known)]
+            if self.basis == "auto" and "radial" in self._shares:
+                judged += judge_radial(self._domain, known)
+            self._judged = sorted(judged, key=lambda each: each.rms)
+        return self._judged
+
+    def loss(self, real: bool = True) -> float:
+        """Estimated largest error of the interpolant, relative to the range of the values.
+
+        It comes from the errors of predictions at points that the interpolant had not seen: scattered points, and the
+        newest nodes. It is infinite until there are enough of them.
+
+        Parameters
+        ----------
+        real : bool, default: True
+            Makes no difference.
+        """
+        judged = self._judgements()
+        return judged[0].largest if judged else math.inf
+
+    def done(self) -> bool:
+        """Whether the estimated error is at most `rtol`."""
+        return self.loss() <= self.rtol
+
+    # ---- what follows from it
+
+    def interpolator(self) -> SparseGridInterpolator:
+        """The function as it is known, as an object that can be pickled and knows no learner.
+
+        Returns
+        -------
+        callable
+            Takes points of shape (n, d), or (n,) with one input; returns values of shape (n,) or (n, M), NaN
+            outside of the bounds. ``error(x)`` estimates the error, in the same shape.
+
+        Raises
+        ------
+        ValueError
+            If too little is known.
+        """
+        best = self._best()
+        known = self._all_known()
+        if best.basis == "radial":
+            u = self._domain.to_unit(known.x)
+            rest = np.flatnonzero(known.scattered)[::2]
+            half = np.delete(np.arange(len(u)), rest)
+            fine = RadialFit(u, known.values, str(best.kind))
+            coarse = RadialFit(u[half], known.values[half], str(best.kind))
+        else:
+            grid, kind = self._grids[best.basis], int(best.kind)
+            fine, coarse = grid.interpolant(kind), grid.interpolant(kind, COARSE)  # type: ignore[assignment]
+        return SparseGridInterpolator(self._domain, best.basis, fine, coarse, best.rms * self._scales, self._shape)
+
+    def _best(self) -> Judged:
+        judged = self._judgements()
+        if judged:
+            return judged[0]
+        name, grid = max(self._grids.items(), key=lambda item: len(item[1]))
+        if not len(grid):
+            raise ValueError("There is nothing to interpolate yet: the learner needs more values.")
+        return Judged(name, 0, math.inf, math.inf)
+
+    def _moments(self) -> tuple[Moments, Floats, Floats]:
+        """Moments, and the mean and root mean square of the errors at scattered points."""
+        best = self._best()
+        known = self._all_known()
+        checks = known.scattered
+        if best.basis == "global":
+            hierarchy = self._grids["global"].hierarchies[0]
+            rules = [rule for rule in hierarchy.rules if isinstance(rule, LejaRule)]
+            moments = moments_of_polynomials(rules, hierarchy.coefficients)
+            residuals = self._grids["global"].residuals(0, known.x[checks], known.values[checks])
+            bias = np.abs(residuals.mean(axis=0)) + residuals.std(axis=0) / math.sqrt(max(1, len(residuals)))
+        else:
+            fit = self.interpolator()
+            moments = moments_by_sampling(self._domain, fit.components)
+            bias = best.rms * self._scales / math.sqrt(max(1, np.count_nonzero(checks)))
+        return moments, bias, best.rms * self._scales
+
+    def mean(self) -> Estimate:
+        """The mean over the bounds, or under the distributions."""
+        moments, bias, _ = self._moments()
+        return Estimate(self._shaped(moments.mean), self._shaped(bias))
+
+    def integral(self) -> Estimate:
+        """The integral over the bounds; inputs with a distribution are averaged over it."""
+        mean = self.mean()
+        volume = math.prod(axis.high - axis.low for axis in self._domain.axes if axis.distribution is None)
+        return Estimate(mean.value * volume, mean.error * volume)
+
+    def variance(self) -> Estimate:
+        """The variance over the bounds, or under the distributions."""
+        moments, _, rms = self._moments()
+        error = 2 * np.sqrt(moments.variance) * rms + rms**2
+        return Estimate(self._shaped(moments.variance), self._shaped(error))
+
+    def sobol_indices(self) -> dict[str, Estimate]:
+        """The shares of the variance that each input causes.
+
+        Returns
+        -------
+        dict
+            ``"first"``: by itself; ``"total"``: together with others. Each an `Estimate` with arrays of shape (d,) or
+            (d, M).
+        """
+        moments, _, rms = self._moments()
+        with np.errstate(invalid="ignore", divide="ignore"):
+            error = np.minimum(1.0, 2 * rms / np.sqrt(moments.variance))
+        errors = self._shaped(np.tile(error, (self.ndim, 1)))
+        return {
+            "first": Estimate(self._shaped(moments.first), errors),
+            "total": Estimate(self._shaped(moments.total), errors),
+        }
+
+    def _shaped(self, components: Any) -> Any:
+        """An array whose last axis runs over components, in the shape of the function's values."""
+        return components.reshape(*components.shape[:-1], *self._shape)[()]
+
+    # ---- copies
+
+    def new(self) -> Self:
+        """A learner with the same function and settings and no data."""
+        return type(self)(self.function, self.bounds, rtol=self.rtol, basis=self.basis)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {
+            "function": ByValue(self.function),
+            "bounds": self.bounds,
+            "rtol": self.rtol,
+            "basis": self.basis,
+            "data": self._get_data(),
+        }
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__init__(state["function"], state["bounds"], rtol=state["rtol"], basis=state["basis"])  # type: ignore[misc]
+        self._set_data(state["data"])
+
+    def _as_point(self, x: Any) -> Point:
+        try:
+            point = tuple(map(float, x))
+        except TypeError:
+            raise TypeError(f"A point must be a sequence of {self.ndim} numbers, got {x!r}.") from None
+        if len(point) != self.ndim or not all(map(math.isfinite, point)):
+            raise ValueError(f"A point must have {self.ndim} finite coordinates, got {x!r}.")
+        return point
