@@ -127,6 +127,7 @@ class SparseGridLearner(BaseLearner):
         self._scattered: set[Point] = set()  # pending, and on no grid
         self._known: Known | None = None
         self._judged: list[Judged] | None = None
+        self._radial: list[Judged] = []  # as of when the bases were judged
         self._judge_at = FIRST_POINTS * self.ndim
         self._rebuild_at = 16
 
@@ -223,7 +224,6 @@ class SparseGridLearner(BaseLearner):
         """
         n = checked_size(n)
         self._absorb()
-        self._judge_when_due()
         before = None
         if not tell_pending:
             before = (
@@ -306,6 +306,7 @@ class SparseGridLearner(BaseLearner):
             for grid in self._grids.values():
                 pending = [index for x in self.pending_points if (index := grid.index(x)) is not None]
                 grid.rebuild_frontier(scales, sorted(pending, key=len))
+        self._judge_when_due()
 
     def _widen(self, value: Values) -> None:
         if self._low is None:
@@ -338,7 +339,8 @@ class SparseGridLearner(BaseLearner):
         judged = {name: judge_grid(name, grid, known) for name, grid in self._grids.items()}
         errors = {name: min((j.rms for j in each), default=math.inf) for name, each in judged.items()}
         if errors["global"] > CONVERGED:
-            errors["radial"] = min((j.rms for j in judge_radial(self._domain, known)), default=math.inf)
+            self._radial = judge_radial(self._domain, known)
+            errors["radial"] = min((each.rms for each in self._radial), default=math.inf)
         expected = {}
         for name, error in errors.items():
             size = len(self._grids[name]) if name in self._grids else count
@@ -351,11 +353,13 @@ class SparseGridLearner(BaseLearner):
     def _judgements(self) -> list[Judged]:
         """The bases that can be judged, the best first."""
         self._absorb()
+        if not self._values:
+            return []
         if self._judged is None:
             known = self._all_known()
             judged = [each for name, grid in self._grids.items() for each in judge_grid(name, grid, known)]
-            if self.basis == "auto" and "radial" in self._shares:
-                judged += judge_radial(self._domain, known)
+            if "radial" in self._shares:
+                judged += self._radial
             self._judged = sorted(judged, key=lambda each: each.rms)
         return self._judged
 
@@ -484,11 +488,15 @@ class SparseGridLearner(BaseLearner):
             "rtol": self.rtol,
             "basis": self.basis,
             "data": self._get_data(),
+            "judged": (self._shares, self._history, self._radial, self._judge_at),
         }
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__init__(state["function"], state["bounds"], rtol=state["rtol"], basis=state["basis"])  # type: ignore[misc]
         self._set_data(state["data"])
+        self._absorb()
+        self._shares, self._history, self._radial, self._judge_at = state["judged"]
+        self._judged = None
 
     def _as_point(self, x: Any) -> Point:
         try:

@@ -67,7 +67,12 @@ class Frontier:
         return new
 
     def note(self, index: Index, size: float | None) -> None:
-        """Note that a node is being evaluated, or that its basis function contributes so much (root mean square)."""
+        """Note that a node is being evaluated, or that its basis function contributes so much (root mean square).
+
+        A node whose parents are not noted yet is left out: what lies behind it cannot be estimated.
+        """
+        if any(parent not in self._sizes for parent in self._hierarchy.parents(index)):
+            return
         expected = self._estimates.pop(index, None)
         if expected is None:
             expected = self._sizes.get(index, 0.0)

@@ -26,7 +26,7 @@ MAY_OVERTAKE = 4.0
 # Polynomials gain speed as they converge, so another basis must be so much better to replace them.
 PREFERENCE = 0.5
 
-# Where no basis is much better than a constant, most points fill the domain; where none is good, the local one is tried.
+# Where no basis is much better than a constant, most points fill the domain. Where none is good, the local one is tried.
 HOPELESS = 0.3
 UNCONVERGED = 0.05
 
