@@ -433,7 +433,7 @@ class SparseGridLearner(BaseLearner):
         else:
             fit = self.interpolator()
             moments = moments_by_sampling(self._domain, fit.components)
-            bias = best.rms * self._scales / math.sqrt(max(1, np.count_nonzero(checks)))
+            bias = best.rms * self._scales / math.sqrt(max(1, int(np.count_nonzero(checks))))
         return moments, bias, best.rms * self._scales
 
     def mean(self) -> Estimate:

@@ -74,7 +74,7 @@ class Axis:
         if self.distribution is None:
             return (x - self.low) / (self.high - self.low)
         left, right = self._tails
-        return np.clip((self.distribution.cdf(x) - left) / (1 - left - right), 0.0, 1.0)
+        return np.asarray(np.clip((self.distribution.cdf(x) - left) / (1 - left - right), 0.0, 1.0))
 
     def coordinate(self, rule: Rule, k: int) -> float:
         """x of a rule's node."""

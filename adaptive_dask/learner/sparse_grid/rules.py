@@ -142,7 +142,8 @@ class LejaRule(Rule):
 
     def values(self, ks: Sequence[int], t: Floats) -> Floats:
         numbers = np.asarray(ks, dtype=int)
-        return self.table(int(numbers.max(initial=0)) + 1, t)[numbers]
+        values: Floats = self.table(int(numbers.max(initial=0)) + 1, t)[numbers]
+        return values
 
     def norm(self, k: int) -> float:
         return float(self._norms[k])
@@ -150,8 +151,8 @@ class LejaRule(Rule):
     def orthonormal_factors(self, size: int) -> Floats:
         """Column k has the coefficients of basis function k in the first `size` orthonormal polynomials."""
         t, weights = self.quadrature
-        factors: Floats = np.linalg.qr((self.table(size, t) * np.sqrt(weights)).T, mode="r")
-        return factors * np.sign(np.diag(factors))[:, None]  # whose first polynomial is +1
+        _, factors = np.linalg.qr((self.table(size, t) * np.sqrt(weights)).T)
+        return np.asarray(factors * np.sign(np.diag(factors))[:, None])  # whose first polynomial is +1
 
 
 class LocalRule(Rule):
@@ -173,7 +174,7 @@ class LocalRule(Rule):
         if k < 3:
             return (0.0, -1.0, 1.0)[k]
         depth = self.depth(k)
-        return -1.0 + (2 * (k - 2 ** (depth - 1) - 1) + 1) * 2.0 ** (1 - depth)
+        return float(-1.0 + (2 * (k - 2 ** (depth - 1) - 1) + 1) * 2.0 ** (1 - depth))
 
     def nodes_near(self, t: float) -> Iterator[int]:
         """At each depth, the node that is nearest to `t`."""
@@ -187,7 +188,7 @@ class LocalRule(Rule):
         if k < 5:
             return max(0, k - 2)
         depth = self.depth(k)
-        return 2 ** (depth - 2) + 1 + (k - 2 ** (depth - 1) - 1) // 2
+        return int(2 ** (depth - 2) + 1 + (k - 2 ** (depth - 1) - 1) // 2)
 
     def children(self, k: int) -> tuple[int, ...]:
         if k == 0:

@@ -9,8 +9,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from adaptive_dask.learner.sparse_grid.bases import GridBasis, RadialFit, Values, kernels_for
+from adaptive_dask.learner.sparse_grid.bases import GridBasis, RadialFit, kernels_for
 from adaptive_dask.learner.sparse_grid.domain import Domain
+from adaptive_dask.learner.sparse_grid.hierarchy import Values
 from adaptive_dask.learner.sparse_grid.rules import Floats
 
 # Of the points that are on no grid, every so-manieth is left out of a radial fit to judge it.
@@ -26,7 +27,8 @@ MAY_OVERTAKE = 4.0
 # Polynomials gain speed as they converge, so another basis must be so much better to replace them.
 PREFERENCE = 0.5
 
-# Where no basis is much better than a constant, most points fill the domain. Where none is good, the local one is tried.
+# Where no basis is much better than a constant, most points fill the domain; where none is good, the local one is
+# tried.
 HOPELESS = 0.3
 UNCONVERGED = 0.05
 
@@ -69,7 +71,7 @@ class Known:
     @property
     def scattered(self) -> np.ndarray:
         """Whether a point is on no grid."""
-        return ~np.any(list(self.on_grid.values()), axis=0)
+        return np.asarray(~np.any(list(self.on_grid.values()), axis=0))
 
     @property
     def spread(self) -> float:
@@ -101,7 +103,7 @@ def judge_radial(domain: Domain, known: Known) -> list[Judged]:
         return []
     u = domain.to_unit(known.x)
     judged: list[Judged] = []
-    for kernel in kernels_for(len(u) - np.count_nonzero(held_out), domain.ndim):
+    for kernel in kernels_for(int(np.count_nonzero(~held_out)), domain.ndim):
         try:
             fit = RadialFit(u[~held_out], known.values[~held_out], kernel)
             residuals = (known.values[held_out] - fit(u[held_out])) / known.scales
