@@ -473,7 +473,7 @@ class SparseGridLearner(BaseLearner):
 
     def _shaped(self, components: Any) -> Any:
         """An array whose last axis runs over components, in the shape of the function's values."""
-        return components.reshape(*components.shape[:-1], *self._shape)[()]
+        return components.reshape((*components.shape[:-1], *self._shape))[()]
 
     # ---- copies
 
