@@ -26,6 +26,8 @@ from adaptive_dask.learner.sparse_grid.selection import (
     judge_radial,
     share_points,
 )
+from adaptive_dask.learner.told_data import Data, ToldData
+from adaptive_dask.learner.told_values import checked_amplitude, checked_coordinates
 
 __all__ = ["Estimate", "SparseGridLearner"]
 
@@ -91,7 +93,7 @@ class SparseGridLearner(BaseLearner):
     .. [2] Narayan, Jakeman, SIAM J. Sci. Comput. 36 (2014) A2952.
     """
 
-    data: dict[Point, Any]
+    data = Data()
     pending_points: set[Point]
 
     def __init__(
@@ -106,14 +108,15 @@ class SparseGridLearner(BaseLearner):
         self.rtol = float(rtol)
         self.basis: Basis = basis
         self._domain = Domain(self.bounds)
-        self.data = {}
+        self._start_over()
+
+    def _start_over(self) -> None:
+        """Forget all results and pending points."""
+        self._data: ToldData[Point, Any] = ToldData()
         self.pending_points = set()
         self._vdim: int | None = None
         self._shape: tuple[int, ...] = ()
         self._backlog: list[tuple[Point, Values]] = []
-        self._begin()
-
-    def _begin(self) -> None:
         names = ("global", "local") if self.basis == "auto" else (self.basis,)
         self._grids = {name: GridBasis(self._domain, name == "local") for name in names}
         self._values: dict[Point, Values] = {}  # those that were taken in and are finite
@@ -171,26 +174,26 @@ class SparseGridLearner(BaseLearner):
         results: list[tuple[Point, Any, Values]] = []
         vdim, shape = self._vdim, self._shape
         for x, y in zip(xs, ys, strict=True):
-            point = self._as_point(x)
-            value = np.asarray(y)
-            if value.dtype.kind not in "biufc":
-                raise TypeError(f"The value at {point} must be a number or an array of numbers, got {y!r}.")
-            if vdim is not None and value.size != vdim:
-                raise ValueError(f"The value at {point} must have {vdim} components as before, got {y!r}.")
+            point = checked_coordinates(x, self.ndim)
+            value = np.asarray(checked_amplitude(y, point))
+            if vdim is not None and value.shape != shape:
+                raise ValueError(
+                    f"The value at {point} must have the shape of the values told before, {shape}, got {value.shape}."
+                )
             vdim, shape = value.size, value.shape
-            results.append((point, y, value.reshape(-1) * 1.0))
+            results.append((point, y, value.reshape(-1)))
         self._vdim, self._shape = vdim, shape
         for point, y, components in results:
             self.pending_points.discard(point)
             self._scattered.discard(point)
-            if point not in self.data:
-                self.data[point] = y
+            if point not in self._data:
+                self._data.put(point, y)
                 if self._domain.contains(point):
                     self._backlog.append((point, components))
 
     def tell_pending(self, x: Sequence[float]) -> None:
         """Tell that a point is being evaluated, so that it is not proposed again."""
-        point = self._as_point(x)
+        point = checked_coordinates(x, self.ndim)
         if point not in self.data:
             self.pending_points.add(point)
             for grid in self._grids.values():
@@ -497,12 +500,3 @@ class SparseGridLearner(BaseLearner):
         self._absorb()
         self._shares, self._history, self._radial, self._judge_at = state["judged"]
         self._judged = None
-
-    def _as_point(self, x: Any) -> Point:
-        try:
-            point = tuple(map(float, x))
-        except TypeError:
-            raise TypeError(f"A point must be a sequence of {self.ndim} numbers, got {x!r}.") from None
-        if len(point) != self.ndim or not all(map(math.isfinite, point)):
-            raise ValueError(f"A point must have {self.ndim} finite coordinates, got {x!r}.")
-        return point

@@ -97,6 +97,24 @@ def checked_value(y: Any, x: Any) -> float | Array:
     return float(array) if array.ndim == 0 else array
 
 
+def checked_amplitude(y: Any, x: Any) -> float | complex | NDArray[Any]:
+    """The value at ``x`` of a function that may be complex: a number or an array of numbers.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If it is something else; with what to do.
+    """
+    if isinstance(y, float | complex) and not isinstance(y, np.generic):
+        return y
+    try:
+        array = _array_of(y, complex)
+    except _Refused as refused:
+        expected = "a real or complex number or an array of such numbers"
+        raise refused.as_error(y, f"The value at {x!r}", expected) from refused.cause
+    return array if array.ndim else array.item()
+
+
 def checked_number(y: Any, x: Any) -> float:
     """The value at ``x`` of a function to numbers; an array with one element counts as one."""
     if isinstance(y, float):
@@ -231,14 +249,16 @@ def _converted(y: Any) -> Array:
         raise _Refused("something that contains itself", _MORE) from None
 
 
-def _array_of(y: Any) -> Array:
-    """An object as an array of floats; raises `_Refused` if it is none."""
+def _array_of(y: Any, number: type = float) -> NDArray[Any]:
+    """An object as an array of floats, or of floats or complex numbers; raises `_Refused` if it is none."""
     if isinstance(y, np.ndarray | np.generic):
-        return _of_array(y)
+        return _of_array(y, number)
     if isinstance(y, float | int):
         return np.array(_float(y))
     if isinstance(y, list | tuple):
-        return _of_sequence(y)
+        return _of_sequence(y, number)
+    if number is complex and isinstance(y, complex):
+        return np.array(y)
     refusal = _refusal(y)
     if refusal is not None:
         raise refusal
@@ -256,9 +276,9 @@ def _array_of(y: Any) -> Array:
             continue
         if converted is y or (isinstance(converted, np.ndarray) and converted.dtype == object and not converted.ndim):
             continue
-        return _array_of(converted)
+        return _array_of(converted, number)
     if hasattr(kind, "__len__") and hasattr(kind, "__iter__"):
-        return _of_sequence(list(y))
+        return _of_sequence(list(y), number)
     raise _Refused(_short(y), _MORE, cause=cause)
 
 
@@ -274,24 +294,25 @@ def _float(y: Any) -> float:
         raise _Refused(_short(y), hint, kind=ValueError) from None
 
 
-def _of_array(y: Any) -> Array:
+def _of_array(y: Any, number: type) -> NDArray[Any]:
     array, mask = np.ma.getdata(y), np.ma.getmask(y)
     if isinstance(y, np.ma.MaskedArray) and mask is not np.ma.nomask:
         array = np.where(mask, np.nan, array)
     kind = array.dtype.kind
     if kind == "O" and array.ndim:
-        array = _of_sequence(array.ravel().tolist()).reshape(array.shape)
-    elif kind == "c":
+        array = _of_sequence(array.ravel().tolist(), number).reshape(array.shape)
+        kind = array.dtype.kind
+    elif kind == "c" and number is float:
         raise _Refused(_short(y), _COMPLEX)
-    elif kind not in "buif":
+    elif kind not in "buifc":
         raise _Refused(_short(y), _TIME if kind in "mM" else _MORE)
     if array.size == 0:
         raise _Refused(f"an empty array of shape {array.shape}", "Return at least one number.", kind=ValueError)
     with np.errstate(over="ignore"):  # a long double may be beyond the range
-        return np.array(array, dtype=float, subok=False)
+        return np.array(array, dtype=complex if kind == "c" else float, subok=False)
 
 
-def _of_sequence(items: Sequence[Any]) -> Array:
+def _of_sequence(items: Sequence[Any], number: type) -> NDArray[Any]:
     if not items:
         raise _Refused("an empty array of shape (0,)", "Return at least one number.", kind=ValueError)
     if set(map(type, items)) <= _PLAIN:
