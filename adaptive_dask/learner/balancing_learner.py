@@ -7,6 +7,7 @@ import itertools
 import math
 import operator
 import os
+import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Self
 
@@ -23,6 +24,9 @@ Point = tuple[int, Any]
 Cdims = Sequence[Mapping[str, Any]] | tuple[Sequence[str], Iterable[Sequence[Any]]]
 FileNames = Callable[[Any], str | os.PathLike[str]] | Iterable[str | os.PathLike[str]]
 
+# So few children are looked at every time; of more, looks take at most one part in this many of the time.
+FEW_CHILDREN, LOOK_SHARE = 32, 30
+
 
 class BalancingLearner(BaseLearner):
     """Learns many functions at once, one learner for each.
@@ -32,8 +36,8 @@ class BalancingLearner(BaseLearner):
     Parameters
     ----------
     learners : sequence of BaseLearner
-        The children, all of one type. Tell results to the balancing learner, not to them; after a child
-        was changed directly, call `refresh`.
+        The children, all of one type. A child that is told directly, or appended to ``learners``, is noticed when
+        the balancing learner is next looked at; with very many children within a millisecond or so.
     cdims : sequence of dict, or (names, iterable of values), optional
         What distinguishes the children, for plots: for each a dict of names and values.
     strategy : {"loss_improvements", "loss", "npoints", "cycle"} or callable, default: "loss_improvements"
@@ -136,13 +140,25 @@ class BalancingLearner(BaseLearner):
         self._strategy = strategy
 
     def refresh(self) -> None:
-        """Look at all children anew; needed only after one of them was changed directly."""
+        """Look at all children anew, after some of them were changed directly."""
         n = len(self.learners)
+        self._next_look = 0.0
         self._turns = ChildTurns(self.learners, self._strategy)
         self._losses = ChildQueue(n, functools.partial(self._loss_key, True))
         self._open_losses = ChildQueue(n, functools.partial(self._loss_key, False))
         self._know_done = all(callable(getattr(child, "done", None)) for child in self.learners)
         self._done = {i for i, child in enumerate(self.learners) if self._know_done and child.done()}
+
+    def _notice_changes(self) -> None:
+        """Refresh if children were told directly, or there are more of them."""
+        started = time.perf_counter()
+        if started < self._next_look:
+            return
+        if not self._turns.is_current():
+            self.refresh()
+        if len(self.learners) > FEW_CHILDREN:
+            # A look at very many costs more than an ask: it gets a share of the time.
+            self._next_look = started + LOOK_SHARE * (time.perf_counter() - started)
 
     def _loss_key(self, real: bool, i: int) -> Key:
         loss = float(self.learners[i].loss(real))
@@ -172,6 +188,7 @@ class BalancingLearner(BaseLearner):
             What a child raised, if no child has a point and none is in flight.
         """
         n = checked_size(n)
+        self._notice_changes()
         points: list[Point] = []
         improvements: list[float] = []
         before: dict[int, tuple[list[Any], int]] = {}
@@ -208,6 +225,7 @@ class BalancingLearner(BaseLearner):
     def tell(self, x: Point, y: Any) -> None:
         """Tell the value ``y`` of the function at ``x`` = (index, point of that child)."""
         i, point = self._checked(x)
+        self._notice_changes()
         self.learners[i].tell(point, y)
         self._told(i)
 
@@ -262,6 +280,7 @@ class BalancingLearner(BaseLearner):
     @property
     def npoints(self) -> int:
         """The number of evaluated points of all children."""
+        self._notice_changes()
         return self._turns.npoints
 
     @property
@@ -307,6 +326,7 @@ class BalancingLearner(BaseLearner):
         real : bool, default: True
             With False, the loss that is expected once the pending points are told.
         """
+        self._notice_changes()
         first = (self._losses if real else self._open_losses).first()
         assert first is not None
         return -float(first[1][0])
@@ -314,6 +334,7 @@ class BalancingLearner(BaseLearner):
     @property
     def done(self) -> Callable[[], bool]:
         """``done()`` says whether all children are done; not there if they do not know."""
+        self._notice_changes()
         if not self._know_done:
             raise AttributeError(f"A {type(self.learners[0]).__name__} does not know when it is done.")
         return lambda: len(self._done) == len(self.learners)

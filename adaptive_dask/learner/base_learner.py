@@ -7,7 +7,7 @@ import os
 from collections.abc import Callable, Iterable, Mapping, MutableMapping, MutableSet, Set
 from typing import Any, Self, TypeVar
 
-from adaptive_dask.learner import summary
+from adaptive_dask.learner import subclasses, summary
 
 Loss = TypeVar("Loss", bound=Callable[..., Any])
 
@@ -68,6 +68,11 @@ class BaseLearner(abc.ABC):
     function: Callable[..., Any]
     data: Mapping[Any, Any] | MutableMapping[Any, Any]
     pending_points: Set[Any] | MutableSet[Any]
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        if cls.__module__.startswith("adaptive_dask.learner."):
+            subclasses.travels(cls)
 
     @property
     @abc.abstractmethod

@@ -61,6 +61,10 @@ class ChildTurns:
             if proposal is not None:
                 return i, *proposal
 
+    def is_current(self) -> bool:
+        """Whether all children have as many points as when they were last looked at, and there are no more of them."""
+        return [child.npoints for child in self._learners] == self._npoints
+
     def took(self, i: int) -> None:
         """Count a turn of a child."""
         self._turn += 1

@@ -16,6 +16,7 @@ from typing import Any
 import cloudpickle
 
 from adaptive_dask.learner.by_value import ValuePickler, dumps_by_value
+from adaptive_dask.learner.subclasses import added_attributes
 
 Function = Callable[..., Any]
 
@@ -99,8 +100,26 @@ def dumps_apart(learner: Any) -> tuple[bytes, list[bytes]]:
     """
     file = io.BytesIO()
     pickler = _ApartPickler(file)
-    pickler.dump(learner)
+    try:
+        pickler.dump(learner)
+    except Exception as error:
+        for name, value in added_attributes(learner).items():
+            if not _can_be_pickled(value):
+                kind = type(learner).__name__
+                raise TypeError(
+                    f"The attribute {name!r} of a {kind} must be picklable, got a {type(value).__name__}: {error}. Define "
+                    f"__getstate__ and __setstate__ in {kind} that call those of its base class and leave it out."
+                ) from error
+        raise
     return file.getvalue(), pickler.functions
+
+
+def _can_be_pickled(value: Any) -> bool:
+    try:
+        dumps_by_value(value)
+    except Exception:
+        return False
+    return True
 
 
 def loads_together(data: bytes, functions: Sequence[bytes] | None) -> Any:

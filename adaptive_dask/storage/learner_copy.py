@@ -6,6 +6,7 @@ import copy
 from typing import Any
 
 from adaptive_dask.learner.base_learner import BaseLearner
+from adaptive_dask.learner.subclasses import as_base
 
 
 def copy_learner(learner: Any, other: Any) -> None:
@@ -47,7 +48,8 @@ def working_copy(learner: Any) -> Any:
     if not (callable(getattr(learner, "new", None)) and callable(getattr(learner, "copy_from", None))):
         return learner  # somebody's own, with ask and tell only
     copy = empty_copy(learner)
-    copy_learner(copy, learner)
+    with as_base(copy):  # what an overridden `tell` noted is in the copy already
+        copy_learner(copy, learner)
     return copy
 
 

@@ -1,0 +1,105 @@
+"""Learners of classes that users derive from this package's: copied and pickled with the attributes that those added.
+
+A class of a user's may have a constructor with other arguments, and a `tell` that notes something. As when Python
+pickles objects, neither is called where a copy is made: the copy is made as one of this package's learner, and then
+gets the class and the attributes.
+"""
+
+from __future__ import annotations
+
+import copy
+import functools
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+_OWN_MODULES = "adaptive_dask.learner."
+_ATTRIBUTES = "attributes of the subclass"
+_NOT_COPIED = {"fname"}
+
+
+def base_of(kind: type) -> type | None:
+    """The learner of this package that a user's class is derived from; None for any other class."""
+    if kind.__module__.startswith(_OWN_MODULES):
+        return None
+    base = next((each for each in kind.__mro__ if each.__module__.startswith(_OWN_MODULES)), None)
+    # Of the protocol alone there is no state to know of.
+    return None if base is None or getattr(base, "__abstractmethods__", None) else base
+
+
+@contextmanager
+def as_base(learner: Any) -> Iterator[None]:
+    """Let a learner that nobody else has yet be one of this package's meanwhile: overridden methods are not called."""
+    kind = type(learner)
+    base = base_of(kind)
+    if base is None:
+        yield
+        return
+    learner.__class__ = base
+    try:
+        yield
+    finally:
+        learner.__class__ = kind
+
+
+def added_attributes(learner: Any) -> dict[str, Any]:
+    """What a user's class keeps in its learner beside what is there without it."""
+    base = base_of(type(learner))
+    if base is None:
+        return {}
+    known = vars(_plain_new(learner, base)).keys() | _NOT_COPIED
+    return {name: value for name, value in vars(learner).items() if name not in known}
+
+
+def travels(kind: type) -> None:
+    """Make the copies of a learner of this package fit for derived classes."""
+    for name, wrap in (("new", _new), ("__getstate__", _getstate), ("__setstate__", _setstate)):
+        if name in vars(kind):
+            setattr(kind, name, wrap(vars(kind)[name]))
+
+
+def _plain_new(learner: Any, base: Any) -> Any:
+    view = object.__new__(base)
+    view.__dict__ = learner.__dict__
+    return base.new(view)
+
+
+def _new(original: Callable[..., Any]) -> Callable[..., Any]:
+    @functools.wraps(original)
+    def new(self: Any) -> Any:
+        base = base_of(type(self))
+        if base is None:
+            return original(self)
+        learner = _plain_new(self, base)
+        added = {name: value for name, value in vars(self).items() if name not in vars(learner).keys() | _NOT_COPIED}
+        learner.__class__ = type(self)
+        learner.__dict__.update({name: _copied(value) for name, value in added.items()})
+        return learner
+
+    return new
+
+
+def _getstate(original: Callable[..., Any]) -> Callable[..., Any]:
+    @functools.wraps(original)
+    def __getstate__(self: Any) -> Any:
+        state, added = original(self), added_attributes(self)
+        return {**state, _ATTRIBUTES: added} if added else state
+
+    return __getstate__
+
+
+def _setstate(original: Callable[..., Any]) -> Callable[..., Any]:
+    @functools.wraps(original)
+    def __setstate__(self: Any, state: Any) -> None:
+        with as_base(self):
+            original(self, state)
+        self.__dict__.update(state.get(_ATTRIBUTES, {}))
+
+    return __setstate__
+
+
+def _copied(value: Any) -> Any:
+    try:
+        return copy.deepcopy(value)
+    except Exception:  # a lock or a file is shared
+        return value

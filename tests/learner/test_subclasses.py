@@ -1,0 +1,119 @@
+"""Learners of classes that users derive, with constructors and attributes of their own."""
+
+from __future__ import annotations
+
+import copy
+import pickle
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import cloudpickle
+import pytest
+
+from adaptive_dask.learner.average_learner import AverageLearner
+from adaptive_dask.learner.average_learner1D import AverageLearner1D
+from adaptive_dask.learner.balancing_learner import BalancingLearner
+from adaptive_dask.learner.data_saver import DataSaver
+from adaptive_dask.learner.function_pickle import dumps_apart, loads_together
+from adaptive_dask.learner.integrator_learner import IntegratorLearner
+from adaptive_dask.learner.learner1D import Learner1D
+from adaptive_dask.learner.learner2D import Learner2D
+from adaptive_dask.learner.learnerND import LearnerND
+from adaptive_dask.learner.sequence_learner import SequenceLearner
+from adaptive_dask.learner.subclasses import added_attributes
+from adaptive_dask.runner.sequential import simple
+from adaptive_dask.storage.learner_copy import working_copy
+
+
+def function(x: Any) -> float:
+    return float(x[-1]) if isinstance(x, tuple) else float(x)
+
+
+ARGUMENTS: dict[type, tuple[Any, ...]] = {
+    Learner1D: (function, (0, 1)),
+    Learner2D: (function, [(0, 1)] * 2),
+    LearnerND: (function, [(0, 1)] * 3),
+    AverageLearner: (function, 0.1),
+    AverageLearner1D: (function, (0, 1), None, 0.2, 0.005, 0.3, 2),
+    IntegratorLearner: (function, (0, 1), 1e-6),
+    SequenceLearner: (function, [1, 2, 3, 4, 5, 6, 7, 8]),
+    DataSaver: (Learner1D(function, (0, 1)), function),
+    BalancingLearner: ([Learner1D(function, (0, 1)), Learner1D(function, (0, 2))],),
+}
+
+
+def derived(base: Any) -> Any:
+    class Mine(base):  # type: ignore[misc]
+        def __init__(self, label: str) -> None:
+            self.label = label
+            super().__init__(*copy.deepcopy(ARGUMENTS[base]))
+            self.told: list[Any] = []
+
+        def tell(self, x: Any, y: Any) -> None:
+            self.told.append(x)
+            super().tell(x, y)
+
+    return Mine
+
+
+WAYS: dict[str, Callable[[Any], Any]] = {
+    "pickle": lambda learner: pickle.loads(cloudpickle.dumps(learner)),
+    "deepcopy": copy.deepcopy,
+    "apart": lambda learner: loads_together(*dumps_apart(learner)),
+    "for a run": working_copy,
+}
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("base", ARGUMENTS)
+def test_a_subclass_is_copied_with_its_attributes(base: Any, way: str) -> None:
+    learner = derived(base)("one")
+    simple(learner, goal=lambda learner: learner.npoints >= 6)
+    assert added_attributes(learner).keys() == {"label", "told"}
+    told = list(learner.told)
+    other = WAYS[way](learner)
+    assert other.label == "one"
+    assert other.told == told
+    assert other.npoints == learner.npoints
+    assert type(other).__name__ == "Mine"
+    points, _ = learner.ask(1)
+    assert other.ask(1)[0] == points
+    if points:
+        other.tell(points[0], 1.0 if base is not DataSaver else learner.function(points[0]))
+        assert (other.told, learner.told) == ([*told, points[0]], told)
+
+
+@pytest.mark.parametrize("base", ARGUMENTS)
+def test_a_subclass_is_saved_loaded_and_made_anew(base: Any, tmp_path: Path) -> None:
+    learner = derived(base)("one")
+    simple(learner, goal=lambda learner: learner.npoints >= 6)
+    learner.save(tmp_path / "file")
+    new = learner.new()
+    assert (new.label, new.npoints) == ("one", 0)
+    new.load(tmp_path / "file")
+    assert new.npoints == learner.npoints
+
+
+def test_what_cannot_be_copied_is_shared() -> None:
+    learner = derived(Learner1D)("one")
+    learner.lock = threading.Lock()
+    assert learner.new().lock is learner.lock
+    with pytest.raises(TypeError, match=r"lock.*__getstate__"):
+        dumps_apart(learner)
+
+
+def test_a_child_that_was_told_directly_or_appended_is_noticed() -> None:
+    learners = [Learner1D(function, (0, 1)) for _ in range(2)]
+    learner = BalancingLearner(learners)
+    assert learner.npoints == 0
+    for child in learner.learners:
+        child.tell_many([0.0, 0.5, 1.0], [0.0, 0.5, 1.0])
+    assert learner.npoints == 6
+    assert learner.loss() == max(child.loss() for child in learner.learners)
+    learner.learners.append(Learner1D(function, (0, 3)))
+    points, _ = learner.ask(2)
+    assert points == [(2, 0.0), (2, 3.0)]
+    learner.tell((2, 0.0), 0.0)
+    assert learner.npoints == 7
