@@ -107,8 +107,8 @@ def dumps_apart(learner: Any) -> tuple[bytes, list[bytes]]:
             if not _can_be_pickled(value):
                 kind = type(learner).__name__
                 raise TypeError(
-                    f"The attribute {name!r} of a {kind} must be picklable, got {type(value).__name__}: {error}. Define "
-                    f"__getstate__ and __setstate__ in {kind} that call those of its base class and leave it out."
+                    f"The attribute {name!r} of a {kind} must be picklable, got {type(value).__name__}: {error}. "
+                    f"Define __getstate__ and __setstate__ in {kind} that call those of its base and leave it out."
                 ) from error
         raise
     return file.getvalue(), pickler.functions

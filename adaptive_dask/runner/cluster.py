@@ -372,7 +372,7 @@ class ClusterRun:
             self.has_ended = True
             with contextlib.suppress(LearnerBusyError):  # the run was cancelled because its learner hangs
                 await self._inspect()
-                if self.replica.is_foreign:
+                if self.replica.is_foreign or self.replica.is_derived:
                     snapshot = await self._request_at_once(Route.SNAPSHOT)
                     self.replica.make_up(lambda: loads_together(snapshot["learner"], None))
             failure = news.get("failure", ()) if summary["status"] == "failed" else None

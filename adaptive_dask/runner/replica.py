@@ -11,6 +11,7 @@ from typing import Any
 
 from adaptive_dask.cluster.protocol import unpack
 from adaptive_dask.learner.base_learner import BaseLearner
+from adaptive_dask.learner.subclasses import added_attributes, base_of
 from adaptive_dask.local.coroutines import is_coroutine_function
 from adaptive_dask.plain import safe_repr
 from adaptive_dask.plain_text import get_logger
@@ -71,6 +72,8 @@ class Replica:
         Set when something waits to be applied.
     received : int
         Grows with each batch of results that arrives.
+    is_derived : bool
+        Whether the learner's class is a user's, derived from one of this package's.
     is_foreign : bool
         Whether the learner is somebody else's, and may refuse results that it did not ask for, as python-adaptive's
         IntegratorLearner does. Then it is a `make_up` that brings them.
@@ -85,6 +88,7 @@ class Replica:
         self._loop = loop
         self._is_told = is_told
         self.is_foreign = not isinstance(learner, BaseLearner)
+        self.is_derived = base_of(type(learner)) is not None
         self._has_refused = False
         # What waits: changes, which take the learner, and calls.
         self._waiting: deque[tuple[Change | None, Callable[[], None] | None]] = deque()
@@ -114,11 +118,16 @@ class Replica:
         self._queue(lambda learner: copy_learner(learner, load()))
 
     def make_up(self, load: Callable[[], Any]) -> None:
-        """Queue a copy from the learner that `load` returns, if the replica has refused results."""
+        """Queue what only the learner that `load` returns has, at the end of the run.
+
+        That is all results if the replica has refused some, and what a user's class keeps in its attributes.
+        """
 
         def change(learner: Any) -> None:
             if self._has_refused:
                 copy_learner(learner, load())
+            elif self.is_derived:
+                learner.__dict__.update(added_attributes(load()))
 
         self._queue(change)
 
