@@ -1,4 +1,4 @@
-"""Runs of learners of a user's class: what the class notes on the copy in the run is in the user's learner at the end."""
+"""Runs of learners of a class of the user: what it notes on the copy in the run is in the learner at the end."""
 
 from __future__ import annotations
 
