@@ -245,9 +245,19 @@ class LoopTask(asyncio.Task[None]):
             return False
         if not self._run_done.done():
             self._cancels.append(msg)
-            if not _asked(self._cancel_run):
+            try:
+                request = self._cancel_run()
+            except Exception:
+                logger.debug("The run cannot be asked to end", exc_info=True)
                 return super().cancel(msg)
+            if isinstance(request, asyncio.Future):
+                request.add_done_callback(self._cancel_if_refused)
         return True
+
+    def _cancel_if_refused(self, request: asyncio.Future[Any]) -> None:
+        # The scheduler cannot be asked, as when all tasks of a loop are cancelled and its client with them.
+        if (request.cancelled() or request.exception() is not None) and not self.done():
+            super().cancel()
 
     def _look_at_lost(self) -> None:
         # Who closes his client under a run need not be told by asyncio.

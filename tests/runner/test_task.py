@@ -366,3 +366,20 @@ async def test_callbacks_are_called_on_the_loop_that_added_them(run: Run) -> Non
     run.task.add_done_callback(lambda _: called.set_result(threading.current_thread()))
     end_from_a_thread(run.done.set_result, None)
     assert await asyncio.wait_for(called, TIMEOUT) is threading.current_thread()
+
+
+@pytest.mark.parametrize("how", ["fails", "is cancelled"])
+def test_a_task_ends_although_the_scheduler_cannot_be_asked_to_cancel(how: str) -> None:
+    async def refused() -> None:
+        raise OSError("the connection is closed") if how == "fails" else asyncio.CancelledError
+
+    async def main() -> None:
+        done: Future[None] = Future()
+        task = LoopTask(asyncio.get_running_loop(), done, lambda: asyncio.ensure_future(refused()))
+        await asyncio.sleep(0)
+        task.cancel()
+        async with asyncio.timeout(TIMEOUT):
+            with pytest.raises(asyncio.CancelledError):
+                await task
+
+    asyncio.run(main())
