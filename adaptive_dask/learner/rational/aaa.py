@@ -1,0 +1,115 @@
+"""Rational approximation of sampled functions by the AAA algorithm, for vectors with shared support points.
+
+References
+----------
+Y. Nakatsukasa, O. Sète and L. N. Trefethen, The AAA algorithm for rational approximation, SIAM J. Sci. Comput. 40
+(2018) A1494. P. Lietaert, J. Meerbergen, J. Pérez and B. Vandereycken, Automatic rational approximation and
+linearization of nonlinear eigenvalue problems, IMA J. Numer. Anal. 42 (2022) 1087.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import scipy.linalg
+from numpy.typing import NDArray
+
+Array = NDArray[Any]
+
+# A support point whose value holds only within this fraction of the distance to the next sample is a spurious spike.
+_SPIKE = 1e-6
+
+
+class Loewner:
+    """The Loewner matrices of samples and a growing list of support points.
+
+    Parameters
+    ----------
+    x : array of float, shape (n,)
+    values : array, shape (n, M)
+        Scaled, so that an error means the same in each component.
+    capacity : int
+        The largest number of support points.
+    """
+
+    def __init__(self, x: Array, values: Array, capacity: int) -> None:
+        self.x, self.values = x, values
+        length = np.diff(x)
+        self.spacing = np.full(len(x), np.inf)
+        self.spacing[:-1] = length
+        self.spacing[1:] = np.minimum(self.spacing[1:], length)
+        n, components = values.shape
+        self.support: list[int] = []
+        self.free = np.ones(n, dtype=bool)
+        self._cauchy = np.empty((n, capacity))
+        self._matrix = np.empty((n, components, capacity), dtype=values.dtype)
+
+    def add(self, i: int) -> None:
+        """Make sample i a support point."""
+        m = len(self.support)
+        difference = self.x - self.x[i]
+        difference[i] = 1.0
+        self._cauchy[:, m] = 1.0 / difference
+        self._cauchy[i, m] = 0.0
+        np.multiply(self.values - self.values[i], self._cauchy[:, m, np.newaxis], out=self._matrix[:, :, m])
+        self.support.append(i)
+        self.free[i] = False
+
+    def weights(self, columns: Sequence[int] | None = None) -> Array:
+        """The weights that minimise the linearised residual of the samples that are not support points.
+
+        Parameters
+        ----------
+        columns : sequence of int, optional
+            Which of the support points are used; all if not given.
+        """
+        m = len(self.support)
+        if columns is None:
+            columns, rows = range(m), self._matrix[self.free, :, :m]
+        else:
+            free = self.free.copy()
+            free[self.support] = True
+            free[[self.support[j] for j in columns]] = False
+            rows = self._matrix[free][:, :, columns]
+        if len(columns) == 1:
+            return np.ones(1, dtype=self.values.dtype)
+        rows = rows.reshape(-1, len(columns))
+        # Where a column is far larger than the others the null vector would lose its digits.
+        size = np.sqrt(np.einsum("ij,ij->j", rows, rows.conj()).real)
+        size[size == 0] = 1.0
+        weights: Array = smallest_singular_vector(rows / size) / size
+        return weights
+
+    def approximation(self, weights: Array) -> Array:
+        """The rational function with these weights at all samples, shape (n, M).
+
+        At a support point it has the value there, unless only within a distance that is far smaller than that to the
+        next sample: then it is what it would be without that spike.
+        """
+        m = len(weights)
+        if m == 1:
+            return np.broadcast_to(self.values[self.support[0]], self.values.shape).copy()
+        support = self.support[:m]
+        kernel = self._cauchy[:, :m] * weights
+        with np.errstate(all="ignore"):
+            below = kernel.sum(axis=1)
+            result: Array = (kernel @ self.values[support]) / below[:, np.newaxis]
+            spike = np.abs(weights) < _SPIKE * self.spacing[support] * np.abs(below[support])
+        regular = np.array(support)[~spike]
+        result[regular] = self.values[regular]
+        return result
+
+
+def smallest_singular_vector(matrix: Array) -> Array:
+    """The right singular vector of the smallest singular value, of a matrix of shape (n, m)."""
+    n, m = matrix.shape
+    if n > 2 * m:
+        matrix = scipy.linalg.qr(matrix, mode="r", check_finite=False)[0][:m]
+    try:
+        vectors = scipy.linalg.svd(matrix, full_matrices=n < m, check_finite=False)[2]
+    except (np.linalg.LinAlgError, ValueError):
+        vectors = scipy.linalg.svd(matrix, full_matrices=n < m, check_finite=False, lapack_driver="gesvd")[2]
+    result: Array = vectors[-1].conj()
+    return result

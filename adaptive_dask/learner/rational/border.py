@@ -1,0 +1,96 @@
+"""The gap between two parts of the domain, across which the function breaks."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from adaptive_dask.learner.rational.part import Part, relative
+
+Array = NDArray[Any]
+
+# Two sides meet where their distance is this small compared to that at the ends of the gap.
+_MEETS = 0.02
+_GRID = np.linspace(0, 1, 33)
+
+
+class Border:
+    """Between the last sample of one part and the first of the next.
+
+    Attributes
+    ----------
+    crossing : float or None
+        Where the continuations of the two parts meet, if they do: a kink. Each part then extends as far as that.
+        If they do not, the function jumps or is singular, and straight lines cross the gap.
+    mismatch : float
+        How far the continuation of one part misses the other one.
+    forced : bool
+        Whether the domain was divided here for another reason than a break.
+    """
+
+    def __init__(self, forced: bool = False) -> None:
+        self.crossing: float | None = None
+        self.mismatch = np.inf
+        self.forced = forced
+
+    def update(self, left: Part, right: Part, scale: Array, tolerance: float) -> None:
+        """Look at the parts again, after they have changed."""
+        a, b = left.x[-1], right.x[0]
+        self.crossing, self.mismatch = None, 0.0
+        if a == b:
+            return
+        if self._close(left, right, scale, tolerance):
+            return
+        at = a + (b - a) * _GRID
+        distance = self._distance(left, right, at, scale)
+        ends = max(distance[0], distance[-1])
+        self.mismatch = float(ends) if np.isfinite(ends) else np.inf
+        if not np.isfinite(distance).all() or min(left.n, right.n) < 3:
+            return
+        i = int(distance.argmin())
+        low, high = at[max(i - 1, 0)], at[min(i + 1, len(at) - 1)]
+        for _ in range(4):
+            fine = low + (high - low) * _GRID
+            distance = self._distance(left, right, fine, scale)
+            i = int(distance.argmin())
+            crossing, least = float(fine[i]), float(distance[i])
+            low, high = fine[max(i - 1, 0)], fine[min(i + 1, len(fine) - 1)]
+        if least <= _MEETS * ends:
+            self.crossing = min(max(crossing, a), b)
+
+    @staticmethod
+    def _close(left: Part, right: Part, scale: Array, tolerance: float) -> bool:
+        """Let the parts share a sample if one predicted the end of the other."""
+        for part, x, y in ((right, left.x[-1], left.y[-1]), (left, right.x[0], right.y[0])):
+            if part.n > 2 and relative(np.abs(part.evaluate(np.array([x]))[0] - y), scale) <= 0.5 * tolerance:
+                part.add(x, y)
+                return True
+        return False
+
+    @staticmethod
+    def _distance(left: Part, right: Part, at: Array, scale: Array) -> Array:
+        with np.errstate(all="ignore"):
+            result: Array = (np.abs(left.evaluate(at) - right.evaluate(at)) / scale).max(axis=1)
+        return result
+
+    def evaluate(self, x: float, left: Part, right: Part) -> Array:
+        """The value expected in the gap, shape (M,)."""
+        if self.crossing is not None:
+            value: Array = (left if x < self.crossing else right).evaluate(np.array([x]))[0]
+            return value
+        a, b = left.x[-1], right.x[0]
+        t = (x - a) / (b - a)
+        value = left.y[-1] * (1 - t) + right.y[0] * t
+        return value
+
+    def claim(self, left: Part, right: Part, scale: Array) -> float:
+        """The largest error in the gap, relative to the scale."""
+        a, b = left.x[-1], right.x[0]
+        if b <= math.nextafter(a, math.inf):
+            return 0.0
+        if self.crossing is None:
+            return relative(np.abs(right.y[0] - left.y[-1]), scale)
+        return self.mismatch * (1e-3 + (self.crossing - a) * (b - self.crossing) / (b - a) ** 2)

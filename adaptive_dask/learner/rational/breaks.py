@@ -1,0 +1,60 @@
+"""Find where a function breaks: jumps, and kinks between smooth pieces."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[Any]
+
+# How much larger the third difference across a break is than on both sides of it.
+_CONTRAST = 30.0
+# Differences below this, relative to the range of the values, are taken for rounding errors.
+_SMALL = 1e-12
+
+
+def find_break(x: Array, values: Array, least: float, narrowest: float = np.inf) -> int | None:
+    """The gap over which a function breaks.
+
+    Third divided differences say how far a parabola through three points misses the next one. Where they are small on
+    both sides of a gap and large across it, from either side, two smooth pieces meet. A smooth function that the
+    samples do not resolve has large ones everywhere.
+
+    Parameters
+    ----------
+    x : array of float, shape (n,)
+        Ascending.
+    values : array, shape (n, M)
+        Scaled.
+    least : float
+        The smallest miss that matters.
+    narrowest : float
+        Gaps that are not narrower are not considered.
+
+    Returns
+    -------
+    int or None
+        The index i of the gap (x[i], x[i + 1]) with the largest miss.
+    """
+    n = len(x)
+    if n < 8:
+        return None
+    difference = values
+    for k in (1, 2, 3):
+        difference = np.diff(difference, axis=0) / (x[k:] - x[:-k])[:, np.newaxis]
+    third = np.abs(difference).max(axis=1)  # third[j] is over x[j] … x[j + 3]
+    reach = (x[3:] - x[:-3]) * (x[3:] - x[1:-2]) * (x[3:] - x[2:-1])
+    back = (x[3:] - x[:-3]) * (x[2:-1] - x[:-3]) * (x[1:-2] - x[:-3])
+    third = np.where(third * np.minimum(reach, back) < _SMALL, 0.0, third)
+    i = np.arange(3, n - 4)  # the gap between x[i] and x[i + 1], with four points on each side
+    left = np.maximum(third[i - 3], third[np.maximum(i - 4, 0)])
+    right = np.maximum(third[i + 1], third[np.minimum(i + 2, n - 4)])
+    over_left, over_right = third[i - 2], third[i]
+    miss = np.minimum(over_left * reach[i - 2], over_right * back[i])
+    breaks = (over_left > _CONTRAST * left) & (over_right > _CONTRAST * right)
+    breaks &= (miss > least) & (x[i + 1] - x[i] < narrowest)
+    if not breaks.any():
+        return None
+    return int(i[np.where(breaks, miss, -1.0).argmax()])

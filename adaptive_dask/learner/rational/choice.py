@@ -1,0 +1,194 @@
+"""Choose where to evaluate next."""
+
+from __future__ import annotations
+
+import bisect
+import heapq
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from adaptive_dask.learner.losses.interpolation import even_split
+from adaptive_dask.learner.rational.part import CHECKS, Part
+from adaptive_dask.learner.rational.pieces import Pieces
+
+Array = NDArray[Any]
+
+# Of all points, one in this many goes into the largest gap, whatever the approximations say.
+_SHARE = 5
+# So many points are spread evenly before anything is concluded.
+_FIRST = 6
+_SECTIONS = np.arange(1, 16) / 16
+# By how much a candidate loses for each point in flight in the same gap.
+_IN_FLIGHT = 0.1
+
+
+class Gaps:
+    """All points, known or in flight, and the largest gap between them."""
+
+    def __init__(self, points: Iterable[float], width: float) -> None:
+        self.points = sorted(points)
+        self._width = width
+        x = np.array(self.points)
+        self._heap = [(-h, a, a + h) for a, h in zip(x[:-1].tolist(), np.diff(x).tolist(), strict=True)]
+        self._heap = [(-(b - a), a, b) for a, b in zip(self.points[:-1], self.points[1:], strict=True)]
+        heapq.heapify(self._heap)
+
+    def __contains__(self, x: float) -> bool:
+        i = bisect.bisect_left(self.points, x)
+        return i < len(self.points) and self.points[i] == x
+
+    def add(self, x: float) -> None:
+        i = bisect.bisect(self.points, x)
+        self.points.insert(i, x)
+        for a, b in zip(self.points[max(i - 1, 0) : i + 1], self.points[max(i - 1, 0) + 1 : i + 2], strict=False):
+            heapq.heappush(self._heap, (a - b, a, b))
+
+    def in_largest(self) -> tuple[float, float] | None:
+        """A point in the largest gap, and the gap's size relative to the bounds; None if no gap has a number inside."""
+        while self._heap:
+            size, a, b = self._heap[0]
+            i = bisect.bisect_right(self.points, a)
+            if i < len(self.points) and self.points[i] == b and self.points[i - 1] == a:
+                x = a - size * even_split(-size / self._width)
+                if not a < x < b:
+                    x = a + (b - a) / 2
+                if a < x < b:
+                    return x, -size / self._width
+            heapq.heappop(self._heap)
+        return None
+
+
+class Candidates:
+    """Points that would tell something, with how much.
+
+    Attributes
+    ----------
+    x : array, shape (n,)
+    score : array, shape (n,)
+        The error that is expected there, relative to the range of the values, less where points are in flight.
+    """
+
+    def __init__(self, pieces: Pieces, pending: Sequence[float], turn: int) -> None:
+        found = [_in_part(part, pieces, turn) for part in pieces.parts]
+        found += [_in_border(pieces, k) for k in range(len(pieces.borders))]
+        found += [_in_suspect(part) for part in pieces.parts if part.suspect]
+        found += [_beside(part) for part in pieces.parts if part.pairs_wanted()]
+        self.x, score, self._low, self._high, self._divides = (
+            np.concatenate(each) for each in zip(*found, strict=True)
+        )
+        self.score = np.where(np.isfinite(score), np.minimum(score, 1e3 + 1), 1e3)
+        self._nearest = np.minimum(self.x - self._low, self._high - self.x)
+        for x in pending:
+            self.take(x)
+
+    def take(self, x: float) -> None:
+        """Lower the scores near a point that is in flight now."""
+        same = ((self._low < x) & (x < self._high)).nonzero()[0]
+        if not len(same):
+            return
+        distance = np.abs(self.x[same] - x)
+        factor = _IN_FLIGHT * np.minimum(1.0, 4 * distance / (self._high[same] - self._low[same])) ** 2
+        # A break is searched for by dividing its gap into ever more pieces.
+        nearest = np.minimum(self._nearest[same], distance)
+        factor = np.where(self._divides[same] > 0, nearest / np.maximum(self._nearest[same], 1e-300), factor)
+        self.score[same] *= factor
+        self._nearest[same] = nearest
+
+    def best(self) -> tuple[float, float] | None:
+        if not len(self.x):
+            return None
+        i = int(self.score.argmax())
+        return float(self.x[i]), float(self.score[i])
+
+
+Found = tuple[Array, Array, Array, Array, Array]
+
+
+def _in_part(part: Part, pieces: Pieces, turn: int) -> Found:
+    """Candidates between the samples of a part: x, score, the samples on both sides, and 0."""
+    survey = part.survey(pieces.scale)
+    if not len(survey.x):
+        return (np.empty(0),) * 5
+    x, at, i, score = np.array(part.x), survey.x, survey.gap, survey.error
+    length = np.diff(x)
+    middle = 1 - np.abs(2 * (at - x[i]) / length[i] - 1)
+    if part.active == "linear" and part.n >= 40 and turn % 2:
+        score = part.line_errors(pieces.scale)[i] * middle
+    if part.checks < CHECKS:
+        # Where two fits agree they still have to be tested.
+        score = np.maximum(score, 2 * pieces.tolerance * length[i] / length.max() * middle)
+    return at, score, x[i], x[i + 1], np.zeros(len(at))
+
+
+def _in_border(pieces: Pieces, k: int) -> Found:
+    left, right, border = pieces.parts[k], pieces.parts[k + 1], pieces.borders[k]
+    a, b = left.x[-1], right.x[0]
+    x = a + (b - a) / 2 if border.crossing is None or not a < border.crossing < b else border.crossing
+    if not a < x < b:
+        return (np.empty(0),) * 5
+    claim = border.claim(left, right, pieces.scale)
+    if border.crossing is None:
+        # The error in a narrow gap concerns few.
+        claim *= ((b - a) / (pieces.bounds[1] - pieces.bounds[0])) ** 0.5
+        at = a + (b - a) * _SECTIONS
+        at = at[(a < at) & (at < b)]
+        score = claim * (1 - np.abs(2 * (at - a) / (b - a) - 1))
+        return at, score, np.full(len(at), a), np.full(len(at), b), np.ones(len(at))
+    return np.array([x]), np.array([claim]), np.array([a]), np.array([b]), np.zeros(1)
+
+
+def _in_suspect(part: Part) -> Found:
+    """In a gap over which the function seems to break."""
+    assert part.suspect is not None
+    a, b = part.suspect
+    x = a + (b - a) / 2
+    if not a < x < b or part.x[bisect.bisect_right(part.x, a)] < b:
+        return (np.empty(0),) * 5
+    return np.array([x]), np.array([1e4]), np.array([a]), np.array([b]), np.zeros(1)
+
+
+def _beside(part: Part) -> Found:
+    """Next to samples, to see whether the function has noise."""
+    at = np.array(part.pairs_wanted())
+    x = np.array(part.x)
+    i = np.clip(np.searchsorted(x, at, side="right") - 1, 0, len(x) - 2)
+    return at, np.full(len(at), 100.0), x[i], x[i + 1], np.zeros(len(at))
+
+
+def choose(pieces: Pieces, known: Iterable[float], pending: Iterable[float], n: int) -> tuple[list[float], list[float]]:
+    """The next n points and the errors expected there."""
+    pending = list(pending)
+    gaps = Gaps([*known, *pending], pieces.bounds[1] - pieces.bounds[0])
+    samples = sum(part.n for part in pieces.parts)
+    points: list[float] = []
+    errors: list[float] = []
+    for bound in pieces.bounds:
+        if len(points) < n and bound not in gaps:
+            gaps.add(bound)
+            points.append(bound)
+            errors.append(np.inf)
+    candidates: Candidates | None = None
+    while len(points) < n:
+        count = len(gaps.points)
+        best = None
+        if count >= _FIRST and samples >= 4 and count % _SHARE and len(points) <= 2 * samples + 8:
+            if candidates is None:
+                candidates = Candidates(pieces, pending + points, count)
+            best = candidates.best()
+            while best is not None and best[0] in gaps and best[1] > 0:
+                candidates.take(best[0])
+                candidates.score[candidates.x == best[0]] = 0
+                best = candidates.best()
+        if best is None or best[1] <= 0 or best[0] in gaps:
+            best = gaps.in_largest()
+            if best is None:
+                break
+        gaps.add(best[0])
+        if candidates is not None:
+            candidates.take(best[0])
+        points.append(best[0])
+        errors.append(best[1])
+    return points, errors

@@ -1,0 +1,373 @@
+"""RationalLearner1D: learns a smooth function of one real number by rational approximation."""
+
+from __future__ import annotations
+
+import bisect
+import math
+from collections.abc import Callable, Iterable, Mapping
+from types import MappingProxyType
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from adaptive_dask.learner.base_learner import BaseLearner
+from adaptive_dask.learner.checked import checked_number, checked_size
+from adaptive_dask.learner.function_pickle import ByValue
+from adaptive_dask.learner.rational.choice import choose
+from adaptive_dask.learner.rational.interpolator import RationalInterpolator
+from adaptive_dask.learner.rational.pieces import Pieces
+from adaptive_dask.learner.rational.resonances import find_poles, find_zeros
+from adaptive_dask.learner.rational.values import Value, checked_amplitude
+from adaptive_dask.learner.told_values import checked_bounds, checked_point
+
+__all__ = ["RationalLearner1D"]
+
+Array = NDArray[Any]
+
+# Results that are told together are predicted in portions of this fraction of what is known, and no fewer than this.
+_PORTION = 0.25
+_SMALL_PORTION = 4
+
+
+class RationalLearner1D(BaseLearner):
+    """Learns a smooth function f: ℝ → ℝ^M or ℂ^M by adaptive rational approximation.
+
+    Where straight lines between the points of a `Learner1D` have an error that falls with the square of their number,
+    that of a rational function falls exponentially. So a spectrum with narrow resonances, a response function, or
+    anything else that is smooth takes a few dozen points to six digits.
+
+    Parameters
+    ----------
+    function : callable
+        Takes a real number and returns a real or complex number, or a vector of M of these. A complex amplitude is
+        better than its square: it has half as many poles, and no small values that must be known to many digits.
+    bounds : pair of float
+        The interval on which to learn the function.
+    rtol : float, default: 1e-6
+        The largest error that is wanted, relative to the range of the values (of each component for itself).
+
+    Attributes
+    ----------
+    data : mapping, float → float, complex, or array of shape (M,)
+        The evaluated points and their values, in the order in which they were told.
+    pending_points : set of float
+    bounds : pair of float
+    rtol : float
+
+    Raises
+    ------
+    TypeError, ValueError
+        If the bounds are not two finite numbers in ascending order, or ``rtol`` is not between 0 and 1.
+
+    Notes
+    -----
+    The function is approximated by the AAA algorithm [1]_, with support points shared by the components of a vector
+    [2]_. The next points are where a second approximation, of lower order, differs most, also next to poles close to
+    the axis; a fifth of all points goes into the largest gap, so that nothing hides. Every value is compared with what
+    was predicted of it before it was known. `loss` is the largest error of these predictions, not the residual of a
+    fit. The approximation is only computed again when a prediction was wrong.
+
+    Where the function jumps or has a kink, the domain is divided, and each part is learned by itself. Where neither a
+    rational function nor one that smooths noise predicts values better than straight lines do, straight lines are used.
+    Noise is recognised by points that lie very close to each other; see `noise`.
+
+    Points outside of the bounds, and values that are NaN or infinite, are kept in ``data`` and ignored otherwise.
+
+    References
+    ----------
+    .. [1] Y. Nakatsukasa, O. Sète and L. N. Trefethen, The AAA algorithm for rational approximation, SIAM J. Sci.
+       Comput. 40 (2018) A1494.
+    .. [2] P. Lietaert, J. Meerbergen, J. Pérez and B. Vandereycken, Automatic rational approximation and linearization
+       of nonlinear eigenvalue problems, IMA J. Numer. Anal. 42 (2022) 1087.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import adaptive_dask as adaptive
+    >>> from adaptive_dask.learner.rational_learner1D import RationalLearner1D
+    >>> learner = RationalLearner1D(lambda x: 1 / (x - 0.3 + 0.001j), bounds=(-1, 1))
+    >>> adaptive.simple(learner, npoints_goal=30)
+    >>> learner.poles().round(6)
+    array([0.3-0.001j])
+    """
+
+    def __init__(self, function: Callable[[float], Any], bounds: tuple[float, float], rtol: float = 1e-6) -> None:
+        self.function = function
+        self.bounds = checked_bounds(bounds)
+        self._pieces = Pieces(self.bounds, _checked_rtol(rtol))
+        self._data: dict[float, Value] = {}
+        self._inside: list[float] = []
+        self._missing: list[float] = []
+        self.pending_points: set[float] = set()
+        self._vdim: int | None = None
+        self._as_arrays = False
+
+    def new(self) -> Self:
+        """A learner with the same function, bounds and tolerance, and no data."""
+        return type(self)(self.function, self.bounds, self.rtol)
+
+    # -- what is known ---------------------------------------------------------------------------
+
+    @property
+    def data(self) -> Mapping[float, Value]:  # type: ignore[override]
+        """The evaluated points and their values, in the order in which they were told."""
+        return MappingProxyType(self._data)
+
+    @property
+    def npoints(self) -> int:
+        """The number of evaluated points."""
+        return len(self._data)
+
+    @property
+    def vdim(self) -> int:
+        """The length of the function's values; 1 for numbers, and as long as there are no data."""
+        return self._vdim or 1
+
+    @property
+    def rtol(self) -> float:
+        """The largest error that is wanted, relative to the range of the values."""
+        return self._pieces.tolerance
+
+    @rtol.setter
+    def rtol(self, rtol: float) -> None:
+        self._pieces.tolerance = _checked_rtol(rtol)
+
+    def loss(self, real: bool = True) -> float:
+        """The largest error that is expected, relative to the range of the values.
+
+        It comes from predictions of values before they were known, and is infinite until there are enough of them.
+
+        Parameters
+        ----------
+        real : bool, default: True
+            Makes no difference: what pending points will tell is not known.
+        """
+        self._pieces.update()
+        return float(self._pieces.claim())
+
+    def done(self) -> bool:
+        """Whether the error is below ``rtol`` by several predictions, or as small as noise allows."""
+        self._pieces.update()
+        return self._pieces.done()
+
+    @property
+    def noise(self) -> float | Array:
+        """The standard deviation of the noise of the values; 0 where none was found. Shape (M,) for vectors."""
+        self._pieces.update()
+        sigma = self._pieces.noise()
+        return sigma if self._as_arrays else float(sigma.max(initial=0.0))
+
+    def to_numpy(self) -> Array:
+        """The data as an array of shape (npoints, 1 + vdim), ascending in x; complex if a value is."""
+        if not self._data:
+            return np.empty((0, 1 + self.vdim))
+        xs = np.array(list(self._data))
+        ys = np.array([np.atleast_1d(y) for y in self._data.values()])
+        return np.column_stack((xs, ys))[np.argsort(xs)]
+
+    def interpolator(self) -> RationalInterpolator:
+        """The approximation, as an object that can be evaluated, pickled and sent without the learner.
+
+        Raises
+        ------
+        ValueError
+            If there are no finite values yet.
+        """
+        self._pieces.update()
+        return RationalInterpolator(self.bounds, self._pieces.segments(self._missing), self._as_arrays)
+
+    def poles(self, return_uncertainty: bool = False) -> Any:
+        """The poles of the approximation above and below the interval, ascending in their real parts.
+
+        For a spectrum these are the resonances: of a pole E - iΓ/2, E is the position and Γ the full width at half
+        maximum of the square of its amplitude. A real function has them in conjugate pairs.
+
+        Parameters
+        ----------
+        return_uncertainty : bool, default: False
+
+        Returns
+        -------
+        poles : array of complex, shape (k,)
+            Without those that change too much when samples are left out, and those with a zero next to them that hides
+            them: they belong to the approximation, not to the function.
+        uncertainty : array of float, shape (k,)
+            With ``return_uncertainty``: by how much a pole moves when samples are left out.
+        """
+        found = self._find_poles()
+        return (found.at, found.uncertainty) if return_uncertainty else found.at
+
+    def residues(self, return_uncertainty: bool = False) -> Any:
+        """The residues at `poles`, in the same order.
+
+        Returns
+        -------
+        residues : array of complex, shape (k,), or (k, M) for vectors
+        uncertainty : array of float of the same shape
+            With ``return_uncertainty``.
+        """
+        found = self._find_poles()
+        residues, uncertainty = found.residues, found.residue_uncertainty
+        if not self._as_arrays:
+            residues, uncertainty = residues[:, 0], uncertainty[:, 0]
+        return (residues, uncertainty) if return_uncertainty else residues
+
+    def zeros(self, return_uncertainty: bool = False) -> Any:
+        """The zeros of the approximation on, above and below the interval, ascending in their real parts.
+
+        Returns
+        -------
+        zeros : array of complex, shape (k,); for vectors a list of M such arrays
+        uncertainty : array of float, shape (k,); for vectors a list of M such arrays
+            With ``return_uncertainty``: by how much a zero moves when samples are left out.
+        """
+        self._pieces.update()
+        found = [find_zeros(self._pieces.parts, k) for k in range(self.vdim)]
+        at, moved = [each[0] for each in found], [each[1] for each in found]
+        if not self._as_arrays:
+            return (at[0], moved[0]) if return_uncertainty else at[0]
+        return (at, moved) if return_uncertainty else at
+
+    def _find_poles(self) -> Any:
+        self._pieces.update()
+        scale = self._pieces.scale
+        return find_poles(self._pieces.parts, scale, lambda part: part.claim(scale))
+
+    # -- ask -------------------------------------------------------------------------------------
+
+    def ask(self, n: int, tell_pending: bool = True) -> tuple[list[float], list[float]]:
+        """Choose the n points that tell the most.
+
+        The bounds come first, then a few points that are spread evenly.
+
+        Parameters
+        ----------
+        n : int
+        tell_pending : bool, default: True
+            Whether the points become pending. With False the learner stays as it is.
+
+        Returns
+        -------
+        points : list of float
+            Fewer than n if there are no more numbers between the bounds that are not known.
+        loss_improvements : list of float
+            The error that is expected at each point, relative to the range of the values; infinite where nothing is
+            known.
+        """
+        n = checked_size(n)
+        self._pieces.update()
+        low, high = self.bounds
+        pending = sorted(x for x in self.pending_points if low <= x <= high)
+        points, errors = choose(self._pieces, self._inside, pending, n)
+        if tell_pending:
+            self.pending_points.update(points)
+        return points, errors
+
+    def tell_pending(self, x: float) -> None:
+        """Tell that ``x`` is being evaluated, so that it is not proposed again.
+
+        Nothing happens if it is pending or known.
+        """
+        x = checked_point(x)
+        if x not in self._data:
+            self.pending_points.add(x)
+
+    def remove_unfinished(self) -> None:
+        """Forget every pending point."""
+        self.pending_points = set()
+
+    # -- tell ------------------------------------------------------------------------------------
+
+    def tell(self, x: float, y: Any) -> None:
+        """Tell the value ``y`` of the function at ``x``; nothing happens if it is known.
+
+        Parameters
+        ----------
+        x : float
+            May be any finite number, asked for or not, also outside of the bounds.
+        y : float, complex, or sequence of these
+
+        Raises
+        ------
+        TypeError, ValueError
+            If x is not a finite number, or y not a number or a vector as long as those before.
+        """
+        x = checked_point(x)
+        value = checked_amplitude(y, x)
+        if x in self._data:
+            return
+        self._check_vdim(x, value)
+        self._add(x, value)
+
+    def tell_many(self, xs: Iterable[float], ys: Iterable[Any]) -> None:
+        """Tell the values ``ys`` of the function at ``xs``, in one go.
+
+        Raises
+        ------
+        TypeError, ValueError
+            As in `tell`, or if there are not as many values as points. Then nothing is told.
+        """
+        points = [checked_point(x) for x in xs]
+        values = list(ys)
+        if len(values) != len(points):
+            raise ValueError(f"ys must have as many values as xs has points, {len(points)}, got {len(values)}.")
+        values = [checked_amplitude(y, x) for x, y in zip(points, values, strict=True)]
+        vdim = self._vdim
+        for x, value in zip(points, values, strict=True):
+            vdim = self._checked_vdim(x, value, vdim)
+        portion = 0
+        for x, value in zip(points, values, strict=True):
+            if x in self._data:
+                continue
+            if portion >= max(_SMALL_PORTION, _PORTION * self.npoints):
+                # What was told so far says what the rest should be, so that there is something to compare it with.
+                self._pieces.update()
+                portion = 0
+            self._check_vdim(x, value)
+            self._add(x, value)
+            portion += 1
+
+    def _add(self, x: float, value: Value) -> None:
+        self.pending_points.discard(x)
+        self._data[x] = value
+        if not self.bounds[0] <= x <= self.bounds[1]:
+            return
+        bisect.insort(self._inside, x)
+        y = np.atleast_1d(np.asarray(value))
+        if np.isfinite(y).all():
+            self._pieces.insert(x, y)
+        else:
+            bisect.insort(self._missing, x)
+
+    def _check_vdim(self, x: float, value: Value) -> None:
+        vdim = self._checked_vdim(x, value, self._vdim)
+        if self._vdim is None:
+            self._vdim, self._as_arrays = vdim, isinstance(value, np.ndarray)
+
+    @staticmethod
+    def _checked_vdim(x: float, value: Value, expected: int | None) -> int:
+        vdim = len(value) if isinstance(value, np.ndarray) else 1
+        if expected is not None and vdim != expected:
+            raise ValueError(
+                f"The value at x = {x!r} has length {vdim}, but the values told before have length {expected} "
+                "(1 is a number). The function must return values of one length."
+            )
+        return vdim
+
+    # -- copies ----------------------------------------------------------------------------------
+
+    def __getstate__(self) -> dict[str, Any]:
+        state = {name: value for name, value in vars(self).items() if name not in ("pending_points", "fname")}
+        return state | {"function": ByValue(self.function)}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state)
+        self.pending_points = set()
+
+
+def _checked_rtol(rtol: Any) -> float:
+    number = checked_number(rtol, "rtol")
+    if not (math.isfinite(number) and 0 < number < 1):
+        raise ValueError(f"rtol must be a number between 0 and 1, got {rtol!r}.")
+    return number

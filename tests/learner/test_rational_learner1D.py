@@ -1,0 +1,220 @@
+"""RationalLearner1D: what it needs, what it claims, and what it makes of functions that are not smooth."""
+
+from __future__ import annotations
+
+import copy
+import pickle
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+from adaptive_dask.learner.rational_learner1D import RationalLearner1D
+from adaptive_dask.testing import check_learner, functions
+
+GRID = np.linspace(-1, 1, 20_001)
+
+
+def run(f: Callable[[Any], Any], n: int, in_flight: int = 1, seed: int = 0, **options: Any) -> RationalLearner1D:
+    """A learner of ``n`` points, told in random order; fewer if it is done."""
+    learner = RationalLearner1D(f, (-1, 1), **options)
+    random = np.random.default_rng(seed)
+    queue = list(learner.ask(in_flight)[0])
+    while learner.npoints < n and not learner.done():
+        x = queue.pop(random.integers(len(queue)))
+        learner.tell(x, f(x))
+        queue += learner.ask(1)[0]
+    return learner
+
+
+def error(learner: RationalLearner1D, exact: Callable[[Any], Any]) -> float:
+    """The largest error relative to the range of the values."""
+    truth = exact(GRID)
+    return float(np.abs(learner.interpolator()(GRID) - truth).max() / np.ptp(truth.real))
+
+
+def amplitude(x: Any) -> Any:
+    return 0.02 / (x - 0.3 + 0.02j) + 0.003j / (x + 0.41 + 0.003j)
+
+
+SMOOTH: dict[str, tuple[Callable[[Any], Any], int]] = {
+    "peak": (lambda x: x + 1e-4 / (1e-4 + (x - 0.123) ** 2), 30),
+    "tanh": (lambda x: np.tanh(20 * x), 50),
+    "waves": (lambda x: np.sin(50 * x), 130),
+    "exp": (np.exp, 30),
+    "amplitude": (amplitude, 30),
+}
+
+
+@pytest.mark.parametrize("in_flight", [1, 16])
+@pytest.mark.parametrize("name", SMOOTH)
+def test_smooth_functions_take_few_points(name: str, in_flight: int) -> None:
+    f, n = SMOOTH[name]
+    learner = run(f, 2 * n + in_flight, in_flight)
+    assert learner.done()
+    assert learner.npoints <= n + 2 * in_flight
+    assert learner.loss() <= 1e-6
+    assert error(learner, f) < 1e-5
+
+
+@pytest.mark.parametrize(
+    "f",
+    [functions.gramacy_lee, functions.step, functions.peak, functions.cusp, lambda x: [x, abs(x), 0.0], amplitude],
+    ids=["smooth", "step", "peak", "cusp", "vector", "complex"],
+)
+def test_every_guarantee(f: Callable[[Any], Any]) -> None:
+    check_learner(RationalLearner1D(f, (-1, 1) if f is not functions.gramacy_lee else (0.5, 2.5)), n=24, max_seconds=1)
+
+
+def test_poles_are_the_resonances() -> None:
+    learner = run(amplitude, 60, 4)
+    poles, uncertainty = learner.poles(return_uncertainty=True)
+    np.testing.assert_allclose(poles, [-0.41 - 0.003j, 0.3 - 0.02j], atol=1e-7)
+    assert (uncertainty < 1e-6).all()
+    np.testing.assert_allclose(learner.residues(), [0.003j, 0.02], atol=1e-7)
+    zeros = learner.zeros()
+    np.testing.assert_allclose(amplitude(zeros), 0, atol=1e-6)
+
+
+def test_spurious_poles_are_not_shown() -> None:
+    learner = run(np.exp, 60)
+    assert len(learner.poles()) == 0
+    random = np.random.default_rng(0)
+    noisy = run(lambda x: np.sin(3 * x) + 1e-3 * random.normal(), 80)
+    assert len(noisy.poles()) == 0
+
+
+@pytest.mark.parametrize("in_flight", [1, 16])
+def test_a_kink_divides_the_domain(in_flight: int) -> None:
+    learner = run(lambda x: abs(x - 0.1), 80, in_flight)
+    assert learner.done()
+    assert learner.npoints < 60
+    assert error(learner, lambda x: abs(x - 0.1)) < 1e-6
+
+
+def test_a_step_is_narrowed_down_until_there_is_no_number_in_between() -> None:
+    learner = run(lambda x: float(x > 1 / 3), 120)
+    assert learner.done()
+    x = sorted(learner.data)
+    step = next(i for i, each in enumerate(x) if learner.data[each])
+    assert x[step] - x[step - 1] < 1e-15
+    assert error(learner, lambda x: np.where(x > 1 / 3, 1.0, 0.0)) == 0
+
+
+def test_no_error_is_claimed_as_long_as_a_step_is_wide() -> None:
+    learner = RationalLearner1D(lambda x: float(x > 1 / 3), (-1, 1))
+    for _ in range(40):
+        for x in learner.ask(1)[0]:
+            learner.tell(x, float(x > 1 / 3))
+        assert learner.loss() >= 0.3
+        assert not learner.done()
+
+
+def test_noise_is_measured_and_ends_the_run() -> None:
+    random = np.random.default_rng(5)
+    learner = run(lambda x: np.sin(3 * x) + 1e-3 * random.normal(), 150)
+    assert learner.done()
+    assert isinstance(learner.noise, float)
+    assert 0.5e-3 < learner.noise < 2e-3
+    assert error(learner, lambda x: np.sin(3 * x)) < 4e-3
+    assert run(np.sin, 40).noise == 0
+
+
+def test_a_fast_wave_is_not_taken_for_noise() -> None:
+    learner = run(lambda x: np.sin(150 * x), 100)
+    assert not learner.done()
+    assert learner.noise == 0
+    assert learner.loss() > 0.01
+
+
+def test_the_loss_is_infinite_until_there_were_predictions() -> None:
+    learner = RationalLearner1D(np.exp, (-1, 1))
+    assert learner.loss() == np.inf
+    for n in range(12):
+        x = learner.ask(1)[0][0]
+        learner.tell(x, np.exp(x))
+        assert learner.loss() == np.inf or n > 4
+    assert learner.loss() < 1e-3
+
+
+def test_values_that_are_not_finite_are_kept_and_avoided() -> None:
+    def f(x: float) -> float:
+        return np.nan if 0.3 < x < 0.6 else np.tanh(5 * x)
+
+    learner = RationalLearner1D(f, (-1, 1))
+    for _ in range(60):
+        x = learner.ask(1)[0][0]
+        learner.tell(x, f(x))
+    assert any(np.isnan(y) for y in learner.data.values())
+    interpolator = learner.interpolator()
+    at = np.array([-0.9, 0.1, 0.45, 0.9])
+    np.testing.assert_allclose(interpolator(at), [np.tanh(-4.5), np.tanh(0.5), np.nan, np.tanh(4.5)], atol=1e-4)
+
+
+def test_vectors_share_points_and_have_scales_of_their_own() -> None:
+    def f(x: Any) -> Any:
+        return np.stack([1e9 * np.exp(x), 1e-9 * np.tanh(10 * x), np.zeros_like(x)], axis=-1)
+
+    learner = run(f, 60)
+    assert learner.done()
+    difference = np.abs(learner.interpolator()(GRID) - f(GRID)).max(axis=0)
+    assert difference[0] < 1e4
+    assert difference[1] < 1e-14
+    assert difference[2] == 0
+    assert learner.interpolator().error(GRID).shape == (20_001, 3)
+
+
+def test_what_is_known_travels() -> None:
+    learner = run(amplitude, 20, 4)
+    learner.tell_pending(0.123)
+    for other in (pickle.loads(pickle.dumps(learner)), copy.deepcopy(learner)):
+        assert other.loss() == learner.loss()
+        assert not other.pending_points
+        assert other.data == learner.data
+        assert other.ask(5, tell_pending=False)[0] == other.ask(5)[0]
+    interpolator = pickle.loads(pickle.dumps(learner.interpolator()))
+    np.testing.assert_array_equal(interpolator(GRID), learner.interpolator()(GRID))
+
+
+def test_data_that_are_told_at_once_are_checked_too() -> None:
+    learner = RationalLearner1D(np.exp, (-1, 1))
+    x = np.linspace(-1, 1, 41)
+    learner.tell_many(x, np.exp(x))
+    assert learner.loss() < 1e-9
+    assert learner.npoints == 41
+
+
+def test_points_outside_of_the_bounds_are_kept_and_ignored() -> None:
+    learner = run(np.exp, 15)
+    before = learner.loss()
+    learner.tell(2.0, 1e9)
+    assert learner.data[2.0] == 1e9
+    assert learner.loss() == before
+    assert np.isnan(learner.interpolator()(np.array([2.0])))[0]
+
+
+@pytest.mark.parametrize("rtol", [0, 1, -1, np.nan, np.inf, 2])
+def test_a_tolerance_is_between_0_and_1(rtol: float) -> None:
+    with pytest.raises(ValueError, match="rtol must be"):
+        RationalLearner1D(np.exp, (-1, 1), rtol)
+
+
+def test_odd_values_are_refused_and_leave_no_trace() -> None:
+    learner = run(np.exp, 10)
+    x = learner.ask(1)[0][0]
+    for value in (None, "1", [[1.0]], [], [1.0, 2.0], object(), {"y": 1}):
+        with pytest.raises((TypeError, ValueError)):
+            learner.tell(x, value)
+        with pytest.raises((TypeError, ValueError)):
+            learner.tell_many([0.111, x], [1.0, value])
+    assert learner.npoints == 10
+    assert learner.pending_points == {x} | (learner.pending_points - {x})
+
+
+def test_the_tolerance_may_be_changed() -> None:
+    learner = run(np.tanh, 60, rtol=1e-2)
+    assert learner.done()
+    learner.rtol = 1e-12
+    assert learner.rtol == 1e-12
+    assert learner.new().rtol == 1e-12
