@@ -4,26 +4,26 @@ from __future__ import annotations
 
 import bisect
 import math
-from collections.abc import Callable, Iterable, Mapping
-from types import MappingProxyType
+from collections.abc import Callable, Iterable
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from adaptive_dask.learner.base_learner import BaseLearner
-from adaptive_dask.learner.checked import checked_number, checked_size
+from adaptive_dask.learner.checked import checked_size
 from adaptive_dask.learner.function_pickle import ByValue
 from adaptive_dask.learner.rational.choice import choose
 from adaptive_dask.learner.rational.interpolator import RationalInterpolator
 from adaptive_dask.learner.rational.pieces import Pieces
 from adaptive_dask.learner.rational.resonances import find_poles, find_zeros
-from adaptive_dask.learner.rational.values import Value, checked_amplitude
-from adaptive_dask.learner.told_values import checked_bounds, checked_point
+from adaptive_dask.learner.told_data import Data, ToldData
+from adaptive_dask.learner.told_values import as_real, checked_amplitude, checked_bounds, checked_point
 
 __all__ = ["RationalLearner1D"]
 
 Array = NDArray[Any]
+Value = float | complex | Array
 
 # Results that are told together are predicted in portions of this fraction of what is known, and no fewer than this.
 _PORTION = 0.25
@@ -92,27 +92,28 @@ class RationalLearner1D(BaseLearner):
     array([0.3-0.001j])
     """
 
+    data = Data()
+
     def __init__(self, function: Callable[[float], Any], bounds: tuple[float, float], rtol: float = 1e-6) -> None:
         self.function = function
-        self.bounds = checked_bounds(bounds)
-        self._pieces = Pieces(self.bounds, _checked_rtol(rtol))
-        self._data: dict[float, Value] = {}
+        self._bounds = checked_bounds(bounds)
+        self._rtol = _checked_rtol(rtol)
+        self._start_over()
+
+    def _start_over(self) -> None:
+        """Forget all results and pending points."""
+        self.pending_points: set[float] = set()
+        self._data: ToldData[float, Value] = ToldData()
+        self._shape: tuple[int, ...] | None = None
+        self._pieces = Pieces(self._bounds, self._rtol)
         self._inside: list[float] = []
         self._missing: list[float] = []
-        self.pending_points: set[float] = set()
-        self._vdim: int | None = None
-        self._as_arrays = False
 
     def new(self) -> Self:
         """A learner with the same function, bounds and tolerance, and no data."""
         return type(self)(self.function, self.bounds, self.rtol)
 
     # -- what is known ---------------------------------------------------------------------------
-
-    @property
-    def data(self) -> Mapping[float, Value]:  # type: ignore[override]
-        """The evaluated points and their values, in the order in which they were told."""
-        return MappingProxyType(self._data)
 
     @property
     def npoints(self) -> int:
@@ -122,16 +123,26 @@ class RationalLearner1D(BaseLearner):
     @property
     def vdim(self) -> int:
         """The length of the function's values; 1 for numbers, and as long as there are no data."""
-        return self._vdim or 1
+        return math.prod(self._shape or ())
+
+    @property
+    def bounds(self) -> tuple[float, float]:
+        """The interval on which the function is learned; setting it keeps the data."""
+        return self._bounds
+
+    @bounds.setter
+    def bounds(self, bounds: tuple[float, float]) -> None:
+        self._bounds = checked_bounds(bounds)
+        self.data = dict(self.data)
 
     @property
     def rtol(self) -> float:
         """The largest error that is wanted, relative to the range of the values."""
-        return self._pieces.tolerance
+        return self._rtol
 
     @rtol.setter
     def rtol(self, rtol: float) -> None:
-        self._pieces.tolerance = _checked_rtol(rtol)
+        self._rtol = self._pieces.tolerance = _checked_rtol(rtol)
 
     def loss(self, real: bool = True) -> float:
         """The largest error that is expected, relative to the range of the values.
@@ -153,17 +164,17 @@ class RationalLearner1D(BaseLearner):
 
     @property
     def noise(self) -> float | Array:
-        """The standard deviation of the noise of the values; 0 where none was found. Shape (M,) for vectors."""
+        """The standard deviation of the noise of the values, in their shape; 0 where none was found."""
         self._pieces.update()
         sigma = self._pieces.noise()
-        return sigma if self._as_arrays else float(sigma.max(initial=0.0))
+        return sigma.reshape(self._shape) if self._shape else float(sigma.max(initial=0.0))
 
     def to_numpy(self) -> Array:
         """The data as an array of shape (npoints, 1 + vdim), ascending in x; complex if a value is."""
         if not self._data:
             return np.empty((0, 1 + self.vdim))
         xs = np.array(list(self._data))
-        ys = np.array([np.atleast_1d(y) for y in self._data.values()])
+        ys = np.array([np.ravel(y) for y in self._data.values()])
         return np.column_stack((xs, ys))[np.argsort(xs)]
 
     def interpolator(self) -> RationalInterpolator:
@@ -175,7 +186,7 @@ class RationalLearner1D(BaseLearner):
             If there are no finite values yet.
         """
         self._pieces.update()
-        return RationalInterpolator(self.bounds, self._pieces.segments(self._missing), self._as_arrays)
+        return RationalInterpolator(self.bounds, self._pieces.segments(self._missing), self._shape or ())
 
     def poles(self, return_uncertainty: bool = False) -> Any:
         """The poles of the approximation above and below the interval, ascending in their real parts.
@@ -209,8 +220,8 @@ class RationalLearner1D(BaseLearner):
         """
         found = self._find_poles()
         residues, uncertainty = found.residues, found.residue_uncertainty
-        if not self._as_arrays:
-            residues, uncertainty = residues[:, 0], uncertainty[:, 0]
+        shape = (len(residues), *(self._shape or ()))
+        residues, uncertainty = residues.reshape(shape), uncertainty.reshape(shape)
         return (residues, uncertainty) if return_uncertainty else residues
 
     def zeros(self, return_uncertainty: bool = False) -> Any:
@@ -225,7 +236,7 @@ class RationalLearner1D(BaseLearner):
         self._pieces.update()
         found = [find_zeros(self._pieces.parts, k) for k in range(self.vdim)]
         at, moved = [each[0] for each in found], [each[1] for each in found]
-        if not self._as_arrays:
+        if not self._shape:
             return (at[0], moved[0]) if return_uncertainty else at[0]
         return (at, moved) if return_uncertainty else at
 
@@ -294,11 +305,9 @@ class RationalLearner1D(BaseLearner):
             If x is not a finite number, or y not a number or a vector as long as those before.
         """
         x = checked_point(x)
-        value = checked_amplitude(y, x)
-        if x in self._data:
-            return
-        self._check_vdim(x, value)
-        self._add(x, value)
+        value = _in_shape(checked_amplitude(y, x), self._shape, x)
+        if x not in self._data:
+            self._add(x, value)
 
     def tell_many(self, xs: Iterable[float], ys: Iterable[Any]) -> None:
         """Tell the values ``ys`` of the function at ``xs``, in one go.
@@ -312,10 +321,10 @@ class RationalLearner1D(BaseLearner):
         values = list(ys)
         if len(values) != len(points):
             raise ValueError(f"ys must have as many values as xs has points, {len(points)}, got {len(values)}.")
-        values = [checked_amplitude(y, x) for x, y in zip(points, values, strict=True)]
-        vdim = self._vdim
-        for x, value in zip(points, values, strict=True):
-            vdim = self._checked_vdim(x, value, vdim)
+        shape = self._shape
+        for i, x in enumerate(points):
+            values[i] = _in_shape(checked_amplitude(values[i], x), shape, x)
+            shape = np.shape(values[i])
         portion = 0
         for x, value in zip(points, values, strict=True):
             if x in self._data:
@@ -324,50 +333,54 @@ class RationalLearner1D(BaseLearner):
                 # What was told so far says what the rest should be, so that there is something to compare it with.
                 self._pieces.update()
                 portion = 0
-            self._check_vdim(x, value)
             self._add(x, value)
             portion += 1
 
     def _add(self, x: float, value: Value) -> None:
         self.pending_points.discard(x)
-        self._data[x] = value
+        self._data.put(x, value)
+        self._shape = np.shape(value)
         if not self.bounds[0] <= x <= self.bounds[1]:
             return
         bisect.insort(self._inside, x)
-        y = np.atleast_1d(np.asarray(value))
+        y = np.ravel(value)
         if np.isfinite(y).all():
             self._pieces.insert(x, y)
         else:
             bisect.insort(self._missing, x)
 
-    def _check_vdim(self, x: float, value: Value) -> None:
-        vdim = self._checked_vdim(x, value, self._vdim)
-        if self._vdim is None:
-            self._vdim, self._as_arrays = vdim, isinstance(value, np.ndarray)
-
-    @staticmethod
-    def _checked_vdim(x: float, value: Value, expected: int | None) -> int:
-        vdim = len(value) if isinstance(value, np.ndarray) else 1
-        if expected is not None and vdim != expected:
-            raise ValueError(
-                f"The value at x = {x!r} has length {vdim}, but the values told before have length {expected} "
-                "(1 is a number). The function must return values of one length."
-            )
-        return vdim
-
     # -- copies ----------------------------------------------------------------------------------
 
     def __getstate__(self) -> dict[str, Any]:
-        state = {name: value for name, value in vars(self).items() if name not in ("pending_points", "fname")}
-        return state | {"function": ByValue(self.function)}
+        return {"function": ByValue(self.function)} | {name: vars(self)[name] for name in _STATE}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         vars(self).update(state)
+        self._data = ToldData(state["_data"])
         self.pending_points = set()
 
 
+# All but the pending points.
+_STATE = ("_bounds", "_rtol", "_data", "_shape", "_pieces", "_inside", "_missing")
+
+
+def _in_shape(value: Any, shape: tuple[int, ...] | None, x: float) -> Value:
+    """A value in the shape of those told before."""
+    found = np.shape(value)
+    if shape is None or found == shape:
+        result: Value = value
+        return result
+    if np.size(value) != math.prod(shape) or (len(found) > 1 and len(shape) > 1):
+        raise ValueError(
+            f"The value at {x!r} must have the shape of the values told before, {shape}, got {found} (() is a number). "
+            "The function must return values of one shape."
+        )
+    result = np.reshape(value, shape)[()]
+    return result if shape else result.item()
+
+
 def _checked_rtol(rtol: Any) -> float:
-    number = checked_number(rtol, "rtol")
-    if not (math.isfinite(number) and 0 < number < 1):
+    number = as_real(rtol, "rtol")
+    if not 0 < number < 1:
         raise ValueError(f"rtol must be a number between 0 and 1, got {rtol!r}.")
     return number

@@ -125,7 +125,7 @@ def test_an_interpolator_is_small_and_knows_its_bounds() -> None:
         Piece(-1.0, found.model, found.companion, 1e-3, np.array([1e-9])),
         Piece(0.5, Lines(np.array([0.5, 1.0]), np.array([[0.0], [1.0]])), None, 1.0, np.array([0.1])),
     ]
-    interpolator = pickle.loads(pickle.dumps(RationalInterpolator((-1.0, 1.0), pieces, is_vector=False)))
+    interpolator = pickle.loads(pickle.dumps(RationalInterpolator((-1.0, 1.0), pieces, shape=())))
     at = np.array([-2.0, -1.0, 0.0, 0.5, 0.75, 1.0, 1.5, np.nan])
     np.testing.assert_allclose(interpolator(at), [np.nan, np.exp(-1), 1, 0, 0.5, 1, np.nan, np.nan], atol=1e-9)
     error = interpolator.error(at)

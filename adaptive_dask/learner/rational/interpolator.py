@@ -68,17 +68,17 @@ class RationalInterpolator:
     bounds : (float, float)
     pieces : list of Piece
         Ascending; the first starts at the lower bound.
-    is_vector : bool
-        Whether values are arrays of shape (M,) rather than numbers.
+    shape : tuple of int
+        That of the values; ``()`` for numbers, ``(M,)`` for vectors.
 
     Notes
     -----
     It has no reference to the learner that made it, and consists of a few small arrays. Evaluation is vectorised.
     """
 
-    def __init__(self, bounds: tuple[float, float], pieces: list[Piece], is_vector: bool) -> None:
+    def __init__(self, bounds: tuple[float, float], pieces: list[Piece], shape: tuple[int, ...]) -> None:
         self.bounds = bounds
-        self.is_vector = is_vector
+        self.shape = shape
         self._pieces = pieces
         self._starts = np.array([piece.start for piece in pieces[1:]])
         kinds = [
@@ -129,7 +129,7 @@ class RationalInterpolator:
             for k in np.unique(which[inside]):
                 mine = which == k
                 result[mine] = evaluate(self._pieces[k], flat[mine])
-        return result.reshape((*x.shape, components) if self.is_vector else x.shape)
+        return result.reshape(x.shape + self.shape)
 
     def __repr__(self) -> str:
         return f"<RationalInterpolator on {self.bounds}, {len(self._pieces)} piece{'s' * (len(self._pieces) > 1)}>"
