@@ -10,6 +10,9 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
+import dask
+from dask.utils import parse_timedelta
+
 from adaptive_dask.cluster import scheduler_feed
 from adaptive_dask.cluster.loading import missing_module
 from adaptive_dask.cluster.protocol import DROP, POINTS, STOP, Report, RunSpec
@@ -37,6 +40,9 @@ logger = get_logger(__name__)
 
 # After a cancelled or failed run, evaluators that are between two points are waited for (seconds).
 GRACE = 0.25
+
+# The setting of Dask's after which a cluster gives up a worker that died.
+LOST_WORKER_TIMEOUT = "distributed.deploy.lost-worker-timeout"
 
 # A run that has had no thread for so long says who has them (seconds).
 LONG_WAIT = 2.0
@@ -121,6 +127,7 @@ class HostedRun:
         self._placement = Placement(scheduler, spec.tasks)
         self._waits_for: str | None = None
         self._waiting_since = math.inf  # for the first evaluator
+        self._workers_died = 0
         self._scheduler = scheduler
         self._call_apart = apart
         self._on_claim = on_claim
@@ -300,6 +307,7 @@ class HostedRun:
     def lose(self, worker: str, *, blame: bool) -> None:
         """A worker is gone."""
         self._count_slot_seconds()
+        self._workers_died += blame and self.is_busy_on(worker)
         blame = blame or self.board.lifetimes.is_over(worker)
         self.note_hung(worker, 0)
         self._unfit.pop(worker, None)
@@ -395,11 +403,25 @@ class HostedRun:
             asyncio.get_running_loop().call_later(LONG_WAIT, self._on_claim)
         if is_waiting:
             waits_for = self._placement.waits_for(self._holders.hung)
+            if self._workers_died and not self._scheduler.workers:
+                waits_for = f"{waits_for}. {self._why_none_comes(now)}"
             if waits_for is None and self._demand() and now >= self._waiting_since + LONG_WAIT:
                 waits_for = self._holders.threads()
         if waits_for != self._waits_for:
             self._waits_for = waits_for
             self.feed.change()
+
+    def _why_none_comes(self, now: float) -> str:
+        text = f"{self._workers_died} died while they had points of this run; their logs may say why"
+        patience = parse_timedelta(dask.config.get(LOST_WORKER_TIMEOUT)) + LONG_WAIT
+        left = self._waiting_since + patience - now
+        if left > 0:
+            asyncio.get_running_loop().call_later(left, self._on_claim)
+            return text
+        return (
+            f"{text}. A LocalCluster gives up workers that die and are not back within {LOST_WORKER_TIMEOUT}: set that "
+            "to more than it takes to start one, and have the cluster start others with cluster.scale(n)"
+        )
 
     def _give_up(self, count: int) -> None:
         for worker, number in self.board.most_slots(count).items():

@@ -43,6 +43,9 @@ AT_ONCE = 50
 
 _held: set[ClusterRun] = set()
 
+# What a run that waits for workers names when its cluster has given them up.
+LOST_WORKER_TIMEOUT = "lost-worker-timeout"
+
 ENDED = frozenset({"finished", "cancelled", "failed"})
 
 
@@ -355,6 +358,9 @@ class ClusterRun:
         return float(said if self._summary.get("ended") else said + time.monotonic() - self._summed_up)
 
     def _note_summary(self, summary: dict[str, Any]) -> None:
+        before, waits_for = self._summary.get("waits_for") or "", summary.get("waits_for") or ""
+        if LOST_WORKER_TIMEOUT in waits_for and LOST_WORKER_TIMEOUT not in before:
+            logger.warning("The run %r waits for %s.", self.name, waits_for)
         self._summary, self._summed_up = summary, time.monotonic()
 
     async def take(self, news: dict[str, Any]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
+import dask
 import pytest
 from distributed.utils_test import gen_cluster
 
@@ -103,3 +104,21 @@ async def test_a_run_may_be_cancelled_before_the_scheduler_knows_it(c, s, a, b):
     assert "late" not in s.plugins["adaptive"].runs
     again = adaptive.Runner(learner(square), executor=c, name="late", npoints_goal=3)
     assert (await again.result(TIMEOUT)).npoints == 3
+
+
+@gen_cluster(**OPTIONS)
+async def test_a_run_whose_workers_died_says_so_and_names_the_setting(c, s, a, b):
+    with pytest.MonkeyPatch.context() as patch, dask.config.set({"distributed.deploy.lost-worker-timeout": "0.2s"}):
+        patch.setattr(scheduler_run, "LONG_WAIT", 0.1)
+        gate = Gate()
+        runner = adaptive.Runner(learner(gate.function), executor=c, name="first")
+        await until(lambda: gate.inside == 4)
+        for worker in (a, b):
+            await s.remove_worker(worker.address, stimulus_id="handle-worker-cleanup", close=False)
+        gate.opened.set()
+        for worker in (a, b):
+            await worker.close()
+        await until(lambda: "2 died" in (runner.info().get("waits_for") or ""))
+        await until(lambda: "distributed.deploy.lost-worker-timeout" in runner.info()["waits_for"])
+        await runner.cancel()
+        await runner.wait(TIMEOUT)
