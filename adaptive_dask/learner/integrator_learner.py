@@ -91,6 +91,9 @@ class IntegratorLearner(BaseLearner):
         self.tol = tol
         self._start_over()
 
+    def _setting_changed(self, name: str) -> None:
+        """Nothing is to be done: the tolerance is read whenever it is needed."""
+
     def _start_over(self) -> None:
         """Forget all results and pending points."""
         self.pending_points = set()

@@ -11,8 +11,8 @@ _NEVER_SET = object()
 class Setting:
     """An attribute that is checked when it is set; its learner is told when it changes.
 
-    The value is in ``_name``, for code that reads it often. A learner that has more to do than to read it has a method
-    ``_setting_changed(name)``; what that raises undoes the change.
+    The value is in ``_name``, for code that reads it often. Once the learner has ``_data``, its method
+    ``_setting_changed(name)`` is called after a change; what that raises undoes the change.
 
     Parameters
     ----------
@@ -32,20 +32,20 @@ class Setting:
     def __get__(self, learner: Any, kind: type) -> Any:
         if learner is None:
             return self
-        value = getattr(learner, self._key, _NEVER_SET)
+        value = _own(learner, self._key)
         if value is _NEVER_SET:
             raise AttributeError(f"{self._name} is not set yet: call super().__init__ first.")
         return value
 
     def __set__(self, learner: Any, value: Any) -> None:
         checked = self._check(value, self._name)
-        # Not by `vars`: an object whose __dict__ was looked at once has slower attributes.
-        before = getattr(learner, self._key, _NEVER_SET)
+        before = _own(learner, self._key)
         setattr(learner, self._key, checked)
-        if before is _NEVER_SET or before is checked:
+        # A subclass may set it before the constructor here does.
+        if before is _NEVER_SET or before is checked or _own(learner, "_data") is _NEVER_SET:
             return
         try:
-            getattr(learner, "_setting_changed", _nothing)(self._name)
+            learner._setting_changed(self._name)
         except BaseException:
             setattr(learner, self._key, before)
             raise
@@ -64,7 +64,7 @@ class Fixed(Setting):
         super().__init__(check, key)
 
     def __set__(self, learner: Any, value: Any) -> None:
-        before = getattr(learner, self._key, _NEVER_SET)
+        before = _own(learner, self._key)
         if before is _NEVER_SET:
             super().__set__(learner, value)
         elif not _same(before, value):
@@ -74,8 +74,15 @@ class Fixed(Setting):
             )
 
 
-def _nothing(name: str) -> None:
-    """A learner that reads its settings when it needs them."""
+def _own(learner: Any, key: str) -> Any:
+    """An attribute of a learner itself; a DataSaver gives those of the learner inside as well.
+
+    Not by `vars`: an object whose __dict__ was looked at once has slower attributes.
+    """
+    try:
+        return object.__getattribute__(learner, key)
+    except AttributeError:
+        return _NEVER_SET
 
 
 def function_or_default(default: Callable[..., Any]) -> Callable[[Any, str], Callable[..., Any]]:

@@ -108,10 +108,12 @@ class Data:
             raise AttributeError("This learner has no data yet: call super().__init__ first.") from None
 
     def __set__(self, learner: Any, data: Any) -> None:
+        data = checked_data(data)
         state = vars(learner)
         if "_data" not in state:
-            raise AttributeError("A learner can be given data once it is made: call super().__init__ first.")
-        data = checked_data(data)
+            if data:
+                raise AttributeError("A learner can be given data once it is made: call super().__init__ first.")
+            return
         before = dict(state)
         pending = learner._pending_to_tell()
         try:

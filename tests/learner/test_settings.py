@@ -246,6 +246,9 @@ def test_attributes_of_a_users_own() -> None:
     assert not hasattr(saver.learner, "label")
     with pytest.raises(TypeError, match="arg_picker"):
         saver.arg_picker = "y"
+    outer = DataSaver(saver, itemgetter("z"))
+    outer.arg_picker = itemgetter("w")
+    assert (outer.arg_picker({"w": 1}), saver.arg_picker({"y": 2})) == (1, 2)
 
 
 class Labelled(Learner1D):
@@ -259,6 +262,14 @@ class Labelled(Learner1D):
         self.data = {}
 
 
+class SetBefore(AverageLearner1D):
+    def __init__(self, function: Any, bounds: Any) -> None:
+        self.loss_per_interval = learner1D.uniform_loss
+        self.min_samples = 7
+        self.data = {}
+        super().__init__(function, bounds, loss_per_interval=None, min_samples=3)
+
+
 class LabelledAverage(AverageLearner1D):
     def __init__(self, function: Any, bounds: Any) -> None:
         super().__init__(function, bounds)
@@ -270,6 +281,8 @@ def test_subclasses_that_set_them_in_their_constructor() -> None:
     learner = Labelled(step, (-1, 1))
     simple(learner, npoints_goal=9)
     assert sorted(learner.data) == np.linspace(-1, 1, 9).tolist()
+    before = SetBefore(noisy, (-1, 1))
+    assert (before.min_samples, before.loss_per_interval) == (3, learner1D.default_loss)
     average = LabelledAverage(noisy, (-1, 1))
     simple(average, goal=lambda each: each.nsamples >= 50)
     assert set(average._number_samples.values()) <= {1, 2, 3, 4}
