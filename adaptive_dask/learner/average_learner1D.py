@@ -152,7 +152,7 @@ class AverageLearner1D(Learner1D):
         self._undersampled = {}
         for x, point in self._points.items():
             if point.samples:
-                point.error = self._mean_error(point.n, point.moments.variance)
+                point.error = self._mean_error(point.n, point.moments.std)
             if self._bounds[0] <= x <= self._bounds[1]:
                 if not point.samples or self._has_too_few(point):
                     self._undersampled[x] = point
