@@ -36,6 +36,9 @@ class BlockingRunner(AsyncRunner):
 
     def _start_local(self, run: LocalRun) -> None:
         if run.is_sequential:
-            run.drive()  # evaluates in this thread
+            try:
+                run.drive()  # evaluates in this thread
+            finally:  # also after Ctrl-C, which leaves no other chance to
+                run.replica.apply()
         else:
             super()._start_local(run)
