@@ -17,6 +17,18 @@ def plain_text(text: str) -> str:
     return text if text.isascii() else text.encode("utf-8", "backslashreplace").decode()
 
 
+def plain_fields(data: dict[str, Any]) -> dict[str, Any]:
+    """`plain` for the values of a dictionary, of which most are plain already; changed in place."""
+    for name, value in data.items():
+        kind = type(value)
+        if kind is float or value is None or (kind is int and -MAX_INT <= value <= MAX_INT):
+            continue
+        if (kind is str and value.isascii()) or (kind is dict and not value):
+            continue
+        data[name] = plain(value)
+    return data
+
+
 def check_name(name: Any) -> None:
     """Refuse what cannot be the name of a run.
 

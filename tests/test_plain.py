@@ -10,7 +10,7 @@ import msgpack
 import numpy as np
 import pytest
 
-from adaptive_dask.plain import MAX_INT, check_name, check_plain, plain, safe_repr, safe_str
+from adaptive_dask.plain import MAX_INT, check_name, check_plain, plain, plain_fields, safe_repr, safe_str
 
 
 class Text(str):
@@ -78,3 +78,8 @@ def test_a_name_is_a_text(name: Any) -> None:
 def test_what_has_no_text_is_its_class() -> None:
     assert "Odd" in safe_repr(Odd())
     assert "Odd" in safe_str(Odd())
+
+
+def test_fields_are_plain() -> None:
+    odd = {str(i): data for i, data in enumerate([*ODD, 1, 0.5, None, {}, "text", [1], True])}
+    assert plain_fields(dict(odd)) == {name: plain(value) for name, value in odd.items()}

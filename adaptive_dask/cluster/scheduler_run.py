@@ -30,7 +30,7 @@ from adaptive_dask.cluster.scheduler_turns import LearnerTurns
 from adaptive_dask.draining import MOST_NAMED, Draining
 from adaptive_dask.errors import AdaptiveError, LearnerBusyError, LearnerError, ModuleMissingError, RunNotFoundError
 from adaptive_dask.goals import CLOCK_CHECK
-from adaptive_dask.plain import plain, safe_repr
+from adaptive_dask.plain import plain_fields, safe_repr
 from adaptive_dask.plain_text import get_logger
 
 if TYPE_CHECKING:
@@ -485,7 +485,7 @@ class HostedRun:
             "checkpoint": self.learner.checkpoint,
             "pages": self.has_pages,
         }
-        return {name: plain(value) for name, value in summary.items()}
+        return plain_fields(summary)
 
     # ---- the driver
 

@@ -20,7 +20,7 @@ from adaptive_dask.local.coroutines import CoroutinePool
 from adaptive_dask.local.dispatch import Dispatch, NotSent
 from adaptive_dask.local.flight import Arrivals, Flight
 from adaptive_dask.local.loop_pool import LoopPool
-from adaptive_dask.plain import plain, safe_repr
+from adaptive_dask.plain import plain_fields, safe_repr
 from adaptive_dask.plain_text import get_logger
 from adaptive_dask.runner import program_end
 from adaptive_dask.runner.calls import name_run
@@ -271,7 +271,7 @@ class LocalRun:
             "learner_seconds": self._learner_seconds,
             "checkpoint": self._checkpoint.status() if self._checkpoint is not None else None,
         }
-        return {name: plain(value) for name, value in summary.items()}
+        return plain_fields(summary)
 
     # ---- the run's thread
 
