@@ -50,7 +50,8 @@ def run(path: Path, *lines: str) -> list[str]:
     script.write_text(SCRIPT.format(start="\n    ".join(lines)))
     done = subprocess.run([sys.executable, str(script)], capture_output=True, text=True, timeout=TIMEOUT, check=False)
     assert done.returncode == 0, done.stderr
-    return done.stderr.splitlines()
+    # Dask may warn of evaluators that it cuts off when it closes a busy machine's cluster.
+    return [line for line in done.stderr.splitlines() if " - distributed." not in line]
 
 
 @pytest.mark.parametrize("kind", EXECUTORS)
