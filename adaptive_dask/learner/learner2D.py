@@ -14,6 +14,7 @@ from adaptive_dask.learner.geometry.partition import Partition
 from adaptive_dask.learner.geometry.region import BoxRegion
 from adaptive_dask.learner.geometry.simplex_partition import SimplexPartition
 from adaptive_dask.learner.geometry.simplices import Floats
+from adaptive_dask.learner.losses.smooth_loss import smooth_loss
 from adaptive_dask.learner.losses.triangle_rule import TriangleRule
 from adaptive_dask.learner.losses.triangles import (
     TriangleLoss,
@@ -47,6 +48,8 @@ __all__ = [
 ]
 
 uniform_sampling = uniform_loss
+
+_WITHOUT_GRADIENTS = (uniform_loss, minimize_triangle_surface_loss, triangle_loss)
 
 # Along each axis of a grid of which nobody says how fine it is to be.
 MOST_GRID_POINTS = 1000
@@ -107,6 +110,7 @@ class Learner2D(SpaceLearner):
         self.stack_size = 10
         self._aspect_ratio = 1.0
         self._scaled_interpolator: tuple[int, LinearNDInterpolator] | None = None
+        self._reported: tuple[tuple[int, TriangleLoss], float | None] | None = None
 
     def _settings(self) -> dict[str, Any]:
         return {"bounds": self.bounds, "loss_per_triangle": KeptByValue(self.loss_per_triangle)}
@@ -138,7 +142,7 @@ class Learner2D(SpaceLearner):
             raise ValueError(f"An aspect ratio is a positive number, not {ratio!r}.")
         if ratio != self._aspect_ratio:
             self._aspect_ratio = float(ratio)
-            self._scaled_interpolator = None
+            self._scaled_interpolator = self._reported = None
             self._rebuild()
 
     def interpolator(self, *, scaled: bool = False) -> LinearNDInterpolator:
@@ -167,6 +171,40 @@ class Learner2D(SpaceLearner):
     def ip(self) -> LinearNDInterpolator:
         """The same as ``interpolator(scaled=True)``; an old name of python-adaptive's, which scripts still use."""
         return self.interpolator(scaled=True)
+
+    def loss(self, real: bool = True) -> float:
+        """The largest loss of a triangle, on python-adaptive's scale; infinite until all corners have been told.
+
+        Points are chosen by losses with gradients from the nearest neighbours. Those of the globally smoothest
+        surface, as here, are larger beside what has not been resolved yet. With more than 64 points it is the loss of
+        the first points told, at most a twentieth fewer than there are.
+
+        Parameters
+        ----------
+        real : bool, default: True
+            With False, reduced by as much as the points in flight are expected to reduce it.
+        """
+        loss = super().loss(real)
+        if not 0 < loss < math.inf or self.loss_per_triangle in _WITHOUT_GRADIENTS:
+            return loss
+        reported = self._reported_loss()
+        known = loss if real else super().loss()
+        if reported is None or not 0 < known < math.inf:
+            return loss
+        return reported if real else reported * loss / known
+
+    def _reported_loss(self) -> float | None:
+        n = len(self._absorbed)
+        if n > 64:
+            n = int(64 * 1.05 ** int(math.log(n / 64) / math.log(1.05)))
+        if self._reported is None or self._reported[0] != (n, self.loss_per_triangle):
+            inside = self._absorbed[:n]
+            if not set(self._bounds_points) <= set(inside):
+                inside = self._absorbed
+            values = np.array([np.ravel(self.data[point]) for point in inside], dtype=float)
+            loss = smooth_loss(np.array(self._scale(inside)), values, self.loss_per_triangle)
+            self._reported = (n, self.loss_per_triangle), loss
+        return self._reported[1]
 
     def inside_bounds(self, xy: Sequence[float]) -> bool:
         """Whether a point belongs to the rectangle."""

@@ -300,3 +300,18 @@ def test_losses_next_to_a_triangle_that_was_left_out():
         for partition in (learner._partition, copy._partition)
     )
     assert ours == pytest.approx(theirs, rel=1e-9)
+
+
+def test_the_loss_is_on_the_scale_of_python_adaptive():
+    import adaptive
+
+    from adaptive_dask.testing.functions import ring as tutorial
+
+    learner = Learner2D(tutorial, [(-1, 1)] * 2)
+    for n in (20, 50, 64):
+        while learner.npoints < n:
+            point = learner.ask(1)[0][0]
+            learner.tell(point, tutorial(point))
+        theirs = adaptive.Learner2D(tutorial, [(-1, 1)] * 2)
+        theirs.tell_many(learner.data.keys(), learner.data.values())
+        assert learner.loss() == pytest.approx(theirs.loss(), rel=1e-3)
