@@ -6,6 +6,7 @@ import math
 import time
 from typing import Any
 
+from adaptive_dask.plain import plain
 from adaptive_dask.session import Session
 from adaptive_dask.user_code import reraise_interrupt
 
@@ -33,7 +34,7 @@ class Glance:
 
     def __init__(self, session: Session) -> None:
         self._session = session
-        self.npoints = session.npoints
+        self.npoints = plain(session.npoints)  # losses are sent together with it
         self.failed = self.waiting = 0
         self.loss = math.nan
         self.counts: dict[str, int] = {}
@@ -43,7 +44,7 @@ class Glance:
     def look(self, force: bool = False) -> None:
         """Look again; in the session's thread. The loss is computed now and then, or when forced."""
         session = self._session
-        self.npoints = session.npoints
+        self.npoints = plain(session.npoints)  # losses are sent together with it
         self.failed = session.failed_count
         self.waiting = session.waiting
         self.counts = _count(session)

@@ -89,6 +89,7 @@ def test_a_number_of_points_beyond_64_bits_is_shown_as_the_largest(others):
     runner = adaptive.Runner(Countless(slow_peak, (-1, 1)), goal=lambda learner: False)
     wait_until(lambda: runner.info().get("npoints") == 2**63 - 1)
     assert runner.name in {run["name"] for run in adaptive.runs()}
+    assert adaptive.attach(runner.name).info()["npoints"] == 2**63 - 1
     runner.cancel()
     assert runner.wait(TIMEOUT)
 
