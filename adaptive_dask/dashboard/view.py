@@ -38,7 +38,8 @@ _open_views: weakref.WeakSet[View] = weakref.WeakSet()
 class Look(NamedTuple):
     """What a part of the page sees: all runs, the newest first, and the one to show.
 
-    `wanted` is the name of the run that was chosen, if any was."""
+    `wanted` is the name of the run that was chosen, if any was.
+    """
 
     scheduler: Any
     runs: list[Any]
@@ -56,8 +57,11 @@ class Part(Protocol):
 
 
 class Reading(NamedTuple):
-    """How to read a run: `read` is called with its session in the learner's thread, then `prepare` with the result
-    in some thread. Readings of several runs may go on at the same time."""
+    """How to read a run.
+
+    `read` is called with the session of the run in the learner's thread, then `prepare` with its result in any
+    thread. Readings of several runs may go on at the same time.
+    """
 
     read: Callable[[Any], Any]
     prepare: Callable[[Any], Any]

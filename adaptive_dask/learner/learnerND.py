@@ -195,8 +195,10 @@ class LearnerND(SpaceLearner):
 
     @property
     def tri(self) -> TriangulationView | None:
-        """The triangulation of the evaluated points; None as long as a corner of the region is unknown,
-        and with boxes."""
+        """The triangulation of the evaluated points.
+
+        None until all corners of the region are known, and with ``partition="boxes"``.
+        """
         if self._in_boxes or not self.bounds_are_done:
             return None
         partition = self._simplex_partition()
@@ -237,8 +239,10 @@ class LearnerND(SpaceLearner):
         return kind(np.array(inside), values, rescale=True)
 
     def plot(self, n: int | None = None, tri_alpha: float = 0, *, component: int | None = None) -> Any:
-        """Draw an image of a function of two variables, or a curve of one; see
-        `adaptive_dask.plotting.learnerND.draw`."""
+        """Draw an image of a function of two variables, or a curve of one.
+
+        See `adaptive_dask.plotting.learnerND.draw`.
+        """
         return super().plot(n, tri_alpha, component=component)
 
     def plot_slice(
@@ -263,8 +267,10 @@ class LearnerND(SpaceLearner):
         return draw_isolines(self, level, n, tri_alpha, component=component)
 
     def plot_3D(self, with_triangulation: bool = False, return_fig: bool = False, *, backend: str | None = None) -> Any:
-        """Draw the points in space, with Plotly or Matplotlib; see
-        `adaptive_dask.plotting.learnerND_space.draw_points`."""
+        """Draw the points in space, with Plotly or Matplotlib.
+
+        See `adaptive_dask.plotting.learnerND_space.draw_points`.
+        """
         from adaptive_dask.plotting.learnerND_space import draw_points
 
         return draw_points(self, with_triangulation, return_fig, backend=backend)
@@ -272,8 +278,10 @@ class LearnerND(SpaceLearner):
     def plot_isosurface(
         self, level: float = 0.0, hull_opacity: float = 0.2, *, return_fig: bool = False, backend: str | None = None
     ) -> Any:
-        """Draw a surface of one value, with Plotly or Matplotlib; see
-        `adaptive_dask.plotting.learnerND_space.draw_isosurface`."""
+        """Draw an isosurface, with Plotly or Matplotlib.
+
+        See `adaptive_dask.plotting.learnerND_space.draw_isosurface`.
+        """
         from adaptive_dask.plotting.learnerND_space import draw_isosurface
 
         return draw_isosurface(self, level, hull_opacity, return_fig, backend=backend)

@@ -1,0 +1,1 @@
+"""Evaluate points on executors of this machine, without a Dask cluster."""

@@ -1,4 +1,4 @@
-"""Is this a notebook, and is there what pictures and widgets need?"""
+"""Set up a notebook for pictures and widgets, and check that the packages for them are installed."""
 
 from __future__ import annotations
 

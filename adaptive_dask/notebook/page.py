@@ -63,8 +63,11 @@ def live_streams(plot: Any) -> set[Any]:
 
 
 def ask_to_say_when_gone(plot: Any) -> None:
-    """With each update, for the page may be another one by now. Bokeh's own event of a page that is ready never comes,
-    since Panel adds a model to the document that is never drawn."""
+    """Ask the page to report when the plot is removed from it.
+
+    Repeated with each update, because the plot may be on another page by then. Bokeh's event for a page that is ready
+    never arrives, because Panel adds a model to the document that is never drawn.
+    """
     tags = [tag for tag in plot.root.tags if not str(tag).startswith(MARK)]
     plot.root.tags = [*tags, f"{MARK} {time.monotonic()}"]
 

@@ -172,7 +172,7 @@ _FIELDS: dict[str, tuple[type, ...]] = {
 
 
 def _process() -> dict[str, Any]:
-    """This process, and the place where its number means something."""
+    """Identify the current process: its id, and the machine or container in which the id is valid."""
     place = ""
     try:
         with open("/proc/sys/kernel/random/boot_id") as file:

@@ -72,9 +72,9 @@ def open_queues(dask_worker: Any) -> int:
 
 
 def lasting(path: str, seconds: float, others: dict[float, float] | None = None) -> Any:
-    """A function that takes so long, at some points other seconds, and notes each evaluation in a file:
+    """Return a function that takes `seconds`, or the number of seconds in `others` at the points listed there.
 
-    the worker, for how many seconds that will be there, and the point.
+    It appends a line to a file for each evaluation: the worker, its remaining lifetime in seconds, and the point.
     """
 
     def function(x: float) -> float:

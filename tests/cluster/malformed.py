@@ -1,5 +1,6 @@
-"""Messages as nobody should send them: malformed, foreign, doubled, late; shared by `test_bad_input` and
-``tests/benchmarks/fuzz_event_loop.py``.
+"""Malformed, foreign, duplicate and late messages.
+
+Shared by `test_bad_input` and ``tests/benchmarks/fuzz_event_loop.py``.
 """
 
 from __future__ import annotations

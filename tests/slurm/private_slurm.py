@@ -87,7 +87,7 @@ class PrivateSlurm:
         return sorted(self.run("squeue", "--noheader", "--format=%A", *wanted).split(), key=int)
 
     def state(self, job: str) -> str:
-        """PENDING, RUNNING, COMPLETED, CANCELLED, TIMEOUT, FAILED …"""
+        """Return the state of a job, such as PENDING, RUNNING or COMPLETED."""
         shown = self.run("scontrol", "--oneliner", "show", "job", job)
         return dict(field.split("=", 1) for field in shown.split() if "=" in field)["JobState"]
 

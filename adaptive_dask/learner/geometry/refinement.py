@@ -140,8 +140,11 @@ class Refinement:
         return replaced is not None
 
     def commit(self) -> Ints:
-        """Bring the arrays up to date; returns the slots of simplices that are new or have got another neighbor than a
-        new one: those have to get losses next."""
+        """Bring the arrays up to date.
+
+        Return the rows of the simplices that need new losses: those that are new, and those whose neighbors changed
+        other than to a new simplex.
+        """
         gone, born, bared = self.mesh.commit()
         self._make_room()
         for slot in gone.tolist():

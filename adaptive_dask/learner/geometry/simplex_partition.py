@@ -32,8 +32,10 @@ class LossRule(Protocol):
 
     @property
     def gradients(self) -> Floats | None:
-        """At the vertices of a triangulation, shape (n, 2, vdim), for a loss that measures how much the function
-        bends; None for any other. Whether it is None never changes."""
+        """Gradients at the vertices of the triangulation, shape (n, 2, vdim).
+
+        None unless the loss measures how much the function bends. Whether it is None never changes.
+        """
 
     @property
     def gradient_scale(self) -> float:

@@ -143,8 +143,10 @@ def barycentric(simplices: Floats, points: Floats) -> Floats:
 
 
 def _solve(matrices: Floats, rights: Floats) -> tuple[Floats, NDArray[np.bool_]]:
-    """Solve linear equations, shapes (m, d, d) and (m, d, k); also which of the m have no solution, where it means
-    nothing."""
+    """Solve m systems of linear equations, shapes (m, d, d) and (m, d, k).
+
+    Also return which of the systems have no solution; their rows of the result are meaningless.
+    """
     flat: NDArray[np.bool_] = determinants(matrices) == 0.0
     solvable = matrices
     if flat.any():

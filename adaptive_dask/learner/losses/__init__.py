@@ -1,0 +1,1 @@
+"""Loss functions for triangles, simplices and boxes."""
