@@ -10,10 +10,10 @@ from typing import Any
 import adaptive
 import pytest
 
-from adaptive_dask.goals import Goal
 from adaptive_dask.learner.base_learner import BaseLearner
 from adaptive_dask.learner.learner1D import Learner1D
-from adaptive_dask.session import Session
+from adaptive_dask.run.goals import Goal
+from adaptive_dask.run.session import Session
 from adaptive_dask.testing.check_learner import GUARANTEES, LearnerCheckError, check_learner
 
 

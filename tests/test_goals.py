@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from adaptive_dask.goals import Goal, LossGoal, auto_goal, is_done, make_goal, stop_after
+from adaptive_dask.run.goals import Goal, LossGoal, auto_goal, is_done, make_goal, stop_after
 
 from .fakes import CountingLearner
 
@@ -194,8 +194,8 @@ def test_goals_travel(argument: dict[str, Any]) -> None:
 def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """The time, to be set, of all clocks."""
     now = [1000.0]
-    monkeypatch.setattr("adaptive_dask.goals.time.time", lambda: now[0])
-    monkeypatch.setattr("adaptive_dask.goals.time.monotonic", lambda: now[0])
+    monkeypatch.setattr("adaptive_dask.run.goals.time.time", lambda: now[0])
+    monkeypatch.setattr("adaptive_dask.run.goals.time.monotonic", lambda: now[0])
     return now
 
 
@@ -218,7 +218,7 @@ def test_auto_goal_of_time(clock: list[float]) -> None:
 def test_a_duration_does_not_care_for_the_clock_on_the_wall(monkeypatch: pytest.MonkeyPatch, jump: float) -> None:
     goal = auto_goal(duration=60)
     wall = time.time
-    monkeypatch.setattr("adaptive_dask.goals.time.time", lambda: wall() + jump)
+    monkeypatch.setattr("adaptive_dask.run.goals.time.time", lambda: wall() + jump)
     assert not goal(None)
     end = datetime.fromtimestamp(wall() + 60, UTC)
     assert auto_goal(end_time=end)(None) is (jump > 0), "the end is a time of that clock"
@@ -227,14 +227,14 @@ def test_a_duration_does_not_care_for_the_clock_on_the_wall(monkeypatch: pytest.
 def test_the_time_of_a_goal_goes_on_where_it_is_sent(monkeypatch: pytest.MonkeyPatch) -> None:
     goal = stop_after(seconds=10)
     monotonic = time.monotonic
-    monkeypatch.setattr("adaptive_dask.goals.time.monotonic", lambda: monotonic() + 6)
+    monkeypatch.setattr("adaptive_dask.run.goals.time.monotonic", lambda: monotonic() + 6)
     sent = pickle.dumps(goal)
-    monkeypatch.setattr("adaptive_dask.goals.time.monotonic", lambda: monotonic() - 1e6)  # of another machine
+    monkeypatch.setattr("adaptive_dask.run.goals.time.monotonic", lambda: monotonic() - 1e6)  # of another machine
     there = pickle.loads(sent)
     assert not there(None)
-    monkeypatch.setattr("adaptive_dask.goals.time.monotonic", lambda: monotonic() - 1e6 + 3.5)
+    monkeypatch.setattr("adaptive_dask.run.goals.time.monotonic", lambda: monotonic() - 1e6 + 3.5)
     assert not there(None)
-    monkeypatch.setattr("adaptive_dask.goals.time.monotonic", lambda: monotonic() - 1e6 + 4.5)
+    monkeypatch.setattr("adaptive_dask.run.goals.time.monotonic", lambda: monotonic() - 1e6 + 4.5)
     assert there(None)
 
 

@@ -18,9 +18,9 @@ from adaptive_dask.errors import (
     RunExistsError,
     SchedulerLostError,
 )
-from adaptive_dask.failures import Failure
 from adaptive_dask.plain_text import MAX_TRACEBACK_CHARS, get_logger, one_line, printable, shorten
-from adaptive_dask.tracebacks import format_error
+from adaptive_dask.run.failures import Failure
+from adaptive_dask.run.tracebacks import format_error
 
 HARMFUL = [*map(chr, [*range(9), *range(11, 32), *range(127, 160)]), *"\u202a\u202e\u2066\u2069", "\udce4"]
 TITLE = "\x1b]0;mine\x07 and \x9b31m"

@@ -8,9 +8,9 @@ import pytest
 
 import adaptive_dask as adaptive
 from adaptive_dask.errors import AdaptiveError, FunctionError, LearnerError
-from adaptive_dask.failures import MAX_TRACEBACKS, Failure
-from adaptive_dask.goals import Goal, LossGoal
-from adaptive_dask.session import Session
+from adaptive_dask.run.failures import MAX_TRACEBACKS, Failure
+from adaptive_dask.run.goals import Goal, LossGoal
+from adaptive_dask.run.session import Session
 
 from .fakes import CountingLearner, StrictLearner
 

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from adaptive_dask.cluster.scheduler_board import Board, Parcel
 from adaptive_dask.errors import WorkerLostError
-from adaptive_dask.goals import Goal
-from adaptive_dask.session import MAX_DEADLY_POINTS, Failure, Session
+from adaptive_dask.run.goals import Goal
+from adaptive_dask.run.session import MAX_DEADLY_POINTS, Failure, Session
 
 from .fakes import StrictLearner
 

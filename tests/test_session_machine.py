@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from adaptive_dask.errors import WorkerLostError
-from adaptive_dask.failures import Failure
-from adaptive_dask.goals import Goal
-from adaptive_dask.session import Session
+from adaptive_dask.run.failures import Failure
+from adaptive_dask.run.goals import Goal
+from adaptive_dask.run.session import Session
 
 from .fakes import StrictLearner
 

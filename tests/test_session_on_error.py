@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from adaptive_dask.errors import AdaptiveError, FunctionError, LearnerError, WorkerLostError
-from adaptive_dask.failures import Failure, choose_on_error
-from adaptive_dask.goals import Goal
-from adaptive_dask.session import MAX_FAILED_POINTS, Session
+from adaptive_dask.run.failures import Failure, choose_on_error
+from adaptive_dask.run.goals import Goal
+from adaptive_dask.run.session import MAX_FAILED_POINTS, Session
 
 from .fakes import CountingLearner, StrictLearner
 

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adaptive_dask.failures import Failure
-from adaptive_dask.goals import Goal, LossGoal
 from adaptive_dask.learner.learner1D import Learner1D
-from adaptive_dask.session import Session
+from adaptive_dask.run.failures import Failure
+from adaptive_dask.run.goals import Goal, LossGoal
+from adaptive_dask.run.session import Session
 
 from .fakes import CountingLearner, StrictLearner
 

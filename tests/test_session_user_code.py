@@ -10,12 +10,12 @@ from typing import Any
 import pytest
 
 from adaptive_dask.errors import AdaptiveError, FunctionError, LearnerError
-from adaptive_dask.failures import Failure
-from adaptive_dask.glance import Glance
-from adaptive_dask.goals import Goal
 from adaptive_dask.plain import safe_repr
-from adaptive_dask.session import Session
-from adaptive_dask.tracebacks import format_error
+from adaptive_dask.run.failures import Failure
+from adaptive_dask.run.glance import Glance
+from adaptive_dask.run.goals import Goal
+from adaptive_dask.run.session import Session
+from adaptive_dask.run.tracebacks import format_error
 from adaptive_dask.user_code import as_exception, guarded
 
 from .fakes import CountingLearner

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from adaptive_dask.errors import AdaptiveError, ModuleMissingError
 from adaptive_dask.plain import safe_str
-from adaptive_dask.tracebacks import format_error
+from adaptive_dask.run.tracebacks import format_error
 
 OTHER_VERSION = (
     "A module that it needs is there, but seems to be of another version than on the client: send it again with "

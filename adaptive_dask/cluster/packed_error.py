@@ -9,7 +9,7 @@ from typing import Any
 
 from adaptive_dask.cluster.protocol import dumps, unpack
 from adaptive_dask.errors import AdaptiveError
-from adaptive_dask.tracebacks import format_error
+from adaptive_dask.run.tracebacks import format_error
 from adaptive_dask.user_code import as_exception, guarded
 
 PackedError = Sequence[bytes]

@@ -51,7 +51,7 @@ if TYPE_CHECKING:
     from distributed import Scheduler
     from distributed.scheduler import WorkerState
 
-    from adaptive_dask.session import Session
+    from adaptive_dask.run.session import Session
 
 S = TypeVar("S")
 T = TypeVar("T")

@@ -14,13 +14,13 @@ from adaptive_dask.cluster.kept_result import KeptResult
 from adaptive_dask.cluster.loading import loading_on_scheduler, missing_module
 from adaptive_dask.cluster.protocol import Packed, RunSpec, dumps, pack, unpack
 from adaptive_dask.cluster.scheduler_board import Parcel
-from adaptive_dask.failures import Failure
-from adaptive_dask.glance import Glance, details
-from adaptive_dask.goals import Goal
 from adaptive_dask.learner.function_pickle import dumps_apart, loads_together
 from adaptive_dask.learner.picked import references_in
 from adaptive_dask.plain import safe_repr
-from adaptive_dask.session import Session, Told
+from adaptive_dask.run.failures import Failure
+from adaptive_dask.run.glance import Glance, details
+from adaptive_dask.run.goals import Goal
+from adaptive_dask.run.session import Session, Told
 from adaptive_dask.storage.checkpoint import Checkpoint
 from adaptive_dask.storage.checkpointed import make_session
 from adaptive_dask.user_code import cause_of, guarded

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 from adaptive_dask.plain_text import get_logger
-from adaptive_dask.tracebacks import place_of
+from adaptive_dask.run.tracebacks import place_of
 from adaptive_dask.user_code import as_exception
 
 logger = get_logger(__name__)

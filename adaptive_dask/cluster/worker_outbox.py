@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 from adaptive_dask.cluster.protocol import REPORT, Packed, pack
 from adaptive_dask.cluster.worker_work import Work, written_before
 from adaptive_dask.plain import plain
+from adaptive_dask.run.tracebacks import format_from_function
 from adaptive_dask.storage.packing import dumps_exception
-from adaptive_dask.tracebacks import format_from_function
 
 if TYPE_CHECKING:
     from distributed import Worker

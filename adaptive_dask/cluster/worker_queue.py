@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 from distributed.core import Status
 
 from adaptive_dask import output
-from adaptive_dask.batching import fair_batch, time_allowed
 from adaptive_dask.cluster.loading import describe_trouble, missing_module
 from adaptive_dask.cluster.protocol import MOST_HUNG, Echo, Evaluation, Packed, dumps
 from adaptive_dask.cluster.worker_function import RunFunction
@@ -21,7 +20,8 @@ from adaptive_dask.cluster.worker_thread import HeldThread
 from adaptive_dask.cluster.worker_waiting import WaitingPoints
 from adaptive_dask.cluster.worker_work import Item, Seat, Work, written_before
 from adaptive_dask.errors import PointTimeoutError
-from adaptive_dask.tracebacks import stack_of
+from adaptive_dask.run.batching import fair_batch, time_allowed
+from adaptive_dask.run.tracebacks import stack_of
 from adaptive_dask.user_code import guarded
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from functools import partial
 from typing import Any
 
 from adaptive_dask.local.worker import Raised, Result, Start, Value
-from adaptive_dask.tracebacks import format_from_function
+from adaptive_dask.run.tracebacks import format_from_function
 from adaptive_dask.user_code import reraise_interrupt
 
 

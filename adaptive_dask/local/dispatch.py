@@ -7,9 +7,9 @@ from collections import deque
 from collections.abc import Iterator
 from typing import Any
 
-from adaptive_dask.batching import BATCH_SECONDS, MOST_AHEAD, batch_size, fair_batch
 from adaptive_dask.local.flight import Arrivals, Flight
-from adaptive_dask.session import Session
+from adaptive_dask.run.batching import BATCH_SECONDS, MOST_AHEAD, batch_size, fair_batch
+from adaptive_dask.run.session import Session
 
 # To submit and have the answer costs about so much (seconds); what is much shorter is submitted together.
 SUBMISSION = 5e-5

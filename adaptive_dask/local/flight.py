@@ -13,12 +13,12 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-from adaptive_dask.failures import Failure
 from adaptive_dask.local.pools import Pool
 from adaptive_dask.local.time_limit import Batch, TimeLimit
 from adaptive_dask.local.worker import CulpritUnknown, FunctionMissing, Raised, Result, Start, exception_of, unpacked
 from adaptive_dask.plain import safe_repr
-from adaptive_dask.tracebacks import format_error
+from adaptive_dask.run.failures import Failure
+from adaptive_dask.run.tracebacks import format_error
 
 Point = Any
 

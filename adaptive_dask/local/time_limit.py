@@ -7,12 +7,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from adaptive_dask.batching import time_allowed
 from adaptive_dask.errors import PointTimeoutError
-from adaptive_dask.failures import Failure
 from adaptive_dask.local.pools import Pool
 from adaptive_dask.local.worker import Start
-from adaptive_dask.tracebacks import stack_of
+from adaptive_dask.run.batching import time_allowed
+from adaptive_dask.run.failures import Failure
+from adaptive_dask.run.tracebacks import stack_of
 
 
 @dataclass(eq=False, slots=True)

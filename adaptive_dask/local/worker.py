@@ -15,8 +15,8 @@ from adaptive_dask import output
 from adaptive_dask.cluster.protocol import Packed, pack, unpack
 from adaptive_dask.errors import BatchShapeError
 from adaptive_dask.local.travelling import ArrivedFunction, Function, TravellingFunction
+from adaptive_dask.run.tracebacks import format_error, format_from_function
 from adaptive_dask.storage.packing import dumps_exception
-from adaptive_dask.tracebacks import format_error, format_from_function
 from adaptive_dask.user_code import cause_of, guarded, reraise_interrupt
 
 # Of points that were submitted together, no more are begun after so long (seconds).

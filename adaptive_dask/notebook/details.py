@@ -6,7 +6,7 @@ import html
 from collections.abc import Mapping
 from typing import Any
 
-from adaptive_dask.failures import FailedPoint
+from adaptive_dask.run.failures import FailedPoint
 
 # So much of it is shown, the newest.
 MOST_FAILURES = 20

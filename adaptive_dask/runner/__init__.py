@@ -1,7 +1,7 @@
 """What a user starts: runners."""
 
-from adaptive_dask.goals import auto_goal, stop_after
 from adaptive_dask.local.sequential import SequentialExecutor
+from adaptive_dask.run.goals import auto_goal, stop_after
 from adaptive_dask.runner.blocking import BlockingRunner
 from adaptive_dask.runner.hosted import attach, runs
 from adaptive_dask.runner.many_runs import Runs

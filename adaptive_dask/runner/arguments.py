@@ -12,10 +12,10 @@ from numbers import Integral
 from typing import Any
 
 from adaptive_dask.cluster.protocol import Evaluation, make_id
-from adaptive_dask.draining import check_drain
-from adaptive_dask.failures import OnError, choose_on_error
-from adaptive_dask.goals import Goal, GoalFunction, make_goal
 from adaptive_dask.plain import MAX_INT, check_name
+from adaptive_dask.run.draining import check_drain
+from adaptive_dask.run.failures import OnError, choose_on_error
+from adaptive_dask.run.goals import Goal, GoalFunction, make_goal
 from adaptive_dask.runner.evaluation import check_evaluation
 from adaptive_dask.runner.task_options import check_task_options
 

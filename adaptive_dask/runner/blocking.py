@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from typing import Any
 
-from adaptive_dask.goals import GoalFunction
+from adaptive_dask.run.goals import GoalFunction
 from adaptive_dask.runner.local import LocalRun
 from adaptive_dask.runner.runner import AsyncRunner
 

@@ -15,12 +15,12 @@ from adaptive_dask.cluster.client import ensure_host, request
 from adaptive_dask.cluster.packed_error import unpack_error
 from adaptive_dask.cluster.protocol import Route, RunSpec, dumps, unpack
 from adaptive_dask.errors import LearnerBusyError, RunNotFoundError, SchedulerLostError
-from adaptive_dask.failures import OnError
-from adaptive_dask.goals import Goal
 from adaptive_dask.learner.by_value import dumps_by_value
 from adaptive_dask.learner.function_pickle import dumps_apart, loads_together
 from adaptive_dask.plain import safe_str
 from adaptive_dask.plain_text import get_logger
+from adaptive_dask.run.failures import OnError
+from adaptive_dask.run.goals import Goal
 from adaptive_dask.runner import program_end
 from adaptive_dask.runner.arguments import Plan
 from adaptive_dask.runner.calls import name_run

@@ -10,9 +10,9 @@ import cloudpickle
 
 from adaptive_dask.cluster.client import ensure_host, request
 from adaptive_dask.cluster.protocol import Route
-from adaptive_dask.goals import Goal, GoalFunction
 from adaptive_dask.learner.function_pickle import loads_together
 from adaptive_dask.plain import check_name
+from adaptive_dask.run.goals import Goal, GoalFunction
 from adaptive_dask.runner.cluster import ClusterRun
 from adaptive_dask.runner.embedded import find_client
 from adaptive_dask.runner.runner import AsyncRunner

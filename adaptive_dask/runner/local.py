@@ -12,21 +12,21 @@ import traceback
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from adaptive_dask.draining import MOST_NAMED, Draining
 from adaptive_dask.errors import AdaptiveError, LearnerError, WorkerLostError
-from adaptive_dask.glance import Glance, details
-from adaptive_dask.goals import CLOCK_CHECK, Goal
 from adaptive_dask.local.coroutines import CoroutinePool
 from adaptive_dask.local.dispatch import Dispatch, NotSent
 from adaptive_dask.local.flight import Arrivals, Flight
 from adaptive_dask.local.loop_pool import LoopPool
 from adaptive_dask.plain import plain_fields, safe_repr
 from adaptive_dask.plain_text import get_logger
+from adaptive_dask.run.draining import MOST_NAMED, Draining
+from adaptive_dask.run.glance import Glance, details
+from adaptive_dask.run.goals import CLOCK_CHECK, Goal
+from adaptive_dask.run.session import Session, Told
 from adaptive_dask.runner import program_end
 from adaptive_dask.runner.calls import name_run
 from adaptive_dask.runner.replica import Replica
 from adaptive_dask.runner.task import running_loop
-from adaptive_dask.session import Session, Told
 from adaptive_dask.storage.checkpoint import Checkpoint
 from adaptive_dask.storage.learner_copy import working_copy
 from adaptive_dask.user_code import is_interrupt

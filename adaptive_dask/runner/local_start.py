@@ -8,8 +8,6 @@ from typing import Any
 from adaptive_dask import output
 from adaptive_dask.cluster.protocol import Evaluation
 from adaptive_dask.errors import CheckpointError
-from adaptive_dask.failures import OnError
-from adaptive_dask.goals import Goal
 from adaptive_dask.learner.function_pickle import dumps_apart
 from adaptive_dask.local.coroutines import CoroutinePool, is_asynchronous
 from adaptive_dask.local.dispatch import Dispatch
@@ -17,6 +15,8 @@ from adaptive_dask.local.flight import Flight
 from adaptive_dask.local.loop_pool import LoopPool
 from adaptive_dask.local.pools import ExecutorPool, Pool, as_executor, count_workers
 from adaptive_dask.local.sequential import SequentialExecutor
+from adaptive_dask.run.failures import OnError
+from adaptive_dask.run.goals import Goal
 from adaptive_dask.runner.evaluation import not_both
 from adaptive_dask.runner.local import LocalRun
 from adaptive_dask.runner.replica import Replica

@@ -8,7 +8,7 @@ import contextlib
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
-from adaptive_dask.goals import Goal
+from adaptive_dask.run.goals import Goal
 from adaptive_dask.runner.replica import Replica
 
 # A run that begins has no slot yet; after this time it counts as waiting (seconds).

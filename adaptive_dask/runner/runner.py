@@ -10,9 +10,9 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Self
 
 from adaptive_dask.course import Course
-from adaptive_dask.failures import FailedPoint, OnError
-from adaptive_dask.goals import GoalFunction, make_goal
 from adaptive_dask.plain_text import one_line
+from adaptive_dask.run.failures import FailedPoint, OnError
+from adaptive_dask.run.goals import GoalFunction, make_goal
 from adaptive_dask.runner.actor import Actor
 from adaptive_dask.runner.arguments import Plan, make_plan
 from adaptive_dask.runner.cluster import ClusterRun, make_spec, wait_for_start

@@ -7,8 +7,8 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Any
 
-from adaptive_dask.goals import GoalFunction, make_goal
-from adaptive_dask.session import Session
+from adaptive_dask.run.goals import GoalFunction, make_goal
+from adaptive_dask.run.session import Session
 
 
 def simple(

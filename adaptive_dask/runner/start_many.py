@@ -7,7 +7,7 @@ import uuid
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from adaptive_dask.goals import GoalFunction
+from adaptive_dask.run.goals import GoalFunction
 from adaptive_dask.runner.arguments import Plan, make_plan
 from adaptive_dask.runner.cluster import make_spec, start_together, wait_for_start
 from adaptive_dask.runner.embedded import find_client, is_local

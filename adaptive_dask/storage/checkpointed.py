@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from adaptive_dask.goals import Goal
-from adaptive_dask.session import Session
+from adaptive_dask.run.goals import Goal
+from adaptive_dask.run.session import Session
 from adaptive_dask.storage.checkpoint import Checkpoint
 
 

@@ -19,7 +19,7 @@ from cluster_sides import local_client, print_row
 from distributed import Client
 
 import adaptive_dask
-from adaptive_dask.goals import Goal
+from adaptive_dask.run.goals import Goal
 from adaptive_dask.storage.checkpoint import Checkpoint
 from adaptive_dask.storage.checkpointed import make_session
 

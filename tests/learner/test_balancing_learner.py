@@ -15,7 +15,6 @@ import cloudpickle
 import pytest
 
 from adaptive_dask.errors import DataFileError, LearnerError
-from adaptive_dask.goals import Goal, make_goal
 from adaptive_dask.learner.balancing_learner import BalancingLearner, named_product
 from adaptive_dask.learner.child_queue import ChildQueue
 from adaptive_dask.learner.data_saver import DataSaver
@@ -23,8 +22,9 @@ from adaptive_dask.learner.function_pickle import dumps_apart, loads_together
 from adaptive_dask.learner.learner1D import Learner1D
 from adaptive_dask.learner.learner2D import Learner2D
 from adaptive_dask.learner.sequence_learner import SequenceLearner
+from adaptive_dask.run.goals import Goal, make_goal
+from adaptive_dask.run.session import Session
 from adaptive_dask.runner.sequential import simple
-from adaptive_dask.session import Session
 from adaptive_dask.testing.functions import peak
 
 

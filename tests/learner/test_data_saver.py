@@ -17,15 +17,15 @@ from fsspec.implementations.memory import MemoryFileSystem
 from fsspec.utils import infer_storage_options
 
 from adaptive_dask.errors import DataFileError, DataFileMissingError
-from adaptive_dask.goals import Goal, make_goal
 from adaptive_dask.learner.data_saver import DataSaver, make_datasaver
 from adaptive_dask.learner.function_pickle import dumps_apart, loads_together
 from adaptive_dask.learner.learner1D import Learner1D
 from adaptive_dask.learner.learner2D import Learner2D
 from adaptive_dask.learner.picked import Packed, Picked
 from adaptive_dask.learner.sequence_learner import SequenceLearner
+from adaptive_dask.run.goals import Goal, make_goal
+from adaptive_dask.run.session import Session
 from adaptive_dask.runner.sequential import simple
-from adaptive_dask.session import Session
 from adaptive_dask.storage import extra_files
 from adaptive_dask.storage.extra_files import note_target
 

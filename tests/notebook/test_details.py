@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from adaptive_dask.failures import FailedPoint
 from adaptive_dask.notebook.details import MOST_CALLS, MOST_FAILURES, MOST_LETTERS, describe_failures, describe_log
+from adaptive_dask.run.failures import FailedPoint
 
 
 def failed(number: int, text: str = "ValueError", **more: Any) -> FailedPoint:

@@ -11,7 +11,7 @@ import pytest
 from distributed import Client
 
 import adaptive_dask as adaptive
-from adaptive_dask.draining import check_drain
+from adaptive_dask.run.draining import check_drain
 
 from ..cluster.gate import Gate
 from ..patience import TIMEOUT, wait_until

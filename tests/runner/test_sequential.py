@@ -21,7 +21,7 @@ def peak(x: float) -> float:
 def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """The time, which functions under test may move on."""
     now = [1000.0]
-    monkeypatch.setattr("adaptive_dask.goals.time.time", lambda: now[0])
+    monkeypatch.setattr("adaptive_dask.run.goals.time.time", lambda: now[0])
     monkeypatch.setattr("adaptive_dask.runner.sequential.time.monotonic", lambda: now[0])
     return now
 

@@ -13,14 +13,14 @@ import numpy as np
 import pytest
 
 import adaptive_dask as adaptive
-from adaptive_dask.batching import BATCH_SECONDS, GRACE, MOST_IN_BATCH, batch_size, fair_batch, time_allowed
 from adaptive_dask.errors import BatchShapeError, FunctionError
-from adaptive_dask.goals import Goal
 from adaptive_dask.local.dispatch import Dispatch
 from adaptive_dask.local.flight import Flight
 from adaptive_dask.local.pools import ExecutorPool
 from adaptive_dask.local.worker import Value
-from adaptive_dask.session import Session
+from adaptive_dask.run.batching import BATCH_SECONDS, GRACE, MOST_IN_BATCH, batch_size, fair_batch, time_allowed
+from adaptive_dask.run.goals import Goal
+from adaptive_dask.run.session import Session
 
 from ..patience import TIMEOUT
 from . import functions

@@ -20,9 +20,9 @@ from fsspec.implementations.local import LocalFileSystem
 
 import adaptive_dask as adaptive
 from adaptive_dask.errors import CheckpointError, CheckpointInUseError
-from adaptive_dask.failures import Failure
-from adaptive_dask.goals import Goal
-from adaptive_dask.session import Session
+from adaptive_dask.run.failures import Failure
+from adaptive_dask.run.goals import Goal
+from adaptive_dask.run.session import Session
 from adaptive_dask.storage import checkpoint_files, checkpoint_folder, checkpoint_lock, checkpoint_writer
 from adaptive_dask.storage.checkpoint import Checkpoint, _read_logs, load
 from adaptive_dask.storage.checkpoint_files import Listing

@@ -7,7 +7,7 @@ import time
 from typing import Any
 
 from adaptive_dask.plain import plain
-from adaptive_dask.session import Session
+from adaptive_dask.run.session import Session
 from adaptive_dask.user_code import reraise_interrupt
 
 # The loss is for people to look at: it may take so much of the learner's time.

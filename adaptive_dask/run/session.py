@@ -1,0 +1,651 @@
+"""One run, as a state machine without clock, thread, socket or Dask.
+
+Every way of running a learner drives the same `Session`, so that retries, goals, logs, order and
+counters exist once. A driver takes points, evaluates them in whatever way it likes, and tells the
+outcomes; all of it from one thread at a time.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict, deque
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+from adaptive_dask.errors import AdaptiveError, FunctionError, LearnerError, PointTimeoutError, WorkerLostError
+from adaptive_dask.plain import safe_repr
+from adaptive_dask.run.failures import FailedPoint, Failure, FailureBook, OnError, Point, check_on_error
+from adaptive_dask.run.goals import Goal
+from adaptive_dask.run.journal import Journal
+from adaptive_dask.run.tracebacks import format_error
+from adaptive_dask.user_code import guarded, reraise_interrupt
+
+Told = list[tuple[Point, Any]]
+
+# When nothing was ever evaluated and so many points took their worker with them, all will.
+MAX_DEADLY_POINTS = 3
+
+# When so many points failed and none had a value, the function is at fault, not the points. Whoever starts with data
+# may meet the points again that failed before: as many more may fail as are known.
+MAX_FAILED_POINTS = 100
+
+
+class Session:
+    """A learner, its goal, and every point on the way between them.
+
+    Parameters
+    ----------
+    learner : BaseLearner
+        Or any object with ``ask`` and ``tell``; its points are those that were told here then, if it does
+        not count them as ``npoints``.
+    goal : Goal
+    retries : int, default: 0
+        How often a point whose evaluation failed is tried again.
+    on_error : "raise", "skip" or callable, default: "raise"
+        What happens to a point that failed for good. It ends the run; or the point stays pending in the
+        learner, is listed in `failed`, and the run goes on; or the learner is told what
+        ``on_error(point, error)`` returns. What that raises ends the run. The run fails in any case when the first
+        100 points, and as many more as the learner knows, all failed.
+    allowed_failures : int, default: 3
+        How often a point may be lost with its worker before it counts as failed. That fails the
+        point, never the run, unless nothing else was seen of the function.
+    ordered : int, optional
+        With a number k, the learner is told outcomes in the order in which their points were asked
+        for, with k points out at any time, so that the data do not depend on timing. At the goal the
+        points that are out are dropped, for how far they got depends on timing.
+    log : bool, default: False
+        Whether to keep the calls made to the learner in `log`, for `replay_log`.
+    journal : Journal, optional
+
+    Attributes
+    ----------
+    error : AdaptiveError or None
+        Why the run failed, if it did.
+    told, lost_count, failure_count : int
+        How many outcomes were told to the learner (any number in a `call` count as one), were lost with their worker,
+        and were failures.
+    retry_count, timeout_count, blamed_count : int
+        How many of the failures were tried again, how many took longer than ``point_timeout``, and how many of the lost
+        may have been the reason for it.
+    """
+
+    def __init__(
+        self,
+        learner: Any,
+        goal: Goal,
+        *,
+        retries: int = 0,
+        on_error: OnError = "raise",
+        allowed_failures: int = 3,
+        ordered: int | None = None,
+        log: bool = False,
+        journal: Journal | None = None,
+    ) -> None:
+        for name, value in {"retries": retries, "allowed_failures": allowed_failures}.items():
+            if value < 0:
+                raise ValueError(f"{name} takes 0 or more, not {value}.")
+        if ordered is not None and ordered < 1:
+            raise ValueError(f"ordered takes the number of points to keep out, 1 or more, not {ordered}.")
+        self.learner = learner
+        self.goal = goal
+        self.retries = retries
+        self.on_error = check_on_error(on_error)
+        self.allowed_failures = allowed_failures
+        self.log: list[tuple[Any, ...]] | None = [] if log else None
+        self._journal = journal
+
+        self.error: AdaptiveError | None = None
+        self.told = 0
+        self.lost_count = 0
+        self.failure_count = 0
+        self.retry_count = 0
+        self.timeout_count = 0
+        self.blamed_count = 0
+
+        self._points: dict[int, Point] = {}  # all that were asked for and are neither told nor failed
+        self._waiting: OrderedDict[int, None] = OrderedDict()  # those of them that wait to be taken (again)
+        self._next_id = 0
+        self._losses: dict[int, int] = {}
+        self._book = FailureBook()
+        self._deadly = 0
+        self._has_value = False  # of any point
+        self._substitutes: list[tuple[int, Any]] = []  # of deadly points, to be told
+        self._goal_reached = False
+        self._finished = False
+        self._exhausted = False
+        self._order: _Order | None = _Order(ordered) if ordered else None
+        self._check_goal()
+
+    # ---- what a driver calls
+
+    def take(self, n: int) -> list[tuple[int, Point]]:
+        """Points to evaluate now.
+
+        Parameters
+        ----------
+        n : int
+            How many at most. There may be fewer: a goal in points may allow no more, the learner may
+            have none, or the run is done.
+
+        Returns
+        -------
+        list of (int, point)
+            Each with the id under which its outcome is to be told.
+        """
+        taken: list[tuple[int, Point]] = []
+        if self.done:
+            return taken
+        if self._order is not None:
+            self._ask(self._order.width - len(self._order.ids))
+        elif n > len(self._waiting):
+            self._ask(n - len(self._waiting))
+        if self.error is not None:
+            return taken
+        while self._waiting and len(taken) < n:
+            pid, _ = self._waiting.popitem(last=False)
+            taken.append((pid, self._points[pid]))
+        return taken
+
+    def tell(self, outcomes: Iterable[tuple[int, Any]]) -> Told:
+        """Take in outcomes, in any order; an id that is not out, or was told already, is ignored.
+
+        The outcome of a point that was thought lost counts: it is not evaluated again.
+
+        Parameters
+        ----------
+        outcomes : iterable of (int, value or Failure)
+
+        Returns
+        -------
+        list of (point, value)
+            What the learner was told.
+        """
+        if self._substitutes:
+            outcomes = [*self._substitutes, *outcomes]
+            self._substitutes.clear()
+        told = self._tell(outcomes) if self._order is None else self._tell_in_order(self._order, outcomes)
+        if not self._has_value and self._book.failed_count >= MAX_FAILED_POINTS:
+            self._check_failed()
+        return told
+
+    def tell_from_elsewhere(self, point: Point, value: Any) -> Told:
+        """Tell the learner a result that did not come from a point of this session.
+
+        It may make a run overshoot a goal in points, by the points that are out. What the learner
+        raises is raised.
+        """
+        guarded(self.learner.tell, point, value)
+        told = self._note([], [point], [value])
+        self._check_goal()
+        return told
+
+    def call(self, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+        """Call ``function(learner, *args, **kwargs)``; `told` goes up if the learner knows other points than before."""
+        before = self._known
+        try:
+            return guarded(function, self.learner, *args, **kwargs)
+        finally:
+            if self._known != before:
+                self.told += 1
+                self._check_goal()
+
+    def resume(self, asked: Mapping[int, Point], held: Mapping[int, Any], told: int = 0) -> Told:
+        """Go on with the points of an earlier session of this learner, before anything else is done.
+
+        Those that a goal in points has no place for are dropped. At a goal that is reached, nothing happens.
+
+        Parameters
+        ----------
+        asked : mapping of int to point
+            Points that the learner was asked for and not told, by their ids in that session.
+        held : mapping of int to value
+            Outcomes of some of these points.
+        told : int, default: 0
+            How many outcomes the learner was told.
+
+        Returns
+        -------
+        list of (point, value)
+            What the learner was told now.
+        """
+        self.told = told
+        self._check_goal()
+        if self.done or not asked:
+            return []
+        ids = sorted(asked)
+        room = len(ids) if self.goal.npoints is None else self.goal.npoints - self.npoints
+        if not hasattr(self.learner, "tell_pending"):  # somebody's own: it would ask for them again
+            room = 0
+        try:
+            for pid in ids[:room]:
+                self.learner.tell_pending(asked[pid])
+        except BaseException as error:
+            self._set_error(_learner_error("tell_pending", error))
+            return []
+        if self._journal is not None:
+            self._journal.dropped(ids[room:])
+        ids = ids[:room]
+        self._next_id = max(asked) + 1
+        self._points.update((pid, asked[pid]) for pid in ids)
+        self._waiting.update(dict.fromkeys(ids))
+        if self._order is not None:
+            self._order.ids.extend(ids)
+        return self.tell((pid, held[pid]) for pid in ids if pid in held)
+
+    def lost(self, ids: Iterable[int], *, blame: Callable[[int], bool] = lambda pid: True) -> list[int]:
+        """Take points back that will get no outcome, for their worker is gone.
+
+        They are the next to be taken. A point that fails may have a value to tell instead, and in order it
+        may let others that waited for it be told: call `tell` afterwards, if only with nothing.
+
+        Parameters
+        ----------
+        ids : iterable of int
+            Those that are not in flight are ignored.
+        blame : callable, optional
+            Whether the point of an id may have been the reason. Only those losses count.
+
+        Returns
+        -------
+        list of int
+            The ids that failed for good, for they were lost too often.
+        """
+        failed, again = [], []
+        for pid in dict.fromkeys(ids):
+            if not self._is_in_flight(pid):
+                continue
+            self.lost_count += 1
+            losses = self._losses.get(pid, 0) + 1
+            if not blame(pid):
+                again.append(pid)
+                continue
+            self.blamed_count += 1
+            if losses <= self.allowed_failures:
+                self._losses[pid] = losses
+                again.append(pid)
+            else:
+                if self._fail_deadly(pid, losses):
+                    failed.append(pid)
+        self._wait_again(again)
+        return failed
+
+    def give_back(self, ids: Iterable[int]) -> None:
+        """Take points back that nobody has begun. They are the next to be taken, and it counts as nothing.
+
+        Parameters
+        ----------
+        ids : iterable of int
+            Those that are not in flight are ignored.
+        """
+        self._wait_again([pid for pid in dict.fromkeys(ids) if self._is_in_flight(pid)])
+
+    def drop(self, ids: Iterable[int] = (), points: Sequence[Point] = ()) -> list[tuple[int, Point]]:
+        """Give up points, by id or by value, that have no outcome yet; one that still comes is ignored.
+
+        The learner is told nothing: to it they are pending until the run ends, so it does not ask for them
+        again. In order, call `tell` afterwards, as after `lost`.
+
+        Returns
+        -------
+        list of (int, point)
+            Those that were given up. An id that has its outcome already is left out.
+        """
+        dropped = []
+        by_value = [pid for pid, x in self._points.items() if any(_same(x, point) for point in points)]
+        held = self._order.held if self._order is not None else ()
+        for pid in dict.fromkeys([*ids, *by_value]):
+            if pid in self._points and pid not in held:
+                dropped.append((pid, self._points.pop(pid)))
+                self._waiting.pop(pid, None)
+                self._forget_troubles(pid)
+        if self._journal is not None and dropped:
+            self._journal.dropped([pid for pid, _ in dropped])
+        return dropped
+
+    def finish(self) -> None:
+        """End the run: no more points are given out, and those that are out are forgotten."""
+        if self._finished:
+            return
+        self._finished = True
+        self._points.clear()
+        self._waiting.clear()
+        self._substitutes.clear()
+        self._book.forget_retries()
+        try:
+            if hasattr(self.learner, "remove_unfinished"):
+                self.learner.remove_unfinished()
+        except BaseException as error:
+            self._set_error(_learner_error("remove_unfinished", error))
+
+    def set_goal(self, goal: Goal) -> None:
+        """Take another goal. A run that is done stays so."""
+        if not self.done:
+            self.goal = goal
+            self._check_goal()
+
+    def fail(self, error: AdaptiveError) -> None:
+        """End the run because of an error; the first one stays."""
+        self._set_error(error)
+
+    # ---- what anybody may read
+
+    @property
+    def done(self) -> bool:
+        """Whether the goal is reached, the learner has no more points, or the run has failed or ended."""
+        return self._finished or self._goal_reached or self._exhausted or self.error is not None
+
+    @property
+    def npoints(self) -> int:
+        try:
+            return int(getattr(self.learner, "npoints", self.told))
+        except BaseException as error:
+            self._set_error(_learner_error("learner.npoints", error))
+            return self.told
+
+    @property
+    def in_flight(self) -> dict[int, Point]:
+        """The points that were taken and have no outcome yet."""
+        return {pid: x for pid, x in self._points.items() if self._is_in_flight(pid)}
+
+    @property
+    def unresolved(self) -> int:
+        """How many points were asked for and have no final outcome."""
+        return len(self._points)
+
+    @property
+    def waiting(self) -> int:
+        """How many points wait to be taken again."""
+        return len(self._waiting)
+
+    @property
+    def failed(self) -> set[int]:
+        """The ids of the points that failed for good."""
+        return self._book.failed
+
+    @property
+    def failed_count(self) -> int:
+        """How many points failed for good; quicker than `failed`, of which there may be many."""
+        return self._book.failed_count
+
+    @property
+    def failures(self) -> list[FailedPoint]:
+        """Each point that failed, also those that are tried again or were replaced."""
+        return self._book.all
+
+    @property
+    def tracebacks(self) -> list[tuple[Point, str]]:
+        """The same, as python-adaptive has them: the point with its last traceback."""
+        return [(failed.point, failed.traceback_text) for failed in self._book.all]
+
+    @property
+    def to_retry(self) -> list[tuple[Point, int]]:
+        """Each point that is tried again, with the number of its failures so far."""
+        return [(failed.point, failed.tries) for failed in self._book.retrying]
+
+    def describe_points(self, ids: Iterable[int]) -> list[str]:
+        """Some points that have no outcome yet, as texts."""
+        return [_short(self._points[pid]) for pid in ids if pid in self._points]
+
+    @property
+    def asks_no_more(self) -> bool:
+        """Whether the points that are out are all that a goal in points has a place for, unless some are given up."""
+        return self.goal.npoints is not None and self.npoints + len(self._points) >= self.goal.npoints
+
+    @property
+    def has_losses(self) -> bool:
+        """Whether any point was lost that has no outcome yet."""
+        return bool(self._losses)
+
+    def is_suspect(self, pid: int) -> bool:
+        """Whether the point was lost so often that it should have a worker for itself now."""
+        return self._losses.get(pid, 0) >= max(1, self.allowed_failures - 1)
+
+    # ---- inside
+
+    @property
+    def _known(self) -> tuple[int, Any]:
+        """How many points the learner knows and, if it averages, how many samples."""
+        return self.npoints, getattr(self.learner, "nsamples", None)
+
+    def _is_in_flight(self, pid: int) -> bool:
+        has_outcome = self._order is not None and pid in self._order.held
+        return pid in self._points and pid not in self._waiting and not has_outcome
+
+    def _wait_again(self, ids: list[int]) -> None:
+        for pid in reversed(ids):
+            self._waiting[pid] = None
+            self._waiting.move_to_end(pid, last=False)
+
+    def _ask(self, n: int) -> None:
+        if self.goal.npoints is not None:
+            # In order, a point that failed early has its place until its turn has come, whenever that is.
+            out = len(self._points) if self._order is None else len(self._order.ids)
+            n = min(n, self.goal.npoints - self.npoints - out)
+        if n <= 0 or self.done:
+            return
+        try:
+            points, _ = self.learner.ask(n)
+            points = list(points)
+        except BaseException as error:
+            self._set_error(_learner_error("ask", error))
+            return
+        if self.log is not None:
+            self.log.append(("ask", n))
+        self._exhausted = not points and not self._points
+        first = self._next_id
+        self._next_id += len(points)
+        if self._journal is not None and points:
+            self._journal.asked(first, points)
+        self._points.update(enumerate(points, first))
+        ids = range(first, self._next_id)
+        self._waiting.update(dict.fromkeys(ids))
+        if self._order is not None:
+            self._order.ids.extend(ids)
+
+    def _tell_in_order(self, order: _Order, outcomes: Iterable[tuple[int, Any]]) -> Told:
+        for pid, y in outcomes:
+            if pid in self._points and pid not in order.held:
+                self._waiting.pop(pid, None)
+                order.held[pid] = y
+                if self._journal is not None and type(y) is not Failure:
+                    self._journal.held([pid], [y])
+        told: Told = []
+        while order.ids and not self.done:
+            pid = order.ids[0]
+            if pid in order.held:
+                told += self._tell([(pid, order.held.pop(pid))])
+            if pid in self._points:  # no outcome yet, or it is tried again and keeps its place
+                break
+            order.ids.popleft()
+            # Place by place, so that the learner is asked the same at whatever pace the places get free.
+            self._ask(order.width - len(order.ids))
+        return told
+
+    def _tell(self, outcomes: Iterable[tuple[int, Any]]) -> Told:
+        ids, xs, ys = [], [], []
+        for pid, y in outcomes:
+            if pid not in self._points:
+                continue
+            x = self._points.pop(pid)
+            self._waiting.pop(pid, None)
+            if type(y) is Failure:
+                substitute = self._fail(pid, x, y)
+                if substitute is None:
+                    continue
+                (y,) = substitute
+            elif self._losses or self._book.has_retries:
+                self._forget_troubles(pid)
+            ids.append(pid)
+            xs.append(x)
+            ys.append(y)
+        told = self._tell_learner(ids, xs, ys)
+        self._has_value |= bool(told)
+        self._check_goal()
+        return told
+
+    def _tell_learner(self, ids: list[int], xs: list[Point], ys: list[Any]) -> Told:
+        if len(xs) > 1 and hasattr(self.learner, "tell_many"):
+            try:
+                self.learner.tell_many(xs, ys)
+            except BaseException as error:
+                reraise_interrupt(error)
+                # One value that the learner cannot take must not cost the others: learners ignore
+                # what they know already, so each is told again by itself.
+            else:
+                return self._note(ids, xs, ys)
+        told: Told = []
+        for pid, x, y in zip(ids, xs, ys, strict=True):
+            try:
+                self.learner.tell(x, y)
+            except BaseException as error:
+                self._refuse(pid, x, y, error)
+            else:
+                told += self._note([pid], [x], [y])
+        return told
+
+    def _note(self, ids: list[int], xs: list[Point], ys: list[Any]) -> Told:
+        self.told += len(xs)
+        if self._journal is not None:
+            self._journal.told(ids, xs, ys)
+        if self.log is not None:
+            self.log.append(("tell", xs[0], ys[0]) if len(xs) == 1 else ("tell_many", xs, ys))
+        return list(zip(xs, ys, strict=True))
+
+    def _refuse(self, pid: int, x: Point, y: Any, error: BaseException) -> None:
+        """The learner does not accept a value: the function is at fault, trying again is no use."""
+        reraise_interrupt(error)
+        text = f"The learner refused the value {_short(y)}.\n{format_error(error)}"
+        failure = Failure(text, error)
+        self._book.close(pid, x, failure, "failed")
+        if self.on_error != "skip" and not self.done:  # a substitute may well be what was refused
+            self._set_error(failure.as_error(x))
+
+    def _fail(self, pid: int, x: Point, failure: Failure) -> tuple[Any] | None:
+        """Note a failure; a value that is to be told instead comes back in a tuple."""
+        self.failure_count += 1
+        self.timeout_count += isinstance(failure.exception, PointTimeoutError)
+        if self._book.retry(pid, x, failure) <= self.retries:
+            self.retry_count += 1
+            self._points[pid] = x
+            self._waiting[pid] = None
+            return None
+        self._losses.pop(pid, None)
+        return self._fail_for_good(pid, x, failure, failure.as_error(x))
+
+    def _fail_for_good(self, pid: int, x: Point, failure: Failure, error: AdaptiveError) -> tuple[Any] | None:
+        if callable(self.on_error) and not self.done:
+            try:
+                value = self.on_error(x, error)
+            except AdaptiveError as raised:
+                self._set_error(raised)
+            except BaseException as raised:
+                self._set_error(_learner_error("on_error", raised))
+            else:
+                self._book.close(pid, x, failure, "replaced")
+                return (value,)
+        self._book.close(pid, x, failure, "failed")
+        if self.on_error == "raise" and not self.done:
+            self._set_error(error)
+        return None
+
+    def _fail_deadly(self, pid: int, losses: int) -> bool:
+        """A point was lost too often; says whether there is nothing to tell instead."""
+        x = self._points.pop(pid)
+        self._losses.pop(pid, None)
+        failure = Failure(
+            f"Each of the {losses} workers that evaluated this point died, or came to the end of its lifetime, "
+            "while the point was under way."
+        )
+        if callable(self.on_error):
+            error = WorkerLostError(f"learner.function({_short(x)}): {failure.traceback_text}")
+            substitute = self._fail_for_good(pid, x, failure, error)
+            if substitute is not None:
+                self._points[pid] = x
+                self._substitutes.append((pid, *substitute))
+                return False
+        else:
+            self._book.close(pid, x, failure, "failed")
+        self._deadly += 1
+        has_seen_any = self.told or self.failure_count or (self._order is not None and self._order.held)
+        if self._deadly >= MAX_DEADLY_POINTS and not has_seen_any and not self.done:
+            self._set_error(
+                WorkerLostError(
+                    f"No point was ever evaluated, and {self._deadly} points each took {losses} workers with them, "
+                    f"{_short(x)} the last. Look at the workers' logs: memory, "
+                    "a crash of compiled code, or a --lifetime that is too short?"
+                )
+            )
+        return True
+
+    def _forget_troubles(self, pid: int) -> None:
+        self._losses.pop(pid, None)
+        self._book.forget(pid)
+
+    def _check_goal(self) -> None:
+        if self._goal_reached:  # results that were under way may well raise the loss again
+            return
+        try:
+            if self.goal.npoints is not None:
+                self._goal_reached = self.npoints >= self.goal.npoints
+            else:
+                self._goal_reached = self.goal.is_reached(self.learner)
+        except BaseException as error:
+            self._set_error(_learner_error("goal", error))
+
+    def _check_failed(self) -> None:
+        """Fail if nothing but failures came of the first points."""
+        if self.done or self._book.failed_count < MAX_FAILED_POINTS + self.npoints:
+            return
+        if self._order is not None and any(type(held) is not Failure for held in self._order.held.values()):
+            return
+        last = self._book.last
+        error = FunctionError(
+            last.point,
+            f"None of the first {self._book.failed_count:,} points had a value, so the function is probably at fault "
+            f"and the run ends. The last failure:\n\n{last.traceback_text}",
+            last.worker,
+            log=last.log,
+        )
+        self._set_error(error)
+
+    def _set_error(self, error: AdaptiveError) -> None:
+        if self.error is None:
+            self.error = error
+
+
+class _Order:
+    """The points that are out, in the order in which they were asked for.
+
+    Attributes
+    ----------
+    width : int
+        How many places there are.
+    ids : deque of int
+        The points that have one, oldest first.
+    held : dict of int to outcome
+        Outcomes that wait for their turn.
+    """
+
+    def __init__(self, width: int) -> None:
+        self.width = width
+        self.ids: deque[int] = deque()
+        self.held: dict[int, Any] = {}
+
+
+def _learner_error(what: str, error: BaseException) -> LearnerError:
+    reraise_interrupt(error)
+    return LearnerError(f"The run's {what} raised:\n\n{format_error(error)}").caused_by(error)
+
+
+def _same(point: Any, given: Any) -> bool:
+    try:
+        if isinstance(point, tuple) and not isinstance(given, str):  # lists and arrays stand for tuples
+            return len(point) == len(given) and all(map(_same, point, given))
+        return bool(point == given)
+    except BaseException as error:  # of arrays it is not one truth; those are to be given by id
+        reraise_interrupt(error)
+        return False
+
+
+def _short(value: Any) -> str:
+    text = safe_repr(value)
+    return text if len(text) <= 200 else text[:200] + "…"
