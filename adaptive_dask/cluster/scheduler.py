@@ -31,7 +31,7 @@ from adaptive_dask.cluster.scheduler_feed import Ear, check_request, wait_for_ne
 from adaptive_dask.cluster.scheduler_holders import Holders
 from adaptive_dask.cluster.scheduler_kept import KeptResults
 from adaptive_dask.cluster.scheduler_learner import HostedLearner
-from adaptive_dask.cluster.scheduler_run import ENDED, HostedRun
+from adaptive_dask.cluster.scheduler_run import HostedRun
 from adaptive_dask.cluster.scheduler_shares import Shares
 from adaptive_dask.cluster.scheduler_switch import switch_as_before, switch_soon
 from adaptive_dask.cluster.scheduler_threads import CALL_TIMEOUT_S, CallThreads, ThreadCall
@@ -45,6 +45,7 @@ from adaptive_dask.errors import (
     VersionMismatchError,
 )
 from adaptive_dask.plain_text import get_logger
+from adaptive_dask.run.status import ENDED
 from adaptive_dask.storage.checkpoint import Checkpoint
 
 if TYPE_CHECKING:

@@ -28,10 +28,11 @@ from adaptive_dask.cluster.scheduler_shares import Claim
 from adaptive_dask.cluster.scheduler_threads import CallThreads
 from adaptive_dask.cluster.scheduler_turns import LearnerTurns
 from adaptive_dask.errors import AdaptiveError, LearnerBusyError, LearnerError, ModuleMissingError, RunNotFoundError
-from adaptive_dask.plain import plain_fields, safe_repr
+from adaptive_dask.plain import safe_repr
 from adaptive_dask.plain_text import get_logger
 from adaptive_dask.run.draining import MOST_NAMED, Draining
 from adaptive_dask.run.goals import CLOCK_CHECK
+from adaptive_dask.run.status import ENDED, RunStatus
 
 if TYPE_CHECKING:
     from distributed import Client, Scheduler
@@ -54,8 +55,6 @@ LONGEST_ROUND_TRIP = 600.0
 
 # A function of fewer bytes than that does not count.
 LARGE = 100_000
-
-ENDED = frozenset({"finished", "cancelled", "failed"})
 
 
 class HostedRun:
@@ -452,40 +451,44 @@ class HostedRun:
         return own or (None if self.board.slots else self._waits_for)
 
     def summary(self) -> dict[str, Any]:
-        """How the run stands, in plain data."""
+        """`numbers` as a dictionary."""
+        return self.numbers().as_info()
+
+    def numbers(self) -> RunStatus:
+        """The present state and numbers, as plain data."""
         self._count_slot_seconds()
-        summary = {
-            "name": self.name,
-            "id": self.id,
-            "learner": self.learner.kind,
-            "status": "draining" if self._draining.is_under_way else self.status,
-            "npoints": self.learner.npoints,
-            "loss": self.learner.loss,
-            "started": self.started,
-            "ended": self.ended,
-            "elapsed": self.elapsed,
-            "age": time.monotonic() - self._begun_at,
-            "goal": self.learner.goal_at(self.started, self.elapsed),
-            "workers": self.board.workers,
-            "slots": self.board.slots,
-            "busy": self.board.busy_slots,
-            "in_flight": self.board.in_flight,
-            "evaluators": len(self._crew) if self._crew else 0,
-            "evaluated": self.evaluated,
-            "failed": self.learner.failed,
+        status = RunStatus(
+            name=self.name,
+            id=self.id,
+            learner=self.learner.kind,
+            status="draining" if self._draining.is_under_way else self.status,
+            npoints=self.learner.npoints,
+            loss=self.learner.loss,
+            started=self.started,
+            ended=self.ended,
+            elapsed=self.elapsed,
+            age=time.monotonic() - self._begun_at,
+            goal=self.learner.goal_at(self.started, self.elapsed),
+            workers=self.board.workers,
+            slots=self.board.slots,
+            busy=self.board.busy_slots,
+            in_flight=self.board.in_flight,
+            evaluators=len(self._crew) if self._crew else 0,
+            evaluated=self.evaluated,
+            failed=self.learner.failed,
             **self.learner.counts,
-            "hung": dict(self.hung),
-            "unfit": dict(self._unfit),
-            "waits_for": self.waits_for,
-            "points_per_second": 0.0 if self.ended else self.history.points_per_second(self.evaluated),
-            "function_seconds": self.function_seconds,
-            "slot_seconds": self._slot_seconds,
-            "learner_seconds": self.learner.seconds,
-            "learner_cpu_seconds": self.learner.cpu_seconds,
-            "checkpoint": self.learner.checkpoint,
-            "pages": self.has_pages,
-        }
-        return plain_fields(summary)
+            hung=dict(self.hung),
+            unfit=dict(self._unfit),
+            waits_for=self.waits_for,
+            points_per_second=0.0 if self.ended else self.history.points_per_second(self.evaluated),
+            function_seconds=self.function_seconds,
+            slot_seconds=self._slot_seconds,
+            learner_seconds=self.learner.seconds,
+            learner_cpu_seconds=self.learner.cpu_seconds,
+            checkpoint=self.learner.checkpoint,
+            pages=self.has_pages,
+        )
+        return status.made_plain()
 
     # ---- the driver
 

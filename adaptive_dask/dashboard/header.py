@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import html
-import math
 import time
 
 from bokeh.document import Document
@@ -11,11 +10,10 @@ from bokeh.models import Column, CustomJS, InlineStyleSheet
 from bokeh.models.widgets import Div, Toggle
 
 from adaptive_dask.dashboard.frame import Frame
-from adaptive_dask.dashboard.numbers import RunNumbers, numbers_of
 from adaptive_dask.dashboard.style import THEMES
 from adaptive_dask.dashboard.view import Look
 from adaptive_dask.plain import safe_str
-from adaptive_dask.readable import waiting_text
+from adaptive_dask.run.status import RunStatus, duration, number, percent
 
 _STYLE = """
 :host { color: var(--ad-text, #333); font-family: Helvetica, Arial, sans-serif; width: 100%; }
@@ -63,8 +61,8 @@ class Header:
     def update(self, look: Look, frame: Frame) -> None:
         text = ""
         if look.run is not None:
-            numbers = numbers_of(look.run)
-            text = _name(numbers) if self._short else _describe(numbers, look.run.error)
+            status = look.run.numbers()
+            text = _name(status) if self._short else _describe(status, look.run.error)
         if text != self._text:
             self._text = text
             frame.put(self._figures, text=text)
@@ -73,65 +71,32 @@ class Header:
             frame.put(self._figures, tags=[bool(look.runs), look.wanted or "", self._beat])
 
 
-def _describe(run: RunNumbers, error: BaseException | None) -> str:
-    troubles = {"retries": run.retries, "timeouts": run.timeouts, "lost evaluations": run.lost}
-    bad = {name for name, count in {"failed": run.failed, **troubles}.items() if count}
+def _describe(status: RunStatus, error: BaseException | None) -> str:
+    in_flight = f"{status.in_flight:,}"
+    if status.in_flight:
+        in_flight += f" ({percent(status.in_flight_share)})"
     figures = {
-        "points": f"{run.points:,}",
-        "loss": number(run.loss),
-        "points per second": number(run.points_per_second),
-        "busy": percent(run.busy),
-        "in flight (of points)": f"{run.in_flight:,} ({percent(run.in_flight_share)})"
-        if run.in_flight
-        else f"{run.in_flight}",
-        "evaluators": f"{run.slots:,}",
-        "failed": f"{run.failed:,}",
-        **{name: f"{count:,}" for name, count in troubles.items() if count},
-        "learner, of a core": percent(run.learner_share),
-        "time": duration(run.elapsed),
+        "points": f"{status.npoints:,}",
+        "loss": number(status.loss),
+        "points per second": number(status.pace),
+        "busy": percent(status.busy_share),
+        "in flight (of points)": in_flight,
+        "evaluators": f"{status.slots:,}",
+        "failed": "0",
+        **{kind: f"{count:,}" for kind, count in status.troubles.items()},
+        "learner, of a core": percent(status.learner_share),
+        "time": duration(status.elapsed),
     }
     cells = "".join(
-        f"<div{' class=bad' if name in bad else ''}><b>{html.escape(value)}</b><i>{name}</i></div>"
-        for name, value in figures.items()
+        f"<div{' class=bad' if kind in status.troubles else ''}><b>{html.escape(value)}</b><i>{kind}</i></div>"
+        for kind, value in figures.items()
     )
-    what = f'<div class="error">{html.escape(safe_str(error)[:4000])}</div>' if error is not None else ""
-    waiting = waiting_text(run.waits_for or "")
-    waits = f'<div class="waits">{html.escape(waiting[0].upper() + waiting[1:])}.</div>' if run.waits_for else ""
-    return f'{_name(run)}{waits}<div class="figures">{cells}</div>{what}'
+    failure = f'<div class="error">{html.escape(safe_str(error)[:4000])}</div>' if error is not None else ""
+    text = status.waiting_text
+    waits = f'<div class="waits">{html.escape(text[0].upper() + text[1:])}.</div>' if text else ""
+    return f'{_name(status)}{waits}<div class="figures">{cells}</div>{failure}'
 
 
-def _name(run: RunNumbers) -> str:
-    name, learner, status = map(html.escape, (run.name, run.learner, run.status))
-    return f'<div class="title"><b>{name}</b><span>{learner}</span><span>{status}</span></div>'
-
-
-def number(value: float) -> str:
-    """Three digits; a dash for what is not known."""
-    if math.isnan(value):
-        return "–"
-    if math.isinf(value):
-        return "∞" if value > 0 else "-∞"
-    return f"{value:,.0f}" if 1000 <= abs(value) < 1e7 else f"{value:.3g}"
-
-
-def percent(share: float) -> str:
-    """A share in percent, with two digits at least where it is small."""
-    if math.isnan(share):
-        return "–"
-    if 0 < share < 0.001:
-        return "< 0.1 %"
-    return f"{100 * share:.2g} %" if share < 0.1 else f"{100 * share:.0f} %"
-
-
-def duration(seconds: float) -> str:
-    """Seconds, in the two largest units."""
-    if seconds < 60:
-        return f"{seconds:.0f} s"
-    minutes, rest = divmod(round(seconds), 60)
-    if minutes < 60:
-        return f"{minutes} min {rest:02d} s"
-    hours, minutes = divmod(minutes, 60)
-    if hours < 48:
-        return f"{hours} h {minutes:02d} min"
-    days, hours = divmod(hours, 24)
-    return f"{days} d {hours:02d} h"
+def _name(status: RunStatus) -> str:
+    name, learner, state = map(html.escape, (status.name, status.learner, status.status))
+    return f'<div class="title"><b>{name}</b><span>{learner}</span><span>{state}</span></div>'

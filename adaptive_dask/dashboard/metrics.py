@@ -11,7 +11,8 @@ from distributed.http.scheduler.prometheus import core
 from prometheus_client import REGISTRY
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 
-from adaptive_dask.dashboard.numbers import RunNumbers, numbers_of, runs_of
+from adaptive_dask.dashboard.numbers import as_row, runs_of
+from adaptive_dask.run.status import HOSTED_STATES
 
 _GAUGES: dict[str, str] = {
     "points": "Points that the learner knows",
@@ -42,10 +43,10 @@ class AdaptiveCollector(PrometheusCollector):
         return str(self.build_name(name))  # type: ignore[no-untyped-call]
 
     def collect(self) -> Iterator[Metric]:
-        runs = [numbers_of(run) for run in runs_of(self.server)] if self.server is not None else []
+        runs = [as_row(run.numbers()) for run in runs_of(self.server)] if self.server is not None else []
         statuses = GaugeMetricFamily(self._named("runs"), "Runs by status", labels=["status"])
-        for status in ("running", "draining", "paused", "finished", "cancelled", "failed"):
-            statuses.add_metric([status], sum(run.status == status for run in runs))
+        for status in HOSTED_STATES:
+            statuses.add_metric([status], sum(run["status"] == status for run in runs))
         yield statuses
         for name, text in _GAUGES.items():
             yield _filled(GaugeMetricFamily(self._named(name), text, labels=["run", "learner"]), name, runs)
@@ -53,11 +54,10 @@ class AdaptiveCollector(PrometheusCollector):
             yield _filled(CounterMetricFamily(self._named(name), text, labels=["run", "learner"]), name, runs)
 
 
-def _filled(family: Any, name: str, runs: list[RunNumbers]) -> Metric:
+def _filled(family: Any, name: str, runs: list[dict[str, Any]]) -> Metric:
     for run in runs:
-        value = float(getattr(run, name))
-        if not math.isnan(value):
-            family.add_metric([run.name, run.learner], value)
+        if not math.isnan(run[name]):
+            family.add_metric([run["name"], run["learner"]], run[name])
     filled: Metric = family
     return filled
 

@@ -1,58 +1,10 @@
-"""How every run stands, in numbers: what the table, the JSON and the metrics show."""
+"""The hosted runs and their status, as the table, the header, the JSON and the metrics show them."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
-ENDED = frozenset({"finished", "cancelled", "failed"})
-
-
-class RunNumbers(NamedTuple):
-    """One run at this moment.
-
-    Attributes
-    ----------
-    points_per_second : float
-        At present; of a run that has ended, on average.
-    busy : float
-        The share of the evaluators' time that was spent in the function; NaN as long as that is not known.
-    in_flight_share : float
-        Points in flight divided by points known, k/N; NaN without points.
-    learner_share : float
-        Of one core, for which the learner computed on the scheduler, on average.
-    age, elapsed : float
-        Seconds since the run began, and for how long it went on.
-    retries, timeouts, lost : int
-        Evaluations that failed and were repeated, took longer than ``point_timeout``, and were lost with their worker.
-    waits_for : str or None
-        What a run without evaluators waits for.
-    """
-
-    name: str
-    id: str
-    learner: str
-    status: str
-    points: int
-    loss: float
-    points_per_second: float
-    busy: float
-    slots: int
-    in_flight: int
-    in_flight_share: float
-    evaluated: int
-    failed: int
-    retries: int
-    timeouts: int
-    lost: int
-    learner_share: float
-    learner_seconds: float
-    function_seconds: float
-    slot_seconds: float
-    age: float
-    elapsed: float
-    waits_for: str | None
+from adaptive_dask.run.status import RunStatus
 
 
 def host_of(scheduler: Any) -> Any:
@@ -66,35 +18,30 @@ def runs_of(scheduler: Any) -> list[Any]:
     return [] if host is None else sorted(host.runs.values(), key=lambda run: -run.started)
 
 
-def numbers_of(run: Any) -> RunNumbers:
-    """The numbers of a run; reads attributes only, so it may be called on the event loop."""
-    summary: Mapping[str, Any] = run.summary()
-    elapsed = summary["elapsed"]
-    slot_seconds, npoints = summary["slot_seconds"], summary["npoints"]
-    known = summary["evaluated"] > 0 and slot_seconds > 0
-    pace = summary["evaluated"] / elapsed if summary["ended"] and elapsed else summary["points_per_second"]
-    return RunNumbers(
-        name=summary["name"],
-        id=summary["id"],
-        learner=summary["learner"],
-        status=summary["status"],
-        points=npoints,
-        loss=summary["loss"],
-        points_per_second=pace,
-        busy=min(summary["function_seconds"] / slot_seconds, 1.0) if known else math.nan,
-        slots=summary["slots"],
-        in_flight=summary["in_flight"],
-        in_flight_share=summary["in_flight"] / npoints if npoints else math.nan,
-        evaluated=summary["evaluated"],
-        failed=summary["failed"],
-        retries=summary.get("retries", 0),
-        timeouts=summary.get("timeouts", 0),
-        lost=summary.get("lost", 0),
-        learner_share=summary["learner_cpu_seconds"] / elapsed if elapsed else 0.0,
-        learner_seconds=summary["learner_cpu_seconds"],
-        function_seconds=summary["function_seconds"],
-        slot_seconds=slot_seconds,
-        age=summary["age"],
-        elapsed=elapsed,
-        waits_for=summary["waits_for"],
-    )
+def as_row(status: RunStatus) -> dict[str, Any]:
+    """The numbers of a run by the names that ``adaptive.json``, the metrics and the table give them."""
+    return {
+        "name": status.name,
+        "id": status.id,
+        "learner": status.learner,
+        "status": status.status,
+        "points": status.npoints,
+        "loss": status.loss,
+        "points_per_second": status.pace,
+        "busy": status.busy_share,
+        "slots": status.slots,
+        "in_flight": status.in_flight,
+        "in_flight_share": status.in_flight_share,
+        "evaluated": status.evaluated,
+        "failed": status.failed,
+        "retries": status.retries,
+        "timeouts": status.timeouts,
+        "lost": status.lost,
+        "learner_share": status.learner_share,
+        "learner_seconds": status.learner_cpu_seconds,
+        "function_seconds": status.function_seconds,
+        "slot_seconds": status.slot_seconds,
+        "age": status.age,
+        "elapsed": status.elapsed,
+        "waits_for": status.waits_for,
+    }

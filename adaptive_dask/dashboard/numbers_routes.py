@@ -8,7 +8,7 @@ from typing import Any
 
 from distributed.http.utils import RequestHandler
 
-from adaptive_dask.dashboard.numbers import numbers_of, runs_of
+from adaptive_dask.dashboard.numbers import as_row, runs_of
 from adaptive_dask.plain_text import get_logger
 
 logger = get_logger(__name__)
@@ -18,7 +18,7 @@ class RunsJSON(RequestHandler):
     """``{"runs": [...]}``: a dict for each run, the newest first; numbers that are not finite are null."""
 
     def get(self) -> None:
-        runs = [numbers_of(run)._asdict() for run in runs_of(self.server)]
+        runs = [as_row(run.numbers()) for run in runs_of(self.server)]
         for run in runs:
             for key, value in run.items():
                 if isinstance(value, float) and not math.isfinite(value):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
 from typing import Any
 
 from bokeh.models import ColumnDataSource, CustomJS
@@ -15,25 +17,26 @@ from bokeh.models.widgets.tables import (
 )
 
 from adaptive_dask.dashboard.frame import Frame
-from adaptive_dask.dashboard.numbers import RunNumbers, numbers_of
+from adaptive_dask.dashboard.numbers import as_row
 from adaptive_dask.dashboard.style import table_style
 from adaptive_dask.dashboard.view import Look
+from adaptive_dask.run.status import duration, number, percent
 
-# `<%- %>` escapes what it shows, `<%= %>` does not: the latter is for numbers that are computed right there.
+# `<%- %>` escapes the value. Columns of numbers are sorted by number and show the text of another column.
 _TEXT = '<span title="<%- value %>"><%- value %></span>'
 _STATUS = '<span class="status <%- value %>"><%- value %></span>'
-_TIME = """<%= value < 60 ? Math.floor(value) + " s"
-  : value < 3600 ? Math.floor(value / 60) + " min " + Math.floor(value % 60) + " s"
-  : value < 172800 ? Math.floor(value / 3600) + " h " + Math.floor(value % 3600 / 60) + " min"
-  : Math.floor(value / 86400) + " d " + Math.floor(value % 86400 / 3600) + " h" %>"""
-_SHORT = """<%= value == null || Number.isNaN(+value) ? "–" : +value >= 1e300 ? "∞"
-  : value != 0 && (Math.abs(value) < 1e-4 || Math.abs(value) >= 1e7) ? (+value).toExponential(2)
-  : Math.abs(value) >= 1000 ? Math.round(value).toLocaleString("en")
-  : +(+value).toPrecision(3) %>"""
-_INFINITE = 1e300
-_PERCENT = """<%= value == null || Number.isNaN(+value) ? "–" : value > 0 && value < 0.001 ? "< 0.1 %"
-  : +(100 * value).toPrecision(2) + " %" %>"""
 
+# Stands for infinity, which JSON does not have, when the table is sorted.
+_INFINITE = 1e300
+
+_AS_TEXT: dict[str, Callable[[float], str]] = {
+    "loss": number,
+    "points_per_second": number,
+    "busy": percent,
+    "in_flight_share": percent,
+    "elapsed": duration,
+    "age": duration,
+}
 
 _SHOW_SELECTED = """
 setTimeout(() => {
@@ -44,8 +47,8 @@ setTimeout(() => {
 """
 
 
-def _right(template: str) -> CellFormatter:
-    return HTMLTemplateFormatter(template=f'<div style="text-align: right">{template}</div>')
+def _right(field: str) -> CellFormatter:
+    return HTMLTemplateFormatter(template=f'<div style="text-align: right"><%- {field}_text %></div>')
 
 
 def _columns() -> list[TableColumn]:
@@ -55,14 +58,14 @@ def _columns() -> list[TableColumn]:
         ("learner", "learner", 150, StringFormatter()),
         ("status", "status", 90, HTMLTemplateFormatter(template=_STATUS)),
         ("points", "points", 80, count),
-        ("loss", "loss", 80, _right(_SHORT)),
-        ("points_per_second", "points / s", 80, _right(_SHORT)),
-        ("busy", "busy", 60, _right(_PERCENT)),
+        ("loss", "loss", 80, _right("loss")),
+        ("points_per_second", "points / s", 80, _right("points_per_second")),
+        ("busy", "busy", 60, _right("busy")),
         ("in_flight", "in flight, k", 80, count),
-        ("in_flight_share", "k / points", 75, _right(_PERCENT)),
+        ("in_flight_share", "k / points", 75, _right("in_flight_share")),
         ("failed", "failed", 60, count),
-        ("elapsed", "time", 100, _right(_TIME)),
-        ("age", "began, ago", 100, _right(_TIME)),
+        ("elapsed", "time", 100, _right("elapsed")),
+        ("age", "began, ago", 100, _right("age")),
     ]
     return [TableColumn(field=f, title=t, width=w, formatter=formatter) for f, t, w, formatter in columns]
 
@@ -72,8 +75,8 @@ class RunTable:
 
     def __init__(self) -> None:
         columns = _columns()
-        self._fields = [str(column.field) for column in columns]
-        self._source = ColumnDataSource({field: [] for field in [*self._fields, "id"]})
+        self._fields = ["id", *(str(column.field) for column in columns)]
+        self._source = ColumnDataSource(self._columns([]))
         self._select: Any = None
         self._shown = ""
         self._names: list[str] = []
@@ -99,8 +102,7 @@ class RunTable:
 
     def update(self, look: Look, frame: Frame) -> None:
         self._select = look.select
-        rows = [numbers_of(run) for run in look.runs]
-        data: dict[str, list[Any]] = {field: [_shown(row, field) for row in rows] for field in [*self._fields, "id"]}
+        data = self._columns([as_row(run.numbers()) for run in look.runs])
         selected = [look.runs.index(look.run)] if look.run is not None else []
         if repr(data) != self._shown:
             self._shown = repr(data)  # in which NaN equals NaN
@@ -109,16 +111,18 @@ class RunTable:
         if selected != self._source.selected.indices:
             self._source.selected.indices = selected
 
+    def _columns(self, rows: list[dict[str, Any]]) -> dict[str, list[Any]]:
+        columns = {field: [_sortable(field, row[field]) for row in rows] for field in self._fields}
+        texts = {f"{field}_text": [as_text(row[field]) for row in rows] for field, as_text in _AS_TEXT.items()}
+        return columns | texts
+
     def _clicked(self, _: str, __: Any, indices: list[int]) -> None:
         if self._select is not None and len(indices) == 1 and indices[0] < len(self._names):
             self._select(self._names[indices[0]])
 
 
-def _shown(row: RunNumbers, field: str) -> Any:
-    value = getattr(row, field)
-    if not isinstance(value, float):
+def _sortable(field: str, value: Any) -> Any:
+    """The number to sort by, rounded so that the table does not change with every look."""
+    if not isinstance(value, float) or math.isnan(value):
         return value
-    if field in ("age", "elapsed"):
-        return int(value)
-    # Three digits are shown; infinity does not travel.
-    return float(f"{min(value, _INFINITE):.3g}") if value == value else value
+    return round(value) if field in ("age", "elapsed") else float(f"{min(value, _INFINITE):.3g}")

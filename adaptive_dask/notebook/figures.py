@@ -1,17 +1,16 @@
-"""The figures of live info, as HTML. Whatever comes from a run is escaped."""
+"""The figures of `live_info` as HTML. All text of a run is escaped."""
 
 from __future__ import annotations
 
 import html
 import math
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
-from adaptive_dask.course import ENDED, Course, Moment, Outlook
 from adaptive_dask.plain import safe_str
-from adaptive_dask.readable import duration, goal_text, number, percent, time_left, waiting_text
+from adaptive_dask.run.progress import Moment, ProgressHistory
+from adaptive_dask.run.status import RunStatus, duration, number, percent
 
-# Told apart also by those who see red and green alike, and by the word beside it.
+# Distinguishable for colour-blind people; the state is also written beside it.
 COLORS = {
     "running": "#0072b2",
     "waiting": "#56707f",
@@ -22,9 +21,6 @@ COLORS = {
     "cancelled": "#666666",
     "failed": "#c24a00",
 }
-
-# Of evaluations; what did not happen is not shown.
-TROUBLES = ("failed", "retries", "timeouts", "lost")
 
 STYLE = """<style>
 .adaptive-info { font: 13px/1.5 var(--jp-ui-font-family, sans-serif); color: var(--jp-ui-font-color1, #222);
@@ -49,25 +45,22 @@ STYLE = """<style>
 
 def describe(
     name: str,
-    status: str,
-    summary: Mapping[str, Any],
-    course: Course,
-    now: float,
+    state: str,
+    status: RunStatus | None,
+    history: ProgressHistory,
     link: str | None = None,
     error: BaseException | None = None,
 ) -> str:
-    """All figures of a run.
+    """The figures of a run as HTML.
 
     Parameters
     ----------
-    name, status : str
-    summary : mapping
-        As `Run.summary`; it may be empty still.
-    course : Course
-    now : float
-        In seconds since the epoch.
+    name, state : str
+    status : RunStatus or None
+        None while the run starts.
+    history : ProgressHistory
     link : str, optional
-        To the run on the dashboard.
+        Address of the run's page on the dashboard.
     error : Exception, optional
         Of a run that failed.
 
@@ -75,65 +68,57 @@ def describe(
     -------
     str
     """
-    color = COLORS.get(status, COLORS["running"])
-    head = f'<b>{html.escape(name)}</b><span class="status" style="background: {color}">{html.escape(status)}</span>'
-    if summary:
-        head += f"<span>{html.escape(summary['learner'])}</span>"
+    color = COLORS.get(state, COLORS["running"])
+    head = f'<b>{html.escape(name)}</b><span class="status" style="background: {color}">{html.escape(state)}</span>'
+    if status is not None:
+        head += f"<span>{html.escape(status.learner)}</span>"
     if link is not None and link.startswith(("http://", "https://")):
         head += f'<a href="{html.escape(link)}" target="_blank" rel="noopener">dashboard</a>'
     parts = [f'<div class="head">{head}</div>']
-    if summary:
-        parts.append(f'<div class="figures">{"".join(_cells(summary, course, now))}</div>')
-        if not (summary["ended"] or status in ENDED):
-            parts.append(_progress(summary, course.outlook(summary, now), now))
-    if summary.get("waits_for") and not summary["ended"]:
-        parts.append(f'<div class="left">{html.escape(waiting_text(summary["waits_for"]))}</div>')
+    if status is not None:
+        parts.append(f'<div class="figures">{"".join(_cells(status, history))}</div>')
+        if not status.has_ended:
+            parts.append(_progress(status, history))
+        if status.waiting_text:
+            parts.append(f'<div class="left">{html.escape(status.waiting_text)}</div>')
     if error is not None:
         parts.append(f'<div class="error"><pre>{html.escape(safe_str(error)[:4000])}</pre></div>')
     return f'{STYLE}<div class="adaptive-info">{"".join(parts)}</div>'
 
 
-def _cells(summary: Mapping[str, Any], course: Course, now: float) -> list[str]:
-    busy = f"{summary.get('busy', 0):,} of {summary['slots']:,}"
+def _cells(status: RunStatus, history: ProgressHistory) -> list[str]:
     cells = {
-        "elapsed": duration((summary["ended"] or now) - summary["started"]),
-        "points": f"{summary['npoints']:,}",
-        "points per second": number(course.pace(summary)),
-        "loss": number(summary["loss"]) + sparkline(course.moments),
-        "slots busy": busy if not summary["ended"] else None,
-        "workers": f"{summary['workers']:,}" if "workers" in summary and not summary["ended"] else None,
-        "in flight": f"{summary['in_flight']:,}" if not summary["ended"] else None,
-        "overhead": percent(overhead(summary)),
-        **{kind: f"{summary[kind]:,}" if summary.get(kind) else None for kind in TROUBLES},
+        "elapsed": duration(status.elapsed),
+        "points": f"{status.npoints:,}",
+        "points per second": number(history.pace(status)),
+        "loss": number(status.loss) + sparkline(history.moments),
     }
-    return [f"<div><i>{label}</i><b>{value}</b></div>" for label, value in cells.items() if value is not None]
+    if not status.has_ended:
+        cells["slots busy"] = f"{status.busy:,} of {status.slots:,}"
+        if status.workers is not None:
+            cells["workers"] = f"{status.workers:,}"
+        cells["in flight"] = f"{status.in_flight:,}"
+    cells["overhead"] = percent(status.overhead)
+    cells |= {kind: f"{count:,}" for kind, count in status.troubles.items()}
+    return [f"<div><i>{label}</i><b>{value}</b></div>" for label, value in cells.items()]
 
 
-def _progress(summary: Mapping[str, Any], outlook: Outlook, now: float) -> str:
-    aim = goal_text(summary)
-    if not aim:
+def _progress(status: RunStatus, history: ProgressHistory) -> str:
+    goal, share, left = status.goal_text, history.outlook(status).share, history.time_left(status)
+    if not goal:
         return ""
-    left = time_left(summary, outlook)
-    left = f", {left}" if left else ""
-    if math.isnan(outlook.share):
-        return f'<div class="left">goal: {aim}</div>'
-    width = f"{100 * outlook.share:.1f}"
+    if math.isnan(share):
+        return f'<div class="left">goal: {goal}</div>'
+    width = f"{100 * share:.1f}"
     return (
         f'<div class="bar" role="progressbar" aria-valuenow="{width}" aria-valuemin="0" aria-valuemax="100">'
         f'<div style="width: {width}%"></div></div>'
-        f'<div class="left">{percent(outlook.share)} of the way to {aim}{left}</div>'
+        f'<div class="left">{percent(share)} of the way to {goal}{f", {left}" if left else ""}</div>'
     )
 
 
-def overhead(summary: Mapping[str, Any]) -> float:
-    """The share of the evaluators' time that was not spent in the function; NaN as long as it is not known."""
-    if not summary["slot_seconds"] or not summary["function_seconds"]:
-        return math.nan
-    return max(0.0, 1 - float(summary["function_seconds"] / summary["slot_seconds"]))
-
-
 def sparkline(moments: Sequence[Moment], width: int = 90, height: int = 18) -> str:
-    """The loss over time as a small picture, on a logarithmic scale; empty if there is nothing to be drawn."""
+    """The loss over time as a small SVG picture on a logarithmic scale; empty if there is nothing to draw."""
     drawn = [(moment.seconds, math.log(moment.loss)) for moment in moments if 0 < moment.loss < math.inf]
     if len(drawn) < 2:
         return ""

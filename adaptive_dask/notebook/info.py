@@ -11,14 +11,15 @@ import weakref
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from adaptive_dask.course import ENDED, Course
 from adaptive_dask.notebook.clock import Clock, check_interval, slowed
 from adaptive_dask.notebook.details import describe_failures, describe_log
 from adaptive_dask.notebook.extension import load_widgets, require_kernel
 from adaptive_dask.notebook.figures import describe
 from adaptive_dask.plain_text import get_logger
+from adaptive_dask.run.progress import ProgressHistory
+from adaptive_dask.run.status import ENDED
 from adaptive_dask.runner.dashboard_link import make_link
-from adaptive_dask.runner.run import shown_status
+from adaptive_dask.runner.run import shown_status, status_of
 
 if TYPE_CHECKING:
     from adaptive_dask.runner import AsyncRunner
@@ -60,7 +61,7 @@ class LiveInfo:
         widgets = load_widgets()
         self._run: Run | None = run
         self._details: Mapping[str, Any] = {}  # of a run that has ended
-        self._course = Course(run.losses_before)
+        self._history = ProgressHistory(run.losses_before)
         self._interval = 0.5
         self._shown_at = 0.0  # on the monotonic clock, the last time
         self._link: str | None = None
@@ -123,16 +124,16 @@ class LiveInfo:
             return slowed(self._interval, self._shown_at, SLOWING)
 
     def _update(self, run: Run) -> None:
-        status, summary = shown_status(run), run.summary
+        state, summary = shown_status(run), run.summary
         if self._link is None or not summary.get("pages", True):
             self._link = make_link(run.executor, run.name, summary)
-        text = _describe(run, status, summary, self._course, self._link)
+        text = _describe(run, self._history, self._link)
         if text != self._figures.value:
             self._figures.value = text
-        _set_visible(self._cancel, status not in ENDED)
-        _set_visible(self._pause, status in ("running", "waiting"))
-        _set_visible(self._resume, status == "paused")
-        _set_visible(self._failures, bool(summary.get("failed")) or status == "failed")
+        _set_visible(self._cancel, state not in ENDED)
+        _set_visible(self._pause, state in ("running", "waiting"))
+        _set_visible(self._resume, state == "paused")
+        _set_visible(self._failures, bool(summary.get("failed")) or state == "failed")
 
     # ---- what the buttons do; on the notebook's event loop
 
@@ -178,18 +179,17 @@ class LiveInfo:
 
 
 def static_info(runner: AsyncRunner) -> str:
-    """How a run stands now, as HTML: the figures of `live_info` without anything that needs a widget."""
+    """The present status of a run as HTML: the figures of `live_info` without widgets."""
     run = runner._run
-    return _describe(run, shown_status(run), run.summary, Course(run.losses_before), runner.dashboard_link)
+    return _describe(run, ProgressHistory(run.losses_before), runner.dashboard_link)
 
 
-def _describe(run: Run, status: str, summary: Mapping[str, Any], course: Course, link: str | None) -> str:
-    done = run.done
-    now = summary["started"] + run.elapsed if summary else 0.0  # whatever became of the clock on the wall
+def _describe(run: Run, history: ProgressHistory, link: str | None) -> str:
+    status, done = status_of(run), run.done
     error = done.exception() if done.done() and not done.cancelled() else None
-    if summary:
-        course.note(summary, summary["ended"] or now)
-    return describe(run.name, status, summary, course, now, link, error)
+    if status is not None:
+        history.note(status)
+    return describe(run.name, shown_status(run), status, history, link, error)
 
 
 def _set_visible(widget: Any, is_visible: bool) -> None:

@@ -21,11 +21,11 @@ from adaptive_dask.plain import safe_str
 from adaptive_dask.plain_text import get_logger
 from adaptive_dask.run.failures import OnError
 from adaptive_dask.run.goals import Goal
+from adaptive_dask.run.status import ENDED, coarse_status
 from adaptive_dask.runner import program_end
 from adaptive_dask.runner.arguments import Plan
 from adaptive_dask.runner.calls import name_run
 from adaptive_dask.runner.replica import Replica
-from adaptive_dask.runner.run import coarse_status
 from adaptive_dask.runner.watcher import Watcher
 from adaptive_dask.storage.learner_copy import copy_learner, empty_copy
 from adaptive_dask.user_code import guarded
@@ -45,8 +45,6 @@ _held: set[ClusterRun] = set()
 
 # What a run that waits for workers names when its cluster has given them up.
 LOST_WORKER_TIMEOUT = "lost-worker-timeout"
-
-ENDED = frozenset({"finished", "cancelled", "failed"})
 
 
 def make_spec(learner: Any, plan: Plan, known: dict[int, tuple[Any, bytes]] | None = None) -> RunSpec:

@@ -17,12 +17,13 @@ from adaptive_dask.local.coroutines import CoroutinePool
 from adaptive_dask.local.dispatch import Dispatch, NotSent
 from adaptive_dask.local.flight import Arrivals, Flight
 from adaptive_dask.local.loop_pool import LoopPool
-from adaptive_dask.plain import plain_fields, safe_repr
+from adaptive_dask.plain import safe_repr
 from adaptive_dask.plain_text import get_logger
 from adaptive_dask.run.draining import MOST_NAMED, Draining
 from adaptive_dask.run.glance import Glance, details
 from adaptive_dask.run.goals import CLOCK_CHECK, Goal
 from adaptive_dask.run.session import Session, Told
+from adaptive_dask.run.status import RunStatus
 from adaptive_dask.runner import program_end
 from adaptive_dask.runner.calls import name_run
 from adaptive_dask.runner.replica import Replica
@@ -248,30 +249,31 @@ class LocalRun:
     def summary(self) -> dict[str, Any]:
         """How the run stands."""
         glance = self._glance
-        summary = {
-            "name": self.name,
-            "learner": type(self._session.learner).__name__,
-            "status": self._phase,
-            "npoints": glance.npoints,
-            "loss": glance.loss,
-            "started": self.started,
-            "ended": self._ended,
-            "elapsed": self.elapsed,
-            "goal": self._goal.at(self._goal_in_numbers, self.started, self.elapsed),
-            "slots": self._slots if self._ended is None else 0,
-            "busy": min(self._slots, self._flight.batches),
-            "in_flight": self._flight.count,
-            "hung": {type(self.executor).__name__: hung} if (hung := self._flight.hung) else {},
-            "evaluated": self._evaluated,
-            "failed": glance.failed,
-            **glance.counts,
-            "waits_for": self._waits_for(),
-            "function_seconds": self._function_seconds,
-            "slot_seconds": self._slots * self.elapsed,
-            "learner_seconds": self._learner_seconds,
-            "checkpoint": self._checkpoint.status() if self._checkpoint is not None else None,
-        }
-        return plain_fields(summary)
+        counts: dict[str, Any] = dict(glance.counts)
+        status = RunStatus(
+            name=self.name,
+            learner=type(self._session.learner).__name__,
+            status=self._phase,
+            npoints=glance.npoints,
+            loss=glance.loss,
+            started=self.started,
+            ended=self._ended,
+            elapsed=self.elapsed,
+            goal=self._goal.at(self._goal_in_numbers, self.started, self.elapsed),
+            slots=self._slots if self._ended is None else 0,
+            busy=min(self._slots, self._flight.batches),
+            in_flight=self._flight.count,
+            hung={type(self.executor).__name__: hung} if (hung := self._flight.hung) else {},
+            evaluated=self._evaluated,
+            failed=glance.failed,
+            **counts,
+            waits_for=self._waits_for(),
+            function_seconds=self._function_seconds,
+            slot_seconds=self._slots * self.elapsed,
+            learner_seconds=self._learner_seconds,
+            checkpoint=self._checkpoint.status() if self._checkpoint is not None else None,
+        )
+        return status.made_plain().as_info()
 
     # ---- the run's thread
 

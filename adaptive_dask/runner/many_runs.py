@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any, overload
 
 from adaptive_dask.errors import FunctionError
 from adaptive_dask.plain_text import one_line
+from adaptive_dask.run.status import STATES
 from adaptive_dask.runner.dashboard_link import make_link
-from adaptive_dask.runner.run import is_waiting, shown_status
+from adaptive_dask.runner.run import shown_status
 from adaptive_dask.runner.runner import AsyncRunner
 from adaptive_dask.runner.task import look_at, wait
 from adaptive_dask.runner.terminal import TerminalInfo, info_line_of_many, states_text
@@ -26,9 +27,6 @@ MOST_ROWS = 20
 # Between two looks at runs that go on (seconds), and for each of them.
 PAUSE = 0.05
 PAUSE_PER_RUN = 1e-4
-
-# Runs in a table, those first that need somebody.
-_ORDER = ("failed", "running", "paused", "waiting", "cancelled", "finished")
 
 
 class Runs(Sequence[AsyncRunner]):
@@ -249,8 +247,7 @@ class Runs(Sequence[AsyncRunner]):
 
     def newest_html(self) -> str:
         """How the runs stand, as a table; for any thread, as no learner is changed."""
-        ranks = {status: rank for rank, status in enumerate(_ORDER)}
-        runners = sorted(self, key=lambda runner: ranks.get(shown_status(runner._run), 1))
+        runners = sorted(self, key=lambda runner: STATES.index(shown_status(runner._run)))
         head = "".join(f"<th>{title}</th>" for title in ("run", "status", "points", "loss", "failed", "error"))
         rows = "".join(_row(runner) for runner in runners[:MOST_ROWS])
         more = f"<p>… and {len(self) - MOST_ROWS} more</p>" if len(self) > MOST_ROWS else ""
@@ -290,7 +287,7 @@ class Completed:
 
 def _status(runner: AsyncRunner) -> str:
     status = runner.status()
-    return "waiting" if status == "running" and is_waiting(runner._run) else status
+    return "waiting" if status == "running" and shown_status(runner._run) == "waiting" else status
 
 
 def _error(runner: AsyncRunner) -> BaseException | None:

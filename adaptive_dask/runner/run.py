@@ -9,10 +9,8 @@ from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 from adaptive_dask.run.goals import Goal
+from adaptive_dask.run.status import RunStatus
 from adaptive_dask.runner.replica import Replica
-
-# A run that begins has no slot yet; after this time it counts as waiting (seconds).
-WAITING_AFTER_S = 0.5
 
 
 class Run(Protocol):
@@ -33,15 +31,8 @@ class Run(Protocol):
     status : str
         running, paused, finished, cancelled or failed; never ahead of the replica.
     summary : dict
-        How the run stands, in plain data. Always there are ``"name"``, ``"learner"``, ``"status"``, ``"npoints"``,
-        ``"loss"``, ``"started"`` and ``"ended"`` (seconds since the epoch; the second is the first and the seconds
-        that it took, whatever became of the clock), ``"elapsed"``, ``"goal"`` (see `Goal.in_numbers`), ``"slots"`` and
-        how many of them are ``"busy"``, ``"in_flight"``, ``"evaluated"``, ``"failed"``, ``"retries"``, ``"timeouts"``,
-        ``"lost"`` (evaluations that were repeated, given up, and lost with a worker), ``"function_seconds"`` and
-        ``"slot_seconds"``, and what it ``"waits_for"``, if anything; on a cluster also ``"workers"``,
-        ``"points_per_second"`` and ``"pages"``, whether the scheduler's dashboard shows it. Its ``"status"`` knows two
-        more kinds of running: draining, when it waits for evaluations at its goal, and reconnecting.
-        Of a run that is still being started, it is empty.
+        `RunStatus.as_info`; empty while the run starts. Its ``"status"`` may be ahead of the replica, and also
+        "draining" or "reconnecting".
     started : float
         In seconds since the epoch.
     elapsed : float
@@ -123,29 +114,19 @@ class Run(Protocol):
         """Points on their way, failures and log: `details`, newly."""
 
 
-# Kinds of running that only `Run.summary` tells apart: whoever asks for the status waits for the end of a run.
-RUNNING = frozenset({"running", "draining", "reconnecting"})
+def status_of(run: Run) -> RunStatus | None:
+    """The newest status, for any thread; None while the run starts.
 
-
-def coarse_status(status: str) -> str:
-    """The status as `Run.status` has it."""
-    return "running" if status in RUNNING else status
-
-
-def newest_status(run: Run) -> str:
-    """The status that is known, for any thread: ``run.status`` waits for the learner, and that for a busy cell."""
-    return run.status if run.done.done() else str(run.summary.get("status", run.status))
+    `Run.status` is not ahead of the replica, which has to wait for a busy cell.
+    """
+    summary = run.summary
+    if not summary:
+        return None
+    status = RunStatus.from_info(summary)
+    return status._replace(elapsed=run.elapsed, status=run.status if run.done.done() else status.status)
 
 
 def shown_status(run: Run) -> str:
-    """The newest status; "waiting" for a running one that has no slot to be evaluated in."""
-    status = newest_status(run)
-    return "waiting" if status == "running" and is_waiting(run) else status
-
-
-def is_waiting(run: Run) -> bool:
-    """Whether a run that goes on has had no slot for a while, or says what it waits for."""
-    summary = run.summary
-    if not summary or summary["ended"] or summary["slots"] or summary["in_flight"]:
-        return False
-    return bool(summary.get("waits_for")) or run.elapsed > WAITING_AFTER_S
+    """The newest state, to display; see `RunStatus.shown`."""
+    status = status_of(run)
+    return run.status if status is None else status.shown

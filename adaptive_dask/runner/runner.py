@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import os
 import time
 from collections.abc import Callable, Collection, Hashable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Self
 
-from adaptive_dask.course import Course
 from adaptive_dask.plain_text import one_line
 from adaptive_dask.run.failures import FailedPoint, OnError
 from adaptive_dask.run.goals import GoalFunction, make_goal
+from adaptive_dask.run.progress import ProgressHistory
 from adaptive_dask.runner.actor import Actor
 from adaptive_dask.runner.arguments import Plan, make_plan
 from adaptive_dask.runner.cluster import ClusterRun, make_spec, wait_for_start
@@ -21,7 +22,7 @@ from adaptive_dask.runner.embedded import find_client, is_local
 from adaptive_dask.runner.local import LocalRun
 from adaptive_dask.runner.local_start import start_locally
 from adaptive_dask.runner.replica import Callback, Replica, check_callback
-from adaptive_dask.runner.run import Run
+from adaptive_dask.runner.run import Run, status_of
 from adaptive_dask.runner.saving import PeriodicSaving
 from adaptive_dask.runner.task import LoopTask, RunTask, look_at, running_loop, wait
 from adaptive_dask.runner.task_options import refuse_locally
@@ -571,10 +572,8 @@ class AsyncRunner:
 
     def overhead(self) -> float:
         """The share of the evaluators' time that was not spent in the function, in percent."""
-        summary = self._run.summary
-        if not summary.get("slot_seconds") or not summary["function_seconds"]:
-            return 0.0
-        return max(0.0, 100 * (1 - float(summary["function_seconds"] / summary["slot_seconds"])))
+        status = status_of(self._run)
+        return 0.0 if status is None or math.isnan(status.overhead) else 100 * status.overhead
 
     def on_results(self, callback: Callback) -> Callback:
         """Have a function called with each batch of results that arrives from now on.
@@ -723,11 +722,11 @@ class AsyncRunner:
         TerminalInfo
             Has ``cancel()`` to stop printing.
         """
-        course = Course(self._run.losses_before)
+        history = ProgressHistory(self._run.losses_before)
         link = self.dashboard_link
         heading = None if link is None else f"{self.name}: dashboard {link}"
         return TerminalInfo(
-            lambda: info_line(self, course), heading, [self._run.done], update_interval, overwrite_previous
+            lambda: info_line(self, history), heading, [self._run.done], update_interval, overwrite_previous
         )
 
     @property

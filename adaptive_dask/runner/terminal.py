@@ -1,4 +1,4 @@
-"""How runs go, as lines of text."""
+"""`live_info_terminal`: the status of runs as lines of text."""
 
 from __future__ import annotations
 
@@ -8,97 +8,81 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, TextIO
 
-from adaptive_dask.course import ENDED, Course
 from adaptive_dask.plain_text import one_line
-from adaptive_dask.readable import duration, goal_text, number, percent, time_left, waiting_text
-from adaptive_dask.runner.run import shown_status
+from adaptive_dask.run.progress import ProgressHistory
+from adaptive_dask.run.status import TROUBLES, RunStatus, duration, number, percent
+from adaptive_dask.runner.run import shown_status, status_of
 
 if TYPE_CHECKING:
     from adaptive_dask.runner.many_runs import Runs
     from adaptive_dask.runner.runner import AsyncRunner
 
-# Between two lines, in seconds: on a terminal, where one replaces the other, and in a file, which keeps all.
+# Time between two lines in seconds: on a terminal, where a line replaces the previous one, and in a file.
 TERMINAL_INTERVAL_S = 0.5
 FILE_INTERVAL_S = 60.0
 
-# The first line comes after this time at the latest (seconds).
+# The first line is printed after this time at the latest (seconds).
 FIRST_LINE_S = 1.0
 
-# Around shorter evaluations the overhead is large whatever is done, and says nothing (seconds).
+# Evaluations that are shorter have a large overhead in any case, so that it is not shown (seconds).
 MIN_EVALUATION_S = 1e-3
 
-_TROUBLES = ("retries", "timeouts", "lost")
 
-
-def info_line(runner: AsyncRunner, course: Course) -> str:
-    """Status, time, points, loss, pace, progress and how busy the workers are, in one line.
+def info_line(runner: AsyncRunner, history: ProgressHistory) -> str:
+    """State, time, points, loss, pace, progress and load of a run, in one line.
 
     Parameters
     ----------
     runner : AsyncRunner
-    course : Course
-        Of the run; notes how it stands now.
+    history : ProgressHistory
+        Past states of the run; the present one is added.
     """
-    summary = runner.info()
-    status = shown_status(runner._run)
-    parts = [f"{runner.name}: {status}", duration(runner.elapsed_time())]
-    if summary:
-        now = summary["started"] + runner.elapsed_time()  # whatever became of the clock on the wall
-        course.note(summary, now)
-        parts += _points(summary)
-        parts.append(f"loss {number(summary['loss'])}")
-        pace = course.pace(summary)
+    status = status_of(runner._run)
+    parts = [f"{runner.name}: {shown_status(runner._run)}", duration(runner.elapsed_time())]
+    if status is not None:
+        history.note(status)
+        parts.append(f"{status.npoints} points")  # without commas, so that log files can be searched
+        if status.nsamples is not None:
+            parts.append(f"{status.nsamples} samples")
+        parts.append(f"loss {number(status.loss)}")
+        pace = history.pace(status)
         if not math.isnan(pace):
-            parts.append(f"{number(pace)} {'samples' if 'nsamples' in summary else 'points'}/s")
-        if status not in ENDED:
-            parts += _progress(summary, course, now)
-        if summary["slots"] and status not in ENDED:
-            parts.append(f"{summary.get('busy', 0):,} of {summary['slots']:,} slots busy")
-            parts.append(f"{summary['in_flight']:,} in flight")
-        if summary["evaluated"] and summary["function_seconds"] >= MIN_EVALUATION_S * summary["evaluated"]:
-            parts.append(f"overhead {runner.overhead():.0f} %")
-        parts += [f"{summary[kind]:,} {kind}" for kind in ("failed", *_TROUBLES) if summary.get(kind)]
-        if summary.get("waits_for") and status not in ENDED:
-            parts.append(waiting_text(summary["waits_for"]))
+            parts.append(f"{number(pace)} {'points' if status.nsamples is None else 'samples'}/s")
+        if not status.has_ended:
+            parts += _progress(status, history)
+            if status.slots:
+                parts.append(f"{status.busy:,} of {status.slots:,} slots busy")
+                parts.append(f"{status.in_flight:,} in flight")
+        if status.evaluated and status.function_seconds >= MIN_EVALUATION_S * status.evaluated:
+            parts.append(f"overhead {percent(status.overhead)}")
+        parts += [f"{count:,} {kind}" for kind, count in status.troubles.items()]
+        parts += [status.waiting_text] * bool(status.waiting_text)
     return one_line(" | ".join(parts))
 
 
-def _points(summary: Mapping[str, Any]) -> list[str]:
-    # Without commas, for those who search log files.
-    parts = [f"{summary['npoints']} points"]
-    if "nsamples" in summary:
-        parts.append(f"{summary['nsamples']} samples")
-    return parts
-
-
-def _progress(summary: Mapping[str, Any], course: Course, now: float) -> list[str]:
-    goal = goal_text(summary)
-    if not goal:
+def _progress(status: RunStatus, history: ProgressHistory) -> list[str]:
+    if not status.goal_text:
         return []
-    outlook = course.outlook(summary, now)
-    share = f"goal {goal}" if math.isnan(outlook.share) else f"{percent(outlook.share)} of {goal}"
-    left = time_left(summary, outlook)
-    return [share, left] if left else [share]
+    share, left = history.outlook(status).share, history.time_left(status)
+    text = f"goal {status.goal_text}" if math.isnan(share) else f"{percent(share)} of {status.goal_text}"
+    return [text, left] if left else [text]
 
 
 def info_line_of_many(runs: Runs) -> str:
-    """How many runs are at work, their points, and their pace, in one line."""
-    infos = [info for info in runs.info() if info]
+    """Number of runs in each state, their points, and their pace, in one line."""
     states = Counter(shown_status(runner._run) for runner in runs)
-    has_ended = all(status in ENDED for status in states)
+    known = [status for runner in runs if (status := status_of(runner._run)) is not None]
     parts = [f"{len(runs):,} runs: {states_text(states)}"]
-    if infos:
+    if known:
         parts.append(duration(max(runner.elapsed_time() for runner in runs)))
-        parts.append(f"{sum(info['npoints'] for info in infos)} points")
-        if not has_ended:
-            parts.append(f"{number(sum(info.get('points_per_second', 0.0) for info in infos))} points/s")
-        for kind in _TROUBLES:
-            count = sum(info.get(kind, 0) for info in infos)
-            parts += [f"{count:,} {kind}"] * bool(count)
-        failed = sum(info["failed"] for info in infos)
-        parts += [f"{failed:,} points failed"] * bool(failed)
+        parts.append(f"{sum(status.npoints for status in known)} points")
+        paces = [status.pace for status in known if not (status.has_ended or math.isnan(status.pace))]
+        if paces:
+            parts.append(f"{number(sum(paces))} points/s")
+        troubles = {kind: sum(getattr(status, kind) for status in known) for kind in TROUBLES}
+        parts += [f"{count:,} {kind}" for kind, count in troubles.items() if count]
     return one_line(" | ".join(parts))
 
 
@@ -108,29 +92,27 @@ def states_text(states: Mapping[str, int]) -> str:
 
 
 class TerminalInfo:
-    """Prints how runs go until all have ended; in a thread, so a busy main thread does not matter.
-
-    Before the first line comes the address of the page about them, if there is one.
+    """Prints the status of runs until all have ended, from a thread, so that the main thread may be busy.
 
     Parameters
     ----------
     line : callable
-        Returns the line as it is now.
+        Returns the present line.
     heading : str, optional
         Printed first.
     ends : sequence of Future
-        Of the runs.
+        One for each run, resolved when it ends.
     update_interval : float, optional
         In seconds. By default 0.5 on a terminal, and 60 elsewhere, as in a log file.
     overwrite_previous : bool
-        Whether a line replaces the one before it, on a terminal. A file gets all lines.
+        Whether a line replaces the previous one on a terminal. A file gets all lines.
     file : TextIO, optional
         Standard output by default.
 
     Raises
     ------
     ValueError
-        If the interval is not positive.
+        If `update_interval` is not positive.
     """
 
     def __init__(
@@ -143,7 +125,7 @@ class TerminalInfo:
         file: TextIO | None = None,
     ) -> None:
         if update_interval is not None and not update_interval > 0:
-            raise ValueError(f"update_interval takes a positive number of seconds, not {update_interval!r}.")
+            raise ValueError(f"update_interval must be a positive number of seconds, got {update_interval!r}.")
         self._line = line
         self._heading = heading
         self._file = file or sys.stdout

@@ -14,9 +14,10 @@ import pytest
 from distributed import Client
 
 import adaptive_dask as adaptive
-from adaptive_dask.course import Course
 from adaptive_dask.errors import SchedulerLostError
 from adaptive_dask.notebook.figures import describe
+from adaptive_dask.run.progress import ProgressHistory
+from adaptive_dask.run.status import RunStatus
 from adaptive_dask.runner import watcher
 from adaptive_dask.runner.terminal import info_line
 
@@ -78,7 +79,7 @@ def test_the_last_status_is_not_shown_as_the_present_one(
         info = runner.info()
         assert info["points_per_second"] == 0.0
         assert "the scheduler, which has not answered for" in info["waits_for"]
-        assert "reconnecting" in info_line(runner, Course())
+        assert "reconnecting" in info_line(runner, ProgressHistory())
         assert runner.status() == "running"
         os.kill(scheduler.pid, signal.SIGCONT)
         wait_until(lambda: runner.info()["status"] == "running")
@@ -90,8 +91,8 @@ def test_the_last_status_is_not_shown_as_the_present_one(
         assert info["status"] == runner.status() == "failed"
         assert info["points_per_second"] == info["slots"] == info["in_flight"] == 0
         assert runner.elapsed_time() == elapsed, "it goes on no more"
-        assert " left" not in describe(runner.name, "failed", info, Course(), info["started"] + elapsed)
-        assert " left" not in info_line(runner, Course())
+        assert " left" not in describe(runner.name, "failed", RunStatus.from_info(info), ProgressHistory())
+        assert " left" not in info_line(runner, ProgressHistory())
     finally:
         if client.status != "closed":
             client.close(timeout=1)

@@ -1,0 +1,227 @@
+"""How a run stands: its state, its numbers, and the text that shows them; the same wherever a run is shown."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from adaptive_dask.plain import plain_fields
+
+# All states, those that need attention first. "waiting" is shown for a running run that has no slot.
+STATES = ("failed", "running", "draining", "reconnecting", "paused", "waiting", "cancelled", "finished")
+ENDED = frozenset({"finished", "cancelled", "failed"})
+
+# States that a scheduler reports; clients add the others.
+HOSTED_STATES = tuple(state for state in STATES if state not in ("reconnecting", "waiting"))
+
+# States that `Runner.status` reports as "running".
+RUNNING = frozenset({"running", "draining", "reconnecting"})
+
+# A run that starts has no slot yet; after this time (seconds) it is shown as waiting.
+WAITING_AFTER_S = 0.5
+
+# Counts of evaluations or points that did not go well.
+TROUBLES = ("failed", "retries", "timeouts", "lost")
+
+
+class RunStatus(NamedTuple):
+    """The state and the numbers of a run at one moment.
+
+    `Runner.info` returns these fields as a dictionary, see `as_info`.
+
+    Attributes
+    ----------
+    name, learner : str
+        Name of the run, class of its learner.
+    status : str
+        One of `STATES`.
+    npoints : int
+        Points that the learner knows.
+    loss : float
+        NaN if the loss function raised an error.
+    started, ended : float
+        In seconds since the epoch; ``ended`` is None while the run goes on, and then ``started + elapsed``, even if
+        the system clock was set in between.
+    elapsed : float
+        Duration of the run so far, in seconds.
+    goal : dict
+        The goal in numbers, as `Goal.in_numbers` returns it.
+    slots, busy : int
+        Number of evaluators, and of those that evaluate.
+    in_flight : int
+        Points that evaluators have and that were not told yet.
+    evaluated, failed : int
+        Evaluations that ended, and points that failed for good.
+    hung : dict
+        Workers or executors with evaluations that never end, and how many.
+    waits_for : str or None
+        Why the run makes no progress, if that is known.
+    function_seconds, slot_seconds : float
+        Time spent in the function, and total time of all slots.
+    learner_seconds : float
+        Time spent in the learner.
+    checkpoint : dict or None
+        State of the checkpoint.
+    retries, timeouts, lost : int
+        Evaluations that were repeated, exceeded ``point_timeout``, and were lost with their worker.
+    nsamples : int, optional
+        Number of samples, if that is not the number of points.
+    id, workers, evaluators, unfit, points_per_second, learner_cpu_seconds, age, pages : optional
+        Runs on a cluster only. ``age`` is the time since the start in seconds; ``pages`` tells whether the scheduler's
+        dashboard shows the run.
+    """
+
+    name: str
+    learner: str
+    status: str
+    npoints: int
+    loss: float
+    started: float
+    ended: float | None
+    elapsed: float
+    goal: Mapping[str, float] | None
+    slots: int
+    busy: int
+    in_flight: int
+    evaluated: int
+    failed: int
+    function_seconds: float
+    slot_seconds: float
+    learner_seconds: float
+    waits_for: str | None
+    checkpoint: Mapping[str, Any] | None
+    hung: Mapping[str, int]
+    retries: int = 0
+    timeouts: int = 0
+    lost: int = 0
+    nsamples: int | None = None
+    id: str | None = None
+    workers: int | None = None
+    evaluators: int | None = None
+    unfit: Mapping[str, str] | None = None
+    points_per_second: float | None = None
+    learner_cpu_seconds: float | None = None
+    age: float | None = None
+    pages: bool | None = None
+
+    def made_plain(self) -> RunStatus:
+        """The same status with values that any protocol can carry, see `plain`."""
+        return RunStatus(**plain_fields(self._asdict()))
+
+    def as_info(self) -> dict[str, Any]:
+        """The fields, without the optional ones that this run does not have."""
+        fields = self._asdict()
+        for name in _OPTIONAL:
+            if fields[name] is None:
+                del fields[name]
+        return fields
+
+    @classmethod
+    def from_info(cls, info: Mapping[str, Any]) -> RunStatus:
+        """The status that `as_info` was called on."""
+        return cls(**{name: info[name] for name in cls._fields if name in info})
+
+    @property
+    def has_ended(self) -> bool:
+        """True if the run has ended, whatever the reason."""
+        return self.ended is not None or self.status in ENDED
+
+    @property
+    def shown(self) -> str:
+        """The state to display: "waiting" for a running run that has no slot."""
+        if self.status != "running" or self.has_ended or self.slots or self.in_flight:
+            return self.status
+        return "waiting" if self.waits_for or self.elapsed > WAITING_AFTER_S else self.status
+
+    @property
+    def pace(self) -> float:
+        """Points per second: at present, or the average of a run that has ended; NaN if unknown."""
+        if self.has_ended:
+            return self.evaluated / self.elapsed if self.elapsed > 0 else math.nan
+        return math.nan if self.points_per_second is None else self.points_per_second
+
+    @property
+    def busy_share(self) -> float:
+        """Share of the slots' time that was spent in the function; NaN if unknown."""
+        if not (self.slot_seconds > 0 and self.function_seconds > 0):
+            return math.nan
+        return min(self.function_seconds / self.slot_seconds, 1.0)
+
+    @property
+    def overhead(self) -> float:
+        """Share of the slots' time that was not spent in the function; NaN if unknown."""
+        return 1.0 - self.busy_share
+
+    @property
+    def in_flight_share(self) -> float:
+        """Points in flight per known point; NaN without points."""
+        return self.in_flight / self.npoints if self.npoints else math.nan
+
+    @property
+    def learner_share(self) -> float:
+        """Average share of a core that the learner used; NaN if unknown."""
+        seconds = self.learner_seconds if self.learner_cpu_seconds is None else self.learner_cpu_seconds
+        return seconds / self.elapsed if self.elapsed > 0 else math.nan
+
+    @property
+    def troubles(self) -> dict[str, int]:
+        """The counts of `TROUBLES` that are not zero."""
+        return {name: count for name in TROUBLES if (count := getattr(self, name))}
+
+    @property
+    def goal_text(self) -> str:
+        """For example "500 points"; empty if the goal is not a number."""
+        goal = self.goal or {}
+        if "npoints" in goal:
+            return f"{goal['npoints']:,} points"
+        if "loss" in goal:
+            return f"loss {number(goal['loss'])}"
+        if "time" in goal:
+            return f"{duration(goal['time'] - self.started)} of time"
+        return ""
+
+    @property
+    def waiting_text(self) -> str:
+        """Why the run makes no progress, as a clause; empty if it does or has ended."""
+        if not self.waits_for or self.has_ended:
+            return ""
+        return self.waits_for if self.waits_for.startswith("its learner") else f"waits for {self.waits_for}"
+
+
+_OPTIONAL = [name for name, default in RunStatus._field_defaults.items() if default is None]
+
+
+def coarse_status(status: str) -> str:
+    """The state as `Runner.status` reports it."""
+    return "running" if status in RUNNING else status
+
+
+def number(value: float) -> str:
+    """Three significant digits; a dash for NaN."""
+    if math.isnan(value):
+        return "–"
+    if math.isinf(value):
+        return "∞" if value > 0 else "-∞"
+    return f"{value:,.0f}" if 1000 <= abs(value) < 1e7 else f"{value:.3g}"
+
+
+def percent(share: float) -> str:
+    """A share in percent, with two significant digits below 10 %; a dash for NaN."""
+    if math.isnan(share):
+        return "–"
+    if 0 < share < 0.001:
+        return "< 0.1 %"
+    return f"{100 * share:.2g} %" if share < 0.1 else f"{100 * share:.0f} %"
+
+
+def duration(seconds: float) -> str:
+    """A duration in its two largest units, for example "2 min 05 s"."""
+    minutes, rest = divmod(round(max(seconds, 0.0)), 60)
+    hours, minutes = divmod(minutes, 60)
+    days, hours = divmod(hours, 24)
+    if days:
+        return f"{days:,} d {hours:02d} h"
+    if hours:
+        return f"{hours} h {minutes:02d} min"
+    return f"{minutes} min {rest:02d} s" if minutes else f"{rest} s"
