@@ -350,6 +350,27 @@ def test_one_refused_value_does_not_cost_the_others(fatal: bool) -> None:
         assert isinstance(run.error.__cause__, TypeError)
 
 
+@pytest.mark.parametrize("npoints", [2, 3, 5])
+@pytest.mark.parametrize("fatal", [True, False])
+def test_a_loss_that_raises_once_is_noticed_although_the_values_are_stored(npoints: int, fatal: bool) -> None:
+    raised: list[Exception] = []
+
+    def loss(xs: Any, ys: Any) -> float:
+        if not raised:
+            raised.append(RuntimeError("no loss"))
+            raise raised[0]
+        return 1.0
+
+    run = session(learner=adaptive.Learner1D(abs, (0, 1), loss), on_error="raise" if fatal else "skip")
+    taken = run.take(npoints)
+    told = run.tell([(pid, x) for pid, x in taken])
+    assert len(raised) == 1
+    assert len(told) == npoints - 1
+    assert len(run.failed) == 1
+    assert "no loss" in run.tracebacks[0][1]
+    assert isinstance(run.error, FunctionError) is fatal
+
+
 def test_a_goal_that_raises_fails_the_run() -> None:
     run = session(Goal(reached=lambda learner: learner.data[0] > 0))
     assert isinstance(run.error, LearnerError)

@@ -56,13 +56,15 @@ class PointService(WorkerPlugin):
     name = "adaptive-points"
 
     def __init__(self) -> None:
+        self.is_set_up = False
         self._queues: dict[str, PointQueue] = {}
         self._lock = threading.Lock()
 
     @classmethod
     def on(cls, worker: Worker) -> PointService:
         """The service of a worker, installed if need be; called from a task's thread."""
-        if cls.name not in worker.plugins:
+        # Dask lists a plugin before it sets it up; on the event loop, both have been done.
+        if not getattr(worker.plugins.get(cls.name), "is_set_up", False):
 
             async def install() -> None:
                 if cls.name not in worker.plugins:
@@ -81,6 +83,7 @@ class PointService(WorkerPlugin):
         worker.stream_handlers[POINTS] = self._take_points
         worker.stream_handlers[STOP] = self._stop
         worker.stream_handlers[DROP] = self._drop_points
+        self.is_set_up = True
 
     def teardown(self, worker: Worker) -> None:
         """A thread that waits for points must not keep the worker's process alive."""

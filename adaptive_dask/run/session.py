@@ -483,6 +483,8 @@ class Session:
         return told
 
     def _tell_learner(self, ids: list[int], xs: list[Point], ys: list[Any]) -> Told:
+        unexplained: BaseException | None = None
+        before = self._known
         if len(xs) > 1 and hasattr(self.learner, "tell_many"):
             try:
                 self.learner.tell_many(xs, ys)
@@ -490,6 +492,7 @@ class Session:
                 reraise_interrupt(error)
                 # One value that the learner cannot take must not cost the others: learners ignore
                 # what they know already, so each is told again by itself.
+                unexplained = error if self._known != before else None
             else:
                 return self._note(ids, xs, ys)
         told: Told = []
@@ -498,8 +501,13 @@ class Session:
                 self.learner.tell(x, y)
             except BaseException as error:
                 self._refuse(pid, x, y, error)
+                unexplained = None
             else:
-                told += self._note([pid], [x], [y])
+                if unexplained is not None and pid == ids[-1]:
+                    # A loss function raised when the value was stored already, so telling it again did nothing.
+                    self._refuse(pid, x, y, unexplained)
+                else:
+                    told += self._note([pid], [x], [y])
         return told
 
     def _note(self, ids: list[int], xs: list[Point], ys: list[Any]) -> Told:

@@ -302,6 +302,7 @@ class AsyncRunner:
         running = running_loop()
         self._run = run
         self._savings: list[PeriodicSaving] = []
+        self._trouble: Exception | None = None
         if on_results is not None:
             self.on_results(on_results)
         self._has_log = has_log
@@ -393,6 +394,9 @@ class AsyncRunner:
     def learner(self) -> Any:
         """The learner that was passed in, with all results that have arrived."""
         self._run.replica.apply()
+        if self._trouble is not None:
+            trouble, self._trouble = self._trouble, None
+            raise trouble
         return self._run.replica.learner
 
     def status(self) -> str:
@@ -404,6 +408,14 @@ class AsyncRunner:
         """Whether the run has ended, in whichever way."""
         self._run.replica.apply()
         return self._run.done.done()
+
+    def _has_ended(self) -> bool:
+        """`done`, but an error of the learner here waits for `learner`: the error of the run comes first."""
+        try:
+            return self.done()
+        except Exception as error:
+            self._trouble = self._trouble or error
+            return self._run.done.done()
 
     def info(self) -> dict[str, Any]:
         """How the run stands on the scheduler: status, npoints, loss, slots, in_flight, and more; plain data."""
@@ -425,7 +437,7 @@ class AsyncRunner:
         if self._run.asynchronous:
             return asyncio.ensure_future(self._wait_async(timeout))
         loop = self._run.user_loop
-        if loop is not None and not self.done():
+        if loop is not None and not self._has_ended():
             if loop is running_loop() and not self._run.is_evaluated_by_who_waits:
                 raise RuntimeError(
                     f"The function of the run {self.name!r} is evaluated on the event loop of this thread, "
@@ -434,7 +446,7 @@ class AsyncRunner:
             if not loop.is_running() and not loop.is_closed():
                 return loop.run_until_complete(self._wait_async(timeout))
         deadline = None if timeout is None else time.monotonic() + timeout
-        while not self.done():
+        while not self._has_ended():
             left = None if deadline is None else deadline - time.monotonic()
             if left is not None and left <= 0:
                 return False

@@ -62,6 +62,24 @@ def test_where_points_are_evaluated(threads: ThreadPoolExecutor) -> None:
     assert used <= {thread.ident for thread in threads._threads}
 
 
+@pytest.mark.parametrize("fails", [True, False])
+def test_an_error_of_the_learner_here_does_not_hide_how_the_run_ended(threads: ThreadPoolExecutor, fails: bool) -> None:
+    here = threading.main_thread()
+
+    def loss(xs: tuple[float, float], ys: tuple[float, float]) -> float:
+        if threading.current_thread() is here:
+            raise ValueError("only here")
+        return xs[1] - xs[0]
+
+    def function(x: float) -> float:
+        return x if not fails or abs(x) > 0.4 else 1 / 0.0
+
+    runner = adaptive.Runner(adaptive.Learner1D(function, (-1, 1), loss), npoints_goal=20, executor=threads, retries=0)
+    assert runner.wait(TIMEOUT)
+    with pytest.raises(FunctionError if fails else ValueError, match="ZeroDivisionError" if fails else "only here"):
+        runner.result(TIMEOUT)
+
+
 def test_ctrl_c_in_the_function_ends_a_sequential_run() -> None:
     learned = learner()
 
