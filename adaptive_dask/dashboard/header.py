@@ -9,7 +9,7 @@ from bokeh.document import Document
 from bokeh.models import Column, CustomJS, InlineStyleSheet
 from bokeh.models.widgets import Div, Toggle
 
-from adaptive_dask.dashboard.frame import Frame
+from adaptive_dask.dashboard.patch import Patch
 from adaptive_dask.dashboard.style import THEMES
 from adaptive_dask.dashboard.view import Look
 from adaptive_dask.plain import safe_str
@@ -58,17 +58,17 @@ class Header:
         dark.on_change("active", lambda _, __, active: setattr(doc, "theme", THEMES["dark" if active else "light"]))
         self.root = Column(children=[self._figures, dark], sizing_mode="stretch_width")
 
-    def update(self, look: Look, frame: Frame) -> None:
+    def update(self, look: Look, patch: Patch) -> None:
         text = ""
         if look.run is not None:
             status = look.run.numbers()
             text = _name(status) if self._short else _describe(status, look.run.error)
         if text != self._text:
             self._text = text
-            frame.put(self._figures, text=text)
+            patch.put(self._figures, text=text)
         if time.monotonic() >= self._beat + 1:
             self._beat = time.monotonic()
-            frame.put(self._figures, tags=[bool(look.runs), look.wanted or "", self._beat])
+            patch.put(self._figures, tags=[bool(look.runs), look.wanted or "", self._beat])
 
 
 def _describe(status: RunStatus, error: BaseException | None) -> str:

@@ -16,8 +16,8 @@ from bokeh.models.widgets.tables import (
     TableColumn,
 )
 
-from adaptive_dask.dashboard.frame import Frame
 from adaptive_dask.dashboard.numbers import as_row
+from adaptive_dask.dashboard.patch import Patch
 from adaptive_dask.dashboard.style import table_style
 from adaptive_dask.dashboard.view import Look
 from adaptive_dask.run.status import duration, number, percent
@@ -100,14 +100,14 @@ class RunTable:
         show = CustomJS(args={"table": self.root}, code=_SHOW_SELECTED)
         self._source.selected.js_on_change("indices", show)
 
-    def update(self, look: Look, frame: Frame) -> None:
+    def update(self, look: Look, patch: Patch) -> None:
         self._select = look.select
         data = self._columns([as_row(run.numbers()) for run in look.runs])
         selected = [look.runs.index(look.run)] if look.run is not None else []
         if repr(data) != self._shown:
             self._shown = repr(data)  # in which NaN equals NaN
             self._names = data["name"]
-            frame.fill(self._source, data)
+            patch.fill(self._source, data)
         if selected != self._source.selected.indices:
             self._source.selected.indices = selected
 

@@ -11,7 +11,7 @@ from bokeh.models.annotations import Title
 from bokeh.plotting import figure
 from bokeh.themes import Theme
 
-from adaptive_dask.dashboard.frame import Frame
+from adaptive_dask.dashboard.patch import Patch
 
 # Legible on white and on black, and told apart by colour-blind people (after Okabe and Ito).
 BLUE, ORANGE, GREEN, RED, PURPLE, GREY = "#3D8FD1", "#E68A00", "#1FA187", "#D9541E", "#B56BA8", "#8C8C8C"
@@ -156,7 +156,7 @@ class LogTicks:
         axis.ticker = self._ticker
         axis.formatter = formatter or CustomJSTickFormatter(code=_POWERS)
 
-    def fit(self, frame: Frame, values: Sequence[float]) -> None:
+    def fit(self, patch: Patch, values: Sequence[float]) -> None:
         """Choose ticks for these values."""
         if not len(values):
             return
@@ -169,7 +169,7 @@ class LogTicks:
             ticks = _even_steps(min(values), max(values))
         if ticks != self._ticks:
             self._ticks = ticks
-            frame.put(self._ticker, ticks=ticks)
+            patch.put(self._ticker, ticks=ticks)
 
 
 def _even_steps(low: float, high: float) -> list[float]:

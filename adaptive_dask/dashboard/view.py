@@ -14,8 +14,8 @@ from bokeh.events import DocumentReady
 from bokeh.models import LayoutDOM
 
 from adaptive_dask.dashboard.closing import notice_closing
-from adaptive_dask.dashboard.frame import Frame, Wire, keep_quiet
 from adaptive_dask.dashboard.numbers import host_of, runs_of
+from adaptive_dask.dashboard.patch import Patch, Wire, keep_quiet
 from adaptive_dask.errors import LearnerBusyError
 from adaptive_dask.plain_text import get_logger
 
@@ -53,7 +53,7 @@ class Part(Protocol):
 
     root: LayoutDOM
 
-    def update(self, look: Look, frame: Frame) -> None: ...
+    def update(self, look: Look, patch: Patch) -> None: ...
 
 
 class Reading(NamedTuple):
@@ -133,22 +133,22 @@ class View:
             self._wire.send(*changes)
 
     def _changes(self, part: Any, look: Look) -> list[str]:
-        """What changes in a part, as frames; of one that cannot show this run, only that the page says so."""
-        frames: list[str] = []
+        """What changes in a part, as patches; of one that cannot show this run, only that the page says so."""
+        patches: list[str] = []
         if not self._is_broken(part, look.run):
             try:
-                frame = Frame()
-                part.update(look, frame)
-                frames += [frame.encode()] if frame else []
+                patch = Patch()
+                part.update(look, patch)
+                patches += [patch.encode()] if patch else []
             except Exception:
                 self._give_up(part, look.run)
         is_broken = self._is_broken(part, look.run)
         if is_broken != (id(part) in self._in_trouble):
             self._in_trouble ^= {id(part)}
-            frame = Frame()
-            frame.say(part.root, TROUBLE if is_broken else "")
-            frames.append(frame.encode())
-        return frames
+            patch = Patch()
+            patch.say(part.root, TROUBLE if is_broken else "")
+            patches.append(patch.encode())
+        return patches
 
     def _shown(self, _: Any) -> None:
         self._is_shown = True

@@ -11,8 +11,8 @@ import pytest
 from bokeh.document import Document
 from bokeh.plotting import figure
 
-from adaptive_dask.dashboard.frame import Frame
 from adaptive_dask.dashboard.header import Header
+from adaptive_dask.dashboard.patch import Patch
 from adaptive_dask.dashboard.samples.children import ChildrenChart
 from adaptive_dask.dashboard.style import LogTicks
 
@@ -28,9 +28,9 @@ from adaptive_dask.dashboard.style import LogTicks
     ],
 )
 def test_a_logarithmic_axis_always_has_ticks(values: list[float], expected: list[float]) -> None:
-    frame = Frame()
-    LogTicks(figure().xaxis[0]).fit(frame, values)
-    ((_, _, put),) = json.loads(frame.encode())
+    patch = Patch()
+    LogTicks(figure().xaxis[0]).fit(patch, values)
+    ((_, _, put),) = json.loads(patch.encode())
     inside = [tick for tick in put["ticks"] if min(values) <= tick * (1 + 1e-9) and tick <= max(values) * (1 + 1e-9)]
     assert inside == pytest.approx(expected)
 
@@ -47,9 +47,9 @@ def test_an_update_does_not_undo_a_zoom() -> None:
     }
     ends = []
     for _ in range(2):
-        frame = Frame()
-        chart.show(data, frame)
-        ends.append([value for what, _, value in json.loads(frame.encode()) if what == "put" and "end" in value])
+        patch = Patch()
+        chart.show(data, patch)
+        ends.append([value for what, _, value in json.loads(patch.encode()) if what == "put" and "end" in value])
     assert ends == [[{"end": 3.0}], []]
 
 
@@ -60,8 +60,8 @@ def test_a_run_says_what_it_waits_for() -> None:
     summary |= dict.fromkeys(("loss", "points_per_second", "learner_cpu_seconds", "started", "elapsed", "age"), 1.0)
     summary |= {"name": "scan", "id": "1", "learner": "Learner1D", "status": "running", "ended": None}
     summary["waits_for"] = "a worker with GPU<1>; none of 2 is such"
-    frame = Frame()
+    patch = Patch()
     run = SimpleNamespace(summary=lambda: summary, error=None)
     look: Any = SimpleNamespace(run=run, runs=[run], wanted=None)
-    Header(Document()).update(look, frame)
-    assert "Waits for a worker with GPU&lt;1&gt;; none of 2 is such." in json.loads(frame.encode())[0][2]["text"]
+    Header(Document()).update(look, patch)
+    assert "Waits for a worker with GPU&lt;1&gt;; none of 2 is such." in json.loads(patch.encode())[0][2]["text"]

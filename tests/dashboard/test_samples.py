@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 import adaptive_dask as adaptive
-from adaptive_dask.dashboard.frame import Frame
+from adaptive_dask.dashboard.patch import Patch
 from adaptive_dask.dashboard.samples import follower as follower_module
 from adaptive_dask.dashboard.samples.kinds import make_follower
 from adaptive_dask.dashboard.samples.part import Samples
@@ -80,18 +80,18 @@ class Page:
     def look(self) -> bool:
         """One look, as a `View` does it."""
         self.run.feed.position += 1
-        frame = Frame()
-        self.part.update(SimpleNamespace(run=self.run), frame)  # type: ignore[arg-type]
-        if frame:
-            self.send(frame.encode())
+        patch = Patch()
+        self.part.update(SimpleNamespace(run=self.run), patch)  # type: ignore[arg-type]
+        if patch:
+            self.send(patch.encode())
         reading = self.part.reading(self.run)
         if reading is None:
             return False
         self.part.show(reading.prepare(reading.read(self.session)), self)  # type: ignore[arg-type]
         return True
 
-    def send(self, frame: str) -> None:
-        self.sent.append(json.loads(frame))
+    def send(self, patch: str) -> None:
+        self.sent.append(json.loads(patch))
 
     @property
     def notes(self) -> list[str]:
@@ -135,9 +135,9 @@ def test_another_run_never_has_the_picture_of_the_one_before() -> None:
     late = page.part.reading(SimpleNamespace(**{**vars(page.run), "id": "1", "status": "finished"}))
     assert late is not None
     data = late.prepare(late.read(page.session))
-    frame = Frame()
-    page.part.update(SimpleNamespace(run=page.run), frame)
-    changes = [(what, id, value) for what, id, value in json.loads(frame.encode())]
+    patch = Patch()
+    page.part.update(SimpleNamespace(run=page.run), patch)
+    changes = [(what, id, value) for what, id, value in json.loads(patch.encode())]
     assert ("put", chart.id, {"visible": False}) in changes
     assert ("put", page.part._waiting.id, {"visible": True}) in changes
     page.sent.clear()
@@ -210,11 +210,11 @@ def test_a_thin_plane_keeps_peaks_and_as_many_points_as_it_may(width: float) -> 
 def test_frames_are_valid_json_whatever_is_in_them() -> None:
     from bokeh.models import ColumnDataSource
 
-    frame = Frame()
+    patch = Patch()
     source = ColumnDataSource()
-    frame.fill(source, {"a": np.array([1.0, np.nan, np.inf]), "b": ["</script>", "x", "y"], "c": np.arange(100.0)})
-    frame.put(source, tags=[math.nan, "ü"])
-    (what, id, columns), _ = json.loads(frame.encode())
+    patch.fill(source, {"a": np.array([1.0, np.nan, np.inf]), "b": ["</script>", "x", "y"], "c": np.arange(100.0)})
+    patch.put(source, tags=[math.nan, "ü"])
+    (what, id, columns), _ = json.loads(patch.encode())
     assert (what, id) == ("fill", source.id)
     assert columns["a"] == [1.0, None, None]
     assert columns["b"] == ["</script>", "x", "y"]

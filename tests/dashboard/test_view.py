@@ -18,9 +18,9 @@ from bokeh.models.widgets import Div
 from bokeh.server.session import ServerSession
 from tornado.ioloop import IOLoop
 
-from adaptive_dask.dashboard.frame import Frame
 from adaptive_dask.dashboard.page import individual_page, main_page
 from adaptive_dask.dashboard.parts import PARTS
+from adaptive_dask.dashboard.patch import Patch
 from adaptive_dask.dashboard.view import TROUBLE, Look, Reading, View
 
 
@@ -33,9 +33,9 @@ class Counter:
         self.closed = 0
         self._fails_at = fails_at
 
-    def update(self, look: Look, frame: Frame) -> None:
+    def update(self, look: Look, patch: Patch) -> None:
         self.looks += 1
-        frame.put(self.root, text=f"look {self.looks}")
+        patch.put(self.root, text=f"look {self.looks}")
         if self.looks == self._fails_at:
             raise RuntimeError("cannot draw this")
 
@@ -90,7 +90,7 @@ async def look(doc: Document) -> None:
 def messages(doc: Document) -> list[Any]:
     """The changes that the browser will have been sent."""
     sent: list[Any] = []
-    doc.on_change(lambda event: sent.extend(change for frame in event.new for change in json.loads(frame)))
+    doc.on_change(lambda event: sent.extend(change for patch in event.new for change in json.loads(patch)))
     return sent
 
 
@@ -158,7 +158,7 @@ async def test_changes_travel_as_one_message_once_the_browser_has_the_page() -> 
     for number, event in enumerate(sent, 1):
         assert event.attr == "tags"
         assert len(event.new) == 2
-        assert all(f"look {number}" in frame for frame in event.new)
+        assert all(f"look {number}" in patch for patch in event.new)
     assert len(sent) == 2
 
 

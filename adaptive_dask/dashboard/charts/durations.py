@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from bokeh.models import ColumnDataSource, CustomJSTickFormatter, HoverTool
 
 from adaptive_dask.cluster.scheduler_history import EDGES
-from adaptive_dask.dashboard.frame import Frame
+from adaptive_dask.dashboard.patch import Patch
 from adaptive_dask.dashboard.style import GREEN, LogTicks, new_figure, new_note
 from adaptive_dask.dashboard.view import Look
 
@@ -39,7 +39,7 @@ class DurationChart:
         self.root.add_tools(HoverTool(renderers=[quads], tooltips=[("evaluations", "@count{0,0}"), ("of", "@span")]))
         self._note = new_note(self.root)
 
-    def update(self, look: Look, frame: Frame) -> None:
+    def update(self, look: Look, patch: Patch) -> None:
         run = look.run
         if run is None:
             return
@@ -50,7 +50,7 @@ class DurationChart:
         self._key = key
         used = [i for i, count in enumerate(counts) if count]
         shown = range(used[0], used[-1] + 1) if used else range(0)
-        frame.fill(
+        patch.fill(
             self._source,
             {
                 "left": [EDGES[i] for i in shown],
@@ -59,8 +59,8 @@ class DurationChart:
                 "span": [f"{readable(EDGES[i])} to {readable(EDGES[i + 1])}" for i in shown],
             },
         )
-        self._ticks.fit(frame, [EDGES[shown[0]], EDGES[shown[-1] + 1]] if shown else [])
-        frame.put(self._note, text=_describe(counts) if used else "No evaluation has ended yet.")
+        self._ticks.fit(patch, [EDGES[shown[0]], EDGES[shown[-1] + 1]] if shown else [])
+        patch.put(self._note, text=_describe(counts) if used else "No evaluation has ended yet.")
 
 
 def _describe(counts: Sequence[int]) -> str:

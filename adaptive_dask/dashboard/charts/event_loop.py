@@ -6,7 +6,7 @@ import asyncio
 
 from bokeh.models import ColumnDataSource
 
-from adaptive_dask.dashboard.frame import Frame
+from adaptive_dask.dashboard.patch import Patch
 from adaptive_dask.dashboard.style import RED, new_figure
 from adaptive_dask.dashboard.view import Look
 
@@ -26,7 +26,7 @@ class EventLoopChart:
         self.root.varea("time", 0, "lag", source=self._source, color=RED, fill_alpha=0.2)
         self.root.line("time", "lag", source=self._source, color=RED, line_width=1.5)
 
-    def update(self, look: Look, frame: Frame) -> None:
+    def update(self, look: Look, patch: Patch) -> None:
         if self._loop is None:
             self._loop = asyncio.get_running_loop()
             self._began = self._loop.time()
@@ -34,7 +34,7 @@ class EventLoopChart:
             return
         now = self._loop.time()
         if now > self._began + EVERY:
-            frame.append(self._source, {"time": [now - self._began], "lag": [1000 * self._latest]}, KEPT)
+            patch.append(self._source, {"time": [now - self._began], "lag": [1000 * self._latest]}, KEPT)
             self._latest = 0.0
 
     def close(self) -> None:

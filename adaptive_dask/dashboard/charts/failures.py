@@ -8,7 +8,7 @@ from typing import Any
 from bokeh.models import InlineStyleSheet
 from bokeh.models.widgets import Div
 
-from adaptive_dask.dashboard.frame import Frame, Wire
+from adaptive_dask.dashboard.patch import Patch, Wire
 from adaptive_dask.dashboard.view import Look, Reading
 from adaptive_dask.plain import safe_repr
 
@@ -36,11 +36,11 @@ class FailureList:
             text="", disable_math=True, sizing_mode="stretch_both", stylesheets=[InlineStyleSheet(css=_STYLE)]
         )
 
-    def update(self, look: Look, frame: Frame) -> None:
+    def update(self, look: Look, patch: Patch) -> None:
         run = look.run.id if look.run is not None else ""
         if run != self._run:
             self._run, self._key = run, None
-            frame.put(self.root, text="<p>Waiting for the learner …</p>" if run else "")
+            patch.put(self.root, text="<p>Waiting for the learner …</p>" if run else "")
 
     def reading(self, run: Any) -> Reading | None:
         """How to read the failures, if something failed since the last time."""
@@ -65,9 +65,9 @@ class FailureList:
         return more + "".join(map(_describe, reversed(failures)))
 
     def show(self, text: str, wire: Wire) -> None:
-        frame = Frame()
-        frame.put(self.root, text=text)
-        wire.send(frame.encode())
+        patch = Patch()
+        patch.put(self.root, text=text)
+        wire.send(patch.encode())
 
 
 def _describe(failed: Any) -> str:

@@ -7,7 +7,7 @@ from typing import Literal
 
 from bokeh.models import ColumnDataSource, HoverTool
 
-from adaptive_dask.dashboard.frame import Frame
+from adaptive_dask.dashboard.patch import Patch
 from adaptive_dask.dashboard.style import BLUE, LogTicks, new_figure, new_note
 from adaptive_dask.dashboard.view import Look
 
@@ -36,14 +36,14 @@ class LossChart:
         self._x_ticks, self._y_ticks = LogTicks(self.root.xaxis), LogTicks(self.root.yaxis)
         self._note = new_note(self.root)
 
-    def update(self, look: Look, frame: Frame) -> None:
+    def update(self, look: Look, patch: Patch) -> None:
         run = look.run
         if run is None:
             return
         losses = run.history.losses
         if run.id != self._run:
             self._run, self._seen, self._range = run.id, 0, []
-            frame.fill(self._source, {"npoints": [], "seconds": [], "loss": []})
+            patch.fill(self._source, {"npoints": [], "seconds": [], "loss": []})
         # A logarithmic axis has no place for other numbers.
         new = [entry for entry in losses[self._seen :] if 0 < entry.loss < math.inf and entry.npoints > 0]
         self._seen = len(losses)
@@ -53,15 +53,15 @@ class LossChart:
                 "seconds": [max(entry.seconds, 1e-3) for entry in new],
                 "loss": [entry.loss for entry in new],
             }
-            frame.append(self._source, columns)
-            self._fit(frame, columns)
-        frame.put(self._note, text="" if self._range else "No finite loss above zero yet.")
+            patch.append(self._source, columns)
+            self._fit(patch, columns)
+        patch.put(self._note, text="" if self._range else "No finite loss above zero yet.")
 
-    def _fit(self, frame: Frame, columns: dict[str, list[float]]) -> None:
+    def _fit(self, patch: Patch, columns: dict[str, list[float]]) -> None:
         """Ticks for all that is drawn."""
         along, across = columns[self._against], columns["loss"]
         corners = [(min(along), min(across)), (max(along), max(across)), *self._range]
         xs, ys = zip(*corners, strict=True)
         self._range = [(min(xs), min(ys)), (max(xs), max(ys))]
-        self._x_ticks.fit(frame, xs)
-        self._y_ticks.fit(frame, ys)
+        self._x_ticks.fit(patch, xs)
+        self._y_ticks.fit(patch, ys)

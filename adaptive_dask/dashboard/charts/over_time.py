@@ -8,7 +8,7 @@ from typing import Any
 from bokeh.models import ColumnDataSource
 
 from adaptive_dask.cluster.scheduler_history import Work
-from adaptive_dask.dashboard.frame import Frame
+from adaptive_dask.dashboard.patch import Patch
 from adaptive_dask.dashboard.style import BLUE, ORANGE, new_figure, new_note, time_unit
 from adaptive_dask.dashboard.view import Look
 
@@ -37,7 +37,7 @@ class _OverTime:
         (self._axis,) = self.root.xaxis
         self._note = new_note(self.root)
 
-    def update(self, look: Look, frame: Frame) -> None:
+    def update(self, look: Look, patch: Patch) -> None:
         run = look.run
         if run is None:
             return
@@ -49,9 +49,9 @@ class _OverTime:
         unit, scale = time_unit(work[-1].seconds if work else 0.0)
         rates = [self._rate(before, after) for before, after in pairwise(work)]
         times = [entry.seconds / scale for entry in work]
-        frame.fill(self._source, {"since": times[:-1], "time": times[1:], "rate": rates})
-        frame.put(self._axis, axis_label=f"time ({unit})")
-        frame.put(self._note, text="" if rates else "Nothing to see before the first second of results.")
+        patch.fill(self._source, {"since": times[:-1], "time": times[1:], "rate": rates})
+        patch.put(self._axis, axis_label=f"time ({unit})")
+        patch.put(self._note, text="" if rates else "Nothing to see before the first second of results.")
 
     def _rate(self, before: Work, after: Work) -> float:
         done: float = getattr(after, self._what) - getattr(before, self._what)

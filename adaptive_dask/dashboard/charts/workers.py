@@ -7,7 +7,7 @@ from typing import Any
 from bokeh.models import ColumnDataSource, CustomJSTickFormatter, FixedTicker, HoverTool
 
 from adaptive_dask.cluster.scheduler_history import OTHERS
-from adaptive_dask.dashboard.frame import Frame
+from adaptive_dask.dashboard.patch import Patch
 from adaptive_dask.dashboard.style import PURPLE, RED, new_figure, new_note
 from adaptive_dask.dashboard.view import Look
 
@@ -41,7 +41,7 @@ class WorkerChart:
         self.root.add_tools(HoverTool(renderers=[bars, failed], tooltips=tips))
         self._note = new_note(self.root)
 
-    def update(self, look: Look, frame: Frame) -> None:
+    def update(self, look: Look, patch: Patch) -> None:
         run = look.run
         if run is None:
             return
@@ -52,7 +52,7 @@ class WorkerChart:
         counts = sorted(run.history.workers.items(), key=lambda item: (item[0] == OTHERS, -item[1].evaluated))
         here = look.scheduler.workers
         names = [str(here[address].name) if address in here else f"{address} (gone)" for address, _ in counts]
-        frame.fill(
+        patch.fill(
             self._source,
             {
                 "place": list(range(len(counts))),
@@ -67,9 +67,9 @@ class WorkerChart:
             },
         )
         few = len(counts) <= MOST_NAMES
-        frame.put(self._ticker, ticks=list(range(len(counts))) if few else [])
-        frame.put(self._axis, axis_label="worker" if few else f"{len(counts)} workers, by evaluations")
-        frame.put(self._note, text="" if counts else "No worker has evaluated anything yet.")
+        patch.put(self._ticker, ticks=list(range(len(counts))) if few else [])
+        patch.put(self._axis, axis_label="worker" if few else f"{len(counts)} workers, by evaluations")
+        patch.put(self._note, text="" if counts else "No worker has evaluated anything yet.")
 
 
 def _short(name: str) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from bokeh.models import ColumnDataSource
 
-from adaptive_dask.dashboard.frame import Frame
+from adaptive_dask.dashboard.patch import Patch
 from adaptive_dask.dashboard.samples.follower import Floats, NewEntries, as_floats
 from adaptive_dask.dashboard.style import BLUE, LogTicks, new_figure, new_note
 
@@ -66,12 +66,12 @@ class MeanChart:
         self._ticks = LogTicks(self.root.xaxis)
         self._note = new_note(self.root)
 
-    def show(self, data: dict[str, Any], frame: Frame) -> None:
+    def show(self, data: dict[str, Any], patch: Patch) -> None:
         table: Floats = data["table"]
         n, mean, error = table.T
-        frame.fill(self._source, {"n": n, "mean": mean, "low": mean - error, "high": mean + error})
+        patch.fill(self._source, {"n": n, "mean": mean, "low": mean - error, "high": mean + error})
         if not len(n):
-            frame.put(self._note, text="A mean with an error needs two samples.")
+            patch.put(self._note, text="A mean with an error needs two samples.")
             return
-        self._ticks.fit(frame, n.tolist())
-        frame.put(self._note, text=f"{n[-1]:,.0f} samples, mean {mean[-1]:.6g} ± {error[-1]:.2g} (standard error)")
+        self._ticks.fit(patch, n.tolist())
+        patch.put(self._note, text=f"{n[-1]:,.0f} samples, mean {mean[-1]:.6g} ± {error[-1]:.2g} (standard error)")

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from bokeh.models import Column, ColumnDataSource, HoverTool, Range1d
 
-from adaptive_dask.dashboard.frame import Frame
+from adaptive_dask.dashboard.patch import Patch
 from adaptive_dask.dashboard.style import BLUE, PURPLE, LogTicks, new_figure, new_note
 from adaptive_dask.user_code import guarded
 
@@ -75,13 +75,13 @@ class ChildrenChart:
         self._note = new_note(self._above)
         self.root = Column(children=[self._above, self._below], sizing_mode="stretch_both")
 
-    def show(self, data: dict[str, Any], frame: Frame) -> None:
+    def show(self, data: dict[str, Any], patch: Patch) -> None:
         first, loss, step = data["first"], data["loss"], data["step"]
         finite = loss[np.isfinite(loss) & (loss > 0)]
         low, high = (finite.min() / 2, finite.max()) if len(finite) else (0.1, 1.0)
         # A loss that is infinite is as high as the axis, one of zero has no bar.
         bar = np.clip(np.nan_to_num(loss, nan=high, posinf=high), low, high)
-        frame.fill(
+        patch.fill(
             self._source,
             {
                 "left": first - 0.5 + 0.05,
@@ -96,10 +96,10 @@ class ChildrenChart:
         end = float(first[-1] + step) if len(first) else 1.0
         if end != self._end:
             self._end = end
-            frame.put(self._x_range, end=end)
-        self._ticks.fit(frame, [float(low), float(high)])
+            patch.put(self._x_range, end=end)
+        self._ticks.fit(patch, [float(low), float(high)])
         infinite = int(np.isinf(loss).sum())
-        frame.put(self._note, text=data["note"] + (f"; the loss of {infinite} is infinite" if infinite else ""))
+        patch.put(self._note, text=data["note"] + (f"; the loss of {infinite} is infinite" if infinite else ""))
 
 
 def _loss(child: Any) -> float:

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from adaptive_dask.dashboard.frame import Frame
+from adaptive_dask.dashboard.patch import Patch
 
 Floats = NDArray[np.float64]
 
@@ -26,7 +26,7 @@ class Chart(Protocol):
 
     root: Any
 
-    def show(self, data: Any, frame: Frame) -> None: ...
+    def show(self, data: Any, patch: Patch) -> None: ...
 
 
 class Follower(Protocol):

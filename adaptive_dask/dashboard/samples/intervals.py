@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from bokeh.models import Column, ColumnDataSource, HoverTool, Range1d
 
-from adaptive_dask.dashboard.frame import Frame
+from adaptive_dask.dashboard.patch import Patch
 from adaptive_dask.dashboard.samples.follower import NewEntries, as_floats
 from adaptive_dask.dashboard.samples.thinning import ThinLine
 from adaptive_dask.dashboard.style import BLUE, GREEN, LogTicks, new_figure, new_note
@@ -88,13 +88,13 @@ class IntegralChart:
         self._note = new_note(self._above)
         self.root = Column(children=[self._above, self._below], sizing_mode="stretch_both")
 
-    def show(self, data: dict[str, Any], frame: Frame) -> None:
+    def show(self, data: dict[str, Any], patch: Patch) -> None:
         finite = np.isfinite(data["y"])
-        frame.fill(self._points, {"x": data["x"][finite], "y": data["y"][finite]})
+        patch.fill(self._points, {"x": data["x"][finite], "y": data["y"][finite]})
         left, right, error = data["intervals"].T
         drawn = np.isfinite(error) & (error > 0)
         error = error[drawn]
         floor = np.full(len(error), error.min() / 3 if len(error) else 1.0)
-        frame.fill(self._intervals, {"left": left[drawn], "right": right[drawn], "error": error, "floor": floor})
-        self._ticks.fit(frame, [*floor[:1].tolist(), *error.tolist()])
-        frame.put(self._note, text=data["note"])
+        patch.fill(self._intervals, {"left": left[drawn], "right": right[drawn], "error": error, "floor": floor})
+        self._ticks.fit(patch, [*floor[:1].tolist(), *error.tolist()])
+        patch.put(self._note, text=data["note"])

@@ -11,7 +11,7 @@ import numpy as np
 from bokeh.models import ColumnDataSource, HoverTool, Range1d
 from bokeh.models.annotations import TeeHead, Whisker
 
-from adaptive_dask.dashboard.frame import Frame
+from adaptive_dask.dashboard.patch import Patch
 from adaptive_dask.dashboard.samples.follower import MOST_NEW, MOST_PENDING, NEWEST, Floats, NewEntries, as_floats
 from adaptive_dask.dashboard.samples.thinning import ThinLine
 from adaptive_dask.dashboard.style import GREY, ORANGE, SERIES, new_figure, new_note
@@ -160,23 +160,23 @@ class LineChart:
         self._x_range.on_change("start", changed)
         self._x_range.on_change("end", changed)
 
-    def show(self, data: dict[str, Any], frame: Frame) -> None:
+    def show(self, data: dict[str, Any], patch: Patch) -> None:
         x, y = data["x"], data["y"]
         self._thinned = data.get("thinned", False)
         order = np.argsort(x)
         columns = {f"y{i}": _drawable(values[order]) for i, values in enumerate(y.T[: self.components])}
-        frame.fill(self._points, {"x": x[order], **columns})
+        patch.fill(self._points, {"x": x[order], **columns})
         for marker in self._markers:
-            frame.put(marker, visible=len(x) <= MOST_MARKED)
+            patch.put(marker, visible=len(x) <= MOST_MARKED)
         newest = data["newest"]
-        frame.fill(self._newest, {"x": newest[:, 0], "y": _drawable(newest[:, 1])})
-        frame.fill(self._pending, {"x": data["pending"]})
+        patch.fill(self._newest, {"x": newest[:, 0], "y": _drawable(newest[:, 1])})
+        patch.fill(self._pending, {"x": data["pending"]})
         if data["errors"] is not None:
             at, mean, error = data["errors"]
-            frame.fill(self._errors, {"x": at, "low": mean - error, "high": mean + error})
+            patch.fill(self._errors, {"x": at, "low": mean - error, "high": mean + error})
         else:
-            frame.fill(self._errors, {"x": [], "low": [], "high": []})
-        frame.put(self._note, text=_describe(data))
+            patch.fill(self._errors, {"x": [], "low": [], "high": []})
+        patch.put(self._note, text=_describe(data))
 
 
 def _describe(data: dict[str, Any]) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 from bokeh.models import Column, CustomJS
 from bokeh.models.widgets import Div
 
-from adaptive_dask.dashboard.frame import Frame, Wire, keep_quiet
+from adaptive_dask.dashboard.patch import Patch, Wire, keep_quiet
 from adaptive_dask.dashboard.samples.kinds import make_follower
 from adaptive_dask.dashboard.view import Look, Reading
 
@@ -49,15 +49,15 @@ class Samples:
         self.root = Column(children=[self._waiting], sizing_mode="stretch_both")
         self.root.js_on_change("children", CustomJS(code=_FORGET))
 
-    def update(self, look: Look, frame: Frame) -> None:
+    def update(self, look: Look, patch: Patch) -> None:
         run = look.run.id if look.run is not None else ""
         if run == self._run:
             return
         self._run, self._following = run, Following()
         if self._charted is not None:
             self._charted = None
-            frame.put(self._chart.root, visible=False)
-            frame.put(self._waiting, visible=True)
+            patch.put(self._chart.root, visible=False)
+            patch.put(self._waiting, visible=True)
 
     def reading(self, run: Any) -> Reading | None:
         """How to read what is new."""
@@ -77,26 +77,26 @@ class Samples:
         fits = following is self._charted and getattr(chart, "components", 0) == getattr(follower, "components", 0)
         if not fits:
             chart = follower.make_chart()
-        frame = Frame()
-        chart.show(prepared, frame)
+        patch = Patch()
+        chart.show(prepared, patch)
         if fits:
-            return following, chart, frame.encode()
-        frame.apply()
+            return following, chart, patch.encode()
+        patch.apply()
         keep_quiet(chart.root.references())
         return following, chart, None
 
     def show(self, data: Any, wire: Wire) -> None:
-        following, chart, frame = data
+        following, chart, patch = data
         if following is not self._following:
             return  # of a run that was looked at before
-        if frame is not None:
-            wire.send(frame)
+        if patch is not None:
+            wire.send(patch)
             return
         self._charted, self._chart = following, chart
         if hasattr(chart, "on_look"):
             chart.on_look(partial(self._look_at, following))
         self.root.children = [self._waiting, chart.root]
-        shown = Frame()
+        shown = Patch()
         shown.put(self._waiting, visible=False)
         wire.send(shown.encode())
 

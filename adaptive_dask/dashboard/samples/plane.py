@@ -13,7 +13,7 @@ from bokeh.palettes import Viridis256
 from scipy.interpolate import LinearNDInterpolator
 from scipy.spatial import Delaunay, QhullError
 
-from adaptive_dask.dashboard.frame import Frame
+from adaptive_dask.dashboard.patch import Patch
 from adaptive_dask.dashboard.samples.follower import MOST_PENDING, NEWEST, Floats, NewEntries, as_floats
 from adaptive_dask.dashboard.samples.thinning import ThinPlane
 from adaptive_dask.dashboard.style import GREY, ORANGE, new_figure, new_note, select_style
@@ -164,19 +164,19 @@ class PlaneChart:
         for choice in self._choices:
             choice.on_change("value", changed)
 
-    def show(self, data: dict[str, Any], frame: Frame) -> None:
+    def show(self, data: dict[str, Any], patch: Patch) -> None:
         points, values = data["points"], data["values"]
         if len(values):
             low, high = float(values.min()), float(values.max())
-            frame.put(self._colors, low=low, high=max(high, low + 1e-12 * max(1.0, abs(low))))
-        frame.fill(self._image, {"image": [] if data["image"] is None else [data["image"]]})
-        frame.fill(self._mesh, {"x": data["mesh"][:, 0], "y": data["mesh"][:, 1]})
-        frame.fill(self._points, {"x": points[:, 0], "y": points[:, 1], "value": values})
+            patch.put(self._colors, low=low, high=max(high, low + 1e-12 * max(1.0, abs(low))))
+        patch.fill(self._image, {"image": [] if data["image"] is None else [data["image"]]})
+        patch.fill(self._mesh, {"x": data["mesh"][:, 0], "y": data["mesh"][:, 1]})
+        patch.fill(self._points, {"x": points[:, 0], "y": points[:, 1], "value": values})
         size = 6.0 if len(points) < 500 else 3.5 if len(points) < 2000 else 2.0
-        frame.put(self._dots.glyph, size={"value": size})
-        frame.fill(self._newest, {"x": data["newest"][:, 0], "y": data["newest"][:, 1]})
-        frame.fill(self._pending, {"x": data["pending"][:, 0], "y": data["pending"][:, 1]})
-        frame.put(self._note, text=_describe(data))
+        patch.put(self._dots.glyph, size={"value": size})
+        patch.fill(self._newest, {"x": data["newest"][:, 0], "y": data["newest"][:, 1]})
+        patch.fill(self._pending, {"x": data["pending"][:, 0], "y": data["pending"][:, 1]})
+        patch.put(self._note, text=_describe(data))
 
 
 def _describe(data: dict[str, Any]) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from bokeh.models import Column, ColumnDataSource, HoverTool, Range1d
 
-from adaptive_dask.dashboard.frame import Frame
+from adaptive_dask.dashboard.patch import Patch
 from adaptive_dask.dashboard.samples.follower import Floats, as_floats
 from adaptive_dask.dashboard.style import BLUE, GREEN, ORANGE, new_figure, new_note
 
@@ -89,10 +89,10 @@ class SequenceChart:
         self._note = new_note(self._field)
         self.root = Column(children=[self._field, self._values], sizing_mode="stretch_both")
 
-    def show(self, data: dict[str, Any], frame: Frame) -> None:
+    def show(self, data: dict[str, Any], patch: Patch) -> None:
         done, out, size = data["done"], data["out"], data["size"]
         place = np.arange(len(done))
-        frame.fill(
+        patch.fill(
             self._cells,
             {
                 "x": place % self._wide,
@@ -105,9 +105,9 @@ class SequenceChart:
             },
         )
         finite: Floats = np.isfinite(data["y"])
-        frame.put(self._values, visible=bool(finite.any()))
-        frame.fill(self._points, {"x": data["x"][finite], "y": data["y"][finite]})
-        frame.put(self._note, text=data["note"] + "; green: done, orange: under way")
+        patch.put(self._values, visible=bool(finite.any()))
+        patch.fill(self._points, {"x": data["x"][finite], "y": data["y"][finite]})
+        patch.put(self._note, text=data["note"] + "; green: done, orange: under way")
 
 
 def _what(place: int, size: int, done: float, is_out: bool) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from bokeh.models import ColumnDataSource
 
-from adaptive_dask.dashboard.frame import Frame
+from adaptive_dask.dashboard.patch import Patch
 from adaptive_dask.dashboard.samples.follower import Floats, NewEntries, as_floats
 from adaptive_dask.dashboard.samples.thinning import ThinLine
 from adaptive_dask.dashboard.style import BLUE, ORANGE, new_figure, new_note
@@ -91,13 +91,13 @@ class ValuesChart:
             self.root.step("x", "y", source=self._best, color=ORANGE, line_width=2, mode="after")
         self._note = new_note(self.root)
 
-    def show(self, data: dict[str, Any], frame: Frame) -> None:
+    def show(self, data: dict[str, Any], patch: Patch) -> None:
         if not data["known"]:
-            frame.put(self._note, text="This learner keeps no table of its data; see the charts beside.")
+            patch.put(self._note, text="This learner keeps no table of its data; see the charts beside.")
             return
-        frame.fill(self._points, {"x": data["x"], "y": np.where(np.isfinite(data["y"]), data["y"], np.nan)})
-        frame.fill(self._best, {"x": data["best"][:, 0], "y": data["best"][:, 1]})
+        patch.fill(self._points, {"x": data["x"], "y": np.where(np.isfinite(data["y"]), data["y"], np.nan)})
+        patch.fill(self._best, {"x": data["best"][:, 0], "y": data["best"][:, 1]})
         text = f"{data['npoints']:,} results" if data["npoints"] else "No result yet."
         if len(data["best"]):
             text += f"; the smallest is {data['best'][-1, 1]:.6g} (line: smallest so far)"
-        frame.put(self._note, text=text)
+        patch.put(self._note, text=text)

@@ -1,4 +1,4 @@
-"""Frame: all that changes on a page at one look, as one message.
+"""Patch: all that changes on a page at one look, as one message.
 
 Bokeh sends a message for each property that changes, and each costs the event loop about a millisecond, most of it
 for finding out which models the browser knows already. A page like ours has twenty changes at each look. So they
@@ -24,7 +24,7 @@ from bokeh.models.widgets import AbstractButton, Div, InputWidget
 SHORT = 32
 
 
-class Frame:
+class Patch:
     """Changes of models, in their order."""
 
     def __init__(self) -> None:
@@ -70,15 +70,15 @@ class Frame:
 
 
 class Wire:
-    """What takes frames to the browser: the tags of a model that shows nothing."""
+    """What takes patches to the browser: the tags of a model that shows nothing."""
 
     def __init__(self) -> None:
         self.root = Div(name="wire", text="", visible=False)
         self.root.js_on_change("tags", CustomJS(code=_SET))
 
-    def send(self, *frames: str) -> None:
-        """Send encoded frames."""
-        self.root.tags = list(frames)
+    def send(self, *patches: str) -> None:
+        """Send encoded patches."""
+        self.root.tags = list(patches)
 
 
 def keep_quiet(models: Iterable[Model]) -> None:
@@ -104,7 +104,7 @@ def _plain(value: Any) -> Any:
     return value
 
 
-# The browser's side of `_plain` and of `Frame`.
+# The browser's side of `_plain` and of `Patch`.
 _SET = """
 const bytes = (text) => Uint8Array.from(atob(text), (c) => c.charCodeAt(0)).buffer;
 const { ndarray } = Bokeh.require("core/util/ndarray");
@@ -132,7 +132,7 @@ function say(part, text) {
   const place = document.querySelector(`[data-part="${part}"] .trouble`);
   if (place !== null) Object.assign(place, { textContent: text, hidden: text === "" });
 }
-for (const [what, id, value] of cb_obj.tags.flatMap((frame) => JSON.parse(frame))) {
+for (const [what, id, value] of cb_obj.tags.flatMap((patch) => JSON.parse(patch))) {
   const model = cb_obj.document.get_model_by_id(id);
   if (model == null) continue; // a picture that was replaced meanwhile
   if (what === "put") put(model, value);
