@@ -1,11 +1,11 @@
 """Resonant tunnelling through three barriers, resolved on a Dask cluster.
 
-An electron in GaAs meets three barriers of AlGaAs. Between them are two wells, and where its energy fits a level
-of the wells, it passes for certain. The levels come in pairs, for the wells feel each other. Those of the lower pair
-are 1.2 and 1.4 µeV wide, on a range of 280,000 µeV: no sensible grid hits them. The learner begins with both ends of
-the range and works it out.
+An electron in GaAs meets three barriers of AlGaAs with two wells between them. If its energy matches a level of the
+wells, it passes with certainty. Because the wells are coupled, the levels come in pairs. Those of the lower pair are
+1.2 and 1.4 µeV wide in a range of 280,000 µeV, so a uniform grid of reasonable size misses them. The learner starts
+with the two ends of the range and finds them.
 
-Run it with ``python examples/quickstart.py``; it prints a table and writes quickstart.png.
+Run it with ``python examples/quickstart.py``. It prints a table and writes quickstart.png.
 """
 
 import matplotlib.pyplot as plt
@@ -20,21 +20,21 @@ from adaptive_dask.learner.learner1D import interpolation_loss_function
 MASS = 0.067  # of an electron in GaAs, in free electron masses
 HBAR2_2M = 0.0380998  # ħ² / 2mₑ in eV nm²
 BARRIERS = [(0, 8), (15, 20), (27, 35)]  # from, to in nm
-HEIGHT, EDGE = 0.3, 0.3  # of the barriers: height in eV, softness of their edges in nm
-SLICE = 0.05  # in nm; on each the potential is taken as constant
+HEIGHT, EDGE = 0.3, 0.3  # of the barriers: height in eV, width of their edges in nm
+SLICE = 0.05  # in nm; the potential is constant on each slice
 BOUNDS = (0.01, 0.29)  # in eV
 
 
 def potential(x):
-    """The potential in eV at x in nm."""
+    """Return the potential in eV at x in nm."""
     return HEIGHT / 2 * sum(np.tanh((x - a) / EDGE) - np.tanh((x - b) / EDGE) for a, b in BARRIERS)
 
 
 def log10_transmission(energy):
-    """log₁₀ T(E): which share of the electrons of an energy (in eV) passes.
+    """Return log₁₀ T(E), the logarithm of the transmission probability at an energy in eV.
 
-    The wave exp(ikx) that leaves on the right is carried back to the left, slice by slice, by 2 × 2 transfer matrices
-    for ψ and ψ'. In that direction it grows in the barriers, and so do rounding errors, but no faster.
+    The outgoing wave exp(ikx) on the right is propagated to the left, slice by slice, with 2 × 2 transfer matrices for
+    ψ and ψ'. In this direction, the wave grows inside the barriers, and rounding errors do not grow faster than it.
     """
     k_outside = np.sqrt(MASS * energy / HBAR2_2M)
     psi, slope = 1, 1j * k_outside
@@ -46,7 +46,7 @@ def log10_transmission(energy):
 
 
 def reference():
-    """Energies that resolve every resonance, log₁₀ T there, and each resonance with its width."""
+    """Return energies that resolve every resonance, log₁₀ T there, and each resonance with its width."""
     grid = np.linspace(*BOUNDS, 2001)
     away = np.geomspace(1e-9, 0.01, 200)
     energies, resonances = [grid], []
@@ -63,7 +63,7 @@ def reference():
 
 def main():
     with LocalCluster(threads_per_worker=1, dashboard_address="127.0.0.1:0") as cluster, Client(cluster):
-        loss = interpolation_loss_function(norm="max")  # the largest error of straight lines between the points
+        loss = interpolation_loss_function(norm="max")  # the largest error of linear interpolation
         learner = adaptive.Learner1D(log10_transmission, bounds=BOUNDS, loss_per_interval=loss)
         runner = adaptive.Runner(learner, npoints_goal=1000, name="tunnelling")
         print("Dashboard:", runner.dashboard_link)
@@ -77,7 +77,7 @@ def main():
 
 
 def compare(learner, uniform, seconds):
-    """Print how far the straight lines between the points are from the truth, and draw them."""
+    """Print the errors of linear interpolation between the points, and draw both."""
     energies, exact, resonances = reference()
     sides = {"adaptive": learner.to_numpy().T, "uniform": uniform.to_numpy().T}
 
@@ -96,7 +96,7 @@ def compare(learner, uniform, seconds):
 
 
 def draw(sides, energies, exact, peak, width):
-    """All of the range, the lower pair of levels, and the first of them."""
+    """Draw the whole range, the lower pair of levels, and the first level of this pair."""
     figure, (whole, pair, single) = plt.subplots(1, 3, figsize=(11, 3.6), layout="constrained")
     for axes, scale, origin in ((whole, 1e3, 0), (pair, 1e3, 0), (single, 1e6, peak)):
         height = (lambda y: 10**y) if axes is single else (lambda y: y)
@@ -118,7 +118,7 @@ def draw(sides, energies, exact, peak, width):
     single.set(xlim=(-4e6 * width, 4e6 * width), ylabel="transmission", title="… and the first of these, × 30,000")
     single.set(xlabel=f"energy − {1e3 * peak:.3f} meV (µeV)")
     figure.savefig("quickstart.png", dpi=100)
-    print("\nThe picture is in quickstart.png.")
+    print("\nThe figure is in quickstart.png.")
 
 
 if __name__ == "__main__":

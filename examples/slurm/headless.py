@@ -1,7 +1,7 @@
-"""The driver of headless.sbatch; every task of the job runs it, and SLURMRunner tells each what it is.
+"""The driver of headless.sbatch. Every task of the job runs this script, and SLURMRunner assigns a role to each task.
 
-The checkpoint is a folder that the next job sees too: whatever ends this job, the next one goes on from there.
-While it goes on, ``adaptive.attach("resonances")`` follows it from any client of the scheduler's file.
+The checkpoint is a folder that the next job can access, so the next job resumes the run when this one ends for any
+reason. During the run, ``adaptive.attach("resonances")`` follows it from any client of the scheduler file.
 """
 
 import os
@@ -18,11 +18,11 @@ import adaptive_dask as adaptive
 settings = dask.config.get("jobqueue.slurm")
 scheduler_options = {"interface": settings["interface"], **settings["scheduler-options"]}
 worker_options = {
-    # Not the scheduler's port, if that is fixed: there is one of each.
+    # Without the scheduler's port: if it is fixed, workers cannot use the same one.
     **{name: scheduler_options[name] for name in ("interface", "dashboard_address") if name in scheduler_options},
     "nthreads": 1,
     "memory_limit": sys.argv[1],
-    "lifetime": "55m",  # somewhat less than the job's time
+    "lifetime": "55m",  # slightly less than the time limit of the job
     "local_directory": os.environ.get("TMPDIR", "/tmp"),
 }
 
@@ -31,12 +31,12 @@ if __name__ == "__main__":
         SLURMRunner(
             scheduler_file="scheduler-{job_id}.json",
             scheduler_options=scheduler_options,
-            worker_class="distributed.Nanny",  # which starts a worker again that has died
+            worker_class="distributed.Nanny",  # restarts a worker that has died
             worker_options=worker_options,
         ) as cluster,
         Client(cluster) as client,
     ):
-        # Only the driver comes to here. With TLS it could not end the scheduler by the runner's own connection.
+        # Only the driver reaches this line. With TLS, SLURMRunner needs these arguments to shut the scheduler down.
         cluster.scheduler_comm.connection_args = client.connection_args
         learner = adaptive.Learner1D(response, bounds=(0, 1))
         runner = adaptive.Runner(learner, npoints_goal=150, name="resonances", checkpoint="resonances-checkpoint")
@@ -45,7 +45,7 @@ if __name__ == "__main__":
             try:
                 client.wait_for_workers(1, timeout=settings["death-timeout"])
             except TimeoutError:
-                sys.exit("There is no worker, nor does one come; the next job goes on from the checkpoint.")
+                sys.exit("No worker is left and none has started; the next job resumes from the checkpoint.")
         lines.join()
         runner.result()
         learner.save("resonances.pickle")

@@ -1,10 +1,12 @@
-"""From a login node or a notebook: workers are jobs, which come when there is work and go when there is none.
+"""Use SLURM jobs as workers, from a login node or a notebook.
 
-    DASK_CONFIG=dask.yaml python interactive.py [the most jobs there may be]
+Jobs start when there is work, and end when there is none.
 
-The scheduler, and with it the learner, is in this process, so this has to stay until the run is over. If it ends before
-that, the next start goes on from the checkpoint. If it cannot stay, have a job host the scheduler: see host.sbatch and
-notebook.py.
+    DASK_CONFIG=dask.yaml python interactive.py [maximum number of jobs]
+
+The scheduler, and with it the learner, is in this process, so the process must not end before the run. If it does, the
+next start resumes from the checkpoint. If the process cannot stay alive, let a job host the scheduler: see host.sbatch
+and notebook.py.
 """
 
 import sys

@@ -1,9 +1,9 @@
-"""Starts a run on the scheduler that a job hosts (host.sbatch), or follows the run if it is going on there.
+"""Start a run on a scheduler in a job (host.sbatch), or follow the run if it is already there.
 
     python notebook.py scheduler.json [points]
 
-Stop it, close the notebook, start it again on another machine: the run does not mind. When it has ended, the same call
-with more points goes on, and so it does when the run has failed, or when the job has ended and there is another one.
+You can stop this script and start it again on another machine: the run continues. When the run has ended, the same call
+with more points resumes it. The same call also resumes a run that failed, or whose job was replaced by another one.
 """
 
 import sys
@@ -20,12 +20,12 @@ if __name__ == "__main__":
     with Client(scheduler_file=scheduler_file) as client:
         if NAME in {run["name"] for run in adaptive.runs() if run["status"] in ("running", "paused")}:
             runner = adaptive.attach(NAME)
-            print("It is there already, with", runner.learner.npoints, "points")
+            print("The run is already there, with", runner.learner.npoints, "points")
         else:
-            client.upload_file("resonances.py")  # again, in case that it was corrected
+            client.upload_file("resonances.py")  # again, in case it has changed
             learner = adaptive.Learner1D(response, bounds=(0, 1))
             goal = int(points[0]) if points else 150
-            # The checkpoint has what earlier runs have found.
+            # The checkpoint contains the results of earlier runs.
             runner = adaptive.Runner(learner, npoints_goal=goal, name=NAME, checkpoint="resonances-checkpoint")
         runner.live_info_terminal(overwrite_previous=False).join()
         learner = runner.result()

@@ -83,7 +83,7 @@ def test_a_job_hosts_a_run_whose_notebook_is_killed(slurm: PrivateSlurm, site: S
         before = runner.learner.npoints
         wait_until(lambda: runner.learner.npoints > before)
         output = site.python("notebook.py", "scheduler.json")
-        assert "It is there already" in output
+        assert "The run is already there" in output
         assert points_printed(output) == 150
         assert runner.result(TIMEOUT).npoints == 150
         # A run that has ended goes on with a further goal.
@@ -150,4 +150,4 @@ def test_headless_ends_when_no_worker_comes(slurm: PrivateSlurm, site: Site) -> 
     site.replace("headless.py", "sys.argv[1]", '"nonsense"')
     job = site.submit("headless.sbatch")
     wait_until(lambda: slurm.state(job) == "FAILED", explain=site.logs)
-    assert "There is no worker, nor does one come" in site.logs()
+    assert "No worker is left and none has started" in site.logs()
