@@ -22,6 +22,7 @@ from adaptive_dask.learner.checked import (
     checked_size,
 )
 from adaptive_dask.learner.function_pickle import ByValue, KeptByValue
+from adaptive_dask.learner.interpolators import LineInterpolator, Smooth, best_line
 from adaptive_dask.learner.interval_choice import choose
 from adaptive_dask.learner.learner1D import Learner1D
 from adaptive_dask.learner.settings import Setting
@@ -192,6 +193,13 @@ class AverageLearner1D(Learner1D):
     def _number_samples(self) -> dict[float, int]:
         """The number of samples of each point, ascending in x."""
         return {x: self._points[x].n for x in sorted(self.data)}
+
+    def interpolator(self, *, smooth: Smooth = False) -> LineInterpolator:
+        """The means, interpolated; ``error(x)`` includes their errors. See `Learner1D.interpolator`."""
+        xs = np.array(list(self.data), dtype=float)
+        means = np.array(list(self.data.values()), dtype=float)
+        noise = np.array([self.error[x] for x in xs], dtype=float)
+        return best_line(xs, means, (), self.bounds, smooth, noise=noise)
 
     def to_numpy(self, mean: bool = False) -> NDArray[np.float64]:
         """All samples as an array of shape (nsamples, 3): seed, x and y, ascending in x.

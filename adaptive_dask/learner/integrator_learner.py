@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from adaptive_dask.learner.base_learner import BaseLearner
 from adaptive_dask.learner.checked import checked_size
 from adaptive_dask.learner.function_pickle import ByValue
+from adaptive_dask.learner.interpolators import LineInterpolator, Smooth, best_line
 from adaptive_dask.learner.quadrature.evaluation_plan import EvaluationPlan
 from adaptive_dask.learner.quadrature.interval import Interval
 from adaptive_dask.learner.quadrature.interval_tree import IntervalTree
@@ -184,6 +185,11 @@ class IntegratorLearner(BaseLearner):
     def to_numpy(self) -> NDArray[np.float64]:
         """The data as an array of shape (npoints, 2), ascending in x."""
         return np.array(sorted(self._data.items()), dtype=float).reshape(-1, 2)
+
+    def interpolator(self, *, smooth: Smooth = "auto") -> LineInterpolator:
+        """The integrand as it is known; see `Learner1D.interpolator`."""
+        xs, ys = np.array(list(self._data.items()), dtype=float).reshape(-1, 2).T
+        return best_line(xs, ys, (), self.bounds, smooth)
 
     # -- ask and tell ----------------------------------------------------------------------------
 

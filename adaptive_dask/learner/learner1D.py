@@ -17,6 +17,7 @@ from adaptive_dask.learner.function_pickle import ByValue
 from adaptive_dask.learner.geometry.data_scale import DataScale
 from adaptive_dask.learner.geometry.line_views import IntervalLossView, Neighbors, PointData
 from adaptive_dask.learner.geometry.points_on_line import PointsOnLine
+from adaptive_dask.learner.interpolators import LineInterpolator, Smooth, best_line
 from adaptive_dask.learner.interval_choice import Choices, choose
 from adaptive_dask.learner.interval_losses import IntervalLosses
 from adaptive_dask.learner.losses.interpolation import interpolation_loss_function
@@ -238,6 +239,29 @@ class Learner1D(BaseLearner):
         xs, ys = self._data.arrays()
         table = np.column_stack((xs, ys))
         return table[np.argsort(xs)]
+
+    def interpolator(self, *, smooth: Smooth = False) -> LineInterpolator:
+        """The function as it is known, as an object that can be pickled and knows no learner.
+
+        Parameters
+        ----------
+        smooth : bool or "auto", default: False
+            With False straight lines, with True a cubic spline. ``"auto"`` takes the one that predicted the newest
+            points better before they were told.
+
+        Returns
+        -------
+        LineInterpolator
+            Takes points of shape (n,) and returns values of shape (n,), or (n, M) for vectors, NaN outside of the
+            bounds. ``error(x)`` estimates their error.
+
+        Raises
+        ------
+        ValueError
+            If nothing is known yet.
+        """
+        xs, ys = self._data.arrays()
+        return best_line(xs, ys, self._shape or (), self.bounds, smooth)
 
     # -- ask -------------------------------------------------------------------------------------
 

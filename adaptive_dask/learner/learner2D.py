@@ -14,6 +14,7 @@ from adaptive_dask.learner.geometry.partition import Partition
 from adaptive_dask.learner.geometry.region import BoxRegion
 from adaptive_dask.learner.geometry.simplex_partition import SimplexPartition
 from adaptive_dask.learner.geometry.simplices import Floats
+from adaptive_dask.learner.interpolators import Smooth, best_in_space
 from adaptive_dask.learner.losses.smooth_loss import smooth_loss
 from adaptive_dask.learner.losses.triangle_rule import TriangleRule
 from adaptive_dask.learner.losses.triangles import (
@@ -145,17 +146,24 @@ class Learner2D(SpaceLearner):
             self._scaled_interpolator = self._reported = None
             self._rebuild()
 
-    def interpolator(self, *, scaled: bool = False) -> LinearNDInterpolator:
-        """The linear interpolation of the data.
+    def interpolator(self, *, scaled: bool = False, smooth: Smooth = False) -> Any:
+        """The interpolation of the data, as an object that can be pickled and knows no learner.
 
         Parameters
         ----------
         scaled : bool, default: False
-            With True, over the scaled rectangle: the square from -0.5 to 0.5, times the aspect ratio along y.
+            With True, linear and over the scaled rectangle: the square from -0.5 to 0.5, times the aspect ratio
+            along y.
+        smooth : bool or "auto", default: False
+            With True a Clough-Tocher interpolation, whose gradient is continuous. ``"auto"`` takes the kind that
+            predicted the newest points better before they were told.
 
         Returns
         -------
-        scipy.interpolate.LinearNDInterpolator
+        SpaceInterpolator
+            See `adaptive_dask.learner.interpolators`; also called as ``ip(x, y)``, when the last axis of what it
+            returns runs over the components of a value. Of the scaled rectangle a
+            `scipy.interpolate.LinearNDInterpolator`.
 
         Raises
         ------
@@ -163,9 +171,10 @@ class Learner2D(SpaceLearner):
             If there are fewer than three points.
         """
         if not scaled:
-            return self._interpolate(scaled=False)
+            points, values = self._inside_data()
+            return best_in_space(points, values, self._shape or (), self._region, smooth, "linear")
         if self._scaled_interpolator is None or self._scaled_interpolator[0] != self.npoints:
-            self._scaled_interpolator = self.npoints, self._interpolate(scaled=True)
+            self._scaled_interpolator = self.npoints, self._interpolate_scaled()
         return self._scaled_interpolator[1]
 
     def ip(self) -> LinearNDInterpolator:
@@ -242,12 +251,11 @@ class Learner2D(SpaceLearner):
         """Draw an image, and triangles; see `adaptive_dask.plotting.learner2D.draw`."""
         return super().plot(n, tri_alpha, component=component)
 
-    def _interpolate(self, scaled: bool) -> LinearNDInterpolator:
-        inside = [point for point in self.data if self.inside_bounds(point)]
-        if len(inside) < 3:
-            raise ValueError(f"Three points are needed to interpolate, and there are {len(inside)}.")
-        values = np.array([np.ravel(self.data[point]) for point in inside], dtype=float)
-        return LinearNDInterpolator(self._scale(inside) if scaled else inside, values, rescale=not scaled)
+    def _interpolate_scaled(self) -> LinearNDInterpolator:
+        points, values = self._inside_data()
+        if len(points) < 3:
+            raise ValueError(f"3 points are needed to interpolate, and there are {len(points)}.")
+        return LinearNDInterpolator(self._scale(points), values)
 
     def _scale(self, points: Sequence[Point]) -> list[Point]:
         ratio = self._aspect_ratio

@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from scipy.interpolate import LinearNDInterpolator, NearestNDInterpolator, RegularGridInterpolator
 from scipy.spatial import ConvexHull
 
 from adaptive_dask.learner.function_pickle import KeptByValue
@@ -16,6 +15,7 @@ from adaptive_dask.learner.geometry.region import BoxRegion, HullRegion
 from adaptive_dask.learner.geometry.simplex_partition import HEIGHT, SimplexPartition
 from adaptive_dask.learner.geometry.simplices import Floats
 from adaptive_dask.learner.geometry.triangulation_view import TriangulationView
+from adaptive_dask.learner.interpolators import Smooth, best_in_space
 from adaptive_dask.learner.losses.simplex_error import interpolation_loss_function
 from adaptive_dask.learner.losses.simplex_rule import SimplexRule
 from adaptive_dask.learner.losses.simplices import (
@@ -222,21 +222,29 @@ class LearnerND(SpaceLearner):
         """
         super().tell_pending(point)
 
-    def interpolator(self) -> LinearNDInterpolator | NearestNDInterpolator | RegularGridInterpolator:
-        """An interpolator of SciPy's of the data, in the coordinates of the function.
+    def interpolator(self, *, smooth: Smooth = False) -> Any:
+        """The interpolation of the data, as an object that can be pickled and knows no learner.
 
-        Linear, from six dimensions on `scipy.interpolate.NearestNDInterpolator`: a triangulation of a thousand points
-        would take hours. In one dimension `scipy.interpolate.RegularGridInterpolator`. Outside of the points a linear
-        one gives NaN.
+        Parameters
+        ----------
+        smooth : bool or "auto", default: False
+            With False it is linear, and from six dimensions on the value of the nearest point. With True it is a cubic
+            spline in one dimension, a Clough-Tocher interpolation in two, and made of radial basis functions in
+            more. ``"auto"`` takes the kind that predicted the newest points better before they were told.
+
+        Returns
+        -------
+        LineInterpolator or SpaceInterpolator
+            See `adaptive_dask.learner.interpolators`; it takes points of shape (n, d).
+
+        Raises
+        ------
+        ValueError
+            If there are too few points.
         """
-        inside = [point for point in self.data if self.inside_bounds(point)]
-        if self.ndim == 1:
-            inside.sort()
-        values = np.array([np.asarray(self.data[point], dtype=float) for point in inside])
-        if self.ndim == 1:
-            return RegularGridInterpolator((np.ravel(inside),), values, bounds_error=False, fill_value=np.nan)
-        kind = LinearNDInterpolator if self.ndim <= MOST_SIMPLEX_DIMENSIONS else NearestNDInterpolator
-        return kind(np.array(inside), values, rescale=True)
+        points, values = self._inside_data()
+        plain = "linear" if self.ndim <= MOST_SIMPLEX_DIMENSIONS else "nearest"
+        return best_in_space(points, values, self._shape or (), self._region, smooth, plain)
 
     def plot(self, n: int | None = None, tri_alpha: float = 0, *, component: int | None = None) -> Any:
         """Draw an image of a function of two variables, or a curve of one.

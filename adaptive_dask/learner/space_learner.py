@@ -368,6 +368,11 @@ class SpaceLearner(BaseLearner):
             setattr(self, name, value)
         self._set_data(state["data"])
 
+    def _inside_data(self) -> tuple[list[Point], Floats]:
+        """The points of the region in the order in which they were told, and their values, shape (n, vdim)."""
+        points = [point for point in self.data if self.inside_bounds(point)]
+        return points, np.array([np.ravel(self.data[point]) for point in points], dtype=float).reshape(-1, self.vdim)
+
     def to_numpy(self) -> Floats:
         """The data as an array of shape (npoints, ndim + vdim), sorted by point."""
         if not self.data:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.spatial import ConvexHull
 
 from .mesh import Point
@@ -58,6 +59,12 @@ class BoxRegion:
                 return False
         return True
 
+    def contain(self, points: Floats) -> NDArray[np.bool_]:
+        """`contains` of each of an array of points of shape (n, d)."""
+        low, high = np.array(self.bbox).T
+        slack = TOLERANCE * (high - low)
+        return np.asarray(((points >= low - slack) & (points <= high + slack)).all(axis=1))
+
     def scale(self, points: Sequence[Point]) -> list[Point]:
         """Points of the box in the unit cube."""
         axes = self._axes
@@ -98,6 +105,12 @@ class HullRegion:
             return False
         scaled = np.array(self._box.scale([tuple(point)])[0])
         return bool((self._faces[:, :-1] @ scaled + self._faces[:, -1]).max() <= TOLERANCE)
+
+    def contain(self, points: Floats) -> NDArray[np.bool_]:
+        """`contains` of each of an array of points of shape (n, d)."""
+        low, high = np.array(self.bbox).T
+        outside = (points - low) / (high - low) @ self._faces[:, :-1].T + self._faces[:, -1]
+        return np.asarray(outside.max(axis=1) <= TOLERANCE)
 
     def scale(self, points: Sequence[Point]) -> list[Point]:
         """Points of the hull in the unit cube; those outside by rounding are drawn onto the boundary."""

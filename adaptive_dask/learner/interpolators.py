@@ -1,0 +1,310 @@
+"""Interpolators: the functions that learners know, as objects that can be pickled and know no learner.
+
+Each takes an array of n points, of shape (n,) in one dimension and (n, d) in more. It returns values of shape (n,) for
+a function that returns numbers, else (n, …) in the shape of its values. Values outside of the bounds are NaN.
+``error(x)`` estimates the error of the values, in the same shape.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.interpolate import (
+    CloughTocher2DInterpolator,
+    CubicSpline,
+    LinearNDInterpolator,
+    NearestNDInterpolator,
+    RBFInterpolator,
+)
+
+from adaptive_dask.learner.geometry.region import Region
+
+Array = NDArray[Any]
+
+Smooth = bool | Literal["auto"]
+
+# A kind of interpolation is judged by how well the first points that were told, this share of them, predict the others.
+KNOWN_FIRST = 0.75
+
+# Radial basis functions go through all points up to so many, which takes a second; beyond, through the nearest of each.
+MAX_DENSE = 2000
+NEIGHBORS = 64
+
+# A point on the boundary may lie outside of all simplices by rounding; so far inside, it lies in one.
+ROUNDING = 1e-9
+
+
+class LineInterpolator:
+    """A function of one variable, linear or a cubic spline between samples.
+
+    Parameters
+    ----------
+    x : array of float, shape (n,)
+        Ascending.
+    y : array, shape (n, m)
+    shape : tuple of int
+        Of a value of the function.
+    is_smooth : bool, default: False
+        Whether it is a spline.
+    noise : array, shape (n, m), optional
+        The errors of the samples themselves.
+    of_tuples : bool, default: False
+        Whether points are tuples with one coordinate, so that arrays of them have the shape (n, 1).
+    """
+
+    def __init__(
+        self,
+        x: Array,
+        y: Array,
+        shape: tuple[int, ...],
+        *,
+        is_smooth: bool = False,
+        noise: Array | None = None,
+        of_tuples: bool = False,
+    ) -> None:
+        if not len(x):
+            raise ValueError("There is nothing to interpolate yet: the learner needs values inside of its bounds.")
+        self.x, self.y = x, y
+        self._shape = shape
+        self._noise = noise
+        self._of_tuples = of_tuples
+        self._spline = CubicSpline(x, y) if is_smooth and len(x) > 3 and np.isfinite(y).all() else None
+
+    @property
+    def is_smooth(self) -> bool:
+        """Whether it is a spline."""
+        return self._spline is not None
+
+    def __call__(self, x: Any) -> Any:
+        """Values at points of shape (n,)."""
+        points = self._line(x)
+        return self._shaped(points, self._linear(points, self.y) if self._spline is None else self._spline(points))
+
+    def error(self, x: Any) -> Any:
+        """The estimated error at points of shape (n,).
+
+        Linear interpolation is wrong by ``f'' (x - a) (b - x) / 2``; f'' is taken from neighbouring samples. The error
+        of a spline is estimated by its distance from the straight lines.
+        """
+        points = self._line(x)
+        if len(self.x) < 3:
+            errors = np.full((*points.shape, self.y.shape[1]), np.inf)
+        elif self._spline is not None:
+            errors = np.abs(self._spline(points) - self._linear(points, self.y))
+        else:
+            slopes = np.diff(self.y, axis=0) / np.diff(self.x)[:, None]
+            bends = np.abs(np.diff(slopes, axis=0)) / (self.x[2:] - self.x[:-2])[:, None]  # |f''| / 2
+            bends = np.concatenate([bends[:1], bends, bends[-1:]])
+            left = np.clip(np.searchsorted(self.x, points, side="right") - 1, 0, len(self.x) - 2)
+            reach = (points - self.x[left]) * (self.x[left + 1] - points)
+            errors = np.maximum(bends[left], bends[left + 1]) * np.abs(reach)[..., None]
+        if self._noise is not None:
+            errors = errors + self._linear(points, self._noise)
+        return self._shaped(points, errors)
+
+    def _line(self, x: Any) -> Array:
+        points = np.asarray(x, dtype=float)
+        if not self._of_tuples:
+            return points
+        if points.shape[-1:] != (1,):
+            raise ValueError(f"x must have the shape (n, 1), got {points.shape}.")
+        return points[..., 0]
+
+    def _linear(self, points: Array, y: Array) -> Array:
+        return np.stack([np.interp(points, self.x, column) for column in y.T], axis=-1)
+
+    def _shaped(self, points: Array, values: Array) -> Any:
+        values = np.array(values)
+        values[(points < self.x[0]) | (points > self.x[-1])] = np.nan
+        return values.reshape((*points.shape, *self._shape))
+
+
+def best_line(
+    x: Array,
+    y: Array,
+    shape: tuple[int, ...],
+    bounds: tuple[float, float],
+    smooth: Smooth,
+    *,
+    noise: Array | None = None,
+    of_tuples: bool = False,
+) -> LineInterpolator:
+    """A `LineInterpolator`, with ``smooth="auto"`` of the kind that predicted the newest samples better.
+
+    Parameters
+    ----------
+    x, y, shape, noise, of_tuples
+        As for `LineInterpolator`, but in the order in which they were told.
+    bounds : (float, float)
+        Samples outside are left out.
+    smooth : bool or "auto"
+    """
+    _check_smooth(smooth)
+    inside = (x >= bounds[0]) & (x <= bounds[1])
+    x, y = x[inside], y.reshape(len(y), math.prod(y.shape[1:]))[inside]
+    order = np.argsort(x)
+    if smooth == "auto":
+        first = order[order < KNOWN_FIRST * len(x)]
+        rest = np.setdiff1d(order, first)
+        smooth = False
+        if len(first) >= 4 and len(rest) and np.isfinite(y).all():
+            fits = [LineInterpolator(x[first], y[first], (y.shape[1],), is_smooth=each) for each in (False, True)]
+            linear, spline = (_mean_error(fit(x[rest]), y[rest]) for fit in fits)
+            smooth = spline < linear
+    if noise is not None:
+        noise = noise[inside][order, np.newaxis]
+    return LineInterpolator(x[order], y[order], shape, is_smooth=smooth, noise=noise, of_tuples=of_tuples)
+
+
+class SpaceInterpolator:
+    """A function of several variables, interpolated by SciPy; attributes such as ``tri`` are those of SciPy's object.
+
+    Parameters
+    ----------
+    points : array, shape (n, d)
+        In the order in which they were told.
+    values : array, shape (n, m)
+    shape : tuple of int
+        Of a value of the function.
+    region : Region
+        Outside of it values are NaN.
+    kind : "linear", "nearest", "clough-tocher" or "radial"
+
+    Attributes
+    ----------
+    kind : str
+    """
+
+    def __init__(self, points: Array, values: Array, shape: tuple[int, ...], region: Region, kind: str) -> None:
+        self._shape = shape
+        self._region = region
+        self._points, self._values = points, values
+        self._centre = points.mean(axis=0)
+        self.kind = kind
+        self._fit = _fit(kind, points, values)
+        self._coarse: Any = None
+
+    def __call__(self, *x: Any) -> Any:
+        """Values at points of shape (n, d); or, as with SciPy's, at ``d`` arrays of coordinates, with the components
+        of a value as last axis."""
+        if len(x) > 1:
+            coordinates = np.broadcast_arrays(*(np.asarray(each, dtype=float) for each in x))
+            return self._at(self._fit, np.stack(coordinates, axis=-1))
+        points = np.asarray(x[0], dtype=float)
+        if points.shape[-1:] != self._centre.shape:
+            raise ValueError(f"x must have the shape (n, {len(self._centre)}), got {points.shape}.")
+        return self._at(self._fit, points).reshape((*points.shape[:-1], *self._shape))
+
+    def error(self, x: Any) -> Any:
+        """The estimated error: how far the first points that were told are from predicting what all say."""
+        points = np.asarray(x, dtype=float)
+        count = int(KNOWN_FIRST * len(self._points))
+        if count <= len(self._centre) + 1:
+            return np.full((*points.shape[:-1], *self._shape), np.inf)
+        if self._coarse is None:
+            coarse = _fit(self.kind, self._points[:count], self._values[:count])
+            missed = np.abs(self._at(coarse, self._points[count:]) - self._values[count:])
+            self._coarse = coarse, 0.5 * np.nan_to_num(np.nanmedian(missed, axis=0))
+        coarse, typical = self._coarse
+        errors = np.abs(self._at(coarse, points) - self._at(self._fit, points))
+        return np.maximum(errors, typical).reshape((*points.shape[:-1], *self._shape))
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("_"):
+            raise AttributeError(name)
+        return getattr(self._fit, name)
+
+    def _at(self, fit: Any, points: Array) -> Array:
+        flat = points.reshape(-1, points.shape[-1])
+        values = np.array(fit(flat))
+        inside = self._region.contain(flat)
+        values[~inside] = np.nan
+        lost = np.flatnonzero(inside & np.isnan(values).all(axis=1))
+        if len(lost):
+            values[lost] = fit(self._centre + (flat[lost] - self._centre) * (1 - ROUNDING))
+        return values.reshape((*points.shape[:-1], values.shape[1]))
+
+
+def _fit(kind: str, points: Array, values: Array) -> Any:
+    if kind == "radial":
+        return _Radial(points, values)
+    classes = {
+        "linear": LinearNDInterpolator,
+        "nearest": NearestNDInterpolator,
+        "clough-tocher": CloughTocher2DInterpolator,
+    }
+    return classes[kind](points, values, rescale=True)
+
+
+class _Radial:
+    """Cubic radial basis functions in coordinates of one scale."""
+
+    def __init__(self, points: Array, values: Array) -> None:
+        self.low, self.width = points.min(axis=0), np.ptp(points, axis=0)
+        finite = np.isfinite(values).all(axis=1)
+        neighbors = None if len(points) <= MAX_DENSE else NEIGHBORS
+        scaled = (points[finite] - self.low) / self.width
+        self._fit = RBFInterpolator(scaled, values[finite], neighbors=neighbors, kernel="cubic")
+
+    def __call__(self, points: Array) -> Array:
+        return np.asarray(self._fit((points - self.low) / self.width))
+
+
+def best_in_space(
+    points: Sequence[tuple[float, ...]],
+    values: Array,
+    shape: tuple[int, ...],
+    region: Region,
+    smooth: Smooth,
+    plain: str,
+) -> SpaceInterpolator | LineInterpolator:
+    """A `SpaceInterpolator`, or in one dimension a `LineInterpolator`, with ``smooth="auto"`` of the kind
+    that predicted the newest points better.
+
+    Parameters
+    ----------
+    points, values, shape, region
+        As for `SpaceInterpolator`.
+    smooth : bool or "auto"
+    plain : str
+        The kind that is not smooth.
+
+    Raises
+    ------
+    ValueError
+        If there are too few points, or `smooth` is something else.
+    """
+    _check_smooth(smooth)
+    coordinates = np.array(points, dtype=float).reshape(len(points), len(region.bbox))
+    if coordinates.shape[1] == 1:
+        return best_line(coordinates[:, 0], values, shape, region.bbox[0], smooth, of_tuples=True)
+    needed = coordinates.shape[1] + 1
+    if len(coordinates) < needed:
+        raise ValueError(f"{needed} points are needed to interpolate, and there are {len(points)}.")
+    better = "clough-tocher" if coordinates.shape[1] == 2 else "radial"
+    if smooth == "auto":
+        count = int(KNOWN_FIRST * len(coordinates))
+        smooth = False
+        if count > 2 * needed:
+            fits = [
+                SpaceInterpolator(coordinates[:count], values[:count], (values.shape[1],), region, kind)
+                for kind in (plain, better)
+            ]
+            linear, curved = (_mean_error(fit(coordinates[count:]), values[count:]) for fit in fits)
+            smooth = curved < linear
+    return SpaceInterpolator(coordinates, values, shape, region, better if smooth else plain)
+
+
+def _check_smooth(smooth: Any) -> None:
+    if smooth not in (True, False, "auto"):
+        raise ValueError(f'smooth must be True, False or "auto", got {smooth!r}.')
+
+
+def _mean_error(predicted: Array, values: Array) -> float:
+    missed = np.abs(predicted - values)
+    missed = missed[np.isfinite(missed)]
+    return float(np.mean(missed)) if len(missed) else np.inf
