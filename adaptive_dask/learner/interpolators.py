@@ -189,8 +189,11 @@ class SpaceInterpolator:
         self._coarse: Any = None
 
     def __call__(self, *x: Any) -> Any:
-        """Values at points of shape (n, d); or, as with SciPy's, at ``d`` arrays of coordinates, with the components
-        of a value as last axis."""
+        """Values at points of shape (n, d).
+
+        With ``d`` arrays of coordinates instead, the last axis of the result runs over the components of a value, as
+        with SciPy's interpolators.
+        """
         if len(x) > 1:
             coordinates = np.broadcast_arrays(*(np.asarray(each, dtype=float) for each in x))
             return self._at(self._fit, np.stack(coordinates, axis=-1))
@@ -262,14 +265,14 @@ def best_in_space(
     smooth: Smooth,
     plain: str,
 ) -> SpaceInterpolator | LineInterpolator:
-    """A `SpaceInterpolator`, or in one dimension a `LineInterpolator`, with ``smooth="auto"`` of the kind
-    that predicted the newest points better.
+    """A `SpaceInterpolator`, or in one dimension a `LineInterpolator`.
 
     Parameters
     ----------
     points, values, shape, region
         As for `SpaceInterpolator`.
     smooth : bool or "auto"
+        With ``"auto"`` the kind that predicted the newest points better.
     plain : str
         The kind that is not smooth.
 
