@@ -1,11 +1,13 @@
-"""Learners whose every answer is known, for tests of what drives learners."""
+"""Learners whose every answer is known, and a status, for tests of what drives and shows runs."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from typing import Any, Self
 
 from adaptive_dask.learner.base_learner import BaseLearner
+from adaptive_dask.run.status import RunStatus
 
 
 class CountingLearner(BaseLearner):
@@ -88,3 +90,14 @@ class StrictLearner(CountingLearner):
     def tell(self, x: int, y: Any) -> None:
         assert x not in self.data, f"{x} was told twice"
         super().tell(x, y)
+
+
+def make_status(**fields: Any) -> RunStatus:
+    """The status of a run that has just started, apart from these fields."""
+    known: dict[str, Any] = {
+        **dict.fromkeys(("slots", "busy", "in_flight", "evaluated", "failed", "npoints"), 0),
+        **dict.fromkeys(("function_seconds", "slot_seconds", "learner_seconds", "elapsed", "started"), 0.0),
+        **dict.fromkeys(("ended", "goal", "waits_for", "checkpoint")),
+        **{"name": "scan", "learner": "Learner1D", "status": "running", "loss": math.nan, "hung": {}},
+    }
+    return RunStatus(**known | fields)

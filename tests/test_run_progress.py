@@ -10,17 +10,16 @@ import pytest
 from adaptive_dask.run.progress import MAX_MOMENTS, UNKNOWN, ProgressHistory
 from adaptive_dask.run.status import RunStatus
 
+from .fakes import make_status
+
 STARTED = 1000.0
 
 
 def status(
     seconds: float, npoints: int = 0, loss: float = math.inf, goal: dict[str, Any] | None = None, **more: Any
 ) -> RunStatus:
-    counts = {"slots": 1, "busy": 1, "in_flight": 1, "evaluated": npoints, "failed": 0, "hung": {}}
-    times = {"function_seconds": 0.0, "slot_seconds": 0.0, "learner_seconds": 0.0, "elapsed": seconds}
-    fields = {"name": "run", "learner": "Learner1D", "status": "running", "waits_for": None, "checkpoint": None}
-    known = {"started": STARTED, "ended": None, "npoints": npoints, "loss": loss, "goal": goal}
-    return RunStatus(**{**counts, **times, **fields, **known, **more})
+    known = {"elapsed": seconds, "started": STARTED, "npoints": npoints, "loss": loss, "goal": goal}
+    return make_status(**known | more)
 
 
 def seen(history: ProgressHistory, seconds: float, npoints: int, loss: float = math.inf, goal: Any = None) -> RunStatus:

@@ -11,15 +11,7 @@ import pytest
 
 from adaptive_dask.run.status import ENDED, HOSTED_STATES, STATES, RunStatus, duration, number, percent
 
-
-def status(**fields: Any) -> RunStatus:
-    known: dict[str, Any] = {
-        **dict.fromkeys(("slots", "busy", "in_flight", "evaluated", "failed", "npoints"), 0),
-        **dict.fromkeys(("function_seconds", "slot_seconds", "learner_seconds", "elapsed", "started"), 0.0),
-        **dict.fromkeys(("ended", "goal", "waits_for", "checkpoint")),
-        **{"name": "scan", "learner": "Learner1D", "status": "running", "loss": math.nan, "hung": {}},
-    }
-    return RunStatus(**known | fields)
+from .fakes import make_status as status
 
 
 def test_an_info_makes_the_same_status() -> None:

@@ -16,6 +16,8 @@ from adaptive_dask.dashboard.patch import Patch
 from adaptive_dask.dashboard.samples.children import ChildrenChart
 from adaptive_dask.dashboard.style import LogTicks
 
+from ..fakes import make_status
+
 
 @pytest.mark.parametrize(
     ("values", "expected"),
@@ -54,14 +56,9 @@ def test_an_update_does_not_undo_a_zoom() -> None:
 
 
 def test_a_run_says_what_it_waits_for() -> None:
-    summary = dict.fromkeys(
-        ("npoints", "slots", "in_flight", "evaluated", "failed", "slot_seconds", "function_seconds"), 0
-    )
-    summary |= dict.fromkeys(("loss", "points_per_second", "learner_cpu_seconds", "started", "elapsed", "age"), 1.0)
-    summary |= {"name": "scan", "id": "1", "learner": "Learner1D", "status": "running", "ended": None}
-    summary["waits_for"] = "a worker with GPU<1>; none of 2 is such"
+    status = make_status(waits_for="a worker with GPU<1>; none of 2 is such")
     patch = Patch()
-    run = SimpleNamespace(summary=lambda: summary, error=None)
+    run = SimpleNamespace(numbers=lambda: status, error=None)
     look: Any = SimpleNamespace(run=run, runs=[run], wanted=None)
     Header(Document()).update(look, patch)
     assert "Waits for a worker with GPU&lt;1&gt;; none of 2 is such." in json.loads(patch.encode())[0][2]["text"]
