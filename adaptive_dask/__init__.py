@@ -12,27 +12,91 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import pkgutil
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from types import ModuleType
 from typing import Any
 
 __version__ = "0.1.0"
 
+# What the layers above the learners know of each kind of learner; see `adaptive_dask.learner.kinds`.
+KINDS = {
+    "learner.learner1D:Learner1D": {
+        "draw": "plotting.learner1D:draw",
+        "follower": "dashboard.samples.line:LineFollower",
+        "layout": "storage.frame_layouts:LINE",
+    },
+    "learner.learner2D:Learner2D": {
+        "draw": "plotting.learner2D:draw",
+        "follower": "dashboard.samples.plane:PlaneFollower",
+        "layout": "storage.frame_layouts:PLANE",
+    },
+    "learner.learnerND:LearnerND": {
+        "draw": "plotting.learnerND:draw",
+        "follower": "dashboard.samples.kinds:make_space_follower",
+        "layout": "storage.frame_layouts:SPACE",
+        "reader": "storage.adaptive_files:read_state",
+    },
+    "learner.average_learner:AverageLearner": {
+        "draw": "plotting.average_learner:draw",
+        "follower": "dashboard.samples.average:MeanFollower",
+        "layout": "storage.frame_layouts:SEEDS",
+        "reader": "storage.adaptive_files:read_seeds",
+    },
+    "learner.average_learner1D:AverageLearner1D": {
+        "draw": "plotting.average_learner1D:draw",
+        "follower": "dashboard.samples.line:MeansFollower",
+        "layout": "storage.frame_layouts:SAMPLES",
+        "reader": "storage.adaptive_files:read_samples",
+    },
+    "learner.integrator_learner:IntegratorLearner": {
+        "draw": "plotting.integrator_learner:draw",
+        "follower": "dashboard.samples.intervals:IntegralFollower",
+        "layout": "storage.frame_layouts:LINE",
+        "reader": "storage.adaptive_files:read_integrator",
+    },
+    "learner.sequence_learner:SequenceLearner": {
+        "draw": "plotting.sequence_learner:draw",
+        "follower": "dashboard.samples.sequence:SequenceFollower",
+        "layout": "storage.frame_layouts:SEQUENCE",
+        "reader": "storage.adaptive_files:read_sequence",
+    },
+    "learner.balancing_learner:BalancingLearner": {
+        "draw": "plotting.balancing_learner:draw",
+        "follower": "dashboard.samples.children:ChildrenFollower",
+    },
+    "learner.data_saver:DataSaver": {
+        "draw": "plotting.data_saver:draw",
+        "layout": "storage.frame_layouts:DATA_SAVER",
+        "reader": "storage.adaptive_files:read_data_saver",
+    },
+    "learner.skopt_learner:SKOptLearner": {
+        "draw": "plotting.skopt_learner:draw",
+        "follower": "dashboard.samples.values:BestFollower",
+    },
+}
+
+# The functions of higher layers that lower ones call, for example because users call ``learner.save()``.
+ENTRIES = {
+    "draw": "plotting:draw",
+    "draw_isolines": "plotting.learnerND:draw_isolines",
+    "draw_isosurface": "plotting.learnerND_space:draw_isosurface",
+    "draw_points": "plotting.learnerND_space:draw_points",
+    "draw_slice": "plotting.learnerND:draw_slice",
+    "load": "storage.learner_files:load",
+    "load_children": "storage.learner_files:load_children",
+    "load_dataframe": "storage.frames:load_dataframe",
+    "note_target": "storage.extra_files:note_target",
+    "save": "storage.learner_files:save",
+    "save_children": "storage.learner_files:save_children",
+    "to_dataframe": "storage.frames:to_dataframe",
+    "write_to_target": "storage.extra_files:ExtraFolder",
+}
+
 _HOME = {
     "AsyncRunner": "runner",
-    "AverageLearner": "learner.average_learner",
-    "AverageLearner1D": "learner.average_learner1D",
-    "BalancingLearner": "learner.balancing_learner",
     "BaseLearner": "learner.base_learner",
     "BlockingRunner": "runner",
-    "DataSaver": "learner.data_saver",
-    "IntegratorLearner": "learner.integrator_learner",
-    "Learner1D": "learner.learner1D",
-    "Learner2D": "learner.learner2D",
-    "LearnerND": "learner.learnerND",
     "Runner": "runner",
-    "SKOptLearner": "learner.skopt_learner",
-    "SequenceLearner": "learner.sequence_learner",
     "active_plotting_tasks": "notebook",
     "attach": "runner",
     "live_info": "notebook",
@@ -44,6 +108,7 @@ _HOME = {
     "runs": "runner",
     "simple": "runner",
     "uses_nth_neighbors": "learner.base_learner",
+    **{name: home for home, _, name in (kind.partition(":") for kind in KINDS)},
 }
 
 __all__ = [  # noqa: RUF022  what is used most comes first
@@ -75,6 +140,12 @@ __all__ = [  # noqa: RUF022  what is used most comes first
     "runner",
     "__version__",
 ]
+
+
+def entry(name: str) -> Callable[..., Any]:
+    """Import a function of `ENTRIES`, so that no layer has to name a higher one."""
+    function: Callable[..., Any] = pkgutil.resolve_name(f"{__name__}.{ENTRIES[name]}")
+    return function
 
 
 def submodule(package: str, name: str) -> ModuleType:

@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Self
 
+from adaptive_dask import entry
 from adaptive_dask.learner.base_learner import BaseLearner
 from adaptive_dask.learner.checked import checked_size
 from adaptive_dask.learner.child_queue import ChildQueue, Key
@@ -358,13 +359,11 @@ class BalancingLearner(BaseLearner):
             without that each child's own.
         compress : bool, default: True
         """
-        from adaptive_dask.storage import learner_files
-
         fname = fname if fname is not None else self.fname
         if isinstance(fname, str | os.PathLike):
-            learner_files.save(self, fname, compress)
+            entry("save")(self, fname, compress)
         else:
-            learner_files.save_children(self.learners, fname, compress)
+            entry("save_children")(self.learners, fname, compress)
 
     def load(
         self,
@@ -377,13 +376,11 @@ class BalancingLearner(BaseLearner):
 
         With ``missing_ok=True``, children without a file stay as they are.
         """
-        from adaptive_dask.storage import learner_files
-
         fname = fname if fname is not None else self.fname
         if isinstance(fname, str | os.PathLike):
-            learner_files.load(self, fname, missing_ok)
+            entry("load")(self, fname, missing_ok)
         else:
-            learner_files.load_children(self.learners, fname, missing_ok)
+            entry("load_children")(self.learners, fname, missing_ok)
         self.refresh()
 
     def load_dataframe(self, *args: Any, **kwargs: Any) -> None:

@@ -7,6 +7,7 @@ import os
 from collections.abc import Callable, Iterable, Mapping, MutableMapping, MutableSet, Set
 from typing import Any, Self, TypeVar
 
+from adaptive_dask import entry
 from adaptive_dask.learner import subclasses, summary
 
 Loss = TypeVar("Loss", bound=Callable[..., Any])
@@ -134,9 +135,7 @@ class BaseLearner(abc.ABC):
 
     def plot(self, *args: Any, **kwargs: Any) -> Any:
         """Draw what is known, with HoloViews; takes what `adaptive_dask.plotting.draw` takes."""
-        from adaptive_dask.plotting import draw
-
-        return draw(self, *args, **kwargs)
+        return entry("draw")(self, *args, **kwargs)
 
     def __repr__(self) -> str:
         return summary.as_text(self)
@@ -147,9 +146,7 @@ class BaseLearner(abc.ABC):
 
     def save(self, fname: str | os.PathLike[str] | None = None, compress: bool = True) -> None:
         """Save the data in a file; see `adaptive_dask.storage.save`."""
-        from adaptive_dask.storage import learner_files
-
-        learner_files.save(self, fname, compress)
+        entry("save")(self, fname, compress)
 
     def load(
         self, fname: str | os.PathLike[str] | None = None, compress: bool = True, *, missing_ok: bool = False
@@ -165,21 +162,15 @@ class BaseLearner(abc.ABC):
         missing_ok : bool, default: False
             Whether to go on without data if there is no such file.
         """
-        from adaptive_dask.storage import learner_files
-
-        learner_files.load(self, fname, missing_ok)
+        entry("load")(self, fname, missing_ok)
 
     def to_dataframe(self, *args: Any, **options: Any) -> Any:
         """The data as a table; see `adaptive_dask.storage.frames.to_dataframe`."""
-        from adaptive_dask.storage import frames
-
-        return frames.to_dataframe(self, *args, **options)
+        return entry("to_dataframe")(self, *args, **options)
 
     def load_dataframe(self, df: Any, *args: Any, **options: Any) -> None:
         """Add the data of a table; see `adaptive_dask.storage.frames.load_dataframe`."""
-        from adaptive_dask.storage import frames
-
-        frames.load_dataframe(self, df, *args, **options)
+        entry("load_dataframe")(self, df, *args, **options)
 
     def _get_data(self) -> Any:
         """The data in a form that can be pickled and given to `_set_data`."""

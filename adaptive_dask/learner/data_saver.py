@@ -6,6 +6,7 @@ import functools
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Literal, Self
 
+from adaptive_dask import entry
 from adaptive_dask.learner.base_learner import BaseLearner
 from adaptive_dask.learner.function_pickle import ByValue
 from adaptive_dask.learner.picked import ExtraData, KeepOnWorker, Picked, PickingFunction
@@ -97,9 +98,7 @@ class DataSaver(BaseLearner):
         self.arg_picker = arg_picker
         self.extra_data = ExtraData()
         if target is not None:
-            from adaptive_dask.storage.extra_files import note_target
-
-            target = note_target(target, storage_options)
+            target = entry("note_target")(target, storage_options)
         self._settings: dict[str, Any] = {"extra": extra, "target": target}
 
     @property
@@ -107,9 +106,7 @@ class DataSaver(BaseLearner):
         """Evaluates and picks; see Notes."""
         keep: Function | None = None
         if self._settings["target"] is not None:
-            from adaptive_dask.storage.extra_files import ExtraFolder
-
-            keep = ExtraFolder(self._settings["target"])
+            keep = entry("write_to_target")(self._settings["target"])
         elif self._settings["extra"] == "cluster":
             keep = KeepOnWorker()
         return PickingFunction(self.learner.function, self.arg_picker, keep)

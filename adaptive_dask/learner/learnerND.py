@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from scipy.spatial import ConvexHull
 
+from adaptive_dask import entry
 from adaptive_dask.learner.function_pickle import KeptByValue
 from adaptive_dask.learner.geometry.box_partition import BoxPartition
 from adaptive_dask.learner.geometry.partition import Partition
@@ -257,9 +258,7 @@ class LearnerND(SpaceLearner):
         self, cut_mapping: Mapping[int, float], n: int | None = None, *, component: int | None = None
     ) -> Any:
         """Draw where some coordinates are fixed; see `adaptive_dask.plotting.learnerND.draw_slice`."""
-        from adaptive_dask.plotting.learnerND import draw_slice
-
-        return draw_slice(self, cut_mapping, n, component=component)
+        return entry("draw_slice")(self, cut_mapping, n, component=component)
 
     def plot_isoline(
         self,
@@ -270,18 +269,14 @@ class LearnerND(SpaceLearner):
         component: int | None = None,
     ) -> Any:
         """Draw lines at given values; see `adaptive_dask.plotting.learnerND.draw_isolines`."""
-        from adaptive_dask.plotting.learnerND import draw_isolines
-
-        return draw_isolines(self, level, n, tri_alpha, component=component)
+        return entry("draw_isolines")(self, level, n, tri_alpha, component=component)
 
     def plot_3D(self, with_triangulation: bool = False, return_fig: bool = False, *, backend: str | None = None) -> Any:
         """Draw the points in space, with Plotly or Matplotlib.
 
         See `adaptive_dask.plotting.learnerND_space.draw_points`.
         """
-        from adaptive_dask.plotting.learnerND_space import draw_points
-
-        return draw_points(self, with_triangulation, return_fig, backend=backend)
+        return entry("draw_points")(self, with_triangulation, return_fig, backend=backend)
 
     def plot_isosurface(
         self, level: float = 0.0, hull_opacity: float = 0.2, *, return_fig: bool = False, backend: str | None = None
@@ -290,9 +285,7 @@ class LearnerND(SpaceLearner):
 
         See `adaptive_dask.plotting.learnerND_space.draw_isosurface`.
         """
-        from adaptive_dask.plotting.learnerND_space import draw_isosurface
-
-        return draw_isosurface(self, level, hull_opacity, return_fig, backend=backend)
+        return entry("draw_isosurface")(self, level, hull_opacity, return_fig, backend=backend)
 
     def _new_partition(self) -> Partition:
         origin = [low / (high - low) for low, high in self.bbox]

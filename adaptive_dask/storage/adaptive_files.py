@@ -10,10 +10,11 @@ from __future__ import annotations
 import gzip
 import io
 import pickle
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from adaptive_dask.errors import DataFileError
+from adaptive_dask.learner import kinds
 from adaptive_dask.learner.sequence_learner import by_position
 
 GZIP = b"\x1f\x8b"
@@ -91,8 +92,7 @@ def points_and_values(learner: Any, data: Any) -> tuple[list[Any], list[Any]]:
     TypeError, ValueError, LookupError
         If the data are those of another kind of learner.
     """
-    take = next((_KINDS[kind.__name__] for kind in type(learner).__mro__ if kind.__name__ in _KINDS), _mapping)
-    points, values = take(learner, data)
+    points, values = kinds.find(learner, "reader", _mapping)(learner, data)
     if any(isinstance(item, _Stranger) for item in (*points, *values)):
         raise TypeError("expected points and values, found objects of a class that is not installed here")
     return points, values
@@ -107,30 +107,35 @@ def _mapping(learner: Any, data: Any) -> Taken:
     return list(data.keys()), list(data.values())
 
 
-def _state(learner: Any, data: Any) -> Taken:
+def read_state(learner: Any, data: Any) -> Taken:
+    """Read the data of a learner that was saved as a whole."""
     return _mapping(learner, _mapping_of(data)["data"])
 
 
-def _first_of(size: int) -> Callable[[Any, Any], Taken]:
-    return lambda learner, data: _mapping(learner, _tuple_of(data, size)[0])
+def read_seeds(learner: Any, data: Any) -> Taken:
+    """Read the data of an `AverageLearner`."""
+    return _mapping(learner, _tuple_of(data, 4)[0])
 
 
-def _integrator(learner: Any, data: Any) -> Taken:
+def read_integrator(learner: Any, data: Any) -> Taken:
+    """Read the data of an `IntegratorLearner`."""
     return _mapping(learner, _tuple_of(data, 7)[1])
 
 
-def _samples(learner: Any, data: Any) -> Taken:
-    """Of x → seed → value, the points (seed, x)."""
+def read_samples(learner: Any, data: Any) -> Taken:
+    """Read the data of an `AverageLearner1D`: x → seed → value, told as points (seed, x)."""
     pairs = [((seed, x), y) for x, ys in _mapping_of(data).items() for seed, y in _mapping_of(ys).items()]
     return [point for point, _ in pairs], [y for _, y in pairs]
 
 
-def _sequence(learner: Any, data: Any) -> Taken:
+def read_sequence(learner: Any, data: Any) -> Taken:
+    """Read the data of a `SequenceLearner`."""
     indices, values = _mapping(learner, data)
     return [(i, by_position(learner.sequence)[i]) for i in indices], values
 
 
-def _data_saver(learner: Any, data: Any) -> Taken:
+def read_data_saver(learner: Any, data: Any) -> Taken:
+    """Read the data of a `DataSaver`, and of the learner inside."""
     inner, extra = _tuple_of(data, 2)
     points, _ = points_and_values(learner.learner, inner)
     by_key = _mapping_of(extra)
@@ -148,13 +153,3 @@ def _tuple_of(data: Any, size: int) -> tuple[Any, ...]:
     if not isinstance(data, tuple) or len(data) != size:
         raise TypeError(f"expected a tuple of {size}, found {type(data).__name__}")
     return data
-
-
-_KINDS: dict[str, Callable[[Any, Any], Taken]] = {
-    "LearnerND": _state,
-    "AverageLearner": _first_of(4),
-    "AverageLearner1D": _samples,
-    "IntegratorLearner": _integrator,
-    "SequenceLearner": _sequence,
-    "DataSaver": _data_saver,
-}

@@ -33,6 +33,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from adaptive_dask.learner import kinds
 from adaptive_dask.learner.argument_names import coordinates_of, distinct_names
 from adaptive_dask.learner.picked import Picked
 from adaptive_dask.learner.sequence_learner import by_position
@@ -317,25 +318,20 @@ class DataSaverLayout(Layout):
         layout_of(learner.learner).set_function(learner.learner, function)
 
 
-_LAYOUTS: dict[str, Layout] = {
-    "Learner1D": PlainLayout([("x_name", "x")], ("y_name", "y")),
-    "IntegratorLearner": PlainLayout([("x_name", "x")], ("y_name", "y")),
-    "Learner2D": PlainLayout([("x_name", "x"), ("y_name", "y")], ("z_name", "z")),
-    "LearnerND": NDLayout("value", ("x", "y", "z")),
-    "AverageLearner": SeedLayout([("seed_name", "seed")], ("y_name", "y")),
-    "AverageLearner1D": SamplesLayout(),
-    "SequenceLearner": SequenceLayout(),
-    "DataSaver": DataSaverLayout(),
-}
+LINE = PlainLayout([("x_name", "x")], ("y_name", "y"))
+PLANE = PlainLayout([("x_name", "x"), ("y_name", "y")], ("z_name", "z"))
+SPACE = NDLayout("value", ("x", "y", "z"))
+SEEDS = SeedLayout([("seed_name", "seed")], ("y_name", "y"))
+SAMPLES = SamplesLayout()
+SEQUENCE = SequenceLayout()
+DATA_SAVER = DataSaverLayout()
 _ANY_OTHER = OtherLayout("y", ("x",))
 
 
 def layout_of(learner: Any) -> Layout:
-    """The layout of a learner's kind, or of the kind that it is derived from."""
-    for kind in type(learner).__mro__:
-        if kind.__name__ in _LAYOUTS:
-            return _LAYOUTS[kind.__name__]
-    return _ANY_OTHER
+    """The layout that is registered for a learner's class or the nearest base class."""
+    layout: Layout = kinds.find(learner, "layout", _ANY_OTHER)
+    return layout
 
 
 def _called(function: Any, usual: Sequence[str], output: str) -> list[str]:

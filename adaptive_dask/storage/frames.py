@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
+from adaptive_dask.learner.balancing_learner import BalancingLearner
 from adaptive_dask.storage.frame_layouts import Layout, layout_of
 from adaptive_dask.storage.function_defaults import default_arguments, with_defaults_of_frame
 from adaptive_dask.storage.vector_text import as_cell
@@ -160,8 +161,7 @@ class _Cells:
 
 
 def _children(learner: Any) -> Sequence[Any] | None:
-    is_balancing = any(kind.__name__ == "BalancingLearner" for kind in type(learner).__mro__)
-    return learner.learners if is_balancing else None
+    return learner.learners if isinstance(learner, BalancingLearner) else None
 
 
 def _children_to_dataframe(children: Sequence[Any], index_name: str = "learner_index", **names: Any) -> Any:

@@ -104,5 +104,5 @@ def test_bad_options_are_refused(options: dict[str, Any]) -> None:
 
 
 def test_a_learner_without_a_picture() -> None:
-    with pytest.raises(NotImplementedError, match=r"object cannot be drawn; these can: .*Learner1D"):
+    with pytest.raises(NotImplementedError, match=r"learner must be .*Learner1D.* got an object of class object"):
         draw(object())  # type: ignore[arg-type]
