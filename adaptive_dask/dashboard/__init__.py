@@ -28,6 +28,7 @@ def serve(scheduler: Scheduler) -> bool:
     bool
         Whether there are pages.
     """
+    from adaptive_dask.dashboard.internals import bokeh_applications
     from adaptive_dask.dashboard.numbers_routes import serve_numbers
 
     application: Any = getattr(scheduler, "http_application", None)
@@ -36,11 +37,10 @@ def serve(scheduler: Scheduler) -> bool:
         return False
     prefix = serve_numbers(application, scheduler)
     try:
-        from bokeh.server.tornado import BokehTornado
+        dashboards = bokeh_applications(application)
     except ImportError:
         logger.warning("The scheduler lacks Bokeh: no pages about adaptive runs but %sadaptive.json", prefix)
         return False
-    dashboards = [one for one in application.applications if isinstance(one, BokehTornado)]
     if not dashboards:
         logger.warning("The dashboard is switched off: no pages about adaptive runs but %sadaptive.json", prefix)
         return False

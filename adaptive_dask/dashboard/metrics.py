@@ -1,4 +1,4 @@
-"""Lines about runs on the scheduler's ``metrics``, for Prometheus."""
+"""The numbers of the runs among the scheduler's metrics for Prometheus."""
 
 from __future__ import annotations
 
@@ -7,8 +7,6 @@ from collections.abc import Iterator
 from typing import Any
 
 from distributed.http.prometheus import PrometheusCollector
-from distributed.http.scheduler.prometheus import core
-from prometheus_client import REGISTRY
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 
 from adaptive_dask.dashboard.numbers import as_row, runs_of
@@ -33,7 +31,7 @@ _COUNTERS: dict[str, str] = {
 
 
 class AdaptiveCollector(PrometheusCollector):
-    """Collects for the scheduler that is asked, as Dask's own collectors do."""
+    """Collects the numbers of the runs on the scheduler that is asked."""
 
     def __init__(self, server: object) -> None:
         super().__init__(server)  # type: ignore[no-untyped-call]
@@ -60,18 +58,3 @@ def _filled(family: Any, name: str, runs: list[dict[str, Any]]) -> Metric:
             family.add_metric([run["name"], run["learner"]], run[name])
     filled: Metric = family
     return filled
-
-
-def add_collector() -> None:
-    """Have Dask collect the runs too.
-
-    Dask makes its collectors at the first request for metrics, one set for each process, and tells them at each request
-    which scheduler is asked. Ours joins the list, before that or after.
-    """
-    handler = core.PrometheusHandler
-    if AdaptiveCollector not in core.COLLECTORS:
-        core.COLLECTORS.append(AdaptiveCollector)
-        if handler._collectors:
-            collector = AdaptiveCollector(None)
-            REGISTRY.register(collector)
-            handler._collectors = (*handler._collectors, collector)

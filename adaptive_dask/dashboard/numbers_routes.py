@@ -1,4 +1,4 @@
-"""The numbers for scripts: ``adaptive.json`` beside the dashboard's pages, and lines on ``metrics``."""
+"""The numbers of the runs for programs: ``adaptive.json`` and Prometheus metrics."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 
 from distributed.http.utils import RequestHandler
 
+from adaptive_dask.dashboard.internals import add_collector, dashboard_prefix, has_route
 from adaptive_dask.dashboard.numbers import as_row, runs_of
 from adaptive_dask.plain_text import get_logger
 
@@ -15,7 +16,7 @@ logger = get_logger(__name__)
 
 
 class RunsJSON(RequestHandler):
-    """``{"runs": [...]}``: a dict for each run, the newest first; numbers that are not finite are null."""
+    """Answers ``{"runs": [...]}``, the newest run first; numbers that are not finite are null."""
 
     def get(self) -> None:
         runs = [as_row(run.numbers()) for run in runs_of(self.server)]
@@ -30,30 +31,20 @@ class RunsJSON(RequestHandler):
 
 
 def serve_numbers(application: Any, scheduler: Any) -> str:
-    """Add the routes, unless they are there.
+    """Add the route and the metrics, unless they are there.
 
     Returns
     -------
     str
-        The dashboard's prefix, with a slash at both ends.
+        The prefix of the dashboard's paths, with a slash at both ends.
     """
-    patterns = list(_patterns(application))
-    prefix = next((p.removesuffix("health") for p in patterns if p.endswith("/health")), "/")
-    if prefix + r"adaptive\.json" not in patterns:
+    prefix = dashboard_prefix(application)
+    if not has_route(application, prefix + r"adaptive\.json"):
         application.add_handlers(".*", [(prefix + r"adaptive\.json", RunsJSON, {"dask_server": scheduler})])
         try:
-            from adaptive_dask.dashboard.metrics import add_collector
+            from adaptive_dask.dashboard.metrics import AdaptiveCollector
 
-            add_collector()
+            add_collector(AdaptiveCollector)
         except ImportError:
             logger.debug("prometheus_client is not installed: no metrics of adaptive runs.")
     return prefix
-
-
-def _patterns(application: Any) -> Any:
-    """The patterns of all routes of a tornado application."""
-    for rule in application.default_router.rules:
-        for inner in getattr(rule.target, "rules", ()):
-            yield inner.matcher.regex.pattern.removesuffix("$")
-    for rule in application.wildcard_router.rules:
-        yield rule.matcher.regex.pattern.removesuffix("$")

@@ -2,25 +2,52 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-import distributed.http.utils
 from bokeh.document import Document
 from jinja2 import Environment, FileSystemLoader
 
+from adaptive_dask.dashboard.charts.durations import DurationChart
+from adaptive_dask.dashboard.charts.event_loop import EventLoopChart
+from adaptive_dask.dashboard.charts.failures import FailureList
+from adaptive_dask.dashboard.charts.loss import LossChart
+from adaptive_dask.dashboard.charts.over_time import LearnerChart, PaceChart
+from adaptive_dask.dashboard.charts.workers import WorkerChart
 from adaptive_dask.dashboard.header import Header
-from adaptive_dask.dashboard.parts import PARTS
+from adaptive_dask.dashboard.internals import template_folder
+from adaptive_dask.dashboard.run_table import RunTable
+from adaptive_dask.dashboard.samples.part import Samples
 from adaptive_dask.dashboard.style import THEMES
 from adaptive_dask.dashboard.view import View
 
-# Dask's own templates are there for `base.html`, which escapes nothing itself: no user's text may come to a template.
+# Dask's templates are needed for `base.html`, which escapes nothing: no text of a user may be a template variable.
 _TEMPLATES = Environment(
-    loader=FileSystemLoader(
-        [str(Path(__file__).parent / "templates"), str(Path(distributed.http.utils.dirname) / "templates")]
-    ),
-    trim_blocks=True,
+    loader=FileSystemLoader([Path(__file__).parent / "templates", template_folder()]), trim_blocks=True
 )
+
+
+class PartOfPage(NamedTuple):
+    """How to make a part, and its title."""
+
+    make: Callable[[], Any]
+    title: str
+
+
+PARTS: dict[str, PartOfPage] = {
+    "runs": PartOfPage(RunTable, "Runs"),
+    "samples": PartOfPage(Samples, "Samples"),
+    "loss": PartOfPage(LossChart, "Loss against points"),
+    "loss-over-time": PartOfPage(partial(LossChart, "seconds"), "Loss against time"),
+    "points-per-second": PartOfPage(PaceChart, "Points per second"),
+    "durations": PartOfPage(DurationChart, "Duration of evaluations"),
+    "workers": PartOfPage(WorkerChart, "Evaluations per worker"),
+    "learner": PartOfPage(LearnerChart, "Learner on the scheduler"),
+    "event-loop": PartOfPage(EventLoopChart, "Delay of the scheduler's event loop"),
+    "failures": PartOfPage(FailureList, "Failures"),
+}
 
 
 def main_page(scheduler: Any, doc: Document) -> None:

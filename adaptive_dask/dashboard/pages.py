@@ -1,22 +1,15 @@
-"""Adds the Bokeh pages to a dashboard that is being served already."""
+"""The paths of the Bokeh pages, and their entries in the dashboard's menus."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from bokeh.document import Document
-from distributed.dashboard.core import BokehApplication
-from distributed.dashboard.scheduler import template_variables
-from tornado.ioloop import IOLoop
-
-from adaptive_dask.dashboard.in_thread import InThread
-from adaptive_dask.dashboard.page import individual_page, main_page
-from adaptive_dask.dashboard.parts import PARTS
+from adaptive_dask.dashboard.documents import MadeInThread
+from adaptive_dask.dashboard.internals import add_application, make_menus
+from adaptive_dask.dashboard.page import PARTS, individual_page, main_page
 
 PAGE = "adaptive"
-Make = Callable[[Any, Document], None]
 
 
 def add_pages(application: Any, dashboard: Any, scheduler: Any) -> None:
@@ -25,37 +18,18 @@ def add_pages(application: Any, dashboard: Any, scheduler: Any) -> None:
     Parameters
     ----------
     application : tornado.web.Application
-        Dask's, which asks a list of applications in turn for a handler.
+        Of Dask's HTTP server.
     dashboard : BokehTornado
-        Dask's own pages.
+        Dask's dashboard.
     scheduler : Scheduler
     """
     if f"/{PAGE}" in dashboard.app_paths:
         return
-    pages: dict[str, Make] = {f"/{PAGE}": main_page}
-    pages |= {f"/individual-{PAGE}-{name}": partial(individual_page, name) for name in PARTS}
-    menus = template_variables(scheduler)
-    ours = BokehApplication(
-        dict.fromkeys(pages, _pass_menus_on), scheduler, prefix=dashboard.prefix, template_variables=menus
-    )
-    for path, make in pages.items():
-        ours._applications[path].application.add(InThread(partial(make, scheduler)))
-    # Right after Dask's own: at the end of the list they would come after Jupyter's, which takes all that is left.
-    application.applications.insert(application.applications.index(dashboard) + 1, ours)
-    ours.initialize(IOLoop.current())
-    ours.start()
-    # The list of plots for Jupyter is made from the paths of Dask's own application.
-    dashboard._applications.update(ours._applications)
-    _add_to_menus(menus)
-
-
-def _pass_menus_on(_: Any, extra: dict[str, Any], doc: Document) -> None:
-    """What `base.html` needs to know."""
-    doc.template_variables.update(extra)
-
-
-def _add_to_menus(menus: dict[str, Any]) -> None:
-    """Add to the lists that all pages of this scheduler make their menus of."""
+    pages = {f"/{PAGE}": MadeInThread(partial(main_page, scheduler))}
+    for name in PARTS:
+        pages[f"/individual-{PAGE}-{name}"] = MadeInThread(partial(individual_page, name, scheduler))
+    menus = make_menus(scheduler)
+    add_application(application, pages, scheduler, dashboard, menus)
     menus["pages"].insert(max(0, len(menus["pages"]) - 1), PAGE)
     menus["plots"] += [
         {"url": f"individual-{PAGE}-{name}", "name": f"Adaptive {name.replace('-', ' ').title()}"} for name in PARTS

@@ -13,7 +13,7 @@ from bokeh.document import Document, without_document_lock
 from bokeh.events import DocumentReady
 from bokeh.models import LayoutDOM
 
-from adaptive_dask.dashboard.closing import notice_closing
+from adaptive_dask.dashboard.documents import notice_closing
 from adaptive_dask.dashboard.numbers import host_of, runs_of
 from adaptive_dask.dashboard.patch import Patch, Wire, keep_quiet
 from adaptive_dask.errors import LearnerBusyError

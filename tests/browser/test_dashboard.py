@@ -19,7 +19,7 @@ import pytest
 from distributed import Client, LocalCluster
 
 from adaptive_dask import AverageLearner, Learner1D, Learner2D, Runner
-from adaptive_dask.dashboard.parts import PARTS
+from adaptive_dask.dashboard.page import PARTS
 
 from ..benchmarks.dashboard_cost import LoopTimes, wait_until_forgotten
 from ..cluster import functions

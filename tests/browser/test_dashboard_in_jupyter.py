@@ -9,7 +9,7 @@ import pytest
 from distributed import Client, LocalCluster
 
 from adaptive_dask import Learner1D, Runner
-from adaptive_dask.dashboard.parts import PARTS
+from adaptive_dask.dashboard.page import PARTS
 
 from ..cluster import functions
 from ..patience import TIMEOUT

@@ -18,8 +18,7 @@ from bokeh.models.widgets import Div
 from bokeh.server.session import ServerSession
 from tornado.ioloop import IOLoop
 
-from adaptive_dask.dashboard.page import individual_page, main_page
-from adaptive_dask.dashboard.parts import PARTS
+from adaptive_dask.dashboard.page import PARTS, individual_page, main_page
 from adaptive_dask.dashboard.patch import Patch
 from adaptive_dask.dashboard.view import TROUBLE, Look, Reading, View
 
