@@ -11,19 +11,22 @@ import numpy as np
 from adaptive_dask.learner.base_learner import BaseLearner
 from adaptive_dask.learner.checked import checked_size
 from adaptive_dask.learner.function_pickle import ByValue
-from adaptive_dask.learner.sparse_grid.bases import GridBasis, Point, RadialFit
+from adaptive_dask.learner.sparse_grid.bases import Evaluate, GridBasis, Point
 from adaptive_dask.learner.sparse_grid.domain import Domain
-from adaptive_dask.learner.sparse_grid.hierarchy import Values
+from adaptive_dask.learner.sparse_grid.hierarchy import Index, Values
 from adaptive_dask.learner.sparse_grid.interpolator import SparseGridInterpolator
 from adaptive_dask.learner.sparse_grid.moments import Moments, moments_by_sampling, moments_of_polynomials
+from adaptive_dask.learner.sparse_grid.radial import RadialFit
 from adaptive_dask.learner.sparse_grid.rules import Floats, LejaRule
 from adaptive_dask.learner.sparse_grid.selection import (
+    MIN_CHECKS,
     Judged,
     Known,
     convergence_rate,
     expected_error,
     judge_grid,
     judge_radial,
+    preferred,
     share_points,
 )
 from adaptive_dask.learner.told_data import Data, ToldData
@@ -39,14 +42,20 @@ CHECKS = 1.5
 # The bases are judged again when there are so many times more points.
 JUDGED_AGAIN = 1.15
 
-# A polynomial whose error is below that converges; no points are spent on trying others.
-CONVERGED = 2e-3
+# A polynomial whose error is below that share of the standard deviation converges; others are not tried.
+CONVERGED = 5e-3
+
+# Radial fits are judged less often while their error is so many times that of others.
+BEHIND = 1.5
 
 # So few points say nothing about convergence, for each input.
 FIRST_POINTS = 8
 
 # Where the error of polynomials falls with a smaller power of the number of points, local functions are given a chance.
 SLOW = 0.9
+
+# Moments by sampling have an error of this share of the standard deviation. Those of better polynomials are exact.
+EXACT_MOMENTS = 1e-3
 
 # The error of the interpolant is estimated by leaving out the last nodes, all but this share.
 COARSE = 0.7
@@ -132,6 +141,7 @@ class SparseGridLearner(BaseLearner):
         self._judged: list[Judged] | None = None
         self._radial: list[Judged] = []  # as of when the bases were judged
         self._judge_at = FIRST_POINTS * self.ndim
+        self._judge_radial_at = 0.0
         self._rebuild_at = 16
 
     # ---- what is known
@@ -285,7 +295,12 @@ class SparseGridLearner(BaseLearner):
         if self._low is None:
             return np.ones(self.vdim)
         scales: Floats = np.hypot(*np.abs(np.array([(self._high - self._low).real, (self._high - self._low).imag])))
-        return np.where(scales > 0, scales, 1.0)
+        return np.where(scales > 0, scales, 1.0)  # also where none is finite
+
+    def _pending_nodes(self, grid: GridBasis) -> list[Index]:
+        """The pending nodes of a grid, parents first."""
+        indices = [index for x in self.pending_points if (index := grid.index(x)) is not None]
+        return sorted(indices, key=lambda index: (len(index), index))
 
     def _absorb(self) -> None:
         """Give the bases all values that were told since the last call."""
@@ -294,7 +309,7 @@ class SparseGridLearner(BaseLearner):
         backlog, self._backlog = self._backlog, []
         self._known = self._judged = None
         for point, value in backlog:
-            if np.isfinite(value).all():
+            if np.isfinite(value).any():
                 self._values[point] = value
                 self._widen(value)
         scales = self._scales
@@ -307,17 +322,17 @@ class SparseGridLearner(BaseLearner):
         if len(self._values) >= self._rebuild_at:
             self._rebuild_at = 2 * len(self._values)
             for grid in self._grids.values():
-                pending = [index for x in self.pending_points if (index := grid.index(x)) is not None]
-                grid.rebuild_frontier(scales, sorted(pending, key=len))
+                grid.rebuild_frontier(scales, self._pending_nodes(grid))
         self._judge_when_due()
 
     def _widen(self, value: Values) -> None:
         if self._low is None:
-            self._low = self._high = value
-        else:
-            low, high = self._low, self._high
-            self._low = np.minimum(low.real, value.real) + 1j * np.minimum(low.imag, value.imag)
-            self._high = np.maximum(high.real, value.real) + 1j * np.maximum(high.imag, value.imag)
+            self._low = np.full(value.shape, np.nan * (1 + 1j))
+            self._high = self._low.copy()
+        low, high = self._low, self._high
+        value = np.where(np.isfinite(value), value, np.nan * (1 + 1j))
+        low.real, low.imag = np.fmin(low.real, value.real), np.fmin(low.imag, value.imag)
+        high.real, high.imag = np.fmax(high.real, value.real), np.fmax(high.imag, value.imag)
 
     def _all_known(self) -> Known:
         if self._known is None:
@@ -340,10 +355,13 @@ class SparseGridLearner(BaseLearner):
         self._judge_at = math.ceil(count * JUDGED_AGAIN) + 1
         known = self._all_known()
         judged = {name: judge_grid(name, grid, known) for name, grid in self._grids.items()}
+        for name, each in judged.items():
+            if each:
+                grid = self._grids[name]
+                grid.lead(int(preferred(each).kind), self._scales, self._pending_nodes(grid))
         errors = {name: min((j.rms for j in each), default=math.inf) for name, each in judged.items()}
-        if errors["global"] > CONVERGED:
-            self._radial = judge_radial(self._domain, known)
-            errors["radial"] = min((each.rms for each in self._radial), default=math.inf)
+        if errors["global"] > CONVERGED * known.spread:
+            errors["radial"] = self._radial_error(known, min(errors.values()))
         expected = {}
         for name, error in errors.items():
             size = len(self._grids[name]) if name in self._grids else count
@@ -352,6 +370,16 @@ class SparseGridLearner(BaseLearner):
         is_slow = convergence_rate(self._history["global"]) < SLOW
         trial = self.ndim + count // (3 if is_slow else 16)
         self._shares = share_points(expected, known.spread, len(self._grids["local"]) < trial)
+
+    def _radial_error(self, known: Known, others: float) -> float:
+        """The error of radial fits; as it was before if they were far behind then."""
+        count = len(known.x)
+        least = min((each.rms for each in self._radial), default=math.inf)
+        if count >= self._judge_radial_at or least < BEHIND * others:
+            self._judge_radial_at = 1.5 * count
+            self._radial = judge_radial(self._domain, known, self._radial)
+            least = min((each.rms for each in self._radial), default=math.inf)
+        return least
 
     def _judgements(self) -> list[Judged]:
         """The bases that can be judged, the best first."""
@@ -404,13 +432,14 @@ class SparseGridLearner(BaseLearner):
         known = self._all_known()
         if best.basis == "radial":
             u = self._domain.to_unit(known.x)
-            rest = np.flatnonzero(known.scattered)[::2]
-            half = np.delete(np.arange(len(u)), rest)
-            fine = RadialFit(u, known.values, str(best.kind))
-            coarse = RadialFit(u[half], known.values[half], str(best.kind))
+            usable = np.asarray(np.isfinite(known.values).all(axis=1))
+            half = usable.copy()
+            half[np.flatnonzero(known.scattered)[::2]] = False
+            fine: Evaluate = RadialFit(u[usable], known.values[usable], str(best.kind))
+            coarse: Evaluate = RadialFit(u[half], known.values[half], str(best.kind))
         else:
             grid, kind = self._grids[best.basis], int(best.kind)
-            fine, coarse = grid.interpolant(kind), grid.interpolant(kind, COARSE)  # type: ignore[assignment]
+            fine, coarse = grid.interpolant(kind), grid.interpolant(kind, COARSE)
         return SparseGridInterpolator(self._domain, best.basis, fine, coarse, best.rms * self._scales, self._shape)
 
     def _best(self) -> Judged:
@@ -424,20 +453,24 @@ class SparseGridLearner(BaseLearner):
 
     def _moments(self) -> tuple[Moments, Floats, Floats]:
         """Moments, and the mean and root mean square of the errors at scattered points."""
-        best = self._best()
-        known = self._all_known()
+        best, known = self._best(), self._all_known()
+        exact = next((j for j in self._judgements() if j.basis == "global" and j.kind == 0), best)
+        if exact.rms <= EXACT_MOMENTS * known.spread:
+            best = exact
         checks = known.scattered
-        if best.basis == "global":
+        rms = best.rms * self._scales
+        if best.basis == "global" and best.kind == 0:
             hierarchy = self._grids["global"].hierarchies[0]
             rules = [rule for rule in hierarchy.rules if isinstance(rule, LejaRule)]
             moments = moments_of_polynomials(rules, hierarchy.coefficients)
+            if np.count_nonzero(checks) < MIN_CHECKS:
+                return moments, np.full(self.vdim, math.inf), rms
             residuals = self._grids["global"].residuals(0, known.x[checks], known.values[checks])
-            bias = np.abs(residuals.mean(axis=0)) + residuals.std(axis=0) / math.sqrt(max(1, len(residuals)))
-        else:
-            fit = self.interpolator()
-            moments = moments_by_sampling(self._domain, fit.components)
-            bias = best.rms * self._scales / math.sqrt(max(1, int(np.count_nonzero(checks))))
-        return moments, bias, best.rms * self._scales
+            bias = np.abs(np.nanmean(residuals, axis=0)) + np.nanstd(residuals, axis=0) / math.sqrt(len(residuals))
+            return moments, bias, rms
+        moments = moments_by_sampling(self._domain, self.interpolator().components)
+        bias = rms / math.sqrt(max(1, int(np.count_nonzero(checks)))) + EXACT_MOMENTS * np.sqrt(moments.variance)
+        return moments, bias, rms
 
     def mean(self) -> Estimate:
         """The mean over the bounds, or under the distributions."""

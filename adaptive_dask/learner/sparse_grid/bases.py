@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import NamedTuple
 
 import numpy as np
 
@@ -21,13 +21,21 @@ Evaluate = Callable[[Floats], Values]  # coordinates x of shape (n, d) to values
 # Of a local node, the basis function is narrower than its parent's and the coefficient smaller.
 LOCAL_DECAY = 0.35
 
-# Radial basis functions are fitted to all points at once up to so many; beyond, to the nearest ones of each point.
-MAX_DENSE = 2000
-NEIGHBORS = 150
+# Predictions of logarithms are not larger than that, so that squares of values are finite.
+MAX_LOG = 300.0
+
+
+class Kind(NamedTuple):
+    """One of the interpolants on the nodes of a grid: of the values, or of their logarithms."""
+
+    rules: list[Rule]
+    is_log: bool
 
 
 class GridBasis:
     """Nodes of a sparse grid, with one interpolant for each kind of basis function on these nodes.
+
+    Positive values are interpolated by their logarithms as well, which are smooth where a function falls over decades.
 
     Parameters
     ----------
@@ -38,15 +46,32 @@ class GridBasis:
     def __init__(self, domain: Domain, is_local: bool) -> None:
         self._domain = domain
         self._is_local = is_local
-        kinds: list[list[Rule]] = (
-            [[LocalRule(order)] * domain.ndim for order in (1, 2)] if is_local else [[a.leja for a in domain.axes]]
-        )
-        self.hierarchies = [Hierarchy(rules) for rules in kinds]
+        if is_local:
+            kinds = [
+                Kind([LocalRule(order)] * domain.ndim, is_log) for order, is_log in ((1, False), (2, False), (1, True))
+            ]
+        else:
+            leja: list[Rule] = [axis.leja for axis in domain.axes]
+            kinds = [Kind(leja, False), Kind(leja, True)]
+        self._kinds = kinds
+        self._is_positive = True
+        self._told: dict[Index, Values] = {}
+        self.leading = 0
+        self.hierarchies = [Hierarchy(kind.rules) for kind in kinds]
         self._residuals = [_Predictions(hierarchy) for hierarchy in self.hierarchies]
         self.frontier = self._new_frontier()
 
+    @property
+    def kinds(self) -> list[int]:
+        """The kinds of interpolants that the values allow."""
+        return [number for number, kind in enumerate(self._kinds) if self._is_positive or not kind.is_log]
+
+    def is_plain(self, kind: int) -> bool:
+        """Whether a kind interpolates the values themselves."""
+        return not self._kinds[kind].is_log
+
     def _new_frontier(self) -> Frontier:
-        return Frontier(self.hierarchies[0], LOCAL_DECAY if self._is_local else 1.0)
+        return Frontier(self.hierarchies[self.leading], LOCAL_DECAY if self._is_local else 1.0)
 
     def __len__(self) -> int:
         """How many nodes the interpolant goes through."""
@@ -71,44 +96,80 @@ class GridBasis:
 
     def tell(self, index: Index, value: Values, scales: Floats) -> None:
         """Take in a value; `scales` are the ranges of its components."""
-        for each in self.hierarchies[1:]:
-            each.add(index, value)
-        for added in self.hierarchies[0].add(index, value):
-            self.frontier.note(added, self._contribution(added, scales))
+        if self._is_positive and (np.iscomplexobj(value) or np.any(value <= 0)):
+            self._is_positive = False
+            if not self.is_plain(self.leading):
+                self.leading = 0
+                self.rebuild_frontier(scales, [])
+        added: list[Index] = []
+        for number in self.kinds:
+            is_plain = self.is_plain(number)
+            new = self.hierarchies[number].add(index, value if is_plain else np.log(value))
+            added = new if number == self.leading else added
+        self._told[index] = value
+        for each in added:
+            self.frontier.note(each, self._contribution(each, scales))
 
     def rebuild_frontier(self, scales: Floats, pending: Sequence[Index]) -> None:
         """Estimate anew which nodes matter, with the ranges as they are now."""
         self.frontier = self._new_frontier()
-        for index in self.hierarchies[0].coefficients:
+        for index in self.hierarchies[self.leading].coefficients:
             self.frontier.note(index, self._contribution(index, scales))
         for index in pending:
             self.frontier.note(index, None)
 
+    def lead(self, kind: int, scales: Floats, pending: Sequence[Index]) -> None:
+        """Let the coefficients of a kind decide which nodes come next."""
+        if kind != self.leading:
+            self.leading = kind
+            self.rebuild_frontier(scales, pending)
+
     def residuals(self, kind: int, x: Floats, values: Values) -> Values:
         """Values minus predictions at points that the interpolant of a kind does not go through."""
-        return values - self._residuals[kind].at(self.coordinates(x))
+        predictions = self._residuals[kind].at(self.coordinates(x))
+        return values - (predictions if self.is_plain(kind) else _exponential(predictions))
 
     def newest(self, kind: int, count: int) -> Values:
-        """The last coefficients, of shape (count, m)."""
+        """The prediction errors at the last nodes, of shape (count, m)."""
         coefficients = self.hierarchies[kind].coefficients
-        return np.array(list(itertools.islice(reversed(coefficients.values()), count)))
+        last = list(itertools.islice(reversed(coefficients.items()), count))
+        if self.is_plain(kind):
+            return np.array([coefficient for _, coefficient in last])
+        errors = [self._told[index] * -np.expm1(np.minimum(-coefficient, MAX_LOG)) for index, coefficient in last]
+        return np.array(errors)
 
     def coordinates(self, x: Floats) -> Floats:
         """The coordinates t of points x; shapes (n, d)."""
         return 2 * self._domain.to_unit(x) - 1 if self._is_local else self._domain.to_standard(x)
 
-    def interpolant(self, kind: int, share: float = 1.0) -> SparseInterpolant:
+    def interpolant(self, kind: int, share: float = 1.0) -> Evaluate:
         """The interpolant of a kind through the first nodes, or all."""
         hierarchy = self.hierarchies[kind]
         count = max(1, math.ceil(share * len(hierarchy.coefficients)))
-        return SparseInterpolant(hierarchy.rules, dict(itertools.islice(hierarchy.coefficients.items(), count)))
+        interpolant = SparseInterpolant(hierarchy.rules, dict(itertools.islice(hierarchy.coefficients.items(), count)))
+        return interpolant if self.is_plain(kind) else _Exponential(interpolant)
 
     def _contribution(self, index: Index, scales: Floats) -> float:
-        hierarchy = self.hierarchies[0]
-        size = float(np.max(np.abs(hierarchy.coefficients[index]) / scales))
+        hierarchy = self.hierarchies[self.leading]
+        sizes = np.abs(hierarchy.coefficients[index]) / (scales if self.is_plain(self.leading) else 1.0)
+        size = float(np.max(sizes))
         for axis, k in index:
             size *= hierarchy.rules[axis].norm(k)
         return size
+
+
+class _Exponential:
+    """The exponential of an interpolant; picklable."""
+
+    def __init__(self, interpolant: SparseInterpolant) -> None:
+        self._interpolant = interpolant
+
+    def __call__(self, t: Floats) -> Values:
+        return _exponential(self._interpolant(t))
+
+
+def _exponential(logs: Values) -> Values:
+    return np.asarray(np.exp(np.minimum(logs, MAX_LOG)))
 
 
 class _Predictions:
@@ -133,40 +194,3 @@ class _Predictions:
                 self._values = np.concatenate([self._values, new])
         self._nodes = len(coefficients)
         return self._values
-
-
-class RadialFit:
-    """Radial basis functions through any points, in the unit cube; picklable.
-
-    Parameters
-    ----------
-    u : ndarray of shape (n, d)
-    values : ndarray of shape (n, m)
-        Real or complex.
-    kernel : str
-        Of `scipy.interpolate.RBFInterpolator`.
-    """
-
-    def __init__(self, u: Floats, values: Values, kernel: str) -> None:
-        from scipy.interpolate import RBFInterpolator
-
-        self._is_complex = np.iscomplexobj(values)
-        parts = np.concatenate([values.real, values.imag], axis=1) if self._is_complex else values
-        neighbors = None if len(u) <= MAX_DENSE else NEIGHBORS
-        # Without any smoothing, points that nearly coincide would make the matrix singular.
-        self._fit: Any = RBFInterpolator(u, parts, neighbors=neighbors, kernel=kernel)
-
-    def __call__(self, u: Floats) -> Values:
-        if not len(u):
-            return np.empty((0, self._fit.d.shape[1] // (2 if self._is_complex else 1)))
-        values = self._fit(u)
-        if self._is_complex:
-            half = values.shape[1] // 2
-            return np.asarray(values[:, :half] + 1j * values[:, half:])
-        return np.asarray(values)
-
-
-def kernels_for(count: int, ndim: int) -> list[str]:
-    """The kernels that so many points in so many dimensions can determine."""
-    kernels = {"cubic": ndim + 1, "quintic": (ndim + 1) * (ndim + 2) // 2}
-    return [kernel for kernel, least in kernels.items() if count >= 2 * least]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -109,7 +110,8 @@ class Domain:
             raise ValueError(f"bounds must have between 1 and 50 entries, one for each input, got {bounds!r}.")
         self.axes = [Axis(each, f"bounds[{i}]") for i, each in enumerate(bounds)]
         self.ndim = len(self.axes)
-        self._sequence = np.empty((0, self.ndim))
+        # The import of scipy.stats that this needs takes a second: not in a call of ask.
+        self._sequence = self.from_unit(unit_sequence(self.ndim, 64))
 
     def contains(self, point: Sequence[float]) -> bool:
         return all(axis.low <= x <= axis.high for axis, x in zip(self.axes, point, strict=True))
@@ -131,23 +133,14 @@ class Domain:
     def scattered(self, number: int) -> tuple[float, ...]:
         """A point of a low-discrepancy sequence that fills the domain, no two of them alike."""
         while number >= len(self._sequence):
-            self._sequence = self.from_unit(unit_sequence(self.ndim, max(64, 2 * len(self._sequence))))
+            self._sequence = self.from_unit(unit_sequence(self.ndim, 2 * len(self._sequence)))
         return tuple(map(float, self._sequence[number]))
 
 
 def unit_sequence(ndim: int, size: int) -> Floats:
-    """The first points of a Sobol sequence, shifted so that none lies on a dyadic grid; shape (size, ndim)."""
+    """The first points of a scrambled Sobol sequence, always the same; shape (size, ndim)."""
     from scipy.stats import qmc
 
-    sobol = qmc.Sobol(ndim, scramble=False)
-    points: Floats = sobol.random_base2(int(np.ceil(np.log2(size + 1))))[1 : size + 1]
-    golden = _generalised_golden_ratio(ndim)
-    return (points + golden ** -np.arange(1.0, ndim + 1)) % 1.0
-
-
-def _generalised_golden_ratio(ndim: int) -> float:
-    """The positive root of ``x**(ndim + 1) == x + 1``."""
-    root = 2.0
-    for _ in range(100):
-        root = (1 + root) ** (1 / (ndim + 1))
-    return root
+    sobol = qmc.Sobol(ndim, scramble=True, bits=50, seed=np.random.default_rng(0))
+    points: Floats = sobol.random_base2(max(0, math.ceil(math.log2(size))))
+    return points[:size]

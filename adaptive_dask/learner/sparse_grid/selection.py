@@ -9,13 +9,21 @@ from typing import NamedTuple
 
 import numpy as np
 
-from adaptive_dask.learner.sparse_grid.bases import GridBasis, RadialFit, kernels_for
+from adaptive_dask.learner.sparse_grid.bases import GridBasis
 from adaptive_dask.learner.sparse_grid.domain import Domain
 from adaptive_dask.learner.sparse_grid.hierarchy import Values
+from adaptive_dask.learner.sparse_grid.radial import RadialFit, kernels_for
 from adaptive_dask.learner.sparse_grid.rules import Floats
 
 # Of the points that are on no grid, every so-manieth is left out of a radial fit to judge it.
 HELD_OUT = 4
+
+# Radial fits are judged at few points, and by small matrices that BLAS does not spread over threads: judging then
+# takes less than 0.1 s, also on a busy machine.
+MAX_HELD_OUT = 60
+MAX_HELD_OUT_IN_CELLS = 24
+DENSE_WHEN_JUDGED = 400
+NEIGHBORS_WHEN_JUDGED = 120
 
 # Errors are judged by so many points at least.
 MIN_CHECKS = 5
@@ -77,7 +85,8 @@ class Known:
     def spread(self) -> float:
         """The largest standard deviation of a component at scattered points, relative to its range."""
         values = self.values[self.scattered] / self.scales
-        return float(np.max(values.std(axis=0))) if len(values) else 1.0
+        spreads = [float(np.nanstd(each)) for each in values.T if np.isfinite(each).any()]
+        return max(spreads, default=1.0)
 
 
 def judge_grid(name: str, basis: GridBasis, known: Known) -> list[Judged]:
@@ -86,31 +95,47 @@ def judge_grid(name: str, basis: GridBasis, known: Known) -> list[Judged]:
     if len(basis) < 2 or np.count_nonzero(checks) < MIN_CHECKS:
         return []
     judged: list[Judged] = []
-    for kind in range(len(basis.hierarchies)):
+    for kind in basis.kinds:
         residuals = basis.residuals(kind, known.x[checks], known.values[checks]) / known.scales
         newest = np.abs(basis.newest(kind, max(3, len(basis) // 10))) / known.scales
-        largest = max(float(np.max(np.abs(residuals))), float(np.max(newest)))
+        largest = max(float(np.nanmax(np.abs(residuals), initial=0.0)), float(np.nanmax(newest, initial=0.0)))
         judged.append(Judged(name, kind, _rms(residuals), largest))
     return judged
 
 
-def judge_radial(domain: Domain, known: Known) -> list[Judged]:
-    """The errors of radial fits at points that were held out."""
-    scattered = np.flatnonzero(known.scattered)
+def judge_radial(domain: Domain, known: Known, last: Sequence[Judged]) -> list[Judged]:
+    """The errors of radial fits at points that were held out; of many points only with the kernel that was best last."""
+    usable = np.isfinite(known.values).all(axis=1)
+    scattered = np.flatnonzero(known.scattered & usable)
     held_out = np.zeros(len(known.x), dtype=bool)
-    held_out[scattered[::HELD_OUT]] = True
+    is_dense = np.count_nonzero(usable) <= DENSE_WHEN_JUDGED
+    most = MAX_HELD_OUT if is_dense else MAX_HELD_OUT_IN_CELLS
+    held_out[scattered[:: max(HELD_OUT, math.ceil(len(scattered) / most))]] = True
     if np.count_nonzero(held_out) < MIN_CHECKS:
         return []
     u = domain.to_unit(known.x)
+    fitted = usable & ~held_out
     judged: list[Judged] = []
-    for kernel in kernels_for(int(np.count_nonzero(~held_out)), domain.ndim):
+    sizes = {"max_dense": DENSE_WHEN_JUDGED, "neighbors": NEIGHBORS_WHEN_JUDGED}
+    count = int(np.count_nonzero(fitted))
+    kernels = kernels_for(count if is_dense else min(count, NEIGHBORS_WHEN_JUDGED), domain.ndim)
+    if not is_dense and last:
+        best = str(min(last, key=lambda each: each.rms).kind)
+        kernels = [kernel for kernel in kernels if kernel == best] or kernels
+    for kernel in kernels:
         try:
-            fit = RadialFit(u[~held_out], known.values[~held_out], kernel)
+            fit = RadialFit(u[fitted], known.values[fitted], kernel, **sizes)
             residuals = (known.values[held_out] - fit(u[held_out])) / known.scales
-        except np.linalg.LinAlgError:  # the nearest points may lie in a plane
+        except np.linalg.LinAlgError:
             continue
         judged.append(Judged("radial", kernel, _rms(residuals), float(np.max(np.abs(residuals)))))
     return judged
+
+
+def preferred(judged: Sequence[Judged]) -> Judged:
+    """The best of a basis's interpolants; another than the first must be much better."""
+    best = min(judged, key=lambda each: each.rms)
+    return best if best.rms < PREFERENCE * judged[0].rms else judged[0]
 
 
 def expected_error(history: Sequence[tuple[int, float]], size: int) -> float:
@@ -161,4 +186,6 @@ def share_points(expected: Mapping[str, float], spread: float, is_local_untried:
 
 
 def _rms(residuals: Values) -> float:
-    return float(np.sqrt(np.max(np.mean(np.abs(residuals) ** 2, axis=0))))
+    """The largest root mean square of a component; components that are never finite are left out."""
+    squares = [np.abs(each[np.isfinite(each)]) ** 2 for each in residuals.T]
+    return math.sqrt(max((float(each.mean()) for each in squares if len(each)), default=math.inf))
