@@ -140,7 +140,7 @@ class SparseGridLearner(BaseLearner):
         self._known: Known | None = None
         self._judged: list[Judged] | None = None
         self._radial: list[Judged] = []  # as of when the bases were judged
-        self._judge_at = FIRST_POINTS * self.ndim
+        self._judge_at: float = FIRST_POINTS * self.ndim
         self._judge_radial_at = 0.0
         self._rebuild_at = 16
 
@@ -524,12 +524,16 @@ class SparseGridLearner(BaseLearner):
             "rtol": self.rtol,
             "basis": self.basis,
             "data": self._get_data(),
-            "judged": (self._shares, self._history, self._radial, self._judge_at),
+            "judged": (self._shares, self._history, self._radial, self._judge_at, self._judge_radial_at),
+            "leading": {name: grid.leading for name, grid in self._grids.items()},
         }
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__init__(state["function"], state["bounds"], rtol=state["rtol"], basis=state["basis"])  # type: ignore[misc]
         self._set_data(state["data"])
+        self._judge_at = math.inf
         self._absorb()
-        self._shares, self._history, self._radial, self._judge_at = state["judged"]
+        self._shares, self._history, self._radial, self._judge_at, self._judge_radial_at = state["judged"]
+        for name, grid in self._grids.items():
+            grid.lead(state["leading"][name], self._scales, [])
         self._judged = None

@@ -104,7 +104,7 @@ def judge_grid(name: str, basis: GridBasis, known: Known) -> list[Judged]:
 
 
 def judge_radial(domain: Domain, known: Known, last: Sequence[Judged]) -> list[Judged]:
-    """The errors of radial fits at points that were held out; of many points only with the kernel that was best last."""
+    """The errors of radial fits at held-out points; of many points only with the kernel that was best last."""
     usable = np.isfinite(known.values).all(axis=1)
     scattered = np.flatnonzero(known.scattered & usable)
     held_out = np.zeros(len(known.x), dtype=bool)
