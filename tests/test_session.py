@@ -30,9 +30,9 @@ def test_points_come_with_ids_that_are_never_used_again() -> None:
     first, second = run.take(3), run.take(2)
     assert [x for _, x in first + second] == [0, 1, 2, 3, 4]
     assert len({pid for pid, _ in first + second}) == 5
-    assert run.in_flight == dict(first + second)
-    assert run.unresolved == 5
-    assert run.waiting == 0
+    assert run.points.in_flight == dict(first + second)
+    assert len(run.points.unresolved) == 5
+    assert len(run.points.waiting) == 0
 
 
 def test_outcomes_may_come_in_any_order_and_any_subset() -> None:
@@ -41,7 +41,7 @@ def test_outcomes_may_come_in_any_order_and_any_subset() -> None:
     assert run.tell([(3, 30.0), (1, 10.0)]) == [(ids[3], 30.0), (ids[1], 10.0)]
     assert run.tell([(0, 0.0)]) == [(ids[0], 0.0)]
     assert run.learner.data == {3: 30.0, 1: 10.0, 0: 0.0}
-    assert run.in_flight == {2: 2}
+    assert run.points.in_flight == {2: 2}
     assert run.told == run.npoints == 3
 
 
@@ -53,7 +53,7 @@ def test_a_duplicate_id_is_ignored() -> None:
     assert run.tell([(0, BROKEN)]) == []
     assert run.learner.data == {0: 1.0}
     assert run.error is None
-    assert run.failure_count == 0
+    assert run.book.failure_count == 0
 
 
 def test_a_call_that_tells_the_learner_something_counts_as_told() -> None:
@@ -82,7 +82,7 @@ def test_an_unknown_id_is_ignored() -> None:
     assert run.tell([(7, 1.0), (-1, BROKEN)]) == []
     assert run.lost([7, -1]) == []
     assert run.lost_count == 0
-    assert run.in_flight == {0: 0}
+    assert run.points.in_flight == {0: 0}
 
 
 def test_results_from_elsewhere_are_told_and_count_towards_the_goal() -> None:
@@ -180,10 +180,10 @@ def test_a_failure_after_the_goal_does_not_fail_the_run() -> None:
     run.tell([(0, 0.0)])
     run.tell([(1, BROKEN)])
     assert run.error is None
-    assert run.failed == {1}
+    assert run.book.failed == {1}
     assert run.tell([(2, "refused")]) == []
     assert run.error is None
-    assert run.failed == {1, 2}
+    assert run.book.failed == {1, 2}
 
 
 def test_a_learner_without_more_points_ends_the_run() -> None:
@@ -207,9 +207,9 @@ def test_finish_forgets_what_is_out() -> None:
     run.finish()
     run.finish()
     assert run.done
-    assert run.in_flight == {}
-    assert run.unresolved == run.waiting == 0
-    assert run.to_retry == []
+    assert run.points.in_flight == {}
+    assert len(run.points.unresolved) == len(run.points.waiting) == 0
+    assert run.book.to_retry == []
     assert run.take(3) == []
     assert run.tell([(1, 1.0), (2, BROKEN)]) == []
     assert run.lost([1]) == []
@@ -241,8 +241,8 @@ def test_a_failure_fails_the_run() -> None:
     assert run.error.worker == "tcp://worker"
     assert run.error.__cause__ is BROKEN.exception
     assert "broken" in str(run.error)
-    assert run.failed == {1}
-    assert run.tracebacks == [(1, BROKEN.traceback_text)]
+    assert run.book.failed == {1}
+    assert run.book.tracebacks == [(1, BROKEN.traceback_text)]
 
 
 def test_a_failure_is_noted_when_the_run_is_to_go_on() -> None:
@@ -251,8 +251,8 @@ def test_a_failure_is_noted_when_the_run_is_to_go_on() -> None:
     run.tell([(1, BROKEN), (0, 0.0)])
     assert not run.done
     assert run.error is None
-    assert run.failed == {1}
-    assert run.failure_count == 1
+    assert run.book.failed == {1}
+    assert run.book.failure_count == 1
     assert run.tell([(1, 1.0)]) == [], "it failed for good"
     assert 1 in run.learner.pending_points, "or the learner would propose it again"
 
@@ -264,15 +264,15 @@ def test_retries_are_counted_for_each_point(retries: int, fatal: bool) -> None:
     ids = dict(run.take(2))
     for tries in range(1, retries + 1):
         run.tell([(0, BROKEN)])
-        assert run.to_retry == [(ids[0], tries)]
-        assert run.tracebacks == [(ids[0], BROKEN.traceback_text)]
-        assert run.failed == set()
-        assert run.in_flight == {1: 1}
+        assert run.book.to_retry == [(ids[0], tries)]
+        assert run.book.tracebacks == [(ids[0], BROKEN.traceback_text)]
+        assert run.book.failed == set()
+        assert run.points.in_flight == {1: 1}
         assert run.take(1) == [(0, 0)]
     run.tell([(0, BROKEN)])
-    assert run.to_retry == []
-    assert run.failed == {0}
-    assert run.failure_count == retries + 1
+    assert run.book.to_retry == []
+    assert run.book.failed == {0}
+    assert run.book.failure_count == retries + 1
     assert (run.error is not None) is run.done is fatal
 
 
@@ -283,8 +283,8 @@ def test_a_point_that_works_when_tried_again_leaves_no_trace() -> None:
     run.take(1)
     run.tell([(0, 5.0)])
     assert run.learner.data == {0: 5.0}
-    assert run.tracebacks == run.to_retry == []
-    assert run.failed == set()
+    assert run.book.tracebacks == run.book.to_retry == []
+    assert run.book.failed == set()
     run.take(1)
     run.tell([(1, BROKEN)])
     assert run.error is None, "each point has its own tries"
@@ -294,7 +294,7 @@ def test_points_to_retry_come_before_new_ones_and_are_not_given_twice() -> None:
     run = session(retries=1)
     run.take(3)
     run.tell([(1, BROKEN)])
-    assert run.waiting == 1
+    assert len(run.points.waiting) == 1
     assert run.take(2) == [(1, 1), (3, 3)]
     assert run.take(1) == [(4, 4)]
 
@@ -304,8 +304,8 @@ def test_tracebacks_are_kept_for_the_first_failures_only() -> None:
     n = MAX_TRACEBACKS + 5
     run.take(n)
     run.tell([(i, BROKEN) for i in range(n)])
-    assert len(run.failed) == len(run.tracebacks) == n
-    assert sum(text == BROKEN.traceback_text for _, text in run.tracebacks) == MAX_TRACEBACKS
+    assert len(run.book.failed) == len(run.book.tracebacks) == n
+    assert sum(text == BROKEN.traceback_text for _, text in run.book.tracebacks) == MAX_TRACEBACKS
 
 
 # ---- what the learner or the goal raises
@@ -339,9 +339,9 @@ def test_one_refused_value_does_not_cost_the_others(fatal: bool) -> None:
     assert told == [(0, 0.0), (2, 2.0)]
     assert run.learner.data == {0: 0.0, 2: 2.0}
     assert run.told == 2
-    assert run.failed == {1}, "the point that was taken under this id failed"
-    assert run.to_retry == [], "the value would be the same"
-    [(x, text)] = run.tracebacks
+    assert run.book.failed == {1}, "the point that was taken under this id failed"
+    assert run.book.to_retry == [], "the value would be the same"
+    [(x, text)] = run.book.tracebacks
     assert x == 1
     assert "'text'" in text
     assert "not a number" in text

@@ -35,8 +35,8 @@ def test_lost_points_are_the_next_to_be_taken_in_their_order() -> None:
     run = session()
     run.take(4)
     assert run.lost([2, 0]) == []
-    assert run.in_flight == {1: 1, 3: 3}
-    assert run.waiting == 2
+    assert run.points.in_flight == {1: 1, 3: 3}
+    assert len(run.points.waiting) == 2
     assert run.take(3) == [(2, 2), (0, 0), (4, 4)]
     assert run.lost_count == run.blamed_count == 2
     run.lost([2, 0], blame=lambda pid: pid == 0)
@@ -66,7 +66,7 @@ def test_an_outcome_that_comes_after_all_is_told_and_the_point_not_taken_again()
     run.take(2)
     run.lost([0])
     assert run.tell([(0, 5.0)]) == [(0, 5.0)]
-    assert run.waiting == 0
+    assert len(run.points.waiting) == 0
     assert run.take(1) == [(2, 2)], "room for one more is used at once"
 
 
@@ -75,7 +75,7 @@ def test_a_failure_that_comes_after_all_does_not_queue_the_point_twice() -> None
     run.take(1)
     run.lost([0])
     run.tell([(0, BROKEN)])
-    assert run.to_retry == [(0, 1)]
+    assert run.book.to_retry == [(0, 1)]
     assert run.take(2) == [(0, 0), (1, 1)]
 
 
@@ -85,10 +85,10 @@ def test_a_point_fails_after_allowed_failures(allowed: int) -> None:
     run.take(1)
     assert lose(run, 0, allowed) == []
     assert run.lost([0]) == [0]
-    assert run.failed == {0}
+    assert run.book.failed == {0}
     assert run.lost_count == allowed + 1
-    assert run.in_flight == {pid: x for pid, x in run.in_flight.items() if pid != 0}
-    [(x, text)] = run.tracebacks
+    assert run.points.in_flight == {pid: x for pid, x in run.points.in_flight.items() if pid != 0}
+    [(x, text)] = run.book.tracebacks
     assert x == 0
     assert str(allowed + 1) in text
     assert not run.done
@@ -148,7 +148,7 @@ def test_when_anything_else_was_seen_of_the_function_it_goes_on(outcome: Any, or
     run.lost(range(9))
     assert run.error is None
     run.tell([])  # in order, the outcome can be told now
-    assert run.failed == {*range(9)} | ({9} if outcome is BROKEN else set())
+    assert run.book.failed == {*range(9)} | ({9} if outcome is BROKEN else set())
 
 
 def test_deadly_points_after_the_end_do_not_fail_the_run() -> None:
@@ -181,7 +181,7 @@ def test_deadly_points_fail_alone(slots: list[int], deadly: set[int], allowed: i
         unsent = board.assign(unsent)[1]
         worker = order.choice(sorted(worker for worker, desk in board.desks.items() if desk.ids))
         desk = board.desks[worker]
-        if not deadly.isdisjoint([run.in_flight[pid] for pid in list(desk.ids)[: desk.slots]]):
+        if not deadly.isdisjoint([run.points.in_flight[pid] for pid in list(desk.ids)[: desk.slots]]):
             ids, begun = board.drop(worker)
             run.lost(ids, blame=begun.__contains__)
         else:
@@ -191,4 +191,4 @@ def test_deadly_points_fail_alone(slots: list[int], deadly: set[int], allowed: i
     assert run.done
     assert run.error is None
     assert run.npoints == 40
-    assert {x for x, _ in run.tracebacks} == deadly
+    assert {x for x, _ in run.book.tracebacks} == deadly

@@ -56,7 +56,7 @@ class AnyInterleaving(RuleBasedStateMachine):
         for pid, x in taken:
             assert pid not in self.out, "it is being evaluated"
             assert x not in self.learner.data, "it was evaluated"
-            assert pid not in self.session.failed
+            assert pid not in self.session.book.failed
             assert self.points.setdefault(pid, x) == x
             self.out.add(pid)
 
@@ -79,16 +79,16 @@ class AnyInterleaving(RuleBasedStateMachine):
     def repeat(self, data: st.DataObject, fails: bool) -> None:
         """Outcomes and losses of points that were told, lost, or failed before."""
         ids = self.pick(data, self.points.keys() - self.out)
-        waiting = self.session.waiting
+        waiting = len(self.session.points.waiting)
         self.send([(pid, Failure("late") if fails else float(pid)) for pid in ids])
-        assert self.session.waiting <= waiting or self.ordered, "in order, new points may be asked for now"
+        assert len(self.session.points.waiting) <= waiting or self.ordered, "in order, new points may be asked for now"
         assert self.session.lost(ids) == []
 
     @rule(pid=st.integers(1000, 1002) | st.integers(-3, -1))
     def confuse(self, pid: int) -> None:
         assert self.session.lost([pid]) == []
         self.send([(pid, 1.0)])
-        assert pid not in self.session.failed
+        assert pid not in self.session.book.failed
 
     def send(self, outcomes: list[tuple[int, Any]]) -> None:
         self.out -= {pid for pid, _ in outcomes}
@@ -101,14 +101,14 @@ class AnyInterleaving(RuleBasedStateMachine):
         if not hasattr(self, "session") or self.finished:
             return
         session, told = self.session, self.learner.data
-        assert session.in_flight.keys() == self.out
+        assert session.points.in_flight.keys() == self.out
         assert session.told == len(told) == session.npoints
-        by_fate = session.unresolved + len(told) + len(session.failed)
+        by_fate = len(session.points.unresolved) + len(told) + len(session.book.failed)
         assert by_fate == self.learner.asked
-        held = session.unresolved - len(self.out) - session.waiting
+        held = len(session.points.unresolved) - len(self.out) - len(session.points.waiting)
         assert 0 <= held <= (self.ordered or 0)
-        failed_points = {x for x, _ in session.tracebacks} - set(told)
-        assert len(failed_points) >= len(session.failed) == session.failed_count
+        failed_points = {x for x, _ in session.book.tracebacks} - set(told)
+        assert len(failed_points) >= len(session.book.failed) == session.book.failed_count
         if self.npoints is not None:
             assert len(told) <= self.npoints
 
@@ -131,10 +131,10 @@ class AnyInterleaving(RuleBasedStateMachine):
             assert isinstance(session.error, WorkerLostError)
         elif self.npoints is not None and session.npoints != self.npoints:
             assert self.learner.asked == self.learner.supply, "only for want of points"
-            assert session.unresolved == 0
+            assert len(session.points.unresolved) == 0
         session.finish()
         self.finished = True
-        assert session.in_flight == {}
+        assert session.points.in_flight == {}
 
 
 TestAnyInterleaving = AnyInterleaving.TestCase

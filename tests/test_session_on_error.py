@@ -33,7 +33,7 @@ def test_a_function_gives_the_value_to_tell(ordered: int | None) -> None:
     run = session(on_error, retries=1, ordered=ordered, log=True)
     run.take(2)
     assert run.tell([(0, BROKEN)]) == []
-    assert [failed.status for failed in run.failures] == ["retrying"]
+    assert [failed.status for failed in run.book.all] == ["retrying"]
     assert run.take(1) == [(0, 0)]
     assert run.tell([(0, BROKEN), (1, 1.0)]) == [(0, -1.0), (1, 1.0)]
     assert run.error is None
@@ -42,10 +42,10 @@ def test_a_function_gives_the_value_to_tell(ordered: int | None) -> None:
     assert isinstance(error, FunctionError)
     assert error.exception is BROKEN.exception
     assert error.worker == BROKEN.worker
-    (failed,) = run.failures
+    (failed,) = run.book.all
     assert (failed.status, failed.tries, failed.point, failed.log) == ("replaced", 2, 0, "/logs/1.out")
-    assert run.failed == set()
-    assert not run.to_retry
+    assert run.book.failed == set()
+    assert not run.book.to_retry
 
 
 def test_what_the_function_raises_ends_the_run() -> None:
@@ -56,7 +56,7 @@ def test_what_the_function_raises_ends_the_run() -> None:
     run.take(1)
     run.tell([(0, BROKEN)])
     assert isinstance(run.error, FunctionError)
-    assert run.failed == {0}
+    assert run.book.failed == {0}
 
     def other(point: Any, error: AdaptiveError) -> Any:
         raise KeyError("nothing known")
@@ -96,8 +96,8 @@ def test_a_substitute_that_the_learner_refuses_ends_the_run() -> None:
     assert run.tell([(0, BROKEN), (1, 1.0)]) == [(1, 1.0)]
     assert isinstance(run.error, FunctionError)
     assert "refused the value None" in str(run.error)
-    assert run.failed == {0}
-    assert run.failed_count == 1
+    assert run.book.failed == {0}
+    assert run.book.failed_count == 1
 
 
 def test_the_error_says_where_and_survives_a_journey() -> None:
@@ -126,10 +126,10 @@ def test_points_that_are_given_up_get_no_outcome(ordered: int | None) -> None:
     assert [pid for pid, _ in run.take(3)] == [0, 1, 2]
     run.lost([1])
     assert run.drop([0, 1, 99]) == [(0, 0), (1, 1)]
-    assert run.in_flight == {2: 2}
-    assert run.waiting == 0
+    assert run.points.in_flight == {2: 2}
+    assert len(run.points.waiting) == 0
     assert run.tell([(0, 0.0), (2, 2.0)]) == [(2, 2.0)]
-    assert run.failed == set()
+    assert run.book.failed == set()
     assert [pid for pid, _ in run.take(2)] == [3, 4]
 
 
@@ -181,7 +181,7 @@ def test_a_run_fails_when_all_of_the_first_points_failed(kind: str, ordered: int
             run.tell([])
         else:
             run.tell([(pid, BROKEN if kind == "raises" else "no number")])
-    assert rounds == run.failed_count == MAX_FAILED_POINTS + known
+    assert rounds == run.book.failed_count == MAX_FAILED_POINTS + known
     assert isinstance(run.error, FunctionError)
     assert f"None of the first {rounds} points had a value" in str(run.error)
     last = {"raises": "broken", "is refused": "refused the value 'no number'", "kills its worker": "died"}
@@ -197,7 +197,7 @@ def test_one_value_is_enough_for_a_run_to_go_on(ordered: int | None) -> None:
     run.tell([(first, BROKEN)])
     for _ in range(3 * MAX_FAILED_POINTS):
         run.tell([(pid, BROKEN) for pid, _ in run.take(1)])
-    assert run.failed_count > 3 * MAX_FAILED_POINTS
+    assert run.book.failed_count > 3 * MAX_FAILED_POINTS
     assert not run.done
 
 

@@ -121,7 +121,7 @@ def test_fewer_may_be_taken_than_are_asked_for() -> None:
     session = Session(CountingLearner(), Goal(), ordered=4)
     assert session.take(1) == [(0, 0)]
     assert session.learner.calls == [("ask", 4)]
-    assert session.waiting == 3
+    assert len(session.points.waiting) == 3
     assert session.take(2) == [(1, 1), (2, 2)]
     assert session.learner.calls == [("ask", 4)]
 
@@ -130,7 +130,7 @@ def test_an_outcome_that_waits_for_its_turn_is_neither_in_flight_nor_lost() -> N
     session = Session(StrictLearner(), Goal(), ordered=2, allowed_failures=0)
     session.take(2)
     session.tell([(1, 1.0)])
-    assert session.in_flight == {0: 0}
+    assert session.points.in_flight == {0: 0}
     assert session.lost([1]) == []
     assert session.take(2) == []
     assert session.tell([(0, 0.0)]) == [(0, 0.0), (1, 1.0)]
@@ -150,7 +150,7 @@ def test_an_outcome_that_comes_after_a_loss_takes_the_point_from_the_queue() -> 
     session.take(2)
     session.lost([1])
     session.tell([(1, 1.0)])
-    assert session.waiting == 0
+    assert len(session.points.waiting) == 0
     assert session.take(2) == []
 
 
@@ -176,7 +176,7 @@ def test_npoints_goal_is_exact(width: int) -> None:
     session = Session(StrictLearner(peak), Goal(npoints=20), ordered=width, on_error="skip")
     drive(session, 1, Weather(failing=4, fails=1, lost=1, deadly=set()))
     assert session.npoints == 20
-    assert session.unresolved == 0
+    assert len(session.points.unresolved) == 0
 
 
 def test_after_the_goal_nothing_more_is_told() -> None:

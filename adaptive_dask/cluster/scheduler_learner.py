@@ -126,7 +126,7 @@ class HostedLearner:
 
     def describe_points(self, ids: Sequence[int]) -> list[str]:
         """Some points that have no outcome yet, as texts."""
-        return self._session.describe_points(ids)
+        return self._session.points.describe(ids)
 
     @property
     def checkpoint(self) -> dict[str, Any] | None:

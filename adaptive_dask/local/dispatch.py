@@ -93,7 +93,7 @@ class Dispatch:
     def _group(self, taken: list[tuple[int, Any]]) -> Iterator[list[tuple[int, Any]]]:
         """What to submit together."""
         plain = taken
-        if self._suspected or self._unbatched or self._session.has_losses:
+        if self._suspected or self._unbatched or self._session.points.losses:
             plain = []
             for point in taken:
                 pid = point[0]

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-from adaptive_dask.errors import AdaptiveError, FunctionError
+from adaptive_dask.errors import AdaptiveError, FunctionError, PointTimeoutError
 from adaptive_dask.plain_text import printable, shorten
 
 Point = Any
@@ -86,19 +86,29 @@ class FailureBook:
     ----------
     failed_count : int
         How many failed for good.
+    failure_count, retry_count, timeout_count : int
+        How many evaluations failed, how many of these were tried again, and how many took longer than
+        ``point_timeout``.
     """
 
     def __init__(self) -> None:
         self.failed_count = 0
+        self.failure_count = 0
+        self.retry_count = 0
+        self.timeout_count = 0
         self._points: dict[int, FailedPoint] = {}
         self._retrying: dict[int, FailedPoint] = {}
 
-    def retry(self, pid: int, point: Point, failure: Failure) -> int:
-        """Note a failure of a point that may be tried again, and count how many it had."""
+    def fail(self, pid: int, point: Point, failure: Failure, retries: int) -> bool:
+        """Note a failure; returns whether the point is to be tried again, up to `retries` times."""
+        self.failure_count += 1
+        self.timeout_count += isinstance(failure.exception, PointTimeoutError)
         before = self._retrying.get(pid)
         tries = before.tries + 1 if before else 1
         self._retrying[pid] = _record(pid, point, "retrying", tries, failure)
-        return tries
+        is_retried = tries <= retries
+        self.retry_count += is_retried
+        return is_retried
 
     def close(self, pid: int, point: Point, failure: Failure, status: Literal["failed", "replaced"]) -> None:
         """Note a failure that is the point's last."""
@@ -134,13 +144,19 @@ class FailureBook:
         return {pid for pid, record in self._points.items() if record.status == "failed"}
 
     @property
-    def retrying(self) -> list[FailedPoint]:
-        return list(self._retrying.values())
+    def all(self) -> list[FailedPoint]:
+        """Each point that failed, also those that are tried again or were replaced; those that are settled first."""
+        return [*self._points.values(), *self._retrying.values()]
 
     @property
-    def all(self) -> list[FailedPoint]:
-        """Those that are settled first."""
-        return [*self._points.values(), *self._retrying.values()]
+    def tracebacks(self) -> list[tuple[Point, str]]:
+        """The same, as python-adaptive has them: the point with its last traceback."""
+        return [(failed.point, failed.traceback_text) for failed in self.all]
+
+    @property
+    def to_retry(self) -> list[tuple[Point, int]]:
+        """Each point that is tried again, with the number of its failures so far."""
+        return [(failed.point, failed.tries) for failed in self._retrying.values()]
 
 
 def _record(pid: int, point: Point, status: Any, tries: int, failure: Failure) -> FailedPoint:

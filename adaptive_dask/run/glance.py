@@ -45,8 +45,8 @@ class Glance:
         """Look again; in the session's thread. The loss is computed now and then, or when forced."""
         session = self._session
         self.npoints = plain(session.npoints)  # losses are sent together with it
-        self.failed = session.failed_count
-        self.waiting = session.waiting
+        self.failed = session.book.failed_count
+        self.waiting = len(session.points.waiting)
         self.counts = _count(session)
         now = time.monotonic()
         if force or now >= self._next_loss:
@@ -60,7 +60,7 @@ class Glance:
 
 
 def _count(session: Session) -> dict[str, int]:
-    counts = {"retries": session.retry_count, "timeouts": session.timeout_count, "lost": session.blamed_count}
+    counts = {"retries": session.book.retry_count, "timeouts": session.book.timeout_count, "lost": session.blamed_count}
     try:
         nsamples = int(session.learner.nsamples)
     except BaseException as error:  # it has none, or is somebody's own
@@ -72,10 +72,10 @@ def _count(session: Session) -> dict[str, int]:
 def details(session: Session, log_from: int = 0) -> dict[str, Any]:
     """Points on their way, failures, and the log from some entry on; in the session's thread."""
     return {
-        "pending_points": list(session.in_flight.items()),
-        "failed": session.failed,
-        "failures": session.failures,
-        "tracebacks": session.tracebacks,
-        "to_retry": session.to_retry,
+        "pending_points": list(session.points.in_flight.items()),
+        "failed": session.book.failed,
+        "failures": session.book.all,
+        "tracebacks": session.book.tracebacks,
+        "to_retry": session.book.to_retry,
         "log": None if session.log is None else session.log[log_from:],
     }

@@ -7,15 +7,15 @@ outcomes; all of it from one thread at a time.
 
 from __future__ import annotations
 
-from collections import OrderedDict, deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from adaptive_dask.errors import AdaptiveError, FunctionError, LearnerError, PointTimeoutError, WorkerLostError
-from adaptive_dask.plain import safe_repr
-from adaptive_dask.run.failures import FailedPoint, Failure, FailureBook, OnError, Point, check_on_error
+from adaptive_dask.errors import AdaptiveError, FunctionError, LearnerError, WorkerLostError
+from adaptive_dask.run.failures import Failure, FailureBook, OnError, Point, check_on_error
 from adaptive_dask.run.goals import Goal
 from adaptive_dask.run.journal import Journal
+from adaptive_dask.run.points import OpenPoints, short_repr
+from adaptive_dask.run.reorder import OrderedPoints
 from adaptive_dask.run.tracebacks import format_error
 from adaptive_dask.user_code import guarded, reraise_interrupt
 
@@ -60,12 +60,14 @@ class Session:
     ----------
     error : AdaptiveError or None
         Why the run failed, if it did.
-    told, lost_count, failure_count : int
-        How many outcomes were told to the learner (any number in a `call` count as one), were lost with their worker,
-        and were failures.
-    retry_count, timeout_count, blamed_count : int
-        How many of the failures were tried again, how many took longer than ``point_timeout``, and how many of the lost
-        may have been the reason for it.
+    told : int
+        How many outcomes were told to the learner; any number in a `call` count as one.
+    lost_count, blamed_count : int
+        How many points were lost with their worker, and how many of these may have been the reason.
+    points : OpenPoints
+        The points from `take` to `tell`.
+    book : FailureBook
+        The points that failed.
     """
 
     def __init__(
@@ -96,23 +98,15 @@ class Session:
         self.error: AdaptiveError | None = None
         self.told = 0
         self.lost_count = 0
-        self.failure_count = 0
-        self.retry_count = 0
-        self.timeout_count = 0
         self.blamed_count = 0
-
-        self._points: dict[int, Point] = {}  # all that were asked for and are neither told nor failed
-        self._waiting: OrderedDict[int, None] = OrderedDict()  # those of them that wait to be taken (again)
-        self._next_id = 0
-        self._losses: dict[int, int] = {}
-        self._book = FailureBook()
+        self.points = OrderedPoints(ordered, journal) if ordered else OpenPoints()
+        self.book = FailureBook()
         self._deadly = 0
         self._has_value = False  # of any point
         self._substitutes: list[tuple[int, Any]] = []  # of deadly points, to be told
         self._goal_reached = False
         self._finished = False
         self._exhausted = False
-        self._order: _Order | None = _Order(ordered) if ordered else None
         self._check_goal()
 
     # ---- what a driver calls
@@ -131,19 +125,11 @@ class Session:
         list of (int, point)
             Each with the id under which its outcome is to be told.
         """
-        taken: list[tuple[int, Point]] = []
-        if self.done:
-            return taken
-        if self._order is not None:
-            self._ask(self._order.width - len(self._order.ids))
-        elif n > len(self._waiting):
-            self._ask(n - len(self._waiting))
-        if self.error is not None:
-            return taken
-        while self._waiting and len(taken) < n:
-            pid, _ = self._waiting.popitem(last=False)
-            taken.append((pid, self._points[pid]))
-        return taken
+        if not self.done:
+            self._ask(self.points.missing(n))
+            if self.error is None:
+                return self.points.take(n)
+        return []
 
     def tell(self, outcomes: Iterable[tuple[int, Any]]) -> Told:
         """Take in outcomes, in any order; an id that is not out, or was told already, is ignored.
@@ -162,8 +148,13 @@ class Session:
         if self._substitutes:
             outcomes = [*self._substitutes, *outcomes]
             self._substitutes.clear()
-        told = self._tell(outcomes) if self._order is None else self._tell_in_order(self._order, outcomes)
-        if not self._has_value and self._book.failed_count >= MAX_FAILED_POINTS:
+        told: Told = []
+        for due, missing in self.points.due(outcomes, lambda: self.done):
+            if missing:
+                self._ask(missing)
+            else:
+                told += self._tell(due)
+        if not self._has_value and self.book.failed_count >= MAX_FAILED_POINTS:
             self._check_failed()
         return told
 
@@ -219,16 +210,13 @@ class Session:
             for pid in ids[:room]:
                 self.learner.tell_pending(asked[pid])
         except BaseException as error:
-            self._set_error(_learner_error("tell_pending", error))
+            self.fail(_learner_error("tell_pending", error))
             return []
         if self._journal is not None:
             self._journal.dropped(ids[room:])
         ids = ids[:room]
-        self._next_id = max(asked) + 1
-        self._points.update((pid, asked[pid]) for pid in ids)
-        self._waiting.update(dict.fromkeys(ids))
-        if self._order is not None:
-            self._order.ids.extend(ids)
+        self.points.restore({pid: asked[pid] for pid in ids})
+        self.points.next_id = max(asked) + 1
         return self.tell((pid, held[pid]) for pid in ids if pid in held)
 
     def lost(self, ids: Iterable[int], *, blame: Callable[[int], bool] = lambda pid: True) -> list[int]:
@@ -251,21 +239,21 @@ class Session:
         """
         failed, again = [], []
         for pid in dict.fromkeys(ids):
-            if not self._is_in_flight(pid):
+            if not self.points.is_in_flight(pid):
                 continue
             self.lost_count += 1
-            losses = self._losses.get(pid, 0) + 1
+            losses = self.points.losses.get(pid, 0) + 1
             if not blame(pid):
                 again.append(pid)
                 continue
             self.blamed_count += 1
             if losses <= self.allowed_failures:
-                self._losses[pid] = losses
+                self.points.losses[pid] = losses
                 again.append(pid)
             else:
                 if self._fail_deadly(pid, losses):
                     failed.append(pid)
-        self._wait_again(again)
+        self.points.return_(again)
         return failed
 
     def give_back(self, ids: Iterable[int]) -> None:
@@ -276,7 +264,7 @@ class Session:
         ids : iterable of int
             Those that are not in flight are ignored.
         """
-        self._wait_again([pid for pid in dict.fromkeys(ids) if self._is_in_flight(pid)])
+        self.points.return_([pid for pid in dict.fromkeys(ids) if self.points.is_in_flight(pid)])
 
     def drop(self, ids: Iterable[int] = (), points: Sequence[Point] = ()) -> list[tuple[int, Point]]:
         """Give up points, by id or by value, that have no outcome yet; one that still comes is ignored.
@@ -289,14 +277,9 @@ class Session:
         list of (int, point)
             Those that were given up. An id that has its outcome already is left out.
         """
-        dropped = []
-        by_value = [pid for pid, x in self._points.items() if any(_same(x, point) for point in points)]
-        held = self._order.held if self._order is not None else ()
-        for pid in dict.fromkeys([*ids, *by_value]):
-            if pid in self._points and pid not in held:
-                dropped.append((pid, self._points.pop(pid)))
-                self._waiting.pop(pid, None)
-                self._forget_troubles(pid)
+        dropped = self.points.drop(ids, points)
+        for pid, _ in dropped:
+            self.book.forget(pid)
         if self._journal is not None and dropped:
             self._journal.dropped([pid for pid, _ in dropped])
         return dropped
@@ -306,15 +289,14 @@ class Session:
         if self._finished:
             return
         self._finished = True
-        self._points.clear()
-        self._waiting.clear()
+        self.points.clear()
         self._substitutes.clear()
-        self._book.forget_retries()
+        self.book.forget_retries()
         try:
             if hasattr(self.learner, "remove_unfinished"):
                 self.learner.remove_unfinished()
         except BaseException as error:
-            self._set_error(_learner_error("remove_unfinished", error))
+            self.fail(_learner_error("remove_unfinished", error))
 
     def set_goal(self, goal: Goal) -> None:
         """Take another goal. A run that is done stays so."""
@@ -324,7 +306,8 @@ class Session:
 
     def fail(self, error: AdaptiveError) -> None:
         """End the run because of an error; the first one stays."""
-        self._set_error(error)
+        if self.error is None:
+            self.error = error
 
     # ---- what anybody may read
 
@@ -338,66 +321,17 @@ class Session:
         try:
             return int(getattr(self.learner, "npoints", self.told))
         except BaseException as error:
-            self._set_error(_learner_error("learner.npoints", error))
+            self.fail(_learner_error("learner.npoints", error))
             return self.told
-
-    @property
-    def in_flight(self) -> dict[int, Point]:
-        """The points that were taken and have no outcome yet."""
-        return {pid: x for pid, x in self._points.items() if self._is_in_flight(pid)}
-
-    @property
-    def unresolved(self) -> int:
-        """How many points were asked for and have no final outcome."""
-        return len(self._points)
-
-    @property
-    def waiting(self) -> int:
-        """How many points wait to be taken again."""
-        return len(self._waiting)
-
-    @property
-    def failed(self) -> set[int]:
-        """The ids of the points that failed for good."""
-        return self._book.failed
-
-    @property
-    def failed_count(self) -> int:
-        """How many points failed for good; quicker than `failed`, of which there may be many."""
-        return self._book.failed_count
-
-    @property
-    def failures(self) -> list[FailedPoint]:
-        """Each point that failed, also those that are tried again or were replaced."""
-        return self._book.all
-
-    @property
-    def tracebacks(self) -> list[tuple[Point, str]]:
-        """The same, as python-adaptive has them: the point with its last traceback."""
-        return [(failed.point, failed.traceback_text) for failed in self._book.all]
-
-    @property
-    def to_retry(self) -> list[tuple[Point, int]]:
-        """Each point that is tried again, with the number of its failures so far."""
-        return [(failed.point, failed.tries) for failed in self._book.retrying]
-
-    def describe_points(self, ids: Iterable[int]) -> list[str]:
-        """Some points that have no outcome yet, as texts."""
-        return [_short(self._points[pid]) for pid in ids if pid in self._points]
 
     @property
     def asks_no_more(self) -> bool:
         """Whether the points that are out are all that a goal in points has a place for, unless some are given up."""
-        return self.goal.npoints is not None and self.npoints + len(self._points) >= self.goal.npoints
-
-    @property
-    def has_losses(self) -> bool:
-        """Whether any point was lost that has no outcome yet."""
-        return bool(self._losses)
+        return self.goal.npoints is not None and self.npoints + len(self.points.unresolved) >= self.goal.npoints
 
     def is_suspect(self, pid: int) -> bool:
         """Whether the point was lost so often that it should have a worker for itself now."""
-        return self._losses.get(pid, 0) >= max(1, self.allowed_failures - 1)
+        return self.points.losses.get(pid, 0) >= max(1, self.allowed_failures - 1)
 
     # ---- inside
 
@@ -406,74 +340,38 @@ class Session:
         """How many points the learner knows and, if it averages, how many samples."""
         return self.npoints, getattr(self.learner, "nsamples", None)
 
-    def _is_in_flight(self, pid: int) -> bool:
-        has_outcome = self._order is not None and pid in self._order.held
-        return pid in self._points and pid not in self._waiting and not has_outcome
-
-    def _wait_again(self, ids: list[int]) -> None:
-        for pid in reversed(ids):
-            self._waiting[pid] = None
-            self._waiting.move_to_end(pid, last=False)
-
     def _ask(self, n: int) -> None:
         if self.goal.npoints is not None:
-            # In order, a point that failed early has its place until its turn has come, whenever that is.
-            out = len(self._points) if self._order is None else len(self._order.ids)
-            n = min(n, self.goal.npoints - self.npoints - out)
+            n = min(n, self.goal.npoints - self.npoints - self.points.reserved)
         if n <= 0 or self.done:
             return
         try:
             points, _ = self.learner.ask(n)
             points = list(points)
         except BaseException as error:
-            self._set_error(_learner_error("ask", error))
+            self.fail(_learner_error("ask", error))
             return
         if self.log is not None:
             self.log.append(("ask", n))
-        self._exhausted = not points and not self._points
-        first = self._next_id
-        self._next_id += len(points)
+        self._exhausted = not points and not self.points.unresolved
+        first = self.points.add(points)
         if self._journal is not None and points:
             self._journal.asked(first, points)
-        self._points.update(enumerate(points, first))
-        ids = range(first, self._next_id)
-        self._waiting.update(dict.fromkeys(ids))
-        if self._order is not None:
-            self._order.ids.extend(ids)
-
-    def _tell_in_order(self, order: _Order, outcomes: Iterable[tuple[int, Any]]) -> Told:
-        for pid, y in outcomes:
-            if pid in self._points and pid not in order.held:
-                self._waiting.pop(pid, None)
-                order.held[pid] = y
-                if self._journal is not None and type(y) is not Failure:
-                    self._journal.held([pid], [y])
-        told: Told = []
-        while order.ids and not self.done:
-            pid = order.ids[0]
-            if pid in order.held:
-                told += self._tell([(pid, order.held.pop(pid))])
-            if pid in self._points:  # no outcome yet, or it is tried again and keeps its place
-                break
-            order.ids.popleft()
-            # Place by place, so that the learner is asked the same at whatever pace the places get free.
-            self._ask(order.width - len(order.ids))
-        return told
 
     def _tell(self, outcomes: Iterable[tuple[int, Any]]) -> Told:
         ids, xs, ys = [], [], []
         for pid, y in outcomes:
-            if pid not in self._points:
+            if pid not in self.points.unresolved:
                 continue
-            x = self._points.pop(pid)
-            self._waiting.pop(pid, None)
+            x = self.points.resolve(pid)
             if type(y) is Failure:
                 substitute = self._fail(pid, x, y)
                 if substitute is None:
                     continue
                 (y,) = substitute
-            elif self._losses or self._book.has_retries:
-                self._forget_troubles(pid)
+            elif self.points.losses or self.book.has_retries:
+                self.points.losses.pop(pid, None)
+                self.book.forget(pid)
             ids.append(pid)
             xs.append(x)
             ys.append(y)
@@ -521,22 +419,18 @@ class Session:
     def _refuse(self, pid: int, x: Point, y: Any, error: BaseException) -> None:
         """The learner does not accept a value: the function is at fault, trying again is no use."""
         reraise_interrupt(error)
-        text = f"The learner refused the value {_short(y)}.\n{format_error(error)}"
+        text = f"The learner refused the value {short_repr(y)}.\n{format_error(error)}"
         failure = Failure(text, error)
-        self._book.close(pid, x, failure, "failed")
+        self.book.close(pid, x, failure, "failed")
         if self.on_error != "skip" and not self.done:  # a substitute may well be what was refused
-            self._set_error(failure.as_error(x))
+            self.fail(failure.as_error(x))
 
     def _fail(self, pid: int, x: Point, failure: Failure) -> tuple[Any] | None:
         """Note a failure; a value that is to be told instead comes back in a tuple."""
-        self.failure_count += 1
-        self.timeout_count += isinstance(failure.exception, PointTimeoutError)
-        if self._book.retry(pid, x, failure) <= self.retries:
-            self.retry_count += 1
-            self._points[pid] = x
-            self._waiting[pid] = None
+        if self.book.fail(pid, x, failure, self.retries):
+            self.points.retry(pid, x)
             return None
-        self._losses.pop(pid, None)
+        self.points.losses.pop(pid, None)
         return self._fail_for_good(pid, x, failure, failure.as_error(x))
 
     def _fail_for_good(self, pid: int, x: Point, failure: Failure, error: AdaptiveError) -> tuple[Any] | None:
@@ -544,49 +438,45 @@ class Session:
             try:
                 value = self.on_error(x, error)
             except AdaptiveError as raised:
-                self._set_error(raised)
+                self.fail(raised)
             except BaseException as raised:
-                self._set_error(_learner_error("on_error", raised))
+                self.fail(_learner_error("on_error", raised))
             else:
-                self._book.close(pid, x, failure, "replaced")
+                self.book.close(pid, x, failure, "replaced")
                 return (value,)
-        self._book.close(pid, x, failure, "failed")
+        self.book.close(pid, x, failure, "failed")
         if self.on_error == "raise" and not self.done:
-            self._set_error(error)
+            self.fail(error)
         return None
 
     def _fail_deadly(self, pid: int, losses: int) -> bool:
         """A point was lost too often; says whether there is nothing to tell instead."""
-        x = self._points.pop(pid)
-        self._losses.pop(pid, None)
+        x = self.points.unresolved.pop(pid)
+        self.points.losses.pop(pid, None)
         failure = Failure(
             f"Each of the {losses} workers that evaluated this point died, or came to the end of its lifetime, "
             "while the point was under way."
         )
         if callable(self.on_error):
-            error = WorkerLostError(f"learner.function({_short(x)}): {failure.traceback_text}")
+            error = WorkerLostError(f"learner.function({short_repr(x)}): {failure.traceback_text}")
             substitute = self._fail_for_good(pid, x, failure, error)
             if substitute is not None:
-                self._points[pid] = x
+                self.points.unresolved[pid] = x
                 self._substitutes.append((pid, *substitute))
                 return False
         else:
-            self._book.close(pid, x, failure, "failed")
+            self.book.close(pid, x, failure, "failed")
         self._deadly += 1
-        has_seen_any = self.told or self.failure_count or (self._order is not None and self._order.held)
+        has_seen_any = self.told or self.book.failure_count or self.points.held
         if self._deadly >= MAX_DEADLY_POINTS and not has_seen_any and not self.done:
-            self._set_error(
+            self.fail(
                 WorkerLostError(
                     f"No point was ever evaluated, and {self._deadly} points each took {losses} workers with them, "
-                    f"{_short(x)} the last. Look at the workers' logs: memory, "
+                    f"{short_repr(x)} the last. Look at the workers' logs: memory, "
                     "a crash of compiled code, or a --lifetime that is too short?"
                 )
             )
         return True
-
-    def _forget_troubles(self, pid: int) -> None:
-        self._losses.pop(pid, None)
-        self._book.forget(pid)
 
     def _check_goal(self) -> None:
         if self._goal_reached:  # results that were under way may well raise the loss again
@@ -597,63 +487,25 @@ class Session:
             else:
                 self._goal_reached = self.goal.is_reached(self.learner)
         except BaseException as error:
-            self._set_error(_learner_error("goal", error))
+            self.fail(_learner_error("goal", error))
 
     def _check_failed(self) -> None:
         """Fail if nothing but failures came of the first points."""
-        if self.done or self._book.failed_count < MAX_FAILED_POINTS + self.npoints:
+        if self.done or self.book.failed_count < MAX_FAILED_POINTS + self.npoints:
             return
-        if self._order is not None and any(type(held) is not Failure for held in self._order.held.values()):
+        if any(type(held) is not Failure for held in self.points.held.values()):
             return
-        last = self._book.last
+        last = self.book.last
         error = FunctionError(
             last.point,
-            f"None of the first {self._book.failed_count:,} points had a value, so the function is probably at fault "
+            f"None of the first {self.book.failed_count:,} points had a value, so the function is probably at fault "
             f"and the run ends. The last failure:\n\n{last.traceback_text}",
             last.worker,
             log=last.log,
         )
-        self._set_error(error)
-
-    def _set_error(self, error: AdaptiveError) -> None:
-        if self.error is None:
-            self.error = error
-
-
-class _Order:
-    """The points that are out, in the order in which they were asked for.
-
-    Attributes
-    ----------
-    width : int
-        How many places there are.
-    ids : deque of int
-        The points that have one, oldest first.
-    held : dict of int to outcome
-        Outcomes that wait for their turn.
-    """
-
-    def __init__(self, width: int) -> None:
-        self.width = width
-        self.ids: deque[int] = deque()
-        self.held: dict[int, Any] = {}
+        self.fail(error)
 
 
 def _learner_error(what: str, error: BaseException) -> LearnerError:
     reraise_interrupt(error)
     return LearnerError(f"The run's {what} raised:\n\n{format_error(error)}").caused_by(error)
-
-
-def _same(point: Any, given: Any) -> bool:
-    try:
-        if isinstance(point, tuple) and not isinstance(given, str):  # lists and arrays stand for tuples
-            return len(point) == len(given) and all(map(_same, point, given))
-        return bool(point == given)
-    except BaseException as error:  # of arrays it is not one truth; those are to be given by id
-        reraise_interrupt(error)
-        return False
-
-
-def _short(value: Any) -> str:
-    text = safe_repr(value)
-    return text if len(text) <= 200 else text[:200] + "…"

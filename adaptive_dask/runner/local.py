@@ -327,7 +327,7 @@ class LocalRun:
                     break  # those that are under way are given up, as at any other end
                 ids = self._flight.ids
                 with self._lock:
-                    self._draining.note(len(ids), self._session.describe_points(ids[:MOST_NAMED]))
+                    self._draining.note(len(ids), self._session.points.describe(ids[:MOST_NAMED]))
                 self._update()
                 arrivals = self._flight.collect(self._patience())
                 with self._lock:

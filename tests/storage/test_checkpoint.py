@@ -147,7 +147,7 @@ def test_a_run_goes_on_with_its_results_and_with_the_points_on_their_way(place):
     assert again.session.told == 20
     first = [x for _, x in again.session.take(2)]
     assert first == list(out.values())
-    again.session.tell((pid, square(x)) for pid, x in again.session.in_flight.items())
+    again.session.tell((pid, square(x)) for pid, x in again.session.points.in_flight.items())
     again.evaluate()
     again.checkpoint.close()
     assert again.learner.npoints == 50
@@ -183,13 +183,13 @@ def test_in_order_points_on_their_way_keep_their_order(tmp_path):
     asked, held = [], {}
     for _ in range(30):
         run = Run(tmp_path, make(), 60, ordered=4)
-        assert [*run.learner.data, *run.session._points.values()] == asked
+        assert [*run.learner.data, *run.session.points.unresolved.values()] == asked
         assert {pid: y for pid, y in run.resumed.held.items() if pid in run.resumed.asked} == held
         run.evaluate(7, ahead=4, rng=rng)
         if run.session.done:
             break
         run.crash()
-        asked, held = [*run.learner.data, *run.session._points.values()], dict(run.session._order.held)
+        asked, held = [*run.learner.data, *run.session.points.unresolved.values()], dict(run.session.points.held)
     run.checkpoint.close()
     assert run.learner.npoints == 60
 
@@ -345,7 +345,7 @@ def test_points_that_a_goal_has_no_place_for_are_dropped(tmp_path):
     run.crash()
     again = Run(tmp_path, make(), 12)
     assert len(again.session.take(10)) == 2
-    again.session.tell((pid, square(x)) for pid, x in again.session.in_flight.items())
+    again.session.tell((pid, square(x)) for pid, x in again.session.points.in_flight.items())
     assert again.session.done
     assert again.learner.npoints == 12
     again.checkpoint.close()
@@ -405,7 +405,7 @@ def test_every_learner_goes_on(make, tmp_path):
     assert again.learner.npoints == run.learner.npoints
     assert str(again.learner._get_data()) == str(run.learner._get_data())
     assert [x for _, x in again.session.take(len(out))] == out
-    again.session.tell((pid, again.learner.function(x)) for pid, x in again.session.in_flight.items())
+    again.session.tell((pid, again.learner.function(x)) for pid, x in again.session.points.in_flight.items())
     again.evaluate()
     again.checkpoint.close()
     assert again.learner.npoints >= 11

@@ -53,7 +53,7 @@ class FailureList:
 
     def read(self, session: Any) -> tuple[int, list[Any]]:
         """The last failures; in the learner's thread."""
-        failures = session.failures
+        failures = session.book.all
         return len(failures), failures[-MOST_POINTS:]
 
     def prepare(self, raw: tuple[int, list[Any]]) -> str:

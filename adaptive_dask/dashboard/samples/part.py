@@ -34,7 +34,7 @@ class Following:
         asked, self.asked = self.asked, None
         if asked is not None:
             self.follower.look_at(asked)
-        return self.follower.read(learner, list(session.in_flight.values()))
+        return self.follower.read(learner, list(session.points.in_flight.values()))
 
 
 class Samples:

@@ -1,0 +1,138 @@
+"""The points of a run from `ask` to `tell`."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+from adaptive_dask.plain import safe_repr
+from adaptive_dask.run.failures import Point
+from adaptive_dask.user_code import reraise_interrupt
+
+Outcomes = Iterable[tuple[int, Any]]
+
+
+class OpenPoints:
+    """The points that the learner was asked for and that have no final outcome, by their ids.
+
+    Outcomes are told as they arrive; see `OrderedPoints` for the alternative.
+
+    Attributes
+    ----------
+    unresolved : dict of int to point
+        All of them.
+    waiting : OrderedDict
+        The ids of the points that wait to be taken, the next one first.
+    held : mapping of int to outcome
+        Outcomes that wait until they are due.
+    losses : dict of int to int
+        How often points were lost when they may have been the reason.
+    next_id : int
+    """
+
+    def __init__(self) -> None:
+        self.unresolved: dict[int, Point] = {}
+        self.waiting: OrderedDict[int, None] = OrderedDict()
+        self.held: dict[int, Any] = {}
+        self.losses: dict[int, int] = {}
+        self.next_id = 0
+
+    # ---- asked for and taken
+
+    def missing(self, n: int) -> int:
+        """How many points to ask the learner for, so that `n` can be taken."""
+        return n - len(self.waiting)
+
+    @property
+    def reserved(self) -> int:
+        """How many places of a goal in points are taken."""
+        return len(self.unresolved)
+
+    def add(self, points: Sequence[Point]) -> int:
+        """Add new points; returns the id of the first one."""
+        first = self.next_id
+        self.restore(dict(enumerate(points, first)))
+        return first
+
+    def restore(self, points: Mapping[int, Point]) -> None:
+        """Add points that have ids already, each higher than those before."""
+        self.unresolved.update(points)
+        self.waiting.update(dict.fromkeys(points))
+        self.next_id = max(points, default=self.next_id - 1) + 1
+
+    def take(self, n: int) -> list[tuple[int, Point]]:
+        """Take up to `n` of the points that wait, oldest first."""
+        taken: list[tuple[int, Point]] = []
+        while self.waiting and len(taken) < n:
+            pid, _ = self.waiting.popitem(last=False)
+            taken.append((pid, self.unresolved[pid]))
+        return taken
+
+    def return_(self, ids: Sequence[int]) -> None:
+        """Have points wait again, ahead of all others."""
+        for pid in reversed(ids):
+            self.waiting[pid] = None
+            self.waiting.move_to_end(pid, last=False)
+
+    def retry(self, pid: int, point: Point) -> None:
+        """Have a point that failed wait again, after all others."""
+        self.unresolved[pid] = point
+        self.waiting[pid] = None
+
+    # ---- outcomes
+
+    def due(self, outcomes: Outcomes, is_done: Callable[[], bool]) -> Iterator[tuple[Outcomes, int]]:
+        """Outcomes to tell together; after each batch, how many points to ask for."""
+        yield outcomes, 0
+
+    def resolve(self, pid: int) -> Point:
+        """Remove a point that has an outcome, and return it."""
+        self.waiting.pop(pid, None)
+        return self.unresolved.pop(pid)
+
+    def drop(self, ids: Iterable[int], points: Sequence[Point]) -> list[tuple[int, Point]]:
+        """Remove points, by id or by value, unless they have an outcome."""
+        by_value = [pid for pid, x in self.unresolved.items() if any(_same(x, point) for point in points)]
+        dropped = []
+        for pid in dict.fromkeys([*ids, *by_value]):
+            if pid in self.unresolved and pid not in self.held:
+                dropped.append((pid, self.resolve(pid)))
+                self.losses.pop(pid, None)
+        return dropped
+
+    def clear(self) -> None:
+        """Forget all points that have no outcome."""
+        self.unresolved.clear()
+        self.waiting.clear()
+
+    # ---- what anybody may read
+
+    @property
+    def in_flight(self) -> dict[int, Point]:
+        """The points that were taken and have no outcome yet."""
+        return {pid: x for pid, x in self.unresolved.items() if self.is_in_flight(pid)}
+
+    def is_in_flight(self, pid: int) -> bool:
+        """Whether a point was taken and has no outcome yet."""
+        return pid in self.unresolved and pid not in self.waiting and pid not in self.held
+
+    def describe(self, ids: Iterable[int]) -> list[str]:
+        """Some points that have no outcome yet, as texts."""
+        return [short_repr(self.unresolved[pid]) for pid in ids if pid in self.unresolved]
+
+
+def short_repr(value: Any) -> str:
+    """The first 200 characters of a value's representation."""
+    text = safe_repr(value)
+    return text if len(text) <= 200 else text[:200] + "…"
+
+
+def _same(point: Any, given: Any) -> bool:
+    try:
+        if isinstance(point, tuple) and not isinstance(given, str):  # lists and arrays stand for tuples
+            return len(point) == len(given) and all(map(_same, point, given))
+        return bool(point == given)
+    except BaseException as error:  # of arrays it is not one truth; those are to be given by id
+        reraise_interrupt(error)
+        return False
