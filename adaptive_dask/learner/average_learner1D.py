@@ -23,7 +23,7 @@ from adaptive_dask.learner.checked import (
 )
 from adaptive_dask.learner.function_pickle import ByValue, KeptByValue
 from adaptive_dask.learner.interpolators import LineInterpolator, Smooth, best_line
-from adaptive_dask.learner.interval_choice import choose
+from adaptive_dask.learner.intervals.choice import choose
 from adaptive_dask.learner.learner1D import Learner1D
 from adaptive_dask.learner.settings import Setting
 from adaptive_dask.learner.told_values import as_real, checked_number, checked_point

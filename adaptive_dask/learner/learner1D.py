@@ -14,12 +14,12 @@ from adaptive_dask.learner.base_learner import BaseLearner, uses_nth_neighbors
 from adaptive_dask.learner.by_value import dumps_by_value
 from adaptive_dask.learner.checked import checked_size
 from adaptive_dask.learner.function_pickle import ByValue
-from adaptive_dask.learner.geometry.data_scale import DataScale
-from adaptive_dask.learner.geometry.line_views import IntervalLossView, Neighbors, PointData
-from adaptive_dask.learner.geometry.points_on_line import PointsOnLine
 from adaptive_dask.learner.interpolators import LineInterpolator, Smooth, best_line
-from adaptive_dask.learner.interval_choice import Choices, choose
-from adaptive_dask.learner.interval_losses import IntervalLosses
+from adaptive_dask.learner.intervals.choice import Choices, choose
+from adaptive_dask.learner.intervals.data_scale import DataScale
+from adaptive_dask.learner.intervals.interval_losses import IntervalLosses
+from adaptive_dask.learner.intervals.line_views import IntervalLossView, Neighbors, PointData
+from adaptive_dask.learner.intervals.points_on_line import PointsOnLine
 from adaptive_dask.learner.losses.interpolation import interpolation_loss_function
 from adaptive_dask.learner.losses.interval import (
     abs_min_log_loss,

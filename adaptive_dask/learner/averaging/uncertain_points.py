@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from adaptive_dask.learner.averaging.sampled_points import SampledPoint
-from adaptive_dask.learner.geometry.points_on_line import PointsOnLine
+from adaptive_dask.learner.intervals.points_on_line import PointsOnLine
 from adaptive_dask.learner.loss_queue import LossQueue
 
 

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from adaptive_dask.learner.geometry.data_scale import ROUNDING
 from adaptive_dask.learner.geometry.simplices import Floats
+
+# A range that is not larger than this part of the values themselves is rounding error: scaled up, it would look like a
+# function.
+ROUNDING = 1e-13
 
 # The values are scaled anew when their range has grown by this factor.
 RESCALE = 1.1

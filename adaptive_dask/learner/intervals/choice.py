@@ -12,8 +12,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from adaptive_dask.learner.geometry.points_on_line import PointsOnLine
-from adaptive_dask.learner.interval_losses import IntervalLosses
+from adaptive_dask.learner.intervals.interval_losses import IntervalLosses
+from adaptive_dask.learner.intervals.points_on_line import PointsOnLine
 
 # Below this many points at a time, one by one is faster than NumPy.
 _FEW = 12

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from adaptive_dask.learner.geometry.data_scale import DataScale
-from adaptive_dask.learner.geometry.points_on_line import PENDING, PointsOnLine
-from adaptive_dask.learner.interval_evaluation import IntervalEvaluation
-from adaptive_dask.learner.interval_ranking import IntervalRanking
+from adaptive_dask.learner.intervals.data_scale import DataScale
+from adaptive_dask.learner.intervals.evaluation import IntervalEvaluation
+from adaptive_dask.learner.intervals.points_on_line import PENDING, PointsOnLine
+from adaptive_dask.learner.intervals.ranking import IntervalRanking
 from adaptive_dask.learner.loss_queue import LossQueue
 from adaptive_dask.learner.losses.interval_loss import LossFunction
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from adaptive_dask.learner.geometry.sorted_points import SortedPoints
+from adaptive_dask.learner.intervals.sorted_points import SortedPoints
 
 # So many points are sorted in one by one, also where that is a large part of all.
 _FEW = 32

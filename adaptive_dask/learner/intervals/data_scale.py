@@ -9,9 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-# A range that is not larger than this part of the values themselves is rounding error: scaled up, it would look like a
-# function.
-ROUNDING = 1e-13
+from adaptive_dask.learner.losses.value_range import ROUNDING
 
 
 class DataScale:

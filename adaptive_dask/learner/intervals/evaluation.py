@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from adaptive_dask.learner.geometry.data_scale import DataScale
-from adaptive_dask.learner.geometry.points_on_line import PointsOnLine
+from adaptive_dask.learner.intervals.data_scale import DataScale
+from adaptive_dask.learner.intervals.points_on_line import PointsOnLine
 from adaptive_dask.learner.losses.checked_loss import checked_loss, checked_losses, name_of
 from adaptive_dask.learner.losses.interval_loss import LossFunction, LossTraits
 

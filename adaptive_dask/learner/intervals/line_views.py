@@ -9,7 +9,7 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from adaptive_dask.learner.geometry.points_on_line import PENDING, PointsOnLine
+from adaptive_dask.learner.intervals.points_on_line import PENDING, PointsOnLine
 from adaptive_dask.learner.told_data import DataView
 
 Value = float | NDArray[np.float64]
