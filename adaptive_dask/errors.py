@@ -6,8 +6,7 @@ import traceback
 from typing import Any, Self
 
 from adaptive_dask.missing_module import advise
-from adaptive_dask.plain import safe_repr
-from adaptive_dask.plain_text import one_line, printable
+from adaptive_dask.plain import one_line, printable, safe_repr
 from adaptive_dask.url_secrets import without_secrets
 
 

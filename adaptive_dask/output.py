@@ -13,7 +13,7 @@ import sys
 from contextvars import ContextVar
 from typing import Any
 
-from adaptive_dask.plain_text import printable
+from adaptive_dask.plain import printable
 
 # Characters that are kept of an evaluation's output: the last ones.
 MAX_CHARS = 4000

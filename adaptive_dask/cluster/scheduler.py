@@ -44,7 +44,7 @@ from adaptive_dask.errors import (
     RunNotFoundError,
     VersionMismatchError,
 )
-from adaptive_dask.plain_text import get_logger
+from adaptive_dask.plain import get_logger
 from adaptive_dask.run.status import ENDED
 from adaptive_dask.storage.checkpoint import Checkpoint
 

@@ -28,8 +28,7 @@ from adaptive_dask.cluster.scheduler_shares import Claim
 from adaptive_dask.cluster.scheduler_threads import CallThreads
 from adaptive_dask.cluster.scheduler_turns import LearnerTurns
 from adaptive_dask.errors import AdaptiveError, LearnerBusyError, LearnerError, ModuleMissingError, RunNotFoundError
-from adaptive_dask.plain import safe_repr
-from adaptive_dask.plain_text import get_logger
+from adaptive_dask.plain import get_logger, safe_repr
 from adaptive_dask.run.draining import MOST_NAMED, Draining
 from adaptive_dask.run.goals import CLOCK_CHECK
 from adaptive_dask.run.status import ENDED, RunStatus

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from adaptive_dask.plain_text import get_logger
+from adaptive_dask.plain import get_logger
 
 if TYPE_CHECKING:
     from distributed import Scheduler

@@ -8,7 +8,7 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-from adaptive_dask.plain_text import one_line
+from adaptive_dask.plain import one_line
 from adaptive_dask.user_code import reraise_interrupt
 
 # Longer texts, such as bounds in many dimensions, are cut.

@@ -12,7 +12,7 @@ from adaptive_dask.notebook.clock import Clock, check_interval, slowed
 from adaptive_dask.notebook.extension import load_bokeh, require_kernel
 from adaptive_dask.notebook.turns import Turns
 from adaptive_dask.notebook.views import Views
-from adaptive_dask.plain_text import get_logger
+from adaptive_dask.plain import get_logger
 from adaptive_dask.plotting.backend import counting_failed, load_holoviews
 from adaptive_dask.runner.local import LocalRun
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from adaptive_dask.errors import AdaptiveError, FunctionError, PointTimeoutError
-from adaptive_dask.plain_text import printable, shorten
+from adaptive_dask.plain import printable, shorten
 
 Point = Any
 

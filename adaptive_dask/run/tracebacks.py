@@ -7,8 +7,7 @@ import sys
 import threading
 import traceback
 
-from adaptive_dask.plain import safe_repr
-from adaptive_dask.plain_text import printable, shorten
+from adaptive_dask.plain import printable, safe_repr, shorten
 from adaptive_dask.user_code import reraise_interrupt
 
 _PACKAGE = os.path.dirname(os.path.dirname(__file__))

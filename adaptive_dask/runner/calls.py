@@ -6,8 +6,7 @@ import functools
 from typing import Any
 
 from adaptive_dask.errors import AdaptiveError, FunctionError
-from adaptive_dask.plain import safe_repr
-from adaptive_dask.plain_text import one_line
+from adaptive_dask.plain import one_line, safe_repr
 
 # Characters of an argument.
 MAX_CHARS = 80

@@ -17,8 +17,7 @@ from adaptive_dask.cluster.protocol import Route, RunSpec, dumps, unpack
 from adaptive_dask.errors import LearnerBusyError, RunNotFoundError, SchedulerLostError
 from adaptive_dask.learner.by_value import dumps_by_value
 from adaptive_dask.learner.function_pickle import dumps_apart, loads_together
-from adaptive_dask.plain import safe_str
-from adaptive_dask.plain_text import get_logger
+from adaptive_dask.plain import get_logger, safe_str
 from adaptive_dask.run.failures import OnError
 from adaptive_dask.run.goals import Goal
 from adaptive_dask.run.status import ENDED, coarse_status

@@ -17,8 +17,7 @@ from adaptive_dask.local.coroutines import CoroutinePool
 from adaptive_dask.local.dispatch import Dispatch, NotSent
 from adaptive_dask.local.flight import Arrivals, Flight
 from adaptive_dask.local.loop_pool import LoopPool
-from adaptive_dask.plain import safe_repr
-from adaptive_dask.plain_text import get_logger
+from adaptive_dask.plain import get_logger, safe_repr
 from adaptive_dask.run.draining import MOST_NAMED, Draining
 from adaptive_dask.run.glance import Glance, details
 from adaptive_dask.run.goals import CLOCK_CHECK, Goal

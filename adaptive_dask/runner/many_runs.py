@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Generator, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, overload
 
 from adaptive_dask.errors import FunctionError
-from adaptive_dask.plain_text import one_line
+from adaptive_dask.plain import one_line
 from adaptive_dask.run.status import STATES
 from adaptive_dask.runner.dashboard_link import make_link
 from adaptive_dask.runner.run import shown_status

@@ -17,7 +17,7 @@ import weakref
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from adaptive_dask.plain_text import one_line
+from adaptive_dask.plain import one_line
 
 if TYPE_CHECKING:
     from adaptive_dask.runner.run import Run

@@ -10,7 +10,7 @@ from collections.abc import Callable, Collection, Hashable, Iterable, Mapping, S
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Self
 
-from adaptive_dask.plain_text import one_line
+from adaptive_dask.plain import one_line
 from adaptive_dask.run.failures import FailedPoint, OnError
 from adaptive_dask.run.goals import GoalFunction, make_goal
 from adaptive_dask.run.progress import ProgressHistory

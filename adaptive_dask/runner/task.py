@@ -14,7 +14,7 @@ from types import FrameType
 from typing import Any, TextIO
 
 from adaptive_dask.errors import SchedulerLostError
-from adaptive_dask.plain_text import get_logger, printable
+from adaptive_dask.plain import get_logger, printable
 
 logger = get_logger(__name__)
 

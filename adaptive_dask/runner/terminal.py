@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from typing import TYPE_CHECKING, TextIO
 
-from adaptive_dask.plain_text import one_line
+from adaptive_dask.plain import one_line
 from adaptive_dask.run.progress import ProgressHistory
 from adaptive_dask.run.status import TROUBLES, RunStatus, duration, number, percent
 from adaptive_dask.runner.run import shown_status, status_of

@@ -17,7 +17,7 @@ from adaptive_dask.cluster.client import request
 from adaptive_dask.cluster.protocol import Route
 from adaptive_dask.cluster.scheduler_feed import MOST_WATCHED
 from adaptive_dask.errors import RunNotFoundError
-from adaptive_dask.plain_text import get_logger
+from adaptive_dask.plain import get_logger
 from adaptive_dask.runner import program_end
 
 if TYPE_CHECKING:

@@ -17,7 +17,7 @@ from typing import Any
 import adaptive_dask
 from adaptive_dask.errors import CheckpointError
 from adaptive_dask.learner.function_pickle import dumps_apart, loads_together
-from adaptive_dask.plain_text import printable
+from adaptive_dask.plain import printable
 from adaptive_dask.storage.checkpoint_files import (
     FUNCTIONS,
     Listing,

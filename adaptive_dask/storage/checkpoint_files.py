@@ -23,7 +23,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from adaptive_dask.errors import CheckpointError
-from adaptive_dask.plain_text import get_logger
+from adaptive_dask.plain import get_logger
 from adaptive_dask.storage.checkpoint_folder import Folder
 from adaptive_dask.storage.checkpoint_format import Entry, Frames, file_of, frame, frames_of
 

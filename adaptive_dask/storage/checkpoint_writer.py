@@ -11,8 +11,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from adaptive_dask.errors import CheckpointInUseError
-from adaptive_dask.plain import safe_repr
-from adaptive_dask.plain_text import get_logger
+from adaptive_dask.plain import get_logger, safe_repr
 from adaptive_dask.storage.checkpoint_files import (
     Log,
     learner_name,

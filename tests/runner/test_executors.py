@@ -20,7 +20,7 @@ import pytest
 
 import adaptive_dask as adaptive
 from adaptive_dask.errors import AdaptiveError, FunctionError, LearnerError
-from adaptive_dask.plain_text import MAX_TRACEBACK_CHARS
+from adaptive_dask.plain import MAX_TRACEBACK_CHARS
 from adaptive_dask.runner import SequentialExecutor
 
 from ..fakes import CountingLearner
