@@ -30,14 +30,14 @@ from adaptive_dask.storage.checkpoint_files import (
     write_whole,
 )
 from adaptive_dask.storage.checkpoint_folder import Folder, folder_at
-from adaptive_dask.storage.checkpoint_format import Entry, file_of, frame, frames_of
+from adaptive_dask.storage.checkpoint_format import Entry, file_of, record, records_of
 from adaptive_dask.storage.checkpoint_lock import Lock
 from adaptive_dask.storage.checkpoint_writer import CheckpointWriter
 from adaptive_dask.storage.learner_copy import copy_learner
 from adaptive_dask.storage.learner_identity import describe, identity
 
 # Files that vanish while they are read, for a run merges them: it is looked again, so often.
-_LOOKS = 10
+_MAX_READS = 10
 
 
 def load(checkpoint: str | os.PathLike[str]) -> Any:
@@ -78,7 +78,7 @@ def load(checkpoint: str | os.PathLike[str]) -> Any:
             content = _read_logs(folder, listing, base.number)
             break
         except FileNotFoundError as error:
-            if looks == _LOOKS:
+            if looks == _MAX_READS:
                 raise CheckpointError(folder.path, f"its files come and go: {error}") from error
         except OSError as error:
             raise CheckpointError(folder.path, f"cannot be read: {error}") from error
@@ -217,7 +217,7 @@ class Checkpoint:
             base.number,
             number,
             resumed.damage,
-            pack=partial(_base_frames, learner),
+            pack=partial(_base_records, learner),
             functions=functions,
         )
         return resumed
@@ -325,7 +325,7 @@ def _read_base(folder: Folder, listing: Listing) -> _Base | None:
         content = folder.read(name)
         if content is None:
             raise FileNotFoundError(path)
-        parts = frames_of(path, content).contents
+        parts = records_of(path, content).contents
         if len(parts) == 2:
             return _Base.of(path, number, *parts)
     if listing.logs:
@@ -335,7 +335,7 @@ def _read_base(folder: Folder, listing: Listing) -> _Base | None:
 
 def _write_base(folder: Folder, learner: Any, number: int) -> _Base:
     header, pickled = _base_content(learner)
-    write_whole(folder, learner_name(number), [frame(header), frame(pickled)])
+    write_whole(folder, learner_name(number), [record(header), record(pickled)])
     return _Base(folder.path, number, header, pickled)
 
 
@@ -349,13 +349,13 @@ def _base_content(learner: Any) -> tuple[dict[str, Any], bytes]:
     return header, dumps_apart(learner)[0]
 
 
-def _base_frames(learner: Any) -> list[bytes]:
-    return [frame(part) for part in _base_content(learner)]
+def _base_records(learner: Any) -> list[bytes]:
+    return [record(part) for part in _base_content(learner)]
 
 
 def _read_functions(folder: Folder) -> list[bytes] | None:
     content = folder.read(FUNCTIONS)
-    parts = [] if content is None else frames_of(f"{folder.path}/{FUNCTIONS}", content).contents
+    parts = [] if content is None else records_of(f"{folder.path}/{FUNCTIONS}", content).contents
     return parts[0] if parts else None
 
 

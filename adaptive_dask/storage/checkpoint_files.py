@@ -25,7 +25,7 @@ from typing import Any
 from adaptive_dask.errors import CheckpointError
 from adaptive_dask.plain import get_logger
 from adaptive_dask.storage.checkpoint_folder import Folder
-from adaptive_dask.storage.checkpoint_format import Entry, Frames, file_of, frame, frames_of
+from adaptive_dask.storage.checkpoint_format import Entry, Records, file_of, record, records_of
 
 logger = get_logger(__name__)
 
@@ -36,13 +36,13 @@ FUNCTIONS = "functions"
 
 # Merging logs reads and writes them: a log is merged with later ones that have, together, this share of its
 # size or more. So each result is written a few times at most, however long the run.
-_SHARE = 1 / 4
+_MERGE_SHARE = 1 / 4
 
 # They are in memory meanwhile: so many bytes are not merged with more.
-_MOST_MERGED = 128 * 2**20
+_MAX_MERGED_BYTES = 128 * 2**20
 
-# Results in one frame: what is unpacked at a time.
-_MOST_IN_FRAME = 50_000
+# Results in one record: what is unpacked at a time.
+_MAX_RESULTS_IN_RECORD = 50_000
 
 
 @dataclass(frozen=True, order=True)
@@ -150,12 +150,12 @@ class Listing:
         return not _read(folder, merged.name).is_closed
 
 
-def read_log(folder: Folder, log: Log, take: Callable[[Entry], None]) -> Frames:
+def read_log(folder: Folder, log: Log, take: Callable[[Entry], None]) -> Records:
     """Read the entries of a log.
 
     Returns
     -------
-    Frames
+    Records
         What was read.
 
     Raises
@@ -166,17 +166,17 @@ def read_log(folder: Folder, log: Log, take: Callable[[Entry], None]) -> Frames:
         If it is another kind of file, or what is in it cannot be unpickled here.
     """
     path = f"{folder.path}/{log.name}"
-    frames = _read(folder, log.name)
-    if frames.rest:
-        logger.warning("%s: the last %d bytes are not whole, and dropped", path, frames.rest)
-    if frames.damaged:
-        logger.error("%s: %d bytes are damaged, and what was in them is lost", path, frames.damaged)
-    for content in frames.contents:
+    records = _read(folder, log.name)
+    if records.rest:
+        logger.warning("%s: the last %d bytes are not whole, and dropped", path, records.rest)
+    if records.damaged:
+        logger.error("%s: %d bytes are damaged, and what was in them is lost", path, records.damaged)
+    for content in records.contents:
         take(_decode(path, content))
-    return frames
+    return records
 
 
-def write_whole(folder: Folder, name: str, frames: Iterable[bytes]) -> None:
+def write_whole(folder: Folder, name: str, records: Iterable[bytes]) -> None:
     """Write a file that is going to take the place of others, and see that it is there.
 
     Raises
@@ -184,7 +184,7 @@ def write_whole(folder: Folder, name: str, frames: Iterable[bytes]) -> None:
     OSError
         If it is not.
     """
-    content = file_of(frames)
+    content = file_of(records)
     folder.write(name, content)
     if not folder.is_atomic and folder.read(name) != content:
         raise OSError(f"{folder.path}/{name} was written, and what can be read there is something else")
@@ -192,7 +192,7 @@ def write_whole(folder: Folder, name: str, frames: Iterable[bytes]) -> None:
 
 def write_functions(folder: Folder, functions: list[bytes]) -> None:
     """Write the file with the learner's functions."""
-    folder.write(FUNCTIONS, file_of([frame(functions)]))
+    folder.write(FUNCTIONS, file_of([record(functions)]))
 
 
 def merge_logs(folder: Folder, learner: int, run: str) -> None:
@@ -215,7 +215,7 @@ def merge_logs(folder: Folder, learner: int, run: str) -> None:
     for log in reversed(listing.logs_from(learner)):
         pieces = _Pieces()
         log_size = read_log(folder, log, pieces.add).size
-        if chosen and (size < _SHARE * log_size or size + log_size > _MOST_MERGED):
+        if chosen and (size < _MERGE_SHARE * log_size or size + log_size > _MAX_MERGED_BYTES):
             break
         pieces.extend(entries)
         entries, size = pieces, size + log_size
@@ -242,7 +242,7 @@ class _Pieces:
 
     def add(self, entry: Entry) -> None:
         last = self.pieces[-1] if self.pieces else None
-        if last is not None and len(last.points) + len(entry.points) <= _MOST_IN_FRAME:
+        if last is not None and len(last.points) + len(entry.points) <= _MAX_RESULTS_IN_RECORD:
             last.absorb(entry)
         elif entry:
             self.pieces.append(entry)
@@ -252,12 +252,12 @@ class _Pieces:
             self.add(entry)
 
 
-def _read(folder: Folder, name: str) -> Frames:
+def _read(folder: Folder, name: str) -> Records:
     path = f"{folder.path}/{name}"
     content = folder.read(name)
     if content is None:
         raise FileNotFoundError(path)
-    return frames_of(path, content)
+    return records_of(path, content)
 
 
 def _decode(path: str, content: Any) -> Entry:

@@ -1,14 +1,14 @@
 """What is in the files of a checkpoint.
 
-Each file is a line that says what it is, and frames::
+Each file is a line that says what it is, and records::
 
     adaptive_dask checkpoint 1
     <length: 4 bytes> <CRC-32: 4 bytes> <as many bytes of msgpack>
     …
 
-A frame is there as a whole or not at all: what a crash has left of the last one is recognised by its length or
-its checksum and dropped. After damage in the middle of a file a reader goes on at the next frame that is whole. A file
-that is written as a whole, not appended to, ends with a closing frame. Numbers are little-endian.
+A record is there as a whole or not at all: what a crash has left of the last one is recognised by its length or
+its checksum and dropped. After damage in the middle of a file a reader goes on at the next record that is whole. A file
+that is written as a whole, not appended to, ends with a closing record. Numbers are little-endian.
 """
 
 from __future__ import annotations
@@ -29,11 +29,11 @@ MAGIC = b"adaptive_dask checkpoint "
 VERSION = 1
 FIRST_LINE = MAGIC + b"%d\n" % VERSION
 
-_FRAME = struct.Struct("<II")
+_RECORD = struct.Struct("<II")
 
 _CLOSING = {"closed": True}
 
-# How msgpack begins an entry or a closing frame: where a reader looks for the next frame when one is damaged.
+# How msgpack begins an entry or a closing record: where a reader looks for the next record when one is damaged.
 _BEGINNING = re.compile(rb"[\x81-\x85](?:\xa1x|\xa5asked|\xa4held|\xa4gone|\xa6closed)")
 
 
@@ -109,7 +109,7 @@ class Entry:
         return None
 
     def encode(self) -> bytes:
-        """Make a frame of it.
+        """Make a record of it.
 
         Raises
         ------
@@ -124,11 +124,11 @@ class Entry:
                 content[name] = [pack_column(list(by_id)), pack_column(list(by_id.values()))]
         if self.gone:
             content["gone"] = pack_column(sorted(self.gone))
-        return frame(content)
+        return record(content)
 
     @classmethod
     def decode(cls, content: Mapping[str, Any]) -> Entry:
-        """Undo `encode`, given what the frame contains."""
+        """Undo `encode`, given what the record contains."""
         entry = cls()
         if not isinstance(content, Mapping):
             raise TypeError(f"an entry is a mapping, not a {type(content).__name__}")
@@ -150,29 +150,29 @@ def _halves_of(by_id: dict[int, Any]) -> tuple[dict[int, Any], dict[int, Any]]:
     return dict(items[: len(items) // 2]), dict(items[len(items) // 2 :])
 
 
-def frame(content: Any) -> bytes:
-    """Pack something for msgpack as a frame."""
+def record(content: Any) -> bytes:
+    """Pack something for msgpack as a record."""
     body: bytes = msgpack.packb(content)
-    return _FRAME.pack(len(body), zlib.crc32(body)) + body
+    return _RECORD.pack(len(body), zlib.crc32(body)) + body
 
 
-def file_of(frames: Iterable[bytes]) -> bytes:
+def file_of(records: Iterable[bytes]) -> bytes:
     """The content of a file that is written as a whole."""
-    return b"".join((FIRST_LINE, *frames, frame(_CLOSING)))
+    return b"".join((FIRST_LINE, *records, record(_CLOSING)))
 
 
 @dataclass(frozen=True)
-class Frames:
+class Records:
     """What is in a file.
 
     Attributes
     ----------
     contents : list
-        Of the frames, but for the closing one.
+        Of the records, but for the closing one.
     rest : int
-        The number of bytes that follow, and are not a frame.
+        The number of bytes that follow, and are not a record.
     damaged : int
-        The number of bytes between whole frames that are not one.
+        The number of bytes between whole records that are not one.
     is_closed : bool
         Whether it was written as a whole, and all of it is there.
     size : int
@@ -186,8 +186,8 @@ class Frames:
     size: int
 
 
-def frames_of(path: str, content: bytes) -> Frames:
-    """What the frames of a file contain that are whole.
+def records_of(path: str, content: bytes) -> Records:
+    """What the records of a file contain that are whole.
 
     Parameters
     ----------
@@ -207,11 +207,11 @@ def frames_of(path: str, content: bytes) -> Frames:
     for start, body in _bodies(content, end):
         contents.append(_unpack(path, body))
         damaged += start - end
-        end = start + _FRAME.size + len(body)
+        end = start + _RECORD.size + len(body)
     is_closed = bool(contents) and contents[-1] == _CLOSING
     if is_closed:
         del contents[-1]
-    return Frames(contents, len(content) - end, damaged, is_closed and not damaged, len(content))
+    return Records(contents, len(content) - end, damaged, is_closed and not damaged, len(content))
 
 
 def _unpack(path: str, body: memoryview) -> Any:
@@ -224,31 +224,31 @@ def _unpack(path: str, body: memoryview) -> Any:
 
 
 def _bodies(content: bytes, start: int) -> Iterator[tuple[int, memoryview]]:
-    """The bodies of whole frames, and where these begin."""
-    while (body := _body(content, start)) is not None or (start := _next_frame(content, start)):
+    """The bodies of whole records, and where these begin."""
+    while (body := _body(content, start)) is not None or (start := _next_record(content, start)):
         if body is not None:
             yield start, body
-            start += _FRAME.size + len(body)
+            start += _RECORD.size + len(body)
 
 
 def _body(content: bytes, start: int) -> memoryview | None:
-    """What the frame at some place contains; None if there is no whole one."""
-    begin = start + _FRAME.size
+    """What the record at some place contains; None if there is no whole one."""
+    begin = start + _RECORD.size
     if begin > len(content):
         return None
-    length, crc = _FRAME.unpack_from(content, start)
+    length, crc = _RECORD.unpack_from(content, start)
     body = memoryview(content)[begin : begin + length]
     return body if length and len(body) == length and zlib.crc32(body) == crc else None
 
 
-def _next_frame(content: bytes, start: int) -> int:
-    """Where the next whole frame begins, after one that is not; 0 if there is none."""
-    if start + _FRAME.size > len(content):
+def _next_record(content: bytes, start: int) -> int:
+    """Where the next whole record begins, after one that is not; 0 if there is none."""
+    if start + _RECORD.size > len(content):
         return 0
-    following = start + _FRAME.size + int(_FRAME.unpack_from(content, start)[0])  # unless the length is wrong
+    following = start + _RECORD.size + int(_RECORD.unpack_from(content, start)[0])  # unless the length is wrong
     if _body(content, following) is not None:
         return following
-    found = (match.start() - _FRAME.size for match in _BEGINNING.finditer(content, start + _FRAME.size + 1))
+    found = (match.start() - _RECORD.size for match in _BEGINNING.finditer(content, start + _RECORD.size + 1))
     return next((place for place in found if _body(content, place) is not None), 0)
 
 

@@ -19,14 +19,14 @@ logger = get_logger(__name__)
 NAME = "lock"
 
 # The owner writes its lock anew so often (seconds). Who finds a lock that stays the same for so long takes it over.
-HEARTBEAT = 3.0
-STALE = 15.0
+HEARTBEAT_S = 3.0
+STALE_AFTER_S = 15.0
 
 # Two that take a lock at once: the last to write has it, and the other sees that so much later (seconds), or after so
 # many times what reading and writing took, if that is longer.
-SETTLE = 0.2
-SETTLE_TIMES = 3
-MOST_COLLISIONS = 5
+SETTLE_S = 0.2
+SETTLE_FACTOR = 3
+MAX_COLLISIONS = 5
 
 
 class Lock:
@@ -55,7 +55,7 @@ class Lock:
         self._renewed = 0.0
 
     def acquire(self) -> None:
-        """Take the lock; waits up to `STALE` seconds when it cannot be known at once whether its owner lives.
+        """Take the lock; waits up to `STALE_AFTER_S` seconds when it cannot be known at once whether its owner lives.
 
         Raises
         ------
@@ -72,8 +72,8 @@ class Lock:
             begin = time.monotonic()
             self._folder.write(NAME, self._content())
         if not (is_new and self._folder.can_create):
-            settle = min(STALE, max(SETTLE, SETTLE_TIMES * (time.monotonic() - begin)))
-            for _ in range(MOST_COLLISIONS):
+            settle = min(STALE_AFTER_S, max(SETTLE_S, SETTLE_FACTOR * (time.monotonic() - begin)))
+            for _ in range(MAX_COLLISIONS):
                 time.sleep(settle)
                 if self._read() != {}:
                     break
@@ -93,7 +93,7 @@ class Lock:
         OSError
             If the lock cannot be written.
         """
-        if time.monotonic() - self._renewed < HEARTBEAT and not at_once:
+        if time.monotonic() - self._renewed < HEARTBEAT_S and not at_once:
             return
         self._verify()
         self._beats += 1
@@ -131,9 +131,9 @@ class Lock:
 
     def _watch(self, found: dict[str, Any]) -> None:
         """Return when nobody has written the lock for a while, or it is gone."""
-        if _is_alive_here(found) and 0 <= time.time() - found.get("time", 0) < 2 * HEARTBEAT:
+        if _is_alive_here(found) and 0 <= time.time() - found.get("time", 0) < 2 * HEARTBEAT_S:
             raise self._in_use(found)
-        deadline = time.monotonic() + STALE
+        deadline = time.monotonic() + STALE_AFTER_S
         while time.monotonic() < deadline:
             time.sleep(0.25)  # between two looks
             now = self._read()

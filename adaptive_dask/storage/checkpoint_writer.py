@@ -22,30 +22,30 @@ from adaptive_dask.storage.checkpoint_files import (
 )
 from adaptive_dask.storage.checkpoint_folder import Folder, GrowingFile, LocalFolder
 from adaptive_dask.storage.checkpoint_format import FIRST_LINE, Entry, file_of
-from adaptive_dask.storage.checkpoint_lock import HEARTBEAT, Lock
+from adaptive_dask.storage.checkpoint_lock import HEARTBEAT_S, Lock
 from adaptive_dask.storage.checkpoint_presence import Presence
 from adaptive_dask.user_code import guarded
 
 logger = get_logger(__name__)
 
 # What has happened is written together so long after the first of it (seconds).
-INTERVAL = 0.5
+WRITE_INTERVAL_S = 0.5
 
 # After an error, the next try comes so much later (seconds); at the end of a run there are so many seconds for it.
-RETRY = 1.0
-LAST_TRIES = 5.0
+RETRY_AFTER_S = 1.0
+FINAL_TRIES_TIMEOUT_S = 5.0
 
 # A disk that does not answer does not keep a run from its end for longer (seconds).
-CLOSING = 30.0
+CLOSE_TIMEOUT_S = 30.0
 
-# Making a frame keeps Python's interpreter from others, such as the event loop: so many bytes make one, or one result
-# if that is more. The first frame is of so many results, and shows how large they are.
-FRAME_SIZE = 2**20
-FIRST_FRAME = 16
+# Making a record keeps Python's interpreter from others, such as the event loop: so many bytes make one, or one result
+# if that is more. The first record is of so many results, and shows how large they are.
+MAX_RECORD_BYTES = 2**20
+FIRST_RECORD_RESULTS = 16
 
 # A log that has so many bytes is closed, and another one begun. So many logs are merged.
-LOG_SIZE = 64 * 2**20
-MOST_LOGS = 64
+MAX_LOG_BYTES = 64 * 2**20
+MAX_LOGS = 64
 
 
 class CheckpointWriter:
@@ -67,7 +67,7 @@ class CheckpointWriter:
     problem : str, optional
         What was wrong from the start, and does not pass.
     pack : callable
-        Makes the frames of a learner's file of the learner as it is: called while `told` is, and when the run is over.
+        Makes the records of a learner's file of the learner as it is: called while `told` is, and when the run is over.
     functions : list of bytes
         The learner's functions. Both are written again if files are deleted or moved meanwhile.
 
@@ -103,8 +103,8 @@ class CheckpointWriter:
         self._file: GrowingFile | None = None
         self._noted: deque[Callable[[Entry], None]] = deque()  # what happened, not yet in the entries
         self._entries: list[Entry] = []  # not yet written
-        self._frames: list[tuple[bytes, int]] = []  # of an entry that is being written, with their numbers of results
-        self._results_in_frame = FIRST_FRAME
+        self._records: list[tuple[bytes, int]] = []  # of an entry that is being written, with their numbers of results
+        self._results_in_record = FIRST_RECORD_RESULTS
         self._log: str | None = None  # the name of the next log
         self._lasting = problem  # a problem that does not pass
         self._told = self._saved = 0
@@ -163,14 +163,14 @@ class CheckpointWriter:
         """Write what is left and release the lock; afterwards `problem` says if that could not be done."""
         self._closing.set()
         self._bell.set()
-        self._thread.join(CLOSING)
+        self._thread.join(CLOSE_TIMEOUT_S)
         if self._thread.is_alive():
-            self.problem = f"writing takes longer than {CLOSING:.0f} s"
+            self.problem = f"writing takes longer than {CLOSE_TIMEOUT_S:.0f} s"
 
     def _take_learner(self) -> None:
         """Have the learner written as it is, which has all that was told so far; it must not change meanwhile."""
         try:
-            frames = self._pack_learner()
+            records = self._pack_learner()
         except Exception as error:
             self.problem = self._lasting = f"{self._missing} That cannot be done: {error!r}"
             self._is_lost = True
@@ -178,9 +178,9 @@ class CheckpointWriter:
         told = self._told
 
         def begin_anew(_: Entry) -> None:
-            self._anew = frames, told
+            self._anew = records, told
             self._entries[:] = [Entry()]
-            self._frames.clear()
+            self._records.clear()
             self._log = None
 
         self._missing = None
@@ -195,13 +195,13 @@ class CheckpointWriter:
 
     def _write(self) -> None:
         while not self._closing.is_set():
-            if self._bell.wait(HEARTBEAT):
-                self._closing.wait(INTERVAL)
+            if self._bell.wait(HEARTBEAT_S):
+                self._closing.wait(WRITE_INTERVAL_S)
             if not self._try_to_write():
-                self._closing.wait(RETRY)
-        deadline = time.monotonic() + LAST_TRIES
+                self._closing.wait(RETRY_AFTER_S)
+        deadline = time.monotonic() + FINAL_TRIES_TIMEOUT_S
         while not self._try_to_write() and not self._is_lost and time.monotonic() < deadline:
-            time.sleep(RETRY)  # whatever is wrong may pass
+            time.sleep(RETRY_AFTER_S)  # whatever is wrong may pass
         self._close_file()
         self._lock.let_go()
 
@@ -210,21 +210,21 @@ class CheckpointWriter:
         self._gather()
         if self._is_lost:
             self._entries.clear()  # the learner has them
-            self._frames.clear()
+            self._records.clear()
             return False
         try:
             self._lock.keep()
             self._look_for_files()
             if self._anew is not None:
                 self._write_anew()
-            while self._entries or self._frames:
-                if not self._frames:
-                    self._frames.extend(self._encode(self._entries[0]))
+            while self._entries or self._records:
+                if not self._records:
+                    self._records.extend(self._encode(self._entries[0]))
                     del self._entries[0]
-                if self._frames:
-                    self._append([frame for frame, _ in self._frames])
-                    self._saved += sum(results for _, results in self._frames)
-                    self._frames.clear()
+                if self._records:
+                    self._append([record for record, _ in self._records])
+                    self._saved += sum(results for _, results in self._records)
+                    self._records.clear()
             self._merge()
         except Exception as error:
             self._complain(error)
@@ -243,7 +243,7 @@ class CheckpointWriter:
             Until the learner is there to be written again.
         """
         is_over = self._closing.is_set()
-        if self._missing is None and self._anew is None and (is_over or time.monotonic() - self._looked > HEARTBEAT):
+        if self._missing is None and self._anew is None and (is_over or time.monotonic() - self._looked > HEARTBEAT_S):
             self._looked = time.monotonic()
             name = self._presence.missing(self._file)
             if name is not None:
@@ -258,11 +258,11 @@ class CheckpointWriter:
 
     def _write_anew(self) -> None:
         assert self._anew is not None
-        frames, told = self._anew
+        records, told = self._anew
         self._close_file()
         self._lock.keep(at_once=True)  # it may be gone with the others
         number = next(self._numbers)
-        write_whole(self._folder, learner_name(number), frames)
+        write_whole(self._folder, learner_name(number), records)
         write_functions(self._folder, self._functions)
         remove_obsolete(self._folder, number)
         self._learner, self._logs = number, 0
@@ -279,39 +279,39 @@ class CheckpointWriter:
             self._noted.popleft()(self._entries[-1])
 
     def _encode(self, entry: Entry) -> list[tuple[bytes, int]]:
-        frames = []
+        records = []
         begin = 0
-        while len(entry.points) - begin > self._results_in_frame:
-            end = begin + self._results_in_frame
-            frames += self._encode_part(Entry(entry.points[begin:end], entry.values[begin:end]))
+        while len(entry.points) - begin > self._results_in_record:
+            end = begin + self._results_in_record
+            records += self._encode_part(Entry(entry.points[begin:end], entry.values[begin:end]))
             begin = end
         rest = Entry(entry.points[begin:], entry.values[begin:], entry.asked, entry.held, entry.gone)
-        return frames + self._encode_part(rest)
+        return records + self._encode_part(rest)
 
     def _encode_part(self, entry: Entry) -> list[tuple[bytes, int]]:
         if not entry:
             return []
         try:
-            frame, results = guarded(entry.encode), len(entry.points)
+            record, results = guarded(entry.encode), len(entry.points)
             if results:
-                fit = max(1, FRAME_SIZE * results // len(frame))
-                self._results_in_frame = min(fit, 4 * self._results_in_frame)
-            return [(frame, results)]
+                fit = max(1, MAX_RECORD_BYTES * results // len(record))
+                self._results_in_record = min(fit, 4 * self._results_in_record)
+            return [(record, results)]
         except Exception as error:
             halves = entry.halves()
             if halves is not None:
-                return [frame for half in halves for frame in self._encode_part(half)]
+                return [record for half in halves for record in self._encode_part(half)]
             why = safe_repr(error)
             logger.error("Checkpoint %s: a result cannot be written, for %s", self._folder.path, why)
             self._lasting = self.problem = f"a point or its result cannot be pickled, and is not written: {why}"
             return []
 
-    def _append(self, frames: list[bytes]) -> None:
+    def _append(self, records: list[bytes]) -> None:
         if not isinstance(self._folder, LocalFolder):
             if self._log is None:
                 self._log = self._next_log()
             # Under the same name when it is tried again: what there is of it already is not to be read as well.
-            self._folder.write(self._log, file_of(frames))
+            self._folder.write(self._log, file_of(records))
             self._presence.add(self._log)
             self._log = None
             return
@@ -320,11 +320,11 @@ class CheckpointWriter:
             self._file = self._folder.open_log(name)
             self._presence.add(name)
         try:
-            self._file.append(frames if self._file.size else [FIRST_LINE, *frames])
+            self._file.append(records if self._file.size else [FIRST_LINE, *records])
         except OSError:
             self._close_file()  # what the disk has of it is not certain any more
             raise
-        if self._file.size > LOG_SIZE:
+        if self._file.size > MAX_LOG_BYTES:
             self._close_file()
 
     def _next_log(self) -> str:
@@ -333,7 +333,7 @@ class CheckpointWriter:
         return Log(number, number, self._lock.mark).name
 
     def _merge(self) -> None:
-        if self._logs > MOST_LOGS and self._file is None:
+        if self._logs > MAX_LOGS and self._file is None:
             self._logs = 0
             merge_logs(self._folder, self._learner, self._lock.mark)
             self._presence.look()

@@ -188,7 +188,7 @@ def test_locks_of_another_machine_are_waited_for_together_and_keep_nobody_waitin
     def watch_together(self, found):
         watched.wait(TIMEOUT)  # all wait at a time, or this breaks
         watched.wait(TIMEOUT)  # the test has seen the other run go on
-        monkeypatch.setattr(checkpoint_lock, "STALE", 0.0)
+        monkeypatch.setattr(checkpoint_lock, "STALE_AFTER_S", 0.0)
         watch(self, found)
 
     monkeypatch.setattr(checkpoint_lock.Lock, "_watch", watch_together)  # the scheduler is in this process

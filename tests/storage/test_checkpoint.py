@@ -27,7 +27,7 @@ from adaptive_dask.storage import checkpoint_files, checkpoint_folder, checkpoin
 from adaptive_dask.storage.checkpoint import Checkpoint, _read_logs, load
 from adaptive_dask.storage.checkpoint_files import Listing
 from adaptive_dask.storage.checkpoint_folder import folder_at
-from adaptive_dask.storage.checkpoint_format import FIRST_LINE, Entry, file_of, frame, frames_of
+from adaptive_dask.storage.checkpoint_format import FIRST_LINE, Entry, file_of, record, records_of
 from adaptive_dask.storage.packing import pack_column, unpack_column
 
 from ..patience import TIMEOUT, wait_until
@@ -43,9 +43,9 @@ def make():
 
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch):
-    monkeypatch.setattr(checkpoint_writer, "INTERVAL", 0.01)
-    monkeypatch.setattr(checkpoint_writer, "RETRY", 0.02)
-    monkeypatch.setattr(checkpoint_lock, "SETTLE", 0.01)
+    monkeypatch.setattr(checkpoint_writer, "WRITE_INTERVAL_S", 0.01)
+    monkeypatch.setattr(checkpoint_writer, "RETRY_AFTER_S", 0.02)
+    monkeypatch.setattr(checkpoint_lock, "SETTLE_S", 0.01)
 
 
 class PlainFileSystem(LocalFileSystem):
@@ -90,7 +90,7 @@ class Run:
     def crash(self):
         """Leave everything as it is; what was noted is in the log, and nothing of its end."""
         writer = self.checkpoint.writer
-        wait_until(lambda: not (writer._noted or writer._entries or writer._frames))
+        wait_until(lambda: not (writer._noted or writer._entries or writer._records))
         writer._is_lost = True
         writer._lock.release = lambda: None
         writer.close()
@@ -223,7 +223,7 @@ def test_a_crash_while_logs_are_merged_loses_nothing(place, monkeypatch, step):
         run = Run(place, make(), goal)
         run.evaluate(9)
         run.crash()
-        monkeypatch.setattr(checkpoint_files, "_SHARE", 0.0)
+        monkeypatch.setattr(checkpoint_files, "_MERGE_SHARE", 0.0)
     data = dict(run.learner.data)
     steps = itertools.count()
 
@@ -258,15 +258,15 @@ def test_a_crash_while_logs_are_merged_loses_nothing(place, monkeypatch, step):
     assert dict(load(place).data) == dict(again.learner.data)
 
 
-@pytest.mark.parametrize("cut", [0.1, 0.5, 0.9, "the closing frame", None])
+@pytest.mark.parametrize("cut", [0.1, 0.5, 0.9, "the closing record", None])
 def test_half_of_a_merged_log_does_not_take_the_place_of_the_others(tmp_path, monkeypatch, cut):
     place = f"plain://{tmp_path}/scan"
     for goal in (10, 20, 30):
         run = Run(place, make(), goal)
         run.evaluate(9)
         run.crash()
-        monkeypatch.setattr(checkpoint_files, "_MOST_IN_FRAME", 5)
-        monkeypatch.setattr(checkpoint_files, "_MOST_MERGED", 0)
+        monkeypatch.setattr(checkpoint_files, "_MAX_RESULTS_IN_RECORD", 5)
+        monkeypatch.setattr(checkpoint_files, "_MAX_MERGED_BYTES", 0)
     monkeypatch.undo()
     data = dict(run.learner.data)
     folder = run.checkpoint._folder
@@ -274,8 +274,8 @@ def test_half_of_a_merged_log_does_not_take_the_place_of_the_others(tmp_path, mo
 
     def write(name, content):
         nonlocal merged
-        closing = len(content) - len(frame({"closed": True}))
-        merged = name, {None: len(content), "the closing frame": closing}.get(cut) or int(cut * len(content))
+        closing = len(content) - len(record({"closed": True}))
+        merged = name, {None: len(content), "the closing record": closing}.get(cut) or int(cut * len(content))
         written(name, content[: merged[1]])
 
     monkeypatch.setattr(folder, "write", write)
@@ -456,7 +456,7 @@ def test_two_runs_on_one_checkpoint(place):
 
 def test_two_runs_that_begin_at_the_same_time(place, monkeypatch):
     """Both see that there is no lock; in a store without anything that happens in one step, both write one."""
-    monkeypatch.setattr(checkpoint_lock, "SETTLE", 0.0)
+    monkeypatch.setattr(checkpoint_lock, "SETTLE_S", 0.0)
     both = threading.Barrier(2)
     kind = type(folder_at(place))
     create, read = kind.create, kind.read
@@ -511,7 +511,7 @@ def test_no_run_writes_over_the_logs_of_another(tmp_path):
 
 
 def test_a_lock_of_another_machine_is_watched(place, monkeypatch):
-    monkeypatch.setattr(checkpoint_lock, "STALE", 1.0)
+    monkeypatch.setattr(checkpoint_lock, "STALE_AFTER_S", 1.0)
     run = Run(place, make(), 5)
     run.evaluate()
     run.checkpoint.close()
@@ -540,7 +540,7 @@ def test_who_was_stopped_for_too_long_writes_no_more(place, monkeypatch):
     run.evaluate(5)
     run.crash()
     other = Run(place, make(), 50)
-    monkeypatch.setattr(checkpoint_lock, "HEARTBEAT", 0.0)
+    monkeypatch.setattr(checkpoint_lock, "HEARTBEAT_S", 0.0)
     with pytest.raises(CheckpointInUseError):
         run.checkpoint._lock.keep()
     other.evaluate()
@@ -629,7 +629,7 @@ def remove(folder, *names):
 @pytest.mark.parametrize("when", ["during", "at the end"])
 def test_files_that_are_deleted_are_told_and_written_again(place, monkeypatch, what, when):
     if when == "during":
-        monkeypatch.setattr(checkpoint_writer, "HEARTBEAT", 0.05)
+        monkeypatch.setattr(checkpoint_writer, "HEARTBEAT_S", 0.05)
     run = Run(place, make(), 60)
     run.evaluate(20)
     folder, writer = run.checkpoint._folder, run.checkpoint.writer
@@ -655,7 +655,7 @@ def test_files_that_are_deleted_are_told_and_written_again(place, monkeypatch, w
 
 @pytest.mark.parametrize("crash", [True, False])
 def test_a_folder_that_is_moved_is_written_again(tmp_path, monkeypatch, crash):
-    monkeypatch.setattr(checkpoint_writer, "HEARTBEAT", 0.05)
+    monkeypatch.setattr(checkpoint_writer, "HEARTBEAT_S", 0.05)
     Run(tmp_path / "scan", make(), 10).checkpoint.close()
     run = Run(tmp_path / "scan", make(), 60)
     run.evaluate(20)
@@ -685,7 +685,7 @@ def test_a_log_that_is_not_the_same_any_more_is_written_again(tmp_path, change):
 
 
 def test_what_cannot_be_written_again_is_told(tmp_path, monkeypatch):
-    monkeypatch.setattr(checkpoint_writer, "HEARTBEAT", 0.05)
+    monkeypatch.setattr(checkpoint_writer, "HEARTBEAT_S", 0.05)
     run = Run(tmp_path, make(), 60)
     run.evaluate(5)
     remove(run.checkpoint._folder)
@@ -712,7 +712,7 @@ NONSENSE = {
 @pytest.mark.parametrize("here", [False, True], ids=["", "of this machine"])
 @pytest.mark.parametrize("content", NONSENSE.values(), ids=NONSENSE)
 def test_a_lock_that_makes_no_sense_is_taken_over_after_a_while(place, monkeypatch, content, here):
-    monkeypatch.setattr(checkpoint_lock, "STALE", 0.3)
+    monkeypatch.setattr(checkpoint_lock, "STALE_AFTER_S", 0.3)
     folder = folder_at(place)
     if here:
         process = b'"place": ' + json.dumps(checkpoint_lock._process()["place"]).encode()
@@ -727,7 +727,7 @@ def test_a_lock_that_makes_no_sense_is_taken_over_after_a_while(place, monkeypat
     run.checkpoint._lock.let_go()  # it is not its own
 
 
-def frame_of(body):
+def record_of(body):
     return struct.pack("<II", len(body), zlib.crc32(body)) + body
 
 
@@ -750,8 +750,8 @@ def test_content_that_makes_no_sense_is_an_error_that_says_so(tmp_path, name, bo
     run.evaluate()
     run.checkpoint.close()
     (file,) = tmp_path.glob(f"{name[:7]}*" if name != "functions" else name)
-    frames = frame_of(body) * (2 if name.startswith("learner") else 1)
-    file.write_bytes(file_of([frames]))
+    records = record_of(body) * (2 if name.startswith("learner") else 1)
+    file.write_bytes(file_of([records]))
     for attempt in (lambda: load(tmp_path), lambda: Run(tmp_path, make(), 9).checkpoint.close()):
         try:
             attempt()
@@ -795,9 +795,9 @@ def test_a_lock_that_the_disk_has_no_room_for_is_not_left(tmp_path, monkeypatch)
     Checkpoint(tmp_path, "test").close()
 
 
-def test_large_results_are_in_small_frames(tmp_path, monkeypatch):
-    """Whoever makes or unpacks a frame keeps all other threads waiting."""
-    monkeypatch.setattr(checkpoint_writer, "INTERVAL", 60.0)
+def test_large_results_are_in_small_records(tmp_path, monkeypatch):
+    """Whoever makes or unpacks a record keeps all other threads waiting."""
+    monkeypatch.setattr(checkpoint_writer, "WRITE_INTERVAL_S", 60.0)
     learner = AskAndTell()
     learner.function = lambda x: np.full(12_500, float(x)) if x >= 50_000 else float(x)  # of 100 kB
     run = Run(tmp_path, learner, 50_200)
@@ -806,10 +806,10 @@ def test_large_results_are_in_small_frames(tmp_path, monkeypatch):
     run.checkpoint.close()
     (log,) = tmp_path.glob("log-*")
     content = log.read_bytes()
-    frames = frames_of(str(log), content)
-    sizes = [len(entry.get("x", b"..")[1]) + len(entry.get("y", b"..")[1]) for entry in frames.contents]
+    records = records_of(str(log), content)
+    sizes = [len(entry.get("x", b"..")[1]) + len(entry.get("y", b"..")[1]) for entry in records.contents]
     assert sum(size < 100 for size in sizes) <= 2
-    assert sorted(sizes)[-2] <= 2 * checkpoint_writer.FRAME_SIZE  # one of them found out how large results are
+    assert sorted(sizes)[-2] <= 2 * checkpoint_writer.MAX_RECORD_BYTES  # one of them found out how large results are
     loaded = load(tmp_path).known
     assert list(loaded) == list(range(50_200))
     assert np.array_equal(loaded[50_100], learner.function(50_100))
@@ -820,9 +820,9 @@ def test_what_is_tried_again_is_written_once(place, monkeypatch, is_whole):
     """The first try had put it there, when its error came; or it had put a part of it there."""
     run = Run(place, AskAndTell(), 100)
     folder = run.checkpoint._folder
-    run.learner.function = lambda x: threading.Lock() if x == 10 else x  # so there is more than one frame
+    run.learner.function = lambda x: threading.Lock() if x == 10 else x  # so there is more than one record
     tries = itertools.count(1)
-    wait_until(lambda: not run.checkpoint.writer._frames)
+    wait_until(lambda: not run.checkpoint.writer._records)
 
     def failing(method, fails_at):
         def call(*args):
@@ -873,7 +873,7 @@ def test_damage_in_the_middle_costs_what_is_there_and_is_told(tmp_path, monkeypa
     again.checkpoint.close()
     assert again.learner.npoints == 60
     assert "damaged" in again.checkpoint.status()["problem"]
-    monkeypatch.setattr(checkpoint_files, "_SHARE", 0.0)
+    monkeypatch.setattr(checkpoint_files, "_MERGE_SHARE", 0.0)
     Run(tmp_path, make(), 60).checkpoint.close()  # logs are merged, and without what is damaged
     assert load(tmp_path).npoints == 60
     final = Run(tmp_path, make(), 60)
@@ -894,9 +894,9 @@ def test_entries_merge_to_what_they_say_one_after_the_other():
         entry.asked = {pid: float(pid) for pid in ids}
         entry.held = dict.fromkeys(ids[:1], 2.0)
         parts.append(entry)
-        frames = frames_of("x", file_of([entry.encode()]))
-        assert (frames.rest, frames.is_closed) == (0, True)
-        (content,) = frames.contents
+        records = records_of("x", file_of([entry.encode()]))
+        assert (records.rest, records.is_closed) == (0, True)
+        (content,) = records.contents
         assert Entry.decode(content) == entry
     merged = Entry()
     for entry in parts:
