@@ -506,7 +506,9 @@ class Learner1D(BaseLearner):
         function = cast(Callable[[float], Any], state["function"])
         Learner1D.__init__(self, function, state["bounds"], cloudpickle.loads(state["loss_per_interval"]))
         if len(state["xs"]):
-            self.tell_many(state["xs"], state["ys"].reshape(-1, *state["shape"]), force=True)
+            # Until 0.1, a state said only whether values are arrays.
+            shape = state["shape"] if "shape" in state else state["ys"].shape[1:] if state["as_arrays"] else ()
+            self.tell_many(state["xs"], state["ys"].reshape(-1, *shape), force=True)
             vars(self._scale).update(vars(state["scale"]))
             self._losses.restore(state["losses"])
         self._losses.recompute_factor = state["recompute_factor"]

@@ -20,12 +20,15 @@ CLOCK_CHECK = 5.0
 
 @dataclass(frozen=True)
 class LossGoal:
-    """Reached when ``learner.loss() <= loss``."""
+    """Reached when ``learner.loss() <= loss``, and so is ``learner.exact_loss()`` where there is one."""
 
     loss: float
 
     def __call__(self, learner: Any) -> bool:
-        return bool(learner.loss() <= self.loss)
+        if not learner.loss() <= self.loss:
+            return False
+        exact_loss = getattr(learner, "exact_loss", None)
+        return exact_loss is None or bool(exact_loss() <= self.loss)
 
 
 @dataclass(frozen=True)

@@ -242,6 +242,18 @@ def test_pickle(function, loss):
     assert pickle.loads(pickle.dumps(learner)).pending_points == set()
 
 
+@pytest.mark.parametrize("function", [peak, lambda x: np.array([x, x * x])])
+def test_states_without_a_shape_are_those_of_earlier_versions(function):
+    learner = Learner1D(function, (0, 2))
+    learner.tell_many([0.0, 1.0, 2.0], [function(x) for x in (0.0, 1.0, 2.0)])
+    state = learner.__getstate__()
+    state["as_arrays"] = bool(state.pop("shape"))
+    copy = Learner1D.__new__(Learner1D)
+    copy.__setstate__(state)
+    assert copy.data == learner.data
+    assert copy.loss() == learner.loss()
+
+
 def test_pickle_apart_from_the_function():
     learner = learned(lambda x: peak(x))
     data, functions = dumps_apart(learner)

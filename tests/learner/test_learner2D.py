@@ -306,10 +306,29 @@ def test_the_loss_is_on_the_scale_of_python_adaptive():
     from adaptive_dask.testing.functions import ring as tutorial
 
     learner = Learner2D(tutorial, [(-1, 1)] * 2)
-    for n in (20, 50, 64):
+    for n in (20, 50, 64, 130, 300, 700):
         while learner.npoints < n:
             point = learner.ask(1)[0][0]
             learner.tell(point, tutorial(point))
         theirs = adaptive.Learner2D(tutorial, [(-1, 1)] * 2)
         theirs.tell_many(learner.data.keys(), learner.data.values())
-        assert learner.loss() == pytest.approx(theirs.loss(), rel=1e-3)
+        assert learner.exact_loss() == pytest.approx(theirs.loss(), rel=1e-3)
+        assert learner.loss() == learner.exact_loss()
+
+
+def test_a_goal_is_reached_by_the_loss_of_all_points():
+    from adaptive_dask.run.goals import LossGoal
+    from adaptive_dask.testing.functions import ring as tutorial
+
+    learner = Learner2D(tutorial, [(-1, 1)] * 2)
+    while learner.npoints < 600:
+        points = learner.ask(20)[0]
+        learner.tell_many(points, map(tutorial, points))
+    of_the_first = learner.loss()
+    exact = learner.new()
+    exact.tell_many(learner.data.keys(), learner.data.values())
+    exact = exact.exact_loss()
+    assert of_the_first != exact
+    low, high = sorted([of_the_first, exact])
+    assert LossGoal(low)(learner) is False
+    assert LossGoal(high)(learner)
