@@ -206,7 +206,7 @@ class Learner2D(SpaceLearner):
         return reported if real else reported * loss / known
 
     def exact_loss(self) -> float:
-        """Return `loss` of all points; ``loss_goal`` asks for it before it ends a run. It takes 11 µs for each point."""
+        """Return `loss` of all points, in 11 µs for each; ``loss_goal`` asks for it before it ends a run."""
         loss = self.loss()
         if self._reported is None or not 0 < loss < math.inf or len(self._absorbed) == self._reported[0][0]:
             return loss
