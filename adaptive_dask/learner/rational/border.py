@@ -27,14 +27,17 @@ class Border:
         If they do not, the function jumps or is singular, and straight lines cross the gap.
     mismatch : float
         How far the continuation of one part misses the other one.
-    forced : bool
-        Whether the domain was divided here for another reason than a break.
+    closed_with : float
+        If the parts share a sample: the error with which it was predicted, relative to the scale.
+    is_singular : bool
+        Whether the function is smooth on neither side, so that only narrowing the gap helps.
     """
 
-    def __init__(self, forced: bool = False) -> None:
+    def __init__(self, is_singular: bool = False) -> None:
         self.crossing: float | None = None
         self.mismatch = np.inf
-        self.forced = forced
+        self.is_singular = is_singular
+        self.closed_with = 0.0
 
     def update(self, left: Part, right: Part, scale: Array, tolerance: float) -> None:
         """Look at the parts again, after they have changed."""
@@ -42,13 +45,13 @@ class Border:
         self.crossing, self.mismatch = None, 0.0
         if a == b:
             return
-        if self._close(left, right, scale, tolerance):
+        if not self.is_singular and self._close(left, right, scale, tolerance):
             return
         at = a + (b - a) * _GRID
         distance = self._distance(left, right, at, scale)
         ends = max(distance[0], distance[-1])
         self.mismatch = float(ends) if np.isfinite(ends) else np.inf
-        if not np.isfinite(distance).all() or min(left.n, right.n) < 3:
+        if self.is_singular or not np.isfinite(distance).all() or min(left.n, right.n) < 3:
             return
         i = int(distance.argmin())
         low, high = at[max(i - 1, 0)], at[min(i + 1, len(at) - 1)]
@@ -61,12 +64,15 @@ class Border:
         if least <= _MEETS * ends:
             self.crossing = min(max(crossing, a), b)
 
-    @staticmethod
-    def _close(left: Part, right: Part, scale: Array, tolerance: float) -> bool:
+    def _close(self, left: Part, right: Part, scale: Array, tolerance: float) -> bool:
         """Let the parts share a sample if one predicted the end of the other."""
         for part, x, y in ((right, left.x[-1], left.y[-1]), (left, right.x[0], right.y[0])):
-            if part.n > 2 and relative(np.abs(part.evaluate(np.array([x]))[0] - y), scale) <= 0.5 * tolerance:
-                part.add(x, y)
+            if part.n <= 2:
+                continue
+            miss = relative(np.abs(part.evaluate(np.array([x]))[0] - y), scale)
+            if miss <= 0.5 * tolerance:
+                part.extend(x, y)
+                self.closed_with = miss
                 return True
         return False
 
@@ -89,8 +95,14 @@ class Border:
     def claim(self, left: Part, right: Part, scale: Array) -> float:
         """The largest error in the gap, relative to the scale."""
         a, b = left.x[-1], right.x[0]
+        if a == b:
+            return self.closed_with if not all(_converged(part) for part in (left, right)) else 0.0
         if b <= math.nextafter(a, math.inf):
             return 0.0
         if self.crossing is None:
             return relative(np.abs(right.y[0] - left.y[-1]), scale)
         return self.mismatch * (1e-3 + (self.crossing - a) * (b - self.crossing) / (b - a) ** 2)
+
+
+def _converged(part: Part) -> bool:
+    return part.rational is not None and part.rational.converged and not part.stale

@@ -11,6 +11,8 @@ Array = NDArray[Any]
 
 # How much larger the third difference across a break is than on both sides of it.
 _CONTRAST = 30.0
+# How much larger it is than noise would make it that explains the differences elsewhere.
+_ABOVE_NOISE = 15.0
 # Differences below this, relative to the range of the values, are taken for rounding errors.
 _SMALL = 1e-12
 
@@ -54,7 +56,21 @@ def find_break(x: Array, values: Array, least: float, narrowest: float = np.inf)
     over_left, over_right = third[i - 2], third[i]
     miss = np.minimum(over_left * reach[i - 2], over_right * back[i])
     breaks = (over_left > _CONTRAST * left) & (over_right > _CONTRAST * right)
+    # What noise of a standard deviation of 1 makes of third differences.
+    unit = np.sqrt(sum(1 / np.square(_weight(x, j)) for j in range(4)))
+    noise = _ABOVE_NOISE * np.quantile(third / unit, 0.25)
+    breaks &= (over_left / unit[i - 2] > noise) & (over_right / unit[i] > noise)
     breaks &= (miss > least) & (x[i + 1] - x[i] < narrowest)
     if not breaks.any():
         return None
     return int(i[np.where(breaks, miss, -1.0).argmax()])
+
+
+def _weight(x: Array, j: int) -> Array:
+    """By what the value at one of four neighbouring points is divided in their third divided difference."""
+    n = len(x) - 3
+    product = np.ones(n)
+    for k in range(4):
+        if k != j:
+            product = product * (x[j : n + j] - x[k : n + k])
+    return product

@@ -18,9 +18,12 @@ Array = NDArray[Any]
 
 # Of all points, one in this many goes into the largest gap, whatever the approximations say.
 _SHARE = 5
+_LATER_SHARE, _SHARE_FALLS = 8, 40
 # So many points are spread evenly before anything is concluded.
 _FIRST = 6
 _SECTIONS = np.arange(1, 16) / 16
+# Errors that are expected to be smaller are rounding errors.
+_NOTHING = 1e-13
 # By how much a candidate loses for each point in flight in the same gap.
 _IN_FLIGHT = 0.1
 
@@ -117,7 +120,7 @@ def _in_part(part: Part, pieces: Pieces, turn: int) -> Found:
     middle = 1 - np.abs(2 * (at - x[i]) / length[i] - 1)
     if part.active == "linear" and part.n >= 40 and turn % 2:
         score = part.line_errors(pieces.scale)[i] * middle
-    if part.checks < CHECKS:
+    if part.checks < CHECKS and part.noise is None:
         # Where two fits agree they still have to be tested.
         score = np.maximum(score, 2 * pieces.tolerance * length[i] / length.max() * middle)
     return at, score, x[i], x[i + 1], np.zeros(len(at))
@@ -132,7 +135,7 @@ def _in_border(pieces: Pieces, k: int) -> Found:
     claim = border.claim(left, right, pieces.scale)
     if border.crossing is None:
         # The error in a narrow gap concerns few.
-        claim *= ((b - a) / (pieces.bounds[1] - pieces.bounds[0])) ** 0.5
+        claim *= max(((b - a) / (pieces.bounds[1] - pieces.bounds[0])) ** 0.5, 3 * pieces.tolerance)
         at = a + (b - a) * _SECTIONS
         at = at[(a < at) & (at < b)]
         score = claim * (1 - np.abs(2 * (at - a) / (b - a) - 1))
@@ -174,7 +177,12 @@ def choose(pieces: Pieces, known: Iterable[float], pending: Iterable[float], n: 
     while len(points) < n:
         count = len(gaps.points)
         best = None
-        if count >= _FIRST and samples >= 4 and count % _SHARE and len(points) <= 2 * samples + 8:
+        if (
+            count >= _FIRST
+            and samples >= 4
+            and count % (_SHARE if count < _SHARE_FALLS else _LATER_SHARE)
+            and len(points) <= 2 * samples + 8
+        ):
             if candidates is None:
                 candidates = Candidates(pieces, pending + points, count)
             best = candidates.best()
@@ -182,7 +190,7 @@ def choose(pieces: Pieces, known: Iterable[float], pending: Iterable[float], n: 
                 candidates.take(best[0])
                 candidates.score[candidates.x == best[0]] = 0
                 best = candidates.best()
-        if best is None or best[1] <= 0 or best[0] in gaps:
+        if best is None or best[1] <= _NOTHING or best[0] in gaps:
             best = gaps.in_largest()
             if best is None:
                 break

@@ -32,6 +32,9 @@ _NOISE_CHECKS = 8
 # Samples this close to each other, in units of the mean distance, tell noise from a function that is not resolved.
 PAIR = 1e-3
 PAIRS = 4
+# A check tells something where the approximations differ by this fraction of their largest difference.
+_TELLING = 1e-3
+_ENOUGH_TELLING, _MANY_TELLING = 3, 6
 # Differences below this are rounding errors.
 _LEAST = 1e-15
 
@@ -47,14 +50,14 @@ class Prediction:
         By how much each approximation was wrong.
     expected : array, shape (M,)
         By how much the two rational approximations differed there.
-    fitted : int
-        The number of samples that the approximations were fitted to.
+    is_telling : bool
+        Whether that is not much less than where they differed most.
     """
 
     x: float
     errors: dict[Kind, Array]
     expected: Array
-    fitted: int
+    is_telling: bool
 
 
 # Where candidates lie between two samples.
@@ -112,6 +115,7 @@ class Part:
         self.suspect: tuple[float, float] | None = None
         self.suspected_at = 0
         self._survey: Survey | None = None
+        self._common, self._largest = 1.0, 0.0
         self._trust: dict[float, float] = {}
         self._pairs: dict[float, Array] = {}
         self.noise_suspected = False
@@ -166,6 +170,12 @@ class Part:
             self.stale = True
         self.add(x, y)
 
+    def extend(self, x: float, y: Array) -> None:
+        """Add a sample beyond the ends that was predicted; what lies in between has to be tested still."""
+        self.add(x, y)
+        self._checks = 0
+        self.stale = True
+
     def add(self, x: float, y: Array) -> None:
         """Add a sample without looking at what was predicted."""
         i = bisect.bisect(self.x, x)
@@ -182,6 +192,13 @@ class Part:
         j = min(near, key=lambda j: abs(self.x[j] - x))
         if abs(self.x[j] - x) * self.n < 2 * PAIR * (self.x[-1] - self.x[0]):
             self._pairs[x] = _distance(y, self.y[j])
+
+    def pair_noise(self, scale: Array) -> float:
+        """The standard deviation of the noise by samples beside each other, relative to the scale; 0 if unknown."""
+        if len(self._pairs) < PAIRS - 1:
+            return 0.0
+        # The median, because a pair may lie on both sides of a step.
+        return float(np.median([relative(each, scale) for each in self._pairs.values()]) / 0.954)
 
     def pairs_wanted(self) -> list[float]:
         """Where a sample beside a known one would tell whether there is noise."""
@@ -203,23 +220,32 @@ class Part:
             errors["smooth"] = _distance(self.smooth.model(at)[0], y)
         second = self.smooth if self.active == "smooth" and self.smooth is not None else self.rational
         expected = _distance(second.model(at)[0], second.companion(at)[0])
-        self.predictions.append(Prediction(x, errors, expected, self.rational.n))
+        is_telling = relative(expected, scale) >= _TELLING * self._largest
+        self.predictions.append(Prediction(x, errors, expected, is_telling))
         self._checks += 1
         error = relative(errors[self.active], scale)
         self._trust[x] = min(1.0, max(error, _LEAST) / max(relative(expected, scale), _LEAST))
         if error > max(0.5 * tolerance, self._excuse(scale)) or self.active == "linear":
             self.stale = True
 
+    def _nothing_new(self, scale: Array) -> bool:
+        """Whether the checks differ from what was predicted by no more than rounding errors."""
+        checks = list(self.predictions)[-self._checks :]
+        return max(relative(p.errors[self.active], scale) for p in checks) <= self._rounding(scale)
+
+    def _rounding(self, scale: Array) -> float:
+        return 10 * ROUNDING * max(1.0, float((np.abs(self.y[0]) / scale).max()))
+
     def _excuse(self, scale: Array) -> float:
         """The prediction error that is no news: rounding, or noise."""
-        floor = 10 * ROUNDING * max(1.0, float((np.abs(self.y[0]) / scale).max()))
+        floor = self._rounding(scale)
         return floor if self.noise is None else max(floor, 4 * relative(self.noise, scale))
 
     # -- fits ------------------------------------------------------------------------------------
 
     def update(self, scale: Array) -> bool:
         """Fit again if something new was told; returns whether that was so."""
-        if not self.stale and self._checks < _LONG_CHECKED:
+        if not self.stale and (self._checks < _LONG_CHECKED or self._nothing_new(scale)):
             return False
         self._claim_before = np.inf if self.stale else self.claim(scale)
         x, y = self.table()
@@ -275,8 +301,7 @@ class Part:
         if not 0.2 < rms / spread < 4:
             return
         self.noise_suspected = True
-        differences = [relative(each, scale) for each in self._pairs.values()]
-        if len(differences) < PAIRS - 1 or not 0.2 < float(np.sqrt(np.mean(np.square(differences)) / 2)) / spread < 4:
+        if not 0.2 < self.pair_noise(scale) / spread < 4:
             return
         x, y = self.table()
         left = max(self.n - 2 * self.smooth.model.order, 1)
@@ -310,14 +335,34 @@ class Part:
             error = (np.abs(use.model(at) - use.companion(at)) / scale).max(axis=1)
         error[~np.isfinite(error)] = 1e3
         error = np.minimum(error, 1e3)
-        common = self._common_trust()
-        trust = np.array([self._trust.get(each, common) for each in self.x])
-        return Survey(at, gap, error * np.sqrt(trust[gap] * trust[gap + 1]), common * float(error.max(initial=0.0)))
+        self._largest = float(error.max(initial=0.0))
+        telling = self._telling(scale)
+        common = self._common = self._common_trust(telling)
+        trust = np.array([min(self._trust.get(each, common), common) for each in self.x])
+        if self.noise is not None:
+            # Differences that are as small as the noise are no reason to look there.
+            error = np.maximum(error - 3 * relative(self.noise, scale), 0.0)
+        expected = error * np.sqrt(trust[gap] * trust[gap + 1])
+        if not telling and self.noise is None and len(at):
+            # Samples nearby may have been predicted well, but this is where the approximations are tested.
+            worst = int(error.argmax())
+            expected[worst] = common * error[worst]
+        return Survey(at, gap, expected, common * float(error.max(initial=0.0)))
 
-    def _common_trust(self) -> float:
-        """By which factor the difference of the approximations overestimated the errors of late."""
-        recent = [self._trust[p.x] for p in self.predictions if p.x in self._trust]
-        return max(recent[-max(self._checks, CHECKS) :]) if len(recent) >= CHECKS else 1.0
+    def _telling(self, scale: Array) -> list[Prediction]:
+        """The checks of the present approximations that say how wrong these are where they differ most."""
+        checks = list(self.predictions)[-self._checks :] if self._checks else []
+        least = _TELLING * self._largest
+        telling = [p for p in checks if p.x in self._trust and relative(p.expected, scale) >= least]
+        return telling if len(telling) >= _ENOUGH_TELLING else []
+
+    def _common_trust(self, telling: list[Prediction]) -> float:
+        """By which factor the difference of the approximations overestimates the errors, as far as checks tell."""
+        if telling:
+            return max(self._trust[p.x] for p in telling)
+        before = [self._trust[p.x] for p in self.predictions if p.x in self._trust and p.is_telling]
+        # Those before say less of this approximation.
+        return max(before[-_MANY_TELLING:]) ** 0.5 if len(before) >= CHECKS else 1.0
 
     def line_errors(self, scale: Array) -> Array:
         """The errors of straight lines between the samples, from second divided differences; shape (n - 1,)."""
@@ -351,7 +396,7 @@ class Part:
         """The active approximation from a point on."""
         use = {"rational": self.rational, "smooth": self.smooth, "linear": None}[self.active]
         claim = self.claim(scale)
-        return Piece(start, self.approximation(), use.companion if use else None, self._common_trust(), claim * scale)
+        return Piece(start, self.approximation(), use.companion if use else None, self._common, claim * scale)
 
 
 def _distance(a: Array, b: Array) -> Array:

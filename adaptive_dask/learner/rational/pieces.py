@@ -6,7 +6,7 @@ import bisect
 import dataclasses
 import itertools
 import math
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +18,7 @@ from adaptive_dask.learner.rational.interpolator import Lines, Piece
 from adaptive_dask.learner.rational.part import CHECKS, Part, relative
 
 Array = NDArray[Any]
+Reason = Literal["break", "singularity", "size"]
 
 # A point in a gap belongs to the side that predicted it with an error of this fraction of the mismatch.
 _BELONGS = 0.2
@@ -88,10 +89,13 @@ class Pieces:
             misses = [relative(np.abs(each.evaluate(at)[0] - y), self.scale) for each in (left, right)]
         misses = [miss if np.isfinite(miss) else np.inf for miss in misses]
         if max(misses) <= self.tolerance and left.n > 2 and right.n > 2:
-            self._add_to(left, x, y, misses[0])
-            self._add_to(right, x, y, misses[1])
+            left.extend(x, y)
+            right.extend(x, y)
+            border.closed_with = max(misses)
         elif (
-            min(misses) <= max(_BELONGS * border.mismatch, self.tolerance) or border.forced or self._narrow(left, right)
+            border.is_singular
+            or min(misses) <= max(_BELONGS * border.mismatch, self.tolerance)
+            or self._narrow(left, right)
         ):
             nearer = 0 if misses[0] <= misses[1] else 1
             if not np.isfinite(min(misses)):
@@ -128,14 +132,14 @@ class Pieces:
                         self.borders[j].update(self.parts[j], self.parts[j + 1], self.scale, self.tolerance)
             k += 1
 
-    def _where_to_divide(self, part: Part) -> tuple[int, bool] | None:
-        """The gap in which to divide a part, and whether that is for another reason than a break."""
+    def _where_to_divide(self, part: Part) -> tuple[int, Reason] | None:
+        """After which sample to divide a part, and why."""
         assert part.rational is not None
         if part.rational.converged or part.noise is not None or part.n < 8 or part.n <= part.tested_for_breaks:
             return None
         part.tested_for_breaks = part.n
         x, y = part.table()
-        least = 10 * self.tolerance
+        least = max(10 * self.tolerance, 12 * part.pair_noise(self.scale))
         if part.active == "smooth" and part.smooth is not None:
             least = max(least, 10 * part.smooth.spread)
         i = find_break(x, y / self.scale, least)
@@ -144,7 +148,7 @@ class Pieces:
             part.suspect, part.suspected_at = (float(x[i]), float(x[i + 1])), part.n
             # A sample within the gap has to confirm it, for a smooth function that is not resolved may look the same.
             if suspect and suspect[0] <= x[i] and x[i + 1] <= suspect[1] and suspect != part.suspect:
-                return i, False
+                return i, "break"
         elif suspect and part.n < part.suspected_at + 6:
             part.suspect = suspect
         width = self.bounds[1] - self.bounds[0]
@@ -152,22 +156,23 @@ class Pieces:
             gaps = np.diff(x)[4:-4]
             i = int(gaps.argmin()) + 4
             if gaps[i - 4] < _CLUSTER * (x[-1] - x[0]) and x[-1] - x[0] > 1e-6 * width:
-                return i, True
+                return i, "singularity"
         if part.n > 2.2 * MAX_ORDER and part.rational.model.order >= 0.8 * MAX_ORDER:
-            return part.n // 2, True
+            return part.n // 2, "size"
         return None
 
     def _was_refuted(self, a: float, b: float) -> bool:
         return any(low < b and a < high and b - a > (high - low) / _NARROWER for low, high in self._refuted)
 
-    def _divide(self, k: int, i: int, forced: bool) -> None:
+    def _divide(self, k: int, i: int, reason: Reason) -> None:
         part = self.parts[k]
         before = list(part.predictions)
         cut = i + 1
         left = Part.of(part.x[:cut], part.y[:cut], before)
-        right = Part.of(part.x[cut:], part.y[cut:], before)
+        first = i if reason == "size" else cut  # parts of a smooth function share a sample
+        right = Part.of(part.x[first:], part.y[first:], before)
         self.parts[k : k + 1] = [left, right]
-        self.borders.insert(k, Border(forced))
+        self.borders.insert(k, Border(is_singular=reason == "singularity"))
         for each in (left, right):
             each.update(self.scale)
         self.borders[k].update(left, right, self.scale, self.tolerance)

@@ -18,6 +18,8 @@ _MAX_ORDER = 30
 _PATIENCE = 5
 # A model with more parameters must be better by this factor.
 _PARSIMONY = 1.1
+# 1 is generalised cross validation, which takes too many parameters where the denominator was chosen among many.
+_PENALTY = 1.5
 # How often support points next to spurious poles are taken away.
 _CLEANINGS = 5
 
@@ -62,7 +64,7 @@ def smooth_fit(x: Array, values: Array) -> Fit | None:
         if free <= 0:
             break
         variance = float(np.square(np.abs(residual)).sum()) / free
-        score = variance * n * components / free
+        score = variance * (n * components / free) ** _PENALTY
         if not np.isfinite(score):
             continue
         if not found or score < min(each[0] for each in found) / _PARSIMONY:
