@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 from adaptive_dask.learner.averaging.sampled_points import PointAttribute, SampledPoint
 from adaptive_dask.learner.averaging.student import MeanError
 from adaptive_dask.learner.averaging.uncertain_points import UncertainPoints
-from adaptive_dask.learner.base_learner import BaseLearner
 from adaptive_dask.learner.checked import (
     checked_count,
     checked_fraction,
@@ -23,6 +22,7 @@ from adaptive_dask.learner.checked import (
 )
 from adaptive_dask.learner.function_pickle import ByValue, KeptByValue
 from adaptive_dask.learner.interpolators import LineInterpolator, Smooth, best_line
+from adaptive_dask.learner.interval_learner import IntervalLearner
 from adaptive_dask.learner.intervals.choice import choose
 from adaptive_dask.learner.learner1D import Learner1D
 from adaptive_dask.learner.settings import Setting
@@ -33,7 +33,7 @@ __all__ = ["AverageLearner1D"]
 Point = tuple[int, float]
 
 
-class AverageLearner1D(Learner1D):
+class AverageLearner1D(IntervalLearner):
     """Learns the mean of a noisy function f: ℝ → ℝ.
 
     A new point is sampled some times. It is sampled again as long as the error of its mean is large compared to
@@ -94,7 +94,7 @@ class AverageLearner1D(Learner1D):
     max_samples = Setting(lambda value, name: sys.maxsize if value == math.inf else checked_count(value, name))
     min_error = Setting(lambda value, name: _checked_min_error(value))
 
-    pending_points: set[Point]  # type: ignore[assignment]
+    pending_points: set[Point]
     nsamples: int = 0
     _delta: float
     _alpha: float
@@ -122,7 +122,7 @@ class AverageLearner1D(Learner1D):
         self.max_samples = max_samples
         self.min_error = min_error
         self._check_numbers_of_samples()
-        super().__init__(cast(Callable[[float], Any], function), bounds, loss_per_interval)
+        super().__init__(function, bounds, loss_per_interval)
 
     def _start_over(self) -> None:
         super()._start_over()
@@ -216,7 +216,7 @@ class AverageLearner1D(Learner1D):
 
     # -- ask -------------------------------------------------------------------------------------
 
-    def ask(self, n: int, tell_pending: bool = True) -> tuple[list[Point], list[float]]:  # type: ignore[override]
+    def ask(self, n: int, tell_pending: bool = True) -> tuple[list[Point], list[float]]:
         """Choose the n samples that are most needed.
 
         Points with too few samples come first, then the point with the largest error, as long as that is larger
@@ -259,7 +259,7 @@ class AverageLearner1D(Learner1D):
     def _most_needed(self) -> tuple[SampledPoint, int] | None:
         """The point that needs samples most, and how many it needs at least."""
         for point in self._undersampled.values():
-            lacking = self._lacking(point)
+            lacking = self._fewest(point) - point.n_requested
             if lacking > 0:
                 return point, lacking
         if self._line.after_at[self._line.after_at[0]]:
@@ -270,17 +270,14 @@ class AverageLearner1D(Learner1D):
         if not choices.points:
             return None
         point = self._add_point(choices.points[0])
-        return point, max(self._lacking(point), 1)
+        return point, max(self._fewest(point) - point.n_requested, 1)
 
     def _has_too_few(self, point: SampledPoint) -> bool:
         """Whether a point with samples needs more, whatever its error."""
         return len(point.samples) < self._fewest(point) and math.isfinite(point.moments.mean)
 
-    def _lacking(self, point: SampledPoint) -> int:
-        """How many samples an undersampled point lacks at least, counting pending ones."""
-        return self._fewest(point) - point.n_requested
-
     def _fewest(self, point: SampledPoint) -> int:
+        """The number of samples that a point gets at least, pending ones included."""
         line = self._line
         left = line.left_at[point.slot] if point.samples else line.evaluated_before(line.before_at[point.slot])
         right = line.right_at[point.slot] if point.samples else line.right_at[left]
@@ -439,9 +436,9 @@ class AverageLearner1D(Learner1D):
             if slot:
                 self._uncertain.measure(self._by_slot[slot])
 
-    def plot(self) -> Any:  # type: ignore[override]
+    def plot(self) -> Any:
         """Draw the means and their errors; see `adaptive_dask.plotting.average_learner1D.draw`."""
-        return BaseLearner.plot(self)
+        return super().plot()
 
     # -- copies ----------------------------------------------------------------------------------
 
@@ -477,6 +474,10 @@ class AverageLearner1D(Learner1D):
         AverageLearner1D.__init__(self, function, state["bounds"], state["loss_per_interval"], **state["settings"])
         self._losses.recompute_factor = state["recompute_factor"]
         self._set_data(state["data"])
+
+
+# As in python-adaptive, ``isinstance(learner, Learner1D)`` is true, although nothing is inherited.
+Learner1D.register(AverageLearner1D)
 
 
 def _is_sample(point: Any) -> bool:

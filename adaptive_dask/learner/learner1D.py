@@ -3,23 +3,19 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from typing import Any, Literal, Self, cast
 
 import cloudpickle
 import numpy as np
 from numpy.typing import NDArray
 
-from adaptive_dask.learner.base_learner import BaseLearner, uses_nth_neighbors
+from adaptive_dask.learner.base_learner import uses_nth_neighbors
 from adaptive_dask.learner.by_value import dumps_by_value
 from adaptive_dask.learner.checked import checked_size
 from adaptive_dask.learner.function_pickle import ByValue
-from adaptive_dask.learner.interpolators import LineInterpolator, Smooth, best_line
+from adaptive_dask.learner.interval_learner import IntervalLearner
 from adaptive_dask.learner.intervals.choice import Choices, choose
-from adaptive_dask.learner.intervals.data_scale import DataScale
-from adaptive_dask.learner.intervals.interval_losses import IntervalLosses
-from adaptive_dask.learner.intervals.line_views import IntervalLossView, Neighbors, PointData
-from adaptive_dask.learner.intervals.points_on_line import PointsOnLine
 from adaptive_dask.learner.losses.interpolation import interpolation_loss_function
 from adaptive_dask.learner.losses.interval import (
     abs_min_log_loss,
@@ -29,10 +25,7 @@ from adaptive_dask.learner.losses.interval import (
     triangle_loss,
     uniform_loss,
 )
-from adaptive_dask.learner.settings import Fixed, Setting, function_or_default
-from adaptive_dask.learner.told_data import Data
 from adaptive_dask.learner.told_values import (
-    checked_bounds,
     checked_point,
     checked_points,
     checked_value,
@@ -61,7 +54,7 @@ Value = float | NDArray[np.float64]
 _FEW = 12
 
 
-class Learner1D(BaseLearner):
+class Learner1D(IntervalLearner):
     """Learns a function f: ℝ → ℝ^N.
 
     Each interval between neighbouring points has a loss, computed from the points at its ends and, if
@@ -117,151 +110,13 @@ class Learner1D(BaseLearner):
     - When no interval has a number inside that is not known, `ask` returns fewer points.
     """
 
-    data = Data()
-    bounds = Fixed(lambda bounds, name: checked_bounds(bounds))
-    loss_per_interval = Setting(function_or_default(default_loss))
-
-    _data: PointData
-    _bounds: tuple[float, float]
-    _loss_per_interval: Callable[..., Any]
-
-    def __init__(
-        self,
-        function: Callable[[float], Any],
-        bounds: tuple[float, float],
-        loss_per_interval: Callable[..., Any] | None = None,
-    ) -> None:
-        self.function = function
-        self.bounds = bounds
-        self.loss_per_interval = loss_per_interval
-        self._start_over()
-
     def _start_over(self) -> None:
-        """Forget all results and pending points."""
+        super()._start_over()
         self.pending_points: set[float] = set()
-        self._shape: tuple[int, ...] | None = None
-        self._line = PointsOnLine()
-        self._scale = DataScale(self._bounds)
-        before: IntervalLosses | None = getattr(self, "_losses", None)
-        self._losses: IntervalLosses = self._new_losses(2.0 if before is None else before.recompute_factor)
-        self._data = PointData(self._line, lambda: self._shape or ())
-
-    def _new_losses(self, recompute_factor: float) -> IntervalLosses:
-        resolution = 2 * max(map(abs, self._bounds)) * float(np.finfo(float).eps)
-        losses = IntervalLosses(self._line, self._scale, self._loss_per_interval, resolution)
-        losses.recompute_factor = recompute_factor
-        losses.evaluation.shape = self._shape or ()
-        return losses
-
-    def _setting_changed(self, name: str) -> None:
-        """Compute all losses anew, with another loss function."""
-        self._losses = self._new_losses(self._losses.recompute_factor)
-        if self._line.n_slots > 1:
-            self._losses.refresh_all()
 
     def new(self) -> Self:
         """A learner with the same function, bounds and loss, and no data."""
         return type(self)(self.function, self.bounds, self.loss_per_interval)
-
-    # -- what is known ---------------------------------------------------------------------------
-
-    @property
-    def npoints(self) -> int:
-        """The number of evaluated points."""
-        return self._line.n_told
-
-    @property
-    def vdim(self) -> int:
-        """The length of the function's values; 1 for numbers, and as long as there are no data."""
-        return math.prod(self._shape or ())
-
-    @property
-    def _vdim(self) -> int | None:
-        """The same; None as long as there are no data."""
-        return None if self._shape is None else math.prod(self._shape)
-
-    @property
-    def nth_neighbors(self) -> int:
-        """How many neighbours on each side of an interval the loss function looks at."""
-        return self._losses.traits.nth_neighbors
-
-    @property
-    def _recompute_losses_factor(self) -> float:
-        """All losses are computed anew when the height of the data has grown by this factor since."""
-        return self._losses.recompute_factor
-
-    @_recompute_losses_factor.setter
-    def _recompute_losses_factor(self, factor: float) -> None:
-        self._losses.recompute_factor = factor
-
-    @property
-    def neighbors(self) -> Mapping[float, list[float | None]]:
-        """``{x: [left, right]}`` for the evaluated points between the bounds."""
-        return Neighbors(self._line, combined=False)
-
-    @property
-    def neighbors_combined(self) -> Mapping[float, list[float | None]]:
-        """``{x: [left, right]}`` for the evaluated and pending points between the bounds."""
-        return Neighbors(self._line, combined=True)
-
-    @property
-    def losses(self) -> Mapping[tuple[float, float], float]:
-        """``{(left, right): loss}`` for the intervals between evaluated points."""
-        return IntervalLossView(Neighbors(self._line, combined=False), self._line, self._losses.known)
-
-    @property
-    def losses_combined(self) -> Mapping[tuple[float, float], float]:
-        """``{(left, right): loss}`` for the intervals between evaluated or pending points."""
-        return IntervalLossView(Neighbors(self._line, combined=True), self._line, self._losses.open)
-
-    def loss(self, real: bool = True) -> float:
-        """The largest loss of an interval; infinite until both bounds have been told.
-
-        Parameters
-        ----------
-        real : bool, default: True
-            With False, the loss that is expected once the pending points are told.
-        """
-        if not all(bound in (self.data if real else self._line.slots) for bound in self._bounds):
-            return math.inf
-        if real and self._losses.has_unknown():
-            return math.inf
-        queue = self._losses.known_queue if real else self._losses.open_queue
-        interval = queue.peek()
-        if interval is None:
-            # Open intervals may all be too narrow to divide, which leaves nothing to expect.
-            known = self._line.right_at[self._line.right_at[0]] > 0
-            return 0.0 if known and not real else math.inf
-        return float((self._losses.known if real else self._losses.open)[interval])
-
-    def to_numpy(self) -> NDArray[np.float64]:
-        """The data as an array of shape (npoints, 1 + vdim), ascending in x."""
-        xs, ys = self._data.arrays()
-        table = np.column_stack((xs, ys))
-        return table[np.argsort(xs)]
-
-    def interpolator(self, *, smooth: Smooth = False) -> LineInterpolator:
-        """The function as it is known, as an object that can be pickled and knows no learner.
-
-        Parameters
-        ----------
-        smooth : bool or "auto", default: False
-            With False straight lines, with True a cubic spline. ``"auto"`` takes the one that predicted the newest
-            points better before they were told.
-
-        Returns
-        -------
-        LineInterpolator
-            Takes points of shape (n,) and returns values of shape (n,), or (n, M) for vectors, NaN outside of the
-            bounds. ``error(x)`` estimates their error.
-
-        Raises
-        ------
-        ValueError
-            If nothing is known yet.
-        """
-        xs, ys = self._data.arrays()
-        return best_line(xs, ys, self._shape or (), self.bounds, smooth)
 
     # -- ask -------------------------------------------------------------------------------------
 
@@ -474,11 +329,6 @@ class Learner1D(BaseLearner):
             return value
         value = in_shape(value, shape, x)
         return value.reshape(-1) if isinstance(value, np.ndarray) else value
-
-    def _set_shape(self, shape: tuple[int, ...]) -> None:
-        """Note the shape of the values, which is that of the first one."""
-        self._shape = self._losses.evaluation.shape = shape
-        self._line.reserve_y(math.prod(shape))
 
     def plot(self, *, scatter_or_line: Literal["scatter", "line"] = "scatter", **options: Any) -> Any:
         """Draw the points, or lines between them; see `adaptive_dask.plotting.learner1D.draw`."""

@@ -278,3 +278,9 @@ def test_bad_results_change_nothing(point, value, error):
     assert learner.ask(0) == ([], [])
     with pytest.raises(ValueError, match="-1"):
         learner.ask(-1)
+
+
+def test_it_counts_as_a_learner1D_without_being_derived_from_it() -> None:
+    """Scripts that were written for python-adaptive ask for ``isinstance(learner, Learner1D)``."""
+    assert issubclass(AverageLearner1D, Learner1D)
+    assert Learner1D not in AverageLearner1D.__mro__
