@@ -36,6 +36,11 @@ KINDS = {
         "layout": "storage.frame_layouts:SPACE",
         "reader": "storage.adaptive_files:read_state",
     },
+    "learner.sparse_grid_learner:SparseGridLearner": {
+        "draw": "plotting.sparse_grid_learner:draw",
+        "follower": "dashboard.samples.kinds:make_sparse_grid_follower",
+        "layout": "storage.frame_layouts:SPACE",
+    },
     "learner.average_learner:AverageLearner": {
         "draw": "plotting.average_learner:draw",
         "follower": "dashboard.samples.average:MeanFollower",
@@ -115,6 +120,7 @@ __all__ = [  # noqa: RUF022  what is used most comes first
     "Learner1D",
     "Learner2D",
     "LearnerND",
+    "SparseGridLearner",
     "AverageLearner",
     "AverageLearner1D",
     "IntegratorLearner",

@@ -11,6 +11,7 @@ import numpy as np
 from adaptive_dask.learner.base_learner import BaseLearner
 from adaptive_dask.learner.checked import checked_size
 from adaptive_dask.learner.function_pickle import ByValue
+from adaptive_dask.learner.settings import Fixed, Setting
 from adaptive_dask.learner.sparse_grid.bases import Evaluate, GridBasis, Point
 from adaptive_dask.learner.sparse_grid.domain import Domain
 from adaptive_dask.learner.sparse_grid.hierarchy import Index, Values
@@ -31,6 +32,29 @@ from adaptive_dask.learner.sparse_grid.selection import (
 )
 from adaptive_dask.learner.told_data import Data, ToldData
 from adaptive_dask.learner.told_values import checked_amplitude, checked_coordinates
+
+
+def _as_tuples(bounds: Any) -> tuple[Any, ...]:
+    if not hasattr(bounds, "__len__"):
+        raise ValueError(f"bounds must have between 1 and 50 entries, one for each input, got {bounds!r}.")
+    return tuple(tuple(each) if hasattr(each, "__iter__") else each for each in bounds)
+
+
+def _checked_rtol(value: Any, name: str) -> float:
+    try:
+        rtol = float(value)
+    except (TypeError, ValueError):
+        raise TypeError(f"{name} must be a positive number, got {value!r}.") from None
+    if not rtol > 0:
+        raise ValueError(f"{name} must be a positive number, got {value!r}.")
+    return rtol
+
+
+def _checked_basis(value: Any, name: str) -> str:
+    if value not in ("auto", "global", "local"):
+        raise ValueError(f'{name} must be "auto", "global" or "local", got {value!r}.')
+    return str(value)
+
 
 __all__ = ["Estimate", "SparseGridLearner"]
 
@@ -103,21 +127,23 @@ class SparseGridLearner(BaseLearner):
     """
 
     data = Data()
+    bounds = Fixed(lambda value, name: _as_tuples(value))
+    rtol = Setting(lambda value, name: _checked_rtol(value, name))
+    basis = Fixed(lambda value, name: _checked_basis(value, name))
     pending_points: set[Point]
 
     def __init__(
         self, function: Callable[..., Any], bounds: Sequence[Any], *, rtol: float = 1e-6, basis: Basis = "auto"
     ) -> None:
-        if basis not in ("auto", "global", "local"):
-            raise ValueError(f'basis must be "auto", "global" or "local", got {basis!r}.')
-        if not rtol > 0:
-            raise ValueError(f"rtol must be a positive number, got {rtol!r}.")
         self.function = function
-        self.bounds = tuple(each if hasattr(each, "ppf") else tuple(each) for each in bounds)
-        self.rtol = float(rtol)
-        self.basis: Basis = basis
+        self.bounds = bounds
+        self.rtol = rtol
+        self.basis = basis
         self._domain = Domain(self.bounds)
         self._start_over()
+
+    def _setting_changed(self, name: str) -> None:
+        """`rtol` says only when the learner is done."""
 
     def _start_over(self) -> None:
         """Forget all results and pending points."""
@@ -134,6 +160,7 @@ class SparseGridLearner(BaseLearner):
         self._high: Any = None
         self._credits = dict.fromkeys((*names, "radial"), 0.0)
         self._shares = {names[0]: 1.0}
+        self._error_history: list[tuple[int, float]] = []
         self._history: dict[str, list[tuple[int, float]]] = {name: [] for name in self._credits}
         self._next_scattered = 0
         self._scattered: set[Point] = set()  # pending, and on no grid
@@ -160,6 +187,45 @@ class SparseGridLearner(BaseLearner):
     def npoints(self) -> int:
         """The number of evaluated points."""
         return len(self.data)
+
+    @property
+    def bbox(self) -> list[tuple[float, float]]:
+        """The lower and upper end of each input; of one without ends, those between which points lie."""
+        return [axis.extent for axis in self._domain.axes]
+
+    @property
+    def is_known(self) -> bool:
+        """Whether there is enough data for `interpolator`."""
+        self._absorb()
+        return bool(self._values) and any(len(grid) for grid in self._grids.values())
+
+    @property
+    def error_history(self) -> list[tuple[int, float]]:
+        """Numbers of points with the estimated root mean square errors, relative to the range of the values."""
+        self._absorb()
+        return list(self._error_history)
+
+    def slices(self, positions: Any) -> Any:
+        """The function along each input through the centre of the domain.
+
+        Parameters
+        ----------
+        positions : ndarray of shape (n,)
+            Shares of the probability below; 0 and 1 are the bounds.
+
+        Returns
+        -------
+        ndarray of shape (3, d, n, M)
+            Coordinates, values, and estimated errors.
+        """
+        d, n = self.ndim, len(positions)
+        u = np.full((d, n, d), 0.5)
+        u[range(d), :, range(d)] = positions
+        x = self._domain.from_unit(u.reshape(-1, d))
+        fit = self.interpolator()
+        along = x.reshape(d, n, d)[range(d), :, range(d)]
+        values = fit(x).reshape(d, n, self.vdim)
+        return np.stack([np.broadcast_to(along[..., None], values.shape), values, fit.error(x).reshape(values.shape)])
 
     def to_numpy(self) -> Any:
         """The data as an array of shape (npoints, d + M)."""
@@ -350,7 +416,7 @@ class SparseGridLearner(BaseLearner):
     def _judge_when_due(self) -> None:
         """Share the points to come between the bases, by how well they will predict with twice as many points."""
         count = len(self._values)
-        if count < self._judge_at or self.basis != "auto":
+        if count < self._judge_at:
             return
         self._judge_at = math.ceil(count * JUDGED_AGAIN) + 1
         known = self._all_known()
@@ -360,6 +426,9 @@ class SparseGridLearner(BaseLearner):
                 grid = self._grids[name]
                 grid.lead(int(preferred(each).kind), self._scales, self._pending_nodes(grid))
         errors = {name: min((j.rms for j in each), default=math.inf) for name, each in judged.items()}
+        self._error_history.append((count, min(errors.values())))
+        if self.basis != "auto":
+            return
         if errors["global"] > CONVERGED * known.spread:
             errors["radial"] = self._radial_error(known, min(errors.values()))
         expected = {}
@@ -410,7 +479,7 @@ class SparseGridLearner(BaseLearner):
 
     def done(self) -> bool:
         """Whether the estimated error is at most `rtol`."""
-        return self.loss() <= self.rtol
+        return self.loss() <= float(self.rtol)
 
     # ---- what follows from it
 
@@ -525,6 +594,7 @@ class SparseGridLearner(BaseLearner):
             "basis": self.basis,
             "data": self._get_data(),
             "judged": (self._shares, self._history, self._radial, self._judge_at, self._judge_radial_at),
+            "error_history": self._error_history,
             "leading": {name: grid.leading for name, grid in self._grids.items()},
         }
 
@@ -534,6 +604,7 @@ class SparseGridLearner(BaseLearner):
         self._judge_at = math.inf
         self._absorb()
         self._shares, self._history, self._radial, self._judge_at, self._judge_radial_at = state["judged"]
+        self._error_history = list(state["error_history"])
         for name, grid in self._grids.items():
             grid.lead(state["leading"][name], self._scales, [])
         self._judged = None

@@ -50,7 +50,23 @@ def _facts(learner: Any) -> list[tuple[str, str]]:
 
 def _bounds(learner: Any) -> str:
     bounds = learner.bounds
-    return _cut(str(bounds) if isinstance(bounds, list | tuple) else f"a {type(bounds).__name__}")
+    if not isinstance(bounds, list | tuple):
+        return _cut(f"a {type(bounds).__name__}")
+    return _cut(str(type(bounds)(map(_Bound, bounds))))
+
+
+class _Bound:
+    """The text of one entry of bounds: a frozen distribution of SciPy has none of its own."""
+
+    def __init__(self, bound: Any) -> None:
+        self._bound = bound
+
+    def __repr__(self) -> str:
+        distribution = getattr(self._bound, "dist", None)
+        if distribution is None:
+            return repr(self._bound)
+        given = [*map(repr, self._bound.args), *(f"{name}={value!r}" for name, value in self._bound.kwds.items())]
+        return f"{distribution.name}({', '.join(given)})"
 
 
 def _name(function: Any) -> str:

@@ -61,6 +61,8 @@ LEARNERS = {
     "Learner2D": (lambda: adaptive.Learner2D(ring, SQUARE), ring),
     "Learner2D of vectors": (lambda: adaptive.Learner2D(two_rings, SQUARE), two_rings),
     "LearnerND": (lambda: adaptive.LearnerND(sphere, [(-1, 1)] * 3), sphere),
+    "SparseGridLearner": (lambda: adaptive.SparseGridLearner(sphere, [(-1, 1)] * 3), sphere),
+    "SparseGridLearner of vectors": (lambda: adaptive.SparseGridLearner(two_rings, SQUARE), two_rings),
     "one's own": (lambda: Halving(peak), peak),
     "python-adaptive": (lambda: python_adaptive.Learner1D(peak, (-1, 1)), peak),
 }

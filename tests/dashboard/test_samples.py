@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import scipy.stats
 
 import adaptive_dask as adaptive
 from adaptive_dask.dashboard.patch import Patch
@@ -43,6 +44,9 @@ LEARNERS: dict[str, Callable[[], Any]] = {
     "line of an ND": lambda: adaptive.LearnerND(sum, [(-1, 1)]),
     "3D": lambda: adaptive.LearnerND(product, [(-1, 1)] * 3),
     "hull": lambda: adaptive.LearnerND(product, _hull()),
+    "sparse grid of a line": lambda: adaptive.SparseGridLearner(sum, [(-1, 1)]),
+    "sparse grid": lambda: adaptive.SparseGridLearner(product, [(-1, 1), scipy.stats.norm()]),
+    "sparse grid, 3D": lambda: adaptive.SparseGridLearner(product, [(-1, 1)] * 3),
     "average": lambda: adaptive.AverageLearner(noise, atol=1e-6),
     "average 1D": lambda: adaptive.AverageLearner1D(noisy, (-1, 1)),
     "integrator": lambda: adaptive.IntegratorLearner(math.cos, (-1, 1), tol=1e-14),

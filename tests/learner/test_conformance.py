@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from scipy import stats
 from scipy.spatial import ConvexHull
 
 from adaptive_dask.learner.average_learner import AverageLearner
@@ -32,6 +33,7 @@ from adaptive_dask.learner.learnerND import LearnerND
 from adaptive_dask.learner.losses import simplices, triangles
 from adaptive_dask.learner.losses.simplex_error import interpolation_loss_function as simplex_interpolation_loss
 from adaptive_dask.learner.sequence_learner import SequenceLearner
+from adaptive_dask.learner.sparse_grid_learner import SparseGridLearner
 from adaptive_dask.testing import GUARANTEES, check_learner
 from adaptive_dask.testing import functions as known
 
@@ -186,6 +188,21 @@ def cases() -> dict[str, Make]:
     for f, (function, bounds) in FUNCTIONS_1D.items():
         if f != "vector":
             made[f"IntegratorLearner-{f}"] = functools.partial(IntegratorLearner, function, bounds, 1e-10)
+    for f, (function, bounds) in (FUNCTIONS_2D | FUNCTIONS_3D).items():
+        made[f"SparseGridLearner-{f}"] = functools.partial(SparseGridLearner, function, bounds)
+    for basis in ("global", "local"):
+        made[f"SparseGridLearner-{basis}"] = functools.partial(SparseGridLearner, even, [(-1, 1)] * 6, basis=basis)
+    made["SparseGridLearner-1"] = lambda: SparseGridLearner(even, [(-1, 1)])
+    made["SparseGridLearner-distributions"] = lambda: SparseGridLearner(even, [(-1, 1), stats.norm(0, 1)])
+    made["DataSaver-SparseGridLearner"] = lambda: DataSaver(
+        SparseGridLearner(even_named, [(-1, 1)] * 3), itemgetter("y")
+    )
+    made["BalancingLearner-SparseGridLearner"] = functools.partial(
+        balancing,
+        "loss",
+        lambda f, bounds: SparseGridLearner(f, [bounds] * 3),
+        even_and_shifted,
+    )
     made["AverageLearner"] = lambda: AverageLearner(noise, atol=1e-4)
     made["AverageLearner-rtol"] = lambda: AverageLearner(noise, rtol=1e-4)
     for sampling in (0.1, 0.5):

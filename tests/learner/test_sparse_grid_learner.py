@@ -240,3 +240,66 @@ def test_a_runner_learns_it():
     learner = SparseGridLearner(product, [(0, 1)] * 3)
     adaptive.simple(learner, goal=lambda learner: learner.loss() < 1e-4)
     assert learner.npoints < 200
+
+
+def test_a_setting_takes_effect_at_once_and_is_checked():
+    learner = run(SparseGridLearner(product, [(0, 1)] * 2, rtol=1e-12), 30)
+    assert not learner.done()
+    learner.rtol = 0.5
+    assert learner.done()
+    for wrong in (0, -1.0, math.nan):
+        with pytest.raises(ValueError, match="rtol must be a positive number"):
+            learner.rtol = wrong
+    with pytest.raises(TypeError, match="rtol must be a positive number"):
+        learner.rtol = "small"
+    with pytest.raises(AttributeError, match="basis of a SparseGridLearner cannot be changed"):
+        learner.basis = "local"
+    with pytest.raises(AttributeError, match="bounds of a SparseGridLearner cannot be changed"):
+        learner.bounds = [(0, 2)] * 2
+
+
+def test_a_function_that_falls_over_decades_is_learned_by_its_logarithm():
+    def corner(point):
+        return (1 + sum(0.1 * (k + 1) * x for k, x in enumerate(point))) ** -11
+
+    bounds = [(0, 1)] * 10
+    learner = run(SparseGridLearner(corner, bounds), 300)
+    x = random_points(bounds)
+    exact = np.array([corner(point) for point in x])
+    error = learner.interpolator()(x) - exact
+    assert np.sqrt(np.mean(error**2)) < 0.1 * exact.std()  # Sobol points and radial basis functions: 0.7
+
+
+def test_components_that_are_not_always_finite():
+    def f(point):
+        return [product(point), math.nan if point[0] < 0.3 else point[1], math.nan]
+
+    learner = run(SparseGridLearner(f, [(0, 1)] * 2), 120, in_flight=4)
+    x = random_points([(0, 1)] * 2, 50)
+    assert learner.interpolator()(x)[:, 0] == pytest.approx([product(point) for point in x], abs=1e-6)
+    assert math.isfinite(learner.loss())
+
+
+def test_what_it_says_of_itself():
+    learner = SparseGridLearner(product, [(0, 1), scipy.stats.norm(1, scale=2)])
+    assert repr(learner) == "<SparseGridLearner of product on ((0, 1), norm(1, scale=2)): 0 points>"
+
+
+def test_a_copy_goes_on_as_the_learner_would():
+    def step(point):
+        return 1.0 if sum(point) > 0.4 else 0.0
+
+    learner = run(SparseGridLearner(step, [(-1, 1)] * 3), 200)
+    again = pickle.loads(pickle.dumps(learner))
+    assert again.loss() == pytest.approx(learner.loss())
+    assert again.error_history == learner.error_history
+    assert again.basis == learner.basis
+    assert again.interpolator()(np.zeros((1, 3))) == pytest.approx(learner.interpolator()(np.zeros((1, 3))))
+
+
+def test_the_interpolator_runs_in_map_blocks():
+    array = pytest.importorskip("dask.array")
+    fit = run(SparseGridLearner(product, [(0, 1)] * 2), 60).interpolator()
+    x = random_points([(0, 1)] * 2, 1000)
+    blocks = array.from_array(x, chunks=(100, 2)).map_blocks(fit, drop_axis=1, dtype=float)
+    assert blocks.compute(scheduler="synchronous") == pytest.approx(fit(x))

@@ -53,6 +53,8 @@ MAKERS: dict[str, Maker] = {
     "Learner2D": lambda: adaptive.Learner2D(ripple, [(-1, 1), (0, 2)]),
     "LearnerND": lambda: adaptive.LearnerND(ripple, [(-1, 1), (0, 2)]),
     "LearnerND, one variable": lambda: adaptive.LearnerND(sum, [(-1, 1)]),
+    "SparseGridLearner": lambda: adaptive.SparseGridLearner(ripple, [(-1, 1), (0, 2)]),
+    "SparseGridLearner, one variable": lambda: adaptive.SparseGridLearner(sum, [(-1, 1)]),
     "AverageLearner": lambda: adaptive.AverageLearner(noise, atol=0.01),
     "AverageLearner1D": lambda: adaptive.AverageLearner1D(noisy_wave, (-1, 1), min_samples=3),
     "IntegratorLearner": lambda: adaptive.IntegratorLearner(wave, (-1, 2), 1e-6),

@@ -413,6 +413,7 @@ NAMED = [
     (lambda: adaptive_dask.IntegratorLearner(transmission, (-1, 1), 1e-3), ["energy", "y", "function.gate"]),
     (lambda: adaptive_dask.Learner2D(of_tuple, PLANE), ["energy", "field", "z"]),
     (lambda: adaptive_dask.LearnerND(of_tuple, PLANE), ["energy", "field", "value"]),
+    (lambda: adaptive_dask.SparseGridLearner(of_tuple, PLANE), ["energy", "field", "value"]),
     (lambda: adaptive_dask.AverageLearner1D(of_noise, (-1, 1)), ["seed", "energy", "y"]),
     (
         lambda: adaptive_dask.DataSaver(adaptive_dask.Learner2D(of_tuple, PLANE), abs),

@@ -57,6 +57,13 @@ class Axis:
         for k in range(len(self.leja)):
             self._numbers[LejaRule][self.from_standard(self.leja.node(k))] = k
 
+    @property
+    def extent(self) -> tuple[float, float]:
+        """The ends of the support; of an infinite one, the outermost nodes of `leja`."""
+        nodes = [self.from_standard(self.leja.node(k)) for k in range(len(self.leja))]
+        low = self.low if np.isfinite(self.low) else float(min(nodes))
+        return low, self.high if np.isfinite(self.high) else float(max(nodes))
+
     def from_standard(self, t: Any) -> Any:
         """x of the coordinate t of `leja`."""
         return np.clip(self.loc + self.scale * t, self.low, self.high)[()]
