@@ -10,7 +10,7 @@ from __future__ import annotations
 import concurrent.futures
 import threading
 from collections.abc import Callable
-from typing import Any, ParamSpec, TypeVar
+from typing import ParamSpec, TypeVar
 
 from adaptive_dask.errors import LearnerError
 from adaptive_dask.plain import safe_repr
@@ -58,8 +58,3 @@ def guarded(call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         if exception is error:
             raise
         raise exception from exception.__cause__
-
-
-def cause_of(error: Any) -> BaseException | None:
-    """What was unpickled as an exception, if it is one."""
-    return error if isinstance(error, BaseException) else None

@@ -6,7 +6,6 @@ import asyncio
 import functools
 import gzip
 import os
-import pickle
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import cloudpickle
 
 from adaptive_dask.learner.balancing_learner import named_product
+from adaptive_dask.learner.by_value import dumps_by_value
 from adaptive_dask.local.sequential import SequentialExecutor
 from adaptive_dask.storage import file_format, function_defaults
 from adaptive_dask.storage.atomic_file import write_atomically
@@ -59,7 +59,7 @@ def save(fname: str | os.PathLike[str], data: Any, compress: bool = True) -> boo
     OSError
         If the file cannot be written. A file of that name is left as it was.
     """
-    content = cloudpickle.dumps(data, protocol=pickle.HIGHEST_PROTOCOL)
+    content = dumps_by_value(data)
     write_atomically(os.path.expanduser(os.fspath(fname)), gzip.compress(content) if compress else content)
     return True
 

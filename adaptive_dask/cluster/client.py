@@ -7,10 +7,10 @@ from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
 from adaptive_dask.cluster.loading import OTHER_VERSION, missing_module
-from adaptive_dask.cluster.packed_error import unpack_error
 from adaptive_dask.cluster.protocol import Route
 from adaptive_dask.cluster.versions import own_versions
 from adaptive_dask.errors import AdaptiveError, ModuleMissingError, RunNotFoundError
+from adaptive_dask.run.pickling import unpack_error
 
 if TYPE_CHECKING:
     from distributed import Client

@@ -1,4 +1,4 @@
-"""The words that client, scheduler and workers share, and how points and values are packed.
+"""The messages between client, scheduler and workers.
 
 Streams (Dask's batched streams between scheduler and worker; neither side may raise on one):
 
@@ -27,36 +27,13 @@ from __future__ import annotations
 
 import enum
 import math
-import pickle
 import uuid
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-import numpy as np
-
 from adaptive_dask.plain import check_name, check_plain
-from adaptive_dask.storage.packing import dumps
-
-__all__ = [
-    "DROP",
-    "KEY_PREFIX",
-    "MOST_HUNG",
-    "POINTS",
-    "REPORT",
-    "STOP",
-    "Echo",
-    "Evaluation",
-    "Packed",
-    "Report",
-    "Route",
-    "RunSpec",
-    "dumps",
-    "make_id",
-    "pack",
-    "pack_many",
-    "unpack",
-]
+from adaptive_dask.run.pickling import PackedValue
 
 POINTS = "adaptive-points"
 STOP = "adaptive-stop"
@@ -92,7 +69,7 @@ class Route(enum.StrEnum):
     """Handlers of the scheduler. Payloads and replies named in brackets are pickled bytes."""
 
     START = "adaptive_start"  # [RunSpec] → name
-    START_MANY = "adaptive_start_many"  # [RunSpecs] → for each None, or what is wrong with it (`packed_error`)
+    START_MANY = "adaptive_start_many"  # [RunSpecs] → for each None, or what is wrong with it (`pack_error`)
     RUNS = "adaptive_runs"  # → a dict for each run
     WATCH = "adaptive_watch"  # watcher, runs: [(key, run_id, position, version)] → what is new since, by key
     NUDGE = "adaptive_nudge"  # watcher → its request is answered at once, for it wants to watch others too
@@ -183,9 +160,6 @@ class Echo(NamedTuple):
     held: float
 
 
-Packed = float | bytes
-
-
 @dataclass(frozen=True)
 class Report:
     """A worker's report, checked.
@@ -220,7 +194,7 @@ class Report:
     places: int | None = None
     hung: int = 0
     ids: Sequence[int] = ()
-    values: Sequence[Packed] = ()
+    values: Sequence[PackedValue] = ()
     durations: Sequence[float] = ()
     failures: Mapping[int, tuple[str, bytes | None]] = field(default_factory=dict)
     log: str = ""
@@ -272,27 +246,3 @@ class Report:
             if not (total > 0 and left == left):
                 raise ValueError(f"lifetime is {report.lifetime!r}")
         return report
-
-
-def pack(value: Any) -> Packed:
-    """Make a point or value fit for a stream: a float as it is, anything else pickled.
-
-    Raises
-    ------
-    Exception
-        Whatever pickling it raises.
-    """
-    kind = type(value)
-    if kind is float or kind is np.float64:
-        return float(value)
-    return dumps(value)
-
-
-def unpack(packed: Packed) -> Any:
-    """Undo `pack`."""
-    return packed if type(packed) is float else pickle.loads(packed)  # type: ignore[arg-type]
-
-
-def pack_many(values: Iterable[Any]) -> list[Packed]:
-    """`pack` each of the values."""
-    return [pack(value) for value in values]

@@ -24,8 +24,7 @@ from tornado.ioloop import PeriodicCallback
 
 from adaptive_dask.cluster import scheduler_feed, scheduler_memory
 from adaptive_dask.cluster.loading import loading_on_scheduler
-from adaptive_dask.cluster.packed_error import PackedError, pack_error
-from adaptive_dask.cluster.protocol import REPORT, STOP, Report, Route, RunSpec, dumps, unpack
+from adaptive_dask.cluster.protocol import REPORT, STOP, Report, Route, RunSpec
 from adaptive_dask.cluster.scheduler_crew import declare_duration
 from adaptive_dask.cluster.scheduler_feed import Ear, check_request, wait_for_news
 from adaptive_dask.cluster.scheduler_holders import Holders
@@ -45,6 +44,7 @@ from adaptive_dask.errors import (
     VersionMismatchError,
 )
 from adaptive_dask.plain import get_logger
+from adaptive_dask.run.pickling import PackedError, dumps, pack_error, unpack
 from adaptive_dask.run.status import ENDED
 from adaptive_dask.storage.checkpoint import Checkpoint
 

@@ -7,9 +7,9 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
-from adaptive_dask.cluster.protocol import Packed
 from adaptive_dask.cluster.scheduler_lifetimes import Lifetimes
 from adaptive_dask.run.batching import BATCH_SECONDS, MOST_AHEAD, batch_size
+from adaptive_dask.run.pickling import PackedValue
 
 # A slot that waits for its next point for less than this share of the time is not worth a point that
 # is chosen earlier, and so worse, than it could be.
@@ -39,7 +39,7 @@ class Parcel:
     """A point on its way to a worker."""
 
     pid: int
-    point: Packed
+    point: PackedValue
     suspect: bool
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 
-from adaptive_dask.cluster.protocol import Packed
+from adaptive_dask.run.pickling import PackedValue
 
 # Results that wait for so long (seconds), since the learner is busy, are written to the checkpoint before it is told.
 PATIENCE = 0.4
@@ -26,15 +26,15 @@ class Inbox:
     lost : list of (ids, those to blame)
     """
 
-    def __init__(self, note_arrivals: Callable[[Sequence[int], Sequence[Packed]], None] | None) -> None:
-        self.outcomes: list[tuple[Sequence[int], Sequence[Packed]]] = []
+    def __init__(self, note_arrivals: Callable[[Sequence[int], Sequence[PackedValue]], None] | None) -> None:
+        self.outcomes: list[tuple[Sequence[int], Sequence[PackedValue]]] = []
         self.failures: list[tuple[int, str, bytes | None, str, str]] = []
         self.lost: list[tuple[list[int], set[int]]] = []
         self._note_arrivals = note_arrivals
         self._noted = 0
         self._timer: asyncio.TimerHandle | None = None
 
-    def add_outcomes(self, ids: Sequence[int], values: Sequence[Packed]) -> None:
+    def add_outcomes(self, ids: Sequence[int], values: Sequence[PackedValue]) -> None:
         """Results arrived."""
         self.outcomes.append((ids, values))
         if self._timer is None and self._note_arrivals is not None:

@@ -12,7 +12,7 @@ import cloudpickle
 from adaptive_dask.cluster import scheduler_memory
 from adaptive_dask.cluster.kept_result import KeptResult
 from adaptive_dask.cluster.loading import loading_on_scheduler, missing_module
-from adaptive_dask.cluster.protocol import Packed, RunSpec, dumps, pack, unpack
+from adaptive_dask.cluster.protocol import RunSpec
 from adaptive_dask.cluster.scheduler_board import Parcel
 from adaptive_dask.learner.function_pickle import dumps_apart, loads_together
 from adaptive_dask.learner.picked import references_in
@@ -20,10 +20,11 @@ from adaptive_dask.plain import safe_repr
 from adaptive_dask.run.failures import Failure
 from adaptive_dask.run.glance import Glance, details
 from adaptive_dask.run.goals import Goal
+from adaptive_dask.run.pickling import PackedValue, dumps, loads_exception, pack, unpack
 from adaptive_dask.run.session import Session, Told
 from adaptive_dask.storage.checkpoint import Checkpoint
 from adaptive_dask.storage.checkpointed import make_session
-from adaptive_dask.user_code import cause_of, guarded
+from adaptive_dask.user_code import guarded
 
 if TYPE_CHECKING:
     from adaptive_dask.cluster.scheduler_inbox import Inbox
@@ -134,7 +135,7 @@ class HostedLearner:
         return None if self._checkpoint is None else self._checkpoint.status()
 
     @property
-    def note_arrivals(self) -> Callable[[Sequence[int], Sequence[Packed]], None] | None:
+    def note_arrivals(self) -> Callable[[Sequence[int], Sequence[PackedValue]], None] | None:
         """Writes results to the checkpoint that the learner was not told yet; from any thread, at once."""
         return None if self._checkpoint is None else self._checkpoint.writer.arrived
 
@@ -161,7 +162,7 @@ class HostedLearner:
         for ids, values in inbox.outcomes:
             outcomes += zip(ids, self._unpack(values), strict=True)
         for pid, text, error, worker, log in inbox.failures:
-            outcomes.append((pid, Failure(text, _load_exception(error), worker, log or None)))
+            outcomes.append((pid, Failure(text, loads_exception(error), worker, log or None)))
         told = session.tell(outcomes)
         parcels = []
         if not self.time_is_up:
@@ -270,10 +271,3 @@ def _unpack_value(value: Any) -> Any:
         if module is not None:
             text += f"\nThe scheduler needs the module {safe_repr(module)} too; or return plain numbers or arrays."
         return Failure(text, error)
-
-
-def _load_exception(data: bytes | None) -> BaseException | None:
-    try:
-        return cause_of(guarded(unpack, data)) if data is not None else None
-    except Exception:  # an exception class of the user's that cannot be loaded here; the traceback stays
-        return None

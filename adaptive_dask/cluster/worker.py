@@ -14,12 +14,13 @@ from distributed import WorkerPlugin, get_worker
 from distributed.utils import sync
 
 from adaptive_dask import output
-from adaptive_dask.cluster.protocol import DROP, POINTS, STOP, Packed
+from adaptive_dask.cluster.protocol import DROP, POINTS, STOP
 from adaptive_dask.cluster.worker_evaluator import evaluate_points
 from adaptive_dask.cluster.worker_outbox import report
 from adaptive_dask.cluster.worker_queue import PointQueue
 from adaptive_dask.cluster.worker_relief import Relief
 from adaptive_dask.cluster.worker_work import Seat, Work
+from adaptive_dask.run.pickling import PackedValue
 
 if TYPE_CHECKING:
     from distributed import Worker
@@ -115,7 +116,7 @@ class PointService(WorkerPlugin):
         self,
         run: str = "",
         ids: Sequence[int] = (),
-        points: Sequence[Packed] = (),
+        points: Sequence[PackedValue] = (),
         sent: float = 0.0,
         seconds: float = 0.0,
         enough: int | None = None,

@@ -11,11 +11,10 @@ from collections.abc import Callable, Coroutine, Iterator
 from typing import Any
 
 from adaptive_dask import output
-from adaptive_dask.cluster.protocol import unpack
-from adaptive_dask.cluster.worker_outbox import pack_value
 from adaptive_dask.cluster.worker_queue import PointQueue
 from adaptive_dask.cluster.worker_waiting import IDLE
 from adaptive_dask.cluster.worker_work import Item, Seat, Work
+from adaptive_dask.run.pickling import pack_returned, unpack
 
 # A lease ends with the last of the points that were begun in it. Where they take long it is so many times
 # their duration, or most of the time there would be few under way.
@@ -104,7 +103,7 @@ class _Crowd:
 
     async def _finish(self, work: Work, value: Any) -> None:
         try:
-            packed = pack_value(await value if inspect.isawaitable(value) else value)
+            packed = pack_returned(await value if inspect.isawaitable(value) else value)
         except BaseException as error:
             self._points.fail(work, error)
         else:

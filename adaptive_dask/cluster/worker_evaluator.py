@@ -8,13 +8,12 @@ import time
 from collections.abc import Callable, Coroutine
 from typing import Any
 
-from adaptive_dask.cluster.protocol import unpack
 from adaptive_dask.cluster.worker_async import evaluate_concurrently
-from adaptive_dask.cluster.worker_outbox import pack_value
 from adaptive_dask.cluster.worker_queue import PointQueue
 from adaptive_dask.cluster.worker_work import Item, Seat, Work
 from adaptive_dask.errors import BatchShapeError
 from adaptive_dask.learner.batch_call import call_batch
+from adaptive_dask.run.pickling import pack_returned, unpack
 
 Begun = tuple[Work, Coroutine[Any, Any, Any]]
 
@@ -47,7 +46,7 @@ def _evaluate_one_by_one(points: PointQueue, seat: Seat, function: Callable[[Any
             value = function(unpack(item.packed))
             if inspect.iscoroutine(value):
                 return work, value
-            packed = pack_value(value)
+            packed = pack_returned(value)
         except BaseException as error:  # SystemExit in a user's function must not end the evaluator
             points.fail(work, error)
         else:
@@ -73,7 +72,7 @@ def _evaluate_batch(points: PointQueue, seat: Seat, function: Callable[[Any], An
     work = points.begin(seat, batch)
     try:
         values = call_batch(function, [unpack(item.packed) for item in batch])
-        packed = [pack_value(value) for value in values]
+        packed = [pack_returned(value) for value in values]
     except BatchShapeError as error:  # so it would be again
         points.fail(work, error)
     except BaseException as error:

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 from distributed.utils import sync
 
-from adaptive_dask.cluster.packed_error import unpack_error
 from adaptive_dask.cluster.protocol import Evaluation, Route
 from adaptive_dask.cluster.versions import own_versions
 from adaptive_dask.cluster.worker_kept import load_function
 from adaptive_dask.cluster.worker_lifetime import lifetime_of
+from adaptive_dask.run.pickling import unpack_error
 
 if TYPE_CHECKING:
     from distributed import Worker

@@ -7,11 +7,11 @@ import stat
 from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any
 
-from adaptive_dask.cluster.protocol import REPORT, Packed, pack
+from adaptive_dask.cluster.protocol import REPORT
 from adaptive_dask.cluster.worker_work import Work, written_before
 from adaptive_dask.plain import plain
+from adaptive_dask.run.pickling import PackedValue, dumps_exception
 from adaptive_dask.run.tracebacks import format_from_function
-from adaptive_dask.storage.packing import dumps_exception
 
 if TYPE_CHECKING:
     from distributed import Worker
@@ -28,7 +28,7 @@ class Outbox:
     """Results that wait to be sent; see `adaptive_dask.cluster.protocol.Report`."""
 
     ids: list[int] = field(default_factory=list)
-    values: list[Packed] = field(default_factory=list)
+    values: list[PackedValue] = field(default_factory=list)
     durations: list[float] = field(default_factory=list)
     failures: dict[int, tuple[str, bytes | None]] = field(default_factory=dict)
     seconds_of_failures: float = 0.0
@@ -57,23 +57,6 @@ def forget_sent(worker: Worker) -> None:
 def describe(error: BaseException, work: Work) -> tuple[str, bytes | None]:
     """Output and traceback, from the user's function on, and the exception where it can be pickled."""
     return written_before(format_from_function(error), work), dumps_exception(error)
-
-
-def pack_value(value: Any) -> Packed:
-    """Make a function's value fit for its journey.
-
-    Raises
-    ------
-    TypeError
-        If it cannot be pickled.
-    """
-    try:
-        return pack(value)
-    except Exception as error:
-        raise TypeError(
-            f"The function returned an object of type {type(value).__name__}, which cannot be pickled, "
-            "so it cannot be sent to the learner. Return numbers, arrays, or other data that pickle takes."
-        ) from error
 
 
 def log_location(worker: Worker) -> str:

@@ -12,7 +12,7 @@ from distributed.core import Status
 
 from adaptive_dask import output
 from adaptive_dask.cluster.loading import describe_trouble, missing_module
-from adaptive_dask.cluster.protocol import MOST_HUNG, Echo, Evaluation, Packed, dumps
+from adaptive_dask.cluster.protocol import MOST_HUNG, Echo, Evaluation
 from adaptive_dask.cluster.worker_function import RunFunction
 from adaptive_dask.cluster.worker_gathering import LONGEST, Gathering
 from adaptive_dask.cluster.worker_outbox import Outbox, describe, forget_sent, log_location, report
@@ -21,6 +21,7 @@ from adaptive_dask.cluster.worker_waiting import WaitingPoints
 from adaptive_dask.cluster.worker_work import Item, Seat, Work, written_before
 from adaptive_dask.errors import PointTimeoutError
 from adaptive_dask.run.batching import fair_batch, time_allowed
+from adaptive_dask.run.pickling import PackedValue, dumps
 from adaptive_dask.run.tracebacks import stack_of
 from adaptive_dask.user_code import guarded
 
@@ -166,7 +167,7 @@ class PointQueue:
         if not is_wanted:
             cancel()
 
-    def finish(self, work: Work, values: Sequence[Packed]) -> None:
+    def finish(self, work: Work, values: Sequence[PackedValue]) -> None:
         """A call has returned a value for each point; ignored if it was given up."""
         seconds = (time.perf_counter() - work.begin) / len(values)
         with self._lock:
@@ -227,7 +228,7 @@ class PointQueue:
             return list(self._under_way)
 
     def put(
-        self, ids: Sequence[int], points: Sequence[Packed], sent: float, seconds: float, enough: int | None = None
+        self, ids: Sequence[int], points: Sequence[PackedValue], sent: float, seconds: float, enough: int | None = None
     ) -> None:
         """Queue points, or give them back when there is nobody to evaluate them.
 

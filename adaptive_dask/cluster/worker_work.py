@@ -7,16 +7,16 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from adaptive_dask.cluster.protocol import Packed
 from adaptive_dask.cluster.worker_thread import HeldThread
 from adaptive_dask.output import Tail
+from adaptive_dask.run.pickling import PackedValue
 
 
 class Item(NamedTuple):
     """A point that waits; ``alone`` if it must not be evaluated together with others."""
 
     pid: int
-    packed: Packed
+    packed: PackedValue
     alone: bool = False
 
 

@@ -12,12 +12,11 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from adaptive_dask import output
-from adaptive_dask.cluster.protocol import Packed, pack, unpack
 from adaptive_dask.errors import BatchShapeError
 from adaptive_dask.local.travelling import ArrivedFunction, Function, TravellingFunction
+from adaptive_dask.run.pickling import dumps_exception, loads_exception, pack_returned, unpack
 from adaptive_dask.run.tracebacks import format_error, format_from_function
-from adaptive_dask.storage.packing import dumps_exception
-from adaptive_dask.user_code import cause_of, guarded, reraise_interrupt
+from adaptive_dask.user_code import guarded, reraise_interrupt
 
 # Of points that were submitted together, no more are begun after so long (seconds).
 BUDGET = 0.005
@@ -134,7 +133,7 @@ def _evaluate_together(function: Function, points: Sequence[Any], is_here: bool)
     try:
         values = call_batch(function, points)
         if not is_here:
-            values = [_pack(value) for value in values]
+            values = [pack_returned(value) for value in values]
     except BaseException as error:
         if is_here:
             reraise_interrupt(error)
@@ -166,7 +165,7 @@ def _evaluate_away(function: Function, point: Any) -> Result:
     output.begin()
     begin = time.perf_counter()
     try:
-        packed = _pack(_call(function, point))
+        packed = pack_returned(_call(function, point))
         return Value(packed, time.perf_counter() - begin, True)
     except BaseException as error:
         return _raised(error, time.perf_counter() - begin, is_here=False)
@@ -193,17 +192,4 @@ def exception_of(result: Raised) -> BaseException | None:
     if not result.packed:
         exception: BaseException = result.exception
         return exception
-    try:
-        return cause_of(guarded(unpack, result.exception)) if result.exception is not None else None
-    except Exception:
-        return None
-
-
-def _pack(value: Any) -> Packed:
-    try:
-        return pack(value)
-    except Exception as error:
-        raise TypeError(
-            f"The function returned an object of type {type(value).__name__}, which cannot be pickled, "
-            "so it cannot be sent to the learner. Return numbers, arrays, or other data that pickle takes."
-        ) from error
+    return loads_exception(result.exception)

@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING, Any
 from distributed import Scheduler
 
 from adaptive_dask.cluster.client import ensure_host, request
-from adaptive_dask.cluster.packed_error import unpack_error
-from adaptive_dask.cluster.protocol import Route, RunSpec, dumps, unpack
+from adaptive_dask.cluster.protocol import Route, RunSpec
 from adaptive_dask.errors import LearnerBusyError, RunNotFoundError, SchedulerLostError
 from adaptive_dask.learner.by_value import dumps_by_value
 from adaptive_dask.learner.function_pickle import dumps_apart, loads_together
 from adaptive_dask.plain import get_logger, safe_str
 from adaptive_dask.run.failures import OnError
 from adaptive_dask.run.goals import Goal
+from adaptive_dask.run.pickling import dumps, unpack, unpack_error
 from adaptive_dask.run.status import ENDED, coarse_status
 from adaptive_dask.runner import program_end
 from adaptive_dask.runner.arguments import Plan

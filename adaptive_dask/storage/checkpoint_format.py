@@ -23,7 +23,7 @@ from typing import Any
 import msgpack
 
 from adaptive_dask.errors import CheckpointError
-from adaptive_dask.storage.packing import pack_column, unpack_column
+from adaptive_dask.storage.columns import pack_column, unpack_column
 
 MAGIC = b"adaptive_dask checkpoint "
 VERSION = 1

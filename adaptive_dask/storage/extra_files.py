@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import cloudpickle
 
 from adaptive_dask.errors import DataFileError, DataFileMissingError
+from adaptive_dask.learner.by_value import dumps_by_value
 from adaptive_dask.url_secrets import hiding, join_userinfo, secrets_in, split_userinfo
 
 
@@ -118,7 +119,7 @@ class ExtraFolder:
     def __call__(self, result: Any) -> ExtraFile:
         # Points may be the same for several learners with one target, so files are not named after them.
         url = f"{self.target.rstrip('/')}/{uuid.uuid4().hex}.pickle"
-        content = cloudpickle.dumps(result)
+        content = dumps_by_value(result)
         with _reaching(url, self._credentials) as (filesystem, path):
             filesystem.makedirs(path.rpartition("/")[0], exist_ok=True)
             with filesystem.open(path, "wb") as file:

@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import gzip
 import json
-import pickle
 import zlib
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -23,6 +22,7 @@ from typing import Any
 import cloudpickle
 
 from adaptive_dask.errors import DataFileError
+from adaptive_dask.learner.by_value import dumps_by_value
 
 MAGIC = b"adaptive_dask data "
 VERSION = 1
@@ -63,7 +63,7 @@ def encode(data: Any, learner: list[str], npoints: int, compress: bool) -> bytes
     Exception
         Whatever pickling the data raises.
     """
-    body: bytes = cloudpickle.dumps(data, protocol=pickle.HIGHEST_PROTOCOL)
+    body = dumps_by_value(data)
     if compress:
         # Level 9 takes several times as long for a few percent; a fixed time makes files comparable.
         body = gzip.compress(body, compresslevel=6, mtime=0)

@@ -26,8 +26,9 @@ from dask.distributed import Client
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
 import adaptive_dask
-from adaptive_dask.cluster.protocol import REPORT, Evaluation, Route, RunSpec, dumps
+from adaptive_dask.cluster.protocol import REPORT, Evaluation, Route, RunSpec
 from adaptive_dask.cluster.versions import own_versions
+from adaptive_dask.run.pickling import dumps
 from tests.cluster import functions, malformed, neighbours
 from tests.cluster.chaos import scheduler
 

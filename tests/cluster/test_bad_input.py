@@ -16,8 +16,9 @@ from distributed import Client, LocalCluster
 import adaptive_dask as adaptive
 from adaptive_dask.cluster import scheduler_feed
 from adaptive_dask.cluster.client import request
-from adaptive_dask.cluster.protocol import REPORT, Evaluation, Report, Route, RunSpec, dumps
+from adaptive_dask.cluster.protocol import REPORT, Evaluation, Report, Route, RunSpec
 from adaptive_dask.cluster.versions import own_versions
+from adaptive_dask.run.pickling import dumps
 
 from ..patience import TIMEOUT, wait_until
 from .conftest import assert_clean, host_of

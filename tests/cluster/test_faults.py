@@ -42,7 +42,7 @@ def test_a_function_that_cannot_be_pickled_is_refused_at_the_door(client):
 
 def test_a_value_that_cannot_be_pickled_fails_its_point(client):
     runner = adaptive.Runner(learner(returns_unpicklable), npoints_goal=5)
-    with pytest.raises(FunctionError, match="Unpicklable, which cannot be pickled"):
+    with pytest.raises(FunctionError, match="can be pickled, got an object of type Unpicklable"):
         runner.result(TIMEOUT)
 
 

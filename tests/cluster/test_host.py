@@ -22,9 +22,10 @@ import adaptive_dask as adaptive
 from adaptive_dask.cluster import scheduler, scheduler_crew, scheduler_feed, scheduler_run
 from adaptive_dask.cluster import worker_waiting as worker_side
 from adaptive_dask.cluster.client import _make_registration, ensure_host, request
-from adaptive_dask.cluster.protocol import KEY_PREFIX, REPORT, Route, dumps
+from adaptive_dask.cluster.protocol import KEY_PREFIX, REPORT, Route
 from adaptive_dask.cluster.scheduler import LearnerHost, dask_setup
 from adaptive_dask.errors import RunNotFoundError
+from adaptive_dask.run.pickling import dumps
 
 from ..patience import OPTIONS, TIMEOUT, until
 from .functions import peak, slow_peak

@@ -7,9 +7,8 @@ import threading
 import pytest
 
 import adaptive_dask as adaptive
-from adaptive_dask.cluster.packed_error import pack_error, unpack_error
-from adaptive_dask.cluster.protocol import dumps
 from adaptive_dask.errors import AdaptiveError, FunctionError, LearnerError
+from adaptive_dask.run.pickling import dumps, pack_error, unpack_error
 
 from ..patience import TIMEOUT
 from .functions import peak, slow_peak

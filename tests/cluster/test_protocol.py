@@ -18,7 +18,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as stnp
 
-from adaptive_dask.cluster.protocol import Evaluation, RunSpec, dumps, pack, pack_many, unpack
+from adaptive_dask.cluster.protocol import Evaluation, RunSpec
+from adaptive_dask.run.pickling import dumps, pack, unpack
 
 
 @dataclass(frozen=True)
@@ -111,12 +112,6 @@ def test_functions_travel_by_value() -> None:
     assert there_and_back(lambda x: x + offset)(2) == 7
 
 
-def test_many_are_packed_one_by_one() -> None:
-    packed = pack_many([1.0, (1, 2), np.float64(3.0)])
-    assert [type(item) for item in packed] == [float, bytes, float]
-    assert [unpack(item) for item in packed] == [1.0, (1, 2), 3.0]
-
-
 @pytest.mark.parametrize("dump", [pack, dumps])
 def test_what_cannot_be_pickled_says_so(dump: Any) -> None:
     with pytest.raises(TypeError, match="lock"):
@@ -128,7 +123,7 @@ def test_what_comes_from_main_can_be_loaded_elsewhere(body: str) -> None:
     """Another process, whose ``__main__`` is this test's runner, loads it."""
     script = f"""
 import enum, sys
-from adaptive_dask.cluster.protocol import pack
+from adaptive_dask.run.pickling import pack
 class Color(enum.Enum):
     RED = 1
 class Point:

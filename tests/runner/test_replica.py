@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from adaptive_dask.cluster.protocol import dumps
+from adaptive_dask.run.pickling import dumps
 from adaptive_dask.runner.replica import Replica
 
 from ..fakes import CountingLearner

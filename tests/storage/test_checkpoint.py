@@ -28,7 +28,7 @@ from adaptive_dask.storage.checkpoint import Checkpoint, _read_logs, load
 from adaptive_dask.storage.checkpoint_files import Listing
 from adaptive_dask.storage.checkpoint_folder import folder_at
 from adaptive_dask.storage.checkpoint_format import FIRST_LINE, Entry, file_of, record, records_of
-from adaptive_dask.storage.packing import pack_column, unpack_column
+from adaptive_dask.storage.columns import pack_column, unpack_column
 
 from ..patience import TIMEOUT, wait_until
 

@@ -1,4 +1,4 @@
-"""How points and values become bytes: pickles that load elsewhere, and compact columns of many."""
+"""Compact columns of points or values, as a checkpoint stores them."""
 
 from __future__ import annotations
 
@@ -7,40 +7,15 @@ import pickle
 from collections.abc import Sequence
 from typing import Any
 
-import cloudpickle
 import numpy as np
 
-from adaptive_dask.user_code import reraise_interrupt
+from adaptive_dask.run.pickling import dumps
 
-# An exception of more bytes stays where it was raised: only its text travels.
-MAX_EXCEPTION = 1_000_000
-
-Column = list[Any]  # a letter for the kind, bytes, and what else is needed to read them; takes msgpack
-
-
-def dumps(value: Any) -> bytes:
-    """Pickle a value, what comes from ``__main__`` by value, for the other side has another one."""
-    try:
-        data = pickle.dumps(value, protocol=pickle.HIGHEST_PROTOCOL)
-    except BaseException as error:
-        reraise_interrupt(error)
-        data = b"__main__"
-    if b"__main__" in data:
-        data = cloudpickle.dumps(value)
-    return data
-
-
-def dumps_exception(error: BaseException) -> bytes | None:
-    """Pickle an exception without its frames; None of one that cannot be pickled or is larger than `MAX_EXCEPTION`."""
-    try:
-        data = dumps(BaseException.with_traceback(error, None))
-    except BaseException:  # of user code
-        return None
-    return data if len(data) <= MAX_EXCEPTION else None
+Column = list[Any]  # a letter for the kind, bytes, and parameters of the kind; msgpack can carry it
 
 
 def pack_column(values: Sequence[Any]) -> Column:
-    """Pack values; numbers, tuples of floats and arrays of one shape take 8 bytes a number, or as many as they have.
+    """Pack values: numbers, tuples of floats and arrays of one shape as raw numbers, anything else pickled.
 
     Parameters
     ----------
@@ -79,7 +54,7 @@ def unpack_column(column: Column) -> list[Any]:
     Raises
     ------
     Exception
-        If it was not made by `pack_column`, or cannot be unpickled here.
+        If the column was not made by `pack_column`, or cannot be unpickled here.
     """
     kind, data, *form = column
     if kind == "f":
@@ -97,4 +72,4 @@ def unpack_column(column: Column) -> list[Any]:
     if kind == "p":
         values: list[Any] = pickle.loads(data)
         return values
-    raise ValueError(f"a column of the unknown kind {kind!r}")
+    raise ValueError(f"The kind of a column must be 'f', 'i', 't', 'a' or 'p', got {kind!r}.")

@@ -1,0 +1,157 @@
+"""How points, values and errors are pickled to be loaded in another process, or packed for a message.
+
+Learners and their functions are pickled by `adaptive_dask.learner.function_pickle`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import pickle
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from adaptive_dask.errors import AdaptiveError
+from adaptive_dask.learner.by_value import dumps_by_value
+from adaptive_dask.run.tracebacks import format_error
+from adaptive_dask.user_code import as_exception, guarded, reraise_interrupt
+
+PackedValue = float | bytes
+"""A point or a value in a message: a float as it is, anything else pickled."""
+
+PackedError = Sequence[bytes]
+"""An error in several forms, the most complete first: the receiver takes the first one that it can load."""
+
+# A larger exception stays where it was raised; only its text travels.
+MAX_EXCEPTION_BYTES = 1_000_000
+
+
+def dumps(value: Any) -> bytes:
+    """Pickle a value. Definitions from ``__main__`` are pickled by value, because it differs between processes.
+
+    Raises
+    ------
+    Exception
+        Whatever pickling the value raises.
+    """
+    try:
+        data = pickle.dumps(value, protocol=pickle.HIGHEST_PROTOCOL)
+    except BaseException as error:
+        reraise_interrupt(error)
+        data = b"__main__"
+    return dumps_by_value(value) if b"__main__" in data else data
+
+
+def pack(value: Any) -> PackedValue:
+    """Pack a point or a value for a message.
+
+    Raises
+    ------
+    Exception
+        Whatever pickling the value raises.
+    """
+    kind = type(value)
+    return float(value) if kind is float or kind is np.float64 else dumps(value)
+
+
+def pack_returned(value: Any) -> PackedValue:
+    """`pack` a value that the user's function returned.
+
+    Raises
+    ------
+    TypeError
+        If it cannot be pickled.
+    """
+    try:
+        return pack(value)
+    except Exception as error:
+        raise TypeError(
+            f"The function must return an object that can be pickled, got an object of type {type(value).__name__}. "
+            "Return numbers, arrays, or other data that pickle accepts."
+        ) from error
+
+
+def unpack(packed: PackedValue) -> Any:
+    """Undo `pack`."""
+    return packed if type(packed) is float else pickle.loads(packed)  # type: ignore[arg-type]
+
+
+def dumps_exception(error: BaseException) -> bytes | None:
+    """Pickle an exception without its frames; None if it cannot be pickled or exceeds `MAX_EXCEPTION_BYTES`."""
+    try:
+        data = dumps(BaseException.with_traceback(error, None))
+    except BaseException:  # of user code
+        return None
+    return data if len(data) <= MAX_EXCEPTION_BYTES else None
+
+
+def loads_exception(data: bytes | None) -> BaseException | None:
+    """Undo `dumps_exception`; None if there is no exception, or it cannot be loaded here."""
+    with contextlib.suppress(Exception):
+        error = None if data is None else guarded(unpack, data)
+        if isinstance(error, BaseException):
+            return error
+    return None
+
+
+def pack_error(error: BaseException) -> PackedError:
+    """Pack an error for whoever waits for a reply; raises nothing, whatever the error contains.
+
+    The error may not be picklable, or may only fail when it is loaded. So it is also packed without its cause and
+    attributes, and as an `AdaptiveError` with its text.
+    """
+    makers: tuple[Callable[[BaseException], Any], ...] = (_with_cause, _unchanged, _without_attributes, _as_text)
+    forms = []
+    for make in makers:
+        with contextlib.suppress(Exception):
+            forms.append(guarded(_dump, make, error))
+    return forms
+
+
+def unpack_error(packed: PackedError | bytes) -> BaseException:
+    """Undo `pack_error` as far as that is possible here; raises nothing. Other versions send a single form.
+
+    The result can be raised anywhere, also on an event loop.
+    """
+    for form in [packed] if isinstance(packed, bytes) else packed:
+        with contextlib.suppress(Exception):
+            error = guarded(unpack, form)
+            if type(error) is _Caused:
+                error.error.__cause__ = error.cause
+                error = error.error
+            if isinstance(error, BaseException):
+                return as_exception(error)
+    return AdaptiveError("The scheduler answered with an error that cannot be loaded here; its log may say more.")
+
+
+@dataclass(frozen=True)
+class _Caused:
+    """An error and its cause, which pickle leaves out."""
+
+    error: BaseException
+    cause: BaseException
+
+
+def _dump(make: Callable[[BaseException], Any], error: BaseException) -> bytes:
+    return dumps(make(error))
+
+
+def _with_cause(error: BaseException) -> _Caused:
+    if error.__cause__ is None:
+        raise ValueError("The error has no cause.")
+    return _Caused(error, error.__cause__)
+
+
+def _unchanged(error: BaseException) -> BaseException:
+    return error
+
+
+def _without_attributes(error: BaseException) -> BaseException:
+    return type(error)(*(None if isinstance(part, BaseException) else part for part in error.args))
+
+
+def _as_text(error: BaseException) -> BaseException:
+    kind = f"{type(error).__module__}.{type(error).__qualname__}"
+    return AdaptiveError(f"{kind} was raised, which cannot be loaded here:\n\n{format_error(error)}")
