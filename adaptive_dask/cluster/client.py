@@ -47,8 +47,8 @@ def _make_registration() -> Callable[..., Awaitable[None]]:
         from distributed.utils import offload
 
         def load() -> Any:
-            with contextlib.suppress(Exception):  # without Bokeh there are no pages; the host says so
-                importlib.import_module("adaptive_dask.dashboard.pages")
+            with contextlib.suppress(Exception):  # the host logs why there are no pages
+                importlib.import_module("adaptive_dask").entry("load_pages")()
             return importlib.import_module("adaptive_dask.cluster.scheduler")
 
         if "adaptive" not in dask_scheduler.plugins:

@@ -22,6 +22,7 @@ from dask.utils import parse_timedelta
 from distributed import Client, SchedulerPlugin
 from tornado.ioloop import PeriodicCallback
 
+from adaptive_dask import entry
 from adaptive_dask.cluster import scheduler_feed, scheduler_memory
 from adaptive_dask.cluster.loading import loading_on_scheduler
 from adaptive_dask.cluster.protocol import REPORT, STOP, Report, Route, RunSpec
@@ -665,11 +666,9 @@ def _timed(call: Callable[[], T]) -> tuple[T, float]:
 
 
 def _serve_pages(scheduler: Scheduler) -> bool:
-    """Show the runs on the scheduler's dashboard, and say whether that can be; if not, they go on all the same."""
+    """Show the runs on the scheduler's dashboard; False if that fails, which does not affect the runs."""
     try:
-        from adaptive_dask.dashboard import serve
-
-        return serve(scheduler)
+        return bool(entry("serve_pages")(scheduler))
     except Exception as error:
         logger.warning("The dashboard will not show adaptive runs: %r", error)
         return False

@@ -1,12 +1,13 @@
 """Pages about runs on the Dask scheduler's own dashboard.
 
-`/adaptive` and `/individual-adaptive-…` need Bokeh, as the whole dashboard does; `/adaptive.json` and the lines
-on `/metrics` do not. They only look: nothing here changes a run, and nothing is remembered between two looks but
-what an open page needs to see what is new.
+`/adaptive` and `/individual-adaptive-…` need Bokeh, like the rest of the dashboard; `/adaptive.json` and the metrics on
+`/metrics` do not. Nothing here changes a run. Only open pages keep a state: what they have shown already.
 """
 
 from __future__ import annotations
 
+import contextlib
+import importlib
 from typing import TYPE_CHECKING, Any
 
 from adaptive_dask.plain import get_logger
@@ -17,16 +18,22 @@ if TYPE_CHECKING:
 logger = get_logger(__name__)
 
 
-def serve(scheduler: Scheduler) -> bool:
-    """Add the pages to a scheduler's HTTP server; again makes no difference.
+def load_pages() -> None:
+    """Import the modules of the pages if Bokeh is installed; this takes half a second."""
+    with contextlib.suppress(Exception):
+        importlib.import_module("adaptive_dask.dashboard.pages")
 
-    Called on the scheduler's event loop. A scheduler without Bokeh, or that was told ``dashboard=False``, serves the
-    numbers only, and says so once in its log.
+
+def serve_pages(scheduler: Scheduler) -> bool:
+    """Add the pages to a scheduler's HTTP server, unless they are there.
+
+    Must be called on the scheduler's event loop. A scheduler without Bokeh, or with ``dashboard=False``, serves only
+    the numbers, and logs why.
 
     Returns
     -------
     bool
-        Whether there are pages.
+        True if there are pages.
     """
     from adaptive_dask.dashboard.internals import bokeh_applications
     from adaptive_dask.dashboard.numbers_routes import serve_numbers

@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Generator, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, overload
 
+from adaptive_dask import entry
 from adaptive_dask.errors import FunctionError
 from adaptive_dask.plain import one_line
 from adaptive_dask.run.status import STATES
@@ -218,9 +219,7 @@ class Runs(Sequence[AsyncRunner]):
         ImportError
             If ipywidgets is not installed.
         """
-        from adaptive_dask.notebook import live_table
-
-        live_table(self, update_interval=update_interval)
+        entry("live_table")(self, update_interval=update_interval)
 
     def live_info_terminal(
         self, *, update_interval: float | None = None, overwrite_previous: bool = True

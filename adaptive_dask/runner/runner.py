@@ -10,6 +10,7 @@ from collections.abc import Callable, Collection, Hashable, Iterable, Mapping, S
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Self
 
+from adaptive_dask import entry
 from adaptive_dask.plain import one_line
 from adaptive_dask.run.failures import FailedPoint, OnError
 from adaptive_dask.run.goals import GoalFunction, make_goal
@@ -673,9 +674,7 @@ class AsyncRunner:
         ImportError
             If ipywidgets is not installed.
         """
-        from adaptive_dask.notebook import live_info
-
-        live_info(self, update_interval=update_interval)
+        entry("live_info")(self, update_interval=update_interval)
 
     def live_plot(
         self,
@@ -713,9 +712,9 @@ class AsyncRunner:
         ImportError
             If HoloViews or Bokeh is not installed.
         """
-        from adaptive_dask.notebook import live_plot
-
-        return live_plot(self, plotter=plotter, update_interval=update_interval, name=name, normalize=normalize)
+        return entry("live_plot")(
+            self, plotter=plotter, update_interval=update_interval, name=name, normalize=normalize
+        )
 
     def live_info_terminal(
         self, *, update_interval: float | None = None, overwrite_previous: bool = True
@@ -792,10 +791,8 @@ class AsyncRunner:
         return one_line(text)
 
     def _repr_html_(self) -> str:
-        """How the run stands, as a notebook shows it; `live_info` follows it."""
-        from adaptive_dask.notebook import static_info
-
-        return static_info(self)
+        """The present status for a notebook; `live_info` keeps it up to date."""
+        return str(entry("static_info")(self))
 
 
 Runner = AsyncRunner

@@ -134,12 +134,12 @@ async def test_numbers_and_page_where_all_is_encrypted(tmp_path: Path) -> None:
 
 
 async def test_a_second_registration_adds_nothing() -> None:
-    from adaptive_dask.dashboard import serve
+    from adaptive_dask.dashboard import serve_pages
 
     async with Cluster() as (scheduler, client):
         await start(client).task
         before = len(scheduler.http_application.applications), len(scheduler.http_application.wildcard_router.rules)
-        serve(scheduler)
+        serve_pages(scheduler)
         after = len(scheduler.http_application.applications), len(scheduler.http_application.wildcard_router.rules)
         assert before == after
         assert (await fetch(scheduler, "/status")).count('href="adaptive"') == 1
