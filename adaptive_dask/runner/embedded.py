@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import multiprocessing.spawn
+import sys
 import warnings
 from typing import TYPE_CHECKING, Any
 
@@ -47,13 +48,15 @@ def find_client(executor: Client | None, *, embed: bool = True) -> Client:
         try:
             client: Client = distributed.default_client()
         except ValueError:
-            if not embed:
-                raise ValueError(
-                    "There is no Dask client: connect one to the scheduler that hosts the run, with "
-                    "dask.distributed.Client(address), or pass it as client=."
-                ) from None
-            client = _embed()
-        return client
+            pass
+        else:
+            return client
+        if not embed:
+            raise ValueError(
+                "There is no Dask client: connect one to the scheduler that hosts the run, with "
+                "dask.distributed.Client(address), or pass it as client=."
+            )
+        return _embed()
     if not isinstance(executor, distributed.Client):
         raise TypeError(f"This takes a dask.distributed.Client, not {type(executor).__name__}.")
     if executor.status in ("closing", "closed"):
@@ -96,19 +99,27 @@ def _embed() -> Client:
 
 @functools.cache
 def _spare_the_main_script() -> None:
-    """Have the processes of Dask's workers not import the main script, as they do nothing of a notebook either.
+    """Have the workers of the embedded cluster not import the main script, as they do nothing of a notebook either.
 
     `multiprocessing` imports it in each process that it spawns, and a script without ``if __name__ == "__main__":``
     then starts a cluster there, and so on. Nobody here needs that: what is defined in the script travels by value.
-    Workers that are restarted later are spawned in the same way, so this stays.
+    Workers that are restarted later are spawned in the same way, so this stays. Other clusters are as they were.
     """
     prepare = multiprocessing.spawn.get_preparation_data
 
     def prepare_without_main(name: str) -> dict[str, Any]:
         data = prepare(name)
-        if name == WORKER_PROCESS:
+        # The caller gives the name of the process only, and all of Dask's workers have the same one.
+        if name == WORKER_PROCESS and _is_embedded(sys._getframe(1).f_locals.get("process_obj")):
             data.pop("init_main_from_name", None)
             data.pop("init_main_from_path", None)
         return data
 
     multiprocessing.spawn.get_preparation_data = prepare_without_main
+
+
+def _is_embedded(process: Any) -> bool:
+    """Whether a process that is being spawned is a worker with the preload of the embedded cluster."""
+    targets = [target for target in getattr(process, "_args", ()) if isinstance(target, functools.partial)]
+    factories = [target.keywords.get("worker_factory") for target in targets]
+    return any(IGNORE_INTERRUPTS in (factory.keywords.get("preload") or ()) for factory in factories if factory)

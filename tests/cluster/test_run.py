@@ -6,6 +6,7 @@ import asyncio
 import concurrent.futures
 import datetime
 import gc
+import multiprocessing.spawn
 import os
 import signal
 import subprocess
@@ -17,12 +18,13 @@ from functools import partial
 
 import numpy as np
 import pytest
-from distributed import Client, LocalCluster
+from distributed import Client, LocalCluster, Worker
 
 import adaptive_dask as adaptive
 from adaptive_dask.cluster.protocol import Route
 from adaptive_dask.errors import FunctionError, LearnerError, RunExistsError, RunNotFoundError
 from adaptive_dask.runner import cluster as cluster_module
+from adaptive_dask.runner import embedded
 from adaptive_dask.runner.watcher import Watcher
 
 from ..patience import TIMEOUT, until, wait_until
@@ -485,6 +487,20 @@ def test_a_script_without_a_main_guard_runs_once(tmp_path):
     assert done.stderr == ""
     assert done.stdout.count("top level") == 1
     assert "40 points" in done.stdout
+
+
+@pytest.mark.parametrize("is_embedded", [True, False])
+def test_workers_of_other_clusters_import_the_main_script_as_ever(monkeypatch, is_embedded):
+    monkeypatch.setattr(multiprocessing.spawn, "get_preparation_data", lambda name: {"init_main_from_path": "script"})
+    embedded._spare_the_main_script.__wrapped__()
+
+    def spawn(process_obj):  # as `multiprocessing` calls it
+        return multiprocessing.spawn.get_preparation_data(process_obj.name)
+
+    factory = partial(Worker, preload=[embedded.IGNORE_INTERRUPTS] if is_embedded else None)
+    target = partial(print, worker_factory=factory)
+    process = multiprocessing.Process(target=print, name=embedded.WORKER_PROCESS, args=(target, (), {}))
+    assert spawn(process) == ({} if is_embedded else {"init_main_from_path": "script"})
 
 
 @pytest.mark.parametrize(
