@@ -1,4 +1,4 @@
-"""Data that come and go: files and data frames, once for all learners. pandas is imported for frames only."""
+"""Save and load the data of all learners: files, data frames, and checkpoints."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""Read files that python-adaptive wrote, whether or not it is installed.
+"""Read files that python-adaptive wrote. python-adaptive need not be installed.
 
-Such a file is a pickle of the learner's data, gzipped or not. For some learners that are no more than
-points and values, for others the learner's whole state, with objects of python-adaptive's own classes;
-these are replaced by `_Stranger`, and only points and values are taken.
+Such a file is a pickle of the learner's data, gzipped or not. For some learners, it contains only points and values.
+For others, it contains the learner's whole state with objects of python-adaptive's classes. These objects are replaced
+by `_Stranger`, and only points and values are read.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ PICKLE = b"\x80"
 
 
 class _Stranger:
-    """Stands for any class of python-adaptive, and for its objects; takes in whatever they are made of."""
+    """Placeholder for the classes of python-adaptive and their objects. It accepts and ignores any state."""
 
     def __new__(cls, *args: Any, **kwargs: Any) -> _Stranger:
         return super().__new__(cls)
@@ -52,21 +52,22 @@ class _Unpickler(pickle.Unpickler):
             return _Stranger
         try:
             return super().find_class(module, name)
-        except (ImportError, AttributeError):  # the function, perhaps, which is not needed
+        except (ImportError, AttributeError):  # probably the function, which is not needed
             return _Stranger
 
 
 def could_be_adaptives(content: bytes) -> bool:
-    """Whether a file's content begins as those of python-adaptive do."""
+    """Return whether the content of a file can be that of a file of python-adaptive."""
     return content.startswith((GZIP, PICKLE))
 
 
 def decode(path: str, content: bytes) -> Any:
-    """The data of a learner of python-adaptive, as it wrote them.
+    """Return the data of a learner as python-adaptive saved them.
 
     Raises
     ------
     DataFileError
+        If the file cannot be read.
     """
     try:
         if content.startswith(GZIP):
@@ -74,27 +75,27 @@ def decode(path: str, content: bytes) -> Any:
         return _Unpickler(io.BytesIO(content)).load()
     except Exception as error:
         raise DataFileError(
-            path, f"expected data of python-adaptive, found a file that is truncated, damaged or foreign: {error!r}."
+            path, f"must contain data of python-adaptive, got a truncated, damaged or foreign file: {error!r}."
         ) from error
 
 
 def points_and_values(learner: Any, data: Any) -> tuple[list[Any], list[Any]]:
-    """Points as the learner takes them, and their values, from what python-adaptive saved of such a learner.
+    """Return points, as the learner accepts them, and their values from the data of a learner of python-adaptive.
 
     Parameters
     ----------
     learner : BaseLearner
     data : object
-        What `decode` returned.
+        The return value of `decode`.
 
     Raises
     ------
     TypeError, ValueError, LookupError
-        If the data are those of another kind of learner.
+        If the data belong to another kind of learner.
     """
     points, values = kinds.find(learner, "reader", _mapping)(learner, data)
     if any(isinstance(item, _Stranger) for item in (*points, *values)):
-        raise TypeError("expected points and values, found objects of a class that is not installed here")
+        raise TypeError("the data must be points and values, got objects of a class that is not installed here")
     return points, values
 
 
@@ -103,7 +104,7 @@ Taken = tuple[list[Any], list[Any]]
 
 def _mapping(learner: Any, data: Any) -> Taken:
     if not isinstance(data, Mapping):
-        raise TypeError(f"expected a mapping of points to values, found a {type(data).__name__}")
+        raise TypeError(f"the data must be a mapping of points to values, got a {type(data).__name__}")
     return list(data.keys()), list(data.values())
 
 
@@ -139,17 +140,17 @@ def read_data_saver(learner: Any, data: Any) -> Taken:
     inner, extra = _tuple_of(data, 2)
     points, _ = points_and_values(learner.learner, inner)
     by_key = _mapping_of(extra)
-    # Keyed by what was told, which for some learners is the point and for others what stands for it.
+    # The keys are points as the learner was told them. For some learners, its data have other keys.
     return points, [by_key[point] for point in points]
 
 
 def _mapping_of(data: Any) -> Mapping[Any, Any]:
     if not isinstance(data, Mapping):
-        raise TypeError(f"expected a mapping, found a {type(data).__name__}")
+        raise TypeError(f"the data must be a mapping, got a {type(data).__name__}")
     return data
 
 
 def _tuple_of(data: Any, size: int) -> tuple[Any, ...]:
     if not isinstance(data, tuple) or len(data) != size:
-        raise TypeError(f"expected a tuple of {size}, found {type(data).__name__}")
+        raise TypeError(f"the data must be a tuple of length {size}, got {type(data).__name__}")
     return data

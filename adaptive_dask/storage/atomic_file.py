@@ -1,4 +1,4 @@
-"""Write a file so that it is there as a whole or not at all."""
+"""Write a file completely or not at all."""
 
 from __future__ import annotations
 
@@ -10,25 +10,25 @@ from contextlib import suppress
 
 
 def write_atomically(path: str, content: bytes) -> None:
-    """Put a file in place in one step, and on the disk before that.
+    """Write a file to disk, then move it into place in one step.
 
-    Whoever reads meanwhile, and whatever is left after a crash, is the old file or the new one.
+    Concurrent readers, and readers after a crash, see either the old file or the new one.
 
     Parameters
     ----------
     path : str
-        Folders that are not there are created. A link is followed, not replaced.
+        Missing folders are created. A symbolic link is followed, not replaced.
     content : bytes
 
     Raises
     ------
     OSError
-        If the file cannot be written. The old file is as it was then.
+        If the file cannot be written. The old file is unchanged.
     """
     path = os.path.realpath(path)
     folder, name = os.path.split(path)
     os.makedirs(folder, exist_ok=True)
-    # In the same folder, for a file cannot be moved to another disk in one step.
+    # In the same folder, because a file cannot be moved to another disk in one step.
     temporary = os.path.join(folder, f".{name[:100]}.{uuid.uuid4().hex}")
     try:
         with _create(temporary, path) as file:
@@ -44,14 +44,14 @@ def write_atomically(path: str, content: bytes) -> None:
 
 
 def _create(temporary: str, path: str) -> io.BufferedWriter:
-    """Create a file that nobody may read at any moment who may not read the one whose place it is to take."""
+    """Create a file with the permissions of the file that it will replace, before anything is written to it."""
     try:
         old = os.stat(path)
     except FileNotFoundError:
         return open(temporary, "xb")
     private = stat.S_IRUSR | stat.S_IWUSR
     file = open(temporary, "xb", opener=lambda name, flags: os.open(name, flags, private))  # noqa: SIM115
-    # Before there is anything to read. Some systems have neither, and not every group can be given.
+    # Before any content is written. Some systems lack these calls, and not every group can be set.
     with suppress(OSError, AttributeError):
         os.fchown(file.fileno(), -1, old.st_gid)
     with suppress(OSError, AttributeError):
@@ -60,7 +60,7 @@ def _create(temporary: str, path: str) -> io.BufferedWriter:
 
 
 def _sync_folder(folder: str) -> None:
-    """Have the new name on the disk too, where the file system knows such a thing."""
+    """Write the new name to disk too, if the file system supports it."""
     with suppress(OSError):
         descriptor = os.open(folder, os.O_RDONLY)
         try:

@@ -1,6 +1,6 @@
-"""Checkpoints: a run's learner and all its results, in a folder, so that a run can go on after its scheduler died.
+"""Checkpoints: the learner of a run and all its results in a folder, to resume the run after its scheduler died.
 
-See docs/checkpoints.md for what is promised, and `checkpoint_files` for what is in the folder.
+See docs/checkpoints.md for the guarantees, and `checkpoint_files` for the files in the folder.
 """
 
 from __future__ import annotations
@@ -36,12 +36,12 @@ from adaptive_dask.storage.checkpoint_writer import CheckpointWriter
 from adaptive_dask.storage.learner_copy import copy_learner
 from adaptive_dask.storage.learner_identity import describe, identity
 
-# Files that vanish while they are read, for a run merges them: it is looked again, so often.
+# A run may merge files, and so remove them, while they are read. Reading is then repeated.
 _MAX_READS = 10
 
 
 def load(checkpoint: str | os.PathLike[str]) -> Any:
-    """The learner of a checkpoint, with all results in it; needs no cluster, and no end of the run.
+    """Return the learner of a checkpoint with all results. Works without a cluster, and during the run.
 
     Parameters
     ----------
@@ -51,21 +51,21 @@ def load(checkpoint: str | os.PathLike[str]) -> Any:
     Returns
     -------
     BaseLearner
-        With its function, if what that needs is installed here.
+        With its function, if the modules that it needs are installed here.
 
     Raises
     ------
     CheckpointError
-        If there is no checkpoint, or it cannot be read here.
+        If there is no checkpoint, or it cannot be read.
 
     Warns
     -----
     RuntimeWarning
-        If files are damaged, and results in them lost.
+        If files are damaged and results are lost.
 
     Notes
     -----
-    Loading unpickles what the run has written: load only what you trust.
+    Loading unpickles data that the run has written. Load only checkpoints that you trust.
     """
     folder = folder_at(checkpoint)
     for looks in itertools.count(1):
@@ -73,13 +73,13 @@ def load(checkpoint: str | os.PathLike[str]) -> Any:
             listing = Listing.of(folder)
             base = _read_base(folder, listing)
             if base is None:
-                raise CheckpointError(folder.path, "expected a checkpoint, found none.")
+                raise CheckpointError(folder.path, "must be a checkpoint, got a folder without one.")
             learner = base.load(_read_functions(folder))
             content = _read_logs(folder, listing, base.number)
             break
         except FileNotFoundError as error:
             if looks == _MAX_READS:
-                raise CheckpointError(folder.path, f"its files come and go: {error}") from error
+                raise CheckpointError(folder.path, f"cannot be read while its files change: {error}") from error
         except OSError as error:
             raise CheckpointError(folder.path, f"cannot be read: {error}") from error
     content.tell(folder.path, learner)
@@ -90,18 +90,18 @@ def load(checkpoint: str | os.PathLike[str]) -> Any:
 
 @dataclass
 class Resumed:
-    """What an earlier run has left.
+    """State of an earlier run, read from its checkpoint.
 
     Attributes
     ----------
     told : int
-        How many results the learner got.
+        Number of results that the learner was told.
     asked : dict of int to point
-        Points that were on their way, by their ids.
+        Points that were in flight, by id.
     held : dict of int to value
-        Results of some of these points that had arrived.
+        Results of these points that had arrived but had not been told.
     damage : str or None
-        What is lost of it, if anything is.
+        Description of damage, if there is any.
     """
 
     told: int = 0
@@ -116,7 +116,7 @@ class Checkpoint:
     Parameters
     ----------
     path : str or path
-        A folder, which is created if there is none, or a URL that fsspec can open.
+        A folder, which is created if it does not exist, or a URL that fsspec can open.
     run : str
         The name of the run, for messages.
 
@@ -128,15 +128,15 @@ class Checkpoint:
 
     Notes
     -----
-    Making one waits when another machine's run may still be writing, and closing it waits for the disk: threads
-    that others wait for do neither.
+    The constructor can wait for the lock of a run on another machine, and `close` waits for the disk. Do not call them
+    in a thread that other runs need.
 
     Raises
     ------
     CheckpointInUseError
         If another run writes to it.
     CheckpointError
-        If it cannot be written, or is something else.
+        If it cannot be written, or is not a checkpoint.
     """
 
     writer: CheckpointWriter
@@ -151,29 +151,29 @@ class Checkpoint:
             if listing.foreign and not listing.learners:
                 raise CheckpointError(
                     self.path,
-                    f"expected a checkpoint, or an empty folder or none, found other files ({listing.foreign[0]!r}). "
-                    "Name a folder of its own.",
+                    f"must be a checkpoint, or a new or empty folder, got other files ({listing.foreign[0]!r}). "
+                    "Use a separate folder.",
                 )
             self._lock.acquire()
         except OSError as error:
             raise CheckpointError(
-                self.path, f"expected a folder that can be written to from this machine, found: {error}."
+                self.path, f"must be a folder that this machine can write to, got: {error}."
             ) from error
 
     def begin(self, learner: Any, functions: list[bytes]) -> Resumed:
-        """Tell a learner what the checkpoint has, and begin to write.
+        """Tell a learner the results in the checkpoint, and start writing.
 
         Parameters
         ----------
         learner : BaseLearner
-            Its data are kept, in the checkpoint too.
+            Its own data are kept, and are added to the checkpoint.
         functions : list of bytes
-            Its functions, pickled, for `load`.
+            The pickled functions of the learner, for `load`.
 
         Raises
         ------
         CheckpointError
-            If the checkpoint is that of another learner, damaged, or cannot be written. It is closed then.
+            If the checkpoint belongs to another learner, is damaged, or cannot be written. It is then closed.
         """
         try:
             resumed = self._begin(learner, functions)
@@ -181,19 +181,19 @@ class Checkpoint:
             self.close()
             if not isinstance(error, OSError):
                 raise
-            raise CheckpointError(self.path, f"expected to be able to write the checkpoint, found: {error}.") from error
+            raise CheckpointError(self.path, f"must be writable, got: {error}.") from error
         self._has_begun = True
         return resumed
 
     def close(self) -> None:
-        """Write what is left, and let others use the checkpoint; also when it has not begun, or could not."""
+        """Write pending results and release the lock. Can also be called before `begin`, or after it failed."""
         if self._has_begun:
             self.writer.close()
         else:
             self._lock.let_go()
 
     def status(self) -> dict[str, Any]:
-        """How it stands, in plain data: path, results that are not written yet, and what is wrong, if anything."""
+        """Return the path, the number of results that are not written yet, and the current problem or None."""
         return {"path": self.path, "unsaved": self.writer.unsaved, "problem": self.writer.problem}
 
     # ---- inside
@@ -244,7 +244,7 @@ class Checkpoint:
 
 
 class _Base:
-    """A learner's file."""
+    """The file with the learner of a checkpoint."""
 
     def __init__(self, path: str, number: int, header: dict[str, Any], learner: bytes) -> None:
         self.path = path
@@ -255,12 +255,12 @@ class _Base:
 
     @classmethod
     def of(cls, path: str, number: int, header: Any, learner: Any) -> _Base:
-        """Of what a file contains.
+        """Return the learner file with the given contents.
 
         Raises
         ------
         CheckpointError
-            If that is not a learner.
+            If the contents are not those of a learner file.
         """
         try:
             base = cls(path, number, header, learner)
@@ -269,7 +269,7 @@ class _Base:
         except Exception:
             text = ""
         if not text:
-            raise CheckpointError(path, "expected the learner of a checkpoint, found something else. Use another copy.")
+            raise CheckpointError(path, "must contain the learner of a checkpoint, got other data. Use another copy.")
         return base
 
     def load(self, functions: list[bytes] | None) -> Any:
@@ -279,7 +279,7 @@ class _Base:
             except Exception:
                 if functions is None:
                     raise
-                return loads_together(self._learner, None)  # its function cannot be loaded here; the data can
+                return loads_together(self._learner, None)  # only its function cannot be loaded here
         except Exception as error:
             raise CheckpointError(
                 self.path, f"its {describe(self.identity)} cannot be unpickled here: {error!r}."
@@ -290,35 +290,35 @@ class _Base:
         if expected != self.identity:
             raise CheckpointError(
                 self.path,
-                f"expected the checkpoint of a {describe(expected)}, found that of a {describe(self.identity)}. Use "
-                "another folder for this learner, or the learner that this one belongs to.",
+                f"must be the checkpoint of a {describe(expected)}, got that of a {describe(self.identity)}. Use "
+                "another folder for this learner, or the learner that the checkpoint belongs to.",
             )
 
 
 class _Content(Entry):
-    """What is in all logs, and what is no longer."""
+    """The combined contents of all logs."""
 
     damage: str | None = None
 
     def tell(self, path: str, learner: Any) -> None:
-        """Tell it to a learner."""
+        """Tell the results to a learner."""
         if not self.points:
             return
         try:
             if hasattr(learner, "tell_many"):
                 learner.tell_many(self.points, self.values)
-            else:  # somebody's own, with ask and tell only
+            else:  # a custom class with only `ask` and `tell`
                 for point, value in zip(self.points, self.values, strict=True):
                     learner.tell(point, value)
         except Exception as error:
             raise CheckpointError(
                 path,
-                f"expected results that this {type(learner).__name__} can be told, but it refuses them: {error!r}.",
+                f"must contain results for this {type(learner).__name__}, got results that it rejects: {error!r}.",
             ) from error
 
 
 def _read_base(folder: Folder, listing: Listing) -> _Base | None:
-    """The newest learner that is whole."""
+    """Return the newest learner file that is complete."""
     for number in listing.learners:
         name = learner_name(number)
         path = f"{folder.path}/{name}"
@@ -329,7 +329,7 @@ def _read_base(folder: Folder, listing: Listing) -> _Base | None:
         if len(parts) == 2:
             return _Base.of(path, number, *parts)
     if listing.logs:
-        raise CheckpointError(folder.path, "expected a checkpoint, found one whose learner is missing or damaged.")
+        raise CheckpointError(folder.path, "must be a checkpoint, got one whose learner is missing or damaged.")
     return None
 
 
@@ -368,10 +368,10 @@ def _read_logs(folder: Folder, listing: Listing, number: int) -> _Content:
     damaged = {name: count for name, count in damaged.items() if count}
     if damaged:
         where = ", ".join(f"{name} ({count} bytes)" for name, count in damaged.items())
-        content.damage = f"damaged in the middle: {where}. What was there is lost; all else was read."
+        content.damage = f"damaged in the middle: {where}. The results there are lost; everything else was read."
     return content
 
 
 def _count(learner: Any) -> int:
-    """How many results a learner has; of somebody's own, that does not say so, one."""
+    """Return the number of results of a learner, or 1 if it has no `npoints`."""
     return int(getattr(learner, "npoints", 1))

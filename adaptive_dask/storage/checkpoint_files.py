@@ -1,18 +1,18 @@
-"""The files of a checkpoint: what they are called, which of them count, and how they are merged.
+"""The files of a checkpoint: their names, which of them are valid, and how logs are merged.
 
 ====================== ==========================================================================
-``learner-N``          the learner with all that is not in logs from number N on; its identity
-``log-N-M``            results, and points on their way, in the order in which things happened
-``functions``          the learner's functions; nothing but `load` reads them
-``lock``               which run is writing
+``learner-N``          the learner with all results before log number N, and its identity
+``log-N-M``            results, and points in flight, in order of time
+``functions``          the learner's functions; only `load` reads them
+``lock``               the run that is writing
 ====================== ==========================================================================
 
-In stores where logs cannot be created in one step their names end with what tells runs apart, so that no run can write
-over what another has written.
+In stores where logs cannot be created in one step, their names end with an identifier of the run, so that runs do not
+overwrite each other's logs.
 
-A log has one number, or a range of them when logs were merged into it; then those that it was made of do not
-count, and are removed. Until then it counts only if it is whole: not every store puts a file in place in one step.
-A learner with a higher number makes the others, and the logs before it, not count.
+A log has one number, or a range of numbers if it was merged from other logs. The other logs are then invalid and are
+removed. While they exist, the merged log is valid only if it is complete, because not every store replaces files in one
+step. A learner file with a higher number invalidates the other learner files and all earlier logs.
 """
 
 from __future__ import annotations
@@ -34,20 +34,20 @@ _LEARNER = re.compile(r"learner-(\d{6,})")
 
 FUNCTIONS = "functions"
 
-# Merging logs reads and writes them: a log is merged with later ones that have, together, this share of its
-# size or more. So each result is written a few times at most, however long the run.
+# Merging logs reads and writes them. A log is merged with later ones if their total size is at least this share of its
+# size. Each result is then written only a few times, in runs of any length.
 _MERGE_SHARE = 1 / 4
 
-# They are in memory meanwhile: so many bytes are not merged with more.
+# Logs are merged in memory, so logs of this size are not merged any more.
 _MAX_MERGED_BYTES = 128 * 2**20
 
-# Results in one record: what is unpacked at a time.
+# Results in one record, which is unpacked at once.
 _MAX_RESULTS_IN_RECORD = 50_000
 
 
 @dataclass(frozen=True, order=True)
 class Log:
-    """A log by its first and last number, and the run that wrote it, if its name says so."""
+    """A log with its first and last number, and the run that wrote it if the name contains it."""
 
     first: int
     last: int
@@ -58,30 +58,30 @@ class Log:
         return f"log-{self.first:06d}-{self.last:06d}" + (f"-{self.run}" if self.run else "")
 
     def holds(self, other: Log) -> bool:
-        """Whether the other log was merged into this one, or is to be."""
+        """Return whether the range of this log includes that of the other log, which was then merged into it."""
         wider = (self.first, self.last) != (other.first, other.last)
         return wider and self.first <= other.first and other.last <= self.last
 
 
 def learner_name(number: int) -> str:
-    """What the file with the learner before the log of that number is called."""
+    """Return the name of the file with the learner before the log of that number."""
     return f"learner-{number:06d}"
 
 
 @dataclass(frozen=True)
 class Listing:
-    """What is in a folder.
+    """The files in a folder.
 
     Attributes
     ----------
     learners : list of int
-        The numbers of learners, highest first.
+        The numbers of learner files, highest first.
     logs : list of Log
         All of them.
     torn : list of Log
-        What a crash has left of merged logs.
+        Incomplete merged logs, left by a crash.
     foreign : list of str
-        Files that are not of a checkpoint.
+        Files that do not belong to a checkpoint.
     """
 
     learners: list[int]
@@ -91,12 +91,12 @@ class Listing:
 
     @classmethod
     def of(cls, folder: Folder) -> Listing:
-        """Look at a folder; logs that were being merged when there was a crash are read.
+        """List a folder, and check logs whose merging may have been interrupted by a crash.
 
         Raises
         ------
         FileNotFoundError
-            If one of these is not there any more.
+            If one of these logs no longer exists.
         """
         listing = cls.of_names(folder)
         listing.torn[:] = [log for log in listing.logs if listing._is_torn(folder, log)]
@@ -106,7 +106,7 @@ class Listing:
 
     @classmethod
     def of_names(cls, folder: Folder) -> Listing:
-        """Look at a folder, and read nothing."""
+        """List a folder without reading files."""
         listing = cls([], [], [], [])
         for name in folder.names():
             if match := _LEARNER.fullmatch(name):
@@ -123,9 +123,9 @@ class Listing:
         return max([0, *self.learners, *(log.last for log in (*self.logs, *self.torn))]) + 1
 
     def logs_from(self, number: int) -> list[Log]:
-        """The logs that count, from a number on, in order."""
+        """Return the valid logs from a number on, in order."""
         chosen: list[Log] = []
-        widest: Log | None = None  # of those up to here, the one that goes on longest
+        widest: Log | None = None  # of those up to here, the one with the highest last number
         for log in sorted(self.logs, key=lambda log: (log.first, -log.last, log.run)):
             if log.first < number or (widest is not None and widest.holds(log)):
                 continue
@@ -135,16 +135,16 @@ class Listing:
         return chosen
 
     def obsolete(self, learner: int) -> list[str]:
-        """The files that do not count, given the learner that does."""
+        """Return the names of invalid files, given the number of the valid learner file."""
         counting = set(self.logs_from(learner))
         return [learner_name(n) for n in self.learners if n < learner] + [
             log.name for log in (*self.torn, *self.logs) if log not in counting
         ]
 
     def _is_torn(self, folder: Folder, merged: Log) -> bool:
-        """Whether a log is to be what is still in others, and is not."""
+        """Return whether a merged log is incomplete while its sources still exist."""
         sources = filter(merged.holds, self.logs)
-        # The first is removed first, and none before the merged one was seen to be whole.
+        # Sources are removed in order, after the merged log was verified to be complete.
         if merged.first not in (log.first for log in sources):
             return False
         return not _read(folder, merged.name).is_closed
@@ -156,57 +156,57 @@ def read_log(folder: Folder, log: Log, take: Callable[[Entry], None]) -> Records
     Returns
     -------
     Records
-        What was read.
+        The contents of the log.
 
     Raises
     ------
     FileNotFoundError
-        If it is not there any more.
+        If the log no longer exists.
     CheckpointError
-        If it is another kind of file, or what is in it cannot be unpickled here.
+        If it is another kind of file, or its contents cannot be unpickled here.
     """
     path = f"{folder.path}/{log.name}"
     records = _read(folder, log.name)
     if records.rest:
-        logger.warning("%s: the last %d bytes are not whole, and dropped", path, records.rest)
+        logger.warning("%s: dropped an incomplete record of %d bytes at the end", path, records.rest)
     if records.damaged:
-        logger.error("%s: %d bytes are damaged, and what was in them is lost", path, records.damaged)
+        logger.error("%s: %d bytes are damaged, and the results in them are lost", path, records.damaged)
     for content in records.contents:
         take(_decode(path, content))
     return records
 
 
 def write_whole(folder: Folder, name: str, records: Iterable[bytes]) -> None:
-    """Write a file that is going to take the place of others, and see that it is there.
+    """Write a file that replaces others, and verify it.
 
     Raises
     ------
     OSError
-        If it is not.
+        If the file was not written correctly.
     """
     content = file_of(records)
     folder.write(name, content)
     if not folder.is_atomic and folder.read(name) != content:
-        raise OSError(f"{folder.path}/{name} was written, and what can be read there is something else")
+        raise OSError(f"{folder.path}/{name} must contain the data that were just written, got other data")
 
 
 def write_functions(folder: Folder, functions: list[bytes]) -> None:
-    """Write the file with the learner's functions."""
+    """Write the file with the functions of the learner."""
     folder.write(FUNCTIONS, file_of([record(functions)]))
 
 
 def merge_logs(folder: Folder, learner: int, run: str) -> None:
-    """Merge the newest logs, if there are small ones among them.
+    """Merge the newest logs if some of them are small.
 
-    A crash at any moment leaves what can be read. The newest log must not be written to any more.
+    A crash at any time leaves a valid checkpoint. The newest log must be closed.
 
     Parameters
     ----------
     folder : Folder
     learner : int
-        The number of the learner that counts.
+        The number of the valid learner file.
     run : str
-        For the name of the new log.
+        Identifier of the run, for the name of the new log.
     """
     listing = Listing.of(folder)
     chosen: list[Log] = []
@@ -223,19 +223,19 @@ def merge_logs(folder: Folder, learner: int, run: str) -> None:
     merged = Log(chosen[0].first, max(log.last for log in chosen), run) if chosen else None
     if merged is not None and len(chosen) > 1 and all(map(merged.holds, chosen)):
         write_whole(folder, merged.name, (piece.encode() for piece in entries.pieces))
-        for log in chosen:  # the first one first: see `Listing._is_torn`
+        for log in chosen:  # in order: see `Listing._is_torn`
             folder.remove(log.name)
     remove_obsolete(folder, learner)
 
 
 def remove_obsolete(folder: Folder, learner: int) -> None:
-    """Remove the files that do not count, given the learner that does."""
+    """Remove invalid files, given the number of the valid learner file."""
     for name in Listing.of(folder).obsolete(learner):
         folder.remove(name)
 
 
 class _Pieces:
-    """Entries in order, merged into as few as their size allows."""
+    """Entries in order, merged up to the maximum size of a record."""
 
     def __init__(self) -> None:
         self.pieces: list[Entry] = []
@@ -265,7 +265,7 @@ def _decode(path: str, content: Any) -> Entry:
         return Entry.decode(content)
     except ImportError as error:
         raise CheckpointError(
-            path, f"its points or values need the module {error.name!r}, which is not installed here."
+            path, f"cannot be read: its points or values need the module {error.name!r}. Install it here."
         ) from error
     except Exception as error:
-        raise CheckpointError(path, f"its content cannot be read here: {error!r}.") from error
+        raise CheckpointError(path, f"cannot be read here: {error!r}.") from error

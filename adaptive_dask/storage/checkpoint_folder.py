@@ -1,4 +1,4 @@
-"""Where the files of a checkpoint are: a folder on a disk, or anything that fsspec knows."""
+"""Storage of checkpoint files: a folder on a disk, or a URL that fsspec supports."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ from adaptive_dask.url_secrets import hiding, secrets_in, without_secrets
 
 
 class Folder(Protocol):
-    """Named files, each of which is written as a whole.
+    """A folder of named files. Each file is written as a whole.
 
     Attributes
     ----------
     path : str
-        For messages.
+        Path for messages.
     can_append : bool
-        Whether `open_log` gives a file that grows.
+        Whether `open_log` returns a file for appending.
     is_atomic : bool
-        Whether a file is known to be put in place in one step.
+        Whether `write` replaces a file in one step.
     can_create : bool
-        Whether of several who `create` the same file at once one does, and knows it.
+        Whether `create` is exclusive: exactly one concurrent caller succeeds.
     """
 
     path: str
@@ -35,39 +35,39 @@ class Folder(Protocol):
     can_create: bool
 
     def names(self) -> list[str]:
-        """The files that there are; none in a folder that is not there."""
+        """Return the names of the files; empty if the folder does not exist."""
 
     def read(self, name: str) -> bytes | None:
-        """A file's content; None if there is no such file."""
+        """Return the content of a file, or None if it does not exist."""
 
     def write(self, name: str, content: bytes) -> None:
-        """Put a file in place, or replace it."""
+        """Write or replace a file."""
 
     def create(self, name: str, content: bytes) -> bool:
-        """Put a file in place if there is none; says whether it did."""
+        """Write a file if it does not exist. Return whether it was written."""
 
     def remove(self, name: str) -> None:
-        """Remove a file, if it is there."""
+        """Remove a file if it exists."""
 
 
 def folder_at(path: Any) -> Folder:
-    """The folder at a path or URL.
+    """Return the folder at a path or URL.
 
     Raises
     ------
     CheckpointError
-        If there can be none.
+        If `path` is not a path or URL, or cannot be accessed.
     """
     text = os.fspath(path) if not isinstance(path, str) else path
     if not isinstance(text, str) or not text:
-        raise CheckpointError(repr(path), "expected the name of a folder, or a URL.")
+        raise CheckpointError(repr(path), "must be the path of a folder, or a URL.")
     if "://" not in text or text.startswith(("file://", "local://")):
         return LocalFolder(text.partition("://")[2] or text)
     return RemoteFolder(text)
 
 
 class LocalFolder:
-    """A folder on a disk, which may be shared by several machines."""
+    """A folder on a local or shared disk."""
 
     can_append = True
     is_atomic = True
@@ -82,7 +82,7 @@ class LocalFolder:
         except FileNotFoundError:
             return []
         except NotADirectoryError:
-            raise CheckpointError(self.path, "expected a folder, found a file. Name another one.") from None
+            raise CheckpointError(self.path, "must be a folder, got a file. Use another path.") from None
 
     def read(self, name: str) -> bytes | None:
         try:
@@ -104,7 +104,7 @@ class LocalFolder:
             with file:
                 _write_all(file, content)
         except BaseException:
-            self.remove(name)  # or half a lock would have to be waited for
+            self.remove(name)  # otherwise, others would wait for an incomplete lock
             raise
         return True
 
@@ -113,7 +113,7 @@ class LocalFolder:
             os.remove(self._join(name))
 
     def open_log(self, name: str) -> GrowingFile:
-        """A new file to append to."""
+        """Create a file for appending."""
         return GrowingFile(self._join(name))
 
     def _join(self, name: str) -> str:
@@ -121,12 +121,12 @@ class LocalFolder:
 
 
 class GrowingFile:
-    """A file that is appended to, and on the disk after each time.
+    """A file for appending that is synchronised with the disk after each write.
 
     Attributes
     ----------
     size : int
-        In bytes.
+        Size in bytes.
     """
 
     def __init__(self, path: str) -> None:
@@ -135,12 +135,12 @@ class GrowingFile:
         self.size = 0
 
     def append(self, contents: Iterable[bytes]) -> None:
-        """Append, and wait until the disk has it.
+        """Append, and wait until the data are on disk.
 
         Raises
         ------
         OSError
-            What was written of it is taken away again, if that is possible: the owner tries again elsewhere.
+            If the write fails. A partial write is undone if possible, and the caller continues in another file.
         """
         sync = os.fsync if sys.platform == "darwin" else os.fdatasync
         size = self.size
@@ -156,7 +156,7 @@ class GrowingFile:
         self.size = size
 
     def is_in_place(self) -> bool:
-        """Whether the file of this name is still this one, with all that was written."""
+        """Return whether the path still refers to this file, with everything that was written."""
         try:
             found = os.stat(self.path)
         except FileNotFoundError:
@@ -174,10 +174,10 @@ def _write_all(file: io.FileIO, content: bytes) -> None:
 
 
 class RemoteFolder:
-    """A folder of a file system that fsspec knows, by its URL."""
+    """A folder at a URL that fsspec supports."""
 
     can_append = False
-    is_atomic = False  # with object stores it is, but not with sftp, smb, ftp, hdfs and others
+    is_atomic = False  # true for object stores, but not for sftp, smb, ftp, hdfs and others
     can_create = False
 
     def __init__(self, url: str) -> None:
@@ -189,18 +189,18 @@ class RemoteFolder:
             with self._reaching():
                 self._files, root = fsspec.core.url_to_fs(url)
         except (ImportError, ValueError) as error:
-            raise CheckpointError(url, f"expected a URL that fsspec can open, found that it cannot: {error}") from error
+            raise CheckpointError(url, f"must be a URL that fsspec can open, got: {error}") from error
         except OSError as error:
             raise CheckpointError(
                 url,
-                f"expected a place that can be reached from this machine, found: {error}. Check the address, the "
+                f"must be reachable from this machine, got: {error}. Check the address, the "
                 "credentials, and that the server is running.",
             ) from error
         self._root = root.rstrip("/")
 
     @contextmanager
     def _reaching(self) -> Iterator[None]:
-        """Whatever a file system raises is an `OSError`, and says nothing of passwords."""
+        """Convert exceptions of a file system to `OSError`, and hide passwords in their messages."""
         with hiding(self._secrets):
             try:
                 yield
@@ -228,12 +228,12 @@ class RemoteFolder:
 
     def write(self, name: str, content: bytes) -> None:
         with self._reaching():
-            with suppress(NotImplementedError, FileExistsError):  # where folders are only parts of names
+            with suppress(NotImplementedError, FileExistsError):  # object stores have no folders
                 self._files.makedirs(self._root, exist_ok=True)
             self._files.pipe_file(self._join(name), content)
 
     def create(self, name: str, content: bytes) -> bool:
-        # Not in one step: the lock looks again after it has written.
+        # Not exclusive: the lock is verified after it was written.
         if self.read(name) is not None:
             return False
         self.write(name, content)

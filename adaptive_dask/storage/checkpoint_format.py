@@ -1,14 +1,14 @@
-"""What is in the files of a checkpoint.
+"""Format of the files of a checkpoint.
 
-Each file is a line that says what it is, and records::
+Each file consists of an identifying line and records::
 
     adaptive_dask checkpoint 1
-    <length: 4 bytes> <CRC-32: 4 bytes> <as many bytes of msgpack>
+    <length: 4 bytes> <CRC-32: 4 bytes> <msgpack data of that length>
     …
 
-A record is there as a whole or not at all: what a crash has left of the last one is recognised by its length or
-its checksum and dropped. After damage in the middle of a file a reader goes on at the next record that is whole. A file
-that is written as a whole, not appended to, ends with a closing record. Numbers are little-endian.
+An incomplete last record, left by a crash, is recognised by its length or checksum and dropped. After damage in the
+middle of a file, reading continues at the next valid record. A file that is written at once, rather than appended to,
+ends with a closing record. Numbers are little-endian.
 """
 
 from __future__ import annotations
@@ -33,24 +33,24 @@ _RECORD = struct.Struct("<II")
 
 _CLOSING = {"closed": True}
 
-# How msgpack begins an entry or a closing record: where a reader looks for the next record when one is damaged.
+# The first bytes of an entry or a closing record in msgpack, to find the next record after a damaged one.
 _BEGINNING = re.compile(rb"[\x81-\x85](?:\xa1x|\xa5asked|\xa4held|\xa4gone|\xa6closed)")
 
 
 @dataclass
 class Entry:
-    """What has happened in a part of a run, however long: entries that follow each other can be merged into one.
+    """Events of a part of a run. Consecutive entries can be merged.
 
     Attributes
     ----------
     points, values : list
-        The results that the learner was told.
+        Results that the learner was told.
     asked : dict of int to point
-        Points that were asked for and not told in this part, by their ids.
+        Points that were asked for but not told in this part, by id.
     held : dict of int to value
-        Results that have arrived and were not told in this part, by the ids of their points.
+        Results that arrived but were not told in this part, by the id of their point.
     gone : set of int
-        Points that were asked for in an earlier part and are told, or are not wanted any more.
+        Ids of points that were asked for in an earlier part, and were told or dropped in this one.
     """
 
     points: list[Any] = field(default_factory=list)
@@ -63,14 +63,14 @@ class Entry:
         return bool(self.points or self.asked or self.held or self.gone)
 
     def ask(self, asked: Mapping[int, Any]) -> None:
-        """Points were asked for; a result under the id of one of them is of another point, of another run."""
+        """Note points that were asked for. Results that are held under their ids belong to points of an earlier run."""
         if self.held:
             for pid in asked:
                 self.held.pop(pid, None)
         self.asked.update(asked)
 
     def forget(self, ids: Iterable[int]) -> None:
-        """Points that were asked for, here or earlier, are told or not wanted any more."""
+        """Note points that were told or dropped."""
         asked, held, gone = self.asked, self.held, self.gone
         for pid in ids:
             if held:
@@ -81,7 +81,7 @@ class Entry:
                 gone.add(pid)
 
     def absorb(self, later: Entry) -> None:
-        """Merge what happened next into this entry."""
+        """Merge the next entry into this one."""
         self.points += later.points
         self.values += later.values
         self.forget(later.gone)
@@ -89,7 +89,7 @@ class Entry:
         self.held.update(later.held)
 
     def halves(self) -> tuple[Entry, Entry] | None:
-        """Two entries that follow each other and are, together, this one; None if it cannot be split."""
+        """Split the entry into two consecutive entries. Return None if it cannot be split."""
         rest = Entry([], [], self.asked, self.held, self.gone)
         if self.points and rest:
             return Entry(self.points, self.values), rest
@@ -109,12 +109,12 @@ class Entry:
         return None
 
     def encode(self) -> bytes:
-        """Make a record of it.
+        """Encode the entry as a record.
 
         Raises
         ------
         Exception
-            Whatever pickling a point or value raises.
+            If a point or value cannot be pickled.
         """
         content: dict[str, Any] = {}
         if self.points:
@@ -128,14 +128,14 @@ class Entry:
 
     @classmethod
     def decode(cls, content: Mapping[str, Any]) -> Entry:
-        """Undo `encode`, given what the record contains."""
+        """Decode the content of a record."""
         entry = cls()
         if not isinstance(content, Mapping):
-            raise TypeError(f"an entry is a mapping, not a {type(content).__name__}")
+            raise TypeError(f"an entry must be a mapping, got a {type(content).__name__}")
         if "x" in content:
             entry.points, entry.values = unpack_column(content["x"]), unpack_column(content["y"])
             if len(entry.points) != len(entry.values):
-                raise ValueError(f"{len(entry.points)} points and {len(entry.values)} values")
+                raise ValueError(f"values must have length {len(entry.points)}, got {len(entry.values)}")
         for name, by_id in (("asked", entry.asked), ("held", entry.held)):
             if name in content:
                 ids, each = content[name]
@@ -151,32 +151,32 @@ def _halves_of(by_id: dict[int, Any]) -> tuple[dict[int, Any], dict[int, Any]]:
 
 
 def record(content: Any) -> bytes:
-    """Pack something for msgpack as a record."""
+    """Pack plain data as a record."""
     body: bytes = msgpack.packb(content)
     return _RECORD.pack(len(body), zlib.crc32(body)) + body
 
 
 def file_of(records: Iterable[bytes]) -> bytes:
-    """The content of a file that is written as a whole."""
+    """Return the content of a file that is written at once."""
     return b"".join((FIRST_LINE, *records, record(_CLOSING)))
 
 
 @dataclass(frozen=True)
 class Records:
-    """What is in a file.
+    """The records of a file.
 
     Attributes
     ----------
     contents : list
-        Of the records, but for the closing one.
+        The contents of the records, except the closing one.
     rest : int
-        The number of bytes that follow, and are not a record.
+        Number of bytes after the last valid record.
     damaged : int
-        The number of bytes between whole records that are not one.
+        Number of bytes between valid records.
     is_closed : bool
-        Whether it was written as a whole, and all of it is there.
+        Whether the file was written at once and is complete.
     size : int
-        Of the file, in bytes.
+        Size of the file in bytes.
     """
 
     contents: list[Any]
@@ -187,19 +187,19 @@ class Records:
 
 
 def records_of(path: str, content: bytes) -> Records:
-    """What the records of a file contain that are whole.
+    """Return the valid records of a file.
 
     Parameters
     ----------
     path : str
-        For messages.
+        Path for messages.
     content : bytes
-        Of the file.
+        Content of the file.
 
     Raises
     ------
     CheckpointError
-        If it is another kind of file, or of a later version.
+        If it is another kind of file, or has another version.
     """
     contents = []
     end = _after_first_line(path, content)
@@ -217,14 +217,14 @@ def records_of(path: str, content: bytes) -> Records:
 def _unpack(path: str, body: memoryview) -> Any:
     try:
         return msgpack.unpackb(body, strict_map_key=False)
-    except Exception as error:  # such as nested too deep: the checksum fits, so nobody's disk has done that
+    except Exception as error:  # for example nested too deeply; the checksum is correct, so the disk is not the cause
         raise CheckpointError(
-            path, f"expected a file of a checkpoint, found one whose content is not: {error!r}. Use another copy of it."
+            path, f"must be a file of a checkpoint, got invalid content: {error!r}. Use another copy."
         ) from error
 
 
 def _bodies(content: bytes, start: int) -> Iterator[tuple[int, memoryview]]:
-    """The bodies of whole records, and where these begin."""
+    """Yield the position and the body of each valid record."""
     while (body := _body(content, start)) is not None or (start := _next_record(content, start)):
         if body is not None:
             yield start, body
@@ -232,7 +232,7 @@ def _bodies(content: bytes, start: int) -> Iterator[tuple[int, memoryview]]:
 
 
 def _body(content: bytes, start: int) -> memoryview | None:
-    """What the record at some place contains; None if there is no whole one."""
+    """Return the body of the record at a position, or None if there is no valid record."""
     begin = start + _RECORD.size
     if begin > len(content):
         return None
@@ -242,7 +242,7 @@ def _body(content: bytes, start: int) -> memoryview | None:
 
 
 def _next_record(content: bytes, start: int) -> int:
-    """Where the next whole record begins, after one that is not; 0 if there is none."""
+    """Return the position of the next valid record after an invalid one, or 0 if there is none."""
     if start + _RECORD.size > len(content):
         return 0
     following = start + _RECORD.size + int(_RECORD.unpack_from(content, start)[0])  # unless the length is wrong
@@ -253,14 +253,14 @@ def _next_record(content: bytes, start: int) -> int:
 
 
 def _after_first_line(path: str, content: bytes) -> int:
-    if FIRST_LINE.startswith(content):  # a crash has left less than the first line
+    if FIRST_LINE.startswith(content):  # a crash left an incomplete first line
         return len(content)
     line, found, _ = content[:100].partition(b"\n")
     version = line.removeprefix(MAGIC)
     if not line.startswith(MAGIC) or not found or not version.isdigit():
-        raise CheckpointError(path, f"expected a file of a checkpoint, found one that begins with {line[:40]!r}.")
+        raise CheckpointError(path, f"must be a file of a checkpoint, got a file that begins with {line[:40]!r}.")
     if int(version) != VERSION:
         raise CheckpointError(
-            path, f"expected format {VERSION}, found format {int(version)}. Use the adaptive_dask that wrote it."
+            path, f"must have format {VERSION}, got format {int(version)}. Use the adaptive_dask that wrote it."
         )
     return len(line) + 1

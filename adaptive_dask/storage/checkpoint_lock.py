@@ -1,4 +1,4 @@
-"""One run at a time writes to a checkpoint: a file says which, and that it lives."""
+"""The lock of a checkpoint: a file that names the run that writes, and is renewed regularly."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ logger = get_logger(__name__)
 
 NAME = "lock"
 
-# The owner writes its lock anew so often (seconds). Who finds a lock that stays the same for so long takes it over.
+# The owner renews its lock at this interval. A lock that was not renewed for STALE_AFTER_S is taken over.
 HEARTBEAT_S = 3.0
 STALE_AFTER_S = 15.0
 
-# Two that take a lock at once: the last to write has it, and the other sees that so much later (seconds), or after so
-# many times what reading and writing took, if that is longer.
+# If two runs write a lock at the same time, the last one owns it. Each of them verifies this after a delay: SETTLE_S or
+# SETTLE_FACTOR times the duration of reading and writing, whichever is longer.
 SETTLE_S = 0.2
 SETTLE_FACTOR = 3
 MAX_COLLISIONS = 5
@@ -32,19 +32,19 @@ MAX_COLLISIONS = 5
 class Lock:
     """The right to write to a checkpoint.
 
-    Clocks of different machines are not compared: a lock is stale when its owner's process is known to be
-    gone, or when nobody has written it anew for a while.
+    Clocks of different machines are not compared. A lock is stale if the process of its owner has certainly ended, or
+    if it has not been renewed for `STALE_AFTER_S`.
 
     Parameters
     ----------
     folder : Folder
     run : str
-        Who takes it, for messages.
+        Name of the run, for messages.
 
     Attributes
     ----------
     mark : str
-        For the names of files, to tell those of different owners apart; empty where no two can create the same file.
+        Identifier of the owner for file names. Empty if `Folder.create` is exclusive.
     """
 
     def __init__(self, folder: Folder, run: str) -> None:
@@ -55,12 +55,12 @@ class Lock:
         self._renewed = 0.0
 
     def acquire(self) -> None:
-        """Take the lock; waits up to `STALE_AFTER_S` seconds when it cannot be known at once whether its owner lives.
+        """Take the lock. Wait up to `STALE_AFTER_S` seconds if its owner may still be alive.
 
         Raises
         ------
         CheckpointInUseError
-            If another run has it.
+            If another run holds it.
         """
         begin = time.monotonic()
         found = self._read()
@@ -77,19 +77,19 @@ class Lock:
                 time.sleep(settle)
                 if self._read() != {}:
                     break
-                # Two wrote at once where that mixes what they write. Not both at the same time again.
+                # Concurrent writes corrupted the lock file; retry after a random delay.
                 time.sleep(random.uniform(0.0, settle))
                 self._folder.write(NAME, self._content())
             self._verify()
         self._renewed = time.monotonic()
 
     def keep(self, *, at_once: bool = False) -> None:
-        """Say that the owner lives; to be called often. It is written every few seconds, or at once.
+        """Renew the lock if the last renewal is at least `HEARTBEAT_S` ago, or with ``at_once=True``.
 
         Raises
         ------
         CheckpointInUseError
-            If the lock was taken over, for this process had been stopped for a while.
+            If another run took the lock over, for example while this process was suspended.
         OSError
             If the lock cannot be written.
         """
@@ -101,17 +101,17 @@ class Lock:
         self._renewed = time.monotonic()
 
     def release(self) -> None:
-        """Give the lock back, if it is still this one's."""
+        """Release the lock if this run still owns it."""
         found = self._read()
         if found is not None and found.get("id") == self._owner["id"]:
             self._folder.remove(NAME)
 
     def let_go(self) -> None:
-        """As `release`, but says in the log what is wrong; after a while others take the lock over anyway."""
+        """Release the lock, but log errors instead of raising them: a stale lock is taken over anyway."""
         try:
             self.release()
         except Exception as error:
-            logger.warning("The lock of checkpoint %s could not be released: %r", self._folder.path, error)
+            logger.warning("Cannot release the lock of checkpoint %s: %r", self._folder.path, error)
 
     # ---- inside
 
@@ -130,36 +130,36 @@ class Lock:
             raise self._in_use(found)
 
     def _watch(self, found: dict[str, Any]) -> None:
-        """Return when nobody has written the lock for a while, or it is gone."""
+        """Return when the lock is stale or gone."""
         if _is_alive_here(found) and 0 <= time.time() - found.get("time", 0) < 2 * HEARTBEAT_S:
             raise self._in_use(found)
         deadline = time.monotonic() + STALE_AFTER_S
         while time.monotonic() < deadline:
-            time.sleep(0.25)  # between two looks
+            time.sleep(0.25)
             now = self._read()
             if now is None:
                 return
-            if now and now != found:  # nothing in it: it is just being written
+            if now and now != found:  # an empty lock is just being written
                 raise self._in_use(now)
 
     def _in_use(self, found: dict[str, Any]) -> CheckpointError:
         return CheckpointInUseError(
             self._folder.path,
-            f"expected a checkpoint that no run is writing to, found that run {found.get('run')!r} on "
-            f"{found.get('host')} (process {found.get('pid')}) is. Wait for its end, cancel it, or use another folder.",
+            f"must not be in use by another run, got the lock of run {found.get('run')!r} on {found.get('host')} "
+            f"(process {found.get('pid')}). Wait for its end, cancel it, or use another folder.",
         )
 
 
 def _parse(content: bytes) -> dict[str, Any]:
-    """What a lock says, as far as it makes sense; nothing of one that is damaged, or is no lock."""
+    """Return the valid fields of a lock; empty if the file is damaged or is not a lock."""
     try:
         found = json.loads(content)
-    except (ValueError, RecursionError):  # of a crash in the middle of it, or of somebody else's making
+    except (ValueError, RecursionError):  # incomplete after a crash, or written by another program
         return {}
     if not isinstance(found, dict):
         return {}
     known = {name: value for name, value in found.items() if type(value) in _FIELDS.get(name, ())}
-    # Also what makes no sense shows, when it changes, that somebody writes it.
+    # Even if the content is invalid, a change of it shows that another process writes it.
     return {**known, "content": content}
 
 
@@ -183,7 +183,7 @@ def _process() -> dict[str, Any]:
 
 
 def _begun(pid: int) -> str | None:
-    """When a process began, in its machine's terms; None if there is none, or nothing is known."""
+    """Return the start time of a process in units of its machine, or None if it is not known."""
     try:
         with open(f"/proc/{pid}/stat") as file:
             state, *fields = file.read().rpartition(")")[2].split()
@@ -198,7 +198,7 @@ def _is_here(owner: dict[str, Any]) -> bool:
 
 
 def _is_gone(owner: dict[str, Any]) -> bool:
-    """Whether it is certain that the owner's process has ended."""
+    """Return whether the process of the owner has certainly ended."""
     return _is_here(owner) and "pid" in owner and "begun" in owner and _begun(owner["pid"]) != owner["begun"]
 
 

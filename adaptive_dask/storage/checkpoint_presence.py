@@ -1,4 +1,4 @@
-"""Notices that files of a checkpoint were deleted or moved while a run writes to it."""
+"""Detects that files of a checkpoint were deleted or moved during a run."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from adaptive_dask.storage.checkpoint_folder import Folder, GrowingFile
 
 
 class Presence:
-    """The files that a checkpoint is made of, which should all be there.
+    """The expected files of a checkpoint.
 
     Parameters
     ----------
     folder : Folder
-        Those that are there now are expected to stay, but for the lock.
+        Its current files are expected to stay, except for the lock.
     """
 
     def __init__(self, folder: Folder) -> None:
@@ -23,7 +23,7 @@ class Presence:
         self.look()
 
     def look(self) -> None:
-        """Expect what is there now."""
+        """Expect the files that exist now."""
         self._names = {name for name in self._folder.names() if name.startswith(("learner-", "log-", FUNCTIONS))}
 
     def add(self, name: str) -> None:
@@ -31,15 +31,15 @@ class Presence:
         self._names.add(name)
 
     def missing(self, growing: GrowingFile | None) -> str | None:
-        """The name of a file that is not there any more, or not the same; None if there is none.
+        """Return the name of a file that is missing or was replaced, or None.
 
         Parameters
         ----------
         growing : GrowingFile or None
-            The file that is open: another one may be in its place.
+            The open log, which may have been replaced by another file.
         """
         lost = sorted(self._names - set(self._folder.names()))
-        # Where listings may be late, the file itself says.
+        # Listings of remote stores can be outdated, so the files are read.
         lost = lost if self._folder.can_append else [name for name in lost if self._folder.read(name) is None]
         if lost:
             return lost[0]

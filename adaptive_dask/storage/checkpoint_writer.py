@@ -1,4 +1,4 @@
-"""Writes what happens in a run to the log of its checkpoint, in a thread of its own."""
+"""Writes the events of a run to its checkpoint log, in a separate thread."""
 
 from __future__ import annotations
 
@@ -28,53 +28,52 @@ from adaptive_dask.user_code import guarded
 
 logger = get_logger(__name__)
 
-# What has happened is written together so long after the first of it (seconds).
+# Events are written together, at this time after the first of them.
 WRITE_INTERVAL_S = 0.5
 
-# After an error, the next try comes so much later (seconds); at the end of a run there are so many seconds for it.
+# Time until the next try after an error, and time limit for all tries at the end of a run.
 RETRY_AFTER_S = 1.0
 FINAL_TRIES_TIMEOUT_S = 5.0
 
-# A disk that does not answer does not keep a run from its end for longer (seconds).
+# How long the end of a run waits for a disk that does not respond.
 CLOSE_TIMEOUT_S = 30.0
 
-# Making a record keeps Python's interpreter from others, such as the event loop: so many bytes make one, or one result
-# if that is more. The first record is of so many results, and shows how large they are.
+# Encoding a record holds Python's interpreter lock, for which the event loop waits, so records have about this size, or
+# contain a single larger result. The first record has a fixed number of results; it shows how large they are.
 MAX_RECORD_BYTES = 2**20
 FIRST_RECORD_RESULTS = 16
 
-# A log that has so many bytes is closed, and another one begun. So many logs are merged.
+# A log of this size is closed, and another one is started. Logs are merged when there are more than MAX_LOGS.
 MAX_LOG_BYTES = 64 * 2**20
 MAX_LOGS = 64
 
 
 class CheckpointWriter:
-    """The journal of a `Session`: what it is told is in the checkpoint within a second.
+    """The journal of a `Session`: events are in the checkpoint within a second.
 
-    Its methods are called from one thread at a time, and only note what they are given. Nothing that
-    happens to the files is raised there: `problem` says what is wrong, what could not be written is kept,
-    and is tried again until it can be.
+    Its methods are called from one thread at a time, and only note the event. They do not raise errors of the files:
+    `problem` describes the error, and events that could not be written are kept and written later.
 
     Parameters
     ----------
     folder : Folder
     lock : Lock
-        Held; released by `close`.
+        A lock that is held. `close` releases it.
     learner : int
         The number of the learner that the logs belong to.
     number : int
-        Of the first log to write.
+        The number of the first log to write.
     problem : str, optional
-        What was wrong from the start, and does not pass.
+        A permanent problem that exists from the start.
     pack : callable
-        Makes the records of a learner's file of the learner as it is: called while `told` is, and when the run is over.
+        Returns the records of the current learner. Called from `told`, and at the end of the run.
     functions : list of bytes
-        The learner's functions. Both are written again if files are deleted or moved meanwhile.
+        The learner's functions. They and the learner are written again if files are deleted or moved.
 
     Attributes
     ----------
     problem : str or None
-        Why nothing can be written, now; or what could not be and never will.
+        Why writing currently fails, or what can never be written.
     """
 
     def __init__(
@@ -92,21 +91,21 @@ class CheckpointWriter:
         self._pack_learner = pack
         self._functions = functions
         self._presence = Presence(folder)
-        self._looked = time.monotonic()  # whether the files are there, the last time
-        self._missing: str | None = None  # what is wrong with them, until the learner is there to be written again
-        self._anew: tuple[list[bytes], int] | None = None  # the learner, and how many results it had been told
+        self._looked = time.monotonic()  # time of the last check for missing files
+        self._missing: str | None = None  # description of missing files, until the learner can be written again
+        self._anew: tuple[list[bytes], int] | None = None  # records of the learner, and its number of results
         self._folder = folder
         self._lock = lock
         self._learner = learner
         self._numbers = itertools.count(number)
         self._logs = 0
         self._file: GrowingFile | None = None
-        self._noted: deque[Callable[[Entry], None]] = deque()  # what happened, not yet in the entries
+        self._noted: deque[Callable[[Entry], None]] = deque()  # events that are not yet in the entries
         self._entries: list[Entry] = []  # not yet written
-        self._records: list[tuple[bytes, int]] = []  # of an entry that is being written, with their numbers of results
+        self._records: list[tuple[bytes, int]] = []  # records that are being written, with their numbers of results
         self._results_in_record = FIRST_RECORD_RESULTS
         self._log: str | None = None  # the name of the next log
-        self._lasting = problem  # a problem that does not pass
+        self._lasting = problem  # a permanent problem
         self._told = self._saved = 0
         self._bell = threading.Event()
         self._closing = threading.Event()
@@ -116,17 +115,17 @@ class CheckpointWriter:
 
     @property
     def unsaved(self) -> int:
-        """How many results are not in the checkpoint yet."""
+        """The number of results that are not in the checkpoint yet."""
         return self._told - self._saved
 
-    # ---- what a session says
+    # ---- events from the session
 
     def asked(self, first: int, points: Sequence[Any]) -> None:
-        """The learner was asked for points, whose ids are `first` and those that follow."""
+        """Note that the learner was asked for points. Their ids are consecutive, starting with `first`."""
         self._note(lambda entry: entry.ask(dict(enumerate(points, first))))
 
     def told(self, ids: Sequence[int], points: Sequence[Any], values: Sequence[Any]) -> None:
-        """The learner was told values at points; the ids are those that were asked for, or none."""
+        """Note that the learner was told values. `ids` are those of points that were asked for."""
 
         def add(entry: Entry) -> None:
             entry.points += points
@@ -139,28 +138,28 @@ class CheckpointWriter:
             self._take_learner()
 
     def held(self, ids: Sequence[int], values: Sequence[Any]) -> None:
-        """Values arrived, of which the learner is told later."""
+        """Note values that have arrived and will be told later."""
         self._note(lambda entry: entry.held.update(zip(ids, values, strict=True)))
 
     def arrived(self, ids: Sequence[int], packed: Sequence[float | bytes]) -> None:
-        """As `held`, with what is no float pickled; also while another thread says something."""
+        """Note values as `held` does; values other than floats are pickled. Safe to call from any thread."""
 
         def add(entry: Entry) -> None:
             for pid, value in zip(ids, packed, strict=True):
                 try:
                     entry.held[pid] = guarded(pickle.loads, value) if isinstance(value, bytes) else value
-                except Exception:  # the learner's thread finds that out too, and says so
-                    logger.debug("A result that cannot be unpickled is not written", exc_info=True)
+                except Exception:  # the learner's thread reports the same error
+                    logger.debug("Skipped a result that cannot be unpickled", exc_info=True)
 
         self._note(add)
 
     def dropped(self, ids: Iterable[int]) -> None:
-        """Points that were asked for are not wanted any more."""
+        """Note that points are no longer in flight and will not be told."""
         ids = list(ids)
         self._note(lambda entry: entry.forget(ids))
 
     def close(self) -> None:
-        """Write what is left and release the lock; afterwards `problem` says if that could not be done."""
+        """Write remaining events and release the lock. If this fails, `problem` says why."""
         self._closing.set()
         self._bell.set()
         self._thread.join(CLOSE_TIMEOUT_S)
@@ -168,11 +167,11 @@ class CheckpointWriter:
             self.problem = f"writing takes longer than {CLOSE_TIMEOUT_S:.0f} s"
 
     def _take_learner(self) -> None:
-        """Have the learner written as it is, which has all that was told so far; it must not change meanwhile."""
+        """Write the learner with all its results. The learner must not change during this call."""
         try:
             records = self._pack_learner()
         except Exception as error:
-            self.problem = self._lasting = f"{self._missing} That cannot be done: {error!r}"
+            self.problem = self._lasting = f"{self._missing} This failed: {error!r}"
             self._is_lost = True
             return
         told = self._told
@@ -186,7 +185,7 @@ class CheckpointWriter:
         self._missing = None
         self._note(begin_anew)
 
-    # ---- in its thread
+    # ---- in the writer's thread
 
     def _note(self, event: Callable[[Entry], None]) -> None:
         self._noted.append(event)
@@ -201,7 +200,7 @@ class CheckpointWriter:
                 self._closing.wait(RETRY_AFTER_S)
         deadline = time.monotonic() + FINAL_TRIES_TIMEOUT_S
         while not self._try_to_write() and not self._is_lost and time.monotonic() < deadline:
-            time.sleep(RETRY_AFTER_S)  # whatever is wrong may pass
+            time.sleep(RETRY_AFTER_S)  # the problem may be temporary
         self._close_file()
         self._lock.let_go()
 
@@ -235,12 +234,12 @@ class CheckpointWriter:
         return True
 
     def _look_for_files(self) -> None:
-        """Notice that files are gone.
+        """Detect missing files.
 
         Raises
         ------
         FileNotFoundError
-            Until the learner is there to be written again.
+            If files are missing and the learner cannot be written yet.
         """
         is_over = self._closing.is_set()
         if self._missing is None and self._anew is None and (is_over or time.monotonic() - self._looked > HEARTBEAT_S):
@@ -260,7 +259,7 @@ class CheckpointWriter:
         assert self._anew is not None
         records, told = self._anew
         self._close_file()
-        self._lock.keep(at_once=True)  # it may be gone with the others
+        self._lock.keep(at_once=True)  # the lock may be missing too
         number = next(self._numbers)
         write_whole(self._folder, learner_name(number), records)
         write_functions(self._folder, self._functions)
@@ -302,15 +301,15 @@ class CheckpointWriter:
             if halves is not None:
                 return [record for half in halves for record in self._encode_part(half)]
             why = safe_repr(error)
-            logger.error("Checkpoint %s: a result cannot be written, for %s", self._folder.path, why)
-            self._lasting = self.problem = f"a point or its result cannot be pickled, and is not written: {why}"
+            logger.error("Checkpoint %s: cannot write a result: %s", self._folder.path, why)
+            self._lasting = self.problem = f"a point or its result cannot be pickled and is not written: {why}"
             return []
 
     def _append(self, records: list[bytes]) -> None:
         if not isinstance(self._folder, LocalFolder):
             if self._log is None:
                 self._log = self._next_log()
-            # Under the same name when it is tried again: what there is of it already is not to be read as well.
+            # A retry uses the same name, so that an incomplete file is replaced.
             self._folder.write(self._log, file_of(records))
             self._presence.add(self._log)
             self._log = None
@@ -322,7 +321,7 @@ class CheckpointWriter:
         try:
             self._file.append(records if self._file.size else [FIRST_LINE, *records])
         except OSError:
-            self._close_file()  # what the disk has of it is not certain any more
+            self._close_file()  # its content on disk is not certain any more
             raise
         if self._file.size > MAX_LOG_BYTES:
             self._close_file()
@@ -346,11 +345,10 @@ class CheckpointWriter:
     def _complain(self, error: Exception) -> None:
         if self.problem == self._lasting:
             logger.error(
-                "Checkpoint %s cannot be written: %r. The run goes on, and what happened since is written as soon "
-                "as that is possible.",
+                "Cannot write checkpoint %s: %r. The run continues, and its results are written as soon as possible.",
                 self._folder.path,
                 error,
             )
         self.problem = str(error) or repr(error)
-        if isinstance(error, CheckpointInUseError):  # another run has it now
+        if isinstance(error, CheckpointInUseError):  # another run owns the lock now
             self._is_lost = True

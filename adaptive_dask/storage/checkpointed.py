@@ -1,4 +1,4 @@
-"""A session with or without a checkpoint: what every way of running starts from."""
+"""Create the session of a run, with or without a checkpoint."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from adaptive_dask.storage.checkpoint import Checkpoint
 def make_session(
     learner: Any, goal: Goal, checkpoint: Checkpoint | None, *, functions: list[bytes], **options: Any
 ) -> Session:
-    """A session of a learner, which goes on where the last one that wrote to the checkpoint ended.
+    """Create a session that resumes from a checkpoint, if there is one.
 
     Parameters
     ----------
     learner : BaseLearner
-        It is told what is in the checkpoint.
+        It is told the results in the checkpoint.
     goal : Goal
     checkpoint : Checkpoint or None
-        To be closed when the session has ended. If it cannot begin, it is closed here.
+        The caller closes it when the session has ended. It is closed here if an error is raised.
     functions : list of bytes
-        The learner's functions, pickled, for who loads the checkpoint.
+        The pickled functions of the learner, for `load`.
     **options
         Further arguments of `Session`.
 
@@ -35,7 +35,7 @@ def make_session(
     CheckpointError
         If the checkpoint cannot be used.
     AdaptiveError
-        If goal or learner raise at once.
+        If the goal or the learner raises an error.
     """
     try:
         if checkpoint is None:

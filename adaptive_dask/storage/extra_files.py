@@ -1,4 +1,4 @@
-"""Results that stay on the workers' side: each in a file, at any place that fsspec can reach."""
+"""Results that workers write to files, one file for each result, at any URL that fsspec supports."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ from adaptive_dask.url_secrets import hiding, join_userinfo, secrets_in, split_u
 
 
 class Credentials(NamedTuple):
-    """What it takes to reach a place: options of fsspec, and the user and password of the URL."""
+    """Credentials of a target: options of fsspec, and user and password of the URL."""
 
     options: Mapping[str, Any]
     userinfo: str
 
 
-# By target, for this process: so references and learners need not carry any into files, checkpoints, and other clients.
+# By target, per process, so that references and learners do not carry credentials into files and other clients.
 _credentials: dict[str, Credentials] = {}
 
 
 def note_target(target: str, storage_options: Mapping[str, Any] | None) -> str:
-    """Note how a target is reached from this process; returns it without user and password."""
+    """Store the credentials of a target in this process. Return the target without user and password."""
     public, userinfo = split_userinfo(target)
     if storage_options or userinfo:
         _credentials[public.rstrip("/")] = Credentials(dict(storage_options or {}), userinfo)
@@ -46,10 +46,10 @@ class ExtraFile:
     Attributes
     ----------
     url : str
-        Without user and password.
+        URL without user and password.
     storage_options : mapping
-        What fsspec needs to reach it, if that is not what a `DataSaver` in this process has for its target. It is not
-        pickled with the reference.
+        Options of fsspec. The default is those of a `DataSaver` with this target in this process. They are not pickled
+        with the reference.
     """
 
     url: str
@@ -64,13 +64,12 @@ class ExtraFile:
         Parameters
         ----------
         storage_options : mapping, optional
-            What fsspec needs to reach the file, in a process that has no `DataSaver` with the same target and its
-            options.
+            Options of fsspec. Needed in a process without a `DataSaver` that has the same target and options.
 
         Raises
         ------
         DataFileMissingError, DataFileError
-            If the file is not there, cannot be reached, or is not what was written.
+            If the file does not exist, cannot be read, or has other contents.
         """
         given = storage_options or self.storage_options
         credentials = Credentials(given, "") if given else _credentials_for(self.url)
@@ -78,33 +77,31 @@ class ExtraFile:
             with _reaching(self.url, credentials) as (filesystem, path), filesystem.open(path, "rb") as file:
                 content = file.read()
         except FileNotFoundError:
-            problem = "expected a result that a worker wrote, found no such file. Is it a path on the worker only?"
+            problem = "must be a result that a worker wrote, got no such file. Check that the path is shared."
             raise DataFileMissingError(self.url, problem) from None
         except ImportError:
             raise
         except Exception as error:
-            hint = "" if given or any(credentials) else " If it takes credentials, give them: load(storage_options=…)."
-            raise DataFileError(
-                self.url, f"the result cannot be read: {type(error).__name__}: {error}.{hint}"
-            ) from error
+            hint = "" if given or any(credentials) else " If it needs credentials, pass them: load(storage_options=…)."
+            raise DataFileError(self.url, f"cannot be read: {type(error).__name__}: {error}.{hint}") from error
         try:
             return cloudpickle.loads(content)
         except Exception as error:
-            problem = f"expected a pickled result, found a file that cannot be unpickled here: {error!r}."
+            problem = f"must be a pickled result, got a file that cannot be unpickled here: {error!r}."
             raise DataFileError(self.url, problem) from error
 
 
 class ExtraFolder:
-    """Writes results to files in a folder; called on workers, with a result, it returns an `ExtraFile`.
+    """Writes results to files in a folder. Workers call it with a result; it returns an `ExtraFile`.
 
-    It travels with its credentials, as a part of the function that is sent to workers, and to nobody else.
+    It contains its credentials, and is sent only to workers, as a part of the function.
 
     Parameters
     ----------
     target : str
-        A path, or a URL that fsspec knows.
+        A path, or a URL that fsspec supports.
     storage_options : mapping, optional
-        Those that `note_target` was told by default.
+        Options of fsspec. The default is those passed to `note_target`.
     """
 
     def __init__(self, target: str, storage_options: Mapping[str, Any] | None = None) -> None:
@@ -117,7 +114,7 @@ class ExtraFolder:
             _credentials[self.target.rstrip("/")] = self._credentials
 
     def __call__(self, result: Any) -> ExtraFile:
-        # Points may be the same for several learners with one target, so files are not named after them.
+        # Learners with the same target may have the same points, so file names do not contain points.
         url = f"{self.target.rstrip('/')}/{uuid.uuid4().hex}.pickle"
         content = dumps_by_value(result)
         with _reaching(url, self._credentials) as (filesystem, path):
@@ -129,7 +126,7 @@ class ExtraFolder:
 
 @contextmanager
 def _reaching(url: str, credentials: Credentials) -> Iterator[tuple[Any, str]]:
-    """The file system of a URL, and the path there; errors say nothing of the credentials."""
+    """Yield the file system of a URL and the path there. Errors do not contain credentials."""
     try:
         from fsspec.core import url_to_fs
     except ImportError as error:

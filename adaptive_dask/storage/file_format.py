@@ -1,13 +1,12 @@
-"""What is in a file of a learner's data.
+"""Format of files with the data of a learner.
 
-A line that says what the file is, a line of JSON that describes the data, and the data, pickled::
+A file consists of an identifying line, a line of JSON that describes the data, and the pickled data::
 
     adaptive_dask data 1
     {"learner": ["Learner1D", "BaseLearner"], "npoints": 100, "compression": "gzip", "size": 1234, "crc": 5678}
     …
 
-So the first two lines can be read by people, and what is not such a file, or not all of it, is known
-before anything is unpickled.
+The first two lines are human-readable. Foreign and incomplete files are detected before anything is unpickled.
 """
 
 from __future__ import annotations
@@ -30,17 +29,17 @@ VERSION = 1
 
 @dataclass(frozen=True)
 class Header:
-    """What the second line says.
+    """The second line of a file.
 
     Attributes
     ----------
     learner : list of str
-        The learner's class and those that it is derived from.
+        The class of the learner and its base classes.
     npoints : int
         The number of evaluated points.
     compression : str or None
     size, crc : int
-        Length in bytes and CRC-32 of what follows.
+        Length in bytes and CRC-32 of the data.
     """
 
     learner: list[str]
@@ -51,21 +50,21 @@ class Header:
 
 
 def is_ours(content: bytes) -> bool:
-    """Whether a file's content claims to be of this format; a truncated first line counts too."""
+    """Return whether the content of a file has this format. A truncated first line counts as well."""
     return content.startswith(MAGIC) or (0 < len(content) < len(MAGIC) and MAGIC.startswith(content))
 
 
 def encode(data: Any, learner: list[str], npoints: int, compress: bool) -> bytes:
-    """Make a file's content of data.
+    """Encode data as the content of a file.
 
     Raises
     ------
     Exception
-        Whatever pickling the data raises.
+        If the data cannot be pickled.
     """
     body = dumps_by_value(data)
     if compress:
-        # Level 9 takes several times as long for a few percent; a fixed time makes files comparable.
+        # Level 9 takes several times as long for a few per cent. With a fixed time, equal data give equal files.
         body = gzip.compress(body, compresslevel=6, mtime=0)
     header = Header(learner, npoints, "gzip" if compress else None, len(body), zlib.crc32(body))
     lines = MAGIC + f"{VERSION}\n{json.dumps(asdict(header))}\n".encode()
@@ -73,38 +72,38 @@ def encode(data: Any, learner: list[str], npoints: int, compress: bool) -> bytes
 
 
 def decode(path: str, content: bytes, check: Callable[[Header], None] = lambda header: None) -> tuple[Header, Any]:
-    """Undo `encode`.
+    """Decode the content of a file.
 
     Parameters
     ----------
     path : str
-        For messages.
+        Path for messages.
     content : bytes
     check : callable, optional
-        Is given the header before anything is unpickled, and raises if it is not that of what is expected.
+        Called with the header before anything is unpickled. Raises an error if the header is not the expected one.
 
     Raises
     ------
     DataFileError
-        If the content is not what was written, of a later version, or cannot be unpickled here.
+        If the content is damaged, has a later version, or cannot be unpickled here.
     """
     header, body = _split(path, content)
     check(header)
     if len(body) != header.size:
         raise DataFileError(
             path,
-            f"the file is {'truncated' if len(body) < header.size else 'too long'}: expected {header.size} bytes of "
-            f"data, found {len(body)}. Use another copy of it.",
+            f"the file is {'truncated' if len(body) < header.size else 'too long'}: it must have {header.size} bytes "
+            f"of data, got {len(body)}. Use another copy of it.",
         )
     if zlib.crc32(body) != header.crc:
-        raise DataFileError(path, "the file is damaged: its checksum does not fit its data. Use another copy of it.")
+        raise DataFileError(path, "the file is damaged: its checksum does not match its data. Use another copy of it.")
     try:
         return header, cloudpickle.loads(gzip.decompress(body) if header.compression else body)
     except Exception as error:
         raise DataFileError(
             path,
-            f"the data of this {header.learner[0]} cannot be unpickled here: {error!r}. Is a module missing that "
-            "defines its points or values?",
+            f"the data of this {header.learner[0]} cannot be unpickled here: {error!r}. Check that the "
+            "modules that define its points and values are installed.",
         ) from error
 
 
@@ -115,7 +114,7 @@ def _split(path: str, content: bytes) -> tuple[Header, bytes]:
     if version.isdigit() and int(version) > VERSION:
         raise DataFileError(
             path,
-            f"expected format {VERSION} or older, found format {int(version)}. Update adaptive_dask to read it.",
+            f"must have format {VERSION} or older, got format {int(version)}. Update adaptive_dask to read it.",
         )
     if not found:
         raise DataFileError(path, f"the file is truncated: its description ends after {len(content)} bytes.")
@@ -127,12 +126,12 @@ def _split(path: str, content: bytes) -> tuple[Header, bytes]:
 
 def _header(fields: Any) -> Header:
     if not isinstance(fields, dict):
-        raise TypeError("it is not an object of JSON")
+        raise TypeError("it must be a JSON object")
     header = Header(**fields)
     if not (isinstance(header.learner, list) and header.learner and all(isinstance(k, str) for k in header.learner)):
-        raise TypeError("learner is not a list of classes")
+        raise TypeError("learner must be a list of class names")
     if not all(type(number) is int for number in (header.npoints, header.size, header.crc)):
-        raise TypeError("npoints, size or crc is not a whole number")
+        raise TypeError("npoints, size and crc must be integers")
     if header.compression not in (None, "gzip"):
-        raise ValueError(f"the compression {header.compression!r} is not known")
+        raise ValueError(f"compression must be None or 'gzip', got {header.compression!r}")
     return header

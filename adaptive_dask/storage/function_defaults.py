@@ -1,4 +1,4 @@
-"""A function's default arguments, as columns of a data frame."""
+"""Default arguments of a function as columns of a data frame."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Function = Callable[..., Any]
 
 
 def default_arguments(function: Function, prefix: str) -> dict[str, Any]:
-    """The function's default arguments after the first, which is the point; each name with the prefix."""
+    """Return the default arguments of a function after the first, which is the point, with prefixed names."""
     return {
         prefix + name: parameter.default
         for name, parameter in list(_parameters(function).items())[1:]
@@ -22,13 +22,13 @@ def default_arguments(function: Function, prefix: str) -> dict[str, Any]:
 
 
 def with_defaults_of_frame(function: Function, df: Any, prefix: str) -> Function:
-    """The function with the default arguments that a data frame has.
+    """Return the function with the default arguments of a data frame.
 
     Parameters
     ----------
     function : callable
     df : pandas.DataFrame
-        Columns whose name begins with the prefix have a default argument, the same in every row.
+        Columns whose names begin with the prefix contain default arguments, with the same value in every row.
     prefix : str
 
     Returns
@@ -42,7 +42,9 @@ def with_defaults_of_frame(function: Function, df: Any, prefix: str) -> Function
         If the prefix is empty, a column has different values, or the function has no such argument.
     """
     if not prefix:
-        raise ValueError("function_prefix must not be empty: it says which columns are arguments of the function.")
+        raise ValueError(
+            "function_prefix must not be empty, because it identifies the columns with arguments of the function."
+        )
     arguments = {}
     for column in df.columns:
         if isinstance(column, str) and column.startswith(prefix) and len(df):
@@ -52,13 +54,13 @@ def with_defaults_of_frame(function: Function, df: Any, prefix: str) -> Function
         if name not in parameters:
             raise ValueError(
                 f"The data frame has an argument {name}={value!r}, but the function has no argument of that name. "
-                "Give with_default_function_args=False to leave it out."
+                "Pass with_default_function_args=False to ignore it."
             )
         default = parameters[name].default
         if default is not inspect.Parameter.empty and not _equal(default, value):
             warnings.warn(
                 f"The data frame has the argument {name}={value!r} and the function has {name}={default!r}; "
-                "that of the data frame is used from now on.",
+                "the value of the data frame is used from now on.",
                 stacklevel=4,
             )
     changed = {name: value for name, value in arguments.items() if not _equal(parameters[name].default, value)}
@@ -68,7 +70,7 @@ def with_defaults_of_frame(function: Function, df: Any, prefix: str) -> Function
 def _parameters(function: Function) -> dict[str, inspect.Parameter]:
     try:
         return dict(inspect.signature(function).parameters)
-    except (TypeError, ValueError):  # functions written in C do not always say
+    except (TypeError, ValueError):  # some functions written in C have no signature
         return {}
 
 
@@ -76,13 +78,13 @@ def _only_value(column: str, values: list[Any]) -> Any:
     for value in values:
         if not _equal(value, values[0]):
             raise ValueError(
-                f"The column {column!r} must have one value for the whole function, not {values[0]!r} and {value!r}."
+                f"The column {column!r} must have one value for the whole function, got {values[0]!r} and {value!r}."
             )
     return values[0]
 
 
 def _equal(a: Any, b: Any) -> bool:
-    """Whether two cells have the same argument, also if one or both went through a text file."""
+    """Return whether two cells contain the same argument, possibly after a text file."""
     if a is b or (_is_missing(a) and _is_missing(b)):
         return True
     if isinstance(a, str) != isinstance(b, str):
@@ -94,7 +96,7 @@ def _equal(a: Any, b: Any) -> bool:
 
 
 def _is_missing(value: Any) -> bool:
-    """Whether an empty cell of a text file may stand for this: None, NaN and pandas.NA and NaT."""
+    """Return whether a value is an empty cell in a text file: None, NaN, pandas.NA or NaT."""
     if value is None:
         return True
     try:

@@ -1,4 +1,4 @@
-"""Copy learners, and the data of a learner to another one."""
+"""Copy learners, and copy data from one learner to another."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ def copy_learner(learner: Any, other: Any) -> None:
     Parameters
     ----------
     learner : BaseLearner
-        Or somebody's own, that cannot `copy_from`: that gets all but the function, which the other may lack.
+        Or a custom class without `copy_from`, which gets all attributes except the function.
     other : BaseLearner
     """
     if hasattr(learner, "copy_from"):
         if not isinstance(learner, BaseLearner) and hasattr(other, "_get_data") and hasattr(learner, "_set_data"):
-            # python-adaptive's copies share their dict with the original: what one is told, the other would know.
+            # Copies of python-adaptive share their dict with the original, so results of one would appear in the other.
             learner._set_data(copy.deepcopy(other._get_data()))
         else:
             learner.copy_from(other)
@@ -29,12 +29,12 @@ def copy_learner(learner: Any, other: Any) -> None:
 
 
 def empty_copy(learner: Any) -> Any:
-    """A learner like another one, and with its file names, to which `copy_learner` can add the data.
+    """Return an empty learner with the same settings and file names. `copy_learner` can add the data.
 
     Parameters
     ----------
     learner : BaseLearner
-        Of somebody's own without `new`, the copy has the very same data: it may be looked at, no more.
+        The copy of a custom class without `new` shares its data with the original. Do not modify it.
     """
     if not hasattr(learner, "new"):
         return copy.copy(learner)
@@ -44,11 +44,11 @@ def empty_copy(learner: Any) -> Any:
 
 
 def working_copy(learner: Any) -> Any:
-    """A learner with the same data for a run to work on; the learner itself if it cannot be copied."""
+    """Return a copy for a run to work on, or the learner itself if it cannot be copied."""
     if not (callable(getattr(learner, "new", None)) and callable(getattr(learner, "copy_from", None))):
-        return learner  # somebody's own, with ask and tell only
+        return learner  # a custom class with only `ask` and `tell`
     copy = empty_copy(learner)
-    with as_base(copy):  # what an overridden `tell` noted is in the copy already
+    with as_base(copy):  # attributes set by an overridden `tell` are already copied
         copy_learner(copy, learner)
     return copy
 

@@ -1,4 +1,4 @@
-"""Save a learner's data in a file, and load them again."""
+"""Save the data of a learner to a file, and load them."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ FileNames = Callable[[Any], str | os.PathLike[str]] | Iterable[str | os.PathLike
 
 
 def save(learner: Any, fname: str | os.PathLike[str] | None = None, compress: bool = True) -> None:
-    """Save a learner's data; neither its function nor the points in flight.
+    """Save the data of a learner, without its function and pending points.
 
     Parameters
     ----------
     learner : BaseLearner
     fname : str or path, optional
-        ``learner.fname`` if not given. Folders are created; ``~`` is the home folder.
+        The default is ``learner.fname``. Folders are created; ``~`` is the home folder.
     compress : bool, default: True
         Whether to compress the data with gzip.
 
@@ -30,7 +30,7 @@ def save(learner: Any, fname: str | os.PathLike[str] | None = None, compress: bo
     ValueError
         If there is no file name.
     OSError
-        If the file cannot be written. A file of that name is as it was then.
+        If the file cannot be written. An existing file is unchanged.
     """
     kinds = [kind.__name__ for kind in type(learner).__mro__ if kind.__name__ not in _COMMON]
     content = file_format.encode(learner._get_data(), kinds, int(learner.npoints), compress)
@@ -38,37 +38,37 @@ def save(learner: Any, fname: str | os.PathLike[str] | None = None, compress: bo
 
 
 def load(learner: Any, fname: str | os.PathLike[str] | None = None, missing_ok: bool = False) -> None:
-    """Add data that were saved to a learner.
+    """Add the data of a file to a learner.
 
-    Files of python-adaptive are read as well. Whether a file is compressed is seen from the file.
+    Files of python-adaptive can be loaded as well. Compression is detected automatically.
 
     Parameters
     ----------
     learner : BaseLearner
     fname : str or path, optional
-        ``learner.fname`` if not given.
+        The default is ``learner.fname``.
     missing_ok : bool, default: False
-        Whether to go on without data if there is no such file: "load if there, then run". python-adaptive always does.
+        Whether to ignore a missing file. python-adaptive always ignores it.
 
     Raises
     ------
     DataFileMissingError
-        If there is no such file.
+        If the file does not exist.
     DataFileError
-        If the file is truncated, damaged, of another program or of another kind of learner, or does not
-        fit the data that the learner has. The learner is as it was then.
+        If the file is truncated, damaged, foreign, belongs to another kind of learner, or is inconsistent with the
+        learner's data. The learner is unchanged.
     """
     _read(learner, fname, missing_ok)()
 
 
 def save_children(learners: Sequence[Any], fnames: FileNames | None, compress: bool = True) -> None:
-    """Save each learner's data in a file of its own.
+    """Save the data of each learner to a separate file.
 
     Parameters
     ----------
     learners : sequence of BaseLearner
     fnames : callable, or iterable of str or path, optional
-        Takes a learner and returns its file's name; or a name for each. If not given, each one's ``fname``.
+        A function that returns the file name of a learner, or one name for each. The default is their ``fname``.
     compress : bool, default: True
     """
     for learner, fname in zip(learners, _names(learners, fnames), strict=True):
@@ -76,7 +76,7 @@ def save_children(learners: Sequence[Any], fnames: FileNames | None, compress: b
 
 
 def load_children(learners: Sequence[Any], fnames: FileNames | None, missing_ok: bool = False) -> None:
-    """Load what `save_children` saved; if one file cannot be loaded, none is.
+    """Load the files of `save_children`. If one of them cannot be loaded, none is.
 
     With ``missing_ok=True``, learners without a file stay as they are.
 
@@ -93,7 +93,7 @@ _COMMON = {"BaseLearner", "ABC", "object"}
 
 
 def _read(learner: Any, fname: str | os.PathLike[str] | None, missing_ok: bool) -> Callable[[], None]:
-    """Read a file and try its data out; what is returned adds them to the learner."""
+    """Read and check a file. Return a function that adds its data to the learner."""
     path = _path(learner, fname)
     kind = type(learner).__name__
     try:
@@ -104,11 +104,11 @@ def _read(learner: Any, fname: str | os.PathLike[str] | None, missing_ok: bool) 
             return lambda: None
         raise DataFileMissingError(
             path,
-            f"expected the data of a {kind}, found no such file. To start without data the first time, call "
+            f"must be a file with data of a {kind}, got no such file. To start without data the first time, call "
             "load(fname, missing_ok=True).",
         ) from None
     except IsADirectoryError:
-        raise DataFileError(path, f"expected a file with the data of a {kind}, found a folder.") from None
+        raise DataFileError(path, f"must be a file with data of a {kind}, got a folder.") from None
     if file_format.is_ours(content):
         header, data = file_format.decode(path, content, partial(_check_kind, path, learner))
 
@@ -124,17 +124,17 @@ def _read(learner: Any, fname: str | os.PathLike[str] | None, missing_ok: bool) 
 
         source = "learner of python-adaptive"
     else:
-        what = f"one that begins with {content[:20]!r}" if content else "an empty file"
-        raise DataFileError(path, f"expected a file with the data of a {kind}, found {what}.")
+        what = f"a file that begins with {content[:20]!r}" if content else "an empty file"
+        raise DataFileError(path, f"must be a file with data of a {kind}, got {what}.")
     try:
-        # On another learner first, so that data that do not fit leave this one as it is.
+        # Test the data with another learner first, so that an error does not change this one.
         trial = learner.new()
         if learner.npoints:
             trial._set_data(learner._get_data())
         add(trial)
     except Exception as error:
         raise DataFileError(
-            path, f"expected data that this {kind} can be told, found those of a {source} that it refuses: {error}"
+            path, f"must contain data for this {kind}, got data of a {source} that it rejects: {error}"
         ) from error
     return lambda: add(learner)
 
@@ -142,13 +142,15 @@ def _read(learner: Any, fname: str | os.PathLike[str] | None, missing_ok: bool) 
 def _check_kind(path: str, learner: Any, header: file_format.Header) -> None:
     if not {kind.__name__ for kind in type(learner).__mro__} & set(header.learner) - _COMMON:
         kind = type(learner).__name__
-        raise DataFileError(path, f"expected the data of a {kind}, found those of a {header.learner[0]}.")
+        raise DataFileError(path, f"must contain data of a {kind}, got data of a {header.learner[0]}.")
 
 
 def _path(learner: Any, fname: str | os.PathLike[str] | None) -> str:
     fname = fname if fname is not None else learner.fname
     if fname is None:
-        raise ValueError(f"Name a file: give fname= or set the fname of this {type(learner).__name__}.")
+        raise ValueError(
+            f"fname must be a file name, got None. Pass fname= or set the fname of this {type(learner).__name__}."
+        )
     return os.path.expanduser(os.fspath(fname))
 
 
@@ -160,9 +162,9 @@ def _names(learners: Sequence[Any], fnames: FileNames | None) -> list[str | os.P
     else:
         names = list(fnames)
     if len(names) != len(learners):
-        raise ValueError(f"There are {len(names)} file names for {len(learners)} learners; give one for each.")
+        raise ValueError(f"fname must have one name for each of {len(learners)} learners, got {len(names)}.")
     paths = [_path(learner, name) for learner, name in zip(learners, names, strict=True)]
     if len(set(paths)) < len(paths):
         twice = next(path for path in paths if paths.count(path) > 1)
-        raise ValueError(f"Two learners would have the same file, {twice}; each needs one of its own.")
+        raise ValueError(f"fname must be different for each learner, got {twice} for two of them.")
     return list(paths)

@@ -1,4 +1,4 @@
-"""Which learner data belong to: its class, and where its points live."""
+"""Identity of a learner: its class and the space of its points."""
 
 from __future__ import annotations
 
@@ -8,29 +8,29 @@ from typing import Any
 
 import numpy as np
 
-# Where points live. Other settings (losses, tolerances, strategies) and the function may change between two runs.
+# The space of points. Other settings (losses, tolerances, strategies) and the function may change between runs.
 _PLACES = ("bounds", "sequence")
 
-# A long identity is kept as a digest; a short one can be read by people.
+# Longer identities are stored as a digest. Shorter ones are human-readable.
 _LONG = 2000
 
 
 def identity(learner: Any) -> dict[str, Any]:
-    """What has to be the same for one learner's data to make sense to another.
+    """Return the properties that must be equal for a learner to use the data of another one.
 
-    These are the class, its ``bounds``, space or the length of its ``sequence``, and the same of the
-    learners inside it. The function's code and the loss are not part of it: whether they are still the
-    same is the user's to know.
+    These are the class, its ``bounds``, space or the length of its ``sequence``, and the same properties of the
+    learners inside it. The code of the function and the loss are not included: the user decides whether old data are
+    still valid.
 
     Parameters
     ----------
     learner : BaseLearner
-        Or somebody's own.
+        Or a custom class.
 
     Returns
     -------
     dict
-        Plain data, as JSON gives them back.
+        Plain data, as returned by JSON.
     """
     found = _describe(learner)
     text = json.dumps(found, sort_keys=True)
@@ -43,7 +43,7 @@ def identity(learner: Any) -> dict[str, Any]:
 
 
 def describe(found: dict[str, Any]) -> str:
-    """An identity in words, for messages."""
+    """Format an identity for messages."""
     settings = ", ".join(f"{name}={value!r}" for name, value in found.items() if name != "class")
     return f"{found.get('class', 'an unknown learner')}({settings})"
 

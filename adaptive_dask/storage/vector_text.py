@@ -1,4 +1,4 @@
-"""Vectors in the cells of a data frame, which pandas writes to text files as ``str`` does."""
+"""Vectors in the cells of a data frame. pandas writes them to text files with ``str``."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _BOOLEANS = {"True": True, "False": False}
 
 
 class Vector(np.ndarray[Any, Any]):
-    """An array whose text has all entries with all digits, so that it is the same after a CSV file."""
+    """An array whose text contains all entries with all digits, so it survives a CSV file."""
 
     def __str__(self) -> str:
         return str(self.tolist())
@@ -26,19 +26,19 @@ class Vector(np.ndarray[Any, Any]):
 
 
 def as_cell(value: Any) -> Any:
-    """The value, as a `Vector` if it is an array of numbers."""
+    """Return the value, converted to a `Vector` if it is an array of numbers."""
     if type(value) is np.ndarray and value.ndim and value.dtype.kind in "buif":
         return value.view(Vector)
     return value
 
 
 def as_value(cell: Any) -> Any:
-    """Undo `as_cell`, also after the cell has been text; ``str`` of a list, a tuple or a plain array is read too.
+    """Return the value of a cell, also from its text. The ``str`` of a list, tuple or plain array is parsed too.
 
     Raises
     ------
     ValueError
-        If NumPy left entries out of the text.
+        If the text does not contain all entries.
     """
     if isinstance(cell, Vector):
         return np.asarray(cell)
@@ -46,16 +46,16 @@ def as_value(cell: Any) -> Any:
         return cell
     if "..." in cell:
         raise ValueError(
-            f"A vector must have all its entries, got the abridged text {cell[:60]!r}. Save it another way."
+            f"A vector must have all its entries, got the abridged text {cell[:60]!r}. Save the data in another way."
         )
     try:
         return np.array(_parsed(_NUMPY_SCALAR.sub(r"\1", cell)))
     except ValueError:
-        return cell  # some other text
+        return cell  # another kind of text
 
 
 def _parsed(text: str) -> list[Any]:
-    """The nested list of numbers that a text in brackets stands for."""
+    """Parse a text in brackets as a nested list of numbers."""
     open_lists: list[list[Any]] = [[]]
     for token in _TOKEN.findall(text):
         if token in _OPENING:

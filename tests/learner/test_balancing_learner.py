@@ -401,7 +401,7 @@ def test_if_one_file_is_missing_no_child_is_loaded(tmp_path: Path) -> None:
         other.load(names)
     assert other.npoints == 0
     assert counts(other) == [0, 0, 0]
-    for wrong, match in [(names[:2], "2 file names for 3"), ([names[0]] * 3, "same file")]:
+    for wrong, match in [(names[:2], "for each of 3 learners, got 2"), ([names[0]] * 3, "different for each learner")]:
         with pytest.raises(ValueError, match=match):
             other.save(wrong)
 

@@ -127,7 +127,7 @@ def test_files_have_extra_data(tmp_path: Path) -> None:
     learner.save(tmp_path / "file")
     other.load(tmp_path / "file")
     assert other.extra_data == learner.extra_data
-    with pytest.raises(DataFileError, match="those of a DataSaver"):
+    with pytest.raises(DataFileError, match="got data of a DataSaver"):
         other.learner.load(tmp_path / "file")
 
 
@@ -278,7 +278,7 @@ def test_credentials_travel_to_workers_and_to_nobody_else(tmp_path: Path, monkey
 
     # In another process, which has no credentials until somebody gives some.
     monkeypatch.setattr(extra_files, "_credentials", {})
-    with pytest.raises(DataFileError, match="give them") as raised:
+    with pytest.raises(DataFileError, match="pass them") as raised:
         reference.load()
     assert not secrets_of("".join(traceback.format_exception(raised.value)))
     note_target("locked://me:secret-word@host/runs", {"key": "secret-key"})

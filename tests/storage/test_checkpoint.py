@@ -358,8 +358,8 @@ def test_points_that_a_goal_has_no_place_for_are_dropped(tmp_path):
 @pytest.mark.parametrize(
     ("other", "text"),
     [
-        (lambda: adaptive.Learner1D(square, bounds=(0, 1)), r"bounds=\[0\.0, 1\.0\].*found.*bounds=\[-1\.0, 1\.0\]"),
-        (lambda: adaptive.Learner2D(square, bounds=[(0, 1)] * 2), "expected the checkpoint of a Learner2D.*Learner1D"),
+        (lambda: adaptive.Learner1D(square, bounds=(0, 1)), r"bounds=\[0\.0, 1\.0\].*got.*bounds=\[-1\.0, 1\.0\]"),
+        (lambda: adaptive.Learner2D(square, bounds=[(0, 1)] * 2), "must be the checkpoint of a Learner2D.*Learner1D"),
         (lambda: adaptive.SequenceLearner(square, range(5)), "SequenceLearner.length=5.*Learner1D"),
     ],
 )
@@ -446,7 +446,7 @@ def test_somebodys_own_learner(tmp_path):
 
 def test_two_runs_on_one_checkpoint(place):
     run = Run(place, make(), 50)
-    with pytest.raises(CheckpointInUseError, match=r"run 'test' on .* is"):
+    with pytest.raises(CheckpointInUseError, match=r"lock of run 'test' on .* \(process"):
         Run(place, make(), 50)
     run.evaluate()
     run.checkpoint.close()
@@ -550,12 +550,12 @@ def test_who_was_stopped_for_too_long_writes_no_more(place, monkeypatch):
 
 def test_a_folder_with_something_else_in_it_is_refused(tmp_path):
     (tmp_path / "thesis.tex").write_text("Chapter 1")
-    with pytest.raises(CheckpointError, match=r"expected a checkpoint.*thesis\.tex"):
+    with pytest.raises(CheckpointError, match=r"must be a checkpoint.*thesis\.tex"):
         Checkpoint(tmp_path, "test")
     assert os.listdir(tmp_path) == ["thesis.tex"]
-    with pytest.raises(CheckpointError, match="expected a folder, found a file"):
+    with pytest.raises(CheckpointError, match="must be a folder, got a file"):
         Checkpoint(tmp_path / "thesis.tex", "test")
-    with pytest.raises(CheckpointError, match="expected a checkpoint, found none"):
+    with pytest.raises(CheckpointError, match="must be a checkpoint, got a folder without one"):
         load(tmp_path / "nowhere")
     with pytest.raises(CheckpointError, match="fsspec"):
         Checkpoint("nosuchprotocol://bucket/x", "test")
@@ -563,7 +563,7 @@ def test_a_folder_with_something_else_in_it_is_refused(tmp_path):
 
 def test_a_folder_that_cannot_be_made_is_refused(tmp_path):
     (tmp_path / "file").touch()
-    with pytest.raises(CheckpointError, match="expected a folder"):
+    with pytest.raises(CheckpointError, match="must be a folder"):
         Checkpoint(tmp_path / "file" / "scan", "test")
 
 
@@ -572,10 +572,10 @@ def test_a_later_format_is_refused(tmp_path):
     run.checkpoint.close()
     (file,) = tmp_path.glob("learner-*")
     file.write_bytes(file.read_bytes().replace(b"checkpoint 1", b"checkpoint 9", 1))
-    with pytest.raises(CheckpointError, match="expected format 1, found format 9"):
+    with pytest.raises(CheckpointError, match="must have format 1, got format 9"):
         load(tmp_path)
     file.write_bytes(b"something else altogether")
-    with pytest.raises(CheckpointError, match="found one that begins with b'something"):
+    with pytest.raises(CheckpointError, match="got a file that begins with b'something"):
         load(tmp_path)
     file.unlink()
     run.checkpoint._folder.write("log-000001-000001", b"")
