@@ -213,7 +213,7 @@ class OtherLayout(NDLayout):
 
 
 class SeedLayout(PlainLayout):
-    """Points are seeds, whatever the function calls them."""
+    """Points are seeds, independent of the names of the function's arguments."""
 
     def options(self, learner: Any) -> dict[str, Any]:
         return self.usual_options(learner)
