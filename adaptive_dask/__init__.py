@@ -53,6 +53,11 @@ KINDS = {
         "layout": "storage.frame_layouts:SAMPLES",
         "reader": "storage.adaptive_files:read_samples",
     },
+    "learner.rational_learner1D:RationalLearner1D": {
+        "draw": "plotting.rational_learner1D:draw",
+        "follower": "dashboard.samples.line:RationalFollower",
+        "layout": "storage.frame_layouts:LINE",
+    },
     "learner.integrator_learner:IntegratorLearner": {
         "draw": "plotting.integrator_learner:draw",
         "follower": "dashboard.samples.intervals:IntegralFollower",
@@ -129,6 +134,7 @@ __all__ = [  # noqa: RUF022  what is used most comes first
     "SparseGridLearner",
     "AverageLearner",
     "AverageLearner1D",
+    "RationalLearner1D",
     "IntegratorLearner",
     "SequenceLearner",
     "BalancingLearner",

@@ -49,6 +49,8 @@ LEARNERS: dict[str, Callable[[], Any]] = {
     "sparse grid, 3D": lambda: adaptive.SparseGridLearner(product, [(-1, 1)] * 3),
     "average": lambda: adaptive.AverageLearner(noise, atol=1e-6),
     "average 1D": lambda: adaptive.AverageLearner1D(noisy, (-1, 1)),
+    "rational": lambda: adaptive.RationalLearner1D(math.sin, (-1, 1)),
+    "rational, complex": lambda: adaptive.RationalLearner1D(lambda x: 1 / (x + 0.01j), (-1, 1)),
     "integrator": lambda: adaptive.IntegratorLearner(math.cos, (-1, 1), tol=1e-14),
     "balancing": lambda: adaptive.BalancingLearner([adaptive.Learner1D(math.cos, (0, i)) for i in range(1, 9)]),
     "sequence": lambda: adaptive.SequenceLearner(math.sqrt, range(1000)),

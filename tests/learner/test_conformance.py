@@ -32,6 +32,7 @@ from adaptive_dask.learner.learner2D import Learner2D
 from adaptive_dask.learner.learnerND import LearnerND
 from adaptive_dask.learner.losses import simplices, triangles
 from adaptive_dask.learner.losses.simplex_error import interpolation_loss_function as simplex_interpolation_loss
+from adaptive_dask.learner.rational_learner1D import RationalLearner1D
 from adaptive_dask.learner.sequence_learner import SequenceLearner
 from adaptive_dask.learner.sparse_grid_learner import SparseGridLearner
 from adaptive_dask.testing import GUARANTEES, check_learner
@@ -209,6 +210,11 @@ def cases() -> dict[str, Make]:
         made[f"AverageLearner1D-{sampling}"] = lambda sampling=sampling: AverageLearner1D(
             known.noisy_peak, (-1, 1), neighbor_sampling=sampling, min_samples=3
         )
+    for f, (function, bounds) in FUNCTIONS_1D.items():
+        made[f"RationalLearner1D-{f}"] = functools.partial(RationalLearner1D, function, bounds)
+    made["RationalLearner1D-complex"] = lambda: RationalLearner1D(lambda x: 1 / (x + 0.01j), (-1, 1))
+    made["BalancingLearner-RationalLearner1D"] = functools.partial(balancing, "loss", RationalLearner1D)
+    made["DataSaver-RationalLearner1D"] = lambda: DataSaver(RationalLearner1D(named, (-1, 1)), itemgetter("y"))
     made["SequenceLearner"] = lambda: SequenceLearner(known.peak, [0.01 * k for k in range(80)])
     made["SequenceLearner-objects"] = lambda: SequenceLearner(len, [[1, 2], "three", {4: 5}] * 25)
     made["DataSaver"] = lambda: DataSaver(Learner1D(named, (-1, 1)), itemgetter("y"))

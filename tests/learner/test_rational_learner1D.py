@@ -218,3 +218,17 @@ def test_the_tolerance_may_be_changed() -> None:
     learner.rtol = 1e-12
     assert learner.rtol == 1e-12
     assert learner.new().rtol == 1e-12
+
+
+def test_data_can_be_assigned_and_bounds_changed() -> None:
+    learner = run(np.exp, 20)
+    other = learner.new()
+    other.data = dict(learner.data)
+    assert other.data == learner.data
+    assert other.loss() < 1e-6
+    other.bounds = (-1, 0.5)
+    assert other.data == learner.data
+    assert np.isnan(other.interpolator()(np.array([0.7])))[0]
+    other.data = {}
+    assert other.npoints == 0
+    assert other.loss() == np.inf

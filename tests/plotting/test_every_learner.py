@@ -25,6 +25,10 @@ def waves(x: float) -> list[float]:
     return [math.sin(5 * x), math.cos(3 * x)]
 
 
+def resonance(x: float) -> complex:
+    return 1 / (x - 0.3 + 0.01j)
+
+
 def ripple(xy: tuple[float, float]) -> float:
     return wave(xy[0]) * xy[1]
 
@@ -57,6 +61,9 @@ MAKERS: dict[str, Maker] = {
     "SparseGridLearner, one variable": lambda: adaptive.SparseGridLearner(sum, [(-1, 1)]),
     "AverageLearner": lambda: adaptive.AverageLearner(noise, atol=0.01),
     "AverageLearner1D": lambda: adaptive.AverageLearner1D(noisy_wave, (-1, 1), min_samples=3),
+    "RationalLearner1D": lambda: adaptive.RationalLearner1D(wave, (-1, 1)),
+    "RationalLearner1D, vectors": lambda: adaptive.RationalLearner1D(waves, (-1, 1)),
+    "RationalLearner1D, complex": lambda: adaptive.RationalLearner1D(resonance, (-1, 1)),
     "IntegratorLearner": lambda: adaptive.IntegratorLearner(wave, (-1, 2), 1e-6),
     "SequenceLearner": lambda: adaptive.SequenceLearner(wave, np.linspace(-1, 1, 40)),
     "SequenceLearner, vectors": lambda: adaptive.SequenceLearner(waves, np.linspace(-1, 1, 40)),

@@ -87,6 +87,29 @@ class TuplesFollower(LineFollower):
         return np.ravel(np.array(points, dtype=float)), y, self._new.position, np.ravel(pending[:MOST_PENDING])
 
 
+class RationalFollower(LineFollower):
+    """Follows a RationalLearner1D, whose values may be complex: then real and imaginary parts are drawn."""
+
+    def __init__(self, learner: Any) -> None:
+        self._is_complex: bool | None = None
+        super().__init__(learner)
+
+    def look_at(self, window: tuple[float, float]) -> None:
+        super().look_at(window)
+        self._new = NewEntries()
+
+    def read(self, learner: Any, pending: list[Any]) -> Any:
+        points, values = self._new.take(learner.data)
+        self.behind = self._new.behind
+        y = np.asarray(values).reshape(len(points), -1) if points else np.empty((0, 1))
+        if self._is_complex is None and points:
+            # One look decides, as a chart has the same lines all the time.
+            self._is_complex = np.iscomplexobj(y)
+        if self._is_complex:
+            y = np.stack((y.real, y.imag), axis=2).reshape(len(y), -1)
+        return np.array(points, dtype=float), y.real, self._new.position, pending[:MOST_PENDING]
+
+
 class MeansFollower:
     """Follows the means of a function with noise, which change with every sample."""
 
