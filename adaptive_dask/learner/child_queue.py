@@ -14,7 +14,8 @@ class ChildQueue:
 
     Keys are computed when they are needed: those of the children that were touched since the last time. What
     the heap still holds of a touched child is recognised by its stamp and dropped when it comes up, so a look
-    costs O(log n) for each child that was touched.
+    costs O(log n) for each child that was touched. With `sortedcontainers.SortedList`, a point of a `BalancingLearner`
+    with the strategy "loss" takes up to 30 % longer.
 
     Parameters
     ----------

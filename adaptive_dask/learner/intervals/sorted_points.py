@@ -10,9 +10,9 @@ _BLOCK = 512
 class SortedPoints:
     """Distinct floats in ascending order, to which points are added one at a time.
 
-    Blocks of a few hundred points, so that an insertion moves a few kilobytes whatever the number of
-    points. Only the two operations that a chain of neighbours needs, which makes them three times
-    faster than a general sorted list.
+    Points are in blocks of a few hundred, so that an insertion moves a few kilobytes, whatever the number of
+    points. There are only the two operations that a chain of neighbours needs: with `sortedcontainers.SortedList`
+    they take 1.4 to 2.2 times as long, and telling a `Learner1D` scattered results takes about 15 % longer.
 
     Parameters
     ----------
