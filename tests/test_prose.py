@@ -26,7 +26,7 @@ INSTEAD = {
 }
 BANNED = re.compile(rf"\b({'|'.join(INSTEAD)})\b", re.IGNORECASE)
 
-PAGES = sorted(ROOT.glob("*.md")) + sorted(path for path in (ROOT / "docs").glob("*.md") if path.stem != "design")
+PAGES = sorted(ROOT.glob("*.md")) + sorted((ROOT / "docs").glob("*.md"))
 NOTEBOOKS = sorted(ROOT.glob("examples/**/*.ipynb"))
 # Packages whose docstrings are held to this as well.
 MODULES = sorted(path for package in ("storage",) for path in (ROOT / "adaptive_dask" / package).rglob("*.py"))

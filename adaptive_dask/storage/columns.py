@@ -25,7 +25,7 @@ def pack_column(values: Sequence[Any]) -> Column:
     Raises
     ------
     Exception
-        Whatever pickling the values raises.
+        If the values cannot be pickled.
     """
     kinds = set(map(type, values))
     if kinds == {float}:
