@@ -121,7 +121,10 @@ class Subdivision(NamedTuple):
             return self
         if not self.cells:
             return Subdivision((), (*self.inside, *vertices))
-        corners = np.array([[point_of(v) for v in cell.vertices] for cell in self.cells])
+        # A vertex has many cells, and its coordinates are fetched once.
+        rows: dict[Vertex, int] = {}
+        index = [rows.setdefault(v, len(rows)) for cell in self.cells for v in cell[1]]
+        corners = np.array([point_of(v) for v in rows])[index].reshape(len(self.cells), -1, len(point_of(vertices[0])))
         return self.insert_at(vertices, barycentric(corners, np.array([point_of(v) for v in vertices])))
 
     def insert_at(self, vertices: Sequence[Vertex], weights: Floats) -> Subdivision:
