@@ -44,7 +44,7 @@ REPORT = "adaptive-report"
 KEY_PREFIX = "adaptive-evaluator"
 
 # With so many threads of a run hanging on a worker, no more are given back to Dask: each keeps its slot.
-MOST_HUNG = 32
+MAX_HUNG_THREADS = 32
 
 
 class Evaluation(NamedTuple):

@@ -29,8 +29,8 @@ from adaptive_dask.cluster.protocol import REPORT, STOP, Report, Route, RunSpec
 from adaptive_dask.cluster.scheduler_crew import declare_duration
 from adaptive_dask.cluster.scheduler_feed import Ear, check_request, wait_for_news
 from adaptive_dask.cluster.scheduler_holders import Holders
-from adaptive_dask.cluster.scheduler_kept import KeptResults
 from adaptive_dask.cluster.scheduler_learner import HostedLearner
+from adaptive_dask.cluster.scheduler_remote_results import RemoteResults
 from adaptive_dask.cluster.scheduler_run import HostedRun
 from adaptive_dask.cluster.scheduler_shares import Shares
 from adaptive_dask.cluster.scheduler_switch import switch_as_before, switch_soon
@@ -141,7 +141,7 @@ class LearnerHost(SchedulerPlugin):
         # Without a single await, so that two clients who register at once do not both get here.
         self._scheduler = scheduler
         self._client_lock = asyncio.Lock()
-        self._kept = KeptResults(scheduler)
+        self._remote_results = RemoteResults(scheduler)
         self._shares = Shares(scheduler, self._active)
         self._holders = Holders(scheduler, self._active)
         scheduler.stream_handlers[REPORT] = self._report
@@ -290,9 +290,9 @@ class LearnerHost(SchedulerPlugin):
             run.has_pages = bool(self._has_pages)
             run.start_level_with(self._shares.least_served)
             # First, or what only the run of that name before this one holds is gone.
-            await self._kept.claim(run.id, learner.kept)
+            await self._remote_results.claim(run.id, learner.remote_keys)
             if run.id in self._unwanted:
-                self._kept.release(run.id)
+                self._remote_results.release(run.id)
                 await self._apart(learner.close)
                 raise RunNotFoundError(f"The run {_shown(name)} was cancelled before it was started.")
             self._supersede(name)
@@ -427,10 +427,10 @@ class LearnerHost(SchedulerPlugin):
 
     async def keep_result(self, run: str, worker: str, key: str, nbytes: int) -> None:
         """Hold a result that stays on a worker; that of a run which is forgotten is freed."""
-        self._kept.add(run, worker, key, nbytes)
+        self._remote_results.add(run, worker, key, nbytes)
         hosted = self._hosted.get(run)
         if hosted is None or self._is_superseded(hosted):
-            self._kept.release(run)
+            self._remote_results.release(run)
 
     # ---- for pages that this scheduler serves
 
@@ -462,7 +462,7 @@ class LearnerHost(SchedulerPlugin):
         """A name is used again: who follows the run that had it finds that one by its id."""
         run = self.runs.pop(name, None)
         if run is not None:
-            self._kept.release(run.id)
+            self._remote_results.release(run.id)
             self._let_old_runs_go()
 
     def _forget(self, run: HostedRun) -> None:
@@ -471,7 +471,7 @@ class LearnerHost(SchedulerPlugin):
             self._note_hanging(worker, run, 0)
         if self.runs.get(run.name) is run:
             del self.runs[run.name]
-        self._kept.release(run.id)
+        self._remote_results.release(run.id)
         freeing = asyncio.ensure_future(self._free(run))
         self._freeing.add(freeing)
         freeing.add_done_callback(self._freeing.discard)

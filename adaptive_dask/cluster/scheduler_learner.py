@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import cloudpickle
 
 from adaptive_dask.cluster import scheduler_memory
-from adaptive_dask.cluster.kept_result import KeptResult
 from adaptive_dask.cluster.loading import loading_on_scheduler, missing_module
 from adaptive_dask.cluster.protocol import RunSpec
+from adaptive_dask.cluster.remote_result import RemoteResult
 from adaptive_dask.cluster.scheduler_board import Parcel
 from adaptive_dask.learner.function_pickle import dumps_apart, loads_together
 from adaptive_dask.learner.picked import references_in
@@ -91,7 +91,7 @@ class HostedLearner:
         For how long its thread computed.
     goal_in_numbers : dict
         What can be said in a number of where the run ends; see `Goal.in_numbers`.
-    kept : list of str
+    remote_keys : list of str
         The keys of results on workers that the learner refers to at the start.
     resumed : int
         How many results it was told from its checkpoint, before anything else.
@@ -110,7 +110,7 @@ class HostedLearner:
         self.resumed = self._session.told
         self.kind = type(learner).__name__
         self.goal_in_numbers = self._goal.in_numbers(learner, time.time())
-        self.kept = [result.key for result in references_in(learner) if isinstance(result, KeptResult)]
+        self.remote_keys = [result.key for result in references_in(learner) if isinstance(result, RemoteResult)]
         self._glance = Glance(self._session)
         self.seconds = 0.0
         self.cpu_seconds = 0.0

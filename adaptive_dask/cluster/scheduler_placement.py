@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
-from adaptive_dask.cluster.protocol import MOST_HUNG
+from adaptive_dask.cluster.protocol import MAX_HUNG_THREADS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -51,7 +51,7 @@ class Placement:
         ----------
         hung : mapping
             By worker, how many threads are in calls of which run that were given up, as in `Holders`: each still holds
-            its resources, and its thread if there are more than `MOST_HUNG`.
+            its resources, and its thread if there are more than `MAX_HUNG_THREADS`.
         """
         number = len(self._scheduler.workers)
         needs = ", ".join(f"{name}={amount:g}" for name, amount in self._resources.items())
@@ -69,7 +69,8 @@ class Placement:
         for worker in self._fitting():
             places = self._resources_for(worker) if needs else worker.nthreads
             here = [
-                (name, count - (0 if needs else MOST_HUNG)) for name, count in hung.get(worker.address, {}).values()
+                (name, count - (0 if needs else MAX_HUNG_THREADS))
+                for name, count in hung.get(worker.address, {}).values()
             ]
             here = [(name, count) for name, count in here if count > 0]
             if places > sum(count for _, count in here):

@@ -15,18 +15,18 @@ from distributed.utils import sync
 
 from adaptive_dask import output
 from adaptive_dask.cluster.protocol import DROP, POINTS, STOP
+from adaptive_dask.cluster.worker_call import Call, Evaluator
 from adaptive_dask.cluster.worker_evaluator import evaluate_points
 from adaptive_dask.cluster.worker_outbox import report
 from adaptive_dask.cluster.worker_queue import PointQueue
-from adaptive_dask.cluster.worker_relief import Relief
-from adaptive_dask.cluster.worker_work import Seat, Work
+from adaptive_dask.cluster.worker_starvation import StarvationGuard
 from adaptive_dask.run.pickling import PackedValue
 
 if TYPE_CHECKING:
     from distributed import Worker
 
 # When a run is over, evaluators that are between two points leave within this time; others hang (seconds).
-GRACE = 0.2
+STOP_TIMEOUT_S = 0.2
 
 
 def evaluate(run: str, lease: float) -> None:
@@ -40,11 +40,11 @@ def evaluate(run: str, lease: float) -> None:
         For how long to hold the thread, in seconds. A point that has begun is finished.
     """
     worker = get_worker()
-    points, seat = PointService.on(worker).join(run)
+    points, evaluator = PointService.on(worker).join(run)
     try:
-        evaluate_points(points, seat, lease)
+        evaluate_points(points, evaluator, lease)
     finally:
-        points.leave(seat)
+        points.leave(evaluator)
 
 
 class PointService(WorkerPlugin):
@@ -80,7 +80,7 @@ class PointService(WorkerPlugin):
         self._worker = worker
         if output.is_workers_process():
             output.install()
-        self._relief = Relief(worker, self._under_way)
+        self._starvation_guard = StarvationGuard(worker, self._in_flight)
         worker.stream_handlers[POINTS] = self._take_points
         worker.stream_handlers[STOP] = self._stop
         worker.stream_handlers[DROP] = self._drop_points
@@ -93,18 +93,18 @@ class PointService(WorkerPlugin):
         for points in queues:
             points.stop(now=True)
 
-    def join(self, run: str) -> tuple[PointQueue, Seat]:
+    def join(self, run: str) -> tuple[PointQueue, Evaluator]:
         """Let an evaluator come to work on a run; it has to `PointQueue.leave`."""
         with self._lock:  # held over both, or the queue could be dropped in between
             points = self._queues.setdefault(run, PointQueue(run, self._worker, self._drop))
-            seat = points.join()
-        self._worker.loop.add_callback(self._relief.start)
-        return points, seat
+            evaluator = points.join()
+        self._worker.loop.add_callback(self._starvation_guard.start)
+        return points, evaluator
 
-    def _under_way(self) -> list[Work] | None:
+    def _in_flight(self) -> list[Call] | None:
         with self._lock:
             queues = list(self._queues.values())
-        return [work for points in queues for work in points.under_way] if queues else None
+        return [call for points in queues for call in points.in_flight] if queues else None
 
     def _drop(self, points: PointQueue) -> None:
         with self._lock:
@@ -146,6 +146,6 @@ class PointService(WorkerPlugin):
         if keep is None:
             known.stop(now=now)
             if now:
-                self._worker.loop.call_later(GRACE, known.give_up_all)
+                self._worker.loop.call_later(STOP_TIMEOUT_S, known.give_up_all)
         else:
             known.send_away(keep)

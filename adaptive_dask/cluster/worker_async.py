@@ -11,9 +11,9 @@ from collections.abc import Callable, Coroutine, Iterator
 from typing import Any
 
 from adaptive_dask import output
+from adaptive_dask.cluster.worker_call import Call, Evaluator, Item
 from adaptive_dask.cluster.worker_queue import PointQueue
-from adaptive_dask.cluster.worker_waiting import IDLE
-from adaptive_dask.cluster.worker_work import Item, Seat, Work
+from adaptive_dask.cluster.worker_waiting import IDLE_TIMEOUT_S
 from adaptive_dask.run.pickling import pack_returned, unpack
 
 # A lease ends with the last of the points that were begun in it. Where they take long it is so many times
@@ -23,10 +23,10 @@ DURATIONS_PER_LEASE = 5
 
 async def evaluate_concurrently(
     points: PointQueue,
-    seat: Seat,
+    evaluator: Evaluator,
     function: Callable[[Any], Any],
     lease: float,
-    first: Work,
+    first: Call,
     coroutine: Coroutine[Any, Any, Any],
 ) -> None:
     """Evaluate points until the lease ends (in seconds), the run stops, or nothing comes.
@@ -36,24 +36,24 @@ async def evaluate_concurrently(
     first, coroutine
         A call that has begun, and what it returned.
     """
-    crowd = _Crowd(points, seat, function)
-    crowd.adopt(first, coroutine)
-    with crowd.being_woken():
-        await crowd.work(lease)
+    calls = _ConcurrentCalls(points, evaluator, function)
+    calls.adopt(first, coroutine)
+    with calls.being_woken():
+        await calls.run(lease)
 
 
-class _Crowd:
+class _ConcurrentCalls:
     """The calls of one evaluator."""
 
-    def __init__(self, points: PointQueue, seat: Seat, function: Callable[[Any], Any]) -> None:
+    def __init__(self, points: PointQueue, evaluator: Evaluator, function: Callable[[Any], Any]) -> None:
         self._points = points
-        self._seat = seat
+        self._seat = evaluator
         self._function = function
         self._loop = asyncio.get_running_loop()
         self._due = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
 
-    async def work(self, lease: float) -> None:
+    async def run(self, lease: float) -> None:
         begin = time.monotonic()
         width = self._points.set_width(self._seat, is_taking=True)
         while self._points.is_wanted and not self._seat.is_given_up and not self._seat.thread.is_replaced:
@@ -64,13 +64,13 @@ class _Crowd:
             if self._take(width):
                 break
             try:
-                await asyncio.wait_for(self._due.wait(), IDLE)
+                await asyncio.wait_for(self._due.wait(), IDLE_TIMEOUT_S)
             except TimeoutError:
                 if not self._tasks:
                     break
         self._points.set_width(self._seat, is_taking=False)
         while self._tasks and not self._seat.is_given_up:
-            await asyncio.wait(self._tasks, timeout=IDLE, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait(self._tasks, timeout=IDLE_TIMEOUT_S, return_when=asyncio.FIRST_COMPLETED)
 
     def _take(self, width: int) -> bool:
         """Begin as many points as there are places; says whether the evaluator is to go."""
@@ -86,28 +86,28 @@ class _Crowd:
 
     def _begin(self, item: Item) -> None:
         output.begin(anew=True)  # others are under way here
-        work = self._points.begin(self._seat, (item,))
+        call = self._points.begin(self._seat, (item,))
         try:
             value = self._function(unpack(item.packed))
         except BaseException as error:  # SystemExit in a user's function must not end the evaluator
-            self._points.fail(work, error)
+            self._points.fail(call, error)
             return
-        self.adopt(work, value)
+        self.adopt(call, value)
 
-    def adopt(self, work: Work, value: Any) -> None:
+    def adopt(self, call: Call, value: Any) -> None:
         """Await what a call returned."""
-        task = self._loop.create_task(self._finish(work, value))
+        task = self._loop.create_task(self._finish(call, value))
         self._tasks.add(task)
         task.add_done_callback(self._ended)
-        self._points.set_cancel(work, lambda: self._call(task.cancel))
+        self._points.set_cancel(call, lambda: self._call(task.cancel))
 
-    async def _finish(self, work: Work, value: Any) -> None:
+    async def _finish(self, call: Call, value: Any) -> None:
         try:
             packed = pack_returned(await value if inspect.isawaitable(value) else value)
         except BaseException as error:
-            self._points.fail(work, error)
+            self._points.fail(call, error)
         else:
-            self._points.finish(work, (packed,))
+            self._points.finish(call, (packed,))
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)

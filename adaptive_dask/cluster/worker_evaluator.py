@@ -9,16 +9,16 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 from adaptive_dask.cluster.worker_async import evaluate_concurrently
+from adaptive_dask.cluster.worker_call import Call, Evaluator, Item
 from adaptive_dask.cluster.worker_queue import PointQueue
-from adaptive_dask.cluster.worker_work import Item, Seat, Work
 from adaptive_dask.errors import BatchShapeError
 from adaptive_dask.learner.batch_call import call_batch
 from adaptive_dask.run.pickling import pack_returned, unpack
 
-Begun = tuple[Work, Coroutine[Any, Any, Any]]
+Begun = tuple[Call, Coroutine[Any, Any, Any]]
 
 
-def evaluate_points(points: PointQueue, seat: Seat, lease: float) -> None:
+def evaluate_points(points: PointQueue, evaluator: Evaluator, lease: float) -> None:
     """Evaluate points until the lease ends (in seconds), the run stops, or nothing comes."""
     function = points.load_function()
     if function is None:
@@ -26,64 +26,68 @@ def evaluate_points(points: PointQueue, seat: Seat, lease: float) -> None:
         points.waiting.get(time.monotonic() + lease)
         return
     if points.evaluation.vectorized:
-        _evaluate_batches(points, seat, function, lease)
+        _evaluate_batches(points, evaluator, function, lease)
         return
-    begun = _evaluate_one_by_one(points, seat, function, lease)
+    begun = _evaluate_one_by_one(points, evaluator, function, lease)
     if begun is not None:
         with asyncio.Runner() as runner:
-            runner.run(evaluate_concurrently(points, seat, function, lease, *begun))
+            runner.run(evaluate_concurrently(points, evaluator, function, lease, *begun))
 
 
-def _evaluate_one_by_one(points: PointQueue, seat: Seat, function: Callable[[Any], Any], lease: float) -> Begun | None:
+def _evaluate_one_by_one(
+    points: PointQueue, evaluator: Evaluator, function: Callable[[Any], Any], lease: float
+) -> Begun | None:
     """Evaluate point after point; if the function turns out to be asynchronous, the first is left to the caller."""
     end = time.monotonic() + lease
     while points.is_wanted:
         item = points.waiting.get(end)
         if item is None:
             return None
-        work = points.begin(seat, (item,))
+        call = points.begin(evaluator, (item,))
         try:
             value = function(unpack(item.packed))
             if inspect.iscoroutine(value):
-                return work, value
+                return call, value
             packed = pack_returned(value)
         except BaseException as error:  # SystemExit in a user's function must not end the evaluator
-            points.fail(work, error)
+            points.fail(call, error)
         else:
-            points.finish(work, (packed,))
-        if time.monotonic() >= end or not _may_stay(seat):
+            points.finish(call, (packed,))
+        if time.monotonic() >= end or not _may_stay(evaluator):
             return None
     return None
 
 
-def _evaluate_batches(points: PointQueue, seat: Seat, function: Callable[[Any], Any], lease: float) -> None:
+def _evaluate_batches(points: PointQueue, evaluator: Evaluator, function: Callable[[Any], Any], lease: float) -> None:
     end = time.monotonic() + lease
     while points.is_wanted:
         first = points.waiting.get(end)
         if first is None:
             return
         batch = points.get_batch(first)
-        _evaluate_batch(points, seat, function, batch)
-        if time.monotonic() >= end or not _may_stay(seat):
+        _evaluate_batch(points, evaluator, function, batch)
+        if time.monotonic() >= end or not _may_stay(evaluator):
             return
 
 
-def _evaluate_batch(points: PointQueue, seat: Seat, function: Callable[[Any], Any], batch: list[Item]) -> None:
-    work = points.begin(seat, batch)
+def _evaluate_batch(
+    points: PointQueue, evaluator: Evaluator, function: Callable[[Any], Any], batch: list[Item]
+) -> None:
+    call = points.begin(evaluator, batch)
     try:
         values = call_batch(function, [unpack(item.packed) for item in batch])
         packed = [pack_returned(value) for value in values]
     except BatchShapeError as error:  # so it would be again
-        points.fail(work, error)
+        points.fail(call, error)
     except BaseException as error:
         if len(batch) > 1:
-            points.split(work)
+            points.split(call)
         else:
-            points.fail(work, error)
+            points.fail(call, error)
     else:
-        points.finish(work, packed)
+        points.finish(call, packed)
 
 
-def _may_stay(seat: Seat) -> bool:
+def _may_stay(evaluator: Evaluator) -> bool:
     # A function that has seceded for good left its thread to Dask's other tasks.
-    return not seat.is_given_up and seat.thread.is_in_pool and not seat.thread.is_replaced
+    return not evaluator.is_given_up and evaluator.thread.is_in_pool and not evaluator.thread.is_replaced

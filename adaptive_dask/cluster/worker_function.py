@@ -1,17 +1,21 @@
-"""The function of a run on a worker: fetched once, when the first evaluator comes."""
+"""The function of a run on a worker, which the first evaluator fetches, and the results that it keeps here."""
 
 from __future__ import annotations
 
 import threading
+import uuid
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+import cloudpickle
 from distributed.utils import sync
 
 from adaptive_dask.cluster.protocol import Evaluation, Route
+from adaptive_dask.cluster.remote_result import KEY_PREFIX, RemoteResult
 from adaptive_dask.cluster.versions import own_versions
-from adaptive_dask.cluster.worker_kept import load_function
 from adaptive_dask.cluster.worker_lifetime import lifetime_of
+from adaptive_dask.errors import ResultLostError
+from adaptive_dask.learner.picked import keeping
 from adaptive_dask.run.pickling import unpack_error
 
 if TYPE_CHECKING:
@@ -45,7 +49,7 @@ class RunFunction:
         Raises
         ------
         Exception
-            If it cannot be had or loaded.
+            If it cannot be fetched or loaded.
         """
         with self._lock:
             if self._function is None:
@@ -56,7 +60,7 @@ class RunFunction:
                 if contents is None:
                     return None
                 self.evaluation = Evaluation(*contents[1:])
-                self._function = load_function(contents[0], self._worker, self._run)
+                self._function = _load_function(contents[0], self._worker, self._run)
             return self._function
 
     async def _ask(self) -> Any:
@@ -68,3 +72,26 @@ class RunFunction:
             lifetime=lifetime and lifetime.as_reported(),
             versions=own_versions(),
         )
+
+
+def _load_function(pickled: bytes, worker: Worker, run: str) -> Callable[[Any], Any]:
+    """Load a run's function; a `DataSaver` in it can keep its results on this worker."""
+
+    def keep(result: Any) -> RemoteResult:
+        reference: RemoteResult = sync(worker.loop, _keep, worker, run, result)
+        return reference
+
+    with keeping(keep):
+        function: Callable[[Any], Any] = cloudpickle.loads(pickled)
+    return function
+
+
+async def _keep(worker: Worker, run: str, result: Any) -> RemoteResult:
+    key = f"{KEY_PREFIX}-{uuid.uuid4().hex}"
+    nbytes = worker.update_data({key: result})["nbytes"][key]
+    # The scheduler has to hold the data before the reference leaves this worker, or Dask would free them.
+    keep = getattr(worker.scheduler, Route.KEEP)
+    reply = await keep(run=run, worker=worker.address, key=key, nbytes=nbytes, versions=own_versions())
+    if not reply or "error" in reply:
+        raise ResultLostError(f"The scheduler did not register the result {key} on {worker.address}.")
+    return RemoteResult(key, nbytes)

@@ -1,4 +1,4 @@
-"""How long a worker will be there: Dask's ``--lifetime``, seen from the worker."""
+"""The lifetime of a worker (Dask's ``--lifetime``), seen from the worker."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ if TYPE_CHECKING:
     from distributed import Worker
 
 
-# What lasts longer between two measurements of Dask's monitor is a clock that was set (seconds).
-LONGEST_STEP = 60.0
+# If two measurements of Dask's monitor are further apart (seconds), the clock was changed in between.
+MAX_MONITOR_STEP_S = 60.0
 
 
 class Lifetime(NamedTuple):
-    """For how long a worker lives in all, and when that ends on this process's monotonic clock (seconds)."""
+    """The total lifetime of a worker, and its end on the monotonic clock of this process (seconds)."""
 
     total: float
     end: float
@@ -33,15 +33,15 @@ class Lifetime(NamedTuple):
 def lifetime_of(worker: Worker) -> Lifetime | None:
     """The lifetime of a worker that has one, stagger included.
 
-    Dask counts from the worker's making and keeps no note of when that was. But its monitor measured for the
-    first time then, and counts its measurements; when the first ones are forgotten, they are extrapolated.
+    Dask counts from the creation of the worker and does not store that time. But its monitor measured for the first
+    time then, and it counts its measurements; times that it has discarded are extrapolated.
     """
     if not worker.lifetime:
         return None
     times = worker.monitor.quantities["time"]
     forgotten = worker.monitor.count - len(times)
-    # Its clock is that on the wall: where that was set, as much time is taken to have gone by as usual.
+    # The monitor uses wall time: a step during which the clock was changed counts as a typical one.
     steps = [after - before for before, after in itertools.pairwise((*times, time.time()))]
     spacing = statistics.median(steps)
-    age = sum(step if 0 <= step < LONGEST_STEP else spacing for step in steps) + forgotten * spacing
+    age = sum(step if 0 <= step < MAX_MONITOR_STEP_S else spacing for step in steps) + forgotten * spacing
     return Lifetime(worker.lifetime, time.monotonic() + worker.lifetime - age)

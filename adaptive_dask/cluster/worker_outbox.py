@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any
 
 from adaptive_dask.cluster.protocol import REPORT
-from adaptive_dask.cluster.worker_work import Work, written_before
+from adaptive_dask.cluster.worker_call import Call, written_before
 from adaptive_dask.plain import plain
 from adaptive_dask.run.pickling import PackedValue, dumps_exception
 from adaptive_dask.run.tracebacks import format_from_function
@@ -54,9 +54,9 @@ def forget_sent(worker: Worker) -> None:
         log.clear()
 
 
-def describe(error: BaseException, work: Work) -> tuple[str, bytes | None]:
+def describe(error: BaseException, call: Call) -> tuple[str, bytes | None]:
     """Output and traceback, from the user's function on, and the exception where it can be pickled."""
-    return written_before(format_from_function(error), work), dumps_exception(error)
+    return written_before(format_from_function(error), call), dumps_exception(error)
 
 
 def log_location(worker: Worker) -> str:

@@ -12,13 +12,13 @@ from distributed.core import Status
 
 from adaptive_dask import output
 from adaptive_dask.cluster.loading import describe_trouble, missing_module
-from adaptive_dask.cluster.protocol import MOST_HUNG, Echo, Evaluation
+from adaptive_dask.cluster.protocol import MAX_HUNG_THREADS, Echo, Evaluation
+from adaptive_dask.cluster.worker_batching import MAX_RESULT_DELAY_S, ResultBatching
+from adaptive_dask.cluster.worker_call import Call, Evaluator, Item, written_before
 from adaptive_dask.cluster.worker_function import RunFunction
-from adaptive_dask.cluster.worker_gathering import LONGEST, Gathering
 from adaptive_dask.cluster.worker_outbox import Outbox, describe, forget_sent, log_location, report
 from adaptive_dask.cluster.worker_thread import HeldThread
 from adaptive_dask.cluster.worker_waiting import WaitingPoints
-from adaptive_dask.cluster.worker_work import Item, Seat, Work, written_before
 from adaptive_dask.errors import PointTimeoutError
 from adaptive_dask.run.batching import fair_batch, time_allowed
 from adaptive_dask.run.pickling import PackedValue, dumps
@@ -29,13 +29,13 @@ if TYPE_CHECKING:
     from distributed import Worker
 
 # So many points are evaluated at once on a worker when the function is asynchronous, unless ntasks is given.
-ASYNC_WIDTH = 32
+MAX_ASYNC_POINTS = 32
 
 # A coroutine that was cancelled has so long to end (seconds) before its event loop counts as blocked.
-CANCELLING = 2.0
+CANCEL_TIMEOUT_S = 2.0
 
 # Dask keeps the last thousand messages, for its developers: with so many bytes of results in them they are dropped.
-MAX_LOGGED = 16 * 2**20
+MAX_LOGGED_BYTES = 16 * 2**20
 
 
 SMOOTHING = 0.2  # the weight of the newest duration in a running mean
@@ -66,16 +66,16 @@ class PointQueue:
         self.seconds_per_point: float | None = None
         self._on_idle = on_idle
         self._lock = threading.Lock()  # guards all that follows
-        self._seats: set[Seat] = set()
-        self._under_way: dict[Work, None] = {}
-        self._cancelling: dict[Work, float] = {}
+        self._evaluators: set[Evaluator] = set()
+        self._in_flight: dict[Call, None] = {}
+        self._cancelling: dict[Call, float] = {}
         self._hung = 0
         self.bytes_sent = 0  # of results, since Dask's log of messages was emptied
         self._stopped = False
         self._aborted = False
         self._outbox = Outbox()
         self._flushing = False
-        self._gathering = Gathering()
+        self._batching = ResultBatching()
         self._watching = False
         self._echo: tuple[float, float] | None = None
         self._wakers: set[Callable[[], None]] = set()  # of evaluators that do not block on the items
@@ -85,7 +85,7 @@ class PointQueue:
     @property
     def is_over(self) -> bool:
         with self._lock:
-            return not self._seats and not self._hung
+            return not self._evaluators and not self._hung
 
     @property
     def is_wanted(self) -> bool:
@@ -99,24 +99,24 @@ class PointQueue:
 
     # ---- from the evaluators' threads
 
-    def join(self) -> Seat:
+    def join(self) -> Evaluator:
         """An evaluator comes to work; the scheduler is told when it has the function."""
-        seat = Seat(HeldThread(self.worker))
+        evaluator = Evaluator(HeldThread(self.worker))
         with self._lock:
-            self._seats.add(seat)
-        return seat
+            self._evaluators.add(evaluator)
+        return evaluator
 
-    def leave(self, seat: Seat) -> None:
+    def leave(self, evaluator: Evaluator) -> None:
         """An evaluator goes; the last one gives the points back that nobody has begun."""
         with self._lock:
-            if seat.is_given_up:
+            if evaluator.is_given_up:
                 self._hung -= 1
-            self._seats.discard(seat)
-            if not self._seats:
+            self._evaluators.discard(evaluator)
+            if not self._evaluators:
                 self._outbox.returned += self.waiting.drain()
             self._send_soon()
-        if seat.is_given_up or seat.thread.is_replaced:
-            seat.thread.end()
+        if evaluator.is_given_up or evaluator.thread.is_replaced:
+            evaluator.thread.end()
         self._on_idle(self)
 
     def load_function(self) -> Callable[[Any], Any] | None:
@@ -143,72 +143,72 @@ class PointQueue:
         if first.alone:
             return [first]
         with self._lock:
-            takers = sum(seat.is_taking for seat in self._seats)
+            takers = sum(evaluator.is_taking for evaluator in self._evaluators)
         return self.waiting.gather(first, fair_batch(self.seconds_per_point, len(self.waiting) + 1, takers))
 
-    def begin(self, seat: Seat, items: Sequence[Item]) -> Work:
+    def begin(self, evaluator: Evaluator, items: Sequence[Item]) -> Call:
         """A call begins."""
-        work = Work(seat, items, output.begin())
+        call = Call(evaluator, items, output.begin())
         timeout = self.evaluation.point_timeout
         with self._lock:
-            self._under_way[work] = None
+            self._in_flight[call] = None
             if timeout is not None and not self._watching:
                 self._watching = True
                 self.worker.loop.add_callback(self._watch, timeout)
-        return work
+        return call
 
-    def set_cancel(self, work: Work, cancel: Callable[[], None]) -> None:
+    def set_cancel(self, call: Call, cancel: Callable[[], None]) -> None:
         """A call that has begun can be cancelled."""
         with self._lock:
-            work.cancel = cancel
+            call.cancel = cancel
             if self._aborted:
-                self._under_way.pop(work, None)
-            is_wanted = work in self._under_way
+                self._in_flight.pop(call, None)
+            is_wanted = call in self._in_flight
         if not is_wanted:
             cancel()
 
-    def finish(self, work: Work, values: Sequence[PackedValue]) -> None:
+    def finish(self, call: Call, values: Sequence[PackedValue]) -> None:
         """A call has returned a value for each point; ignored if it was given up."""
-        seconds = (time.perf_counter() - work.begin) / len(values)
+        seconds = (time.perf_counter() - call.begin) / len(values)
         with self._lock:
-            if not self._has_ended(work):
+            if not self._has_ended(call):
                 return
             outbox = self._outbox
-            outbox.ids += work.ids
+            outbox.ids += call.ids
             outbox.values += values
             outbox.durations += [seconds] * len(values)
             before = self.seconds_per_point
             self.seconds_per_point = seconds if before is None else before + SMOOTHING * (seconds - before)
-            if self._gathering.can_wait(len(self.waiting)):
+            if self._batching.can_wait(len(self.waiting)):
                 self._send_later()
             else:
                 self._send_soon()
 
-    def fail(self, work: Work, error: BaseException) -> None:
+    def fail(self, call: Call, error: BaseException) -> None:
         """A call has raised; ignored if it was given up."""
-        seconds = time.perf_counter() - work.begin
-        failure = describe(error, work)
+        seconds = time.perf_counter() - call.begin
+        failure = describe(error, call)
         with self._lock:
-            if not self._has_ended(work):
+            if not self._has_ended(call):
                 return
-            self._outbox.failures.update(dict.fromkeys(work.ids, failure))
+            self._outbox.failures.update(dict.fromkeys(call.ids, failure))
             self._outbox.seconds_of_failures += seconds
             self._send_soon()
 
-    def split(self, work: Work) -> None:
+    def split(self, call: Call) -> None:
         """A call for many points has raised: evaluate each by itself, so that only the culprit fails."""
         with self._lock:
-            if self._has_ended(work):
-                self._put_alone(work.items)
+            if self._has_ended(call):
+                self._put_alone(call.items)
 
-    def set_width(self, seat: Seat, *, is_taking: bool) -> int:
+    def set_width(self, evaluator: Evaluator, *, is_taking: bool) -> int:
         """An evaluator is at as many points at once as an asynchronous function allows, or takes no more."""
         ntasks = self.evaluation.ntasks
         with self._lock:
-            seat.is_taking = is_taking
-            seat.width = ntasks or math.ceil(ASYNC_WIDTH / self.worker.state.nthreads)
+            evaluator.is_taking = is_taking
+            evaluator.width = ntasks or math.ceil(MAX_ASYNC_POINTS / self.worker.state.nthreads)
             self._send_soon()
-        return seat.width
+        return evaluator.width
 
     def call_when_due(self, waker: Callable[[], None]) -> None:
         """Have something called, on the worker's event loop, whenever there may be something to do."""
@@ -222,10 +222,10 @@ class PointQueue:
     # ---- from the worker's event loop
 
     @property
-    def under_way(self) -> list[Work]:
+    def in_flight(self) -> list[Call]:
         """The calls that are under way."""
         with self._lock:
-            return list(self._under_way)
+            return list(self._in_flight)
 
     def put(
         self, ids: Sequence[int], points: Sequence[PackedValue], sent: float, seconds: float, enough: int | None = None
@@ -241,9 +241,9 @@ class PointQueue:
         """
         with self._lock:
             self.waiting.seconds = seconds
-            self._gathering.note_points(enough)
+            self._batching.note_points(enough)
             self._echo = (sent, time.monotonic())
-            if not self._seats or self._stopped or self._is_broken:
+            if not self._evaluators or self._stopped or self._is_broken:
                 self._outbox.returned += ids
                 self._send_soon()
                 return
@@ -255,10 +255,10 @@ class PointQueue:
         unwanted = set(ids)
         with self._lock:
             # Where others are evaluated in the same call, the outcomes of these are ignored.
-            works = [work for work in self._under_way if unwanted.issuperset(work.ids)]
-            self.waiting.drop(unwanted.difference(*(work.ids for work in works)))
-        for work in works:
-            self._give_up(work)
+            calls = [call for call in self._in_flight if unwanted.issuperset(call.ids)]
+            self.waiting.drop(unwanted.difference(*(call.ids for call in calls)))
+        for call in calls:
+            self._give_up(call)
 
     def stop(self, *, now: bool = False) -> None:
         """Let every evaluator go after the points that it is at; with ``now``, without them where possible."""
@@ -266,101 +266,101 @@ class PointQueue:
             self._stopped = True
             self._aborted |= now
             self.waiting.drain()
-            self.waiting.send_away(len(self._seats))
-            works = [work for work in self._under_way if work.cancel is not None] if now else []
-            for work in works:
-                del self._under_way[work]
+            self.waiting.send_away(len(self._evaluators))
+            calls = [call for call in self._in_flight if call.cancel is not None] if now else []
+            for call in calls:
+                del self._in_flight[call]
             self._wake()
-        for work in works:
-            if work.cancel is not None:
-                work.cancel()
+        for call in calls:
+            if call.cancel is not None:
+                call.cancel()
 
     def give_up_all(self) -> None:
         """Free the places of evaluators that are in a call all the same, now that the run is over."""
         if self.worker.status not in (Status.running, Status.paused, Status.closing_gracefully):
             return
         with self._lock:
-            seats = list(self._seats)
-        for seat in seats:
-            self._give_up_seat(seat)
+            evaluators = list(self._evaluators)
+        for evaluator in evaluators:
+            self._give_up_evaluator(evaluator)
 
     def send_away(self, keep: int) -> None:
         """Let evaluators go until so many are left, when the points that are here are begun."""
         with self._lock:
-            self.waiting.send_away(len(self._seats) - self.waiting.leaving - keep)
+            self.waiting.send_away(len(self._evaluators) - self.waiting.leaving - keep)
             self._wake()
 
     def _watch(self, timeout: float) -> None:
         """Give up what takes too long, and look again soon as long as anything is under way."""
         now = time.perf_counter()
         with self._lock:
-            late = [work for work in self._under_way if now - work.begin > time_allowed(timeout, len(work.items))]
-            blocked = [work for work, until in self._cancelling.items() if now > until]
-        for work in late:
-            if len(work.items) == 1:
-                self._give_up(work, timeout=timeout)
+            late = [call for call in self._in_flight if now - call.begin > time_allowed(timeout, len(call.items))]
+            blocked = [call for call, until in self._cancelling.items() if now > until]
+        for call in late:
+            if len(call.items) == 1:
+                self._give_up(call, timeout=timeout)
             else:  # one of them is the culprit
-                self._give_up(work, again=work.items)
-        for work in blocked:
-            self._give_up_seat(work.seat)
+                self._give_up(call, again=call.items)
+        for call in blocked:
+            self._give_up_evaluator(call.evaluator)
         with self._lock:
-            self._watching = bool(self._under_way or self._cancelling)
+            self._watching = bool(self._in_flight or self._cancelling)
             if self._watching:
                 self.worker.loop.call_later(min(1.0, timeout / 5), self._watch, timeout)
 
-    def _give_up(self, work: Work, *, timeout: float | None = None, again: Sequence[Item] = ()) -> None:
+    def _give_up(self, call: Call, *, timeout: float | None = None, again: Sequence[Item] = ()) -> None:
         """Forget a call that is under way, say so if it took too long, and free its place."""
-        where = stack_of(work.seat.thread.thread) if work.cancel is None else "(asynchronous)"
+        where = stack_of(call.evaluator.thread.thread) if call.cancel is None else "(asynchronous)"
         with self._lock:
-            if self._under_way.pop(work, self) is self:
+            if self._in_flight.pop(call, self) is self:
                 return
-            seconds = time.perf_counter() - work.begin
+            seconds = time.perf_counter() - call.begin
             if timeout is not None:
                 error = PointTimeoutError.after(seconds, timeout, where)
-                self._outbox.failures.update(dict.fromkeys(work.ids, (written_before(str(error), work), dumps(error))))
+                self._outbox.failures.update(dict.fromkeys(call.ids, (written_before(str(error), call), dumps(error))))
                 self._outbox.seconds_of_failures += seconds
             self._put_alone(again)
-            if work.cancel is not None:
-                self._cancelling[work] = time.perf_counter() + CANCELLING
+            if call.cancel is not None:
+                self._cancelling[call] = time.perf_counter() + CANCEL_TIMEOUT_S
             self._send_soon()
             self._wake()
-        if work.cancel is not None:
-            work.cancel()
+        if call.cancel is not None:
+            call.cancel()
         else:
-            self._give_up_seat(work.seat)
+            self._give_up_evaluator(call.evaluator)
 
-    def _give_up_seat(self, seat: Seat) -> None:
+    def _give_up_evaluator(self, evaluator: Evaluator) -> None:
         """An evaluator hangs: let another one come for it."""
         with self._lock:
-            if seat not in self._seats:
+            if evaluator not in self._evaluators:
                 return
-            for work in [work for work in self._under_way if work.seat is seat]:
-                del self._under_way[work]
-                self._outbox.returned += work.ids
-            for work in [work for work in self._cancelling if work.seat is seat]:
-                del self._cancelling[work]
-            seat.is_given_up = True
-            self._seats.discard(seat)
+            for call in [call for call in self._in_flight if call.evaluator is evaluator]:
+                del self._in_flight[call]
+                self._outbox.returned += call.ids
+            for call in [call for call in self._cancelling if call.evaluator is evaluator]:
+                del self._cancelling[call]
+            evaluator.is_given_up = True
+            self._evaluators.discard(evaluator)
             self._hung += 1
-            if not self._seats:
+            if not self._evaluators:
                 self._outbox.returned += self.waiting.drain()
-            can_go = self._hung <= MOST_HUNG
+            can_go = self._hung <= MAX_HUNG_THREADS
             if can_go:
-                self._outbox.given_up.append(seat.thread.task)
+                self._outbox.given_up.append(evaluator.thread.task)
             self._send_soon()
         if can_go:
-            seat.thread.give_back()
+            evaluator.thread.give_back()
         self._on_idle(self)
 
     def _flush(self) -> None:
         with self._lock:
             self._flushing = False
-            self._gathering.end()
+            self._batching.end()
             outbox, self._outbox = self._outbox, Outbox()
             contents = outbox.fields()
-            contents["slots"] = 0 if self._is_broken else len(self._seats)
-            contents["places"] = sum(seat.width for seat in self._seats if seat.is_taking) + sum(
-                not work.seat.is_taking for work in self._under_way
+            contents["slots"] = 0 if self._is_broken else len(self._evaluators)
+            contents["places"] = sum(evaluator.width for evaluator in self._evaluators if evaluator.is_taking) + sum(
+                not call.evaluator.is_taking for call in self._in_flight
             )
             contents["hung"] = self._hung
             echo, self._echo = self._echo, None
@@ -373,7 +373,7 @@ class PointQueue:
             contents["log"] = log_location(self.worker)
         self.worker.batched_send(report(self.run, **contents))
         self.bytes_sent += sum(len(value) for value in outbox.values if type(value) is bytes)
-        if self.bytes_sent > MAX_LOGGED:
+        if self.bytes_sent > MAX_LOGGED_BYTES:
             self.forget_sent()
 
     def forget_sent(self) -> None:
@@ -382,21 +382,21 @@ class PointQueue:
             self.bytes_sent = 0
             forget_sent(self.worker)
 
-    def _send_gathered(self) -> None:
+    def _send_batch(self) -> None:
         """Send results that waited for others for long enough."""
         with self._lock:
-            left = self._gathering.ring(time.monotonic())
+            left = self._batching.ring(time.monotonic())
             if left:
-                self.worker.loop.call_later(left, self._send_gathered)
+                self.worker.loop.call_later(left, self._send_batch)
             elif left is not None:
                 self._send_soon()
 
     # ---- with the lock held
 
-    def _has_ended(self, work: Work) -> bool:
+    def _has_ended(self, call: Call) -> bool:
         """Whether somebody still waits for the call that has ended."""
-        self._cancelling.pop(work, None)
-        return self._under_way.pop(work, self) is not self
+        self._cancelling.pop(call, None)
+        return self._in_flight.pop(call, self) is not self
 
     def _wake(self) -> None:
         for waker in self._wakers:
@@ -409,8 +409,8 @@ class PointQueue:
             self.worker.loop.add_callback(self._flush)
 
     def _send_later(self) -> None:
-        if self._gathering.begin(time.monotonic()):
-            self.worker.loop.add_callback(self.worker.loop.call_later, LONGEST, self._send_gathered)
+        if self._batching.begin(time.monotonic()):
+            self.worker.loop.add_callback(self.worker.loop.call_later, MAX_RESULT_DELAY_S, self._send_batch)
 
     def _put_alone(self, items: Sequence[Item]) -> None:
         self.waiting.put(item._replace(alone=True) for item in items)

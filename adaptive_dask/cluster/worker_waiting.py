@@ -8,14 +8,14 @@ import time
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
+from adaptive_dask.cluster.worker_call import Item
 from adaptive_dask.cluster.worker_lifetime import lifetime_of
-from adaptive_dask.cluster.worker_work import Item
 
 if TYPE_CHECKING:
     from distributed import Worker
 
 # An evaluator that got no point for so long (in seconds) gives its thread back.
-IDLE = 1.0
+IDLE_TIMEOUT_S = 1.0
 
 
 class WaitingPoints:
@@ -87,9 +87,9 @@ class WaitingPoints:
         while True:
             left = end - time.monotonic()
             # A worker without time for another point gets none; its evaluators do not come and go every second.
-            patience = min(IDLE, left) if self._has_time() else left
+            timeout = min(IDLE_TIMEOUT_S, left) if self._has_time() else left
             try:
-                item = self._items.get(timeout=max(patience, 0.001))
+                item = self._items.get(timeout=max(timeout, 0.001))
             except queue.Empty:
                 return None
             if self._is_due(item):

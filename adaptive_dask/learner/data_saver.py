@@ -55,7 +55,7 @@ class DataSaver(BaseLearner):
     learner : BaseLearner
     extra_data : mapping, X → result
         What the function returned, by point, in the order told. With ``extra="cluster"`` a reference
-        for each point, whose ``load()`` brings the result: an `ExtraFile`, or a `KeptResult`. With elements of a
+        for each point, whose ``load()`` brings the result: an `ExtraFile`, or a `RemoteResult`. With elements of a
         sequence that are not hashable, points have None in their place; `extra_for` takes either.
 
     Notes

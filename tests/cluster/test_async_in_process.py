@@ -8,7 +8,7 @@ import pytest
 from distributed.utils_test import gen_cluster
 
 import adaptive_dask as adaptive
-from adaptive_dask.cluster.worker_queue import ASYNC_WIDTH
+from adaptive_dask.cluster.worker_queue import MAX_ASYNC_POINTS
 
 from ..patience import OPTIONS, TIMEOUT, until
 from .gate import Gate
@@ -28,11 +28,11 @@ async def square(x):
 async def test_each_worker_has_so_many_at_once(c, s, a, b):
     gate = Gate()
     runner = adaptive.Runner(learner(gate.coroutine), npoints_goal=300, executor=c)
-    await until(lambda: gate.inside == 2 * ASYNC_WIDTH)
-    assert run_of(s, runner).board.places == 2 * ASYNC_WIDTH
+    await until(lambda: gate.inside == 2 * MAX_ASYNC_POINTS)
+    assert run_of(s, runner).board.places == 2 * MAX_ASYNC_POINTS
     gate.opened.set()
     assert (await runner.result(TIMEOUT)).npoints == 300
-    assert gate.most >= 2 * ASYNC_WIDTH
+    assert gate.most >= 2 * MAX_ASYNC_POINTS
 
 
 @pytest.mark.parametrize("ntasks", [1, 3, 100])
@@ -50,7 +50,7 @@ async def test_ntasks_says_how_many_at_once(c, s, a, b, ntasks):
 async def test_cancel_cancels_what_is_under_way_and_leaves_nothing(c, s, a, b):
     gate = Gate()
     runner = adaptive.Runner(learner(gate.coroutine), executor=c)
-    await until(lambda: gate.inside >= ASYNC_WIDTH)
+    await until(lambda: gate.inside >= MAX_ASYNC_POINTS)
     await runner.cancel()
     assert await runner.wait(TIMEOUT)
     await until(lambda: gate.inside == 0)

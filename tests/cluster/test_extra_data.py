@@ -14,8 +14,8 @@ import pytest
 from distributed import Client, LocalCluster
 
 import adaptive_dask as adaptive
-from adaptive_dask.cluster import scheduler_kept
-from adaptive_dask.cluster.kept_result import KEY_PREFIX, KeptResult
+from adaptive_dask.cluster import scheduler_remote_results
+from adaptive_dask.cluster.remote_result import KEY_PREFIX, RemoteResult
 from adaptive_dask.errors import ResultLostError
 from adaptive_dask.learner.picked import references_in
 from adaptive_dask.storage.extra_files import ExtraFile
@@ -34,7 +34,7 @@ def large(x, a=0.0):
 
 @pytest.fixture(autouse=True)
 def few_at_a_time(monkeypatch):
-    monkeypatch.setattr(scheduler_kept, "AT_A_TIME", 3)  # the scheduler is in this process
+    monkeypatch.setattr(scheduler_remote_results, "MAX_RESULTS_PER_STEP", 3)  # the scheduler is in this process
 
 
 def saver(**options):
@@ -57,7 +57,7 @@ def check_loads(learner):
 def test_results_stay_on_workers_until_the_run_is_forgotten(client, cluster):
     learner = saver()
     runner = adaptive.BlockingRunner(learner, npoints_goal=12)
-    assert all(type(kept) is KeptResult and kept.nbytes > 8 * SIZE for kept in learner.extra_data.values())
+    assert all(type(kept) is RemoteResult and kept.nbytes > 8 * SIZE for kept in learner.extra_data.values())
     hosted = host_of(cluster).runs[runner.name].learner._session.learner
     for each in (learner, hosted):
         assert len(each.extra_data) == 12

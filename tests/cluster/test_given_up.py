@@ -171,7 +171,7 @@ async def test_a_blocked_event_loop_is_given_up(c, s, a, b):
     async def blocks(x):
         return blocking(x)
 
-    before, worker_queue.CANCELLING = worker_queue.CANCELLING, 0.2
+    before, worker_queue.CANCEL_TIMEOUT_S = worker_queue.CANCEL_TIMEOUT_S, 0.2
     try:
         runner = adaptive.Runner(
             learner(blocks), executor=c, npoints_goal=100, point_timeout=0.3, retries=20, on_error="skip"
@@ -181,14 +181,14 @@ async def test_a_blocked_event_loop_is_given_up(c, s, a, b):
         gate.opened.set()
         assert len((await runner.result(TIMEOUT)).data) == 100
     finally:
-        worker_queue.CANCELLING = before
+        worker_queue.CANCEL_TIMEOUT_S = before
     await assert_clean(s, a, b)
 
 
 @gen_cluster(**OPTIONS)
 async def test_with_too_many_hung_threads_slots_are_lost_but_not_the_run(c, s, a, b):
     gate = Gate(lambda x: x > 0.0)
-    before, worker_queue.MOST_HUNG = worker_queue.MOST_HUNG, 1
+    before, worker_queue.MAX_HUNG_THREADS = worker_queue.MAX_HUNG_THREADS, 1
     try:
         runner = adaptive.Runner(
             learner(gate.function), executor=c, npoints_goal=40, point_timeout=0.1, on_error="skip"
@@ -200,7 +200,7 @@ async def test_with_too_many_hung_threads_slots_are_lost_but_not_the_run(c, s, a
         gate.opened.set()
         assert len((await runner.result(TIMEOUT)).data) == 40
     finally:
-        worker_queue.MOST_HUNG = before
+        worker_queue.MAX_HUNG_THREADS = before
     await assert_clean(s, a, b)
 
 

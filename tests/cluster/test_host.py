@@ -259,11 +259,11 @@ async def test_a_run_is_kept_open_against_an_idle_timeout(c, s, a, b):
 def leases_of(seconds):
     """All of the workers are in this process."""
     lease, scheduler_crew._lease = scheduler_crew._lease, lambda: seconds
-    idle, worker_side.IDLE = worker_side.IDLE, seconds
+    idle, worker_side.IDLE_TIMEOUT_S = worker_side.IDLE_TIMEOUT_S, seconds
     try:
         yield
     finally:
-        scheduler_crew._lease, worker_side.IDLE = lease, idle
+        scheduler_crew._lease, worker_side.IDLE_TIMEOUT_S = lease, idle
 
 
 @gen_cluster(**OPTIONS)

@@ -1,4 +1,4 @@
-"""What a worker's evaluators are at: points, the places of evaluators, and calls under way."""
+"""Points, evaluators and calls on a worker."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from adaptive_dask.run.pickling import PackedValue
 
 
 class Item(NamedTuple):
-    """A point that waits; ``alone`` if it must not be evaluated together with others."""
+    """A point that waits; with ``alone`` it must not be evaluated in one call with others."""
 
     pid: int
     packed: PackedValue
@@ -21,18 +21,18 @@ class Item(NamedTuple):
 
 
 @dataclass(eq=False)
-class Seat:
-    """An evaluator's place at a run.
+class Evaluator:
+    """An evaluator of a run: a task that holds a thread of the worker.
 
     Attributes
     ----------
     thread : HeldThread
     width : int
-        How many points it is at, at once.
+        The number of points that it evaluates concurrently.
     is_taking : bool
         Whether it takes more points.
     is_given_up : bool
-        Whether it hangs, and was given up; it has no place any more.
+        Whether its call hangs and was given up, so that another evaluator can replace it.
     """
 
     thread: HeldThread
@@ -42,18 +42,18 @@ class Seat:
 
 
 @dataclass(eq=False)
-class Work:
-    """Points under way in one call.
+class Call:
+    """A call of the function, for one point or several.
 
     Attributes
     ----------
     output : Tail or None
-        What the function writes, where that is noted.
+        The output of the function, if it is captured.
     cancel : callable or None
-        Cancels the call, where that is possible.
+        Cancels the call, if it can be cancelled.
     """
 
-    seat: Seat
+    evaluator: Evaluator
     items: Sequence[Item]
     output: Tail | None = None
     cancel: Callable[[], None] | None = None
@@ -64,6 +64,6 @@ class Work:
         return [item.pid for item in self.items]
 
 
-def written_before(text: str, work: Work) -> str:
-    """The text of an error, with what the call had written."""
-    return text if work.output is None else work.output.before(text)
+def written_before(text: str, call: Call) -> str:
+    """The text of an error, after the output of the call."""
+    return text if call.output is None else call.output.before(text)

@@ -1,4 +1,4 @@
-"""Holds results that stay on workers for as long as a run is known that they belong to."""
+"""Keeps results in the memory of workers until the runs that they belong to are forgotten."""
 
 from __future__ import annotations
 
@@ -10,14 +10,15 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from distributed import Scheduler
 
-# The event loop turns to others after so many results.
-AT_A_TIME = 100
+# Results that are handled before the event loop serves others.
+MAX_RESULTS_PER_STEP = 100
 
 
-class KeptResults:
-    """Which results of which runs Dask is to keep.
+class RemoteResults:
+    """The results that Dask keeps for runs.
 
-    To Dask every run is a client that wants them, as a published dataset is; whatever nobody wants any more is freed.
+    For Dask every run is a client that wants its results, as a published dataset is; Dask frees a result that no
+    client wants any more.
 
     Parameters
     ----------
@@ -33,9 +34,9 @@ class KeptResults:
             self._scheduler.update_data(who_has={key: [worker]}, nbytes={key: nbytes}, client=_holder(run))
 
     async def claim(self, run: str, keys: Sequence[str]) -> None:
-        """Hold what is there of these results for one more run."""
-        for i in range(0, len(keys), AT_A_TIME):
-            known = [key for key in keys[i : i + AT_A_TIME] if key in self._scheduler.tasks]
+        """Keep those of these results that exist for one more run."""
+        for i in range(0, len(keys), MAX_RESULTS_PER_STEP):
+            known = [key for key in keys[i : i + MAX_RESULTS_PER_STEP] if key in self._scheduler.tasks]
             self._scheduler.client_desires_keys(known, client=_holder(run))
             await asyncio.sleep(0)
 
@@ -44,7 +45,7 @@ class KeptResults:
         holder = self._scheduler.clients.get(_holder(run))
         if holder is None:
             return
-        some = [task.key for task in itertools.islice(holder.wants_what, AT_A_TIME)]
+        some = [task.key for task in itertools.islice(holder.wants_what, MAX_RESULTS_PER_STEP)]
         self._scheduler.client_releases_keys(some, client=_holder(run))
         if holder.wants_what:
             asyncio.get_running_loop().call_soon(self.release, run)

@@ -1,4 +1,4 @@
-"""A reference to a result that stayed in the memory of a worker."""
+"""A reference to a result in the memory of a worker."""
 
 from __future__ import annotations
 
@@ -19,33 +19,33 @@ KEY_PREFIX = "adaptive-extra"
 
 
 @dataclass(frozen=True)
-class KeptResult(Reference):
+class RemoteResult(Reference):
     """A result in the memory of a worker.
 
-    It is there for as long as the scheduler knows the run that it came from, or another run that was started with
-    a learner that has this reference; see `DataSaver`.
+    The result exists as long as the scheduler knows the run that made it, or another run that was started with a
+    learner that has this reference; see `DataSaver`.
 
     Attributes
     ----------
     key : str
-        Dask's name for it.
+        The key of the data in Dask.
     nbytes : int
-        About how large it is.
+        Its approximate size in bytes.
     """
 
     key: str
     nbytes: int = -1
 
     def load(self, client: Client | None = None, *, direct: bool = True) -> Any:
-        """Bring the result here.
+        """Fetch the result.
 
         Parameters
         ----------
         client : distributed.Client, optional
-            The current one by default.
+            The current client by default.
         direct : bool, default: True
-            Fetch it from the worker itself. False has the scheduler pass it on, for a client that cannot reach the
-            workers.
+            Fetch the result from the worker itself. With False the scheduler forwards it, for clients that cannot
+            connect to the workers.
 
         Returns
         -------
@@ -55,7 +55,7 @@ class KeptResult(Reference):
         Raises
         ------
         ResultLostError
-            If it is no longer there.
+            If the result does not exist any more.
         ValueError
             If there is no client.
         """
@@ -65,12 +65,12 @@ class KeptResult(Reference):
         return client.sync(self._fetch, client, direct)
 
     def future(self, client: Client | None = None) -> Future[Any]:
-        """A future of the result, to compute with it where it is: ``client.submit(analyse, kept.future())``.
+        """A future of the result, to compute with it on its worker: ``client.submit(analyse, result.future())``.
 
         Parameters
         ----------
         client : distributed.Client, optional
-            The current one by default.
+            The current client by default.
         """
         return Future(self.key, client or get_client())
 
