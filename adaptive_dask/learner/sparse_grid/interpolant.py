@@ -22,12 +22,12 @@ class _Node(NamedTuple):
     coefficient : ndarray of shape (m,)
     leaves : list of (axis, rows, coefficients)
         Indices that go one axis further, and no other further than they: rows of the axis's table with their
-        coefficients of shape (n, m).
+        coefficients of shape (m, number of rows).
     branches : list of (axis, row, node)
     """
 
     coefficient: Values
-    leaves: list[tuple[int, list[int], Values]]
+    leaves: list[tuple[int, slice, Values]]
     branches: list[tuple[int, int, Any]]
 
 
@@ -64,9 +64,16 @@ class SparseInterpolant:
                     of_axis = leaves.setdefault(axis, ([], []))
                     of_axis[0].append(rows[axis][k])
                     of_axis[1].append(coefficients[child])
-            sums = [(axis, numbers, np.array(values)) for axis, (numbers, values) in leaves.items()]
+            sums = []
+            for axis, (numbers, values) in leaves.items():
+                # Rows of a table that follow each other need not be copied.
+                start = min(numbers)
+                by_row = np.zeros((len(values[0]), max(numbers) + 1 - start), dtype=np.result_type(*values))
+                by_row[:, np.array(numbers) - start] = np.array(values).T
+                sums.append((axis, slice(start, max(numbers) + 1), by_row))
             return _Node(coefficients[index], sums, branches)
 
+        self._dtype = np.result_type(float, *{value.dtype for value in coefficients.values()})
         self._root = build(())
 
     def __call__(self, t: Floats) -> Values:
@@ -81,11 +88,15 @@ class SparseInterpolant:
         ]
 
         def total(node: _Node) -> Values:
-            values = np.tile(node.coefficient, (len(t), 1))
+            values: Values = np.empty((len(node.coefficient), len(t)), dtype=self._dtype)
+            values[:] = node.coefficient[:, None]
             for axis, rows, coefficients in node.leaves:
-                values += tables[axis][rows].T @ coefficients  # type: ignore[index]
+                # BLAS would start threads for small matrices.
+                values += np.einsum("mr,rn->mn", coefficients, tables[axis][rows])  # type: ignore[index]
             for axis, row, branch in node.branches:
-                values += tables[axis][row][:, None] * total(branch)  # type: ignore[index]
+                part = total(branch)
+                part *= tables[axis][row]  # type: ignore[index]
+                values += part
             return values
 
-        return total(self._root)
+        return total(self._root).T

@@ -31,21 +31,14 @@ class RadialFit:
         Real or complex.
     kernel : str
         A key of `KERNELS`.
-    max_dense : int
-        Up to so many points there is one fit through all of them.
-    neighbors : int
-        How many points each cell's fit goes through if there are more.
     """
 
-    def __init__(
-        self, u: Floats, values: Values, kernel: str, max_dense: int = MAX_DENSE, neighbors: int = NEIGHBORS
-    ) -> None:
+    def __init__(self, u: Floats, values: Values, kernel: str) -> None:
         self._u, self._values, self._kernel = u, values, kernel
-        self._neighbors = min(neighbors, len(u))
         self._cells: dict[int, _Piece] = {}
-        self._is_dense = len(u) <= max_dense
+        self._is_dense = len(u) <= MAX_DENSE
         if self._is_dense:
-            self._cells[0] = _Piece(u, values, kernel)
+            self._cells[0] = _fitted(u, values, kernel)
         else:
             from scipy.spatial import cKDTree
 
@@ -66,50 +59,47 @@ class RadialFit:
 
     def _piece(self, cell: int) -> _Piece:
         if cell not in self._cells:
-            _, nearest = self._tree.query(self._centers.data[cell], self._neighbors)
-            u, values = self._u[nearest], self._values[nearest]
-            try:
-                piece = _Piece(u, values, self._kernel)
-            except np.linalg.LinAlgError:  # the nearest points may lie in a plane
-                piece = _Piece(u, values, "linear")
-            self._cells[cell] = piece
+            _, nearest = self._tree.query(self._centers.data[cell], NEIGHBORS)
+            self._cells[cell] = _fitted(self._u[nearest], self._values[nearest], self._kernel)
         return self._cells[cell]
 
 
 class _Piece:
-    """One fit to a few points.
+    """One fit to a few points, complete when `coefficients` are set to the solution of `system`."""
 
-    Raises
-    ------
-    numpy.linalg.LinAlgError
-        If the points do not determine the polynomial.
-    """
+    coefficients: Values
 
-    def __init__(self, u: Floats, values: Values, kernel: str) -> None:
+    def __init__(self, u: Floats, kernel: str) -> None:
         self._kernel = kernel
         self._shift = u.mean(axis=0)
         self._scale = float(np.max(np.ptp(u, axis=0))) or 1.0
         self._t = (u - self._shift) / self._scale
+
+    @property
+    def is_determined(self) -> bool:
+        """Whether the points determine the polynomial."""
+        polynomials = self._polynomials(self._t)
+        diagonal = np.abs(np.diag(np.linalg.qr(polynomials, mode="r")))
+        return bool(len(polynomials) >= polynomials.shape[1] and diagonal.min() > 1e-10 * diagonal.max())
+
+    def system(self, values: Values) -> tuple[Floats, Values]:
+        """The matrix and the right side of the linear equations."""
         polynomials = self._polynomials(self._t)
         n, k = polynomials.shape
-        diagonal = np.abs(np.diag(np.linalg.qr(polynomials, mode="r")))
-        if n < k or diagonal.min() < 1e-10 * diagonal.max():
-            raise np.linalg.LinAlgError("The points do not determine the polynomial.")
         matrix = np.zeros((n + k, n + k))
         matrix[:n, :n] = self._functions(self._t)
         matrix[:n, n:] = polynomials
         matrix[n:, :n] = polynomials.T
-        right = np.concatenate([values, np.zeros((k, values.shape[1]))])
-        self._coefficients: Values = np.linalg.solve(matrix, right)
+        return matrix, np.concatenate([values, np.zeros((k, values.shape[1]))])
 
     def __call__(self, u: Floats) -> Values:
         t = (u - self._shift) / self._scale
         n = len(self._t)
-        values = np.empty((len(t), self._coefficients.shape[1]), dtype=self._coefficients.dtype)
+        values = np.empty((len(t), self.coefficients.shape[1]), dtype=self.coefficients.dtype)
         for start in range(0, len(t), CHUNK):
             piece = t[start : start + CHUNK]
             values[start : start + CHUNK] = (
-                self._functions(piece) @ self._coefficients[:n] + self._polynomials(piece) @ self._coefficients[n:]
+                self._functions(piece) @ self.coefficients[:n] + self._polynomials(piece) @ self.coefficients[n:]
             )
         return values
 
@@ -131,6 +121,51 @@ class _Piece:
             first, second = np.triu_indices(t.shape[1])
             columns.append(t[:, first] * t[:, second])
         return np.concatenate(columns, axis=1)
+
+
+def _fitted(u: Floats, values: Values, kernel: str) -> _Piece:
+    """A fit with a kernel, or a linear one if the points lie in a plane."""
+    piece = _Piece(u, kernel)
+    if not piece.is_determined:
+        piece = _Piece(u, "linear")
+    piece.coefficients = np.linalg.solve(*piece.system(values))
+    return piece
+
+
+def predict_nearby(u: Floats, values: Values, at: Floats, kernel: str, neighbors: int) -> Values:
+    """Predictions at a few points, each from its nearest ones; not finite where these lie in a plane.
+
+    The equations are solved without BLAS, whose threads make small matrices take a hundred times longer when all
+    processors are busy, as on a cluster.
+    """
+    pieces, systems = [], []
+    for point in at:
+        nearest = np.argsort(((u - point) ** 2).sum(axis=1), kind="stable")[:neighbors]
+        pieces.append(_Piece(u[nearest], kernel))
+        systems.append(pieces[-1].system(values[nearest]))
+    solutions = _solve(np.array([matrix for matrix, _ in systems]), np.array([right for _, right in systems]))
+    predictions = []
+    for piece, point, solution in zip(pieces, at, solutions, strict=True):
+        piece.coefficients = solution
+        predictions.append(piece(point[None])[0])
+    return np.array(predictions)
+
+
+def _solve(matrices: Floats, right: Values) -> Values:
+    """Gaussian elimination of several systems at once; shapes (c, n, n) and (c, n, m). Not finite if singular."""
+    rows = np.concatenate([matrices, right], axis=2)
+    c, n = np.arange(len(matrices)), matrices.shape[1]
+    with np.errstate(all="ignore"):
+        for k in range(n):
+            place = k + np.argmax(np.abs(rows[:, k:, k]), axis=1)
+            pivot = rows[c, place].copy()
+            rows[c, place] = rows[:, k]
+            rows[:, k] = pivot
+            rows[:, k + 1 :, k:] -= (rows[:, k + 1 :, k] / pivot[:, k, None])[:, :, None] * pivot[:, None, k:]
+        for k in reversed(range(n)):
+            rows[:, k, n:] /= rows[:, k, k, None]
+            rows[:, :k, n:] -= rows[:, :k, k, None] * rows[:, k, None, n:]
+    return rows[:, :, n:]
 
 
 def kernels_for(count: int, ndim: int) -> list[str]:

@@ -12,18 +12,15 @@ import numpy as np
 from adaptive_dask.learner.sparse_grid.bases import GridBasis
 from adaptive_dask.learner.sparse_grid.domain import Domain
 from adaptive_dask.learner.sparse_grid.hierarchy import Values
-from adaptive_dask.learner.sparse_grid.radial import RadialFit, kernels_for
+from adaptive_dask.learner.sparse_grid.radial import kernels_for, predict_nearby
 from adaptive_dask.learner.sparse_grid.rules import Floats
 
 # Of the points that are on no grid, every so-manieth is left out of a radial fit to judge it.
 HELD_OUT = 4
 
-# Radial fits are judged at few points, and by small matrices that BLAS does not spread over threads: judging then
-# takes less than 0.1 s, also on a busy machine.
-MAX_HELD_OUT = 60
-MAX_HELD_OUT_IN_CELLS = 24
-DENSE_WHEN_JUDGED = 400
-NEIGHBORS_WHEN_JUDGED = 120
+# Radial fits are judged at so many points, and by so many neighbours of each: that takes less than 0.1 s.
+MAX_HELD_OUT = 32
+NEIGHBORS_WHEN_JUDGED = 100
 
 # Errors are judged by so many points at least.
 MIN_CHECKS = 5
@@ -108,25 +105,21 @@ def judge_radial(domain: Domain, known: Known, last: Sequence[Judged]) -> list[J
     usable = np.isfinite(known.values).all(axis=1)
     scattered = np.flatnonzero(known.scattered & usable)
     held_out = np.zeros(len(known.x), dtype=bool)
-    is_dense = np.count_nonzero(usable) <= DENSE_WHEN_JUDGED
-    most = MAX_HELD_OUT if is_dense else MAX_HELD_OUT_IN_CELLS
-    held_out[scattered[:: max(HELD_OUT, math.ceil(len(scattered) / most))]] = True
+    held_out[scattered[:: max(HELD_OUT, math.ceil(len(scattered) / MAX_HELD_OUT))]] = True
     if np.count_nonzero(held_out) < MIN_CHECKS:
         return []
     u = domain.to_unit(known.x)
     fitted = usable & ~held_out
     judged: list[Judged] = []
-    sizes = {"max_dense": DENSE_WHEN_JUDGED, "neighbors": NEIGHBORS_WHEN_JUDGED}
-    count = int(np.count_nonzero(fitted))
-    kernels = kernels_for(count if is_dense else min(count, NEIGHBORS_WHEN_JUDGED), domain.ndim)
-    if not is_dense and last:
+    count = min(int(np.count_nonzero(fitted)), NEIGHBORS_WHEN_JUDGED)
+    kernels = kernels_for(count, domain.ndim)
+    if count == NEIGHBORS_WHEN_JUDGED and last:
         best = str(min(last, key=lambda each: each.rms).kind)
         kernels = [kernel for kernel in kernels if kernel == best] or kernels
     for kernel in kernels:
-        try:
-            fit = RadialFit(u[fitted], known.values[fitted], kernel, **sizes)
-            residuals = (known.values[held_out] - fit(u[held_out])) / known.scales
-        except np.linalg.LinAlgError:
+        predictions = predict_nearby(u[fitted], known.values[fitted], u[held_out], kernel, count)
+        residuals = (known.values[held_out] - predictions) / known.scales
+        if not np.isfinite(residuals).all():
             continue
         judged.append(Judged("radial", kernel, _rms(residuals), float(np.max(np.abs(residuals)))))
     return judged
