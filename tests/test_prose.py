@@ -29,7 +29,9 @@ BANNED = re.compile(rf"\b({'|'.join(INSTEAD)})\b", re.IGNORECASE)
 PAGES = sorted(ROOT.glob("*.md")) + sorted((ROOT / "docs").glob("*.md"))
 NOTEBOOKS = sorted(ROOT.glob("examples/**/*.ipynb"))
 # Packages whose docstrings are held to this as well.
-MODULES = sorted(path for package in ("storage",) for path in (ROOT / "adaptive_dask" / package).rglob("*.py"))
+MODULES = sorted(
+    path for package in ("storage", "testing") for path in (ROOT / "adaptive_dask" / package).rglob("*.py")
+)
 
 
 def prose_of_page(path: Path) -> str:

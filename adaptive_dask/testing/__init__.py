@@ -1,4 +1,4 @@
-"""What helps to test learners: functions that the field knows, and checks that every learner should pass."""
+"""Tools for testing learners: functions from the literature, and checks that every learner should pass."""
 
 from adaptive_dask.testing.check_learner import GUARANTEES, LearnerCheckError, check_learner
 

@@ -1,4 +1,4 @@
-"""Check that a learner keeps every guarantee of the base protocol."""
+"""Check all guarantees of the learner protocol."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Guarantee = Callable[[Subject], None]
 
 GUARANTEES: dict[str, Guarantee] = {check.__name__: check for check in (*ASKS, *TELLS, *COPIES)}
 
-# What a learner must have for a guarantee to be asked of it, beside ask and tell.
+# The members that a learner needs, besides ask and tell, for a guarantee to be checked.
 _NEEDS = {
     "ask_zero": ["data", "npoints"],
     "ask_that_changes_nothing": ["data", "npoints", "pending_points"],
@@ -39,7 +39,7 @@ _NEEDS = {
 
 
 class LearnerCheckError(AssertionError):
-    """A learner breaks guarantees.
+    """Raised if a learner breaks guarantees.
 
     Attributes
     ----------
@@ -69,7 +69,7 @@ def check_learner(
     max_seconds: float = 5.0,
     seed: int = 0,
 ) -> list[str]:
-    """Check that a learner keeps what runners, plots and files rely on.
+    """Check the guarantees on which runners, plots and files rely.
 
     Parameters
     ----------

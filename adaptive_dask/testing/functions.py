@@ -1,4 +1,4 @@
-"""Functions that the field knows, for tests, examples and benchmarks: with where to look at them, and what is known.
+"""Functions from the literature, for tests, examples and benchmarks, with their bounds and known properties.
 
 Integrals with known values are there too: see `adaptive_dask.testing.integrals`.
 """
@@ -44,7 +44,7 @@ GRAMACY_LEE_BOUNDS = (0.5, 2.5)
 
 
 def gramacy_lee(x: float) -> float:
-    """A wave that fades into a quartic; smallest, -0.869, at x = 0.5486.
+    """A wave that fades into a quartic, with its minimum -0.869 at x = 0.5486.
 
     Parameters
     ----------
@@ -62,7 +62,7 @@ FORRESTER_BOUNDS = (0.0, 1.0)
 
 
 def forrester(x: float) -> float:
-    """One flat and one deep valley; smallest, -6.0207, at x = 0.7572.
+    """One flat and one deep valley, with the minimum -6.0207 at x = 0.7572.
 
     Parameters
     ----------
@@ -101,7 +101,7 @@ def peak(x: float, at: float = 0.3, width: float = 0.01) -> float:
 
 
 def noisy_peak(seed_x: tuple[int, float], sigma: float = 0.1, at: float = 0.3, width: float = 0.1) -> float:
-    """A `peak` with Gaussian noise that is the same whenever seed and x are; on (-1, 1).
+    """A `peak` with Gaussian noise that depends only on seed and x; on (-1, 1).
 
     Parameters
     ----------
@@ -150,7 +150,7 @@ ISHIGAMI_BOUNDS = ((-math.pi, math.pi),) * 3
 
 
 def ishigami(point: Sequence[float], a: float = 7.0, b: float = 0.1) -> float:
-    """Strongly nonlinear and not monotonic, with an interaction of the first and the third coordinate.
+    """A strongly nonlinear, non-monotonic function, with an interaction of the first and the third coordinate.
 
     The mean over its bounds is a / 2, the variance a² / 8 + b π⁴ / 5 + b² π⁸ / 18 + 1 / 2.
 

@@ -1,4 +1,4 @@
-"""What is guaranteed of the points that a learner proposes."""
+"""Guarantees of `ask`."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def ask_zero(subject: Subject) -> None:
 
 
 def ask_many(subject: Subject) -> None:
-    """ask(1000) returns different points, whether or not there are data, and later asks return others."""
+    """ask(1000) returns distinct points, with and without data, and later calls return other points."""
     for n in (0, 5):
         learner = subject.make()
         subject.run(learner, n)
@@ -37,7 +37,7 @@ def ask_many(subject: Subject) -> None:
 
 
 def ask_without_tells(subject: Subject) -> None:
-    """A learner that is told nothing proposes different points all the time."""
+    """A learner that is told nothing always proposes new points."""
     learner = subject.make()
     points = [x for _ in range(subject.n) for x in subject.ask(learner, 1)]
     twice = repeated(points)
@@ -45,7 +45,7 @@ def ask_without_tells(subject: Subject) -> None:
 
 
 def points_never_repeated(subject: Subject) -> None:
-    """No point is proposed that is pending or known, in whatever order and however late results arrive."""
+    """Pending and known points are not proposed, in any order and delay of results."""
     learner = subject.make()
     out: list[Any] = []
     points: list[Any] = []
@@ -61,7 +61,7 @@ def points_never_repeated(subject: Subject) -> None:
 
 
 def ask_that_changes_nothing(subject: Subject) -> None:
-    """ask(n, tell_pending=False) leaves the learner as it is: asked again, it returns the same points."""
+    """ask(n, tell_pending=False) does not change the learner: a second call returns the same points."""
     learner = subject.ran(subject.n // 2)
     subject.ask(learner, 3)
     for n in (1, 4):
@@ -76,7 +76,7 @@ def ask_that_changes_nothing(subject: Subject) -> None:
 
 
 def pending_points(subject: Subject) -> None:
-    """Points are pending from when they are asked for until they are told."""
+    """Points are pending from `ask` to `tell`."""
     learner = subject.make()
     subject.run(learner, 3)
     expect(len(learner.pending_points) == 0, f"all points are told, and {short(learner.pending_points)} are pending")
@@ -89,7 +89,7 @@ def pending_points(subject: Subject) -> None:
 
 
 def tell_pending(subject: Subject) -> None:
-    """A point that was told to be pending is not proposed; one that is known stays known."""
+    """A point marked with `tell_pending` is not proposed, and a known point stays known."""
     points = subject.points()
     learner = subject.make()
     subject.tell(learner, points[0])
@@ -108,7 +108,7 @@ def tell_pending(subject: Subject) -> None:
 
 
 def remove_unfinished(subject: Subject) -> None:
-    """remove_unfinished forgets what is pending and nothing else; a late result is still accepted."""
+    """remove_unfinished forgets pending points and nothing else; late results are still accepted."""
     learner = subject.make()
     learner.remove_unfinished()
     known = subject.run(learner, subject.n // 2)

@@ -1,4 +1,4 @@
-"""What is guaranteed of copies of a learner: pickled, new, from another one, from a file or a table."""
+"""Guarantees of copies of a learner: by pickling, `new`, `copy_from`, files and data frames."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from adaptive_dask.testing.subject import Subject, describe, expect, expect_same
 
 
 def pickled(subject: Subject) -> None:
-    """A pickled copy has the data and the function, no points in flight, and can go on."""
+    """A pickled copy has the data and the function, no pending points, and can continue."""
     _check_pickled(subject, "pickle", lambda learner: pickle.loads(pickle.dumps(learner)))
 
 
 def cloudpickled(subject: Subject) -> None:
-    """A cloudpickled copy has the data and the function, no points in flight, and can go on."""
+    """A cloudpickled copy has the data and the function, no pending points, and can continue."""
     _check_pickled(subject, "cloudpickle", lambda learner: cloudpickle.loads(cloudpickle.dumps(learner)))
 
 
 def function_apart(subject: Subject) -> None:
-    """The learner can be sent without its function, goes on without it, and is put together again."""
+    """The learner can be sent without its function, works without it, and can be combined with it again."""
     learner = subject.ran(subject.n // 2)
     packed, functions = dumps_apart(learner)
     hosted = loads_together(packed, None)
@@ -37,7 +37,7 @@ def function_apart(subject: Subject) -> None:
 
 
 def saved_and_loaded(subject: Subject) -> None:
-    """A new learner that loads the file of another one has its data, and can go on."""
+    """A new learner that loads the file of another one has its data, and can continue."""
     learner, other = subject.ran(), subject.make()
     subject.ask(learner, 3)
     before = describe(learner)
@@ -60,7 +60,7 @@ def in_a_data_frame(subject: Subject) -> None:
 
 
 def new(subject: Subject) -> None:
-    """new() has the same type, settings and function, no data, and is independent."""
+    """new() returns an independent learner with the same type, settings and function, and without data."""
     learner = subject.ran(subject.n // 2)
     subject.ask(learner, 2)
     before = describe(learner)
@@ -76,7 +76,7 @@ def new(subject: Subject) -> None:
 
 
 def copied_from(subject: Subject) -> None:
-    """copy_from adds the data of another learner, which stays independent; again, it changes nothing."""
+    """copy_from adds the data of another learner, which stays independent. A second call changes nothing."""
     learner, other = subject.ran(), subject.make()
     before = describe(learner)
     for _ in range(2):
@@ -103,7 +103,7 @@ def _check_pickled(subject: Subject, how: str, copy: Any) -> None:
     other = copy(learner)
     expect_same_state(before, learner, f"{how}")
     _expect_copy(other, learner, f"copied with {how}")
-    # Points on a grid can be divided into simplices in several ways, so losses need not be the same.
+    # Points on a grid have several triangulations, so losses may differ.
     expect(
         same_value(other.loss(), expected_loss) or 0.5 * expected_loss <= other.loss() <= 2 * expected_loss,
         f"the loss is {expected_loss} before and {other.loss()} after {how}",

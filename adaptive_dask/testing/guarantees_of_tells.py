@@ -1,4 +1,4 @@
-"""What is guaranteed when a learner is told results."""
+"""Guarantees of `tell`."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from adaptive_dask.testing.subject import (
 
 
 def tells_never_asked(subject: Subject) -> None:
-    """Results of points that were never asked for are accepted, and not proposed afterwards."""
+    """Results of points that were not asked for are accepted, and these points are not proposed later."""
     points = subject.points()
     learner = subject.make()
     for x in points:
@@ -29,7 +29,7 @@ def tells_never_asked(subject: Subject) -> None:
 
 
 def tells_are_idempotent(subject: Subject) -> None:
-    """Telling a known point again, with the same value or another, changes nothing."""
+    """Telling a known point again, with the same or another value, changes nothing."""
     learner = subject.make()
     points = subject.run(learner)
     other = subject.value(points[-1])
@@ -45,7 +45,7 @@ def tells_are_idempotent(subject: Subject) -> None:
 
 
 def order_does_not_matter(subject: Subject) -> None:
-    """The data are the same in whatever order and groups they are told, asked for or not."""
+    """The data do not depend on the order and grouping of tells, nor on calls of `ask`."""
     points = subject.points()
     expected = subject.make()
     for x in points:
@@ -78,7 +78,7 @@ def order_does_not_matter(subject: Subject) -> None:
 
 
 def npoints_counts(subject: Subject) -> None:
-    """npoints counts the points that were told, and only these."""
+    """npoints is the number of points that were told."""
     learner = subject.make()
     expect(learner.npoints == 0, f"a new learner has {learner.npoints} points")
     for count in range(1, subject.n + 1):
@@ -92,7 +92,7 @@ def npoints_counts(subject: Subject) -> None:
 
 
 def not_a_number(subject: Subject) -> None:
-    """Values of NaN are kept, and the learner goes on: it can be asked, told, and has a loss."""
+    """NaN values are kept, and `ask`, `tell` and `loss` still work."""
     learner, points = subject.make(), []
     for count in range(subject.n):
         asked = subject.ask(learner, 1)
@@ -114,7 +114,7 @@ def not_a_number(subject: Subject) -> None:
 
 
 def loss_is_a_number(subject: Subject) -> None:
-    """The loss is a number, 0 or larger or infinite, at any time, and computing it changes nothing."""
+    """The loss is always a non-negative number, possibly infinite, and computing it changes nothing."""
     learner = subject.make()
     for _ in range(subject.n):
         for real in (True, False):
@@ -134,7 +134,7 @@ def _tell_many(subject: Subject, learner: Any, points: list[Any]) -> None:
 
 
 def _expect_count(learner: Any, count: int) -> None:
-    # Some learners evaluate one point several times and count that apart.
+    # Some learners evaluate a point several times and count samples separately.
     found = getattr(learner, "nsamples", learner.npoints)
     expect(found == count, f"{count} points were told, but {found} are counted")
     if not hasattr(learner, "nsamples"):

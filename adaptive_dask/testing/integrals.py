@@ -1,4 +1,4 @@
-"""Integrals with known values, on which quadratures are compared: three collections of the literature."""
+"""Integrals with known values from three collections in the literature, for comparing quadratures."""
 
 from __future__ import annotations
 

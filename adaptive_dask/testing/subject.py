@@ -1,4 +1,4 @@
-"""A learner under test: how it is made, what its function returns, and how long its calls take."""
+"""A learner under test, with its constructor, the values of its function, and a time limit for its calls."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from adaptive_dask.learner.picked import Picked
 
 
 class Broken(AssertionError):
-    """A guarantee is broken; says what was expected and what was found."""
+    """Raised if a guarantee is broken, with the expected and the actual behaviour."""
 
 
 def expect(condition: Any, message: str) -> None:
@@ -23,7 +23,7 @@ def expect(condition: Any, message: str) -> None:
 
 
 class Subject:
-    """Makes learners and drives them.
+    """Creates learners and calls their methods.
 
     Parameters
     ----------
@@ -51,7 +51,7 @@ class Subject:
         self._values: dict[Any, Any] = {}
 
     def value(self, x: Any) -> Any:
-        """The function's value at a point, the same one each time."""
+        """Return the value of the function at a point, always the same one."""
         key = key_of(x)
         if key not in self._values:
             self._values[key] = self._function(x)
@@ -64,7 +64,7 @@ class Subject:
         return result
 
     def ask(self, learner: Any, n: int, **options: Any) -> list[Any]:
-        """Ask for points; what is returned must be well formed and new."""
+        """Ask for points, and check that they are valid and new."""
         known = len(learner.data) if hasattr(learner, "data") else "some"
         asked = self.timed(f"ask({n}) with {known} points known", lambda: learner.ask(n, **options))
         expect(
@@ -86,7 +86,7 @@ class Subject:
         self.timed(f"tell({x!r})", lambda: learner.tell(x, self.value(x)))
 
     def run(self, learner: Any, n: int | None = None, at_a_time: int = 1) -> list[Any]:
-        """Ask and tell up to n points, `n` of the subject if not given; returns them."""
+        """Ask for and tell up to n points, and return them. The default is `n` of the subject."""
         points: list[Any] = []
         n = self.n if n is None else n
         while len(points) < n:
@@ -99,18 +99,18 @@ class Subject:
         return points
 
     def ran(self, n: int | None = None) -> Any:
-        """A learner with data, and no points in flight."""
+        """Return a learner with data and without pending points."""
         learner = self.make()
         self.run(learner, n)
         return learner
 
     def points(self) -> list[Any]:
-        """Points that a learner would ask for."""
+        """Return points that a learner would ask for."""
         return self.run(self.make())
 
 
 def key_of(x: Any) -> Any:
-    """What a point can be recognised by, hashable or not."""
+    """Return a hashable key of a point, which need not be hashable itself."""
     try:
         hash(x)
     except TypeError:
@@ -119,7 +119,7 @@ def key_of(x: Any) -> Any:
 
 
 def repeated(points: Iterable[Any]) -> list[Any]:
-    """The points that occur more than once."""
+    """Return the points that occur more than once."""
     seen: set[Any] = set()
     twice = []
     for x in points:
@@ -130,12 +130,12 @@ def repeated(points: Iterable[Any]) -> list[Any]:
 
 
 def same_data(a: Mapping[Any, Any], b: Mapping[Any, Any]) -> bool:
-    """Whether two learners have the same points and, but for rounding in means, the same values."""
+    """Return whether two learners have the same points and, except for rounding in means, the same values."""
     return set(a) == set(b) and all(same_value(a[x], b[x]) for x in a)
 
 
 def same_value(a: Any, b: Any) -> bool:
-    """Whether two values are the same; NaN is the same as NaN."""
+    """Return whether two values are equal, where NaN equals NaN."""
     if isinstance(a, Mapping):
         return isinstance(b, Mapping) and a.keys() == b.keys() and all(same_value(a[k], b[k]) for k in a)
     try:
@@ -145,7 +145,7 @@ def same_value(a: Any, b: Any) -> bool:
 
 
 def nan_like(value: Any) -> Any:
-    """A value of the same form with NaN in the place of every number; None if there are no numbers."""
+    """Return a value of the same form with all numbers replaced by NaN, or None if it has no numbers."""
     if isinstance(value, Picked):
         return Picked(nan_like(value.y), value.extra)
     if isinstance(value, Mapping):
@@ -157,7 +157,7 @@ def nan_like(value: Any) -> Any:
 
 
 def describe(learner: Any) -> dict[str, Any]:
-    """What a call that changes nothing must leave as it is."""
+    """Return the properties that a call without effects must not change."""
     state: dict[str, Any] = {"npoints": learner.npoints, "data": dict(learner.data)}
     if hasattr(learner, "pending_points"):
         state["pending points"] = set(learner.pending_points)
@@ -168,7 +168,7 @@ def describe(learner: Any) -> dict[str, Any]:
 
 
 def expect_same_state(before: dict[str, Any], learner: Any, after: str) -> None:
-    """Raise `Broken` if something differs from what `describe` said before."""
+    """Raise `Broken` if a property differs from the earlier result of `describe`."""
     for name, value in describe(learner).items():
         old = before[name]
         same = same_data(value, old) if name == "data" else value == old if name != "loss" else same_value(value, old)
@@ -178,6 +178,6 @@ def expect_same_state(before: dict[str, Any], learner: Any, after: str) -> None:
 
 
 def short(value: Any) -> str:
-    """A value for a message."""
+    """Format a value for a message."""
     text = repr(value)
     return text if len(text) < 300 else text[:300] + "…"
