@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from adaptive_dask.cluster.dask_internals import event_topics, forget_submissions
+
 if TYPE_CHECKING:
     from distributed import Scheduler
 
@@ -20,7 +22,7 @@ def trim_span(scheduler: Scheduler) -> None:
     span = None if extension is None else extension.spans.get(SPAN["ids"][0])
     if span is not None:
         span.groups = {group for group in span.groups if scheduler.task_groups.get(group.name) is group}
-        span._metadata = None  # the same of each submission
+        forget_submissions(span)
 
 
 def forget_topic(scheduler: Scheduler, topic: str, event: Any) -> None:
@@ -29,5 +31,4 @@ def forget_topic(scheduler: Scheduler, topic: str, event: Any) -> None:
     To be called with each event: Dask notes twice that a client goes.
     """
     if topic.startswith(f"Client-{HOST_CLIENT}-") and event.get("action") == "remove-client":
-        topics: Any = getattr(getattr(scheduler, "_broker", None), "_topics", {})
-        topics.pop(topic, None)
+        event_topics(scheduler).pop(topic, None)

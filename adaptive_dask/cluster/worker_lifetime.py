@@ -7,6 +7,8 @@ import statistics
 import time
 from typing import TYPE_CHECKING, NamedTuple
 
+from adaptive_dask.cluster.dask_internals import monitor_times
+
 if TYPE_CHECKING:
     from distributed import Worker
 
@@ -38,8 +40,7 @@ def lifetime_of(worker: Worker) -> Lifetime | None:
     """
     if not worker.lifetime:
         return None
-    times = worker.monitor.quantities["time"]
-    forgotten = worker.monitor.count - len(times)
+    times, forgotten = monitor_times(worker)
     # The monitor uses wall time: a step during which the clock was changed counts as a typical one.
     steps = [after - before for before, after in itertools.pairwise((*times, time.time()))]
     spacing = statistics.median(steps)

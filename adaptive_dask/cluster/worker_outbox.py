@@ -47,13 +47,6 @@ def report(run: str, **contents: Any) -> dict[str, Any]:
     return {"op": REPORT, "run": run, **contents, **texts}
 
 
-def forget_sent(worker: Worker) -> None:
-    """Empty Dask's log of the messages that this worker has sent to the scheduler."""
-    log = getattr(worker.batched_stream, "recent_message_log", None)
-    if log is not None:
-        log.clear()
-
-
 def describe(error: BaseException, call: Call) -> tuple[str, bytes | None]:
     """Output and traceback, from the user's function on, and the exception where it can be pickled."""
     return written_before(format_from_function(error), call), dumps_exception(error)

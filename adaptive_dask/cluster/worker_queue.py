@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING, Any
 from distributed.core import Status
 
 from adaptive_dask import output
+from adaptive_dask.cluster.dask_internals import forget_sent
 from adaptive_dask.cluster.loading import describe_trouble, missing_module
 from adaptive_dask.cluster.protocol import MAX_HUNG_THREADS, Echo, Evaluation
 from adaptive_dask.cluster.worker_batching import MAX_RESULT_DELAY_S, ResultBatching
 from adaptive_dask.cluster.worker_call import Call, Evaluator, Item, written_before
 from adaptive_dask.cluster.worker_function import RunFunction
-from adaptive_dask.cluster.worker_outbox import Outbox, describe, forget_sent, log_location, report
+from adaptive_dask.cluster.worker_outbox import Outbox, describe, log_location, report
 from adaptive_dask.cluster.worker_thread import HeldThread
 from adaptive_dask.cluster.worker_waiting import WaitingPoints
 from adaptive_dask.errors import PointTimeoutError

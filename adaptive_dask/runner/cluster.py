@@ -21,6 +21,7 @@ from adaptive_dask.run.failures import OnError
 from adaptive_dask.run.goals import Goal
 from adaptive_dask.run.pickling import dumps, unpack, unpack_error
 from adaptive_dask.run.status import ENDED, coarse_status
+from adaptive_dask.run.waits import waiting_for_run
 from adaptive_dask.runner import program_end
 from adaptive_dask.runner.arguments import Plan
 from adaptive_dask.runner.calls import name_run
@@ -275,9 +276,10 @@ class ClusterRun:
     def wait_for_results(self, timeout: float) -> None:
         """Sleep until something has arrived for the replica, for so many seconds at most.
 
-        Here, and not in the runner: an evaluator that is seen in this module waits for others (`worker_thread`).
+        A function that starts a run and waits for it holds a thread of a worker that the run may need.
         """
-        self.replica.arrived.wait(timeout)
+        with waiting_for_run():
+            self.replica.arrived.wait(timeout)
 
     @contextlib.contextmanager
     def borrowed_learner(self) -> Iterator[Any]:
@@ -298,7 +300,8 @@ class ClusterRun:
                 loop: Any = self.client.loop
                 request = asyncio.run_coroutine_threadsafe(self._request(Route.SNAPSHOT), loop.asyncio_loop)
                 # A client that is closed meanwhile need not answer; but then the run is over for this process.
-                concurrent.futures.wait([request, self.done], return_when=concurrent.futures.FIRST_COMPLETED)
+                with waiting_for_run():
+                    concurrent.futures.wait([request, self.done], return_when=concurrent.futures.FIRST_COMPLETED)
             if self.done.done():
                 return None
             snapshot = request.result()

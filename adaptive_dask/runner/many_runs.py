@@ -13,6 +13,7 @@ from adaptive_dask import entry
 from adaptive_dask.errors import FunctionError
 from adaptive_dask.plain import one_line
 from adaptive_dask.run.status import STATES
+from adaptive_dask.run.waits import waiting_for_run
 from adaptive_dask.runner.dashboard_link import make_link
 from adaptive_dask.runner.run import shown_status
 from adaptive_dask.runner.runner import AsyncRunner
@@ -268,7 +269,8 @@ class Completed:
             yield from ended
             left = [runner for runner in left if runner not in ended]
             if left and not ended:
-                time.sleep(PAUSE + PAUSE_PER_RUN * len(left))
+                with waiting_for_run():
+                    time.sleep(PAUSE + PAUSE_PER_RUN * len(left))
 
     async def __aiter__(self) -> AsyncIterator[AsyncRunner]:
         loop = asyncio.get_running_loop()
