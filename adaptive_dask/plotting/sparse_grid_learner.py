@@ -110,8 +110,13 @@ def _draw_error(learner: SparseGridLearner) -> Any:
     x_axis, y_axis = holoviews.Dimension("points"), holoviews.Dimension("error", label="error, relative to the range")
     line = with_options(holoviews.Curve(history, x_axis, y_axis), color=cycle(), line_width=2)
     dots = with_options(holoviews.Scatter(history, x_axis, y_axis), color=cycle(), diameter=6.0)
-    scales = {"logx": True, "logy": True} if len(history) else {}
-    return as_picture(holoviews.Overlay([line, dots]), _title(learner), show_legend=False, **scales)
+    overlay = holoviews.Overlay([line, dots])
+    if not len(history):
+        return as_picture(overlay, _title(learner), show_legend=False)
+    # Without ranges, HoloViews would start logarithmic axes at 0.
+    low, high = history.min(axis=0) / 1.5, history.max(axis=0) * 1.5
+    overlay = overlay.redim.range(points=(low[0], high[0]), error=(low[1], high[1]))
+    return as_picture(overlay, _title(learner), show_legend=False, logx=True, logy=True)
 
 
 def _draw_indices(learner: SparseGridLearner, component: int) -> Any:

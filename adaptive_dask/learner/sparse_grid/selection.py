@@ -96,6 +96,10 @@ def judge_grid(name: str, basis: GridBasis, known: Known) -> list[Judged]:
         residuals = basis.residuals(kind, known.x[checks], known.values[checks]) / known.scales
         newest = np.abs(basis.newest(kind, max(3, len(basis) // 10))) / known.scales
         largest = max(float(np.nanmax(np.abs(residuals), initial=0.0)), float(np.nanmax(newest, initial=0.0)))
+        if not basis.is_plain(kind):
+            # Where a function is largest, logarithms with the same error make the largest one.
+            values = known.values / known.scales
+            largest = max(largest, _rms(residuals / values[checks]) * float(np.nanmax(np.abs(values))))
         judged.append(Judged(name, kind, _rms(residuals), largest))
     return judged
 
