@@ -13,6 +13,8 @@ Array = NDArray[Any]
 _CONTRAST = 30.0
 # How much larger it is than noise would make it that explains the differences elsewhere.
 _ABOVE_NOISE = 15.0
+# On each side the last sample must be missed by less than this fraction of the miss across the gap.
+_BELONGS = 0.2
 # Differences below this, relative to the range of the values, are taken for rounding errors.
 _SMALL = 1e-12
 
@@ -60,6 +62,8 @@ def find_break(x: Array, values: Array, least: float, narrowest: float = np.inf)
     unit = np.sqrt(sum(1 / np.square(_weight(x, j)) for j in range(4)))
     noise = _ABOVE_NOISE * np.quantile(third / unit, 0.25)
     breaks &= (over_left / unit[i - 2] > noise) & (over_right / unit[i] > noise)
+    # The last sample on each side must belong to that side, which the first one on a narrow peak does not.
+    breaks &= np.maximum(third[i - 3] * reach[i - 3], third[i + 1] * back[i + 1]) < _BELONGS * miss
     breaks &= (miss > least) & (x[i + 1] - x[i] < narrowest)
     if not breaks.any():
         return None

@@ -25,7 +25,7 @@ _BELONGS = 0.2
 # A division that turned out wrong is made again only in a gap that is narrower by this factor.
 _NARROWER = 8.0
 # Samples closer to each other than this fraction of a part, and no end: a singularity.
-_CLUSTER = 1e-5
+_CLUSTER = 1e-9
 _CLUSTER_FROM = 60
 # Nothing is known for certain with fewer samples, or with gaps larger than a fraction of the bounds.
 _LEAST_SAMPLES = 16
