@@ -11,8 +11,8 @@ import pytest
 
 from adaptive_dask.errors import AdaptiveError, FunctionError, LearnerError
 from adaptive_dask.plain import safe_repr
+from adaptive_dask.run.driver import Driver
 from adaptive_dask.run.failures import Failure
-from adaptive_dask.run.glance import Glance
 from adaptive_dask.run.goals import Goal
 from adaptive_dask.run.session import Session
 from adaptive_dask.run.tracebacks import format_error
@@ -166,8 +166,8 @@ def test_a_loss_that_is_no_number_is_unknown(loss: Any) -> None:
         def loss(self, real: bool = True) -> Any:
             return _raise(loss()) if isinstance(loss, type) else loss
 
-    def look() -> Glance:
-        return Glance(Session(Odd(), Goal()))
+    def look() -> Driver:
+        return Driver(Odd(), Goal())
 
     assert in_thread(look).loss != in_thread(look).loss  # NaN
 

@@ -275,7 +275,7 @@ class LearnerHost(SchedulerPlugin):
             try:
                 client = await self._get_client()
             except BaseException:
-                await self._apart(learner.close)
+                await self._apart(learner.driver.close)
                 raise
             run = HostedRun(
                 spec,
@@ -293,7 +293,7 @@ class LearnerHost(SchedulerPlugin):
             await self._remote_results.claim(run.id, learner.remote_keys)
             if run.id in self._unwanted:
                 self._remote_results.release(run.id)
-                await self._apart(learner.close)
+                await self._apart(learner.driver.close)
                 raise RunNotFoundError(f"The run {_shown(name)} was cancelled before it was started.")
             self._supersede(name)
             self.runs[name] = self._by_id[run.id] = self._hosted[run.id] = run

@@ -17,13 +17,12 @@ from adaptive_dask.cluster.scheduler_board import Parcel
 from adaptive_dask.learner.function_pickle import dumps_apart, loads_together
 from adaptive_dask.learner.picked import references_in
 from adaptive_dask.plain import safe_repr
+from adaptive_dask.run.driver import Arrivals, Driver
 from adaptive_dask.run.failures import Failure
-from adaptive_dask.run.glance import Glance, details
 from adaptive_dask.run.goals import Goal
 from adaptive_dask.run.pickling import PackedValue, dumps, loads_exception, pack, unpack
 from adaptive_dask.run.session import Session, Told
 from adaptive_dask.storage.checkpoint import Checkpoint
-from adaptive_dask.storage.checkpointed import make_session
 from adaptive_dask.user_code import guarded
 
 if TYPE_CHECKING:
@@ -76,116 +75,71 @@ class HostedLearner:
 
     Attributes
     ----------
-    kind : str
-        The class of the learner.
-    npoints, failed, waiting : int
-        Points that are known, that failed for good, and that wait to be evaluated again.
-    loss : float
-        Not always the newest.
-    counts : dict of str to int
-        See `Glance`.
-    error : AdaptiveError or None
-    seconds : float
-        For how long the learner was at work.
+    driver : Driver
+        The event loop may read its numbers, and set `Driver.time_is_up` to end the run.
     cpu_seconds : float
-        For how long its thread computed.
-    goal_in_numbers : dict
-        What can be said in a number of where the run ends; see `Goal.in_numbers`.
+        For how long the thread of the learner computed.
     remote_keys : list of str
         The keys of results on workers that the learner refers to at the start.
     resumed : int
         How many results it was told from its checkpoint, before anything else.
-    time_is_up : bool
-        Set by the event loop to end the run.
     """
 
     def __init__(self, spec: RunSpec, checkpoint: Checkpoint | None) -> None:
         learner = loads_together(spec.learner, None)
-        self._goal: Goal = cloudpickle.loads(spec.goal)
+        goal: Goal = cloudpickle.loads(spec.goal)
         on_error: Any = spec.on_error if isinstance(spec.on_error, str) else cloudpickle.loads(spec.on_error)
-        self._checkpoint = checkpoint
-        self._session = make_session(
-            learner, self._goal, checkpoint, functions=spec.functions, on_error=on_error, **spec.session
+        self.driver = Driver(
+            learner, goal, checkpoint, functions=spec.functions, drain=spec.drain, on_error=on_error, **spec.session
         )
-        self.resumed = self._session.told
-        self.kind = type(learner).__name__
-        self.goal_in_numbers = self._goal.in_numbers(learner, time.time())
+        self.resumed = self.driver.session.told
         self.remote_keys = [result.key for result in references_in(learner) if isinstance(result, RemoteResult)]
-        self._glance = Glance(self._session)
-        self.seconds = 0.0
         self.cpu_seconds = 0.0
-        self.time_is_up = False
-        self._look()
-
-    def time_left(self, elapsed: float) -> float | None:
-        """For how many seconds the run may go on; see `Goal.time_left`."""
-        return self._goal.time_left(elapsed)
-
-    def goal_at(self, started: float, elapsed: float) -> dict[str, float]:
-        """The goal in numbers, when so many seconds of a run that started then have gone by; see `Goal.in_numbers`."""
-        return self._goal.at(self.goal_in_numbers, started, elapsed)
-
-    def describe_points(self, ids: Sequence[int]) -> list[str]:
-        """Some points that have no outcome yet, as texts."""
-        return self._session.points.describe(ids)
 
     @property
-    def checkpoint(self) -> dict[str, Any] | None:
-        """How its checkpoint stands."""
-        return None if self._checkpoint is None else self._checkpoint.status()
+    def npoints(self) -> int:
+        """The number of points that the learner knows."""
+        return self.driver.npoints
 
     @property
     def note_arrivals(self) -> Callable[[Sequence[int], Sequence[PackedValue]], None] | None:
         """Writes results to the checkpoint that the learner was not told yet; from any thread, at once."""
-        return None if self._checkpoint is None else self._checkpoint.writer.arrived
+        return None if self.driver.checkpoint is None else self.driver.checkpoint.writer.arrived
 
-    def set_goal(self, packed: bytes) -> None:
+    def set_goal(self, packed: bytes, run: str, is_over: bool) -> None:
         """Take another goal, pickled."""
         with loading_on_scheduler("the goal"):
             goal = cloudpickle.loads(packed)
         if not isinstance(goal, Goal):
             raise TypeError(f"A goal must be a Goal, got {type(goal).__name__}.")
-        self._goal = goal
-        self._session.set_goal(goal)
-        self.goal_in_numbers = goal.in_numbers(self._session.learner, time.time())
-        self._look(force=True)
+        self.driver.set_goal(goal, run, is_over=is_over)
 
     # ---- turns
 
     def step(self, inbox: Inbox, room: int, is_watched: bool) -> Step:
         """Tell what arrived, and take up to ``room`` new points."""
-        begin, cpu_begin = time.perf_counter(), time.thread_time()
-        session = self._session
+        begin = time.thread_time()
+        arrivals = Arrivals()
         for lost, blamed in inbox.lost:
-            session.lost(lost, blame=blamed.__contains__)
-        outcomes: list[tuple[int, Any]] = []
+            arrivals.lost += lost
+            arrivals.blamed |= blamed
         for ids, values in inbox.outcomes:
-            outcomes += zip(ids, self._unpack(values), strict=True)
+            arrivals.outcomes += zip(ids, self._unpack(values), strict=True)
         for pid, text, error, worker, log in inbox.failures:
-            outcomes.append((pid, Failure(text, loads_exception(error), worker, log or None)))
-        told = session.tell(outcomes)
-        parcels = []
-        if not self.time_is_up:
-            parcels = [Parcel(pid, pack(point), session.is_suspect(pid)) for pid, point in session.take(room)]
-        self._look()
-        self.seconds += time.perf_counter() - begin
+            arrivals.outcomes.append((pid, Failure(text, loads_exception(error), worker, log or None)))
+        told = self.driver.tell(arrivals)
+        is_suspect = self.driver.session.is_suspect
+        parcels = [Parcel(pid, pack(point), is_suspect(pid)) for pid, point in self.driver.take(room)]
         made = self._made(told, is_watched, parcels)
-        cpu_seconds = time.thread_time() - cpu_begin
+        cpu_seconds = time.thread_time() - begin
         self.cpu_seconds += cpu_seconds
         return replace(made, cpu_seconds=cpu_seconds)
 
     def tell_from_elsewhere(self, points: bytes, values: bytes, is_watched: bool) -> Step:
         """Tell results that the run did not ask for; `Step.error` says which the learner refused first."""
-        told: Told = []
-        error: Exception | None = None
         with loading_on_scheduler("points or values"):
             pairs = list(zip(unpack(points), unpack(values), strict=True))
-        for point, value in pairs:
-            try:
-                told += self._session.tell_from_elsewhere(point, value)
-            except Exception as trouble:
-                error = error or trouble
-        self._look(force=True)
+        told, error = self.driver.tell_from_elsewhere(pairs)
         return replace(self._made(told, is_watched), error=error)
 
     def drop(self, points: bytes, ids: list[int]) -> tuple[list[int], bytes]:
@@ -197,49 +151,40 @@ class HostedLearner:
         dropped : bytes
             A list of (id, point), packed.
         """
-        dropped = self._session.drop(ids, unpack(points))
+        dropped = self.driver.drop(ids, unpack(points))
         return [pid for pid, _ in dropped], dumps(dropped)
 
     def finish(self, is_watched: bool) -> Step:
         """End the session; the checkpoint has all of it after `close`."""
-        self._session.finish()
-        self._look(force=True)
+        self.driver.finish()
         return self._made([], is_watched)
-
-    def close(self) -> None:
-        """Let go of the checkpoint; waits for the disk, so this one is not for the learner's thread."""
-        if self._checkpoint is not None:
-            self._checkpoint.close()
 
     def free(self) -> None:
         """Let go of all data; nothing else may be called afterwards."""
-        scheduler_memory.empty(self._session.learner)
+        scheduler_memory.empty(self.driver.session.learner)
 
     def call(self, payload: bytes) -> bytes:
         """Call ``function(learner, *args, **kwargs)``; both ways pickled."""
         with loading_on_scheduler("the function or its arguments"):
             function, args, kwargs = cloudpickle.loads(payload)
-        try:
-            return dumps(self._session.call(function, *args, **kwargs))
-        finally:
-            self._look(force=True)
+        return dumps(self.driver.call(function, *args, **kwargs))
 
     @property
     def told(self) -> int:
         """How many results the learner was told; when nothing of this is being called."""
-        return self._session.told
+        return self.driver.session.told
 
     def snapshot(self) -> tuple[bytes, int]:
         """The learner without its functions, and how many results it was told."""
-        return dumps_apart(self._session.learner)[0], self._session.told
+        return dumps_apart(self.driver.session.learner)[0], self.driver.session.told
 
     def read(self, reader: Callable[[Session], T]) -> T:
         """Let somebody in this process look at the session."""
-        return reader(self._session)
+        return reader(self.driver.session)
 
     def inspect(self, log_from: int) -> bytes:
         """Points on their way, failures, and the log from some entry on."""
-        return dumps(details(self._session, log_from))
+        return dumps(self.driver.inspect(log_from))
 
     # ---- inside
 
@@ -248,18 +193,10 @@ class HostedLearner:
         if told and is_watched:
             xs, ys = zip(*told, strict=True)
             chunk = dumps((xs, ys))
-        done = self._session.done or self.time_is_up
-        return Step(list(parcels), len(told), chunk, done, self._session.asks_no_more)
+        return Step(list(parcels), len(told), chunk, self.driver.done, self.driver.session.asks_no_more)
 
     def _unpack(self, values: Iterable[Any]) -> list[Any]:
         return [value if type(value) is float else _unpack_value(value) for value in values]
-
-    def _look(self, force: bool = False) -> None:
-        glance = self._glance
-        glance.look(force)
-        self.npoints, self.failed, self.waiting, self.loss = glance.npoints, glance.failed, glance.waiting, glance.loss
-        self.counts = glance.counts
-        self.error = self._session.error
 
 
 def _unpack_value(value: Any) -> Any:

@@ -29,8 +29,7 @@ from adaptive_dask.cluster.scheduler_threads import CallThreads
 from adaptive_dask.cluster.scheduler_turns import LearnerTurns
 from adaptive_dask.errors import AdaptiveError, LearnerBusyError, LearnerError, ModuleMissingError, RunNotFoundError
 from adaptive_dask.plain import get_logger, safe_repr
-from adaptive_dask.run.draining import MOST_NAMED, Draining
-from adaptive_dask.run.goals import CLOCK_CHECK
+from adaptive_dask.run.driver import Driver
 from adaptive_dask.run.status import ENDED, RunStatus
 
 if TYPE_CHECKING:
@@ -112,6 +111,7 @@ class HostedRun:
         self.feed = Feed(learner.resumed)
         self.board = Board(spec.evaluation.vectorized)
         self.learner = learner
+        self._driver = learner.driver
         self.has_pages = False  # on the scheduler's dashboard
         self.started = time.time()
         self.ended: float | None = None  # as `started`, and the seconds that it took
@@ -120,7 +120,6 @@ class HostedRun:
         self.evaluated = 0
         self._ntasks = spec.ntasks
         self._is_ordered = bool(spec.session.get("ordered"))
-        self._draining = Draining(spec.drain)
         self._tasks = spec.tasks
         self._placement = Placement(scheduler, spec.tasks)
         self._waits_for: str | None = None
@@ -235,9 +234,7 @@ class HostedRun:
             If the run is at its end.
         """
         async with self._turn:
-            if self._stopping:
-                raise AdaptiveError(f"The run {self.name!r} is at its end: start a new run for a new goal.")
-            await self._turn.call(self.learner.set_goal, goal)
+            await self._turn.call(self.learner.set_goal, goal, self.name, self._stopping)
             self.goal = goal
             self._set_alarm()
         self.feed.change()
@@ -358,7 +355,7 @@ class HostedRun:
         """How many slots the run could use if there were any number of them."""
         if self._stopping or self.status != "running" or self._crew is None:
             return 0
-        if self._asks_no_more and not (self.board.in_flight or self._unsent or self.learner.waiting):
+        if self._asks_no_more and not (self.board.in_flight or self._unsent or self._driver.waiting):
             return 0  # all is there, and about to be told
         return min(_MANY if self._wanted is None else self._wanted, self._ntasks or _MANY)
 
@@ -428,7 +425,7 @@ class HostedRun:
     def _count_wanted(self) -> None:
         wanted = None
         if self._has_no_more:
-            points = self.board.in_flight + len(self._unsent) + self.learner.waiting
+            points = self.board.in_flight + len(self._unsent) + self._driver.waiting
             wanted = max(1, math.ceil(points / self.board.points_per_slot))
         if wanted != self._wanted:
             self._wanted = wanted
@@ -446,7 +443,7 @@ class HostedRun:
         """What keeps the run from going on, or from ending."""
         if self.ended:
             return None
-        own = self._turn.waits_for or self._draining.describe()
+        own = self._turn.waits_for or self._driver.draining.describe()
         return own or (None if self.board.slots else self._waits_for)
 
     def summary(self) -> dict[str, Any]:
@@ -459,33 +456,24 @@ class HostedRun:
         status = RunStatus(
             name=self.name,
             id=self.id,
-            learner=self.learner.kind,
-            status="draining" if self._draining.is_under_way else self.status,
-            npoints=self.learner.npoints,
-            loss=self.learner.loss,
-            started=self.started,
+            status="draining" if self._driver.draining.is_under_way else self.status,
             ended=self.ended,
-            elapsed=self.elapsed,
             age=time.monotonic() - self._begun_at,
-            goal=self.learner.goal_at(self.started, self.elapsed),
             workers=self.board.workers,
             slots=self.board.slots,
             busy=self.board.busy_slots,
             in_flight=self.board.in_flight,
             evaluators=len(self._crew) if self._crew else 0,
             evaluated=self.evaluated,
-            failed=self.learner.failed,
-            **self.learner.counts,
             hung=dict(self.hung),
             unfit=dict(self._unfit),
             waits_for=self.waits_for,
             points_per_second=0.0 if self.ended else self.history.points_per_second(self.evaluated),
             function_seconds=self.function_seconds,
             slot_seconds=self._slot_seconds,
-            learner_seconds=self.learner.seconds,
             learner_cpu_seconds=self.learner.cpu_seconds,
-            checkpoint=self.learner.checkpoint,
             pages=self.has_pages,
+            **self._driver.numbers(self.started, self.elapsed),
         )
         return status.made_plain()
 
@@ -496,7 +484,7 @@ class HostedRun:
         self._set_alarm()
         try:
             await self._work()
-            if self._draining and self.error is None and not self._cancelled:
+            if self._driver.draining and self.error is None and not self._cancelled:
                 await self._finish_evaluations()
             if self.error is None:
                 status = "cancelled" if self._cancelled else "finished"
@@ -532,9 +520,9 @@ class HostedRun:
         inbox, self._inbox = self._inbox, Inbox(self.learner.note_arrivals)
         room = 0
         if self.status == "running":
-            npoints = None if self._is_ordered else self.learner.npoints
+            npoints = None if self._is_ordered else self._driver.npoints
             room = max(0, self.board.room(npoints, self._ntasks) - len(self._unsent))
-        begin, troubles = time.monotonic(), _troubles(self.learner)
+        begin, troubles = time.monotonic(), _troubles(self._driver)
         try:
             step: Step = await self._turn.call(self.learner.step, inbox, room, self.feed.is_watched)
         finally:
@@ -546,33 +534,33 @@ class HostedRun:
             self.board.measure_step(time.monotonic() - begin, step.cpu_seconds, len(step.parcels))
         self._unsent.extend(step.parcels)
         self._publish(step)
-        if _troubles(self.learner) != troubles:
+        if _troubles(self._driver) != troubles:
             self.feed.change_soon()
-        if self.learner.error is not None:
-            self._fail(self.learner.error)
+        if self._driver.error is not None:
+            self._fail(self._driver.error)
         return step.done
 
     async def _finish_evaluations(self) -> None:
         """Let evaluations that are under way finish, and tell them."""
         self._stop_workers()
-        self._draining.begin()
+        self._driver.draining.begin()
         alarm = None
-        if self._draining.left < math.inf:
-            alarm = asyncio.get_running_loop().call_later(self._draining.left, self._wake.set)
+        if self._driver.draining.left < math.inf:
+            alarm = asyncio.get_running_loop().call_later(self._driver.draining.left, self._wake.set)
         try:
             while not self._cancelled and (self.board.slots > 0 or self._inbox.outcomes or self._inbox.failures):
-                if self._draining.left <= 0:
+                if self._driver.draining.left <= 0:
                     break  # those that are under way are given up, as at any other end
                 ids = self.board.begun()
                 async with self._turn.whenever():
-                    self._draining.note(len(ids), await self._turn.call(self.learner.describe_points, ids[:MOST_NAMED]))
+                    await self._turn.call(self._driver.note_draining, ids)
                 self.feed.change_soon()
                 await self._wake.wait()
                 self._wake.clear()
                 async with self._turn.whenever():
                     await self._step()
         finally:
-            self._draining.end()
+            self._driver.draining.end()
             if alarm is not None:
                 alarm.cancel()
 
@@ -592,8 +580,8 @@ class HostedRun:
                 async with self._turn.whenever():
                     step = await self._turn.call(self.learner.finish, self.feed.is_watched)
                     self._publish(step)
-            if self.learner.checkpoint is not None:
-                await self._call_apart(self.learner.close)
+            if self._driver.checkpoint is not None:
+                await self._call_apart(self._driver.close)
         except Exception as error:
             logger.exception("The run %r could not be ended properly", self.name)
             self._fail(_inside_error("could not be ended properly", error))
@@ -606,7 +594,7 @@ class HostedRun:
         self._crew = None  # it refers to this run, which is to go, with all its data, when it is forgotten
         self.ended = self.started + self.elapsed
         self.history.note_work(self.evaluated, self.learner.cpu_seconds, self.function_seconds, is_last=True)
-        self.history.note_loss(self.learner.npoints, self.learner.loss, is_last=True)
+        self.history.note_loss(self._driver.npoints, self._driver.loss, is_last=True)
         self._set_status(status)
         # Who has not fetched the last results by then takes a snapshot of the learner.
         asyncio.get_running_loop().call_later(scheduler_feed.PATIENCE, self.feed.clear)
@@ -615,7 +603,7 @@ class HostedRun:
     # ---- inside
 
     def _publish(self, step: Step) -> None:
-        self.history.note_loss(self.learner.npoints, self.learner.loss)
+        self.history.note_loss(self._driver.npoints, self._driver.loss)
         if step.told:
             self.feed.publish(step.told, step.chunk)
 
@@ -672,16 +660,14 @@ class HostedRun:
     def _set_alarm(self) -> None:
         """Have the run end when its goal says so."""
         self._cancel_alarm()
-        self.learner.time_is_up = False
+        self._driver.time_is_up = False
         self._look_at_clock()
 
     def _look_at_clock(self) -> None:
-        left = self.learner.time_left(self.elapsed)
-        if left is None:
-            return
-        if left > 0:  # for no longer than that, as the clock on the wall may be set
-            self._alarm = asyncio.get_running_loop().call_later(min(left, CLOCK_CHECK), self._look_at_clock)
-        else:
+        seconds = self._driver.goal.next_check(self.elapsed)
+        if seconds:
+            self._alarm = asyncio.get_running_loop().call_later(seconds, self._look_at_clock)
+        elif seconds is not None:
             self._time_is_up()
 
     def _cancel_alarm(self) -> None:
@@ -690,7 +676,7 @@ class HostedRun:
             self._alarm = None
 
     def _time_is_up(self) -> None:
-        self.learner.time_is_up = True
+        self._driver.time_is_up = True
         self._wake.set()
 
     def _evaluators_fail(self, error: BaseException) -> None:
@@ -718,8 +704,8 @@ def _inside_error(what: str, error: Exception) -> LearnerError:
     return LearnerError(f"The run {what}: {safe_repr(error)}").caused_by(error)
 
 
-def _troubles(learner: HostedLearner) -> tuple[int, ...]:
-    return (learner.failed, *(learner.counts[kind] for kind in ("retries", "timeouts", "lost")))
+def _troubles(driver: Driver) -> tuple[int, ...]:
+    return (driver.failed, *(driver.counts[kind] for kind in ("retries", "timeouts", "lost")))
 
 
 def _round_trip(report: Report) -> float | None:

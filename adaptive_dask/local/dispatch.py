@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Iterator
 from typing import Any
 
-from adaptive_dask.local.flight import Arrivals, Flight
+from adaptive_dask.local.flight import Flight, LocalArrivals
 from adaptive_dask.run.batching import BATCH_SECONDS, MOST_AHEAD, batch_size, fair_batch
 from adaptive_dask.run.session import Session
 
@@ -41,22 +41,21 @@ class Dispatch:
         self._suspected: set[int] = set()  # each to have the executor for itself
         self._unbatched: set[int] = set()  # each to be submitted by itself
 
-    def note(self, arrivals: Arrivals, failed: list[int]) -> None:
-        """Learn from what became of the points that were sent, some of which failed for good with their worker."""
-        if self._suspected or self._unbatched:
-            ended = [pid for pid, _ in arrivals.outcomes]
-            self._suspected.difference_update(ended, failed)
-            self._unbatched.difference_update(ended, failed)
-        self._suspected |= arrivals.suspected
-        self._unbatched.update(arrivals.unbatched)
-
-    def blamed(self, arrivals: Arrivals) -> set[int]:
-        """The lost points for which the loss counts."""
+    def blame(self, arrivals: LocalArrivals) -> None:
+        """Decide for which of the lost points the loss counts."""
         # A point that may not be lost even once does not fail for what another one may have done.
         if self._session.allowed_failures == 0 and not arrivals.was_alone:
             arrivals.suspected |= arrivals.blamed
-            return set()
-        return arrivals.blamed
+            arrivals.blamed = set()
+
+    def note(self, arrivals: LocalArrivals) -> None:
+        """Learn from what became of the points that were sent, when they were told."""
+        if self._suspected or self._unbatched:
+            ended = [pid for pid, _ in arrivals.outcomes]
+            self._suspected.difference_update(ended, arrivals.failed)
+            self._unbatched.difference_update(ended, arrivals.failed)
+        self._suspected |= arrivals.suspected
+        self._unbatched |= arrivals.unbatched
 
     def room(self, learner_seconds: float) -> int:
         """How many more points the executor could use, if the learner needs so long for a point (seconds)."""

@@ -17,6 +17,7 @@ from adaptive_dask.local.pools import Pool
 from adaptive_dask.local.time_limit import Batch, TimeLimit
 from adaptive_dask.local.worker import CulpritUnknown, FunctionMissing, Raised, Result, Start, exception_of, unpacked
 from adaptive_dask.plain import safe_repr
+from adaptive_dask.run.driver import Arrivals
 from adaptive_dask.run.failures import Failure
 from adaptive_dask.run.tracebacks import format_error
 
@@ -24,39 +25,33 @@ Point = Any
 
 
 @dataclass(slots=True)
-class Arrivals:
-    """What arrived since the last look.
+class LocalArrivals(Arrivals):
+    """What arrived from an executor since the last look.
 
     Attributes
     ----------
-    outcomes : list of (int, value or Failure)
-    returned : list of int
-        Points that were not evaluated, though nothing happened to them.
-    lost : list of int
-        Points that were lost with their worker, or by the executor.
-    blamed : set of int
-        Those of them that may have been the reason.
     suspected : set of int
-        Those of them that were submitted together, one of which may have been the reason.
+        Lost points that were submitted together, one of which may have been the reason.
     was_alone : bool
         Whether there was nothing else at the executor, so that who is blamed is guilty.
-    unbatched : list of int
-        Points that are to be evaluated again, each by itself.
+    unbatched : set of int
+        Returned points that are to be evaluated again, each by itself.
     seconds : float
         How long the evaluations took in all.
     broken : Exception or None
         Why the executor can take no more, if that is so.
     """
 
-    outcomes: list[tuple[int, Any]] = field(default_factory=list)
-    returned: list[int] = field(default_factory=list)
-    lost: list[int] = field(default_factory=list)
-    blamed: set[int] = field(default_factory=set)
     suspected: set[int] = field(default_factory=set)
     was_alone: bool = False
-    unbatched: list[int] = field(default_factory=list)
+    unbatched: set[int] = field(default_factory=set)
     seconds: float = 0.0
     broken: BaseException | None = None
+
+    def return_apart(self, ids: Sequence[int]) -> None:
+        """Return points that are to be evaluated again, each by itself."""
+        self.unbatched.update(ids)
+        self.returned += ids
 
 
 # Evaluations that go on for so long after the end of their run count as hanging (seconds).
@@ -165,9 +160,9 @@ class Flight:
         self._batches[sent] = None
         sent.future.add_done_callback(partial(self._arrive, sent))
 
-    def collect(self, patience: float | None) -> Arrivals:
+    def collect(self, patience: float | None) -> LocalArrivals:
         """Take all that has arrived, for which to wait so long (in seconds), or until somebody wakes this thread."""
-        arrivals = Arrivals()
+        arrivals = LocalArrivals()
         broken: list[Batch] = []
         if self._limit is not None and self._batches:
             left = max(0.0, self._limit.next_look - time.perf_counter())
@@ -225,7 +220,7 @@ class Flight:
         self.count -= len(batch.ids)
         return batch.ids
 
-    def _take_in(self, batch: Batch, arrivals: Arrivals, broken: list[Batch]) -> None:
+    def _take_in(self, batch: Batch, arrivals: LocalArrivals, broken: list[Batch]) -> None:
         try:
             results = batch.future.result()
         except (concurrent.futures.CancelledError, asyncio.CancelledError):
@@ -241,7 +236,7 @@ class Flight:
                 arrivals.was_alone = not self._batches and not arrivals.lost
                 _lose(batch, arrivals, is_begun=True)
             elif len(batch.ids) > 1:  # perhaps one of them cannot be pickled
-                arrivals.unbatched += batch.ids
+                arrivals.return_apart(batch.ids)
             else:
                 arrivals.outcomes.append((batch.ids[0], Failure(format_error(error), error)))
             return
@@ -251,7 +246,7 @@ class Flight:
             arrivals.returned += ids
             return
         if isinstance(results, CulpritUnknown):
-            arrivals.unbatched += ids
+            arrivals.return_apart(ids)
             return
         arrivals.returned += ids[len(results) :]  # not begun, as the others took long
         seconds = 0.0
@@ -263,7 +258,7 @@ class Flight:
         before = self.seconds_per_point
         self.seconds_per_point = mean if before is None else before + SMOOTHING * (mean - before)
 
-    def _give_up_all(self, arrivals: Arrivals) -> None:
+    def _give_up_all(self, arrivals: LocalArrivals) -> None:
         """The executor is broken: all that is there is lost, and what was begun first is to blame."""
         workers = self.pool.workers or len(self._batches)
         arrivals.was_alone = len(self._batches) == 1 and not self._hung
@@ -273,7 +268,7 @@ class Flight:
                 _lose(batch, arrivals, is_begun=place < workers)
         self._hung.clear()
 
-    def _give_up_late(self, batch: Batch, arrivals: Arrivals) -> None:
+    def _give_up_late(self, batch: Batch, arrivals: LocalArrivals) -> None:
         if self.pool.take_back(batch.future):  # it has not begun, whatever it looked like
             arrivals.returned += self._drop(batch)
             return
@@ -281,7 +276,7 @@ class Flight:
         failure = self._limit.failure(batch)
         self._stop(batch)
         if len(batch.ids) > 1:  # one of them is the culprit
-            arrivals.unbatched += batch.ids
+            arrivals.return_apart(batch.ids)
         else:
             arrivals.outcomes.append((batch.ids[0], failure))
 
@@ -301,7 +296,7 @@ class Flight:
 SMOOTHING = 0.2
 
 
-def _lose(batch: Batch, arrivals: Arrivals, is_begun: bool) -> None:
+def _lose(batch: Batch, arrivals: LocalArrivals, is_begun: bool) -> None:
     arrivals.lost += batch.ids
     if is_begun:
         (arrivals.blamed if len(batch.ids) == 1 else arrivals.suspected).update(batch.ids)

@@ -9,9 +9,6 @@ from datetime import timedelta
 from numbers import Real
 from typing import Any
 
-# So many of the points that are waited for are named.
-MOST_NAMED = 3
-
 
 def check_drain(drain: Any) -> float:
     """For how many seconds to wait: without end for True, not at all for False.
@@ -40,6 +37,8 @@ class Draining:
     limit : float
         In seconds.
     """
+
+    MAX_NAMED = 3  # of the points in flight
 
     def __init__(self, limit: float) -> None:
         self._limit = check_drain(limit)

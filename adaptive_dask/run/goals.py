@@ -15,7 +15,7 @@ from adaptive_dask.plain import MAX_INT
 GoalFunction = Callable[[Any], bool]
 
 # The clock on the wall may be set, so who waits for an `end_time` looks at it again after so many seconds.
-CLOCK_CHECK = 5.0
+CLOCK_CHECK_S = 5.0
 
 
 @dataclass(frozen=True)
@@ -85,6 +85,15 @@ class Goal:
         if self.duration is not None:
             return self.duration - elapsed
         return None if self.end_time is None else self.end_time - time.time()
+
+    def next_check(self, elapsed: float) -> float | None:
+        """Seconds until the time has to be looked at again; None if the goal is not a time, 0 once the time is up."""
+        left = self.time_left(elapsed)
+        return None if left is None else max(0.0, min(left, CLOCK_CHECK_S))
+
+    def is_time_up(self, elapsed: float) -> bool:
+        """True once the time of the goal, if it has one, is up."""
+        return self.next_check(elapsed) == 0.0
 
     def in_numbers(self, learner: Any, started: float, elapsed: float = 0.0) -> dict[str, float]:
         """What can be said in a number of where a run that started then ends.
@@ -225,8 +234,7 @@ class TimedGoal:
         self._begin = time.monotonic()
 
     def __call__(self, learner: Any) -> bool:
-        left = self._goal.time_left(time.monotonic() - self._begin)
-        return self._goal.is_reached(learner) or (left is not None and left <= 0)
+        return self._goal.is_reached(learner) or self._goal.is_time_up(time.monotonic() - self._begin)
 
     def __reduce__(self) -> tuple[Any, ...]:
         # Monotonic clocks of different machines have nothing to do with each other.

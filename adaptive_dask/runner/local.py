@@ -15,19 +15,17 @@ from typing import Any
 from adaptive_dask.errors import AdaptiveError, LearnerError, WorkerLostError
 from adaptive_dask.local.coroutines import CoroutinePool
 from adaptive_dask.local.dispatch import Dispatch, NotSent
-from adaptive_dask.local.flight import Arrivals, Flight
+from adaptive_dask.local.flight import Flight, LocalArrivals
 from adaptive_dask.local.loop_pool import LoopPool
 from adaptive_dask.plain import get_logger, safe_repr
-from adaptive_dask.run.draining import MOST_NAMED, Draining
-from adaptive_dask.run.glance import Glance, details
-from adaptive_dask.run.goals import CLOCK_CHECK, Goal
-from adaptive_dask.run.session import Session, Told
+from adaptive_dask.run.driver import Arrivals, Driver
+from adaptive_dask.run.goals import Goal
+from adaptive_dask.run.session import Told
 from adaptive_dask.run.status import RunStatus
 from adaptive_dask.runner import program_end
 from adaptive_dask.runner.calls import name_run
 from adaptive_dask.runner.replica import Replica
 from adaptive_dask.runner.task import running_loop
-from adaptive_dask.storage.checkpoint import Checkpoint
 from adaptive_dask.storage.learner_copy import working_copy
 from adaptive_dask.user_code import is_interrupt
 
@@ -44,27 +42,21 @@ LONG_WAIT = 1.0
 
 
 class LocalRun:
-    """A run whose session is in this process, and whose points go to an executor.
+    """A run whose driver is in this process, and whose points go to an executor.
 
     Parameters
     ----------
     name : str
-    session : Session
+    driver : Driver
         On a learner that nobody else uses.
-    goal : Goal
-        Of the session.
     flight : Flight
     dispatch : Dispatch
         Of this flight.
     replica : Replica
     slots : int
         How many evaluations go on at a time.
-    drain : float
-        For how many seconds evaluations that are under way when the goal is reached are waited for, to be told.
     shutdown : bool
         Whether to shut the executor down at the end.
-    checkpoint : Checkpoint, optional
-        Of the session.
 
     Attributes
     ----------
@@ -82,16 +74,13 @@ class LocalRun:
     def __init__(
         self,
         name: str,
-        session: Session,
-        goal: Goal,
+        driver: Driver,
         flight: Flight,
         dispatch: Dispatch,
         replica: Replica,
         *,
         slots: int,
-        drain: float,
         shutdown: bool,
-        checkpoint: Checkpoint | None = None,
     ) -> None:
         self.name = name
         self.replica = replica
@@ -101,26 +90,21 @@ class LocalRun:
         self._begun_at = time.monotonic()
         self.losses_before: Sequence[tuple[float, int, float]] = ()  # nobody joins it
         self._ended: float | None = None
-        self._session = session
-        self._lock = threading.RLock()  # whoever calls the session or its learner holds it
-        self._goal = goal
-        self._goal_in_numbers = goal.in_numbers(session.learner, self.started)
+        self._driver = driver
+        self._session = driver.session
+        self._lock = threading.RLock()  # whoever calls the driver, the session or the learner holds it
         self._flight = flight
         self._dispatch = dispatch
         self._pool = flight.pool
         self._slots = slots
-        self._draining = Draining(drain)
         self._last_outcome = self._begun_at
         self._shutdown = shutdown
-        self._checkpoint = checkpoint
-        self._glance = Glance(session)
         self._phase = "running"  # as the run's thread sees it; status follows with the results
         self._is_paused = False
         self._is_cancelled = False
         self._is_at_end = False
         self._evaluated = 0
         self._function_seconds = 0.0
-        self._learner_seconds = 0.0
         self._gathered = 0
         self._next_update: float | None = None
         self._last_update = 0.0
@@ -170,34 +154,24 @@ class LocalRun:
 
     def tell(self, points: Sequence[Any], values: Sequence[Any]) -> None:
         """Tell the learner results from elsewhere; raises the first that it refuses, and tells the others."""
-        first: Exception | None = None
         with self._lock:
-            for point, value in zip(points, values, strict=True):
-                try:
-                    self._publish(self._session.tell_from_elsewhere(point, value))
-                except Exception as error:
-                    first = first or error
-            self._glance.look(force=True)
+            told, error = self._driver.tell_from_elsewhere(list(zip(points, values, strict=True)))
+            self._publish(told)
         self._flight.wake()
-        if first is not None:
-            raise first
+        if error is not None:
+            raise error
 
     def set_goal(self, goal: Goal) -> None:
         """Take another goal; an error if the run is at its end."""
         with self._lock:
-            if self._is_at_end or self._session.done:
-                raise AdaptiveError(f"The run {self.name!r} is at its end: start a new run for a new goal.")
-            self._session.set_goal(goal)
-            self._goal = goal
-            self._goal_in_numbers = goal.in_numbers(self._session.learner, self.started, self.elapsed)
-            self._glance.look(force=True)
+            self._driver.set_goal(goal, self.name, is_over=self._is_at_end)
         self._flight.wake()
 
     def drop(self, points: list[Any], ids: list[int]) -> list[tuple[int, Any]]:
         """Give up points that have no outcome yet; what calls under way return is ignored."""
         with self._lock:
-            dropped = self._session.drop(ids, points)
-            self._publish(self._session.tell([]))  # in order, others may have waited for these
+            dropped = self._driver.drop(ids, points)
+            self._publish(self._driver.tell(Arrivals()))
         self._flight.give_up(pid for pid, _ in dropped)
         return dropped
 
@@ -206,9 +180,8 @@ class LocalRun:
         with self._lock:
             told = self._session.told
             try:
-                return self._session.call(function, *args, **kwargs)
+                return self._driver.call(function, *args, **kwargs)
             finally:
-                self._glance.look(force=True)
                 if self._session.told != told:
                     self._show_learner()
 
@@ -232,7 +205,7 @@ class LocalRun:
     def inspect(self) -> dict[str, Any]:
         """Points on their way, failures and log."""
         with self._lock:
-            return details(self._session)
+            return self._driver.inspect()
 
     @property
     def details(self) -> dict[str, Any]:
@@ -247,30 +220,19 @@ class LocalRun:
     @property
     def summary(self) -> dict[str, Any]:
         """How the run stands."""
-        glance = self._glance
-        counts: dict[str, Any] = dict(glance.counts)
         status = RunStatus(
             name=self.name,
-            learner=type(self._session.learner).__name__,
             status=self._phase,
-            npoints=glance.npoints,
-            loss=glance.loss,
-            started=self.started,
             ended=self._ended,
-            elapsed=self.elapsed,
-            goal=self._goal.at(self._goal_in_numbers, self.started, self.elapsed),
             slots=self._slots if self._ended is None else 0,
             busy=min(self._slots, self._flight.batches),
             in_flight=self._flight.count,
             hung={type(self.executor).__name__: hung} if (hung := self._flight.hung) else {},
             evaluated=self._evaluated,
-            failed=glance.failed,
-            **counts,
             waits_for=self._waits_for(),
             function_seconds=self._function_seconds,
             slot_seconds=self._slots * self.elapsed,
-            learner_seconds=self._learner_seconds,
-            checkpoint=self._checkpoint.status() if self._checkpoint is not None else None,
+            **self._driver.numbers(self.started, self.elapsed),
         )
         return status.made_plain().as_info()
 
@@ -283,7 +245,7 @@ class LocalRun:
             self._flight.wake()
             self._work()
             self._is_at_end = True
-            if self._draining and not self._is_cancelled and self._session.error is None:
+            if self._driver.draining and not self._is_cancelled and self._session.error is None:
                 self._finish_evaluations()
             status = "cancelled" if self._is_cancelled else "finished"
         except BaseException as trouble:
@@ -299,17 +261,16 @@ class LocalRun:
         has_sent = False
         while not self._is_cancelled:
             arrivals = self._flight.collect(self._patience())
-            begin = time.perf_counter()
             with self._lock:
                 self._take_in(arrivals)
                 if arrivals.broken is not None and not self._session.done:
                     self._mend(arrivals.broken)
-                if self._session.done or self._is_time_up():
+                self._driver.time_is_up = self._driver.goal.is_time_up(self.elapsed)
+                if self._driver.done:
                     return
-                taken = self._session.take(self._room())
+                taken = self._driver.take(self._room())
                 if self._session.done:  # the learner raised, or has no points: nothing is out that could end the wait
                     return
-            self._learner_seconds += time.perf_counter() - begin
             self._send(taken)
             if taken and not has_sent:
                 has_sent = True
@@ -319,30 +280,29 @@ class LocalRun:
     def _finish_evaluations(self) -> None:
         """Let evaluations that are under way finish, and tell them."""
         self._flight.recall()
-        self._draining.begin()
+        self._driver.draining.begin()
         try:
             while self._flight.count and not self._is_cancelled and self._session.error is None:
-                if self._draining.left <= 0:
+                if self._driver.draining.left <= 0:
                     break  # those that are under way are given up, as at any other end
                 ids = self._flight.ids
                 with self._lock:
-                    self._draining.note(len(ids), self._session.points.describe(ids[:MOST_NAMED]))
+                    self._driver.note_draining(ids)
                 self._update()
                 arrivals = self._flight.collect(self._patience())
                 with self._lock:
                     self._take_in(arrivals)
+                    self._driver.look()
         finally:
-            self._draining.end()
+            self._driver.draining.end()
 
     def _end(self, status: str, error: AdaptiveError | None) -> None:
         is_idle = not (self._flight.count or self._flight.hung)
         self._flight.abandon()
         self._pool.close()
         with self._lock:
-            self._session.finish()
-            self._glance.look(force=True)
-        if self._checkpoint is not None:
-            self._checkpoint.close()
+            self._driver.finish()
+        self._driver.close()
         error = error or self._session.error
         self._ended = self.started + self.elapsed
         self._phase = status = "failed" if error is not None else status
@@ -356,22 +316,18 @@ class LocalRun:
     def _patience(self) -> float | None:
         """For how long to wait for something to happen, in seconds."""
         ends = [] if self._next_update is None else [self._next_update - time.monotonic()]
-        if self._draining.is_under_way:
-            ends.append(self._draining.left)
+        if self._driver.draining.is_under_way:
+            ends.append(self._driver.draining.left)
         else:
-            left = self._goal.time_left(self.elapsed)
-            ends += [] if left is None else [min(left, CLOCK_CHECK)]  # the clock on the wall may be set
+            check = self._driver.goal.next_check(self.elapsed)
+            ends += [] if check is None else [check]
         patience = min(ends, default=math.inf)
         return None if patience == math.inf else max(0.0, patience)
 
-    def _is_time_up(self) -> bool:
-        left = self._goal.time_left(self.elapsed)
-        return left is not None and left <= 0
-
     def _waits_for(self) -> str | None:
         """What keeps the run from going on, or from ending."""
-        if self._draining.is_under_way:
-            return self._draining.describe()
+        if self._driver.draining.is_under_way:
+            return self._driver.draining.describe()
         if self._ended is not None or time.monotonic() < self._last_outcome + LONG_WAIT:
             return None
         return self._flight.waits_for()
@@ -379,22 +335,17 @@ class LocalRun:
     def _room(self) -> int:
         if self._is_paused:
             return 0
-        return self._dispatch.room(self._learner_seconds / max(1, self._evaluated))
+        return self._dispatch.room(self._driver.seconds / max(1, self._evaluated))
 
-    def _take_in(self, arrivals: Arrivals) -> None:
-        failed: list[int] = []
-        if arrivals.returned or arrivals.unbatched:
-            self._session.give_back([*arrivals.unbatched, *arrivals.returned])
-        if arrivals.lost:
-            failed = self._session.lost(arrivals.lost, blame=self._dispatch.blamed(arrivals).__contains__)
-        self._dispatch.note(arrivals, failed)
-        # In order, a point that was lost for good may let others that waited for it be told.
+    def _take_in(self, arrivals: LocalArrivals) -> None:
         if arrivals.outcomes or arrivals.lost:
             self._last_outcome = time.monotonic()
             self._evaluated += len(arrivals.outcomes)
             self._function_seconds += arrivals.seconds
-            self._publish(self._session.tell(arrivals.outcomes))
-        self._glance.look()
+        self._dispatch.blame(arrivals)
+        told = self._driver.tell(arrivals)
+        self._dispatch.note(arrivals)
+        self._publish(told)
 
     def _send(self, taken: list[tuple[int, Any]]) -> None:
         try:
@@ -434,7 +385,7 @@ class LocalRun:
     def _update(self) -> None:
         """Let the learner that was passed in know, when it is time."""
         status = phase = "paused" if self._is_paused else "running"
-        if self._draining.is_under_way:
+        if self._driver.draining.is_under_way:
             status, phase = "running", "draining"
         now = time.monotonic()
         if phase != self._phase or (self._next_update is not None and now >= self._next_update):

@@ -15,13 +15,13 @@ from adaptive_dask.local.flight import Flight
 from adaptive_dask.local.loop_pool import LoopPool
 from adaptive_dask.local.pools import ExecutorPool, Pool, as_executor, count_workers
 from adaptive_dask.local.sequential import SequentialExecutor
+from adaptive_dask.run.driver import Driver
 from adaptive_dask.run.failures import OnError
 from adaptive_dask.run.goals import Goal
 from adaptive_dask.runner.evaluation import not_both
 from adaptive_dask.runner.local import LocalRun
 from adaptive_dask.runner.replica import Replica
 from adaptive_dask.storage.checkpoint import Checkpoint
-from adaptive_dask.storage.checkpointed import make_session
 from adaptive_dask.storage.learner_copy import copy_learner, working_copy
 
 
@@ -77,29 +77,17 @@ def start_locally(
     copy = working_copy(learner)
     functions = [] if checkpoint is None else _pickled_functions(learner, checkpoint)
     opened = None if checkpoint is None else Checkpoint(checkpoint, name)
-    the_session = make_session(copy, goal, opened, functions=functions, on_error=on_error, **session)
+    driver = Driver(copy, goal, opened, functions=functions, drain=drain, on_error=on_error, **session)
     try:
-        if the_session.told and copy is not learner:
+        if driver.session.told and copy is not learner:
             copy_learner(learner, copy)
     except BaseException:
-        if opened is not None:
-            opened.close()
+        driver.close()
         raise
     replica = Replica(learner, loop, is_told=copy is learner)
     flight = Flight(pool, evaluation.point_timeout, name)
-    dispatch = Dispatch(the_session, flight, slots, ntasks, evaluation.vectorized)
-    return LocalRun(
-        name,
-        the_session,
-        goal,
-        flight,
-        dispatch,
-        replica,
-        slots=slots,
-        drain=drain,
-        shutdown=shutdown,
-        checkpoint=opened,
-    )
+    dispatch = Dispatch(driver.session, flight, slots, ntasks, evaluation.vectorized)
+    return LocalRun(name, driver, flight, dispatch, replica, slots=slots, shutdown=shutdown)
 
 
 def _pickled_functions(learner: Any, checkpoint: str) -> list[bytes]:

@@ -60,14 +60,9 @@ def simple(
         allow_running_forever=False,
     )
     begin = time.monotonic()
-
-    def is_time_up() -> bool:
-        left = the_goal.time_left(time.monotonic() - begin)
-        return left is not None and left <= 0
-
     session = Session(learner, the_goal)
     try:
-        while not session.done and not is_time_up():
+        while not session.done and not the_goal.is_time_up(time.monotonic() - begin):
             outcomes = []
             for pid, x in session.take(points_per_ask):
                 outcomes.append((pid, learner.function(x)))

@@ -19,9 +19,9 @@ from cluster_sides import local_client, print_row
 from distributed import Client
 
 import adaptive_dask
+from adaptive_dask.run.driver import Driver
 from adaptive_dask.run.goals import Goal
 from adaptive_dask.storage.checkpoint import Checkpoint
-from adaptive_dask.storage.checkpointed import make_session
 
 
 def function(x: float) -> float:
@@ -63,7 +63,7 @@ def measure_resume(folder: str, npoints: int) -> None:
     place = os.path.join(folder, "long")
     learner = adaptive_dask.Learner1D(function, bounds=(-1, 1))
     checkpoint = Checkpoint(place, "long")
-    make_session(learner, Goal(), checkpoint, functions=[])
+    Driver(learner, Goal(), checkpoint)
     rng = random.Random(0)
     journal = checkpoint.writer
     for first in range(0, npoints, 50):  # as a run would write it, without the run
@@ -81,7 +81,7 @@ def measure_resume(folder: str, npoints: int) -> None:
     fresh = adaptive_dask.Learner1D(function, bounds=(-1, 1))
     begin = time.perf_counter()
     checkpoint = Checkpoint(place, "again")
-    session = make_session(fresh, Goal(npoints=npoints + 100), checkpoint, functions=[])
+    session = Driver(fresh, Goal(npoints=npoints + 100), checkpoint).session
     taken = session.take(100)
     seconds = time.perf_counter() - begin
     checkpoint.close()

@@ -58,7 +58,7 @@ def test_results_stay_on_workers_until_the_run_is_forgotten(client, cluster):
     learner = saver()
     runner = adaptive.BlockingRunner(learner, npoints_goal=12)
     assert all(type(kept) is RemoteResult and kept.nbytes > 8 * SIZE for kept in learner.extra_data.values())
-    hosted = host_of(cluster).runs[runner.name].learner._session.learner
+    hosted = host_of(cluster).runs[runner.name].learner.driver.session.learner
     for each in (learner, hosted):
         assert len(each.extra_data) == 12
         assert len(cloudpickle.dumps(each)) < 8 * SIZE / 2

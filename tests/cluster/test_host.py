@@ -378,8 +378,8 @@ def test_all_of_a_run_that_is_forgotten_is_freed_at_once(kind):
         await runner.result(TIMEOUT)
         run = s.plugins["adaptive"].runs[runner.name]
         hosted = run.learner
-        learned = hosted._session.learner
-        gone = [weakref.ref(part) for part in (run, hosted, hosted._session, learned)]
+        learned = hosted.driver.session.learner
+        gone = [weakref.ref(part) for part in (run, hosted, hosted.driver.session, learned)]
         del run, hosted, learned
         gc.collect()
         gc.disable()

@@ -14,7 +14,7 @@ import pytest
 
 import adaptive_dask as adaptive
 from adaptive_dask.errors import FunctionError, LearnerError, WorkerLostError
-from adaptive_dask.local.flight import Arrivals, Flight
+from adaptive_dask.local.flight import Flight, LocalArrivals
 from adaptive_dask.runner import SequentialExecutor
 
 from ..fakes import CountingLearner
@@ -198,7 +198,7 @@ def test_the_runs_thread_sleeps_while_slow_points_outlast_a_time_goal(monkeypatc
         draining.set()
         return recall(flight)
 
-    def noted_collect(flight: Flight, patience: float | None) -> Arrivals:
+    def noted_collect(flight: Flight, patience: float | None) -> LocalArrivals:
         looks.append(patience)
         if draining.is_set() and (patience is None or len(looks) > 10):
             gate.set()

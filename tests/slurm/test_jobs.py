@@ -61,7 +61,7 @@ class Watched:
     def goes_on(self) -> None:
         """What the job had is evaluated elsewhere, and another job takes its place."""
         assert self.points
-        unresolved = self.run.learner._session.points.unresolved
+        unresolved = self.run.learner.driver.session.points.unresolved
         wait_until(lambda: not set(self.points) & set(unresolved))
         wait_until(self.is_on_two_jobs)
         assert self.runner.status() == "running"

@@ -45,7 +45,7 @@ class FailureList:
     def reading(self, run: Any) -> Reading | None:
         """How to read the failures, if something failed since the last time."""
         failures = sum(count.failures for count in run.history.workers.values())
-        key = (run.status, run.learner.failed, failures)
+        key = (run.status, run.learner.driver.failed, failures)
         if run.id != self._run or key == self._key:
             return None
         self._key = key
