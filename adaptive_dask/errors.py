@@ -1,4 +1,4 @@
-"""What can go wrong with a run. Every error says what happened and what to do."""
+"""Errors of runs, files and checkpoints. Every error says what happened and what to do."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from adaptive_dask.url_secrets import without_secrets
 
 
 class AdaptiveError(RuntimeError):
-    """Base of the errors of a run. What they say is safe to print: control characters are shown as escapes."""
+    """Base class of the errors of a run. Their text shows control characters as escapes, so it is safe to print."""
 
     def __str__(self) -> str:
         return printable(super().__str__())
@@ -20,31 +20,30 @@ class AdaptiveError(RuntimeError):
         return one_line(super().__repr__())
 
     def caused_by(self, error: BaseException | None) -> Self:
-        """Set `__cause__`, unless its text holds control characters, which Python would send to the terminal."""
+        """Set `__cause__`, unless its text contains control characters, which Python would send to the terminal."""
         self.__cause__ = error if error is None or _is_printable(error) else None
         return self
 
 
 class FunctionError(AdaptiveError):
-    """The learner's function raised, or its result could not be sent.
+    """The function of the learner raised an exception, or its result could not be sent.
 
     Attributes
     ----------
     point : object
         The point at which the function was evaluated.
     traceback_text : str
-        The traceback, as the worker printed it.
+        The traceback on the worker.
     worker : str or None
-        The address of the worker, or of a local executor the thread, or process and machine; None if that is not known.
+        The address of the worker; on a local executor, the thread, or the process and machine. None if unknown.
     exception : BaseException or None
-        The exception itself, where it could be brought here; also the `__cause__`, unless its text holds control
-        characters.
+        The exception, if it could be sent. It is also the `__cause__`, unless its text contains control characters.
     log : str or None
-        Where the worker's log is.
+        The location of the worker log.
     run : str or None
         The name of the run.
     call : str or None
-        How the function was called, with the arguments that are bound to it: ``"f(0.5, gate=0.95)"``.
+        The call of the function with its bound arguments, such as ``"f(0.5, gate=0.95)"``.
     """
 
     run: str | None = None
@@ -81,7 +80,7 @@ class PointTimeoutError(AdaptiveError):
 
     @classmethod
     def after(cls, seconds: float, timeout: float, where: str) -> Self:
-        """After so many seconds, when the function was there."""
+        """Create the error of an evaluation that was at `where` after `seconds`."""
         return cls(
             f"The evaluation was given up after {seconds:.3g} s, for point_timeout={timeout:g} s. "
             f"The function was at:\n\n{where}"
@@ -93,32 +92,32 @@ class BatchShapeError(AdaptiveError, ValueError):
 
 
 class WorkerLostError(AdaptiveError):
-    """A point was being evaluated each time when its worker died."""
+    """The worker of a point died during its evaluation, more than ``allowed_failures`` times."""
 
 
 class LearnerError(AdaptiveError):
-    """The learner, its loss function, the goal or a callback raised while the run called it.
+    """The learner, its loss function, the goal or a callback raised an exception.
 
-    Whatever it raised, `SystemExit` for example, is the `__cause__` where it could be brought here.
+    The exception, which can also be `SystemExit`, is the `__cause__` if it could be sent.
     """
 
 
 class LearnerBusyError(AdaptiveError):
-    """The learner of the run has been busy with one call for so long that a request was given up."""
+    """A request failed because the learner of the run is busy with a call that takes too long."""
 
 
 class ModuleMissingError(AdaptiveError):
-    """Something that was sent needs a module that is not installed where it arrived.
+    """An object needs a module that is not installed in the process that received it.
 
-    The message says what to do, and depends on where the module is on the machine that shows it: a file of the
-    user's is to be sent, a package to be installed.
+    The message says what to do. It depends on the module on the local machine: send a file of your own, or install a
+    package.
 
     Attributes
     ----------
     module : str or None
-        Its name, if it is known.
+        The name of the module, if it is known.
     detail : str
-        The error there.
+        The error in the other process.
     """
 
     def __init__(self, what: str, module: str | None = None, detail: str = "") -> None:
@@ -139,7 +138,7 @@ class VersionMismatchError(AdaptiveError):
 
 
 class RunExistsError(AdaptiveError, ValueError):
-    """A run of that name is going on already."""
+    """A run of that name has not ended yet."""
 
 
 class RunNotFoundError(AdaptiveError, LookupError):
@@ -147,15 +146,15 @@ class RunNotFoundError(AdaptiveError, LookupError):
 
 
 class ResultLostError(AdaptiveError, LookupError):
-    """A result that was kept on a worker is no longer there."""
+    """A remote result is no longer available."""
 
 
 class SchedulerLostError(AdaptiveError):
-    """The connection to the scheduler was lost, so the run can no longer be watched."""
+    """The connection to the scheduler was lost, so the client can no longer follow the run."""
 
 
 class DataFileError(OSError):
-    """A file does not contain what it should. Says which file, what was expected and what was found.
+    """A file does not have the required contents. The message names the file and says what it must contain.
 
     Attributes
     ----------
@@ -174,11 +173,11 @@ class DataFileError(OSError):
 
 
 class DataFileMissingError(DataFileError, FileNotFoundError):
-    """There is no such file."""
+    """The file does not exist."""
 
 
 class CheckpointError(AdaptiveError):
-    """A checkpoint cannot be used. Says which, what was expected and what was found.
+    """A checkpoint cannot be used. The message names it and says what it must be.
 
     Attributes
     ----------
@@ -203,7 +202,7 @@ class CheckpointInUseError(CheckpointError):
 
 def _is_printable(error: BaseException) -> bool:
     try:
-        text = "".join(traceback.format_exception(type(error), error, None))  # with its causes and notes
-    except BaseException:  # nobody can print it, then
+        text = "".join(traceback.format_exception(type(error), error, None))  # including causes and notes
+    except BaseException:  # then Python cannot print it either
         return False
     return printable(text) == text.replace("\r\n", "\n")

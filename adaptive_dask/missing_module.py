@@ -1,4 +1,4 @@
-"""What to do about a module that another process lacks: it depends on where the module is on this machine."""
+"""Advice about a module that another process lacks. It depends on the location of the module on this machine."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from contextlib import suppress
 
 
 def advise(module: str) -> str:
-    """One sentence that says how to bring a module to the scheduler and the workers.
+    """Return a sentence that says how to send or install a module on the scheduler and the workers.
 
     Parameters
     ----------
@@ -56,9 +56,9 @@ def advise(module: str) -> str:
 
 
 def _place(module: str) -> str | None:
-    """The file of a module, or the folder of a package; None if it is not on this machine."""
+    """Return the file of a module or the folder of a package, or None if it is not on this machine."""
     spec = None
-    with suppress(Exception):  # of finders of others, and of modules without a spec
+    with suppress(Exception):  # raised by custom finders, and for modules without a spec
         spec = importlib.util.find_spec(module)
     if spec is None:
         file = getattr(sys.modules.get(module), "__file__", None)
@@ -75,7 +75,7 @@ def _is_installed(place: str) -> bool:
 
 
 def _package(module: str) -> str | None:
-    """The name under which pip knows what a module came with."""
-    with suppress(Exception):  # of damaged metadata
+    """Return the name of the distribution that contains a module."""
+    with suppress(Exception):  # raised for damaged metadata
         return next(iter(importlib.metadata.packages_distributions().get(module, ())), None)
     return None

@@ -1,8 +1,8 @@
-"""What an evaluation prints, logs and warns of is kept for the case that it fails.
+"""Record the end of the output of each evaluation, to show it if the evaluation fails.
 
-In processes that do nothing but evaluate, standard output and error are wrapped: what is written goes on to where it
-went before, and the end of it is noted for the evaluation that wrote it. Loggers and warnings write there as well. The
-user's own process is left alone; there the output is on the screen anyway.
+In processes that only evaluate, standard output and error are wrapped. The wrappers pass the output through, and record
+the end of it for the current evaluation. Loggers and warnings write to the same streams. The process of the user is not
+changed, because its output is visible anyway.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ from typing import Any
 
 from adaptive_dask.plain import printable
 
-# Characters that are kept of an evaluation's output: the last ones.
+# Number of characters at the end of an evaluation's output that are kept.
 MAX_CHARS = 4000
 
 
 class Tail:
-    """The end of what an evaluation wrote."""
+    """The end of the output of an evaluation."""
 
     __slots__ = ("_size", "parts")
 
@@ -29,7 +29,7 @@ class Tail:
         self._size = 0
 
     def write(self, text: str) -> None:
-        """Note what was written."""
+        """Note output."""
         self.parts.append(text[-MAX_CHARS:])
         self._size += len(self.parts[-1])
         if self._size > 2 * MAX_CHARS or len(self.parts) > MAX_CHARS:
@@ -37,7 +37,7 @@ class Tail:
             self._size = len(self.parts[0])
 
     def before(self, text: str) -> str:
-        """The text of an error, with what was written before it."""
+        """Return the text of an error, preceded by the output."""
         written = "".join(list(self.parts))
         if not written.strip():
             return text
@@ -51,17 +51,17 @@ _is_users = False  # runs are started in this process
 
 
 def begin(*, anew: bool = False) -> Tail | None:
-    """An evaluation begins in this thread.
+    """Start recording an evaluation in this thread.
 
     Parameters
     ----------
     anew : bool
-        Whether others may be under way that began here, as with coroutines.
+        Whether other evaluations of this thread may still be running, as with coroutines.
 
     Returns
     -------
     Tail or None
-        What it is going to write; None where that is not noted.
+        The output of the evaluation, or None if output is not recorded here.
     """
     if not _is_installed:
         return None
@@ -73,13 +73,13 @@ def begin(*, anew: bool = False) -> Tail | None:
 
 
 def with_output(text: str) -> str:
-    """The text of an error, with what the evaluation in this context has written."""
+    """Return the text of an error, preceded by the output of the evaluation in this context."""
     tail = _current.get()
     return text if tail is None else tail.before(text)
 
 
 def install() -> None:
-    """Note from now on what evaluations in this process write."""
+    """Start recording the output of evaluations in this process."""
     global _is_installed
     if _is_installed or _is_users:
         return
@@ -91,7 +91,7 @@ def install() -> None:
 
 
 def spare_this_process() -> None:
-    """Leave standard output alone here, as this is the process of somebody who starts runs."""
+    """Do not replace the standard output of this process, because it starts runs."""
     global _is_users
     _is_users = True
 
@@ -101,13 +101,13 @@ def _spare_no_more() -> None:
     _is_users = False
 
 
-# What is forked, a pool does.
+# Forked processes belong to a pool.
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_spare_no_more)
 
 
 def is_workers_process() -> bool:
-    """Whether this process was started for a Dask worker, and is not the user's."""
+    """Return whether this process was started for a Dask worker, rather than by the user."""
     return multiprocessing.parent_process() is not None or "distributed.cli.dask_worker" in sys.modules or _is_cli()
 
 
@@ -117,7 +117,7 @@ def _is_cli() -> bool:
 
 
 class _Noted:
-    """A stream that goes on to another one."""
+    """A stream that records its output and passes it to another stream."""
 
     def __init__(self, stream: Any) -> None:
         self._stream = stream

@@ -1,4 +1,4 @@
-"""Texts and data that any terminal, page, protocol or encoding can take, whatever user code puts into them."""
+"""Convert texts and data of user code to a form that all terminals, pages, protocols and encodings support."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections.abc import Callable
 from numbers import Integral, Real
 from typing import Any
 
-# The largest whole number that every protocol takes.
+# The largest integer that every protocol supports.
 MAX_INT = 2**63 - 1
 
 _TAKEN_AS_THEY_ARE = frozenset({float, bool, bytes, type(None)})
@@ -19,17 +19,17 @@ _TAKEN_AS_THEY_ARE = frozenset({float, bool, bytes, type(None)})
 _UNSAFE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 _UNSAFE_IN_A_LINE = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 
-# Tracebacks are kept for each failed point, and are sent to everybody who looks at a run.
+# Tracebacks are kept for each failed point, and are sent to all clients that follow the run.
 MAX_TRACEBACK_CHARS = 16_000
 
 
 def plain_text(text: str) -> str:
-    r"""A text that UTF-8 can encode: lone surrogates, as in names of files that are not UTF-8, become ``\udce4``."""
+    r"""Return a text that UTF-8 can encode. Lone surrogates, as in file names that are not UTF-8, become ``\udce4``."""
     return text if text.isascii() else text.encode("utf-8", "backslashreplace").decode()
 
 
 def plain_fields(data: dict[str, Any]) -> dict[str, Any]:
-    """`plain` for the values of a dictionary, of which most are plain already; changed in place."""
+    """Apply `plain` to the values of a dictionary, in place. Most of them are plain already."""
     for name, value in data.items():
         kind = type(value)
         if kind is float or value is None or (kind is int and -MAX_INT <= value <= MAX_INT):
@@ -41,7 +41,7 @@ def plain_fields(data: dict[str, Any]) -> dict[str, Any]:
 
 
 def check_name(name: Any) -> None:
-    """Refuse what cannot be the name of a run.
+    """Raise an error if a value cannot be the name of a run.
 
     Raises
     ------
@@ -58,7 +58,7 @@ def check_name(name: Any) -> None:
 
 
 def check_plain(what: str, data: Any) -> None:
-    """Refuse data that a message cannot carry.
+    """Raise an error if data cannot be sent in a message.
 
     Raises
     ------
@@ -72,29 +72,29 @@ def check_plain(what: str, data: Any) -> None:
 
 
 def safe_repr(value: Any) -> str:
-    """The `repr` of anything, as plain text; of an object whose `repr` raises, the class."""
+    """Return the `repr` of an object as plain text, or its class if `repr` raises an exception."""
     return _safe(repr, value)
 
 
 def safe_str(value: Any) -> str:
-    """The `str` of anything, as plain text; of an object whose `str` raises, the class."""
+    """Return the `str` of an object as plain text, or its class if `str` raises an exception."""
     return _safe(str, value)
 
 
 def _safe(make: Callable[[Any], str], value: Any) -> str:
     try:
         return plain_text(make(value))
-    except BaseException:  # also SystemExit: what is shown must not end who shows it
+    except BaseException:  # including SystemExit, which must not end the process
         return f"<{plain_text(type(value).__qualname__)}, whose {make.__name__} raises>"
 
 
 def plain(data: Any) -> Any:
-    """Data that msgpack can carry: texts are plain, whole numbers have 64 bits, other objects are their `repr`.
+    """Return data that msgpack can pack: plain texts, 64-bit integers, and the `repr` of other objects.
 
     Parameters
     ----------
     data : object
-        Dictionaries, lists and tuples are copied, and what is in them is made plain.
+        Dictionaries, lists and tuples are copied, and their items are made plain.
     """
     kind = type(data)
     if kind in _TAKEN_AS_THEY_ARE:
@@ -115,22 +115,22 @@ def plain(data: Any) -> Any:
 
 
 def printable(text: str) -> str:
-    """Replace control characters by their escapes, so that a terminal prints them; tabs and newlines stay.
+    """Replace control characters with escapes for printing. Tabs and newlines are kept.
 
-    Escape sequences could otherwise set the terminal's title, hide lines, or reverse their direction.
+    Otherwise, escape sequences could set the title of the terminal, hide lines, or reverse their direction.
     """
     return text if text.isascii() and text.isprintable() else _UNSAFE.sub(_escape, text.replace("\r\n", "\n"))
 
 
 def one_line(text: str) -> str:
-    """`printable`, and tabs and line ends are escaped as well."""
+    """Return `printable` text in one line: tabs and newlines are escaped as well."""
     return text if text.isascii() and text.isprintable() else _UNSAFE_IN_A_LINE.sub(_escape, text)
 
 
 def shorten(text: str, max_chars: int = MAX_TRACEBACK_CHARS) -> str:
-    """Keep head and tail of a text that is longer than `max_chars`, and say how much is left out between them.
+    """Shorten a text to its head and tail if it is longer than `max_chars`, and note the number of omitted characters.
 
-    Of a traceback, the head names the first frames and the tail the error.
+    The head of a traceback contains the first frames, and the tail the error.
     """
     if len(text) <= max_chars:
         return text
@@ -140,7 +140,7 @@ def shorten(text: str, max_chars: int = MAX_TRACEBACK_CHARS) -> str:
 
 
 def get_logger(name: str) -> logging.Logger:
-    """A logger whose messages and tracebacks are `printable`, whatever formats them."""
+    """Return a logger whose messages and tracebacks are `printable`, with any formatter."""
     logger = logging.getLogger(name)
     logger.addFilter(_make_printable)
     return logger
@@ -149,13 +149,13 @@ def get_logger(name: str) -> logging.Logger:
 def _make_printable(record: logging.LogRecord) -> bool:
     try:
         message = record.getMessage()
-    except BaseException:  # of user code
+    except BaseException:  # raised by user code
         record.msg, record.args = "(a message that cannot be formatted)", None
         return True
     if printable(message) != message:
         record.msg, record.args = printable(message), None
     if record.exc_info and record.exc_info[1] is not None and not record.exc_text:
-        # Formatters print this instead of making a text of `exc_info`.
+        # Formatters print this text instead of formatting `exc_info`.
         record.exc_text = shorten(printable("".join(traceback.format_exception(record.exc_info[1])).rstrip("\n")))
     return True
 

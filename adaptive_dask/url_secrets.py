@@ -1,4 +1,4 @@
-"""Keep user names, passwords and keys in URLs out of everything that is shown or written."""
+"""Remove user names, passwords and keys of URLs from all output."""
 
 from __future__ import annotations
 
@@ -14,23 +14,23 @@ _QUERY_VALUE = re.compile(r"=[^&]*")
 
 HIDDEN = "***"
 
-# Shorter texts occur by chance, and would be hidden where they are no secret.
+# Shorter texts can occur by chance and would be hidden elsewhere.
 _SHORTEST = 4
 
 
 def split_userinfo(url: str) -> tuple[str, str]:
-    """A URL without what is before the ``@`` of its authority, and that part; it is empty if there is none."""
+    """Split a URL into the URL without user and password, and the part before the ``@``, which may be empty."""
     match = _USERINFO.search(url)
     return (url[: match.start()] + url[match.end() :], match.group()[:-1]) if match else (url, "")
 
 
 def join_userinfo(url: str, userinfo: str) -> str:
-    """Undo `split_userinfo`."""
+    """Insert user and password into a URL. The inverse of `split_userinfo`."""
     return url.replace("://", f"://{userinfo}@", 1) if userinfo else url
 
 
 def without_secrets(text: str, secrets: Iterable[str] = ()) -> str:
-    """A text in which user names, passwords and values of queries in URLs are replaced by ``***``.
+    """Return a text with user names, passwords and query values of URLs replaced by ``***``.
 
     Parameters
     ----------
@@ -48,13 +48,13 @@ def without_secrets(text: str, secrets: Iterable[str] = ()) -> str:
 
 
 def secrets_in(url: str, options: object = None) -> set[str]:
-    """The texts to hide in messages about a URL: its user and password, values of its query, and all options.
+    """Return the texts to hide in messages about a URL: user, password, query values, and all options.
 
     Parameters
     ----------
     url : str
     options : object, optional
-        Whatever fsspec takes: texts in mappings and sequences are found, however deep.
+        Options of fsspec: texts in mappings and sequences are found, however deep.
     """
     userinfo = split_userinfo(url)[1]
     found = {*_texts(options), userinfo, *userinfo.split(":", 1)[1:]}
@@ -90,11 +90,11 @@ _KINDS: tuple[type[Exception], ...] = (
 
 @contextmanager
 def hiding(secrets: Iterable[str]) -> Iterator[None]:
-    """Replace an error whose text, or that of its causes, has secrets by one without, and without causes."""
+    """Replace an error with secrets in its text or causes by an error without secrets and causes."""
     try:
         yield
     except Exception as error:
-        # Without source lines and file names, which say nothing of values.
+        # Without source lines and file names, which contain no values.
         parts = [str(each) for each in _chain(error)]
         if all(without_secrets(part, secrets) == part for part in parts):
             raise

@@ -1,7 +1,7 @@
-"""What user code raises concerns its run alone, even `SystemExit`; only Ctrl-C concerns the whole program.
+"""Exceptions of user code affect only their own run, even `SystemExit`. Only Ctrl-C affects the whole program.
 
-User code is whatever a run calls that does not belong to this package: learners, losses, goals, callbacks, and all
-that is pickled and unpickled. Raised on an event loop or in a thread that others depend on, `SystemExit`,
+User code is all code that a run calls outside of this package: learners, losses, goals, callbacks, and the pickling and
+unpickling of their objects. Raised on an event loop or in a thread that others depend on, `SystemExit`,
 `KeyboardInterrupt`, `GeneratorExit` and `CancelledError` would end much more than that run.
 """
 
@@ -18,12 +18,12 @@ from adaptive_dask.plain import safe_repr
 P = ParamSpec("P")
 T = TypeVar("T")
 
-# Exceptions that generators, futures and event loops take for their own.
+# Exceptions with a special meaning for generators, futures and event loops.
 _RESERVED = (StopIteration, StopAsyncIteration, concurrent.futures.CancelledError)
 
 
 def is_interrupt(error: BaseException) -> bool:
-    """Whether an error that is being handled is Ctrl-C, which Python raises in the main thread only."""
+    """Return whether an error is Ctrl-C, which Python raises only in the main thread."""
     return isinstance(error, KeyboardInterrupt) and threading.current_thread() is threading.main_thread()
 
 
@@ -34,7 +34,7 @@ def reraise_interrupt(error: BaseException) -> None:
 
 
 def as_exception(error: BaseException) -> Exception:
-    """An error that ends nothing but the call that raises it: itself, or a `LearnerError` with it as the cause."""
+    """Return an error that ends only its call: the error itself, or a `LearnerError` with it as the cause."""
     if isinstance(error, Exception) and not isinstance(error, _RESERVED):
         return error
     return LearnerError(f"Code of the run raised {safe_repr(error)}.").caused_by(error)
@@ -46,7 +46,7 @@ def guarded(call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
     Raises
     ------
     Exception
-        Whatever it raises, through `as_exception`.
+        An exception of the user code, converted by `as_exception`.
     KeyboardInterrupt
         Ctrl-C.
     """

@@ -1,4 +1,4 @@
-"""Helpers around learners, under the names that python-adaptive has for them."""
+"""Helper functions for learners, with python-adaptive's names."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ Function = Callable[..., Any]
 
 
 def save(fname: str | os.PathLike[str], data: Any, compress: bool = True) -> bool:
-    """Save an object in a file, pickled. Learners have a method ``save`` of their own.
+    """Pickle an object to a file. Learners have their own method ``save``.
 
     Parameters
     ----------
@@ -65,7 +65,7 @@ def save(fname: str | os.PathLike[str], data: Any, compress: bool = True) -> boo
 
 
 def load(fname: str | os.PathLike[str], compress: bool = True) -> Any:
-    """Load what `save` or a learner's ``save`` wrote. Unpickling runs code: load only files that you trust.
+    """Load a file of `save` or of a learner's ``save``. Unpickling runs code: load only files that you trust.
 
     Parameters
     ----------
@@ -87,7 +87,7 @@ def load(fname: str | os.PathLike[str], compress: bool = True) -> Any:
 
 
 def daskify(client: Client, cache: bool = False) -> Callable[[Callable[..., T]], Callable[..., Awaitable[T]]]:
-    """Make a decorator that turns a function into an asynchronous one, which is evaluated on a Dask cluster.
+    """Return a decorator that converts a function to an asynchronous one, which is evaluated on a Dask cluster.
 
     A learner's function can then await several such functions for one point::
 
@@ -143,12 +143,12 @@ def daskify(client: Client, cache: bool = False) -> Callable[[Callable[..., T]],
     return decorate
 
 
-# ---- for learners of others
+# ---- for learners of other packages
 
 
 @contextmanager
 def restore(*learners: Any) -> Iterator[None]:
-    """Give learners back the state that they have now when the block is left."""
+    """Restore the current state of learners at the end of the block."""
     states = [learner.__getstate__() for learner in learners]
     try:
         yield
@@ -158,7 +158,7 @@ def restore(*learners: Any) -> Iterator[None]:
 
 
 def cache_latest(f: Function) -> Function:
-    """Keep the last result of a method in ``self._cache``, under the method's name."""
+    """Store the last result of a method in ``self._cache``, under the name of the method."""
 
     @functools.wraps(f)
     def call(self: Any, *args: Any, **kwargs: Any) -> Any:
@@ -171,7 +171,7 @@ def cache_latest(f: Function) -> Function:
 
 
 def copy_docstring_from(other: Function) -> Callable[[Function], Function]:
-    """Make a decorator that copies the docstring of another function."""
+    """Return a decorator that copies the docstring of another function."""
 
     def decorate(function: Function) -> Function:
         function.__doc__ = other.__doc__
@@ -181,11 +181,11 @@ def copy_docstring_from(other: Function) -> Callable[[Function], Function]:
 
 
 def assign_defaults(function: Function, df: Any, function_prefix: str = "function.") -> None:
-    """Add a column to a data frame for each default argument of a function but the first, which is the point."""
+    """Add a column to a data frame for each default argument of a function except the first, the point."""
     for name, value in function_defaults.default_arguments(function, function_prefix).items():
         df[name] = [value] * len(df)
 
 
 def partial_function_from_dataframe(function: Function, df: Any, function_prefix: str = "function.") -> Function:
-    """The function with the default arguments that a data frame has."""
+    """Return the function with the default arguments of a data frame."""
     return function_defaults.with_defaults_of_frame(function, df, function_prefix)
