@@ -303,3 +303,11 @@ def test_the_interpolator_runs_in_map_blocks():
     x = random_points([(0, 1)] * 2, 1000)
     blocks = array.from_array(x, chunks=(100, 2)).map_blocks(fit, drop_axis=1, dtype=float)
     assert blocks.compute(scheduler="synchronous") == pytest.approx(fit(x))
+
+
+def test_values_over_six_hundred_decades():
+    learner = run(SparseGridLearner(lambda point: 10.0 ** (600 * point[0] - 300), [(0, 1)] * 2), 120)
+    x = random_points([(0, 1)] * 2, 50)
+    values = learner.interpolator()(x)
+    assert np.isfinite(values).all()
+    assert 0 <= learner.loss() < math.inf

@@ -99,7 +99,9 @@ def judge_grid(name: str, basis: GridBasis, known: Known) -> list[Judged]:
         if not basis.is_plain(kind):
             # Where a function is largest, logarithms with the same error make the largest one.
             values = known.values / known.scales
-            largest = max(largest, _rms(residuals / values[checks]) * float(np.nanmax(np.abs(values))))
+            with np.errstate(divide="ignore", invalid="ignore", over="ignore"):  # of values that are almost 0
+                relative = residuals / values[checks]
+            largest = max(largest, _rms(relative) * float(np.nanmax(np.abs(values))))
         judged.append(Judged(name, kind, _rms(residuals), largest))
     return judged
 
@@ -184,5 +186,6 @@ def share_points(expected: Mapping[str, float], spread: float, is_local_untried:
 
 def _rms(residuals: Values) -> float:
     """The largest root mean square of a component; components that are never finite are left out."""
-    squares = [np.abs(each[np.isfinite(each)]) ** 2 for each in residuals.T]
-    return math.sqrt(max((float(each.mean()) for each in squares if len(each)), default=math.inf))
+    with np.errstate(over="ignore"):
+        squares = [np.abs(each[np.isfinite(each)]) ** 2 for each in residuals.T]
+        return math.sqrt(max((float(each.mean()) for each in squares if len(each)), default=math.inf))
