@@ -110,7 +110,7 @@ class PointService(WorkerPlugin):
         with self._lock:
             if points.is_over and self._queues.get(points.run) is points:
                 del self._queues[points.run]
-                points.forget_sent()
+                points.reports.forget_sent()
 
     def _take_points(
         self,

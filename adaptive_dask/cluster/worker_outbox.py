@@ -1,13 +1,18 @@
-"""What a worker has to tell the scheduler about a run, and how failures are described."""
+"""Reports of a worker to the scheduler about a run, and descriptions of failures."""
 
 from __future__ import annotations
 
 import os
 import stat
+import threading
+import time
+from collections.abc import Callable
 from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any
 
-from adaptive_dask.cluster.protocol import REPORT
+from adaptive_dask.cluster.dask_internals import forget_sent
+from adaptive_dask.cluster.protocol import REPORT, Echo
+from adaptive_dask.cluster.worker_batching import MAX_RESULT_DELAY_S, ResultBatching
 from adaptive_dask.cluster.worker_call import Call, written_before
 from adaptive_dask.plain import plain
 from adaptive_dask.run.pickling import PackedValue, dumps_exception
@@ -16,11 +21,15 @@ from adaptive_dask.run.tracebacks import format_from_function
 if TYPE_CHECKING:
     from distributed import Worker
 
-# Of a report, what has texts that come from user code or from this machine.
+# Fields of a report with texts from user code or from this machine.
 _WITH_TEXTS = ("failures", "broken", "log", "given_up")
 
-# Where batch systems say which job a process belongs to.
+# Environment variables in which batch systems store the id of the job.
 JOB_IDS = ("SLURM_JOB_ID", "PBS_JOBID", "LSB_JOBID", "JOB_ID")
+
+
+# Dask logs the last thousand messages. When the results in them exceed this size, the log is emptied.
+MAX_LOGGED_BYTES = 16 * 2**20
 
 
 @dataclass
@@ -37,25 +46,107 @@ class Outbox:
     broken: tuple[str | None, str] | None = None
 
     def fields(self) -> dict[str, Any]:
-        """What there is, by name."""
+        """The fields that are not empty, by name."""
         return {each.name: value for each in fields(self) if (value := getattr(self, each.name))}
 
 
+class ReportSender:
+    """Sends the reports of a run on a worker; each takes all results that have come until it is sent.
+
+    Parameters
+    ----------
+    run : str
+    worker : Worker
+    lock : threading.Lock
+        That of the `PointQueue`, which guards `outbox` and is held by its calls.
+    state : callable
+        Returns the fields of a report that say how the run stands here; called with the lock held.
+
+    Attributes
+    ----------
+    outbox : Outbox
+    """
+
+    def __init__(self, run: str, worker: Worker, lock: threading.Lock, state: Callable[[], dict[str, Any]]) -> None:
+        self.outbox = Outbox()
+        self._run = run
+        self._worker = worker
+        self._lock = lock
+        self._state = state
+        self._is_due = False
+        self._batching = ResultBatching()
+        self._echo: tuple[float, float] | None = None
+        self._bytes_sent = 0  # of results, since Dask's log of messages was emptied
+
+    # ---- with the lock held
+
+    def note_points(self, sent: float, enough: int | None) -> None:
+        """New points came, which were sent at that time; see `ResultBatching.note_points`."""
+        self._batching.note_points(enough)
+        self._echo = (sent, time.monotonic())
+
+    def send_soon(self) -> None:
+        """Send the outbox when the event loop gets to it."""
+        if not self._is_due:
+            self._is_due = True
+            self._worker.loop.add_callback(self._send)
+
+    def send_result(self, points: int) -> None:
+        """Send a result that came when so many points wait: soon, or later together with others."""
+        if not self._batching.can_wait(points):
+            self.send_soon()
+        elif self._batching.begin(time.monotonic()):
+            self._worker.loop.add_callback(self._worker.loop.call_later, MAX_RESULT_DELAY_S, self._ring)
+
+    # ---- on the worker's event loop
+
+    def forget_sent(self) -> None:
+        """Remove results from Dask's log of messages, if there are some in it."""
+        if self._bytes_sent:
+            self._bytes_sent = 0
+            forget_sent(self._worker)
+
+    def _ring(self) -> None:
+        """Send results that have waited for others long enough."""
+        with self._lock:
+            left = self._batching.ring(time.monotonic())
+            if left:
+                self._worker.loop.call_later(left, self._ring)
+            elif left is not None:
+                self.send_soon()
+
+    def _send(self) -> None:
+        with self._lock:
+            self._is_due = False
+            self._batching.end()
+            outbox, self.outbox = self.outbox, Outbox()
+            contents = {**outbox.fields(), **self._state()}
+            echo, self._echo = self._echo, None
+        if echo:
+            contents["echo"] = Echo(echo[0], time.monotonic() - echo[1])
+        if outbox.failures:
+            contents["log"] = log_location(self._worker)
+        self._worker.batched_send(report(self._run, **contents))
+        self._bytes_sent += sum(len(value) for value in outbox.values if type(value) is bytes)
+        if self._bytes_sent > MAX_LOGGED_BYTES:
+            self.forget_sent()
+
+
 def report(run: str, **contents: Any) -> dict[str, Any]:
-    """A message to the scheduler. What it cannot carry would cost the worker its connection: texts are made plain."""
+    """A message to the scheduler, with plain texts: others would cost the worker its connection."""
     texts = {name: plain(contents[name]) for name in _WITH_TEXTS if name in contents}
     return {"op": REPORT, "run": run, **contents, **texts}
 
 
 def describe(error: BaseException, call: Call) -> tuple[str, bytes | None]:
-    """Output and traceback, from the user's function on, and the exception where it can be pickled."""
+    """Output and traceback, from the user's function on, and the exception if it can be pickled."""
     return written_before(format_from_function(error), call), dumps_exception(error)
 
 
 def log_location(worker: Worker) -> str:
-    """Where somebody finds what this worker printed: a file, or the terminal or job that started it.
+    """Where to find the output of this worker: a file, or the terminal or job that started it.
 
-    Dask's `get_worker_logs` has only what Dask itself logged.
+    Dask's `get_worker_logs` contains only messages of Dask.
     """
     jobs = [f", job {os.environ[name]}" for name in JOB_IDS if name in os.environ]
     job = jobs[0] if jobs else ""

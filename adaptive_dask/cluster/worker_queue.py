@@ -1,4 +1,4 @@
-"""The points of one run on one worker: those that wait, those under way, and results that wait to be sent."""
+"""The points of one run on one worker: those that wait, and the calls in flight."""
 
 from __future__ import annotations
 
@@ -11,13 +11,11 @@ from typing import TYPE_CHECKING, Any
 from distributed.core import Status
 
 from adaptive_dask import output
-from adaptive_dask.cluster.dask_internals import forget_sent
 from adaptive_dask.cluster.loading import describe_trouble, missing_module
-from adaptive_dask.cluster.protocol import MAX_HUNG_THREADS, Echo, Evaluation
-from adaptive_dask.cluster.worker_batching import MAX_RESULT_DELAY_S, ResultBatching
+from adaptive_dask.cluster.protocol import MAX_HUNG_THREADS, Evaluation
 from adaptive_dask.cluster.worker_call import Call, Evaluator, Item, written_before
 from adaptive_dask.cluster.worker_function import RunFunction
-from adaptive_dask.cluster.worker_outbox import Outbox, describe, log_location, report
+from adaptive_dask.cluster.worker_outbox import ReportSender, describe
 from adaptive_dask.cluster.worker_thread import HeldThread
 from adaptive_dask.cluster.worker_waiting import WaitingPoints
 from adaptive_dask.errors import PointTimeoutError
@@ -29,21 +27,17 @@ from adaptive_dask.user_code import guarded
 if TYPE_CHECKING:
     from distributed import Worker
 
-# So many points are evaluated at once on a worker when the function is asynchronous, unless ntasks is given.
+# Points that a worker evaluates concurrently if the function is asynchronous and ntasks is not given.
 MAX_ASYNC_POINTS = 32
 
-# A coroutine that was cancelled has so long to end (seconds) before its event loop counts as blocked.
+# If a cancelled coroutine does not end in time (seconds), its event loop counts as blocked.
 CANCEL_TIMEOUT_S = 2.0
-
-# Dask keeps the last thousand messages, for its developers: with so many bytes of results in them they are dropped.
-MAX_LOGGED_BYTES = 16 * 2**20
-
 
 SMOOTHING = 0.2  # the weight of the newest duration in a running mean
 
 
 class PointQueue:
-    """The points of one run on one worker, its function, and the results that wait to be sent.
+    """The points of one run on one worker, and its function.
 
     Parameters
     ----------
@@ -56,6 +50,7 @@ class PointQueue:
     ----------
     waiting : WaitingPoints
         From which evaluators take their points.
+    reports : ReportSender
     seconds_per_point : float or None
         A running mean.
     """
@@ -67,18 +62,14 @@ class PointQueue:
         self.seconds_per_point: float | None = None
         self._on_idle = on_idle
         self._lock = threading.Lock()  # guards all that follows
+        self.reports = ReportSender(run, worker, self._lock, self._state)
         self._evaluators: set[Evaluator] = set()
         self._in_flight: dict[Call, None] = {}
         self._cancelling: dict[Call, float] = {}
         self._hung = 0
-        self.bytes_sent = 0  # of results, since Dask's log of messages was emptied
         self._stopped = False
         self._aborted = False
-        self._outbox = Outbox()
-        self._flushing = False
-        self._batching = ResultBatching()
         self._watching = False
-        self._echo: tuple[float, float] | None = None
         self._wakers: set[Callable[[], None]] = set()  # of evaluators that do not block on the items
         self._function = RunFunction(run, worker)
         self._is_broken = False  # the function cannot be had; evaluators that are here have nothing to do
@@ -101,21 +92,21 @@ class PointQueue:
     # ---- from the evaluators' threads
 
     def join(self) -> Evaluator:
-        """An evaluator comes to work; the scheduler is told when it has the function."""
+        """An evaluator starts; the scheduler is told when it has the function."""
         evaluator = Evaluator(HeldThread(self.worker))
         with self._lock:
             self._evaluators.add(evaluator)
         return evaluator
 
     def leave(self, evaluator: Evaluator) -> None:
-        """An evaluator goes; the last one gives the points back that nobody has begun."""
+        """An evaluator leaves; the last one returns the points that no call has begun."""
         with self._lock:
             if evaluator.is_given_up:
                 self._hung -= 1
             self._evaluators.discard(evaluator)
             if not self._evaluators:
-                self._outbox.returned += self.waiting.drain()
-            self._send_soon()
+                self.reports.outbox.returned += self.waiting.drain()
+            self.reports.send_soon()
         if evaluator.is_given_up or evaluator.thread.is_replaced:
             evaluator.thread.end()
         self._on_idle(self)
@@ -127,16 +118,16 @@ class PointQueue:
         except Exception as error:
             with self._lock:
                 self._is_broken = True
-                self._outbox.broken = (missing_module(error), describe_trouble(error))
-                self._outbox.returned += self.waiting.drain()
-                self._send_soon()
+                self.reports.outbox.broken = (missing_module(error), describe_trouble(error))
+                self.reports.outbox.returned += self.waiting.drain()
+                self.reports.send_soon()
             return None
         if function is None:
             self.stop()
             return None
         with self._lock:
             self._is_broken = False
-            self._send_soon()
+            self.reports.send_soon()
         return function
 
     def get_batch(self, first: Item) -> list[Item]:
@@ -174,16 +165,13 @@ class PointQueue:
         with self._lock:
             if not self._has_ended(call):
                 return
-            outbox = self._outbox
+            outbox = self.reports.outbox
             outbox.ids += call.ids
             outbox.values += values
             outbox.durations += [seconds] * len(values)
             before = self.seconds_per_point
             self.seconds_per_point = seconds if before is None else before + SMOOTHING * (seconds - before)
-            if self._batching.can_wait(len(self.waiting)):
-                self._send_later()
-            else:
-                self._send_soon()
+            self.reports.send_result(len(self.waiting))
 
     def fail(self, call: Call, error: BaseException) -> None:
         """A call has raised; ignored if it was given up."""
@@ -192,27 +180,27 @@ class PointQueue:
         with self._lock:
             if not self._has_ended(call):
                 return
-            self._outbox.failures.update(dict.fromkeys(call.ids, failure))
-            self._outbox.seconds_of_failures += seconds
-            self._send_soon()
+            self.reports.outbox.failures.update(dict.fromkeys(call.ids, failure))
+            self.reports.outbox.seconds_of_failures += seconds
+            self.reports.send_soon()
 
     def split(self, call: Call) -> None:
-        """A call for many points has raised: evaluate each by itself, so that only the culprit fails."""
+        """A call for many points has raised: evaluate each point separately, so that only the culprit fails."""
         with self._lock:
             if self._has_ended(call):
                 self._put_alone(call.items)
 
     def set_width(self, evaluator: Evaluator, *, is_taking: bool) -> int:
-        """An evaluator is at as many points at once as an asynchronous function allows, or takes no more."""
+        """Let an evaluator have as many points in flight as an asynchronous function allows; returns that number."""
         ntasks = self.evaluation.ntasks
         with self._lock:
             evaluator.is_taking = is_taking
             evaluator.width = ntasks or math.ceil(MAX_ASYNC_POINTS / self.worker.state.nthreads)
-            self._send_soon()
+            self.reports.send_soon()
         return evaluator.width
 
     def call_when_due(self, waker: Callable[[], None]) -> None:
-        """Have something called, on the worker's event loop, whenever there may be something to do."""
+        """Call `waker` on the worker's event loop whenever there may be something to do."""
         with self._lock:
             self._wakers.add(waker)
 
@@ -224,7 +212,7 @@ class PointQueue:
 
     @property
     def in_flight(self) -> list[Call]:
-        """The calls that are under way."""
+        """The calls in flight."""
         with self._lock:
             return list(self._in_flight)
 
@@ -236,23 +224,22 @@ class PointQueue:
         Parameters
         ----------
         seconds : float
-            That each of them is expected to take.
+            The expected duration of each evaluation.
         enough : int, optional
-            While more points wait than so many, results can wait for others.
+            While more points than this wait, results can be batched.
         """
         with self._lock:
             self.waiting.seconds = seconds
-            self._batching.note_points(enough)
-            self._echo = (sent, time.monotonic())
+            self.reports.note_points(sent, enough)
             if not self._evaluators or self._stopped or self._is_broken:
-                self._outbox.returned += ids
-                self._send_soon()
+                self.reports.outbox.returned += ids
+                self.reports.send_soon()
                 return
             self.waiting.put([Item(pid, packed) for pid, packed in zip(ids, points, strict=True)])
             self._wake()
 
     def drop(self, ids: Sequence[int]) -> None:
-        """Give up points; nobody wants to hear of them."""
+        """Give up points; nothing is reported about them."""
         unwanted = set(ids)
         with self._lock:
             # Where others are evaluated in the same call, the outcomes of these are ignored.
@@ -262,7 +249,7 @@ class PointQueue:
             self._give_up(call)
 
     def stop(self, *, now: bool = False) -> None:
-        """Let every evaluator go after the points that it is at; with ``now``, without them where possible."""
+        """Let every evaluator leave after its calls; with ``now``, cancel those that can be cancelled."""
         with self._lock:
             self._stopped = True
             self._aborted |= now
@@ -277,7 +264,7 @@ class PointQueue:
                 call.cancel()
 
     def give_up_all(self) -> None:
-        """Free the places of evaluators that are in a call all the same, now that the run is over."""
+        """Free the places of evaluators that are still in a call although the run is over."""
         if self.worker.status not in (Status.running, Status.paused, Status.closing_gracefully):
             return
         with self._lock:
@@ -286,13 +273,13 @@ class PointQueue:
             self._give_up_evaluator(evaluator)
 
     def send_away(self, keep: int) -> None:
-        """Let evaluators go until so many are left, when the points that are here are begun."""
+        """Let evaluators leave, after the points that wait here have begun, until `keep` are left."""
         with self._lock:
             self.waiting.send_away(len(self._evaluators) - self.waiting.leaving - keep)
             self._wake()
 
     def _watch(self, timeout: float) -> None:
-        """Give up what takes too long, and look again soon as long as anything is under way."""
+        """Give up calls that take too long, and check again soon while calls are in flight."""
         now = time.perf_counter()
         with self._lock:
             late = [call for call in self._in_flight if now - call.begin > time_allowed(timeout, len(call.items))]
@@ -310,7 +297,7 @@ class PointQueue:
                 self.worker.loop.call_later(min(1.0, timeout / 5), self._watch, timeout)
 
     def _give_up(self, call: Call, *, timeout: float | None = None, again: Sequence[Item] = ()) -> None:
-        """Forget a call that is under way, say so if it took too long, and free its place."""
+        """Forget a call in flight, report it if it took too long, and free its place."""
         where = stack_of(call.evaluator.thread.thread) if call.cancel is None else "(asynchronous)"
         with self._lock:
             if self._in_flight.pop(call, self) is self:
@@ -318,12 +305,14 @@ class PointQueue:
             seconds = time.perf_counter() - call.begin
             if timeout is not None:
                 error = PointTimeoutError.after(seconds, timeout, where)
-                self._outbox.failures.update(dict.fromkeys(call.ids, (written_before(str(error), call), dumps(error))))
-                self._outbox.seconds_of_failures += seconds
+                self.reports.outbox.failures.update(
+                    dict.fromkeys(call.ids, (written_before(str(error), call), dumps(error)))
+                )
+                self.reports.outbox.seconds_of_failures += seconds
             self._put_alone(again)
             if call.cancel is not None:
                 self._cancelling[call] = time.perf_counter() + CANCEL_TIMEOUT_S
-            self._send_soon()
+            self.reports.send_soon()
             self._wake()
         if call.cancel is not None:
             call.cancel()
@@ -331,87 +320,48 @@ class PointQueue:
             self._give_up_evaluator(call.evaluator)
 
     def _give_up_evaluator(self, evaluator: Evaluator) -> None:
-        """An evaluator hangs: let another one come for it."""
+        """An evaluator hangs: let another one replace it."""
         with self._lock:
             if evaluator not in self._evaluators:
                 return
             for call in [call for call in self._in_flight if call.evaluator is evaluator]:
                 del self._in_flight[call]
-                self._outbox.returned += call.ids
+                self.reports.outbox.returned += call.ids
             for call in [call for call in self._cancelling if call.evaluator is evaluator]:
                 del self._cancelling[call]
             evaluator.is_given_up = True
             self._evaluators.discard(evaluator)
             self._hung += 1
             if not self._evaluators:
-                self._outbox.returned += self.waiting.drain()
+                self.reports.outbox.returned += self.waiting.drain()
             can_go = self._hung <= MAX_HUNG_THREADS
             if can_go:
-                self._outbox.given_up.append(evaluator.thread.task)
-            self._send_soon()
+                self.reports.outbox.given_up.append(evaluator.thread.task)
+            self.reports.send_soon()
         if can_go:
             evaluator.thread.give_back()
         self._on_idle(self)
 
-    def _flush(self) -> None:
-        with self._lock:
-            self._flushing = False
-            self._batching.end()
-            outbox, self._outbox = self._outbox, Outbox()
-            contents = outbox.fields()
-            contents["slots"] = 0 if self._is_broken else len(self._evaluators)
-            contents["places"] = sum(evaluator.width for evaluator in self._evaluators if evaluator.is_taking) + sum(
-                not call.evaluator.is_taking for call in self._in_flight
-            )
-            contents["hung"] = self._hung
-            echo, self._echo = self._echo, None
-        if echo:
-            contents["echo"] = Echo(echo[0], time.monotonic() - echo[1])
-        lifetime = self.waiting.lifetime
-        if lifetime is not None:
-            contents["lifetime"] = lifetime.as_reported()
-        if outbox.failures:
-            contents["log"] = log_location(self.worker)
-        self.worker.batched_send(report(self.run, **contents))
-        self.bytes_sent += sum(len(value) for value in outbox.values if type(value) is bytes)
-        if self.bytes_sent > MAX_LOGGED_BYTES:
-            self.forget_sent()
-
-    def forget_sent(self) -> None:
-        """Have Dask's log of messages hold no results, if there are some in it."""
-        if self.bytes_sent:
-            self.bytes_sent = 0
-            forget_sent(self.worker)
-
-    def _send_batch(self) -> None:
-        """Send results that waited for others for long enough."""
-        with self._lock:
-            left = self._batching.ring(time.monotonic())
-            if left:
-                self.worker.loop.call_later(left, self._send_batch)
-            elif left is not None:
-                self._send_soon()
-
     # ---- with the lock held
 
+    def _state(self) -> dict[str, Any]:
+        """The fields of a report that say how the run stands here."""
+        busy = sum(evaluator.width for evaluator in self._evaluators if evaluator.is_taking)
+        busy += sum(not call.evaluator.is_taking for call in self._in_flight)
+        slots = 0 if self._is_broken else len(self._evaluators)
+        state: dict[str, Any] = {"slots": slots, "places": busy, "hung": self._hung}
+        if self.waiting.lifetime is not None:
+            state["lifetime"] = self.waiting.lifetime.as_reported()
+        return state
+
     def _has_ended(self, call: Call) -> bool:
-        """Whether somebody still waits for the call that has ended."""
+        """Whether the call that has ended was still wanted."""
         self._cancelling.pop(call, None)
         return self._in_flight.pop(call, self) is not self
 
     def _wake(self) -> None:
         for waker in self._wakers:
             waker()
-
-    def _send_soon(self) -> None:
-        if not self._flushing:
-            self._flushing = True
-            # One message takes all results that have gathered until the event loop gets to it.
-            self.worker.loop.add_callback(self._flush)
-
-    def _send_later(self) -> None:
-        if self._batching.begin(time.monotonic()):
-            self.worker.loop.add_callback(self.worker.loop.call_later, MAX_RESULT_DELAY_S, self._send_batch)
 
     def _put_alone(self, items: Sequence[Item]) -> None:
         self.waiting.put(item._replace(alone=True) for item in items)
@@ -420,5 +370,5 @@ class PointQueue:
 
     def _give_back(self, pid: int) -> None:
         with self._lock:
-            self._outbox.returned.append(pid)
-            self._send_soon()
+            self.reports.outbox.returned.append(pid)
+            self.reports.send_soon()
