@@ -77,7 +77,7 @@ class Page:
     """The part of a page with the samples, and what a browser is sent."""
 
     def __init__(self, learner: Any) -> None:
-        self.session = SimpleNamespace(learner=learner, in_flight={})
+        self.session = SimpleNamespace(learner=learner, points=SimpleNamespace(in_flight={}))
         self.part = Samples()
         self.sent: list[list[Any]] = []
         feed = SimpleNamespace(position=0)
@@ -111,7 +111,7 @@ def test_every_kind_has_its_picture_from_the_first_point_on(kind: str) -> None:
     page.look()
     for count in (1, 1, 10, 60):
         evaluate(learner, count)
-        page.session.in_flight = dict(enumerate(learner.ask(2, tell_pending=False)[0]))
+        page.session.points.in_flight = dict(enumerate(learner.ask(2, tell_pending=False)[0]))
         page.look()
     page.look()
     assert page.sent
@@ -149,7 +149,7 @@ def test_another_run_never_has_the_picture_of_the_one_before() -> None:
     page.sent.clear()
     page.part.show(data, page)
     assert page.sent == []
-    page.session = SimpleNamespace(learner=LEARNERS["2D"](), in_flight={})
+    page.session = SimpleNamespace(learner=LEARNERS["2D"](), points=SimpleNamespace(in_flight={}))
     page.look()
     assert page.part.root.children[-1] is page.part._chart.root is not chart
     assert page.sent[-1] == [["put", page.part._waiting.id, {"visible": False}]]

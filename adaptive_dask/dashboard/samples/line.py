@@ -106,7 +106,7 @@ class RationalFollower(LineFollower):
             # One look decides, as a chart has the same lines all the time.
             self._is_complex = np.iscomplexobj(y)
         if self._is_complex:
-            y = np.stack((y.real, y.imag), axis=2).reshape(len(y), -1)
+            y = np.stack((y.real, y.imag), axis=2).reshape(len(y), 2 * y.shape[1])
         return np.array(points, dtype=float), y.real, self._new.position, pending[:MOST_PENDING]
 
 
