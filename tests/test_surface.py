@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import importlib
 import inspect
 import pkgutil
@@ -13,6 +14,9 @@ from typing import Any
 import adaptive
 import numpy as np
 import pytest
+
+import adaptive_dask
+from adaptive_dask.run.options import RunArguments, RunOptions
 
 # Of python-adaptive's own making: no script imports them.
 MODULES_ELSEWHERE = {
@@ -226,3 +230,24 @@ def test_what_a_learner_of_python_adaptive_has_ours_has_too(kind: str) -> None:
     theirs, ours = instances(adaptive)[kind], instances(adaptive_dask)[kind]
     names = {name for name in vars(theirs) if not name.startswith("_")} - ATTRIBUTES.get(kind, set())
     assert {name for name in names if not hasattr(ours, name)} == set()
+
+
+def test_the_arguments_of_a_run_are_the_same_everywhere() -> None:
+    options = {each.name: each for each in dataclasses.fields(RunOptions)}
+    assert {"goal", *RunArguments.__annotations__} == options.keys()
+    assert all(
+        options[name].type == RunArguments.__annotations__[name].__forward_arg__ for name in options if name != "goal"
+    )
+    for runner in (adaptive_dask.Runner, adaptive_dask.BlockingRunner):
+        given = inspect.signature(runner).parameters
+        assert not any(each.kind is each.VAR_KEYWORD for each in given.values())
+        assert options.keys() < given.keys()
+        for name, option in options.items():
+            is_other = runner is adaptive_dask.BlockingRunner and name == "allow_running_forever"
+            assert given[name].default == (False if is_other else option.default)
+
+
+@pytest.mark.parametrize("start", [adaptive_dask.Runner, adaptive_dask.BlockingRunner, adaptive_dask.runner.simple])
+def test_an_argument_that_does_not_exist_is_refused(start: Any) -> None:
+    with pytest.raises(TypeError, match="unexpected keyword argument 'npoint_goal'"):
+        start(adaptive_dask.Learner1D(abs, (0, 1)), npoint_goal=3)

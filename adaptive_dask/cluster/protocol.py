@@ -33,6 +33,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from adaptive_dask.plain import check_name, check_plain
+from adaptive_dask.run.options import SessionOptions
 from adaptive_dask.run.pickling import PackedValue
 
 POINTS = "adaptive-points"
@@ -105,8 +106,6 @@ class RunSpec:
         ``learner.function``, cloudpickled: what the workers evaluate.
     goal : bytes
         The `Goal`, cloudpickled.
-    ntasks : int or None
-        How many points may be out at the same time.
     weight : float
         The run's part of the cluster, compared with those of other runs.
     drain : float
@@ -114,8 +113,7 @@ class RunSpec:
     on_error : str or bytes
         What is done about a point that failed for good; a function is cloudpickled.
     evaluation : Evaluation
-    session : dict
-        Further arguments of `Session`.
+    session : SessionOptions
     checkpoint : str or None
         A folder, as the scheduler sees it, or a URL.
     tasks : dict
@@ -129,12 +127,11 @@ class RunSpec:
     functions: list[bytes]
     function: bytes
     goal: bytes
-    ntasks: int | None
     weight: float
     drain: float
     on_error: str | bytes
     evaluation: Evaluation
-    session: dict[str, Any]
+    session: SessionOptions
     checkpoint: str | None = field(default=None, repr=False)  # it may have a password in it
     tasks: dict[str, Any] = field(default_factory=dict)
     id: str = field(default_factory=make_id)
@@ -148,7 +145,6 @@ class RunSpec:
         """
         check_name(self.name)
         check_plain("id", self.id)
-        check_plain("ntasks", self.ntasks)
         check_plain("evaluation", tuple(self.evaluation))
         check_plain("tasks", self.tasks)
 

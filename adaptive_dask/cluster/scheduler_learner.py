@@ -90,7 +90,13 @@ class HostedLearner:
         goal: Goal = cloudpickle.loads(spec.goal)
         on_error: Any = spec.on_error if isinstance(spec.on_error, str) else cloudpickle.loads(spec.on_error)
         self.driver = Driver(
-            learner, goal, checkpoint, functions=spec.functions, drain=spec.drain, on_error=on_error, **spec.session
+            learner,
+            goal,
+            checkpoint,
+            functions=spec.functions,
+            drain=spec.drain,
+            on_error=on_error,
+            **vars(spec.session),
         )
         self.resumed = self.driver.session.told
         self.remote_keys = [result.key for result in references_in(learner) if isinstance(result, RemoteResult)]

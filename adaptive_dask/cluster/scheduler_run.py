@@ -118,8 +118,8 @@ class HostedRun:
         self._begun_at = time.monotonic()
         self.function_seconds = 0.0
         self.evaluated = 0
-        self._ntasks = spec.ntasks
-        self._is_ordered = bool(spec.session.get("ordered"))
+        self._ntasks = spec.evaluation.ntasks
+        self._is_ordered = spec.session.ordered is not None
         self._tasks = spec.tasks
         self._placement = Placement(scheduler, spec.tasks)
         self._waits_for: str | None = None

@@ -5,9 +5,7 @@ from __future__ import annotations
 import math
 import os
 import uuid
-from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
 from numbers import Integral
 from typing import Any
 
@@ -15,7 +13,8 @@ from adaptive_dask.cluster.protocol import Evaluation, make_id
 from adaptive_dask.plain import MAX_INT, check_name
 from adaptive_dask.run.draining import check_drain
 from adaptive_dask.run.failures import OnError, choose_on_error
-from adaptive_dask.run.goals import Goal, GoalFunction, make_goal
+from adaptive_dask.run.goals import Goal, make_goal
+from adaptive_dask.run.options import RunOptions, SessionOptions
 from adaptive_dask.runner.evaluation import check_evaluation
 from adaptive_dask.runner.task_options import check_task_options
 
@@ -32,10 +31,12 @@ class Plan:
     evaluation : Evaluation
     tasks : dict
         What the evaluators' tasks ask of Dask.
-    retries : int
-    log : bool
-    run : dict
-        What a run takes wherever it is: ntasks, drain, checkpoint, on_error, session.
+    drain : float
+        For how many seconds to wait for evaluations that are in flight when the goal is reached.
+    on_error : "raise", "skip" or callable
+    session : SessionOptions
+    checkpoint : str or None
+        As another process understands it.
     id : str
         By which the scheduler knows it, and whoever follows it.
     """
@@ -45,40 +46,14 @@ class Plan:
     weight: float
     evaluation: Evaluation
     tasks: dict[str, Any]
-    retries: int
-    log: bool
-    run: dict[str, Any] = field(default_factory=dict, repr=False)  # the checkpoint's URL may have a password in it
+    drain: float
+    on_error: OnError
+    session: SessionOptions
+    checkpoint: str | None = field(default=None, repr=False)  # the URL may have a password in it
     id: str = field(default_factory=make_id)
 
 
-def make_plan(
-    learner: Any,
-    goal: GoalFunction | None = None,
-    *,
-    loss_goal: float | None = None,
-    npoints_goal: int | None = None,
-    end_time_goal: datetime | None = None,
-    duration_goal: timedelta | float | None = None,
-    ntasks: int | None = None,
-    log: bool = False,
-    retries: int = 0,
-    raise_if_retries_exceeded: bool = True,
-    allow_running_forever: bool = True,
-    weight: float = 1.0,
-    name: str | None = None,
-    drain: bool | float | timedelta = True,
-    allowed_failures: int = 3,
-    on_error: OnError | None = None,
-    point_timeout: float | timedelta | None = None,
-    vectorized: bool = False,
-    ordered: bool = False,
-    checkpoint: str | os.PathLike[str] | None = None,
-    resources: Mapping[str, float] | None = None,
-    priority: float = 0,
-    workers: str | int | Collection[str | int] | None = None,
-    allow_other_workers: bool = False,
-    annotations: Mapping[str, Any] | None = None,
-) -> Plan:
+def make_plan(learner: Any, options: RunOptions) -> Plan:
     """Check the arguments of a run; see `AsyncRunner` for what they mean.
 
     Raises
@@ -87,52 +62,49 @@ def make_plan(
         If one of them makes no sense.
     """
     _check_learner(learner)
-    the_goal = make_goal(
+    goal = make_goal(
         learner,
-        goal,
-        loss_goal=loss_goal,
-        npoints_goal=npoints_goal,
-        end_time_goal=end_time_goal,
-        duration_goal=duration_goal,
-        allow_running_forever=allow_running_forever,
+        options.goal,
+        loss_goal=options.loss_goal,
+        npoints_goal=options.npoints_goal,
+        end_time_goal=options.end_time_goal,
+        duration_goal=options.duration_goal,
+        allow_running_forever=options.allow_running_forever,
     )
-    _check_count("ntasks", ntasks, 1)
-    _check_count("retries", retries, 0)
-    _check_count("allowed_failures", allowed_failures, 0)
-    if ordered and ntasks is None:
+    _check_count("ntasks", options.ntasks, 1)
+    _check_count("retries", options.retries, 0)
+    _check_count("allowed_failures", options.allowed_failures, 0)
+    if options.ordered and options.ntasks is None:
         raise ValueError("ordered=True needs ntasks=, the number of points to keep out at any time.")
-    if name is not None:
-        check_name(name)
+    if options.name is not None:
+        check_name(options.name)
     return Plan(
-        name=name or f"{type(learner).__name__}-{uuid.uuid4().hex[:8]}",
-        goal=the_goal,
-        weight=_check_weight(weight),
+        name=options.name or f"{type(learner).__name__}-{uuid.uuid4().hex[:8]}",
+        goal=goal,
+        weight=_check_weight(options.weight),
         evaluation=check_evaluation(
-            learner.function, vectorized=vectorized, point_timeout=point_timeout, ntasks=ntasks
+            learner.function,
+            vectorized=options.vectorized,
+            point_timeout=options.point_timeout,
+            ntasks=options.ntasks,
         ),
         tasks=check_task_options(
-            resources=resources,
-            priority=priority,
-            workers=workers,
-            allow_other_workers=allow_other_workers,
-            annotations=annotations,
+            resources=options.resources,
+            priority=options.priority,
+            workers=options.workers,
+            allow_other_workers=options.allow_other_workers,
+            annotations=options.annotations,
         ),
-        retries=retries,
-        log=log,
-        run={
-            "ntasks": ntasks,
-            "drain": 0.0
-            if ordered
-            else check_drain(drain),  # in order, what is out at the goal is dropped: nobody need wait for it
-            "checkpoint": absolute_checkpoint(checkpoint),
-            "on_error": choose_on_error(on_error, raise_if_retries_exceeded),
-            "session": {
-                "retries": retries,
-                "allowed_failures": allowed_failures,
-                "ordered": ntasks if ordered else None,
-                "log": log,
-            },
-        },
+        # In order, points that are in flight at the goal are dropped: no need to wait for them.
+        drain=0.0 if options.ordered else check_drain(options.drain),
+        on_error=choose_on_error(options.on_error, options.raise_if_retries_exceeded),
+        session=SessionOptions(
+            retries=options.retries,
+            allowed_failures=options.allowed_failures,
+            ordered=options.ntasks if options.ordered else None,
+            log=options.log,
+        ),
+        checkpoint=absolute_checkpoint(options.checkpoint),
     )
 
 

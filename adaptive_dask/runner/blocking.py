@@ -6,6 +6,7 @@ import contextlib
 from typing import Any
 
 from adaptive_dask.run.goals import GoalFunction
+from adaptive_dask.run.options import with_arguments_of
 from adaptive_dask.runner.local import LocalRun
 from adaptive_dask.runner.runner import AsyncRunner
 
@@ -23,6 +24,7 @@ class BlockingRunner(AsyncRunner):
 
     _blocks = True
 
+    @with_arguments_of(AsyncRunner.__init__, allow_running_forever=False)
     def __init__(self, learner: Any, goal: GoalFunction | None = None, **kwargs: Any) -> None:
         try:
             super().__init__(learner, goal, **{"allow_running_forever": False, **kwargs})

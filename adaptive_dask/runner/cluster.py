@@ -17,7 +17,6 @@ from adaptive_dask.errors import LearnerBusyError, RunNotFoundError, SchedulerLo
 from adaptive_dask.learner.by_value import dumps_by_value
 from adaptive_dask.learner.function_pickle import dumps_apart, loads_together
 from adaptive_dask.plain import get_logger, safe_str
-from adaptive_dask.run.failures import OnError
 from adaptive_dask.run.goals import Goal
 from adaptive_dask.run.pickling import dumps, unpack, unpack_error
 from adaptive_dask.run.status import ENDED, coarse_status
@@ -73,8 +72,7 @@ def make_spec(learner: Any, plan: Plan, known: dict[int, tuple[Any, bytes]] | No
     packed, functions = _pickled("The learner (its loss function, perhaps)", dumps_apart, learner)
     # Mostly they are the same; one object is pickled once.
     functions = [function if other == function else other for other in functions]
-    arguments = dict(plan.run)
-    on_error: OnError = arguments.pop("on_error")
+    on_error = plan.on_error
     return RunSpec(
         name=plan.name,
         learner=packed,
@@ -85,8 +83,10 @@ def make_spec(learner: Any, plan: Plan, known: dict[int, tuple[Any, bytes]] | No
         on_error=on_error if isinstance(on_error, str) else pickled("on_error", on_error),
         evaluation=plan.evaluation,
         tasks=plan.tasks,
+        drain=plan.drain,
+        session=plan.session,
+        checkpoint=plan.checkpoint,
         id=plan.id,
-        **arguments,
     )
 
 

@@ -16,8 +16,7 @@ from adaptive_dask.local.loop_pool import LoopPool
 from adaptive_dask.local.pools import ExecutorPool, Pool, as_executor, count_workers
 from adaptive_dask.local.sequential import SequentialExecutor
 from adaptive_dask.run.driver import Driver
-from adaptive_dask.run.failures import OnError
-from adaptive_dask.run.goals import Goal
+from adaptive_dask.runner.arguments import Plan
 from adaptive_dask.runner.evaluation import not_both
 from adaptive_dask.runner.local import LocalRun
 from adaptive_dask.runner.replica import Replica
@@ -27,19 +26,12 @@ from adaptive_dask.storage.learner_copy import copy_learner, working_copy
 
 def start_locally(
     learner: Any,
-    goal: Goal,
-    name: str,
+    plan: Plan,
     executor: Any,
     *,
-    ntasks: int | None,
-    drain: float,
-    on_error: OnError,
-    session: dict[str, Any],
-    checkpoint: str | None,
     loop: asyncio.AbstractEventLoop | None,
     coroutine_loop: asyncio.AbstractEventLoop | None,
     shutdown: bool,
-    evaluation: Evaluation,
 ) -> LocalRun:
     """Make a run on an executor; it is not started yet.
 
@@ -50,10 +42,6 @@ def start_locally(
     coroutine_loop : asyncio.AbstractEventLoop, optional
         The user's event loop, on which coroutine functions are evaluated, and what a `SequentialExecutor` is given;
         without one, in a thread.
-    session : dict
-        Further arguments of `Session`.
-    evaluation : Evaluation
-        How the function is called.
 
     Raises
     ------
@@ -65,6 +53,7 @@ def start_locally(
         If the checkpoint cannot be used.
     """
     output.spare_this_process()
+    evaluation, ntasks, checkpoint = plan.evaluation, plan.evaluation.ntasks, plan.checkpoint
     pool = _make_pool(learner, executor, coroutine_loop, evaluation)
     if ntasks is None and not evaluation.vectorized:
         ntasks = pool.workers
@@ -76,8 +65,16 @@ def start_locally(
         )
     copy = working_copy(learner)
     functions = [] if checkpoint is None else _pickled_functions(learner, checkpoint)
-    opened = None if checkpoint is None else Checkpoint(checkpoint, name)
-    driver = Driver(copy, goal, opened, functions=functions, drain=drain, on_error=on_error, **session)
+    opened = None if checkpoint is None else Checkpoint(checkpoint, plan.name)
+    driver = Driver(
+        copy,
+        plan.goal,
+        opened,
+        functions=functions,
+        drain=plan.drain,
+        on_error=plan.on_error,
+        **vars(plan.session),
+    )
     try:
         if driver.session.told and copy is not learner:
             copy_learner(learner, copy)
@@ -85,9 +82,9 @@ def start_locally(
         driver.close()
         raise
     replica = Replica(learner, loop, is_told=copy is learner)
-    flight = Flight(pool, evaluation.point_timeout, name)
+    flight = Flight(pool, evaluation.point_timeout, plan.name)
     dispatch = Dispatch(driver.session, flight, slots, ntasks, evaluation.vectorized)
-    return LocalRun(name, driver, flight, dispatch, replica, slots=slots, shutdown=shutdown)
+    return LocalRun(plan.name, driver, flight, dispatch, replica, slots=slots, shutdown=shutdown)
 
 
 def _pickled_functions(learner: Any, checkpoint: str) -> list[bytes]:

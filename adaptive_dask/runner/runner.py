@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import math
-import os
 import time
-from collections.abc import Callable, Collection, Hashable, Iterable, Mapping, Sequence
-from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any, Self
+from collections.abc import Callable, Hashable, Iterable, Sequence
+from typing import TYPE_CHECKING, Any, Self, Unpack
 
 from adaptive_dask import entry
 from adaptive_dask.plain import one_line
-from adaptive_dask.run.failures import FailedPoint, OnError
+from adaptive_dask.run.failures import FailedPoint
 from adaptive_dask.run.goals import GoalFunction, make_goal
+from adaptive_dask.run.options import RunArguments, RunOptions, with_run_arguments
 from adaptive_dask.run.progress import ProgressHistory
 from adaptive_dask.runner.actor import Actor
 from adaptive_dask.runner.arguments import Plan, make_plan
@@ -159,92 +158,36 @@ class AsyncRunner:
     shutdown_executor = False
     saving_task: PeriodicSaving | None = None
 
+    @with_run_arguments
     def __init__(
         self,
         learner: Any,
         goal: GoalFunction | None = None,
         *,
-        loss_goal: float | None = None,
-        npoints_goal: int | None = None,
-        end_time_goal: datetime | None = None,
-        duration_goal: timedelta | float | None = None,
         executor: Any = None,
-        ntasks: int | None = None,
-        log: bool = False,
         shutdown_executor: bool = False,
         ioloop: asyncio.AbstractEventLoop | None = None,
-        retries: int = 0,
-        raise_if_retries_exceeded: bool = True,
-        allow_running_forever: bool = True,
-        weight: float = 1.0,
-        name: str | None = None,
-        drain: bool | float | timedelta = True,
-        allowed_failures: int = 3,
-        on_error: OnError | None = None,
-        point_timeout: float | timedelta | None = None,
-        vectorized: bool = False,
-        ordered: bool = False,
-        checkpoint: str | os.PathLike[str] | None = None,
         on_results: Callback | None = None,
-        resources: Mapping[str, float] | None = None,
-        priority: float = 0,
-        workers: str | int | Collection[str | int] | None = None,
-        allow_other_workers: bool = False,
-        annotations: Mapping[str, Any] | None = None,
+        **arguments: Unpack[RunArguments],
     ) -> None:
         if on_results is not None:
             check_callback(on_results)  # before anything is begun
-        plan = make_plan(
-            learner,
-            goal,
-            loss_goal=loss_goal,
-            npoints_goal=npoints_goal,
-            end_time_goal=end_time_goal,
-            duration_goal=duration_goal,
-            ntasks=ntasks,
-            log=log,
-            retries=retries,
-            raise_if_retries_exceeded=raise_if_retries_exceeded,
-            allow_running_forever=allow_running_forever,
-            weight=weight,
-            name=name,
-            drain=drain,
-            allowed_failures=allowed_failures,
-            on_error=on_error,
-            point_timeout=point_timeout,
-            vectorized=vectorized,
-            ordered=ordered,
-            checkpoint=checkpoint,
-            resources=resources,
-            priority=priority,
-            workers=workers,
-            allow_other_workers=allow_other_workers,
-            annotations=annotations,
-        )
+        options = RunOptions(goal=goal, **arguments)
+        plan = make_plan(learner, options)
         self._take_over(plan)
         self.shutdown_executor = shutdown_executor
         if is_local(executor, learner):
-            refuse_locally(
-                weight=plan.weight != 1,
-                resources=resources,
-                priority=priority,
-                workers=workers,
-                allow_other_workers=allow_other_workers,
-                annotations=annotations,
-            )
+            refuse_locally(options)
             run = start_locally(
                 learner,
-                plan.goal,
-                plan.name,
+                plan,
                 executor,
                 loop=running_loop(),
                 # A loop that this thread blocks is no place for coroutines.
                 coroutine_loop=None if self._blocks else ioloop or running_loop(),
                 shutdown=shutdown_executor,
-                evaluation=plan.evaluation,
-                **plan.run,
             )
-            self._set_up(run, ioloop, log, on_results)
+            self._set_up(run, ioloop, options.log, on_results)
             self._start_local(run)
             return
         spec = make_spec(learner, plan)
@@ -254,7 +197,7 @@ class AsyncRunner:
                 "BlockingRunner would block the event loop of an asynchronous client; await a Runner's task."
             )
         hosted = _follow(client, plan.name, plan.id, learner)
-        self._set_up(hosted, ioloop, log, on_results)
+        self._set_up(hosted, ioloop, options.log, on_results)
         if shutdown_executor:
             hosted.done.add_done_callback(lambda _: self._close_client(hosted))
         if hosted.asynchronous:
@@ -275,7 +218,7 @@ class AsyncRunner:
         runner = cls.__new__(cls)
         runner._take_over(plan)
         run = _follow(client, plan.name, plan.id, learner)
-        runner._set_up(run, loop, plan.log, on_results)
+        runner._set_up(run, loop, plan.session.log, on_results)
         return runner, run
 
     @classmethod
@@ -290,8 +233,8 @@ class AsyncRunner:
 
     def _take_over(self, plan: Plan) -> None:
         self._goal = plan.goal.is_reached
-        self.retries = plan.retries
-        self.raise_if_retries_exceeded = plan.run["on_error"] == "raise"
+        self.retries = plan.session.retries
+        self.raise_if_retries_exceeded = plan.on_error == "raise"
 
     def _set_up(
         self,

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from adaptive_dask.run.goals import GoalFunction
+from adaptive_dask.run.options import RunOptions
 from adaptive_dask.runner.arguments import Plan, make_plan
 from adaptive_dask.runner.cluster import make_spec, start_together, wait_for_start
 from adaptive_dask.runner.embedded import find_client, is_local
@@ -129,6 +130,6 @@ def _make_plans(learners: Sequence[Any], *, name: Any, checkpoint: Any = None, *
     if len(set(each["name"])) < count:
         raise ValueError("name takes a name for each run, no two of them the same.")
     return [
-        make_plan(learner, **{**arguments, **{key: values[i] for key, values in each.items()}})
+        make_plan(learner, RunOptions(**{**arguments, **{key: values[i] for key, values in each.items()}}))
         for i, learner in enumerate(learners)
     ]

@@ -10,6 +10,7 @@ from typing import Any
 from dask.base import get_annotations
 
 from adaptive_dask.plain import check_plain
+from adaptive_dask.run.options import RunOptions
 
 
 def check_task_options(
@@ -72,14 +73,15 @@ def _is_amount(value: Any) -> bool:
     return isinstance(value, Real) and not isinstance(value, bool) and 0 < float(value) < math.inf
 
 
-def refuse_locally(**arguments: Any) -> None:
-    """Of what only a cluster can do, nothing may be asked of another executor: each argument is to be false.
+def refuse_locally(options: RunOptions) -> None:
+    """Refuse options that only a Dask cluster has.
 
     Raises
     ------
     ValueError
-        If something is.
+        If one of them was given.
     """
-    asked = [f"{name}=" for name, value in arguments.items() if value]
+    names = ("resources", "priority", "workers", "allow_other_workers", "annotations")
+    asked = ["weight="] * (options.weight != 1) + [f"{name}=" for name in names if getattr(options, name)]
     if asked:
         raise ValueError(f"{', '.join(asked)} needs a Dask cluster: give its dask.distributed.Client as executor=.")

@@ -1,0 +1,108 @@
+"""The arguments of a run: their names, types and defaults."""
+
+from __future__ import annotations
+
+import inspect
+import os
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, fields
+from datetime import datetime, timedelta
+from typing import Any, TypedDict, TypeVar
+
+from adaptive_dask.run.failures import OnError
+from adaptive_dask.run.goals import GoalFunction
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+class RunArguments(TypedDict, total=False):
+    """The keyword arguments that every way to start a run has, for type checkers; see `RunOptions`."""
+
+    loss_goal: float | None
+    npoints_goal: int | None
+    end_time_goal: datetime | None
+    duration_goal: timedelta | float | None
+    ntasks: int | None
+    log: bool
+    retries: int
+    raise_if_retries_exceeded: bool
+    allow_running_forever: bool
+    weight: float
+    name: str | None
+    drain: bool | float | timedelta
+    allowed_failures: int
+    on_error: OnError | None
+    point_timeout: float | timedelta | None
+    vectorized: bool
+    ordered: bool
+    checkpoint: str | os.PathLike[str] | None
+    resources: Mapping[str, float] | None
+    priority: float
+    workers: str | int | Collection[str | int] | None
+    allow_other_workers: bool
+    annotations: Mapping[str, Any] | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunOptions:
+    """The arguments as they were given, with their defaults; `AsyncRunner` describes them."""
+
+    goal: GoalFunction | None = None
+    loss_goal: float | None = None
+    npoints_goal: int | None = None
+    end_time_goal: datetime | None = None
+    duration_goal: timedelta | float | None = None
+    ntasks: int | None = None
+    log: bool = False
+    retries: int = 0
+    raise_if_retries_exceeded: bool = True
+    allow_running_forever: bool = True
+    weight: float = 1.0
+    name: str | None = None
+    drain: bool | float | timedelta = True
+    allowed_failures: int = 3
+    on_error: OnError | None = None
+    point_timeout: float | timedelta | None = None
+    vectorized: bool = False
+    ordered: bool = False
+    checkpoint: str | os.PathLike[str] | None = None
+    resources: Mapping[str, float] | None = None
+    priority: float = 0
+    workers: str | int | Collection[str | int] | None = None
+    allow_other_workers: bool = False
+    annotations: Mapping[str, Any] | None = None
+
+
+def with_run_arguments(function: F) -> F:
+    """Have `inspect.signature` list the arguments of a run instead of ``**arguments``."""
+    own = inspect.signature(function)
+    named = [each for each in own.parameters.values() if each.kind is not inspect.Parameter.VAR_KEYWORD]
+    known = {each.name for each in named}
+    named += [
+        inspect.Parameter(each.name, inspect.Parameter.KEYWORD_ONLY, default=each.default, annotation=each.type)
+        for each in fields(RunOptions)
+        if each.name not in known
+    ]
+    return _with_signature(function, own.replace(parameters=named))
+
+
+def with_arguments_of(other: Callable[..., Any], **defaults: Any) -> Callable[[F], F]:
+    """Have `inspect.signature` list the arguments of another function, some with other defaults."""
+    theirs = inspect.signature(other)
+    named = [each.replace(default=defaults.get(each.name, each.default)) for each in theirs.parameters.values()]
+    return lambda function: _with_signature(function, theirs.replace(parameters=named))
+
+
+def _with_signature(function: F, signature: inspect.Signature) -> F:
+    function.__signature__ = signature  # type: ignore[attr-defined]
+    return function
+
+
+@dataclass(frozen=True)
+class SessionOptions:
+    """The options of a `Session` that can be sent to another process; it describes them."""
+
+    retries: int = 0
+    allowed_failures: int = 3
+    ordered: int | None = None
+    log: bool = False
