@@ -364,3 +364,10 @@ def test_custom_losses_get_what_they_were_promised(vdim):
     assert max(len(xs) for xs in seen) == 6
     assert any(xs[0] is None and xs[5] is not None for xs in seen)
     assert any(None not in xs and xs == tuple(sorted(xs)) for xs in seen)
+
+
+def test_the_scale_is_found_where_earlier_pickles_look_for_it():
+    from adaptive_dask.learner.geometry.data_scale import DataScale as earlier
+    from adaptive_dask.learner.intervals.data_scale import DataScale
+
+    assert earlier is DataScale

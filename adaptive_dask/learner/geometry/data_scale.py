@@ -1,0 +1,5 @@
+"""Where pickles of earlier versions look for `DataScale`."""
+
+from adaptive_dask.learner.intervals.data_scale import DataScale
+
+__all__ = ["DataScale"]
