@@ -366,8 +366,8 @@ def test_a_loss_that_raises_once_is_noticed_although_the_values_are_stored(npoin
     told = run.tell([(pid, x) for pid, x in taken])
     assert len(raised) == 1
     assert len(told) == npoints - 1
-    assert len(run.failed) == 1
-    assert "no loss" in run.tracebacks[0][1]
+    assert len(run.book.failed) == 1
+    assert "no loss" in run.book.all[0].traceback_text
     assert isinstance(run.error, FunctionError) is fatal
 
 

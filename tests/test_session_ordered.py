@@ -49,7 +49,8 @@ def drive(session: Session, seed: int, weather: Weather) -> Session:
                 gone.append(pid)
                 continue
             tries[pid] = tries.get(pid, 0) + 1
-            fails = pid % weather.failing == 0 and tries[pid] <= weather.fails
+            # Without the bounds the loss stays infinite, and a loss goal would never be reached.
+            fails = abs(x) < 1 and pid % weather.failing == 0 and tries[pid] <= weather.fails
             outcomes.append((pid, Failure("failed") if fails else peak(x)))
         if chance.random() < 0.5:
             session.lost(gone)
