@@ -367,7 +367,7 @@ def test_a_loss_that_raises_once_is_noticed_although_the_values_are_stored(npoin
     assert len(raised) == 1
     assert len(told) == npoints - 1
     assert len(run.book.failed) == 1
-    assert "no loss" in run.book.all[0].traceback_text
+    assert "no loss" in run.book.tracebacks[0][1]
     assert isinstance(run.error, FunctionError) is fatal
 
 

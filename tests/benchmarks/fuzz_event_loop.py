@@ -28,6 +28,7 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 import adaptive_dask
 from adaptive_dask.cluster.protocol import REPORT, Evaluation, Route, RunSpec
 from adaptive_dask.cluster.versions import own_versions
+from adaptive_dask.run.options import SessionOptions
 from adaptive_dask.run.pickling import dumps
 from tests.cluster import functions, malformed, neighbours
 from tests.cluster.chaos import scheduler
@@ -201,12 +202,11 @@ GOOD = RunSpec(
     functions=[],
     function=b"",
     goal=b"",
-    ntasks=None,
     weight=1.0,
     drain=True,
     on_error="raise",
     evaluation=Evaluation(),
-    session={},
+    session=SessionOptions(),
 )
 
 

@@ -18,6 +18,7 @@ from adaptive_dask.cluster import scheduler_feed
 from adaptive_dask.cluster.client import request
 from adaptive_dask.cluster.protocol import REPORT, Evaluation, Report, Route, RunSpec
 from adaptive_dask.cluster.versions import own_versions
+from adaptive_dask.run.options import SessionOptions
 from adaptive_dask.run.pickling import dumps
 
 from ..patience import TIMEOUT, wait_until
@@ -144,12 +145,11 @@ GOOD = RunSpec(
     functions=[],
     function=b"",
     goal=b"",
-    ntasks=None,
     weight=1.0,
     drain=True,
     on_error="raise",
     evaluation=Evaluation(),
-    session={},
+    session=SessionOptions(),
 )
 
 

@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as stnp
 
 from adaptive_dask.cluster.protocol import Evaluation, RunSpec
+from adaptive_dask.run.options import SessionOptions
 from adaptive_dask.run.pickling import dumps, pack, unpack
 
 
@@ -154,12 +155,12 @@ def test_a_spec_travels() -> None:
         [b"function"],
         b"function",
         b"goal",
-        None,
         1.0,
-        True,
+        math.inf,
         "raise",
         Evaluation(),
-        {},
-        {"retries": 2},
+        SessionOptions(retries=2),
+        None,
+        {"priority": 2},
     )
     assert pickle.loads(dumps(spec)) == spec
