@@ -8,6 +8,7 @@ from scipy.spatial import Delaunay, QhullError
 
 from adaptive_dask.learner.geometry.simplices import Floats
 from adaptive_dask.learner.losses.triangles import TriangleLoss
+from adaptive_dask.learner.losses.value_range import ROUNDING
 
 
 class _Smooth:
@@ -15,6 +16,8 @@ class _Smooth:
 
     def __init__(self, tri: Delaunay, values: Floats) -> None:
         extent = float(np.ptp(values / 2, axis=0).max()) * 2
+        if extent <= ROUNDING * float(np.abs(values).max()):  # the differences are rounding errors
+            values, extent = np.broadcast_to(values[0], values.shape), 0.0
         extent = min(extent, float(np.finfo(float).max))
         self.unit = 2.0**-250 if extent > 1e200 else 2.0**250 if 0 < extent < 1e-200 else 1.0
         self.tri = tri
