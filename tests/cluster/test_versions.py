@@ -66,7 +66,7 @@ async def test_a_worker_that_comes_later_and_cannot_have_the_function_ends_no_ru
             def cannot(*_):
                 raise ModuleNotFoundError("No module named 'nowhere'", name="nowhere")
 
-            patch.setattr(worker_side, "load_function", cannot)
+            patch.setattr(worker_side, "_load_function", cannot)
         async with Worker(s.address, nthreads=2) as other:
             await until(lambda: other.address in run.summary()["unfit"])
             assert ("0.0.1" if trouble == "version" else "nowhere") in run.summary()["unfit"][other.address]
