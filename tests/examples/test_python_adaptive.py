@@ -52,11 +52,15 @@ def test_runs_come_to_their_end(executes: str, executed: Executed) -> None:
     assert ends.count("finished") == len(ends) - 1
 
 
+# Of HoloViews, Matplotlib, and Plotly.
+PICTURES = ("text/html", "image/png", "application/vnd.plotly.v1+json")
+
+
 def test_pictures_and_widgets_are_shown(cells: list[nbformat.NotebookNode]) -> None:
     ends = [cell for cell in cells if re.search(r"plot\w*\(|cols\(2\)", last_line(cell))]
     assert len(ends) >= 25
     pictures = [cell for cell in ends if not errors(cell)]  # that these are few is another test's matter
-    assert [cell.source for cell in pictures if not (shown(cell, "text/html") or shown(cell, "image/png"))] == []
+    assert [cell.source for cell in pictures if not any(shown(cell, kind) for kind in PICTURES)] == []
     infos = [cell for cell in cells if last_line(cell) == "runner.live_info()"]
     assert len(infos) >= 12
     assert [cell.source for cell in infos if not shown(cell, WIDGET)] == []
