@@ -436,7 +436,7 @@ async def give_up(task: Any, way: str) -> None:
     if way == "cancelled before it began":
         task.cancel()
     elif way == "cancelled":
-        await asyncio.sleep(0.05)  # so that it has begun
+        await asyncio.sleep(0)  # the task takes its first step
         task.cancel()
     elif way == "timeout":
         async with asyncio.timeout(0.05):
