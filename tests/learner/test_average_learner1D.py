@@ -56,7 +56,6 @@ def everything(learner):
         {"min_samples": 4, "alpha": 0.1, "delta": 1},
         {"min_samples": 8, "loss_per_interval": uniform_loss},
     ],
-    ids=str,
 )
 def test_samples_what_python_adaptive_samples(options):
     peer_module = pytest.importorskip("adaptive.learner.average_learner1D")

@@ -9,11 +9,14 @@ from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import Any
 
+import cloudpickle
 import pytest
 
 import adaptive_dask as adaptive
 
 from ..patience import TIMEOUT, wait_until
+
+cloudpickle.register_pickle_by_value(sys.modules[__name__])  # processes that evaluate cannot import the tests
 
 JUMPS = [3600.0, -3600.0]
 
