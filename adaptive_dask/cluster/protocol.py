@@ -81,7 +81,7 @@ class Route(enum.StrEnum):
     TELL = "adaptive_tell"  # name, [points, values]
     DROP = "adaptive_drop"  # name, [points], ids → [ids and points that were given up]
     GOAL = "adaptive_goal"  # name, [Goal]: the run's from now on
-    CONTROL = "adaptive_control"  # name, action: cancel, pause, resume or forget
+    CONTROL = "adaptive_control"  # name, action: cancel, pause, resume, give_up or forget
     FUNCTION = "adaptive_function"  # run, worker, lifetime → the cloudpickled function and an `Evaluation`
     KEEP = "adaptive_keep"  # run, worker, key, nbytes: a result that stays on a worker
 

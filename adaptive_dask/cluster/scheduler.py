@@ -409,7 +409,7 @@ class LearnerHost(SchedulerPlugin):
                 raise RunExistsError(f"The run {name!r} is going on; cancel it first.")
             run.let_go()
             self._forget(run)
-        elif action in ("cancel", "pause", "resume"):
+        elif action in ("cancel", "pause", "resume", "give_up"):
             getattr(run, action)()
         else:
             raise ValueError(f"A run can be told to cancel, pause, resume or forget, not {_shown(action)}.")

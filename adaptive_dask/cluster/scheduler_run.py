@@ -27,7 +27,14 @@ from adaptive_dask.cluster.scheduler_placement import Placement
 from adaptive_dask.cluster.scheduler_shares import Claim
 from adaptive_dask.cluster.scheduler_threads import CallThreads
 from adaptive_dask.cluster.scheduler_turns import LearnerTurns
-from adaptive_dask.errors import AdaptiveError, LearnerBusyError, LearnerError, ModuleMissingError, RunNotFoundError
+from adaptive_dask.errors import (
+    AdaptiveError,
+    LearnerBusyError,
+    LearnerError,
+    ModuleMissingError,
+    RunNotFoundError,
+    WorkerLostError,
+)
 from adaptive_dask.plain import get_logger, safe_repr
 from adaptive_dask.run.driver import Driver
 from adaptive_dask.run.status import ENDED, RunStatus
@@ -175,6 +182,14 @@ class HostedRun:
         self._cancelled = True
         self._turn.give_up_if_late()
         self._wake.set()
+
+    def give_up(self) -> None:
+        """Fail if the run waits for workers; a client that owns the cluster knows that no more will be started."""
+        if LOST_WORKER_TIMEOUT in (self.waits_for or ""):
+            self._fail(
+                WorkerLostError(f"The cluster has given up all its workers. The run waited for {self.waits_for}.")
+            )
+            self._wake.set()
 
     async def wait(self, timeout: float) -> None:
         """Wait for the end of the run, for so many seconds at most."""

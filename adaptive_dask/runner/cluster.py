@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Coroutine, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from distributed import Scheduler
+from distributed import LocalCluster, Scheduler
 
 from adaptive_dask.cluster.client import ensure_host, request
 from adaptive_dask.cluster.protocol import Route, RunSpec
@@ -44,6 +44,9 @@ _held: set[ClusterRun] = set()
 
 # What a run that waits for workers names when its cluster has given them up.
 LOST_WORKER_TIMEOUT = "lost-worker-timeout"
+
+# A LocalCluster without workers for this time (seconds) is not starting one, but has given them up.
+GIVE_UP_AFTER_S = 10.0
 
 
 def make_spec(learner: Any, plan: Plan, known: dict[int, tuple[Any, bytes]] | None = None) -> RunSpec:
@@ -151,6 +154,7 @@ class ClusterRun:
         self.details: dict[str, Any] = {}
         self.losses_before: Sequence[tuple[float, int, float]] = ()
         self._log: list[tuple[Any, ...]] | None = None
+        self._giving_up: asyncio.Future[None] | None = None
 
     @property
     def executor(self) -> Client:
@@ -361,7 +365,18 @@ class ClusterRun:
         before, waits_for = self._summary.get("waits_for") or "", summary.get("waits_for") or ""
         if LOST_WORKER_TIMEOUT in waits_for and LOST_WORKER_TIMEOUT not in before:
             logger.warning("The run %r waits for %s.", self.name, waits_for)
+            self._giving_up = asyncio.ensure_future(self._give_up_with_cluster())
         self._summary, self._summed_up = summary, time.monotonic()
+
+    async def _give_up_with_cluster(self) -> None:
+        """Have the run fail if the client's LocalCluster should have workers, and starts none."""
+        cluster, deadline = self.client.cluster, time.monotonic() + GIVE_UP_AFTER_S
+        while isinstance(cluster, LocalCluster) and cluster.worker_spec and not cluster.workers:
+            if time.monotonic() >= deadline:
+                with contextlib.suppress(Exception):  # the run has ended, or the scheduler
+                    await self.control("give_up")
+                return
+            await asyncio.sleep(GIVE_UP_AFTER_S / 20)
 
     async def take(self, news: dict[str, Any]) -> None:
         """Take what a request for news was answered with."""

@@ -433,17 +433,19 @@ class AsyncRunner:
             return asyncio.ensure_future(self._result_async(timeout))
         if not self.wait(timeout):
             raise TimeoutError(f"The run {self.name!r} goes on.")
+        return self._outcome()
+
+    async def _result_async(self, timeout: float | None) -> Any:
+        if not await self._wait_async(timeout):
+            raise TimeoutError(f"The run {self.name!r} goes on.")
+        return self._outcome()
+
+    def _outcome(self) -> Any:
         try:
             self._run.done.result()
         except Exception:
             look_at(self.task)
             raise
-        return self.learner
-
-    async def _result_async(self, timeout: float | None) -> Any:
-        if not await self._wait_async(timeout):
-            raise TimeoutError(f"The run {self.name!r} goes on.")
-        self._run.done.result()
         return self.learner
 
     def block_until_done(self) -> None:

@@ -6,13 +6,15 @@ import asyncio
 
 import dask
 import pytest
+from distributed import Client, LocalCluster
 from distributed.utils_test import gen_cluster
 
 import adaptive_dask as adaptive
 from adaptive_dask.cluster import scheduler_run
 from adaptive_dask.cluster.client import request
 from adaptive_dask.cluster.protocol import Route
-from adaptive_dask.errors import FunctionError, RunNotFoundError
+from adaptive_dask.errors import FunctionError, RunNotFoundError, WorkerLostError
+from adaptive_dask.runner import cluster as runner_cluster
 
 from ..patience import OPTIONS, TIMEOUT, until
 from .gate import Gate
@@ -122,3 +124,34 @@ async def test_a_run_whose_workers_died_says_so_and_names_the_setting(c, s, a, b
         await until(lambda: "distributed.deploy.lost-worker-timeout" in runner.info()["waits_for"])
         await runner.cancel()
         await runner.wait(TIMEOUT)
+
+
+@pytest.mark.parametrize("is_scaled_to_zero", [False, True])
+async def test_a_run_fails_when_its_local_cluster_has_given_up_its_workers(is_scaled_to_zero):
+    with pytest.MonkeyPatch.context() as patch, dask.config.set({"distributed.deploy.lost-worker-timeout": "0.1s"}):
+        patch.setattr(scheduler_run, "LONG_WAIT", 0.1)
+        patch.setattr(runner_cluster, "GIVE_UP_AFTER_S", 0.2)
+        cluster = LocalCluster(
+            n_workers=1, processes=False, threads_per_worker=1, dashboard_address="127.0.0.1:0", asynchronous=True
+        )
+        async with cluster, Client(cluster, asynchronous=True) as client:
+            gate = Gate()
+            runner = adaptive.Runner(learner(gate.function), executor=client, on_error="skip")
+            await until(lambda: gate.inside == 1)
+            (address,) = cluster.scheduler.workers
+            worker = cluster.workers[0]
+            if is_scaled_to_zero:
+                cluster.worker_spec.clear()
+            await cluster.scheduler.remove_worker(address, stimulus_id="handle-worker-cleanup", close=False)
+            gate.opened.set()
+            if is_scaled_to_zero:
+                await until(lambda: not cluster.workers)
+                await until(lambda: "lost-worker-timeout" in (runner.info().get("waits_for") or ""))
+                assert not await runner.wait(0.5)
+                await runner.cancel()
+                await runner.wait(TIMEOUT)
+            else:
+                with pytest.raises(WorkerLostError, match="lost-worker-timeout"):
+                    await runner.result(TIMEOUT)
+                assert runner.info()["status"] == runner.status() == "failed"
+            await worker.close()
