@@ -6,7 +6,7 @@ import asyncio
 
 import dask
 import pytest
-from distributed import Client, LocalCluster
+from distributed import LocalCluster
 from distributed.utils_test import gen_cluster
 
 import adaptive_dask as adaptive
@@ -108,50 +108,34 @@ async def test_a_run_may_be_cancelled_before_the_scheduler_knows_it(c, s, a, b):
     assert (await again.result(TIMEOUT)).npoints == 3
 
 
+def local_cluster(worker_spec):
+    """A LocalCluster of which Dask has closed all nannies."""
+    cluster = LocalCluster.__new__(LocalCluster)
+    cluster.worker_spec, cluster.workers = worker_spec, {}
+    return cluster
+
+
+@pytest.mark.parametrize("given_up", [None, {}, {0: {}}], ids=["no cluster", "scaled to zero", "given up"])
 @gen_cluster(**OPTIONS)
-async def test_a_run_whose_workers_died_says_so_and_names_the_setting(c, s, a, b):
+async def test_a_run_whose_workers_died_names_the_setting_and_fails_if_they_are_given_up(c, s, a, b, given_up):
     with pytest.MonkeyPatch.context() as patch, dask.config.set({"distributed.deploy.lost-worker-timeout": "0.2s"}):
         patch.setattr(scheduler_run, "LONG_WAIT", 0.1)
+        patch.setattr(runner_cluster, "GIVE_UP_AFTER_S", 0.1)
+        patch.setattr(c, "cluster", None if given_up is None else local_cluster(given_up))
         gate = Gate()
-        runner = adaptive.Runner(learner(gate.function), executor=c, name="first")
+        runner = adaptive.Runner(learner(gate.function), executor=c, name="first", on_error="skip")
         await until(lambda: gate.inside == 4)
         for worker in (a, b):
             await s.remove_worker(worker.address, stimulus_id="handle-worker-cleanup", close=False)
         gate.opened.set()
         for worker in (a, b):
             await worker.close()
+        if given_up:
+            with pytest.raises(WorkerLostError, match=r"2 died .* distributed\.deploy\.lost-worker-timeout"):
+                await runner.result(TIMEOUT)
+            assert runner.info()["status"] == runner.status() == "failed"
+            return
         await until(lambda: "2 died" in (runner.info().get("waits_for") or ""))
         await until(lambda: "distributed.deploy.lost-worker-timeout" in runner.info()["waits_for"])
         await runner.cancel()
         await runner.wait(TIMEOUT)
-
-
-@pytest.mark.parametrize("is_scaled_to_zero", [False, True])
-async def test_a_run_fails_when_its_local_cluster_has_given_up_its_workers(is_scaled_to_zero):
-    with pytest.MonkeyPatch.context() as patch, dask.config.set({"distributed.deploy.lost-worker-timeout": "0.1s"}):
-        patch.setattr(scheduler_run, "LONG_WAIT", 0.1)
-        patch.setattr(runner_cluster, "GIVE_UP_AFTER_S", 0.2)
-        cluster = LocalCluster(
-            n_workers=1, processes=False, threads_per_worker=1, dashboard_address="127.0.0.1:0", asynchronous=True
-        )
-        async with cluster, Client(cluster, asynchronous=True) as client:
-            gate = Gate()
-            runner = adaptive.Runner(learner(gate.function), executor=client, on_error="skip")
-            await until(lambda: gate.inside == 1)
-            (address,) = cluster.scheduler.workers
-            worker = cluster.workers[0]
-            if is_scaled_to_zero:
-                cluster.worker_spec.clear()
-            await cluster.scheduler.remove_worker(address, stimulus_id="handle-worker-cleanup", close=False)
-            gate.opened.set()
-            if is_scaled_to_zero:
-                await until(lambda: not cluster.workers)
-                await until(lambda: "lost-worker-timeout" in (runner.info().get("waits_for") or ""))
-                assert not await runner.wait(0.5)
-                await runner.cancel()
-                await runner.wait(TIMEOUT)
-            else:
-                with pytest.raises(WorkerLostError, match="lost-worker-timeout"):
-                    await runner.result(TIMEOUT)
-                assert runner.info()["status"] == runner.status() == "failed"
-            await worker.close()
