@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adaptive_dask.cluster.scheduler_board import Board, Parcel
+from adaptive_dask.cluster.scheduler_assignments import Assignments, OutgoingPoint
 from adaptive_dask.errors import WorkerLostError
 from adaptive_dask.run.goals import Goal
 from adaptive_dask.run.session import MAX_DEADLY_POINTS, Failure, Session
@@ -170,22 +170,22 @@ def test_deadly_points_after_the_end_do_not_fail_the_run() -> None:
 )
 def test_deadly_points_fail_alone(slots: list[int], deadly: set[int], allowed: int, order: Any) -> None:
     """Workers that die with what they have begun, as on a cluster: nobody else's point fails."""
-    run, board = session(Goal(npoints=40), allowed_failures=allowed), Board()
+    run, assignments = session(Goal(npoints=40), allowed_failures=allowed), Assignments()
     run.tell_from_elsewhere(-1, 0.0)  # something was seen of the function
-    unsent: list[Parcel] = []
+    unsent: list[OutgoingPoint] = []
     for _ in range(1000):
         for worker, number in enumerate(slots):
-            board.set_slots(str(worker), number)
-        room = board.room(run.npoints, None) - len(unsent)
-        unsent += [Parcel(pid, float(x), run.is_suspect(pid)) for pid, x in run.take(room)]
-        unsent = board.assign(unsent)[1]
-        worker = order.choice(sorted(worker for worker, desk in board.desks.items() if desk.ids))
-        desk = board.desks[worker]
-        if not deadly.isdisjoint([run.points.in_flight[pid] for pid in list(desk.ids)[: desk.slots]]):
-            ids, begun = board.drop(worker)
+            assignments.set_slots(str(worker), number)
+        room = assignments.room(run.npoints, None) - len(unsent)
+        unsent += [OutgoingPoint(pid, float(x), run.is_suspect(pid)) for pid, x in run.take(room)]
+        unsent = assignments.assign(unsent)[1]
+        worker = order.choice(sorted(worker for worker, load in assignments.loads.items() if load.ids))
+        load = assignments.loads[worker]
+        if not deadly.isdisjoint([run.points.in_flight[pid] for pid in list(load.ids)[: load.slots]]):
+            ids, begun = assignments.drop(worker)
             run.lost(ids, blame=begun.__contains__)
         else:
-            run.tell([(pid, 1.0) for pid in board.take_back(worker, [next(iter(desk.ids))])])
+            run.tell([(pid, 1.0) for pid in assignments.take_back(worker, [next(iter(load.ids))])])
         if run.done:
             break
     assert run.done

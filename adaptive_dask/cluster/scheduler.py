@@ -26,8 +26,8 @@ from adaptive_dask import entry
 from adaptive_dask.cluster import scheduler_feed, scheduler_memory
 from adaptive_dask.cluster.loading import loading_on_scheduler
 from adaptive_dask.cluster.protocol import REPORT, STOP, Report, Route, RunSpec
-from adaptive_dask.cluster.scheduler_crew import declare_duration
-from adaptive_dask.cluster.scheduler_feed import Ear, check_request, wait_for_news
+from adaptive_dask.cluster.scheduler_evaluators import declare_duration
+from adaptive_dask.cluster.scheduler_feed import Subscription, check_request, wait_for_news
 from adaptive_dask.cluster.scheduler_holders import Holders
 from adaptive_dask.cluster.scheduler_learner import HostedLearner
 from adaptive_dask.cluster.scheduler_remote_results import RemoteResults
@@ -63,45 +63,45 @@ logger = get_logger(__name__)
 # Runs that have ended stay, so that others can fetch their results: so many, and more while together they
 # have no more points, and functions of no more bytes, than that. Then the oldest go, but none that is watched: its
 # watchers need its end.
-MOST_ENDED = 32
-MOST_POINTS = 1_000_000
+MAX_ENDED_RUNS = 32
+MAX_ENDED_POINTS = 1_000_000
 # Of those, all but the newest go when they have more points together than that, which is some GB.
-MOST_POINTS_OF_ALL = 10_000_000
-MOST_BYTES = 64 * 2**20
+MAX_RECENT_POINTS = 10_000_000
+MAX_FUNCTION_BYTES = 64 * 2**20
 
 # No memory holds so many: it is what a learner of somebody's own says.
-PLAUSIBLE_POINTS = 10**12
+MAX_PLAUSIBLE_POINTS = 10**12
 
 # Learners are mostly Python, so more threads than a few only wait for each other.
-MOST_THREADS = 4
+MAX_LEARNER_THREADS = 4
 
 # Dask's setting of the time after which a call of a learner keeps others waiting no more; the least that it can be
 # (seconds); and how many times as long the loading of a learner may take, which includes imports.
 TIMEOUT_SETTING = "adaptive-dask.learner-timeout"
-LEAST_TIMEOUT = 0.01
-LOADING_TIMEOUTS = 12
+MIN_LEARNER_TIMEOUT_S = 0.01
+LOADING_FACTOR = 12
 
 # Checkpoints that are opened or closed at a time: each may wait for a lock or a disk, and costs nothing then.
-MOST_CHECKPOINTS = 64
+MAX_CHECKPOINT_THREADS = 64
 
 # So many runs are remembered that were cancelled before they came.
-MOST_UNWANTED = 10_000
+MAX_CANCELLED_IDS = 10_000
 
 # Error messages show so much of what was sent, and name so many runs.
-MOST_SHOWN = 200
-MOST_NAMED = 20
+MAX_SHOWN_CHARS = 200
+MAX_NAMED_RUNS = 20
 
 # A reply to a watcher is about so many runs at most: what it takes to make and pack it holds the event loop.
-MOST_ANSWERED = 500
+MAX_RUNS_PER_REPLY = 500
 
 # A scheduler that closes gives its runs so long to end, all together (seconds).
-CLOSING = 2.0
+CLOSE_TIMEOUT_S = 2.0
 
 # Memory of runs that are forgotten within so long (seconds) is given back at once.
-FREEING = 1.0
+TRIM_DELAY_S = 1.0
 
 # A worker that leaves in one of these ways (the start of Dask's stimulus) was not killed by a point.
-PEACEFUL = ("retire", "scheduler-restart", "restart", "worker-close-gracefully")
+CLEAN_EXITS = ("retire", "scheduler-restart", "restart", "worker-close-gracefully")
 
 
 class LearnerHost(SchedulerPlugin):
@@ -128,7 +128,7 @@ class LearnerHost(SchedulerPlugin):
         self._hosted: dict[str, HostedRun] = {}  # all by id, also those whose names were used again since
         self._unwanted: dict[str, None] = {}  # ids that were cancelled before their runs were started
         self._hanging: dict[str, HostedRun] = {}  # those that are over, while calls of theirs go on
-        self._ears: dict[str, Ear] = {}  # of the watchers that wait
+        self._subscriptions: dict[str, Subscription] = {}  # of the watchers that wait
         self._has_pages: bool | None = None  # on the scheduler's dashboard
         self._requests = 0  # that are being answered
         self._runs_freed = 0
@@ -173,7 +173,7 @@ class LearnerHost(SchedulerPlugin):
         active = self._active()
         for run in active:
             run.cancel()
-        await asyncio.gather(*(run.wait(CLOSING) for run in active))
+        await asyncio.gather(*(run.wait(CLOSE_TIMEOUT_S) for run in active))
         for freeing in list(self._freeing):
             freeing.cancel()
         self._shares.stop()
@@ -184,7 +184,7 @@ class LearnerHost(SchedulerPlugin):
     def restart(self, scheduler: Scheduler) -> None:
         """All tasks are forgotten and all workers restart; the runs go on with the new ones."""
         for run in self._active():
-            for worker in list(run.board.desks):
+            for worker in list(run.assignments.loads):
                 run.lose(worker, blame=False)
 
     def add_worker(self, scheduler: Scheduler, worker: str) -> None:
@@ -195,7 +195,7 @@ class LearnerHost(SchedulerPlugin):
     def remove_worker(self, scheduler: Scheduler, worker: str, *, stimulus_id: str, **kwargs: Any) -> None:
         self._serving.discard(worker)
         for run in self._active():
-            run.lose(worker, blame=not stimulus_id.startswith(PEACEFUL))
+            run.lose(worker, blame=not stimulus_id.startswith(CLEAN_EXITS))
         for run in list(self._hanging.values()):
             self._note_hanging(worker, run, 0)
         self._shares.update_soon()
@@ -308,8 +308,8 @@ class LearnerHost(SchedulerPlugin):
         if spec.checkpoint is not None:
             checkpoint = await self._apart(Checkpoint, spec.checkpoint, spec.name)
         if self._loading_threads is None:
-            self._loading_threads = CallThreads(MOST_THREADS, "loading", self._learner_threads().timeout)
-        timeout = LOADING_TIMEOUTS * self._loading_threads.timeout
+            self._loading_threads = CallThreads(MAX_LEARNER_THREADS, "loading", self._learner_threads().timeout)
+        timeout = LOADING_FACTOR * self._loading_threads.timeout
         is_given_up = threading.Event()
         late: list[ThreadCall] = []
         loading = self._loading_threads.begin(_load, spec, checkpoint, is_given_up, on_late=late.append)
@@ -320,7 +320,7 @@ class LearnerHost(SchedulerPlugin):
             where = late[0].describe() if late else f"{timeout:.0f} s"
             raise LearnerBusyError(
                 f"The learner of the run {spec.name!r} could not be loaded on the scheduler; that took {where} so far. "
-                f"It may take {LOADING_TIMEOUTS} times the scheduler's setting {TIMEOUT_SETTING} of dask.config."
+                f"It may take {LOADING_FACTOR} times the scheduler's setting {TIMEOUT_SETTING} of dask.config."
             )
         return cast(HostedLearner, loading.result())
 
@@ -334,28 +334,28 @@ class LearnerHost(SchedulerPlugin):
         known = [(key, self._hosted.get(id_), position, version) for key, id_, position, version in requested]
         feeds = [(run.feed, position, version) for _, run, position, version in known if run is not None]
         if feeds and len(feeds) == len(known):
-            ear = self._ears[watcher] = Ear()
+            subscription = self._subscriptions[watcher] = Subscription()
             try:
-                await wait_for_news(feeds, ear, interval, timeout)
+                await wait_for_news(feeds, subscription, interval, timeout)
             finally:
-                if self._ears.get(watcher) is ear:
-                    del self._ears[watcher]
+                if self._subscriptions.get(watcher) is subscription:
+                    del self._subscriptions[watcher]
         has_news = any(feed.has_news(position, version) for feed, position, version in feeds)
         replies: dict[int, dict[str, Any]] = {}
-        first = random.randrange(len(known)) if len(known) > MOST_ANSWERED else 0  # so that each gets its turn
+        first = random.randrange(len(known)) if len(known) > MAX_RUNS_PER_REPLY else 0  # so that each gets its turn
         for key, run, position, version in (*known[first:], *known[:first]):
             if run is None:
                 replies[key] = {"unknown": True}
             elif not has_news or run.feed.has_news(position, version):
                 replies[key] = await self._news(run, position)
-            if len(replies) == MOST_ANSWERED:
+            if len(replies) == MAX_RUNS_PER_REPLY:
                 break  # who asks again hears of others
         return replies
 
     async def nudge_watcher(self, watcher: Any) -> None:
         """Answer a request of `watch_runs` at once; nobody's name only asks whether there is a host."""
-        if isinstance(watcher, str) and watcher in self._ears:
-            self._ears[watcher].wake()
+        if isinstance(watcher, str) and watcher in self._subscriptions:
+            self._subscriptions[watcher].wake()
 
     async def _news(self, run: HostedRun, position: int) -> dict[str, Any]:
         chunks = run.feed.since(position)
@@ -401,7 +401,7 @@ class LearnerHost(SchedulerPlugin):
         """Cancel, pause, resume or forget a run; one may be cancelled before it is known."""
         if action == "cancel" and isinstance(run_id, str) and run_id not in self._hosted:
             self._unwanted[run_id] = None
-            while len(self._unwanted) > MOST_UNWANTED:
+            while len(self._unwanted) > MAX_CANCELLED_IDS:
                 del self._unwanted[next(iter(self._unwanted))]
         run = self._find(name, run_id)
         if action == "forget":
@@ -484,7 +484,7 @@ class LearnerHost(SchedulerPlugin):
                 await run.free()
             self._runs_freed += 1
             count = self._runs_freed
-            await asyncio.sleep(FREEING)
+            await asyncio.sleep(TRIM_DELAY_S)
             if count == self._runs_freed:
                 await self._in_thread(scheduler_memory.trim)
         finally:
@@ -522,8 +522,8 @@ class LearnerHost(SchedulerPlugin):
                 raise RunNotFoundError(
                     f"The run is forgotten that was named {_shown(name)}; the scheduler hosts another one of that name."
                 )
-            names = ", ".join(map(repr, itertools.islice(self.runs, MOST_NAMED))) or "none"
-            more = " and others" if len(self.runs) > MOST_NAMED else ""
+            names = ", ".join(map(repr, itertools.islice(self.runs, MAX_NAMED_RUNS))) or "none"
+            more = " and others" if len(self.runs) > MAX_NAMED_RUNS else ""
             raise RunNotFoundError(f"The scheduler hosts no run named {_shown(name)}; there are: {names}{more}.")
         return run
 
@@ -542,19 +542,19 @@ class LearnerHost(SchedulerPlugin):
         seen: set[int] = set()  # runs that are started together may share a function
         for number, run in enumerate(ended, 1):
             superseded += self._is_superseded(run)
-            points += run.learner.npoints if 0 <= run.learner.npoints < PLAUSIBLE_POINTS else 0
+            points += run.learner.npoints if 0 <= run.learner.npoints < MAX_PLAUSIBLE_POINTS else 0
             for function, its_size in run.large_functions.items():
                 size += 0 if function in seen else its_size
                 seen.add(function)
-            is_recent = number == 1 or (number <= MOST_ENDED and points <= MOST_POINTS_OF_ALL)
-            is_small = points <= MOST_POINTS and size <= MOST_BYTES and superseded <= MOST_ENDED
+            is_recent = number == 1 or (number <= MAX_ENDED_RUNS and points <= MAX_RECENT_POINTS)
+            is_small = points <= MAX_ENDED_POINTS and size <= MAX_FUNCTION_BYTES and superseded <= MAX_ENDED_RUNS
             if is_small or (is_recent and not superseded):
                 continue
             if not run.feed.is_watched:
                 self._forget(run)
             elif self._letting_go is None:
                 loop = asyncio.get_running_loop()
-                self._letting_go = loop.call_later(scheduler_feed.PATIENCE, self._let_more_runs_go)
+                self._letting_go = loop.call_later(scheduler_feed.RESULTS_TIMEOUT_S, self._let_more_runs_go)
 
     def _is_superseded(self, run: HostedRun) -> bool:
         return self.runs.get(run.name) is not run
@@ -583,7 +583,7 @@ class LearnerHost(SchedulerPlugin):
     def _learner_threads(self) -> CallThreads:
         if self._threads is None:
             timeout = parse_timedelta(dask.config.get(TIMEOUT_SETTING, CALL_TIMEOUT_S))
-            self._threads = CallThreads(MOST_THREADS, timeout=max(float(timeout), LEAST_TIMEOUT))
+            self._threads = CallThreads(MAX_LEARNER_THREADS, timeout=max(float(timeout), MIN_LEARNER_TIMEOUT_S))
         return self._threads
 
     async def _in_thread(self, call: Callable[..., Any], *args: Any) -> Any:
@@ -601,7 +601,7 @@ class LearnerHost(SchedulerPlugin):
     async def _apart(self, call: Callable[..., Any], *args: Any) -> Any:
         """As `_in_thread`, for what may wait: in the learners' few threads it would keep all runs waiting."""
         if self._checkpoint_threads is None:
-            self._checkpoint_threads = CallThreads(MOST_CHECKPOINTS, "checkpoints")
+            self._checkpoint_threads = CallThreads(MAX_CHECKPOINT_THREADS, "checkpoints")
         return await self._checkpoint_threads.call(call, *args)
 
     def _note_activity(self) -> None:
@@ -656,7 +656,7 @@ def _sender(arguments: dict[str, Any]) -> str:
 
 def _shown(value: Any) -> str:
     """What somebody sent, for an error message: not all of it, if it is long."""
-    return repr(value[:MOST_SHOWN] if isinstance(value, str | bytes) else type(value))
+    return repr(value[:MAX_SHOWN_CHARS] if isinstance(value, str | bytes) else type(value))
 
 
 def _timed(call: Callable[[], T]) -> tuple[T, float]:

@@ -18,15 +18,15 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 # For how long (in seconds) results are kept, at all and after the last poll, and how much of them (in bytes).
-PATIENCE = 15.0
-MOST_BYTES = 64 * 2**20
+RESULTS_TIMEOUT_S = 15.0
+MAX_RESULT_BYTES = 64 * 2**20
 
 # What changes with points that fail is told so often (in seconds), for they may be a thousand in a second.
-GATHERED = 0.1
+CHANGE_INTERVAL_S = 0.1
 
 # For how long a request may wait (seconds), and about how many runs it may be.
-LONGEST_WAIT = 60.0
-MOST_WATCHED = 10_000
+MAX_WAIT_S = 60.0
+MAX_WATCHED_RUNS = 10_000
 
 
 @dataclass(frozen=True)
@@ -61,12 +61,12 @@ class Feed:
         self._chunks: deque[Chunk] = deque()
         self._bytes = 0
         self._last_poll = time.monotonic()
-        self._ears: set[Ear] = set()
+        self._subscriptions: set[Subscription] = set()
         self._alarm: asyncio.TimerHandle | None = None
 
     @property
     def is_watched(self) -> bool:
-        return time.monotonic() - self._last_poll < PATIENCE
+        return time.monotonic() - self._last_poll < RESULTS_TIMEOUT_S
 
     def publish(self, count: int, data: bytes | None) -> None:
         """Results were told.
@@ -84,22 +84,24 @@ class Feed:
             now = time.monotonic()
             self._chunks.append(Chunk(self.position, self.position + count, data, now))
             self._bytes += len(data)
-            while self._chunks and (self._bytes > MOST_BYTES or self._chunks[0].published < now - PATIENCE):
+            while self._chunks and (
+                self._bytes > MAX_RESULT_BYTES or self._chunks[0].published < now - RESULTS_TIMEOUT_S
+            ):
                 self._bytes -= len(self._chunks.popleft().data)
         self.position += count
-        for ear in self._ears:
-            ear.results.set()
+        for subscription in self._subscriptions:
+            subscription.results.set()
 
     def change(self) -> None:
         """The run's status changed: answer the watchers at once."""
         self.version += 1
-        for ear in self._ears:
-            ear.wake()
+        for subscription in self._subscriptions:
+            subscription.wake()
 
     def change_soon(self) -> None:
-        """Something changed that may change often: answer the watchers within `GATHERED` seconds."""
+        """Something changed that may change often: answer the watchers within `CHANGE_INTERVAL_S` seconds."""
         if self._alarm is None:
-            self._alarm = asyncio.get_running_loop().call_later(GATHERED, self._ring)
+            self._alarm = asyncio.get_running_loop().call_later(CHANGE_INTERVAL_S, self._ring)
 
     def _ring(self) -> None:
         self._alarm = None
@@ -123,18 +125,18 @@ class Feed:
             return None
         return newer[::-1]
 
-    def listen(self, ear: Ear) -> None:
+    def subscribe(self, subscription: Subscription) -> None:
         """Have somebody told of what comes; he is a watcher."""
         self._last_poll = time.monotonic()
-        self._ears.add(ear)
+        self._subscriptions.add(subscription)
 
-    def ignore(self, ear: Ear) -> None:
-        """Undo `listen`."""
+    def unsubscribe(self, subscription: Subscription) -> None:
+        """Undo `subscribe`."""
         self._last_poll = time.monotonic()
-        self._ears.discard(ear)
+        self._subscriptions.discard(subscription)
 
 
-class Ear:
+class Subscription:
     """Hears when something happens in any of the feeds that it listens to.
 
     Attributes
@@ -163,7 +165,7 @@ class Known(NamedTuple):
 
 
 def check_request(watcher: Any, runs: Any, interval: Any, timeout: Any) -> tuple[str, list[Known], float, float]:
-    """A request of a watcher, if it makes sense; it waits no longer than `LONGEST_WAIT`.
+    """A request of a watcher, if it makes sense; it waits no longer than `MAX_WAIT_S`.
 
     Raises
     ------
@@ -174,41 +176,43 @@ def check_request(watcher: Any, runs: Any, interval: Any, timeout: Any) -> tuple
         raise TypeError(f"watcher takes a text, not {type(watcher).__name__}.")
     if not isinstance(runs, list | tuple):
         raise TypeError(f"runs takes a list of (key, id, position, version), not {type(runs).__name__}.")
-    if len(runs) > MOST_WATCHED:
-        raise ValueError(f"A request can be about {MOST_WATCHED} runs, not {len(runs)}. Make several.")
+    if len(runs) > MAX_WATCHED_RUNS:
+        raise ValueError(f"A request can be about {MAX_WATCHED_RUNS} runs, not {len(runs)}. Make several.")
     for run in runs:
         if not (isinstance(run, list | tuple) and tuple(map(type, run)) == (int, str, int, int)):
             raise TypeError(f"runs takes a list of (key, id, position, version), in which {run!r:.100} is none.")
     for seconds in (interval, timeout):
         if type(seconds) not in (int, float) or math.isnan(seconds):
             raise TypeError(f"interval and timeout take seconds, not {seconds!r:.100}.")
-    interval, timeout = (min(max(0.0, seconds), LONGEST_WAIT) for seconds in (interval, timeout))
+    interval, timeout = (min(max(0.0, seconds), MAX_WAIT_S) for seconds in (interval, timeout))
     return watcher, [Known(*run) for run in runs], interval, timeout
 
 
-async def wait_for_news(known: Sequence[tuple[Feed, int, int]], ear: Ear, interval: float, timeout: float) -> None:
+async def wait_for_news(
+    known: Sequence[tuple[Feed, int, int]], subscription: Subscription, interval: float, timeout: float
+) -> None:
     """Wait until there is something new in one of several feeds.
 
     Parameters
     ----------
     known : sequence of (Feed, position, version)
         What the watcher knows of each.
-    ear : Ear
+    subscription : Subscription
     interval : float
         For how long to gather results, in seconds. A change of a version does not wait.
     timeout : float
         For how long to wait at most, in seconds.
     """
     for feed, _, _ in known:
-        feed.listen(ear)
+        feed.subscribe(subscription)
     try:
         if all(version == feed.version for feed, _, version in known):
-            await _wait(ear.changes, interval)
+            await _wait(subscription.changes, interval)
         if not any(feed.has_news(position, version) for feed, position, version in known):
-            await _wait(ear.results, timeout)
+            await _wait(subscription.results, timeout)
     finally:
         for feed, _, _ in known:
-            feed.ignore(ear)
+            feed.unsubscribe(subscription)
 
 
 async def _wait(event: asyncio.Event, seconds: float) -> None:

@@ -12,17 +12,17 @@ from typing import NamedTuple
 # Of the loss a new entry is kept when points or time have grown by this share: 230 entries a decade, so that both
 # can be drawn over logarithmic axes. A loss that stays is kept where that begins and where it ends.
 GROWTH = 0.01
-MOST_LOSSES = 8192
+MAX_LOSSES = 8192
 
 # About so many of the losses go to a client that joins a run.
-FEW = 100
+FEW_LOSSES = 100
 
 # Of the work done an entry is kept every half second at first, and half as often whenever there are so many.
-SPACING = 0.5
-MOST_WORK = 512
+MIN_SPACING_S = 0.5
+MAX_WORK_ENTRIES = 512
 
 # The present pace is that of so many seconds.
-PRESENT = 10.0
+PACE_WINDOW_S = 10.0
 
 # Durations are counted in steps of a factor √2, from 1 µs to 36 h.
 SHORTEST, LONGEST = -20, 17
@@ -30,7 +30,7 @@ EDGES = tuple(2.0 ** (step / 2) for step in range(2 * SHORTEST, 2 * LONGEST + 1)
 _SQRT_HALF = math.sqrt(0.5)
 
 # On a cluster whose workers come and go, those with the fewest evaluations are counted together.
-MOST_WORKERS = 256
+MAX_WORKERS = 256
 OTHERS = "others"
 
 
@@ -64,7 +64,7 @@ class WorkerCount:
     seconds: float = 0.0
 
 
-class History:
+class ProgressHistory:
     """The past of one run; lives on the scheduler's event loop.
 
     Attributes
@@ -87,7 +87,7 @@ class History:
         self.workers: dict[str, WorkerCount] = {}
         self._before: Loss | None = None  # the last look
         self._began = time.monotonic()
-        self._spacing = SPACING
+        self._spacing = MIN_SPACING_S
         self._present: deque[Work] = deque()
 
     def elapsed(self) -> float:
@@ -106,14 +106,14 @@ class History:
         if is_last:
             if has_changed or _has_grown(last, entry):
                 self.losses.append(entry)
-        elif has_changed and _has_grown(last, entry) and len(self.losses) < MOST_LOSSES:
+        elif has_changed and _has_grown(last, entry) and len(self.losses) < MAX_LOSSES:
             if before is not None and before.loss == last.loss and _has_grown(last, before):
                 self.losses.append(before)
             self.losses.append(entry)
 
     def some_losses(self) -> list[Loss]:
         """A few of them from the first to the last, enough for a small curve."""
-        step = len(self.losses) // FEW + 1
+        step = len(self.losses) // FEW_LOSSES + 1
         return [*self.losses[:-1:step], *self.losses[-1:]]
 
     def note_work(
@@ -121,15 +121,15 @@ class History:
     ) -> None:
         """Results are about to be counted, or the run ends: this was done before."""
         now = self.elapsed()
-        if self._present and now < self._present[-1].seconds + SPACING and not is_last:
+        if self._present and now < self._present[-1].seconds + MIN_SPACING_S and not is_last:
             return
         work = Work(now, evaluated, learner_seconds, function_seconds)
         self._present.append(work)
-        while len(self._present) > 1 and self._present[1].seconds < now - PRESENT:
+        while len(self._present) > 1 and self._present[1].seconds < now - PACE_WINDOW_S:
             self._present.popleft()
         if not self.work or is_last or now >= self.work[-1].seconds + self._spacing:
             self.work.append(work)
-        if len(self.work) > MOST_WORK:
+        if len(self.work) > MAX_WORK_ENTRIES:
             del self.work[1::2]
             self._spacing *= 2
             self.thinned += 1
@@ -154,15 +154,15 @@ class History:
 
     def points_per_second(self, evaluated: int) -> float:
         """The present pace; ``evaluated`` is the count of now."""
-        while len(self._present) > 1 and self._present[1].seconds < self.elapsed() - PRESENT:
+        while len(self._present) > 1 and self._present[1].seconds < self.elapsed() - PACE_WINDOW_S:
             self._present.popleft()
         if not self._present:
             return 0.0
         since = self._present[0]
-        return (evaluated - since.evaluated) / max(self.elapsed() - since.seconds, SPACING)
+        return (evaluated - since.evaluated) / max(self.elapsed() - since.seconds, MIN_SPACING_S)
 
     def _make_room(self, newest: str) -> None:
-        if len(self.workers) <= MOST_WORKERS:
+        if len(self.workers) <= MAX_WORKERS:
             return
         least = min(self.workers.keys() - {newest, OTHERS}, key=lambda worker: self.workers[worker].evaluated)
         gone = self.workers.pop(least)

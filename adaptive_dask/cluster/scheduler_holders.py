@@ -15,11 +15,11 @@ if TYPE_CHECKING:
     from distributed import Scheduler
 
 # What is known of the threads of all is looked up so often (seconds), at most so many tasks of them.
-FRESH = 0.5
-MOST_TASKS = 1000
+REFRESH_S = 0.5
+MAX_TASKS = 1000
 
 # Others are named as long as they are so many.
-MOST_NAMED = 3
+MAX_NAMED = 3
 
 
 class Holder(Protocol):
@@ -51,7 +51,7 @@ class Holders:
         self._runs = runs
         self.hung: dict[str, dict[str, tuple[str, int]]] = {}
         self._text: str | None = None
-        self._looked = -FRESH
+        self._looked = -REFRESH_S
 
     def note_hung(self, worker: str, run: str, name: str, count: int) -> None:
         """So many calls of a run were given up on a worker and go on."""
@@ -65,7 +65,7 @@ class Holders:
     def threads(self) -> str | None:
         """Who has the cluster's threads; None if that cannot be told."""
         now = time.monotonic()
-        if now >= self._looked + FRESH:
+        if now >= self._looked + REFRESH_S:
             self._looked = now
             self._text = self._describe()
         return self._text
@@ -76,7 +76,7 @@ class Holders:
             return f"a worker that is not paused: all {len(workers)} are, as a rule because their memory is full"
         runs = [run.name for run in self._runs() if run.slots]
         others = (task for worker in workers for task in worker.processing)
-        tasks = {task.prefix.name for task in itertools.islice(others, MOST_TASKS)} - {KEY_PREFIX}
+        tasks = {task.prefix.name for task in itertools.islice(others, MAX_TASKS)} - {KEY_PREFIX}
         holders = []
         if runs:
             holders.append(_listed(f"run{'s' * (len(runs) > 1)}", [repr(name) for name in runs], "other runs"))
@@ -86,4 +86,4 @@ class Holders:
 
 
 def _listed(kind: str, names: list[str], many: str) -> str:
-    return f"the {kind} {', '.join(names)}" if len(names) <= MOST_NAMED else many
+    return f"the {kind} {', '.join(names)}" if len(names) <= MAX_NAMED else many

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from adaptive_dask.run.pickling import PackedValue
 
 # Results that wait for so long (seconds), since the learner is busy, are written to the checkpoint before it is told.
-PATIENCE = 0.4
+ARRIVALS_TIMEOUT_S = 0.4
 
 
 class Inbox:
@@ -38,7 +38,7 @@ class Inbox:
         """Results arrived."""
         self.outcomes.append((ids, values))
         if self._timer is None and self._note_arrivals is not None:
-            self._timer = asyncio.get_running_loop().call_later(PATIENCE, self._note)
+            self._timer = asyncio.get_running_loop().call_later(ARRIVALS_TIMEOUT_S, self._note)
 
     def close(self) -> None:
         """The learner has all of it."""

@@ -13,7 +13,7 @@ from adaptive_dask.cluster import scheduler_memory
 from adaptive_dask.cluster.loading import loading_on_scheduler, missing_module
 from adaptive_dask.cluster.protocol import RunSpec
 from adaptive_dask.cluster.remote_result import RemoteResult
-from adaptive_dask.cluster.scheduler_board import Parcel
+from adaptive_dask.cluster.scheduler_assignments import OutgoingPoint
 from adaptive_dask.learner.function_pickle import dumps_apart, loads_together
 from adaptive_dask.learner.picked import references_in
 from adaptive_dask.plain import safe_repr
@@ -37,7 +37,7 @@ class Step:
 
     Attributes
     ----------
-    parcels : list of Parcel
+    points : list of OutgoingPoint
         New points to send.
     told : int
         How many results were told.
@@ -53,7 +53,7 @@ class Step:
         What the caller is to be told.
     """
 
-    parcels: list[Parcel]
+    points: list[OutgoingPoint]
     told: int
     chunk: bytes | None
     done: bool
@@ -135,8 +135,8 @@ class HostedLearner:
             arrivals.outcomes.append((pid, Failure(text, loads_exception(error), worker, log or None)))
         told = self.driver.tell(arrivals)
         is_suspect = self.driver.session.is_suspect
-        parcels = [Parcel(pid, pack(point), is_suspect(pid)) for pid, point in self.driver.take(room)]
-        made = self._made(told, is_watched, parcels)
+        points = [OutgoingPoint(pid, pack(point), is_suspect(pid)) for pid, point in self.driver.take(room)]
+        made = self._made(told, is_watched, points)
         cpu_seconds = time.thread_time() - begin
         self.cpu_seconds += cpu_seconds
         return replace(made, cpu_seconds=cpu_seconds)
@@ -194,12 +194,12 @@ class HostedLearner:
 
     # ---- inside
 
-    def _made(self, told: Told, is_watched: bool, parcels: Iterable[Parcel] = ()) -> Step:
+    def _made(self, told: Told, is_watched: bool, points: Iterable[OutgoingPoint] = ()) -> Step:
         chunk = None
         if told and is_watched:
             xs, ys = zip(*told, strict=True)
             chunk = dumps((xs, ys))
-        return Step(list(parcels), len(told), chunk, self.driver.done, self.driver.session.asks_no_more)
+        return Step(list(points), len(told), chunk, self.driver.done, self.driver.session.asks_no_more)
 
     def _unpack(self, values: Iterable[Any]) -> list[Any]:
         return [value if type(value) is float else _unpack_value(value) for value in values]

@@ -8,14 +8,14 @@ from collections.abc import Callable, Iterable
 
 # Points that seem to need more than this share of the longest lifetime are begun on workers that have so much of it
 # left: a point that may be too long for every worker must get the best chance there is, and not wait for ever.
-FRESH = 0.8
+FRESH_SHARE = 0.8
 
 # The scheduler compares what a worker has left with so many times what the worker itself compares it with, or a
 # point that was sent in the last moment would come back and be sent again.
 MARGIN = 1.1
 
 # A worker that goes so many seconds before the end of its lifetime, or later, went because of it.
-OVERDUE = 1.0
+OVERDUE_S = 1.0
 
 
 class Lifetimes:
@@ -65,12 +65,12 @@ class Lifetimes:
 
     def is_over(self, worker: str) -> bool:
         """Whether a worker that goes now does so because its lifetime is over."""
-        return self._left(worker) <= OVERDUE
+        return self._left(worker) <= OVERDUE_S
 
     @property
     def longest_need(self) -> float:
         """What a worker has to have left for a point that may take for ever."""
-        return FRESH * self._longest
+        return FRESH_SHARE * self._longest
 
     @property
     def need(self) -> float:

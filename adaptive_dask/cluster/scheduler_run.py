@@ -16,10 +16,10 @@ from dask.utils import parse_timedelta
 from adaptive_dask.cluster import scheduler_feed
 from adaptive_dask.cluster.loading import missing_module
 from adaptive_dask.cluster.protocol import DROP, POINTS, STOP, Report, RunSpec
-from adaptive_dask.cluster.scheduler_board import Board, Parcel
-from adaptive_dask.cluster.scheduler_crew import Crew
+from adaptive_dask.cluster.scheduler_assignments import Assignments, OutgoingPoint
+from adaptive_dask.cluster.scheduler_evaluators import Evaluators
 from adaptive_dask.cluster.scheduler_feed import Feed
-from adaptive_dask.cluster.scheduler_history import History
+from adaptive_dask.cluster.scheduler_history import ProgressHistory
 from adaptive_dask.cluster.scheduler_holders import Holders
 from adaptive_dask.cluster.scheduler_inbox import Inbox
 from adaptive_dask.cluster.scheduler_learner import HostedLearner, Step
@@ -45,21 +45,21 @@ if TYPE_CHECKING:
 logger = get_logger(__name__)
 
 # After a cancelled or failed run, evaluators that are between two points are waited for (seconds).
-GRACE = 0.25
+END_TIMEOUT_S = 0.25
 
 # The setting of Dask's after which a cluster gives up a worker that died.
-LOST_WORKER_TIMEOUT = "distributed.deploy.lost-worker-timeout"
+LOST_WORKER_SETTING = "distributed.deploy.lost-worker-timeout"
 
 # A run that has had no thread for so long says who has them (seconds).
-LONG_WAIT = 2.0
+LONG_WAIT_S = 2.0
 
-_MANY = 2**31
+_MAX_SLOTS = 2**31
 
 # What takes longer is no round trip (seconds).
-LONGEST_ROUND_TRIP = 600.0
+MAX_ROUND_TRIP_S = 600.0
 
 # A function of fewer bytes than that does not count.
-LARGE = 100_000
+LARGE_FUNCTION_BYTES = 100_000
 
 
 class HostedRun:
@@ -109,14 +109,14 @@ class HostedRun:
         self.name = spec.name
         self.functions = spec.functions
         self.goal = spec.goal
-        self.large_functions = {id(each): len(each) for each in spec.functions if len(each) >= LARGE}
+        self.large_functions = {id(each): len(each) for each in spec.functions if len(each) >= LARGE_FUNCTION_BYTES}
         self._function = spec.function
         self._evaluation = spec.evaluation
         self.status = "running"
         self.error: AdaptiveError | None = None
-        self.history = History()
+        self.history = ProgressHistory()
         self.feed = Feed(learner.resumed)
-        self.board = Board(spec.evaluation.vectorized)
+        self.assignments = Assignments(spec.evaluation.vectorized)
         self.learner = learner
         self._driver = learner.driver
         self.has_pages = False  # on the scheduler's dashboard
@@ -138,12 +138,12 @@ class HostedRun:
         self._on_end = on_end
         self._holders = holders
         self._inbox = Inbox(learner.note_arrivals)
-        self._unsent: deque[Parcel] = deque()
+        self._unsent: deque[OutgoingPoint] = deque()
         self._has_no_more = False  # the learner gave fewer points than there was room for
         self._asks_no_more = False  # the points that are out are the last, unless some are given up
         self._turn = LearnerTurns(spec.name, threads, self.feed.change)
         self._wake = asyncio.Event()
-        self._crew: Crew | None = None
+        self._evaluators: Evaluators | None = None
         self._stopping = False  # no more points are sent
         self._cancelled = False
         self._is_freed = False
@@ -161,7 +161,9 @@ class HostedRun:
 
     def start(self, client: Client) -> None:
         """Begin to evaluate; `client` is an asynchronous one of this scheduler."""
-        self._crew = Crew(self.id, self._scheduler, client, self._on_claim, self._evaluators_fail, self._tasks)
+        self._evaluators = Evaluators(
+            self.id, self._scheduler, client, self._on_claim, self._evaluators_fail, self._tasks
+        )
         self._task = asyncio.ensure_future(self._drive())
         self._wake.set()
 
@@ -185,7 +187,7 @@ class HostedRun:
 
     def give_up(self) -> None:
         """Fail if the run waits for workers; a client that owns the cluster knows that no more will be started."""
-        if LOST_WORKER_TIMEOUT in (self.waits_for or ""):
+        if LOST_WORKER_SETTING in (self.waits_for or ""):
             self._fail(
                 WorkerLostError(f"The cluster has given up all its workers. The run waited for {self.waits_for}.")
             )
@@ -220,9 +222,9 @@ class HostedRun:
             packed: bytes
             dropped, packed = await self._turn.call(self.learner.drop, points, ids)
             unwanted = set(dropped)
-            self._unsent = deque(parcel for parcel in self._unsent if parcel.pid not in unwanted)
-            for worker in list(self.board.desks):
-                taken = self.board.take_back(worker, dropped)
+            self._unsent = deque(point for point in self._unsent if point.pid not in unwanted)
+            for worker in list(self.assignments.loads):
+                taken = self.assignments.take_back(worker, dropped)
                 if taken and worker in self._scheduler.stream_comms:
                     self._scheduler.worker_send(worker, {"op": DROP, "run": self.id, "ids": taken})
         self._wake.set()
@@ -272,7 +274,7 @@ class HostedRun:
             return
         if report.slots is not None:
             self._count_slot_seconds()
-        self.board.measure(report.durations, _round_trip(report))
+        self.assignments.measure(report.durations, _round_trip(report))
         if report.ids or report.failures:
             self.history.note_work(self.evaluated, self.learner.cpu_seconds, self.function_seconds)
             self.history.note_evaluations(worker, report.durations, len(report.failures), report.seconds_of_failures)
@@ -280,15 +282,15 @@ class HostedRun:
         self.evaluated += len(report.ids) + len(report.failures)
         if report.ids:
             # Late results count too: whether a point still waits for its outcome, the session knows.
-            self.board.take_back(worker, report.ids)
+            self.assignments.take_back(worker, report.ids)
             self._inbox.add_outcomes(report.ids, report.values)
         if report.failures:
-            self.board.take_back(worker, report.failures)
+            self.assignments.take_back(worker, report.failures)
             self._inbox.failures += [
                 (pid, text, error, worker, report.log) for pid, (text, error) in report.failures.items()
             ]
         if report.returned:
-            taken = self.board.take_back(worker, report.returned)
+            taken = self.assignments.take_back(worker, report.returned)
             if taken and not self._stopping:
                 self._inbox.lost.append((taken, set()))
         # A worker that retires is removed first and goes on reporting for a while.
@@ -297,19 +299,19 @@ class HostedRun:
             places = report.places
             if places is not None and slots < report.slots:
                 places = math.ceil(places * slots / report.slots)
-            self.board.set_slots(worker, slots, report.lifetime, places)
+            self.assignments.set_slots(worker, slots, report.lifetime, places)
             if slots and self._unfit.pop(worker, ""):
                 self.feed.change()
             self.note_hung(worker, report.hung, report.given_up)
             if self._stopping and report.slots == 0:
-                self.board.drop(worker)  # what it had not begun when it was told to stop
+                self.assignments.drop(worker)  # what it had not begun when it was told to stop
             elif self._stopping:
                 self._stop_worker(worker)  # an evaluator may have come after the others were told
-            elif report.slots and not self.board.lifetimes.allow(worker, self.board.lifetimes.need):
+            elif report.slots and not self.assignments.lifetimes.allow(worker, self.assignments.lifetimes.need):
                 self._send_points(worker, [])  # tells why there are none
                 self._on_claim()
-        if (report.ids or report.failures) and self._crew is not None:
-            self._crew.did_work()
+        if (report.ids or report.failures) and self._evaluators is not None:
+            self._evaluators.did_work()
         if report.broken is not None:
             self.cannot_work(worker, _broken(worker, *report.broken))
         self._wake.set()
@@ -318,10 +320,10 @@ class HostedRun:
         """A worker is gone."""
         self._count_slot_seconds()
         self._workers_died += blame and self.is_busy_on(worker)
-        blame = blame or self.board.lifetimes.is_over(worker)
+        blame = blame or self.assignments.lifetimes.is_over(worker)
         self.note_hung(worker, 0)
         self._unfit.pop(worker, None)
-        ids, begun = self.board.drop(worker)
+        ids, begun = self.assignments.drop(worker)
         if ids and not self._stopping:
             self._inbox.lost.append((ids, begun if blame else set()))
         self._wake.set()
@@ -350,12 +352,12 @@ class HostedRun:
 
     def has_evaluator_on(self, worker: str) -> bool:
         """Whether Dask has sent an evaluator of this run there, as far as that can have the function."""
-        return self._crew is not None and worker not in self._unfit and self._crew.has_task_on(worker)
+        return self._evaluators is not None and worker not in self._unfit and self._evaluators.has_task_on(worker)
 
     def is_busy_on(self, worker: str) -> bool:
         """Whether a worker has points of this run."""
-        desk = self.board.desks.get(worker)
-        return desk is not None and bool(desk.ids)
+        load = self.assignments.loads.get(worker)
+        return load is not None and bool(load.ids)
 
     # ---- sharing the cluster with other runs
 
@@ -364,20 +366,20 @@ class HostedRun:
         self._count_slot_seconds()
         served = self._head_start + self._slot_seconds / self._weight
         wanted = int(min(self._demand(), self._placement.capacity()))
-        return Claim(self._weight, wanted, self.board.useful_slots, served)
+        return Claim(self._weight, wanted, self.assignments.useful_slots, served)
 
     def _demand(self) -> int:
         """How many slots the run could use if there were any number of them."""
-        if self._stopping or self.status != "running" or self._crew is None:
+        if self._stopping or self.status != "running" or self._evaluators is None:
             return 0
-        if self._asks_no_more and not (self.board.in_flight or self._unsent or self._driver.waiting):
+        if self._asks_no_more and not (self.assignments.in_flight or self._unsent or self._driver.waiting):
             return 0  # all is there, and about to be told
-        return min(_MANY if self._wanted is None else self._wanted, self._ntasks or _MANY)
+        return min(_MAX_SLOTS if self._wanted is None else self._wanted, self._ntasks or _MAX_SLOTS)
 
     @property
     def slots(self) -> int:
         """How many evaluators are at work."""
-        return self.board.slots
+        return self.assignments.slots
 
     def start_level_with(self, served: float) -> None:
         """A run that comes later is treated as if it had been served like the others."""
@@ -385,37 +387,37 @@ class HostedRun:
 
     def allot(self, slots: int, spare: int, *, give_up: bool, is_crowded: bool) -> None:
         """Take so many slots, have so many evaluators wait for more, and maybe give up what is beyond."""
-        self.board.is_crowded = is_crowded
-        if self._crew is None or self._stopping:
+        self.assignments.is_crowded = is_crowded
+        if self._evaluators is None or self._stopping:
             return
         capacity = self._placement.capacity()
         if capacity < self._demand():  # where others wait or not: these can only be where nobody is yet
             spare = max(spare, 1 + int(capacity) // 2)
         self._note_waiting()
-        useful = self.board.useful_slots
+        useful = self.assignments.useful_slots
         # Evaluators on workers without time for a point must not keep others from working elsewhere.
-        self._crew.adjust(self.board.slots, slots + self.board.slots - useful, spare)
+        self._evaluators.adjust(self.assignments.slots, slots + self.assignments.slots - useful, spare)
         if give_up and useful > slots:
             self._give_up(useful - slots)
 
     def place_anew(self) -> None:
         """A worker has come: Dask knows which tasks are for it only of those that are submitted from now on."""
-        if self._crew is not None and self._placement.names_workers:
-            self._crew.withdraw_unplaced()
+        if self._evaluators is not None and self._placement.names_workers:
+            self._evaluators.withdraw_unplaced()
 
     def _note_waiting(self) -> None:
-        is_waiting = self.status == "running" and not self.board.slots and not self._stopping
+        is_waiting = self.status == "running" and not self.assignments.slots and not self._stopping
         waits_for, now = None, time.monotonic()
         if not is_waiting:
             self._waiting_since = math.inf
         elif self._waiting_since == math.inf:
             self._waiting_since = now
-            asyncio.get_running_loop().call_later(LONG_WAIT, self._on_claim)
+            asyncio.get_running_loop().call_later(LONG_WAIT_S, self._on_claim)
         if is_waiting:
             waits_for = self._placement.waits_for(self._holders.hung)
             if self._workers_died and not self._scheduler.workers:
                 waits_for = f"{waits_for}. {self._why_none_comes(now)}"
-            if waits_for is None and self._demand() and now >= self._waiting_since + LONG_WAIT:
+            if waits_for is None and self._demand() and now >= self._waiting_since + LONG_WAIT_S:
                 waits_for = self._holders.threads()
         if waits_for != self._waits_for:
             self._waits_for = waits_for
@@ -423,25 +425,25 @@ class HostedRun:
 
     def _why_none_comes(self, now: float) -> str:
         text = f"{self._workers_died} died while they had points of this run; their logs may say why"
-        patience = parse_timedelta(dask.config.get(LOST_WORKER_TIMEOUT)) + LONG_WAIT
-        left = self._waiting_since + patience - now
+        timeout = parse_timedelta(dask.config.get(LOST_WORKER_SETTING)) + LONG_WAIT_S
+        left = self._waiting_since + timeout - now
         if left > 0:
             asyncio.get_running_loop().call_later(left, self._on_claim)
             return text
         return (
-            f"{text}. A LocalCluster gives up workers that die and are not back within {LOST_WORKER_TIMEOUT}: set that "
+            f"{text}. A LocalCluster gives up workers that die and are not back within {LOST_WORKER_SETTING}: set that "
             "to more than it takes to start one, and have the cluster start others with cluster.scale(n)"
         )
 
     def _give_up(self, count: int) -> None:
-        for worker, number in self.board.most_slots(count).items():
-            self._stop_worker(worker, keep=self.board.desks[worker].slots - number)
+        for worker, number in self.assignments.most_slots(count).items():
+            self._stop_worker(worker, keep=self.assignments.loads[worker].slots - number)
 
     def _count_wanted(self) -> None:
         wanted = None
         if self._has_no_more:
-            points = self.board.in_flight + len(self._unsent) + self._driver.waiting
-            wanted = max(1, math.ceil(points / self.board.points_per_slot))
+            points = self.assignments.in_flight + len(self._unsent) + self._driver.waiting
+            wanted = max(1, math.ceil(points / self.assignments.points_per_slot))
         if wanted != self._wanted:
             self._wanted = wanted
             self._on_claim()
@@ -459,7 +461,7 @@ class HostedRun:
         if self.ended:
             return None
         own = self._turn.waits_for or self._driver.draining.describe()
-        return own or (None if self.board.slots else self._waits_for)
+        return own or (None if self.assignments.slots else self._waits_for)
 
     def summary(self) -> dict[str, Any]:
         """`numbers` as a dictionary."""
@@ -474,11 +476,11 @@ class HostedRun:
             status="draining" if self._driver.draining.is_under_way else self.status,
             ended=self.ended,
             age=time.monotonic() - self._begun_at,
-            workers=self.board.workers,
-            slots=self.board.slots,
-            busy=self.board.busy_slots,
-            in_flight=self.board.in_flight,
-            evaluators=len(self._crew) if self._crew else 0,
+            workers=self.assignments.workers,
+            slots=self.assignments.slots,
+            busy=self.assignments.busy_slots,
+            in_flight=self.assignments.in_flight,
+            evaluators=len(self._evaluators) if self._evaluators else 0,
             evaluated=self.evaluated,
             hung=dict(self.hung),
             unfit=dict(self._unfit),
@@ -536,18 +538,18 @@ class HostedRun:
         room = 0
         if self.status == "running":
             npoints = None if self._is_ordered else self._driver.npoints
-            room = max(0, self.board.room(npoints, self._ntasks) - len(self._unsent))
+            room = max(0, self.assignments.room(npoints, self._ntasks) - len(self._unsent))
         begin, troubles = time.monotonic(), _troubles(self._driver)
         try:
             step: Step = await self._turn.call(self.learner.step, inbox, room, self.feed.is_watched)
         finally:
             inbox.close()
         if room:
-            self._has_no_more = len(step.parcels) < room
+            self._has_no_more = len(step.points) < room
         self._asks_no_more = step.asks_no_more
-        if step.parcels:
-            self.board.measure_step(time.monotonic() - begin, step.cpu_seconds, len(step.parcels))
-        self._unsent.extend(step.parcels)
+        if step.points:
+            self.assignments.measure_step(time.monotonic() - begin, step.cpu_seconds, len(step.points))
+        self._unsent.extend(step.points)
         self._publish(step)
         if _troubles(self._driver) != troubles:
             self.feed.change_soon()
@@ -563,10 +565,10 @@ class HostedRun:
         if self._driver.draining.left < math.inf:
             alarm = asyncio.get_running_loop().call_later(self._driver.draining.left, self._wake.set)
         try:
-            while not self._cancelled and (self.board.slots > 0 or self._inbox.outcomes or self._inbox.failures):
+            while not self._cancelled and (self.assignments.slots > 0 or self._inbox.outcomes or self._inbox.failures):
                 if self._driver.draining.left <= 0:
                     break  # those that are under way are given up, as at any other end
-                ids = self.board.begun()
+                ids = self.assignments.begun()
                 async with self._turn.whenever():
                     await self._turn.call(self._driver.note_draining, ids)
                 self.feed.change_soon()
@@ -582,7 +584,7 @@ class HostedRun:
     async def _wait_for_evaluators(self, seconds: float) -> None:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):
-                while self.board.slots > 0:
+                while self.assignments.slots > 0:
                     self._wake.clear()
                     await self._wake.wait()
 
@@ -590,7 +592,7 @@ class HostedRun:
         self._stopping = True
         try:
             self._stop_workers(now=True)
-            await self._wait_for_evaluators(GRACE)
+            await self._wait_for_evaluators(END_TIMEOUT_S)
             with contextlib.suppress(LearnerBusyError):  # whose thread has it for ever, perhaps
                 async with self._turn.whenever():
                     step = await self._turn.call(self.learner.finish, self.feed.is_watched)
@@ -601,18 +603,18 @@ class HostedRun:
             logger.exception("The run %r could not be ended properly", self.name)
             self._fail(_inside_error("could not be ended properly", error))
         self._count_slot_seconds()
-        self.board = Board()
+        self.assignments = Assignments()
         self._unsent.clear()
         self._function = b""
         self._inbox.close()
         self._inbox = Inbox(None)
-        self._crew = None  # it refers to this run, which is to go, with all its data, when it is forgotten
+        self._evaluators = None  # it refers to this run, which is to go, with all its data, when it is forgotten
         self.ended = self.started + self.elapsed
         self.history.note_work(self.evaluated, self.learner.cpu_seconds, self.function_seconds, is_last=True)
         self.history.note_loss(self._driver.npoints, self._driver.loss, is_last=True)
         self._set_status(status)
         # Who has not fetched the last results by then takes a snapshot of the learner.
-        asyncio.get_running_loop().call_later(scheduler_feed.PATIENCE, self.feed.clear)
+        asyncio.get_running_loop().call_later(scheduler_feed.RESULTS_TIMEOUT_S, self.feed.clear)
         self._on_end(self)
 
     # ---- inside
@@ -625,34 +627,34 @@ class HostedRun:
     def _send(self) -> None:
         if not self._unsent:
             return
-        assigned, left = self.board.assign(self._unsent)
+        assigned, left = self.assignments.assign(self._unsent)
         self._unsent = deque(left)
-        for worker, parcels in assigned.items():
-            self._send_points(worker, parcels)
-        if self._asks_no_more and self.board.is_crowded:
+        for worker, points in assigned.items():
+            self._send_points(worker, points)
+        if self._asks_no_more and self.assignments.is_crowded:
             # Others wait for the slots: their evaluators need not wait until the end of this run is known.
-            for worker in self.board.desks:
+            for worker in self.assignments.loads:
                 self._stop_worker(worker, keep=0)
 
-    def _send_points(self, worker: str, parcels: list[Parcel]) -> None:
+    def _send_points(self, worker: str, points: list[OutgoingPoint]) -> None:
         self._scheduler.worker_send(
             worker,
             {
                 "op": POINTS,
                 "run": self.id,
-                "ids": [parcel.pid for parcel in parcels],
-                "points": [parcel.point for parcel in parcels],
+                "ids": [point.pid for point in points],
+                "points": [point.packed for point in points],
                 "sent": time.monotonic(),
-                "seconds": self.board.lifetimes.need,
-                "enough": self.board.enough(worker),
+                "seconds": self.assignments.lifetimes.need,
+                "enough": self.assignments.enough(worker),
             },
         )
 
     def _stop_workers(self, *, now: bool = False) -> None:
         self._unsent.clear()
-        if self._crew is not None:  # first, or an evaluator that waits takes the place of one that goes
-            self._crew.release()
-        for worker in list(self.board.desks):
+        if self._evaluators is not None:  # first, or an evaluator that waits takes the place of one that goes
+            self._evaluators.release()
+        for worker in list(self.assignments.loads):
             self._stop_worker(worker, now=now)
 
     def _stop_worker(self, worker: str, keep: int | None = None, *, now: bool = False) -> None:
@@ -668,8 +670,8 @@ class HostedRun:
             self.hung[worker] = count
         else:
             self.hung.pop(worker, None)
-        if tasks and self._crew is not None:
-            self._crew.give_up(tasks)
+        if tasks and self._evaluators is not None:
+            self._evaluators.give_up(tasks)
             self._on_claim()
 
     def _set_alarm(self) -> None:
@@ -711,7 +713,7 @@ class HostedRun:
 
     def _count_slot_seconds(self) -> None:
         now = time.monotonic()
-        self._slot_seconds += self.board.slots * (now - self._slots_since)
+        self._slot_seconds += self.assignments.slots * (now - self._slots_since)
         self._slots_since = now
 
 
@@ -728,7 +730,7 @@ def _round_trip(report: Report) -> float | None:
     if report.echo is None:
         return None
     seconds = time.monotonic() - report.echo[0] - report.echo[1]
-    return seconds if 0 <= seconds < LONGEST_ROUND_TRIP else None
+    return seconds if 0 <= seconds < MAX_ROUND_TRIP_S else None
 
 
 def _broken(worker: str, module: str | None, text: str) -> AdaptiveError:

@@ -14,18 +14,18 @@ if TYPE_CHECKING:
 
 # With more runs than slots, or shares that are no whole numbers, a slot changes hands when another run is
 # so far behind, in seconds of one slot; more often would leave slots waiting for the change.
-QUANTUM = 5.0
+QUANTUM_S = 5.0
 
 # Changes are gathered for so long, and sharing may take so much of the event loop's time.
-GATHERING = 0.01
-SHARE_OF_TIME = 0.05
+UPDATE_DELAY_S = 0.01
+MAX_TIME_SHARE = 0.05
 
 # Of the runs that wait for a first slot, so many have an evaluator in line, even on a small cluster.
-LINE = 8
+MAX_WAITING_RUNS = 8
 
 # With so many runs, and so many for each slot, the messages of each become a burden for the scheduler.
-CROWD = 8
-CROWDED = 0.25
+CROWD_RUNS = 8
+CROWD_RUNS_PER_SLOT = 0.25
 
 
 @dataclass
@@ -72,7 +72,7 @@ def share(slots: int, claims: Sequence[Claim]) -> list[int]:
 
     def turn(i: int) -> float:
         claim = claims[i]
-        return claim.served - (QUANTUM if claim.has > given[i] else 0.0)
+        return claim.served - (QUANTUM_S if claim.has > given[i] else 0.0)
 
     hungry = sorted((i for i, claim in enumerate(claims) if given[i] < claim.wanted and parts[i] > given[i]), key=turn)
     for i in hungry[:left]:
@@ -124,10 +124,10 @@ class Shares:
         self._timer: asyncio.TimerHandle | None = None
         self._cost = 0.0
 
-    def update_soon(self, gathering: float = GATHERING) -> None:
+    def update_soon(self, gathering: float = UPDATE_DELAY_S) -> None:
         """Share anew, after all that happens about now."""
         if self._active():
-            self._update_in(max(gathering, self._cost / SHARE_OF_TIME))
+            self._update_in(max(gathering, self._cost / MAX_TIME_SHARE))
 
     def stop(self) -> None:
         if self._timer is not None:
@@ -148,15 +148,15 @@ class Shares:
         given = share(slots, claims)
         waiting = sum(claim.wanted > 0 and not number for claim, number in zip(claims, given, strict=True))
         # Only tasks that wait make a cluster scale up; and they are there when a slot gets free.
-        spare = slots // 2 + 1 + min(waiting, slots // 2 + LINE)
+        spare = slots // 2 + 1 + min(waiting, slots // 2 + MAX_WAITING_RUNS)
         most = share(slots + spare, claims)
         is_short = any(claim.has < number for claim, number in zip(claims, given, strict=True))
-        is_crowded = len(runs) >= max(CROWD, slots * CROWDED)
+        is_crowded = len(runs) >= max(CROWD_RUNS, slots * CROWD_RUNS_PER_SLOT)
         for run, number, more in zip(runs, given, most, strict=True):
             run.allot(number, max(0, more - number), give_up=is_short, is_crowded=is_crowded)
         self._cost = time.thread_time() - begin
         if len(runs) > 1 and sum(claim.wanted for claim in claims) > slots:
-            self._update_in(QUANTUM / 5)  # shares that are no whole numbers change over time
+            self._update_in(QUANTUM_S / 5)  # shares that are no whole numbers change over time
 
     def _update_in(self, seconds: float) -> None:
         loop = asyncio.get_running_loop()

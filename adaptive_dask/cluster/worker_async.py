@@ -47,7 +47,7 @@ class _ConcurrentCalls:
 
     def __init__(self, points: PointQueue, evaluator: Evaluator, function: Callable[[Any], Any]) -> None:
         self._points = points
-        self._seat = evaluator
+        self._evaluator = evaluator
         self._function = function
         self._loop = asyncio.get_running_loop()
         self._due = asyncio.Event()
@@ -55,8 +55,8 @@ class _ConcurrentCalls:
 
     async def run(self, lease: float) -> None:
         begin = time.monotonic()
-        width = self._points.set_width(self._seat, is_taking=True)
-        while self._points.is_wanted and not self._seat.is_given_up and not self._seat.thread.is_replaced:
+        width = self._points.set_width(self._evaluator, is_taking=True)
+        while self._points.is_wanted and not self._evaluator.is_given_up and not self._evaluator.thread.is_replaced:
             duration = self._points.seconds_per_point or 0.0
             if time.monotonic() >= begin + max(lease, DURATIONS_PER_LEASE * duration):
                 break
@@ -68,8 +68,8 @@ class _ConcurrentCalls:
             except TimeoutError:
                 if not self._tasks:
                     break
-        self._points.set_width(self._seat, is_taking=False)
-        while self._tasks and not self._seat.is_given_up:
+        self._points.set_width(self._evaluator, is_taking=False)
+        while self._tasks and not self._evaluator.is_given_up:
             await asyncio.wait(self._tasks, timeout=IDLE_TIMEOUT_S, return_when=asyncio.FIRST_COMPLETED)
 
     def _take(self, width: int) -> bool:
@@ -86,7 +86,7 @@ class _ConcurrentCalls:
 
     def _begin(self, item: Item) -> None:
         output.begin(anew=True)  # others are under way here
-        call = self._points.begin(self._seat, (item,))
+        call = self._points.begin(self._evaluator, (item,))
         try:
             value = self._function(unpack(item.packed))
         except BaseException as error:  # SystemExit in a user's function must not end the evaluator

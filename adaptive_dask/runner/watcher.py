@@ -15,7 +15,7 @@ from distributed.comm.core import CommClosedError
 
 from adaptive_dask.cluster.client import request
 from adaptive_dask.cluster.protocol import Route
-from adaptive_dask.cluster.scheduler_feed import MOST_WATCHED
+from adaptive_dask.cluster.scheduler_feed import MAX_WATCHED_RUNS
 from adaptive_dask.errors import RunNotFoundError
 from adaptive_dask.plain import get_logger
 from adaptive_dask.runner import program_end
@@ -110,7 +110,7 @@ class Watcher:
     async def _fetch(self) -> None:
         while True:
             # With more than that, the last ones are kept current when others have ended.
-            some = itertools.islice(self._held(), MOST_WATCHED)
+            some = itertools.islice(self._held(), MAX_WATCHED_RUNS)
             # Here must be no reference to a run while the request waits.
             runs = [(key, *run.known) for key, run in some]
             self._is_waiting = True

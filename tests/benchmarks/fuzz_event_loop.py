@@ -192,7 +192,7 @@ class Attack:
 def _ids(dask_scheduler: Any) -> list[str]:
     from adaptive_dask.cluster import scheduler_feed
 
-    scheduler_feed.LONGEST_WAIT = 0.05  # who asks for news where there are none is not to keep the others waiting
+    scheduler_feed.MAX_WAIT_S = 0.05  # who asks for news where there are none is not to keep the others waiting
     return list(dask_scheduler.plugins["adaptive"]._by_id)
 
 

@@ -29,7 +29,7 @@ async def test_each_worker_has_so_many_at_once(c, s, a, b):
     gate = Gate()
     runner = adaptive.Runner(learner(gate.coroutine), npoints_goal=300, executor=c)
     await until(lambda: gate.inside == 2 * MAX_ASYNC_POINTS)
-    assert run_of(s, runner).board.places == 2 * MAX_ASYNC_POINTS
+    assert run_of(s, runner).assignments.places == 2 * MAX_ASYNC_POINTS
     gate.opened.set()
     assert (await runner.result(TIMEOUT)).npoints == 300
     assert gate.most >= 2 * MAX_ASYNC_POINTS

@@ -124,7 +124,7 @@ def test_any_report_of_anybody(attacked):
 
 
 def test_any_request(attacked, monkeypatch):
-    monkeypatch.setattr(scheduler_feed, "LONGEST_WAIT", 0.05)  # for whatever is waited, in this process
+    monkeypatch.setattr(scheduler_feed, "MAX_WAIT_S", 0.05)  # for whatever is waited, in this process
     rng = random.Random(3)
 
     async def ask(route: Route, arguments: dict[str, Any]) -> Any:

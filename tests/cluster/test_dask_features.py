@@ -54,7 +54,7 @@ async def test_a_resource_limits_where_and_how_many(c, s, a, b):
     def look():
         nonlocal most
         run = run_of(s, runner)
-        most = max(most, run.board.slots if run else 0)
+        most = max(most, run.assignments.slots if run else 0)
         return runner.task.done()
 
     await until(look)
@@ -70,8 +70,8 @@ async def test_a_resource_limits_where_and_how_many(c, s, a, b):
 async def test_others_use_what_a_run_cannot(c, s, a, b):
     narrow = adaptive.Runner(learner(), executor=c, resources={"GPU": 1}, weight=100)
     wide = adaptive.Runner(learner(), executor=c)
-    await until(lambda: run_of(s, narrow) and run_of(s, narrow).board.slots == 1)
-    await until(lambda: run_of(s, wide) and run_of(s, wide).board.slots == 3)
+    await until(lambda: run_of(s, narrow) and run_of(s, narrow).assignments.slots == 1)
+    await until(lambda: run_of(s, wide) and run_of(s, wide).assignments.slots == 3)
     for runner in (narrow, wide):
         await runner.cancel()
         await runner.wait(TIMEOUT)

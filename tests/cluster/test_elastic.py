@@ -38,7 +38,7 @@ def learner(function: Any = slow_peak) -> Any:
 def busy(cluster: LocalCluster, runner: Any) -> int:
     """How many workers have points of a run."""
     run = host_of(cluster).runs[runner.name]
-    return len([desk for desk in run.board.desks.values() if desk.ids])
+    return len([load for load in run.assignments.loads.values() if load.ids])
 
 
 class Gate:

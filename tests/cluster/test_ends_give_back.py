@@ -59,7 +59,7 @@ async def test_the_next_run_has_all_threads(c, s, a, b, end):
 @gen_cluster(**OPTIONS)
 async def test_a_run_that_waits_says_who_has_the_threads(c, s, a, b):
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(scheduler_run, "LONG_WAIT", 0.1)
+        patch.setattr(scheduler_run, "LONG_WAIT_S", 0.1)
         gate = Gate()
         first = adaptive.Runner(learner(gate.function), executor=c, name="first")
         await until(lambda: gate.inside == 4)
@@ -119,7 +119,7 @@ def local_cluster(worker_spec):
 @gen_cluster(**OPTIONS)
 async def test_a_run_whose_workers_died_names_the_setting_and_fails_if_they_are_given_up(c, s, a, b, given_up):
     with pytest.MonkeyPatch.context() as patch, dask.config.set({"distributed.deploy.lost-worker-timeout": "0.2s"}):
-        patch.setattr(scheduler_run, "LONG_WAIT", 0.1)
+        patch.setattr(scheduler_run, "LONG_WAIT_S", 0.1)
         patch.setattr(runner_cluster, "GIVE_UP_AFTER_S", 0.1)
         patch.setattr(c, "cluster", None if given_up is None else local_cluster(given_up))
         gate = Gate()

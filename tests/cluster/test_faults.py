@@ -14,7 +14,7 @@ import pytest
 from distributed import Client, LocalCluster
 
 import adaptive_dask as adaptive
-from adaptive_dask.cluster import scheduler_crew
+from adaptive_dask.cluster import scheduler_evaluators
 from adaptive_dask.errors import AdaptiveError, FunctionError, ModuleMissingError, WorkerLostError
 
 from ..patience import TIMEOUT, wait_until
@@ -160,7 +160,7 @@ def test_a_module_that_the_scheduler_lacks_is_named(remote_scheduler, tmp_path, 
 
 
 def test_a_worker_that_is_killed_loses_nothing(own_client, own_cluster, tmp_path, monkeypatch):
-    monkeypatch.setattr(scheduler_crew, "MAX_FRUITLESS_ERRORS", 0)  # nor are those that died with a worker
+    monkeypatch.setattr(scheduler_evaluators, "MAX_FRUITLESS_ERRORS", 0)  # nor are those that died with a worker
     path = tmp_path / "log"
     path.touch()
     runner = adaptive.Runner(learner(partial(logged, path=str(path), seconds=0.01)), npoints_goal=600)
@@ -230,7 +230,7 @@ def test_a_worker_that_joins_gets_work_at_once(own_client, own_cluster):
     wait_until(lambda: runner.learner.npoints > 20)
     own_cluster.scale(2)
     run = host_of(own_cluster).runs[runner.name]
-    wait_until(lambda: len([desk for desk in run.board.desks.values() if desk.slots and desk.ids]) == 2)
+    wait_until(lambda: len([load for load in run.assignments.loads.values() if load.slots and load.ids]) == 2)
     runner.cancel()
     runner.wait(TIMEOUT)
 
@@ -244,7 +244,7 @@ def test_retired_workers_give_their_points_back(own_client, own_cluster):
 
 
 def test_a_restart_of_the_cluster_is_survived(own_client, monkeypatch):
-    monkeypatch.setattr(scheduler_crew, "MAX_FRUITLESS_ERRORS", 0)  # tasks that are cancelled are no errors
+    monkeypatch.setattr(scheduler_evaluators, "MAX_FRUITLESS_ERRORS", 0)  # tasks that are cancelled are no errors
     runner = adaptive.Runner(learner(slow_peak), npoints_goal=400)
     wait_until(lambda: runner.learner.npoints > 50)
     own_client.restart(timeout=TIMEOUT)

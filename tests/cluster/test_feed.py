@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from adaptive_dask.cluster import scheduler_feed
-from adaptive_dask.cluster.scheduler_feed import Chunk, Ear, Feed, check_request, wait_for_news
+from adaptive_dask.cluster.scheduler_feed import Chunk, Feed, Subscription, check_request, wait_for_news
 
 from ..patience import TIMEOUT
 
@@ -28,7 +28,7 @@ async def poll(
     feed: Feed, position: int, version: int | None = None, *, interval: float = 0.0, timeout: float = 0.0
 ) -> list[Chunk] | None:
     version = feed.version if version is None else version
-    await wait_for_news([(feed, position, version)], Ear(), interval, timeout)
+    await wait_for_news([(feed, position, version)], Subscription(), interval, timeout)
     return feed.since(position)
 
 
@@ -89,7 +89,7 @@ async def test_what_nobody_watched_is_a_gap(feed: Feed) -> None:
 
 
 async def test_what_is_kept_is_bounded(feed: Feed, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(scheduler_feed, "MOST_BYTES", 10)
+    monkeypatch.setattr(scheduler_feed, "MAX_RESULT_BYTES", 10)
     for data in (b"1234", b"5678", b"9"):
         feed.publish(1, data)
     assert await poll(feed, 0) == [Chunk(0, 1, b"1234"), Chunk(1, 2, b"5678"), Chunk(2, 3, b"9")]
@@ -126,7 +126,7 @@ def test_a_watcher_misses_nothing_without_being_told(sizes: list[int | None], po
             known = feed.position
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(scheduler_feed, "MOST_BYTES", most)
+        patch.setattr(scheduler_feed, "MAX_RESULT_BYTES", most)
         asyncio.run(watch())
 
 
@@ -187,7 +187,7 @@ async def test_it_is_watched_for_a_while_after_a_poll(feed: Feed, monkeypatch: p
     monkeypatch.setattr(scheduler_feed.time, "monotonic", lambda: now[0])
     await poll(feed, 0, timeout=0.0)
     assert feed.is_watched
-    now[0] += scheduler_feed.PATIENCE - 0.1
+    now[0] += scheduler_feed.RESULTS_TIMEOUT_S - 0.1
     assert feed.is_watched
     now[0] += 0.2
     assert not feed.is_watched
@@ -198,7 +198,7 @@ async def test_results_are_kept_for_a_while_only(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(scheduler_feed.time, "monotonic", lambda: now[0])
     feed = Feed()
     for _ in range(5):
-        now[0] += scheduler_feed.PATIENCE / 2
+        now[0] += scheduler_feed.RESULTS_TIMEOUT_S / 2
         feed.publish(1, b"result")
     assert await poll(feed, 0, 0) is None
     chunks = await poll(feed, 2, 0)
@@ -211,8 +211,8 @@ GOOD = {"watcher": "me", "runs": [[3, "scan", 0, -1]], "interval": 0, "timeout":
 
 def test_a_request_waits_for_some_time_at_most() -> None:
     assert check_request(**GOOD) == ("me", [(3, "scan", 0, -1)], 0.0, 5.0)
-    assert check_request(**{**GOOD, "interval": -1, "timeout": 1e308})[2:] == (0.0, scheduler_feed.LONGEST_WAIT)
-    assert check_request(**{**GOOD, "runs": [], "timeout": float("inf")})[1:] == ([], 0.0, scheduler_feed.LONGEST_WAIT)
+    assert check_request(**{**GOOD, "interval": -1, "timeout": 1e308})[2:] == (0.0, scheduler_feed.MAX_WAIT_S)
+    assert check_request(**{**GOOD, "runs": [], "timeout": float("inf")})[1:] == ([], 0.0, scheduler_feed.MAX_WAIT_S)
 
 
 @pytest.mark.parametrize(
@@ -228,7 +228,7 @@ def test_a_request_waits_for_some_time_at_most() -> None:
         {"runs": [[3, b"scan", 0, 0]]},
         {"runs": [[[], "scan", 0, 0]]},
         {"runs": [[True, "scan", 0, 0]]},
-        {"runs": [[3, "scan", 0, 0]] * (scheduler_feed.MOST_WATCHED + 1)},
+        {"runs": [[3, "scan", 0, 0]] * (scheduler_feed.MAX_WATCHED_RUNS + 1)},
         {"interval": None},
         {"interval": float("nan")},
         {"timeout": "5"},

@@ -120,8 +120,8 @@ async def test_a_point_that_is_tried_again_is_told_once(c, s, a, b, kind):
 @gen_cluster(**OPTIONS)
 async def test_watchers_hear_of_what_hangs_and_fails_though_no_result_comes(c, s, a, b):
     gate = Gate()
-    before = watcher.PATIENCE, scheduler_feed.LONGEST_WAIT
-    watcher.PATIENCE = scheduler_feed.LONGEST_WAIT = 10 * TIMEOUT  # or the next request would tell
+    before = watcher.PATIENCE, scheduler_feed.MAX_WAIT_S
+    watcher.PATIENCE = scheduler_feed.MAX_WAIT_S = 10 * TIMEOUT  # or the next request would tell
     try:
         runner = adaptive.Runner(learner(gate.function), executor=c, point_timeout=0.2, on_error="skip")
         await until(lambda: sum(runner.info().get("hung", {}).values()) >= 4 and runner.info()["failed"] >= 4)
@@ -130,7 +130,7 @@ async def test_watchers_hear_of_what_hangs_and_fails_though_no_result_comes(c, s
         gate.opened.set()
         await runner.cancel()
     finally:
-        watcher.PATIENCE, scheduler_feed.LONGEST_WAIT = before
+        watcher.PATIENCE, scheduler_feed.MAX_WAIT_S = before
     await until(lambda: gate.inside == 0)
     await assert_clean(s, a)
 
@@ -196,7 +196,7 @@ async def test_with_too_many_hung_threads_slots_are_lost_but_not_the_run(c, s, a
         await runner.refresh()
         await until(lambda: sum(run_of(s, runner).summary()["hung"].values()) == 6)
         assert runner.status() == "running"
-        assert run_of(s, runner).board.slots == 0
+        assert run_of(s, runner).assignments.slots == 0
         gate.opened.set()
         assert len((await runner.result(TIMEOUT)).data) == 40
     finally:

@@ -11,7 +11,7 @@ import dask
 import pytest
 
 import adaptive_dask as adaptive
-from adaptive_dask.cluster.scheduler import MOST_THREADS, TIMEOUT_SETTING
+from adaptive_dask.cluster.scheduler import MAX_LEARNER_THREADS, TIMEOUT_SETTING
 from adaptive_dask.errors import LearnerBusyError
 
 from ..patience import TIMEOUT, wait_until
@@ -91,7 +91,7 @@ def wait_until_late(runner):
 
 @pytest.mark.parametrize("where", ["loss", "ask", "goal"])
 def test_others_start_attach_and_are_cancelled_meanwhile(opened, where):
-    hung = [hanging(where, name=f"hung-{i}") for i in range(MOST_THREADS + 2)]
+    hung = [hanging(where, name=f"hung-{i}") for i in range(MAX_LEARNER_THREADS + 2)]
     for runner in hung:
         wait_until_late(runner)
     place = {"loss": "in hangs_in_loss", "ask": "in HangsInAsk.ask", "goal": "in hanging.<locals>.goal"}[where]
@@ -166,7 +166,7 @@ def test_a_run_whose_end_hangs_can_be_cancelled(opened):
 
 @pytest.mark.parametrize("checkpoint", [False, True])
 def test_learners_that_do_not_load_keep_no_others(opened, tmp_path, checkpoint):
-    learners = [HangsInLoading(peak, (-1, 1)) for _ in range(2 * MOST_THREADS)]
+    learners = [HangsInLoading(peak, (-1, 1)) for _ in range(2 * MAX_LEARNER_THREADS)]
     learners.insert(1, adaptive.Learner1D(peak, (-1, 1)))
     where: dict[str, Any] = {"checkpoint": str(tmp_path / "many")} if checkpoint else {}
     caught = []
@@ -201,14 +201,14 @@ def test_the_checkpoint_of_a_run_that_was_given_up_can_be_used_again(opened, tmp
 
 
 def test_no_thread_stays(opened, cluster):
-    hung = [hanging("loss", name=f"hung-{i}") for i in range(MOST_THREADS + 1)]
+    hung = [hanging("loss", name=f"hung-{i}") for i in range(MAX_LEARNER_THREADS + 1)]
     for runner in hung:
         wait_until_late(runner)
     host = host_of(cluster)
     assert host._threads._late == len(hung)
     opened.set()
     wait_until(lambda: host._threads._late == 0)
-    assert host._threads._threads <= MOST_THREADS
+    assert host._threads._threads <= MAX_LEARNER_THREADS
     for runner in hung:
         runner.cancel()
         assert runner.wait(TIMEOUT)

@@ -8,7 +8,7 @@ from itertools import pairwise
 import pytest
 
 from adaptive_dask.cluster import scheduler_history
-from adaptive_dask.cluster.scheduler_history import EDGES, MOST_WORK, MOST_WORKERS, OTHERS, History
+from adaptive_dask.cluster.scheduler_history import EDGES, MAX_WORK_ENTRIES, MAX_WORKERS, OTHERS, ProgressHistory
 
 
 class Clock:
@@ -25,7 +25,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 
 
 def test_losses_are_kept_over_decades_and_only_ever_appended(clock: Clock) -> None:
-    history = History()
+    history = ProgressHistory()
     kept = []
     for n in range(1, 200_000):
         clock.now += 0.01
@@ -41,7 +41,7 @@ def test_losses_are_kept_over_decades_and_only_ever_appended(clock: Clock) -> No
 
 
 def test_a_loss_that_does_not_change_is_kept_once(clock: Clock) -> None:
-    history = History()
+    history = ProgressHistory()
     for _ in range(100):
         clock.now += 1
         history.note_loss(7, 0.5)
@@ -49,7 +49,7 @@ def test_a_loss_that_does_not_change_is_kept_once(clock: Clock) -> None:
 
 
 def test_a_loss_that_stays_and_then_changes_is_kept_where_it_did(clock: Clock) -> None:
-    history = History()
+    history = ProgressHistory()
     for n in range(1, 101):
         clock.now += 1
         history.note_loss(n, 0.5 if n < 80 else 0.25)
@@ -57,7 +57,7 @@ def test_a_loss_that_stays_and_then_changes_is_kept_where_it_did(clock: Clock) -
 
 
 def test_the_last_loss_is_kept_however_little_changed(clock: Clock) -> None:
-    history = History()
+    history = ProgressHistory()
     for n in (1, 10_000, 10_001):
         clock.now += 100 if n == 1 else 0.001
         history.note_loss(n, 1 / n)
@@ -71,11 +71,11 @@ def test_the_last_loss_is_kept_however_little_changed(clock: Clock) -> None:
 
 
 def test_work_is_thinned_out_evenly(clock: Clock) -> None:
-    history = History()
+    history = ProgressHistory()
     for second in range(50_000):
         clock.now += 1
         history.note_work(second * 3, second * 0.1, second * 0.9)
-    assert MOST_WORK / 2 <= len(history.work) <= MOST_WORK
+    assert MAX_WORK_ENTRIES / 2 <= len(history.work) <= MAX_WORK_ENTRIES
     gaps = {round(b.seconds - a.seconds) for a, b in pairwise(history.work)}
     assert max(gaps) <= 2 * min(gaps)
     assert history.work[0].evaluated == 0
@@ -83,7 +83,7 @@ def test_work_is_thinned_out_evenly(clock: Clock) -> None:
 
 
 def test_the_present_pace_is_that_of_the_last_seconds(clock: Clock) -> None:
-    history = History()
+    history = ProgressHistory()
     assert history.points_per_second(0) == 0
     evaluated = 0
     for pace in (100, 5):
@@ -98,14 +98,14 @@ def test_the_present_pace_is_that_of_the_last_seconds(clock: Clock) -> None:
 
 @pytest.mark.parametrize("seconds", [1e-7, 1e-6, 0.0031, 0.5, 0.7071, 0.70711, 1.0, 1.41, 1.42, 3600.0])
 def test_a_duration_is_counted_where_it_belongs(seconds: float) -> None:
-    history = History()
+    history = ProgressHistory()
     history.note_evaluations("a", [seconds], 0, 0.0)
     (step,) = [i for i, count in enumerate(history.durations) if count]
     assert EDGES[step] <= max(seconds, EDGES[0]) < EDGES[step + 1]
 
 
 def test_durations_beyond_all_sense_are_counted_too() -> None:
-    history = History()
+    history = ProgressHistory()
     history.note_evaluations("a", [0.0, 1e9, -0.0], 1, 2.0)
     assert history.durations[0] == 2
     assert history.durations[-1] == 1
@@ -113,10 +113,10 @@ def test_durations_beyond_all_sense_are_counted_too() -> None:
 
 
 def test_workers_that_come_and_go_are_counted_together() -> None:
-    history = History()
+    history = ProgressHistory()
     for i in range(1000):
         history.note_evaluations(f"worker-{i}", [0.5] * (1 + i % 7), 0, 0.0)
-    assert len(history.workers) <= MOST_WORKERS + 1
+    assert len(history.workers) <= MAX_WORKERS + 1
     assert OTHERS in history.workers
     assert sum(count.evaluated for count in history.workers.values()) == sum(1 + i % 7 for i in range(1000))
     assert sum(history.durations) == sum(1 + i % 7 for i in range(1000))

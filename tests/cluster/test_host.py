@@ -19,7 +19,7 @@ from distributed import Worker
 from distributed.utils_test import gen_cluster
 
 import adaptive_dask as adaptive
-from adaptive_dask.cluster import scheduler, scheduler_crew, scheduler_feed, scheduler_run
+from adaptive_dask.cluster import scheduler, scheduler_evaluators, scheduler_feed, scheduler_run
 from adaptive_dask.cluster import worker_waiting as worker_side
 from adaptive_dask.cluster.client import _make_registration, ensure_host, request
 from adaptive_dask.cluster.protocol import KEY_PREFIX, REPORT, Route
@@ -130,7 +130,7 @@ def test_what_registers_the_host_loads_nothing_of_it_on_the_event_loop():
 
 @gen_cluster(**OPTIONS)
 async def test_a_reply_that_is_about_some_of_the_runs_only(c, s, a, b, monkeypatch):
-    monkeypatch.setattr(scheduler, "MOST_ANSWERED", 1)
+    monkeypatch.setattr(scheduler, "MAX_RUNS_PER_REPLY", 1)
     runners = [adaptive.Runner(learner(), npoints_goal=100, executor=c) for _ in range(4)]
     for runner in runners:
         assert (await runner.result(TIMEOUT)).npoints == 100
@@ -192,7 +192,7 @@ async def test_evaluators_are_as_many_as_make_a_cluster_grow(c, s, a, b):
     runner = adaptive.Runner(learner(slow_peak), executor=c)
     await until(lambda: len([key for key in s.tasks if str(key).startswith(KEY_PREFIX)]) == 7)  # 1.5 × 4 threads + 1
     assert s.task_prefixes[KEY_PREFIX].duration_average >= 5
-    await until(lambda: run_of(s, runner).board.slots == 4)
+    await until(lambda: run_of(s, runner).assignments.slots == 4)
     few = adaptive.Runner(learner(slow_peak), executor=c, ntasks=2)
     await few.refresh()
     await until(lambda: len([key for key in s.tasks if run_of(s, few).id in str(key)]) == 2)
@@ -208,8 +208,8 @@ async def test_a_last_point_that_is_lost_gets_an_evaluator(c, s, a, b):
     await runner.refresh()
     run = run_of(s, runner)
     for worker in (a, b):  # at any time, with a single point out, and all of its evaluators gone
-        await until(lambda: run.board.in_flight)
-        for future, _ in list(run._crew._futures.values()):
+        await until(lambda: run.assignments.in_flight)
+        for future, _ in list(run._evaluators._futures.values()):
             await future.cancel()
         await worker.close()
     async with Worker(s.address, nthreads=1):
@@ -221,8 +221,8 @@ async def test_workers_that_evaluate_are_not_chosen_for_removal(c, s, a, b):
     runner = adaptive.Runner(learner(slow_peak), executor=c, ntasks=1)
     await runner.refresh()
     run = run_of(s, runner)
-    await until(lambda: run.board.in_flight == 1)
-    busy = next(worker for worker, desk in run.board.desks.items() if desk.ids)
+    await until(lambda: run.assignments.in_flight == 1)
+    busy = next(worker for worker, load in run.assignments.loads.items() if load.ids)
     assert busy not in s.workers_to_close(n=2)
     runner.cancel()
     await runner.wait(TIMEOUT)
@@ -258,12 +258,12 @@ async def test_a_run_is_kept_open_against_an_idle_timeout(c, s, a, b):
 @contextlib.contextmanager
 def leases_of(seconds):
     """All of the workers are in this process."""
-    lease, scheduler_crew._lease = scheduler_crew._lease, lambda: seconds
+    lease, scheduler_evaluators._lease = scheduler_evaluators._lease, lambda: seconds
     idle, worker_side.IDLE_TIMEOUT_S = worker_side.IDLE_TIMEOUT_S, seconds
     try:
         yield
     finally:
-        scheduler_crew._lease, worker_side.IDLE_TIMEOUT_S = lease, idle
+        scheduler_evaluators._lease, worker_side.IDLE_TIMEOUT_S = lease, idle
 
 
 @gen_cluster(**OPTIONS)
@@ -304,9 +304,9 @@ async def test_nothing_is_left_when_a_run_has_ended(c, s, a, b):
 @gen_cluster(**OPTIONS)
 async def test_ended_runs_do_not_pile_up(c, s, a, b):
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(scheduler, "MOST_ENDED", 2)
-        patch.setattr(scheduler, "MOST_POINTS", 8)
-        patch.setattr(scheduler_feed, "PATIENCE", 0.0)
+        patch.setattr(scheduler, "MAX_ENDED_RUNS", 2)
+        patch.setattr(scheduler, "MAX_ENDED_POINTS", 8)
+        patch.setattr(scheduler_feed, "RESULTS_TIMEOUT_S", 0.0)
         for _ in range(6):
             await adaptive.Runner(learner(), npoints_goal=2, executor=c).result(TIMEOUT)
     assert len(s.plugins["adaptive"].runs) == 4
@@ -315,9 +315,9 @@ async def test_ended_runs_do_not_pile_up(c, s, a, b):
 @gen_cluster(**OPTIONS)
 async def test_large_runs_that_ended_do_not_pile_up(c, s, a, b):
     with pytest.MonkeyPatch.context() as patch:
-        for name, most in {"MOST_POINTS": 1, "MOST_POINTS_OF_ALL": 25}.items():
+        for name, most in {"MAX_ENDED_POINTS": 1, "MAX_RECENT_POINTS": 25}.items():
             patch.setattr(scheduler, name, most)
-        patch.setattr(scheduler_feed, "PATIENCE", 0.0)
+        patch.setattr(scheduler_feed, "RESULTS_TIMEOUT_S", 0.0)
         for npoints in (10, 10, 10, 100):
             last = adaptive.Runner(learner(), npoints_goal=npoints, executor=c)
             await last.result(TIMEOUT)
@@ -332,9 +332,9 @@ async def test_ended_runs_do_not_hold_large_functions(c, s, a, b):
         return lambda x: x + len(more)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(scheduler, "MOST_ENDED", 2)
-        patch.setattr(scheduler, "MOST_BYTES", 900_000)
-        patch.setattr(scheduler_feed, "PATIENCE", 0.2)  # all are watched when they end
+        patch.setattr(scheduler, "MAX_ENDED_RUNS", 2)
+        patch.setattr(scheduler, "MAX_FUNCTION_BYTES", 900_000)
+        patch.setattr(scheduler_feed, "RESULTS_TIMEOUT_S", 0.2)  # all are watched when they end
         await adaptive.run_many([learner(large(number)) for number in range(8)], npoints_goal=2, executor=c)
         runs = s.plugins["adaptive"].runs
         await until(lambda: len(runs) == 4)
@@ -348,8 +348,8 @@ async def test_ended_runs_do_not_hold_large_functions(c, s, a, b):
 @gen_cluster(**OPTIONS)
 async def test_runs_that_end_together_are_all_seen_to_end(c, s, a, b):
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(scheduler, "MOST_ENDED", 1)
-        patch.setattr(scheduler, "MOST_POINTS", 0)
+        patch.setattr(scheduler, "MAX_ENDED_RUNS", 1)
+        patch.setattr(scheduler, "MAX_ENDED_POINTS", 0)
         runners = [adaptive.Runner(learner(), npoints_goal=2, executor=c) for _ in range(12)]
         for runner in runners:
             assert (await runner.result(TIMEOUT)).npoints == 2
@@ -396,7 +396,7 @@ def test_all_of_a_run_that_is_forgotten_is_freed_at_once(kind):
 async def test_memory_of_forgotten_runs_is_given_back(c, s, a, b):
     trims = []
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(scheduler, "FREEING", 0.05)
+        patch.setattr(scheduler, "TRIM_DELAY_S", 0.05)
         patch.setattr(scheduler.scheduler_memory, "trim", lambda: trims.append(threading.current_thread().name))
         for _ in range(3):
             runner = adaptive.Runner(learner(), npoints_goal=5, executor=c)

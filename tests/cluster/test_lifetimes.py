@@ -12,9 +12,9 @@ import pytest
 from distributed import Client, LocalCluster, Scheduler, SpecCluster, Worker
 
 import adaptive_dask as adaptive
-from adaptive_dask.cluster import scheduler_crew
-from adaptive_dask.cluster.scheduler_board import Board, Parcel
-from adaptive_dask.cluster.scheduler_lifetimes import FRESH, MARGIN, OVERDUE, Lifetimes
+from adaptive_dask.cluster import scheduler_evaluators
+from adaptive_dask.cluster.scheduler_assignments import Assignments, OutgoingPoint
+from adaptive_dask.cluster.scheduler_lifetimes import FRESH_SHARE, MARGIN, OVERDUE_S, Lifetimes
 from adaptive_dask.cluster.worker_lifetime import lifetime_of
 from adaptive_dask.errors import WorkerLostError
 
@@ -37,115 +37,115 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def board(clock: Clock) -> Board:
-    board = Board()
-    board.lifetimes = Lifetimes(clock)
-    return board
+def assignments(clock: Clock) -> Assignments:
+    assignments = Assignments()
+    assignments.lifetimes = Lifetimes(clock)
+    return assignments
 
 
-def parcels(*ids: int) -> list[Parcel]:
-    return [Parcel(pid, float(pid), False) for pid in ids]
+def points(*ids: int) -> list[OutgoingPoint]:
+    return [OutgoingPoint(pid, float(pid), False) for pid in ids]
 
 
-def placed(assigned: dict[str, list[Parcel]]) -> dict[str, list[int]]:
-    return {worker: [parcel.pid for parcel in some] for worker, some in assigned.items()}
+def placed(assigned: dict[str, list[OutgoingPoint]]) -> dict[str, list[int]]:
+    return {worker: [point.pid for point in some] for worker, some in assigned.items()}
 
 
 # ---- the bookkeeping
 
 
-def test_without_lifetimes_any_worker_has_time(board: Board) -> None:
-    board.set_slots("a", 2)
-    board.measure([1e9], None)
-    assert not board.lifetimes
-    assert board.room(0, None) == 2
-    assert placed(board.assign(parcels(0, 1))[0]) == {"a": [0, 1]}
+def test_without_lifetimes_any_worker_has_time(assignments: Assignments) -> None:
+    assignments.set_slots("a", 2)
+    assignments.measure([1e9], None)
+    assert not assignments.lifetimes
+    assert assignments.room(0, None) == 2
+    assert placed(assignments.assign(points(0, 1))[0]) == {"a": [0, 1]}
 
 
-def test_points_go_where_they_are_expected_to_be_finished(board: Board, clock: Clock) -> None:
-    board.set_slots("a", 1, (100.0, 100.0))
-    board.set_slots("b", 1, (100.0, 50.0))
-    assert board.room(0, None) == 2, "nothing is known of the points"
-    board.measure([40.0], None)
-    assert board.room(0, None) == 2
+def test_points_go_where_they_are_expected_to_be_finished(assignments: Assignments, clock: Clock) -> None:
+    assignments.set_slots("a", 1, (100.0, 100.0))
+    assignments.set_slots("b", 1, (100.0, 50.0))
+    assert assignments.room(0, None) == 2, "nothing is known of the points"
+    assignments.measure([40.0], None)
+    assert assignments.room(0, None) == 2
     clock.now += 10.0
-    assert board.room(0, None) == 1
-    assigned, left = board.assign(parcels(0, 1))
+    assert assignments.room(0, None) == 1
+    assigned, left = assignments.assign(points(0, 1))
     assert placed(assigned) == {"a": [0, 1]}
     assert left == []
     clock.now += 50.0
-    assert board.assign(parcels(2)) == ({}, parcels(2))
-    board.set_slots("c", 1)
-    assert placed(board.assign(parcels(2))[0]) == {"c": [2]}
+    assert assignments.assign(points(2)) == ({}, points(2))
+    assignments.set_slots("c", 1)
+    assert placed(assignments.assign(points(2))[0]) == {"c": [2]}
 
 
-def test_points_under_way_on_a_leaving_worker_take_no_others_place(board: Board, clock: Clock) -> None:
-    board.set_slots("a", 1, (100.0, 100.0))
-    board.set_slots("b", 1, (100.0, 60.0))
-    board.assign(parcels(0, 1))
-    board.measure([50.0], None)
-    board.take_back("a", [0, 1])
+def test_points_under_way_on_a_leaving_worker_take_no_others_place(assignments: Assignments, clock: Clock) -> None:
+    assignments.set_slots("a", 1, (100.0, 100.0))
+    assignments.set_slots("b", 1, (100.0, 60.0))
+    assignments.assign(points(0, 1))
+    assignments.measure([50.0], None)
+    assignments.take_back("a", [0, 1])
     clock.now += 20.0
-    assert board.in_flight == 1
-    assert board.room(0, None) == 1
-    assert board.room(0, 1) == 0, "one is out"
+    assert assignments.in_flight == 1
+    assert assignments.room(0, None) == 1
+    assert assignments.room(0, 1) == 0, "one is out"
 
 
-def test_durations_that_differ_need_more_time(board: Board) -> None:
-    board.set_slots("a", 1, (100.0, 100.0))
+def test_durations_that_differ_need_more_time(assignments: Assignments) -> None:
+    assignments.set_slots("a", 1, (100.0, 100.0))
     for seconds in [10.0, 30.0] * 50:
-        board.measure([seconds], None)
-    assert 30.0 < board.lifetimes.need < 50.0
-    board.measure([20.0] * 1000, None)
-    assert board.lifetimes.need == pytest.approx(20.0)
+        assignments.measure([seconds], None)
+    assert 30.0 < assignments.lifetimes.need < 50.0
+    assignments.measure([20.0] * 1000, None)
+    assert assignments.lifetimes.need == pytest.approx(20.0)
 
 
-def test_points_that_seem_too_long_are_begun_on_fresh_workers(board: Board, clock: Clock) -> None:
-    board.measure([1000.0], None)
-    board.set_slots("a", 1, (100.0, 100.0 * FRESH * MARGIN))
-    board.set_slots("b", 1, (100.0, 100.0 * FRESH))
-    assert board.lifetimes.need == FRESH * 100.0
-    assert placed(board.assign(parcels(0, 1))[0]) == {"a": [0, 1]}
-    board.set_slots("c", 1)  # stays
-    assert board.lifetimes.need == 1000.0
-    assert placed(board.assign(parcels(2, 3))[0]) == {"c": [2, 3]}
-    board.drop("c")
-    assert board.lifetimes.need == FRESH * 100.0
+def test_points_that_seem_too_long_are_begun_on_fresh_workers(assignments: Assignments, clock: Clock) -> None:
+    assignments.measure([1000.0], None)
+    assignments.set_slots("a", 1, (100.0, 100.0 * FRESH_SHARE * MARGIN))
+    assignments.set_slots("b", 1, (100.0, 100.0 * FRESH_SHARE))
+    assert assignments.lifetimes.need == FRESH_SHARE * 100.0
+    assert placed(assignments.assign(points(0, 1))[0]) == {"a": [0, 1]}
+    assignments.set_slots("c", 1)  # stays
+    assert assignments.lifetimes.need == 1000.0
+    assert placed(assignments.assign(points(2, 3))[0]) == {"c": [2, 3]}
+    assignments.drop("c")
+    assert assignments.lifetimes.need == FRESH_SHARE * 100.0
 
 
-def test_a_point_that_was_cut_off_waits_for_a_fresh_worker(board: Board, clock: Clock) -> None:
-    board.measure([1.0] * 100, None)
-    board.set_slots("a", 1, (100.0, 30.0))
-    board.assign(parcels(0, 1))
+def test_a_point_that_was_cut_off_waits_for_a_fresh_worker(assignments: Assignments, clock: Clock) -> None:
+    assignments.measure([1.0] * 100, None)
+    assignments.set_slots("a", 1, (100.0, 30.0))
+    assignments.assign(points(0, 1))
     clock.now += 30.0
-    assert board.lifetimes.is_over("a")
-    assert board.drop("a") == ([0, 1], {0})
-    board.set_slots("b", 1, (100.0, 50.0))
-    assigned, left = board.assign(parcels(0, 1))
+    assert assignments.lifetimes.is_over("a")
+    assert assignments.drop("a") == ([0, 1], {0})
+    assignments.set_slots("b", 1, (100.0, 50.0))
+    assigned, left = assignments.assign(points(0, 1))
     assert placed(assigned) == {"b": [1]}, "it had not begun"
-    assert left == parcels(0)
-    board.set_slots("c", 1, (100.0, 100.0))
-    assert placed(board.assign(left)[0]) == {"c": [0]}
+    assert left == points(0)
+    assignments.set_slots("c", 1, (100.0, 100.0))
+    assert placed(assignments.assign(left)[0]) == {"c": [0]}
 
 
-def test_who_goes_early_does_not_go_for_its_lifetime(board: Board, clock: Clock) -> None:
-    board.set_slots("a", 1, (100.0, 30.0))
-    board.assign(parcels(0))
-    clock.now += 29.0 - OVERDUE
-    assert not board.lifetimes.is_over("a")
-    board.drop("a")
-    board.set_slots("b", 1, (100.0, 30.0))
-    assert placed(board.assign(parcels(0))[0]) == {"b": [0]}
+def test_who_goes_early_does_not_go_for_its_lifetime(assignments: Assignments, clock: Clock) -> None:
+    assignments.set_slots("a", 1, (100.0, 30.0))
+    assignments.assign(points(0))
+    clock.now += 29.0 - OVERDUE_S
+    assert not assignments.lifetimes.is_over("a")
+    assignments.drop("a")
+    assignments.set_slots("b", 1, (100.0, 30.0))
+    assert placed(assignments.assign(points(0))[0]) == {"b": [0]}
 
 
-def test_a_worker_with_nothing_is_forgotten(board: Board) -> None:
-    board.set_slots("a", 1, (100.0, 30.0))
-    board.set_slots("b", 1)
-    board.set_slots("a", 0, (100.0, 30.0))
-    board.set_slots("b", 0)
-    assert not board.lifetimes
-    assert board.lifetimes.longest_need == math.inf
-    assert not board.lifetimes.is_over("a")
+def test_a_worker_with_nothing_is_forgotten(assignments: Assignments) -> None:
+    assignments.set_slots("a", 1, (100.0, 30.0))
+    assignments.set_slots("b", 1)
+    assignments.set_slots("a", 0, (100.0, 30.0))
+    assignments.set_slots("b", 0)
+    assert not assignments.lifetimes
+    assert assignments.lifetimes.longest_need == math.inf
+    assert not assignments.lifetimes.is_over("a")
 
 
 # ---- on a cluster
@@ -222,7 +222,7 @@ def test_a_point_that_no_lifetime_is_enough_for_fails(make_cluster, tmp_path):
 
 def test_a_worker_without_time_keeps_no_place_in_the_run(monkeypatch):
     monkeypatch.setattr(Lifetimes, "need", property(lambda self: 2000.0))
-    monkeypatch.setattr(scheduler_crew, "LEASE", 3600.0)
+    monkeypatch.setattr(scheduler_evaluators, "MIN_LEASE_S", 3600.0)
     spec = {"cls": Worker, "options": {"nthreads": 1}}
     brief = {"cls": Worker, "options": {"nthreads": 1, "lifetime": "30m"}}
     scheduler = {"cls": Scheduler, "options": {"protocol": "inproc://", "dashboard_address": "127.0.0.1:0"}}
@@ -230,7 +230,7 @@ def test_a_worker_without_time_keeps_no_place_in_the_run(monkeypatch):
         wait_until(lambda: cluster.scheduler.workers)
         learner = adaptive.SequenceLearner(lambda x: x**2, range(20))
         runner = adaptive.Runner(learner, ntasks=1)
-        wait_until(lambda: host_of(cluster).runs[runner.name].board.slots)
+        wait_until(lambda: host_of(cluster).runs[runner.name].assignments.slots)
         cluster.scale(2)
         assert runner.result(TIMEOUT).npoints == 20
         assert_clean(cluster)

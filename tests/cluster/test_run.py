@@ -124,7 +124,7 @@ def test_pause_and_resume(client, cluster):
     runner = adaptive.Runner(learner(slow_peak))
     wait_until(lambda: runner.learner.npoints > 10)
     runner.pause()
-    wait_until(lambda: runner.status() == "paused" and host_of(cluster).runs[runner.name].board.in_flight == 0)
+    wait_until(lambda: runner.status() == "paused" and host_of(cluster).runs[runner.name].assignments.in_flight == 0)
     told = runner.actor.npoints
     assert runner.call(lambda learner: learner.npoints) == told
     runner.resume()
@@ -187,7 +187,7 @@ def test_ntasks_bounds_the_points_that_are_out(client, cluster):
     most = 0
     while not runner.done():
         run = host_of(cluster).runs[runner.name]
-        most = max(most, run.board.in_flight)
+        most = max(most, run.assignments.in_flight)
         runner.wait(0.01)
     assert most == 1
     assert runner.learner.npoints == 30
@@ -200,7 +200,7 @@ def test_at_the_goal_evaluations_under_way_are_told(client, cluster, tmp_path):
         learner(partial(blocks_on, fifo=fifo)), goal=lambda learner: learner.npoints >= 2, ntasks=2
     )
     run = host_of(cluster).runs[runner.name]
-    wait_until(lambda: run.board.in_flight == 2)
+    wait_until(lambda: run.assignments.in_flight == 2)
     runner.tell_many([0.3, 0.4], [0.3, 0.4])
     wait_until(lambda: run._stopping)
     assert runner.status() == "running"

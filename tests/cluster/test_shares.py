@@ -13,7 +13,7 @@ import adaptive_dask as adaptive
 from adaptive_dask.cluster import scheduler_shares
 from adaptive_dask.cluster.client import ensure_host
 from adaptive_dask.cluster.protocol import POINTS, Route
-from adaptive_dask.cluster.scheduler_shares import QUANTUM, Claim, share
+from adaptive_dask.cluster.scheduler_shares import QUANTUM_S, Claim, share
 
 from ..patience import OPTIONS, TIMEOUT, until
 from .functions import slow_peak
@@ -70,9 +70,9 @@ def test_of_equals_the_first_come_first() -> None:
 
 
 def test_who_has_a_slot_keeps_it_for_a_while() -> None:
-    claims = [*equal(0.5 * QUANTUM, has=1), *equal(0.0)]
+    claims = [*equal(0.5 * QUANTUM_S, has=1), *equal(0.0)]
     assert share(1, claims) == [1, 0]
-    claims[0].served = 1.5 * QUANTUM
+    claims[0].served = 1.5 * QUANTUM_S
     assert share(1, claims) == [0, 1]
 
 
@@ -83,12 +83,12 @@ def test_over_time_everybody_is_served_the_same() -> None:
             claim.has = number
             claim.served += number
     served = [claim.served for claim in claims]
-    assert max(served) - min(served) <= QUANTUM + 2
+    assert max(served) - min(served) <= QUANTUM_S + 2
 
 
 def slots_of(scheduler, runner):
     host = scheduler.plugins.get("adaptive")
-    return host.runs[runner.name].board.slots if host and runner.name in host.runs else None
+    return host.runs[runner.name].assignments.slots if host and runner.name in host.runs else None
 
 
 @gen_cluster(**OPTIONS)
@@ -112,7 +112,7 @@ async def test_runs_share_the_slots_by_weight_as_they_come_and_go(c, s, a, b):
 @gen_cluster(**OPTIONS)
 async def test_with_more_runs_than_slots_everybody_gets_a_turn(c, s, a, b):
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(scheduler_shares, "QUANTUM", 0.1)
+        patch.setattr(scheduler_shares, "QUANTUM_S", 0.1)
         runners = [adaptive.Runner(learner(slow_peak), executor=c) for _ in range(6)]
         await until(lambda: all(slots_of(s, runner) is not None for runner in runners))
         await until(lambda: all(run_of(s, runner).evaluated > 20 for runner in runners))
@@ -133,8 +133,10 @@ async def test_a_worker_whose_slots_all_go_to_other_runs_gives_its_points_back(c
     await until(lambda: slots_of(s, runner) is not None)
     run = run_of(s, runner)
     for evaluated in range(20, len(points) - 50, 10):
-        await until(lambda least=evaluated: run.evaluated > least and run.board.in_flight > run.board.slots > 0)
-        for worker in list(run.board.desks):
+        await until(
+            lambda least=evaluated: run.evaluated > least and run.assignments.in_flight > run.assignments.slots > 0
+        )
+        for worker in list(run.assignments.loads):
             run._stop_worker(worker, keep=0)
     await asyncio.wait_for(runner.task, 60)
     assert learner.npoints == len(points)
@@ -159,15 +161,15 @@ def test_a_weight_is_a_positive_number(weight):
 @gen_cluster(**OPTIONS)
 async def test_in_a_crowd_evaluators_leave_after_the_last_point(c, s, a, b, monkeypatch):
     """They do not wait until the scheduler knows that the run is at its end."""
-    monkeypatch.setattr(scheduler_shares, "CROWD", 1)
-    monkeypatch.setattr(scheduler_shares, "CROWDED", 0.0)
+    monkeypatch.setattr(scheduler_shares, "CROWD_RUNS", 1)
+    monkeypatch.setattr(scheduler_shares, "CROWD_RUNS_PER_SLOT", 0.0)
     gate = Gate()
     runner = adaptive.Runner(learner(gate.function), npoints_goal=3, executor=c)
     await until(lambda: gate.inside == 3)
     run = run_of(s, runner)
     async with run._turn:  # so that the learner hears of nothing
         gate.opened.set()
-        await until(lambda: run.board.slots == 0)
+        await until(lambda: run.assignments.slots == 0)
         assert run.status == "running"
         assert run.claim().wanted == 0
     assert (await runner.result(TIMEOUT)).npoints == 3

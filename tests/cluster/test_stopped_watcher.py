@@ -61,9 +61,9 @@ def followers(cluster, runner):
         follower.close()
 
 
-@pytest.mark.parametrize("kept", [scheduler_feed.MOST_BYTES, 1_000])
+@pytest.mark.parametrize("kept", [scheduler_feed.MAX_RESULT_BYTES, 1_000])
 def test_a_watcher_that_stands_still_harms_nobody(runner, followers, monkeypatch, kept):
-    monkeypatch.setattr(scheduler_feed, "MOST_BYTES", kept)  # beyond that it takes a copy of the learner
+    monkeypatch.setattr(scheduler_feed, "MAX_RESULT_BYTES", kept)  # beyond that it takes a copy of the learner
     assert [follower.read() for follower in followers] == ["follows"] * 3
     stopped, *others = followers
     os.kill(stopped.process.pid, signal.SIGSTOP)

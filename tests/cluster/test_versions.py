@@ -72,8 +72,8 @@ async def test_a_worker_that_comes_later_and_cannot_have_the_function_ends_no_ru
             assert ("0.0.1" if trouble == "version" else "nowhere") in run.summary()["unfit"][other.address]
             before = run.evaluated
             await until(lambda: run.evaluated > before + 5)
-            assert run.board.desks[a.address].slots == 2
-            assert other.address not in run.board.desks
+            assert run.assignments.loads[a.address].slots == 2
+            assert other.address not in run.assignments.loads
             patch.undo()  # as if it had been installed there
             await until(lambda: run.history.workers.get(other.address))
             assert run.summary()["unfit"] == {}

@@ -81,7 +81,7 @@ class Page:
         self.part = Samples()
         self.sent: list[list[Any]] = []
         feed = SimpleNamespace(position=0)
-        self.run = SimpleNamespace(id="1", feed=feed, status="running", board=SimpleNamespace(in_flight=0))
+        self.run = SimpleNamespace(id="1", feed=feed, status="running", assignments=SimpleNamespace(in_flight=0))
 
     def look(self) -> bool:
         """One look, as a `View` does it."""

@@ -62,7 +62,7 @@ class Samples:
     def reading(self, run: Any) -> Reading | None:
         """How to read what is new."""
         following = self._following
-        key = (run.feed.position, run.status, run.board.in_flight > 0)
+        key = (run.feed.position, run.status, run.assignments.in_flight > 0)
         is_behind = following.follower is None or following.follower.behind or following.asked is not None
         if run.id != self._run or (key == following.key and not is_behind):
             return None

@@ -26,13 +26,13 @@ if TYPE_CHECKING:
 logger = get_logger(__name__)
 
 # Tasks that are to wait have a lower priority than those that are to run, whatever run they are of.
-BEHIND = -1
+WAITING_PRIORITY = -1
 
 # A slot that gets free is taken by a task that waits; if it is not after so long (seconds), another run's was first.
-PATIENCE = 0.25
+SPARE_TIMEOUT_S = 0.25
 
 # Dask scales up when tasks take at least its target duration; so long is a lease, in seconds, at least.
-LEASE = 5.0
+MIN_LEASE_S = 5.0
 
 # Evaluators that end one after the other without having done anything: something is wrong with them.
 MAX_FRUITLESS_ERRORS = 10
@@ -54,7 +54,7 @@ def declare_duration(scheduler: Scheduler) -> None:
         prefix.duration_average = seconds
 
 
-class Crew:
+class Evaluators:
     """Keeps evaluator tasks of a run on the cluster; lives on the scheduler's event loop.
 
     Parameters
@@ -122,7 +122,7 @@ class Crew:
         if len(self._spare) > spare + in_line:
             self._take_back(list(self._spare), len(self._spare) - spare - in_line)
         self._submit(slots - regular - in_line, 0)
-        self._submit(spare + in_line - len(self._spare), BEHIND)
+        self._submit(spare + in_line - len(self._spare), WAITING_PRIORITY)
 
     def _count_in_line(self, missing: int) -> int:
         """How many of the tasks that are missing need not be submitted, for others that wait are about to begin."""
@@ -130,8 +130,8 @@ class Crew:
             self._missing_since = None
         elif self._missing_since is None:
             self._missing_since = time.monotonic()
-            asyncio.get_running_loop().call_later(PATIENCE, self._on_change)
-        if self._missing_since is None or time.monotonic() >= self._missing_since + PATIENCE:
+            asyncio.get_running_loop().call_later(SPARE_TIMEOUT_S, self._on_change)
+        if self._missing_since is None or time.monotonic() >= self._missing_since + SPARE_TIMEOUT_S:
             return 0
         return min(missing, len(self._spare))
 
@@ -230,4 +230,4 @@ def _make_evaluator() -> Callable[[str, float], None]:
 
 def _lease() -> float:
     target = parse_timedelta(dask.config.get("distributed.adaptive.target-duration"))
-    return max(LEASE, float(target))
+    return max(MIN_LEASE_S, float(target))

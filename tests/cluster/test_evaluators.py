@@ -10,7 +10,7 @@ from distributed.utils_test import gen_cluster
 
 from adaptive_dask.cluster.client import ensure_host
 from adaptive_dask.cluster.protocol import KEY_PREFIX
-from adaptive_dask.cluster.scheduler_crew import PATIENCE, Crew
+from adaptive_dask.cluster.scheduler_evaluators import SPARE_TIMEOUT_S, Evaluators
 
 from ..patience import OPTIONS, until
 
@@ -26,35 +26,35 @@ def evaluators(scheduler: Any) -> list[Any]:
 @gen_cluster(**{**OPTIONS, "nthreads": []})
 async def test_a_task_that_waits_is_not_doubled_when_its_turn_comes(c, s):
     called = asyncio.Event()
-    crew = Crew("run", s, c, called.set, fail)
-    crew.adjust(at_work=0, slots=0, spare=1)
-    crew.adjust(at_work=0, slots=1, spare=0)
-    assert len(crew) == 1
+    evaluators = Evaluators("run", s, c, called.set, fail)
+    evaluators.adjust(at_work=0, slots=0, spare=1)
+    evaluators.adjust(at_work=0, slots=1, spare=0)
+    assert len(evaluators) == 1
     await until(lambda: len(evaluators(s)) == 1)
     (waiting,) = evaluators(s)
     # Nobody takes it: another is submitted that comes before the tasks of other runs that wait.
-    await asyncio.wait_for(called.wait(), PATIENCE + 60)
-    crew.adjust(at_work=0, slots=1, spare=0)
-    assert len(crew) == 1
+    await asyncio.wait_for(called.wait(), SPARE_TIMEOUT_S + 60)
+    evaluators.adjust(at_work=0, slots=1, spare=0)
+    assert len(evaluators) == 1
     await until(lambda: [task for task in evaluators(s) if task is not waiting] != [] and len(evaluators(s)) == 1)
     assert evaluators(s)[0].priority < waiting.priority
-    crew.release()
+    evaluators.release()
     await until(lambda: not evaluators(s))
 
 
 @gen_cluster(**OPTIONS)
 async def test_which_workers_have_a_task(c, s, a, b):
     await ensure_host(c)
-    crew = Crew("never", s, c, lambda: None, fail)
-    assert not crew.has_task_on(a.address)
-    assert not crew.has_task_on("tcp://127.0.0.1:1")
-    crew.adjust(at_work=0, slots=4, spare=0)
+    evaluators = Evaluators("never", s, c, lambda: None, fail)
+    assert not evaluators.has_task_on(a.address)
+    assert not evaluators.has_task_on("tcp://127.0.0.1:1")
+    evaluators.adjust(at_work=0, slots=4, spare=0)
     seen = set()
 
     def look():
-        seen.update(worker for worker in s.workers if crew.has_task_on(worker))
+        seen.update(worker for worker in s.workers if evaluators.has_task_on(worker))
         return len(seen) == 2
 
     await until(look)
-    await until(lambda: not len(crew))
-    assert not crew.has_task_on(a.address)
+    await until(lambda: not len(evaluators))
+    assert not evaluators.has_task_on(a.address)

@@ -18,16 +18,16 @@ NEGLIGIBLE_WAIT = 0.005
 
 # However fast evaluations are: as many points as the learner deals with in so long (seconds) are enough
 # on their way, for results that all come at once keep the learner, and others on the scheduler, so long.
-BACKLOG = 0.01
+MAX_BACKLOG_S = 0.01
 
 # Of functions that take so long (seconds), results are held back on a worker as long as enough points wait there; of
 # faster ones several go in a message anyway.
-SHORTEST_HELD = 0.002
+MIN_BATCHED_S = 0.002
 
 # With many runs on the scheduler, each has points for so long ahead (seconds), for results to be gathered; and so many
 # from the beginning, or a slot would wait for each of the first points, which a learner spreads evenly anyway.
-GATHERING = 0.06
-LEAST_AHEAD = 3
+BATCHING_S = 0.06
+MIN_AHEAD = 3
 
 SMOOTHING = 0.1  # the weight of the newest measurement in a running mean
 
@@ -35,16 +35,16 @@ DEVIATIONS = 2.0  # a point is expected to take no longer than the mean and so m
 
 
 @dataclass(frozen=True)
-class Parcel:
+class OutgoingPoint:
     """A point on its way to a worker."""
 
     pid: int
-    point: PackedValue
+    packed: PackedValue
     suspect: bool
 
 
 @dataclass
-class Desk:
+class WorkerLoad:
     """What a run has on one worker.
 
     Attributes
@@ -67,7 +67,7 @@ class Desk:
         return any(self.ids.values())
 
 
-class Board:
+class Assignments:
     """The points of a run on the cluster's workers; pure bookkeeping on the event loop.
 
     Parameters
@@ -78,7 +78,7 @@ class Board:
 
     def __init__(self, vectorized: bool = False) -> None:
         self._vectorized = vectorized
-        self.desks: dict[str, Desk] = {}
+        self.loads: dict[str, WorkerLoad] = {}
         self.slots = 0
         self.places = 0
         self.in_flight = 0
@@ -93,12 +93,12 @@ class Board:
     @property
     def workers(self) -> int:
         """How many workers have evaluators of the run."""
-        return sum(desk.slots > 0 for desk in self.desks.values())
+        return sum(load.slots > 0 for load in self.loads.values())
 
     @property
     def busy_slots(self) -> int:
         """How many evaluators have a point, as far as is known here."""
-        return sum(min(desk.slots, len(desk.ids)) for desk in self.desks.values())
+        return sum(min(load.slots, len(load.ids)) for load in self.loads.values())
 
     # ---- what is reported
 
@@ -113,22 +113,22 @@ class Board:
 
         It says also how long it lives; see `Lifetimes.note`.
         """
-        desk = self.desks.setdefault(worker, Desk())
+        load = self.loads.setdefault(worker, WorkerLoad())
         self.lifetimes.note(worker, lifetime)
         places = slots if places is None else places
-        self.slots += slots - desk.slots
-        self.places += places - desk.places
-        desk.slots, desk.places = slots, places
-        self._clear_if_empty(worker, desk)
+        self.slots += slots - load.slots
+        self.places += places - load.places
+        load.slots, load.places = slots, places
+        self._clear_if_empty(worker, load)
 
     def take_back(self, worker: str, ids: Iterable[int]) -> list[int]:
         """Points are no longer on a worker; those that were not there are left out of the answer."""
-        desk = self.desks.get(worker)
-        if desk is None:
+        load = self.loads.get(worker)
+        if load is None:
             return []
-        taken = [pid for pid in ids if desk.ids.pop(pid, None) is not None]
+        taken = [pid for pid in ids if load.ids.pop(pid, None) is not None]
         self.in_flight -= len(taken)
-        self._clear_if_empty(worker, desk)
+        self._clear_if_empty(worker, load)
         return taken
 
     def drop(self, worker: str) -> tuple[list[int], set[int]]:
@@ -141,14 +141,14 @@ class Board:
         begun : set of int
             Those that it is likely to have begun: points are begun in the order in which they were sent.
         """
-        desk = self.desks.pop(worker, None)
-        if desk is None:
+        load = self.loads.pop(worker, None)
+        if load is None:
             return [], set()
-        self.slots -= desk.slots
-        self.places -= desk.places
-        self.in_flight -= len(desk.ids)
-        ids = list(desk.ids)
-        begun = set(ids[: desk.places * self._batch])
+        self.slots -= load.slots
+        self.places -= load.places
+        self.in_flight -= len(load.ids)
+        ids = list(load.ids)
+        begun = set(ids[: load.places * self._batch])
         if self.lifetimes.is_over(worker):
             self.lifetimes.cut_off(begun)
         self.lifetimes.forget(worker)
@@ -184,7 +184,7 @@ class Board:
 
     def begun(self) -> list[int]:
         """The points that are likely to be under way: they are begun in the order in which they were sent."""
-        return [pid for desk in self.desks.values() for pid in list(desk.ids)[: desk.places * self._batch]]
+        return [pid for load in self.loads.values() for pid in list(load.ids)[: load.places * self._batch]]
 
     # ---- what to do
 
@@ -198,9 +198,9 @@ class Board:
         ntasks : int or None
             How many points may be out at the same time.
         """
-        leaving = [self.desks[worker] for worker in self._leaving()]
-        places = self.places - sum(desk.places for desk in leaving)
-        in_flight = self.in_flight - sum(len(desk.ids) for desk in leaving)
+        leaving = [self.loads[worker] for worker in self._leaving()]
+        places = self.places - sum(load.places for load in leaving)
+        in_flight = self.in_flight - sum(len(load.ids) for load in leaving)
         room = places + self._ahead(npoints) - in_flight
         if ntasks is not None:
             room = min(room, ntasks - self.in_flight)
@@ -212,11 +212,11 @@ class Board:
         The points that wait last until new ones come; or, where there are too few of them for that, half of them are
         left: several results in a message are worth it. None if there is nothing to be gained.
         """
-        if not self.seconds_per_point or self.seconds_per_point < SHORTEST_HELD:
+        if not self.seconds_per_point or self.seconds_per_point < MIN_BATCHED_S:
             return None
-        desk = self.desks[worker]
-        finished = desk.places * self._wait / self.seconds_per_point
-        return min(1 + math.ceil(finished), len(desk.ids) // 2)
+        load = self.loads[worker]
+        finished = load.places * self._wait / self.seconds_per_point
+        return min(1 + math.ceil(finished), len(load.ids) // 2)
 
     @property
     def points_per_slot(self) -> float:
@@ -226,12 +226,12 @@ class Board:
     @property
     def useful_slots(self) -> int:
         """How many evaluators are on workers that have the time for a point."""
-        return self.slots - sum(self.desks[worker].slots for worker in self._leaving())
+        return self.slots - sum(self.loads[worker].slots for worker in self._leaving())
 
     def most_slots(self, count: int) -> dict[str, int]:
         """Choose so many slots, from the workers that have most of them; how many from each."""
         chosen: dict[str, int] = {}
-        heap = [(-desk.slots, worker) for worker, desk in self.desks.items() if desk.slots]
+        heap = [(-load.slots, worker) for worker, load in self.loads.items() if load.slots]
         heapq.heapify(heap)
         while heap and count > 0:
             slots, worker = heap[0]
@@ -243,7 +243,7 @@ class Board:
                 heapq.heappop(heap)
         return chosen
 
-    def assign(self, parcels: Iterable[Parcel]) -> tuple[dict[str, list[Parcel]], list[Parcel]]:
+    def assign(self, points: Iterable[OutgoingPoint]) -> tuple[dict[str, list[OutgoingPoint]], list[OutgoingPoint]]:
         """Choose workers for points: the one with the fewest points for its slots first.
 
         A point that is suspected to kill workers has a worker for itself, so that no other point is lost
@@ -252,48 +252,48 @@ class Board:
 
         Returns
         -------
-        assigned : dict of worker to list of Parcel
-        left : list of Parcel
+        assigned : dict of worker to list of OutgoingPoint
+        left : list of OutgoingPoint
             Those that no worker can take now.
         """
-        assigned: dict[str, list[Parcel]] = {}
-        left: list[Parcel] = []
-        waiting: list[Parcel] = []
-        for parcel in parcels:
-            if not self.lifetimes.was_cut_off(parcel.pid):
-                waiting.append(parcel)
-            elif desks := self._open_desks(self.lifetimes.longest_need):
+        assigned: dict[str, list[OutgoingPoint]] = {}
+        left: list[OutgoingPoint] = []
+        waiting: list[OutgoingPoint] = []
+        for point in points:
+            if not self.lifetimes.was_cut_off(point.pid):
+                waiting.append(point)
+            elif loads := self._open_workers(self.lifetimes.longest_need):
                 # It is suspected to be slow, not to be deadly.
-                self._put(replace(parcel, suspect=False), desks[0][1], assigned)
+                self._put(replace(point, suspect=False), loads[0][1], assigned)
             else:
-                left.append(parcel)
-        suspects = [parcel for parcel in waiting if parcel.suspect]
-        desks = self._open_desks(self.lifetimes.need)
-        for parcel, (_, worker) in zip(suspects, desks, strict=False):
-            if not self.desks[worker].ids:
-                self._put(parcel, worker, assigned)
+                left.append(point)
+        suspects = [point for point in waiting if point.suspect]
+        loads = self._open_workers(self.lifetimes.need)
+        for point, (_, worker) in zip(suspects, loads, strict=False):
+            if not self.loads[worker].ids:
+                self._put(point, worker, assigned)
             else:
-                left.append(parcel)
-        left += suspects[len(desks) :]
-        desks = desks[len(suspects) :]  # still sorted, and so a heap
-        for parcel in waiting:
-            if parcel.suspect:
+                left.append(point)
+        left += suspects[len(loads) :]
+        loads = loads[len(suspects) :]  # still sorted, and so a heap
+        for point in waiting:
+            if point.suspect:
                 continue
-            if not desks:
-                left.append(parcel)
+            if not loads:
+                left.append(point)
                 continue
-            _, worker = desks[0]
-            self._put(parcel, worker, assigned)
-            desk = self.desks[worker]
-            heapq.heapreplace(desks, (len(desk.ids) / desk.places, worker))
+            _, worker = loads[0]
+            self._put(point, worker, assigned)
+            load = self.loads[worker]
+            heapq.heapreplace(loads, (len(load.ids) / load.places, worker))
         return assigned, left
 
-    def _open_desks(self, need: float) -> list[tuple[float, str]]:
+    def _open_workers(self, need: float) -> list[tuple[float, str]]:
         """The workers that may get points which need so long, those with the fewest for their slots first."""
         return sorted(
-            (len(desk.ids) / desk.places, worker)
-            for worker, desk in self.desks.items()
-            if desk.places > 0 and not desk.has_suspect and self.lifetimes.allow(worker, need)
+            (len(load.ids) / load.places, worker)
+            for worker, load in self.loads.items()
+            if load.places > 0 and not load.has_suspect and self.lifetimes.allow(worker, need)
         )
 
     def _leaving(self) -> list[str]:
@@ -301,17 +301,17 @@ class Board:
         if not self.lifetimes:
             return []
         need = self.lifetimes.need
-        return [worker for worker in self.desks if not self.lifetimes.allow(worker, need)]
+        return [worker for worker in self.loads if not self.lifetimes.allow(worker, need)]
 
-    def _put(self, parcel: Parcel, worker: str, assigned: dict[str, list[Parcel]]) -> None:
-        ids = self.desks[worker].ids
-        self.in_flight += parcel.pid not in ids  # a late failure may have it sent where it is already
-        ids[parcel.pid] = parcel.suspect
-        assigned.setdefault(worker, []).append(parcel)
+    def _put(self, point: OutgoingPoint, worker: str, assigned: dict[str, list[OutgoingPoint]]) -> None:
+        ids = self.loads[worker].ids
+        self.in_flight += point.pid not in ids  # a late failure may have it sent where it is already
+        ids[point.pid] = point.suspect
+        assigned.setdefault(worker, []).append(point)
 
     def _ahead(self, npoints: int | None) -> int:
         """How many points beyond one in each place: for batches, and to hide the time until new points come."""
-        least = LEAST_AHEAD if self.is_crowded else 0
+        least = MIN_AHEAD if self.is_crowded else 0
         if not self.seconds_per_point or self.places == 0:
             return least if self.places else 0
         finished = self.places * self._wait / self.seconds_per_point  # while the new points are under way
@@ -319,9 +319,9 @@ class Board:
         if self._wait < NEGLIGIBLE_WAIT * self.seconds_per_point * self._batch:
             ahead = 0.0
         if self.is_crowded:
-            ahead = max(ahead, self.places * round(GATHERING / max(self.seconds_per_point, SHORTEST_HELD)))
+            ahead = max(ahead, self.places * round(BATCHING_S / max(self.seconds_per_point, MIN_BATCHED_S)))
         ahead += self.places * (self._batch - 1)
-        seconds = BATCH_SECONDS if self._vectorized else BACKLOG
+        seconds = BATCH_SECONDS if self._vectorized else MAX_BACKLOG_S
         backlog = seconds / self.learner_seconds if self.learner_seconds else math.inf
         bearable = math.inf if npoints is None else max(least, int(npoints * MOST_AHEAD))
         return math.ceil(min(ahead, max(backlog, 2 * self.places), bearable))
@@ -336,9 +336,9 @@ class Board:
         """How many points are evaluated in one call."""
         return batch_size(self.seconds_per_point) if self._vectorized else 1
 
-    def _clear_if_empty(self, worker: str, desk: Desk) -> None:
-        if desk.slots == 0 and not desk.ids:
-            self.desks.pop(worker, None)
+    def _clear_if_empty(self, worker: str, load: WorkerLoad) -> None:
+        if load.slots == 0 and not load.ids:
+            self.loads.pop(worker, None)
             self.lifetimes.forget(worker)
 
 
