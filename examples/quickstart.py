@@ -1,18 +1,16 @@
-"""Resonant tunnelling through three barriers, resolved on a Dask cluster.
+"""Resonant tunnelling through three barriers, learned from some forty evaluations on a Dask cluster.
 
 An electron in GaAs meets three barriers of AlGaAs with two wells between them. If its energy matches a level of the
 wells, it passes with certainty. Because the wells are coupled, the levels come in pairs. Those of the lower pair are
-1.2 and 1.4 µeV wide in a range of 280,000 µeV, so a uniform grid of reasonable size misses them. The learner starts
-with the two ends of the range and finds them.
+1.2 and 1.4 µeV wide in a range of 280,000 µeV. `RationalLearner1D` learns the complex amplitude of the transmitted
+wave: its poles are the resonances. `Learner1D` and a uniform grid are measured beside it.
 
-Run it with ``python examples/quickstart.py``. It prints a table and writes quickstart.png.
+Run it with ``python examples/quickstart.py``. It prints tables and writes quickstart.png.
 """
 
 import matplotlib.pyplot as plt
 import numpy as np
 from dask.distributed import Client, LocalCluster
-from scipy.optimize import minimize_scalar
-from scipy.signal import argrelmax
 
 import adaptive_dask as adaptive
 from adaptive_dask.learner.learner1D import interpolation_loss_function
@@ -23,6 +21,7 @@ BARRIERS = [(0, 8), (15, 20), (27, 35)]  # from, to in nm
 HEIGHT, EDGE = 0.3, 0.3  # of the barriers: height in eV, width of their edges in nm
 SLICE = 0.05  # in nm; the potential is constant on each slice
 BOUNDS = (0.01, 0.29)  # in eV
+TARGET = 1e-3  # the error of log₁₀ T at which the numbers of points are compared
 
 
 def potential(x):
@@ -30,8 +29,8 @@ def potential(x):
     return HEIGHT / 2 * sum(np.tanh((x - a) / EDGE) - np.tanh((x - b) / EDGE) for a, b in BARRIERS)
 
 
-def log10_transmission(energy):
-    """Return log₁₀ T(E), the logarithm of the transmission probability at an energy in eV.
+def amplitude(energy):
+    """Return the complex amplitude t(E) of the transmitted wave at an energy in eV.
 
     The outgoing wave exp(ikx) on the right is propagated to the left, slice by slice, with 2 × 2 transfer matrices for
     ψ and ψ'. In this direction, the wave grows inside the barriers, and rounding errors do not grow faster than it.
@@ -42,81 +41,105 @@ def log10_transmission(energy):
         k = np.sqrt(MASS * (energy - v) / HBAR2_2M + 0j)
         cos, sin = np.cos(k * SLICE), np.sin(k * SLICE)
         psi, slope = cos * psi - sin / k * slope, sin * k * psi + cos * slope
-    return -2 * np.log10(abs(psi + slope / (1j * k_outside)) / 2)
+    return 2 / (psi + slope / (1j * k_outside))
 
 
-def reference():
-    """Return energies that resolve every resonance, log₁₀ T there, and each resonance with its width."""
-    grid = np.linspace(*BOUNDS, 2001)
-    away = np.geomspace(1e-9, 0.01, 200)
-    energies, resonances = [grid], []
-    for i in argrelmax(log10_transmission(grid))[0]:
-        bracket = (grid[i - 1], grid[i + 1])
-        options = {"xatol": 1e-12}
-        peak = minimize_scalar(lambda e: -log10_transmission(e), bounds=bracket, method="bounded", options=options).x
-        half_width = np.interp(np.log10(2), -log10_transmission(peak + away), away)
-        resonances.append((peak, 2 * half_width))
-        energies += [[peak], peak - away, peak + away]
-    energies = np.unique(np.clip(np.concatenate(energies), *BOUNDS))
-    return energies, log10_transmission(energies), resonances
+def log10_transmission(energy):
+    """Return log₁₀ T(E), the logarithm of the transmission probability |t(E)|²; smoother for straight lines than T."""
+    return 2 * np.log10(abs(amplitude(energy)))
 
 
 def main():
+    rational = adaptive.RationalLearner1D(amplitude, bounds=BOUNDS)
+    loss = interpolation_loss_function(norm="max")  # the largest error of linear interpolation
+    linear = adaptive.Learner1D(log10_transmission, bounds=BOUNDS, loss_per_interval=loss)
     with LocalCluster(threads_per_worker=1, dashboard_address="127.0.0.1:0") as cluster, Client(cluster):
-        loss = interpolation_loss_function(norm="max")  # the largest error of linear interpolation
-        learner = adaptive.Learner1D(log10_transmission, bounds=BOUNDS, loss_per_interval=loss)
-        runner = adaptive.Runner(learner, npoints_goal=1000, name="tunnelling")
+        runner = adaptive.Runner(rational, goal=lambda learner: learner.done(), name="tunnelling")
         print("Dashboard:", runner.dashboard_link)
         runner.live_info_terminal().join()
         runner.result()
+        adaptive.BlockingRunner(linear, npoints_goal=1500)
 
-    uniform = learner.new()
-    grid = np.linspace(*BOUNDS, learner.npoints)
-    uniform.tell_many(grid, log10_transmission(grid))
-    compare(learner, uniform, runner.elapsed_time())
+    poles = rational.poles()
+    print(f"\n{'resonance':>14}{'width':>14}")
+    for pole in poles:
+        print(f"{1e3 * pole.real:10.4f} meV{-2e6 * pole.imag:10.4f} µeV")
 
+    energies = check_energies(poles)
+    exact = log10_transmission(energies)
+    sides = {
+        "RationalLearner1D": rational_errors(rational, energies, exact),
+        "Learner1D": linear_errors(linear, energies, exact),
+        "uniform grid": uniform_errors(energies, exact),
+    }
+    print(f"\n{'':18}{f'points to {TARGET:g}':>16}{'points':>12}{'largest error of log₁₀ T':>28}")
+    for name, (points, errors) in sides.items():
+        needed = points[np.flatnonzero(errors > TARGET)[-1] + 1]
+        print(f"{name:18}{needed:16,}{points[-1]:12,}{errors[-1]:28.1e}")
 
-def compare(learner, uniform, seconds):
-    """Print the errors of linear interpolation between the points, and draw both."""
-    energies, exact, resonances = reference()
-    sides = {"adaptive": learner.to_numpy().T, "uniform": uniform.to_numpy().T}
-
-    print(f"\n{'log₁₀ T(E)':12}{'points':>8}{'loss':>10}{'elapsed':>10}{'mean error':>12}{'largest':>10}")
-    for name, one, elapsed in (("adaptive", learner, f"{seconds:.1f} s"), ("uniform", uniform, "–")):
-        error = abs(np.interp(energies, *sides[name]) - exact)
-        mean = np.trapezoid(error, energies) / np.ptp(BOUNDS)
-        print(f"{name:12}{one.npoints:8,}{one.loss():10.2g}{elapsed:>10}{mean:12.2g}{error.max():10.2g}")
-
-    print(f"\n{'resonance':12}{'width':>12}{'highest T seen: adaptive':>28}{'uniform':>10}")
-    for peak, width in resonances:
-        seen = [10 ** y[abs(x - peak) < max(width, 2e-4)].max() for x, y in sides.values()]
-        print(f"{1e3 * peak:8.3f} meV{1e6 * width:8.1f} µeV{seen[0]:28.3f}{seen[1]:10.3f}")
-
-    draw(sides, energies, exact, *resonances[0])
+    draw(rational, energies, exact, sides)
 
 
-def draw(sides, energies, exact, peak, width):
-    """Draw the whole range, the lower pair of levels, and the first level of this pair."""
-    figure, (whole, pair, single) = plt.subplots(1, 3, figsize=(11, 3.6), layout="constrained")
-    for axes, scale, origin in ((whole, 1e3, 0), (pair, 1e3, 0), (single, 1e6, peak)):
-        height = (lambda y: 10**y) if axes is single else (lambda y: y)
-        axes.plot(scale * (energies - origin), height(exact), color="0.8", lw=6, label="exact")
-        for name, color, style in (("uniform", "#D55E00", "o"), ("adaptive", "#0072B2", ".")):
-            x, y = sides[name]
-            line = np.union1d(energies, x)
-            axes.plot(scale * (line - origin), height(np.interp(line, x, y)), color=color, lw=1)
-            points = {
-                "color": color,
-                "ms": 5,
-                "mfc": color if style == "." else "none",
-                "label": f"{name}, {len(x)} points",
-            }
-            axes.plot(scale * (x - origin), height(y), style, **points)
+def check_energies(poles):
+    """Return energies that resolve every resonance."""
+    away = np.geomspace(1e-9, 0.01, 200)
+    around = [[pole.real, *(pole.real - away), *(pole.real + away)] for pole in poles]
+    energies = np.concatenate([np.linspace(*BOUNDS, 2001), *around])
+    return np.unique(np.clip(energies, *BOUNDS))
+
+
+def rational_errors(learner, energies, exact):
+    """Return numbers of points, in the order in which they were told, and the largest errors of the fits to these."""
+    points = np.arange(8, learner.npoints + 1)
+    data, errors = list(learner.data.items()), []
+    for n in points:
+        first = learner.new()
+        first.tell_many(*zip(*data[:n], strict=True))
+        errors.append(abs(2 * np.log10(abs(first.interpolator()(energies))) - exact).max())
+    return points, np.array(errors)
+
+
+def linear_errors(learner, energies, exact):
+    """Return numbers of points, and the largest errors of linear interpolation between these."""
+    points = np.unique(np.geomspace(8, learner.npoints, 60).astype(int))
+    data = np.array(list(learner.data.items()))
+    first = (data[:n][np.argsort(data[:n, 0])].T for n in points)
+    return points, np.array([abs(np.interp(energies, *each) - exact).max() for each in first])
+
+
+def uniform_errors(energies, exact):
+    """Return sizes of uniform grids, and the errors of linear interpolation at the peaks, where they are largest."""
+    near = np.flatnonzero(exact > np.log10(0.5))
+    points, errors = np.geomspace(8, 1e7, 60).astype(int), []
+    for n in points:
+        step = np.ptp(BOUNDS) / (n - 1)
+        cell = np.minimum((energies[near] - BOUNDS[0]) // step, n - 2)
+        left = BOUNDS[0] + cell * step
+        share = (energies[near] - left) / step
+        line = (1 - share) * log10_transmission(left) + share * log10_transmission(left + step)
+        errors.append(abs(line - exact[near]).max())
+    return points, np.array(errors)
+
+
+def draw(learner, energies, exact, sides):
+    """Draw the whole range, the narrowest resonance, and the errors over the number of points."""
+    figure, (whole, single, decay) = plt.subplots(1, 3, figsize=(11, 3.6), layout="constrained")
+    fit = learner.interpolator()
+    narrow = max(learner.poles(), key=lambda pole: pole.imag)
+    x, y = np.array(list(learner.data)), np.array(list(learner.data.values()))
+    for axes, height in ((whole, lambda t: 2 * np.log10(abs(t))), (single, lambda t: abs(t) ** 2)):
+        scale, origin = (1e3, 0) if axes is whole else (1e6, narrow.real)
+        axes.plot(scale * (energies - origin), exact if axes is whole else 10**exact, color="0.8", lw=6, label="exact")
+        axes.plot(scale * (energies - origin), height(fit(energies)), color="#0072B2", lw=1, label="learned")
+        axes.plot(scale * (x - origin), height(y), ".", color="#0072B2", ms=8, label=f"{learner.npoints} points")
     whole.set(xlabel="energy (meV)", ylabel="log₁₀ transmission", title="Electrons through three barriers")
     whole.legend(loc="lower right")
-    pair.set(xlim=(56.5, 61.5), ylim=(-10, 0.5), xlabel="energy (meV)", title="… their lower pair of levels, × 56")
-    single.set(xlim=(-4e6 * width, 4e6 * width), ylabel="transmission", title="… and the first of these, × 30,000")
-    single.set(xlabel=f"energy − {1e3 * peak:.3f} meV (µeV)")
+    single.set(xlim=(-4, 4), xlabel=f"energy − {1e3 * narrow.real:.3f} meV (µeV)", ylabel="transmission")
+    single.set_title("… and their narrowest resonance")
+    for (name, (points, errors)), color in zip(sides.items(), ("#0072B2", "#009E73", "#D55E00"), strict=True):
+        decay.loglog(points, errors, ".-", color=color, ms=4, label=name)
+    decay.set(xlabel="points", ylabel="largest error of log₁₀ T", title="… and the points that this takes")
+    decay.legend()
     figure.savefig("quickstart.png", dpi=100)
     print("\nThe figure is in quickstart.png.")
 
