@@ -25,9 +25,10 @@ __all__ = ["RationalLearner1D"]
 Array = NDArray[Any]
 Value = float | complex | Array
 
-# Results that are told together are predicted in portions of this fraction of what is known, and no fewer than this.
+# Results that are told together are predicted in portions of this fraction of the known points. While there are few,
+# the error estimate depends on each prediction, and they are predicted one by one.
 _PORTION = 0.25
-_SMALL_PORTION = 4
+_SINGLY = 40
 
 
 class RationalLearner1D(BaseLearner):
@@ -325,11 +326,11 @@ class RationalLearner1D(BaseLearner):
         for i, x in enumerate(points):
             values[i] = _in_shape(checked_amplitude(values[i], x), shape, x)
             shape = np.shape(values[i])
-        portion = 0
+        portion = 1
         for x, value in zip(points, values, strict=True):
             if x in self._data:
                 continue
-            if portion >= max(_SMALL_PORTION, _PORTION * self.npoints):
+            if portion >= (1 if self.npoints < _SINGLY else _PORTION * self.npoints):
                 # What was told so far says what the rest should be, so that there is something to compare it with.
                 self._pieces.update()
                 portion = 0

@@ -232,3 +232,16 @@ def test_data_can_be_assigned_and_bounds_changed() -> None:
     other.data = {}
     assert other.npoints == 0
     assert other.loss() == np.inf
+
+
+@pytest.mark.parametrize("batch", [2, 3, 5, 11])
+def test_the_loss_does_not_depend_on_batches(batch: int) -> None:
+    learner = RationalLearner1D(lambda x: x + 1e-4 / (x - 0.3 + 1e-4j), (-1, 1))
+    while learner.loss() > 1e-6:
+        (x,), _ = learner.ask(1)
+        learner.tell(x, learner.function(x))
+    xs, ys = list(learner.data), list(learner.data.values())
+    again = learner.new()
+    for start in range(0, len(xs), batch):
+        again.tell_many(xs[start : start + batch], ys[start : start + batch])
+    assert again.loss() <= 1e-6
