@@ -108,5 +108,5 @@
     item.innerHTML = '<a id="adaptive-theme" title="Light or dark">◐</a>';
     item.firstChild.addEventListener("click", changeTheme);
     document.querySelector(".navbar > ul").append(item);
-  });
+  }, { once: true });
 })();
