@@ -55,6 +55,10 @@ _WITHOUT_GRADIENTS = (uniform_loss, minimize_triangle_surface_loss, triangle_los
 # With no more points than this, the loss that is reported is always that of all of them. It takes 11 µs for each.
 MAX_ALWAYS_EXACT = 512
 
+# As long as a triangle takes more than this share of the region, a feature inside of it may have been missed: then the
+# reported loss is at least so much times the square root of its share, whatever the values at its corners.
+UNEXPLORED_SHARE, UNEXPLORED_LOSS = 1 / 64, 0.24
+
 # Along each axis of a grid of which nobody says how fine it is to be.
 MOST_GRID_POINTS = 1000
 
@@ -188,7 +192,9 @@ class Learner2D(SpaceLearner):
         """The largest loss of a triangle, on python-adaptive's scale; infinite until all corners have been told.
 
         Points are chosen by losses with gradients from the nearest neighbours. Those of the globally smoothest
-        surface, as here, are larger beside what has not been resolved yet. With more than 512 points it is the loss of
+        surface, as here, are larger beside what has not been resolved yet. Unlike there, the `default_loss` is at least
+        0.24 times the square root of the share of the region that the largest triangle has, as long as that is more
+        than 1/64: so a goal of 0.03 or less is not reached before each part of the region has been sampled. With more than 512 points it is the loss of
         the first points told, at most a twentieth fewer than there are; `exact_loss` takes all.
 
         Parameters
@@ -228,7 +234,14 @@ class Learner2D(SpaceLearner):
 
     def _compute_loss(self, points: Sequence[Point]) -> float | None:
         values = np.array([np.ravel(self.data[point]) for point in points], dtype=float)
-        return smooth_loss(np.array(self._scale(points)), values, self.loss_per_triangle)
+        loss = smooth_loss(np.array(self._scale(points)), values, self.loss_per_triangle)
+        if loss is None or self.loss_per_triangle is not default_loss:
+            return loss
+        partition = self._partition
+        assert isinstance(partition, SimplexPartition)
+        mesh = partition.mesh
+        share = float(mesh.volumes[mesh.live_slots()].max()) / self._aspect_ratio
+        return max(loss, UNEXPLORED_LOSS * math.sqrt(share)) if share > UNEXPLORED_SHARE else loss
 
     def inside_bounds(self, xy: Sequence[float]) -> bool:
         """Whether a point belongs to the rectangle."""

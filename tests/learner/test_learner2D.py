@@ -332,3 +332,33 @@ def test_a_goal_is_reached_by_the_loss_of_all_points():
     low, high = sorted([of_the_first, exact])
     assert LossGoal(low)(learner) is False
     assert LossGoal(high)(learner)
+
+
+def narrow_ring(xy):
+    return xy[0] + math.exp(-((xy[0] ** 2 + xy[1] ** 2 - 0.75**2) ** 2) / 0.2**4)
+
+
+UNSEEN_AT_FIRST = {
+    "ring": narrow_ring,
+    "ring beside the centre": lambda xy: narrow_ring((xy[0] - 0.13, xy[1] + 0.21)),
+    "waves": lambda xy: math.sin(9 * xy[0]) * math.cos(7 * xy[1]),
+    "plane": lambda xy: xy[0] + 2 * xy[1],
+    "constant": lambda xy: 1.0,
+}
+
+
+@pytest.mark.parametrize("aspect_ratio", [1.0, 3.0])
+@pytest.mark.parametrize("name", UNSEEN_AT_FIRST)
+def test_the_loss_does_not_fall_below_a_goal_while_a_region_has_not_been_looked_at(name, aspect_ratio):
+    function = UNSEEN_AT_FIRST[name]
+    learner = Learner2D(function, [(-1, 1)] * 2)
+    learner.aspect_ratio = aspect_ratio
+    goals = {0.2: 4, 0.1: 9, 0.05: 24, 0.02: 40, 0.01: 40}
+    while learner.loss() > 0.029 and learner.npoints < 60:
+        point = learner.ask(1)[0][0]
+        learner.tell(point, function(point))
+        for goal, least in goals.items():
+            assert learner.loss() > goal or learner.npoints >= least
+        assert not 0 < learner.loss(real=False) < 0.9 * learner.loss()
+    largest = areas(learner.interpolator(scaled=True)).max() / aspect_ratio
+    assert learner.npoints == 60 or largest <= 1 / 64
