@@ -243,7 +243,7 @@ class AverageLearner(BaseLearner):
             self._moments.extend(values)
         else:
             for seed, value in zip(seeds, values, strict=True):
-                self.tell(seed, value)
+                AverageLearner.tell(self, seed, value)
 
     def tell_pending(self, n: int) -> None:
         """Tell that the seed ``n`` is being evaluated, so that it is not proposed again."""

@@ -205,7 +205,7 @@ class BalancingLearner(BaseLearner):
                     break
                 before.setdefault(i, (_in_flight(self.learners[i]), self._turns.last_turn(i)))
             self._turns.took(i)
-            self.tell_pending((i, x))
+            BalancingLearner.tell_pending(self, (i, x))
         if before:
             self._take_back(before)
         if n and not points and self._turns.total == self._turns.npoints:

@@ -74,6 +74,7 @@ class BaseLearner(abc.ABC):
         super().__init_subclass__(**options)
         if cls.__module__.startswith("adaptive_dask.learner."):
             subclasses.travels(cls)
+        subclasses.goes_through_overrides(cls)
 
     @property
     @abc.abstractmethod

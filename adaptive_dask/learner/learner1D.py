@@ -234,7 +234,7 @@ class Learner1D(IntervalLearner):
         """
         if not force and self._are_few_and_plain(xs, ys):
             for x, y in zip(xs, ys, strict=True):
-                self.tell(x, y)
+                Learner1D.tell(self, x, y)
             return
         points = checked_points(xs)
         values, shape = checked_values(ys, points, self._shape)
@@ -247,7 +247,7 @@ class Learner1D(IntervalLearner):
         anew = force or (len(points) > 0.5 * self.npoints and len(points) > 2)
         if not anew and (len(points) < _FEW or not self._scale.spans_bounds):
             for x, value in zip(points, values.reshape(-1, *shape) if shape else values[:, 0].tolist(), strict=True):
-                self.tell(x, value)
+                Learner1D.tell(self, x, value)
             return
         new = self._not_known(points)
         if len(new) < len(points):

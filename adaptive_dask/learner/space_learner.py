@@ -144,7 +144,7 @@ class SpaceLearner(BaseLearner):
         ValueError, TypeError
             If the one is not a point or the other not a value as told before. Nothing is changed then.
         """
-        self.tell_many([point], [value])
+        SpaceLearner.tell_many(self, [point], [value])
 
     def tell_many(self, xs: Iterable[Any], ys: Iterable[Any]) -> None:
         """Tell the values ``ys`` of the function at ``xs``; the same as telling one after the other.
@@ -315,7 +315,7 @@ class SpaceLearner(BaseLearner):
         self._discard_partition()
         pending, self.pending_points = self.pending_points, set()
         for point in pending:
-            self.tell_pending(point)
+            SpaceLearner.tell_pending(self, point)
 
     def _number(self, point: Point) -> int:
         number = self._numbers.get(point)

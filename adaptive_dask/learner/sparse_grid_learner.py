@@ -243,7 +243,7 @@ class SparseGridLearner(BaseLearner):
         ValueError, TypeError
             If `x` is not a point, or `y` not a number or an array with as many components as before.
         """
-        self.tell_many([x], [y])
+        SparseGridLearner.tell_many(self, [x], [y])
 
     def tell_many(self, xs: Iterable[Any], ys: Iterable[Any]) -> None:
         """Tell many values in one go; all of them, or none if one is refused."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import copy
 import functools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -56,6 +56,52 @@ def travels(kind: type) -> None:
     for name, wrap in (("new", _new), ("__getstate__", _getstate), ("__setstate__", _setstate)):
         if name in vars(kind):
             setattr(kind, name, wrap(vars(kind)[name]))
+
+
+def goes_through_overrides(kind: type) -> None:
+    """Let `tell_many` and `ask` of a user's class call the `tell` and the `tell_pending` that it overrides.
+
+    The learners of this package place many points at once, without a call for each.
+    """
+    if base_of(kind) is None:
+        return
+    order = {name: i for i, each in reversed(list(enumerate(kind.__mro__))) for name in vars(each)}
+    for one, many, wrap in (("tell", "tell_many", _one_by_one), ("tell_pending", "ask", _noting)):
+        if order[one] < order[many]:
+            setattr(kind, many, wrap(getattr(kind, many)))
+
+
+def takes_batches(learner: Any) -> bool:
+    """Whether `tell_many` of a learner is more than calls of `tell`; any object that is told results counts as one."""
+    tell_many = getattr(type(learner), "tell_many", None)
+    return callable(tell_many) and not getattr(tell_many, "is_one_by_one", False)
+
+
+def _one_by_one(original: Callable[..., None]) -> Callable[..., None]:
+    @functools.wraps(original)
+    def tell_many(self: Any, xs: Iterable[Any], ys: Iterable[Any], **options: Any) -> None:
+        for x, y in zip(xs, ys, strict=True):
+            self.tell(x, y)
+        if options:
+            original(self, [], [], **options)
+
+    tell_many.is_one_by_one = True  # type: ignore[attr-defined]
+    return tell_many
+
+
+def _noting(original: Callable[..., Any]) -> Callable[..., Any]:
+    if hasattr(original, "__wrapped__"):  # by a class between
+        return original
+
+    @functools.wraps(original)
+    def ask(self: Any, n: int, tell_pending: bool = True) -> Any:
+        points, improvements = original(self, n, tell_pending)
+        if tell_pending:
+            for x in points:
+                self.tell_pending(x)  # pending already: only what the class adds has an effect
+        return points, improvements
+
+    return ask
 
 
 def _plain_new(learner: Any, base: Any) -> Any:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from adaptive_dask.errors import AdaptiveError, FunctionError, LearnerError, WorkerLostError
+from adaptive_dask.learner.subclasses import takes_batches
 from adaptive_dask.run.failures import Failure, FailureBook, OnError, Point, check_on_error
 from adaptive_dask.run.goals import Goal
 from adaptive_dask.run.journal import Journal
@@ -383,7 +384,7 @@ class Session:
     def _tell_learner(self, ids: list[int], xs: list[Point], ys: list[Any]) -> Told:
         unexplained: BaseException | None = None
         before = self._known
-        if len(xs) > 1 and hasattr(self.learner, "tell_many"):
+        if len(xs) > 1 and takes_batches(self.learner):
             try:
                 self.learner.tell_many(xs, ys)
             except BaseException as error:

@@ -23,6 +23,8 @@ from adaptive_dask.learner.learner2D import Learner2D
 from adaptive_dask.learner.learnerND import LearnerND
 from adaptive_dask.learner.sequence_learner import SequenceLearner
 from adaptive_dask.learner.subclasses import added_attributes
+from adaptive_dask.run.goals import Goal
+from adaptive_dask.run.session import Session
 from adaptive_dask.runner.sequential import simple
 from adaptive_dask.storage.learner_copy import working_copy
 
@@ -117,3 +119,64 @@ def test_a_child_that_was_told_directly_or_appended_is_noticed() -> None:
     assert points == [(2, 0.0), (2, 3.0)]
     learner.tell((2, 0.0), 0.0)
     assert learner.npoints == 7
+
+
+def noting(base: Any) -> Any:
+    """Make a learner whose class notes every point that becomes pending or is told."""
+
+    class Noting(base):  # type: ignore[misc]
+        def tell(self, x: Any, y: Any) -> None:
+            vars(self).setdefault("told", []).append(x)
+            super().tell(x, y)
+
+        def tell_pending(self, x: Any) -> None:
+            vars(self).setdefault("asked", []).append(x)
+            super().tell_pending(x)
+
+    class Further(Noting):
+        def tell(self, x: Any, y: Any) -> None:
+            super().tell(x, y)
+
+        def tell_pending(self, x: Any) -> None:
+            super().tell_pending(x)
+
+    return Further(*copy.deepcopy(ARGUMENTS[base]))
+
+
+@pytest.mark.parametrize("base", ARGUMENTS)
+def test_every_point_goes_through_what_a_subclass_overrides(base: Any) -> None:
+    learner, plain = noting(base), base(*copy.deepcopy(ARGUMENTS[base]))
+    asked: list[Any] = []
+    for n in (5, 1, 2):
+        points = learner.ask(n)[0]
+        assert points == plain.ask(n)[0]
+        asked += points
+        assert learner.ask(2, tell_pending=False)[0] == plain.ask(2, tell_pending=False)[0]
+        learner.tell_many(points, [learner.function(x) for x in points])
+        for x in points:
+            plain.tell(x, plain.function(x))
+    assert learner.told == learner.asked == asked
+    assert dict(learner.data) == dict(plain.data)
+
+
+def test_a_subclass_with_a_tell_many_of_its_own_is_told_by_that() -> None:
+    class Both(Learner1D):
+        def tell(self, x: float, y: Any) -> None:
+            raise AssertionError("told one by one")
+
+        def tell_many(self, xs: Any, ys: Any, **options: Any) -> None:
+            super().tell_many(xs, ys, **options)
+
+    learner = Both(function, (0, 1))
+    learner.tell_many([0.0, 0.5, 1.0, 0.25], [0.0, 0.5, 1.0, 0.25])
+    learner.tell_many([0.75], [0.75])
+    assert learner.npoints == 5
+
+
+def test_a_refused_value_does_not_let_others_be_told_twice() -> None:
+    learner = noting(Learner1D)
+    session = Session(learner, Goal(), on_error="skip")
+    taken = session.take(4)
+    session.tell([(pid, None if i == 2 else 1.0) for i, (pid, _) in enumerate(taken)])
+    assert sorted(learner.told) == sorted(x for _, x in taken)
+    assert learner.npoints == 3
