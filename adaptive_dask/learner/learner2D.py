@@ -192,10 +192,12 @@ class Learner2D(SpaceLearner):
         """The largest loss of a triangle, on python-adaptive's scale; infinite until all corners have been told.
 
         Points are chosen by losses with gradients from the nearest neighbours. Those of the globally smoothest
-        surface, as here, are larger beside what has not been resolved yet. Unlike there, the `default_loss` is at least
-        0.24 times the square root of the share of the region that the largest triangle has, as long as that is more
-        than 1/64: so a goal of 0.03 or less is not reached before each part of the region has been sampled. With more than
-        512 points it is the loss of the first points told, at most a twentieth fewer than there are; `exact_loss` takes all.
+        surface, as here, are larger beside what has not been resolved yet. With more than 512 points it is the loss of
+        the first points told, at most a twentieth fewer than there are; `exact_loss` takes all.
+
+        Unlike in python-adaptive, `default_loss` is at least 0.24 times the square root of the share of the region that
+        the largest triangle has, as long as that is more than 1/64: a goal of 0.03 or less is not reached before
+        all parts of the region have been sampled.
 
         Parameters
         ----------
