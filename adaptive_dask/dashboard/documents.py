@@ -1,4 +1,4 @@
-"""Bokeh documents that are made, encoded and closed without holding up the scheduler's event loop."""
+"""Bokeh documents that are created, encoded and closed without blocking the scheduler's event loop."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from adaptive_dask.dashboard.internals import destroy_without_collecting, encode
 
 
 class MadeInThread(Handler):
-    """Makes a document for each page that is opened.
+    """Creates a document for each page that is opened.
 
-    A page has 280 models: making them takes 0.3 s, and encoding them for the browser 0.1 s. No other code has the
-    document before the session is created.
+    A page has 280 models. Creating them takes 0.3 s and encoding them for the browser 0.1 s, so both happen in a
+    thread, before any other code has access to the document.
 
     Parameters
     ----------
@@ -33,7 +33,7 @@ class MadeInThread(Handler):
         await session_context.with_locked_document(lambda doc: asyncio.to_thread(self._fill, doc))
 
     def modify_document(self, doc: Document) -> None:
-        """The document is complete already."""
+        """Do nothing; the document is complete already."""
 
     def _fill(self, doc: Document) -> None:
         self._make(doc)
@@ -41,10 +41,10 @@ class MadeInThread(Handler):
 
 
 def notice_closing(doc: Document, close: Callable[[Any], None]) -> None:
-    """Call `close` when the page is closed, and keep Bokeh from collecting garbage then.
+    """Call `close` when the page is closed, and prevent Bokeh from collecting garbage then.
 
-    Bokeh collects garbage twice for each document, which takes the event loop 0.4 s if the scheduler has learners of a
-    million points.
+    Bokeh collects garbage twice for each document, which blocks the event loop for 0.4 s if the scheduler holds
+    learners with a million points.
     """
     if hasattr(bokeh.events, "ConnectionLost"):  # since Bokeh 3.8
         doc.on_event("connection_lost", close)

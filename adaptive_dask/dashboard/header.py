@@ -1,4 +1,4 @@
-"""Header: the selected run in figures, and the heartbeat by which the page knows that it is connected."""
+"""Header: the numbers of the selected run, and the heartbeat that tells the page that it is connected."""
 
 from __future__ import annotations
 
@@ -35,16 +35,16 @@ _STYLE = """
 
 
 class Header:
-    """The selected run in figures, and what page and server have to tell each other.
+    """The numbers of the selected run, and the messages between page and server.
 
-    The figures' tags are for the script of the page: whether there are runs, the name of the one that was chosen,
-    and the time, which changes every second. Through the switch the script says which theme the page has.
+    The tags of the Div carry data for the page's script: whether there are runs, the name of the selected run, and the
+    time, which changes every second. The script reports the theme of the page through the switch.
 
     Parameters
     ----------
     doc : Document
     short : bool
-        Whether it is the name and status only, above a single plot.
+        True for the name and status only, above a single plot.
     """
 
     def __init__(self, doc: Document, short: bool = False) -> None:

@@ -1,4 +1,4 @@
-"""Names of Bokeh and of Dask's dashboard that their documentation does not describe: nothing else here uses them.
+"""Undocumented names of Bokeh and of Dask's dashboard. No other module uses any.
 
 Seen in Bokeh 3.9.2 and distributed 2026.8.0. ``tests/dashboard/test_internals.py`` has a test for each function.
 
@@ -6,7 +6,7 @@ Seen in Bokeh 3.9.2 and distributed 2026.8.0. ``tests/dashboard/test_internals.p
 name                                                   function
 ====================================================== =======================================
 ``Document.destroy`` collects garbage                  `destroy_without_collecting`
-``Document.to_json`` makes what a browser is sent      `encode_beforehand`
+``Document.to_json`` encodes for the browser           `encode_beforehand`
 ``RoutingApplication.applications``                    `bokeh_applications`, `add_application`
 ``distributed.dashboard.core.BokehApplication``        `add_application`
 ``distributed.dashboard.scheduler.template_variables`` `make_menus`
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 
 def destroy_without_collecting(doc: Document) -> None:
-    """Have a document release its models when its session ends, without a garbage collection."""
+    """Make a document release its models when its session ends, without a garbage collection."""
     doc.destroy = MethodType(_destroy, doc)  # type: ignore[method-assign]
 
 
@@ -40,7 +40,7 @@ def _destroy(doc: Document, session: Any) -> None:
 
 
 def encode_beforehand(doc: Document) -> None:
-    """Encode a document now for the first browser that asks; it must not change until then."""
+    """Encode a document now for the first browser that requests it. It must not change until then."""
     encoded = doc.to_json()
 
     def to_json(deferred: bool = True) -> Any:
@@ -51,7 +51,13 @@ def encode_beforehand(doc: Document) -> None:
 
 
 def bokeh_applications(application: Any) -> list[Any]:
-    """Bokeh's applications among those of Dask's HTTP server; an `ImportError` if Bokeh is not installed."""
+    """Return Bokeh's applications among those of Dask's HTTP server.
+
+    Raises
+    ------
+    ImportError
+        If Bokeh is not installed.
+    """
     from bokeh.server.tornado import BokehTornado
 
     return [one for one in application.applications if isinstance(one, BokehTornado)]
@@ -60,19 +66,19 @@ def bokeh_applications(application: Any) -> list[Any]:
 def add_application(
     application: Any, pages: Mapping[str, Any], scheduler: Any, dashboard: Any, variables: dict[str, Any]
 ) -> None:
-    """Serve pages beside those of Dask's dashboard.
+    """Serve pages next to those of Dask's dashboard.
 
     Parameters
     ----------
     application : RoutingApplication
-        Of Dask's HTTP server.
+        The application of Dask's HTTP server.
     pages : mapping of str to Handler
-        By path.
+        Handlers by path.
     scheduler : Scheduler
     dashboard : BokehTornado
         Dask's dashboard.
     variables : dict
-        For the templates of all pages.
+        Variables of the templates of all pages.
     """
     from distributed.dashboard.core import BokehApplication
     from tornado.ioloop import IOLoop
@@ -89,12 +95,12 @@ def add_application(
     application.applications.insert(application.applications.index(dashboard) + 1, ours)
     ours.initialize(IOLoop.current())
     ours.start()
-    # The list of plots for JupyterLab is made of the paths of Dask's own application.
+    # The list of plots for JupyterLab contains the paths of Dask's own application.
     dashboard.applications.update(ours.applications)
 
 
 def make_menus(scheduler: Any) -> dict[str, Any]:
-    """The variables of Dask's templates with the lists of pages and plots, which all pages share."""
+    """Return the variables of Dask's templates, with the lists of pages and plots that all pages share."""
     from distributed.dashboard.scheduler import template_variables
 
     menus: dict[str, Any] = template_variables(scheduler)
@@ -102,19 +108,19 @@ def make_menus(scheduler: Any) -> dict[str, Any]:
 
 
 def template_folder() -> Path:
-    """The folder of Dask's templates."""
+    """Return the folder of Dask's templates."""
     import distributed.http.utils
 
     return Path(distributed.http.utils.dirname) / "templates"
 
 
 def dashboard_prefix(application: Any) -> str:
-    """The prefix of all paths of Dask's HTTP server, with a slash at both ends."""
+    """Return the prefix of all paths of Dask's HTTP server, with a slash at both ends."""
     return next((path.removesuffix("health") for path in _paths(application) if path.endswith("/health")), "/")
 
 
 def has_route(application: Any, path: str) -> bool:
-    """True if Dask's HTTP server has a route with this pattern."""
+    """Return True if Dask's HTTP server has a route with this pattern."""
     return path in _paths(application)
 
 
@@ -127,8 +133,8 @@ def _paths(application: Any) -> Iterator[str]:
 def add_collector(collector: type[PrometheusCollector]) -> None:
     """Add a class of collectors to those that Dask's ``/metrics`` reports.
 
-    Dask makes one set of collectors for each process at the first request for metrics, and tells them at each
-    request which scheduler is asked.
+    Dask creates one set of collectors for each process at the first request for metrics, and passes them the scheduler
+    at each request.
     """
     from distributed.http.scheduler.prometheus import core
     from prometheus_client import REGISTRY

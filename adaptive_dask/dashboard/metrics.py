@@ -1,4 +1,4 @@
-"""The numbers of the runs among the scheduler's metrics for Prometheus."""
+"""Metrics of the runs for Prometheus, among those of the scheduler."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _COUNTERS: dict[str, str] = {
 
 
 class AdaptiveCollector(PrometheusCollector):
-    """Collects the numbers of the runs on the scheduler that is asked."""
+    """Collects the numbers of the runs on the scheduler that gets the request."""
 
     def __init__(self, server: object) -> None:
         super().__init__(server)  # type: ignore[no-untyped-call]

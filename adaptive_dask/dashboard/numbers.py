@@ -1,4 +1,4 @@
-"""The hosted runs and their status, as the table, the header, the JSON and the metrics show them."""
+"""The hosted runs and their numbers, for the table, the header, the JSON and the metrics."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ from adaptive_dask.run.status import RunStatus
 
 
 def host_of(scheduler: Any) -> Any:
-    """The plugin that hosts the runs; None on a scheduler that has none (yet, or any more)."""
+    """Return the plugin that hosts the runs, or None if the scheduler has none."""
     return scheduler.plugins.get("adaptive")
 
 
 def runs_of(scheduler: Any) -> list[Any]:
-    """The hosted runs, the newest first."""
+    """Return the hosted runs, newest first."""
     host = host_of(scheduler)
     return [] if host is None else sorted(host.runs.values(), key=lambda run: -run.started)
 
 
 def as_row(status: RunStatus) -> dict[str, Any]:
-    """The numbers of a run by the names that ``adaptive.json``, the metrics and the table give them."""
+    """Return the numbers of a run by their names in ``adaptive.json``, the metrics and the table."""
     return {
         "name": status.name,
         "id": status.id,

@@ -31,7 +31,7 @@ class RunsJSON(RequestHandler):
 
 
 def serve_numbers(application: Any, scheduler: Any) -> str:
-    """Add the route and the metrics, unless they are there.
+    """Add the route and the metrics, unless they exist.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""The Bokeh documents: the page with everything, and single plots for Jupyter and the menu."""
+"""The Bokeh documents: the page with all parts, and single plots for Jupyter and the menu."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ from adaptive_dask.dashboard.samples.part import Samples
 from adaptive_dask.dashboard.style import THEMES
 from adaptive_dask.dashboard.view import View
 
-# Dask's templates are needed for `base.html`, which escapes nothing: no text of a user may be a template variable.
+# `base.html` of Dask's templates escapes nothing, so no text of a user may be a template variable.
 _TEMPLATES = Environment(
     loader=FileSystemLoader([Path(__file__).parent / "templates", template_folder()]), trim_blocks=True
 )
 
 
 class PartOfPage(NamedTuple):
-    """How to make a part, and its title."""
+    """The constructor of a part, and its title."""
 
     make: Callable[[], Any]
     title: str
@@ -51,7 +51,7 @@ PARTS: dict[str, PartOfPage] = {
 
 
 def main_page(scheduler: Any, doc: Document) -> None:
-    """The page ``adaptive``; ``?run=name`` selects a run, ``?theme=`` light or dark."""
+    """Fill the page ``adaptive``; ``?run=name`` selects a run, ``?theme=`` light or dark."""
     header = Header(doc)
     parts = {"header": header, **{name: part.make() for name, part in PARTS.items()}}
     for name, part in parts.items():
@@ -63,7 +63,7 @@ def main_page(scheduler: Any, doc: Document) -> None:
 
 
 def individual_page(name: str, scheduler: Any, doc: Document) -> None:
-    """One plot that fills the window, of the newest run if ``?run=`` names none."""
+    """Fill the window with one plot, of the newest run unless ``?run=`` names another."""
     header, part = Header(doc, short=True), PARTS[name].make()
     header.root.name, part.root.name = "header", "part"
     doc.template = _TEMPLATES.get_template("single.html")
@@ -74,9 +74,9 @@ def individual_page(name: str, scheduler: Any, doc: Document) -> None:
 def _show(scheduler: Any, doc: Document, parts: list[Any], title: str) -> None:
     doc.title = title
     if hasattr(doc, "config"):  # since Bokeh 3.8
-        doc.config.reconnect_session = False  # to a document that is old by then; the page loads itself anew
+        doc.config.reconnect_session = False  # to an outdated document; the page reloads itself
     doc.theme = THEMES[_theme(doc)]
-    # Bokeh goes through all models after each change: here once, rather than for each part.
+    # Bokeh visits all models after each change. This makes it do so once instead of once per part.
     with doc.models.freeze():
         for part in parts:
             doc.add_root(part.root)
@@ -89,7 +89,7 @@ def _theme(doc: Document) -> str:
 
 
 def _argument(doc: Document, name: str, default: Any) -> Any:
-    """An argument of the page's address."""
+    """Return an argument of the page's address."""
     context: Any = doc.session_context
     values = context.request.arguments.get(name) if context is not None else None
     return values[0].decode(errors="replace") if values else default

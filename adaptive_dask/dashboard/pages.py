@@ -13,12 +13,12 @@ PAGE = "adaptive"
 
 
 def add_pages(application: Any, dashboard: Any, scheduler: Any) -> None:
-    """Add the pages, unless they are there.
+    """Add the pages, unless they exist.
 
     Parameters
     ----------
     application : tornado.web.Application
-        Of Dask's HTTP server.
+        The application of Dask's HTTP server.
     dashboard : BokehTornado
         Dask's dashboard.
     scheduler : Scheduler

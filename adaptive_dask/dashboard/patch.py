@@ -1,9 +1,8 @@
-"""Patch: all that changes on a page at one look, as one message.
+"""Patch: all changes of a page in one update, as a single message.
 
-Bokeh sends a message for each property that changes, and each costs the event loop about a millisecond, most of it
-for finding out which models the browser knows already. A page like ours has twenty changes at each look. So they
-travel together as text, and a line of script in the browser sets them. The models on the server stay as they were when
-the page was opened; nothing reads them.
+Bokeh sends one message for each property that changes. Each costs the event loop about a millisecond, mostly to find
+out which models the browser already has. This page has twenty changes per update, so they are sent together as text,
+and a line of script in the browser applies them. The models on the server keep their initial state; nothing reads them.
 """
 
 from __future__ import annotations
@@ -20,12 +19,12 @@ from bokeh.model import Model
 from bokeh.models import ColumnDataSource, CustomJS, Range1d, Selection
 from bokeh.models.widgets import AbstractButton, Div, InputWidget
 
-# Shorter arrays are as text what they are in base64.
+# Shorter arrays take as much space as text as they do in base64.
 SHORT = 32
 
 
 class Patch:
-    """Changes of models, in their order."""
+    """An ordered list of changes of models."""
 
     def __init__(self) -> None:
         self._changes: list[tuple[str, Model, Any]] = []
@@ -34,7 +33,7 @@ class Patch:
         return bool(self._changes)
 
     def put(self, model: Model, **properties: Any) -> None:
-        """Set properties. Numbers that are not finite are gaps in a plot."""
+        """Set properties of a model. Numbers that are not finite become gaps in a plot."""
         self._changes.append(("put", model, properties))
 
     def fill(self, source: ColumnDataSource, columns: Mapping[str, Any]) -> None:
@@ -42,16 +41,16 @@ class Patch:
         self._changes.append(("fill", source, dict(columns)))
 
     def append(self, source: ColumnDataSource, columns: Mapping[str, Sequence[Any]], most: int | None = None) -> None:
-        """Add rows to a source, and remove the oldest beyond so many."""
+        """Add rows to a source, and remove the oldest rows above `most`."""
         self._changes.append(("append", source, (dict(columns), most)))
 
     def say(self, root: Model, text: str) -> None:
-        """Have the card of a part say this instead of showing the part; nothing, and the part is back."""
+        """Show a message instead of a part, or the part again if the message is empty."""
         self._changes.append(("say", root, text))
 
     @without_property_validation  # type: ignore[untyped-decorator]
     def apply(self) -> None:
-        """Change the models here: those of a page that no browser shows yet."""
+        """Change the models on the server, for a page that no browser shows yet."""
         for what, model, value in self._changes:
             if what == "put":
                 for name, one in value.items():
@@ -64,13 +63,13 @@ class Patch:
                 model.stream(value[0], value[1])
 
     def encode(self) -> str:
-        """The changes for the browser, as JSON."""
+        """Return the changes as JSON for the browser."""
         changes = [(what, model.id, _plain(value)) for what, model, value in self._changes]
         return json.dumps(changes, allow_nan=False, separators=(",", ":"))
 
 
 class Wire:
-    """What takes patches to the browser: the tags of a model that shows nothing."""
+    """Sends patches to the browser, as the tags of an invisible model."""
 
     def __init__(self) -> None:
         self.root = Div(name="wire", text="", visible=False)
@@ -82,13 +81,13 @@ class Wire:
 
 
 def keep_quiet(models: Iterable[Model]) -> None:
-    """Have the browser keep for itself what becomes of models there, such as ranges that follow their data."""
+    """Prevent the browser from reporting changes that it makes to models, such as ranges that follow their data."""
     for model in models:
         model.syncable = isinstance(model, Selection | AbstractButton | InputWidget | Range1d)
 
 
 def _plain(value: Any) -> Any:
-    """Data that JSON takes."""
+    """Return data that JSON can represent."""
     if isinstance(value, dict):
         return {name: _plain(one) for name, one in value.items()}
     if isinstance(value, np.ndarray):
@@ -104,7 +103,7 @@ def _plain(value: Any) -> Any:
     return value
 
 
-# The browser's side of `_plain` and of `Patch`.
+# The counterpart of `_plain` and `Patch` in the browser.
 _SET = """
 const bytes = (text) => Uint8Array.from(atob(text), (c) => c.charCodeAt(0)).buffer;
 const { ndarray } = Bokeh.require("core/util/ndarray");

@@ -22,7 +22,7 @@ from adaptive_dask.dashboard.style import table_style
 from adaptive_dask.dashboard.view import Look
 from adaptive_dask.run.status import duration, number, percent
 
-# `<%- %>` escapes the value. Columns of numbers are sorted by number and show the text of another column.
+# `<%- %>` escapes the value. Numeric columns are sorted by number and show the text of another column.
 _TEXT = '<span title="<%- value %>"><%- value %></span>'
 _STATUS = '<span class="status <%- value %>"><%- value %></span>'
 
@@ -71,7 +71,7 @@ def _columns() -> list[TableColumn]:
 
 
 class RunTable:
-    """The table of all runs, the newest first until it is sorted otherwise."""
+    """The table of all runs, newest first until the user sorts it otherwise."""
 
     def __init__(self) -> None:
         columns = _columns()
@@ -91,12 +91,12 @@ class RunTable:
             reorderable=False,
             stylesheets=[table_style()],
             autosize_mode="none",
-            scroll_to_selection=False,  # it would at every update
+            scroll_to_selection=False,  # else it would scroll at every update
         )
-        # Bokeh 3.9 does not draw a table anew when its values change but not their number.
+        # Bokeh 3.9 does not redraw a table if its values change but the number of rows does not.
         redraw = CustomJS(args={"view": self.root.view}, code="view.change.emit()")
         self._source.js_on_change("data", redraw)
-        # Once, when another is selected: from then on the reader decides.
+        # Only when another run is selected; afterwards the user decides.
         show = CustomJS(args={"table": self.root}, code=_SHOW_SELECTED)
         self._source.selected.js_on_change("indices", show)
 
@@ -105,7 +105,7 @@ class RunTable:
         data = self._columns([as_row(run.numbers()) for run in look.runs])
         selected = [look.runs.index(look.run)] if look.run is not None else []
         if repr(data) != self._shown:
-            self._shown = repr(data)  # in which NaN equals NaN
+            self._shown = repr(data)  # treats NaN as equal to NaN
             self._names = data["name"]
             patch.fill(self._source, data)
         if selected != self._source.selected.indices:
@@ -122,7 +122,7 @@ class RunTable:
 
 
 def _sortable(field: str, value: Any) -> Any:
-    """The number to sort by, rounded so that the table does not change with every look."""
+    """Return the number to sort by, rounded so that the table does not change with every update."""
     if not isinstance(value, float) or math.isnan(value):
         return value
     return round(value) if field in ("age", "elapsed") else float(f"{min(value, _INFINITE):.3g}")

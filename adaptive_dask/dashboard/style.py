@@ -1,4 +1,4 @@
-"""Colours, figures and themes: what all pages look like."""
+"""Colours, figures and themes of all pages."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from bokeh.themes import Theme
 
 from adaptive_dask.dashboard.patch import Patch
 
-# Legible on white and on black, and told apart by colour-blind people (after Okabe and Ito).
+# Legible on white and on black, and distinguishable for colour-blind people (after Okabe and Ito).
 BLUE, ORANGE, GREEN, RED, PURPLE, GREY = "#3D8FD1", "#E68A00", "#1FA187", "#D9541E", "#B56BA8", "#8C8C8C"
 SERIES = (BLUE, GREEN, PURPLE, RED)
 
@@ -86,7 +86,7 @@ THEMES = {
 
 
 def table_style() -> InlineStyleSheet:
-    """Rules for tables that follow the theme of the page; where there is none, the light one."""
+    """CSS rules for tables, which follow the theme of the page (light by default)."""
     return InlineStyleSheet(
         css="""
 :host { --text: var(--ad-text, #333); --line: var(--ad-line, #ddd); --surface: var(--ad-surface, #fff); z-index: 0; }
@@ -114,7 +114,7 @@ def table_style() -> InlineStyleSheet:
 
 
 def select_style() -> InlineStyleSheet:
-    """Rules for choices."""
+    """CSS rules for select boxes."""
     return InlineStyleSheet(
         css=""":host { color: var(--ad-faint, #666); font-size: 12px; }
 .bk-input { background-color: var(--ad-surface, #fff); color: var(--ad-text, #333);
@@ -124,18 +124,18 @@ def select_style() -> InlineStyleSheet:
 
 
 def new_figure(*, tools: str = "", from_zero: bool = False, count_axis: bool = False, **options: Any) -> Any:
-    """An empty figure that fills its place.
+    """Return an empty figure that fills the available space.
 
     Parameters
     ----------
     tools : str
-        Of Bokeh; none by default, since most figures here follow their data.
+        Tools of Bokeh. None by default, because most figures follow their data.
     from_zero : bool
-        Whether the y axis begins at zero.
+        True if the y axis begins at zero.
     count_axis : bool
-        Whether it counts things.
+        True if the y axis shows integers.
     **options
-        Of `bokeh.plotting.figure`.
+        Options of `bokeh.plotting.figure`.
     """
     options = {"sizing_mode": "stretch_both", "toolbar_location": "above" if tools else None, **options}
     if from_zero:
@@ -148,7 +148,7 @@ def new_figure(*, tools: str = "", from_zero: bool = False, count_axis: bool = F
 
 
 class LogTicks:
-    """Ticks of a logarithmic axis that suit its range, also if that is short."""
+    """Ticks of a logarithmic axis that suit its range, also a short one."""
 
     def __init__(self, axis: Any, formatter: CustomJSTickFormatter | None = None) -> None:
         self._ticks: list[float] = []
@@ -157,7 +157,7 @@ class LogTicks:
         axis.formatter = formatter or CustomJSTickFormatter(code=_POWERS)
 
     def fit(self, patch: Patch, values: Sequence[float]) -> None:
-        """Choose ticks for these values."""
+        """Choose ticks for the given values."""
         if not len(values):
             return
         low, high = math.log10(min(values)), math.log10(max(values))
@@ -173,7 +173,7 @@ class LogTicks:
 
 
 def _even_steps(low: float, high: float) -> list[float]:
-    """Ticks for a range that is too short for powers: multiples of 1, 2 or 5 times a power of ten."""
+    """Return ticks for a range too short for powers of ten: multiples of 1, 2 or 5 times a power of ten."""
     if not high > low:
         return [low]
     rough = (high - low) / 4
@@ -193,14 +193,14 @@ return `${mantissa === 1 ? "" : mantissa + "·"}10${exponent < 0 ? "⁻" : ""}${
 
 
 def new_note(plot: Any) -> Title:
-    """A line above a figure, for a remark or for what is missing."""
+    """Return an empty line of text above a figure, for remarks."""
     note = Title(text="", text_font_size="12px", text_font_style="normal", align="left")
     plot.add_layout(note, "above")
     return note
 
 
 def time_unit(seconds: float) -> tuple[str, float]:
-    """A unit that suits a span of time, and its length in seconds."""
+    """Return a unit that suits a span of time, and its length in seconds."""
     for unit, size in (("d", 86400.0), ("h", 3600.0), ("min", 60.0)):
         if seconds > 4 * size:
             return unit, size

@@ -1,4 +1,4 @@
-"""View: one open page. It looks at the host at intervals and lets each part of the page show what is new."""
+"""View: one open page, which updates each of its parts at regular intervals."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ from adaptive_dask.plain import get_logger
 
 logger = get_logger(__name__)
 
-INTERVAL = 500  # milliseconds between two looks
-READING_INTERVAL = 0.25  # seconds between two readings of learner data, at least
-# So much of the time may be spent, for all pages together, on reading, while the learner waits, and on preparing
-# what was read, in another thread.
+INTERVAL = 500  # milliseconds between two updates
+READING_INTERVAL = 0.25  # minimum number of seconds between two readings of learner data
+# Maximum share of the time that all pages together spend on reading, while the learner waits, and on preparing the
+# data, in another thread.
 READING_SHARE, PREPARING_SHARE = 0.04, 0.08
 
-# A learner that is late is read again after so long (seconds).
+# Seconds after which a learner that did not answer is read again.
 LATE = 5.0
 
 TROUBLE = "This cannot be drawn for this run; the scheduler's log says why. The run itself is not affected."
@@ -36,9 +36,9 @@ _open_views: weakref.WeakSet[View] = weakref.WeakSet()
 
 
 class Look(NamedTuple):
-    """What a part of the page sees: all runs, the newest first, and the one to show.
+    """The state that the parts of a page show: all runs, newest first, and the selected one.
 
-    `wanted` is the name of the run that was chosen, if any was.
+    `wanted` is the name of the run that the user selected, if any.
     """
 
     scheduler: Any
@@ -49,7 +49,7 @@ class Look(NamedTuple):
 
 
 class Part(Protocol):
-    """A part of a page. `update` is called on the scheduler's event loop: it must be quick."""
+    """A part of a page. `update` is called on the scheduler's event loop, so it must be quick."""
 
     root: LayoutDOM
 
@@ -57,10 +57,10 @@ class Part(Protocol):
 
 
 class Reading(NamedTuple):
-    """How to read a run.
+    """Functions that read a run.
 
     `read` is called with the session of the run in the learner's thread, then `prepare` with its result in any
-    thread. Readings of several runs may go on at the same time.
+    thread. Several runs may be read at the same time.
     """
 
     read: Callable[[Any], Any]
@@ -70,8 +70,8 @@ class Reading(NamedTuple):
 class ReadingPart(Part, Protocol):
     """A part that shows data of the learner.
 
-    `reading` says how to read what is new, and is None if nothing is. `show` is called on the event loop with what
-    was prepared, if it is of the run of the last `update`.
+    `reading` returns how to read new data, or None if there is none. `show` is called on the event loop with the
+    prepared data, if they belong to the run of the last `update`.
     """
 
     def reading(self, run: Any) -> Reading | None: ...
@@ -79,7 +79,7 @@ class ReadingPart(Part, Protocol):
 
 
 class View:
-    """One open page. It may be made in any thread: it looks at nothing before a browser shows it.
+    """One open page. It may be created in any thread, because it reads nothing before a browser shows it.
 
     Parameters
     ----------
@@ -87,7 +87,7 @@ class View:
     doc : Document
     parts : sequence of Part
     wanted : str or None
-        The name of the run to show. None for the newest one that goes on, or else the newest.
+        The name of the run to show. None selects the newest active run, or the newest if none is active.
     """
 
     def __init__(self, scheduler: Any, doc: Document, parts: Sequence[Any], wanted: str | None) -> None:
@@ -96,9 +96,9 @@ class View:
         self._parts = parts
         self._wanted = wanted
         self._broken: set[tuple[int, str]] = set()
-        self._in_trouble: set[int] = set()  # parts of which the page says so
+        self._in_trouble: set[int] = set()  # parts that are replaced by a message
         self._closed = False
-        self._is_shown = False  # by a browser, which has all models
+        self._is_shown = False  # shown by a browser, which has all models
         self._wire = Wire()
         doc.add_root(self._wire.root)
         for root in doc.roots:
@@ -111,7 +111,7 @@ class View:
                 doc.add_periodic_callback(self._make_reader(part), int(1000 * READING_INTERVAL))
 
     def select(self, name: str) -> None:
-        """Show another run."""
+        """Select another run."""
         if name != self._wanted:
             self._wanted = name
             self._update()
@@ -133,7 +133,7 @@ class View:
             self._wire.send(*changes)
 
     def _changes(self, part: Any, look: Look) -> list[str]:
-        """What changes in a part, as patches; of one that cannot show this run, only that the page says so."""
+        """Return the changes of a part as patches, or a message if the part cannot show this run."""
         patches: list[str] = []
         if not self._is_broken(part, look.run):
             try:
@@ -159,7 +159,7 @@ class View:
         return (id(part), getattr(run, "id", "")) in self._broken
 
     def _give_up(self, part: Any, run: Any) -> None:
-        """A part that fails once would fail again at every look at this run."""
+        """Replace a part by a message, because it would fail again at every update."""
         self._broken.add((id(part), getattr(run, "id", "")))
         logger.exception("The dashboard cannot show %s", type(part).__name__)
 
@@ -173,9 +173,9 @@ class View:
                 part.close()
 
     def _make_reader(self, part: Any) -> Any:
-        """A callback that reads learner data for a part, as often as that is cheap."""
-        rest = ("", 0.0)  # a run, and until when it is not read
-        under_way: dict[str, asyncio.Task[None]] = {}  # by run: one may be busy for long, and another is looked at
+        """Return a callback that reads learner data for a part, as often as that is cheap."""
+        rest = ("", 0.0)  # a run, and the time before which it is not read
+        under_way: dict[str, asyncio.Task[None]] = {}  # by run, because one may be busy while another is shown
 
         async def read(run: Any, reading: Reading) -> None:
             nonlocal rest
@@ -189,13 +189,13 @@ class View:
                 if not self._closed:
                     self._doc.add_next_tick_callback(partial(self._show, part, run, data))
             except LearnerBusyError:
-                rest = (run.id, time.monotonic() + LATE)  # of learners that hang, one cannot know whether for ever
+                rest = (run.id, time.monotonic() + LATE)  # a learner that hangs may recover
             except Exception:
                 self._give_up(part, run)
             finally:
                 del under_way[run.id]
 
-        # The learner may be busy for long, and meanwhile the page must answer to clicks.
+        # The learner may be busy for a long time, while the page must respond to clicks.
         @without_document_lock
         async def begin() -> None:
             if self._closed or not self._is_shown:
@@ -217,7 +217,7 @@ class View:
 
     def _show(self, part: Any, run: Any, data: Any) -> None:
         if self._look().run is not run:
-            return  # another was selected meanwhile
+            return  # another run was selected in the meantime
         try:
             part.show(data, self._wire)
         except Exception:

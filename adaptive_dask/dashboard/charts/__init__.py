@@ -1,1 +1,1 @@
-"""Charts of what the host knows of a run; they read its history and its counters, never its learner."""
+"""Charts of a run's history and counters, which need no access to its learner."""

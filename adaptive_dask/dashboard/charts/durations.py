@@ -1,4 +1,4 @@
-"""How long evaluations take: a histogram over a logarithmic axis."""
+"""Histogram of the durations of evaluations, over a logarithmic axis."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ return `${+(tick / size).toPrecision(3)} ${unit}`;
 
 
 class DurationChart:
-    """How many evaluations took how long."""
+    """The number of evaluations by their duration."""
 
     def __init__(self) -> None:
         self._key: object = None
@@ -69,7 +69,7 @@ def _describe(counts: Sequence[int]) -> str:
 
 
 def quantile(counts: Sequence[int], share: float) -> float:
-    """The duration below which that share of the evaluations is, to within the width of a bin."""
+    """Return a quantile of the durations, to within the width of a bin."""
     wanted, below = share * sum(counts), 0
     for i, count in enumerate(counts):
         if count and below + count >= wanted:
@@ -80,7 +80,7 @@ def quantile(counts: Sequence[int], share: float) -> float:
 
 
 def readable(seconds: float) -> str:
-    """A duration with two digits and its unit."""
+    """Format a duration with two digits and its unit."""
     for size, unit in ((86400.0, "d"), (3600.0, "h"), (60.0, "min"), (1.0, "s"), (1e-3, "ms")):
         if seconds >= 0.995 * size:
             return f"{float(f'{seconds / size:.2g}'):g} {unit}"

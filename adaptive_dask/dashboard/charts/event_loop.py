@@ -1,4 +1,4 @@
-"""How late the scheduler's event loop is, measured as long as somebody looks."""
+"""Delay of the scheduler's event loop, measured while a page is open."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from adaptive_dask.dashboard.style import RED, new_figure
 from adaptive_dask.dashboard.view import Look
 
 EVERY = 0.1  # seconds between two probes
-KEPT = 240  # looks
+KEPT = 240  # updates of the page
 
 
 class EventLoopChart:
-    """For each look, by how much the event loop was late at most since the last one."""
+    """The longest delay of the event loop between two updates of the page."""
 
     def __init__(self) -> None:
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -38,7 +38,7 @@ class EventLoopChart:
             self._latest = 0.0
 
     def close(self) -> None:
-        """Measure no more."""
+        """Stop measuring."""
         if self._probe is not None:
             self._probe.cancel()
 

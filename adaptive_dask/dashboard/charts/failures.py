@@ -12,7 +12,7 @@ from adaptive_dask.dashboard.patch import Patch, Wire
 from adaptive_dask.dashboard.view import Look, Reading
 from adaptive_dask.plain import safe_repr
 
-# The last so many points, and so many characters of each traceback.
+# Limits: number of points, and characters of each traceback.
 MOST_POINTS = 50
 MOST_TEXT = 6000
 
@@ -27,7 +27,7 @@ p { color: var(--ad-faint, #666); margin: 4px 0; }
 
 
 class FailureList:
-    """The points that failed, the last one first; a click opens a traceback."""
+    """The points that failed, newest first; a click opens a traceback."""
 
     def __init__(self) -> None:
         self._run = ""
@@ -43,7 +43,7 @@ class FailureList:
             patch.put(self.root, text="<p>Waiting for the learner …</p>" if run else "")
 
     def reading(self, run: Any) -> Reading | None:
-        """How to read the failures, if something failed since the last time."""
+        """Return how to read the failures, or None if no point has failed since the last time."""
         failures = sum(count.failures for count in run.history.workers.values())
         key = (run.status, run.learner.driver.failed, failures)
         if run.id != self._run or key == self._key:
@@ -52,12 +52,12 @@ class FailureList:
         return Reading(self.read, self.prepare)
 
     def read(self, session: Any) -> tuple[int, list[Any]]:
-        """The last failures; in the learner's thread."""
+        """Return the last failures. Called in the learner's thread."""
         failures = session.book.all
         return len(failures), failures[-MOST_POINTS:]
 
     def prepare(self, raw: tuple[int, list[Any]]) -> str:
-        """Text for the page, with everything escaped that comes from elsewhere."""
+        """Return the text for the page, with all texts of users escaped."""
         total, failures = raw
         if not failures:
             return "<p>No evaluation has failed.</p>"

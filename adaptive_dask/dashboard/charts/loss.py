@@ -1,4 +1,4 @@
-"""The loss against points, and against time."""
+"""The loss over the number of points, and over time."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class LossChart:
     def __init__(self, against: Literal["npoints", "seconds"] = "npoints") -> None:
         self._against = against
         self._run = ""
-        self._range: list[tuple[float, float]] = []  # lower and upper corner of what is drawn
+        self._range: list[tuple[float, float]] = []  # lower and upper corner of the drawn data
         self._seen = 0
         self._source = ColumnDataSource({"npoints": [], "seconds": [], "loss": []})
         self.root = new_figure(x_axis_type="log", y_axis_type="log", x_axis_label=_LABELS[against], y_axis_label="loss")
@@ -44,7 +44,7 @@ class LossChart:
         if run.id != self._run:
             self._run, self._seen, self._range = run.id, 0, []
             patch.fill(self._source, {"npoints": [], "seconds": [], "loss": []})
-        # A logarithmic axis has no place for other numbers.
+        # A logarithmic axis shows positive numbers only.
         new = [entry for entry in losses[self._seen :] if 0 < entry.loss < math.inf and entry.npoints > 0]
         self._seen = len(losses)
         if new:
@@ -58,7 +58,7 @@ class LossChart:
         patch.put(self._note, text="" if self._range else "No finite loss above zero yet.")
 
     def _fit(self, patch: Patch, columns: dict[str, list[float]]) -> None:
-        """Ticks for all that is drawn."""
+        """Choose ticks for the drawn data."""
         along, across = columns[self._against], columns["loss"]
         corners = [(min(along), min(across)), (max(along), max(across)), *self._range]
         xs, ys = zip(*corners, strict=True)

@@ -1,4 +1,4 @@
-"""Rates over the time of a run: what was done between two entries of its history, divided by the time between."""
+"""Rates over the time of a run, from the differences between entries of its history."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ class _OverTime:
     Parameters
     ----------
     what : str
-        The field of `Work` that goes up.
+        The field of the history that counts.
     factor : float
-        By which the rate is multiplied.
+        Factor that scales the rate.
     label, color : str
     """
 
@@ -66,7 +66,7 @@ class PaceChart(_OverTime):
 
 
 class LearnerChart(_OverTime):
-    """The share of a core of the scheduler's machine that the learner takes."""
+    """CPU time of the learner, as a share of one core of the scheduler's machine."""
 
     def __init__(self) -> None:
         super().__init__("learner_seconds", 100.0, "share of a core (%)", ORANGE)

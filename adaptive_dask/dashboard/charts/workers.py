@@ -1,4 +1,4 @@
-"""Where points were evaluated."""
+"""Evaluations by worker."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from adaptive_dask.dashboard.patch import Patch
 from adaptive_dask.dashboard.style import PURPLE, RED, new_figure, new_note
 from adaptive_dask.dashboard.view import Look
 
-# So many workers have their names below the bars.
+# Up to this number of workers, names are shown below the bars.
 MOST_NAMES = 8
 
 
 class WorkerChart:
-    """Evaluations per worker, the busiest first."""
+    """The number of evaluations of each worker, in decreasing order."""
 
     def __init__(self) -> None:
         self._key: object = None

@@ -1,5 +1,5 @@
-"""The samples of a run as they come, one module for each kind of picture.
+"""Live pictures of the samples of a run, one module for each kind of picture.
 
-Each has a *follower*, which takes what is new out of the learner, in the learner's thread, and keeps no more of it than
-can be seen; and a *chart*, which draws what the follower prepared.
+Each module has a *follower*, which reads new data of the learner in the learner's thread and keeps only as much as a
+picture can show, and a *chart*, which draws the data that the follower prepared.
 """

@@ -12,12 +12,12 @@ from adaptive_dask.dashboard.patch import Patch
 from adaptive_dask.dashboard.samples.follower import Floats, NewEntries, as_floats
 from adaptive_dask.dashboard.style import BLUE, LogTicks, new_figure, new_note
 
-# The mean is kept for numbers of samples that grow by this factor, at least.
+# The mean is stored at numbers of samples that grow by at least this factor.
 GROWTH = 1.01
 
 
 class MeanFollower:
-    """Follows the mean of the samples in the order in which they came."""
+    """Follows the mean of the samples in order of arrival."""
 
     def __init__(self, learner: Any) -> None:
         self.behind = False

@@ -12,7 +12,7 @@ from adaptive_dask.dashboard.patch import Patch
 from adaptive_dask.dashboard.style import BLUE, PURPLE, LogTicks, new_figure, new_note
 from adaptive_dask.user_code import guarded
 
-# More children than that are drawn in groups of neighbours.
+# Above this number, neighbouring children share a bar.
 MOST_BARS = 400
 
 
@@ -45,12 +45,12 @@ class ChildrenFollower:
 
 
 class ChildrenChart:
-    """Bars for the loss, and bars for the points below."""
+    """Bars for the loss, and bars for the number of points below."""
 
     def __init__(self) -> None:
         x_range = Range1d(start=-1, end=1)
         self._x_range = x_range
-        self._end = 1.0  # set once, or a zoom would be undone at each update
+        self._end = 1.0  # set once, because each update would undo a zoom
         tools = "pan,box_zoom,wheel_zoom,reset"
         self._source = ColumnDataSource(
             {name: [] for name in ("left", "right", "loss", "bar", "floor", "points", "name")}
@@ -79,7 +79,7 @@ class ChildrenChart:
         first, loss, step = data["first"], data["loss"], data["step"]
         finite = loss[np.isfinite(loss) & (loss > 0)]
         low, high = (finite.min() / 2, finite.max()) if len(finite) else (0.1, 1.0)
-        # A loss that is infinite is as high as the axis, one of zero has no bar.
+        # An infinite loss has a bar of full height, a loss of zero has none.
         bar = np.clip(np.nan_to_num(loss, nan=high, posinf=high), low, high)
         patch.fill(
             self._source,
@@ -105,7 +105,7 @@ class ChildrenChart:
 def _loss(child: Any) -> float:
     try:
         return float(guarded(child.loss))
-    except Exception:  # of the user's; it is for the run to complain
+    except Exception:  # user code; the run reports its errors
         return math.nan
 
 

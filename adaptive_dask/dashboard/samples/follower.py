@@ -1,4 +1,4 @@
-"""What followers of all kinds share."""
+"""Base classes of followers and charts."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from adaptive_dask.dashboard.patch import Patch
 
 Floats = NDArray[np.float64]
 
-# At one reading so many results are taken over at most; a page that was just opened needs a few for a large run.
+# Maximum number of results per reading. A page that was just opened needs several readings for a large run.
 MOST_NEW = 100_000
 
-# So many of the last results are marked, and so many points on their way are shown.
+# Number of newest results that are marked, and of points in flight that are shown.
 NEWEST = 40
 MOST_PENDING = 300
 
 
 class Chart(Protocol):
-    """Draws what a follower prepared."""
+    """Draws the data that a follower prepared."""
 
     root: Any
 
@@ -35,34 +35,34 @@ class Follower(Protocol):
     Attributes
     ----------
     behind : bool
-        Whether there is more to read than was read.
+        True if there is more to read.
     """
 
     behind: bool
 
     def read(self, learner: Any, pending: list[Any]) -> Any:
-        """Take what is new; in the learner's thread, so it had better be quick."""
+        """Read new data. Called in the learner's thread, so it must be quick."""
 
     def prepare(self, raw: Any) -> Any:
-        """Make of it what the chart shows; in some thread, while the learner is at work again."""
+        """Convert data for the chart. Called in any thread, while the learner continues its work."""
 
     def make_chart(self) -> Chart:
-        """An empty chart."""
+        """Return an empty chart."""
 
 
 class NewEntries:
-    """Takes the entries of a mapping that only grows, some at a time."""
+    """Reads the new entries of a mapping that only grows, in portions."""
 
     def __init__(self) -> None:
         self.position = 0
         self.behind = False
 
     def take(self, data: Mapping[Any, Any]) -> tuple[list[Any], list[Any]]:
-        """The keys and values that are new."""
+        """Return the new keys and values."""
         end = min(len(data), self.position + MOST_NEW)
         back = len(data) - self.position
         if back < MOST_NEW and hasattr(data, "__reversed__"):
-            # From the end, since an iteration from the beginning would pass all that is known.
+            # From the end, because an iteration from the start would visit all known entries.
             keys = list(islice(reversed(data), back))[::-1]
         else:
             keys = list(islice(data, self.position, end))
@@ -72,7 +72,7 @@ class NewEntries:
 
 
 def as_floats(values: list[Any]) -> Floats:
-    """Values as an array of shape (n, components); of what is no number, NaN."""
+    """Return values as an array of shape (n, components), with NaN for values that are not numbers."""
     try:
         array = np.asarray(values, dtype=float)
     except (TypeError, ValueError):

@@ -1,4 +1,4 @@
-"""An integral: the samples of the integrand, and the errors of the intervals below."""
+"""An integral: the samples of the integrand above, and the errors of the intervals below."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from adaptive_dask.dashboard.samples.follower import NewEntries, as_floats
 from adaptive_dask.dashboard.samples.thinning import ThinLine
 from adaptive_dask.dashboard.style import BLUE, GREEN, LogTicks, new_figure, new_note
 
-# The intervals with the largest errors are drawn.
+# Number of intervals that are drawn, those with the largest errors.
 MOST_INTERVALS = 1000
 
 
@@ -53,7 +53,7 @@ class IntegralFollower:
 
 
 class IntegralChart:
-    """The integrand above, the errors of the intervals below, over the same x."""
+    """The integrand above, and the errors of the intervals below, over the same x."""
 
     def __init__(self, low: float, high: float) -> None:
         x_range = Range1d(start=low, end=high)

@@ -1,4 +1,4 @@
-"""The follower that shows the samples of a learner."""
+"""The follower for each kind of learner."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from adaptive_dask.learner import kinds
 
 
 def make_follower(learner: Any) -> Any:
-    """Make the follower of a learner's kind; without one, values are shown in the order in which they were told."""
+    """Make the follower of a learner's kind. The default shows values in order of arrival."""
     return kinds.find(learner, "follower", ValuesFollower)(learner)
 
 

@@ -16,15 +16,15 @@ from adaptive_dask.dashboard.samples.follower import MOST_NEW, MOST_PENDING, NEW
 from adaptive_dask.dashboard.samples.thinning import ThinLine
 from adaptive_dask.dashboard.style import GREY, ORANGE, SERIES, new_figure, new_note
 
-# With more points than that a line is drawn without them.
+# Above this number of points, only the line is drawn.
 MOST_MARKED = 400
 
-# Error bars are drawn for so many points.
+# Maximum number of points with error bars.
 MOST_BARS = 1000
 
 
 class LineFollower:
-    """Follows points of a line that are evaluated once."""
+    """Follows points on a line that are evaluated once."""
 
     def __init__(self, learner: Any) -> None:
         self.behind = False
@@ -33,7 +33,7 @@ class LineFollower:
         self.look_at((self._low, self._high))
 
     def look_at(self, window: tuple[float, float]) -> None:
-        """Somebody looks at a part of the line: read all again, for what is there."""
+        """Read all data again, for the visible part of the line."""
         low, high = window
         margin = 0.1 * (high - low)
         self._thin = ThinLine(low - margin, high + margin)
@@ -66,7 +66,7 @@ class LineFollower:
 
     @property
     def components(self) -> int:
-        """How many there are to be drawn."""
+        """Return the number of lines to draw."""
         return min(int(self._thin.y.shape[1]), len(SERIES))
 
 
@@ -88,7 +88,7 @@ class TuplesFollower(LineFollower):
 
 
 class RationalFollower(LineFollower):
-    """Follows a RationalLearner1D, whose values may be complex: then real and imaginary parts are drawn."""
+    """Follows a RationalLearner1D. Real and imaginary parts of complex values are drawn."""
 
     def __init__(self, learner: Any) -> None:
         self._is_complex: bool | None = None
@@ -103,7 +103,7 @@ class RationalFollower(LineFollower):
         self.behind = self._new.behind
         y = np.asarray(values).reshape(len(points), -1) if points else np.empty((0, 1))
         if self._is_complex is None and points:
-            # One look decides, as a chart has the same lines all the time.
+            # The first reading decides, because the lines of a chart cannot change.
             self._is_complex = np.iscomplexobj(y)
         if self._is_complex:
             y = np.stack((y.real, y.imag), axis=2).reshape(len(y), 2 * y.shape[1])
@@ -111,7 +111,7 @@ class RationalFollower(LineFollower):
 
 
 class MeansFollower:
-    """Follows the means of a function with noise, which change with every sample."""
+    """Follows the means of a noisy function, which change with every sample."""
 
     components = 1
 
@@ -143,7 +143,7 @@ class MeansFollower:
 
 
 class LineChart:
-    """Points over x, with the newest and those on their way marked."""
+    """Points over x; the newest points and those in flight are marked."""
 
     def __init__(self, low: float, high: float, components: int = 1, y_label: str = "y") -> None:
         self.components = components
@@ -172,7 +172,7 @@ class LineChart:
         self._note = new_note(self.root)
 
     def on_look(self, tell: Callable[[tuple[float, float]], None]) -> None:
-        """Have `tell` called when somebody zooms or moves."""
+        """Call `tell` when the user zooms or pans."""
 
         def changed(attr: str, old: Any, new: Any) -> None:
             if self._thinned or self._zoomed:
@@ -216,5 +216,5 @@ def _describe(data: dict[str, Any]) -> str:
 
 
 def _drawable(values: Floats) -> Floats:
-    """Values that are not finite leave a gap."""
+    """Replace values that are not finite by NaN, which leaves a gap."""
     return np.where(np.isfinite(values), values, np.nan)

@@ -1,4 +1,4 @@
-"""The part of the page with the samples: the right picture for the learner of the run."""
+"""The part of the page that shows the samples, with the picture that suits the learner."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ from adaptive_dask.dashboard.patch import Patch, Wire, keep_quiet
 from adaptive_dask.dashboard.samples.kinds import make_follower
 from adaptive_dask.dashboard.view import Look, Reading
 
-# The browser lets go of models that were replaced when half a minute passes without a message. Here one never does.
+# Bokeh releases replaced models in the browser after half a minute without a message, which never passes here.
 _FORGET = "const { document } = cb_obj; setTimeout(() => document?._recompute_all_models?.(), 1000)"
 
 
 class Following:
-    """What is known of a run while the page shows it."""
+    """The state of the run that the page shows."""
 
     def __init__(self) -> None:
         self.follower: Any = None
-        self.asked: Any = None  # where somebody looks, until the follower was told
+        self.asked: Any = None  # the visible region, until the follower has it
         self.key: object = None
 
     def read(self, session: Any) -> Any:
-        """Take what is new; in the learner's thread."""
+        """Read new data. Called in the learner's thread."""
         learner = session.learner
         while type(learner).__name__ == "DataSaver":
             learner = learner.learner
@@ -38,12 +38,12 @@ class Following:
 
 
 class Samples:
-    """The samples of a run. The picture is made anew for another run, and updated for the same."""
+    """The samples of a run. A new run gets a new picture; the picture of the same run is updated."""
 
     def __init__(self) -> None:
         self._run = ""
         self._following = Following()
-        self._charted: Following | None = None  # whose picture there is
+        self._charted: Following | None = None  # the run whose picture is shown
         self._chart: Any = None
         self._waiting = Div(text="Waiting for the learner …", disable_math=True)
         self.root = Column(children=[self._waiting], sizing_mode="stretch_both")
@@ -60,7 +60,7 @@ class Samples:
             patch.put(self._waiting, visible=True)
 
     def reading(self, run: Any) -> Reading | None:
-        """How to read what is new."""
+        """Return how to read new data."""
         following = self._following
         key = (run.feed.position, run.status, run.assignments.in_flight > 0)
         is_behind = following.follower is None or following.follower.behind or following.asked is not None
@@ -70,10 +70,10 @@ class Samples:
         return Reading(following.read, partial(self._prepare, following))
 
     def _prepare(self, following: Following, raw: Any) -> Any:
-        """What the chart shows; a new chart if need be, for making one takes long."""
+        """Return the data of the chart, and a new chart if one is needed, because making one takes long."""
         follower, chart = following.follower, self._chart
         prepared = follower.prepare(raw)
-        # How many components values have is known once there is one.
+        # The number of components of a value is known after the first one.
         fits = following is self._charted and getattr(chart, "components", 0) == getattr(follower, "components", 0)
         if not fits:
             chart = follower.make_chart()
@@ -88,7 +88,7 @@ class Samples:
     def show(self, data: Any, wire: Wire) -> None:
         following, chart, patch = data
         if following is not self._following:
-            return  # of a run that was looked at before
+            return  # belongs to the run that was shown before
         if patch is not None:
             wire.send(patch)
             return
@@ -101,5 +101,5 @@ class Samples:
         wire.send(shown.encode())
 
     def _look_at(self, following: Following, where: Any) -> None:
-        """Somebody zooms, or chooses: read all again, for what is looked at now."""
+        """Read all data again after the user zooms or chooses coordinates."""
         following.asked = where

@@ -18,21 +18,21 @@ from adaptive_dask.dashboard.samples.follower import MOST_PENDING, NEWEST, Float
 from adaptive_dask.dashboard.samples.thinning import ThinPlane
 from adaptive_dask.dashboard.style import GREY, ORANGE, new_figure, new_note, select_style
 
-# The triangulation of more points than that would be a grey area.
+# Above this number of points, the edges of triangles would be a grey area.
 MOST_IN_MESH = 2000
 
-# Points of a picture along each axis.
+# Pixels of the picture along each axis.
 PIXELS = 128
 
 
 class PlaneFollower:
-    """Follows points of two coordinates and more.
+    """Follows points with two or more coordinates.
 
     Parameters
     ----------
     learner : SpaceLearner
     axes : pair of int
-        The coordinates to look at. With exactly two variables there is a picture between the points.
+        The coordinates to show. Functions of exactly two variables are interpolated between the points.
     """
 
     def __init__(self, learner: Any, axes: tuple[int, int] = (0, 1)) -> None:
@@ -44,7 +44,7 @@ class PlaneFollower:
         self.look_at(axes)
 
     def look_at(self, axes: tuple[int, int]) -> None:
-        """Somebody chose coordinates: read all again."""
+        """Read all data again, for other coordinates."""
         self.axes = axes
         self._new = NewEntries()
         self._thin = ThinPlane(self._low[list(axes)], self._high[list(axes)])
@@ -53,7 +53,7 @@ class PlaneFollower:
 
     @property
     def components(self) -> tuple[int, int]:
-        """A chart is for these coordinates."""
+        """Return the coordinates that the chart shows."""
         return self.axes
 
     def read(self, learner: Any, pending: list[Any]) -> Any:
@@ -84,10 +84,10 @@ class PlaneFollower:
         return data
 
     def _between(self, points: Floats, values: Floats) -> dict[str, Any]:
-        """What is between the points: linear interpolation, and the edges of the triangles."""
+        """Return the linear interpolation on a grid, and the edges of the triangles."""
         try:
             mesh = Delaunay((points - self._low) / (self._high - self._low))
-        except QhullError:  # all on one line
+        except QhullError:  # all points on one line
             return {}
         grid = (np.arange(PIXELS) + 0.5) / PIXELS
         image = LinearNDInterpolator(mesh, values)(*np.meshgrid(grid, grid))
@@ -106,7 +106,7 @@ class PlaneFollower:
 
 
 class PlaneChart:
-    """Points coloured by value, over a picture of what is between them."""
+    """Points coloured by value, above a picture of the interpolation."""
 
     def __init__(self, low: Floats, high: Floats, all_names: list[str], axes: tuple[int, int]) -> None:
         self.components = axes
@@ -127,7 +127,7 @@ class PlaneChart:
         self._mesh = ColumnDataSource({"x": [], "y": []})
         self._figure.line("x", "y", source=self._mesh, color="#000000", line_alpha=0.3, line_width=0.7)
         self._points = ColumnDataSource({"x": [], "y": [], "value": []})
-        # Dark points on black, and light ones on white, are seen by their edge; over a picture it tells them from that.
+        # An edge keeps dark points visible on black and light points on white, and separates points from the picture.
         edge = {"line_color": "#000000", "line_alpha": 0.4} if len(all_names) == 2 else {"line_color": GREY}
         fill = {"field": "value", "transform": self._colors}
         self._dots = self._figure.scatter(
@@ -154,7 +154,7 @@ class PlaneChart:
             self.root = Column(children=[row, self._figure], sizing_mode="stretch_both")
 
     def on_look(self, tell: Callable[[tuple[int, int]], None]) -> None:
-        """Have `tell` called when somebody chooses other coordinates."""
+        """Call `tell` when the user chooses other coordinates."""
 
         def changed(attr: str, old: Any, new: Any) -> None:
             x, y = (self._all_names.index(choice.value) for choice in self._choices)
@@ -191,7 +191,7 @@ def _describe(data: dict[str, Any]) -> str:
 
 
 def _box(learner: Any) -> tuple[Floats, Floats]:
-    """The smallest box around the region of a learner."""
+    """Return the smallest box around the domain of a learner."""
     bounds = np.asarray(getattr(learner.bounds, "points", learner.bounds), dtype=float)
     if bounds.shape == (learner.ndim, 2) and not hasattr(learner.bounds, "points"):
         return bounds[:, 0], bounds[:, 1]

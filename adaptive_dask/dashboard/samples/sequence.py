@@ -1,4 +1,4 @@
-"""How far a SequenceLearner is: which elements are done, and their values where they are numbers."""
+"""Progress of a SequenceLearner: the elements that are done, and their values if these are numbers."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from adaptive_dask.dashboard.patch import Patch
 from adaptive_dask.dashboard.samples.follower import Floats, as_floats
 from adaptive_dask.dashboard.style import BLUE, GREEN, ORANGE, new_figure, new_note
 
-# So many cells for all elements; a cell stands for one or more neighbours.
+# Number of cells for all elements; a cell stands for one or more neighbours.
 CELLS = 1200
 
-# Of so many elements or fewer the values are shown, too.
+# Up to this number of elements, values are shown as well.
 MOST_VALUES = 20_000
 
 
@@ -52,7 +52,7 @@ class SequenceFollower:
 
 
 class SequenceChart:
-    """A field of cells, one for each element or a few, filled as far as they are done; below, values."""
+    """Cells, each for one or several elements and filled by the share that is done; values below."""
 
     def __init__(self, total: int) -> None:
         cells = -(-total // max(1, -(-total // CELLS)))

@@ -1,4 +1,4 @@
-"""Keeps of many points those that can be seen."""
+"""Reduces many points to those that are visible."""
 
 from __future__ import annotations
 
@@ -7,23 +7,23 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 
-# A plot is about so many pixels wide; for each of so many columns the lowest and the highest value are kept.
+# Approximate width of a plot in pixels. For each of these columns, the lowest and the highest value are kept.
 COLUMNS = 600
 
-# Of points in a plane so many are kept, and after thinning at most this share of them, so that it is not needed again
-# at once. The finest cells are of a pixel or so.
+# Maximum number of points in a plane, and the share that thinning leaves, so that it is not needed again at once.
+# The finest cells have the size of about a pixel.
 MOST_POINTS = 6000
 ROOM = 0.9
 CELLS = 512
 
 
 class ThinLine:
-    """Points over a line of which, once there are many, the extremes of each column are kept.
+    """Points over a line. If there are many, only the extremes of each column are kept.
 
     Parameters
     ----------
     low, high : float
-        The range of x that is looked at.
+        The visible range of x.
     """
 
     def __init__(self, low: float, high: float) -> None:
@@ -60,14 +60,14 @@ class ThinLine:
 
 
 class ThinPlane:
-    """Points in a plane of which, once there are many, the lowest and the highest in each cell are kept.
+    """Points in a plane. If there are many, only the lowest and the highest in each cell are kept.
 
-    Cells are as small as the number of points allows, so where a learner samples densely it is still seen.
+    Cells are as small as the number of points allows, so densely sampled regions stay visible.
 
     Parameters
     ----------
     low, high : array of shape (2,)
-        The corners of the rectangle that is looked at.
+        The corners of the visible rectangle.
     """
 
     def __init__(self, low: Floats, high: Floats) -> None:

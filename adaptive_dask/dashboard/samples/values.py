@@ -1,4 +1,4 @@
-"""Values in the order in which they came: for learners of which nothing else is known, and for optimizers."""
+"""Values in order of arrival, for learners without a picture of their own and for optimizers."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from adaptive_dask.dashboard.samples.follower import Floats, NewEntries, as_floa
 from adaptive_dask.dashboard.samples.thinning import ThinLine
 from adaptive_dask.dashboard.style import BLUE, ORANGE, new_figure, new_note
 
-# The range of numbers at first; it doubles when it is full, which costs half of the resolution.
+# Initial range of the x axis. It doubles when it is full, which halves the resolution.
 ROOM = 4096
 
 
 class ValuesFollower:
-    """Follows values by their number; with `best`, also the smallest so far."""
+    """Follows values by their number, and with `best` also the smallest value."""
 
     best = False
 
