@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal as signal_module
 import traceback
 from typing import Any, Self
 
@@ -85,6 +87,55 @@ class PointTimeoutError(AdaptiveError):
             f"The evaluation was given up after {seconds:.3g} s, for point_timeout={timeout:g} s. "
             f"The function was at:\n\n{where}"
         )
+
+
+class ProcessCrashError(AdaptiveError):
+    """The process of an evaluation ended before the function returned.
+
+    Attributes
+    ----------
+    signal : int or None
+        The signal that ended it.
+    exitcode : int or None
+        Its exit code, if it ended by itself.
+    stderr : str
+        The end of what it wrote to standard error.
+    """
+
+    def __init__(self, signal: int | None, exitcode: int | None, stderr: str = "") -> None:
+        super().__init__(signal, exitcode, stderr)
+        self.signal = signal
+        self.exitcode = exitcode
+        self.stderr = stderr
+
+    @classmethod
+    def of_status(cls, status: int, stderr: str) -> Self:
+        """Create the error from the status that `os.wait` returns; negative if it is unknown."""
+        if status < 0:
+            return cls(None, None, stderr)
+        code = os.waitstatus_to_exitcode(status)
+        return cls(-code, None, stderr) if code < 0 else cls(None, code, stderr)
+
+    def __str__(self) -> str:
+        if self.signal is not None:
+            how = f"was ended by {_describe_signal(self.signal)}"
+        elif self.exitcode is not None:
+            how = f"exited with code {self.exitcode}"
+        else:
+            how = "was lost"
+        lines = self.stderr.rstrip()
+        output = f"\n\nLast lines of standard error:\n\n{lines}" if lines else ""
+        return printable(f"The process of the evaluation {how} before the function returned.{output}")
+
+
+def _describe_signal(number: int) -> str:
+    text = signal_module.strsignal(number) if number < signal_module.NSIG else None
+    try:
+        name = signal_module.Signals(number).name
+    except ValueError:
+        name = f"signal {number}"
+    hint = ", which the system sends if there is not enough memory" if name == "SIGKILL" else ""
+    return f"signal {number} ({name}: {text}{hint})"
 
 
 class BatchShapeError(AdaptiveError, ValueError):

@@ -59,11 +59,17 @@ class Evaluation(NamedTuple):
         How long an evaluation may take, in seconds.
     ntasks : int or None
         How many points may be out at the same time.
+    isolate : bool
+        Whether it is evaluated in processes of its own.
+    memory_limit : int or None
+        How many bytes an evaluation in such a process may allocate.
     """
 
     vectorized: bool = False
     point_timeout: float | None = None
     ntasks: int | None = None
+    isolate: bool = False
+    memory_limit: int | None = None
 
 
 class Route(enum.StrEnum):

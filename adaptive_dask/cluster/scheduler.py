@@ -180,8 +180,6 @@ class LearnerHost(SchedulerPlugin):
         if self._letting_go is not None:
             self._letting_go.cancel()
         await self._let_go()
-        if self._closing:  # clients that an idle host let go a moment ago
-            await asyncio.wait(self._closing, timeout=CLOSE_TIMEOUT_S)
 
     def restart(self, scheduler: Scheduler) -> None:
         """All tasks are forgotten and all workers restart; the runs go on with the new ones."""

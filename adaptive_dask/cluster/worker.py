@@ -17,6 +17,7 @@ from adaptive_dask import output
 from adaptive_dask.cluster.protocol import DROP, POINTS, STOP
 from adaptive_dask.cluster.worker_call import Call, Evaluator
 from adaptive_dask.cluster.worker_evaluator import evaluate_points
+from adaptive_dask.cluster.worker_isolated import KeptFunctions
 from adaptive_dask.cluster.worker_outbox import report
 from adaptive_dask.cluster.worker_queue import PointQueue
 from adaptive_dask.cluster.worker_starvation import StarvationGuard
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 
 # When a run is over, evaluators that are between two points leave within this time; others hang (seconds).
 STOP_TIMEOUT_S = 0.2
+# A process has time to end in order before it is killed.
+ISOLATED_STOP_TIMEOUT_S = 1.0
 
 
 def evaluate(run: str, lease: float) -> None:
@@ -80,6 +83,7 @@ class PointService(WorkerPlugin):
         self._worker = worker
         if output.is_workers_process():
             output.install()
+        self._kept = KeptFunctions(worker)
         self._starvation_guard = StarvationGuard(worker, self._in_flight)
         worker.stream_handlers[POINTS] = self._take_points
         worker.stream_handlers[STOP] = self._stop
@@ -92,11 +96,15 @@ class PointService(WorkerPlugin):
             queues = list(self._queues.values())
         for points in queues:
             points.stop(now=True)
+            points.function.close()
+        self._kept.close_all()
 
     def join(self, run: str) -> tuple[PointQueue, Evaluator]:
         """Let an evaluator come to work on a run; it has to `PointQueue.leave`."""
         with self._lock:  # held over both, or the queue could be dropped in between
-            points = self._queues.setdefault(run, PointQueue(run, self._worker, self._drop))
+            if run not in self._queues:
+                self._queues[run] = PointQueue(run, self._worker, self._drop, self._kept.take(run))
+            points = self._queues[run]
             evaluator = points.join()
         self._worker.loop.add_callback(self._starvation_guard.start)
         return points, evaluator
@@ -111,6 +119,10 @@ class PointService(WorkerPlugin):
             if points.is_over and self._queues.get(points.run) is points:
                 del self._queues[points.run]
                 points.reports.forget_sent()
+                if points.evaluation.isolate and points.may_go_on:
+                    self._kept.keep(points.run, points.function)
+                else:
+                    points.function.close()
 
     def _take_points(
         self,
@@ -141,11 +153,15 @@ class PointService(WorkerPlugin):
         """Handle a message of the scheduler; on the worker's event loop."""
         with self._lock:
             known = self._queues.get(run)
+            if keep is None:
+                self._kept.close(run)
         if known is None:
             return
         if keep is None:
             known.stop(now=now)
             if now:
-                self._worker.loop.call_later(STOP_TIMEOUT_S, known.give_up_all)
+                known.function.close()
+                timeout = ISOLATED_STOP_TIMEOUT_S if known.evaluation.isolate else STOP_TIMEOUT_S
+                self._worker.loop.call_later(timeout, known.give_up_all)
         else:
             known.send_away(keep)

@@ -10,8 +10,10 @@ from typing import Any
 
 from adaptive_dask.cluster.worker_async import evaluate_concurrently
 from adaptive_dask.cluster.worker_call import Call, Evaluator, Item
+from adaptive_dask.cluster.worker_isolated import evaluate_isolated
 from adaptive_dask.cluster.worker_queue import PointQueue
 from adaptive_dask.errors import BatchShapeError
+from adaptive_dask.isolated.function import IsolatedFunction
 from adaptive_dask.learner.batch_call import call_batch
 from adaptive_dask.run.pickling import pack_returned, unpack
 
@@ -24,6 +26,9 @@ def evaluate_points(points: PointQueue, evaluator: Evaluator, lease: float) -> N
     if function is None:
         # Nothing comes, unless the run is over; without waiting, the scheduler would send another evaluator at once.
         points.waiting.get(time.monotonic() + lease)
+        return
+    if isinstance(function, IsolatedFunction):
+        evaluate_isolated(points, evaluator, function, lease)
         return
     if points.evaluation.vectorized:
         _evaluate_batches(points, evaluator, function, lease)

@@ -14,7 +14,9 @@ from adaptive_dask.cluster.protocol import Evaluation, Route
 from adaptive_dask.cluster.remote_result import KEY_PREFIX, RemoteResult
 from adaptive_dask.cluster.versions import own_versions
 from adaptive_dask.cluster.worker_lifetime import lifetime_of
-from adaptive_dask.errors import ResultLostError
+from adaptive_dask.errors import AdaptiveError, ResultLostError
+from adaptive_dask.isolated.function import IsolatedFunction
+from adaptive_dask.isolated.supervisor import EvaluationCancelledError, EvaluationFailedError
 from adaptive_dask.learner.picked import keeping
 from adaptive_dask.run.pickling import unpack_error
 
@@ -60,8 +62,29 @@ class RunFunction:
                 if contents is None:
                     return None
                 self.evaluation = Evaluation(*contents[1:])
-                self._function = _load_function(contents[0], self._worker, self._run)
+                if self.evaluation.isolate:
+                    self._function = isolated = IsolatedFunction(contents[0], memory_limit=self.evaluation.memory_limit)
+                    self._load_isolated(isolated)
+                else:
+                    self._function = _load_function(contents[0], self._worker, self._run)
             return self._function
+
+    def _load_isolated(self, function: IsolatedFunction) -> None:
+        try:
+            function.give_back(function.take())
+        except EvaluationCancelledError:  # the run was cancelled, which evaluators find out
+            pass
+        except BaseException as error:
+            self._function = None
+            function.close()
+            if isinstance(error, EvaluationFailedError):
+                raise error.exception or AdaptiveError(error.text) from None
+            raise
+
+    def close(self) -> None:
+        """End the processes of the function, if it has some."""
+        if isinstance(self._function, IsolatedFunction):
+            self._function.close()
 
     async def _ask(self) -> Any:
         ask = getattr(self._worker.scheduler, Route.FUNCTION)

@@ -14,6 +14,7 @@ from adaptive_dask.cluster.dask_internals import forget_sent
 from adaptive_dask.cluster.protocol import REPORT, Echo
 from adaptive_dask.cluster.worker_batching import MAX_RESULT_DELAY_S, ResultBatching
 from adaptive_dask.cluster.worker_call import Call, written_before
+from adaptive_dask.isolated.supervisor import EvaluationFailedError
 from adaptive_dask.plain import plain
 from adaptive_dask.run.pickling import PackedValue, dumps_exception
 from adaptive_dask.run.tracebacks import format_from_function
@@ -140,6 +141,8 @@ def report(run: str, **contents: Any) -> dict[str, Any]:
 
 def describe(error: BaseException, call: Call) -> tuple[str, bytes | None]:
     """Output and traceback, from the user's function on, and the exception if it can be pickled."""
+    if isinstance(error, EvaluationFailedError):
+        return written_before(error.text, call), error.pickled
     return written_before(format_from_function(error), call), dumps_exception(error)
 
 

@@ -45,17 +45,26 @@ class PointQueue:
     worker : Worker
     on_idle : callable
         Called with this queue when its last evaluator has left.
+    function : RunFunction, optional
+        If an earlier queue of the run has fetched it.
 
     Attributes
     ----------
     waiting : WaitingPoints
         From which evaluators take their points.
     reports : ReportSender
+    function : RunFunction
     seconds_per_point : float or None
         A running mean.
     """
 
-    def __init__(self, run: str, worker: Worker, on_idle: Callable[[PointQueue], None]) -> None:
+    def __init__(
+        self,
+        run: str,
+        worker: Worker,
+        on_idle: Callable[[PointQueue], None],
+        function: RunFunction | None = None,
+    ) -> None:
         self.run = run
         self.worker = worker
         self.waiting = WaitingPoints(worker, self._give_back)
@@ -71,13 +80,18 @@ class PointQueue:
         self._aborted = False
         self._watching = False
         self._wakers: set[Callable[[], None]] = set()  # of evaluators that do not block on the items
-        self._function = RunFunction(run, worker)
+        self.function = function or RunFunction(run, worker)
         self._is_broken = False  # the function cannot be had; evaluators that are here have nothing to do
 
     @property
     def is_over(self) -> bool:
         with self._lock:
             return not self._evaluators and not self._hung
+
+    @property
+    def may_go_on(self) -> bool:
+        """Whether the run may come back to this worker."""
+        return not self._stopped
 
     @property
     def is_wanted(self) -> bool:
@@ -87,7 +101,7 @@ class PointQueue:
     @property
     def evaluation(self) -> Evaluation:
         """How the function is called."""
-        return self._function.evaluation
+        return self.function.evaluation
 
     # ---- from the evaluators' threads
 
@@ -114,7 +128,7 @@ class PointQueue:
     def load_function(self) -> Callable[[Any], Any] | None:
         """The run's function, fetched once; None when the run is over, or the function cannot be loaded."""
         try:
-            function = guarded(self._function.get)
+            function = guarded(self.function.get)
         except Exception as error:
             with self._lock:
                 self._is_broken = True
@@ -144,7 +158,8 @@ class PointQueue:
         timeout = self.evaluation.point_timeout
         with self._lock:
             self._in_flight[call] = None
-            if timeout is not None and not self._watching:
+            # The thread of a function in a process of its own watches the time itself.
+            if timeout is not None and not self._watching and not self.evaluation.isolate:
                 self._watching = True
                 self.worker.loop.add_callback(self._watch, timeout)
         return call

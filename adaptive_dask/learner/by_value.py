@@ -8,7 +8,6 @@ import sys
 from typing import Any
 
 import cloudpickle
-import numpy as np
 
 
 class ValuePickler(cloudpickle.Pickler):  # type: ignore[misc]
@@ -19,7 +18,8 @@ class ValuePickler(cloudpickle.Pickler):  # type: ignore[misc]
     """
 
     def reducer_override(self, obj: Any) -> Any:
-        if isinstance(obj, np.ufunc):
+        numpy = sys.modules.get("numpy")
+        if numpy is not None and isinstance(obj, numpy.ufunc):
             name = str(obj.__name__)
             for home, module in list(sys.modules.items()):
                 if home not in ("__main__", "__mp_main__") and getattr(module, "__dict__", {}).get(name) is obj:

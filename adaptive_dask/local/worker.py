@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 from adaptive_dask import output
 from adaptive_dask.errors import BatchShapeError
+from adaptive_dask.isolated.supervisor import EvaluationCancelledError, EvaluationFailedError
 from adaptive_dask.local.travelling import ArrivedFunction, Function, TravellingFunction
 from adaptive_dask.run.pickling import dumps_exception, loads_exception, pack_returned, unpack
 from adaptive_dask.run.tracebacks import format_error, format_from_function
@@ -141,7 +142,7 @@ def _evaluate_together(function: Function, points: Sequence[Any], is_here: bool)
         if len(points) > 1 and not isinstance(error, BatchShapeError):
             return CulpritUnknown()
         seconds = (time.perf_counter() - begin) / len(points)
-        return [_raised(error, seconds, is_here) for _ in points]
+        return [raised(error, seconds, is_here) for _ in points]
     seconds = (time.perf_counter() - begin) / len(points)
     return [Value(value, seconds, not is_here) for value in values]
 
@@ -158,7 +159,7 @@ def _evaluate_here(function: Function, point: Any) -> Result:
         return Value(_call(function, point), time.perf_counter() - begin)
     except BaseException as error:  # SystemExit in a user's function is a failure like any other
         reraise_interrupt(error)
-        return _raised(error, time.perf_counter() - begin, is_here=True)
+        return raised(error, time.perf_counter() - begin, is_here=True)
 
 
 def _evaluate_away(function: Function, point: Any) -> Result:
@@ -168,10 +169,15 @@ def _evaluate_away(function: Function, point: Any) -> Result:
         packed = pack_returned(_call(function, point))
         return Value(packed, time.perf_counter() - begin, True)
     except BaseException as error:
-        return _raised(error, time.perf_counter() - begin, is_here=False)
+        return raised(error, time.perf_counter() - begin, is_here=False)
 
 
-def _raised(error: BaseException, seconds: float, is_here: bool) -> Raised:
+def raised(error: BaseException, seconds: float, is_here: bool = True) -> Raised:
+    """The outcome of an evaluation that raised an error."""
+    if isinstance(error, EvaluationCancelledError):
+        raise error
+    if isinstance(error, EvaluationFailedError):
+        return Raised(error.text, error.exception, seconds, worker=error.where)
     text = format_from_function(error)
     if is_here:
         return Raised(text, error, seconds, worker=threading.current_thread().name)

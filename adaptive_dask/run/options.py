@@ -33,6 +33,8 @@ class RunArguments(TypedDict, total=False):
     allowed_failures: int
     on_error: OnError | None
     point_timeout: float | timedelta | None
+    isolate: str | None
+    memory_limit: int | str | None
     vectorized: bool
     ordered: bool
     checkpoint: str | os.PathLike[str] | None
@@ -63,6 +65,8 @@ class RunOptions:
     allowed_failures: int = 3
     on_error: OnError | None = None
     point_timeout: float | timedelta | None = None
+    isolate: str | None = None
+    memory_limit: int | str | None = None
     vectorized: bool = False
     ordered: bool = False
     checkpoint: str | os.PathLike[str] | None = None

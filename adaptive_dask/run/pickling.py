@@ -7,11 +7,10 @@ from __future__ import annotations
 
 import contextlib
 import pickle
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
-
-import numpy as np
 
 from adaptive_dask.errors import AdaptiveError
 from adaptive_dask.learner.by_value import dumps_by_value
@@ -53,7 +52,10 @@ def pack(value: Any) -> PackedValue:
         Whatever pickling the value raises.
     """
     kind = type(value)
-    return float(value) if kind is float or kind is np.float64 else dumps(value)
+    if kind is float:
+        return float(value)
+    numpy = sys.modules.get("numpy")  # children that need no NumPy do not load it
+    return float(value) if numpy is not None and kind is numpy.float64 else dumps(value)
 
 
 def pack_returned(value: Any) -> PackedValue:

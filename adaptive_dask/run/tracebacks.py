@@ -11,7 +11,7 @@ from adaptive_dask.plain import printable, safe_repr, shorten
 from adaptive_dask.user_code import reraise_interrupt
 
 _PACKAGE = os.path.dirname(os.path.dirname(__file__))
-_AROUND = tuple(os.path.join(_PACKAGE, folder, "") for folder in ("cluster", "local", "learner"))
+_AROUND = tuple(os.path.join(_PACKAGE, folder, "") for folder in ("cluster", "local", "learner", "isolated"))
 
 
 def format_error(error: BaseException) -> str:

@@ -87,6 +87,8 @@ def make_plan(learner: Any, options: RunOptions) -> Plan:
             vectorized=options.vectorized,
             point_timeout=options.point_timeout,
             ntasks=options.ntasks,
+            isolate=options.isolate,
+            memory_limit=options.memory_limit,
         ),
         tasks=check_task_options(
             resources=options.resources,

@@ -16,6 +16,7 @@ from adaptive_dask.errors import AdaptiveError, LearnerError, WorkerLostError
 from adaptive_dask.local.coroutines import CoroutinePool
 from adaptive_dask.local.dispatch import Dispatch, NotSent
 from adaptive_dask.local.flight import Flight, LocalArrivals
+from adaptive_dask.local.isolated_pool import IsolatedPool
 from adaptive_dask.local.loop_pool import LoopPool
 from adaptive_dask.plain import get_logger, safe_repr
 from adaptive_dask.run.driver import Arrivals, Driver
@@ -144,6 +145,8 @@ class LocalRun:
         """Have the run cancelled, paused or resumed."""
         if action == "cancel":
             self._is_cancelled = True
+            if isinstance(self._pool, IsolatedPool):
+                self._pool.close()  # the run's thread may wait for an evaluation
         elif action in ("pause", "resume"):
             self._is_paused = action == "pause"
         self._flight.wake()

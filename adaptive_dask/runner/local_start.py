@@ -12,6 +12,7 @@ from adaptive_dask.learner.function_pickle import dumps_apart
 from adaptive_dask.local.coroutines import CoroutinePool, is_asynchronous
 from adaptive_dask.local.dispatch import Dispatch
 from adaptive_dask.local.flight import Flight
+from adaptive_dask.local.isolated_pool import IsolatedPool
 from adaptive_dask.local.loop_pool import LoopPool
 from adaptive_dask.local.pools import ExecutorPool, Pool, as_executor, count_workers
 from adaptive_dask.local.sequential import SequentialExecutor
@@ -82,7 +83,7 @@ def start_locally(
         driver.close()
         raise
     replica = Replica(learner, loop, is_told=copy is learner)
-    flight = Flight(pool, evaluation.point_timeout, plan.name)
+    flight = Flight(pool, None if evaluation.isolate else evaluation.point_timeout, plan.name)
     dispatch = Dispatch(driver.session, flight, slots, ntasks, evaluation.vectorized)
     return LocalRun(plan.name, driver, flight, dispatch, replica, slots=slots, shutdown=shutdown)
 
@@ -97,6 +98,16 @@ def _pickled_functions(learner: Any, checkpoint: str) -> list[bytes]:
 
 
 def _make_pool(learner: Any, executor: Any, loop: asyncio.AbstractEventLoop | None, evaluation: Evaluation) -> Pool:
+    if evaluation.isolate:
+        if executor is None:
+            raise ValueError("isolate='process' needs executor=, a ThreadPoolExecutor or a Dask client, for async def.")
+        return IsolatedPool(
+            executor,
+            learner.function,
+            evaluation.vectorized,
+            evaluation.point_timeout,
+            evaluation.memory_limit,
+        )
     if is_asynchronous(learner):
         if evaluation.vectorized:
             raise not_both()

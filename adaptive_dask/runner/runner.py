@@ -111,6 +111,15 @@ class AsyncRunner:
         result is ignored, and its slot is given back to Dask, so that another evaluator can come;
         ``info()["hung"]`` counts such threads by worker. A thread or process of an executor of this process
         stays busy until it returns; `SequentialExecutor` takes no timeout.
+    isolate : "process", optional
+        Evaluate the function in processes of its own, one for each slot, which are started once. Then `point_timeout`,
+        `cancel`, `cancel_points` and the end of the run end an evaluation: its process and everything that it has
+        started get SIGTERM, and SIGKILL 0.4 s later. A process that crashes costs one point, whose error is a
+        `ProcessCrashError`. The function must be picklable; it is not on a Dask worker, and has no ``get_worker``.
+        On this machine, it needs a ThreadPoolExecutor or a SequentialExecutor, which then takes `point_timeout`, too.
+    memory_limit : int or str, optional
+        How many bytes an evaluation in such a process may allocate, as in ``"2 GB"``; more raises a MemoryError in the
+        function. Each program that the function starts has the same limit.
     vectorized : bool, default: False
         Whether the function takes many points in one call: an array of shape (n,), or (n, dim) where points
         are tuples, for which it returns n values. The points that are there are gathered until a call takes

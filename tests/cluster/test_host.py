@@ -469,18 +469,3 @@ async def test_a_scheduler_that_closes_waits_for_all_runs_together(c, s, a, b):
         await host.before_close()
     assert sorted(waiting) == ["0", "1", "2", "3"]
     await until(lambda: all(runner.status() == "cancelled" for runner in runners))
-
-
-@gen_cluster(**OPTIONS)
-async def test_a_scheduler_that_closes_waits_for_the_client_of_an_idle_host(c, s, a, b):
-    runner = adaptive.Runner(learner(), executor=c, npoints_goal=5)
-    await until(lambda: "adaptive" in s.plugins and s.plugins["adaptive"]._client is not None)
-    host, client = s.plugins["adaptive"], s.plugins["adaptive"]._client
-    host._requests += 1  # not idle yet
-    await runner.result(TIMEOUT)
-    await until(lambda: not host._by_id)
-    host._requests -= 1
-    host._rest_if_idle()
-    await asyncio.sleep(0)  # it begins to close its client
-    await host.before_close()
-    assert client.status == "closed"
