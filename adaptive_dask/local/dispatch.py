@@ -33,8 +33,8 @@ class Dispatch:
 
     def __init__(self, session: Session, flight: Flight, slots: int, ntasks: int | None, vectorized: bool) -> None:
         self._session = session
-        self._flight = flight
-        self._slots = slots
+        self.flight = flight
+        self.slots = slots
         self._ntasks = ntasks
         self._vectorized = vectorized
         self._waiting: deque[tuple[int, Any]] = deque()  # suspects that were taken
@@ -62,7 +62,7 @@ class Dispatch:
         if self._waiting:
             return 0
         most = self._most(learner_seconds)
-        room = max(0, most - self._flight.count - self._flight.hung)
+        room = max(0, most - self.flight.count - self.flight.hung)
         return self._gathered(room, most) if self._vectorized else room
 
     def send(self, taken: list[tuple[int, Any]], is_paused: bool) -> None:
@@ -76,11 +76,11 @@ class Dispatch:
         groups = deque(self._group(taken))
         try:
             while groups:
-                self._flight.send(groups[0])
+                self.flight.send(groups[0])
                 groups.popleft()
             # A point that may have killed workers is evaluated alone, so that no other is lost with it, or blamed.
-            if self._waiting and not self._flight.count and not is_paused:
-                self._flight.send([self._waiting[0]])
+            if self._waiting and not self.flight.count and not is_paused:
+                self.flight.send([self._waiting[0]])
                 self._waiting.popleft()
         except Exception as trouble:
             ids = [pid for group in (self._waiting, *groups) for pid, _ in group]
@@ -110,27 +110,27 @@ class Dispatch:
         """How many points to have out."""
         if self._ntasks is not None:
             return self._ntasks
-        batches = self._slots * batch_size(self._flight.seconds_per_point)
+        batches = self.slots * batch_size(self.flight.seconds_per_point)
         # A backlog that keeps the learner busy for longer than a batch takes helps nobody.
         backlog = BATCH_SECONDS / learner_seconds if learner_seconds else math.inf
-        ahead = min(batches - self._slots, max(backlog, 2 * self._slots), self._session.npoints * MOST_AHEAD)
-        return self._slots + int(ahead)
+        ahead = min(batches - self.slots, max(backlog, 2 * self.slots), self._session.npoints * MOST_AHEAD)
+        return self.slots + int(ahead)
 
     def _gathered(self, room: int, most: int) -> int:
         """How many of the points that may be sent go now."""
-        idle = self._slots - self._flight.batches
-        seconds = self._flight.seconds_per_point
+        idle = self.slots - self.flight.batches
+        seconds = self.flight.seconds_per_point
         if seconds is None:
             return min(room, max(0, idle))  # how many make a call is not known
         # Sent one by one as others return, points would stay apart for ever. None waits while a slot is idle.
-        return room if idle > 0 else room - room % fair_batch(seconds, most, self._slots)
+        return room if idle > 0 else room - room % fair_batch(seconds, most, self.slots)
 
     def _together(self, points: int) -> int:
         """How many of so many new points to submit together."""
-        seconds = self._flight.seconds_per_point
+        seconds = self.flight.seconds_per_point
         if self._vectorized:
-            return fair_batch(seconds, self._flight.count + points, self._slots)
-        if seconds is None or points < 2 or not self._flight.pool.takes_many:
+            return fair_batch(seconds, self.flight.count + points, self.slots)
+        if seconds is None or points < 2 or not self.flight.pool.takes_many:
             return 1
         # With m submissions, evaluating takes 1/m of the time that one after the other takes, and submitting
         # takes m times what one does: the best m is the root of the ratio.

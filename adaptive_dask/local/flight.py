@@ -36,8 +36,6 @@ class LocalArrivals(Arrivals):
         Whether there was nothing else at the executor, so that who is blamed is guilty.
     unbatched : set of int
         Returned points that are to be evaluated again, each by itself.
-    seconds : float
-        How long the evaluations took in all.
     broken : Exception or None
         Why the executor can take no more, if that is so.
     """
@@ -45,7 +43,6 @@ class LocalArrivals(Arrivals):
     suspected: set[int] = field(default_factory=set)
     was_alone: bool = False
     unbatched: set[int] = field(default_factory=set)
-    seconds: float = 0.0
     broken: BaseException | None = None
 
     def return_apart(self, ids: Sequence[int]) -> None:
@@ -56,6 +53,9 @@ class LocalArrivals(Arrivals):
 
 # Evaluations that go on for so long after the end of their run count as hanging (seconds).
 GRACE = 0.25
+
+# A run without results for this time (seconds) reports which runs keep the workers busy.
+LONG_WAIT_S = 1.0
 
 # Those that share an executor: evaluations of one keep those of others waiting, also after its end.
 _flights: weakref.WeakKeyDictionary[Any, weakref.WeakSet[Flight]] = weakref.WeakKeyDictionary()
@@ -85,6 +85,10 @@ class Flight:
         How many points are out.
     seconds_per_point : float or None
         A running mean.
+    evaluated : int
+        How many evaluations ended.
+    seconds : float
+        How long they took in all.
     """
 
     def __init__(self, pool: Pool, point_timeout: float | None = None, run: str = "") -> None:
@@ -92,6 +96,9 @@ class Flight:
         self.run = run
         self.count = 0
         self.seconds_per_point: float | None = None
+        self.evaluated = 0
+        self.seconds = 0.0
+        self._last_outcome = time.monotonic()
         self._limit = None if point_timeout is None else TimeLimit(point_timeout, pool)
         self._batches: dict[Batch, None] = {}  # oldest first
         self._hung: dict[Batch, None] = {}  # given up, and still in a worker's way
@@ -124,6 +131,8 @@ class Flight:
     def waits_for(self) -> str | None:
         """Whose evaluations keep the executor busy; None if it evaluates something of this run's, or others do not."""
         if not (self._batches and self.pool.takes_many) or self.busy > self.hung:
+            return None
+        if time.monotonic() < self._last_outcome + LONG_WAIT_S:
             return None
         sharing = [flight for flight in _sharing(self.pool.executor) if flight.busy]
         if not sharing:
@@ -186,6 +195,9 @@ class Flight:
             for late in self._limit.find_late([*self._hung, *self._batches]):
                 if late in self._batches:
                     self._give_up_late(late, arrivals)
+        if arrivals.outcomes or arrivals.lost:
+            self._last_outcome = time.monotonic()
+            self.evaluated += len(arrivals.outcomes)
         return arrivals
 
     def recall(self) -> list[int]:
@@ -253,7 +265,7 @@ class Flight:
         for pid, result in zip(ids, results, strict=False):
             arrivals.outcomes.append((pid, _outcome(result)))
             seconds += result.seconds
-        arrivals.seconds += seconds
+        self.seconds += seconds
         mean = seconds / len(results)
         before = self.seconds_per_point
         self.seconds_per_point = mean if before is None else before + SMOOTHING * (mean - before)

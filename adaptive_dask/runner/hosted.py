@@ -16,6 +16,7 @@ from adaptive_dask.run.goals import Goal, GoalFunction
 from adaptive_dask.runner.cluster import ClusterRun
 from adaptive_dask.runner.embedded import find_client
 from adaptive_dask.runner.runner import AsyncRunner
+from adaptive_dask.runner.starting import hosted_run
 from adaptive_dask.user_code import guarded
 
 if TYPE_CHECKING:
@@ -48,27 +49,23 @@ def attach(name: str, client: Client | None = None) -> Any:
     client = find_client(client, embed=False)
     if client.asynchronous:
         return asyncio.ensure_future(_attach(client, name))
-    runner, snapshot = _follow(client, name, *client.sync(_fetch, client, name))
-    client.sync(_hosted(runner).join, snapshot["summary"], snapshot["losses"])
+    # The runner is made in this thread, because it uses the event loop of this thread if there is one.
+    runner, run, snapshot = _make_runner(client, name, *client.sync(_fetch, client, name))
+    client.sync(run.join, snapshot["summary"], snapshot["losses"])
     return runner
 
 
 async def _attach(client: Client, name: str) -> AsyncRunner:
-    runner, snapshot = _follow(client, name, *await _fetch(client, name))
-    await _hosted(runner).join(snapshot["summary"], snapshot["losses"])
+    runner, run, snapshot = _make_runner(client, name, *await _fetch(client, name))
+    await run.join(snapshot["summary"], snapshot["losses"])
     return runner
 
 
-def _follow(
+def _make_runner(
     client: Client, name: str, learner: Any, goal: GoalFunction | None, snapshot: dict[str, Any]
-) -> tuple[AsyncRunner, dict[str, Any]]:
-    run_id, position = snapshot["summary"]["id"], snapshot["position"]
-    return AsyncRunner._following(client, name, run_id, learner, position, goal), snapshot
-
-
-def _hosted(runner: AsyncRunner) -> ClusterRun:
-    assert isinstance(runner._run, ClusterRun)
-    return runner._run
+) -> tuple[AsyncRunner, ClusterRun, dict[str, Any]]:
+    run = hosted_run(client, name, snapshot["summary"]["id"], learner, snapshot["position"])
+    return AsyncRunner._of(run, None, goal=goal), run, snapshot
 
 
 async def _fetch(client: Client, name: str) -> tuple[Any, GoalFunction | None, dict[str, Any]]:

@@ -85,7 +85,7 @@ def start_locally(
     replica = Replica(learner, loop, is_told=copy is learner)
     flight = Flight(pool, None if evaluation.isolate else evaluation.point_timeout, plan.name)
     dispatch = Dispatch(driver.session, flight, slots, ntasks, evaluation.vectorized)
-    return LocalRun(plan.name, driver, flight, dispatch, replica, slots=slots, shutdown=shutdown)
+    return LocalRun(plan.name, driver, dispatch, replica, shutdown=shutdown)
 
 
 def _pickled_functions(learner: Any, checkpoint: str) -> list[bytes]:

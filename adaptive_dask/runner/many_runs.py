@@ -6,7 +6,7 @@ import asyncio
 import html
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Generator, Iterator, Sequence
+from collections.abc import AsyncIterator, Coroutine, Generator, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, overload
 
 from adaptive_dask import entry
@@ -17,8 +17,8 @@ from adaptive_dask.run.waits import waiting_for_run
 from adaptive_dask.runner.dashboard_link import make_link
 from adaptive_dask.runner.run import shown_status
 from adaptive_dask.runner.runner import AsyncRunner
-from adaptive_dask.runner.task import look_at, wait
-from adaptive_dask.runner.terminal import TerminalInfo, info_line_of_many, states_text
+from adaptive_dask.runner.task import look_at, wait_for_ends
+from adaptive_dask.runner.terminal import TerminalInfo, print_runs, states_text
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -121,15 +121,8 @@ class Runs(Sequence[AsyncRunner]):
         yield from self._wait_async(None).__await__()
         return self
 
-    async def _wait_async(self, timeout: float | None) -> bool:
-        ends = [asyncio.ensure_future(wait(runner._run.done)) for runner in self]
-        _, pending = await asyncio.wait(ends, timeout=timeout)
-        for end in ends:
-            if end in pending:
-                end.cancel()
-            else:
-                _ = end.cancelled() or end.exception()  # looked at, so that asyncio does not complain
-        return not pending
+    def _wait_async(self, timeout: float | None) -> Coroutine[Any, Any, bool]:
+        return wait_for_ends([runner._run.done for runner in self], timeout)
 
     def result(self, timeout: float | None = None) -> Any:
         """Wait for the end of all runs and return the learners.
@@ -232,10 +225,7 @@ class Runs(Sequence[AsyncRunner]):
         TerminalInfo
             Has ``cancel()`` to stop printing.
         """
-        link = self.dashboard_link
-        heading = None if link is None else f"{len(self)} runs: dashboard {link}"
-        ends = [runner._run.done for runner in self]
-        return TerminalInfo(lambda: info_line_of_many(self), heading, ends, update_interval, overwrite_previous)
+        return print_runs(self, update_interval, overwrite_previous)
 
     def __repr__(self) -> str:
         return f"<Runs: {len(self)}; {states_text(self.status())}>"

@@ -1,117 +1,280 @@
-"""What a runner needs of a run, wherever it is."""
+"""What a runner needs of a run, on a cluster or in this process."""
 
 from __future__ import annotations
 
 import asyncio
 import concurrent.futures
 import contextlib
+import math
+import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any
 
+from adaptive_dask.plain import one_line
 from adaptive_dask.run.goals import Goal
 from adaptive_dask.run.status import RunStatus
-from adaptive_dask.runner.replica import Replica
+from adaptive_dask.runner.calls import name_run
+from adaptive_dask.runner.replica import Callback, Replica, check_callback
+from adaptive_dask.runner.task import LoopTask, RunTask, look_at, running_loop, wait_for_ends
+
+if TYPE_CHECKING:
+    from adaptive_dask.runner.saving import PeriodicSaving
+
+# A blocking wait is made in steps of this length (seconds), so that Ctrl-C is noticed, and results that another thread
+# applied.
+WAIT_STEP_S = 0.5
+
+# A cancelled run is waited for at most this time (seconds).
+CANCEL_WAIT_S = 1.0
 
 
-class Run(Protocol):
-    """A run that has been started, or joined, here: `ClusterRun` and `LocalRun` are such.
+class Run(ABC):
+    """A run that was started or joined in this process, with the results that have arrived.
 
-    Its learner is another one than the user's, which the replica keeps current.
+    The run works on a learner of its own; `replica` keeps that of the user current.
+
+    Parameters
+    ----------
+    name : str
+    replica : Replica
 
     Attributes
     ----------
-    name : str
-    executor : Client or Executor
-    asynchronous : bool
-        Whether `do` returns awaitables.
-    replica : Replica
     done : concurrent.futures.Future
         Resolved when the run has ended and the replica has all its results: with None, with the error
         of a failed run, or cancelled.
+    is_withdrawn : bool
+        True if the start of the run was interrupted.
     status : str
         running, paused, finished, cancelled or failed; never ahead of the replica.
-    summary : dict
-        `RunStatus.as_info`; empty while the run starts. Its ``"status"`` may be ahead of the replica, and also
-        "draining" or "reconnecting".
     started : float
         In seconds since the epoch.
-    elapsed : float
-        For how many seconds it has been going on, or went on, by a clock that nobody sets.
     losses_before : sequence of (float, int, float)
-        Of a run that was joined: seconds since its start, points and loss at some moments before.
-    details : dict
-        What `inspect` returned last.
+        For a run that was joined: seconds since its start, points and loss at some earlier moments.
+    task : LoopTask or RunTask
+        See `make_task`.
+    savings : list of PeriodicSaving
     """
 
-    name: str
-    replica: Replica
-    done: concurrent.futures.Future[None]
-    status: str
-    started: float
-    losses_before: Sequence[tuple[float, int, float]]
+    def __init__(self, name: str, replica: Replica) -> None:
+        self.name = name
+        self.replica = replica
+        self.done: concurrent.futures.Future[None] = concurrent.futures.Future()
+        self.is_withdrawn = False
+        self.status = "running"
+        self.started = time.time()
+        self.losses_before: Sequence[tuple[float, int, float]] = ()
+        self.task: LoopTask | RunTask
+        self.savings: list[PeriodicSaving] = []
+        self._trouble: Exception | None = None  # of the user's learner, for whoever reads it
 
     @property
-    def executor(self) -> Any: ...
+    @abstractmethod
+    def executor(self) -> Any:
+        """The Dask client, or the executor."""
 
     @property
-    def asynchronous(self) -> bool: ...
+    def asynchronous(self) -> bool:
+        """True if `do` returns awaitables."""
+        return False
 
     @property
     def user_loop(self) -> asyncio.AbstractEventLoop | None:
-        """The event loop of the user's without which the run does not go on, if there is one."""
+        """The user's event loop, if the run needs it to evaluate."""
+        return None
 
     @property
-    def is_evaluated_by_who_waits(self) -> bool:
-        """Whether `wait_for_results`, in the thread of `user_loop`, evaluates what the loop does not come to."""
-
-    @property
-    def summary(self) -> dict[str, Any]: ...
-
-    @property
-    def elapsed(self) -> float: ...
-
-    @property
-    def details(self) -> dict[str, Any]: ...
+    def evaluates_in_wait(self) -> bool:
+        """True if `wait_for_results`, in the thread of `user_loop`, evaluates points."""
+        return False
 
     @property
     def outlives_program(self) -> str | None:
-        """Where the run goes on when this process has ended; None if it ends with it."""
+        """The address of the scheduler that continues the run when this process has ended; None if it does not."""
+        return None
 
     @property
-    def is_withdrawn(self) -> bool:
-        """Whether its start was interrupted."""
+    @abstractmethod
+    def summary(self) -> dict[str, Any]:
+        """`RunStatus.as_info`; empty while the run starts.
 
+        Its ``"status"`` may be ahead of the replica, and also "draining" or "reconnecting".
+        """
+
+    @property
+    @abstractmethod
+    def elapsed(self) -> float:
+        """Duration of the run so far in seconds, by the monotonic clock."""
+
+    @property
+    @abstractmethod
+    def details(self) -> dict[str, Any]:
+        """What `inspect` returned last."""
+
+    @abstractmethod
     def cancel_soon(self) -> None:
-        """Have it cancelled, without waiting for it; from any thread."""
+        """Cancel the run, from any thread and without waiting for it."""
 
+    @abstractmethod
     def do(self, call: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
-        """Make a call of this run: wait for what it returns, or return an awaitable of it."""
+        """Call one of the commands: wait for its result, or return an awaitable of it."""
 
+    @abstractmethod
     def wait_for_results(self, timeout: float) -> None:
-        """Sleep until something has arrived for the replica, for so many seconds at most."""
+        """Wait until something has arrived for the replica, for at most this many seconds."""
 
+    @abstractmethod
     def borrowed_learner(self) -> contextlib.AbstractContextManager[Any]:
-        """A learner with the run's data that does not change meanwhile; in a thread that may block."""
+        """A learner with the run's data that does not change in the meantime; in a thread that may block."""
 
-    # To be called with `do`:
+    # ---- commands, to be called with `do`
 
+    @abstractmethod
     def control(self, action: str) -> Any:
-        """Have the run cancelled (``"cancel"``), paused, resumed or forgotten."""
+        """Cancel (``"cancel"``), pause, resume or forget the run."""
 
+    @abstractmethod
     def tell(self, points: list[Any], values: list[Any]) -> Any:
-        """Tell its learner results from elsewhere."""
+        """Tell the learner results that the run did not ask for."""
 
+    @abstractmethod
     def set_goal(self, goal: Goal) -> Any:
-        """Take another goal; an error if it is at its end."""
+        """Set another goal; an error if the run has ended."""
 
+    @abstractmethod
     def drop(self, points: list[Any], ids: list[int]) -> Any:
         """Give up points, by value or by id, that have no outcome yet; returns them with their ids."""
 
+    @abstractmethod
     def call(self, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
-        """Call ``function(learner, *args, **kwargs)`` with its learner."""
+        """Call ``function(learner, *args, **kwargs)`` with the run's learner."""
 
+    @abstractmethod
     def inspect(self) -> Any:
-        """Points on their way, failures and log: `details`, newly."""
+        """Fetch points in flight, failures and log; see `Driver.inspect`."""
+
+    # ---- the status and the end, after all results before them
+
+    def show(self, status: str) -> None:
+        """Set `status` when the replica has all results that have arrived."""
+        self.replica.then(lambda: setattr(self, "status", status))
+
+    def resolve(self, status: str, error: BaseException | None) -> None:
+        """Resolve `done` when the replica has all results that have arrived; only the first call does that."""
+
+        def end() -> None:
+            self.status = status
+            if self.done.done():
+                return
+            if status == "cancelled":
+                self.done.cancel()
+                self.done.set_running_or_notify_cancel()
+            elif error is not None:
+                name_run(error, self.name, self.replica.learner)
+                self.done.set_exception(error)
+            else:
+                self.done.set_result(None)
+
+        self.replica.then(end)
+
+    def make_task(self, loop: asyncio.AbstractEventLoop | None) -> LoopTask | RunTask:
+        """Make `task`: on the running event loop, unless another one is given."""
+        running = running_loop()
+        if running is not None and (loop or running) is running:
+            self.task = LoopTask(running, self.done, self.ask_to_cancel, self.name)
+        else:
+            self.task = RunTask(self.done, self.ask_to_cancel, self.name, loop or running)
+        return self.task
+
+    # ---- what a runner does
+
+    @property
+    def overhead(self) -> float:
+        """Share of the evaluators' time that was not spent in the function, in percent; 0 if unknown."""
+        status = status_of(self)
+        return 0.0 if status is None or math.isnan(status.overhead) else 100 * status.overhead
+
+    def ask_to_cancel(self) -> Any:
+        """Cancel the run, as `do` does."""
+        return self.do(self.control, "cancel")
+
+    def cancel(self) -> Any:
+        """Cancel the run, and if possible wait a moment until `status` shows it."""
+        asked = self.ask_to_cancel()
+        if not self.asynchronous and self.user_loop is None:
+            self.wait(CANCEL_WAIT_S)
+        return asked
+
+    def add_callback(self, callback: Callback) -> Callback:
+        """Call a function with each batch of results that arrives from now on."""
+        self.replica.callbacks.append(check_callback(callback))
+        return callback
+
+    def learner(self) -> Any:
+        """The user's learner with all results that have arrived; raises what the learner raised."""
+        self.replica.apply()
+        if self._trouble is not None:
+            trouble, self._trouble = self._trouble, None
+            raise trouble
+        return self.replica.learner
+
+    def applied(self) -> Run:
+        """Apply all results that have arrived, and return the run."""
+        self.replica.apply()
+        return self
+
+    def wait(self, timeout: float | None) -> Any:
+        """Wait for the end; returns True if the run has ended, or an awaitable of that."""
+        if self.asynchronous:
+            return asyncio.ensure_future(wait_for_ends([self.done], timeout))
+        loop = self.user_loop
+        if loop is not None and not self._has_ended():
+            if loop is running_loop() and not self.evaluates_in_wait:
+                raise RuntimeError(
+                    f"The function of the run {self.name!r} is evaluated on the event loop of this thread, "
+                    "which waiting would block for ever: use `await runner.task` instead."
+                )
+            if not loop.is_running() and not loop.is_closed():
+                return loop.run_until_complete(wait_for_ends([self.done], timeout))
+        deadline = None if timeout is None else time.monotonic() + timeout
+        while not self._has_ended():
+            left = WAIT_STEP_S if deadline is None else deadline - time.monotonic()
+            if left <= 0:
+                return False
+            self.wait_for_results(min(WAIT_STEP_S, left))
+        return True
+
+    def result(self, timeout: float | None) -> Any:
+        """Wait for the end; returns the learner or raises the error of the run, or returns an awaitable of that."""
+        if self.asynchronous:
+            return asyncio.ensure_future(self._result_async(timeout))
+        return self._result(self.wait(timeout))
+
+    async def _result_async(self, timeout: float | None) -> Any:
+        return self._result(await wait_for_ends([self.done], timeout))
+
+    def _result(self, has_ended: bool) -> Any:
+        if not has_ended:
+            raise TimeoutError(f"The run {self.name!r} has not ended yet.")
+        try:
+            self.done.result()
+        except Exception:
+            look_at(self.task)
+            raise
+        return self.learner()
+
+    def _has_ended(self) -> bool:
+        try:
+            self.replica.apply()
+        except Exception as error:  # raised by `learner`, because the error of the run comes first
+            self._trouble = self._trouble or error
+        return self.done.done()
+
+    def described(self, kind: str, link: str | None) -> str:
+        """One line for ``repr(runner)``."""
+        points = self.summary.get("npoints", 0)
+        return one_line(f"<{kind} {self.name!r}: {self.status}, {points} points{f', {link}' if link else ''}>")
 
 
 def status_of(run: Run) -> RunStatus | None:
@@ -127,6 +290,6 @@ def status_of(run: Run) -> RunStatus | None:
 
 
 def shown_status(run: Run) -> str:
-    """The newest state, to display; see `RunStatus.shown`."""
+    """The newest state to display; see `RunStatus.shown`."""
     status = status_of(run)
     return run.status if status is None else status.shown

@@ -1,38 +1,26 @@
-"""AsyncRunner, also called Runner: starts a run on a cluster and follows it."""
+"""AsyncRunner, also called Runner, and BlockingRunner: run a learner on a cluster or an executor."""
 
 from __future__ import annotations
 
 import asyncio
-import math
-import time
+import contextlib
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Self, Unpack
 
 from adaptive_dask import entry
-from adaptive_dask.plain import one_line
 from adaptive_dask.run.failures import FailedPoint
 from adaptive_dask.run.goals import GoalFunction, make_goal
-from adaptive_dask.run.options import RunArguments, RunOptions, with_run_arguments
-from adaptive_dask.run.progress import ProgressHistory
+from adaptive_dask.run.options import RunArguments, RunOptions, with_arguments_of, with_run_arguments
 from adaptive_dask.runner.actor import Actor
 from adaptive_dask.runner.arguments import Plan, make_plan
-from adaptive_dask.runner.cluster import ClusterRun, make_spec, wait_for_start
 from adaptive_dask.runner.dashboard_link import make_link
-from adaptive_dask.runner.embedded import find_client, is_local
-from adaptive_dask.runner.local import LocalRun
-from adaptive_dask.runner.local_start import start_locally
-from adaptive_dask.runner.replica import Callback, Replica, check_callback
-from adaptive_dask.runner.run import Run, status_of
-from adaptive_dask.runner.saving import PeriodicSaving
-from adaptive_dask.runner.task import LoopTask, RunTask, look_at, running_loop, wait
-from adaptive_dask.runner.task_options import refuse_locally
-from adaptive_dask.runner.terminal import TerminalInfo, info_line
+from adaptive_dask.runner.replica import Callback, check_callback
+from adaptive_dask.runner.saving import PeriodicSaving, start_saving
+from adaptive_dask.runner.starting import prepare
+from adaptive_dask.runner.terminal import TerminalInfo, print_run
 
 if TYPE_CHECKING:
-    from distributed import Client
-
-# For how long a cancelled run is waited for (seconds).
-SOON = 1.0
+    from adaptive_dask.runner.run import Run
 
 
 class AsyncRunner:
@@ -180,105 +168,39 @@ class AsyncRunner:
         **arguments: Unpack[RunArguments],
     ) -> None:
         if on_results is not None:
-            check_callback(on_results)  # before anything is begun
+            check_callback(on_results)  # before anything is started
         options = RunOptions(goal=goal, **arguments)
         plan = make_plan(learner, options)
-        self._take_over(plan)
         self.shutdown_executor = shutdown_executor
-        if is_local(executor, learner):
-            refuse_locally(options)
-            run = start_locally(
-                learner,
-                plan,
-                executor,
-                loop=running_loop(),
-                # A loop that this thread blocks is no place for coroutines.
-                coroutine_loop=None if self._blocks else ioloop or running_loop(),
-                shutdown=shutdown_executor,
-            )
-            self._set_up(run, ioloop, options.log, on_results)
-            self._start_local(run)
-            return
-        spec = make_spec(learner, plan)
-        client = find_client(executor)
-        if self._blocks and client.asynchronous:
-            raise TypeError(
-                "BlockingRunner would block the event loop of an asynchronous client; await a Runner's task."
-            )
-        hosted = _follow(client, plan.name, plan.id, learner)
-        self._set_up(hosted, ioloop, options.log, on_results)
-        if shutdown_executor:
-            hosted.done.add_done_callback(lambda _: self._close_client(hosted))
-        if hosted.asynchronous:
-            asyncio.ensure_future(_start_later(hosted, spec))  # noqa: RUF006  the run keeps it
-        else:
-            wait_for_start(client, [hosted], lambda: hosted.start(spec))
+        run, start = prepare(learner, plan, options, executor, ioloop, shutdown_executor, blocks=self._blocks)
+        self._set_up(run, plan, loop=ioloop, on_results=on_results)
+        start()
 
     @classmethod
-    def _planned(
-        cls,
-        plan: Plan,
-        client: Client,
-        learner: Any,
-        loop: asyncio.AbstractEventLoop | None,
-        on_results: Callback | None,
-    ) -> tuple[Self, ClusterRun]:
-        """A runner of a run that somebody is going to start, and its run."""
+    def _of(cls, run: Run, plan: Plan | None, **arguments: Any) -> Self:
+        """A runner of a run that is started or joined elsewhere."""
         runner = cls.__new__(cls)
-        runner._take_over(plan)
-        run = _follow(client, plan.name, plan.id, learner)
-        runner._set_up(run, loop, plan.session.log, on_results)
-        return runner, run
-
-    @classmethod
-    def _following(
-        cls, client: Client, name: str, run_id: str, learner: Any, position: int, goal: GoalFunction | None
-    ) -> Self:
-        """A runner of a run that is hosted already, whose learner has so many of its results."""
-        runner = cls.__new__(cls)
-        runner._goal = goal
-        runner._set_up(_follow(client, name, run_id, learner, position), None, has_log=True)
+        runner._set_up(run, plan, **arguments)
         return runner
-
-    def _take_over(self, plan: Plan) -> None:
-        self._goal = plan.goal.is_reached
-        self.retries = plan.session.retries
-        self.raise_if_retries_exceeded = plan.on_error == "raise"
 
     def _set_up(
         self,
         run: Run,
-        loop: asyncio.AbstractEventLoop | None,
-        has_log: bool,
+        plan: Plan | None,
+        *,
+        loop: asyncio.AbstractEventLoop | None = None,
         on_results: Callback | None = None,
+        goal: GoalFunction | None = None,
     ) -> None:
-        running = running_loop()
         self._run = run
-        self._savings: list[PeriodicSaving] = []
-        self._trouble: Exception | None = None
+        self._goal, self._has_log = goal, True
+        if plan is not None:
+            self._goal, self._has_log = plan.goal.is_reached, plan.session.log
+            self.retries = plan.session.retries
+            self.raise_if_retries_exceeded = plan.on_error == "raise"
         if on_results is not None:
-            self.on_results(on_results)
-        self._has_log = has_log
-        self.task: LoopTask | RunTask
-        if running is not None and (loop or running) is running:
-            self.task = LoopTask(running, run.done, self._ask_to_cancel, run.name)
-        else:
-            self.task = RunTask(run.done, self._ask_to_cancel, run.name, loop or running)
-
-    def _start_local(self, run: LocalRun) -> None:
-        try:
-            run.start()
-        except BaseException:  # Ctrl-C, while its thread begins: nobody has this runner, so the run must not go on
-            run.control("cancel")
-            raise
-
-    def _close_client(self, run: ClusterRun) -> None:
-        """Close the client of a run that has ended, when its learner is saved: who saves may use the client."""
-        saving = next((saving for saving in self._savings if not saving.done()), None)
-        if saving is None:
-            run.close_client()
-        else:
-            saving.add_done_callback(lambda _: self._close_client(run))
+            run.add_callback(on_results)
+        self.task = run.make_task(loop)
 
     # ---- the run
 
@@ -346,29 +268,15 @@ class AsyncRunner:
     @property
     def learner(self) -> Any:
         """The learner that was passed in, with all results that have arrived."""
-        self._run.replica.apply()
-        if self._trouble is not None:
-            trouble, self._trouble = self._trouble, None
-            raise trouble
-        return self._run.replica.learner
+        return self._run.learner()
 
     def status(self) -> str:
         """running, paused, finished, cancelled or failed; after an end, the learner has all results."""
-        self._run.replica.apply()
-        return self._run.status
+        return self._run.applied().status
 
     def done(self) -> bool:
         """Whether the run has ended, in whichever way."""
-        self._run.replica.apply()
-        return self._run.done.done()
-
-    def _has_ended(self) -> bool:
-        """`done`, but an error of the learner here waits for `learner`: the error of the run comes first."""
-        try:
-            return self.done()
-        except Exception as error:
-            self._trouble = self._trouble or error
-            return self._run.done.done()
+        return self._run.applied().done.done()
 
     def info(self) -> dict[str, Any]:
         """How the run stands on the scheduler: status, npoints, loss, slots, in_flight, and more; plain data."""
@@ -387,34 +295,7 @@ class AsyncRunner:
         bool
             Whether the run has ended. With an asynchronous client, an awaitable of it.
         """
-        if self._run.asynchronous:
-            return asyncio.ensure_future(self._wait_async(timeout))
-        loop = self._run.user_loop
-        if loop is not None and not self._has_ended():
-            if loop is running_loop() and not self._run.is_evaluated_by_who_waits:
-                raise RuntimeError(
-                    f"The function of the run {self.name!r} is evaluated on the event loop of this thread, "
-                    "which waiting would block for ever: use `await runner.task` instead."
-                )
-            if not loop.is_running() and not loop.is_closed():
-                return loop.run_until_complete(self._wait_async(timeout))
-        deadline = None if timeout is None else time.monotonic() + timeout
-        while not self._has_ended():
-            left = None if deadline is None else deadline - time.monotonic()
-            if left is not None and left <= 0:
-                return False
-            # In slices, so that Ctrl-C gets through and a result that another thread took is noticed.
-            self._run.wait_for_results(0.5 if left is None else min(0.5, left))
-        return True
-
-    async def _wait_async(self, timeout: float | None) -> bool:
-        waiter = asyncio.ensure_future(wait(self._run.done))
-        await asyncio.wait([waiter], timeout=timeout)
-        if not waiter.done():
-            waiter.cancel()
-            return False
-        _ = waiter.cancelled() or waiter.exception()  # looked at, so that asyncio does not complain
-        return True
+        return self._run.wait(timeout)
 
     def result(self, timeout: float | None = None) -> Any:
         """Wait for the end of the run and return the learner.
@@ -438,24 +319,7 @@ class AsyncRunner:
         AdaptiveError
             If it failed.
         """
-        if self._run.asynchronous:
-            return asyncio.ensure_future(self._result_async(timeout))
-        if not self.wait(timeout):
-            raise TimeoutError(f"The run {self.name!r} goes on.")
-        return self._outcome()
-
-    async def _result_async(self, timeout: float | None) -> Any:
-        if not await self._wait_async(timeout):
-            raise TimeoutError(f"The run {self.name!r} goes on.")
-        return self._outcome()
-
-    def _outcome(self) -> Any:
-        try:
-            self._run.done.result()
-        except Exception:
-            look_at(self.task)
-            raise
-        return self.learner
+        return self._run.result(timeout)
 
     def block_until_done(self) -> None:
         """Wait for the end of the run; raises the error of one that failed."""
@@ -463,13 +327,7 @@ class AsyncRunner:
 
     def cancel(self) -> Any:
         """End the run now. Evaluations under way cannot be interrupted; their results are dropped."""
-        asked = self._ask_to_cancel()
-        if not self._run.asynchronous and self._run.user_loop is None:
-            self.wait(SOON)  # so that `status` says it
-        return asked
-
-    def _ask_to_cancel(self) -> Any:
-        return self._run.do(self._run.control, "cancel")
+        return self._run.cancel()
 
     def pause(self) -> Any:
         """Begin no more evaluations until `resume`; those under way are finished and told."""
@@ -539,8 +397,7 @@ class AsyncRunner:
 
     def overhead(self) -> float:
         """The share of the evaluators' time that was not spent in the function, in percent."""
-        status = status_of(self._run)
-        return 0.0 if status is None or math.isnan(status.overhead) else 100 * status.overhead
+        return self._run.overhead
 
     def on_results(self, callback: Callback) -> Callback:
         """Have a function called with each batch of results that arrives from now on.
@@ -563,10 +420,7 @@ class AsyncRunner:
         TypeError
             If it is no function, or an ``async def`` one, which nobody would await.
         """
-        self._run.replica.callbacks.append(check_callback(callback))
-        if isinstance(self._run, ClusterRun):
-            self._run.hold()
-        return callback
+        return self._run.add_callback(callback)
 
     def start_periodic_saving(
         self,
@@ -600,14 +454,7 @@ class AsyncRunner:
         ValueError
             If there is neither ``save_kwargs`` nor ``method``, or an interval that is not positive.
         """
-        if method is None and save_kwargs is None:
-            raise ValueError("Say how to save: save_kwargs=, the arguments of learner.save, or method=, a function.")
-        if not interval > 0:
-            raise ValueError(f"interval takes a positive number of seconds, not {interval!r}.")
-        arguments = dict(save_kwargs or {})
-        save = method or (lambda learner: learner.save(**arguments))
-        self.saving_task = PeriodicSaving(self._run, save, interval)
-        self._savings.append(self.saving_task)
+        self.saving_task = start_saving(self._run, save_kwargs, interval, method)
         return self.saving_task
 
     def live_info(self, *, update_interval: float = 0.5) -> None:
@@ -687,12 +534,7 @@ class AsyncRunner:
         TerminalInfo
             Has ``cancel()`` to stop printing.
         """
-        history = ProgressHistory(self._run.losses_before)
-        link = self.dashboard_link
-        heading = None if link is None else f"{self.name}: dashboard {link}"
-        return TerminalInfo(
-            lambda: info_line(self, history), heading, [self._run.done], update_interval, overwrite_previous
-        )
+        return print_run(self, update_interval, overwrite_previous)
 
     @property
     def failed(self) -> set[int]:
@@ -739,10 +581,7 @@ class AsyncRunner:
         return self
 
     def __repr__(self) -> str:
-        summary = self._run.summary
-        link = f", {self.dashboard_link}" if self.dashboard_link else ""
-        text = f"<{type(self).__name__} {self.name!r}: {self._run.status}, {summary.get('npoints', 0)} points{link}>"
-        return one_line(text)
+        return self._run.described(type(self).__name__, self.dashboard_link)
 
     def _repr_html_(self) -> str:
         """The present status for a notebook; `live_info` keeps it up to date."""
@@ -752,15 +591,27 @@ class AsyncRunner:
 Runner = AsyncRunner
 
 
-def _follow(client: Client, name: str, run_id: str, learner: Any, position: int = 0) -> ClusterRun:
-    # With an asynchronous client the user's loop may be the scheduler's, which no learner may block.
-    user_loop = None if client.asynchronous else running_loop()
-    return ClusterRun(client, name, Replica(learner, user_loop), run_id, position)
+class BlockingRunner(AsyncRunner):
+    """Runs a learner, and returns when the run has ended.
 
+    Takes the arguments of `AsyncRunner`, and needs a goal. Ctrl-C cancels the run.
 
-async def _start_later(run: ClusterRun, spec: Any) -> None:
-    """Start from within a constructor that cannot await; errors become the run's."""
-    try:
-        await run.start(spec)
-    except Exception as error:
-        run.close("failed", error)
+    Raises
+    ------
+    AdaptiveError
+        If the run failed.
+    """
+
+    _blocks = True
+
+    @with_arguments_of(AsyncRunner.__init__, allow_running_forever=False)
+    def __init__(self, learner: Any, goal: GoalFunction | None = None, **kwargs: Any) -> None:
+        try:
+            super().__init__(learner, goal, **{"allow_running_forever": False, **kwargs})
+            self.result()
+        except BaseException:
+            run = getattr(self, "_run", None)
+            if run is not None and not run.done.done():  # Ctrl-C, or an exception of another signal handler
+                with contextlib.suppress(Exception):  # the interrupt is raised
+                    self.cancel()
+            raise

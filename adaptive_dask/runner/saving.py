@@ -96,3 +96,23 @@ class PeriodicSaving(RunTask):
     def _at_exit(self) -> None:
         self._wake.set()
         self._thread.join(LAST_SAVE)
+
+
+def start_saving(
+    run: Run, save_kwargs: dict[str, Any] | None, interval: float, method: Callable[[Any], Any] | None
+) -> PeriodicSaving:
+    """Start to save the learner of a run; see `AsyncRunner.start_periodic_saving`.
+
+    Raises
+    ------
+    ValueError
+        If there is neither ``save_kwargs`` nor ``method``, or if the interval is not positive.
+    """
+    if method is None and save_kwargs is None:
+        raise ValueError("Say how to save: save_kwargs=, the arguments of learner.save, or method=, a function.")
+    if not interval > 0:
+        raise ValueError(f"interval must be a positive number of seconds, got {interval!r}.")
+    arguments = dict(save_kwargs or {})
+    saving = PeriodicSaving(run, method or (lambda learner: learner.save(**arguments)), interval)
+    run.savings.append(saving)
+    return saving

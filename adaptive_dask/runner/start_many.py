@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any
 from adaptive_dask.run.goals import GoalFunction
 from adaptive_dask.run.options import RunOptions
 from adaptive_dask.runner.arguments import Plan, make_plan
-from adaptive_dask.runner.cluster import make_spec, start_together, wait_for_start
+from adaptive_dask.runner.cluster_start import make_spec, start_together, wait_for_start
 from adaptive_dask.runner.embedded import find_client, is_local
 from adaptive_dask.runner.many_runs import Runs
 from adaptive_dask.runner.replica import Callback
 from adaptive_dask.runner.runner import AsyncRunner
-from adaptive_dask.runner.task import running_loop
+from adaptive_dask.runner.starting import hosted_run
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -85,12 +85,8 @@ def run_many(
     known: dict[int, tuple[Any, bytes]] = {}
     specs = [make_spec(learner, plan, known) for learner, plan in zip(learners, plans, strict=True)]
     client = find_client(executor)
-    loop = running_loop()
-    runners, hosted = [], []
-    for learner, plan in zip(learners, plans, strict=True):
-        runner, run = AsyncRunner._planned(plan, client, learner, loop, on_results)
-        runners.append(runner)
-        hosted.append(run)
+    hosted = [hosted_run(client, plan.name, plan.id, learner) for learner, plan in zip(learners, plans, strict=True)]
+    runners = [AsyncRunner._of(run, plan, on_results=on_results) for run, plan in zip(hosted, plans, strict=True)]
     if client.asynchronous:
         asyncio.ensure_future(start_together(client, hosted, specs))  # noqa: RUF006  the runs keep it
     else:

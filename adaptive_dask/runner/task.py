@@ -9,7 +9,7 @@ import contextvars
 import sys
 import traceback
 import weakref
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from types import FrameType
 from typing import Any, TextIO
 
@@ -328,3 +328,15 @@ async def wait(done: concurrent.futures.Future[None]) -> None:
     if done.cancelled():
         raise asyncio.CancelledError
     done.result()
+
+
+async def wait_for_ends(ends: Sequence[concurrent.futures.Future[None]], timeout: float | None) -> bool:
+    """Wait for the end of runs; returns True if all have ended, and raises no error of theirs."""
+    waiters = [asyncio.ensure_future(wait(end)) for end in ends]
+    _, pending = await asyncio.wait(waiters, timeout=timeout)
+    for waiter in waiters:
+        if waiter in pending:
+            waiter.cancel()
+        else:
+            _ = waiter.cancelled() or waiter.exception()  # retrieved, so that asyncio does not log it
+    return not pending

@@ -91,6 +91,22 @@ def states_text(states: Mapping[str, int]) -> str:
     return ", ".join(f"{count:,} {status}" for status, count in sorted(states.items()))
 
 
+def print_run(runner: AsyncRunner, update_interval: float | None, overwrite_previous: bool) -> TerminalInfo:
+    """Print lines about a run; see `AsyncRunner.live_info_terminal`."""
+    history, link = ProgressHistory(runner._run.losses_before), runner.dashboard_link
+    heading = None if link is None else f"{runner.name}: dashboard {link}"
+    ends = [runner._run.done]
+    return TerminalInfo(lambda: info_line(runner, history), heading, ends, update_interval, overwrite_previous)
+
+
+def print_runs(runs: Runs, update_interval: float | None, overwrite_previous: bool) -> TerminalInfo:
+    """Print lines about many runs; see `Runs.live_info_terminal`."""
+    link = runs.dashboard_link
+    heading = None if link is None else f"{len(runs)} runs: dashboard {link}"
+    ends = [runner._run.done for runner in runs]
+    return TerminalInfo(lambda: info_line_of_many(runs), heading, ends, update_interval, overwrite_previous)
+
+
 class TerminalInfo:
     """Prints the status of runs until all have ended, from a thread, so that the main thread may be busy.
 

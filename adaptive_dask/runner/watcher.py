@@ -112,7 +112,7 @@ class Watcher:
             # With more than that, the last ones are kept current when others have ended.
             some = itertools.islice(self._held(), MAX_WATCHED_RUNS)
             # Here must be no reference to a run while the request waits.
-            runs = [(key, *run.known) for key, run in some]
+            runs = [(key, run.id, run.position, run.version) for key, run in some]
             self._is_waiting = True
             self._asked_at = time.monotonic()
             try:

@@ -63,7 +63,7 @@ def test_what_cannot_be_pickled_is_refused(processes: ProcessPoolExecutor) -> No
 def test_a_pool_that_broke_fails_the_run_and_its_data_stay(processes: ProcessPoolExecutor) -> None:
     learned = learner(deadly)
     runner = adaptive.Runner(learned, npoints_goal=100, executor=processes)
-    with pytest.raises(WorkerLostError, match=r"takes no more points.*start a run with a new executor"):
+    with pytest.raises(WorkerLostError, match=r"accepts no more points.*start a run with a new executor"):
         runner.result(TIMEOUT)
     assert runner.status() == "failed"
     assert learned.npoints >= 2

@@ -175,7 +175,7 @@ def test_an_executor_that_is_shut_down_meanwhile_fails_the_run() -> None:
     runner = adaptive.Runner(learner(function), executor=executor)
     assert begun.wait(TIMEOUT)
     executor.shutdown(cancel_futures=True)
-    with pytest.raises(WorkerLostError, match="takes no more points"):
+    with pytest.raises(WorkerLostError, match="accepts no more points"):
         runner.result(TIMEOUT)
 
 

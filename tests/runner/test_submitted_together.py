@@ -140,7 +140,7 @@ def test_a_pool_that_broke_blames_none_of_those_that_were_together(ordered: bool
     runner = adaptive.Runner(
         learned, npoints_goal=100, executor=breaking, ntasks=8, allowed_failures=0, ordered=ordered
     )
-    with pytest.raises(WorkerLostError, match="takes no more points"):
+    with pytest.raises(WorkerLostError, match="accepts no more points"):
         runner.result(TIMEOUT)
     assert max(breaking.sizes) > 1, "13 was not alone"
     assert runner.failures == []

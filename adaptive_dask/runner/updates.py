@@ -1,0 +1,67 @@
+"""Updates: when the results of a local run reach the user's learner."""
+
+from __future__ import annotations
+
+import math
+import time
+from typing import Any
+
+from adaptive_dask.run.session import Told
+from adaptive_dask.runner.replica import Replica
+from adaptive_dask.storage.learner_copy import working_copy
+
+# The user's learner is told results at this interval (seconds). Many results are told less often, which costs less.
+INTERVAL_S = 0.1
+INTERVAL_OF_MANY_S = 0.5
+MANY = 100
+
+
+class Updates:
+    """Results on their way to a replica.
+
+    Parameters
+    ----------
+    replica : Replica
+
+    Attributes
+    ----------
+    are_stopped : bool
+        True if the replica gets no more results, because the run was given up.
+    """
+
+    def __init__(self, replica: Replica) -> None:
+        self.are_stopped = False
+        self._replica = replica
+        self._gathered = 0
+        self._next = math.inf
+        self._last = 0.0
+
+    def tell(self, told: Told) -> None:
+        """Add results."""
+        if told and not self.are_stopped:
+            self._replica.tell(*zip(*told, strict=True))
+            few, self._gathered = self._gathered < MANY, self._gathered + len(told)
+            if self._next == math.inf:
+                self._next = max(time.monotonic(), self._last + INTERVAL_S)
+            elif few and self._gathered >= MANY:
+                self._next = self._last + INTERVAL_OF_MANY_S
+
+    def copy(self, learner: Any) -> None:
+        """Have the replica copied from a learner that a call has changed."""
+        if learner is not self._replica.learner and not self.are_stopped:
+            copy = working_copy(learner)
+            self._replica.copy_from(lambda: copy)
+        self._next = min(self._next, time.monotonic())
+
+    @property
+    def seconds_left(self) -> float:
+        """Time until the next update; infinite if there is nothing to tell."""
+        return max(0.0, self._next - time.monotonic())
+
+    def begin_next(self, *, force: bool) -> bool:
+        """Begin the next update if it is time, or if `force` is true; returns whether it has begun."""
+        now = time.monotonic()
+        if not force and now < self._next:
+            return False
+        self._next, self._last, self._gathered = math.inf, now, 0
+        return True
