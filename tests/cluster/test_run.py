@@ -24,7 +24,7 @@ import adaptive_dask as adaptive
 from adaptive_dask.cluster.protocol import Route
 from adaptive_dask.errors import FunctionError, LearnerError, RunExistsError, RunNotFoundError
 from adaptive_dask.runner import cluster as cluster_module
-from adaptive_dask.runner import embedded
+from adaptive_dask.runner import cluster_start, embedded
 from adaptive_dask.runner.watcher import Watcher
 
 from ..patience import TIMEOUT, until, wait_until
@@ -445,7 +445,8 @@ def test_a_start_that_is_interrupted_leaves_no_run(client, monkeypatch, start):
         raise KeyboardInterrupt
 
     request = cluster_module.request
-    monkeypatch.setattr(cluster_module, "request", interrupted)
+    for module in (cluster_module, cluster_start):
+        monkeypatch.setattr(module, "request", interrupted)
     before = signal.signal(signal.SIGINT, handler)
     try:
         with pytest.raises(KeyboardInterrupt):
