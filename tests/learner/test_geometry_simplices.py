@@ -15,6 +15,7 @@ from adaptive_dask.learner.geometry.simplices import (
     linear_extrapolation,
     vertex_gradients,
     volumes,
+    weights_at,
 )
 
 DIMS = [2, 3, 4, 5]
@@ -114,3 +115,13 @@ def test_simplices_that_are_flat_but_for_rounding_contain_nothing():
         there = linear_extrapolation(both, np.ones((2, 4, 1)), np.array([[[0.2, 0.3, 0.4]]] * 2))
         assert there[1] == pytest.approx(1.0)
     assert found
+
+
+@pytest.mark.parametrize("dim", [1, *DIMS])
+def test_weights_of_one_point_are_barycentric_coordinates(dim):
+    rng = np.random.default_rng(dim)
+    for simplex, point in zip(rng.random((20, dim + 1, dim)), rng.random((20, dim)), strict=True):
+        expected = barycentric(simplex[None], point[None])[0, 0]
+        assert weights_at(simplex.tolist(), point.tolist()) == pytest.approx(expected.tolist(), rel=1e-9, abs=1e-9)
+    flat = np.zeros((dim + 1, dim)).tolist()
+    assert weights_at(flat, flat[0]) == [-math.inf] * (dim + 1)

@@ -13,7 +13,7 @@ from adaptive_dask.learner.loss_queue import LossQueue
 from .bent_edge import most_bent_edge
 from .longest_edge import longest_edge, point_between
 from .mesh import Point, Simplex, SimplexMesh
-from .simplices import ON_FACE, Floats, Ints, barycentric
+from .simplices import ON_FACE, Floats, Ints, barycentric, weights_at
 from .subdivision import Cell, Subdivision, Vertex
 
 # What stands for an infinite loss among the priorities, and for none at all, both times the volume: of
@@ -267,8 +267,8 @@ class Refinement:
         return real
 
     def _face_at(self, simplex: Simplex, point: Point) -> tuple[int, ...]:
-        weights = barycentric(self.mesh.points[list(simplex)][None], np.array([point]))[0, 0]
-        face = tuple(v for v, w in zip(simplex, weights.tolist(), strict=True) if w > ON_FACE)
+        weights = weights_at([self.mesh.point(v) for v in simplex], point)
+        face = tuple(v for v, w in zip(simplex, weights, strict=True) if w > ON_FACE)
         return face or simplex
 
     def _subdivision(self, simplex: Simplex) -> Subdivision:

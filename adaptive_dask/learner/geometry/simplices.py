@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -140,6 +141,39 @@ def barycentric(simplices: Floats, points: Floats) -> Floats:
     result = np.concatenate([1.0 - rest.sum(axis=-1, keepdims=True), rest], axis=-1)
     result[flat] = -np.inf
     return result
+
+
+def weights_at(corners: Sequence[Sequence[float]], point: Sequence[float]) -> list[float]:
+    """Barycentric coordinates of one point in one simplex, all -inf if the simplex is flat.
+
+    The same as `barycentric`: for a single small system, Gaussian elimination in Python is several times faster.
+
+    Parameters
+    ----------
+    corners : d + 1 sequences of d floats
+    point : sequence of d floats
+
+    Returns
+    -------
+    list of d + 1 floats
+    """
+    first, *others = corners
+    dim = len(first)
+    rows = [[corner[i] - first[i] for corner in others] + [point[i] - first[i]] for i in range(dim)]
+    for k in range(dim):
+        pivot = max(range(k, dim), key=lambda i: abs(rows[i][k]))
+        rows[k], rows[pivot] = rows[pivot], rows[k]
+        row = rows[k]
+        if row[k] == 0.0:
+            return [-math.inf] * (dim + 1)
+        for i in range(k + 1, dim):
+            factor = rows[i][k] / row[k]
+            rows[i] = [a - factor * b for a, b in zip(rows[i], row, strict=True)]
+    rest = [0.0] * dim
+    for k in reversed(range(dim)):
+        row = rows[k]
+        rest[k] = (row[dim] - sum([row[j] * rest[j] for j in range(k + 1, dim)])) / row[k]
+    return [1.0 - sum(rest), *rest]
 
 
 def _solve(matrices: Floats, rights: Floats) -> tuple[Floats, NDArray[np.bool_]]:
