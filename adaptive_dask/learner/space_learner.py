@@ -13,6 +13,7 @@ from adaptive_dask.learner.base_learner import BaseLearner
 from adaptive_dask.learner.checked import checked_size
 from adaptive_dask.learner.function_pickle import ByValue, KeptByValue
 from adaptive_dask.learner.geometry.partition import Partition
+from adaptive_dask.learner.geometry.refinement import Proposal
 from adaptive_dask.learner.geometry.region import Region
 from adaptive_dask.learner.geometry.simplices import Floats
 from adaptive_dask.learner.told_data import Data, ToldData
@@ -87,6 +88,7 @@ class SpaceLearner(BaseLearner):
         self._partition_or_none: Partition | None = None
         self._saved: SavedPartition | None = None
         self._absorbed: list[Point] = []
+        self._proposal: Proposal | None = None
 
     @abc.abstractmethod
     def _settings(self) -> dict[str, Any]:
@@ -177,6 +179,7 @@ class SpaceLearner(BaseLearner):
         number = self._numbers.pop(point, None)
         if number is not None or self.inside_bounds(point):
             self._backlog.append((point, _components(value), number))
+            self._proposal = None
 
     def tell_pending(self, point: Sequence[float]) -> None:
         """Tell that a point is being evaluated, so that it is not proposed again."""
@@ -184,7 +187,10 @@ class SpaceLearner(BaseLearner):
         if point in self._data or point in self.pending_points:
             return
         self.pending_points.add(point)
-        if point not in self._bounds_points and self.inside_bounds(point):
+        proposal, self._proposal = self._proposal, None
+        if proposal is not None and self._partition_or_none is not None and self._unscale(proposal.point) == point:
+            self._partition_or_none.accept(proposal, self._number(point))
+        elif point not in self._bounds_points and self.inside_bounds(point):
             self._unplaced.append(point)
 
     def remove_unfinished(self) -> None:
@@ -192,6 +198,7 @@ class SpaceLearner(BaseLearner):
         self.pending_points.clear()
         self._unplaced.clear()
         self._numbers.clear()
+        self._proposal = None
         self._backlog = [(point, value, None) for point, value, _ in self._backlog]
         if self._partition_or_none is not None:
             self._partition_or_none.clear_pending()
@@ -215,10 +222,12 @@ class SpaceLearner(BaseLearner):
             The loss of what each point divides.
         """
         n = checked_size(n)
+        self._proposal = None
         partition = self._partition
         before = (set(self.pending_points), dict(self._numbers), partition.snapshot()) if not tell_pending else None
         points: list[Point] = []
         gains: list[float] = []
+        first: Any = None
         if not self.bounds_are_done:
             points = [p for p in self._bounds_left if p not in self.pending_points][:n]
             gains = [math.inf] * len(points)
@@ -227,6 +236,7 @@ class SpaceLearner(BaseLearner):
             proposal = partition.propose()
             if proposal is None:
                 break
+            first = proposal if first is None else first
             point = self._unscale(proposal.point)
             if point in self._data or (point in self.pending_points and point not in self._numbers):
                 partition.give_up(proposal)
@@ -241,6 +251,8 @@ class SpaceLearner(BaseLearner):
         if before is not None:
             self.pending_points, self._numbers, snapshot = before
             partition.restore(snapshot)
+            # Most probably that point becomes pending next, which takes a search in a mesh; boxes find it at once.
+            self._proposal = first if len(points) == n == 1 and isinstance(first, Proposal) else None
         return points, gains
 
     def loss(self, real: bool = True) -> float:
@@ -301,6 +313,7 @@ class SpaceLearner(BaseLearner):
     def _discard_partition(self) -> None:
         self._partition_or_none = self._saved = None
         self._absorbed = []
+        self._proposal = None
         self._numbers.clear()
         self._backlog = [
             (point, _components(value), None) for point, value in self._data.items() if self.inside_bounds(point)

@@ -203,3 +203,18 @@ def test_a_learner_that_was_asked_before_takes_data_too():
     assert copy.data == learner.data
     assert copy.loss() == pytest.approx(learner.loss(), rel=0.3)
     assert len(copy.ask(20)[0]) == 20
+
+
+def test_a_point_that_was_shown_becomes_pending_as_if_it_had_been_asked_for():
+    shown, asked = (LearnerND(even, [(-1, 1)] * 3) for _ in range(2))
+    for step in range(60):
+        (point,), gain = shown.ask(1, tell_pending=False)
+        if step % 4 == 3:  # then the point is placed as any other
+            shown.ask(5, tell_pending=False)
+        shown.tell_pending(point)
+        assert asked.ask(1) == ([point], gain)
+        if step % 3 == 2:
+            for learner in (shown, asked):
+                learner.tell(point, learner.function(point))
+    assert shown.pending_points == asked.pending_points
+    assert shown.loss(real=False) == pytest.approx(asked.loss(real=False))

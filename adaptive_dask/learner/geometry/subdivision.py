@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
+from operator import itemgetter
 from typing import NamedTuple
 
 import numpy as np
@@ -64,13 +65,12 @@ class Subdivision(NamedTuple):
     @property
     def largest(self) -> Cell | None:
         """The largest cell, the first one of equals; None if there is none left to divide."""
-        largest = self.largest_share
-        return next((cell for cell in self.cells if cell[0] == largest), None)
+        return max(self.cells, key=_share, default=None)
 
     @property
     def largest_share(self) -> float:
         """The share of the largest cell, 0 if there is none left to divide."""
-        return max(self.cells)[0] if self.cells else 0.0
+        return max(map(_share, self.cells), default=0.0)
 
     def without(self, cell: Cell) -> Subdivision:
         """Give up a cell that is too small to be divided."""
@@ -93,13 +93,10 @@ class Subdivision(NamedTuple):
         """
         a, b = edge
         weights = {a: 1.0 - part, b: part}
-        cells: list[Cell] = []
-        for cell in self.cells:
-            vertices = cell[1]
-            if a in vertices and b in vertices:
-                cells += _replace(cell, vertex, weights)
-            else:
-                cells.append(cell)
+        cells = list(self.cells)
+        # Few of maybe hundreds of cells have the edge. From the last one, so that the others stay in place.
+        for row in [i for i, (_, vertices) in enumerate(cells) if a in vertices and b in vertices][::-1]:
+            cells[row : row + 1] = _replace(cells[row], vertex, weights)
         return Subdivision(tuple(cells), (*self.inside, vertex)) if len(cells) > len(self.cells) else None
 
     def insert(self, vertex: Vertex, point_of: PointOf) -> Subdivision:
@@ -136,6 +133,8 @@ class Subdivision(NamedTuple):
             cells[row : row + 1] = _divide(cells[row], [vertices[i] for i in columns], weights[row, columns])
         return Subdivision(tuple(cells), (*self.inside, *vertices))
 
+
+_share: Callable[[Cell], float] = itemgetter(0)
 
 # There are several per point, and the constructor that NamedTuple makes would take most of the time.
 _cell: Callable[[tuple[float, tuple[Vertex, ...]]], Cell] = partial(tuple.__new__, Cell)
