@@ -4,13 +4,14 @@ Run it with::
 
     python -m tests.benchmarks.sparse_grid_error --functions ishigami,otl --n 200,1000 --in-flight 1
 
-Columns of packages that are not installed say so. LearnerND is evaluated linearly up to four inputs and by radial basis
-functions beyond. "claimed" is the learner's ``loss()`` over the true largest error.
+Columns of packages that are not installed say so. Of the fits of chaospy and of Tasmanian, the one with the smallest true
+error counts. LearnerND is evaluated linearly up to four inputs and by radial basis functions beyond. "claimed" is the learner's ``loss()`` over the true largest error.
 """
 
 from __future__ import annotations
 
 import argparse
+import itertools
 import math
 import random
 import time
@@ -111,6 +112,7 @@ FUNCTIONS: dict[str, tuple[Many, list[tuple[float, float]]]] = {
 def run(learner: Any, f: Many, n: int, in_flight: int) -> Any:
     """Ask and tell until `n` points are known, in random order."""
     order, out = random.Random(0), []
+    learner.remove_unfinished()  # of an earlier call
     while learner.npoints < n:
         out += learner.ask(in_flight - len(out))[0]
         point = out.pop(order.randrange(len(out)))
@@ -146,36 +148,56 @@ def sobol(f: Many, bounds: Any, n: int) -> Many:
     return lambda x: fit((x - low) / width)
 
 
-def chaospy_grid(f: Many, bounds: Any, n: int) -> Many:
-    """Pseudo-spectral projection on the largest Smolyak grid with as many points."""
+def best(fits: list[Many], x: Any, y: Any) -> Many:
+    """The fit with the smallest true error, which only a benchmark can know."""
+    return min(fits, key=lambda fit: float(np.mean((fit(x) - y) ** 2)))
+
+
+def chaospy_fits(f: Many, bounds: Any, n: int) -> list[Many]:
+    """Pseudo-spectral projections on sparse grids, and regressions on Sobol points, of every order that fits."""
     import chaospy
 
     joint = chaospy.J(*(chaospy.Uniform(*each) for each in bounds))
-    fit: Any = None
+    low, width = box(bounds)
+    x = (low + width * qmc.Sobol(len(bounds), seed=0).random_base2(math.ceil(math.log2(n)))[:n]).T
+    fits: list[Any] = []
     for order in range(1, 12):
+        if 2 * math.comb(len(bounds) + order, order) <= n:
+            fits.append(chaospy.fit_regression(chaospy.generate_expansion(order, joint), x, f(x.T)))
         grid, weights = chaospy.generate_quadrature(order, joint, rule="clenshaw_curtis", sparse=True, growth=True)
         if grid.shape[1] > n:
             break
-        fit = chaospy.fit_quadrature(chaospy.generate_expansion(order, joint), grid, weights, f(grid.T))
-    if fit is None:
+        fits.append(chaospy.fit_quadrature(chaospy.generate_expansion(order, joint), grid, weights, f(grid.T)))
+    if not fits:
         raise ValueError("the smallest grid has more points")
-    return lambda x: fit(*x.T)
+    return [lambda x, fit=fit: fit(*x.T) for fit in fits]
 
 
-def tasmanian_grid(f: Many, bounds: Any, n: int) -> Many:
-    """A global grid of Leja points, refined by its surpluses."""
+def tasmanian_fits(f: Many, bounds: Any, n: int) -> list[Many]:
+    """Grids of Leja points, refined anisotropically or by their surpluses."""
     import Tasmanian
 
-    d = len(bounds)
-    grid = Tasmanian.makeSequenceGrid(d, 1, 1, "level", "leja")
-    grid.setDomainTransform(np.array(bounds, dtype=float))
-    while True:
-        points = grid.getNeededPoints()
-        if not len(points) or grid.getNumLoaded() + len(points) > n:
-            grid.clearRefinement()
-            return lambda x: grid.evaluateBatch(x)[:, 0]
-        grid.loadNeededPoints(f(points)[:, None])
-        grid.setAnisotropicRefinement("iptotal", 10, 0)
+    fits: list[Many] = []
+    for rule, kind, depth in itertools.product(("leja", "rleja"), ("iptotal", "ipcurved", "surplus"), (1, 3)):
+        grid = Tasmanian.makeSequenceGrid(len(bounds), 1, depth, "level", rule)
+        if grid.getNumNeeded() > n:
+            continue
+        grid.setDomainTransform(np.array(bounds, dtype=float))
+        grid.loadNeededPoints(f(grid.getNeededPoints())[:, None])
+        while True:
+            if kind == "surplus":
+                # The tolerance at which a tenth of the nodes is refined.
+                surpluses = np.sort(np.abs(grid.getHierarchicalCoefficients()[:, 0]))
+                grid.setSurplusRefinement(surpluses[-1 - len(surpluses) // 10], 0, "")
+            else:
+                grid.setAnisotropicRefinement(kind, 10, 0)
+            points = grid.getNeededPoints()
+            if not len(points) or grid.getNumLoaded() + len(points) > n:
+                grid.clearRefinement()
+                break
+            grid.loadNeededPoints(f(points)[:, None])
+        fits.append(lambda x, grid=grid: grid.evaluateBatch(x)[:, 0])  # type: ignore[misc]
+    return fits
 
 
 def box(bounds: Any) -> tuple[Any, Any]:
@@ -183,9 +205,11 @@ def box(bounds: Any) -> tuple[Any, Any]:
     return low, high - low
 
 
-def measured(make: Callable[..., Many], f: Many, bounds: Any, n: int, x: Any, y: Any) -> str:
+def measured(make: Callable[..., Many | list[Many]], f: Many, bounds: Any, n: int, x: Any, y: Any) -> str:
     try:
-        return f"{np.sqrt(np.mean((make(f, bounds, n)(x) - y) ** 2)) / y.std():.1e}"
+        made = make(f, bounds, n)
+        fit = best(made, x, y) if isinstance(made, list) else made
+        return f"{np.sqrt(np.mean((fit(x) - y) ** 2)) / y.std():.1e}"
     except ImportError:
         return "not installed"
     except ValueError as error:
@@ -199,7 +223,7 @@ def main() -> None:
     parser.add_argument("--in-flight", type=int, default=1)
     parser.add_argument("--alone", action="store_true", help="SparseGridLearner only")
     arguments = parser.parse_args()
-    others = {"LearnerND": learner_nd, "Sobol + RBF": sobol, "chaospy": chaospy_grid, "Tasmanian": tasmanian_grid}
+    others = {"LearnerND": learner_nd, "Sobol + RBF": sobol, "chaospy": chaospy_fits, "Tasmanian": tasmanian_fits}
     shown = {} if arguments.alone else others
     print("| function | N | SparseGridLearner |", " | ".join(shown), "| claimed | basis | s |")
     print("|---" * (6 + len(shown)), "|", sep="")
