@@ -4,14 +4,13 @@ Run it with::
 
     python -m tests.benchmarks.sparse_grid_claims --n 100,300,1000 --functions held_out
 
-The true error is the largest at 4,000 uniform random points, relative to the range of the values. Estimates were developed
-with the functions of ``tuning`` only.
+The true error is the largest at 4,000 uniform random points, relative to the range of the values. The estimate was
+developed with the functions of ``tuning`` only.
 """
 
 from __future__ import annotations
 
 import argparse
-import math
 from collections.abc import Callable
 from typing import Any
 

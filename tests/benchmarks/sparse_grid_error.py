@@ -4,8 +4,9 @@ Run it with::
 
     python -m tests.benchmarks.sparse_grid_error --functions ishigami,otl --n 200,1000 --in-flight 1
 
-Columns of packages that are not installed say so. Of the fits of chaospy and of Tasmanian, the one with the smallest true
-error counts. LearnerND is evaluated linearly up to four inputs and by radial basis functions beyond. "claimed" is the learner's ``loss()`` over the true largest error.
+Columns of packages that are not installed say so. Of the fits of chaospy and of Tasmanian, the one with the smallest
+true error counts. LearnerND is evaluated linearly up to four inputs and by radial basis functions beyond. "claimed" is
+the learner's ``loss()`` over the true largest error.
 """
 
 from __future__ import annotations
@@ -240,7 +241,7 @@ def main() -> None:
             claimed = learner.loss() * np.ptp(list(learner.data.values())) / np.max(np.abs(difference))
             cells = [f"{np.sqrt(np.mean(difference**2)) / y.std():.1e}"]
             cells += [measured(make, f, bounds, n, x, y) for make in shown.values()]
-            basis = learner._best()
+            basis = learner._known.best()
             print(
                 f"| {name} | {n} |", " | ".join(cells), f"| {claimed:.1f} | {basis[:2]} | {seconds:.1f} |", flush=True
             )

@@ -25,6 +25,24 @@ NEIGHBORS_WHEN_JUDGED = 100
 # Errors are judged by so many points at least.
 MIN_CHECKS = 5
 
+# The largest of a few errors is less than the largest everywhere. Beyond it, the tail of the distribution of errors is
+# extrapolated to this number of points, with an exponent from the largest quarter. Few errors say little of the
+# tail: the exponent is multiplied by n / (n + TAIL_PRIOR).
+TAIL_POINTS = 1000
+TAIL_SHARE = 0.25
+TAIL_PRIOR = 20
+MAX_TAIL_EXPONENT = 0.7
+
+# An error is not extrapolated beyond the range of the values.
+MAX_EXTRAPOLATED = 1.0
+
+# The newest nodes whose prediction errors count: this share, and no fewer than the smallest number.
+NEWEST_SHARE = 0.03
+MIN_NEWEST = 3
+
+# Rounding errors of an interpolant, relative to the range of the values.
+ROUNDING = 8 * float(np.finfo(float).eps)
+
 # The best basis gets most of the points; those that may overtake it share the rest.
 SHARE_OF_BEST = 0.75
 MAY_OVERTAKE = 4.0
@@ -94,8 +112,8 @@ def judge_grid(name: str, basis: GridBasis, known: Known) -> list[Judged]:
     judged: list[Judged] = []
     for kind in basis.kinds:
         residuals = basis.residuals(kind, known.x[checks], known.values[checks]) / known.scales
-        newest = np.abs(basis.newest(kind, max(3, len(basis) // 10))) / known.scales
-        largest = max(float(np.nanmax(np.abs(residuals), initial=0.0)), float(np.nanmax(newest, initial=0.0)))
+        newest = np.abs(basis.newest(kind, max(MIN_NEWEST, int(NEWEST_SHARE * len(basis))))) / known.scales
+        largest = max(_largest(residuals), float(np.nanmax(newest, initial=0.0)))
         if not basis.is_plain(kind):
             # Where a function is largest, logarithms with the same error make the largest one.
             values = known.values / known.scales
@@ -127,7 +145,7 @@ def judge_radial(domain: Domain, known: Known, last: Sequence[Judged]) -> list[J
         residuals = (known.values[held_out] - predictions) / known.scales
         if not np.isfinite(residuals).all():
             continue
-        judged.append(Judged("radial", kernel, _rms(residuals), float(np.max(np.abs(residuals)))))
+        judged.append(Judged("radial", kernel, _rms(residuals), _largest(residuals)))
     return judged
 
 
@@ -182,6 +200,26 @@ def share_points(expected: Mapping[str, float], spread: float, is_local_untried:
         rivals.add("local")
     shares = {name: (1 - SHARE_OF_BEST) / len(rivals) for name in sorted(rivals)}
     return {leader: SHARE_OF_BEST if rivals else 1.0, **shares}
+
+
+def _largest(residuals: Values) -> float:
+    """The largest error to expect anywhere, from errors at some points of shape (n, m), by their tail [1]_.
+
+    References
+    ----------
+    .. [1] Hill, Ann. Statist. 3 (1975) 1163.
+    """
+    errors = np.abs(residuals)
+    errors = np.sort(np.max(np.where(np.isfinite(errors), errors, 0.0), axis=1))[::-1]
+    seen = float(errors[0])
+    positive = errors[errors > 0]
+    k = max(2, int(TAIL_SHARE * len(positive)))
+    if len(positive) <= k:
+        return max(seen, ROUNDING)
+    exponent = min(float(np.log(positive[:k] / positive[k]).mean()), MAX_TAIL_EXPONENT)
+    exponent *= len(errors) / (len(errors) + TAIL_PRIOR)
+    beyond = seen * max(1.0, TAIL_POINTS / len(errors)) ** exponent
+    return float(max(seen, min(beyond, MAX_EXTRAPOLATED), ROUNDING))
 
 
 def _rms(residuals: Values) -> float:
