@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+import adaptive_dask as adaptive
 from adaptive_dask.errors import AdaptiveError, FunctionError, LearnerError, WorkerLostError
 from adaptive_dask.run.failures import Failure, choose_on_error
-from adaptive_dask.run.goals import Goal
+from adaptive_dask.run.goals import Goal, LossGoal
 from adaptive_dask.run.session import MAX_FAILED_POINTS, Session
 
 from .fakes import CountingLearner, StrictLearner
@@ -207,3 +208,37 @@ def test_what_on_error_tells_instead_is_a_value() -> None:
         run.tell([(pid, BROKEN) for pid, _ in run.take(1)])
     assert run.error is None
     assert run.told == 2 * MAX_FAILED_POINTS
+
+
+SQUARE = [(-1, 1), (-1, 1)]
+LEARNERS = {
+    "1D": (lambda: adaptive.Learner1D(sum, (-1, 1)), 1.0),
+    "2D": (lambda: adaptive.Learner2D(sum, SQUARE), (1.0, 1.0)),
+    "ND": (lambda: adaptive.LearnerND(sum, [(-1, 1)] * 3), (1.0, 1.0, 1.0)),
+    "integrator": (lambda: adaptive.IntegratorLearner(sum, (-1, 1), tol=1e-9), 1.0),
+    "two": (lambda: adaptive.BalancingLearner([adaptive.Learner1D(sum, (0, i)) for i in (1, 2)]), (1, 2.0)),
+    "saver": (lambda: adaptive.DataSaver(adaptive.Learner1D(sum, (-1, 1)), arg_picker=float), 1.0),
+    # Without the point, these have a finite loss, at once or with others.
+    "average": (lambda: adaptive.AverageLearner(sum, rtol=1e-9, min_npoints=70), 3),
+    "average1D": (lambda: adaptive.AverageLearner1D(sum, (-1, 1)), (0, 1.0)),
+    "sequence": (lambda: adaptive.SequenceLearner(sum, range(100)), (0, 0)),
+}
+
+
+@pytest.mark.parametrize("name", LEARNERS)
+@pytest.mark.parametrize("fails", [True, False], ids=["the point fails", "it takes long"])
+def test_a_run_fails_if_its_loss_stays_infinite_because_of_failed_points(name: str, fails: bool) -> None:
+    make, bad = LEARNERS[name]
+    run = Session(make(), Goal(reached=LossGoal(1e-300)), on_error="skip")
+    while run.told < 60 and not run.done:
+        for pid, point in run.take(1):
+            if tuple(np.atleast_1d(point)) != tuple(np.atleast_1d(bad)):
+                run.tell([(pid, float(run.told % 7))])
+            elif fails:
+                run.tell([(pid, BROKEN)])
+    if fails and name not in ("average", "average1D", "sequence"):
+        assert isinstance(run.error, FunctionError)
+        assert f"points that failed: {bad!r}. Use another goal" in str(run.error)
+        assert "Traceback: broken" in str(run.error)
+    else:
+        assert run.error is None

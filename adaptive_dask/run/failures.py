@@ -126,6 +126,11 @@ class FailureBook:
         failed = list(itertools.islice(self._points.values(), MAX_TRACEBACKS))
         return next(record for record in reversed(failed) if record.status == "failed")
 
+    @property
+    def failed_points(self) -> list[Point]:
+        """The points that failed for good, in the order in which the learner was asked for them."""
+        return [record.point for pid, record in sorted(self._points.items()) if record.status == "failed"]
+
     def forget(self, pid: int) -> None:
         """A point that was tried again is well."""
         self._retrying.pop(pid, None)

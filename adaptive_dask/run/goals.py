@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from numbers import Integral, Real
 from typing import Any
 
 from adaptive_dask.plain import MAX_INT
+from adaptive_dask.storage.learner_copy import working_copy
 
 GoalFunction = Callable[[Any], bool]
 
 # The clock on the wall may be set, so who waits for an `end_time` looks at it again after so many seconds.
 CLOCK_CHECK_S = 5.0
+
+
+# Points that a learner may ask for in place of points that failed.
+TRIAL_POINTS = 100
 
 
 @dataclass(frozen=True)
@@ -29,6 +34,40 @@ class LossGoal:
             return False
         exact_loss = getattr(learner, "exact_loss", None)
         return exact_loss is None or bool(exact_loss() <= self.loss)
+
+    def unreachable_without(self, learner: Any, points: Sequence[Any], value: Any) -> Sequence[Any]:
+        """Return the points that alone keep the loss infinite, the bounds of the domain for example.
+
+        Parameters
+        ----------
+        learner : BaseLearner
+        points : sequence
+            Points that will never have a value, in the order in which the learner was asked for them.
+        value : object
+            Value of any other point, which a copy of the learner is told at these points, and before that at new ones.
+
+        Returns
+        -------
+        sequence
+            The first of `points`; empty if the loss is finite, or infinite for another reason.
+        """
+        if learner.loss() != math.inf:
+            return ()
+        copy = working_copy(learner)
+        if copy is learner:
+            return ()
+        for point in points:
+            copy.tell_pending(point)
+        others, _ = copy.ask(TRIAL_POINTS)
+        for point in others:
+            copy.tell(point, value)
+        if copy.loss() != math.inf:
+            return ()
+        for count, point in enumerate(points, 1):
+            copy.tell(point, value)
+            if copy.loss() != math.inf:
+                return points[:count]
+        return ()
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from typing import Any
 from adaptive_dask.errors import AdaptiveError, FunctionError, LearnerError, WorkerLostError
 from adaptive_dask.learner.subclasses import takes_batches
 from adaptive_dask.run.failures import Failure, FailureBook, OnError, Point, check_on_error
-from adaptive_dask.run.goals import Goal
+from adaptive_dask.run.goals import Goal, LossGoal
 from adaptive_dask.run.journal import Journal
 from adaptive_dask.run.points import OpenPoints, short_repr
 from adaptive_dask.run.reorder import OrderedPoints
@@ -28,6 +28,10 @@ MAX_DEADLY_POINTS = 3
 # When so many points failed and none had a value, the function is at fault, not the points. Whoever starts with data
 # may meet the points again that failed before: as many more may fail as are known.
 MAX_FAILED_POINTS = 100
+
+# If points failed, this number of results must make the loss finite. It is checked again when the number has doubled.
+FIRST_LOSS_CHECK = 20
+MAX_NAMED = 3
 
 
 class Session:
@@ -103,7 +107,8 @@ class Session:
         self.points = OrderedPoints(ordered, journal) if ordered else OpenPoints()
         self.book = FailureBook()
         self._deadly = 0
-        self._has_value = False  # of any point
+        self._values: list[Any] = []  # of one point, if any has one
+        self._next_loss_check = FIRST_LOSS_CHECK
         self._substitutes: list[tuple[int, Any]] = []  # of deadly points, to be told
         self._goal_reached = False
         self._finished = False
@@ -155,8 +160,9 @@ class Session:
                 self._ask(missing)
             else:
                 told += self._tell(due)
-        if not self._has_value and self.book.failed_count >= MAX_FAILED_POINTS:
+        if self.book.failed_count and not self.done:
             self._check_failed()
+            self._check_loss()
         return told
 
     def tell_from_elsewhere(self, point: Point, value: Any) -> Told:
@@ -377,7 +383,8 @@ class Session:
             xs.append(x)
             ys.append(y)
         told = self._tell_learner(ids, xs, ys)
-        self._has_value |= bool(told)
+        if told and not self._values:
+            self._values.append(told[0][1])
         self._check_goal()
         return told
 
@@ -491,20 +498,37 @@ class Session:
             self.fail(_learner_error("goal", error))
 
     def _check_failed(self) -> None:
-        """Fail if nothing but failures came of the first points."""
-        if self.done or self.book.failed_count < MAX_FAILED_POINTS + self.npoints:
+        """Fail if all of the first points failed."""
+        if self._values or self.book.failed_count < MAX_FAILED_POINTS + self.npoints:
             return
         if any(type(held) is not Failure for held in self.points.held.values()):
             return
-        last = self.book.last
-        error = FunctionError(
-            last.point,
-            f"None of the first {self.book.failed_count:,} points had a value, so the function is probably at fault "
-            f"and the run ends. The last failure:\n\n{last.traceback_text}",
-            last.worker,
-            log=last.log,
+        count = f"{self.book.failed_count:,}"
+        self._fail_for_failures(
+            f"None of the first {count} points had a value, so the function is probably at fault and the run ends."
         )
-        self.fail(error)
+
+    def _check_loss(self) -> None:
+        """Fail if the goal is a loss that stays infinite because points failed that the learner needs."""
+        goal = self.goal.reached
+        if not (self._values and isinstance(goal, LossGoal)) or self.told < self._next_loss_check or self.done:
+            return
+        self._next_loss_check = 2 * self.told
+        try:
+            needed = guarded(goal.unreachable_without, self.learner, self.book.failed_points, *self._values)
+        except Exception:  # the value does not fit these points
+            return
+        if needed:
+            named = ", ".join(map(short_repr, needed[:MAX_NAMED])) + ", …" * (len(needed) > MAX_NAMED)
+            self._fail_for_failures(
+                f"The loss stays infinite because the learner needs points that failed: {named}. Use another goal, "
+                "such as npoints_goal, other bounds, or a function on_error that returns a value for such points."
+            )
+
+    def _fail_for_failures(self, text: str) -> None:
+        last = self.book.last
+        text = f"{text} The last failure:\n\n{last.traceback_text}"
+        self.fail(FunctionError(last.point, text, last.worker, log=last.log))
 
 
 def _learner_error(what: str, error: BaseException) -> LearnerError:

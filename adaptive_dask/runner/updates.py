@@ -61,7 +61,7 @@ class Updates:
     def begin_next(self, *, force: bool) -> bool:
         """Begin the next update if it is time, or if `force` is true; returns whether it has begun."""
         now = time.monotonic()
-        if not force and now < self._next:
+        if self.are_stopped or (not force and now < self._next):
             return False
         self._next, self._last, self._gathered = math.inf, now, 0
         return True

@@ -170,6 +170,15 @@ def test_on_a_worker_it_is_a_failed_point(healthy, kind):
     assert runner.learner.data == {0: 0.0, 3: 3.0, 4: 4.0}
 
 
+def test_a_bound_that_fails_ends_a_run_whose_goal_is_a_loss(healthy):
+    learner = adaptive.Learner1D(lambda x: 1 / (x < 1), (-1, 1))
+    runner = adaptive.Runner(learner, loss_goal=0.01, on_error="skip")
+    with pytest.raises(
+        adaptive.errors.FunctionError, match=r"needs points that failed: 1\.0\. .*(?s:.*)division by zero"
+    ):
+        runner.result(TIMEOUT)
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_callback_that_raises_it_is_logged(healthy, kind):
     seen = []

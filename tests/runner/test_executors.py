@@ -141,6 +141,14 @@ def test_a_function_that_always_raises_fails_the_run_also_when_points_are_skippe
     assert runner.info()["failed"] < 200
 
 
+def test_a_bound_that_fails_ends_a_run_whose_goal_is_a_loss(executor: Any) -> None:
+    learned = learner(lambda x: 1 / (x < 1))
+    runner = adaptive.Runner(learned, loss_goal=0.01, executor=executor, on_error="skip")
+    with pytest.raises(FunctionError, match=r"needs points that failed: 1\.0\. .*(?s:.*)division by zero"):
+        runner.result(TIMEOUT)
+    assert learned.npoints >= 20
+
+
 @pytest.mark.parametrize("vectorized", [False, True])
 def test_a_failed_point_says_where(executor: Any, vectorized: bool) -> None:
     runner = adaptive.Runner(learner(lambda x: 1 / 0), ntasks=1, vectorized=vectorized, executor=executor)

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import concurrent.futures
+import threading
+from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from typing import Any
 
+import dask
 import pytest
 
 import adaptive_dask as adaptive
-from adaptive_dask.errors import AdaptiveError, FunctionError, LearnerError
+from adaptive_dask.errors import AdaptiveError, FunctionError, LearnerBusyError, LearnerError
 from adaptive_dask.runner import SequentialExecutor
 
 from ..patience import TIMEOUT, wait_until
@@ -152,3 +155,44 @@ def test_ctrl_c_in_the_main_thread_cancels_and_is_raised(where: str) -> None:
     assert 0 < learner.npoints < 100
     with pytest.raises(KeyboardInterrupt):
         adaptive.runner.simple(learner, npoints_goal=100)
+
+
+class Hangs(adaptive.SequenceLearner):
+    """Waits when it is told the third result, until it is let go."""
+
+    let_go = threading.Event()
+
+    def tell(self, point: Any, value: Any) -> None:
+        if point[0] == 2:
+            self.let_go.wait(TIMEOUT)
+        super().tell(point, value)
+
+
+@pytest.mark.parametrize("executor", ["threads", "sequential", "coroutines"])
+def test_a_learner_that_hangs_delays_neither_requests_nor_the_end(executor: str) -> None:
+    async def coroutine(i: int) -> float:
+        return float(i)
+
+    function: Callable[[int], Any] = coroutine if executor == "coroutines" else float
+    learner = Hangs(function, range(5))
+    Hangs.let_go.clear()
+    with ThreadPoolExecutor(2) as threads, dask.config.set({"adaptive-dask.learner-timeout": "0.05s"}):
+        pools = {"threads": threads, "sequential": SequentialExecutor(), "coroutines": None}
+        runner = adaptive.Runner(learner, executor=pools[executor], ntasks=1)
+        try:
+            wait_until(lambda: "its learner has been busy" in (runner.info()["waits_for"] or ""))
+            assert "in Hangs.tell" in runner.info()["waits_for"]
+            for request in (lambda: runner.failures, lambda: runner.tell((3, 3), 3.0), lambda: runner.call(repr)):
+                with pytest.raises(LearnerBusyError, match=r"has been busy for .* in Hangs\.tell"):
+                    request()
+            assert runner.status() == "running"
+            runner.cancel()
+            assert runner.wait(TIMEOUT)
+            assert runner.status() == runner.info()["status"] == "cancelled"
+            known = dict(learner.data)
+        finally:
+            Hangs.let_go.set()
+        wait_until(lambda: not any(t.name == f"adaptive-run-{runner.name}" for t in threading.enumerate()))
+        runner.status()  # applies what has arrived
+        assert dict(runner.learner.data) == known, "nothing is told after the end"
+        assert runner.status() == runner.info()["status"] == "cancelled"
