@@ -128,6 +128,40 @@ class ProcessCrashError(AdaptiveError):
         return printable(f"The process of the evaluation {how} before the function returned.{output}")
 
 
+class ProgramError(AdaptiveError):
+    """The program of a `Command` could not be started, failed, took too long, or wrote no result that can be read.
+
+    Attributes
+    ----------
+    command : str
+        The program and its arguments.
+    reason : str
+    folder : str
+        Its working folder.
+    exitcode : int or None
+        Its exit code; negative for a signal.
+    stderr : str
+        The end of what it wrote to standard error.
+    """
+
+    def __init__(self, command: str, reason: str, folder: str, exitcode: int | None = None, stderr: str = "") -> None:
+        super().__init__(command, reason, folder, exitcode, stderr)
+        self.command = command
+        self.reason = reason
+        self.folder = folder
+        self.exitcode = exitcode
+        self.stderr = stderr
+
+    def __str__(self) -> str:
+        lines = self.stderr.rstrip()
+        output = f"\n\nLast lines of standard error:\n\n{lines}" if lines else ""
+        return printable(f"The program {self.reason}.\n\n  {self.command}\n  in {self.folder}{output}")
+
+
+class Infeasible(Exception):
+    """Raised by a function that has no value at a point."""
+
+
 def _describe_signal(number: int) -> str:
     text = signal_module.strsignal(number) if number < signal_module.NSIG else None
     try:

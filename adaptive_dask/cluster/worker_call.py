@@ -51,12 +51,15 @@ class Call:
         The output of the function, if it is captured.
     cancel : callable or None
         Cancels the call, if it can be cancelled.
+    where : str
+        Where the function is, if it says so.
     """
 
     evaluator: Evaluator
     items: Sequence[Item]
     output: Tail | None = None
     cancel: Callable[[], None] | None = None
+    where: str = ""
     begin: float = field(default_factory=time.perf_counter)
 
     @property

@@ -6,6 +6,7 @@ import math
 import threading
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from distributed.core import Status
@@ -19,6 +20,7 @@ from adaptive_dask.cluster.worker_outbox import ReportSender, describe
 from adaptive_dask.cluster.worker_thread import HeldThread
 from adaptive_dask.cluster.worker_waiting import WaitingPoints
 from adaptive_dask.errors import PointTimeoutError
+from adaptive_dask.run import interruption
 from adaptive_dask.run.batching import fair_batch, time_allowed
 from adaptive_dask.run.pickling import PackedValue, dumps
 from adaptive_dask.run.tracebacks import stack_of
@@ -155,6 +157,7 @@ class PointQueue:
     def begin(self, evaluator: Evaluator, items: Sequence[Item]) -> Call:
         """A call begins."""
         call = Call(evaluator, items, output.begin())
+        interruption.begin(partial(self.set_cancel, call))
         timeout = self.evaluation.point_timeout
         with self._lock:
             self._in_flight[call] = None
@@ -164,14 +167,14 @@ class PointQueue:
                 self.worker.loop.add_callback(self._watch, timeout)
         return call
 
-    def set_cancel(self, call: Call, cancel: Callable[[], None]) -> None:
-        """A call that has begun can be cancelled."""
+    def set_cancel(self, call: Call, cancel: Callable[[], None] | None, where: str = "") -> None:
+        """A call that has begun can be cancelled; or it cannot be any more."""
         with self._lock:
-            call.cancel = cancel
+            call.cancel, call.where = cancel, where
             if self._aborted:
                 self._in_flight.pop(call, None)
             is_wanted = call in self._in_flight
-        if not is_wanted:
+        if cancel is not None and not is_wanted:
             cancel()
 
     def finish(self, call: Call, values: Sequence[PackedValue]) -> None:
@@ -313,7 +316,7 @@ class PointQueue:
 
     def _give_up(self, call: Call, *, timeout: float | None = None, again: Sequence[Item] = ()) -> None:
         """Forget a call in flight, report it if it took too long, and free its place."""
-        where = stack_of(call.evaluator.thread.thread) if call.cancel is None else "(asynchronous)"
+        where = call.where or (stack_of(call.evaluator.thread.thread) if call.cancel is None else "(asynchronous)")
         with self._lock:
             if self._in_flight.pop(call, self) is self:
                 return

@@ -16,6 +16,7 @@ CALL = b"P"  # a pickled point
 LOADED = b"l"
 FLOAT = b"f"
 PICKLED = b"p"
+WHERE = b"w"  # a text that says where the function is; more comes
 RAISED = b"x"  # a pickled tuple: text, pickled exception or None
 
 _FLOAT = struct.Struct("=d")

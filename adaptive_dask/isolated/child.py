@@ -22,6 +22,7 @@ import cloudpickle
 
 from adaptive_dask.isolated import channel
 from adaptive_dask.isolated.linux import become_subreaper, die_with_parent, flush_streams_of_c
+from adaptive_dask.run import interruption
 from adaptive_dask.run.pickling import dumps_exception, pack_returned
 from adaptive_dask.run.tracebacks import format_error, format_from_function
 
@@ -102,6 +103,7 @@ def _serve(sock: socket.socket, memory_limit: int | None) -> None:
             function, reply = _load(contents)
         else:
             assert function is not None
+            interruption.begin(lambda _, where: channel.send(sock, channel.WHERE, where.encode(errors="replace")))
             point = channel.unpack_float(contents) if kind == channel.CALL_FLOAT else contents
             reply = _evaluate(function, point, memory_limit)
         if os.getpid() != own_pid:  # a copy that the function has forked, and that has returned

@@ -121,6 +121,7 @@ class Child:
         self._lock = threading.Lock()
         self._current: Evaluation | None = None
         self._is_told_to_end = False
+        self._place = ""
         self._poll = select.poll()
         for fd in (self._channel.fileno(), self._launcher.fileno(), *self._outputs):
             self._poll.register(fd, select.POLLIN)
@@ -190,6 +191,7 @@ class Child:
             output.close()
 
     def _exchange(self, message: tuple[bytes, bytes], timeout: float | None) -> tuple[bytes, bytes]:
+        self._place = ""
         for output in self._outputs.values():
             output.begin()
         begin = time.monotonic()
@@ -210,7 +212,7 @@ class Child:
                 raise EvaluationCancelledError
             self._tell_to_end()
         self._wait_for_end()
-        where = _stack_in(self._stderr.tail) or f"(in {self._where})\n"
+        where = self._place or _stack_in(self._stderr.tail) or f"(in {self._where})\n"
         error = PointTimeoutError.after(time.monotonic() - begin, timeout, where)
         raise EvaluationFailedError(str(error), dumps_exception(error), self._where)
 
@@ -236,7 +238,11 @@ class Child:
         except OSError:
             part = b""
         if part:
-            return self._inbox.add(part)
+            message = self._inbox.add(part)
+            while message is not None and message[0] == channel.WHERE:
+                self._place = message[1].decode()
+                message = self._inbox.add(b"")
+            return message
         self._poll.unregister(self._channel)
         with contextlib.suppress(OSError):  # it is about to end
             self._launcher.send(LEAVE, socket.MSG_DONTWAIT)

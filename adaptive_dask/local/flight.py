@@ -159,7 +159,7 @@ class Flight:
         Exception
             What the executor raises; then nothing was sent.
         """
-        sent = Batch([pid for pid, _ in batch], None if self._limit is None else Start())
+        sent = Batch([pid for pid, _ in batch], Start() if self._limit is not None or self.pool.notes_start else None)
         self.count += len(batch)  # before, for it may be evaluated at once
         try:
             sent.future = self.pool.submit([x for _, x in batch], sent.start)
@@ -219,6 +219,8 @@ class Flight:
         for batch in list(self._batches):
             self._drop(batch)
             self.pool.abandon(batch.future)
+            if batch.start is not None:
+                batch.start.end()
             if not batch.future.done():
                 self._abandoned[batch] = time.monotonic()
 
@@ -301,6 +303,8 @@ class Flight:
         """Have no more to do with a batch, whose worker may be busy with it all the same."""
         self._drop(batch)
         if not (self.pool.take_back(batch.future) or self.pool.interrupt(batch.future) or batch.future.done()):
+            if batch.start is not None:
+                batch.start.end()
             self._hung[batch] = None
 
 

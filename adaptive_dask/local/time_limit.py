@@ -77,7 +77,7 @@ class TimeLimit:
         assert start is not None
         seconds = self.seconds if start.begin is None else time.perf_counter() - start.begin
         thread = start.thread
-        where = "(in another process, or asynchronous)" if thread is None else stack_of(thread)
+        where = start.where or ("(in another process, or asynchronous)" if thread is None else stack_of(thread))
         error = PointTimeoutError.after(seconds, self.seconds, where)
         return Failure(str(error), error, None if thread is None else thread.name)
 

@@ -8,13 +8,14 @@ import os
 import socket
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from adaptive_dask import output
 from adaptive_dask.errors import BatchShapeError
 from adaptive_dask.isolated.supervisor import EvaluationCancelledError, EvaluationFailedError
 from adaptive_dask.local.travelling import ArrivedFunction, Function, TravellingFunction
+from adaptive_dask.run import interruption
 from adaptive_dask.run.pickling import dumps_exception, loads_exception, pack_returned, unpack
 from adaptive_dask.run.tracebacks import format_error, format_from_function
 from adaptive_dask.user_code import guarded, reraise_interrupt
@@ -64,13 +65,29 @@ class Start:
         As `time.perf_counter` counts.
     thread : threading.Thread or None
         None if there is no thread of its own.
+    where : str
+        Where the function is, if it says so.
     """
 
-    __slots__ = ("begin", "thread")
+    __slots__ = ("_cancel", "begin", "thread", "where")
 
     def __init__(self) -> None:
         self.begin: float | None = None
         self.thread: threading.Thread | None = None
+        self.where = ""
+        self._cancel: Callable[[], None] | None = None
+
+    def set_cancel(self, cancel: Callable[[], None] | None, where: str) -> None:
+        """The evaluation can be ended by a call, or it cannot be any more."""
+        self.where = where
+        self._cancel = cancel
+
+    def end(self) -> bool:
+        """End the evaluation, where that can be done; says whether it was."""
+        cancel = self._cancel
+        if cancel is not None:
+            cancel()
+        return cancel is not None
 
     def note(self, thread: threading.Thread | None) -> None:
         """It begins now."""
@@ -112,6 +129,7 @@ def evaluate(
         output.install()
     if start is not None:
         start.note(threading.current_thread())
+    interruption.begin(None if start is None else start.set_cancel)
     if function.vectorized:
         return _evaluate_together(call, points, is_here)
     each = _evaluate_here if is_here else _evaluate_away

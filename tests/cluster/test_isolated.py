@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 from distributed.utils_test import gen_cluster
 
@@ -76,6 +78,8 @@ async def test_the_end_of_a_run_or_worker_ends_evaluations(c, s, a, b, how):
         runner.cancel()
     await until(lambda: not processes_here())
     runner.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await runner.task
     if how == "cancel":
         await assert_nothing_left(s, a, b)
 

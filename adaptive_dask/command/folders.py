@@ -1,0 +1,77 @@
+"""The working folder of each evaluation."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import secrets
+import shutil
+import socket
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+# In each folder, which point it is of and what became of it.
+RECORD = "adaptive_point.json"
+
+MAX_NAME = 80
+
+
+def create(base: str, point: Any) -> Path:
+    """Create a new folder for a point; its name begins with the point.
+
+    Raises
+    ------
+    OSError
+        If that is not possible.
+    """
+    os.makedirs(base, exist_ok=True)
+    while True:
+        folder = Path(base, f"{_prefix(point)}{secrets.token_hex(4)}").absolute()
+        try:
+            folder.mkdir()
+        except FileExistsError:  # nobody uses a folder again
+            continue
+        return folder
+
+
+def find(base: str, point: Any) -> list[Path]:
+    """The folders of a point, oldest first."""
+    prefix = _prefix(point)
+    found = [each for each in _folders(base) if each.name.startswith(prefix) and _point_of(each) in (None, repr(point))]
+    return sorted(found, key=lambda folder: folder.stat().st_mtime)
+
+
+def _point_of(folder: Path) -> str | None:
+    try:
+        return str(json.loads((folder / RECORD).read_text())["point"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def _folders(base: str) -> Iterator[Path]:
+    try:
+        yield from (Path(entry.path).absolute() for entry in os.scandir(base) if entry.is_dir())
+    except FileNotFoundError:
+        return
+
+
+def _prefix(point: Any) -> str:
+    values = point if isinstance(point, tuple) else (point,)
+    text = ",".join(str(value) for value in values)
+    return re.sub(r"[^\w.,+-]", "_", text)[:MAX_NAME] + "_"
+
+
+def record(folder: Path, point: Any, **contents: Any) -> None:
+    """Write down which point a folder is of, and what is known about it."""
+    known = {"point": repr(point), "host": socket.gethostname(), "time": time.time(), **contents}
+    temporary = folder / f".{RECORD}"
+    temporary.write_text(json.dumps(known, indent=1, default=repr) + "\n")
+    os.replace(temporary, folder / RECORD)
+
+
+def remove(folder: Path) -> None:
+    """Remove a folder; what cannot be removed stays."""
+    shutil.rmtree(folder, ignore_errors=True)
