@@ -4,23 +4,22 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable
-from typing import Any, Self, cast
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from adaptive_dask.learner.averaging.moments import Moments
-from adaptive_dask.learner.base_learner import BaseLearner
 from adaptive_dask.learner.checked import checked_count, checked_seed, checked_seeds, checked_size
-from adaptive_dask.learner.function_pickle import ByValue
 from adaptive_dask.learner.settings import Setting
-from adaptive_dask.learner.told_data import Data, ToldData
+from adaptive_dask.learner.settings_learner import SettingsLearner
+from adaptive_dask.learner.told_data import ToldData
 from adaptive_dask.learner.told_values import as_real, checked_number, checked_numbers
 
 __all__ = ["AverageLearner"]
 
 
-class AverageLearner(BaseLearner):
+class AverageLearner(SettingsLearner):
     """Averages a random function until the standard error of the mean is within a tolerance.
 
     Parameters
@@ -51,7 +50,6 @@ class AverageLearner(BaseLearner):
     infinite, the mean and the error are not finite, and the loss stays infinite.
     """
 
-    data = Data()
     atol = Setting(lambda value, name: _checked_tolerance(value, name))
     rtol = Setting(lambda value, name: _checked_tolerance(value, name))
     min_npoints = Setting(lambda value, name: max(checked_count(value, name), 2))
@@ -79,8 +77,10 @@ class AverageLearner(BaseLearner):
             raise ValueError("At least one of atol and rtol must be given.")
         self._n_of_loss = -1
 
+    def _settings(self) -> dict[str, Any]:
+        return {"atol": self.atol, "rtol": self.rtol, "min_npoints": self._min_npoints}
+
     def _start_over(self) -> None:
-        """Forget all results and pending points."""
         self._data: ToldData[int, float] = ToldData()
         self.pending_points = set()
         # The loss of so many values is known.
@@ -91,16 +91,7 @@ class AverageLearner(BaseLearner):
         self._next_seed = 0
         self._in_order = True
 
-    def new(self) -> Self:
-        """A learner with the same function and tolerances and no data."""
-        return type(self)(self.function, self.atol, self.rtol, self._min_npoints)
-
     # -- what is known ---------------------------------------------------------------------------
-
-    @property
-    def npoints(self) -> int:
-        """The number of evaluated points."""
-        return len(self._data)
 
     @property
     def n_requested(self) -> int:
@@ -262,22 +253,6 @@ class AverageLearner(BaseLearner):
     def plot(self) -> Any:
         """Draw a histogram of the values; see `adaptive_dask.plotting.average_learner.draw`."""
         return super().plot()
-
-    # -- copies ----------------------------------------------------------------------------------
-
-    def __getstate__(self) -> dict[str, Any]:
-        return {
-            "function": ByValue(self.function),
-            "atol": self.atol,
-            "rtol": self.rtol,
-            "min_npoints": self.min_npoints,
-            "data": self._get_data(),
-        }
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        function = cast(Callable[[int], float], state["function"])
-        AverageLearner.__init__(self, function, state["atol"], state["rtol"], state["min_npoints"])
-        self._set_data(state["data"])
 
 
 def _checked_tolerance(tolerance: Any, name: str) -> float:

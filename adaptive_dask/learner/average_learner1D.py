@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import sys
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, Self, cast
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,7 +20,6 @@ from adaptive_dask.learner.checked import (
     checked_seeds,
     checked_size,
 )
-from adaptive_dask.learner.function_pickle import ByValue, KeptByValue
 from adaptive_dask.learner.interpolators import LineInterpolator, Smooth, best_line
 from adaptive_dask.learner.interval_learner import IntervalLearner
 from adaptive_dask.learner.intervals.choice import choose
@@ -162,12 +161,10 @@ class AverageLearner1D(IntervalLearner):
 
     def _settings(self) -> dict[str, Any]:
         names = ("delta", "alpha", "neighbor_sampling", "min_samples", "max_samples", "min_error")
-        return {name: getattr(self, name) for name in names}
+        return {**super()._settings(), **{name: getattr(self, name) for name in names}}
 
-    def new(self) -> Self:
-        """A learner with the same function and settings and no data."""
-        function = cast(Callable[[Point], float], self.function)
-        return type(self)(function, self.bounds, self.loss_per_interval, **self._settings())
+    def _adjustments(self) -> dict[str, Any]:
+        return {"_recompute_losses_factor": self._recompute_losses_factor}
 
     # -- what is known ---------------------------------------------------------------------------
 
@@ -443,7 +440,7 @@ class AverageLearner1D(IntervalLearner):
     # -- copies ----------------------------------------------------------------------------------
 
     def _get_data(self) -> dict[float, dict[int, float]]:
-        return {x: dict(samples) for x, samples in self._data_samples.items()}
+        return {x: dict(self._points[x].samples) for x in self.data}
 
     def _assign(self, data: Mapping[float, Any]) -> None:
         for x, samples in data.items():
@@ -457,23 +454,6 @@ class AverageLearner1D(IntervalLearner):
     def _set_data(self, data: Mapping[float, Mapping[int, float]]) -> None:
         for x, samples in data.items():
             self.tell_many_at_point(x, samples)
-
-    def __getstate__(self) -> dict[str, Any]:
-        return {
-            "function": ByValue(self.function),
-            "bounds": self.bounds,
-            # Unlike the function, the loss function is needed wherever the learner is.
-            "loss_per_interval": KeptByValue(self.loss_per_interval),
-            "settings": self._settings(),
-            "data": {x: dict(self._points[x].samples) for x in self.data},
-            "recompute_factor": self._losses.recompute_factor,
-        }
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        function = cast(Callable[[Point], float], state["function"])
-        AverageLearner1D.__init__(self, function, state["bounds"], state["loss_per_interval"], **state["settings"])
-        self._losses.recompute_factor = state["recompute_factor"]
-        self._set_data(state["data"])
 
 
 # As in python-adaptive, ``isinstance(learner, Learner1D)`` is true, although nothing is inherited.

@@ -291,7 +291,10 @@ class BalancingLearner(BaseLearner):
 
     @data.setter
     def data(self, data: Any) -> None:
-        of_children = self._of_children(checked_data(data))
+        of_children: list[dict[Any, Any]] = [{} for _ in self.learners]
+        for x, y in checked_data(data).items():
+            i, point = self._checked(x)
+            of_children[i][point] = y
         before = [dict(child.data) for child in self.learners]
         done = 0
         try:
@@ -389,14 +392,6 @@ class BalancingLearner(BaseLearner):
             super().load_dataframe(*args, **kwargs)
         finally:
             self.refresh()
-
-    def _of_children(self, data: Mapping[Point, Any]) -> list[dict[Any, Any]]:
-        """For each child, what is its own."""
-        of_children: list[dict[Any, Any]] = [{} for _ in self.learners]
-        for x, y in data.items():
-            i, point = self._checked(x)
-            of_children[i][point] = y
-        return of_children
 
     def _get_data(self) -> list[Any]:
         return [child._get_data() for child in self.learners]

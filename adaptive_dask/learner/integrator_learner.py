@@ -5,20 +5,18 @@ from __future__ import annotations
 import math
 from collections import deque
 from collections.abc import Callable
-from typing import Any, Self, cast
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from adaptive_dask.learner.base_learner import BaseLearner
 from adaptive_dask.learner.checked import checked_size
-from adaptive_dask.learner.function_pickle import ByValue
 from adaptive_dask.learner.interpolators import LineInterpolator, Smooth, best_line
 from adaptive_dask.learner.quadrature.evaluation_plan import EvaluationPlan
 from adaptive_dask.learner.quadrature.interval import Interval
 from adaptive_dask.learner.quadrature.interval_tree import IntervalTree
 from adaptive_dask.learner.settings import Fixed, Setting
-from adaptive_dask.learner.told_data import Data
+from adaptive_dask.learner.settings_learner import SettingsLearner
 from adaptive_dask.learner.told_values import checked_bounds, checked_number, checked_point
 
 __all__ = ["DivergentIntegralError", "IntegratorLearner"]
@@ -28,7 +26,7 @@ class DivergentIntegralError(ValueError):
     """An integral is infinite or does not exist; see `IntegratorLearner.divergence`."""
 
 
-class IntegratorLearner(BaseLearner):
+class IntegratorLearner(SettingsLearner):
     """Integrates a function f: ℝ → ℝ, by the doubly adaptive quadrature of [1]_ (CQUAD).
 
     An interval is interpolated by polynomials at 5, 9, 17 and 33 Clenshaw–Curtis nodes in turn, and divided when
@@ -78,7 +76,6 @@ class IntegratorLearner(BaseLearner):
        ACM Trans. Math. Softw. 37, 26 (2010).
     """
 
-    data = Data()
     bounds = Fixed(lambda bounds, name: checked_bounds(bounds))
     tol = Setting(lambda tol, name: _checked_tol(tol))
 
@@ -92,11 +89,13 @@ class IntegratorLearner(BaseLearner):
         self.tol = tol
         self._start_over()
 
+    def _settings(self) -> dict[str, Any]:
+        return {"bounds": self.bounds, "tol": self.tol}
+
     def _setting_changed(self, name: str) -> None:
         """Nothing is to be done: the tolerance is read whenever it is needed."""
 
     def _start_over(self) -> None:
-        """Forget all results and pending points."""
         self.pending_points = set()
         self._plan = EvaluationPlan()
         self._tree = IntervalTree(*self._bounds, self._plan.update)
@@ -104,16 +103,7 @@ class IntegratorLearner(BaseLearner):
         self._stack: deque[tuple[float, float]] = deque()
         self._data = self._tree.data
 
-    def new(self) -> Self:
-        """A learner with the same function, bounds and tolerance, and no data."""
-        return type(self)(self.function, self.bounds, self.tol)
-
     # -- what is known ---------------------------------------------------------------------------
-
-    @property
-    def npoints(self) -> int:
-        """The number of evaluated points."""
-        return len(self._data)
 
     @property
     def nr_points(self) -> int:
@@ -275,21 +265,6 @@ class IntegratorLearner(BaseLearner):
     def plot(self) -> Any:
         """Draw samples and intervals; see `adaptive_dask.plotting.integrator_learner.draw`."""
         return super().plot()
-
-    # -- copies ----------------------------------------------------------------------------------
-
-    def __getstate__(self) -> dict[str, Any]:
-        return {
-            "function": ByValue(self.function),
-            "bounds": self.bounds,
-            "tol": self.tol,
-            "data": self._get_data(),
-        }
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        function = cast(Callable[[float], float], state["function"])
-        IntegratorLearner.__init__(self, function, state["bounds"], state["tol"])
-        self._set_data(state["data"])
 
 
 def _checked_tol(tol: Any) -> float:

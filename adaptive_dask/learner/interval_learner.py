@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from adaptive_dask.learner.base_learner import BaseLearner
 from adaptive_dask.learner.interpolators import LineInterpolator, Smooth, best_line
 from adaptive_dask.learner.intervals.data_scale import DataScale
 from adaptive_dask.learner.intervals.interval_losses import IntervalLosses
@@ -17,17 +16,16 @@ from adaptive_dask.learner.intervals.line_views import IntervalLossView, Neighbo
 from adaptive_dask.learner.intervals.points_on_line import PointsOnLine
 from adaptive_dask.learner.losses.interval import default_loss
 from adaptive_dask.learner.settings import Fixed, Setting, function_or_default
-from adaptive_dask.learner.told_data import Data
+from adaptive_dask.learner.settings_learner import SettingsLearner
 from adaptive_dask.learner.told_values import checked_bounds
 
 
-class IntervalLearner(BaseLearner):
+class IntervalLearner(SettingsLearner):
     """A learner of a function of one real number that divides the intervals between points.
 
     Derived classes choose the points and place the values. See `Learner1D` for the parameters.
     """
 
-    data = Data()
     bounds = Fixed(lambda bounds, name: checked_bounds(bounds))
     loss_per_interval = Setting(function_or_default(default_loss))
 
@@ -46,8 +44,10 @@ class IntervalLearner(BaseLearner):
         self.loss_per_interval = loss_per_interval
         self._start_over()
 
+    def _settings(self) -> dict[str, Any]:
+        return {"bounds": self.bounds, "loss_per_interval": self.loss_per_interval}
+
     def _start_over(self) -> None:
-        """Forget all results and pending points."""
         self._shape: tuple[int, ...] | None = None
         self._line = PointsOnLine()
         self._scale = DataScale(self._bounds)

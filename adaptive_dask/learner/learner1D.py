@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
-from typing import Any, Literal, Self, cast
+from collections.abc import Iterable
+from typing import Any, Literal
 
 import cloudpickle
 import numpy as np
 from numpy.typing import NDArray
 
 from adaptive_dask.learner.base_learner import uses_nth_neighbors
-from adaptive_dask.learner.by_value import dumps_by_value
 from adaptive_dask.learner.checked import checked_size
 from adaptive_dask.learner.function_pickle import ByValue
 from adaptive_dask.learner.interval_learner import IntervalLearner
@@ -25,6 +24,7 @@ from adaptive_dask.learner.losses.interval import (
     triangle_loss,
     uniform_loss,
 )
+from adaptive_dask.learner.settings_learner import unwrapped, wrapped
 from adaptive_dask.learner.told_values import (
     checked_point,
     checked_points,
@@ -113,10 +113,6 @@ class Learner1D(IntervalLearner):
     def _start_over(self) -> None:
         super()._start_over()
         self.pending_points: set[float] = set()
-
-    def new(self) -> Self:
-        """A learner with the same function, bounds and loss, and no data."""
-        return type(self)(self.function, self.bounds, self.loss_per_interval)
 
     # -- ask -------------------------------------------------------------------------------------
 
@@ -341,9 +337,7 @@ class Learner1D(IntervalLearner):
         slots = self._line.told[: len(xs)]
         return {
             "function": ByValue(self.function),
-            "bounds": self.bounds,
-            # Unlike the function, the loss function is needed wherever the learner is.
-            "loss_per_interval": dumps_by_value(self.loss_per_interval),
+            "settings": wrapped(self._settings()),
             "xs": xs,
             "ys": ys,
             "shape": self._shape,
@@ -353,8 +347,10 @@ class Learner1D(IntervalLearner):
         }
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        function = cast(Callable[[float], Any], state["function"])
-        Learner1D.__init__(self, function, state["bounds"], cloudpickle.loads(state["loss_per_interval"]))
+        settings = state.get("settings")
+        if settings is None:  # until 0.1
+            settings = {"bounds": state["bounds"], "loss_per_interval": cloudpickle.loads(state["loss_per_interval"])}
+        Learner1D.__init__(self, state["function"], **unwrapped(settings))
         if len(state["xs"]):
             # Until 0.1, a state said only whether values are arrays.
             shape = state["shape"] if "shape" in state else state["ys"].shape[1:] if state["as_arrays"] else ()

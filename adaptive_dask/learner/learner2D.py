@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 from scipy.interpolate import LinearNDInterpolator
 
-from adaptive_dask.learner.function_pickle import KeptByValue
 from adaptive_dask.learner.geometry.partition import Partition
 from adaptive_dask.learner.geometry.region import BoxRegion
 from adaptive_dask.learner.geometry.simplex_partition import SimplexPartition
@@ -121,7 +120,7 @@ class Learner2D(SpaceLearner):
         self._reported: tuple[tuple[int, TriangleLoss], float | None] | None = None
 
     def _settings(self) -> dict[str, Any]:
-        return {"bounds": self.bounds, "loss_per_triangle": KeptByValue(self.loss_per_triangle)}
+        return {"bounds": self.bounds, "loss_per_triangle": self.loss_per_triangle}
 
     def _adjustments(self) -> dict[str, Any]:
         return {"stack_size": self.stack_size, "aspect_ratio": self.aspect_ratio}

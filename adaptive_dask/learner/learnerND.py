@@ -9,7 +9,6 @@ import numpy as np
 from scipy.spatial import ConvexHull
 
 from adaptive_dask import entry
-from adaptive_dask.learner.function_pickle import KeptByValue
 from adaptive_dask.learner.geometry.box_partition import BoxPartition
 from adaptive_dask.learner.geometry.partition import Partition
 from adaptive_dask.learner.geometry.region import BoxRegion, HullRegion
@@ -166,7 +165,7 @@ class LearnerND(SpaceLearner):
     def _settings(self) -> dict[str, Any]:
         return {
             "bounds": self.bounds,
-            "loss_per_simplex": KeptByValue(self.loss_per_simplex),
+            "loss_per_simplex": self.loss_per_simplex,
             "anisotropic": self.anisotropic,
             "partition": self.partition,
         }

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from copy import copy
-from typing import Any, Self, cast
+from typing import Any
 
-from adaptive_dask.learner.base_learner import BaseLearner
 from adaptive_dask.learner.batch_call import call_batch
 from adaptive_dask.learner.checked import checked_seed, checked_size
 from adaptive_dask.learner.function_pickle import ByValue
 from adaptive_dask.learner.settings import Fixed
-from adaptive_dask.learner.told_data import Data, DataView
+from adaptive_dask.learner.settings_learner import SettingsLearner
+from adaptive_dask.learner.told_data import DataView
 
 __all__ = ["SequenceLearner"]
 
@@ -72,7 +72,7 @@ class ValuesByIndex(DataView[int, Any]):
         return iter(self._sorted)
 
 
-class SequenceLearner(BaseLearner):
+class SequenceLearner(SettingsLearner):
     """Evaluates a function for every element of a sequence, from the first to the last.
 
     Useful where no other learner applies, to have the same ways to run, save and watch.
@@ -105,7 +105,6 @@ class SequenceLearner(BaseLearner):
     Points are pairs ``(index, element)``. `tell` and `tell_pending` look at the index only.
     """
 
-    data = Data()
     sequence = Fixed(lambda sequence, name: _checked_sequence(sequence))
 
     pending_points: set[int]
@@ -118,20 +117,16 @@ class SequenceLearner(BaseLearner):
         self._ntotal = len(self._sequence)
         self._start_over()
 
+    def _settings(self) -> dict[str, Any]:
+        return {"sequence": self.sequence}
+
     def _start_over(self) -> None:
-        """Forget all results and pending points."""
         self._values: dict[int, Any] = {}
         self._data = ValuesByIndex(self._values)
         self.pending_points = set()
         # All smaller indices are known or pending; and no larger ones, as long as all came in order.
         self._next_index = 0
         self._in_order = True
-
-    def new(self) -> Self:
-        """A learner with the same function and sequence and no data."""
-        learner = type(self)(self._original_function, self.sequence)
-        learner.function = self.function
-        return learner
 
     @property
     def _original_function(self) -> Callable[..., Any]:
@@ -283,19 +278,6 @@ class SequenceLearner(BaseLearner):
 
     def _set_data(self, data: Mapping[int, Any]) -> None:
         self.tell_many([(index, None) for index in data], data.values())
-
-    def __getstate__(self) -> dict[str, Any]:
-        return {
-            "function": ByValue(self.function),
-            "sequence": self.sequence,
-            "data": self._get_data(),
-        }
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        function = cast(Callable[..., Any], state["function"])
-        SequenceLearner.__init__(self, function, state["sequence"])
-        self.function = function
-        self._set_data(state["data"])
 
 
 def _checked_sequence(sequence: Any) -> Any:

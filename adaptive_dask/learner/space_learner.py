@@ -5,18 +5,17 @@ from __future__ import annotations
 import abc
 import math
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, NamedTuple, Self
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from adaptive_dask.learner.base_learner import BaseLearner
 from adaptive_dask.learner.checked import checked_size
-from adaptive_dask.learner.function_pickle import ByValue, KeptByValue
 from adaptive_dask.learner.geometry.partition import Partition
 from adaptive_dask.learner.geometry.refinement import Proposal
 from adaptive_dask.learner.geometry.region import Region
 from adaptive_dask.learner.geometry.simplices import Floats
-from adaptive_dask.learner.told_data import Data, ToldData
+from adaptive_dask.learner.settings_learner import SettingsLearner
+from adaptive_dask.learner.told_data import ToldData
 from adaptive_dask.learner.told_values import checked_coordinates, checked_value, in_shape
 
 Point = tuple[float, ...]
@@ -52,7 +51,7 @@ class DividedData(dict[Point, Any]):
     partition: SavedPartition | None = None
 
 
-class SpaceLearner(BaseLearner):
+class SpaceLearner(SettingsLearner):
     """Learns f: ℝ^N → ℝ^M over a bounded region, by dividing it into pieces.
 
     Telling only stores the result, or which point is in flight. The partition takes everything in that was told when
@@ -67,8 +66,6 @@ class SpaceLearner(BaseLearner):
         The first points to be proposed: those of the region, if its pieces need them.
     """
 
-    data = Data()
-
     def __init__(self, function: Function, region: Region, corners: list[Point]) -> None:
         self.function = function
         self._region = region
@@ -76,7 +73,6 @@ class SpaceLearner(BaseLearner):
         self._start_over()
 
     def _start_over(self) -> None:
-        """Forget all results and pending points."""
         self._data: ToldData[Point, Any] = ToldData()
         self.pending_points: set[Point] = set()
         self._bounds_left = list(self._bounds_points)
@@ -91,15 +87,7 @@ class SpaceLearner(BaseLearner):
         self._proposal: Proposal | None = None
 
     @abc.abstractmethod
-    def _settings(self) -> dict[str, Any]:
-        """The arguments of the constructor besides the function; losses are wrapped in `KeptByValue`."""
-
-    @abc.abstractmethod
     def _new_partition(self) -> Partition: ...
-
-    def _adjustments(self) -> dict[str, Any]:
-        """Attributes that can be set after construction, and that copies get too."""
-        return {}
 
     @property
     def ndim(self) -> int:
@@ -114,11 +102,6 @@ class SpaceLearner(BaseLearner):
     def inside_bounds(self, point: Sequence[float]) -> bool:
         """Whether a point belongs to the region."""
         return self._region.contains(point)
-
-    @property
-    def npoints(self) -> int:
-        """The number of evaluated points."""
-        return len(self.data)
 
     @property
     def vdim(self) -> int:
@@ -337,16 +320,6 @@ class SpaceLearner(BaseLearner):
             self._next_number -= 1
         return number
 
-    def new(self) -> Self:
-        """A learner with the same function and settings and no data."""
-        settings: dict[str, Any] = {
-            k: v.function if isinstance(v, KeptByValue) else v for k, v in self._settings().items()
-        }
-        learner: Self = type(self)(self.function, **settings)
-        for name, value in self._adjustments().items():
-            setattr(learner, name, value)
-        return learner
-
     def _get_data(self) -> DividedData:
         """The data, and the partition of those that it has absorbed: a copy goes on with the very same pieces."""
         data = DividedData(self.data)
@@ -366,20 +339,6 @@ class SpaceLearner(BaseLearner):
 
     def _what_is_divided(self) -> tuple[Any, ...]:
         return (self.bbox, *self._scale(self._bounds_points))
-
-    def __getstate__(self) -> dict[str, Any]:
-        return {
-            "function": ByValue(self.function),
-            "settings": self._settings(),
-            "adjustments": self._adjustments(),
-            "data": self._get_data(),
-        }
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__init__(state["function"], **state["settings"])  # type: ignore[misc]
-        for name, value in state["adjustments"].items():
-            setattr(self, name, value)
-        self._set_data(state["data"])
 
     def _inside_data(self) -> tuple[list[Point], Floats]:
         """The points of the region in the order in which they were told, and their values, shape (n, vdim)."""

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from typing import Any
 
 _OWN_MODULES = "adaptive_dask.learner."
-_ATTRIBUTES = "attributes of the subclass"
+ATTRIBUTES = "attributes of the subclass"
 _NOT_COPIED = {"fname"}
 
 
@@ -129,7 +129,7 @@ def _getstate(original: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(original)
     def __getstate__(self: Any) -> Any:
         state, added = original(self), added_attributes(self)
-        return {**state, _ATTRIBUTES: added} if added else state
+        return {**state, ATTRIBUTES: added} if added else state
 
     return __getstate__
 
@@ -139,7 +139,7 @@ def _setstate(original: Callable[..., Any]) -> Callable[..., Any]:
     def __setstate__(self: Any, state: Any) -> None:
         with as_base(self):
             original(self, state)
-        self.__dict__.update(state.get(_ATTRIBUTES, {}))
+        self.__dict__.update(state.get(ATTRIBUTES, {}))
 
     return __setstate__
 

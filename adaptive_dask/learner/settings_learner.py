@@ -1,0 +1,74 @@
+"""SettingsLearner: a learner that is copied and pickled as its function, its settings and the data it was told."""
+
+from __future__ import annotations
+
+import abc
+from collections.abc import Callable, Mapping
+from typing import Any, Self
+
+from adaptive_dask.learner import subclasses
+from adaptive_dask.learner.base_learner import BaseLearner
+from adaptive_dask.learner.function_pickle import ByValue, KeptByValue
+from adaptive_dask.learner.told_data import Data
+
+_NO_SETTINGS = {"function", "settings", "adjustments", "data", "recompute_factor", subclasses.ATTRIBUTES}
+
+
+def wrapped(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Return settings for a state: unlike the learner's function, a loss is needed wherever the learner is."""
+    return {name: KeptByValue(each) if callable(each) else each for name, each in settings.items()}
+
+
+def unwrapped(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Undo `wrapped`, also in a state that was not pickled."""
+    return {name: each.function if isinstance(each, KeptByValue) else each for name, each in settings.items()}
+
+
+class SettingsLearner(BaseLearner):
+    """A learner whose constructor takes the function and `_settings`, and that keeps its results in ``_data``."""
+
+    data = Data()
+    _data: Mapping[Any, Any]
+
+    @abc.abstractmethod
+    def _settings(self) -> dict[str, Any]:
+        """Return the arguments of the constructor besides the function."""
+
+    @abc.abstractmethod
+    def _start_over(self) -> None:
+        """Forget all results and pending points."""
+
+    def _adjustments(self) -> dict[str, Any]:
+        """Return attributes that can be set after construction, and that copies get too."""
+        return {}
+
+    @property
+    def npoints(self) -> int:
+        """The number of evaluated points."""
+        return len(self._data)
+
+    def new(self) -> Self:
+        """Make a learner with the same function and settings and no data."""
+        learner = type(self)(self.function, **self._settings())  # type: ignore[call-arg]
+        learner._adjust(self.function, self._adjustments())
+        return learner
+
+    def _adjust(self, function: Callable[..., Any], adjustments: Mapping[str, Any]) -> None:
+        self.function = function  # the constructor of some wraps what it is given
+        for name, value in adjustments.items():
+            setattr(self, name, value)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {
+            "function": ByValue(self.function),
+            "settings": wrapped(self._settings()),
+            "adjustments": self._adjustments(),
+            "data": self._get_data(),
+        }
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        # Until 0.1, settings were among the rest of the state.
+        settings = {name: value for name, value in state.items() if name not in _NO_SETTINGS}
+        self.__init__(state["function"], **unwrapped({**settings, **state.get("settings", {})}))  # type: ignore[misc]
+        self._adjust(state["function"], state.get("adjustments", {}))
+        self._set_data(state["data"])
