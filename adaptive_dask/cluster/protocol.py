@@ -243,8 +243,21 @@ class Report:
             module, text = report.broken
             if not isinstance(module, str | None) or not isinstance(text, str):
                 raise TypeError("broken is not a module and a text")
-        if report.lifetime is not None:
-            total, left = map(float, report.lifetime)
-            if not (total > 0 and left == left):
-                raise ValueError(f"lifetime is {report.lifetime!r}")
+        check_lifetime(report.lifetime)
         return report
+
+
+def check_lifetime(lifetime: Any) -> tuple[float, float] | None:
+    """Return a lifetime, see `Report.lifetime`, if it is valid.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If it is not.
+    """
+    if lifetime is None:
+        return None
+    total, left = map(float, lifetime)
+    if not (total > 0 and left == left):
+        raise ValueError(f"lifetime must be two numbers of seconds, got {lifetime!r}")
+    return total, left

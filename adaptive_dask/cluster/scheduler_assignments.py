@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import heapq
 import math
+import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -89,6 +90,8 @@ class Assignments:
         self.lifetimes = Lifetimes()
         self.is_crowded = False  # results are gathered, for the scheduler has many runs to think of
         self._deviation = 0.0
+        self._slot_seconds = 0.0
+        self._slots_since = time.monotonic()
 
     @property
     def workers(self) -> int:
@@ -99,6 +102,15 @@ class Assignments:
     def busy_slots(self) -> int:
         """How many evaluators have a point, as far as is known here."""
         return sum(min(load.slots, len(load.ids)) for load in self.loads.values())
+
+    @property
+    def slot_seconds(self) -> float:
+        """The time that evaluators held slots so far, summed over the slots."""
+        return self._slot_seconds + self.slots * (time.monotonic() - self._slots_since)
+
+    def has_points_on(self, worker: str) -> bool:
+        load = self.loads.get(worker)
+        return load is not None and bool(load.ids)
 
     # ---- what is reported
 
@@ -116,8 +128,7 @@ class Assignments:
         load = self.loads.setdefault(worker, WorkerLoad())
         self.lifetimes.note(worker, lifetime)
         places = slots if places is None else places
-        self.slots += slots - load.slots
-        self.places += places - load.places
+        self._change(slots - load.slots, places - load.places)
         load.slots, load.places = slots, places
         self._clear_if_empty(worker, load)
 
@@ -144,8 +155,7 @@ class Assignments:
         load = self.loads.pop(worker, None)
         if load is None:
             return [], set()
-        self.slots -= load.slots
-        self.places -= load.places
+        self._change(-load.slots, -load.places)
         self.in_flight -= len(load.ids)
         ids = list(load.ids)
         begun = set(ids[: load.places * self._batch])
@@ -153,6 +163,11 @@ class Assignments:
             self.lifetimes.cut_off(begun)
         self.lifetimes.forget(worker)
         return ids, begun
+
+    def clear(self) -> None:
+        """Forget all workers and points, but not `slot_seconds`."""
+        for worker in list(self.loads):
+            self.drop(worker)
 
     def measure(self, durations: Sequence[float], round_trip: float | None) -> None:
         """Learn how long evaluations (seconds each) and a message there and back (seconds) take."""
@@ -335,6 +350,12 @@ class Assignments:
     def _batch(self) -> int:
         """How many points are evaluated in one call."""
         return batch_size(self.seconds_per_point) if self._vectorized else 1
+
+    def _change(self, slots: int, places: int) -> None:
+        self._slot_seconds = self.slot_seconds
+        self._slots_since = time.monotonic()
+        self.slots += slots
+        self.places += places
 
     def _clear_if_empty(self, worker: str, load: WorkerLoad) -> None:
         if load.slots == 0 and not load.ids:

@@ -8,14 +8,10 @@ while somebody watches. Whoever is further behind takes a snapshot of the learne
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import itertools
-import math
 import time
 from collections import deque
-from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
 
 # For how long (in seconds) results are kept, at all and after the last poll, and how much of them (in bytes).
 RESULTS_TIMEOUT_S = 15.0
@@ -23,10 +19,6 @@ MAX_RESULT_BYTES = 64 * 2**20
 
 # What changes with points that fail is told so often (in seconds), for they may be a thousand in a second.
 CHANGE_INTERVAL_S = 0.1
-
-# For how long a request may wait (seconds), and about how many runs it may be.
-MAX_WAIT_S = 60.0
-MAX_WATCHED_RUNS = 10_000
 
 
 @dataclass(frozen=True)
@@ -153,68 +145,3 @@ class Subscription:
         """Do not wait any longer."""
         self.changes.set()
         self.results.set()
-
-
-class Known(NamedTuple):
-    """What a watcher knows of a run; it calls it ``key``. Names are used again, ids are not."""
-
-    key: int
-    id: str
-    position: int
-    version: int
-
-
-def check_request(watcher: Any, runs: Any, interval: Any, timeout: Any) -> tuple[str, list[Known], float, float]:
-    """A request of a watcher, if it makes sense; it waits no longer than `MAX_WAIT_S`.
-
-    Raises
-    ------
-    TypeError, ValueError
-        If it makes none.
-    """
-    if not isinstance(watcher, str):
-        raise TypeError(f"watcher takes a text, not {type(watcher).__name__}.")
-    if not isinstance(runs, list | tuple):
-        raise TypeError(f"runs takes a list of (key, id, position, version), not {type(runs).__name__}.")
-    if len(runs) > MAX_WATCHED_RUNS:
-        raise ValueError(f"A request can be about {MAX_WATCHED_RUNS} runs, not {len(runs)}. Make several.")
-    for run in runs:
-        if not (isinstance(run, list | tuple) and tuple(map(type, run)) == (int, str, int, int)):
-            raise TypeError(f"runs takes a list of (key, id, position, version), in which {run!r:.100} is none.")
-    for seconds in (interval, timeout):
-        if type(seconds) not in (int, float) or math.isnan(seconds):
-            raise TypeError(f"interval and timeout take seconds, not {seconds!r:.100}.")
-    interval, timeout = (min(max(0.0, seconds), MAX_WAIT_S) for seconds in (interval, timeout))
-    return watcher, [Known(*run) for run in runs], interval, timeout
-
-
-async def wait_for_news(
-    known: Sequence[tuple[Feed, int, int]], subscription: Subscription, interval: float, timeout: float
-) -> None:
-    """Wait until there is something new in one of several feeds.
-
-    Parameters
-    ----------
-    known : sequence of (Feed, position, version)
-        What the watcher knows of each.
-    subscription : Subscription
-    interval : float
-        For how long to gather results, in seconds. A change of a version does not wait.
-    timeout : float
-        For how long to wait at most, in seconds.
-    """
-    for feed, _, _ in known:
-        feed.subscribe(subscription)
-    try:
-        if all(version == feed.version for feed, _, version in known):
-            await _wait(subscription.changes, interval)
-        if not any(feed.has_news(position, version) for feed, position, version in known):
-            await _wait(subscription.results, timeout)
-    finally:
-        for feed, _, _ in known:
-            feed.unsubscribe(subscription)
-
-
-async def _wait(event: asyncio.Event, seconds: float) -> None:
-    with contextlib.suppress(TimeoutError):
-        await asyncio.wait_for(event.wait(), seconds)

@@ -73,6 +73,10 @@ class ProgressHistory:
         Only ever appended to.
     work : list of Work
         Thinned out from time to time; `thinned` counts how often.
+    evaluated : int
+        Evaluations so far, including those that failed.
+    function_seconds : float
+        The time that they took.
     durations : list of int
         How many evaluations took as long as between two of the `EDGES`.
     workers : dict of str to WorkerCount
@@ -83,6 +87,8 @@ class ProgressHistory:
         self.losses: list[Loss] = []
         self.work: list[Work] = []
         self.thinned = 0
+        self.evaluated = 0
+        self.function_seconds = 0.0
         self.durations = [0] * (len(EDGES) - 1)
         self.workers: dict[str, WorkerCount] = {}
         self._before: Loss | None = None  # the last look
@@ -116,14 +122,12 @@ class ProgressHistory:
         step = len(self.losses) // FEW_LOSSES + 1
         return [*self.losses[:-1:step], *self.losses[-1:]]
 
-    def note_work(
-        self, evaluated: int, learner_seconds: float, function_seconds: float, *, is_last: bool = False
-    ) -> None:
+    def note_work(self, learner_seconds: float, *, is_last: bool = False) -> None:
         """Results are about to be counted, or the run ends: this was done before."""
         now = self.elapsed()
         if self._present and now < self._present[-1].seconds + MIN_SPACING_S and not is_last:
             return
-        work = Work(now, evaluated, learner_seconds, function_seconds)
+        work = Work(now, self.evaluated, learner_seconds, self.function_seconds)
         self._present.append(work)
         while len(self._present) > 1 and self._present[1].seconds < now - PACE_WINDOW_S:
             self._present.popleft()
@@ -138,6 +142,8 @@ class ProgressHistory:
         self, worker: str, durations: Sequence[float], failures: int, seconds_of_failures: float
     ) -> None:
         """A worker has evaluated points; durations in seconds."""
+        self.evaluated += len(durations) + failures
+        self.function_seconds += sum(durations) + seconds_of_failures
         counts = self.durations
         for seconds in durations:
             mantissa, exponent = math.frexp(seconds) if seconds > 0 else (0.0, SHORTEST)
@@ -152,14 +158,14 @@ class ProgressHistory:
         count.failures += failures
         count.seconds += sum(durations) + seconds_of_failures
 
-    def points_per_second(self, evaluated: int) -> float:
-        """The present pace; ``evaluated`` is the count of now."""
+    def points_per_second(self) -> float:
+        """The present pace."""
         while len(self._present) > 1 and self._present[1].seconds < self.elapsed() - PACE_WINDOW_S:
             self._present.popleft()
         if not self._present:
             return 0.0
         since = self._present[0]
-        return (evaluated - since.evaluated) / max(self.elapsed() - since.seconds, MIN_SPACING_S)
+        return (self.evaluated - since.evaluated) / max(self.elapsed() - since.seconds, MIN_SPACING_S)
 
     def _make_room(self, newest: str) -> None:
         if len(self.workers) <= MAX_WORKERS:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import itertools
 import time
-from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Protocol
+from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from distributed.core import Status
 
@@ -22,15 +22,6 @@ MAX_TASKS = 1000
 MAX_NAMED = 3
 
 
-class Holder(Protocol):
-    """A run, as far as the threads go that it holds."""
-
-    name: str
-
-    @property
-    def slots(self) -> int: ...
-
-
 class Holders:
     """Says which runs and tasks others wait for; lives on the scheduler's event loop.
 
@@ -38,7 +29,7 @@ class Holders:
     ----------
     scheduler : Scheduler
     runs : callable
-        Gives the runs that go on.
+        Returns the names of the runs that have slots.
 
     Attributes
     ----------
@@ -46,7 +37,7 @@ class Holders:
         By worker and the id of a run, which may be over, its name and how many of its calls were given up and go on.
     """
 
-    def __init__(self, scheduler: Scheduler, runs: Callable[[], Iterable[Holder]]) -> None:
+    def __init__(self, scheduler: Scheduler, runs: Callable[[], list[str]]) -> None:
         self._scheduler = scheduler
         self._runs = runs
         self.hung: dict[str, dict[str, tuple[str, int]]] = {}
@@ -74,12 +65,12 @@ class Holders:
         workers = self._scheduler.workers.values()
         if workers and all(worker.status == Status.paused for worker in workers):
             return f"a worker that is not paused: all {len(workers)} are, as a rule because their memory is full"
-        runs = [run.name for run in self._runs() if run.slots]
+        runs = self._runs()
         others = (task for worker in workers for task in worker.processing)
         tasks = {task.prefix.name for task in itertools.islice(others, MAX_TASKS)} - {KEY_PREFIX}
         holders = []
         if runs:
-            holders.append(_listed(f"run{'s' * (len(runs) > 1)}", [repr(name) for name in runs], "other runs"))
+            holders.append(_listed(f"run{'s' * (len(runs) > 1)}", list(map(repr, runs)), "other runs"))
         if tasks:
             holders.append(_listed("tasks", sorted(map(repr, tasks)), "other tasks"))
         return f"a thread: {' and '.join(holders)} have those of the cluster" if holders else None

@@ -40,6 +40,10 @@ class Inbox:
         if self._timer is None and self._note_arrivals is not None:
             self._timer = asyncio.get_running_loop().call_later(ARRIVALS_TIMEOUT_S, self._note)
 
+    @property
+    def has_outcomes(self) -> bool:
+        return bool(self.outcomes or self.failures)
+
     def close(self) -> None:
         """The learner has all of it."""
         if self._timer is not None:

@@ -190,9 +190,9 @@ class Attack:
 
 
 def _ids(dask_scheduler: Any) -> list[str]:
-    from adaptive_dask.cluster import scheduler_feed
+    from adaptive_dask.cluster import scheduler_subscriptions
 
-    scheduler_feed.MAX_WAIT_S = 0.05  # who asks for news where there are none is not to keep the others waiting
+    scheduler_subscriptions.MAX_WAIT_S = 0.05  # a request without news does not delay the others
     return list(dask_scheduler.plugins["adaptive"]._by_id)
 
 

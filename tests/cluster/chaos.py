@@ -427,7 +427,7 @@ def leftovers(dask_scheduler: Any) -> list[str]:
 
     host = dask_scheduler.plugins["adaptive"]
     left = [f"task {key}" for key in dask_scheduler.tasks]
-    left += [f"run {run.name}" for run in host._by_id.values()]
+    left += [f"run {run.name}" for run in host.table.active.values()]
     left += [f"client {name}" for name in dask_scheduler.clients if "adaptive-host" in name]
     left += [thread.name for thread in threading.enumerate() if thread.name.startswith("adaptive")]
     return left

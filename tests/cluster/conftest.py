@@ -54,10 +54,11 @@ def assert_clean(cluster: LocalCluster) -> None:
     host = cluster.scheduler.plugins.get("adaptive")
     if host is None:
         return
-    wait_until(lambda: not host._by_id)
+    wait_until(lambda: not host.table.active)
     wait_until(lambda: not [key for key in cluster.scheduler.tasks if str(key).startswith(KEY_PREFIX)])
     wait_until(lambda: not [name for name in cluster.scheduler.clients if "adaptive-host" in name])
-    wait_until(lambda: host._threads is None and host._checkpoint_threads is None and host._client is None)
+    held = host.resources
+    wait_until(lambda: held.threads is None and held.checkpoint_threads is None and held.client is None)
     with Client(cluster, set_as_default=False) as client:
 
         def nothing_is_open() -> bool:
@@ -67,7 +68,7 @@ def assert_clean(cluster: LocalCluster) -> None:
 
         wait_until(nothing_is_open)
     host.runs.clear()
-    host._hosted.clear()
+    host.table.by_id.clear()
 
 
 def pid_of(cluster: LocalCluster, index: int) -> int:

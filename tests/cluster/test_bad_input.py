@@ -14,7 +14,7 @@ import pytest
 from distributed import Client, LocalCluster
 
 import adaptive_dask as adaptive
-from adaptive_dask.cluster import scheduler_feed
+from adaptive_dask.cluster import scheduler_subscriptions
 from adaptive_dask.cluster.client import request
 from adaptive_dask.cluster.protocol import REPORT, Evaluation, Report, Route, RunSpec
 from adaptive_dask.cluster.versions import own_versions
@@ -124,7 +124,7 @@ def test_any_report_of_anybody(attacked):
 
 
 def test_any_request(attacked, monkeypatch):
-    monkeypatch.setattr(scheduler_feed, "MAX_WAIT_S", 0.05)  # for whatever is waited, in this process
+    monkeypatch.setattr(scheduler_subscriptions, "MAX_WAIT_S", 0.05)  # for whatever is waited, in this process
     rng = random.Random(3)
 
     async def ask(route: Route, arguments: dict[str, Any]) -> Any:

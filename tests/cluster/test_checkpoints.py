@@ -323,7 +323,7 @@ def test_a_scheduler_that_closes_keeps_what_was_under_way(tmp_path):
         runner = adaptive.Runner(learner(slow_peak), checkpoint=place, executor=client)
         wait_until(lambda: runner.learner.npoints > 50)
         host = host_of(cluster)
-    assert not host._by_id
+    assert not host.table.active
     assert not (place / "lock").exists()
     assert adaptive.load(place).npoints >= 50
 
@@ -352,7 +352,7 @@ def test_results_that_the_learner_has_no_time_for_are_written(client, cluster, t
     waiting = concurrent.futures.ThreadPoolExecutor(1).submit(runner.call, blocks, str(gate))
     try:
         run = host_of(cluster).runs["busy"]
-        wait_until(lambda: sum(len(ids) for ids, _ in run._inbox.outcomes) == 4)
+        wait_until(lambda: sum(len(ids) for ids, _ in run.reports.inbox.outcomes) == 4)
         told = run.learner.npoints
         copy = tmp_path / "copy"
 

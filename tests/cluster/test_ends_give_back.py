@@ -10,7 +10,7 @@ from distributed import LocalCluster
 from distributed.utils_test import gen_cluster
 
 import adaptive_dask as adaptive
-from adaptive_dask.cluster import scheduler_run
+from adaptive_dask.cluster import scheduler_slots
 from adaptive_dask.cluster.client import request
 from adaptive_dask.cluster.protocol import Route
 from adaptive_dask.errors import FunctionError, RunNotFoundError, WorkerLostError
@@ -52,14 +52,14 @@ async def test_the_next_run_has_all_threads(c, s, a, b, end):
     first = next(run for run in await adaptive.runs(c) if run["name"] == "first")
     assert sum(first["hung"].values()) == gate.inside
     gate.opened.set()
-    await until(lambda: not s.plugins["adaptive"].runs["first"].hung)
+    await until(lambda: not s.plugins["adaptive"].runs["first"].slots.hung)
     await assert_clean(s, a, b)
 
 
 @gen_cluster(**OPTIONS)
 async def test_a_run_that_waits_says_who_has_the_threads(c, s, a, b):
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(scheduler_run, "LONG_WAIT_S", 0.1)
+        patch.setattr(scheduler_slots, "LONG_WAIT_S", 0.1)
         gate = Gate()
         first = adaptive.Runner(learner(gate.function), executor=c, name="first")
         await until(lambda: gate.inside == 4)
@@ -119,7 +119,7 @@ def local_cluster(worker_spec):
 @gen_cluster(**OPTIONS)
 async def test_a_run_whose_workers_died_names_the_setting_and_fails_if_they_are_given_up(c, s, a, b, given_up):
     with pytest.MonkeyPatch.context() as patch, dask.config.set({"distributed.deploy.lost-worker-timeout": "0.2s"}):
-        patch.setattr(scheduler_run, "LONG_WAIT_S", 0.1)
+        patch.setattr(scheduler_slots, "LONG_WAIT_S", 0.1)
         patch.setattr(runner_cluster, "GIVE_UP_AFTER_S", 0.1)
         patch.setattr(c, "cluster", None if given_up is None else local_cluster(given_up))
         gate = Gate()

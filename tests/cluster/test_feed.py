@@ -10,8 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adaptive_dask.cluster import scheduler_feed
-from adaptive_dask.cluster.scheduler_feed import Chunk, Feed, Subscription, check_request, wait_for_news
+from adaptive_dask.cluster import scheduler_feed, scheduler_subscriptions
+from adaptive_dask.cluster.scheduler_feed import Chunk, Feed, Subscription
+from adaptive_dask.cluster.scheduler_subscriptions import check_request, wait_for_news
 
 from ..patience import TIMEOUT
 
@@ -211,8 +212,12 @@ GOOD = {"watcher": "me", "runs": [[3, "scan", 0, -1]], "interval": 0, "timeout":
 
 def test_a_request_waits_for_some_time_at_most() -> None:
     assert check_request(**GOOD) == ("me", [(3, "scan", 0, -1)], 0.0, 5.0)
-    assert check_request(**{**GOOD, "interval": -1, "timeout": 1e308})[2:] == (0.0, scheduler_feed.MAX_WAIT_S)
-    assert check_request(**{**GOOD, "runs": [], "timeout": float("inf")})[1:] == ([], 0.0, scheduler_feed.MAX_WAIT_S)
+    assert check_request(**{**GOOD, "interval": -1, "timeout": 1e308})[2:] == (0.0, scheduler_subscriptions.MAX_WAIT_S)
+    assert check_request(**{**GOOD, "runs": [], "timeout": float("inf")})[1:] == (
+        [],
+        0.0,
+        scheduler_subscriptions.MAX_WAIT_S,
+    )
 
 
 @pytest.mark.parametrize(
@@ -228,7 +233,7 @@ def test_a_request_waits_for_some_time_at_most() -> None:
         {"runs": [[3, b"scan", 0, 0]]},
         {"runs": [[[], "scan", 0, 0]]},
         {"runs": [[True, "scan", 0, 0]]},
-        {"runs": [[3, "scan", 0, 0]] * (scheduler_feed.MAX_WATCHED_RUNS + 1)},
+        {"runs": [[3, "scan", 0, 0]] * (scheduler_subscriptions.MAX_WATCHED_RUNS + 1)},
         {"interval": None},
         {"interval": float("nan")},
         {"timeout": "5"},

@@ -9,7 +9,7 @@ import pytest
 from distributed.utils_test import gen_cluster
 
 import adaptive_dask as adaptive
-from adaptive_dask.cluster import scheduler_feed, worker_queue
+from adaptive_dask.cluster import scheduler_subscriptions, worker_queue
 from adaptive_dask.errors import FunctionError, PointTimeoutError
 from adaptive_dask.runner import watcher
 
@@ -120,8 +120,8 @@ async def test_a_point_that_is_tried_again_is_told_once(c, s, a, b, kind):
 @gen_cluster(**OPTIONS)
 async def test_watchers_hear_of_what_hangs_and_fails_though_no_result_comes(c, s, a, b):
     gate = Gate()
-    before = watcher.PATIENCE, scheduler_feed.MAX_WAIT_S
-    watcher.PATIENCE = scheduler_feed.MAX_WAIT_S = 10 * TIMEOUT  # or the next request would tell
+    before = watcher.PATIENCE, scheduler_subscriptions.MAX_WAIT_S
+    watcher.PATIENCE = scheduler_subscriptions.MAX_WAIT_S = 10 * TIMEOUT  # or the next request would tell
     try:
         runner = adaptive.Runner(learner(gate.function), executor=c, point_timeout=0.2, on_error="skip")
         await until(lambda: sum(runner.info().get("hung", {}).values()) >= 4 and runner.info()["failed"] >= 4)
@@ -130,7 +130,7 @@ async def test_watchers_hear_of_what_hangs_and_fails_though_no_result_comes(c, s
         gate.opened.set()
         await runner.cancel()
     finally:
-        watcher.PATIENCE, scheduler_feed.MAX_WAIT_S = before
+        watcher.PATIENCE, scheduler_subscriptions.MAX_WAIT_S = before
     await until(lambda: gate.inside == 0)
     await assert_clean(s, a)
 

@@ -11,7 +11,7 @@ import dask
 import pytest
 
 import adaptive_dask as adaptive
-from adaptive_dask.cluster.scheduler import MAX_LEARNER_THREADS, TIMEOUT_SETTING
+from adaptive_dask.cluster.scheduler_resources import MAX_LEARNER_THREADS, TIMEOUT_SETTING
 from adaptive_dask.errors import LearnerBusyError
 
 from ..patience import TIMEOUT, wait_until
@@ -205,10 +205,10 @@ def test_no_thread_stays(opened, cluster):
     for runner in hung:
         wait_until_late(runner)
     host = host_of(cluster)
-    assert host._threads._late == len(hung)
+    assert host.resources.threads._late == len(hung)
     opened.set()
-    wait_until(lambda: host._threads._late == 0)
-    assert host._threads._threads <= MAX_LEARNER_THREADS
+    wait_until(lambda: host.resources.threads._late == 0)
+    assert host.resources.threads._threads <= MAX_LEARNER_THREADS
     for runner in hung:
         runner.cancel()
         assert runner.wait(TIMEOUT)

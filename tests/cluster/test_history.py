@@ -74,7 +74,8 @@ def test_work_is_thinned_out_evenly(clock: Clock) -> None:
     history = ProgressHistory()
     for second in range(50_000):
         clock.now += 1
-        history.note_work(second * 3, second * 0.1, second * 0.9)
+        history.note_work(second * 0.1)
+        history.note_evaluations("a", [0.3] * 3, 0, 0.0)
     assert MAX_WORK_ENTRIES / 2 <= len(history.work) <= MAX_WORK_ENTRIES
     gaps = {round(b.seconds - a.seconds) for a, b in pairwise(history.work)}
     assert max(gaps) <= 2 * min(gaps)
@@ -84,16 +85,15 @@ def test_work_is_thinned_out_evenly(clock: Clock) -> None:
 
 def test_the_present_pace_is_that_of_the_last_seconds(clock: Clock) -> None:
     history = ProgressHistory()
-    assert history.points_per_second(0) == 0
-    evaluated = 0
+    assert history.points_per_second() == 0
     for pace in (100, 5):
         for _ in range(60):
-            history.note_work(evaluated, 0, 0)
-            evaluated += pace
+            history.note_work(0)
+            history.note_evaluations("a", [0.1] * pace, 0, 0.0)
             clock.now += 1
-    assert history.points_per_second(evaluated) == pytest.approx(5, rel=0.15)
+    assert history.points_per_second() == pytest.approx(5, rel=0.15)
     clock.now += 1000
-    assert history.points_per_second(evaluated) < 0.1
+    assert history.points_per_second() < 0.1
 
 
 @pytest.mark.parametrize("seconds", [1e-7, 1e-6, 0.0031, 0.5, 0.7071, 0.70711, 1.0, 1.41, 1.42, 3600.0])

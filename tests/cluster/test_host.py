@@ -19,7 +19,13 @@ from distributed import Worker
 from distributed.utils_test import gen_cluster
 
 import adaptive_dask as adaptive
-from adaptive_dask.cluster import scheduler, scheduler_evaluators, scheduler_feed, scheduler_run
+from adaptive_dask.cluster import (
+    scheduler_evaluators,
+    scheduler_feed,
+    scheduler_run,
+    scheduler_runs,
+    scheduler_subscriptions,
+)
 from adaptive_dask.cluster import worker_waiting as worker_side
 from adaptive_dask.cluster.client import _make_registration, ensure_host, request
 from adaptive_dask.cluster.protocol import KEY_PREFIX, REPORT, Route
@@ -130,7 +136,7 @@ def test_what_registers_the_host_loads_nothing_of_it_on_the_event_loop():
 
 @gen_cluster(**OPTIONS)
 async def test_a_reply_that_is_about_some_of_the_runs_only(c, s, a, b, monkeypatch):
-    monkeypatch.setattr(scheduler, "MAX_RUNS_PER_REPLY", 1)
+    monkeypatch.setattr(scheduler_subscriptions, "MAX_RUNS_PER_REPLY", 1)
     runners = [adaptive.Runner(learner(), npoints_goal=100, executor=c) for _ in range(4)]
     for runner in runners:
         assert (await runner.result(TIMEOUT)).npoints == 100
@@ -209,7 +215,7 @@ async def test_a_last_point_that_is_lost_gets_an_evaluator(c, s, a, b):
     run = run_of(s, runner)
     for worker in (a, b):  # at any time, with a single point out, and all of its evaluators gone
         await until(lambda: run.assignments.in_flight)
-        for future, _ in list(run._evaluators._futures.values()):
+        for future, _ in list(run.slots._evaluators._futures.values()):
             await future.cancel()
         await worker.close()
     async with Worker(s.address, nthreads=1):
@@ -252,7 +258,7 @@ async def test_a_run_is_kept_open_against_an_idle_timeout(c, s, a, b):
     await until(lambda: s.idle_since is None)
     runner.cancel()
     await runner.wait(TIMEOUT)
-    assert not s.plugins["adaptive"]._keep_open.is_running()
+    assert not s.plugins["adaptive"].resources.keep_open.is_running()
 
 
 @contextlib.contextmanager
@@ -291,11 +297,11 @@ async def test_nothing_is_left_when_a_run_has_ended(c, s, a, b):
     for _ in range(3):
         await adaptive.Runner(learner(), npoints_goal=50, executor=c).result(TIMEOUT)
     host = s.plugins["adaptive"]
-    await until(lambda: host._client is None and host._threads is None)
+    await until(lambda: host.resources.client is None and host.resources.threads is None)
     await until(lambda: not s.tasks and not [name for name in s.clients if "adaptive" in name])
     for worker in (a, b):
         await until(lambda worker=worker: not worker.plugins["adaptive-points"]._queues)
-    assert not host._by_id
+    assert not host.table.active
     assert len(host.runs) == 3
     assert all(run.function is None for run in host.runs.values())
     assert sys.getswitchinterval() == pytest.approx(0.005)
@@ -304,8 +310,8 @@ async def test_nothing_is_left_when_a_run_has_ended(c, s, a, b):
 @gen_cluster(**OPTIONS)
 async def test_ended_runs_do_not_pile_up(c, s, a, b):
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(scheduler, "MAX_ENDED_RUNS", 2)
-        patch.setattr(scheduler, "MAX_ENDED_POINTS", 8)
+        patch.setattr(scheduler_runs, "MAX_ENDED_RUNS", 2)
+        patch.setattr(scheduler_runs, "MAX_ENDED_POINTS", 8)
         patch.setattr(scheduler_feed, "RESULTS_TIMEOUT_S", 0.0)
         for _ in range(6):
             await adaptive.Runner(learner(), npoints_goal=2, executor=c).result(TIMEOUT)
@@ -316,7 +322,7 @@ async def test_ended_runs_do_not_pile_up(c, s, a, b):
 async def test_large_runs_that_ended_do_not_pile_up(c, s, a, b):
     with pytest.MonkeyPatch.context() as patch:
         for name, most in {"MAX_ENDED_POINTS": 1, "MAX_RECENT_POINTS": 25}.items():
-            patch.setattr(scheduler, name, most)
+            patch.setattr(scheduler_runs, name, most)
         patch.setattr(scheduler_feed, "RESULTS_TIMEOUT_S", 0.0)
         for npoints in (10, 10, 10, 100):
             last = adaptive.Runner(learner(), npoints_goal=npoints, executor=c)
@@ -332,15 +338,15 @@ async def test_ended_runs_do_not_hold_large_functions(c, s, a, b):
         return lambda x: x + len(more)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(scheduler, "MAX_ENDED_RUNS", 2)
-        patch.setattr(scheduler, "MAX_FUNCTION_BYTES", 900_000)
+        patch.setattr(scheduler_runs, "MAX_ENDED_RUNS", 2)
+        patch.setattr(scheduler_runs, "MAX_FUNCTION_BYTES", 900_000)
         patch.setattr(scheduler_feed, "RESULTS_TIMEOUT_S", 0.2)  # all are watched when they end
         await adaptive.run_many([learner(large(number)) for number in range(8)], npoints_goal=2, executor=c)
         runs = s.plugins["adaptive"].runs
         await until(lambda: len(runs) == 4)
         same = large(9)
         await adaptive.run_many([learner(same) for _ in range(8)], npoints_goal=2, executor=c)
-        await until(lambda: s.plugins["adaptive"]._letting_go is None)
+        await until(lambda: s.plugins["adaptive"].table._forgetting is None)
         assert len(runs) >= 8, "they share one pickle"
     assert all(not run._function for run in runs.values())
 
@@ -348,8 +354,8 @@ async def test_ended_runs_do_not_hold_large_functions(c, s, a, b):
 @gen_cluster(**OPTIONS)
 async def test_runs_that_end_together_are_all_seen_to_end(c, s, a, b):
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(scheduler, "MAX_ENDED_RUNS", 1)
-        patch.setattr(scheduler, "MAX_ENDED_POINTS", 0)
+        patch.setattr(scheduler_runs, "MAX_ENDED_RUNS", 1)
+        patch.setattr(scheduler_runs, "MAX_ENDED_POINTS", 0)
         runners = [adaptive.Runner(learner(), npoints_goal=2, executor=c) for _ in range(12)]
         for runner in runners:
             assert (await runner.result(TIMEOUT)).npoints == 2
@@ -396,16 +402,16 @@ def test_all_of_a_run_that_is_forgotten_is_freed_at_once(kind):
 async def test_memory_of_forgotten_runs_is_given_back(c, s, a, b):
     trims = []
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(scheduler, "TRIM_DELAY_S", 0.05)
-        patch.setattr(scheduler.scheduler_memory, "trim", lambda: trims.append(threading.current_thread().name))
+        patch.setattr(scheduler_runs, "TRIM_DELAY_S", 0.05)
+        patch.setattr(scheduler_runs.scheduler_memory, "trim", lambda: trims.append(threading.current_thread().name))
         for _ in range(3):
             runner = adaptive.Runner(learner(), npoints_goal=5, executor=c)
             await runner.result(TIMEOUT)
             await runner.forget()
         await until(lambda: trims)
         assert all(name.startswith("adaptive-learner") for name in trims)
-        await until(lambda: s.plugins["adaptive"]._threads is None)
-    scheduler.scheduler_memory.trim()
+        await until(lambda: s.plugins["adaptive"].resources.threads is None)
+    scheduler_runs.scheduler_memory.trim()
 
 
 @gen_cluster(**OPTIONS)
@@ -414,7 +420,7 @@ async def test_dask_keeps_nothing_of_a_run(c, s, a, b):
         runner = adaptive.Runner(learner(), npoints_goal=20, executor=c)
         await runner.result(TIMEOUT)
         await runner.forget()
-        await until(lambda: s.plugins["adaptive"]._client is None)
+        await until(lambda: s.plugins["adaptive"].resources.client is None)
         await until(lambda: not [name for name in s.clients if "adaptive" in name])
         await until(lambda: not s.task_groups)
 
@@ -453,7 +459,7 @@ async def test_a_scheduler_that_closes_waits_for_all_runs_together(c, s, a, b):
     await ensure_host(c)
     runners = [adaptive.Runner(learner(), executor=c, name=str(number)) for number in range(4)]
     host = s.plugins["adaptive"]
-    await until(lambda: len(host._by_id) == 4)
+    await until(lambda: len(host.table.active) == 4)
     waiting, all_wait = [], asyncio.Event()
     original = scheduler_run.HostedRun.wait
 

@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 import adaptive_dask as adaptive
-from adaptive_dask.cluster import scheduler
+from adaptive_dask.cluster import scheduler_resources
 from adaptive_dask.errors import FunctionError, RunExistsError
 
 from ..patience import TIMEOUT, wait_until
@@ -94,7 +94,7 @@ def test_no_run_needs_a_thread(client, cluster):
     runs = adaptive.run_many([adaptive.Learner1D(slow_peak, (-1, 1)) for _ in range(100)], executor=client)
     wait_until(lambda: all(host_of(cluster).runs.get(runner.name) for runner in runs))
     # This process has client and scheduler.
-    assert threading.active_count() <= before + scheduler.MAX_LEARNER_THREADS + 4
+    assert threading.active_count() <= before + scheduler_resources.MAX_LEARNER_THREADS + 4
     runs.pause()
     wait_until(lambda: runs.status() == {"paused": 100})
     runs.resume()

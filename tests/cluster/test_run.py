@@ -202,7 +202,7 @@ def test_at_the_goal_evaluations_under_way_are_told(client, cluster, tmp_path):
     run = host_of(cluster).runs[runner.name]
     wait_until(lambda: run.assignments.in_flight == 2)
     runner.tell_many([0.3, 0.4], [0.3, 0.4])
-    wait_until(lambda: run._stopping)
+    wait_until(lambda: run.state.is_stopping)
     assert runner.status() == "running"
     while not runner.wait(0.1):
         try:

@@ -134,10 +134,12 @@ async def test_a_worker_whose_slots_all_go_to_other_runs_gives_its_points_back(c
     run = run_of(s, runner)
     for evaluated in range(20, len(points) - 50, 10):
         await until(
-            lambda least=evaluated: run.evaluated > least and run.assignments.in_flight > run.assignments.slots > 0
+            lambda least=evaluated: (
+                run.history.evaluated > least and run.assignments.in_flight > run.assignments.slots > 0
+            )
         )
         for worker in list(run.assignments.loads):
-            run._stop_worker(worker, keep=0)
+            run.sender.stop(worker, keep=0)
     await asyncio.wait_for(runner.task, 60)
     assert learner.npoints == len(points)
 
@@ -167,11 +169,11 @@ async def test_in_a_crowd_evaluators_leave_after_the_last_point(c, s, a, b, monk
     runner = adaptive.Runner(learner(gate.function), npoints_goal=3, executor=c)
     await until(lambda: gate.inside == 3)
     run = run_of(s, runner)
-    async with run._turn:  # so that the learner hears of nothing
+    async with run.state.turns:  # so that the learner hears of nothing
         gate.opened.set()
         await until(lambda: run.assignments.slots == 0)
         assert run.status == "running"
-        assert run.claim().wanted == 0
+        assert run.slots.claim().wanted == 0
     assert (await runner.result(TIMEOUT)).npoints == 3
 
 

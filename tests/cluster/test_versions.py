@@ -57,7 +57,7 @@ async def test_a_worker_that_comes_later_and_cannot_have_the_function_ends_no_ru
     runner = adaptive.Runner(adaptive.Learner1D(slow_peak, bounds=(-1, 1)), executor=c)
     await runner.refresh()
     run = run_of(s, runner)
-    await until(lambda: run.evaluated > 5)
+    await until(lambda: run.history.evaluated > 5)
     with pytest.MonkeyPatch.context() as patch:
         if trouble == "version":
             patch.setattr(worker_side, "own_versions", lambda: ["0.0.1", 1])
@@ -70,8 +70,8 @@ async def test_a_worker_that_comes_later_and_cannot_have_the_function_ends_no_ru
         async with Worker(s.address, nthreads=2) as other:
             await until(lambda: other.address in run.summary()["unfit"])
             assert ("0.0.1" if trouble == "version" else "nowhere") in run.summary()["unfit"][other.address]
-            before = run.evaluated
-            await until(lambda: run.evaluated > before + 5)
+            before = run.history.evaluated
+            await until(lambda: run.history.evaluated > before + 5)
             assert run.assignments.loads[a.address].slots == 2
             assert other.address not in run.assignments.loads
             patch.undo()  # as if it had been installed there

@@ -44,7 +44,7 @@ class DurationChart:
         if run is None:
             return
         counts = run.history.durations
-        key = (run.id, run.evaluated)
+        key = (run.id, run.history.evaluated)
         if key == self._key:
             return
         self._key = key

@@ -45,7 +45,7 @@ class WorkerChart:
         run = look.run
         if run is None:
             return
-        key = (run.id, run.evaluated, len(look.scheduler.workers))
+        key = (run.id, run.history.evaluated, len(look.scheduler.workers))
         if key == self._key:
             return
         self._key = key

@@ -1,0 +1,141 @@
+"""Threads and the client of the host, which exist only while they are needed."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any, cast
+
+import dask
+from dask.utils import parse_timedelta
+from distributed import Client
+from tornado.ioloop import PeriodicCallback
+
+from adaptive_dask.cluster.scheduler_switch import switch_as_before, switch_soon
+from adaptive_dask.cluster.scheduler_threads import CALL_TIMEOUT_S, CallThreads
+from adaptive_dask.cluster.scheduler_traces import HOST_CLIENT
+from adaptive_dask.errors import AdaptiveError
+from adaptive_dask.run.pickling import PackedError, pack_error
+
+if TYPE_CHECKING:
+    from distributed import Scheduler
+
+# Learners are mostly Python code, so additional threads would only wait for each other.
+MAX_LEARNER_THREADS = 4
+
+# Checkpoints that are opened or closed at a time: each may wait for a lock or a disk, which costs nothing.
+MAX_CHECKPOINT_THREADS = 64
+
+# Dask's setting of the time after which a call of a learner is late, and the shortest time allowed (seconds).
+TIMEOUT_SETTING = "adaptive-dask.learner-timeout"
+MIN_LEARNER_TIMEOUT_S = 0.01
+
+
+class HostResources:
+    """Creates threads and a client when they are needed, and closes them without runs and requests.
+
+    Lives on the scheduler's event loop.
+
+    Parameters
+    ----------
+    scheduler : Scheduler
+    is_hosting : callable
+        Returns True if there are runs that have not ended.
+    """
+
+    def __init__(self, scheduler: Scheduler, is_hosting: Callable[[], bool]) -> None:
+        self.client: Client | None = None
+        self.threads: CallThreads | None = None
+        self.checkpoint_threads: CallThreads | None = None
+        self.load_threads: CallThreads | None = None
+        self._scheduler = scheduler
+        self._is_hosting = is_hosting
+        self._client_lock = asyncio.Lock()
+        self._requests = 0  # in progress
+        self._closing: set[asyncio.Future[Any]] = set()
+        # An idle_timeout must not close a scheduler whose run is waiting for something.
+        self.keep_open = PeriodicCallback(self._note_activity, 500)
+
+    def learner_threads(self) -> CallThreads:
+        """The threads of the learners."""
+        if self.threads is None:
+            timeout = parse_timedelta(dask.config.get(TIMEOUT_SETTING, CALL_TIMEOUT_S))
+            self.threads = CallThreads(MAX_LEARNER_THREADS, timeout=max(float(timeout), MIN_LEARNER_TIMEOUT_S))
+        return self.threads
+
+    def loading_threads(self) -> CallThreads:
+        """Threads in which learners are loaded."""
+        if self.load_threads is None:
+            self.load_threads = CallThreads(MAX_LEARNER_THREADS, "loading", self.learner_threads().timeout)
+        return self.load_threads
+
+    async def apart(self, call: Callable[..., Any], *args: Any) -> Any:
+        """Call a function that may wait, in a thread that no learner needs."""
+        if self.checkpoint_threads is None:
+            self.checkpoint_threads = CallThreads(MAX_CHECKPOINT_THREADS, "checkpoints")
+        return await self.checkpoint_threads.call(call, *args)
+
+    async def pack(self, error: BaseException) -> PackedError:
+        """Pack an error, which calls user code; if that does not end, return an error that says so."""
+        packing = asyncio.ensure_future(self.apart(pack_error, error))
+        await asyncio.wait([packing], timeout=self.learner_threads().timeout)
+        if packing.done():
+            return cast(PackedError, packing.result())
+        packing.cancel()
+        return pack_error(AdaptiveError(f"A {type(error).__name__} that cannot be pickled: that does not end."))
+
+    async def get_client(self) -> Client:
+        """An asynchronous client of this scheduler."""
+        async with self._client_lock:
+            if self.client is None:
+                self.client = await Client(
+                    self._scheduler.address,
+                    asynchronous=True,
+                    set_as_default=False,
+                    security=self._scheduler.security,
+                    name=HOST_CLIENT,
+                )
+                # Output that workers send with Dask's `print` and `warn` is for users, whose process may be this one.
+                for topic in ("print", "warn"):
+                    with contextlib.suppress(ValueError):  # not subscribed to
+                        self.client.unsubscribe_topic(topic)
+            return self.client
+
+    @contextlib.contextmanager
+    def in_use(self) -> Iterator[None]:
+        """Keep the threads during a request."""
+        self._requests += 1
+        try:
+            yield
+        finally:
+            self._requests -= 1
+            self.rest_if_idle()
+
+    def rest_if_idle(self) -> None:
+        """Close client and threads if there are no runs and no requests."""
+        busy = self._is_hosting()
+        if busy and not self.keep_open.is_running():
+            self.keep_open.start()
+            switch_soon()
+        if not busy and self.keep_open.is_running():
+            self.keep_open.stop()
+            switch_as_before()
+        if not busy and self._requests == 0:
+            task = asyncio.ensure_future(self.close())
+            self._closing.add(task)
+            task.add_done_callback(self._closing.discard)
+
+    async def close(self) -> None:
+        """Close client and threads; they are created again if they are needed."""
+        client, self.client = self.client, None
+        pools = self.threads, self.checkpoint_threads, self.load_threads
+        self.threads = self.checkpoint_threads = self.load_threads = None
+        for threads in pools:
+            if threads is not None:
+                threads.close()
+        if client is not None and client.status != "closed":
+            await client.close()
+
+    def _note_activity(self) -> None:
+        self._scheduler.idle_since = None

@@ -1,0 +1,109 @@
+"""Requests of clients about hosted runs."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from adaptive_dask.cluster.protocol import Route
+from adaptive_dask.cluster.scheduler_resources import HostResources
+from adaptive_dask.cluster.scheduler_runs import RunTable, shown
+from adaptive_dask.cluster.versions import check_versions
+from adaptive_dask.errors import RunExistsError, VersionMismatchError
+from adaptive_dask.run.pickling import dumps
+
+Handler = Callable[..., Awaitable[Any]]
+
+
+class RunRoutes:
+    """Answers requests; lives on the scheduler's event loop. The routes are described in `Route`.
+
+    Clients that follow a run also send its id, because its name may be used again.
+
+    Parameters
+    ----------
+    table : RunTable
+    resources : HostResources
+    """
+
+    def __init__(self, table: RunTable, resources: HostResources) -> None:
+        self._table = table
+        self._resources = resources
+
+    def handlers(self) -> dict[Route, Handler]:
+        return {
+            Route.RUNS: self.list_runs,
+            Route.SNAPSHOT: self.snapshot_run,
+            Route.INSPECT: self.inspect_run,
+            Route.CALL: self.call_run,
+            Route.TELL: self.tell_run,
+            Route.DROP: self.drop_points,
+            Route.GOAL: self.set_goal,
+            Route.CONTROL: self.control_run,
+        }
+
+    def answering(self, handler: Handler) -> Handler:
+        """Reply with errors instead of raising them: Dask would log each with a traceback."""
+
+        async def answer(versions: Any = None, **arguments: Any) -> dict[str, Any]:
+            with self._resources.in_use():
+                worker = arguments.get("worker")
+                try:
+                    check_versions(versions, "client" if worker is None else f"worker {worker}")
+                    return {"ok": await handler(**arguments)}
+                except VersionMismatchError as error:
+                    run = self._table.active.get(str(arguments.get("run")))  # of which a worker requests the function
+                    if run is not None:
+                        run.reports.cannot_work(str(worker), error)
+                    return {"error": dumps(error)}  # which every version can load
+                except Exception as error:
+                    return {"error": await self._resources.pack(error)}
+
+        return answer
+
+    async def list_runs(self) -> list[dict[str, Any]]:
+        """The state and the numbers of each run."""
+        return [run.summary() for run in self._table.by_name.values()]
+
+    async def snapshot_run(self, name: str, run_id: str | None = None) -> dict[str, Any]:
+        """The learner, its functions, the number of results that it was told, and the course of its loss."""
+        run = self._table.find(name, run_id)
+        learner, position = await run.in_turn(run.learner.snapshot)
+        losses = [tuple(loss) for loss in run.history.some_losses()]
+        told = {"position": position, "summary": run.summary(), "losses": losses}
+        return {"learner": learner, "functions": run.spec.functions, "goal": run.goal, **told}
+
+    async def inspect_run(self, name: str, log_from: int, run_id: str | None = None) -> bytes:
+        """Points in flight, failures and log."""
+        run = self._table.find(name, run_id)
+        data: bytes = await run.in_turn(run.learner.inspect, log_from)
+        return data
+
+    async def call_run(self, name: str, payload: bytes, run_id: str | None = None) -> bytes:
+        return await self._table.find(name, run_id).call(payload)
+
+    async def tell_run(self, name: str, points: bytes, values: bytes, run_id: str | None = None) -> None:
+        await self._table.find(name, run_id).tell(points, values)
+
+    async def drop_points(self, name: str, points: bytes, ids: list[int], run_id: str | None = None) -> bytes:
+        return await self._table.find(name, run_id).drop(points, ids)
+
+    async def set_goal(self, name: str, goal: bytes, run_id: str | None = None) -> None:
+        await self._table.find(name, run_id).set_goal(goal)
+
+    async def control_run(self, name: str, action: str, run_id: str | None = None) -> None:
+        """Cancel, pause, resume, give up or forget a run; it can be cancelled before it is started."""
+        if action == "cancel" and isinstance(run_id, str) and run_id not in self._table.by_id:
+            self._table.cancel_unknown(run_id)
+        run = self._table.find(name, run_id)
+        if action == "forget":
+            if not run.state.has_ended:
+                raise RunExistsError(f"The run {name!r} is going on; cancel it first.")
+            run.state.turns.give_up_if_late()
+            self._table.forget(run)
+        elif action == "cancel":
+            run.state.cancel()
+        elif action in ("pause", "resume", "give_up"):
+            getattr(run, action)()
+        else:
+            raise ValueError(f"A run can be told to cancel, pause, resume or forget, not {shown(action)}.")

@@ -1,0 +1,116 @@
+"""The state of a hosted run, which its parts share."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+from adaptive_dask.cluster.scheduler_feed import Feed
+from adaptive_dask.cluster.scheduler_turns import LearnerTurns
+from adaptive_dask.errors import AdaptiveError
+from adaptive_dask.run.driver import Driver
+from adaptive_dask.run.status import ENDED
+
+
+class RunState:
+    """Whether a run continues, and how it ended; lives on the scheduler's event loop.
+
+    Parameters
+    ----------
+    feed : Feed
+        Tells watchers that the state has changed.
+    turns : LearnerTurns
+
+    Attributes
+    ----------
+    status : str
+        running, paused, finished, cancelled or failed.
+    error : AdaptiveError or None
+        Why the run failed.
+    is_stopping : bool
+        True if no more points are sent.
+    is_cancelled : bool
+    wake : asyncio.Event
+        Set if the learner has something to do.
+    """
+
+    def __init__(self, feed: Feed, turns: LearnerTurns) -> None:
+        self.feed = feed
+        self.turns = turns
+        self.status = "running"
+        self.error: AdaptiveError | None = None
+        self.is_stopping = False
+        self.is_cancelled = False
+        self.wake = asyncio.Event()
+
+    @property
+    def has_ended(self) -> bool:
+        return self.status in ENDED
+
+    def set_status(self, status: str) -> None:
+        self.status = status
+        self.feed.change()
+
+    def cancel(self) -> None:
+        """End the run now. Functions that are being evaluated cannot be interrupted; their results are dropped."""
+        self.is_cancelled = True
+        self.turns.give_up_if_late()
+        self.wake.set()
+
+    def note_error(self, error: AdaptiveError) -> None:
+        """Keep the first error as that of the run."""
+        self.error = self.error or error
+
+    def fail(self, error: AdaptiveError) -> None:
+        """End the run with an error."""
+        self.note_error(error)
+        self.turns.give_up_if_late()
+        self.wake.set()
+
+
+class RunClock:
+    """The duration of a run, measured by the monotonic clock, and the time limit of its goal.
+
+    Attributes
+    ----------
+    started, ended : float
+        Seconds since the epoch; `ended` is None while the run continues.
+    """
+
+    def __init__(self) -> None:
+        self.started = time.time()
+        self.ended: float | None = None
+        self._begun_at = time.monotonic()
+        self._alarm: asyncio.TimerHandle | None = None
+
+    @property
+    def age(self) -> float:
+        """Seconds since the start."""
+        return time.monotonic() - self._begun_at
+
+    @property
+    def elapsed(self) -> float:
+        """The duration of the run so far, or in total if it has ended (seconds)."""
+        return self.age if self.ended is None else self.ended - self.started
+
+    def end(self) -> None:
+        self.ended = self.started + self.elapsed
+
+    def set_alarm(self, driver: Driver, wake: asyncio.Event) -> None:
+        """Set `Driver.time_is_up` and wake the run when the time of its goal is up."""
+        self.cancel_alarm()
+        driver.time_is_up = False
+        self._check(driver, wake)
+
+    def cancel_alarm(self) -> None:
+        if self._alarm is not None:
+            self._alarm.cancel()
+            self._alarm = None
+
+    def _check(self, driver: Driver, wake: asyncio.Event) -> None:
+        seconds = driver.goal.next_check(self.elapsed)
+        if seconds:
+            self._alarm = asyncio.get_running_loop().call_later(seconds, self._check, driver, wake)
+        elif seconds is not None:
+            driver.time_is_up = True
+            wake.set()

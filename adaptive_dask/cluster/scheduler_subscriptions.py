@@ -1,0 +1,140 @@
+"""Requests of clients that watch runs: what is new since the position up to which they know each run."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import math
+import random
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from adaptive_dask.cluster.scheduler_feed import Feed, Subscription
+from adaptive_dask.cluster.scheduler_resources import HostResources
+from adaptive_dask.cluster.scheduler_run import HostedRun
+from adaptive_dask.cluster.scheduler_runs import RunTable
+
+# The longest time that a request may wait (seconds), and the largest number of runs that it may name.
+MAX_WAIT_S = 60.0
+MAX_WATCHED_RUNS = 10_000
+
+# A reply is about at most this number of runs, because the event loop has to create and pack it.
+MAX_RUNS_PER_REPLY = 500
+
+
+class Subscriptions:
+    """Answers the requests of watchers; lives on the scheduler's event loop.
+
+    Parameters
+    ----------
+    table : RunTable
+    resources : HostResources
+    """
+
+    def __init__(self, table: RunTable, resources: HostResources) -> None:
+        self._table = table
+        self._resources = resources
+        self._waiting: dict[str, Subscription] = {}  # by watcher
+
+    async def watch_runs(self, watcher: Any, runs: Any, interval: Any, timeout: Any) -> dict[int, dict[str, Any]]:
+        """Wait for news about runs; reply for each run that has some with results from a position on and its state."""
+        watcher, requested, interval, timeout = check_request(watcher, runs, interval, timeout)
+        known = [(key, self._table.by_id.get(id_), position, version) for key, id_, position, version in requested]
+        feeds = [(run.feed, position, version) for _, run, position, version in known if run is not None]
+        if feeds and len(feeds) == len(known):
+            subscription = self._waiting[watcher] = Subscription()
+            try:
+                await wait_for_news(feeds, subscription, interval, timeout)
+            finally:
+                if self._waiting.get(watcher) is subscription:
+                    del self._waiting[watcher]
+        has_news = any(feed.has_news(position, version) for feed, position, version in feeds)
+        replies: dict[int, dict[str, Any]] = {}
+        # From a random run on, so that no run is always left out.
+        first = random.randrange(len(known)) if len(known) > MAX_RUNS_PER_REPLY else 0
+        for key, run, position, version in (*known[first:], *known[:first]):
+            if run is None:
+                replies[key] = {"unknown": True}
+            elif not has_news or run.feed.has_news(position, version):
+                replies[key] = await self._news(run, position)
+            if len(replies) == MAX_RUNS_PER_REPLY:
+                break  # the next request is answered with others
+        return replies
+
+    async def nudge_watcher(self, watcher: Any) -> None:
+        """Answer a request of `watch_runs` at once; with an unknown watcher, this only tests if there is a host."""
+        if isinstance(watcher, str) and watcher in self._waiting:
+            self._waiting[watcher].wake()
+
+    async def _news(self, run: HostedRun, position: int) -> dict[str, Any]:
+        chunks = run.feed.since(position)
+        news = {"summary": run.summary(), "version": run.feed.version, "gap": chunks is None}
+        news["results"] = [(chunk.end, chunk.data) for chunk in chunks or ()]
+        if run.state.has_ended and run.error is not None:
+            news["failure"] = await self._resources.pack(run.error)
+        return news
+
+
+class Known(NamedTuple):
+    """What a watcher knows of a run; it calls it ``key``. Names are used again, ids are not."""
+
+    key: int
+    id: str
+    position: int
+    version: int
+
+
+def check_request(watcher: Any, runs: Any, interval: Any, timeout: Any) -> tuple[str, list[Known], float, float]:
+    """A request of a watcher, if it makes sense; it waits no longer than `MAX_WAIT_S`.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If it makes none.
+    """
+    if not isinstance(watcher, str):
+        raise TypeError(f"watcher takes a text, not {type(watcher).__name__}.")
+    if not isinstance(runs, list | tuple):
+        raise TypeError(f"runs takes a list of (key, id, position, version), not {type(runs).__name__}.")
+    if len(runs) > MAX_WATCHED_RUNS:
+        raise ValueError(f"A request can be about {MAX_WATCHED_RUNS} runs, not {len(runs)}. Make several.")
+    for run in runs:
+        if not (isinstance(run, list | tuple) and tuple(map(type, run)) == (int, str, int, int)):
+            raise TypeError(f"runs takes a list of (key, id, position, version), in which {run!r:.100} is none.")
+    for seconds in (interval, timeout):
+        if type(seconds) not in (int, float) or math.isnan(seconds):
+            raise TypeError(f"interval and timeout take seconds, not {seconds!r:.100}.")
+    interval, timeout = (min(max(0.0, seconds), MAX_WAIT_S) for seconds in (interval, timeout))
+    return watcher, [Known(*run) for run in runs], interval, timeout
+
+
+async def wait_for_news(
+    known: Sequence[tuple[Feed, int, int]], subscription: Subscription, interval: float, timeout: float
+) -> None:
+    """Wait until there is something new in one of several feeds.
+
+    Parameters
+    ----------
+    known : sequence of (Feed, position, version)
+        What the watcher knows of each.
+    subscription : Subscription
+    interval : float
+        For how long to gather results, in seconds. A change of a version does not wait.
+    timeout : float
+        For how long to wait at most, in seconds.
+    """
+    for feed, _, _ in known:
+        feed.subscribe(subscription)
+    try:
+        if all(version == feed.version for feed, _, version in known):
+            await _wait(subscription.changes, interval)
+        if not any(feed.has_news(position, version) for feed, position, version in known):
+            await _wait(subscription.results, timeout)
+    finally:
+        for feed, _, _ in known:
+            feed.unsubscribe(subscription)
+
+
+async def _wait(event: asyncio.Event, seconds: float) -> None:
+    with contextlib.suppress(TimeoutError):
+        await asyncio.wait_for(event.wait(), seconds)
