@@ -1,4 +1,4 @@
-"""What a client asks of the host."""
+"""Requests of a client to the host."""
 
 from __future__ import annotations
 
@@ -35,9 +35,9 @@ async def ensure_host(client: Client) -> None:
 
 
 def _make_registration() -> Callable[..., Awaitable[None]]:
-    """Registers the host; loads what it needs in a thread, for that takes half a second of the event loop's time.
+    """Return a function that registers the host, and loads its modules in a thread, because this takes half a second.
 
-    A local function, for those are pickled by value: to load one that is not would import this package.
+    It is a local function, because these are pickled by value; another one would import this package when it is loaded.
     """
 
     async def register(dask_scheduler: Any) -> None:
@@ -59,14 +59,12 @@ def _make_registration() -> Callable[..., Awaitable[None]]:
 
 
 async def request(client: Client, route: Route, **arguments: Any) -> Any:
-    """Ask the host, and raise what it answers with if that is an error.
-
-    Runs on the client's event loop.
+    """Send a request to the host on the client's event loop; raise its reply if that is an error.
 
     Raises
     ------
     RunNotFoundError
-        If the scheduler has no host, and so no runs.
+        If the scheduler has no host.
     VersionMismatchError
         If the scheduler has another version of adaptive_dask.
     """
@@ -74,6 +72,6 @@ async def request(client: Client, route: Route, **arguments: Any) -> Any:
     if reply is None:
         raise RunNotFoundError("The scheduler hosts no runs: no Runner was started on it.")
     if "error" in reply:
-        # Loading an exception may import modules of the user's: not on the event loop.
+        # Loading an exception may import modules of the user, so it is not done on the event loop.
         raise await asyncio.to_thread(unpack_error, reply["error"])
     return reply["ok"]

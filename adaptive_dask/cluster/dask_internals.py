@@ -57,7 +57,7 @@ def end_this_thread(pool: Any, *, had_added: bool) -> None:
 
 
 def secede_task(worker: Worker, key: str, seconds: float, stimulus: str) -> None:
-    """Have a worker treat a task as one that has seceded after so many seconds (`SecedeEvent`)."""
+    """Let a worker treat a task as one that has seceded after some seconds (`SecedeEvent`)."""
     worker.handle_stimulus(SecedeEvent(key=key, compute_duration=seconds, stimulus_id=stimulus))
 
 

@@ -1,4 +1,4 @@
-"""What it means that something which was sent cannot be loaded."""
+"""Errors of loading pickled objects, and advice."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from adaptive_dask.plain import safe_str
 from adaptive_dask.run.tracebacks import format_error
 
 OTHER_VERSION = (
-    "A module that it needs is there, but seems to be of another version than on the client: send it again with "
+    "It needs a module that seems to have another version here than on the client: send it again with "
     "client.upload_file, or install the same version, and restart the scheduler or the workers."
 )
 
 
 def missing_module(error: BaseException) -> str | None:
-    """The module that is missing, if that is what the error says: a name that a module lacks is none."""
+    """Return the name of the missing module if an error is about one; a missing name in a module is no such error."""
     name = getattr(error, "name", None)
     return name if isinstance(error, ModuleNotFoundError) and isinstance(name, str) else None
 
 
 def describe_trouble(error: BaseException) -> str:
-    """The traceback of an error of loading, and what it may come from."""
+    """Return the traceback of an error of loading, with advice."""
     text = format_error(error)
     if isinstance(error, ImportError | AttributeError) and missing_module(error) is None:
         text = f"{text.rstrip()}\n\n{OTHER_VERSION}"
@@ -31,12 +31,12 @@ def describe_trouble(error: BaseException) -> str:
 
 @contextlib.contextmanager
 def loading_on_scheduler(what: str) -> Iterator[None]:
-    """Say of an error of importing where it was, and what to do.
+    """Convert import errors to errors that name the process and contain advice.
 
     Parameters
     ----------
     what : str
-        What is being loaded, for the message.
+        The object that is loaded, for the message.
 
     Raises
     ------

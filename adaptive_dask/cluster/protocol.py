@@ -6,21 +6,20 @@ Streams (Dask's batched streams between scheduler and worker; neither side may r
 op                  from → to             fields
 =================== ===================== ==========================================================
 ``adaptive-points`` scheduler → worker    run, ids, points (packed), sent, seconds
-``adaptive-stop``   scheduler → worker    run, keep (how many evaluators may stay; None ends the run there,
-                                          and its points are forgotten), now (whether what can be cancelled is)
+``adaptive-stop``   scheduler → worker    run, keep (the number of evaluators that stay; None ends the run
+                                          there and forgets its points), now (True cancels coroutines)
 ``adaptive-drop``   scheduler → worker    run, ids
 ``adaptive-report`` worker → scheduler    run, slots, places, hung, ids, values (packed), durations,
                                           failures, log, returned, given_up, echo, broken, lifetime
 =================== ===================== ==========================================================
 
-``slots`` is the number of evaluators of the run that are at work on the worker, ``places`` how many points
-they are at, at once, ``hung`` how many threads are still in calls that were given up, ``returned`` the ids
-of points that the worker gives back unevaluated. ``sent`` is a time of the scheduler's clock, which
-``echo`` brings back with the time that the worker held it, for measuring the round trip. A point is expected to
-take ``seconds``; a worker that will not be there for so long gives it back. ``lifetime`` is for how long the worker
-is there in all, and from now on.
+``slots`` is the number of evaluators of the run on the worker, ``places`` the number of points that they evaluate
+concurrently, ``hung`` the number of threads in calls that were given up, ``returned`` the ids of points that the worker
+returns without evaluation. ``sent`` is a time of the scheduler's clock, which ``echo`` returns with the time that the
+worker held it, to measure the round trip. ``seconds`` is the expected duration of a point; a worker with less time left
+returns it. ``lifetime`` contains the total lifetime of the worker and the rest of it.
 
-Routes (requests with a reply; what they raise fails their caller only): see `Route`.
+Routes (requests with a reply; an error is raised in the caller): see `Route`.
 """
 
 from __future__ import annotations
@@ -41,28 +40,28 @@ STOP = "adaptive-stop"
 DROP = "adaptive-drop"
 REPORT = "adaptive-report"
 
-# All evaluators share a key prefix, so that Dask queues them and knows how long they take.
+# All evaluators share a key prefix, so that Dask queues them and knows their duration.
 KEY_PREFIX = "adaptive-evaluator"
 
-# With so many threads of a run hanging on a worker, no more are given back to Dask: each keeps its slot.
+# The number of hanging threads of a run on a worker that are returned to Dask; further ones keep their slots.
 MAX_HUNG_THREADS = 32
 
 
 class Evaluation(NamedTuple):
-    """How a run's function is to be called.
+    """Options for calling the function of a run.
 
     Attributes
     ----------
     vectorized : bool
-        Whether it takes many points in one call.
+        True if it takes many points in one call.
     point_timeout : float or None
-        How long an evaluation may take, in seconds.
+        The longest time of an evaluation, in seconds.
     ntasks : int or None
-        How many points may be out at the same time.
+        The largest number of points in flight.
     isolate : bool
-        Whether it is evaluated in processes of its own.
+        True if it is evaluated in separate processes.
     memory_limit : int or None
-        How many bytes an evaluation in such a process may allocate.
+        The number of bytes that an evaluation in such a process may allocate.
     """
 
     vectorized: bool = False
@@ -76,30 +75,30 @@ class Route(enum.StrEnum):
     """Handlers of the scheduler. Payloads and replies named in brackets are pickled bytes."""
 
     START = "adaptive_start"  # [RunSpec] → name
-    START_MANY = "adaptive_start_many"  # [RunSpecs] → for each None, or what is wrong with it (`pack_error`)
+    START_MANY = "adaptive_start_many"  # [RunSpecs] → for each None, or its error (`pack_error`)
     RUNS = "adaptive_runs"  # → a dict for each run
-    WATCH = "adaptive_watch"  # watcher, runs: [(key, run_id, position, version)] → what is new since, by key
-    NUDGE = "adaptive_nudge"  # watcher → its request is answered at once, for it wants to watch others too
-    # Who follows a run says its run_id, too, as its name may be used again.
+    WATCH = "adaptive_watch"  # watcher, runs: [(key, run_id, position, version)] → news since then, by key
+    NUDGE = "adaptive_nudge"  # watcher: its request is answered at once, because it is about to watch other runs
+    # Clients that follow a run also send its run_id, because its name may be used again.
     SNAPSHOT = "adaptive_snapshot"  # name → [learner], functions, [goal], position, summary, losses
-    INSPECT = "adaptive_inspect"  # name, log_from → [points on their way, failures, log]
-    CALL = "adaptive_call"  # name, [function, arguments] → [what function(learner, …) returned]
+    INSPECT = "adaptive_inspect"  # name, log_from → [points in flight, failures, log]
+    CALL = "adaptive_call"  # name, [function, arguments] → [result of function(learner, …)]
     TELL = "adaptive_tell"  # name, [points, values]
     DROP = "adaptive_drop"  # name, [points], ids → [ids and points that were given up]
-    GOAL = "adaptive_goal"  # name, [Goal]: the run's from now on
+    GOAL = "adaptive_goal"  # name, [Goal]
     CONTROL = "adaptive_control"  # name, action: cancel, pause, resume, give_up or forget
     FUNCTION = "adaptive_function"  # run, worker, lifetime → the cloudpickled function and an `Evaluation`
     KEEP = "adaptive_keep"  # run, worker, key, nbytes: a result that stays on a worker
 
 
 def make_id() -> str:
-    """An id for a run, made by whoever starts it."""
+    """Return an id for a run; the client that starts the run calls this."""
     return uuid.uuid4().hex[:12]
 
 
 @dataclass(frozen=True)
 class RunSpec:
-    """What a client sends to start a run.
+    """A run as a client sends it to the scheduler.
 
     Attributes
     ----------
@@ -107,25 +106,25 @@ class RunSpec:
     learner : bytes
         The learner without its functions (`dumps_apart`).
     functions : list of bytes
-        Its functions, cloudpickled; to be restored on clients only.
+        Its functions, cloudpickled; restored only on clients.
     function : bytes
-        ``learner.function``, cloudpickled: what the workers evaluate.
+        ``learner.function``, cloudpickled, which workers evaluate.
     goal : bytes
         The `Goal`, cloudpickled.
     weight : float
-        The run's part of the cluster, compared with those of other runs.
+        The run's part of the cluster relative to other runs.
     drain : float
-        For how many seconds evaluations that are under way when the goal is reached are waited for, to be told.
+        The time to wait for evaluations that are in progress when the goal is reached, in seconds.
     on_error : str or bytes
-        What is done about a point that failed for good; a function is cloudpickled.
+        The handling of points that failed for good; a function is cloudpickled.
     evaluation : Evaluation
     session : SessionOptions
     checkpoint : str or None
-        A folder, as the scheduler sees it, or a URL.
+        A folder on the scheduler's machine, or a URL.
     tasks : dict
-        What the evaluators' tasks ask of Dask: resources, priority, workers, allow_other_workers, annotations.
+        Options of the evaluators' tasks: resources, priority, workers, allow_other_workers, annotations.
     id : str
-        Unlike the name, never used twice.
+        Unlike the name, it is never used again.
     """
 
     name: str
@@ -138,12 +137,12 @@ class RunSpec:
     on_error: str | bytes
     evaluation: Evaluation
     session: SessionOptions
-    checkpoint: str | None = field(default=None, repr=False)  # it may have a password in it
+    checkpoint: str | None = field(default=None, repr=False)  # it may contain a password
     tasks: dict[str, Any] = field(default_factory=dict)
     id: str = field(default_factory=make_id)
 
     def check(self) -> None:
-        """Refuse what messages about the run could not carry: to send it would cost others their connections.
+        """Refuse values that messages cannot contain: sending these would cost others their connections.
 
         Raises
         ------
@@ -156,7 +155,7 @@ class RunSpec:
 
 
 class Echo(NamedTuple):
-    """When the scheduler sent points, and for how long the worker held that time (both in seconds)."""
+    """The time at which the scheduler sent points, and the time that the worker held this value (seconds)."""
 
     sent: float
     held: float
@@ -169,27 +168,27 @@ class Report:
     Attributes
     ----------
     slots : int or None
-        How many evaluators of the run are at work there now.
+        The number of evaluators of the run on the worker.
     places : int or None
-        How many points those are at, at once; None for one each.
+        The number of points that these evaluate concurrently; None for one each.
     hung : int
-        How many threads there are still in calls that were given up.
+        The number of threads in calls that were given up.
     ids, values, durations : sequence
-        What was evaluated: id, packed value and seconds of each point.
+        Id, packed value and seconds of each point that was evaluated.
     failures : dict
         By id, the traceback and the pickled exception or None.
     log : str
-        Where the worker's log is, if there are failures.
+        The location of the worker's log, if there are failures.
     seconds_of_failures : float
     returned : sequence of int
-        Points that come back unevaluated.
+        Points that are returned without evaluation.
     given_up : sequence of str
-        The keys of evaluators' tasks that hang and were given up.
+        The keys of evaluators that hang and were given up.
     echo : Echo or None
     broken : tuple or None
-        Why the function could not be loaded: the missing module or None, and the traceback.
+        The reason why the function cannot be loaded: the missing module or None, and the traceback.
     lifetime : tuple or None
-        For how many seconds the worker is there in all, and from now on; None of one that stays.
+        The total lifetime of the worker and the rest of it in seconds; None if it has none.
     """
 
     slots: int | None = None
@@ -209,12 +208,12 @@ class Report:
 
     @classmethod
     def check(cls, **fields: Any) -> Report:
-        """Make a report of a message's fields.
+        """Create a report from the fields of a message.
 
         Raises
         ------
         ValueError, TypeError
-            If it makes no sense. Nothing of such a report may be used.
+            If it is invalid. No part of such a report may be used.
         """
         report = cls(**fields)
         for name in ("slots", "places", "hung"):

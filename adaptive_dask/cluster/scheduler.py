@@ -136,7 +136,7 @@ class LearnerHost(SchedulerPlugin):
         await asyncio.gather(*(run.wait(CLOSE_TIMEOUT_S) for run in active))
         self.table.close()
         self.shares.stop()
-        await self.resources.close()
+        await self.resources.shut_down(CLOSE_TIMEOUT_S)
 
     def restart(self, scheduler: Scheduler) -> None:
         """Take points back from all workers, which restart; the runs continue with the new ones."""

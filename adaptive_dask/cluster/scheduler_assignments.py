@@ -1,4 +1,4 @@
-"""Where the points of a run are: which worker has which, and how many more it could use."""
+"""The points that each worker has of a run, and how many more it could use."""
 
 from __future__ import annotations
 
@@ -12,32 +12,31 @@ from adaptive_dask.cluster.scheduler_lifetimes import Lifetimes
 from adaptive_dask.run.batching import BATCH_SECONDS, MOST_AHEAD, batch_size
 from adaptive_dask.run.pickling import PackedValue
 
-# A slot that waits for its next point for less than this share of the time is not worth a point that
-# is chosen earlier, and so worse, than it could be.
+# No points are kept ahead if a slot waits for its next point for less than this share of the time: a point that is
+# chosen earlier is chosen worse.
 NEGLIGIBLE_WAIT = 0.005
 
-
-# However fast evaluations are: as many points as the learner deals with in so long (seconds) are enough
-# on their way, for results that all come at once keep the learner, and others on the scheduler, so long.
+# However fast evaluations are, no more points are in flight than the learner processes in this time (seconds),
+# because their results may arrive all at once and block the learner and other runs.
 MAX_BACKLOG_S = 0.01
 
-# Of functions that take so long (seconds), results are held back on a worker as long as enough points wait there; of
-# faster ones several go in a message anyway.
+# Results are held back on a worker only if a point takes at least this time (seconds); faster functions have several
+# results per message anyway.
 MIN_BATCHED_S = 0.002
 
-# With many runs on the scheduler, each has points for so long ahead (seconds), for results to be gathered; and so many
-# from the beginning, or a slot would wait for each of the first points, which a learner spreads evenly anyway.
+# With many runs on the scheduler, each keeps points for this time ahead (seconds), so that results can be batched, and
+# has this number of points ahead from the beginning, so that its slots do not wait for the first points.
 BATCHING_S = 0.06
 MIN_AHEAD = 3
 
 SMOOTHING = 0.1  # the weight of the newest measurement in a running mean
 
-DEVIATIONS = 2.0  # a point is expected to take no longer than the mean and so many mean deviations
+DEVIATIONS = 2.0  # the expected duration of a point is the mean plus this number of mean deviations
 
 
 @dataclass(frozen=True)
 class OutgoingPoint:
-    """A point on its way to a worker."""
+    """A point to be sent to a worker; it may have killed workers if it is a suspect."""
 
     pid: int
     packed: PackedValue
@@ -46,17 +45,16 @@ class OutgoingPoint:
 
 @dataclass
 class WorkerLoad:
-    """What a run has on one worker.
+    """The evaluators and points of a run on one worker.
 
     Attributes
     ----------
     slots : int
-        How many evaluators are at work there.
+        The number of evaluators.
     places : int
-        How many points those are at, at once: more than one each if the function is asynchronous.
+        The number of points that these evaluate concurrently: more than one each if the function is asynchronous.
     ids : dict of int to bool
-        The points that it was sent and has not reported, oldest first, and whether each is suspected
-        to kill workers.
+        The points that were sent and not reported, oldest first; True if a point is suspected to kill workers.
     """
 
     slots: int = 0
@@ -69,12 +67,12 @@ class WorkerLoad:
 
 
 class Assignments:
-    """The points of a run on the cluster's workers; pure bookkeeping on the event loop.
+    """The points of a run on the workers of the cluster; pure bookkeeping on the event loop.
 
     Parameters
     ----------
     vectorized : bool, default: False
-        Whether the function takes many points in one call.
+        True if the function takes many points in one call.
     """
 
     def __init__(self, vectorized: bool = False) -> None:
@@ -86,21 +84,21 @@ class Assignments:
         self.seconds_per_point: float | None = None
         self.round_trip = 0.0
         self.seconds_per_step = 0.0
-        self.learner_seconds: float | None = None  # of computing, per point
+        self.learner_seconds: float | None = None  # CPU time per point
         self.lifetimes = Lifetimes()
-        self.is_crowded = False  # results are gathered, for the scheduler has many runs to think of
+        self.is_crowded = False  # there are many runs that results are batched
         self._deviation = 0.0
         self._slot_seconds = 0.0
         self._slots_since = time.monotonic()
 
     @property
     def workers(self) -> int:
-        """How many workers have evaluators of the run."""
+        """The number of workers that have evaluators of the run."""
         return sum(load.slots > 0 for load in self.loads.values())
 
     @property
     def busy_slots(self) -> int:
-        """How many evaluators have a point, as far as is known here."""
+        """The number of evaluators that have a point, as far as is known."""
         return sum(min(load.slots, len(load.ids)) for load in self.loads.values())
 
     @property
@@ -112,7 +110,7 @@ class Assignments:
         load = self.loads.get(worker)
         return load is not None and bool(load.ids)
 
-    # ---- what is reported
+    # ---- reports
 
     def set_slots(
         self,
@@ -121,10 +119,7 @@ class Assignments:
         lifetime: tuple[float, float] | None = None,
         places: int | None = None,
     ) -> None:
-        """A worker says how many evaluators of the run it has, and how many points they are at, at once.
-
-        It says also how long it lives; see `Lifetimes.note`.
-        """
+        """Note the evaluators of a worker, its lifetime, and the number of points that they evaluate concurrently."""
         load = self.loads.setdefault(worker, WorkerLoad())
         self.lifetimes.note(worker, lifetime)
         places = slots if places is None else places
@@ -133,7 +128,7 @@ class Assignments:
         self._clear_if_empty(worker, load)
 
     def take_back(self, worker: str, ids: Iterable[int]) -> list[int]:
-        """Points are no longer on a worker; those that were not there are left out of the answer."""
+        """Take points back from a worker; return those that it had."""
         load = self.loads.get(worker)
         if load is None:
             return []
@@ -143,14 +138,14 @@ class Assignments:
         return taken
 
     def drop(self, worker: str) -> tuple[list[int], set[int]]:
-        """A worker is gone.
+        """Take all points back from a worker that left.
 
         Returns
         -------
         ids : list of int
             The points that it had.
         begun : set of int
-            Those that it is likely to have begun: points are begun in the order in which they were sent.
+            The points that it has probably started: points are started in the order in which they were sent.
         """
         load = self.loads.pop(worker, None)
         if load is None:
@@ -170,7 +165,7 @@ class Assignments:
             self.drop(worker)
 
     def measure(self, durations: Sequence[float], round_trip: float | None) -> None:
-        """Learn how long evaluations (seconds each) and a message there and back (seconds) take."""
+        """Update the mean duration of an evaluation, and of a round trip of a message (seconds)."""
         if durations:
             weight = 1 - (1 - SMOOTHING) ** len(durations)
             mean = _running(self.seconds_per_point, sum(durations) / len(durations), weight)
@@ -182,36 +177,37 @@ class Assignments:
             self.round_trip = _running(self.round_trip or None, round_trip, SMOOTHING)
 
     def measure_step(self, seconds: float, cpu_seconds: float, points: int) -> None:
-        """Learn how long the learner takes between results and new points.
+        """Update the mean duration of a step of the learner, from results to new points.
 
         Parameters
         ----------
         seconds : float
-            As a clock on the wall shows it: that is what the workers wait for.
+            Wall time, because the workers wait for that time.
         cpu_seconds : float
-            For which the learner's thread computed. On a busy machine, steps of few points would seem so
-            expensive that there could never be more.
+            CPU time of the learner's thread. Wall time would overstate the cost of a point under load, and limit the
+            number of points in flight.
         points : int
-            How many new points there were.
+            The number of new points.
         """
         self.seconds_per_step = _running(self.seconds_per_step or None, seconds, SMOOTHING)
         self.learner_seconds = _running(self.learner_seconds, cpu_seconds / points, SMOOTHING)
 
     def begun(self) -> list[int]:
-        """The points that are likely to be under way: they are begun in the order in which they were sent."""
+        """The points that are probably being evaluated: points are started in the order in which they were sent."""
         return [pid for load in self.loads.values() for pid in list(load.ids)[: load.places * self._batch]]
 
-    # ---- what to do
+    # ---- decisions
 
     def room(self, npoints: int | None, ntasks: int | None) -> int:
-        """How many more points the workers could use now.
+        """Return how many more points the workers could use now.
 
         Parameters
         ----------
         npoints : int or None
-            The number of points that the learner knows; None if it does not matter, for the points are chosen already.
+            The number of points that the learner knows; None if the points are already chosen, so that it does not
+            matter.
         ntasks : int or None
-            How many points may be out at the same time.
+            The largest number of points in flight.
         """
         leaving = [self.loads[worker] for worker in self._leaving()]
         places = self.places - sum(load.places for load in leaving)
@@ -222,10 +218,10 @@ class Assignments:
         return max(0, room)
 
     def enough(self, worker: str) -> int | None:
-        """While more points than so many wait on a worker, its results need not be reported one by one.
+        """Return the number of waiting points on a worker above which it can hold results back.
 
-        The points that wait last until new ones come; or, where there are too few of them for that, half of them are
-        left: several results in a message are worth it. None if there is nothing to be gained.
+        These points last until new ones arrive, or are half of those on the worker if there are fewer. None if holding
+        results back has no benefit.
         """
         if not self.seconds_per_point or self.seconds_per_point < MIN_BATCHED_S:
             return None
@@ -235,16 +231,16 @@ class Assignments:
 
     @property
     def points_per_slot(self) -> float:
-        """How many points an evaluator is at, at once."""
+        """The number of points that an evaluator evaluates concurrently."""
         return max(1.0, self._batch * self.places / self.slots if self.slots else 1.0)
 
     @property
     def useful_slots(self) -> int:
-        """How many evaluators are on workers that have the time for a point."""
+        """The number of evaluators on workers that have time for another point."""
         return self.slots - sum(self.loads[worker].slots for worker in self._leaving())
 
     def most_slots(self, count: int) -> dict[str, int]:
-        """Choose so many slots, from the workers that have most of them; how many from each."""
+        """Choose `count` slots on the workers that have most of them; return their number by worker."""
         chosen: dict[str, int] = {}
         heap = [(-load.slots, worker) for worker, load in self.loads.items() if load.slots]
         heapq.heapify(heap)
@@ -259,17 +255,17 @@ class Assignments:
         return chosen
 
     def assign(self, points: Iterable[OutgoingPoint]) -> tuple[dict[str, list[OutgoingPoint]], list[OutgoingPoint]]:
-        """Choose workers for points: the one with the fewest points for its slots first.
+        """Choose workers for points; each point goes to the worker with the fewest points for its slots.
 
-        A point that is suspected to kill workers has a worker for itself, so that no other point is lost
-        with it, or blamed. For that workers are emptied, those with the fewest points first. No point goes to
-        a worker whose lifetime is too short for it.
+        A suspect gets a worker without other points, so that no other point is lost or blamed. Workers are emptied
+        for this purpose, those with the fewest points first. No point is assigned to a worker whose lifetime is too
+        short.
 
         Returns
         -------
         assigned : dict of worker to list of OutgoingPoint
         left : list of OutgoingPoint
-            Those that no worker can take now.
+            The points that no worker can take now.
         """
         assigned: dict[str, list[OutgoingPoint]] = {}
         left: list[OutgoingPoint] = []
@@ -278,7 +274,7 @@ class Assignments:
             if not self.lifetimes.was_cut_off(point.pid):
                 waiting.append(point)
             elif loads := self._open_workers(self.lifetimes.longest_need):
-                # It is suspected to be slow, not to be deadly.
+                # It is suspected to be slow, not to kill workers.
                 self._put(replace(point, suspect=False), loads[0][1], assigned)
             else:
                 left.append(point)
@@ -304,7 +300,7 @@ class Assignments:
         return assigned, left
 
     def _open_workers(self, need: float) -> list[tuple[float, str]]:
-        """The workers that may get points which need so long, those with the fewest for their slots first."""
+        """The workers that have `need` seconds left, those with the fewest points for their slots first."""
         return sorted(
             (len(load.ids) / load.places, worker)
             for worker, load in self.loads.items()
@@ -312,7 +308,7 @@ class Assignments:
         )
 
     def _leaving(self) -> list[str]:
-        """The workers that will be gone before a point which they begin now is expected to be finished."""
+        """The workers whose lifetime ends before a point that is started now is expected to be finished."""
         if not self.lifetimes:
             return []
         need = self.lifetimes.need
@@ -320,16 +316,16 @@ class Assignments:
 
     def _put(self, point: OutgoingPoint, worker: str, assigned: dict[str, list[OutgoingPoint]]) -> None:
         ids = self.loads[worker].ids
-        self.in_flight += point.pid not in ids  # a late failure may have it sent where it is already
+        self.in_flight += point.pid not in ids  # after a late failure, the worker may have it already
         ids[point.pid] = point.suspect
         assigned.setdefault(worker, []).append(point)
 
     def _ahead(self, npoints: int | None) -> int:
-        """How many points beyond one in each place: for batches, and to hide the time until new points come."""
+        """The number of points beyond one in each place: for batches, and to hide the time until new points arrive."""
         least = MIN_AHEAD if self.is_crowded else 0
         if not self.seconds_per_point or self.places == 0:
             return least if self.places else 0
-        finished = self.places * self._wait / self.seconds_per_point  # while the new points are under way
+        finished = self.places * self._wait / self.seconds_per_point  # while new points are in flight
         ahead = 1.5 * finished + 2 * math.sqrt(finished)
         if self._wait < NEGLIGIBLE_WAIT * self.seconds_per_point * self._batch:
             ahead = 0.0
@@ -343,12 +339,12 @@ class Assignments:
 
     @property
     def _wait(self) -> float:
-        """How long it takes from a result to the point that it leads to (seconds)."""
+        """The time from a result to the arrival of the point that it leads to (seconds)."""
         return self.round_trip + self.seconds_per_step
 
     @property
     def _batch(self) -> int:
-        """How many points are evaluated in one call."""
+        """The number of points in one call."""
         return batch_size(self.seconds_per_point) if self._vectorized else 1
 
     def _change(self, slots: int, places: int) -> None:

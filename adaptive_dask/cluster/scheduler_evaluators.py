@@ -1,4 +1,4 @@
-"""The evaluator tasks of a run: how many there should be, and keeping them there."""
+"""The evaluator tasks of a run."""
 
 from __future__ import annotations
 
@@ -25,24 +25,23 @@ if TYPE_CHECKING:
 
 logger = get_logger(__name__)
 
-# Tasks that are to wait have a lower priority than those that are to run, whatever run they are of.
+# Tasks that wait for a slot have a lower priority than tasks that have one, also those of other runs.
 WAITING_PRIORITY = -1
 
-# A slot that gets free is taken by a task that waits; if it is not after so long (seconds), another run's was first.
+# A slot that becomes free is taken by a waiting task. After this time (seconds), the task of another run has taken it.
 SPARE_TIMEOUT_S = 0.25
 
-# Dask scales up when tasks take at least its target duration; so long is a lease, in seconds, at least.
+# The shortest lease (seconds). Dask scales up if tasks take at least its target duration, so leases are not shorter.
 MIN_LEASE_S = 5.0
 
-# Evaluators that end one after the other without having done anything: something is wrong with them.
+# If more evaluators than this end with errors, and none of them has evaluated a point, the run fails.
 MAX_FRUITLESS_ERRORS = 10
 
 
 def declare_duration(scheduler: Scheduler) -> None:
-    """Tell Dask that an evaluator takes as long as a lease.
+    """Declare the lease to Dask as the duration of an evaluator.
 
-    What Dask measures is shorter where evaluators of a short run ended early, and would keep the
-    cluster from growing for the next.
+    After a short run, Dask's own measurement would be too short, and prevent the cluster from growing for the next run.
     """
     seconds = _lease()
     key = "distributed.scheduler.default-task-durations"
@@ -55,7 +54,7 @@ def declare_duration(scheduler: Scheduler) -> None:
 
 
 class Evaluators:
-    """Keeps evaluator tasks of a run on the cluster; lives on the scheduler's event loop.
+    """Submits and releases the evaluator tasks of a run; lives on the scheduler's event loop.
 
     Parameters
     ----------
@@ -67,9 +66,9 @@ class Evaluators:
     on_change : callable
         Called when a task has ended.
     on_error : callable
-        Called with an exception when the tasks cannot work.
+        Called with an exception if evaluators cannot work.
     options : dict
-        Further arguments of ``Client.map``, resources, priority, workers and so on, and annotations.
+        Further arguments of ``Client.map`` (resources, priority, workers, …) and annotations.
     """
 
     def __init__(
@@ -89,7 +88,7 @@ class Evaluators:
         self._options = dict(options or {})
         self._annotations: dict[str, Any] = self._options.pop("annotations", {})
         self._futures: dict[Key, tuple[Future[Any], asyncio.Future[None]]] = {}
-        self._spare: set[Key] = set()  # those of them that are to wait behind the tasks of other runs
+        self._spare: set[Key] = set()  # tasks that wait behind those of other runs
         self._count = itertools.count()
         self._missing_since: float | None = None
         self._errors = 0
@@ -99,16 +98,16 @@ class Evaluators:
         return len(self._futures)
 
     def adjust(self, at_work: int, slots: int, spare: int) -> None:
-        """Submit what is missing, and take back what waits in vain.
+        """Submit tasks that are missing, and release waiting tasks that are not needed.
 
         Parameters
         ----------
         at_work : int
-            How many evaluators are.
+            The number of evaluators that evaluate.
         slots : int
-            How many evaluators there should be at work.
+            The number of evaluators that should evaluate.
         spare : int
-            How many more should wait: for a slot that gets free, and for the cluster to grow.
+            The number of evaluators that should wait for a free slot, or for the cluster to grow.
         """
         if self._released:
             return
@@ -125,7 +124,7 @@ class Evaluators:
         self._submit(spare + in_line - len(self._spare), WAITING_PRIORITY)
 
     def _count_in_line(self, missing: int) -> int:
-        """How many of the tasks that are missing need not be submitted, for others that wait are about to begin."""
+        """The number of missing tasks that need not be submitted, because tasks that wait are about to start."""
         if missing <= 0:
             self._missing_since = None
         elif self._missing_since is None:
@@ -141,7 +140,7 @@ class Evaluators:
         declare_duration(self._scheduler)
         lease = _lease()
         keys = [f"{KEY_PREFIX}-{next(self._count)}-{self._run}" for _ in range(count)]
-        # Leases of different lengths end at different times, so that the points do not all stop at once.
+        # Leases have different lengths; otherwise all points would pause at the same time.
         leases = [lease * random.uniform(1.0, 1.5) for _ in keys]
         options = {**self._options, "priority": self._options.get("priority", 0) + priority}
         trim_span(self._scheduler)
@@ -153,7 +152,7 @@ class Evaluators:
             self._spare.update(keys)
 
     def _take_back(self, keys: Iterable[Key], count: int) -> None:
-        """Release so many tasks that are on no worker yet; those that are end by themselves or are told to."""
+        """Release up to `count` tasks that are on no worker; the others end by themselves or are told to."""
         keys = list(keys)
         on_workers = set(self._on_workers(keys))
         waiting = [key for key in reversed(keys) if key not in on_workers]
@@ -161,7 +160,7 @@ class Evaluators:
             self._forget(key)
 
     def has_task_on(self, worker: str) -> bool:
-        """Whether one of the tasks is there, under way or waiting."""
+        """Return whether a worker has one of the tasks, running or waiting."""
         state = self._scheduler.workers.get(worker)
         return state is not None and any(task.key in self._futures for task in state.processing)
 
@@ -180,7 +179,7 @@ class Evaluators:
         return True
 
     def did_work(self) -> None:
-        """Evaluators are fine: results came."""
+        """Note that evaluators work, because results arrived."""
         self._errors = 0
 
     def give_up(self, tasks: Iterable[str]) -> None:
@@ -189,13 +188,13 @@ class Evaluators:
             self._forget(key)
 
     def withdraw_unplaced(self) -> None:
-        """Forget tasks for which there is no worker; they are submitted anew when shares are."""
+        """Forget tasks without a worker; they are submitted again when slots are shared."""
         tasks = self._scheduler.tasks
         for key in [key for key in self._futures if key in tasks and tasks[key].state == "no-worker"]:
             self._forget(key)
 
     def release(self) -> None:
-        """Let go of every task; those that run end by themselves."""
+        """Release all tasks; those that run end by themselves."""
         self._released = True
         for key in list(self._futures):
             self._forget(key)
@@ -204,7 +203,7 @@ class Evaluators:
         error = await future.exception()
         if not self._forget(future.key):
             return
-        # Workers that die and restarts of the cluster say nothing about evaluators.
+        # Dead workers and restarts of the cluster are no errors of evaluators.
         if error is not None and not isinstance(error, KilledWorker | FutureCancelledError):
             logger.info("An evaluator of run %s ended with %r", self._run, error)
             self._errors += 1
@@ -214,10 +213,10 @@ class Evaluators:
 
 
 def _make_evaluator() -> Callable[[str, float], None]:
-    """The evaluator task, as a local function, for those are pickled by value.
+    """Return the evaluator task as a local function, because these are pickled by value.
 
-    A task that refers to a module which a worker lacks would cost that worker its connection; like this,
-    only the task fails, and says which module it is.
+    A task that refers to a module that is missing on a worker would cost this worker its connection. With a local
+    function, only the task fails, with the name of the module.
     """
 
     def adaptive_evaluator(run: str, lease: float) -> None:

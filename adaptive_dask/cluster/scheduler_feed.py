@@ -1,8 +1,8 @@
-"""What watchers of a run are sent: results as they were told, and how the run stands.
+"""Recent results of a run for its watchers.
 
-Watchers poll, with one request for all of their runs and with the position up to which they know each;
-nothing is kept about a watcher, so a slow or a dead one costs nothing. Recent results are kept packed
-while somebody watches. Whoever is further behind takes a snapshot of the learner instead.
+Watchers poll with one request for all of their runs, which contains the position up to which they know each run. The
+host keeps no state about watchers, so a slow or dead watcher costs nothing. Recent results are kept packed while the
+run is watched. A watcher that is further behind takes a snapshot of the learner.
 """
 
 from __future__ import annotations
@@ -13,17 +13,17 @@ import time
 from collections import deque
 from dataclasses import dataclass, field
 
-# For how long (in seconds) results are kept, at all and after the last poll, and how much of them (in bytes).
+# Results are kept for this time, also after the last poll (seconds), and up to this size (bytes).
 RESULTS_TIMEOUT_S = 15.0
 MAX_RESULT_BYTES = 64 * 2**20
 
-# What changes with points that fail is told so often (in seconds), for they may be a thousand in a second.
+# The interval of news about changes that may be frequent, such as points that fail (seconds).
 CHANGE_INTERVAL_S = 0.1
 
 
 @dataclass(frozen=True)
 class Chunk:
-    """Results ``start`` to ``end`` of a run, in the order of telling, packed; with the time of publishing."""
+    """Results ``start`` to ``end`` of a run, in the order in which they were told, packed."""
 
     start: int
     end: int
@@ -37,14 +37,14 @@ class Feed:
     Parameters
     ----------
     position : int, default: 0
-        How many results there are before the first that is published.
+        The number of results before the first one that is published.
 
     Attributes
     ----------
     position : int
-        How many results were published.
+        The number of results that were published.
     version : int
-        Goes up when the status of the run changes, or something else worth an immediate answer.
+        Incremented when the status of the run changes, and at other events that are reported at once.
     """
 
     def __init__(self, position: int = 0) -> None:
@@ -61,14 +61,13 @@ class Feed:
         return time.monotonic() - self._last_poll < RESULTS_TIMEOUT_S
 
     def publish(self, count: int, data: bytes | None) -> None:
-        """Results were told.
+        """Publish results.
 
         Parameters
         ----------
         count : int
-            How many.
         data : bytes or None
-            The results, packed; None when nobody was watching.
+            The results, packed; None if the run was not watched.
         """
         if data is None:
             self.clear()
@@ -85,13 +84,13 @@ class Feed:
             subscription.results.set()
 
     def change(self) -> None:
-        """The run's status changed: answer the watchers at once."""
+        """Answer the watchers at once, because the status of the run changed."""
         self.version += 1
         for subscription in self._subscriptions:
             subscription.wake()
 
     def change_soon(self) -> None:
-        """Something changed that may change often: answer the watchers within `CHANGE_INTERVAL_S` seconds."""
+        """Answer the watchers within `CHANGE_INTERVAL_S`, because of a change that may be frequent."""
         if self._alarm is None:
             self._alarm = asyncio.get_running_loop().call_later(CHANGE_INTERVAL_S, self._ring)
 
@@ -100,7 +99,7 @@ class Feed:
         self.change()
 
     def clear(self) -> None:
-        """Keep no results any more."""
+        """Discard all results."""
         self._chunks.clear()
         self._bytes = 0
 
@@ -108,17 +107,17 @@ class Feed:
         return (position, version) != (self.position, self.version)
 
     def since(self, position: int) -> list[Chunk] | None:
-        """The results from a position on; None when they are no longer kept."""
+        """Return the results from a position on; None if they are not kept any more."""
         if position == self.position:
             return []
-        # From the newest on, for a watcher that keeps up needs few of many.
+        # From the newest on, because most watchers need only a few.
         newer = list(itertools.takewhile(lambda chunk: chunk.start >= position, reversed(self._chunks)))
         if not newer or newer[-1].start != position:
             return None
         return newer[::-1]
 
     def subscribe(self, subscription: Subscription) -> None:
-        """Have somebody told of what comes; he is a watcher."""
+        """Notify a subscription of results and changes."""
         self._last_poll = time.monotonic()
         self._subscriptions.add(subscription)
 
@@ -129,12 +128,12 @@ class Feed:
 
 
 class Subscription:
-    """Hears when something happens in any of the feeds that it listens to.
+    """A request of a watcher that waits for news in one of several feeds.
 
     Attributes
     ----------
     results, changes : asyncio.Event
-        Set by results, and by what is worth an immediate answer.
+        Set by results, and by changes that are reported at once.
     """
 
     def __init__(self) -> None:
@@ -142,6 +141,6 @@ class Subscription:
         self.changes = asyncio.Event()
 
     def wake(self) -> None:
-        """Do not wait any longer."""
+        """End the wait."""
         self.changes.set()
         self.results.set()

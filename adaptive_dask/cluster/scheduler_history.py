@@ -1,4 +1,4 @@
-"""What a run has done so far, for people who come to look at it later; bounded, however long it takes."""
+"""The history of a run for late viewers, of limited size."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-# Of the loss a new entry is kept when points or time have grown by this share: 230 entries a decade, so that both
-# can be drawn over logarithmic axes. A loss that stays is kept where that begins and where it ends.
+# A new entry of the loss is kept if points or time have grown by this share: 230 entries per decade, for logarithmic
+# axes. Of a constant loss, the first and the last entry are kept.
 GROWTH = 0.01
 MAX_LOSSES = 8192
 
-# About so many of the losses go to a client that joins a run.
+# The approximate number of losses that a client gets when it joins a run.
 FEW_LOSSES = 100
 
-# Of the work done an entry is kept every half second at first, and half as often whenever there are so many.
+# The initial interval of entries of the work (seconds), which is doubled whenever there are too many.
 MIN_SPACING_S = 0.5
 MAX_WORK_ENTRIES = 512
 
-# The present pace is that of so many seconds.
+# The present pace is measured over this time (seconds).
 PACE_WINDOW_S = 10.0
 
 # Durations are counted in steps of a factor √2, from 1 µs to 36 h.
@@ -29,13 +29,13 @@ SHORTEST, LONGEST = -20, 17
 EDGES = tuple(2.0 ** (step / 2) for step in range(2 * SHORTEST, 2 * LONGEST + 1))
 _SQRT_HALF = math.sqrt(0.5)
 
-# On a cluster whose workers come and go, those with the fewest evaluations are counted together.
+# With more workers, those with the fewest evaluations are counted together.
 MAX_WORKERS = 256
 OTHERS = "others"
 
 
 class Loss(NamedTuple):
-    """The loss at some moment; ``seconds`` since the run began."""
+    """The loss at one time; ``seconds`` since the start."""
 
     seconds: float
     npoints: int
@@ -43,7 +43,7 @@ class Loss(NamedTuple):
 
 
 class Work(NamedTuple):
-    """What had been done at some moment, all since the run began."""
+    """The work done from the start up to one time."""
 
     seconds: float
     evaluated: int
@@ -57,7 +57,7 @@ def _has_grown(last: Loss, entry: Loss) -> bool:
 
 @dataclass
 class WorkerCount:
-    """What one worker has evaluated."""
+    """The evaluations of one worker."""
 
     evaluated: int = 0
     failures: int = 0
@@ -65,20 +65,20 @@ class WorkerCount:
 
 
 class ProgressHistory:
-    """The past of one run; lives on the scheduler's event loop.
+    """The history of one run; lives on the scheduler's event loop.
 
     Attributes
     ----------
     losses : list of Loss
-        Only ever appended to.
+        Entries are only appended.
     work : list of Work
-        Thinned out from time to time; `thinned` counts how often.
+        Thinned out from time to time; `thinned` counts these events.
     evaluated : int
         Evaluations so far, including those that failed.
     function_seconds : float
         The time that they took.
     durations : list of int
-        How many evaluations took as long as between two of the `EDGES`.
+        The number of evaluations with durations between two of the `EDGES`.
     workers : dict of str to WorkerCount
         By address.
     """
@@ -91,17 +91,17 @@ class ProgressHistory:
         self.function_seconds = 0.0
         self.durations = [0] * (len(EDGES) - 1)
         self.workers: dict[str, WorkerCount] = {}
-        self._before: Loss | None = None  # the last look
+        self._before: Loss | None = None  # the newest entry, also if it was not kept
         self._began = time.monotonic()
         self._spacing = MIN_SPACING_S
         self._present: deque[Work] = deque()
 
     def elapsed(self) -> float:
-        """Seconds since the run began."""
+        """Seconds since the start of the run."""
         return time.monotonic() - self._began
 
     def note_loss(self, npoints: int, loss: float, *, is_last: bool = False) -> None:
-        """The learner was looked at, or the run ends."""
+        """Note the loss after a step of the learner, or at the end of the run."""
         entry = Loss(self.elapsed(), npoints, loss)
         if not self.losses:
             self.losses.append(entry)
@@ -118,12 +118,12 @@ class ProgressHistory:
             self.losses.append(entry)
 
     def some_losses(self) -> list[Loss]:
-        """A few of them from the first to the last, enough for a small curve."""
+        """A few losses from the first to the last, enough for a small curve."""
         step = len(self.losses) // FEW_LOSSES + 1
         return [*self.losses[:-1:step], *self.losses[-1:]]
 
     def note_work(self, learner_seconds: float, *, is_last: bool = False) -> None:
-        """Results are about to be counted, or the run ends: this was done before."""
+        """Note the work so far, before results are counted or at the end of the run."""
         now = self.elapsed()
         if self._present and now < self._present[-1].seconds + MIN_SPACING_S and not is_last:
             return
@@ -141,7 +141,7 @@ class ProgressHistory:
     def note_evaluations(
         self, worker: str, durations: Sequence[float], failures: int, seconds_of_failures: float
     ) -> None:
-        """A worker has evaluated points; durations in seconds."""
+        """Count evaluations of a worker; durations in seconds."""
         self.evaluated += len(durations) + failures
         self.function_seconds += sum(durations) + seconds_of_failures
         counts = self.durations

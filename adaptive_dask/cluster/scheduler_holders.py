@@ -1,4 +1,4 @@
-"""Who has the threads of the cluster, for runs that wait for some."""
+"""The runs and tasks that have the threads of the cluster, shown by runs that wait for threads."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from adaptive_dask.cluster.protocol import KEY_PREFIX
 if TYPE_CHECKING:
     from distributed import Scheduler
 
-# What is known of the threads of all is looked up so often (seconds), at most so many tasks of them.
+# The interval of updates (seconds), and the number of tasks that are read.
 REFRESH_S = 0.5
 MAX_TASKS = 1000
 
-# Others are named as long as they are so many.
+# Runs or tasks are named if there are no more of them.
 MAX_NAMED = 3
 
 
 class Holders:
-    """Says which runs and tasks others wait for; lives on the scheduler's event loop.
+    """Describes which runs and tasks others wait for; lives on the scheduler's event loop.
 
     Parameters
     ----------
@@ -34,7 +34,8 @@ class Holders:
     Attributes
     ----------
     hung : dict of str to dict of str to (str, int)
-        By worker and the id of a run, which may be over, its name and how many of its calls were given up and go on.
+        By worker and id of a run, which may have ended: its name and the number of its calls that were given up and
+        continue.
     """
 
     def __init__(self, scheduler: Scheduler, runs: Callable[[], list[str]]) -> None:
@@ -45,7 +46,7 @@ class Holders:
         self._looked = -REFRESH_S
 
     def note_hung(self, worker: str, run: str, name: str, count: int) -> None:
-        """So many calls of a run were given up on a worker and go on."""
+        """Note how many calls of a run were given up on a worker and continue."""
         runs = self.hung.setdefault(worker, {})
         runs.pop(run, None)
         if count:
@@ -54,7 +55,7 @@ class Holders:
             del self.hung[worker]
 
     def threads(self) -> str | None:
-        """Who has the cluster's threads; None if that cannot be told."""
+        """Return which runs and tasks have the threads of the cluster; None if it is unknown."""
         now = time.monotonic()
         if now >= self._looked + REFRESH_S:
             self._looked = now

@@ -1,4 +1,4 @@
-"""What arrived of a run and waits for its learner."""
+"""Results and failures of a run that wait for its learner."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 
 from adaptive_dask.run.pickling import PackedValue
 
-# Results that wait for so long (seconds), since the learner is busy, are written to the checkpoint before it is told.
+# Results that wait longer for a busy learner are written to the checkpoint before the learner is told (seconds).
 ARRIVALS_TIMEOUT_S = 0.4
 
 
@@ -17,13 +17,13 @@ class Inbox:
     Parameters
     ----------
     note_arrivals : callable, optional
-        Called with ids and packed values of results for which the learner has had no time.
+        Called with ids and packed values of results that wait for the learner.
 
     Attributes
     ----------
     outcomes : list of (ids, packed values)
-    failures : list of (id, traceback, packed exception or None, worker, where its log is)
-    lost : list of (ids, those to blame)
+    failures : list of (id, traceback, packed exception or None, worker, location of its log)
+    lost : list of (ids, blamed ids)
     """
 
     def __init__(self, note_arrivals: Callable[[Sequence[int], Sequence[PackedValue]], None] | None) -> None:
@@ -35,7 +35,7 @@ class Inbox:
         self._timer: asyncio.TimerHandle | None = None
 
     def add_outcomes(self, ids: Sequence[int], values: Sequence[PackedValue]) -> None:
-        """Results arrived."""
+        """Add results."""
         self.outcomes.append((ids, values))
         if self._timer is None and self._note_arrivals is not None:
             self._timer = asyncio.get_running_loop().call_later(ARRIVALS_TIMEOUT_S, self._note)
@@ -45,7 +45,7 @@ class Inbox:
         return bool(self.outcomes or self.failures)
 
     def close(self) -> None:
-        """The learner has all of it."""
+        """Stop the timer, because the learner was told."""
         if self._timer is not None:
             self._timer.cancel()
 

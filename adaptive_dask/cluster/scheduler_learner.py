@@ -1,4 +1,4 @@
-"""The learner of a hosted run: all that is called in its thread, and what the event loop may read."""
+"""The learner of a hosted run, which is called in threads, and its numbers, which the event loop reads."""
 
 from __future__ import annotations
 
@@ -33,24 +33,24 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Step:
-    """What came of a turn in the learner's thread.
+    """The outcome of a turn in the learner's thread.
 
     Attributes
     ----------
     points : list of OutgoingPoint
         New points to send.
     told : int
-        How many results were told.
+        The number of results that were told.
     chunk : bytes or None
-        These results, packed, if somebody watches.
+        These results, packed, if the run is watched.
     done : bool
-        Whether the run is at its end.
+        True if the run is at its end.
     asks_no_more : bool
-        Whether the points that are out are the last.
+        True if the points in flight are the last ones.
     cpu_seconds : float
-        For which the thread computed.
+        CPU time of the thread.
     error : Exception or None
-        What the caller is to be told.
+        For the caller.
     """
 
     points: list[OutgoingPoint]
@@ -63,26 +63,26 @@ class Step:
 
 
 class HostedLearner:
-    """A session on the scheduler; its methods are called from one thread at a time, never the event loop's.
+    """A session on the scheduler; its methods are called in one thread at a time, never on the event loop.
 
-    The event loop may read the attributes.
+    The event loop reads the attributes.
 
     Parameters
     ----------
     spec : RunSpec
     checkpoint : Checkpoint or None
-        Opened already.
+        Already open.
 
     Attributes
     ----------
     driver : Driver
-        The event loop may read its numbers, and set `Driver.time_is_up` to end the run.
+        The event loop reads its numbers, and sets `Driver.time_is_up` to end the run.
     cpu_seconds : float
-        For how long the thread of the learner computed.
+        CPU time of the steps of the learner.
     remote_keys : list of str
-        The keys of results on workers that the learner refers to at the start.
+        The keys of results on workers to which the learner refers at the start.
     resumed : int
-        How many results it was told from its checkpoint, before anything else.
+        The number of results that it was told from its checkpoint.
     """
 
     def __init__(self, spec: RunSpec, checkpoint: Checkpoint | None) -> None:
@@ -109,11 +109,11 @@ class HostedLearner:
 
     @property
     def note_arrivals(self) -> Callable[[Sequence[int], Sequence[PackedValue]], None] | None:
-        """Writes results to the checkpoint that the learner was not told yet; from any thread, at once."""
+        """Writes results to the checkpoint before the learner is told; may be called in any thread."""
         return None if self.driver.checkpoint is None else self.driver.checkpoint.writer.arrived
 
     def set_goal(self, packed: bytes, run: str, is_over: bool) -> None:
-        """Take another goal, pickled."""
+        """Replace the goal by another one, which is pickled."""
         with loading_on_scheduler("the goal"):
             goal = cloudpickle.loads(packed)
         if not isinstance(goal, Goal):
@@ -123,7 +123,7 @@ class HostedLearner:
     # ---- turns
 
     def step(self, inbox: Inbox, room: int, is_watched: bool) -> Step:
-        """Tell what arrived, and take up to ``room`` new points."""
+        """Tell the results that arrived, and take up to `room` new points."""
         begin = time.thread_time()
         arrivals = Arrivals()
         for lost, blamed in inbox.lost:
@@ -142,7 +142,7 @@ class HostedLearner:
         return replace(made, cpu_seconds=cpu_seconds)
 
     def tell_from_elsewhere(self, points: bytes, values: bytes, is_watched: bool) -> Step:
-        """Tell results that the run did not ask for; `Step.error` says which the learner refused first."""
+        """Tell results that the run did not request; `Step.error` is the first error of the learner."""
         with loading_on_scheduler("points or values"):
             pairs = list(zip(unpack(points), unpack(values), strict=True))
         told, error = self.driver.tell_from_elsewhere(pairs)
@@ -161,12 +161,12 @@ class HostedLearner:
         return [pid for pid, _ in dropped], dumps(dropped)
 
     def finish(self, is_watched: bool) -> Step:
-        """End the session; the checkpoint has all of it after `close`."""
+        """End the session; its checkpoint is complete after `Driver.close`."""
         self.driver.finish()
         return self._made([], is_watched)
 
     def free(self) -> None:
-        """Let go of all data; nothing else may be called afterwards."""
+        """Free all data; nothing else may be called afterwards."""
         scheduler_memory.empty(self.driver.session.learner)
 
     def call(self, payload: bytes) -> bytes:
@@ -177,19 +177,19 @@ class HostedLearner:
 
     @property
     def told(self) -> int:
-        """How many results the learner was told; when nothing of this is being called."""
+        """The number of results that the learner was told; to be read while no call is in progress."""
         return self.driver.session.told
 
     def snapshot(self) -> tuple[bytes, int]:
-        """The learner without its functions, and how many results it was told."""
+        """Return the learner without its functions, and the number of results that it was told."""
         return dumps_apart(self.driver.session.learner)[0], self.driver.session.told
 
     def read(self, reader: Callable[[Session], T]) -> T:
-        """Let somebody in this process look at the session."""
+        """Return ``reader(session)``."""
         return reader(self.driver.session)
 
     def inspect(self, log_from: int) -> bytes:
-        """Points on their way, failures, and the log from some entry on."""
+        """Return points in flight, failures, and the log from an entry on."""
         return dumps(self.driver.inspect(log_from))
 
     # ---- inside
@@ -209,7 +209,7 @@ def _unpack_value(value: Any) -> Any:
     try:
         return guarded(unpack, value)
     except Exception as error:
-        text = f"The value came to the scheduler, which cannot unpickle it: {safe_repr(error)}"
+        text = f"The scheduler cannot unpickle the value: {safe_repr(error)}"
         module = missing_module(error)
         if module is not None:
             text += f"\nThe scheduler needs the module {safe_repr(module)} too; or return plain numbers or arrays."

@@ -1,4 +1,4 @@
-"""How long the workers of a run will be there, and whether a point is expected to be finished by then."""
+"""Lifetimes of the workers of a run, and whether they suffice for a point."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ import math
 import time
 from collections.abc import Callable, Iterable
 
-# Points that seem to need more than this share of the longest lifetime are begun on workers that have so much of it
-# left: a point that may be too long for every worker must get the best chance there is, and not wait for ever.
+# Points that seem to need more than this share of the longest lifetime are started on workers with this share left, so
+# that a point that may be too long for every worker does not wait forever.
 FRESH_SHARE = 0.8
 
-# The scheduler compares what a worker has left with so many times what the worker itself compares it with, or a
-# point that was sent in the last moment would come back and be sent again.
+# The scheduler requires more time than the worker by this factor; otherwise, a point that is sent at the last moment
+# would be returned and sent again.
 MARGIN = 1.1
 
-# A worker that goes so many seconds before the end of its lifetime, or later, went because of it.
+# A worker that leaves at most this time before the end of its lifetime, left because of it (seconds).
 OVERDUE_S = 1.0
 
 
@@ -24,23 +24,23 @@ class Lifetimes:
     Attributes
     ----------
     expected : float
-        How long a point is expected to take, in seconds.
+        The expected duration of a point, in seconds.
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self.expected = 0.0
         self._clock = clock
-        self._workers: dict[str, tuple[float, float]] = {}  # those that do not stay: the total, and the end
+        self._workers: dict[str, tuple[float, float]] = {}  # with a lifetime: the total, and the end
         self._others: set[str] = set()
         self._cut_off: set[int] = set()
         self._longest = math.inf
 
     def __bool__(self) -> bool:
-        """Whether there is anything to heed."""
+        """True if workers have lifetimes."""
         return bool(self._workers)
 
     def note(self, worker: str, lifetime: tuple[float, float] | None) -> None:
-        """A worker says for how long it is there, in all and from now on; None when it stays."""
+        """Note the lifetime of a worker: its total, and the rest; None if it has none."""
         is_new = worker not in self._workers and worker not in self._others
         if lifetime is None:
             self._others.add(worker)
@@ -50,35 +50,35 @@ class Lifetimes:
             self._find_longest()
 
     def forget(self, worker: str) -> None:
-        """A worker has nothing of the run any more."""
+        """Forget a worker that has no evaluators and no points."""
         self._workers.pop(worker, None)
         self._others.discard(worker)
         self._find_longest()
 
     def cut_off(self, ids: Iterable[int]) -> None:
-        """Points were under way when the lifetime of their worker was over."""
+        """Note points that were being evaluated when the lifetime of their worker ended."""
         self._cut_off.update(ids)
 
     def was_cut_off(self, pid: int) -> bool:
-        """Whether a point was under way when the lifetime of a worker was over."""
+        """Return whether a point was being evaluated when the lifetime of a worker ended."""
         return pid in self._cut_off
 
     def is_over(self, worker: str) -> bool:
-        """Whether a worker that goes now does so because its lifetime is over."""
+        """Return whether a worker that leaves now does so because of its lifetime."""
         return self._left(worker) <= OVERDUE_S
 
     @property
     def longest_need(self) -> float:
-        """What a worker has to have left for a point that may take for ever."""
+        """The time that a worker must have left for a point that may be too long for every worker (seconds)."""
         return FRESH_SHARE * self._longest
 
     @property
     def need(self) -> float:
-        """What a worker has to have left, in seconds, for a point of which nothing is known."""
+        """The time that a worker must have left for a point of unknown duration (seconds)."""
         return min(self.expected, self.longest_need)
 
     def allow(self, worker: str, need: float) -> bool:
-        """Whether a worker has so much left."""
+        """Return whether a worker has `need` seconds left."""
         return self._left(worker) >= MARGIN * need
 
     def _find_longest(self) -> None:

@@ -1,4 +1,4 @@
-"""Gives memory of forgotten runs back to the system."""
+"""Returns the memory of forgotten runs to the system."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from typing import Any
 
 
 def empty(learner: Any) -> None:
-    """Free what a learner holds that nobody needs any more, and the learners inside.
+    """Free the data of a learner that is not needed any more, and of the learners inside.
 
-    Most refer to themselves, by a function that looks something up. Python would find that out when it collects
-    garbage, which with much data it seldom does, and holds the event loop for.
+    Learners contain reference cycles. Python's garbage collector, which blocks the event loop, rarely visits large old
+    objects.
     """
     for each in list(_learners_in(learner)):
         with suppress(TypeError):  # one with slots
@@ -21,10 +21,10 @@ def empty(learner: Any) -> None:
 
 
 def trim() -> None:
-    """Have the allocator give free memory back; glibc otherwise keeps what lies below something that is in use."""
+    """Let the allocator return free memory; glibc keeps memory below any part that is in use."""
     if sys.platform.startswith("linux"):
         with suppress(OSError, AttributeError):  # another C library
-            ctypes.CDLL(None).malloc_trim(0)  # without Python's interpreter, which others have meanwhile
+            ctypes.CDLL(None).malloc_trim(0)  # without the interpreter lock
 
 
 def _learners_in(learner: Any) -> Iterator[Any]:

@@ -1,4 +1,4 @@
-"""Where the evaluators of a run may be, when it asked for resources or for workers."""
+"""The workers on which evaluators of a run may be, if it needs resources or certain workers."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ if TYPE_CHECKING:
 
 
 class Placement:
-    """How many evaluators there is room for; lives on the scheduler's event loop.
+    """Counts the evaluators that fit on the cluster; lives on the scheduler's event loop.
 
     Parameters
     ----------
     scheduler : Scheduler
     tasks : dict
-        What the tasks ask of Dask.
+        What the tasks need, see `RunSpec.tasks`.
     """
 
     def __init__(self, scheduler: Scheduler, tasks: dict[str, Any]) -> None:
@@ -35,23 +35,23 @@ class Placement:
 
     @property
     def names_workers(self) -> bool:
-        """Whether only certain workers will do."""
+        """True if evaluators may be only on certain workers."""
         return bool(self._workers)
 
     def capacity(self) -> float:
-        """How many evaluators can be at work at once; infinite where every thread of the cluster will do."""
+        """Return how many evaluators can work at once; infinite if they can use every thread of the cluster."""
         if not self._resources and not self._workers:
             return math.inf
         return sum(self._room_on(worker) for worker in self._fitting())
 
     def waits_for(self, hung: Hung) -> str | None:
-        """What there has to be before an evaluator can come; None if there is all of it.
+        """Return the condition that a first evaluator waits for; None if it can start.
 
         Parameters
         ----------
         hung : mapping
-            By worker, how many threads are in calls of which run that were given up, as in `Holders`: each still holds
-            its resources, and its thread if there are more than `MAX_HUNG_THREADS`.
+            See `Holders.hung`. Each of these calls still holds its resources, and its thread if there are more than
+            `MAX_HUNG_THREADS`.
         """
         number = len(self._scheduler.workers)
         needs = ", ".join(f"{name}={amount:g}" for name, amount in self._resources.items())
@@ -63,7 +63,7 @@ class Placement:
         return f"{what}; " + (f"none of {number} is such" if number else "the cluster has none")
 
     def _held(self, needs: str, hung: Hung) -> str | None:
-        """Whose points hold the resources or the threads, if that is why no evaluator comes."""
+        """Return which runs hold the resources or the threads, if there is no room for this reason."""
         calls: dict[str, int] = {}
         holding = []
         for worker in self._fitting():
@@ -81,7 +81,7 @@ class Placement:
                     calls[name] = calls.get(name, 0) + count
         holders = " and ".join(f"{count} of the evaluations of run {name!r}" for name, count in calls.items())
         return (
-            f"{needs or 'a thread'} on {', '.join(sorted(holding))}, held by {holders}, given up and still going on; "
+            f"{needs or 'a thread'} on {', '.join(sorted(holding))}, held by {holders}, given up and still running; "
             "if they hang, restart the worker"
         )
 
@@ -94,6 +94,6 @@ class Placement:
         return int(min(worker.nthreads, self._resources_for(worker)))
 
     def _resources_for(self, worker: WorkerState) -> float:
-        """For how many evaluators it has resources; infinite if none are asked for."""
+        """Return for how many evaluators a worker has resources; infinite if they need none."""
         amounts = [worker.resources.get(name, 0.0) / amount for name, amount in self._resources.items()]
         return min((math.floor(amount + 1e-9) for amount in amounts), default=math.inf)

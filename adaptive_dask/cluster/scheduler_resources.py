@@ -137,5 +137,11 @@ class HostResources:
         if client is not None and client.status != "closed":
             await client.close()
 
+    async def shut_down(self, timeout: float) -> None:
+        """Close everything, and wait for clients that an idle host has just begun to close (seconds)."""
+        await self.close()
+        if self._closing:
+            await asyncio.wait(self._closing, timeout=timeout)
+
     def _note_activity(self) -> None:
         self._scheduler.idle_since = None

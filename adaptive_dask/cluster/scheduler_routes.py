@@ -98,7 +98,7 @@ class RunRoutes:
         run = self._table.find(name, run_id)
         if action == "forget":
             if not run.state.has_ended:
-                raise RunExistsError(f"The run {name!r} is going on; cancel it first.")
+                raise RunExistsError(f"The run {name!r} has not ended; cancel it first.")
             run.state.turns.give_up_if_late()
             self._table.forget(run)
         elif action == "cancel":
@@ -106,4 +106,4 @@ class RunRoutes:
         elif action in ("pause", "resume", "give_up"):
             getattr(run, action)()
         else:
-            raise ValueError(f"A run can be told to cancel, pause, resume or forget, not {shown(action)}.")
+            raise ValueError(f"action must be cancel, pause, resume, give_up or forget, got {shown(action)}.")

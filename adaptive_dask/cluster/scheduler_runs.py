@@ -112,7 +112,7 @@ class RunTable:
             raise RunExistsError(f"The scheduler hosts a run with the id {shown(spec.id)} already.")
         if name in self._starting or (known is not None and not known.state.has_ended):
             raise RunExistsError(
-                f"A run named {name!r} is going on. Choose another name, watch it with adaptive.attach({name!r}), "
+                f"A run named {name!r} has not ended. Choose another name, watch it with adaptive.attach({name!r}), "
                 "or cancel it first."
             )
         self._starting.add(name)
@@ -140,7 +140,7 @@ class RunTable:
         if run is None:
             if name in self.by_name:
                 raise RunNotFoundError(
-                    f"The run is forgotten that was named {shown(name)}; the scheduler hosts another one of that name."
+                    f"The run named {shown(name)} was forgotten; the scheduler hosts another run of that name."
                 )
             names = ", ".join(map(repr, itertools.islice(self.by_name, MAX_NAMED_RUNS))) or "none"
             more = " and others" if len(self.by_name) > MAX_NAMED_RUNS else ""

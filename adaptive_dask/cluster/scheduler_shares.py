@@ -1,4 +1,4 @@
-"""How the slots of the cluster are shared between runs."""
+"""Sharing the slots of the cluster between runs."""
 
 from __future__ import annotations
 
@@ -12,36 +12,36 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from distributed import Scheduler
 
-# With more runs than slots, or shares that are no whole numbers, a slot changes hands when another run is
-# so far behind, in seconds of one slot; more often would leave slots waiting for the change.
+# With more runs than slots, or with fractional shares, a slot is passed on if another run is behind by this time, in
+# seconds of one slot. Each change leaves the slot idle for a moment, so changes should not be more frequent.
 QUANTUM_S = 5.0
 
-# Changes are gathered for so long, and sharing may take so much of the event loop's time.
+# Changes are collected for this time (seconds), and sharing takes at most this share of the event loop's time.
 UPDATE_DELAY_S = 0.01
 MAX_TIME_SHARE = 0.05
 
-# Of the runs that wait for a first slot, so many have an evaluator in line, even on a small cluster.
+# Even on a small cluster, this number of the runs that wait for a first slot have an evaluator that waits.
 MAX_WAITING_RUNS = 8
 
-# With so many runs, and so many for each slot, the messages of each become a burden for the scheduler.
+# With more runs than this, in total and for each slot, messages of single results are too expensive.
 CROWD_RUNS = 8
 CROWD_RUNS_PER_SLOT = 0.25
 
 
 @dataclass
 class Claim:
-    """What a run would like to have, and what it had.
+    """The slots that a run could use, and those that it has.
 
     Attributes
     ----------
     weight : float
-        Its part of the cluster, compared with those of others.
+        Its part of the cluster relative to other runs.
     wanted : int
-        How many slots it could use.
+        The number of slots that it could use.
     has : int
-        How many it has now.
+        The number of slots that it has.
     served : float
-        The seconds of slots that it had so far, divided by its weight.
+        The slot seconds that it had so far, divided by its weight.
     """
 
     weight: float
@@ -51,10 +51,10 @@ class Claim:
 
 
 def share(slots: int, claims: Sequence[Claim]) -> list[int]:
-    """Share slots in proportion to the weights, none more than it wants.
+    """Share slots in proportion to the weights; no run gets more than it wants.
 
-    What is left over after rounding down goes to those that were served least, so that over time each
-    has its part.
+    Slots that remain after rounding down go to the runs that were served least, so that each run gets its part over
+    time.
 
     Parameters
     ----------
@@ -64,7 +64,7 @@ def share(slots: int, claims: Sequence[Claim]) -> list[int]:
     Returns
     -------
     list of int
-        How many each gets; in all ``slots``, or less if they want less.
+        The number of slots of each run; their sum is ``slots``, or less if the runs want less.
     """
     parts = _fill(slots, claims)
     given = [math.floor(part + 1e-9) for part in parts]
@@ -81,9 +81,9 @@ def share(slots: int, claims: Sequence[Claim]) -> list[int]:
 
 
 def _fill(slots: float, claims: Sequence[Claim]) -> list[float]:
-    """The shares before rounding: in proportion to the weights, and what one cannot use goes to the others."""
+    """The shares before rounding: in proportion to the weights; slots that a run cannot use go to the others."""
     parts = [0.0] * len(claims)
-    # Those that want least for their weight are the first to be satisfied.
+    # Runs that want least for their weight are satisfied first.
     order = sorted(range(len(claims)), key=lambda i: claims[i].wanted / claims[i].weight)
     weights = math.fsum(claim.weight for claim in claims)
     for i in order:
@@ -95,7 +95,7 @@ def _fill(slots: float, claims: Sequence[Claim]) -> list[float]:
 
 
 class Sharer(Protocol):
-    """A run, as far as sharing goes."""
+    """The slots of a run."""
 
     def claim(self) -> Claim: ...
 
@@ -109,12 +109,12 @@ class Shares:
     ----------
     scheduler : Scheduler
     active : callable
-        Gives the runs that go on, in the order in which they began.
+        Returns the slots of the active runs, in the order of their start.
 
     Attributes
     ----------
     least_served : float
-        The least that any run was served, which is where a new one begins.
+        The smallest value of `Claim.served`, with which a new run starts.
     """
 
     def __init__(self, scheduler: Scheduler, active: Callable[[], Sequence[Sharer]]) -> None:
@@ -124,10 +124,10 @@ class Shares:
         self._timer: asyncio.TimerHandle | None = None
         self._cost = 0.0
 
-    def update_soon(self, gathering: float = UPDATE_DELAY_S) -> None:
-        """Share anew, after all that happens about now."""
+    def update_soon(self, delay: float = UPDATE_DELAY_S) -> None:
+        """Share again, after collecting changes for some time (seconds)."""
         if self._active():
-            self._update_in(max(gathering, self._cost / MAX_TIME_SHARE))
+            self._update_in(max(delay, self._cost / MAX_TIME_SHARE))
 
     def stop(self) -> None:
         if self._timer is not None:
@@ -135,19 +135,19 @@ class Shares:
             self._timer = None
 
     def update(self) -> None:
-        """Share the slots that there are."""
+        """Share the slots of the cluster."""
         self.stop()
         runs = self._active()
         if not runs:
             self.least_served = 0.0
             return
-        begin = time.thread_time()  # on a busy machine a clock would say that sharing is dear, and slots stay idle
+        begin = time.thread_time()  # wall time would overstate the cost under load, and delay sharing
         claims = [run.claim() for run in runs]
         self.least_served = min(claim.served for claim in claims)
         slots = self._scheduler.total_nthreads
         given = share(slots, claims)
         waiting = sum(claim.wanted > 0 and not number for claim, number in zip(claims, given, strict=True))
-        # Only tasks that wait make a cluster scale up; and they are there when a slot gets free.
+        # A cluster scales up only if tasks wait, and these start at once when a slot becomes free.
         spare = slots // 2 + 1 + min(waiting, slots // 2 + MAX_WAITING_RUNS)
         most = share(slots + spare, claims)
         is_short = any(claim.has < number for claim, number in zip(claims, given, strict=True))
@@ -156,7 +156,7 @@ class Shares:
             run.allot(number, max(0, more - number), give_up=is_short, is_crowded=is_crowded)
         self._cost = time.thread_time() - begin
         if len(runs) > 1 and sum(claim.wanted for claim in claims) > slots:
-            self._update_in(QUANTUM_S / 5)  # shares that are no whole numbers change over time
+            self._update_in(QUANTUM_S / 5)  # fractional shares change over time
 
     def _update_in(self, seconds: float) -> None:
         loop = asyncio.get_running_loop()

@@ -1,4 +1,4 @@
-"""Requests of clients that watch runs: what is new since the position up to which they know each run."""
+"""Requests of clients that watch runs for news since the position up to which they know each run."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ class Subscriptions:
 
 
 class Known(NamedTuple):
-    """What a watcher knows of a run; it calls it ``key``. Names are used again, ids are not."""
+    """The part of a run that a watcher knows. The watcher refers to the run by ``key``."""
 
     key: int
     id: str
@@ -85,25 +85,25 @@ class Known(NamedTuple):
 
 
 def check_request(watcher: Any, runs: Any, interval: Any, timeout: Any) -> tuple[str, list[Known], float, float]:
-    """A request of a watcher, if it makes sense; it waits no longer than `MAX_WAIT_S`.
+    """Return the arguments of a request, with times of at most `MAX_WAIT_S`.
 
     Raises
     ------
     TypeError, ValueError
-        If it makes none.
+        If the request is invalid.
     """
     if not isinstance(watcher, str):
-        raise TypeError(f"watcher takes a text, not {type(watcher).__name__}.")
+        raise TypeError(f"watcher must be a str, got {type(watcher).__name__}.")
     if not isinstance(runs, list | tuple):
-        raise TypeError(f"runs takes a list of (key, id, position, version), not {type(runs).__name__}.")
+        raise TypeError(f"runs must be a list of (key, id, position, version), got {type(runs).__name__}.")
     if len(runs) > MAX_WATCHED_RUNS:
-        raise ValueError(f"A request can be about {MAX_WATCHED_RUNS} runs, not {len(runs)}. Make several.")
+        raise ValueError(f"runs must name at most {MAX_WATCHED_RUNS} runs, got {len(runs)}. Send several requests.")
     for run in runs:
         if not (isinstance(run, list | tuple) and tuple(map(type, run)) == (int, str, int, int)):
-            raise TypeError(f"runs takes a list of (key, id, position, version), in which {run!r:.100} is none.")
+            raise TypeError(f"runs must contain (key, id, position, version), got {run!r:.100}.")
     for seconds in (interval, timeout):
         if type(seconds) not in (int, float) or math.isnan(seconds):
-            raise TypeError(f"interval and timeout take seconds, not {seconds!r:.100}.")
+            raise TypeError(f"interval and timeout must be numbers of seconds, got {seconds!r:.100}.")
     interval, timeout = (min(max(0.0, seconds), MAX_WAIT_S) for seconds in (interval, timeout))
     return watcher, [Known(*run) for run in runs], interval, timeout
 
@@ -111,17 +111,17 @@ def check_request(watcher: Any, runs: Any, interval: Any, timeout: Any) -> tuple
 async def wait_for_news(
     known: Sequence[tuple[Feed, int, int]], subscription: Subscription, interval: float, timeout: float
 ) -> None:
-    """Wait until there is something new in one of several feeds.
+    """Wait until there is news in one of several feeds.
 
     Parameters
     ----------
     known : sequence of (Feed, position, version)
-        What the watcher knows of each.
+        The position and version of each feed that the watcher knows.
     subscription : Subscription
     interval : float
-        For how long to gather results, in seconds. A change of a version does not wait.
+        Time to collect results, in seconds. A change of a version does not wait.
     timeout : float
-        For how long to wait at most, in seconds.
+        The longest time to wait, in seconds.
     """
     for feed, _, _ in known:
         feed.subscribe(subscription)

@@ -1,21 +1,21 @@
-"""How soon a computing thread lets the scheduler's event loop have the interpreter."""
+"""The interval after which a computing thread releases the interpreter lock for the scheduler's event loop."""
 
 from __future__ import annotations
 
 import sys
 import threading
 
-# While a learner computes, the event loop gets its turn after so long (seconds); Python's own 5 ms would
-# be added to every message that the scheduler reads or writes meanwhile.
+# While a learner computes, the event loop waits for this time (seconds). Python's default of 5 ms would be added to
+# every message that the scheduler reads or writes.
 SWITCH_INTERVAL = 0.0005
 
 _lock = threading.Lock()
-_users = 0  # hosts of this process, of which there is one for each scheduler in it
+_users = 0  # hosts in this process: one for each scheduler
 _before = 0.0
 
 
 def switch_soon() -> None:
-    """Let threads take turns often, until `switch_as_before` was called as many times."""
+    """Let threads take turns more often, until `switch_as_before` was called as many times."""
     global _users, _before
     with _lock:
         if _users == 0:

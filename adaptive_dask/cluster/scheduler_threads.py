@@ -1,4 +1,4 @@
-"""A few threads that make calls for the event loop; it is woken once for several answers."""
+"""Threads that call functions for the event loop, which is woken once for several results."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from adaptive_dask.user_code import as_exception
 
 logger = get_logger(__name__)
 
-# A call that takes so long (seconds) does not keep a thread from others: another one takes its place.
+# A call that takes longer is late: another thread replaces its thread (seconds).
 CALL_TIMEOUT_S = 5.0
 
-# So many threads are replaced at most, or calls that always hang would start threads without end.
+# The number of threads that are replaced; otherwise, calls that always hang would start an unlimited number.
 MAX_LATE_CALLS = 256
 
 
@@ -29,13 +29,13 @@ class ThreadCall:
     Attributes
     ----------
     future : asyncio.Future
-        Of what it returns.
+        Its result.
     begin : float or None
-        When it began, on the monotonic clock.
+        The start of the call, on the monotonic clock.
     thread : threading.Thread or None
-        Where it is made.
+        The thread of the call.
     is_late : bool
-        Whether another thread has taken the place of this one, which ends with the call.
+        True if another thread has replaced this one, which ends with the call.
     """
 
     __slots__ = ("args", "begin", "call", "future", "is_late", "is_over", "on_late", "thread")
@@ -56,13 +56,13 @@ class ThreadCall:
         self.is_late = self.is_over = False
 
     def describe(self) -> str:
-        """For how long it has been made, and where it is."""
+        """The duration of the call so far, and its position in the code."""
         place = "" if self.thread is None else place_of(self.thread)
         seconds = 0.0 if self.begin is None else time.monotonic() - self.begin
         return f"{seconds:.0f} s" + (f" in {place}" if place else "")
 
     def make(self) -> tuple[Any, BaseException | None]:
-        """Make the call; in its thread. Then this holds nothing of it."""
+        """Call the function in the current thread, and release it with its arguments."""
         call, args = self.call, self.args
         assert call is not None
         self.thread = threading.current_thread()
@@ -78,17 +78,18 @@ class ThreadCall:
 class CallThreads:
     """Threads for learners; lives on the event loop.
 
-    To wake the event loop is the dearest part of a call that takes a tenth of a millisecond: the thread gives Python's
-    interpreter away for it, and has to wait for it again. So it is woken once for all answers that are there by then.
+    Waking the event loop is the most expensive part of a call that takes a tenth of a millisecond, because the thread
+    releases the interpreter lock and has to wait for it. The loop is therefore woken once for all results that are
+    available when it runs.
 
     Parameters
     ----------
     most : int
-        How many threads there may be, without those whose calls are late.
+        The largest number of threads, not counting those whose calls are late.
     name : str, default: "learner"
-        What they are called.
+        Used in the names of the threads.
     timeout : float, default: `CALL_TIMEOUT_S`
-        After how long a call is late, in seconds.
+        The time after which a call is late, in seconds.
     """
 
     def __init__(self, most: int, name: str = "learner", timeout: float = CALL_TIMEOUT_S) -> None:
@@ -99,34 +100,34 @@ class CallThreads:
         self._calls: queue.SimpleQueue[ThreadCall | None] = queue.SimpleQueue()
         self._answers: deque[tuple[ThreadCall, Any, BaseException | None]] = deque()
         self._is_woken = False  # `_deliver` is going to be called
-        self._under_way: dict[ThreadCall, None] = {}  # oldest first
+        self._in_progress: dict[ThreadCall, None] = {}  # oldest first
         self._late = 0
-        self._threads = 0  # that come back for another call
+        self._threads = 0  # that return for another call
         self._numbers = 0
-        self._lock = threading.Lock()  # of whether a call is over or late
+        self._lock = threading.Lock()  # guards whether a call is over or late
         self._timer: asyncio.TimerHandle | None = None
 
     async def call(self, call: Callable[..., Any], *args: Any) -> Any:
-        """Call something in a thread."""
+        """Call a function in a thread, and return its result."""
         return await self.begin(call, *args)
 
     def begin(
         self, call: Callable[..., Any], *args: Any, on_late: Callable[[ThreadCall], None] | None = None
     ) -> asyncio.Future[Any]:
-        """Have something called in a thread.
+        """Begin to call a function in a thread.
 
         Parameters
         ----------
         on_late : callable, optional
-            Called on the event loop when the call has taken longer than the timeout.
+            Called on the event loop if the call takes longer than the timeout.
 
         Returns
         -------
         asyncio.Future
-            Whoever resolves it or cancels it gives the call up: it goes on, and what it returns is dropped.
+            If it is cancelled or resolved by others, the call continues and its result is dropped.
         """
         made = ThreadCall(self._loop.create_future(), call, args, on_late)
-        self._under_way[made] = None
+        self._in_progress[made] = None
         self._start_threads()
         self._calls.put(made)
         if self._timer is None:
@@ -134,25 +135,25 @@ class CallThreads:
         return made.future
 
     def close(self) -> None:
-        """Let the threads end, after the calls that wait."""
+        """Let the threads end after the calls that wait."""
         for _ in range(self._threads):
             self._calls.put(None)
 
     def _start_threads(self) -> None:
-        while self._threads < min(len(self._under_way) - self._late, self._most):
+        while self._threads < min(len(self._in_progress) - self._late, self._most):
             name = f"adaptive-{self._name}_{self._numbers}"
             threading.Thread(target=self._work, name=name, daemon=True).start()
             self._threads += 1
             self._numbers += 1
 
     def _look(self) -> None:
-        """Have other threads take the places of those whose calls are late, and look again while there are calls."""
+        """Replace the threads of calls that are late, and check again while there are calls."""
         self._timer = None
         latest = time.monotonic() - self.timeout
-        for call in [call for call in self._under_way if call.begin is not None and call.begin < latest]:
+        for call in [call for call in self._in_progress if call.begin is not None and call.begin < latest]:
             if not call.is_late and self._late < MAX_LATE_CALLS:
                 self._replace(call)
-        if len(self._under_way) > self._late:
+        if len(self._in_progress) > self._late:
             self._timer = self._loop.call_later(self.timeout / 4, self._look)
 
     def _replace(self, call: ThreadCall) -> None:
@@ -164,17 +165,17 @@ class CallThreads:
         self._threads -= 1
         self._start_threads()
         if self._late == MAX_LATE_CALLS:
-            logger.warning("%d calls hang; the next that does keeps its thread from others.", MAX_LATE_CALLS)
+            logger.warning("%d calls hang. Threads of further calls that hang are not replaced.", MAX_LATE_CALLS)
         if call.on_late is not None:
             call.on_late(call)
 
     def _deliver(self) -> None:
-        self._is_woken = False  # first, or what is answered from now on could be missed
+        self._is_woken = False  # first, or later results could be missed
         while self._answers:
             call, result, error = self._answers.popleft()
-            del self._under_way[call]
+            del self._in_progress[call]
             self._late -= call.is_late
-            if call.future.done():  # nobody waits for it any more
+            if call.future.done():  # given up
                 continue
             if error is None:
                 call.future.set_result(result)
@@ -188,7 +189,7 @@ class CallThreads:
             pass
 
     def _answer_one(self) -> bool:
-        """Make a call; says whether there may be more. When it returns, the thread holds nothing of it."""
+        """Make a call; return True if the thread may make more. Then the thread holds no reference to the call."""
         call = self._calls.get()
         if call is None:
             return False
@@ -200,6 +201,6 @@ class CallThreads:
             self._is_woken = True
             try:
                 self._loop.call_soon_threadsafe(self._deliver)
-            except RuntimeError:  # the loop is closed, and nobody waits
+            except RuntimeError:  # the loop is closed
                 return False
         return not call.is_late

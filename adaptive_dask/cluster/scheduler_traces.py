@@ -1,4 +1,4 @@
-"""What Dask keeps of tasks and clients for as long as the scheduler lives, kept to one of each for all runs."""
+"""Records of tasks and clients that Dask keeps forever, limited to one of each for all runs."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from adaptive_dask.cluster.dask_internals import event_topics, forget_submission
 if TYPE_CHECKING:
     from distributed import Scheduler
 
-# Without that, Dask makes a new span whenever there is no task left, and keeps it, on the workers too.
+# Otherwise, Dask creates a span after every period without tasks, and keeps it, also on the workers.
 SPAN: dict[str, tuple[str, ...]] = {"name": ("adaptive",), "ids": ("adaptive-evaluators",)}
 
-# The host's clients are called so.
+# The name of the host's clients.
 HOST_CLIENT = "adaptive-host"
 
 
 def trim_span(scheduler: Scheduler) -> None:
-    """Let the span of all evaluators go of groups of tasks that the scheduler has forgotten."""
+    """Remove groups of tasks that the scheduler has forgotten from the span of the evaluators."""
     extension: Any = scheduler.extensions.get("spans")
     span = None if extension is None else extension.spans.get(SPAN["ids"][0])
     if span is not None:
@@ -26,9 +26,9 @@ def trim_span(scheduler: Scheduler) -> None:
 
 
 def forget_topic(scheduler: Scheduler, topic: str, event: Any) -> None:
-    """Remove the log of events of a client of the host that goes; Dask empties it after an hour, and keeps it.
+    """Remove the log of events of a client of the host that was closed; Dask keeps it forever.
 
-    To be called with each event: Dask notes twice that a client goes.
+    Call it with each event, because Dask logs the end of a client twice.
     """
     if topic.startswith(f"Client-{HOST_CLIENT}-") and event.get("action") == "remove-client":
         event_topics(scheduler).pop(topic, None)

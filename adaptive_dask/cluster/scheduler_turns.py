@@ -1,4 +1,4 @@
-"""LearnerTurns: one call at a time to the learner of a run, and what becomes of it when one hangs."""
+"""LearnerTurns: one call at a time to the learner of a run, also if one hangs."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from adaptive_dask.errors import LearnerBusyError
 
 
 class LearnerTurns:
-    """Makes the calls to a learner in a thread, one after the other; lives on the event loop.
+    """Makes the calls to a learner in threads, one after the other; lives on the event loop.
 
-    ``async with turns:`` waits for a turn, in which `call` may be used. A request gives up when the learner is late,
-    ``async with turns.whenever():`` does not.
+    ``async with turns:`` waits for a turn, in which `call` may be used, and raises an error if the learner is late.
+    ``async with turns.whenever():`` waits longer.
 
     Parameters
     ----------
@@ -25,7 +25,7 @@ class LearnerTurns:
     threads : callable
         Returns the threads to make calls in.
     on_change : callable
-        Called when the learner is late, now and then while it is, and when it is back.
+        Called when the learner becomes late, repeatedly while it is late, and when it is not late any more.
     """
 
     def __init__(self, run: str, threads: Callable[[], CallThreads], on_change: Callable[[], None]) -> None:
@@ -34,30 +34,30 @@ class LearnerTurns:
         self._on_change = on_change
         self._lock = asyncio.Lock()
         self._late: ThreadCall | None = None
-        self._future: asyncio.Future[Any] | None = None  # of the call that is being made
+        self._future: asyncio.Future[Any] | None = None  # of the call in progress
         self._is_unwanted = False
-        self._given_up: asyncio.Future[str] = asyncio.get_running_loop().create_future()  # of what is told then
+        self._given_up: asyncio.Future[str] = asyncio.get_running_loop().create_future()  # resolved with the message
 
     @property
     def waits_for(self) -> str | None:
-        """What the run waits for, if its learner is late."""
+        """A description of the learner's call, if it is late."""
         return None if self._late is None else f"its learner has been busy for {self._late.describe()}"
 
     def give_up_if_late(self) -> None:
-        """Wait no longer than the timeout of the threads for the call that is being made: the run is to end."""
+        """Give the call in progress up once it is late, because the run is to end."""
         self._is_unwanted = True
         if self._late is not None:
             self._give_up()
 
     async def call(self, call: Callable[..., Any], *args: Any) -> Any:
-        """Call something in a thread; who has the turn.
+        """Call a function in a thread; the caller has the turn.
 
         Raises
         ------
         LearnerBusyError
-            If it was given up, or an earlier one was.
+            If this call or an earlier one was given up.
         Exception
-            Whatever the call raises.
+            As raised by the function.
         """
         if self._given_up.done():
             raise self._error()
@@ -79,7 +79,7 @@ class LearnerTurns:
 
     @asynccontextmanager
     async def whenever(self) -> AsyncIterator[None]:
-        """A turn for the run itself, which waits as long as it takes, unless the call under way is given up."""
+        """A turn for the run itself, which waits until the call in progress has ended or was given up."""
         await self._take(is_patient=True)
         try:
             yield
@@ -136,6 +136,6 @@ class LearnerTurns:
         where = "with a call that does not end" if self._late is None else f"for {self._late.describe()}"
         return LearnerBusyError(
             f"The learner of the run {self._run!r} has been busy {where}, so it cannot be asked. If the call does not "
-            "end, cancel the run; its results so far are with whoever follows it, and in its checkpoint if it has one. "
-            "How long a call may take says the scheduler's setting adaptive-dask.learner-timeout of dask.config."
+            "end, cancel the run; its clients have the results so far, and so does its checkpoint if it has one. "
+            "The scheduler's setting adaptive-dask.learner-timeout of dask.config limits the time of a call."
         )

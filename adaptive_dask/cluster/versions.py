@@ -1,4 +1,4 @@
-"""Client, scheduler and workers must speak the same language: one version of adaptive_dask everywhere."""
+"""Client, scheduler and workers need the same version of adaptive_dask."""
 
 from __future__ import annotations
 
@@ -7,24 +7,24 @@ from typing import Any
 import adaptive_dask
 from adaptive_dask.errors import VersionMismatchError
 
-# Goes up when the messages of `protocol` change between two releases.
+# Incremented if the messages of `protocol` change between two releases.
 PROTOCOL = 1
 
 
 def own_versions() -> list[Any]:
-    """What this process speaks, for a message."""
+    """The versions of this process, for a message."""
     return [adaptive_dask.__version__, PROTOCOL]
 
 
 def check_versions(theirs: Any, who: str) -> None:
-    """Compare what somebody speaks with what the scheduler, which is this process, does.
+    """Compare the versions in a message with those of the scheduler, which is this process.
 
     Parameters
     ----------
     theirs : list
-        From a message; None if it came from a version that said nothing.
+        From a message; None if the message contains no versions.
     who : str
-        Whose message it was: "client" or "worker tcp://…".
+        The sender: "client" or "worker tcp://…".
 
     Raises
     ------
@@ -37,7 +37,7 @@ def check_versions(theirs: Any, who: str) -> None:
     raise VersionMismatchError(
         f"adaptive_dask differs: the {who} has {_describe(theirs)}, the scheduler has {_describe(ours)}. Install one "
         f"version for client, scheduler and workers, for example: pip install adaptive_dask=={ours[0]}, and restart "
-        "what had another one."
+        "the processes that had another one."
     )
 
 

@@ -1,7 +1,7 @@
-"""What runs on a worker: evaluator tasks, and the plugin that brings them points and takes results.
+"""The part of a worker: evaluator tasks, and the plugin that receives their points.
 
-An evaluator is an ordinary Dask task. It holds its thread for a bounded lease and evaluates points that
-the scheduler streams to its worker. All evaluators of a run on one worker share one `PointQueue`.
+An evaluator is an ordinary Dask task. It holds its thread for a bounded lease and evaluates points that the scheduler
+streams to its worker. All evaluators of a run on one worker share one `PointQueue`.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from adaptive_dask.run.pickling import PackedValue
 if TYPE_CHECKING:
     from distributed import Worker
 
-# When a run is over, evaluators that are between two points leave within this time; others hang (seconds).
+# When a run has ended, evaluators that are between two points leave within this time (seconds); the others hang.
 STOP_TIMEOUT_S = 0.2
 # A process has time to end in order before it is killed.
 ISOLATED_STOP_TIMEOUT_S = 1.0
@@ -40,7 +40,7 @@ def evaluate(run: str, lease: float) -> None:
     run : str
         The id of the run.
     lease : float
-        For how long to hold the thread, in seconds. A point that has begun is finished.
+        The time to hold the thread, in seconds. A point that was started is finished.
     """
     worker = get_worker()
     points, evaluator = PointService.on(worker).join(run)
@@ -51,10 +51,10 @@ def evaluate(run: str, lease: float) -> None:
 
 
 class PointService(WorkerPlugin):
-    """Takes points from the scheduler to the queues of their runs.
+    """Passes points from the scheduler to the queues of their runs.
 
-    The first evaluator on a worker installs it. It stays, empty, when the runs are over: to take it away
-    could race with a message on its way, which would cost the worker its connection.
+    The first evaluator on a worker installs it. It is not removed after the runs: a late message without a handler
+    would cost the worker its connection.
     """
 
     name = "adaptive-points"
@@ -66,7 +66,7 @@ class PointService(WorkerPlugin):
 
     @classmethod
     def on(cls, worker: Worker) -> PointService:
-        """The service of a worker, installed if need be; called from a task's thread."""
+        """Return the service of a worker, which is installed if necessary; called in the thread of a task."""
         # Dask lists a plugin before it sets it up; on the event loop, both have been done.
         if not getattr(worker.plugins.get(cls.name), "is_set_up", False):
 
@@ -91,7 +91,7 @@ class PointService(WorkerPlugin):
         self.is_set_up = True
 
     def teardown(self, worker: Worker) -> None:
-        """A thread that waits for points must not keep the worker's process alive."""
+        """Stop evaluators; a thread that waits for points must not keep the worker's process alive."""
         with self._lock:
             queues = list(self._queues.values())
         for points in queues:
@@ -100,7 +100,7 @@ class PointService(WorkerPlugin):
         self._kept.close_all()
 
     def join(self, run: str) -> tuple[PointQueue, Evaluator]:
-        """Let an evaluator come to work on a run; it has to `PointQueue.leave`."""
+        """Add an evaluator of a run; it has to call `PointQueue.leave`."""
         with self._lock:  # held over both, or the queue could be dropped in between
             if run not in self._queues:
                 self._queues[run] = PointQueue(run, self._worker, self._drop, self._kept.take(run))
@@ -119,7 +119,7 @@ class PointService(WorkerPlugin):
             if points.is_over and self._queues.get(points.run) is points:
                 del self._queues[points.run]
                 points.reports.forget_sent()
-                if points.evaluation.isolate and points.may_go_on:
+                if points.evaluation.isolate and not points.is_stopped:
                     self._kept.keep(points.run, points.function)
                 else:
                     points.function.close()

@@ -1,4 +1,4 @@
-"""Evaluators of asynchronous functions: many points at once, on an event loop in the evaluator's thread."""
+"""Evaluation of asynchronous functions: many points at once, on an event loop in the evaluator's thread."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from adaptive_dask.cluster.worker_queue import PointQueue
 from adaptive_dask.cluster.worker_waiting import IDLE_TIMEOUT_S
 from adaptive_dask.run.pickling import pack_returned, unpack
 
-# A lease ends with the last of the points that were begun in it. Where they take long it is so many times
-# their duration, or most of the time there would be few under way.
+# A lease ends when all points that were started in it have ended. It lasts at least this many durations of a point;
+# otherwise few points would be in progress most of the time.
 DURATIONS_PER_LEASE = 5
 
 
@@ -29,12 +29,12 @@ async def evaluate_concurrently(
     first: Call,
     coroutine: Coroutine[Any, Any, Any],
 ) -> None:
-    """Evaluate points until the lease ends (in seconds), the run stops, or nothing comes.
+    """Evaluate points until the lease ends (in seconds), the run stops, or no points come.
 
     Parameters
     ----------
     first, coroutine
-        A call that has begun, and what it returned.
+        A call that has begun, and its coroutine.
     """
     calls = _ConcurrentCalls(points, evaluator, function)
     calls.adopt(first, coroutine)
@@ -73,7 +73,7 @@ class _ConcurrentCalls:
             await asyncio.wait(self._tasks, timeout=IDLE_TIMEOUT_S, return_when=asyncio.FIRST_COMPLETED)
 
     def _take(self, width: int) -> bool:
-        """Begin as many points as there are places; says whether the evaluator is to go."""
+        """Start points while there are free places; return True if the evaluator has to leave."""
         while len(self._tasks) < width:
             try:
                 item = self._points.waiting.get_now()
@@ -85,7 +85,7 @@ class _ConcurrentCalls:
         return False
 
     def _begin(self, item: Item) -> None:
-        output.begin(anew=True)  # others are under way here
+        output.begin(anew=True)  # other points are in progress here
         call = self._points.begin(self._evaluator, (item,))
         try:
             value = self._function(unpack(item.packed))
@@ -95,7 +95,7 @@ class _ConcurrentCalls:
         self.adopt(call, value)
 
     def adopt(self, call: Call, value: Any) -> None:
-        """Await what a call returned."""
+        """Await the result of a call."""
         task = self._loop.create_task(self._finish(call, value))
         self._tasks.add(task)
         task.add_done_callback(self._ended)
@@ -115,7 +115,7 @@ class _ConcurrentCalls:
 
     @contextlib.contextmanager
     def being_woken(self) -> Iterator[None]:
-        """Look for points whenever some come."""
+        """Check for points whenever some arrive."""
         self._points.call_when_due(self._wake)
         try:
             yield
@@ -126,5 +126,5 @@ class _ConcurrentCalls:
         self._call(self._due.set)
 
     def _call(self, call: Callable[[], Any]) -> None:
-        with contextlib.suppress(RuntimeError):  # the loop is closed: nobody is there
+        with contextlib.suppress(RuntimeError):  # the loop is closed
             self._loop.call_soon_threadsafe(call)

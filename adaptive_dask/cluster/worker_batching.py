@@ -1,4 +1,4 @@
-"""When a worker sends the results of a run: at once, or several in one message."""
+"""The decision when a worker sends results: at once, or several in one message."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class ResultBatching:
         self._is_timed = False
 
     def note_points(self, enough: int | None) -> None:
-        """New points came; while more than `enough` wait, results need not be sent to get others."""
+        """Note new points; while more than `enough` wait, no results have to be sent to get others."""
         self._enough = enough
         self._has_asked = False
 
@@ -35,7 +35,7 @@ class ResultBatching:
         return not asks
 
     def begin(self, now: float) -> bool:
-        """A result waits from now on; returns whether a timer has to be set, which `ring`s after the `LONGEST` time."""
+        """Note that a result waits; return True if a timer has to be set, which calls `ring`."""
         if self._since is None:
             self._since = now
         needs_timer, self._is_timed = not self._is_timed, True

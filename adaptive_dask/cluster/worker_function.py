@@ -1,4 +1,4 @@
-"""The function of a run on a worker, which the first evaluator fetches, and the results that it keeps here."""
+"""The function of a run on a worker, which the first evaluator fetches, and results that stay on the worker."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 class RunFunction:
-    """The function of a run, and how it is to be called.
+    """The function of a run, and the options for calling it.
 
     Parameters
     ----------
@@ -35,7 +35,7 @@ class RunFunction:
     Attributes
     ----------
     evaluation : Evaluation
-        Known when the function is.
+        Known after `get`.
     """
 
     def __init__(self, run: str, worker: Worker) -> None:
@@ -46,7 +46,7 @@ class RunFunction:
         self._lock = threading.Lock()
 
     def get(self) -> Callable[[Any], Any] | None:
-        """The function; None when the run is over.
+        """Return the function; None if the run has ended.
 
         Raises
         ------

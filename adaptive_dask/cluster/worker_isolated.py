@@ -1,4 +1,4 @@
-"""Evaluators of functions that are evaluated in processes of their own."""
+"""Evaluation of functions in separate processes (``isolate="process"``)."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ KEEP_S = 10.0
 
 
 def evaluate_isolated(points: PointQueue, evaluator: Evaluator, function: IsolatedFunction, lease: float) -> None:
-    """Evaluate points in a process until the lease ends (in seconds), the run stops, or nothing comes."""
+    """Evaluate points in a process until the lease ends (in seconds), the run stops, or no points come."""
     end = time.monotonic() + lease
     with contextlib.suppress(EvaluationCancelledError):  # the run has ended
         while points.is_wanted and not evaluator.is_given_up:
@@ -48,7 +48,7 @@ def _evaluate(points: PointQueue, call: Call, child: Child, batch: list[Item]) -
         is_batch = points.evaluation.vectorized
         values = _call_batch(evaluation, batch) if is_batch else [evaluation.call(batch[0].packed)]
     except EvaluationCancelledError as error:
-        points.fail(call, error)  # nobody waits for it
+        points.fail(call, error)  # the run does not need it
     except Exception as error:
         if len(batch) > 1 and not isinstance(error, BatchShapeError):
             points.split(call)
@@ -78,20 +78,20 @@ class KeptFunctions:
         self._kept: dict[str, RunFunction] = {}
 
     def take(self, run: str) -> RunFunction | None:
-        """What is kept of a run; None if there is nothing."""
+        """Return the function of a run, if it is kept, and do not keep it any more."""
         return self._kept.pop(run, None)
 
     def keep(self, run: str, function: RunFunction) -> None:
-        """Keep the function of a run that may go on here."""
+        """Keep the function of a run that may continue here."""
         self._kept[run] = function
         self._worker.loop.add_callback(self._worker.loop.call_later, KEEP_S, self._close, run, function)
 
     def close(self, run: str) -> None:
-        """The run is over."""
+        """End the processes of a run that has ended."""
         self._close(run, self._kept.get(run))
 
     def close_all(self) -> None:
-        """The worker is about to end."""
+        """End all processes, because the worker is about to end."""
         for run in list(self._kept):
             self.close(run)
 

@@ -52,16 +52,16 @@ class Outbox:
 
 
 class ReportSender:
-    """Sends the reports of a run on a worker; each takes all results that have come until it is sent.
+    """Sends the reports of a run on a worker; each contains all results that are available when it is sent.
 
     Parameters
     ----------
     run : str
     worker : Worker
     lock : threading.Lock
-        That of the `PointQueue`, which guards `outbox` and is held by its calls.
+        The lock of the `PointQueue`, which guards `outbox`.
     state : callable
-        Returns the fields of a report that say how the run stands here; called with the lock held.
+        Returns the fields of a report about the state of the run; called with the lock held.
 
     Attributes
     ----------
@@ -82,18 +82,18 @@ class ReportSender:
     # ---- with the lock held
 
     def note_points(self, sent: float, enough: int | None) -> None:
-        """New points came, which were sent at that time; see `ResultBatching.note_points`."""
+        """Note new points, and the time at which they were sent; see `ResultBatching.note_points`."""
         self._batching.note_points(enough)
         self._echo = (sent, time.monotonic())
 
     def send_soon(self) -> None:
-        """Send the outbox when the event loop gets to it."""
+        """Send the outbox as soon as the event loop runs."""
         if not self._is_due:
             self._is_due = True
             self._worker.loop.add_callback(self._send)
 
     def send_result(self, points: int) -> None:
-        """Send a result that came when so many points wait: soon, or later together with others."""
+        """Send a result soon, or later together with others, depending on the number of points that wait."""
         if not self._batching.can_wait(points):
             self.send_soon()
         elif self._batching.begin(time.monotonic()):
@@ -102,13 +102,13 @@ class ReportSender:
     # ---- on the worker's event loop
 
     def forget_sent(self) -> None:
-        """Remove results from Dask's log of messages, if there are some in it."""
+        """Remove results from Dask's log of messages."""
         if self._bytes_sent:
             self._bytes_sent = 0
             forget_sent(self._worker)
 
     def _ring(self) -> None:
-        """Send results that have waited for others long enough."""
+        """Send results that have waited long enough."""
         with self._lock:
             left = self._batching.ring(time.monotonic())
             if left:
@@ -134,20 +134,20 @@ class ReportSender:
 
 
 def report(run: str, **contents: Any) -> dict[str, Any]:
-    """A message to the scheduler, with plain texts: others would cost the worker its connection."""
+    """Return a message to the scheduler, with plain texts: others would cost the worker its connection."""
     texts = {name: plain(contents[name]) for name in _WITH_TEXTS if name in contents}
     return {"op": REPORT, "run": run, **contents, **texts}
 
 
 def describe(error: BaseException, call: Call) -> tuple[str, bytes | None]:
-    """Output and traceback, from the user's function on, and the exception if it can be pickled."""
+    """Return output and traceback of the user's function, and the exception if it can be pickled."""
     if isinstance(error, EvaluationFailedError):
         return written_before(error.text, call), error.pickled
     return written_before(format_from_function(error), call), dumps_exception(error)
 
 
 def log_location(worker: Worker) -> str:
-    """Where to find the output of this worker: a file, or the terminal or job that started it.
+    """Return the location of this worker's output: a file, or the terminal or job that started it.
 
     Dask's `get_worker_logs` contains only messages of Dask.
     """

@@ -1,4 +1,4 @@
-"""The points of one run on one worker: those that wait, and the calls in flight."""
+"""The points of one run on one worker: points that wait, and calls in progress."""
 
 from __future__ import annotations
 
@@ -53,11 +53,13 @@ class PointQueue:
     Attributes
     ----------
     waiting : WaitingPoints
-        From which evaluators take their points.
+        The points that evaluators take.
     reports : ReportSender
     function : RunFunction
     seconds_per_point : float or None
         A running mean.
+    is_stopped : bool
+        True if the run does not need evaluators on this worker any more.
     """
 
     def __init__(
@@ -78,12 +80,12 @@ class PointQueue:
         self._in_flight: dict[Call, None] = {}
         self._cancelling: dict[Call, float] = {}
         self._hung = 0
-        self._stopped = False
+        self.is_stopped = False
         self._aborted = False
         self._watching = False
         self._wakers: set[Callable[[], None]] = set()  # of evaluators that do not block on the items
         self.function = function or RunFunction(run, worker)
-        self._is_broken = False  # the function cannot be had; evaluators that are here have nothing to do
+        self._is_broken = False  # the function cannot be loaded, so evaluators have nothing to do
 
     @property
     def is_over(self) -> bool:
@@ -91,18 +93,13 @@ class PointQueue:
             return not self._evaluators and not self._hung
 
     @property
-    def may_go_on(self) -> bool:
-        """Whether the run may come back to this worker."""
-        return not self._stopped
-
-    @property
     def is_wanted(self) -> bool:
-        """Whether evaluators should go on: not on a worker that is paused, retiring or closing."""
-        return not self._stopped and self.worker.status == Status.running
+        """True if evaluators should continue; False on a worker that is paused, retiring or closing."""
+        return not self.is_stopped and self.worker.status == Status.running
 
     @property
     def evaluation(self) -> Evaluation:
-        """How the function is called."""
+        """The options for calling the function."""
         return self.function.evaluation
 
     # ---- from the evaluators' threads
@@ -128,7 +125,7 @@ class PointQueue:
         self._on_idle(self)
 
     def load_function(self) -> Callable[[Any], Any] | None:
-        """The run's function, fetched once; None when the run is over, or the function cannot be loaded."""
+        """Return the function, which is fetched once; None if the run has ended or the function cannot be loaded."""
         try:
             function = guarded(self.function.get)
         except Exception as error:
@@ -161,7 +158,7 @@ class PointQueue:
         timeout = self.evaluation.point_timeout
         with self._lock:
             self._in_flight[call] = None
-            # The thread of a function in a process of its own watches the time itself.
+            # With a separate process, the thread watches the time itself.
             if timeout is not None and not self._watching and not self.evaluation.isolate:
                 self._watching = True
                 self.worker.loop.add_callback(self._watch, timeout)
@@ -218,7 +215,7 @@ class PointQueue:
         return evaluator.width
 
     def call_when_due(self, waker: Callable[[], None]) -> None:
-        """Call `waker` on the worker's event loop whenever there may be something to do."""
+        """Call `waker` whenever there may be something to do."""
         with self._lock:
             self._wakers.add(waker)
 
@@ -237,7 +234,7 @@ class PointQueue:
     def put(
         self, ids: Sequence[int], points: Sequence[PackedValue], sent: float, seconds: float, enough: int | None = None
     ) -> None:
-        """Queue points, or give them back when there is nobody to evaluate them.
+        """Queue points, or return them if there are no evaluators.
 
         Parameters
         ----------
@@ -249,7 +246,7 @@ class PointQueue:
         with self._lock:
             self.waiting.seconds = seconds
             self.reports.note_points(sent, enough)
-            if not self._evaluators or self._stopped or self._is_broken:
+            if not self._evaluators or self.is_stopped or self._is_broken:
                 self.reports.outbox.returned += ids
                 self.reports.send_soon()
                 return
@@ -269,7 +266,7 @@ class PointQueue:
     def stop(self, *, now: bool = False) -> None:
         """Let every evaluator leave after its calls; with ``now``, cancel those that can be cancelled."""
         with self._lock:
-            self._stopped = True
+            self.is_stopped = True
             self._aborted |= now
             self.waiting.drain()
             self.waiting.send_away(len(self._evaluators))
@@ -282,7 +279,7 @@ class PointQueue:
                 call.cancel()
 
     def give_up_all(self) -> None:
-        """Free the places of evaluators that are still in a call although the run is over."""
+        """Free the slots of evaluators that are still in a call although the run has ended."""
         if self.worker.status not in (Status.running, Status.paused, Status.closing_gracefully):
             return
         with self._lock:
@@ -363,7 +360,7 @@ class PointQueue:
     # ---- with the lock held
 
     def _state(self) -> dict[str, Any]:
-        """The fields of a report that say how the run stands here."""
+        """The fields of a report about the state of the run."""
         busy = sum(evaluator.width for evaluator in self._evaluators if evaluator.is_taking)
         busy += sum(not call.evaluator.is_taking for call in self._in_flight)
         slots = 0 if self._is_broken else len(self._evaluators)
@@ -373,7 +370,7 @@ class PointQueue:
         return state
 
     def _has_ended(self, call: Call) -> bool:
-        """Whether the call that has ended was still wanted."""
+        """Note the end of a call; return whether it was still wanted."""
         self._cancelling.pop(call, None)
         return self._in_flight.pop(call, self) is not self
 

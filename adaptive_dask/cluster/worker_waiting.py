@@ -1,4 +1,4 @@
-"""The points of a run that wait on a worker, and who takes them."""
+"""The points of a run that wait on a worker."""
 
 from __future__ import annotations
 
@@ -14,25 +14,25 @@ from adaptive_dask.cluster.worker_lifetime import lifetime_of
 if TYPE_CHECKING:
     from distributed import Worker
 
-# An evaluator that got no point for so long (in seconds) gives its thread back.
+# An evaluator that gets no point for this time (seconds) leaves.
 IDLE_TIMEOUT_S = 1.0
 
 
 class WaitingPoints:
-    """A queue of points; evaluators take them, one after the other or many at once.
+    """A queue from which evaluators take points, one by one or many at once.
 
     Parameters
     ----------
     worker : Worker
     give_back : callable
-        Called with the id of a point that there is no time for in the worker's lifetime.
+        Called with the id of a point if the lifetime of the worker is too short for it.
 
     Attributes
     ----------
     lifetime : Lifetime or None
-        Of the worker.
+        The lifetime of the worker.
     seconds : float
-        That a point is expected to need.
+        The expected duration of a point.
     """
 
     def __init__(self, worker: Worker, give_back: Callable[[int], None]) -> None:
@@ -49,7 +49,7 @@ class WaitingPoints:
 
     @property
     def leaving(self) -> int:
-        """How many evaluators are to go when they get to it."""
+        """The number of evaluators that will leave."""
         return self._leaving
 
     def put(self, items: Iterable[Item]) -> None:
@@ -57,19 +57,19 @@ class WaitingPoints:
             self._items.put(item)
 
     def send_away(self, evaluators: int) -> None:
-        """Let evaluators go, when the points that are here are begun."""
+        """Let evaluators leave after the points that wait now were started."""
         with self._lock:
             self._leaving += evaluators
         for _ in range(evaluators):
             self._items.put(None)
 
     def drop(self, ids: Iterable[int]) -> None:
-        """Some of these points may be here: nobody wants them any more."""
+        """Give up points, of which some may wait here."""
         with self._lock:
             self._dropped.update(ids)
 
     def drain(self) -> list[int]:
-        """Take all points away; evaluators that were to go stay."""
+        """Remove all points, and return their ids; evaluators that had to leave stay."""
         ids: list[int] = []
         while True:
             try:
@@ -83,10 +83,10 @@ class WaitingPoints:
                     self._leaving -= 1
 
     def get(self, end: float) -> Item | None:
-        """The next point; None if an evaluator whose lease ends then (on the monotonic clock) is to go."""
+        """Return the next point; None if the evaluator has to leave, or its lease ends (monotonic clock)."""
         while True:
             left = end - time.monotonic()
-            # A worker without time for another point gets none; its evaluators do not come and go every second.
+            # A worker without time for another point gets none; its evaluators stay for their whole lease.
             timeout = min(IDLE_TIMEOUT_S, left) if self._has_time() else left
             try:
                 item = self._items.get(timeout=max(timeout, 0.001))
@@ -98,12 +98,12 @@ class WaitingPoints:
                 return None
 
     def get_now(self) -> Item | None:
-        """The next point; None if an evaluator is to go.
+        """Return the next point; None if the evaluator has to leave.
 
         Raises
         ------
         queue.Empty
-            If there is neither.
+            If no point waits and the evaluator can stay.
         """
         while True:
             item = self._items.get_nowait()
@@ -111,7 +111,7 @@ class WaitingPoints:
                 return item
 
     def gather(self, first: Item, size: int) -> list[Item]:
-        """A point, and more to go with it until there are so many."""
+        """Return a batch of up to `size` points, of which `first` is one."""
         batch = [first]
         while len(batch) < size:
             try:
@@ -126,7 +126,7 @@ class WaitingPoints:
         return batch
 
     def _has_time(self) -> bool:
-        """Whether a point that is begun now is expected to be finished in the worker's lifetime."""
+        """Return whether a point that is started now is expected to be finished in the worker's lifetime."""
         return self.lifetime is None or self.lifetime.left >= self.seconds
 
     def _is_due(self, item: Item | None) -> bool:

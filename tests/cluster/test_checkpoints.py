@@ -137,7 +137,7 @@ def test_the_checkpoint_of_another_learner_is_refused(client, cluster, tmp_path)
     for nonsense in ("", 17, b"scan"):
         with pytest.raises(ValueError, match="checkpoint takes"):
             adaptive.Runner(learner(), checkpoint=nonsense)
-    assert not host_of(cluster)._by_id
+    assert not host_of(cluster).table.active
 
 
 def test_a_folder_that_cannot_be_written_is_refused(client, cluster, tmp_path):

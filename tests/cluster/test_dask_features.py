@@ -60,7 +60,7 @@ async def test_a_resource_limits_where_and_how_many(c, s, a, b):
     await until(look)
     assert set(the_learner.data.values()) == {0.0}
     assert most == 1
-    assert run_of(s, other).evaluated
+    assert run_of(s, other).history.evaluated
     await other.cancel()
     await other.wait(TIMEOUT)
     await until(lambda: not s.tasks)

@@ -241,5 +241,5 @@ def test_a_request_waits_for_some_time_at_most() -> None:
     ],
 )
 def test_a_request_that_makes_no_sense_is_refused(wrong: dict[str, Any]) -> None:
-    with pytest.raises((TypeError, ValueError), match=r"takes?|can be about"):
+    with pytest.raises((TypeError, ValueError), match="must"):
         check_request(**{**GOOD, **wrong})

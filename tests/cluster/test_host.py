@@ -303,7 +303,7 @@ async def test_nothing_is_left_when_a_run_has_ended(c, s, a, b):
         await until(lambda worker=worker: not worker.plugins["adaptive-points"]._queues)
     assert not host.table.active
     assert len(host.runs) == 3
-    assert all(run.function is None for run in host.runs.values())
+    assert all(run.fetch_function(a.address, None) is None for run in host.runs.values())
     assert sys.getswitchinterval() == pytest.approx(0.005)
 
 
@@ -475,3 +475,17 @@ async def test_a_scheduler_that_closes_waits_for_all_runs_together(c, s, a, b):
         await host.before_close()
     assert sorted(waiting) == ["0", "1", "2", "3"]
     await until(lambda: all(runner.status() == "cancelled" for runner in runners))
+
+
+@gen_cluster(**OPTIONS)
+async def test_a_scheduler_that_closes_waits_for_the_client_of_an_idle_host(c, s, a, b):
+    runner = adaptive.Runner(learner(), executor=c, npoints_goal=5)
+    await until(lambda: "adaptive" in s.plugins and s.plugins["adaptive"].resources.client is not None)
+    host = s.plugins["adaptive"]
+    client = host.resources.client
+    with host.resources.in_use():  # not idle yet
+        await runner.result(TIMEOUT)
+        await until(lambda: not host.table.active)
+    await asyncio.sleep(0)  # it begins to close its client
+    await host.before_close()
+    assert client.status == "closed"

@@ -115,7 +115,7 @@ async def test_with_more_runs_than_slots_everybody_gets_a_turn(c, s, a, b):
         patch.setattr(scheduler_shares, "QUANTUM_S", 0.1)
         runners = [adaptive.Runner(learner(slow_peak), executor=c) for _ in range(6)]
         await until(lambda: all(slots_of(s, runner) is not None for runner in runners))
-        await until(lambda: all(run_of(s, runner).evaluated > 20 for runner in runners))
+        await until(lambda: all(run_of(s, runner).history.evaluated > 20 for runner in runners))
         assert sum(slots_of(s, runner) for runner in runners) <= 4
         for runner in runners:
             runner.cancel()
