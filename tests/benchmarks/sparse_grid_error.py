@@ -180,6 +180,8 @@ def tasmanian_fits(f: Many, bounds: Any, n: int) -> list[Many]:
 
     fits: list[Many] = []
     for rule, kind, depth in itertools.product(("leja", "rleja"), ("iptotal", "ipcurved", "surplus"), (1, 3)):
+        if rule == "rleja" and kind == "ipcurved":
+            continue  # does not return for the corner peak
         grid = Tasmanian.makeSequenceGrid(len(bounds), 1, depth, "level", rule)
         if grid.getNumNeeded() > n:
             continue

@@ -173,6 +173,24 @@ def test_where_polynomials_do_not_converge_other_bases_take_over():
     assert 0.1 * np.max(np.abs(error)) < learner.loss() * np.ptp(exact) < 10 * np.max(np.abs(error))
 
 
+def test_polynomials_that_converge_late_take_over():
+    learner = run(SparseGridLearner(lambda p: math.sin(16 * p[0] * p[1]), [(0, 1)] * 2), 700)
+    x = random_points([(0, 1)] * 2)
+    assert learner.interpolator()(x) == pytest.approx(np.sin(16 * x[:, 0] * x[:, 1]), abs=1e-6)
+
+
+def test_the_loss_is_honest_where_few_points_see_the_error():
+    def f(point):
+        return (1 + sum(0.5 * (k + 1) * x for k, x in enumerate(point))) ** -6 - 0.01  # has no logarithm
+
+    bounds = [(0, 1)] * 5
+    learner = run(SparseGridLearner(f, bounds), 200, in_flight=4)
+    x = random_points(bounds, 2000)
+    exact = np.array([f(point) for point in x])
+    error = np.max(np.abs(learner.interpolator()(x) - exact)) / np.ptp([*exact, *learner.data.values()])
+    assert error / 10 < learner.loss() < 10 * error
+
+
 def test_one_input_and_fifty():
     learner = run(SparseGridLearner(lambda p: math.sin(5 * p[0]), [(0, 1)]), 40)
     x = np.linspace(0, 1, 101)

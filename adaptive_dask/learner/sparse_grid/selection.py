@@ -22,6 +22,10 @@ HELD_OUT = 4
 MAX_HELD_OUT = 32
 NEIGHBORS_WHEN_JUDGED = 100
 
+# Radial fits are also judged at the points with the most extreme values. Few points show how a function with a narrow
+# peak looks there.
+EXTREMES = 2
+
 # Errors are judged by so many points at least.
 MIN_CHECKS = 5
 
@@ -46,6 +50,9 @@ ROUNDING = 8 * float(np.finfo(float).eps)
 # The best basis gets most of the points; those that may overtake it share the rest.
 SHARE_OF_BEST = 0.75
 MAY_OVERTAKE = 4.0
+
+# Polynomials always get this share: their error can stay large for long before it falls fast.
+LEAST_OF_GLOBAL = 0.15
 
 # Polynomials gain speed as they converge, so another basis must be so much better to replace them.
 PREFERENCE = 0.5
@@ -132,6 +139,10 @@ def judge_radial(domain: Domain, known: Known, last: Sequence[Judged]) -> list[J
     held_out[scattered[:: max(HELD_OUT, math.ceil(len(scattered) / MAX_HELD_OUT))]] = True
     if np.count_nonzero(held_out) < MIN_CHECKS:
         return []
+    chosen = held_out.copy()
+    scaled = known.values / known.scales
+    far = np.where(usable, np.abs(scaled - np.median(scaled[usable], axis=0)).max(axis=1), -1.0)
+    held_out[np.argsort(far)[-EXTREMES:]] = True
     u = domain.to_unit(known.x)
     fitted = usable & ~held_out
     judged: list[Judged] = []
@@ -145,7 +156,9 @@ def judge_radial(domain: Domain, known: Known, last: Sequence[Judged]) -> list[J
         residuals = (known.values[held_out] - predictions) / known.scales
         if not np.isfinite(residuals).all():
             continue
-        judged.append(Judged("radial", kernel, _rms(residuals), _largest(residuals)))
+        spread_out = residuals[chosen[held_out]]
+        largest = max(_largest(spread_out), float(np.max(np.abs(residuals))))
+        judged.append(Judged("radial", kernel, _rms(spread_out), largest))
     return judged
 
 
@@ -199,7 +212,11 @@ def share_points(expected: Mapping[str, float], spread: float, is_local_untried:
     if is_local_untried and least > UNCONVERGED * spread and leader != "local":
         rivals.add("local")
     shares = {name: (1 - SHARE_OF_BEST) / len(rivals) for name in sorted(rivals)}
-    return {leader: SHARE_OF_BEST if rivals else 1.0, **shares}
+    shares = {leader: SHARE_OF_BEST if rivals else 1.0, **shares}
+    if shares.get("global", 0.0) < LEAST_OF_GLOBAL:
+        rest = (1 - LEAST_OF_GLOBAL) / (1 - shares.pop("global", 0.0))
+        shares = {"global": LEAST_OF_GLOBAL, **{name: rest * share for name, share in shares.items()}}
+    return shares
 
 
 def _largest(residuals: Values) -> float:
