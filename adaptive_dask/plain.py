@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import logging
+import math
 import re
 import traceback
 from collections.abc import Callable
+from datetime import timedelta
 from numbers import Integral, Real
 from typing import Any
 
@@ -162,3 +164,21 @@ def _make_printable(record: logging.LogRecord) -> bool:
 
 def _escape(match: re.Match[str]) -> str:
     return ascii(match.group())[1:-1]
+
+
+def as_seconds(name: str, value: Any) -> float:
+    """Return a duration in seconds, from a timedelta or a number.
+
+    Raises
+    ------
+    TypeError
+        If it is neither.
+    ValueError
+        If it is negative, infinite or NaN.
+    """
+    seconds = value.total_seconds() if isinstance(value, timedelta) else value
+    if not isinstance(seconds, Real) or isinstance(seconds, bool):
+        raise TypeError(f"{name} must be a timedelta or a number of seconds, got {value!r}.")
+    if not 0 <= float(seconds) < math.inf:
+        raise ValueError(f"{name} must be 0 or more and finite, got {value!r}.")
+    return float(seconds)

@@ -160,7 +160,7 @@ def test_more_than_one_goal_is_refused_by_name(goals: dict[str, Any]) -> None:
     ],
 )
 def test_a_wrong_type_is_refused(name: str, value: Any) -> None:
-    with pytest.raises(TypeError, match=f"^{name} takes"):
+    with pytest.raises(TypeError, match=f"^{name} must be .*, got"):
         make_goal(None, **{name: value})
 
 
@@ -177,7 +177,7 @@ def test_a_wrong_type_is_refused(name: str, value: Any) -> None:
     ],
 )
 def test_a_goal_without_sense_is_refused(name: str, value: Any) -> None:
-    with pytest.raises(ValueError, match=f"^{name} takes"):
+    with pytest.raises(ValueError, match=f"^{name} must be .*, got"):
         make_goal(None, **{name: value})
 
 

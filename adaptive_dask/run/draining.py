@@ -1,32 +1,26 @@
-"""Waiting for evaluations that are under way when the goal of a run is reached."""
+"""Waiting for evaluations that are in flight when the goal of a run is reached."""
 
 from __future__ import annotations
 
 import math
 import time
 from collections.abc import Sequence
-from datetime import timedelta
-from numbers import Real
 from typing import Any
+
+from adaptive_dask.plain import as_seconds
 
 
 def check_drain(drain: Any) -> float:
-    """For how many seconds to wait: without end for True, not at all for False.
+    """The time limit of the wait in seconds: infinite for True, 0 for False.
 
     Raises
     ------
     TypeError, ValueError
-        If it is none of these and no time.
+        If it is neither of these nor a duration.
     """
-    if isinstance(drain, bool):
+    if isinstance(drain, bool) or drain == math.inf:
         return math.inf if drain else 0.0
-    seconds = drain.total_seconds() if isinstance(drain, timedelta) else drain
-    if not isinstance(seconds, Real):
-        raise TypeError(f"drain must be True, False, or a time in seconds, got {drain!r}.")
-    seconds = float(seconds)
-    if not seconds >= 0:
-        raise ValueError(f"drain must be 0 seconds or more, got {drain!r}. Use drain=False to wait for nothing.")
-    return seconds
+    return as_seconds("drain", drain)
 
 
 class Draining:
@@ -47,7 +41,7 @@ class Draining:
         self._points: Sequence[str] = ()
 
     def __bool__(self) -> bool:
-        """Whether there is to be a wait."""
+        """True if the run waits at all."""
         return self._limit > 0
 
     @property
@@ -56,26 +50,26 @@ class Draining:
 
     @property
     def left(self) -> float:
-        """For how long it goes on (seconds); infinite without a limit, or before it has begun."""
+        """Time until the limit in seconds; infinite without a limit, or before the wait has begun."""
         return math.inf if self._since is None else self._since + self._limit - time.monotonic()
 
     def begin(self) -> None:
-        """Begin to wait."""
+        """Begin the wait."""
         self._since = time.monotonic()
 
     def end(self) -> None:
-        """Wait no longer."""
+        """End the wait."""
         self._since = None
 
     def note(self, count: int, points: Sequence[str]) -> None:
-        """So many evaluations are under way; some of their points."""
+        """Note the number of evaluations in flight, and some of their points."""
         self._count, self._points = count, points
 
     def describe(self) -> str | None:
-        """What is waited for, and for how long; None if there is no wait."""
+        """Describe the evaluations that the run waits for; None if it does not wait."""
         if self._since is None:
             return None
-        what = f"{self._count} evaluation{'s' * (self._count != 1)} under way when the goal was reached"
+        what = f"{self._count} evaluation{'s' * (self._count != 1)} in flight when the goal was reached"
         if self._points:
             more = " and others" if self._count > len(self._points) else ""
             what += f", at {', '.join(self._points)}{more}"

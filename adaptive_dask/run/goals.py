@@ -1,4 +1,4 @@
-"""When is a run done."""
+"""Goals: when a run ends."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from numbers import Integral, Real
-from typing import Any
+from typing import Any, TypedDict, Unpack
 
-from adaptive_dask.plain import MAX_INT
+from adaptive_dask.plain import MAX_INT, as_seconds
 from adaptive_dask.storage.learner_copy import working_copy
 
 GoalFunction = Callable[[Any], bool]
 
-# The clock on the wall may be set, so who waits for an `end_time` looks at it again after so many seconds.
+# The system clock may be set, so a wait for an `end_time` checks it again after this time (seconds).
 CLOCK_CHECK_S = 5.0
 
 
@@ -72,7 +72,7 @@ class LossGoal:
 
 @dataclass(frozen=True)
 class EachGoal:
-    """Reached when each child of a learner has so many points, or has no more to give."""
+    """Reached when each child of a learner has `npoints` points, or has no more to give."""
 
     npoints: int
 
@@ -81,7 +81,7 @@ class EachGoal:
 
 
 def is_done(learner: Any) -> bool:
-    """The goal of a learner that knows by itself when it is done."""
+    """The goal of a learner that decides itself when it is done."""
     return bool(learner.done())
 
 
@@ -92,7 +92,7 @@ class Goal:
     Attributes
     ----------
     reached : callable, optional
-        Takes the learner and says whether it has learned enough.
+        Called with the learner; true if it has learned enough.
     npoints : int, optional
         The number of points with which the run ends, exactly.
     end_time : float, optional
@@ -107,26 +107,26 @@ class Goal:
     duration: float | None = None
 
     def is_reached(self, learner: Any) -> bool:
-        """Whether the learner has learned enough. Time is not looked at."""
+        """True if the learner has learned enough. Goals in time are not checked."""
         if self.npoints is not None:
             return bool(learner.npoints >= self.npoints)
         return self.reached is not None and bool(self.reached(learner))
 
     def time_left(self, elapsed: float) -> float | None:
-        """For how many seconds a run may go on; None if its end is not one in time.
+        """Seconds that are left for a run; None if the goal is not a time.
 
         Parameters
         ----------
         elapsed : float
-            For how many seconds it has been going on, by a monotonic clock. Only an `end_time` is compared with the
-            clock on the wall, as it is at this moment.
+            Duration of the run so far in seconds, by a monotonic clock. Only an `end_time` is compared with the
+            system clock.
         """
         if self.duration is not None:
             return self.duration - elapsed
         return None if self.end_time is None else self.end_time - time.time()
 
     def next_check(self, elapsed: float) -> float | None:
-        """Seconds until the time has to be looked at again; None if the goal is not a time, 0 once the time is up."""
+        """Seconds until the time has to be checked again; None if the goal is not a time, 0 once the time is up."""
         left = self.time_left(elapsed)
         return None if left is None else max(0.0, min(left, CLOCK_CHECK_S))
 
@@ -135,7 +135,7 @@ class Goal:
         return self.next_check(elapsed) == 0.0
 
     def in_numbers(self, learner: Any, started: float, elapsed: float = 0.0) -> dict[str, float]:
-        """What can be said in a number of where a run that started then ends.
+        """The goal as a number to display, if it has one.
 
         Parameters
         ----------
@@ -144,13 +144,13 @@ class Goal:
         started : float
             In seconds since the epoch.
         elapsed : float, default: 0
-            For how many seconds it has been going on.
+            Duration of the run so far, in seconds.
 
         Returns
         -------
         dict
-            With one of the keys ``"npoints"``, ``"loss"`` and ``"time"`` (when it ends, as `started` plus the seconds
-            that it takes); empty if a function decides, or whoever cancels the run.
+            With one of the keys ``"npoints"``, ``"loss"`` and ``"time"`` (when it ends, as `started` plus the duration
+            in seconds); empty if a function decides, or if there is no goal.
         """
         left = self.time_left(elapsed)
         if left is not None:
@@ -166,7 +166,7 @@ class Goal:
         return {}
 
     def at(self, numbers: dict[str, float], started: float, elapsed: float) -> dict[str, float]:
-        """What `in_numbers` said, now that so many seconds have gone by."""
+        """The result of `in_numbers`, updated for the time that has passed since."""
         left = self.time_left(elapsed)
         return numbers if left is None else {"time": started + elapsed + left}
 
@@ -175,34 +175,37 @@ class Goal:
         return self == Goal()
 
 
+class GoalArguments(TypedDict, total=False):
+    """The arguments that describe a goal, besides ``goal``, a function; at most one may be given."""
+
+    loss_goal: float | None
+    npoints_goal: int | None
+    end_time_goal: datetime | None
+    duration_goal: timedelta | float | None
+
+
+GOAL_NAMES = tuple(GoalArguments.__annotations__)
+
+
 def make_goal(
     learner: Any,
     goal: GoalFunction | None = None,
     *,
-    loss_goal: float | None = None,
-    npoints_goal: int | None = None,
-    end_time_goal: datetime | None = None,
-    duration_goal: timedelta | float | None = None,
     allow_running_forever: bool = True,
+    **others: Unpack[GoalArguments],
 ) -> Goal:
     """Make a goal of a runner's arguments, of which at most one may be given.
 
     Parameters
     ----------
     learner : BaseLearner
-        When no goal is given, a learner with a method ``done`` decides itself.
+        Without a goal, a learner with a method ``done`` decides itself.
     goal : callable, optional
-        Takes the learner; true ends the run.
-    loss_goal : float, optional
-        End when ``learner.loss()`` is this or less.
-    npoints_goal : int, optional
-        End with exactly this many points; with a BalancingLearner, when each child has as many or has no more to give.
-    end_time_goal : datetime, optional
-        End at this time; local time unless it carries a time zone.
-    duration_goal : timedelta or float, optional
-        End after this time; a number is in seconds.
+        Called with the learner; the run ends when it returns true.
     allow_running_forever : bool, default: True
-        Whether there may be no goal at all.
+        Whether the goal may be left out.
+    **others
+        See `AsyncRunner`.
 
     Raises
     ------
@@ -211,44 +214,13 @@ def make_goal(
     TypeError
         If a goal is of the wrong type.
     """
-    given = {
-        "goal": goal,
-        "loss_goal": loss_goal,
-        "npoints_goal": npoints_goal,
-        "end_time_goal": end_time_goal,
-        "duration_goal": duration_goal,
-    }
-    names = [name for name, value in given.items() if value is not None]
-    if len(names) > 1:
-        raise ValueError(f"Give one goal, not {len(names)}: {', '.join(names)}.")
-    if goal is not None:
-        if not callable(goal):
-            raise TypeError(f"goal takes a function of the learner, not {goal!r}; for a number use loss_goal=.")
-        return Goal(reached=goal)
-    if loss_goal is not None:
-        if not isinstance(loss_goal, Real) or isinstance(loss_goal, bool):
-            raise TypeError(f"loss_goal takes a number, not {loss_goal!r}.")
-        if math.isnan(loss_goal):
-            raise ValueError(f"loss_goal takes a number that a loss can reach, not {loss_goal!r}.")
-        return Goal(reached=LossGoal(float(loss_goal)))
-    if npoints_goal is not None:
-        if not isinstance(npoints_goal, Integral) or isinstance(npoints_goal, bool):
-            raise TypeError(f"npoints_goal takes a whole number of points (an int), not {npoints_goal!r}.")
-        if npoints_goal < 0:
-            raise ValueError(f"npoints_goal takes 0 points or more, not {npoints_goal!r}.")
-        if npoints_goal > MAX_INT:
-            raise ValueError(
-                f"npoints_goal must be at most 2**63 - 1, got {npoints_goal!r}. Leave it out to run forever."
-            )
-        if hasattr(learner, "each_has"):
-            return Goal(reached=EachGoal(int(npoints_goal)))
-        return Goal(npoints=int(npoints_goal))
-    if end_time_goal is not None:
-        if not isinstance(end_time_goal, datetime):
-            raise TypeError(f"end_time_goal takes a datetime, not {end_time_goal!r}; a time span is a duration_goal=.")
-        return Goal(end_time=end_time_goal.timestamp())
-    if duration_goal is not None:
-        return Goal(duration=_seconds(duration_goal))
+    if unknown := others.keys() - set(GOAL_NAMES):
+        raise TypeError(f"got an unexpected keyword argument {min(unknown)!r}. Use one of {', '.join(GOAL_NAMES)}.")
+    given = {name: value for name, value in {"goal": goal, **others}.items() if value is not None}
+    if len(given) > 1:
+        raise ValueError(f"Give one goal, not {len(given)}: {', '.join(given)}.")
+    for name, value in given.items():
+        return _MAKERS[name](learner, value)
     if callable(getattr(learner, "done", None)):
         return Goal(reached=is_done)
     if not allow_running_forever:
@@ -256,17 +228,51 @@ def make_goal(
     return Goal()
 
 
-def _seconds(duration: timedelta | float) -> float:
-    seconds = duration.total_seconds() if isinstance(duration, timedelta) else duration
-    if not isinstance(seconds, Real) or isinstance(seconds, bool):
-        raise TypeError(f"duration_goal takes a timedelta or seconds, not {duration!r}.")
-    if not 0 <= seconds < math.inf:
-        raise ValueError(f"duration_goal takes 0 seconds or more and an end, not {duration!r}.")
-    return float(seconds)
+def _function_goal(learner: Any, goal: Any) -> Goal:
+    if not callable(goal):
+        raise TypeError(f"goal must be a function of the learner, got {goal!r}. For a number use loss_goal.")
+    return Goal(reached=goal)
+
+
+def _loss_goal(learner: Any, loss: Any) -> Goal:
+    if not isinstance(loss, Real) or isinstance(loss, bool):
+        raise TypeError(f"loss_goal must be a number, got {loss!r}.")
+    if math.isnan(loss):
+        raise ValueError(f"loss_goal must be a number that a loss can reach, got {loss!r}.")
+    return Goal(reached=LossGoal(float(loss)))
+
+
+def _npoints_goal(learner: Any, npoints: Any) -> Goal:
+    if not isinstance(npoints, Integral) or isinstance(npoints, bool):
+        raise TypeError(f"npoints_goal must be a whole number of points (an int), got {npoints!r}.")
+    if int(npoints) < 0:
+        raise ValueError(f"npoints_goal must be 0 or more, got {npoints!r}.")
+    if int(npoints) > MAX_INT:
+        raise ValueError(f"npoints_goal must be at most 2**63 - 1, got {npoints!r}. Leave it out to run forever.")
+    return Goal(reached=EachGoal(int(npoints))) if hasattr(learner, "each_has") else Goal(npoints=int(npoints))
+
+
+def _end_time_goal(learner: Any, end_time: Any) -> Goal:
+    if not isinstance(end_time, datetime):
+        raise TypeError(f"end_time_goal must be a datetime, got {end_time!r}. For a time span use duration_goal.")
+    return Goal(end_time=end_time.timestamp())  # local time unless it has a time zone
+
+
+def _duration_goal(learner: Any, duration: Any) -> Goal:
+    return Goal(duration=as_seconds("duration_goal", duration))
+
+
+_MAKERS = {
+    "goal": _function_goal,
+    "loss_goal": _loss_goal,
+    "npoints_goal": _npoints_goal,
+    "end_time_goal": _end_time_goal,
+    "duration_goal": _duration_goal,
+}
 
 
 class TimedGoal:
-    """A goal as a function, whose time starts when it is made and goes on in the process that it is sent to."""
+    """A goal as a function. Its time starts when it is made, and continues in a process that it is sent to."""
 
     def __init__(self, goal: Goal) -> None:
         self._goal = goal
@@ -276,7 +282,7 @@ class TimedGoal:
         return self._goal.is_reached(learner) or self._goal.is_time_up(time.monotonic() - self._begin)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        # Monotonic clocks of different machines have nothing to do with each other.
+        # The monotonic clocks of two machines cannot be compared.
         return _timed_goal_since, (self._goal, time.monotonic() - self._begin)
 
 
@@ -300,31 +306,29 @@ def auto_goal(
     Parameters
     ----------
     loss, npoints, end_time, duration
-        As the runner's arguments of that name with ``_goal``; at most one.
+        The runner's arguments ``loss_goal`` and so on; at most one.
     learner : BaseLearner, optional
-        Asked for a goal of its own when none is given.
+        Without a goal, a learner with a method ``done`` decides itself.
     allow_running_forever : bool, default: True
-        Whether there may be no goal at all.
+        Whether the goal may be left out.
 
     Returns
     -------
     callable
         Time starts when the goal is made.
     """
-    goal = make_goal(
-        learner,
-        loss_goal=loss,
-        npoints_goal=npoints,
-        end_time_goal=end_time,
-        duration_goal=duration,
-        allow_running_forever=allow_running_forever,
-    )
-    return TimedGoal(goal)
+    given: GoalArguments = {
+        "loss_goal": loss,
+        "npoints_goal": npoints,
+        "end_time_goal": end_time,
+        "duration_goal": duration,
+    }
+    return TimedGoal(make_goal(learner, allow_running_forever=allow_running_forever, **given))
 
 
 def stop_after(*, seconds: float = 0, minutes: float = 0, hours: float = 0) -> GoalFunction:
-    """A goal that is reached some time after it was made.
+    """Make a goal that is reached some time after it was made.
 
-    It is looked at when results arrive; ``duration_goal`` is exact.
+    It is checked when results arrive; ``duration_goal`` is exact.
     """
     return auto_goal(duration=timedelta(hours=hours, minutes=minutes, seconds=seconds))

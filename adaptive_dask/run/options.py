@@ -7,21 +7,17 @@ import os
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
-from typing import Any, TypedDict, TypeVar
+from typing import Any, TypeVar
 
 from adaptive_dask.run.failures import OnError
-from adaptive_dask.run.goals import GoalFunction
+from adaptive_dask.run.goals import GOAL_NAMES, GoalArguments, GoalFunction
 
 F = TypeVar("F", bound=Callable[..., Any])
 
 
-class RunArguments(TypedDict, total=False):
+class RunArguments(GoalArguments, total=False):
     """The keyword arguments that every way to start a run has, for type checkers; see `RunOptions`."""
 
-    loss_goal: float | None
-    npoints_goal: int | None
-    end_time_goal: datetime | None
-    duration_goal: timedelta | float | None
     ntasks: int | None
     log: bool
     retries: int
@@ -77,21 +73,31 @@ class RunOptions:
     annotations: Mapping[str, Any] | None = None
 
 
-def with_run_arguments(function: F) -> F:
-    """Have `inspect.signature` list the arguments of a run instead of ``**arguments``."""
-    own = inspect.signature(function)
-    named = [each for each in own.parameters.values() if each.kind is not inspect.Parameter.VAR_KEYWORD]
-    known = {each.name for each in named}
-    named += [
-        inspect.Parameter(each.name, inspect.Parameter.KEYWORD_ONLY, default=each.default, annotation=each.type)
-        for each in fields(RunOptions)
-        if each.name not in known
-    ]
-    return _with_signature(function, own.replace(parameters=named))
+def with_arguments(names: Collection[str]) -> Callable[[F], F]:
+    """Have `inspect.signature` list arguments of a run instead of ``**arguments``.
+
+    Parameters
+    ----------
+    names : collection of str
+        Fields of `RunOptions`.
+    """
+
+    def replace(function: F) -> F:
+        own = inspect.signature(function)
+        named = [each for each in own.parameters.values() if each.kind is not inspect.Parameter.VAR_KEYWORD]
+        known = {each.name for each in named}
+        named += [
+            inspect.Parameter(each.name, inspect.Parameter.KEYWORD_ONLY, default=each.default, annotation=each.type)
+            for each in fields(RunOptions)
+            if each.name in names and each.name not in known
+        ]
+        return _with_signature(function, own.replace(parameters=named))
+
+    return replace
 
 
 def with_arguments_of(other: Callable[..., Any], **defaults: Any) -> Callable[[F], F]:
-    """Have `inspect.signature` list the arguments of another function, some with other defaults."""
+    """Have `inspect.signature` list the arguments of another function, some of them with other defaults."""
     theirs = inspect.signature(other)
     named = [each.replace(default=defaults.get(each.name, each.default)) for each in theirs.parameters.values()]
     return lambda function: _with_signature(function, theirs.replace(parameters=named))
@@ -100,6 +106,10 @@ def with_arguments_of(other: Callable[..., Any], **defaults: Any) -> Callable[[F
 def _with_signature(function: F, signature: inspect.Signature) -> F:
     function.__signature__ = signature  # type: ignore[attr-defined]
     return function
+
+
+with_run_arguments = with_arguments([each.name for each in fields(RunOptions)])
+with_goal_arguments = with_arguments(GOAL_NAMES)
 
 
 @dataclass(frozen=True)

@@ -1,27 +1,31 @@
-"""The arguments of a runner, checked, in the form in which a run is started with them."""
+"""Checks the arguments of a runner, and converts them to what a run is started with."""
 
 from __future__ import annotations
 
+import inspect
 import math
+import operator
 import os
 import uuid
 from dataclasses import dataclass, field
-from numbers import Integral
+from datetime import timedelta
+from numbers import Integral, Real
 from typing import Any
+
+from dask.utils import parse_bytes
 
 from adaptive_dask.cluster.protocol import Evaluation, make_id
 from adaptive_dask.plain import MAX_INT, check_name
 from adaptive_dask.run.draining import check_drain
 from adaptive_dask.run.failures import OnError, choose_on_error
-from adaptive_dask.run.goals import Goal, make_goal
+from adaptive_dask.run.goals import GOAL_NAMES, Goal, make_goal
 from adaptive_dask.run.options import RunOptions, SessionOptions
-from adaptive_dask.runner.evaluation import check_evaluation
 from adaptive_dask.runner.task_options import check_task_options
 
 
 @dataclass(frozen=True)
 class Plan:
-    """A run that is to be started.
+    """The checked arguments of a run.
 
     Attributes
     ----------
@@ -30,15 +34,15 @@ class Plan:
     weight : float
     evaluation : Evaluation
     tasks : dict
-        What the evaluators' tasks ask of Dask.
+        Options of the evaluators' tasks.
     drain : float
-        For how many seconds to wait for evaluations that are in flight when the goal is reached.
+        Time limit in seconds for evaluations that are in flight when the goal is reached.
     on_error : "raise", "skip" or callable
     session : SessionOptions
     checkpoint : str or None
-        As another process understands it.
+        A name that is valid in other processes.
     id : str
-        By which the scheduler knows it, and whoever follows it.
+        Identifies the run for the scheduler and for clients.
     """
 
     name: str
@@ -54,50 +58,30 @@ class Plan:
 
 
 def make_plan(learner: Any, options: RunOptions) -> Plan:
-    """Check the arguments of a run; see `AsyncRunner` for what they mean.
+    """Check the arguments of a run; `AsyncRunner` describes them.
 
     Raises
     ------
     ValueError, TypeError
-        If one of them makes no sense.
+        If an argument makes no sense.
     """
     _check_learner(learner)
-    goal = make_goal(
-        learner,
-        options.goal,
-        loss_goal=options.loss_goal,
-        npoints_goal=options.npoints_goal,
-        end_time_goal=options.end_time_goal,
-        duration_goal=options.duration_goal,
-        allow_running_forever=options.allow_running_forever,
-    )
+    goals: Any = {name: getattr(options, name) for name in GOAL_NAMES}
+    goal = make_goal(learner, options.goal, allow_running_forever=options.allow_running_forever, **goals)
     _check_count("ntasks", options.ntasks, 1)
     _check_count("retries", options.retries, 0)
     _check_count("allowed_failures", options.allowed_failures, 0)
     if options.ordered and options.ntasks is None:
-        raise ValueError("ordered=True needs ntasks=, the number of points to keep out at any time.")
+        raise ValueError("ordered=True needs ntasks, the number of points to keep in flight.")
     if options.name is not None:
         check_name(options.name)
     return Plan(
         name=options.name or f"{type(learner).__name__}-{uuid.uuid4().hex[:8]}",
         goal=goal,
         weight=_check_weight(options.weight),
-        evaluation=check_evaluation(
-            learner.function,
-            vectorized=options.vectorized,
-            point_timeout=options.point_timeout,
-            ntasks=options.ntasks,
-            isolate=options.isolate,
-            memory_limit=options.memory_limit,
-        ),
-        tasks=check_task_options(
-            resources=options.resources,
-            priority=options.priority,
-            workers=options.workers,
-            allow_other_workers=options.allow_other_workers,
-            annotations=options.annotations,
-        ),
-        # In order, points that are in flight at the goal are dropped: no need to wait for them.
+        evaluation=_check_evaluation(learner.function, options),
+        tasks=check_task_options(options),
+        # In order, points that are in flight at the goal are dropped.
         drain=0.0 if options.ordered else check_drain(options.drain),
         on_error=choose_on_error(options.on_error, options.raise_if_retries_exceeded),
         session=SessionOptions(
@@ -113,39 +97,80 @@ def make_plan(learner: Any, options: RunOptions) -> Plan:
 def _check_learner(learner: Any) -> None:
     if isinstance(learner, list | tuple):
         raise TypeError(
-            f"A run takes one learner, not a {type(learner).__name__} of them: run_many(learners) starts one for each "
+            f"learner must be one learner, got a {type(learner).__name__}: run_many(learners) starts a run for each "
             "on a Dask cluster, and a BalancingLearner of them is learned in one run."
         )
     if isinstance(learner, type) or not all(hasattr(learner, name) for name in ("ask", "tell", "function")):
-        raise TypeError(f"A run takes a learner, an object with ask, tell and function; not {learner!r}.")
+        raise TypeError(f"learner must be an object with ask, tell and function, got {learner!r}.")
 
 
 def _check_count(name: str, value: Any, least: int) -> None:
     if value is None and least == 1:
         return
     if not isinstance(value, Integral) or isinstance(value, bool) or value < least:
-        raise ValueError(f"{name} takes a whole number, {least} or more, not {value!r}.")
+        raise ValueError(f"{name} must be a whole number, {least} or more, got {value!r}.")
     if int(value) > MAX_INT:
         raise ValueError(f"{name} must be at most 2**63 - 1, got {value!r}.")
 
 
 def _check_weight(weight: Any) -> float:
     if not isinstance(weight, int | float) or not 0 < weight < math.inf:
-        raise ValueError(f"weight takes a positive number, not {weight!r}.")
+        raise ValueError(f"weight must be a positive number, got {weight!r}.")
     return float(weight)
 
 
 def absolute_checkpoint(checkpoint: str | os.PathLike[str] | None) -> str | None:
-    """The name of a checkpoint, as another process understands it.
+    """The name of a checkpoint that is valid in other processes.
 
     Raises
     ------
     ValueError
-        If it is none.
+        If it is not a name.
     """
     if checkpoint is None:
         return None
     name = os.fspath(checkpoint) if isinstance(checkpoint, os.PathLike) else checkpoint
     if not isinstance(name, str) or not name:
-        raise ValueError(f"checkpoint takes the name of a folder or a URL, not {checkpoint!r}.")
+        raise ValueError(f"checkpoint must be the name of a folder or a URL, got {checkpoint!r}.")
     return name if "://" in name else os.path.abspath(os.path.expanduser(name))
+
+
+def _check_evaluation(function: Any, options: RunOptions) -> Evaluation:
+    if options.vectorized and inspect.iscoroutinefunction(function):
+        raise not_both()
+    if options.isolate not in (None, "process"):
+        raise ValueError(f"isolate must be None or 'process', got {options.isolate!r}.")
+    limit = _bytes(options.memory_limit)
+    if limit is not None and options.isolate is None:
+        raise ValueError("memory_limit limits the memory of processes: pass isolate='process' as well.")
+    timeout = _seconds(options.point_timeout)
+    return Evaluation(bool(options.vectorized), timeout, options.ntasks, options.isolate is not None, limit)
+
+
+def _bytes(limit: int | str | None) -> int | None:
+    if limit is None:
+        return None
+    try:
+        size = int(parse_bytes(limit)) if isinstance(limit, str) else operator.index(limit)
+    except (TypeError, ValueError):
+        size = 0
+    if not 0 < size <= MAX_INT or isinstance(limit, bool):
+        raise ValueError(f"memory_limit must be a positive number of bytes, or a text such as '2 GB', got {limit!r}.")
+    return size
+
+
+def _seconds(timeout: float | timedelta | None) -> float | None:
+    if timeout is None:
+        return None
+    seconds = timeout.total_seconds() if isinstance(timeout, timedelta) else timeout
+    if not isinstance(seconds, Real) or isinstance(seconds, bool) or not 0 < float(seconds) < math.inf:
+        raise ValueError(f"point_timeout must be a positive number of seconds or a timedelta, got {timeout!r}.")
+    return float(seconds)
+
+
+def not_both() -> TypeError:
+    """The error for a function that is both asynchronous and vectorized."""
+    return TypeError(
+        "vectorized=True is for functions that compute an array of values; of an asynchronous function many "
+        "evaluations run at once anyway. Leave out one of the two."
+    )

@@ -17,8 +17,7 @@ from adaptive_dask.local.loop_pool import LoopPool
 from adaptive_dask.local.pools import ExecutorPool, Pool, as_executor, count_workers
 from adaptive_dask.local.sequential import SequentialExecutor
 from adaptive_dask.run.driver import Driver
-from adaptive_dask.runner.arguments import Plan
-from adaptive_dask.runner.evaluation import not_both
+from adaptive_dask.runner.arguments import Plan, not_both
 from adaptive_dask.runner.local import LocalRun
 from adaptive_dask.runner.replica import Replica
 from adaptive_dask.storage.checkpoint import Checkpoint

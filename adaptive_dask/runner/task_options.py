@@ -1,4 +1,4 @@
-"""What the tasks of a run on a cluster ask of Dask: checks of the arguments, and of `dask.annotate`."""
+"""Checks the options of the evaluators' tasks on a Dask cluster."""
 
 from __future__ import annotations
 
@@ -13,60 +13,56 @@ from adaptive_dask.plain import check_plain
 from adaptive_dask.run.options import RunOptions
 
 
-def check_task_options(
-    *,
-    resources: Mapping[str, float] | None,
-    priority: float,
-    workers: str | int | Collection[str | int] | None,
-    allow_other_workers: bool,
-    annotations: Mapping[str, Any] | None,
-) -> dict[str, Any]:
-    """What the evaluators' tasks need of Dask: only what was asked for, with the annotations that are active here.
+def check_task_options(options: RunOptions) -> dict[str, Any]:
+    """The options of the evaluators' tasks that were given, as arguments or with `dask.annotate`.
 
     Returns
     -------
     dict
-        Of resources, priority, workers, allow_other_workers and annotations what there is.
+        Some of resources, priority, workers, allow_other_workers and annotations.
 
     Raises
     ------
     TypeError, ValueError
-        If Dask would not take it.
+        If Dask does not accept them.
     """
+    annotations, resources, workers = options.annotations, options.resources, options.workers
     if annotations is not None and not isinstance(annotations, Mapping):
-        raise TypeError(f"annotations takes values by name, as dask.annotate does, not {annotations!r}.")
+        raise TypeError(f"annotations must be a mapping, as for dask.annotate, got {annotations!r}.")
     found: dict[str, Any] = {**get_annotations(), **(annotations or {})}
-    options: dict[str, Any] = {}
+    chosen: dict[str, Any] = {}
     annotated = found.pop("resources", None)
     resources = annotated if resources is None else resources
     if resources:
         if not isinstance(resources, Mapping) or not all(_is_amount(amount) for amount in resources.values()):
-            raise ValueError(f'resources takes amounts by name, as in {{"GPU": 1}}, not {resources!r}.')
-        options["resources"] = {str(name): float(amount) for name, amount in resources.items()}
+            raise ValueError(
+                f'resources must be a mapping of names to amounts, such as {{"GPU": 1}}, got {resources!r}.'
+            )
+        chosen["resources"] = {str(name): float(amount) for name, amount in resources.items()}
     annotated = found.pop("priority", 0)
-    priority = priority or annotated
+    priority = options.priority or annotated
     if not isinstance(priority, Real) or isinstance(priority, bool) or not math.isfinite(float(priority)):
-        raise TypeError(f"priority takes a number, not {priority!r}.")
+        raise TypeError(f"priority must be a number, got {priority!r}.")
     if priority:
-        options["priority"] = priority
+        chosen["priority"] = priority
     annotated = found.pop("workers", None)
     workers = annotated if workers is None else workers
     if workers is not None:
-        chosen = [workers] if isinstance(workers, str | int) else workers
-        if not isinstance(chosen, Collection) or not all(isinstance(worker, str | int) for worker in chosen):
-            raise TypeError(f"workers takes addresses, names or hosts of workers, not {workers!r}.")
-        options["workers"] = list(chosen)
-        if not options["workers"]:
-            raise ValueError("workers takes addresses, names or hosts of workers; there are none in it.")
-    if found.pop("allow_other_workers", False) or allow_other_workers:
+        names = [workers] if isinstance(workers, str | int) else workers
+        if not isinstance(names, Collection) or not all(isinstance(worker, str | int) for worker in names):
+            raise TypeError(f"workers must be addresses, names or hosts of workers, got {workers!r}.")
+        chosen["workers"] = list(names)
+        if not chosen["workers"]:
+            raise ValueError(f"workers must be addresses, names or hosts of workers, got {workers!r}, which is empty.")
+    if found.pop("allow_other_workers", False) or options.allow_other_workers:
         if workers is None:
-            raise ValueError("allow_other_workers=True says something only together with workers=.")
-        options["allow_other_workers"] = True
-    found.pop("retries", None)  # of tasks; evaluators are submitted anew as long as they are needed
+            raise ValueError("allow_other_workers=True has a meaning only together with workers.")
+        chosen["allow_other_workers"] = True
+    found.pop("retries", None)  # of tasks; evaluators are submitted again while they are needed
     if found:
-        options["annotations"] = found
-    check_plain("resources, priority, workers and annotations", options)
-    return options
+        chosen["annotations"] = found
+    check_plain("resources, priority, workers and annotations", chosen)
+    return chosen
 
 
 def _is_amount(value: Any) -> bool:
@@ -74,7 +70,7 @@ def _is_amount(value: Any) -> bool:
 
 
 def refuse_locally(options: RunOptions) -> None:
-    """Refuse options that only a Dask cluster has.
+    """Refuse options that need a Dask cluster.
 
     Raises
     ------

@@ -156,7 +156,7 @@ async def test_the_other_runs_take_what_one_cannot_use(c, s, a, b):
 
 @pytest.mark.parametrize("weight", [0, -1, float("nan"), float("inf"), "heavy", None])
 def test_a_weight_is_a_positive_number(weight):
-    with pytest.raises(ValueError, match="weight takes a positive number"):
+    with pytest.raises(ValueError, match="weight must be a positive number"):
         adaptive.Runner(learner(slow_peak), weight=weight)
 
 

@@ -80,10 +80,10 @@ def test_a_run_that_drains_can_be_cancelled(place: Any, gate: Gate) -> None:
 def test_what_drain_takes() -> None:
     assert [check_drain(value) for value in (True, False, 0, 2, timedelta(minutes=1))] == [float("inf"), 0, 0, 2, 60]
     for wrong in ("long", None, [1]):
-        with pytest.raises(TypeError, match="drain must be True, False, or a time in seconds, got"):
+        with pytest.raises(TypeError, match="drain must be a timedelta or a number of seconds, got"):
             check_drain(wrong)
     for wrong in (-1, float("nan")):
-        with pytest.raises(ValueError, match="drain must be 0 seconds or more, got"):
+        with pytest.raises(ValueError, match="drain must be 0 or more and finite, got"):
             check_drain(wrong)
 
 

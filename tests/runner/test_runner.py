@@ -18,7 +18,7 @@ from adaptive_dask.local.flight import Flight, LocalArrivals
 from adaptive_dask.runner import SequentialExecutor
 
 from ..fakes import CountingLearner
-from ..patience import TIMEOUT
+from ..patience import TIMEOUT, wait_until
 
 
 def peak(x: float) -> float:
@@ -75,7 +75,9 @@ def test_an_error_of_the_learner_here_does_not_hide_how_the_run_ended(threads: T
         return x if not fails or abs(x) > 0.4 else 1 / 0.0
 
     runner = adaptive.Runner(adaptive.Learner1D(function, (-1, 1), loss), npoints_goal=20, executor=threads, retries=0)
-    assert runner.wait(TIMEOUT)
+    with runner._run.replica.lock:  # so that this thread applies the results
+        wait_until(lambda: runner.info()["status"] in ("failed", "finished"))
+        assert runner.wait(TIMEOUT)
     with pytest.raises(FunctionError if fails else ValueError, match="ZeroDivisionError" if fails else "only here"):
         runner.result(TIMEOUT)
 
