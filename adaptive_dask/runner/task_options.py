@@ -35,9 +35,7 @@ def check_task_options(options: RunOptions) -> dict[str, Any]:
     resources = annotated if resources is None else resources
     if resources:
         if not isinstance(resources, Mapping) or not all(_is_amount(amount) for amount in resources.values()):
-            raise ValueError(
-                f'resources must be a mapping of names to amounts, such as {{"GPU": 1}}, got {resources!r}.'
-            )
+            raise ValueError(f'resources must be amounts by name, as in {{"GPU": 1}}, got {resources!r}.')
         chosen["resources"] = {str(name): float(amount) for name, amount in resources.items()}
     annotated = found.pop("priority", 0)
     priority = options.priority or annotated

@@ -155,11 +155,11 @@ async def test_run_many_takes_them(c, s, a, b):
 BAD = [
     ({"resources": ["GPU"]}, ValueError, "amounts by name"),
     ({"resources": {"GPU": 0}}, ValueError, "amounts by name"),
-    ({"priority": "high"}, TypeError, "priority takes a number"),
-    ({"workers": []}, ValueError, "none in it"),
+    ({"priority": "high"}, TypeError, "priority must be a number"),
+    ({"workers": []}, ValueError, "which is empty"),
     ({"workers": 3.5}, TypeError, "addresses, names or hosts"),
     ({"allow_other_workers": True}, ValueError, "only together with workers"),
-    ({"annotations": "fast"}, TypeError, "values by name"),
+    ({"annotations": "fast"}, TypeError, "annotations must be a mapping"),
 ]
 
 
