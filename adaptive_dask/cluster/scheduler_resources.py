@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import sys
+import threading
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, cast
 
@@ -12,7 +14,6 @@ from dask.utils import parse_timedelta
 from distributed import Client
 from tornado.ioloop import PeriodicCallback
 
-from adaptive_dask.cluster.scheduler_switch import switch_as_before, switch_soon
 from adaptive_dask.cluster.scheduler_threads import CALL_TIMEOUT_S, CallThreads
 from adaptive_dask.cluster.scheduler_traces import HOST_CLIENT
 from adaptive_dask.errors import AdaptiveError
@@ -30,6 +31,14 @@ MAX_CHECKPOINT_THREADS = 64
 # Dask's setting of the time after which a call of a learner is late, and the shortest time allowed (seconds).
 TIMEOUT_SETTING = "adaptive-dask.learner-timeout"
 MIN_LEARNER_TIMEOUT_S = 0.01
+
+# While a learner computes, the event loop waits for the interpreter lock for this time (seconds). Python's default of
+# 5 ms would be added to every message that the scheduler reads or writes.
+SWITCH_INTERVAL_S = 0.0005
+
+_switch_lock = threading.Lock()
+_switch_users = 0  # hosts with runs in this process, which may have several schedulers
+_switch_before = 0.0
 
 
 class HostResources:
@@ -117,10 +126,10 @@ class HostResources:
         busy = self._is_hosting()
         if busy and not self.keep_open.is_running():
             self.keep_open.start()
-            switch_soon()
+            _share_interpreter(1)
         if not busy and self.keep_open.is_running():
             self.keep_open.stop()
-            switch_as_before()
+            _share_interpreter(-1)
         if not busy and self._requests == 0:
             task = asyncio.ensure_future(self.close())
             self._closing.add(task)
@@ -145,3 +154,15 @@ class HostResources:
 
     def _note_activity(self) -> None:
         self._scheduler.idle_since = None
+
+
+def _share_interpreter(change: int) -> None:
+    """Count hosts with runs, and let threads take turns more often while there are some."""
+    global _switch_users, _switch_before
+    with _switch_lock:
+        if _switch_users == 0:
+            _switch_before = sys.getswitchinterval()
+            sys.setswitchinterval(min(SWITCH_INTERVAL_S, _switch_before))
+        _switch_users += change
+        if _switch_users == 0:
+            sys.setswitchinterval(_switch_before)

@@ -1,16 +1,23 @@
-"""Requests of clients about hosted runs."""
+"""Messages to the host: requests of clients about runs, and messages of workers."""
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from adaptive_dask.cluster.protocol import Route
+from adaptive_dask.cluster.protocol import STOP, Report, Route, check_lifetime
+from adaptive_dask.cluster.scheduler_remote_results import RemoteResults
 from adaptive_dask.cluster.scheduler_resources import HostResources
 from adaptive_dask.cluster.scheduler_runs import RunTable, shown
 from adaptive_dask.cluster.versions import check_versions
 from adaptive_dask.errors import RunExistsError, VersionMismatchError
+from adaptive_dask.plain import get_logger
 from adaptive_dask.run.pickling import dumps
+
+if TYPE_CHECKING:
+    from distributed import Scheduler
+
+logger = get_logger(__name__)
 
 Handler = Callable[..., Awaitable[Any]]
 
@@ -107,3 +114,56 @@ class RunRoutes:
             getattr(run, action)()
         else:
             raise ValueError(f"action must be cancel, pause, resume, give_up or forget, got {shown(action)}.")
+
+
+class WorkerMessages:
+    """Passes messages of workers to the runs; lives on the scheduler's event loop.
+
+    Parameters
+    ----------
+    scheduler : Scheduler
+    table : RunTable
+    remote_results : RemoteResults
+
+    Attributes
+    ----------
+    serving : set of str
+        Workers that have a `PointService`, because they have requested a function.
+    """
+
+    def __init__(self, scheduler: Scheduler, table: RunTable, remote_results: RemoteResults) -> None:
+        self._scheduler = scheduler
+        self._table = table
+        self._remote_results = remote_results
+        self.serving: set[str] = set()
+
+    def report(self, worker: str = "", run: str = "", **fields: Any) -> None:
+        """Handle a report. It never raises: an exception would cost the worker its connection."""
+        try:
+            if worker not in self.serving:
+                fields.pop("slots", None)  # a message without a handler would cost this worker its connection
+            active = self._table.active.get(run)
+            if active is not None:
+                active.reports.report(worker, Report.check(**fields))
+                return
+            ended = self._table.by_id.get(run)
+            if ended is not None:
+                self._table.note_hung(worker, ended, Report.check(**fields).hung)
+            if fields.get("slots") and worker in self._scheduler.stream_comms:  # an evaluator that came too late
+                self._scheduler.worker_send(worker, {"op": STOP, "run": run})
+        except Exception:
+            logger.exception("Refused a report of worker %s about run %s", worker, run)
+
+    async def fetch_function(self, run: str, worker: str = "", lifetime: Any = None) -> tuple[Any, ...] | None:
+        """Return the function of a run and how to call it, for a worker; None if the run has ended."""
+        active = self._table.active.get(run)
+        if worker in self._scheduler.workers:
+            self.serving.add(worker)
+        return None if active is None else active.fetch_function(worker, check_lifetime(lifetime))
+
+    async def keep_result(self, run: str, worker: str, key: str, nbytes: int) -> None:
+        """Hold a result that stays on a worker, unless its run is forgotten."""
+        self._remote_results.add(run, worker, key, nbytes)
+        known = self._table.by_id.get(run)
+        if known is None or self._table.is_superseded(known):
+            self._remote_results.release(run)
