@@ -22,10 +22,11 @@ from adaptive_dask.cluster.scheduler_holders import Holders
 from adaptive_dask.cluster.scheduler_remote_results import RemoteResults
 from adaptive_dask.cluster.scheduler_resources import HostResources
 from adaptive_dask.cluster.scheduler_routes import Handler, RunRoutes, WorkerMessages
-from adaptive_dask.cluster.scheduler_run import Host, HostedRun
+from adaptive_dask.cluster.scheduler_run import HostedRun
 from adaptive_dask.cluster.scheduler_runs import RunTable
 from adaptive_dask.cluster.scheduler_shares import Shares
 from adaptive_dask.cluster.scheduler_start import RunStarter
+from adaptive_dask.cluster.scheduler_state import Host
 from adaptive_dask.cluster.scheduler_subscriptions import Subscriptions
 from adaptive_dask.cluster.scheduler_traces import forget_topic
 from adaptive_dask.plain import get_logger

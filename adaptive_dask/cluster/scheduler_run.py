@@ -7,7 +7,7 @@ import contextlib
 import math
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from adaptive_dask.cluster import scheduler_feed
@@ -15,12 +15,10 @@ from adaptive_dask.cluster.protocol import RunSpec
 from adaptive_dask.cluster.scheduler_assignments import Assignments, PointSender
 from adaptive_dask.cluster.scheduler_feed import Feed
 from adaptive_dask.cluster.scheduler_history import ProgressHistory
-from adaptive_dask.cluster.scheduler_holders import Holders
 from adaptive_dask.cluster.scheduler_learner import HostedLearner, Step
 from adaptive_dask.cluster.scheduler_reports import ReportIntake
-from adaptive_dask.cluster.scheduler_resources import HostResources
 from adaptive_dask.cluster.scheduler_slots import LOST_WORKER_SETTING, RunSlots
-from adaptive_dask.cluster.scheduler_state import RunClock, RunState
+from adaptive_dask.cluster.scheduler_state import Host, RunClock, RunState
 from adaptive_dask.cluster.scheduler_turns import LearnerTurns
 from adaptive_dask.errors import AdaptiveError, LearnerBusyError, LearnerError, RunNotFoundError, WorkerLostError
 from adaptive_dask.plain import get_logger, safe_repr
@@ -28,7 +26,7 @@ from adaptive_dask.run.driver import Driver
 from adaptive_dask.run.status import RunStatus
 
 if TYPE_CHECKING:
-    from distributed import Client, Scheduler
+    from distributed import Client
 
 logger = get_logger(__name__)
 
@@ -37,31 +35,6 @@ END_TIMEOUT_S = 0.25
 
 # Functions with fewer bytes do not count towards the memory of ended runs.
 LARGE_FUNCTION_BYTES = 100_000
-
-
-@dataclass(frozen=True)
-class Host:
-    """What runs need of their host.
-
-    Attributes
-    ----------
-    scheduler : Scheduler
-    resources : HostResources
-    holders : Holders
-    on_claim : callable
-        Called when a run can use more slots than before, or does not need all that it has.
-    on_end : callable
-        Called with a run that has ended.
-    has_pages : bool
-        True if the scheduler's dashboard shows the runs.
-    """
-
-    scheduler: Scheduler
-    resources: HostResources
-    holders: Holders
-    on_claim: Callable[[], None]
-    on_end: Callable[[HostedRun], None]
-    has_pages: bool
 
 
 class HostedRun:
@@ -105,16 +78,7 @@ class HostedRun:
         self.state = RunState(self.feed, turns)
         self.assignments = Assignments(spec.evaluation.vectorized)
         self.sender = PointSender(spec.id, host.scheduler, self.assignments)
-        self.slots = RunSlots(
-            self.spec,
-            host.scheduler,
-            self.state,
-            self.assignments,
-            self.sender,
-            learner.driver,
-            host.holders,
-            host.on_claim,
-        )
+        self.slots = RunSlots(self.spec, host, self.state, self.assignments, self.sender, learner.driver)
         self.reports = ReportIntake(spec.name, host.scheduler, self.state, learner, self.sender, self.slots)
         self._host = host
         self._function = spec.function

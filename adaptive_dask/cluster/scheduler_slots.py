@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import dask
@@ -15,16 +15,15 @@ from adaptive_dask.cluster.loading import missing_module
 from adaptive_dask.cluster.protocol import RunSpec
 from adaptive_dask.cluster.scheduler_assignments import Assignments, PointSender
 from adaptive_dask.cluster.scheduler_evaluators import Evaluators
-from adaptive_dask.cluster.scheduler_holders import Holders
 from adaptive_dask.cluster.scheduler_placement import Placement
 from adaptive_dask.cluster.scheduler_shares import Claim
-from adaptive_dask.cluster.scheduler_state import RunState
+from adaptive_dask.cluster.scheduler_state import Host, RunState
 from adaptive_dask.errors import AdaptiveError, ModuleMissingError
 from adaptive_dask.plain import safe_repr
 from adaptive_dask.run.driver import Driver
 
 if TYPE_CHECKING:
-    from distributed import Client, Scheduler
+    from distributed import Client
 
 # Dask's setting of the time after which a cluster gives up a worker that died.
 LOST_WORKER_SETTING = "distributed.deploy.lost-worker-timeout"
@@ -41,15 +40,11 @@ class RunSlots:
     Parameters
     ----------
     spec : RunSpec
-    scheduler : Scheduler
+    host : Host
     state : RunState
     assignments : Assignments
     sender : PointSender
     driver : Driver
-    holders : Holders
-        Knows which runs and tasks have the threads of the cluster.
-    on_claim : callable
-        Called when the run can use more slots than before, or does not need all that it has.
 
     Attributes
     ----------
@@ -62,25 +57,22 @@ class RunSlots:
     def __init__(
         self,
         spec: RunSpec,
-        scheduler: Scheduler,
+        host: Host,
         state: RunState,
         assignments: Assignments,
         sender: PointSender,
         driver: Driver,
-        holders: Holders,
-        on_claim: Callable[[], None],
     ) -> None:
         self.assignments = assignments
-        self.on_claim = on_claim
+        self.on_claim = host.on_claim
         self.hung: dict[str, int] = {}
         self.workers_died = 0
         self._spec = spec
-        self._scheduler = scheduler
+        self._host = host
         self._state = state
         self._sender = sender
         self._driver = driver
-        self._holders = holders
-        self._placement = Placement(scheduler, spec.tasks)
+        self._placement = Placement(host.scheduler, spec.tasks)
         self._evaluators: Evaluators | None = None
         self._wanted: int | None = None  # slots that it can use; None if the number does not matter
         self._head_start = 0.0
@@ -91,7 +83,7 @@ class RunSlots:
         """Submit evaluators when slots are allotted. The run is treated as if it had been served like the others."""
         self._head_start = served
         self._evaluators = Evaluators(
-            self._spec.id, self._scheduler, client, self.on_claim, self._fail, self._spec.tasks
+            self._spec.id, self._host.scheduler, client, self.on_claim, self._fail, self._spec.tasks
         )
 
     def release(self) -> None:
@@ -121,7 +113,7 @@ class RunSlots:
         """Note how many calls on a worker were given up and continue; their `tasks` are no evaluators any more."""
         if count != self.hung.get(worker, 0):
             self._state.feed.change_soon()
-            self._holders.note_hung(worker, self._spec.id, self._spec.name, count)
+            self._host.holders.note_hung(worker, self._spec.id, self._spec.name, count)
         if count:
             self.hung[worker] = count
         else:
@@ -195,11 +187,11 @@ class RunSlots:
             self._waiting_since = now
             asyncio.get_running_loop().call_later(LONG_WAIT_S, self.on_claim)
         if is_waiting:
-            waits_for = self._placement.waits_for(self._holders.hung)
-            if self.workers_died and not self._scheduler.workers:
+            waits_for = self._placement.waits_for(self._host.holders.hung)
+            if self.workers_died and not self._host.scheduler.workers:
                 waits_for = f"{waits_for}. {self._why_no_worker_comes(now)}"
             if waits_for is None and self._demand() and now >= self._waiting_since + LONG_WAIT_S:
-                waits_for = self._holders.threads()
+                waits_for = self._host.holders.threads()
         if waits_for != self._waits_for:
             self._waits_for = waits_for
             self._state.feed.change()

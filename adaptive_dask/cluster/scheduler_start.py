@@ -11,9 +11,10 @@ from adaptive_dask.cluster.protocol import RunSpec
 from adaptive_dask.cluster.scheduler_learner import HostedLearner
 from adaptive_dask.cluster.scheduler_remote_results import RemoteResults
 from adaptive_dask.cluster.scheduler_resources import TIMEOUT_SETTING
-from adaptive_dask.cluster.scheduler_run import Host, HostedRun
+from adaptive_dask.cluster.scheduler_run import HostedRun
 from adaptive_dask.cluster.scheduler_runs import RunTable, shown
 from adaptive_dask.cluster.scheduler_shares import Shares
+from adaptive_dask.cluster.scheduler_state import Host
 from adaptive_dask.cluster.scheduler_threads import ThreadCall
 from adaptive_dask.errors import LearnerBusyError, RunNotFoundError
 from adaptive_dask.run.pickling import PackedError, unpack

@@ -1,15 +1,50 @@
-"""The state of a hosted run, which its parts share."""
+"""What the parts of a hosted run share: its host, its state, and its clock."""
 
 from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from adaptive_dask.cluster.scheduler_feed import Feed
+from adaptive_dask.cluster.scheduler_holders import Holders
+from adaptive_dask.cluster.scheduler_resources import HostResources
 from adaptive_dask.cluster.scheduler_turns import LearnerTurns
 from adaptive_dask.errors import AdaptiveError
 from adaptive_dask.run.driver import Driver
 from adaptive_dask.run.status import ENDED
+
+if TYPE_CHECKING:
+    from distributed import Scheduler
+
+    from adaptive_dask.cluster.scheduler_run import HostedRun
+
+
+@dataclass(frozen=True)
+class Host:
+    """What runs need of their host.
+
+    Attributes
+    ----------
+    scheduler : Scheduler
+    resources : HostResources
+    holders : Holders
+    on_claim : callable
+        Called when a run can use more slots than before, or does not need all that it has.
+    on_end : callable
+        Called with a run that has ended.
+    has_pages : bool
+        True if the scheduler's dashboard shows the runs.
+    """
+
+    scheduler: Scheduler
+    resources: HostResources
+    holders: Holders
+    on_claim: Callable[[], None]
+    on_end: Callable[[HostedRun], None]
+    has_pages: bool
 
 
 class RunState:
