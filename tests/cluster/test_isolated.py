@@ -80,6 +80,7 @@ async def test_the_end_of_a_run_or_worker_ends_evaluations(c, s, a, b, how):
     runner.cancel()
     with pytest.raises(asyncio.CancelledError):
         await runner.task
+    await until(lambda: s.plugins["adaptive"].resources.client is None)
     if how == "cancel":
         await assert_nothing_left(s, a, b)
 
