@@ -8,7 +8,7 @@ import math
 from adaptive_dask.learner.quadrature.interval import Interval, Step
 from adaptive_dask.learner.quadrature.interval_tree import IntervalTree
 
-# An evaluation that is under way is expected to leave so much of the error; the next step on the same interval
+# An evaluation in flight is expected to leave this part of the error; the next step on the same interval
 # competes with other intervals on that ground.
 _REFINED = 0.1
 _HALVED = 0.25
@@ -36,18 +36,18 @@ class EvaluationPlan:
         todo = [interval]
         while todo:
             interval = todo.pop()
-            interval.ticket += 1
+            interval.plan.ticket += 1
             action = _next_action(interval)
             if action is not None and (action[1] is not None or interval.halves is None):
                 # Where nothing is finite, go deep in one place rather than everywhere.
                 order = -interval.generation if math.isinf(action[0]) else interval.generation
-                heapq.heappush(self._heap, (-action[0], order, interval.a, interval.ticket, interval))
+                heapq.heappush(self._heap, (-action[0], order, interval.a, interval.plan.ticket, interval))
                 expected = 0.0
             else:
                 expected = action[0] if action is not None else 0.0
             for half in interval.halves or ():
-                if half.level < 0 and half.expected_err != expected:
-                    half.expected_err = expected
+                if half.level < 0 and half.plan.expected_err != expected:
+                    half.plan.expected_err = expected
                     todo.append(half)
                 elif half.level >= 0:  # whether they are of use may have changed
                     todo.append(half)
@@ -66,7 +66,7 @@ class EvaluationPlan:
         """
         while self._heap:
             negative, _, _, ticket, interval = heapq.heappop(self._heap)
-            if ticket != interval.ticket or not _is_of_use(interval):
+            if ticket != interval.plan.ticket or not _is_of_use(interval):
                 continue
             action = _next_action(interval)
             assert action is not None
@@ -76,8 +76,8 @@ class EvaluationPlan:
                 self.update(interval)
                 continue
             if self._undo is not None:
-                self._undo.setdefault(interval, interval.planned_level)
-            interval.planned_level = level
+                self._undo.setdefault(interval, interval.plan.level)
+            interval.plan.level = level
             tree.watch(interval, level)
             self.update(interval)
             return interval.new_points(level), -negative if -negative < _GUESSED else math.inf
@@ -86,11 +86,11 @@ class EvaluationPlan:
     def start_over(self, tree: IntervalTree) -> None:
         """Forget what was planned, apart from values that are there."""
         self._heap.clear()
-        tree.root.expected_err = _UNKNOWN
+        tree.root.plan.expected_err = _UNKNOWN
         intervals = [tree.root]
         while intervals:
             interval = intervals.pop()
-            interval.planned_level = -1
+            interval.plan.level = -1
             intervals += interval.halves or ()
             if interval.level >= 0 or interval is tree.root:
                 self.update(interval)
@@ -103,7 +103,7 @@ class EvaluationPlan:
         """Forget what was planned since `remember`."""
         undo, self._undo = self._undo, None
         for interval, planned_level in (undo or {}).items():
-            interval.planned_level = planned_level
+            interval.plan.level = planned_level
             self.update(interval)
 
 
@@ -117,7 +117,7 @@ def _next_action(interval: Interval) -> Action | None:
     """The expected error of an interval after what is planned, and the level to evaluate next (None: of its halves)."""
     known = interval.level
     if known < 0:
-        known, last, error = interval.first_level - 1, interval.max_level, interval.expected_err
+        known, last, error = interval.first_level - 1, interval.max_level, interval.plan.expected_err
     elif interval.step is Step.STOP:
         return None
     elif interval.step is Step.REFINE:
@@ -126,7 +126,7 @@ def _next_action(interval: Interval) -> Action | None:
         last, error = known, interval.err
     if not error:
         return None
-    level = max(known, interval.planned_level) + 1
+    level = max(known, interval.plan.level) + 1
     if level <= last:
         return error * _REFINED ** (level - known - 1), level
     if not interval.splittable:

@@ -51,6 +51,27 @@ class Step(enum.Enum):
     STOP = "nothing to gain"
 
 
+class Plan:
+    """What an `EvaluationPlan` keeps of an interval.
+
+    Attributes
+    ----------
+    level : int
+        The highest level that is planned; -1 if there is none.
+    expected_err : float
+        The error that is expected before there is an estimate.
+    ticket : int
+        The number of the interval's current entry in the ranking.
+    """
+
+    __slots__ = ("expected_err", "level", "ticket")
+
+    def __init__(self) -> None:
+        self.level = -1
+        self.expected_err = 0.0
+        self.ticket = 0
+
+
 class Interval:
     """An interval, and what is known of the integral over it.
 
@@ -77,9 +98,8 @@ class Interval:
         Whether the error is rounding.
     first_coefficients : array or None
         Those of the interpolant at the first level.
-    first_level, max_level : int
-        The levels to begin with and to end with; ends of intervals that are very narrow differ by few
-        floating-point numbers.
+    max_level : int
+        The level to end with; the ends of intervals that are very narrow differ by few floating-point numbers.
     diverging : int
         In how many halvings up to here the integral did not fall.
     total : tuple of float
@@ -87,6 +107,7 @@ class Interval:
         intervals that cover this one.
     open_levels : dict, int → int
         How many values are missing at the levels that are watched.
+    plan : Plan
     """
 
     __slots__ = (
@@ -96,9 +117,7 @@ class Interval:
         "coefficients",
         "diverging",
         "err",
-        "expected_err",
         "first_coefficients",
-        "first_level",
         "generation",
         "halves",
         "igral",
@@ -108,13 +127,10 @@ class Interval:
         "mean",
         "open_levels",
         "parent",
-        "planned_level",
+        "plan",
         "residual",
-        "splittable",
         "step",
-        "ticket",
         "total",
-        "unclaimed",
     )
 
     def __init__(self, a: float, b: float, parent: Interval | None = None) -> None:
@@ -124,13 +140,11 @@ class Interval:
         self.halves: tuple[Interval, Interval] | None = None
         self.generation: int = parent.generation + 1 if parent else 0
         self.level = -1
-        self.first_level = 0 if parent else ROOT_LEVEL
         separation = _MIN_SEPARATION * max(abs(a), abs(b))
         # Without a second level the whole would have no error.
         self.max_level = 0 if parent else MAX_LEVEL
         while self.max_level < MAX_LEVEL and (b - a) * _GAPS[self.max_level + 1] > separation:
             self.max_level += 1
-        self.splittable = (b - a) / 2 * _GAPS[0] > separation and b - a > _NARROWEST
         self.coefficients: Array | None = None
         self.mean = 0.0
         self.igral = 0.0
@@ -141,13 +155,20 @@ class Interval:
         self.diverging = 0
         self.total = (0.0, math.inf, 0.0)
         self.open_levels: dict[int, int] = {}
-        self.unclaimed: list[float] = []
         self.residual = math.inf
         self._tail = 1.0
-        # What follows belongs to the plan of what to evaluate next.
-        self.planned_level = -1
-        self.expected_err = 0.0
-        self.ticket = 0
+        self.plan = Plan()
+
+    @property
+    def first_level(self) -> int:
+        """The level to begin with."""
+        return ROOT_LEVEL if self.parent is None else 0
+
+    @property
+    def splittable(self) -> bool:
+        """Whether there are enough floating-point numbers between the ends for two halves."""
+        half, separation = (self.b - self.a) / 2, _MIN_SEPARATION * max(abs(self.a), abs(self.b))
+        return half * _GAPS[0] > separation and 2 * half > _NARROWEST
 
     @property
     def middle(self) -> float:

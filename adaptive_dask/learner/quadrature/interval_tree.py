@@ -43,6 +43,7 @@ class IntervalTree:
         self._on_change = on_change
         self._watched: dict[float, list[Watch]] = {}
         self._nodes: set[float] = set()
+        self._unclaimed: dict[Interval, list[float]] = {}  # values inside of intervals without an estimate
         self.watch(self.root, self.root.first_level)
 
     def add(self, x: float, value: float) -> None:
@@ -92,7 +93,7 @@ class IntervalTree:
                 return
             interval = interval.split()[x > interval.middle]
             self.watch(interval, interval.first_level)
-        interval.unclaimed.append(x)
+        self._unclaimed.setdefault(interval, []).append(x)
 
     def _complete(self, interval: Interval) -> None:
         """Take in all levels that are complete by now, and what this makes possible below."""
@@ -122,8 +123,7 @@ class IntervalTree:
                     self._on_change(half)
                 elif half.level < 0:
                     ready.append(half)
-            unclaimed, interval.unclaimed = interval.unclaimed, []
-            for x in unclaimed:
+            for x in self._unclaimed.pop(interval, ()):
                 self._claim(x, interval)
 
     @staticmethod
