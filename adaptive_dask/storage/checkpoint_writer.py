@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import pickle
 import threading
 import time
@@ -12,18 +11,10 @@ from typing import Any
 
 from adaptive_dask.errors import CheckpointInUseError
 from adaptive_dask.plain import get_logger, safe_repr
-from adaptive_dask.storage.checkpoint_files import (
-    Log,
-    learner_name,
-    merge_logs,
-    remove_obsolete,
-    write_functions,
-    write_whole,
-)
-from adaptive_dask.storage.checkpoint_folder import Folder, GrowingFile, LocalFolder
-from adaptive_dask.storage.checkpoint_format import FIRST_LINE, Entry, file_of
+from adaptive_dask.storage.checkpoint_folder import Folder
+from adaptive_dask.storage.checkpoint_format import Entry
 from adaptive_dask.storage.checkpoint_lock import HEARTBEAT_S, Lock
-from adaptive_dask.storage.checkpoint_presence import Presence
+from adaptive_dask.storage.checkpoint_run import FilesOfRun
 from adaptive_dask.user_code import guarded
 
 logger = get_logger(__name__)
@@ -42,10 +33,6 @@ CLOSE_TIMEOUT_S = 30.0
 # contain a single larger result. The first record has a fixed number of results; it shows how large they are.
 MAX_RECORD_BYTES = 2**20
 FIRST_RECORD_RESULTS = 16
-
-# A log of this size is closed, and another one is started. Logs are merged when there are more than MAX_LOGS.
-MAX_LOG_BYTES = 64 * 2**20
-MAX_LOGS = 64
 
 
 class CheckpointWriter:
@@ -90,21 +77,16 @@ class CheckpointWriter:
         self.problem = problem
         self._pack_learner = pack
         self._functions = functions
-        self._presence = Presence(folder)
+        self._files = FilesOfRun(folder, lock.mark, learner, number)
         self._looked = time.monotonic()  # time of the last check for missing files
         self._missing: str | None = None  # description of missing files, until the learner can be written again
         self._anew: tuple[list[bytes], int] | None = None  # records of the learner, and its number of results
         self._folder = folder
         self._lock = lock
-        self._learner = learner
-        self._numbers = itertools.count(number)
-        self._logs = 0
-        self._file: GrowingFile | None = None
         self._noted: deque[Callable[[Entry], None]] = deque()  # events that are not yet in the entries
         self._entries: list[Entry] = []  # not yet written
         self._records: list[tuple[bytes, int]] = []  # records that are being written, with their numbers of results
         self._results_in_record = FIRST_RECORD_RESULTS
-        self._log: str | None = None  # the name of the next log
         self._lasting = problem  # a permanent problem
         self._told = self._saved = 0
         self._bell = threading.Event()
@@ -180,7 +162,6 @@ class CheckpointWriter:
             self._anew = records, told
             self._entries[:] = [Entry()]
             self._records.clear()
-            self._log = None
 
         self._missing = None
         self._note(begin_anew)
@@ -201,7 +182,7 @@ class CheckpointWriter:
         deadline = time.monotonic() + FINAL_TRIES_TIMEOUT_S
         while not self._try_to_write() and not self._is_lost and time.monotonic() < deadline:
             time.sleep(RETRY_AFTER_S)  # the problem may be temporary
-        self._close_file()
+        self._files.close()
         self._lock.let_go()
 
     def _try_to_write(self) -> bool:
@@ -221,10 +202,10 @@ class CheckpointWriter:
                     self._records.extend(self._encode(self._entries[0]))
                     del self._entries[0]
                 if self._records:
-                    self._append([record for record, _ in self._records])
+                    self._files.append([record for record, _ in self._records])
                     self._saved += sum(results for _, results in self._records)
                     self._records.clear()
-            self._merge()
+            self._files.merge()
         except Exception as error:
             self._complain(error)
             return False
@@ -244,9 +225,9 @@ class CheckpointWriter:
         is_over = self._closing.is_set()
         if self._missing is None and self._anew is None and (is_over or time.monotonic() - self._looked > HEARTBEAT_S):
             self._looked = time.monotonic()
-            name = self._presence.missing(self._file)
+            name = self._files.missing()
             if name is not None:
-                self._close_file()
+                self._files.close()
                 self._saved = 0
                 self._missing = f"{name} was deleted or moved. Everything is written again with the next result."
         if self._missing is not None and is_over:
@@ -258,14 +239,8 @@ class CheckpointWriter:
     def _write_anew(self) -> None:
         assert self._anew is not None
         records, told = self._anew
-        self._close_file()
         self._lock.keep(at_once=True)  # the lock may be missing too
-        number = next(self._numbers)
-        write_whole(self._folder, learner_name(number), records)
-        write_functions(self._folder, self._functions)
-        remove_obsolete(self._folder, number)
-        self._learner, self._logs = number, 0
-        self._presence.look()
+        self._files.begin_anew(records, self._functions)
         self._saved = told
         self._anew = None
 
@@ -304,43 +279,6 @@ class CheckpointWriter:
             logger.error("Checkpoint %s: cannot write a result: %s", self._folder.path, why)
             self._lasting = self.problem = f"a point or its result cannot be pickled and is not written: {why}"
             return []
-
-    def _append(self, records: list[bytes]) -> None:
-        if not isinstance(self._folder, LocalFolder):
-            if self._log is None:
-                self._log = self._next_log()
-            # A retry uses the same name, so that an incomplete file is replaced.
-            self._folder.write(self._log, file_of(records))
-            self._presence.add(self._log)
-            self._log = None
-            return
-        if self._file is None:
-            name = self._next_log()
-            self._file = self._folder.open_log(name)
-            self._presence.add(name)
-        try:
-            self._file.append(records if self._file.size else [FIRST_LINE, *records])
-        except OSError:
-            self._close_file()  # its content on disk is not certain any more
-            raise
-        if self._file.size > MAX_LOG_BYTES:
-            self._close_file()
-
-    def _next_log(self) -> str:
-        number = next(self._numbers)
-        self._logs += 1
-        return Log(number, number, self._lock.mark).name
-
-    def _merge(self) -> None:
-        if self._logs > MAX_LOGS and self._file is None:
-            self._logs = 0
-            merge_logs(self._folder, self._learner, self._lock.mark)
-            self._presence.look()
-
-    def _close_file(self) -> None:
-        if self._file is not None:
-            self._file.close()
-            self._file = None
 
     def _complain(self, error: Exception) -> None:
         if self.problem == self._lasting:

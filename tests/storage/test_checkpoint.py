@@ -590,7 +590,7 @@ def test_a_full_disk_stops_nothing_and_loses_nothing(place, monkeypatch):
     full = threading.Event()
     full.set()
     folder = run.checkpoint._folder
-    target = checkpoint_writer.GrowingFile if folder.can_append else type(folder)
+    target = checkpoint_folder.GrowingFile if folder.can_append else type(folder)
     name = "append" if folder.can_append else "write"
     method = getattr(target, name)
 
