@@ -78,6 +78,7 @@ KINDS = {
         "draw": "plotting.data_saver:draw",
         "layout": "storage.frame_layouts:DATA_SAVER",
         "reader": "storage.adaptive_files:read_data_saver",
+        "inside": "learner.data_saver:learner_inside",
     },
     "learner.skopt_learner:SKOptLearner": {
         "draw": "plotting.skopt_learner:draw",

@@ -35,7 +35,7 @@ class DataSaver(BaseLearner):
     learner : BaseLearner
         Its function returns more than the learner can learn.
     arg_picker : callable
-        Takes what the function returned and returns what is to be learned, for example
+        Takes what the function returned, and returns the value to learn, for example
         ``operator.itemgetter("y")``. It is called where the function is, thus on the worker.
     extra : {"learner", "cluster"}, default: "learner"
         Where results are kept: in `extra_data`, or on the workers' side, so that large ones pass neither through
@@ -230,8 +230,13 @@ class DataSaver(BaseLearner):
         self._settings = state["settings"]
 
 
+def learner_inside(saver: DataSaver) -> Any:
+    """Return the learner whose samples the dashboard shows."""
+    return saver.learner
+
+
 def _key(x: Any) -> Any:
-    """Under which a point is found: as a tuple if it came as a list, and without what is not hashable."""
+    """Under which a point is found: as a tuple if it came as a list, without elements that are not hashable."""
     try:
         hash(x)
     except TypeError:

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 import adaptive_dask
 
-PARTS = ("draw", "follower", "layout", "reader")
+PARTS = ("draw", "follower", "layout", "reader", "inside")
 
 # A class carries its own record, so that a class that is pickled by value takes it along to the scheduler.
 _RECORD = "_adaptive_dask_kind"
@@ -26,6 +26,7 @@ def register(
     follower: Callable[[Any], Any] | str | None = None,
     layout: Any = None,
     reader: Callable[[Any, Any], tuple[list[Any], list[Any]]] | str | None = None,
+    inside: Callable[[Any], Any] | str | None = None,
 ) -> Learner:
     """Tell how learners of a class are drawn, shown in the dashboard, and stored.
 
@@ -49,6 +50,9 @@ def register(
         ``reader(learner, data)`` returns the points and values, as two lists, from data that were pickled in a file
         by python-adaptive's learner of the same name or by an earlier version of this learner. ``learner.load()``
         calls it. By default the data must be a mapping of points to values.
+    inside : callable, optional
+        ``inside(learner)`` returns the learner whose samples the dashboard shows, for a class that wraps another
+        learner.
 
     Returns
     -------
@@ -69,10 +73,10 @@ def register(
     """
     if not isinstance(learner, type):
         raise TypeError(f"learner must be a class, got {learner!r}. Register type(learner).")
-    for name, part in (("draw", draw), ("follower", follower), ("reader", reader)):
+    for name, part in (("draw", draw), ("follower", follower), ("reader", reader), ("inside", inside)):
         if part is not None and not callable(part) and not isinstance(part, str):
             raise TypeError(f'{name} must be callable or a string "module:name", got {part!r}.')
-    parts = {"draw": draw, "follower": follower, "layout": layout, "reader": reader}
+    parts = {"draw": draw, "follower": follower, "layout": layout, "reader": reader, "inside": inside}
     record = {**_record(learner), **{name: part for name, part in parts.items() if part is not None}}
     setattr(learner, _RECORD, record)
     return learner

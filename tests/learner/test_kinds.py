@@ -203,7 +203,7 @@ def test_a_part_by_name_is_imported_when_it_is_needed(tmp_path: Path, monkeypatc
         sys.modules.pop("pictures_of_mine", None)
 
 
-@pytest.mark.parametrize("part", ["draw", "follower", "reader"])
+@pytest.mark.parametrize("part", ["draw", "follower", "reader", "inside"])
 def test_a_part_that_cannot_be_called_is_refused(part: str) -> None:
     with pytest.raises(TypeError, match=f"{part} must be callable"):
         kinds.register(Derived, **{part: 3})  # type: ignore[arg-type]
@@ -240,3 +240,11 @@ def test_registering_and_finding_loads_nothing_heavy() -> None:
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, check=True, text=True)
     assert done.stdout.strip() == "set()"
+
+
+def test_the_dashboard_looks_inside_of_a_derived_data_saver() -> None:
+    class Saver(adaptive_dask.DataSaver): ...
+
+    learner = Saver(Saver(adaptive_dask.Learner1D(len, (0, 1)), len), len)
+    assert kinds.find(kinds.find(learner, "inside")(learner), "inside") is not None
+    assert kinds.find(adaptive_dask.Learner1D(len, (0, 1)), "inside") is None

@@ -11,6 +11,7 @@ from bokeh.models.widgets import Div
 from adaptive_dask.dashboard.patch import Patch, Wire, keep_quiet
 from adaptive_dask.dashboard.samples.kinds import make_follower
 from adaptive_dask.dashboard.view import Look, Reading
+from adaptive_dask.learner.kinds import find
 
 # Bokeh releases replaced models in the browser after half a minute without a message, which never passes here.
 _FORGET = "const { document } = cb_obj; setTimeout(() => document?._recompute_all_models?.(), 1000)"
@@ -27,8 +28,8 @@ class Following:
     def read(self, session: Any) -> Any:
         """Read new data. Called in the learner's thread."""
         learner = session.learner
-        while type(learner).__name__ == "DataSaver":
-            learner = learner.learner
+        while (inside := find(learner, "inside")) is not None:
+            learner = inside(learner)
         if self.follower is None:
             self.follower = make_follower(learner)
         asked, self.asked = self.asked, None
