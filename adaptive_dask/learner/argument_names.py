@@ -1,6 +1,6 @@
 """What the coordinates of a function's points are called: pictures and data frames use the same names.
 
-Names and units come from the signature. A function whose argument is a tuple says what is in it by the type of that::
+Names and units come from the signature. The type of a tuple can name its elements::
 
     class Point(NamedTuple):
         energy: Annotated[float, "meV"]

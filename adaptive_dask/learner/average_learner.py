@@ -123,7 +123,7 @@ class AverageLearner(SettingsLearner):
         real : bool, default: True
             With False, what it will be with the pending points, if the standard deviation stays as it is.
         n : int, optional
-            What it will be with so many points.
+            The loss that is expected with this number of points.
 
         Returns
         -------

@@ -142,7 +142,7 @@ class AverageLearner1D(IntervalLearner):
             )
 
     def _setting_changed(self, name: str) -> None:
-        """Measure all errors anew, and look which points have too few samples."""
+        """Measure all errors again, and look which points have too few samples."""
         if name == "loss_per_interval":
             super()._setting_changed(name)
             return
@@ -270,7 +270,7 @@ class AverageLearner1D(IntervalLearner):
         return point, max(self._fewest(point) - point.n_requested, 1)
 
     def _has_too_few(self, point: SampledPoint) -> bool:
-        """Whether a point with samples needs more, whatever its error."""
+        """Whether a point with samples needs more, independent of its error."""
         return len(point.samples) < self._fewest(point) and math.isfinite(point.moments.mean)
 
     def _fewest(self, point: SampledPoint) -> int:
@@ -356,7 +356,7 @@ class AverageLearner1D(IntervalLearner):
         xs : iterable of (int, float), length n
         ys : iterable of float, length n
         force : bool, default: False
-            Compute all losses anew.
+            Compute all losses again.
 
         Raises
         ------

@@ -58,11 +58,11 @@ class BalancingLearner(BaseLearner):
 
     Notes
     -----
-    A child is not asked while it is done, has no more points, or raises when it is asked; the others go on.
+    A child is not asked while it is done, has no more points, or raises when it is asked; the others continue.
     It is tried again once it was told something.
 
     No child starves: whenever one has less than a tenth of the mean number of points, it is served first,
-    whatever its loss. Otherwise a child whose first points happen to look flat would never get more.
+    independent of its loss. Otherwise a child whose first points happen to look flat would never get more.
 
     An ask or a tell looks at the children that have changed only, so its cost hardly depends on their number.
     """
@@ -141,7 +141,7 @@ class BalancingLearner(BaseLearner):
         self._strategy = strategy
 
     def refresh(self) -> None:
-        """Look at all children anew, after some of them were changed directly."""
+        """Look at all children again, after some of them were changed directly."""
         n = len(self.learners)
         self._next_look = 0.0
         self._turns = ChildTurns(self.learners, self._strategy)
@@ -231,7 +231,7 @@ class BalancingLearner(BaseLearner):
         self._told(i)
 
     def tell_many(self, xs: Iterable[Point], ys: Iterable[Any]) -> None:
-        """Tell the values ``ys`` of the function at ``xs``, to each child what is its own in one go."""
+        """Tell the values ``ys`` of the function at ``xs``, to each child its own values at once."""
         groups: dict[int, tuple[list[Any], list[Any]]] = {}
         for x, y in zip(xs, ys, strict=True):
             i, point = self._checked(x)
@@ -309,7 +309,7 @@ class BalancingLearner(BaseLearner):
             self.refresh()
 
     def each_has(self, npoints: int) -> bool:
-        """Whether each child has at least so many points, or has none on the way and none to give."""
+        """Whether each child has at least ``npoints`` points, or has none pending and none to propose."""
         return self._turns.each_has(npoints)
 
     @property

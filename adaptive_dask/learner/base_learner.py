@@ -135,7 +135,7 @@ class BaseLearner(abc.ABC):
         self._set_data(other._get_data())
 
     def plot(self, *args: Any, **kwargs: Any) -> Any:
-        """Draw what is known, with HoloViews; takes what `adaptive_dask.plotting.draw` takes."""
+        """Draw the data with HoloViews; takes the arguments of `adaptive_dask.plotting.draw`."""
         return entry("draw")(self, *args, **kwargs)
 
     def __repr__(self) -> str:
@@ -161,7 +161,7 @@ class BaseLearner(abc.ABC):
         compress : bool, default: True
             Ignored: the file itself tells whether it is compressed.
         missing_ok : bool, default: False
-            Whether to go on without data if there is no such file.
+            Keep the learner as it is if there is no such file.
         """
         entry("load")(self, fname, missing_ok)
 

@@ -32,7 +32,7 @@ def call_batch(function: Callable[..., Any], points: Sequence[Any]) -> list[Any]
     BatchShapeError
         If there is not one value for each point.
     Exception
-        Whatever the function raises.
+        Any error that the function raises.
     """
     wrapped = getattr(function, "call_batch", None)
     if wrapped is not None:

@@ -11,10 +11,10 @@ import cloudpickle
 
 
 class ValuePickler(cloudpickle.Pickler):  # type: ignore[misc]
-    """As cloudpickle does it, but for NumPy's ufuncs.
+    """A pickler as cloudpickle's, except for NumPy's ufuncs.
 
     A ufunc does not know its module, so pickle takes the first where it finds it. In a process that has started
-    others that may be ``__mp_main__``, which is what a notebook has imported itself, and nobody else has.
+    others that may be ``__mp_main__``, the modules that a notebook imported itself, which no other process has.
     """
 
     def reducer_override(self, obj: Any) -> Any:

@@ -108,7 +108,7 @@ class ChildTurns:
         return self._totals[i] > self._npoints[i]
 
     def each_has(self, npoints: int) -> bool:
-        """Whether each child has so many points, or has none in flight and none to give.
+        """Whether each child has this number of points, or has none pending and none to give.
 
         Looks at every child once, however often it is called for one number: a child that has enough keeps it.
         """

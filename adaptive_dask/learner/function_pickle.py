@@ -130,6 +130,6 @@ def loads_together(data: bytes, functions: Sequence[bytes] | None) -> Any:
     data : bytes
         The pickled learner.
     functions : sequence of bytes, or None
-        The functions that belong to it. None leaves a `FunctionElsewhere` in each one's place.
+        The functions that belong to it. None leaves a `FunctionElsewhere` in the place of each.
     """
     return _TogetherUnpickler(io.BytesIO(data), functions).load()

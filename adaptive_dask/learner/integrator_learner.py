@@ -55,7 +55,7 @@ class IntegratorLearner(SettingsLearner):
 
     Notes
     -----
-    The estimates depend on the data only: in whatever order and grouping results come, and whether or not they were
+    The estimates depend on the data only: in any order and grouping of the results, and whether or not they were
     asked for, the same data have the same integral and error.
 
     - Values that are NaN or infinite are left out of the interpolation, as in [1]_.

@@ -63,7 +63,7 @@ class IntervalLearner(SettingsLearner):
         return losses
 
     def _setting_changed(self, name: str) -> None:
-        """Compute all losses anew, with another loss function."""
+        """Compute all losses again, with another loss function."""
         self._losses = self._new_losses(self._losses.recompute_factor)
         if self._line.n_slots > 1:
             self._losses.refresh_all()
@@ -90,7 +90,7 @@ class IntervalLearner(SettingsLearner):
 
     @property
     def _recompute_losses_factor(self) -> float:
-        """All losses are computed anew when the height of the data has grown by this factor since."""
+        """All losses are computed again when the height of the data has grown by this factor since."""
         return self._losses.recompute_factor
 
     @_recompute_losses_factor.setter

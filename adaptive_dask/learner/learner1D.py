@@ -92,7 +92,7 @@ class Learner1D(IntervalLearner):
     faster or say how it wants intervals divided.
 
     The losses of intervals next to a new point are computed with the present height of the data; all
-    others are computed anew only when that height has doubled. So two learners with the same data,
+    others are computed again only when that height has doubled. So two learners with the same data,
     told in another order or grouping, may differ in loss by that lag; `tell_many` with ``force=True``
     removes it.
 
@@ -101,7 +101,7 @@ class Learner1D(IntervalLearner):
     and ignored otherwise) and for values that are not finite:
 
     - A NaN or infinite value is kept in ``data`` and does not enter the height of the data. The loss of
-      an interval beside it is its length relative to the bounds, whatever the loss function, so the
+      an interval beside it is its length relative to the bounds, for any loss function, so the
       region is explored as if the function were flat there.
     - An interval narrower than the resolution of floating-point numbers at the larger bound has no
       loss, which ends the refinement of a divergence or a jump.
@@ -214,14 +214,14 @@ class Learner1D(IntervalLearner):
         """Tell the values ``ys`` of the function at ``xs``, in one go.
 
         If these are at least half as many results as are known already, the losses of all intervals are
-        computed anew.
+        computed again.
 
         Parameters
         ----------
         xs : iterable of float, length n
         ys : iterable of float, or of sequences of float; length n
         force : bool, default: False
-            Compute all losses anew in any case.
+            Compute all losses again in any case.
 
         Raises
         ------

@@ -139,7 +139,7 @@ class Learner2D(SpaceLearner):
     def aspect_ratio(self) -> float:
         """How many times as long in x as in y the triangles are to be; 1 by default.
 
-        Give more than 1 if there is more detail along y. Changing it triangulates all points anew.
+        Give more than 1 if there is more detail along y. Changing it triangulates all points again.
         """
         return self._aspect_ratio
 

@@ -90,8 +90,8 @@ class LearnerND(SpaceLearner):
     triangulation_backend : {"auto", "rust"}
         There is one: adaptive-triangulation.
     partition : {"auto", "simplices", "boxes"}
-        How the region is divided. Simplices interpolate, but a point has so many of them around it in six and
-        more dimensions (thousands) that each would take seconds. Boxes take less than a millisecond per point
+        How the region is divided. Simplices interpolate, but in six and more dimensions a point has thousands
+        of them around it, and each point would take seconds. Boxes take less than a millisecond per point
         in any number of dimensions; there the corners of the region are not evaluated, the loss sees a linear
         model of the function, and it cannot use neighbors. "auto" takes simplices up to five dimensions; more than
         seven are refused.

@@ -94,7 +94,7 @@ class LossQueue:
             self._view[item] = _ABSENT
 
     def forget_ties(self) -> None:
-        """Read all tie-breaks anew: needed when one became smaller, or an item stands for something else."""
+        """Read all tie-breaks again: needed when one became smaller, or an item stands for something else."""
         self._forget_heap()
 
     def peek(self) -> int | None:
@@ -146,7 +146,7 @@ class LossQueue:
         return items, priorities
 
     def _is_current(self, top: Entry) -> bool:
-        """Whether the tie-break of the heap's top is as it was read; if not, it is read anew and the top sinks."""
+        """Whether the tie-break of the heap's top is as it was read; if not, it is read again and the top sinks."""
         negative, tie, item = top
         now = self._tie_break(item, -negative)
         if now == tie:

@@ -103,13 +103,13 @@ class Picked:
 
 
 class PickingFunction:
-    """Evaluates a function and picks from its result what is learned, where it is called.
+    """Evaluates a function and picks from its result the value to learn, where it is called.
 
     Parameters
     ----------
     function : callable
     arg_picker : callable
-        Takes what the function returned and returns what is learned.
+        Takes what the function returned, and returns the value to learn.
     keep : callable, optional
         Takes what the function returned, puts it away and returns a reference to it.
     """
@@ -159,7 +159,7 @@ class ExtraData(MutableMapping[Any, Any]):
         return (value for value in self._data.values() if isinstance(value, Reference))
 
     def add_missing(self, other: Mapping[Any, Any]) -> None:
-        """Add what is not known yet, without loading it."""
+        """Add results of points that are not known yet, without loading them."""
         self._data = {**(other._data if isinstance(other, ExtraData) else other), **self._data}
 
     def add(self, x: Any, picked: Picked) -> None:

@@ -83,7 +83,7 @@ class SequenceLearner(SettingsLearner):
         Takes one element of the sequence.
     sequence : sequence
         Anything with a length and with elements by index, of any kind, hashable or not. A shallow copy is kept. The
-        elements of a pandas Series are taken by position, whatever its labels.
+        elements of a pandas Series are taken by position, not by label.
 
     Attributes
     ----------

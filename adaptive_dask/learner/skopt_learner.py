@@ -58,7 +58,7 @@ class SKOptLearner(BaseLearner):
     -----
     Points in flight count as evaluated with the smallest value known (the "constant liar", Ginsbourger,
     Le Riche, Carraro, "Kriging is well-suited to parallelize optimization", 2010), so that any number of
-    points can be asked for at a time, and one by one while others are under way.
+    points can be asked for at a time, and one by one while others are in flight.
 
     A value that is not finite is kept in ``data``; for the model it is the largest finite value known,
     which keeps the search away. A point outside of the space is kept as well and not used otherwise.
@@ -166,7 +166,7 @@ class SKOptLearner(BaseLearner):
         return [(x, self._expected([x])[0])]
 
     def _fit(self) -> None:
-        """Fit the model to what is known, and to lies about what is in flight."""
+        """Fit the model to the data, and to assumed values at pending points."""
         state = (len(self._data), tuple(self._pending))
         if state == self._fitted_to:
             return

@@ -189,8 +189,8 @@ class SpaceLearner(SettingsLearner):
     def ask(self, n: int, tell_pending: bool = True) -> tuple[list[Point], list[float]]:
         """Choose the next points to evaluate.
 
-        The corners of the region come first. There are fewer points than asked for only if what is left is
-        too small to be divided further.
+        The corners of the region come first. There are fewer points than asked for only if the remaining
+        pieces are too small to be divided further.
 
         Parameters
         ----------
@@ -303,7 +303,7 @@ class SpaceLearner(SettingsLearner):
         ]
 
     def _setting_changed(self, name: str) -> None:
-        """Compute all losses anew, with another loss function or another way to measure."""
+        """Compute all losses again, with another loss function or another way to measure."""
         self._rebuild()
 
     def _rebuild(self) -> None:
@@ -321,7 +321,7 @@ class SpaceLearner(SettingsLearner):
         return number
 
     def _get_data(self) -> DividedData:
-        """The data, and the partition of those that it has absorbed: a copy goes on with the very same pieces."""
+        """The data, and the partition of those that it has absorbed: a copy continues with the same pieces."""
         data = DividedData(self.data)
         data.partition = self._saved
         if self._absorbed and self._partition_or_none is not None:

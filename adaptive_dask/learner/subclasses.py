@@ -29,7 +29,7 @@ def base_of(kind: type) -> type | None:
 
 @contextmanager
 def as_base(learner: Any) -> Iterator[None]:
-    """Let a learner that nobody else has yet be one of this package's meanwhile: overridden methods are not called."""
+    """Give a learner the class of this package meanwhile, so that overridden methods are not called."""
     kind = type(learner)
     base = base_of(kind)
     if base is None:
@@ -43,7 +43,7 @@ def as_base(learner: Any) -> Iterator[None]:
 
 
 def added_attributes(learner: Any) -> dict[str, Any]:
-    """What a user's class keeps in its learner beside what is there without it."""
+    """The attributes that a user's class adds to its learner."""
     base = base_of(type(learner))
     if base is None:
         return {}

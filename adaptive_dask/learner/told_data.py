@@ -38,7 +38,7 @@ class ToldData(dict[K, V]):
 class DataView(ToldData[K, V]):
     """`ToldData` whose results are elsewhere: a subclass gives `__getitem__`, `__iter__` and `__len__`.
 
-    The dict itself holds a single entry, which nobody sees: the JSON module writes a dict without any as ``{}``
+    The dict itself holds a single entry, which is never visible: the JSON module writes a dict without any as ``{}``
     before it asks for the items.
     """
 
@@ -90,7 +90,7 @@ class DataView(ToldData[K, V]):
 class Data:
     """The attribute ``data`` of a learner: reading gives the results, assigning tells them.
 
-    An assignment forgets what was told before and tells the learner what is assigned, in one go. Points that are
+    An assignment forgets what was told before and tells the learner the assigned data at once. Points that are
     pending stay so, unless they are told. If the learner refuses the new data it stays as it was. The learner has
     ``_data``, ``_start_over()``, which forgets all results and pending points, and ``_assign(data)``, which tells.
     """

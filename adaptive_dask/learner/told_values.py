@@ -1,7 +1,7 @@
 """Check what learners are told: bounds, points, and values. Every learner has the same rule for values.
 
-A value is a real number or an array of real numbers. These count as such, besides Python's and NumPy's own: whatever
-has ``__array__``, ``__float__`` or ``item()`` (Decimal, Fraction, 0-d arrays of any library, pandas, PyTorch, JAX,
+A value is a real number or an array of real numbers. Besides Python's and NumPy's own, these are objects that
+have ``__array__``, ``__float__`` or ``item()`` (Decimal, Fraction, 0-d arrays of any library, pandas, PyTorch, JAX,
 xarray), and sequences of them. An array with one element is a number to a learner of numbers. Masked values, those of
 `numpy.ma`, are NaN. None, text, complex numbers, dates, durations, dictionaries, generators and coroutines are refused.
 """
@@ -330,7 +330,7 @@ def _of_sequence(items: Sequence[Any], number: type) -> NDArray[Any]:
 
 
 def _refusal(y: Any) -> _Refused | None:
-    """What is never a value, whatever it could be converted to."""
+    """The types that are never values, even if they can be converted."""
     if y is None:
         return _Refused("None", _NONE)
     if isinstance(y, str | bytes | bytearray):

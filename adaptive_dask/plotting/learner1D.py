@@ -99,7 +99,7 @@ def padded(low: float, high: float) -> tuple[float, float]:
 
 
 def line_title(table: Floats, most: int = MOST_POINTS) -> str:
-    """How many rows of (x, *values) there are, and what is not drawn of them."""
+    """How many rows of (x, *values) there are, and how many of them are not drawn."""
     npoints = len(table)
     title = counted(npoints)
     if npoints > most:

@@ -54,7 +54,7 @@ class RegionData:
         return RegionData(self.points[kept], self.values[kept], self.low, self.width)
 
     def thinned(self, most: int) -> RegionData:
-        """At most so many points; the highest and the lowest of each cell of a grid are among them."""
+        """At most this number of points; the highest and the lowest of each cell of a grid are among them."""
         return self.at(thin_cells(self.points, self.values.sum(axis=1), most))
 
     def nearest_to_cut(self, cut: dict[int, float], most: int) -> RegionData:

@@ -19,7 +19,7 @@ class UncertainPoints:
     line : PointsOnLine
         Its y are the means.
     max_samples : int
-        Points with so many samples are not ranked.
+        Points with this number of samples are not ranked.
     min_error : float
         Neither are those whose error is not larger than this.
     """
@@ -37,7 +37,7 @@ class UncertainPoints:
         return None if slot is None or self._queue.priority(slot) <= least else self._by_slot[slot]
 
     def measure(self, point: SampledPoint) -> None:
-        """Compute the relative error of a point with samples anew, after something changed there or beside it."""
+        """Compute the relative error of a point with samples again, after something changed there or beside it."""
         self._by_slot[point.slot] = point
         error = point.error
         if len(point.samples) >= self._max_samples or error <= self._min_error or error != error:
@@ -50,7 +50,7 @@ class UncertainPoints:
         self.rank(point)
 
     def rank(self, point: SampledPoint) -> None:
-        """Rank a point anew, after the number of pending samples changed."""
+        """Rank a point again, after the number of pending samples changed."""
         relative, told, requested = point.relative_error, len(point.samples), point.n_requested
         if relative is None or requested >= self._max_samples:
             self._queue.remove(point.slot)

@@ -1,4 +1,4 @@
-"""A region divided into boxes: for so many dimensions that a triangulation explodes."""
+"""A region divided into boxes: for numbers of dimensions in which a triangulation explodes."""
 
 from __future__ import annotations
 

@@ -336,7 +336,7 @@ class SimplexMesh:
     def _bare(self, lonely: Ints, born: Ints) -> Ints:
         """The old simplices among those with these faces, and those that have one of them as well.
 
-        An old face is on the hull from now on; a new one is, or was before, when what is behind it was left out.
+        An old face is on the hull from now on; a new one is, or was before, when the simplex behind it was left out.
         """
         n_sides, flags = self.dim + 1, self._flags
         slots, sides = np.divmod(lonely, n_sides)

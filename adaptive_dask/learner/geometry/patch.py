@@ -19,7 +19,7 @@ class PatchTriangulation:
         All points of the mesh.
     simplices : array of int, shape (m, d + 1)
     neighbors : array of int, shape (m, d + 1)
-        Row numbers in ``simplices``, -1 for what is not part of the patch.
+        Row numbers in ``simplices``, -1 for neighbors outside of the patch.
     """
 
     def __init__(self, mesh: SimplexMesh, slots: Ints) -> None:

@@ -1,4 +1,4 @@
-"""A mesh whose simplices have losses, and the points that are on their way to it."""
+"""A mesh whose simplices have losses, and the pending points in it."""
 
 from __future__ import annotations
 

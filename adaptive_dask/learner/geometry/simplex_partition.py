@@ -42,10 +42,10 @@ class LossRule(Protocol):
         """The range of the values in the units of the gradients."""
 
     def save(self) -> Any:
-        """What `resume` needs to go on as before: the scale, which follows the values with a lag."""
+        """The state that `resume` continues from: the scale, which follows the values with a lag."""
 
     def resume(self, saved: Any) -> None:
-        """Go on as another rule that was saved; maybe of another loss."""
+        """Continue as another rule that was saved, possibly of another loss."""
 
     def update(
         self, mesh: SimplexMesh, values: Floats, told: Floats, born: Ints, revalued: Ints
@@ -82,8 +82,8 @@ class SavedSimplices(NamedTuple):
 class SimplexPartition:
     """The Delaunay mesh of the corners of a region and its evaluated points; keeps the `Partition` protocol.
 
-    The corners are in the mesh from the beginning, so that it always covers the region exactly, whatever
-    comes first. As long as a corner has not been evaluated its value is not a number.
+    The corners are in the mesh from the beginning, so that it always covers the region exactly, in whichever order
+    points come. As long as a corner has not been evaluated its value is not a number.
 
     Parameters
     ----------

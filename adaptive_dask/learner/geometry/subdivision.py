@@ -155,7 +155,7 @@ def _replace(cell: Cell, vertex: Vertex, weights: dict[Vertex, float]) -> list[C
 def _divide(cell: Cell, points: list[Vertex], weights: Floats) -> list[Cell]:
     """The cells that points with these barycentric coordinates, shape (m, d + 1), divide a cell into, one by one.
 
-    Each of the others goes on into those parts that it lies in, as in quicksort.
+    Each of the others is passed to the parts that it lies in, as in quicksort.
     """
     done: list[Cell] = []
     todo = [(cell, points, weights)]

@@ -43,7 +43,7 @@ class DataScale:
 
     @property
     def y_divisor(self) -> float:
-        """What y is divided by: the height; 1 if all values are equal, or their size if all but for rounding."""
+        """The divisor of y: the height; 1 if all values are equal, or their size if they differ by rounding only."""
         return self.y or self._y_of_noise
 
     @property
@@ -120,7 +120,7 @@ class DataScale:
     def fit(self, xs: NDArray[np.float64]) -> None:
         """Make the box just as wide as the given points, as long as these are two or more.
 
-        As python-adaptive does when it builds everything anew, so that its asks are ours. It matters
+        As python-adaptive does when it builds everything again, so that its asks are ours. It matters
         only until both bounds are known or pending.
         """
         if len(xs) > 1:

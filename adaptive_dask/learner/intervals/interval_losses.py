@@ -49,7 +49,7 @@ class IntervalLosses:
     ranking : IntervalRanking
     traits : LossTraits
     recompute_factor : float
-        All losses are computed anew when the height of the data has grown by this factor since.
+        All losses are computed again when the height of the data has grown by this factor since.
     """
 
     def __init__(self, line: PointsOnLine, scale: DataScale, loss_function: LossFunction, resolution: float) -> None:
@@ -123,7 +123,7 @@ class IntervalLosses:
         self.open_queue.forget_ties()
 
     def _around(self, known: int) -> tuple[float, float]:
-        """Loss and length of the known interval that begins there; infinite beyond the ends of what is known."""
+        """Loss and length of the known interval that begins there; infinite beyond the outermost evaluated points."""
         line = self._line
         right = line.right_at[known]
         if not known or not right:
@@ -307,7 +307,7 @@ class IntervalLosses:
     def _divisors(self, slots: Slots, heights: Array, touched: Slots) -> tuple[Slots, Array]:
         """Which height each loss is computed with: that after the last result which changed it.
 
-        When the height has grown by more than a factor since, all losses are computed anew.
+        When the height has grown by more than a factor since, all losses are computed again.
         """
         scale = self._scale
         everything = -1

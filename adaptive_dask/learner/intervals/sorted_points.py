@@ -10,7 +10,7 @@ _BLOCK = 512
 class SortedPoints:
     """Distinct floats in ascending order, to which points are added one at a time.
 
-    Points are in blocks of a few hundred, so that an insertion moves a few kilobytes, whatever the number of
+    Points are in blocks of a few hundred, so that an insertion moves a few kilobytes for any number of
     points. There are only the two operations that a chain of neighbours needs: with `sortedcontainers.SortedList`
     they take 1.4 to 2.2 times as long, and telling a `Learner1D` scattered results takes about 15 % longer.
 

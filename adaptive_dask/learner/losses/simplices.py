@@ -79,7 +79,7 @@ def _std(simplices: Floats, values: Floats) -> Floats:
 
 
 def _default(simplices: Floats, values: Floats) -> Floats:
-    """The volume of the simplex in the graph of the function, (x, f(x)): what is steep is divided."""
+    """The volume of the simplex in the graph of the function, (x, f(x)): steep parts are divided."""
     return embedded_volumes(np.concatenate([simplices, values], axis=2))
 
 

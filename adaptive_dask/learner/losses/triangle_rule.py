@@ -116,7 +116,7 @@ class TriangleRule:
         return self._range.save(), self._blank, self._whole is not None
 
     def resume(self, saved: tuple[Any, bool, bool]) -> None:
-        """See `LossRule`. A loss of the whole triangulation is computed anew, with all points that there are."""
+        """See `LossRule`. A loss of the whole triangulation is computed again, with all points that there are."""
         value_range, self._blank, whole = saved
         self._range.resume(value_range)
         self._choose_unit()

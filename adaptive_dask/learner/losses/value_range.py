@@ -10,7 +10,7 @@ from adaptive_dask.learner.geometry.simplices import Floats
 # function.
 ROUNDING = 1e-13
 
-# The values are scaled anew when their range has grown by this factor.
+# The values are scaled again when their range has grown by this factor.
 RESCALE = 1.1
 # Even if all values are equal, what is computed of values larger than this is relative to their size.
 LARGE = 1e100
@@ -28,7 +28,7 @@ class ValueRange:
     ----------
     scale : float
         What to divide values by: their range when it last grew by a tenth. Lagging behind saves computing
-        all losses anew whenever a new largest value comes.
+        all losses again whenever a new largest value comes.
     """
 
     def __init__(self, by_component: bool = False) -> None:
@@ -39,11 +39,11 @@ class ValueRange:
         self._used = 0.0
 
     def save(self) -> tuple[float, Floats, Floats, float]:
-        """What `resume` needs to go on as before."""
+        """The state that `resume` continues from."""
         return self.scale, self._low, self._high, self._used
 
     def resume(self, saved: tuple[float, Floats, Floats, float]) -> None:
-        """Go on as another range that was saved."""
+        """Continue as another range that was saved."""
         self.scale, self._low, self._high, self._used = saved
 
     def include(self, values: Floats) -> bool:

@@ -32,7 +32,7 @@ class EvaluationPlan:
         self._undo: dict[Interval, int] | None = None
 
     def update(self, interval: Interval) -> None:
-        """Rank an interval anew, and the halves of it that have no estimate of their own."""
+        """Rank an interval again, and the halves of it that have no estimate of their own."""
         todo = [interval]
         while todo:
             interval = todo.pop()
@@ -96,7 +96,7 @@ class EvaluationPlan:
                 self.update(interval)
 
     def remember(self) -> None:
-        """From here on, remember what is planned, so that it can be taken back."""
+        """From here on, remember planned evaluations, so that they can be taken back."""
         self._undo = {}
 
     def take_back(self) -> None:
@@ -114,7 +114,7 @@ def _is_of_use(interval: Interval) -> bool:
 
 
 def _next_action(interval: Interval) -> Action | None:
-    """The expected error of an interval after what is planned, and the level to evaluate next (None: of its halves)."""
+    """The expected error after the planned evaluations, and the level to evaluate next (None: that of the halves)."""
     known = interval.level
     if known < 0:
         known, last, error = interval.first_level - 1, interval.max_level, interval.plan.expected_err

@@ -1,4 +1,4 @@
-"""One interval of a quadrature: its estimate of the integral, of the error, and how to go on."""
+"""One interval of a quadrature: its estimate of the integral, of the error, and the next step."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ class Plan:
 
 
 class Interval:
-    """An interval, and what is known of the integral over it.
+    """An interval with the estimates of the integral over it.
 
     All of it depends on the function's values only, not on the order in which they came.
 
@@ -188,7 +188,7 @@ class Interval:
         return points if level == self.first_level else points[1::2]
 
     def complete(self, level: int, data: Mapping[float, float]) -> None:
-        """Estimate anew, now that all values at a level are known."""
+        """Estimate again, now that all values at a level are known."""
         new = coefficients([data[x] for x in self.points(level)], level)
         if self.level < 0 and self.parent is not None:
             self.diverging = self.parent.diverging
@@ -317,7 +317,7 @@ class Interval:
         return any(self._deviation(half, side) > _CONFIRMED * self.err for side, half in enumerate(halves))
 
     def _deviation(self, half: Interval, side: int) -> float:
-        """By how much a half's values at its first level differ from what is known, as an error of the integral."""
+        """By how much a half's values at its first level differ from the interpolant, as an error of the integral."""
         known, new = self.coefficients, half.first_coefficients
         if known is None or new is None:
             return math.inf

@@ -83,7 +83,7 @@ class IntervalTree:
                 yield interval
 
     def _claim(self, x: float, interval: Interval) -> None:
-        """Find the interval to which a value belongs that nobody has been waiting for."""
+        """Find the interval to which a value belongs that was not planned."""
         if not interval.a <= x <= interval.b:
             return
         while interval.level >= 0:

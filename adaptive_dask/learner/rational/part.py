@@ -89,7 +89,7 @@ class Survey:
 
 
 class Part:
-    """The samples between two ends, ascending, and what is made of them.
+    """The samples between two ends, ascending, with the fit to them.
 
     Attributes
     ----------

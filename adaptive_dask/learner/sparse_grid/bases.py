@@ -111,7 +111,7 @@ class GridBasis:
             self.frontier.note(each, self._contribution(each, scales))
 
     def rebuild_frontier(self, scales: Floats, pending: Sequence[Index]) -> None:
-        """Estimate anew which nodes matter, with the ranges as they are now."""
+        """Estimate again which nodes matter, with the ranges as they are now."""
         self.frontier = self._new_frontier()
         for index in self.hierarchies[self.leading].coefficients:
             self.frontier.note(index, self._contribution(index, scales))

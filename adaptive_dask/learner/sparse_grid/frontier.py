@@ -67,7 +67,7 @@ class Frontier:
         return new
 
     def note(self, index: Index, size: float | None) -> None:
-        """Note that a node is being evaluated, or that its basis function contributes so much (root mean square).
+        """Note that a node is being evaluated, or that its basis function makes this contribution (root mean square).
 
         A node whose parents are not noted yet is left out: what lies behind it cannot be estimated.
         """

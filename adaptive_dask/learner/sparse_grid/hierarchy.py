@@ -22,7 +22,7 @@ class Hierarchy:
 
     The set of these nodes is closed under taking parents. The coefficient of a node is the error that the
     interpolant of its ancestors makes at the node, and so that of every such interpolant without its descendants: an
-    honest prediction error, whatever came first.
+    honest prediction error, in any order of the points.
 
     Parameters
     ----------

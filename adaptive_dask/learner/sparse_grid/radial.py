@@ -169,6 +169,6 @@ def _solve(matrices: Floats, right: Values) -> Values:
 
 
 def kernels_for(count: int, ndim: int) -> list[str]:
-    """The kernels that so many points in so many dimensions can determine."""
+    """The kernels that this number of points determines in a space of this dimension."""
     terms = {"linear": 1, "cubic": ndim + 1, "quintic": (ndim + 1) * (ndim + 2) // 2}
     return [kernel for kernel, least in terms.items() if count >= 2 * least]

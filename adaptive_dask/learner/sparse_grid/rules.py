@@ -2,7 +2,7 @@
 
 Each rule numbers its nodes from 0, the root, whose basis function is 1. Node ``k`` has a basis function that is 1 at
 that node and 0 at all nodes but its descendants. So the coefficient of a node depends on the values at the node and
-at its ancestors only, in whatever order they become known.
+at its ancestors only, in any order in which they become known.
 """
 
 from __future__ import annotations

@@ -169,7 +169,7 @@ def preferred(judged: Sequence[Judged]) -> Judged:
 
 
 def expected_error(history: Sequence[tuple[int, float]], size: int) -> float:
-    """The error with `size` points, if it goes on to fall as it has since there were half as many.
+    """The error with `size` points, if it continues to fall as it has since there were half as many.
 
     Parameters
     ----------
