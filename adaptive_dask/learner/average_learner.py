@@ -10,11 +10,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from adaptive_dask.learner.averaging.moments import Moments
-from adaptive_dask.learner.checked import checked_count, checked_seed, checked_seeds, checked_size
+from adaptive_dask.learner.checked import (
+    as_real,
+    checked_count,
+    checked_number,
+    checked_numbers,
+    checked_seed,
+    checked_seeds,
+    checked_size,
+)
 from adaptive_dask.learner.settings import Setting
 from adaptive_dask.learner.settings_learner import SettingsLearner
 from adaptive_dask.learner.told_data import ToldData
-from adaptive_dask.learner.told_values import as_real, checked_number, checked_numbers
 
 __all__ = ["AverageLearner"]
 

@@ -14,8 +14,11 @@ from adaptive_dask.learner.averaging.sampled_points import PointAttribute, Sampl
 from adaptive_dask.learner.averaging.student import MeanError
 from adaptive_dask.learner.averaging.uncertain_points import UncertainPoints
 from adaptive_dask.learner.checked import (
+    as_real,
     checked_count,
     checked_fraction,
+    checked_number,
+    checked_point,
     checked_seed,
     checked_seeds,
     checked_size,
@@ -25,7 +28,6 @@ from adaptive_dask.learner.interval_learner import IntervalLearner
 from adaptive_dask.learner.intervals.choice import choose
 from adaptive_dask.learner.learner1D import Learner1D
 from adaptive_dask.learner.settings import Setting
-from adaptive_dask.learner.told_values import as_real, checked_number, checked_point
 
 __all__ = ["AverageLearner1D"]
 

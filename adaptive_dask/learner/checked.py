@@ -1,16 +1,229 @@
-"""Check what learners are given besides values: seeds, settings, and for how many points they are asked."""
+"""Check the arguments of learners: bounds, points, values, seeds and settings, by the same rules for every learner.
+
+A value is a real number or an array of real numbers. Besides Python's and NumPy's own, these are objects that
+have ``__array__``, ``__float__`` or ``item()`` (Decimal, Fraction, 0-d arrays of any library, pandas, PyTorch, JAX,
+xarray), and sequences of them. An array with one element is a number to a learner of numbers. Masked values, those of
+`numpy.ma`, are NaN. None, text, complex numbers, dates, durations, dictionaries, generators and coroutines are refused.
+"""
 
 from __future__ import annotations
 
+import datetime
+import inspect
+import math
+import numbers
 import operator
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from adaptive_dask.learner.told_values import as_real
+Array = NDArray[np.float64]
 
+_PLAIN = {float, int, bool, np.float64}
 _INTS = {int}
+_MAX_TEXT = 200
+
+
+# ---- bounds and points
+
+
+def checked_bounds(bounds: Any) -> tuple[float, float]:
+    """Two finite numbers in ascending order, as floats."""
+    try:
+        low, high = bounds
+    except (TypeError, ValueError) as error:
+        raise type(error)(f"bounds must be two real numbers (low, high), not {bounds!r}.") from None
+    low, high = _real(low, "A bound"), _real(high, "A bound")
+    if not math.isfinite(high - low):
+        raise ValueError(f"bounds must be finite, and so must be their distance, not {bounds!r}.")
+    if low >= high:
+        raise ValueError(f"bounds must be in ascending order, (low, high) with low < high, not {bounds!r}.")
+    return low, high
+
+
+def checked_point(x: Any) -> float:
+    """A finite number, as a float."""
+    return x if type(x) is float and math.isfinite(x) else _real(x, "A point")
+
+
+def checked_points(xs: Iterable[Any]) -> list[float]:
+    """Finite numbers, as floats."""
+    if type(xs) is not list:
+        xs = xs.tolist() if isinstance(xs, np.ndarray) else list(xs)
+    return [checked_point(x) for x in xs]
+
+
+def checked_coordinates(x: Any, ndim: int) -> tuple[float, ...]:
+    """A point of several dimensions: ``ndim`` finite numbers, as a tuple of floats."""
+    if isinstance(x, str | bytes):
+        raise TypeError(f"A point must be a sequence of {ndim} numbers, got {x!r}.")
+    try:
+        point = tuple(x)
+    except TypeError:
+        raise TypeError(f"A point must be a sequence of {ndim} numbers, got {_short(x)}.") from None
+    if len(point) != ndim:
+        raise ValueError(f"A point must have {ndim} finite coordinates, got {_short(x)}.")
+    return tuple([c if type(c) is float and c - c == 0.0 else _real(c, "A coordinate") for c in point])
+
+
+def _real(x: Any, what: str) -> float:
+    if isinstance(x, str | bytes):
+        raise TypeError(f"{what} must be a real number, not {x!r}.")
+    try:
+        number = float(x)
+    except (TypeError, ValueError):
+        raise TypeError(f"{what} must be a real number, not {x!r}.") from None
+    except OverflowError:
+        raise ValueError(f"{what} must be a number that fits a float, not {_short(x)}.") from None
+    if not math.isfinite(number):
+        raise ValueError(f"{what} must be a finite number, not {x!r}.")
+    return number
+
+
+# ---- values
+
+
+def checked_value(y: Any, x: Any) -> float | Array:
+    """The value at ``x``, as a float or an array of floats.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If it is no real number and no array of real numbers; with what to do.
+    """
+    if isinstance(y, float):
+        return float(y)
+    array = as_array(y, f"The value at {x!r}")
+    return float(array) if array.ndim == 0 else array
+
+
+def checked_amplitude(y: Any, x: Any) -> float | complex | NDArray[Any]:
+    """The value at ``x`` of a function that may be complex: a number or an array of numbers.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If it is something else; with what to do.
+    """
+    if isinstance(y, float | complex) and not isinstance(y, np.generic):
+        return y
+    try:
+        array = _array_of(y, complex)
+    except _Refused as refused:
+        expected = "a real or complex number or an array of such numbers"
+        raise refused.as_error(y, f"The value at {x!r}", expected) from refused.cause
+    return array if array.ndim else array.item()
+
+
+def checked_number(y: Any, x: Any) -> float:
+    """The value at ``x`` of a function to numbers; an array with one element counts as one."""
+    if isinstance(y, float):
+        return float(y)
+    return as_real(y, f"The value at {x!r}")
+
+
+def as_array(y: Any, what: str) -> Array:
+    """An array of floats; see `as_real`."""
+    try:
+        return _converted(y)
+    except _Refused as refused:
+        raise refused.as_error(y, what, "a real number or an array of real numbers") from refused.cause
+
+
+def as_real(y: Any, what: str) -> float:
+    """A real number, finite or not, as a float.
+
+    Parameters
+    ----------
+    y : object
+    what : str
+        What it is, for the message.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If it is something else.
+    """
+    if isinstance(y, float):
+        return float(y)
+    try:
+        array = _converted(y)
+        if array.size != 1:
+            raise _Refused(f"an array of shape {array.shape}", _MORE)
+    except _Refused as refused:
+        raise refused.as_error(y, what, "a real number") from refused.cause
+    return float(array.item())
+
+
+def checked_numbers(ys: Iterable[Any], xs: Sequence[Any]) -> list[float]:
+    """`checked_number` of each, as many as there are points."""
+    values = list(ys)
+    if len(values) != len(xs):
+        raise ValueError(f"There are {len(values)} values for {len(xs)} points.")
+    if set(map(type, values)) != {float}:
+        values = [checked_number(y, x) for x, y in zip(xs, values, strict=True)]
+    return values
+
+
+def checked_values(
+    ys: Iterable[Any], xs: Sequence[Any], shape: tuple[int, ...] | None = None
+) -> tuple[Array, tuple[int, ...]]:
+    """The values at ``xs``, all of one shape.
+
+    Parameters
+    ----------
+    ys : iterable, length n
+    xs : sequence, length n
+    shape : tuple of int, optional
+        That of the values told before.
+
+    Returns
+    -------
+    values : array of float, shape (n, vdim)
+        Each as one row.
+    shape : tuple of int
+        That of each value; ``()`` for numbers.
+    """
+    if not isinstance(ys, np.ndarray):
+        ys = list(ys)
+    if len(ys) != len(xs):
+        raise ValueError(f"There are {len(ys)} values for {len(xs)} points.")
+    if not len(ys):
+        return np.empty((0, 1)), shape or ()
+    table = _table(ys)
+    if table is not None and (shape is None or table.shape[1:] == shape):
+        return table.reshape(len(table), -1), table.shape[1:]
+    values = [checked_value(y, x) for x, y in zip(xs, ys, strict=True)]
+    shape = np.shape(values[0]) if shape is None else shape
+    rows = [in_shape(y, shape, x) for x, y in zip(xs, values, strict=True)]
+    return np.array(rows, dtype=float).reshape(len(rows), -1), shape
+
+
+def in_shape(value: float | Array, shape: tuple[int, ...], x: Any) -> float | Array:
+    """A value in the shape of those told before: a flat array and one with a single element are brought into it.
+
+    Raises
+    ------
+    ValueError
+        If it has another shape.
+    """
+    if isinstance(value, float):
+        if shape == ():
+            return value
+        value = np.array(value)
+    if value.shape != shape:
+        if value.size != math.prod(shape) or (value.ndim > 1 and len(shape) > 1):
+            raise ValueError(
+                f"The value at {x!r} must have the shape of the values told before, {shape}, got {value.shape} "
+                "(() is a number). The function must return values of one shape."
+            )
+        value = value.reshape(shape)
+    return value if shape else float(value)
+
+
+# ---- seeds, numbers of points, settings
 
 
 def checked_seed(seed: Any, what: str = "A seed") -> int:
@@ -86,3 +299,155 @@ def checked_count(value: Any, name: str) -> int:
         return operator.index(value)
     except TypeError:
         raise TypeError(f"{name} must be an integer, not {value!r}.") from None
+
+
+# ---- inside
+
+_MORE = "If the function returns more than what is learned, wrap the learner in a DataSaver."
+_NONE = "A function without `return` returns None; so may an arg_picker or on_error."
+_COMPLEX = "Return the real and the imaginary part as a vector: (y.real, y.imag)."
+_TIME = "Return a number, such as seconds: y.total_seconds(), or y / numpy.timedelta64(1, 's')."
+
+
+class _Refused(Exception):
+    """Something that is not a value."""
+
+    def __init__(self, got: str, hint: str, kind: type[Exception] = TypeError, cause: Exception | None = None) -> None:
+        super().__init__(got, hint)
+        self.got, self.hint, self.kind, self.cause = got, hint, kind, cause
+
+    def as_error(self, y: Any, what: str, expected: str) -> Exception:
+        whole = _short(y)
+        got = whole if self.got in whole else f"{self.got}: {whole}"
+        return self.kind(f"{what} must be {expected}, got {got}. {self.hint}")
+
+
+def _converted(y: Any) -> Array:
+    try:
+        return _array_of(y)
+    except RecursionError:
+        raise _Refused("something that contains itself", _MORE) from None
+
+
+def _array_of(y: Any, number: type = float) -> NDArray[Any]:
+    """An object as an array of floats, or of floats or complex numbers; raises `_Refused` if it is none."""
+    if isinstance(y, np.ndarray | np.generic):
+        return _of_array(y, number)
+    if isinstance(y, float | int):
+        return np.array(_float(y))
+    if isinstance(y, list | tuple):
+        return _of_sequence(y, number)
+    if number is complex and isinstance(y, complex):
+        return np.array(y)
+    refusal = _refusal(y)
+    if refusal is not None:
+        raise refusal
+    cause: Exception | None = None
+    kind = type(y)  # an object may have any attribute, as a Delayed of Dask's does
+    for name, convert in (("__array__", np.asarray), ("item", _item), ("__float__", _float)):
+        if getattr(kind, name, None) is None:
+            continue
+        try:
+            converted = convert(y)
+        except _Refused:
+            raise
+        except Exception as error:  # of whoever wrote that class; another way may do
+            cause = cause or error
+            continue
+        if converted is y or (isinstance(converted, np.ndarray) and converted.dtype == object and not converted.ndim):
+            continue
+        return _array_of(converted, number)
+    if hasattr(kind, "__len__") and hasattr(kind, "__iter__"):
+        return _of_sequence(list(y), number)
+    raise _Refused(_short(y), _MORE, cause=cause)
+
+
+def _item(y: Any) -> Any:
+    return y.item()
+
+
+def _float(y: Any) -> float:
+    try:
+        return float(y)
+    except OverflowError:
+        hint = "It does not fit a floating-point number: scale it, or return its logarithm."
+        raise _Refused(_short(y), hint, kind=ValueError) from None
+
+
+def _of_array(y: Any, number: type) -> NDArray[Any]:
+    array, mask = np.ma.getdata(y), np.ma.getmask(y)
+    if isinstance(y, np.ma.MaskedArray) and mask is not np.ma.nomask:
+        array = np.where(mask, np.nan, array)
+    kind = array.dtype.kind
+    if kind == "O" and array.ndim:
+        array = _of_sequence(array.ravel().tolist(), number).reshape(array.shape)
+        kind = array.dtype.kind
+    elif kind == "c" and number is float:
+        raise _Refused(_short(y), _COMPLEX)
+    elif kind not in "buifc":
+        raise _Refused(_short(y), _TIME if kind in "mM" else _MORE)
+    if array.size == 0:
+        raise _Refused(f"an empty array of shape {array.shape}", "Return at least one number.", kind=ValueError)
+    with np.errstate(over="ignore"):  # a long double may be beyond the range
+        return np.array(array, dtype=complex if kind == "c" else float, subok=False)
+
+
+def _of_sequence(items: Sequence[Any], number: type) -> NDArray[Any]:
+    if not items:
+        raise _Refused("an empty array of shape (0,)", "Return at least one number.", kind=ValueError)
+    if set(map(type, items)) <= _PLAIN:
+        try:
+            return np.array(items, dtype=float)
+        except OverflowError:
+            return np.array([_float(item) for item in items])
+    parts = [_array_of(item) for item in items]
+    shapes = {part.shape for part in parts}
+    if len(shapes) > 1:
+        some = " and ".join(sorted(map(str, shapes))[:2])
+        hint = "Return values of one shape, or wrap the learner in a DataSaver."
+        raise _Refused(f"a ragged sequence, with elements of shape {some}", hint, kind=ValueError)
+    return np.array(parts)
+
+
+def _refusal(y: Any) -> _Refused | None:
+    """The types that are never values, even if they can be converted."""
+    if y is None:
+        return _Refused("None", _NONE)
+    if isinstance(y, str | bytes | bytearray):
+        return _Refused(_short(y), f"Convert text to a number first. {_MORE}")
+    if isinstance(y, complex | numbers.Complex) and not isinstance(y, numbers.Real):
+        return _Refused(_short(y), _COMPLEX)
+    if isinstance(y, datetime.date | datetime.time | datetime.timedelta):
+        return _Refused(_short(y), _TIME)
+    if isinstance(y, Mapping | Set):
+        hint = "Wrap the learner in a DataSaver, which picks what is learned: DataSaver(learner, itemgetter('y'))."
+        return _Refused(_short(y), hint)
+    if inspect.isawaitable(y):
+        return _Refused(_short(y), "Has the function called a coroutine function without `await`?")
+    if isinstance(y, Iterator):
+        return _Refused(_short(y), "Return a list or an array of what it yields.")
+    return None
+
+
+def _table(ys: Any) -> Array | None:
+    """Values that are plainly a table of numbers, as one array; None for others, which are looked at one by one."""
+    if not isinstance(ys, np.ndarray):
+        kinds = set(map(type, ys))
+        if not (kinds <= _PLAIN or kinds == {np.ndarray}):
+            return None
+        try:
+            ys = np.asarray(ys)
+        except (ValueError, OverflowError):  # of several shapes
+            return None
+    if isinstance(ys, np.ma.MaskedArray) or ys.dtype.kind not in "buif" or 0 in ys.shape or ys.ndim < 1:
+        return None
+    with np.errstate(over="ignore"):
+        return np.array(ys, dtype=float, subok=False)
+
+
+def _short(y: Any) -> str:
+    try:
+        text = repr(y)
+    except Exception:  # of whoever wrote that class
+        text = f"<{type(y).__name__}>"
+    return text if len(text) <= _MAX_TEXT else text[:_MAX_TEXT] + "…"

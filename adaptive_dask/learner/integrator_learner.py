@@ -10,14 +10,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from adaptive_dask.learner.checked import checked_size
+from adaptive_dask.learner.checked import checked_bounds, checked_number, checked_point, checked_size
 from adaptive_dask.learner.interpolators import LineInterpolator, Smooth, best_line
 from adaptive_dask.learner.quadrature.evaluation_plan import EvaluationPlan
 from adaptive_dask.learner.quadrature.interval import Interval
 from adaptive_dask.learner.quadrature.interval_tree import IntervalTree
 from adaptive_dask.learner.settings import Fixed, Setting
 from adaptive_dask.learner.settings_learner import SettingsLearner
-from adaptive_dask.learner.told_values import checked_bounds, checked_number, checked_point
 
 __all__ = ["DivergentIntegralError", "IntegratorLearner"]
 

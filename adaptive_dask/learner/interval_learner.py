@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from adaptive_dask.learner.checked import checked_bounds
 from adaptive_dask.learner.interpolators import LineInterpolator, Smooth, best_line
 from adaptive_dask.learner.intervals.data_scale import DataScale
 from adaptive_dask.learner.intervals.interval_losses import IntervalLosses
@@ -17,7 +18,6 @@ from adaptive_dask.learner.intervals.points_on_line import PointsOnLine
 from adaptive_dask.learner.losses.interval import default_loss
 from adaptive_dask.learner.settings import Fixed, Setting, function_or_default
 from adaptive_dask.learner.settings_learner import SettingsLearner
-from adaptive_dask.learner.told_values import checked_bounds
 
 
 class IntervalLearner(SettingsLearner):

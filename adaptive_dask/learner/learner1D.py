@@ -11,7 +11,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from adaptive_dask.learner.base_learner import uses_nth_neighbors
-from adaptive_dask.learner.checked import checked_size
+from adaptive_dask.learner.checked import (
+    checked_point,
+    checked_points,
+    checked_size,
+    checked_value,
+    checked_values,
+    in_shape,
+)
 from adaptive_dask.learner.function_pickle import ByValue
 from adaptive_dask.learner.interval_learner import IntervalLearner
 from adaptive_dask.learner.intervals.choice import Choices, choose
@@ -25,13 +32,6 @@ from adaptive_dask.learner.losses.interval import (
     uniform_loss,
 )
 from adaptive_dask.learner.settings_learner import unwrapped, wrapped
-from adaptive_dask.learner.told_values import (
-    checked_point,
-    checked_points,
-    checked_value,
-    checked_values,
-    in_shape,
-)
 
 __all__ = [
     "Learner1D",

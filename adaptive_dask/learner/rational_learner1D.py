@@ -11,14 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from adaptive_dask.learner.base_learner import BaseLearner
-from adaptive_dask.learner.checked import checked_size
+from adaptive_dask.learner.checked import as_real, checked_amplitude, checked_bounds, checked_point, checked_size
 from adaptive_dask.learner.function_pickle import ByValue
 from adaptive_dask.learner.rational.choice import choose
 from adaptive_dask.learner.rational.interpolator import RationalInterpolator
 from adaptive_dask.learner.rational.pieces import Pieces
 from adaptive_dask.learner.rational.resonances import find_poles, find_zeros
 from adaptive_dask.learner.told_data import Data, ToldData
-from adaptive_dask.learner.told_values import as_real, checked_amplitude, checked_bounds, checked_point
 
 __all__ = ["RationalLearner1D"]
 

@@ -11,10 +11,9 @@ from typing import Any, Self
 import numpy as np
 
 from adaptive_dask.learner.base_learner import BaseLearner
-from adaptive_dask.learner.checked import checked_size
+from adaptive_dask.learner.checked import checked_number, checked_size
 from adaptive_dask.learner.function_pickle import ByValue
 from adaptive_dask.learner.told_data import Data, ToldData
-from adaptive_dask.learner.told_values import checked_number
 
 Point = Any
 

@@ -9,14 +9,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from adaptive_dask.learner.checked import checked_size
+from adaptive_dask.learner.checked import checked_coordinates, checked_size, checked_value, in_shape
 from adaptive_dask.learner.geometry.partition import Partition
 from adaptive_dask.learner.geometry.refinement import Proposal
 from adaptive_dask.learner.geometry.region import Region
 from adaptive_dask.learner.geometry.simplices import Floats
 from adaptive_dask.learner.settings_learner import SettingsLearner
 from adaptive_dask.learner.told_data import ToldData
-from adaptive_dask.learner.told_values import checked_coordinates, checked_value, in_shape
 
 Point = tuple[float, ...]
 Function = Callable[..., Any]

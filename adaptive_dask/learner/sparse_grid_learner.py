@@ -9,7 +9,7 @@ from typing import Any, Literal, NamedTuple, Self
 import numpy as np
 
 from adaptive_dask.learner.base_learner import BaseLearner
-from adaptive_dask.learner.checked import checked_size
+from adaptive_dask.learner.checked import checked_amplitude, checked_coordinates, checked_size
 from adaptive_dask.learner.function_pickle import ByValue
 from adaptive_dask.learner.settings import Fixed, Setting
 from adaptive_dask.learner.sparse_grid.approximation import Approximation
@@ -18,7 +18,6 @@ from adaptive_dask.learner.sparse_grid.domain import Domain
 from adaptive_dask.learner.sparse_grid.hierarchy import Values
 from adaptive_dask.learner.sparse_grid.interpolator import SparseGridInterpolator
 from adaptive_dask.learner.told_data import Data, ToldData
-from adaptive_dask.learner.told_values import checked_amplitude, checked_coordinates
 
 
 def _as_tuples(bounds: Any) -> tuple[Any, ...]:

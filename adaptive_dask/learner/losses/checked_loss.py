@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from adaptive_dask.learner.told_values import as_array, as_real
+from adaptive_dask.learner.checked import as_array, as_real
 
 Array = NDArray[np.float64]
 
