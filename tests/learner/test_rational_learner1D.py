@@ -154,13 +154,13 @@ def test_values_that_are_not_finite_are_kept_and_avoided() -> None:
 
 def test_vectors_share_points_and_have_scales_of_their_own() -> None:
     def f(x: Any) -> Any:
-        return np.stack([1e9 * np.exp(x), 1e-9 * np.tanh(10 * x), np.zeros_like(x)], axis=-1)
+        return np.stack([1e5 * np.exp(x), 1e-6 * np.tanh(10 * x), np.zeros_like(x)], axis=-1)
 
     learner = run(f, 60)
     assert learner.done()
     difference = np.abs(learner.interpolator()(GRID) - f(GRID)).max(axis=0)
-    assert difference[0] < 1e4
-    assert difference[1] < 1e-13
+    assert difference[0] < 1e-1
+    assert difference[1] < 1e-11
     assert difference[2] == 0
     assert learner.interpolator().error(GRID).shape == (20_001, 3)
 

@@ -96,13 +96,9 @@ class Border:
         """The largest error in the gap, relative to the scale."""
         a, b = left.x[-1], right.x[0]
         if a == b:
-            return self.closed_with if not all(_converged(part) for part in (left, right)) else 0.0
+            return self.closed_with
         if b <= math.nextafter(a, math.inf):
             return 0.0
         if self.crossing is None:
             return relative(np.abs(right.y[0] - left.y[-1]), scale)
         return self.mismatch * (1e-3 + (self.crossing - a) * (b - self.crossing) / (b - a) ** 2)
-
-
-def _converged(part: Part) -> bool:
-    return part.rational is not None and part.rational.converged and not part.stale

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from adaptive_dask.learner.losses.interpolation import even_split
-from adaptive_dask.learner.rational.part import CHECKS, Part
+from adaptive_dask.learner.rational.part import Part
 from adaptive_dask.learner.rational.pieces import Pieces
 
 Array = NDArray[Any]
@@ -78,7 +78,7 @@ class Candidates:
         found = [_in_part(part, pieces, turn) for part in pieces.parts]
         found += [_in_border(pieces, k) for k in range(len(pieces.borders))]
         found += [_in_suspect(part) for part in pieces.parts if part.suspect]
-        found += [_beside(part) for part in pieces.parts if part.pairs_wanted()]
+        found += [_beside(part) for part in pieces.parts if part.pairs.are_wanted]
         self.x, score, self._low, self._high, self._divides = (
             np.concatenate(each) for each in zip(*found, strict=True)
         )
@@ -120,9 +120,9 @@ def _in_part(part: Part, pieces: Pieces, turn: int) -> Found:
     middle = 1 - np.abs(2 * (at - x[i]) / length[i] - 1)
     if part.active == "linear" and part.n >= 40 and turn % 2:
         score = part.line_errors(pieces.scale)[i] * middle
-    if part.checks < CHECKS and part.noise is None:
+    if not part.is_tested and part.noise is None:
         # Where two fits agree they still have to be tested.
-        score = np.maximum(score, 2 * pieces.tolerance * length[i] / length.max() * middle)
+        score = np.maximum(score, 2 * pieces.tolerance * survey.untested)
     return at, score, x[i], x[i + 1], np.zeros(len(at))
 
 
@@ -155,7 +155,7 @@ def _in_suspect(part: Part) -> Found:
 
 def _beside(part: Part) -> Found:
     """Next to samples, to see whether the function has noise."""
-    at = np.array(part.pairs_wanted())
+    at = np.array(part.pairs.wanted(part.x))
     x = np.array(part.x)
     i = np.clip(np.searchsorted(x, at, side="right") - 1, 0, len(x) - 2)
     return at, np.full(len(at), 100.0), x[i], x[i + 1], np.zeros(len(at))

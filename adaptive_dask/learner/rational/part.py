@@ -3,89 +3,34 @@
 from __future__ import annotations
 
 import bisect
-from collections import deque
-from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from adaptive_dask.learner.rational.barycentric import Barycentric
+from adaptive_dask.learner.rational.error_shape import ErrorShape
 from adaptive_dask.learner.rational.fit import ROUNDING, Fit, fit
 from adaptive_dask.learner.rational.interpolator import Lines, Piece
+from adaptive_dask.learner.rational.pairs import Pairs
 from adaptive_dask.learner.rational.poles import fast_poles
+from adaptive_dask.learner.rational.record import CHECKS, Kind, Prediction, Record
 from adaptive_dask.learner.rational.smooth_fit import smooth_fit
+from adaptive_dask.learner.rational.survey import Survey, beside, candidates, differences, line_errors
 
 Array = NDArray[Any]
-Kind = Literal["rational", "smooth", "linear"]
 
-# An approximation is believed when it predicted this many points.
-CHECKS = 4
-# How many predictions are kept.
-_MEMORY = 24
 # From this many samples on a fit begins with the support points of the one before.
 _WARM = 32
+# With fewer samples noise is not looked for, and all predictions count.
 _SMOOTH_FROM = 12
-# An approximation that predicts well is fitted again after this many checks, to use what they told.
+# With fewer samples nothing is known well enough to say that errors are small in places.
+_KNOWN_FROM = 16
+# An approximation that predicts well is fitted again after this many checks, to use what they told,
 _LONG_CHECKED = 8
+# unless the new one differs from it by this many times the error that it had.
+_DISPUTED = 10.0
 _NOISE_CHECKS = 8
-# Samples this close to each other, in units of the mean distance, tell noise from a function that is not resolved.
-PAIR = 1e-3
-PAIRS = 4
-# A check tells something where the approximations differ by this fraction of their largest difference.
-_TELLING = 1e-3
-_ENOUGH_TELLING, _MANY_TELLING = 3, 6
-# Differences below this are rounding errors.
-_LEAST = 1e-15
-
-
-@dataclass
-class Prediction:
-    """What was predicted of a value before it was known.
-
-    Attributes
-    ----------
-    x : float
-    errors : dict of Kind to array, shape (M,)
-        By how much each approximation was wrong.
-    expected : array, shape (M,)
-        By how much the two rational approximations differed there.
-    is_telling : bool
-        Whether that is not much less than where they differed most.
-    """
-
-    x: float
-    errors: dict[Kind, Array]
-    expected: Array
-    is_telling: bool
-
-
-# Where candidates lie between two samples.
-_FRACTIONS = np.array([0.08, 0.25, 0.5, 0.75, 0.92])
-# Beside a pole, in units of its distance to the axis.
-_BESIDE = np.array([0.0, 1.0, -1.0, 3.0, -3.0])
-
-
-@dataclass
-class Survey:
-    """What is expected between the samples of a part.
-
-    Attributes
-    ----------
-    x : array, shape (k,)
-        Candidates, each between two samples.
-    gap : array of int, shape (k,)
-        After which sample.
-    error : array, shape (k,)
-        The error expected there, relative to the scale.
-    largest : float
-        The largest error anywhere, if the present approximation is wrong by as much as it was at its checks.
-    """
-
-    x: Array
-    gap: Array
-    error: Array
-    largest: float
 
 
 class Part:
@@ -108,27 +53,24 @@ class Part:
         self.rational: Fit | None = None
         self.smooth: Fit | None = None
         self.noise: Array | None = None
-        self.poles: Array = np.empty(0, dtype=complex)
-        self.predictions: deque[Prediction] = deque(maxlen=_MEMORY)
+        self.record = Record()
+        self.pairs = Pairs()
         self.stale = True
         self.tested_for_breaks = 0
         self.suspect: tuple[float, float] | None = None
         self.suspected_at = 0
+        self._poles: Array = np.empty(0, dtype=complex)
         self._survey: Survey | None = None
-        self._common, self._largest = 1.0, 0.0
-        self._trust: dict[float, float] = {}
-        self._pairs: dict[float, Array] = {}
-        self.noise_suspected = False
         self._cold_fit = 0
         self._smoothed = 0
-        self._checks = 0
+        self._not_before = 0
         self._claim_before = np.inf
 
     @classmethod
     def of(cls, x: list[float], y: list[Array], predictions: list[Prediction]) -> Part:
         part = cls()
         part.x, part.y = x, y
-        part.predictions.extend(predictions)
+        part.record = Record(predictions)
         return part
 
     @property
@@ -136,21 +78,13 @@ class Part:
         return len(self.x)
 
     @property
-    def checks(self) -> int:
-        """How many values the present approximation has predicted."""
-        return self._checks
+    def is_tested(self) -> bool:
+        """Whether the present approximation predicted enough values."""
+        return self.record.is_tested(self.active)
 
     def table(self) -> tuple[Array, Array]:
         """The samples: x of shape (n,) and y of shape (n, M)."""
         return np.array(self.x), np.array(self.y)
-
-    # -- values ----------------------------------------------------------------------------------
-
-    def model(self, kind: Kind | None = None) -> Barycentric | None:
-        """The approximation of a kind, of the active one if not given; None for straight lines."""
-        kind = kind or self.active
-        found = self.rational if kind == "rational" else self.smooth if kind == "smooth" else None
-        return found.model if found else None
 
     def evaluate(self, x: Array) -> Array:
         """The active approximation at ``x``, shape (n, M)."""
@@ -158,7 +92,11 @@ class Part:
 
     def approximation(self) -> Barycentric | Lines:
         """The active approximation."""
-        return self.model() or Lines(*self.table())
+        found = self._active_fit()
+        return found.model if found else Lines(*self.table())
+
+    def _active_fit(self) -> Fit | None:
+        return {"rational": self.rational, "smooth": self.smooth, "linear": None}[self.active]
 
     # -- results ---------------------------------------------------------------------------------
 
@@ -173,65 +111,41 @@ class Part:
     def extend(self, x: float, y: Array) -> None:
         """Add a sample beyond the ends that was predicted; what lies in between has to be tested still."""
         self.add(x, y)
-        self._checks = 0
+        self.record.checks = 0
         self.stale = True
 
     def add(self, x: float, y: Array) -> None:
         """Add a sample without looking at what was predicted."""
         i = bisect.bisect(self.x, x)
-        self._remember_pair(i, x, y)
+        if self.n >= _SMOOTH_FROM:
+            j = min((j for j in (i - 1, i) if 0 <= j < self.n), key=lambda j: abs(self.x[j] - x))
+            if self.pairs.is_beside(x, self.x[j], self.x):
+                slope = np.diff(self.smooth.model(np.array([self.x[j], x])), axis=0)[0] if self.smooth else 0.0
+                self.pairs.add(x, _distance(y - slope, self.y[j]), self.x)
         self.x.insert(i, x)
         self.y.insert(i, y)
         self._survey = None
-
-    def _remember_pair(self, i: int, x: float, y: Array) -> None:
-        """Keep the difference to a sample so close that a smooth function is the same there."""
-        near = [j for j in (i - 1, i) if 0 <= j < self.n]
-        if not near or self.n < _SMOOTH_FROM:
-            return
-        j = min(near, key=lambda j: abs(self.x[j] - x))
-        if abs(self.x[j] - x) * self.n < 2 * PAIR * (self.x[-1] - self.x[0]):
-            self._pairs[x] = _distance(y, self.y[j])
-
-    def pair_noise(self, scale: Array) -> float:
-        """The standard deviation of the noise by samples beside each other, relative to the scale; 0 if unknown."""
-        if len(self._pairs) < PAIRS - 1:
-            return 0.0
-        # The median, because a pair may lie on both sides of a step.
-        return float(np.median([relative(each, scale) for each in self._pairs.values()]) / 0.954)
-
-    def pairs_wanted(self) -> list[float]:
-        """Where a sample beside a known one would tell whether there is noise."""
-        if not self.noise_suspected or len(self._pairs) >= PAIRS:
-            return []
-        step = PAIR * (self.x[-1] - self.x[0]) / self.n
-        some = [self.x[round((k + 0.5) * (self.n - 2) / PAIRS)] for k in range(PAIRS)]
-        return [x + step for x in some if not any(abs(x - known) < 4 * step for known in self._pairs)]
 
     def _compare(self, x: float, y: Array, scale: Array, tolerance: float) -> None:
         assert self.rational is not None
         at = np.array([x])
         i = min(max(bisect.bisect(self.x, x) - 1, 0), self.n - 2)
         t = (x - self.x[i]) / (self.x[i + 1] - self.x[i])
-        errors: dict[Kind, Array] = {"linear": _distance(self.y[i] * (1 - t) + self.y[i + 1] * t, y)}
-        value = self.rational.model(at)[0]
-        errors["rational"] = _distance(value, y)
+        errors: dict[Kind, float] = {
+            "linear": relative(_distance(self.y[i] * (1 - t) + self.y[i + 1] * t, y), scale),
+            "rational": relative(_distance(self.rational.model(at)[0], y), scale),
+        }
         if self.smooth is not None:
-            errors["smooth"] = _distance(self.smooth.model(at)[0], y)
-        second = self.smooth if self.active == "smooth" and self.smooth is not None else self.rational
-        expected = _distance(second.model(at)[0], second.companion(at)[0])
-        is_telling = relative(expected, scale) >= _TELLING * self._largest
-        self.predictions.append(Prediction(x, errors, expected, is_telling))
-        self._checks += 1
-        error = relative(errors[self.active], scale)
-        self._trust[x] = min(1.0, max(error, _LEAST) / max(relative(expected, scale), _LEAST))
-        if error > max(0.5 * tolerance, self._excuse(scale)) or self.active == "linear":
+            errors["smooth"] = relative(_distance(self.smooth.model(at)[0], y), scale)
+        found = self._active_fit() or self.rational
+        expected = relative(_distance(found.model(at)[0], found.companion(at)[0]), scale)
+        self.record.add(x, errors, self.active, expected, self._rounding(scale))
+        if errors[self.active] > max(0.5 * tolerance, self._excuse(scale)) or self.active == "linear":
             self.stale = True
 
     def _nothing_new(self, scale: Array) -> bool:
         """Whether the checks differ from what was predicted by no more than rounding errors."""
-        checks = list(self.predictions)[-self._checks :]
-        return max(relative(p.errors[self.active], scale) for p in checks) <= self._rounding(scale)
+        return max(self.record.errors(self.active, self.record.checks)) <= self._rounding(scale)
 
     def _rounding(self, scale: Array) -> float:
         return 10 * ROUNDING * max(1.0, float((np.abs(self.y[0]) / scale).max()))
@@ -245,7 +159,9 @@ class Part:
 
     def update(self, scale: Array) -> bool:
         """Fit again if something new was told; returns whether that was so."""
-        if not self.stale and (self._checks < _LONG_CHECKED or self._nothing_new(scale)):
+        if not self.stale and (
+            self.record.checks < _LONG_CHECKED or self.n < self._not_before or self._nothing_new(scale)
+        ):
             return False
         self._claim_before = np.inf if self.stale else self.claim(scale)
         x, y = self.table()
@@ -254,33 +170,46 @@ class Part:
         start = self.rational.support[:-3] if warm and self.rational else ()
         if not start:
             self._cold_fit = self.n
-        self.rational = unscaled(fit(x, scaled, start), scale)
-        if self.rational.converged:
+        found = unscaled(fit(x, scaled, start), scale)
+        poles = fast_poles(found.model)
+        if not self.stale and self.active == "rational" and self._is_disputed(found, poles, scale):
+            self._not_before = self.n + max(2, self.n // 10)
+            return False
+        self.rational, self._poles = found, poles
+        if found.converged:
             self.smooth = None
         elif self.n >= _SMOOTH_FROM and self.n >= 1.05 * self._smoothed:
-            found = smooth_fit(x, scaled)
-            self.smooth = unscaled(found, scale) if found else None
+            smooth = smooth_fit(x, scaled)
+            self.smooth = unscaled(smooth, scale) if smooth else None
             self._smoothed = self.n
-        self.poles = fast_poles(self.rational.model)
-        self.stale, self._checks, self._survey = False, 0, None
-        self._choose(scale)
+        self.record.start_over(ErrorShape(x, poles, found.model.order) if self.n > 3 else None)
+        self.stale, self._survey, self._not_before = False, None, 0
+        self._choose()
         self._estimate_noise(scale)
         return True
 
-    def _choose(self, scale: Array) -> None:
+    def _is_disputed(self, found: Fit, poles: Array, scale: Array) -> bool:
+        """Whether a new approximation differs from a proven one by far more than this one was wrong.
+
+        More samples that were predicted well must not make it worse, which rounding errors can do.
+        """
+        assert self.rational is not None
+        at = np.concatenate((self.survey(scale).x, beside(poles, self.x[0], self.x[-1])))
+        difference = differences(found.model, self.rational.model, at, scale).max(initial=0.0)
+        return bool(difference > _DISPUTED * self._claim_before)
+
+    def _choose(self) -> None:
         """Take the approximation that predicted the last values best."""
         assert self.rational is not None
-        if self.rational.converged or len(self.predictions) < 3:
+        if self.rational.converged or len(self.record.predictions()) < 3:
             self.active = "rational"
             return
         best, lowest = self.active, np.inf
         kinds: tuple[Kind, ...] = ("rational", "smooth", "linear")
+        last = self.record.predictions()[-(3 if self.active == "linear" else 6) :]
         for kind in kinds:
-            if kind == "smooth" and self.smooth is None:
-                continue
-            last = list(self.predictions)[-(3 if self.active == "linear" else 6) :]
-            errors = [relative(p.errors[kind], scale) for p in last if kind in p.errors]
-            if len(errors) < 3:
+            errors = [p.errors[kind] for p in last if kind in p.errors]
+            if len(errors) < 3 or (kind == "smooth" and self.smooth is None):
                 continue
             bonus = 0.7 * (kind == self.active) + 0.7 * (kind != "linear")
             typical = float(np.mean(np.log(np.maximum(errors, 1e-16)))) - bonus
@@ -290,18 +219,15 @@ class Part:
 
     def _estimate_noise(self, scale: Array) -> None:
         """Noise is what a smooth approximation of low order leaves, and what samples beside each other differ by."""
-        self.noise, self.noise_suspected = None, False
+        self.noise, self.pairs.are_wanted = None, False
         if self.active != "smooth" or self.smooth is None or self.n < 20 or self.smooth.model.order > self.n / 3:
             return
-        errors = [relative(p.errors["smooth"], scale) for p in self.predictions if "smooth" in p.errors]
-        if len(errors) < CHECKS:
-            return
-        rms = float(np.sqrt(np.mean(np.square(errors[-_NOISE_CHECKS:]))))
+        errors = self.record.errors("smooth", _NOISE_CHECKS)
         spread = max(self.smooth.spread, 1e-300)
-        if not 0.2 < rms / spread < 4:
+        if len(errors) < CHECKS or not 0.2 < float(np.sqrt(np.mean(np.square(errors)))) / spread < 4:
             return
-        self.noise_suspected = True
-        if not 0.2 < self.pair_noise(scale) / spread < 4:
+        self.pairs.are_wanted = True
+        if not 0.2 < self.pairs.sigma(scale) / spread < 4:
             return
         x, y = self.table()
         left = max(self.n - 2 * self.smooth.model.order, 1)
@@ -310,93 +236,73 @@ class Part:
     # -- errors ----------------------------------------------------------------------------------
 
     def survey(self, scale: Array) -> Survey:
-        """Where between the samples the approximations differ, and by how much."""
+        """Where between the samples errors are expected, and how large."""
         if self._survey is None:
             self._survey = self._make_survey(scale)
         return self._survey
 
     def _make_survey(self, scale: Array) -> Survey:
-        x = np.array(self.x)
-        if self.n < 2:
-            return Survey(np.empty(0), np.empty(0, dtype=int), np.empty(0), 0.0)
-        length = np.diff(x)
-        at = (x[:-1, np.newaxis] + length[:, np.newaxis] * _FRACTIONS).ravel()
-        poles = self.poles[(self.poles.real > x[0]) & (self.poles.real < x[-1])]
-        poles = poles[np.abs(poles.imag) < 0.25 * (x[-1] - x[0])]
-        at = np.concatenate((at, (poles.real[:, np.newaxis] + poles.imag[:, np.newaxis] * _BESIDE).ravel()))
-        at = at[(at > x[0]) & (at < x[-1])]
-        gap = np.clip(np.searchsorted(x, at) - 1, 0, self.n - 2)
-        inside = (at > x[gap]) & (at < x[gap + 1])
-        at, gap = at[inside], gap[inside]
-        if self.rational is None or self.n < 4:
-            return Survey(at, gap, np.zeros(len(at)), 0.0)
-        use = self.smooth if self.active == "smooth" and self.smooth is not None else self.rational
-        with np.errstate(all="ignore"):
-            error = (np.abs(use.model(at) - use.companion(at)) / scale).max(axis=1)
-        error[~np.isfinite(error)] = 1e3
-        error = np.minimum(error, 1e3)
-        self._largest = float(error.max(initial=0.0))
-        telling = self._telling(scale)
-        common = self._common = self._common_trust(telling)
-        trust = np.array([min(self._trust.get(each, common), common) for each in self.x])
+        x, record = np.array(self.x), self.record
+        survey = candidates(x, self._poles)
+        found = self._active_fit() or self.rational
+        if found is None or self.n < 4:
+            return survey
+        error = differences(found.model, found.companion, survey.x, scale)
+        record.largest_difference = float(error.max(initial=0.0))
+        trust = record.trust(self.x)
         if self.noise is not None:
             # Differences that are as small as the noise are no reason to look there.
             error = np.maximum(error - 3 * relative(self.noise, scale), 0.0)
-        expected = error * np.sqrt(trust[gap] * trust[gap + 1])
-        if not telling and self.noise is None and len(at):
+        survey.error = error * np.sqrt(trust[survey.gap] * trust[survey.gap + 1])
+        if not record.is_telling() and self.noise is None and len(error):
             # Samples nearby may have been predicted well, but this is where the approximations are tested.
             worst = int(error.argmax())
-            expected[worst] = common * error[worst]
-        return Survey(at, gap, expected, common * float(error.max(initial=0.0)))
-
-    def _telling(self, scale: Array) -> list[Prediction]:
-        """The checks of the present approximations that say how wrong these are where they differ most."""
-        checks = list(self.predictions)[-self._checks :] if self._checks else []
-        least = _TELLING * self._largest
-        telling = [p for p in checks if p.x in self._trust and relative(p.expected, scale) >= least]
-        return telling if len(telling) >= _ENOUGH_TELLING else []
-
-    def _common_trust(self, telling: list[Prediction]) -> float:
-        """By which factor the difference of the approximations overestimates the errors, as far as checks tell."""
-        if telling:
-            return max(self._trust[p.x] for p in telling)
-        before = [self._trust[p.x] for p in self.predictions if p.x in self._trust and p.is_telling]
-        # Those before say less of this approximation.
-        return max(before[-_MANY_TELLING:]) ** 0.5 if len(before) >= CHECKS else 1.0
+            survey.error[worst] = record.common * error[worst]
+        survey.largest = record.common * float(error.max(initial=0.0))
+        if self.active == "smooth":
+            survey.largest = min(survey.largest, 1.0)
+        elif self.active == "rational" and record.shape:
+            size = record.shape(survey.x)
+            record.largest_size = float(size.max(initial=-np.inf))
+            survey.untested = np.exp(size - record.largest_size) * record.shape.untested(survey.x, x, survey.gap)
+            largest = record.largest_by_shape(2 * max(found.residual, self._rounding(scale)))
+            survey.error = np.maximum(survey.error, survey.untested * largest)
+            if self.n >= _KNOWN_FROM and self.is_tested:
+                survey.largest = float(survey.error.max(initial=0.0))
+            survey.largest = max(survey.largest, largest)
+        return survey
 
     def line_errors(self, scale: Array) -> Array:
-        """The errors of straight lines between the samples, from second divided differences; shape (n - 1,)."""
+        """The errors of straight lines between the samples, shape (n - 1,)."""
         x, y = self.table()
-        if self.n < 3:
-            return np.full(self.n - 1, 1.0)
-        h = np.diff(x)
-        slope = np.diff(y / scale, axis=0) / h[:, np.newaxis]
-        bend = np.abs(np.diff(slope, axis=0)).max(axis=1) / (x[2:] - x[:-2])
-        bend = np.concatenate((bend[:1], bend, bend[-1:]))
-        result: Array = np.maximum(bend[:-1], bend[1:]) * h**2 / 4
-        return result
+        return line_errors(x, y / scale)
 
     def claim(self, scale: Array) -> float:
         """The largest error that the active approximation is expected to have, relative to the scale."""
-        recent = [p for p in self.predictions if self.active in p.errors]
-        if len(recent) < CHECKS:
+        errors = self.record.errors(self.active)
+        if len(errors) < CHECKS:
             return np.inf
-        count = max(CHECKS, self._checks)
-        if self.noise is not None:
+        surveyed = self.survey(scale).largest
+        if self.n < _SMOOTH_FROM:
+            count = len(errors)
+        elif self.noise is not None:
             count = _NOISE_CHECKS
-        error = max(relative(p.errors[self.active], scale) for p in recent[-count:])
+        elif self.active == "rational" and not self.is_tested:
+            count = CHECKS + self.record.checks
+        else:
+            count = max(CHECKS, self.record.checks)
+        error = max(errors[-count:])
         if self.active == "linear":
             return max(error, float(self.line_errors(scale).max()))
-        if self._checks < CHECKS:
+        if self.active == "rational" and not self.is_tested:
             error = min(error, self._claim_before)
-        surveyed = self.survey(scale).largest
         return max(error, surveyed, self._excuse(scale) / 10 if self.noise is None else 0.0)
 
     def piece(self, start: float, scale: Array) -> Piece:
         """The active approximation from a point on."""
-        use = {"rational": self.rational, "smooth": self.smooth, "linear": None}[self.active]
-        claim = self.claim(scale)
-        return Piece(start, self.approximation(), use.companion if use else None, self._common, claim * scale)
+        found = self._active_fit()
+        companion = found.companion if found else None
+        return Piece(start, self.approximation(), companion, self.record.common, self.claim(scale) * scale)
 
 
 def _distance(a: Array, b: Array) -> Array:

@@ -15,7 +15,7 @@ from adaptive_dask.learner.rational.border import Border
 from adaptive_dask.learner.rational.breaks import find_break
 from adaptive_dask.learner.rational.fit import MAX_ORDER
 from adaptive_dask.learner.rational.interpolator import Lines, Piece
-from adaptive_dask.learner.rational.part import CHECKS, Part, relative
+from adaptive_dask.learner.rational.part import Part, relative
 
 Array = NDArray[Any]
 Reason = Literal["break", "singularity", "size"]
@@ -139,7 +139,7 @@ class Pieces:
             return None
         part.tested_for_breaks = part.n
         x, y = part.table()
-        least = max(10 * self.tolerance, 12 * part.pair_noise(self.scale))
+        least = max(10 * self.tolerance, 12 * part.pairs.sigma(self.scale))
         if part.active == "smooth" and part.smooth is not None:
             least = max(least, 10 * part.smooth.spread)
         i = find_break(x, y / self.scale, least)
@@ -166,7 +166,7 @@ class Pieces:
 
     def _divide(self, k: int, i: int, reason: Reason) -> None:
         part = self.parts[k]
-        before = list(part.predictions)
+        before = part.record.predictions()
         cut = i + 1
         left = Part.of(part.x[:cut], part.y[:cut], before)
         first = i if reason == "size" else cut  # parts of a smooth function share a sample
@@ -181,7 +181,9 @@ class Pieces:
         left, right = self.parts[k : k + 2]
         self._refuted.append((left.x[-1], right.x[0]))
         rest = 1 if left.x[-1] == right.x[0] else 0
-        part = Part.of(left.x + right.x[rest:], left.y + right.y[rest:], [*left.predictions, *right.predictions])
+        part = Part.of(
+            left.x + right.x[rest:], left.y + right.y[rest:], [*left.record.predictions(), *right.record.predictions()]
+        )
         self.parts[k : k + 2] = [part]
         del self.borders[k]
         part.update(self.scale)
@@ -190,7 +192,7 @@ class Pieces:
 
     def validated(self, part: Part) -> bool:
         """Whether the part's approximation predicted enough values, or has no room for more points."""
-        return part.checks >= CHECKS or self._crowded(part)
+        return part.is_tested or self._crowded(part)
 
     def _crowded(self, part: Part) -> bool:
         return len(self.parts) > 1 and part.x[-1] - part.x[0] <= 1e-9 * (self.bounds[1] - self.bounds[0])

@@ -1,0 +1,80 @@
+"""Where the error of a rational approximation is large, and where small."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[Any]
+
+
+# A pole counts as if it were no closer to the axis than this fraction of the gap between the samples there.
+_NEAREST = 0.1
+
+
+class ErrorShape:
+    """How the error of a rational approximation depends on the place, up to a constant factor.
+
+    Parameters
+    ----------
+    x : array of float, shape (n,)
+        The samples that were approximated, ascending.
+    poles : array of complex, shape (k,)
+        Those of the approximation, k < n.
+    order : int
+        Its number of support points m.
+
+    Notes
+    -----
+    By Hermite's formula the error of a rational interpolant with the denominator q is ω(x) / q(x)², where ω is zero at
+    the interpolated points, times an integral that depends on x far less. There are 2m - 1 such points, spread like the
+    samples.
+
+    References
+    ----------
+    E. B. Saff, An extension of Montessus de Ballore's theorem, J. Approx. Theory 6 (1972) 63.
+    """
+
+    def __init__(self, x: Array, poles: Array, order: int) -> None:
+        self._x = x
+        self._middle, self._half = (x[0] + x[-1]) / 2, (x[-1] - x[0]) / 2
+        self._nodes = (x - self._middle) / self._half
+        poles = (poles - self._middle) / self._half
+        poles = poles[np.abs(poles) < 1e3]
+        i = np.clip(np.searchsorted(self._nodes, poles.real), 1, len(x) - 1)
+        # A spurious pole on the axis is no reason to look there for ever.
+        nearest = _NEAREST * (self._nodes[i] - self._nodes[i - 1])
+        self._poles = poles.real + 1j * np.maximum(np.abs(poles.imag), nearest)
+        self._share = min(1.0, (2 * order - 1) / len(x))
+
+    def __call__(self, x: Array) -> Array:
+        """The logarithm of the error at ``x``, shape (k,), to be compared with that elsewhere."""
+        t = (x - self._middle) / self._half
+        result: Array = self._share * _log_product(t, self._nodes) - 2 * _log_product(t, self._poles)
+        return result
+
+    def untested(self, at: Array, x: Array, gap: Array) -> Array:
+        """Between 0 at samples that came after the approximation, and 1 where there are none nearby.
+
+        Parameters
+        ----------
+        at : array of float, shape (k,)
+        x : array of float, shape (n,)
+            All samples, ascending.
+        gap : array of int, shape (k,)
+            After which sample each point is.
+        """
+        j = np.clip(np.searchsorted(self._x, at) - 1, 0, len(self._x) - 2)
+        now = (at - x[gap]) * (x[gap + 1] - at)
+        then = (at - self._x[j]) * (self._x[j + 1] - at)
+        result: Array = np.clip(now / np.maximum(then, 1e-300), 0.0, 1.0)
+        return result
+
+
+def _log_product(t: Array, roots: Array) -> Array:
+    """log Π |t - root|, shape (len(t),)."""
+    with np.errstate(divide="ignore"):
+        result: Array = np.log(np.maximum(np.abs(t[:, np.newaxis] - roots), 1e-300)).sum(axis=1)
+    return result
