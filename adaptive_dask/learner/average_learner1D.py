@@ -11,8 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from adaptive_dask.learner.averaging.sampled_points import PointAttribute, SampledPoint
-from adaptive_dask.learner.averaging.student import MeanError
-from adaptive_dask.learner.averaging.uncertain_points import UncertainPoints
+from adaptive_dask.learner.averaging.uncertain_points import MeanError, UncertainPoints
 from adaptive_dask.learner.checked import (
     as_real,
     checked_count,

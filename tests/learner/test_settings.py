@@ -24,41 +24,17 @@ from adaptive_dask import (
     simple,
 )
 from adaptive_dask.learner import learner1D, learner2D, learnerND
-
-
-def step(x: Any) -> float:
-    return math.tanh(20 * (float(np.ravel(x)[0]) - 0.3))
-
-
-def noisy(seed_x: tuple[int, float]) -> float:
-    seed, x = seed_x
-    return step(x) + (seed * 7919 % 13) / 13
-
-
-def saved(x: Any) -> dict[str, float]:
-    return {"y": step(x)}
-
+from tests.learner.learners import LEARNERS, noisy, saved, step
 
 LOSSES: dict[str, tuple[Callable[..., Any], str, Any]] = {
-    "Learner1D": (lambda **k: Learner1D(step, (-1, 1), **k), "loss_per_interval", learner1D.uniform_loss),
-    "AverageLearner1D": (
-        lambda **k: AverageLearner1D(noisy, (-1, 1), min_samples=2, max_samples=2, **k),
-        "loss_per_interval",
-        learner1D.uniform_loss,
-    ),
-    "Learner2D": (lambda **k: Learner2D(step, [(-1, 1)] * 2, **k), "loss_per_triangle", learner2D.uniform_loss),
-    "LearnerND": (lambda **k: LearnerND(step, [(-1, 1)] * 2, **k), "loss_per_simplex", learnerND.uniform_loss),
-    "boxes": (
-        lambda **k: LearnerND(step, [(-1, 1)] * 2, partition="boxes", **k),
-        "loss_per_simplex",
-        learnerND.uniform_loss,
-    ),
+    name: (LEARNERS[name], attribute, loss)
+    for names, attribute, loss in (
+        (("Learner1D", "AverageLearner1D", "DataSaver"), "loss_per_interval", learner1D.uniform_loss),
+        (("Learner2D", "DataSaver of Learner2D"), "loss_per_triangle", learner2D.uniform_loss),
+        (("LearnerND", "boxes"), "loss_per_simplex", learnerND.uniform_loss),
+    )
+    for name in names
 }
-LOSSES["DataSaver"] = (
-    lambda **k: DataSaver(Learner2D(saved, [(-1, 1)] * 2, **k), itemgetter("y")),
-    "loss_per_triangle",
-    learner2D.uniform_loss,
-)
 
 
 @pytest.mark.parametrize("name", LOSSES)
@@ -239,7 +215,7 @@ def test_attributes_of_a_users_own() -> None:
         learner = make()
         learner.label = "mine"
         assert learner.label == "mine"
-    saver = LOSSES["DataSaver"][0]()
+    saver = LOSSES["DataSaver of Learner2D"][0]()
     saver.aspect_ratio = 2.0
     assert saver.learner.aspect_ratio == 2.0
     saver.label = "mine"

@@ -4,59 +4,18 @@ from __future__ import annotations
 
 import copy
 import json
-import math
 import pickle
 from collections.abc import Callable
-from operator import itemgetter
 from typing import Any
 
 import numpy as np
 import pytest
 
-from adaptive_dask import (
-    AverageLearner,
-    AverageLearner1D,
-    BalancingLearner,
-    DataSaver,
-    IntegratorLearner,
-    Learner1D,
-    Learner2D,
-    LearnerND,
-    SequenceLearner,
-    SKOptLearner,
-    simple,
-)
+from tests.learner.learners import LEARNERS, run, vector
 
-
-def step(x: Any) -> float:
-    return math.tanh(9 * (float(np.sum(x)) - 0.3))
-
-
-def vector(x: Any) -> Any:
-    return np.array([step(x), 1.0])
-
-
-KINDS: dict[str, Callable[[], Any]] = {
-    "Learner1D": lambda: Learner1D(step, (-1, 1)),
-    "vectors": lambda: Learner1D(vector, (-1, 1)),
-    "Learner2D": lambda: Learner2D(step, [(-1, 1)] * 2),
-    "LearnerND": lambda: LearnerND(step, [(-1, 1)] * 2),
-    "boxes": lambda: LearnerND(step, [(-1, 1)] * 2, partition="boxes"),
-    "SequenceLearner": lambda: SequenceLearner(step, [0.1, 0.2, 0.3]),
-    "AverageLearner": lambda: AverageLearner(lambda seed: seed % 3 * 1.0, atol=0.1),
-    "IntegratorLearner": lambda: IntegratorLearner(step, (-1, 1), tol=1e-9),
-    "SKOptLearner": lambda: SKOptLearner(step, dimensions=[(-1.0, 1.0)], n_initial_points=99),
-    "BalancingLearner": lambda: BalancingLearner([Learner1D(step, (-1, 1)), Learner1D(step, (-1, 1))]),
-    "DataSaver": lambda: DataSaver(Learner1D(lambda x: {"y": step(x)}, (-1, 1)), itemgetter("y")),
-}
-ALL = KINDS | {"AverageLearner1D": lambda: AverageLearner1D(lambda sx: step(sx[1]), (-1, 1), min_samples=2)}
+KINDS = {name: make for name, make in LEARNERS.items() if name != "AverageLearner1D"}
 each_kind = pytest.mark.parametrize("name", KINDS)
-every_kind = pytest.mark.parametrize("name", ALL)
-
-
-def run(learner: Any, n: int = 20) -> Any:
-    simple(learner, goal=lambda each: each.npoints >= n or each.loss() == 0)
-    return learner
+every_kind = pytest.mark.parametrize("name", LEARNERS)
 
 
 def same(a: Any, b: Any) -> bool:
@@ -103,7 +62,7 @@ def test_points_stay_pending(name: str) -> None:
 
 @every_kind
 def test_data_that_are_refused_change_nothing(name: str) -> None:
-    learner = run(ALL[name]())
+    learner = run(LEARNERS[name]())
     learner.ask(1)
     before = dict(learner.data), learner.npoints, learner.loss(), set(learner.pending_points)
     results: Any = {**learner.data, "no point": object()}
@@ -115,10 +74,10 @@ def test_data_that_are_refused_change_nothing(name: str) -> None:
 
 
 def test_means_cannot_be_assigned_but_samples_can() -> None:
-    learner = run(ALL["AverageLearner1D"]())
+    learner = run(LEARNERS["AverageLearner1D"]())
     with pytest.raises(AttributeError, match="tell_many_at_point"):
         learner.data = dict(learner.data)
-    other = ALL["AverageLearner1D"]()
+    other = LEARNERS["AverageLearner1D"]()
     other.data = learner._data_samples
     assert (other.nsamples, other.npoints) == (learner.nsamples, learner.npoints)
     assert set(other.data.items()) == set(learner.data.items())
@@ -132,7 +91,7 @@ def test_extra_data_stay() -> None:
 
 @every_kind
 def test_data_read_like_a_dict(name: str) -> None:
-    learner = run(ALL[name]())
+    learner = run(LEARNERS[name]())
     data, plain = learner.data, dict(learner.data)
     x = next(iter(plain))
     assert isinstance(data, dict)
@@ -161,7 +120,7 @@ def test_data_read_like_a_dict(name: str) -> None:
 
 @pytest.mark.parametrize("name", ["Learner1D", "AverageLearner1D", "AverageLearner", "SequenceLearner", "DataSaver"])
 def test_data_as_json(name: str) -> None:
-    learner = ALL[name]()
+    learner = LEARNERS[name]()
     assert json.dumps(learner.data) == json.dumps(learner.data, indent=None) == "{}"
     run(learner)
     assert json.dumps(learner.data) == json.dumps(dict(learner.data))
@@ -170,7 +129,7 @@ def test_data_as_json(name: str) -> None:
 
 @every_kind
 def test_data_are_not_changed_in_place(name: str) -> None:
-    learner = run(ALL[name]())
+    learner = run(LEARNERS[name]())
     data, before = learner.data, dict(learner.data)
     x = next(iter(before))
     changes: list[Callable[[], Any]] = [
