@@ -1,0 +1,203 @@
+"""Functions in processes of their own: time limits, orphans, overhead, and pure Python on two threads.
+
+``python tests/benchmarks/isolated_functions.py [part of the number of points, 1 by default]``
+"""
+
+from __future__ import annotations
+
+import concurrent.futures
+import json
+import os
+import signal
+import sys
+import tempfile
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+from distributed import Client, LocalCluster
+
+import adaptive_dask as adaptive
+from adaptive_dask.isolated.process_tree import descendants, list_processes
+
+QUIET = {"host": "127.0.0.1", "dashboard_address": "127.0.0.1:0", "worker_dashboard_address": "127.0.0.1:0"}
+
+
+def cluster(workers: int, threads: int) -> LocalCluster:
+    return LocalCluster(n_workers=workers, threads_per_worker=threads, **QUIET)
+
+
+def counts(client: Client) -> str:
+    def count() -> tuple[int, int]:
+        return threading.active_count(), len(os.listdir("/proc/self/fd"))
+
+    threads, files = map(sum, zip(*client.run(count).values(), strict=True))
+    processes = [each for each in descendants([os.getpid()], list_processes()) if each.pid != os.getpid()]
+    return f"{len(processes)} processes, {threads} threads and {files} files in the workers"
+
+
+def hangs(points: int) -> None:
+    def function(x: float) -> float:
+        import time
+        import zlib
+
+        if zlib.crc32(repr(x).encode()) % 10 < 3:
+            time.sleep(1e6)
+        return x
+
+    with cluster(2, 4) as here, Client(here) as client:
+        warm = adaptive.Runner(adaptive.Learner1D(lambda x: x, (-1, 1)), executor=client, npoints_goal=20)
+        warm.result()
+        before = counts(client)
+        learner = adaptive.SequenceLearner(function, [i / points for i in range(points)])
+        begin = time.perf_counter()
+        runner = adaptive.Runner(learner, executor=client, isolate="process", point_timeout=0.5, on_error="skip")
+        runner.result()
+        wall = time.perf_counter() - begin
+        failed = len(runner.failed)
+        lost = (8 * wall - 0.5 * failed) / max(1, failed)
+        print(f"hangs: {points} points, {failed} hang, {wall:.1f} s; {lost:.2f} s of a slot lost per time limit")
+        time.sleep(1.5)
+        print(f"  before: {before}\n  after:  {counts(client)}")
+
+
+def orphans(kills: int) -> None:
+    def function(x: float) -> float:
+        import os
+        import subprocess
+        import time
+        import zlib
+
+        kind = zlib.crc32(repr(x).encode()) % 10
+        if kind < 4:
+            subprocess.Popen("trap '' TERM; sleep 98765; true", shell=True, start_new_session=True)
+            time.sleep(1e6)
+        if kind == 5:
+            subprocess.Popen(["sleep", "98765"])
+            os._exit(1)
+        return x
+
+    with cluster(2, 2) as here, Client(here) as client:
+        for _ in range(kills):
+            learner = adaptive.SequenceLearner(function, [i / 1000 for i in range(1000)])
+            runner = adaptive.Runner(
+                learner,
+                executor=client,
+                isolate="process",
+                point_timeout=0.3,
+                on_error="skip",
+                allowed_failures=1000,
+            )
+            time.sleep(2)
+            os.kill(next(iter(client.run(os.getpid).values())), signal.SIGKILL)
+            time.sleep(1)
+            runner.cancel()
+            client.wait_for_workers(2)
+    deadline = time.monotonic() + 2
+    while time.monotonic() < deadline and (left := _sleepers()):
+        time.sleep(0.05)
+    print(f"orphans: {kills} SIGKILLs of workers, time limits, crashes, cancel: {len(left)} processes left")
+
+
+def _sleepers() -> list[int]:
+    found = []
+    for each in list_processes().values():
+        try:
+            text = Path(f"/proc/{each.pid}/cmdline").read_bytes()
+        except OSError:
+            continue
+        if b"98765" in text:
+            found.append(each.pid)
+    return found
+
+
+def overhead(points: int) -> None:
+    with concurrent.futures.ThreadPoolExecutor(1) as pool:
+        for isolate in (None, "process"):
+            learner = adaptive.SequenceLearner(lambda x: x, [i / points for i in range(points)])
+            begin, cpu = time.perf_counter(), time.process_time()
+            adaptive.BlockingRunner(learner, executor=pool, isolate=isolate)
+            wall, cpu = time.perf_counter() - begin, time.process_time() - cpu
+            print(
+                f"overhead, isolate={isolate}: {wall / points * 1e3:.3f} ms per point, {cpu / points * 1e3:.3f} of CPU"
+            )
+    with cluster(2, 8) as here, Client(here) as client:
+
+        def sleep(x: float) -> float:
+            import time
+
+            time.sleep(0.01)
+            return x
+
+        for isolate in (None, "process"):
+            learner = adaptive.Learner1D(sleep, (-1, 1))
+            runner = adaptive.Runner(learner, executor=client, isolate=isolate, npoints_goal=2 * points)
+            runner.result()
+            print(f"busy share of 10 ms on 2 × 8, isolate={isolate}: {_busy(runner.info()):.2f}")
+
+
+def _busy(info: dict[str, Any]) -> float:
+    return float(info.get("busy_share") or info.get("efficiency") or info["function_seconds"] / info["slot_seconds"])
+
+
+def pure_python(points: int) -> None:
+    def function(x: float) -> float:
+        import time
+
+        end = time.thread_time() + 0.02
+        while time.thread_time() < end:
+            pass
+        return x
+
+    with cluster(1, 2) as here, Client(here) as client:
+        speeds = []
+        for isolate in (None, "process"):
+            learner = adaptive.SequenceLearner(function, [i / points for i in range(points)])
+            begin = time.perf_counter()
+            adaptive.BlockingRunner(learner, executor=client, isolate=isolate)
+            speeds.append(points / (time.perf_counter() - begin))
+        print(
+            f"pure Python on 2 threads: {speeds[0]:.1f} and {speeds[1]:.1f} points/s: {speeds[1] / speeds[0]:.2f} times"
+        )
+
+
+def programs(points: int) -> None:
+    script = 'i={x}; [ $((i % 10)) = 3 ] && exit 1; [ $((i % 50)) = 7 ] && sleep 98765; echo "$i * 0.5" | bc -l'
+    with tempfile.TemporaryDirectory() as folder:
+        command = adaptive.Command(["sh", "-c", script], folder=f"{folder}/points", keep="all", timeout=1)
+        told: dict[Any, Any] = {}
+        failed: set[Any] = set()
+        for attempt in range(2):
+            with cluster(2, 4) as here, Client(here) as client:
+                learner = adaptive.SequenceLearner(command, list(range(points)))
+                runner = adaptive.Runner(
+                    learner, executor=client, isolate="process", on_error="skip", checkpoint=f"{folder}/checkpoint"
+                )
+                if attempt == 0:
+                    while runner.info().get("npoints", 0) < points // 4:
+                        time.sleep(0.05)
+                    os.kill(next(iter(client.run(os.getpid).values())), signal.SIGKILL)
+                    while runner.info().get("npoints", 0) < points // 2:
+                        time.sleep(0.05)
+                else:
+                    runner.result()
+                    told = dict(learner.data)
+                    failed = {failure.point for failure in runner.failures}
+        records = [json.loads(path.read_text()) for path in Path(folder).glob("points/*/adaptive_point.json")]
+        done = [record["point"] for record in records if record["status"] == "done"]
+        exact = all(abs(y - 0.5 * i) < 1e-12 for i, y in told.items())
+        print(
+            f"programs: {points} points, {len(told)} told, {len(failed)} failed in the second cluster, {len(records)} "
+            f"folders, {len(done)} done ({len(set(done))} of different points), values exact: {exact}, "
+            f"{len(_sleepers())} programs left"
+        )
+
+
+if __name__ == "__main__":
+    part = float(sys.argv[1]) if len(sys.argv) > 1 else 1.0
+    pure_python(int(200 * part))
+    overhead(int(2000 * part))
+    hangs(int(500 * part))
+    programs(int(500 * part))
+    orphans(max(1, int(20 * part)))
