@@ -29,7 +29,18 @@ BANNED = re.compile(rf"\b({'|'.join(INSTEAD)})\b", re.IGNORECASE)
 PAGES = sorted(ROOT.glob("*.md")) + sorted((ROOT / "docs").glob("*.md"))
 NOTEBOOKS = sorted(ROOT.glob("examples/**/*.ipynb"))
 # Packages whose docstrings are checked as well, besides the modules at the top.
-CHECKED_PACKAGES = ("cluster", "dashboard", "learner", "plotting", "storage", "testing")
+CHECKED_PACKAGES = (
+    "cluster",
+    "dashboard",
+    "learner",
+    "local",
+    "notebook",
+    "plotting",
+    "run",
+    "runner",
+    "storage",
+    "testing",
+)
 MODULES = [*(ROOT / "adaptive_dask").glob("*.py")]
 MODULES += [path for name in CHECKED_PACKAGES for path in (ROOT / "adaptive_dask" / name).rglob("*.py")]
 

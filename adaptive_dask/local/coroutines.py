@@ -1,4 +1,4 @@
-"""Evaluating `async def` functions on an event loop: the user's, or one in a thread of its own."""
+"""CoroutinePool: evaluates `async def` functions on an event loop of the user, or in a separate thread."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from adaptive_dask.user_code import reraise_interrupt
 
 
 def is_coroutine_function(function: Any) -> bool:
-    """Whether it is ``async def``, or an object whose call is."""
+    """True for an ``async def`` function, or an object with such a ``__call__``."""
     return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(getattr(function, "__call__", None))  # noqa: B004
 
 
 def is_asynchronous(learner: Any) -> bool:
-    """Whether a learner's function is ``async def``; of a learner of learners, whether theirs are."""
+    """True if a learner's function is ``async def``; for a learner of learners, if those of all children are."""
     children = getattr(learner, "learners", None)
     if children:
         return all(is_asynchronous(child) for child in children)
@@ -37,19 +37,18 @@ def is_asynchronous(learner: Any) -> bool:
 
 
 class CoroutinePool:
-    """Evaluates coroutine functions on an event loop, as many at a time as are submitted.
+    """Evaluates coroutine functions on an event loop, all that are submitted at the same time.
 
     Parameters
     ----------
     function : callable
         Returns an awaitable.
     loop : asyncio.AbstractEventLoop, optional
-        Where to run them; if it does not run yet, they wait for it. By default a loop in a thread that ends
-        with `shutdown`.
+        Evaluations wait until it runs. By default a loop in a thread that ends with `close`.
     executor : object, optional
-        What the user passed as executor; it evaluates nothing.
+        The executor that the user passed; it evaluates nothing.
     workers : int, optional
-        How many evaluations at a time are meant to be; as many as there are processors by default.
+        Intended number of simultaneous evaluations; the number of processors by default.
 
     Attributes
     ----------
@@ -58,7 +57,7 @@ class CoroutinePool:
     """
 
     is_sequential = False
-    takes_many = False  # they go on at the same time
+    takes_many = False  # they run at the same time
     notes_start = True
 
     def __init__(
@@ -75,7 +74,7 @@ class CoroutinePool:
         self._loop = loop
 
     def submit(self, points: Sequence[Any], start: Start | None = None) -> concurrent.futures.Future[list[Result]]:
-        """Have points evaluated, one after the other.
+        """Start to evaluate points, one after the other.
 
         Raises
         ------
@@ -90,11 +89,11 @@ class CoroutinePool:
         return future
 
     def take_back(self, future: concurrent.futures.Future[Any]) -> bool:
-        """All that was submitted has begun, as far as anybody knows."""
+        """False, because everything that was submitted may have begun."""
         return False
 
     def has_begun(self, future: concurrent.futures.Future[Any]) -> bool:
-        """It notes that itself."""
+        """False, because evaluations note their start themselves."""
         return False
 
     def interrupt(self, future: concurrent.futures.Future[Any]) -> bool:
@@ -103,31 +102,31 @@ class CoroutinePool:
         return True
 
     def abandon(self, future: concurrent.futures.Future[Any]) -> None:
-        """Cancel a coroutine; the end of its loop did that already."""
+        """Cancel a coroutine, unless its loop is closed, which has cancelled it."""
         if self._loop is not None and not self._loop.is_closed():
             future.cancel()
 
     def revive(self) -> bool:
-        """A loop that is closed stays closed."""
+        """False, because a loop that is closed stays closed."""
         return False
 
     def send_function_again(self) -> None:
-        """Nothing is sent."""
+        """Do nothing, because the function is not sent."""
 
     def close(self) -> None:
-        """End the loop of our own, when what runs on it has been cancelled."""
+        """Cancel the coroutines on the loop of this pool, and end it."""
         if self._loop is not None and self.user_loop is None:
             self._loop.call_soon_threadsafe(self._loop.stop)
 
     def shutdown(self, wait: bool) -> None:
-        """Shut down the executor that was passed, if one was."""
+        """Shut down the executor that was passed, if there is one."""
         if self.executor is not None:
             self.executor.shutdown(wait=wait)
 
     def _begin(
         self, future: concurrent.futures.Future[list[Result]], points: Sequence[Any], start: Start | None
     ) -> None:
-        """Evaluate, on the loop. The coroutine is made here, for a loop that ends may not get to it any more."""
+        """Evaluate on the loop. The coroutine is made here, because a loop that ends may not run it any more."""
         loop = asyncio.get_running_loop()
         task = loop.create_task(_evaluate(self._function, points, start))
         task.add_done_callback(partial(_resolve, future))

@@ -1,4 +1,4 @@
-"""Which points go to an executor, how many of them together, and which alone."""
+"""Dispatch: decides which points an executor gets, how many of them together, and which alone."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from adaptive_dask.local.flight import Flight, LocalArrivals
 from adaptive_dask.run.batching import BATCH_SECONDS, MOST_AHEAD, batch_size, fair_batch
 from adaptive_dask.run.session import Session
 
-# To submit and have the answer costs about so much (seconds); what is much shorter is submitted together.
+# Approximate cost of a submission (seconds); points that take much less are submitted together.
 SUBMISSION = 5e-5
 
 
@@ -23,12 +23,11 @@ class Dispatch:
     session : Session
     flight : Flight
     slots : int
-        How many evaluations go on at a time.
+        Number of simultaneous evaluations.
     ntasks : int or None
-        How many points may be out at a time. None, for a function that is vectorized: as many as make a batch for
-        each slot.
+        Maximal number of points in flight. None, for a vectorized function: enough for a batch for each slot.
     vectorized : bool
-        Whether the function takes many points in one call.
+        Whether the function accepts many points in one call.
     """
 
     def __init__(self, session: Session, flight: Flight, slots: int, ntasks: int | None, vectorized: bool) -> None:
@@ -37,19 +36,19 @@ class Dispatch:
         self.slots = slots
         self._ntasks = ntasks
         self._vectorized = vectorized
-        self._waiting: deque[tuple[int, Any]] = deque()  # suspects that were taken
-        self._suspected: set[int] = set()  # each to have the executor for itself
-        self._unbatched: set[int] = set()  # each to be submitted by itself
+        self._waiting: deque[tuple[int, Any]] = deque()  # suspected points that were taken
+        self._suspected: set[int] = set()  # each is evaluated alone
+        self._unbatched: set[int] = set()  # each is submitted by itself
 
     def blame(self, arrivals: LocalArrivals) -> None:
-        """Decide for which of the lost points the loss counts."""
-        # A point that may not be lost even once does not fail for what another one may have done.
+        """Decide for which of the lost points the loss is counted."""
+        # If no loss is allowed, a point must not fail because of another one.
         if self._session.allowed_failures == 0 and not arrivals.was_alone:
             arrivals.suspected |= arrivals.blamed
             arrivals.blamed = set()
 
     def note(self, arrivals: LocalArrivals) -> None:
-        """Learn from what became of the points that were sent, when they were told."""
+        """Update the suspected points after outcomes were told."""
         if self._suspected or self._unbatched:
             ended = [pid for pid, _ in arrivals.outcomes]
             self._suspected.difference_update(ended, arrivals.failed)
@@ -58,7 +57,7 @@ class Dispatch:
         self._unbatched |= arrivals.unbatched
 
     def room(self, learner_seconds: float) -> int:
-        """How many more points the executor could use, if the learner needs so long for a point (seconds)."""
+        """Number of further points that the executor can use, given the learner's time for a point (seconds)."""
         if self._waiting:
             return 0
         most = self._most(learner_seconds)
@@ -66,19 +65,19 @@ class Dispatch:
         return self._gathered(room, most) if self._vectorized else room
 
     def send(self, taken: list[tuple[int, Any]], is_paused: bool) -> None:
-        """Send points, or keep suspects until the others are back.
+        """Send points; suspected ones wait until all others are back.
 
         Raises
         ------
         NotSent
-            If the executor does not take them.
+            If the executor does not accept them.
         """
         groups = deque(self._group(taken))
         try:
             while groups:
                 self.flight.send(groups[0])
                 groups.popleft()
-            # A point that may have killed workers is evaluated alone, so that no other is lost with it, or blamed.
+            # A point that may have killed workers is evaluated alone, so that no other point is lost or blamed.
             if self._waiting and not self.flight.count and not is_paused:
                 self.flight.send([self._waiting[0]])
                 self._waiting.popleft()
@@ -90,7 +89,7 @@ class Dispatch:
     # ---- inside
 
     def _group(self, taken: list[tuple[int, Any]]) -> Iterator[list[tuple[int, Any]]]:
-        """What to submit together."""
+        """Groups of points to submit together."""
         plain = taken
         if self._suspected or self._unbatched or self._session.points.losses:
             plain = []
@@ -107,26 +106,26 @@ class Dispatch:
             yield plain[i : i + size]
 
     def _most(self, learner_seconds: float) -> int:
-        """How many points to have out."""
+        """Intended number of points in flight."""
         if self._ntasks is not None:
             return self._ntasks
         batches = self.slots * batch_size(self.flight.seconds_per_point)
-        # A backlog that keeps the learner busy for longer than a batch takes helps nobody.
+        # A larger backlog than the learner can process during a batch is useless.
         backlog = BATCH_SECONDS / learner_seconds if learner_seconds else math.inf
         ahead = min(batches - self.slots, max(backlog, 2 * self.slots), self._session.npoints * MOST_AHEAD)
         return self.slots + int(ahead)
 
     def _gathered(self, room: int, most: int) -> int:
-        """How many of the points that may be sent go now."""
+        """Number of points to send now, of those that may be sent."""
         idle = self.slots - self.flight.batches
         seconds = self.flight.seconds_per_point
         if seconds is None:
-            return min(room, max(0, idle))  # how many make a call is not known
-        # Sent one by one as others return, points would stay apart for ever. None waits while a slot is idle.
+            return min(room, max(0, idle))  # the size of a batch is unknown
+        # If points were sent one by one as others return, there would never be batches. No slot stays idle for it.
         return room if idle > 0 else room - room % fair_batch(seconds, most, self.slots)
 
     def _together(self, points: int) -> int:
-        """How many of so many new points to submit together."""
+        """Number of new points to submit together."""
         seconds = self.flight.seconds_per_point
         if self._vectorized:
             return fair_batch(seconds, self.flight.count + points, self.slots)
@@ -139,7 +138,7 @@ class Dispatch:
 
 
 class NotSent(Exception):
-    """Points that the executor did not take; the cause is what it raised.
+    """Points that the executor did not accept; the cause is its error.
 
     Attributes
     ----------

@@ -1,4 +1,4 @@
-"""The points that are at an executor, and what comes of them."""
+"""Flight: the points in flight at an executor, and their outcomes."""
 
 from __future__ import annotations
 
@@ -26,18 +26,18 @@ Point = Any
 
 @dataclass(slots=True)
 class LocalArrivals(Arrivals):
-    """What arrived from an executor since the last look.
+    """What arrived from an executor since the last `collect`.
 
     Attributes
     ----------
     suspected : set of int
         Lost points that were submitted together, one of which may have been the reason.
     was_alone : bool
-        Whether there was nothing else at the executor, so that who is blamed is guilty.
+        True if nothing else was in flight, so that the blamed point is the reason.
     unbatched : set of int
-        Returned points that are to be evaluated again, each by itself.
+        Returned points to evaluate again, each by itself.
     broken : Exception or None
-        Why the executor can take no more, if that is so.
+        Why the executor accepts no more points, if it does not.
     """
 
     suspected: set[int] = field(default_factory=set)
@@ -46,49 +46,49 @@ class LocalArrivals(Arrivals):
     broken: BaseException | None = None
 
     def return_apart(self, ids: Sequence[int]) -> None:
-        """Return points that are to be evaluated again, each by itself."""
+        """Return points to evaluate again, each by itself."""
         self.unbatched.update(ids)
         self.returned += ids
 
 
-# Evaluations that go on for so long after the end of their run count as hanging (seconds).
+# Evaluations that continue for this time after the end of their run count as hanging (seconds).
 GRACE = 0.25
 
 # A run without results for this time (seconds) reports which runs keep the workers busy.
 LONG_WAIT_S = 1.0
 
-# Those that share an executor: evaluations of one keep those of others waiting, also after its end.
+# Runs that share an executor: evaluations of one can block others, even after its end.
 _flights: weakref.WeakKeyDictionary[Any, weakref.WeakSet[Flight]] = weakref.WeakKeyDictionary()
 
 
 def _sharing(executor: Any) -> weakref.WeakSet[Flight]:
     try:
         return _flights.setdefault(executor, weakref.WeakSet())
-    except TypeError:  # somebody's own, to which there can be no weak reference
+    except TypeError:  # a custom executor that supports no weak references
         return weakref.WeakSet()
 
 
 class Flight:
-    """The points that are at an executor; used by the run's thread, which others may wake.
+    """The points in flight at an executor; used by the thread of the run, which other threads may wake.
 
     Parameters
     ----------
     pool : Pool
     point_timeout : float, optional
-        How long an evaluation may take, in seconds.
+        Time limit of an evaluation, in seconds.
     run : str, optional
-        The name of the run, for others who wait for the executor.
+        Name of the run, for other runs that wait for the executor.
 
     Attributes
     ----------
     count : int
-        How many points are out.
+        Number of points in flight.
     seconds_per_point : float or None
         A running mean.
     evaluated : int
-        How many evaluations ended.
+        Number of evaluations that ended.
     seconds : float
-        How long they took in all.
+        Their total duration.
     """
 
     def __init__(self, pool: Pool, point_timeout: float | None = None, run: str = "") -> None:
@@ -101,35 +101,35 @@ class Flight:
         self._last_outcome = time.monotonic()
         self._limit = None if point_timeout is None else TimeLimit(point_timeout, pool)
         self._batches: dict[Batch, None] = {}  # oldest first
-        self._hung: dict[Batch, None] = {}  # given up, and still in a worker's way
-        self._abandoned: dict[Batch, float] = {}  # at the end of the run, when (on the monotonic clock)
+        self._hung: dict[Batch, None] = {}  # given up, but still running
+        self._abandoned: dict[Batch, float] = {}  # given up at the end of the run, at this monotonic time
         self._inbox: queue.SimpleQueue[Batch | frozenset[int] | None] = queue.SimpleQueue()
         _sharing(pool.executor).add(self)
 
     @property
     def batches(self) -> int:
-        """How many submissions are out."""
+        """Number of submissions in flight."""
         return len(self._batches)
 
     @property
     def hung(self) -> int:
-        """How many submissions were given up that still keep a worker busy."""
+        """Number of submissions that were given up, but still keep a worker busy."""
         late = time.monotonic() - GRACE
         hung = [*self._hung, *(batch for batch, since in list(self._abandoned.items()) if since < late)]
         return sum(not batch.future.done() for batch in hung)
 
     @property
     def ids(self) -> list[int]:
-        """The points that are out."""
+        """Ids of the points in flight."""
         return [pid for batch in list(self._batches) for pid in batch.ids]
 
     @property
     def busy(self) -> int:
-        """How many workers it keeps busy, as far as is known."""
+        """Number of busy workers, as far as it is known."""
         return self.hung + sum(self.pool.has_begun(batch.future) for batch in list(self._batches))
 
     def waits_for(self) -> str | None:
-        """Whose evaluations keep the executor busy; None if it evaluates something of this run's, or others do not."""
+        """The runs whose evaluations block this run; None if it is not blocked."""
         if not (self._batches and self.pool.takes_many) or self.busy > self.hung:
             return None
         if time.monotonic() < self._last_outcome + LONG_WAIT_S:
@@ -144,11 +144,11 @@ class Flight:
         return f"a worker of {type(self.pool.executor).__name__}, which is busy with evaluations: {runs}"
 
     def wake(self) -> None:
-        """Have `collect` return, now or when it is called next; from any thread."""
+        """Make `collect` return, now or when it is called next; from any thread."""
         self._inbox.put(None)
 
     def give_up(self, ids: Iterable[int]) -> None:
-        """Have points given up, whose outcomes nobody wants; from any thread."""
+        """Give up points whose outcomes are not needed any more; from any thread."""
         self._inbox.put(frozenset(ids))
 
     def send(self, batch: Sequence[tuple[int, Point]]) -> None:
@@ -157,10 +157,10 @@ class Flight:
         Raises
         ------
         Exception
-            What the executor raises; then nothing was sent.
+            The error of the executor; then nothing was sent.
         """
         sent = Batch([pid for pid, _ in batch], Start() if self._limit is not None or self.pool.notes_start else None)
-        self.count += len(batch)  # before, for it may be evaluated at once
+        self.count += len(batch)  # first, because it may be evaluated at once
         try:
             sent.future = self.pool.submit([x for _, x in batch], sent.start)
         except BaseException:
@@ -170,7 +170,7 @@ class Flight:
         sent.future.add_done_callback(partial(self._arrive, sent))
 
     def collect(self, patience: float | None) -> LocalArrivals:
-        """Take all that has arrived, for which to wait so long (in seconds), or until somebody wakes this thread."""
+        """Return everything that has arrived; wait for it up to `patience` seconds, or until `wake` is called."""
         arrivals = LocalArrivals()
         broken: list[Batch] = []
         if self._limit is not None and self._batches:
@@ -201,12 +201,12 @@ class Flight:
         return arrivals
 
     def recall(self) -> list[int]:
-        """Take back the points that nobody has begun, as far as the executor can tell.
+        """Take back the points whose evaluation has not begun, as far as the executor knows.
 
         Returns
         -------
         list of int
-            They have no outcome and will get none.
+            These points will get no outcome.
         """
         ids: list[int] = []
         for batch in list(self._batches):
@@ -215,7 +215,7 @@ class Flight:
         return ids
 
     def abandon(self) -> None:
-        """Have no more to do with the points that are there, though workers may be busy with some all the same."""
+        """Give up all points, even if workers continue to evaluate some of them."""
         for batch in list(self._batches):
             self._drop(batch)
             self.pool.abandon(batch.future)
@@ -238,11 +238,11 @@ class Flight:
         try:
             results = batch.future.result()
         except (concurrent.futures.CancelledError, asyncio.CancelledError):
-            arrivals.lost += self._drop(batch)  # somebody cancelled it
+            arrivals.lost += self._drop(batch)  # it was cancelled by other code
             return
         except concurrent.futures.BrokenExecutor as error:
             arrivals.broken = error
-            broken.append(batch)  # it stays until it is known who is to blame
+            broken.append(batch)  # it stays until the reason is known
             return
         except BaseException as error:
             self._drop(batch)
@@ -262,7 +262,7 @@ class Flight:
         if isinstance(results, CulpritUnknown):
             arrivals.return_apart(ids)
             return
-        arrivals.returned += ids[len(results) :]  # not begun, as the others took long
+        arrivals.returned += ids[len(results) :]  # not begun, because the others took long
         seconds = 0.0
         for pid, result in zip(ids, results, strict=False):
             arrivals.outcomes.append((pid, _outcome(result)))
@@ -273,7 +273,7 @@ class Flight:
         self.seconds_per_point = mean if before is None else before + SMOOTHING * (mean - before)
 
     def _give_up_all(self, arrivals: LocalArrivals) -> None:
-        """The executor is broken: all that is there is lost, and what was begun first is to blame."""
+        """Note that the executor is broken: all points are lost, and those that were begun first are blamed."""
         workers = self.pool.workers or len(self._batches)
         arrivals.was_alone = len(self._batches) == 1 and not self._hung
         for place, batch in enumerate([*self._hung, *self._batches]):
@@ -283,24 +283,24 @@ class Flight:
         self._hung.clear()
 
     def _give_up_late(self, batch: Batch, arrivals: LocalArrivals) -> None:
-        if self.pool.take_back(batch.future):  # it has not begun, whatever it looked like
+        if self.pool.take_back(batch.future):  # it has not begun after all
             arrivals.returned += self._drop(batch)
             return
         assert self._limit is not None
         failure = self._limit.failure(batch)
         self._stop(batch)
-        if len(batch.ids) > 1:  # one of them is the culprit
+        if len(batch.ids) > 1:  # one of them is the reason
             arrivals.return_apart(batch.ids)
         else:
             arrivals.outcomes.append((batch.ids[0], failure))
 
     def _give_up_points(self, unwanted: frozenset[int]) -> None:
-        # Where others are evaluated in the same call, it goes on.
+        # A call continues if it evaluates other points as well.
         for batch in [batch for batch in self._batches if unwanted.issuperset(batch.ids)]:
             self._stop(batch)
 
     def _stop(self, batch: Batch) -> None:
-        """Have no more to do with a batch, whose worker may be busy with it all the same."""
+        """Give up a batch, even if a worker continues to evaluate it."""
         self._drop(batch)
         if not (self.pool.take_back(batch.future) or self.pool.interrupt(batch.future) or batch.future.done()):
             if batch.start is not None:
@@ -328,10 +328,10 @@ def _outcome(result: Result) -> Any:
 
 
 def _is_engine_error(error: BaseException) -> bool:
-    """Whether an engine of ipyparallel died while it had the point."""
+    """True if an engine of ipyparallel died while it had the point."""
     ipyparallel = sys.modules.get("ipyparallel")
     if ipyparallel is None:
         return False
-    # The controller reports it as if the engine had raised it; what the function raises comes as a result.
+    # The controller reports it as an error of the engine; errors of the function are results.
     is_reported = isinstance(error, ipyparallel.RemoteError) and error.ename == "EngineError"
     return is_reported or isinstance(error, ipyparallel.EngineError)

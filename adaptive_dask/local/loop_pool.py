@@ -1,4 +1,4 @@
-"""Evaluates points one after the other in the thread of the user's event loop, as python-adaptive does there."""
+"""LoopPool: evaluates points one after the other in the thread of the user's event loop, like python-adaptive."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ from adaptive_dask.local.worker import Start, evaluate
 
 
 class LoopPool(ExecutorPool):
-    """A `SequentialExecutor` whose functions belong to one thread, such as SQLite connections and instruments.
+    """A `SequentialExecutor` for functions that use objects of one thread, such as SQLite connections.
 
-    Each evaluation is a callback of the event loop, which has its turn in between.
+    Each evaluation is a separate callback of the event loop.
 
     Parameters
     ----------
     executor : SequentialExecutor
     function : callable
     vectorized : bool
-        Whether the function takes many points in one call.
+        Whether the function accepts many points in one call.
     loop : asyncio.AbstractEventLoop
 
     Attributes
@@ -42,30 +42,30 @@ class LoopPool(ExecutorPool):
 
     @property
     def is_sequential(self) -> bool:
-        """Points are evaluated in another thread than the one that submits them."""
+        """False, because the thread that evaluates points is not the one that submits them."""
         return False
 
     @property
     def takes_many(self) -> bool:
-        """The loop has its turn after each point."""
+        """False, because each point is a separate callback of the loop."""
         return False
 
     def submit(self, points: Sequence[Any], start: Start | None = None) -> Any:
-        """Have points evaluated on the loop; returns the future of what `worker.evaluate` returns."""
+        """Evaluate points on the loop; returns the future of the result of `worker.evaluate`."""
         future: concurrent.futures.Future[Any] = concurrent.futures.Future()
         self._calls.put(partial(self._evaluate, future, points))
         self.user_loop.call_soon_threadsafe(self.evaluate_next, 0)
         return future
 
     def evaluate_next(self, timeout: float) -> None:
-        """Evaluate what comes next, in this thread, if it comes within so many seconds.
+        """Evaluate the next submission in this thread, if there is one before the timeout (seconds).
 
-        For the loop, and for who waits in its thread and so keeps it from coming to this.
+        Called by the loop, and by a wait in its thread, which blocks the loop.
         """
         try:
             call = self._calls.get(timeout=timeout) if timeout > 0 else self._calls.get_nowait()
         except queue.Empty:
-            return  # who waited has evaluated it
+            return  # a wait has evaluated it
         call()
 
     def _evaluate(self, future: concurrent.futures.Future[Any], points: Sequence[Any]) -> None:
@@ -75,6 +75,6 @@ class LoopPool(ExecutorPool):
             future.set_result(self.executor.submit(evaluate, self._function, points).result())
         except Exception as error:
             future.set_exception(error)
-        except BaseException:  # Ctrl-C interrupts whoever waits; the point is evaluated again
+        except BaseException:  # Ctrl-C interrupts the wait; the point is evaluated again
             future.set_exception(concurrent.futures.CancelledError())
             raise

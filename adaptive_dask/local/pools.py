@@ -1,4 +1,4 @@
-"""What a run may use as an executor, how many workers it has, and how points get to them."""
+"""Pools: all kinds of executors that a run can use, behind one protocol."""
 
 from __future__ import annotations
 
@@ -21,55 +21,55 @@ ACCEPTED = (
 
 
 class Pool(Protocol):
-    """Something that evaluates points of one run.
+    """Evaluates the points of one run.
 
     Attributes
     ----------
     workers : int or None
-        How many evaluations at a time are meant to be; None if that cannot be known.
+        Intended number of simultaneous evaluations; None if it is unknown.
     """
 
     workers: int | None
 
     @property
     def takes_many(self) -> bool:
-        """Whether points may be submitted together, to be evaluated one after the other."""
+        """True if points can be submitted together, to be evaluated one after the other."""
 
     @property
     def notes_start(self) -> bool:
-        """Whether evaluations themselves say when they begin."""
+        """True if evaluations note their start themselves."""
 
     @property
     def executor(self) -> Any:
-        """What the user passed as executor, or what stands for it."""
+        """The executor that the user passed, or its replacement."""
 
     @property
     def is_sequential(self) -> bool:
-        """Whether points are evaluated in the thread that submits them."""
+        """True if points are evaluated in the thread that submits them."""
 
     def submit(self, points: Sequence[Any], start: Start | None = None) -> Any:
-        """Have points evaluated; returns the future of what `worker.evaluate` returns."""
+        """Start to evaluate points; returns the future of the result of `worker.evaluate`."""
 
     def take_back(self, future: Any) -> bool:
-        """Take back what was submitted, unless it has begun; says whether it was taken."""
+        """Take back a submission, unless it has begun; returns True if it was taken back."""
 
     def has_begun(self, future: Any) -> bool:
-        """Whether an evaluation that does not note it has begun, if it is the turn of what was submitted."""
+        """True if a submission whose turn it is has begun, for evaluations that do not note their start."""
 
     def interrupt(self, future: Any) -> bool:
-        """End an evaluation that has begun, where that can be done; says whether it was."""
+        """End an evaluation that has begun, if possible; returns True if it was ended."""
 
     def abandon(self, future: Any) -> None:
-        """What was submitted is of no use any more."""
+        """Give up a submission."""
 
     def revive(self) -> bool:
-        """Replace an executor that broke, where that can be done; says whether it was."""
+        """Replace a broken executor, if possible; returns True if it was replaced."""
 
     def send_function_again(self) -> None:
-        """A worker has not got the function: let it go along with one more submission."""
+        """Send the function with one more submission, because a worker does not have it."""
 
     def close(self) -> None:
-        """Let go of what is this pool's own."""
+        """Free the resources of the pool itself."""
 
     def shutdown(self, wait: bool) -> None:
         """Shut the executor down."""
@@ -81,22 +81,22 @@ class ExecutorPool:
     Parameters
     ----------
     executor : Executor
-        Or an ipyparallel client, whose executor is used then.
+        Or an ipyparallel client, whose executor is used.
     function : callable
     vectorized : bool, default: False
-        Whether the function takes many points in one call.
+        Whether the function accepts many points in one call.
 
     Attributes
     ----------
     executor : Executor
     notes_start : bool
     workers : int or None
-        How many there are; None if that cannot be known.
+        Their number; None if it is unknown.
 
     Raises
     ------
     TypeError
-        If it is no executor, or if the function has to be pickled and cannot be.
+        If it is not an executor, or if the function must be pickled and cannot be.
     ValueError
         If the executor has no workers.
     RuntimeError
@@ -122,35 +122,35 @@ class ExecutorPool:
                     "connections) inside the function, or use a ThreadPoolExecutor."
                 ) from error
         if isinstance(self.executor, concurrent.futures.ProcessPoolExecutor):
-            # Its processes are forked here, from the user's thread, and not from one of ours; and a pool that
-            # was shut down is refused at once.
+            # Its processes are forked from the user's thread, not from one of this package; and a pool that was
+            # shut down is rejected at once.
             self.executor.submit(int)
 
     @property
     def takes_many(self) -> bool:
-        """Whether points may be submitted together, to be evaluated one after the other."""
+        """True if points can be submitted together, to be evaluated one after the other."""
         return not self.is_sequential
 
     @property
     def is_sequential(self) -> bool:
-        """Whether points are evaluated in the thread that submits them."""
+        """True if points are evaluated in the thread that submits them."""
         return isinstance(self.executor, SequentialExecutor)
 
     def submit(self, points: Sequence[Any], start: Start | None = None) -> Any:
-        """Have points evaluated; returns the future of what `worker.evaluate` returns."""
+        """Start to evaluate points; returns the future of the result of `worker.evaluate`."""
         if start is None or not self.notes_start:
             return self.executor.submit(evaluate, self._function, points)
         return self.executor.submit(evaluate, self._function, points, start)
 
     def revive(self) -> bool:
-        """Replace an executor that broke, where that can be done; says whether it was.
+        """Replace a broken executor, if possible; returns True if it was replaced.
 
-        Only loky has one executor for all of a process, which it makes anew when it is broken.
+        Only loky supports this: it has one executor for the whole process, and replaces it if it is broken.
         """
         if not type(self.executor).__module__.startswith("loky.reusable"):
             return False
         if getattr(self.executor, "_initializer", None) is not None:
-            return False  # what it did would be missing
+            return False  # the new executor would not call it
         import loky
 
         self.executor = loky.get_reusable_executor(max_workers=self.workers)
@@ -158,26 +158,26 @@ class ExecutorPool:
         return True
 
     def close(self) -> None:
-        """Nothing of this pool's is left when its executor is."""
+        """Do nothing, because the pool has no resources of its own."""
 
     def send_function_again(self) -> None:
-        """A worker has not got the function: let it go along with one more submission."""
+        """Send the function with one more submission, because a worker does not have it."""
         self._function.pickled(1)
 
     def take_back(self, future: Any) -> bool:
-        """Take back what was submitted, unless it has begun; says whether it was taken."""
+        """Take back a submission, unless it has begun; returns True if it was taken back."""
         return not self._is_elsewhere and bool(future.cancel())
 
     def has_begun(self, future: Any) -> bool:
-        """Whether an evaluation that does not note it has begun, if it is the turn of what was submitted."""
+        """True if a submission whose turn it is has begun, for evaluations that do not note their start."""
         return self._is_elsewhere or not hasattr(future, "running") or bool(future.running())
 
     def interrupt(self, future: Any) -> bool:
-        """Neither a thread nor a process of a pool can be."""
+        """False, because threads and processes of a pool cannot be interrupted."""
         return False
 
     def abandon(self, future: Any) -> None:
-        """What was submitted is of no use any more."""
+        """Give up a submission."""
         if not hasattr(self.executor, "view"):
             future.cancel()
         elif not future.done():
@@ -195,13 +195,13 @@ class ExecutorPool:
 
 
 def is_executor(value: Any) -> bool:
-    """Whether a run can use it, other than a Dask client."""
-    is_class = isinstance(value, type)  # the executor was not made
+    """True if a run can use an object as executor, not counting Dask clients."""
+    is_class = isinstance(value, type)  # a class instead of an executor
     return (callable(getattr(value, "submit", None)) and not is_class) or _is_ipyparallel(value)
 
 
 def count_workers(executor: Any) -> int | None:
-    """How many evaluations an executor does at once; None if that cannot be known."""
+    """Number of simultaneous evaluations of an executor; None if it is unknown."""
     if isinstance(executor, SequentialExecutor):
         return 1
     view = getattr(executor, "view", None)  # of ipyparallel
@@ -218,28 +218,28 @@ def count_workers(executor: Any) -> int | None:
 
 
 def as_executor(executor: Any) -> Any:
-    """What has `submit`: of an ipyparallel client, its executor.
+    """The executor itself, or that of an ipyparallel client.
 
     Raises
     ------
     TypeError
-        If there is nothing.
+        If it is not an executor.
     """
     if _is_ipyparallel(executor):
         return executor.executor()
     if not is_executor(executor):
-        raise TypeError(f"executor takes {ACCEPTED}; not {type(executor).__name__}.")
+        raise TypeError(f"executor must be {ACCEPTED}, got {type(executor).__name__}.")
     return executor
 
 
 def _is_ipyparallel(value: Any) -> bool:
-    # Who has such a client has imported the package.
+    # If there is such a client, the package has been imported.
     ipyparallel = sys.modules.get("ipyparallel")
     return ipyparallel is not None and isinstance(value, ipyparallel.Client)
 
 
 def _has_processes(executor: Any) -> bool:
-    """Whether a function must be pickled to get to the workers, as far as that is known."""
+    """True if a function must be pickled for the workers, as far as it is known."""
     here = (SequentialExecutor, concurrent.futures.ThreadPoolExecutor)
     interpreters = getattr(concurrent.futures, "InterpreterPoolExecutor", ())  # of Python 3.14, a kind of threads
     if isinstance(executor, here) and not isinstance(executor, interpreters):

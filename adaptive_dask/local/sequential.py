@@ -1,4 +1,4 @@
-"""SequentialExecutor: evaluates at once, in the thread that submits."""
+"""SequentialExecutor: calls functions at once, in the thread that submits them."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from typing import Any
 
 
 class SequentialExecutor(concurrent.futures.Executor):
-    """Calls what is submitted at once, in the same thread: one point after the other.
+    """Calls functions at once in the thread that submits them, so one point after the other is evaluated.
 
-    A `BlockingRunner` with it evaluates in the thread that made it; other runners in the thread of the event loop that
-    is running where they are made, or is passed as `ioloop`, and in a script without one in a thread of the run.
-    Ctrl-C is raised where it comes, not kept in a future.
+    A `BlockingRunner` evaluates in its own thread. Other runners evaluate in the thread of the running event loop, or
+    of the one that is passed as `ioloop`, and without an event loop in a thread of the run. Ctrl-C is raised at once,
+    and not stored in a future.
     """
 
     def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> concurrent.futures.Future[Any]:

@@ -1,4 +1,4 @@
-"""Which evaluations at an executor take too long."""
+"""TimeLimit: finds evaluations at an executor that take too long."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Batch:
     ----------
     ids : list of int
     start : Start or None
-        When it began, if somebody wants to know.
+        Its start, if there is a time limit.
     future : Future
     """
 
@@ -33,11 +33,10 @@ class Batch:
 
 
 class TimeLimit:
-    """For how long an evaluation may go on.
+    """A time limit for evaluations.
 
-    Threads and coroutines note when they begin. Of another executor it is only known that it begins what it
-    gets in this order: what is among the first, as many as there are workers, and not waiting according to
-    its future, counts as begun.
+    Threads and coroutines note when they begin. Other executors begin submissions in order; for `n` workers, the first
+    `n` submissions count as begun unless their futures say that they wait.
 
     Parameters
     ----------
@@ -48,7 +47,7 @@ class TimeLimit:
     Attributes
     ----------
     next_look : float
-        When there may be something that takes too long, as `time.perf_counter` counts.
+        When the next evaluation may exceed the limit, on the clock `time.perf_counter`.
     """
 
     def __init__(self, seconds: float, pool: Pool) -> None:
@@ -57,7 +56,7 @@ class TimeLimit:
         self._pool = pool
 
     def find_late(self, batches: Sequence[Batch]) -> list[Batch]:
-        """Those that take too long, of all that the executor is busy with, oldest first."""
+        """The batches that take too long, of all that the executor has, oldest first."""
         now = time.perf_counter()
         if not self._pool.notes_start:
             for batch in batches[: self._pool.workers]:
@@ -67,12 +66,12 @@ class TimeLimit:
             return []
         ends = [(self._end(batch, now), batch) for batch in batches]
         self.next_look = min((end for end, _ in ends if end > now), default=now + self.seconds)
-        # What begins from now on cannot be late before that.
+        # Evaluations that begin later cannot be late before.
         self.next_look = min(self.next_look, now + self.seconds)
         return [batch for end, batch in ends if end <= now]
 
     def failure(self, batch: Batch) -> Failure:
-        """The outcome of an evaluation that takes too long."""
+        """The outcome of an evaluation that exceeded the limit."""
         start = batch.start
         assert start is not None
         seconds = self.seconds if start.begin is None else time.perf_counter() - start.begin

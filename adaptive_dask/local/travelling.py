@@ -1,4 +1,4 @@
-"""A run's function on its way to the workers of an executor."""
+"""TravellingFunction: sends a function to the workers of an executor once."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ from adaptive_dask.learner.by_value import dumps_by_value
 
 Function = Callable[[Any], Any]
 
-# So many functions of runs a process keeps, and functions up to so many bytes are sent with each submission.
+# Number of functions that a process keeps, and size in bytes up to which functions are sent with each submission.
 KEPT_FUNCTIONS = 8
 SMALL = 16_384
 
 
 class TravellingFunction:
-    """A function that is pickled by value, once, when an executor takes it to another process.
+    """A function that is pickled by value, once, when an executor sends it to another process.
 
     Parameters
     ----------
     function : callable
     key : str
-        Under which processes keep the function.
+        Identifies the function in other processes.
     vectorized : bool, default: False
-        Whether it takes many points in one call.
+        Whether it accepts many points in one call.
     """
 
     def __init__(self, function: Function, key: str, vectorized: bool = False) -> None:
@@ -39,7 +39,7 @@ class TravellingFunction:
         self._sends_left = 0
 
     def pickled(self, processes: int) -> bytes:
-        """Pickle the function; a large one then goes along with so many submissions only."""
+        """Pickle the function; a large one is sent with this number of submissions only."""
         with self._lock:
             if self._data is None:
                 self._data = dumps_by_value(self.function)
@@ -58,7 +58,7 @@ class TravellingFunction:
 
 
 class ArrivedFunction:
-    """A `TravellingFunction` in another process. Unpickling it loads nothing, and so cannot fail."""
+    """A `TravellingFunction` in another process. Unpickling it does not load the function, so it cannot fail."""
 
     def __init__(self, key: str, vectorized: bool, data: bytes | None) -> None:
         self.vectorized = vectorized
@@ -66,7 +66,7 @@ class ArrivedFunction:
         self._data = data
 
     def load(self) -> Function | None:
-        """The function; None if it neither is here nor came along."""
+        """The function; None if this process does not have it and it was not sent."""
         with _lock:
             function = _functions.get(self._key)
             if function is None and self._data is not None:

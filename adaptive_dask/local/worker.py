@@ -1,4 +1,4 @@
-"""What an executor's workers run: evaluates points, wherever that is. Light, for each process imports it."""
+"""Evaluates points in the workers of an executor. Each process imports it, so it imports little."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from adaptive_dask.run.pickling import dumps_exception, loads_exception, pack_re
 from adaptive_dask.run.tracebacks import format_error, format_from_function
 from adaptive_dask.user_code import guarded, reraise_interrupt
 
-# Of points that were submitted together, no more are begun after so long (seconds).
+# Of points that were submitted together, no more are begun after this time (seconds).
 BUDGET = 0.005
 
 
 class Value(NamedTuple):
-    """What the function returned, in so many seconds; packed if it had to go to another process."""
+    """The value that the function returned, and the duration; packed if it comes from another process."""
 
     value: Any
     seconds: float
@@ -33,9 +33,9 @@ class Value(NamedTuple):
 
 
 class Raised(NamedTuple):
-    """That the function raised, after so many seconds; the exception, if need be packed, where that can be done.
+    """The error that the function raised, and the duration; packed, if possible, if it comes from another process.
 
-    The worker is the thread, or in another process that process, as people call it.
+    The worker is the name of the thread, or of the other process.
     """
 
     text: str
@@ -46,25 +46,25 @@ class Raised(NamedTuple):
 
 
 class FunctionMissing(NamedTuple):
-    """The process has not got the function, and it was not sent along."""
+    """The process does not have the function, and it was not sent."""
 
 
 class CulpritUnknown(NamedTuple):
-    """A call for many points raised: to know which of them fails, each has to be evaluated by itself."""
+    """A call for many points raised an error. Evaluate them one by one to find out which of them fails."""
 
 
 Result = Value | Raised
 
 
 class Start:
-    """When an evaluation began and in which thread; filled in by the evaluation, if it is in this process.
+    """The time and thread in which an evaluation began, if it is in this process.
 
     Attributes
     ----------
     begin : float or None
-        As `time.perf_counter` counts.
+        On the clock `time.perf_counter`.
     thread : threading.Thread or None
-        None if there is no thread of its own.
+        None if it has no thread of its own.
     where : str
         Where the function is, if it says so.
     """
@@ -90,7 +90,7 @@ class Start:
         return cancel is not None
 
     def note(self, thread: threading.Thread | None) -> None:
-        """It begins now."""
+        """Note that the evaluation begins now."""
         self.thread = thread
         self.begin = time.perf_counter()
 
@@ -103,16 +103,16 @@ def evaluate(
     Parameters
     ----------
     function : TravellingFunction or ArrivedFunction
-        The one if this is the process that submitted, else the other.
+        The former in the process that submitted the points, the latter in others.
     points : sequence
-        Points, as the learner gave them.
+        In the form that the learner uses.
     start : Start, optional
-        To be noted.
+        Filled in by the evaluation.
 
     Returns
     -------
     list of Value or Raised
-        Of the first points, if they take long, and at least of one. Nothing that the function does is raised.
+        Results of all points, or of the first ones if they take long. Errors of the function are not raised.
     """
     is_here = isinstance(function, TravellingFunction)
     call: Function | None
@@ -167,7 +167,7 @@ def _evaluate_together(function: Function, points: Sequence[Any], is_here: bool)
 
 def _call(function: Function, point: Any) -> Any:
     value = function(point)
-    # A coroutine function that nobody recognised as one.
+    # A coroutine function that was not recognised as such.
     return asyncio.run(value) if inspect.iscoroutine(value) else value
 
 
@@ -207,12 +207,12 @@ def _this_process() -> str:
 
 
 def unpacked(result: Value) -> Any:
-    """The value itself; raises what unpickling it raises, as an exception."""
+    """The value itself; raises an exception if it cannot be unpickled."""
     return guarded(unpack, result.value) if result.packed else result.value
 
 
 def exception_of(result: Raised) -> BaseException | None:
-    """The exception itself, where it could be brought here."""
+    """The exception itself, if it could be sent to this process."""
     if not result.packed:
         exception: BaseException = result.exception
         return exception

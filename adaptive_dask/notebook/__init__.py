@@ -1,6 +1,6 @@
 """Live pictures and figures of runs in a notebook. Nothing is imported before something is shown.
 
-They are kept up to date from threads, so that they go on while a cell keeps the notebook's own thread busy.
+They are updated from threads, even while a cell is running.
 """
 
 from __future__ import annotations

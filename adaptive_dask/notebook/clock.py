@@ -62,7 +62,7 @@ class Clock:
         done.add_done_callback(hurry)
 
     def remove(self, call: Call) -> None:
-        """Call it no more. It may be under way."""
+        """Stop the calls. The last one may still be running."""
         with self._changed:
             self._due.pop(call, None)
             self._changed.notify()
@@ -111,7 +111,7 @@ def check_interval(value: Any) -> None:
         If it is not a positive number.
     """
     if not isinstance(value, int | float) or not 0 < value < math.inf:
-        raise ValueError(f"update_interval takes a positive number of seconds, not {value!r}.")
+        raise ValueError(f"update_interval must be a positive number of seconds, got {value!r}.")
 
 
 def slowed(interval: float, since: float, share: float) -> float:

@@ -8,7 +8,7 @@ from typing import Any
 
 from adaptive_dask.run.failures import FailedPoint
 
-# So much of it is shown, the newest.
+# Maximal numbers of the newest entries and letters that are shown.
 MOST_FAILURES = 20
 MOST_CALLS = 200
 MOST_LETTERS = 4000

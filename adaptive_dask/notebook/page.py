@@ -28,7 +28,7 @@ _documents: dict[str, Any] = {}
 
 
 def prepare_pictures() -> None:
-    """Have whatever HoloViews or Panel shows in this notebook prepared for its page, from now on."""
+    """Prepare everything that HoloViews or Panel shows in this notebook for its page."""
     from panel.viewable import Viewable
     from pyviz_comms import extension
 
@@ -38,7 +38,7 @@ def prepare_pictures() -> None:
 
 
 def _prepare(viewable: Any, root: Any) -> None:
-    """Called by Panel with what is about to be shown, and with its Bokeh model."""
+    """Called by Panel with an object to show and its Bokeh model."""
     from bokeh.models import CustomJS
     from bokeh.models.ui import UIElement
     from panel import config

@@ -30,10 +30,10 @@ active_plotting_tasks: dict[Hashable, LivePlot] = {}
 SHARE = 0.3
 SHARE_BESIDE_LEARNER = 0.1
 
-# Pictures are large, and what is sent while no browser is there waits for one; see `slowed`.
+# Pictures are large, and are queued while no browser is connected; see `slowed`.
 SLOWING = 1 / 200
 
-# Of a Learner1D's points so many are drawn while there are new ones all the time; in the end, as many as ever.
+# Maximal number of points of a Learner1D that are drawn during the run; at its end, all are.
 MOST_POINTS = 3_000
 
 
@@ -48,7 +48,7 @@ def live_plot(
     """Draw the learner and keep the picture up to date; see `AsyncRunner.live_plot`."""
     check_interval(update_interval)
     if plotter is not None and not callable(plotter):
-        raise TypeError(f"plotter takes a function of the learner, not {plotter!r}.")
+        raise TypeError(f"plotter must be a function of the learner, got {plotter!r}.")
     require_kernel("live_plot()", "Anywhere else, runner.learner.plot() draws what is known at the moment")
     plot = LivePlot(runner, plotter, update_interval, name, normalize)
     plot.start()
@@ -56,7 +56,7 @@ def live_plot(
 
 
 class LivePlot:
-    """Keeps a picture up to date until its run ends, it is cancelled, or it is shown nowhere any more.
+    """Updates a picture until its run ends, it is cancelled, or no notebook shows it any more.
 
     Parameters
     ----------
@@ -225,7 +225,7 @@ class LivePlot:
 
 
 def load_bokeh_unless_another() -> None:
-    """Have some backend of HoloViews's in the notebook; Bokeh, if nobody chose one."""
+    """Load a backend of HoloViews in the notebook: Bokeh, unless another one was chosen."""
     import holoviews
 
     if not holoviews.Store.loaded_backends():

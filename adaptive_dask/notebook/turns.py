@@ -1,4 +1,4 @@
-"""Turns: things are done on the notebook's event loop, or in the thread that wants them while a cell is at work."""
+"""Turns: makes calls on the notebook's event loop, or while a cell is running in the calling thread."""
 
 from __future__ import annotations
 
@@ -7,22 +7,22 @@ from collections.abc import Callable
 
 from adaptive_dask.runner.task import running_loop
 
-# For so long (seconds) the event loop is waited for.
+# Time to wait for the event loop (seconds).
 PATIENCE = 0.5
 
 
 class Turns:
-    """Does one thing at a time, for people who are not in the notebook's own thread.
+    """Makes one call at a time for other threads than that of the notebook.
 
-    HoloViews is made for one thread, in which also its sliders are served. So the thread of the event loop on
-    which this is made has it, unless a cell keeps that busy; the event loop then waits until the thing is done.
+    HoloViews supports one thread only, which also handles its sliders. So calls are made on the event loop on which
+    this object was made, unless a cell blocks it; then the event loop waits until the call has ended.
     """
 
     def __init__(self) -> None:
         self._loop = running_loop()
 
     def do(self, action: Callable[[], None]) -> None:
-        """Have something done and wait for it. It must not raise."""
+        """Make a call and wait for its end. It must not raise an error."""
         loop = self._loop
         if loop is None or loop.is_closed():
             action()

@@ -1,4 +1,4 @@
-"""Views: where a HoloViews stream's pictures are shown, and how they are drawn anew."""
+"""Views: the places where the pictures of a HoloViews stream are shown, and how they are updated."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from adaptive_dask.notebook.page import MARK, ask_to_say_when_gone, live_streams
 
 
 class Views:
-    """The places in notebooks where pictures are shown that have a stream of this.
+    """The places in notebooks that show pictures of a stream.
 
-    A picture can be changed when the browser has opened a comm, which is a message to this kernel; until then nothing
-    must be drawn anew, for what would be sent is lost.
+    A picture can be changed after the browser has opened a comm, which is a message to this kernel. Updates before
+    that would be lost.
 
     Parameters
     ----------
@@ -41,7 +41,7 @@ class Views:
 
     @property
     def any_open(self) -> bool:
-        """Whether there is something to draw anew."""
+        """True if there is a picture to update."""
         return any(_is_open(plot) for plot in self._plots)
 
     @property
@@ -50,7 +50,7 @@ class Views:
         return not self._plots and self._were_any
 
     def refresh(self) -> None:
-        """Draw all anew that can be; raises the first error of drawing."""
+        """Update all pictures that can be updated; raises the first error."""
         with self._lock:
             for plot in self._plots:
                 if _is_open(plot):
@@ -59,7 +59,7 @@ class Views:
                         plot.refresh()
 
     def let_go(self) -> None:
-        """Keep no picture that stays as it is without this: none with sliders, or with another plot that goes on."""
+        """Forget the pictures that need no updates any more; those with sliders or other live plots do."""
         with self._lock:
             needed = [plot for plot in self._plots if plot.dimensions or live_streams(plot) != {self.stream}]
             for plot in self._plots:
@@ -67,7 +67,7 @@ class Views:
                     tell_gone(plot)
 
     def refresh_when_opened(self, refresh: Callable[[], None]) -> None:
-        """Draw those anew, when they are opened, that cannot be drawn yet."""
+        """Update pictures that cannot be updated yet as soon as they are opened."""
         for plot in self._plots:
             if plot.comm is not None and not _is_open(plot):
                 plot.comm._on_open = lambda _: refresh()

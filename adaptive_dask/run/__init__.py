@@ -1,1 +1,1 @@
-"""What every run is, wherever its points are evaluated; nothing here knows Dask, a pool of threads or a socket."""
+"""The parts of a run that do not depend on where points are evaluated: no Dask, no thread pools, no sockets."""

@@ -1,4 +1,4 @@
-"""Evaluations that gave no value, and what is made of them."""
+"""Failed evaluations, and the points that failed."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ Point = Any
 
 OnError = Literal["raise", "skip"] | Callable[[Point, AdaptiveError], Any]
 
-# Of a function that always fails, the first tracebacks tell as much as a million would.
+# If a function always fails, the first tracebacks are as useful as a million.
 MAX_TRACEBACKS = 1000
 
 
 @dataclass(frozen=True)
 class Failure:
-    """The outcome of an evaluation that gave no value.
+    """The outcome of an evaluation that failed.
 
     Attributes
     ----------
     traceback_text : str
-        Without control characters; of a very long one the head and the tail.
+        Without control characters; a very long one is shortened to its head and tail.
     exception : Exception, optional
-        The exception itself, where it could be brought here.
+        The exception itself, if it could be sent to this process.
     worker : str, optional
     log : str, optional
         Where the worker's log is.
@@ -43,7 +43,7 @@ class Failure:
         object.__setattr__(self, "traceback_text", shorten(printable(self.traceback_text)))
 
     def as_error(self, point: Point) -> FunctionError:
-        """The error of a run that ends because of this."""
+        """The error of a run that ends because of this failure."""
         return FunctionError(point, self.traceback_text, self.worker, self.exception, self.log)
 
 
@@ -57,17 +57,17 @@ class FailedPoint:
         The point's number in its run.
     point : object
     status : str
-        ``"retrying"``: it is evaluated again. ``"failed"``: for good; the learner keeps it pending until
-        the run ends. ``"replaced"``: the learner was told what ``on_error`` returned.
+        ``"retrying"``: it is evaluated again. ``"failed"``: it is not, and stays pending in the learner until
+        the run ends. ``"replaced"``: the learner was told the value that ``on_error`` returned.
     tries : int
-        How many evaluations failed. One that was lost with its worker is none.
+        Number of evaluations that failed, without those that were lost with their worker.
     traceback_text : str
         The last traceback.
     worker : str or None
-        The worker of the last failure: its address, or of a local executor the thread, or process and machine. None
-        if that is not known, or if it was a coroutine.
+        The worker of the last failure: its address, or for a local executor the thread, or process and machine. None
+        if it is unknown, or for a coroutine.
     log : str or None
-        Where that worker's log is.
+        Where the log of that worker is.
     """
 
     id: int
@@ -85,9 +85,9 @@ class FailureBook:
     Attributes
     ----------
     failed_count : int
-        How many failed for good.
+        Number of points that failed for good.
     failure_count, retry_count, timeout_count : int
-        How many evaluations failed, how many of these were tried again, and how many took longer than
+        Number of evaluations that failed, of those that were retried, and of those that exceeded
         ``point_timeout``.
     """
 
@@ -100,7 +100,7 @@ class FailureBook:
         self._retrying: dict[int, FailedPoint] = {}
 
     def fail(self, pid: int, point: Point, failure: Failure, retries: int) -> bool:
-        """Note a failure; returns whether the point is to be tried again, up to `retries` times."""
+        """Note a failure; returns True if the point is to be evaluated again, which happens up to `retries` times."""
         self.failure_count += 1
         self.timeout_count += isinstance(failure.exception, PointTimeoutError)
         before = self._retrying.get(pid)
@@ -111,18 +111,18 @@ class FailureBook:
         return is_retried
 
     def close(self, pid: int, point: Point, failure: Failure, status: Literal["failed", "replaced"]) -> None:
-        """Note a failure that is the point's last."""
+        """Note the last failure of a point."""
         before = self._retrying.pop(pid, None)
         record = _record(pid, point, status, before.tries if before else 0, failure)
         if len(self._points) >= MAX_TRACEBACKS:
-            record = replace(record, traceback_text="(not kept, as there were so many)")
+            record = replace(record, traceback_text="(not kept, because many points failed)")
         known = self._points.get(pid)  # replaced, and the replacement was refused
         self._points[pid] = record
         self.failed_count += (status == "failed") - (known is not None and known.status == "failed")
 
     @property
     def last(self) -> FailedPoint:
-        """The last point that failed for good; of more than there are tracebacks of, the last with one."""
+        """The last point that failed for good and whose traceback was kept."""
         failed = list(itertools.islice(self._points.values(), MAX_TRACEBACKS))
         return next(record for record in reversed(failed) if record.status == "failed")
 
@@ -132,11 +132,11 @@ class FailureBook:
         return [record.point for pid, record in sorted(self._points.items()) if record.status == "failed"]
 
     def forget(self, pid: int) -> None:
-        """A point that was tried again is well."""
+        """Forget the failures of a point that has succeeded."""
         self._retrying.pop(pid, None)
 
     def forget_retries(self) -> None:
-        """No point is tried again any more."""
+        """Forget the points that were to be evaluated again."""
         self._retrying.clear()
 
     @property
@@ -150,17 +150,17 @@ class FailureBook:
 
     @property
     def all(self) -> list[FailedPoint]:
-        """Each point that failed, also those that are tried again or were replaced; those that are settled first."""
+        """All points that failed, those that are evaluated again at the end."""
         return [*self._points.values(), *self._retrying.values()]
 
     @property
     def tracebacks(self) -> list[tuple[Point, str]]:
-        """The same, as python-adaptive has them: the point with its last traceback."""
+        """Each point that failed with its last traceback, as in python-adaptive."""
         return [(failed.point, failed.traceback_text) for failed in self.all]
 
     @property
     def to_retry(self) -> list[tuple[Point, int]]:
-        """Each point that is tried again, with the number of its failures so far."""
+        """Each point that is evaluated again, with the number of its failures so far."""
         return [(failed.point, failed.tries) for failed in self._retrying.values()]
 
 
@@ -169,7 +169,7 @@ def _record(pid: int, point: Point, status: Any, tries: int, failure: Failure) -
 
 
 def check_on_error(value: Any) -> OnError:
-    """Refuse what ``on_error`` cannot be.
+    """Check the argument ``on_error``.
 
     Raises
     ------
@@ -178,19 +178,19 @@ def check_on_error(value: Any) -> OnError:
     """
     if value not in ("raise", "skip") and not callable(value):
         raise ValueError(
-            f'on_error takes "raise", "skip", or a function of (point, error) that returns the value to tell; '
-            f"not {value!r}."
+            f'on_error must be "raise", "skip", or a function of (point, error) that returns the value to tell, '
+            f"got {value!r}."
         )
     return value  # type: ignore[no-any-return]
 
 
 def choose_on_error(on_error: Any, raise_if_retries_exceeded: bool) -> OnError:
-    """What ``on_error`` is meant, given python-adaptive's name for one half of it, too.
+    """Combine ``on_error`` with ``raise_if_retries_exceeded``, the argument of python-adaptive.
 
     Raises
     ------
     ValueError
-        If ``on_error`` is none of what it can be, or if the two contradict each other.
+        If ``on_error`` is invalid, or if the two contradict each other.
     """
     if on_error is None:
         return "raise" if raise_if_retries_exceeded else "skip"

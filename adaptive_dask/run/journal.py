@@ -1,4 +1,4 @@
-"""What a run tells of itself, so that another can go on where it ended."""
+"""Journal: what a session records, so that another session can continue it."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ from typing import Any, Protocol
 
 
 class Journal(Protocol):
-    """Told of all that matters in a `Session`, from one thread at a time; nothing of it may raise."""
+    """Records the events of a `Session`; called from one thread at a time. No method may raise an error."""
 
     def asked(self, first: int, points: Sequence[Any]) -> None:
-        """The learner was asked for points, whose ids are `first` and those that follow."""
+        """The learner was asked for points, whose ids are `first` and the following numbers."""
 
     def told(self, ids: Sequence[int], points: Sequence[Any], values: Sequence[Any]) -> None:
-        """The learner was told values at points; the ids are those that were asked for, or none."""
+        """The learner was told values at points; `ids` is empty if it was not asked for them."""
 
     def held(self, ids: Sequence[int], values: Sequence[Any]) -> None:
-        """Values arrived, of which the learner is told later."""
+        """Values arrived that the learner is told later."""
 
     def dropped(self, ids: Iterable[int]) -> None:
-        """Points that were asked for are not wanted any more."""
+        """Points that the learner was asked for were given up."""

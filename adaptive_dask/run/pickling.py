@@ -33,7 +33,7 @@ def dumps(value: Any) -> bytes:
     Raises
     ------
     Exception
-        Whatever pickling the value raises.
+        Any error of pickling the value.
     """
     try:
         data = pickle.dumps(value, protocol=pickle.HIGHEST_PROTOCOL)
@@ -49,7 +49,7 @@ def pack(value: Any) -> PackedValue:
     Raises
     ------
     Exception
-        Whatever pickling the value raises.
+        Any error of pickling the value.
     """
     kind = type(value)
     if kind is float:
@@ -99,7 +99,7 @@ def loads_exception(data: bytes | None) -> BaseException | None:
 
 
 def pack_error(error: BaseException) -> PackedError:
-    """Pack an error for whoever waits for a reply; raises nothing, whatever the error contains.
+    """Pack an error for a client that waits for a reply; raises nothing.
 
     The error may not be picklable, or may only fail when it is loaded. So it is also packed without its cause and
     attributes, and as an `AdaptiveError` with its text.

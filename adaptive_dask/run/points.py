@@ -1,4 +1,4 @@
-"""The points of a run from `ask` to `tell`."""
+"""The points of a run between `ask` and `tell`."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Outcomes = Iterable[tuple[int, Any]]
 
 
 class OpenPoints:
-    """The points that the learner was asked for and that have no final outcome, by their ids.
+    """The points that the learner was asked for and that have no final outcome yet, by id.
 
     Outcomes are told as they arrive; see `OrderedPoints` for the alternative.
 
@@ -23,11 +23,11 @@ class OpenPoints:
     unresolved : dict of int to point
         All of them.
     waiting : OrderedDict
-        The ids of the points that wait to be taken, the next one first.
+        The ids of the points to be taken, the next one first.
     held : mapping of int to outcome
         Outcomes that wait until they are due.
     losses : dict of int to int
-        How often points were lost when they may have been the reason.
+        How often each point was lost when it may have been the reason.
     next_id : int
     """
 
@@ -41,12 +41,12 @@ class OpenPoints:
     # ---- asked for and taken
 
     def missing(self, n: int) -> int:
-        """How many points to ask the learner for, so that `n` can be taken."""
+        """Number of points to ask the learner for, so that `n` can be taken."""
         return n - len(self.waiting)
 
     @property
     def reserved(self) -> int:
-        """How many places of a goal in points are taken."""
+        """Number of points that count for a goal in points."""
         return len(self.unresolved)
 
     def add(self, points: Sequence[Point]) -> int:
@@ -70,20 +70,20 @@ class OpenPoints:
         return taken
 
     def return_(self, ids: Sequence[int]) -> None:
-        """Have points wait again, ahead of all others."""
+        """Make points wait again, before all others."""
         for pid in reversed(ids):
             self.waiting[pid] = None
             self.waiting.move_to_end(pid, last=False)
 
     def retry(self, pid: int, point: Point) -> None:
-        """Have a point that failed wait again, after all others."""
+        """Make a point that failed wait again, after all others."""
         self.unresolved[pid] = point
         self.waiting[pid] = None
 
     # ---- outcomes
 
     def due(self, outcomes: Outcomes, is_done: Callable[[], bool]) -> Iterator[tuple[Outcomes, int]]:
-        """Outcomes to tell together; after each batch, how many points to ask for."""
+        """Outcomes to tell together and, after each batch, the number of points to ask for."""
         yield outcomes, 0
 
     def resolve(self, pid: int) -> Point:
@@ -102,11 +102,11 @@ class OpenPoints:
         return dropped
 
     def clear(self) -> None:
-        """Forget all points that have no outcome."""
+        """Remove all points that have no outcome."""
         self.unresolved.clear()
         self.waiting.clear()
 
-    # ---- what anybody may read
+    # ---- for any thread
 
     @property
     def in_flight(self) -> dict[int, Point]:
@@ -114,16 +114,16 @@ class OpenPoints:
         return {pid: x for pid, x in self.unresolved.items() if self.is_in_flight(pid)}
 
     def is_in_flight(self, pid: int) -> bool:
-        """Whether a point was taken and has no outcome yet."""
+        """True if a point was taken and has no outcome yet."""
         return pid in self.unresolved and pid not in self.waiting and pid not in self.held
 
     def describe(self, ids: Iterable[int]) -> list[str]:
-        """Some points that have no outcome yet, as texts."""
+        """Texts for those of the points that have no outcome yet."""
         return [short_repr(self.unresolved[pid]) for pid in ids if pid in self.unresolved]
 
 
 def short_repr(value: Any) -> str:
-    """The first 200 characters of a value's representation."""
+    """The representation of a value, shortened to 200 characters."""
     text = safe_repr(value)
     return text if len(text) <= 200 else text[:200] + "…"
 
@@ -133,6 +133,6 @@ def _same(point: Any, given: Any) -> bool:
         if isinstance(point, tuple) and not isinstance(given, str):  # lists and arrays stand for tuples
             return len(point) == len(given) and all(map(_same, point, given))
         return bool(point == given)
-    except BaseException as error:  # of arrays it is not one truth; those are to be given by id
+    except BaseException as error:  # the comparison of arrays is an array; give such points by id
         reraise_interrupt(error)
         return False

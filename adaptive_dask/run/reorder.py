@@ -1,4 +1,4 @@
-"""Outcomes in the order in which their points were asked for."""
+"""Tells outcomes in the order in which their points were asked for."""
 
 from __future__ import annotations
 
@@ -16,24 +16,24 @@ class OrderedPoints(OpenPoints):
     Parameters
     ----------
     width : int
-        How many points to have asked for at any time. A point keeps its place until it is due.
+        Number of places. A point has a place from `ask` until its outcome is told.
     journal : Journal, optional
-        Told of outcomes that are held.
+        Records outcomes that are held.
     """
 
     def __init__(self, width: int, journal: Journal | None) -> None:
         super().__init__()
         self._width = width
         self._journal = journal
-        self._places: deque[int] = deque()  # the points that have one, oldest first
+        self._places: deque[int] = deque()  # the points that have a place, oldest first
 
     def missing(self, n: int) -> int:
-        """How many places are free, however many points are to be taken."""
+        """Number of free places, independent of `n`."""
         return self._width - len(self._places)
 
     @property
     def reserved(self) -> int:
-        """How many places are taken: a point that failed early has its own until it is due, whenever that is."""
+        """Number of occupied places; a point that failed keeps its place until it is due."""
         return len(self._places)
 
     def restore(self, points: Mapping[int, Point]) -> None:
@@ -42,7 +42,7 @@ class OrderedPoints(OpenPoints):
         self._places.extend(points)
 
     def due(self, outcomes: Outcomes, is_done: Callable[[], bool]) -> Iterator[tuple[Outcomes, int]]:
-        """Outcomes to tell together; after each batch, how many points to ask for."""
+        """Outcomes to tell together and, after each batch, the number of points to ask for."""
         for pid, y in outcomes:
             if pid in self.unresolved and pid not in self.held:
                 self.waiting.pop(pid, None)
@@ -53,8 +53,8 @@ class OrderedPoints(OpenPoints):
             pid = self._places[0]
             if pid in self.held:
                 yield [(pid, self.held.pop(pid))], 0
-            if pid in self.unresolved:  # no outcome yet, or it is tried again and keeps its place
+            if pid in self.unresolved:  # it has no outcome yet, or is evaluated again
                 return
             self._places.popleft()
-            # Place by place, so that the learner is asked the same at whatever pace the places get free.
+            # One place at a time, so that the calls to `ask` do not depend on timing.
             yield (), self.missing(0)

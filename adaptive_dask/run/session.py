@@ -1,8 +1,7 @@
-"""One run, as a state machine without clock, thread, socket or Dask.
+"""Session: a run as a state machine without clocks, threads, sockets or Dask.
 
-Every way of running a learner drives the same `Session`, so that retries, goals, logs, order and
-counters exist once. A driver takes points, evaluates them in whatever way it likes, and tells the
-outcomes; all of it from one thread at a time.
+All ways of running a learner use a `Session` for retries, goals, logs, order and counters. A driver takes points,
+has them evaluated, and tells the outcomes; it uses one thread at a time.
 """
 
 from __future__ import annotations
@@ -22,11 +21,11 @@ from adaptive_dask.user_code import guarded, reraise_interrupt
 
 Told = list[tuple[Point, Any]]
 
-# When nothing was ever evaluated and so many points took their worker with them, all will.
+# If this number of points were lost with their workers and none was ever evaluated, the run fails.
 MAX_DEADLY_POINTS = 3
 
-# When so many points failed and none had a value, the function is at fault, not the points. Whoever starts with data
-# may meet the points again that failed before: as many more may fail as are known.
+# If this number of points failed and none had a value, the function is at fault and the run fails. A learner that
+# starts with data may ask again for points that failed before, so one more point may fail for each known point.
 MAX_FAILED_POINTS = 100
 
 # If points failed, this number of results must make the loss finite. It is checked again when the number has doubled.
@@ -35,30 +34,30 @@ MAX_NAMED = 3
 
 
 class Session:
-    """A learner, its goal, and every point on the way between them.
+    """A learner, its goal, and all points between `ask` and `tell`.
 
     Parameters
     ----------
     learner : BaseLearner
-        Or any object with ``ask`` and ``tell``; its points are those that were told here then, if it does
-        not count them as ``npoints``.
+        Or any object with ``ask`` and ``tell``. If it has no ``npoints``, the session counts the points it told.
     goal : Goal
     retries : int, default: 0
-        How often a point whose evaluation failed is tried again.
+        How often a point is evaluated again after its evaluation failed.
     on_error : "raise", "skip" or callable, default: "raise"
-        What happens to a point that failed for good. It ends the run; or the point stays pending in the
-        learner, is listed in `failed`, and the run goes on; or the learner is told what
-        ``on_error(point, error)`` returns. What that raises ends the run. The run fails in any case when the first
-        100 points, and as many more as the learner knows, all failed.
+        What happens when a point fails for good. ``"raise"``: the run fails. ``"skip"``: the point stays pending in
+        the learner and is listed in `failed`. A function: the learner is told the value that
+        ``on_error(point, error)`` returns; an exception in it fails the run. In any case the run fails if the first
+        100 points failed (plus one for each point that the learner knew), and if failed points alone keep the loss
+        infinite although the goal is a loss.
     allowed_failures : int, default: 3
-        How often a point may be lost with its worker before it counts as failed. That fails the
-        point, never the run, unless nothing else was seen of the function.
+        How often a point may be lost with its worker before it counts as failed. Such points do not end
+        the run, unless nothing was ever evaluated.
     ordered : int, optional
-        With a number k, the learner is told outcomes in the order in which their points were asked
-        for, with k points out at any time, so that the data do not depend on timing. At the goal the
-        points that are out are dropped, for how far they got depends on timing.
+        The number of points to keep in flight, if the learner is to be told outcomes in the order in which their
+        points were asked for. Then the data do not depend on timing. Points that are in flight at the goal are
+        dropped, because their progress depends on timing.
     log : bool, default: False
-        Whether to keep the calls made to the learner in `log`, for `replay_log`.
+        Whether to record the calls to the learner in `log`, for `replay_log`.
     journal : Journal, optional
 
     Attributes
@@ -66,11 +65,11 @@ class Session:
     error : AdaptiveError or None
         Why the run failed, if it did.
     told : int
-        How many outcomes were told to the learner; any number in a `call` count as one.
+        Number of outcomes that the learner was told; all those in a `call` count as one.
     lost_count, blamed_count : int
-        How many points were lost with their worker, and how many of these may have been the reason.
+        Number of points that were lost with their worker, and of those that may have been the reason.
     points : OpenPoints
-        The points from `take` to `tell`.
+        The points between `ask` and `tell`.
     book : FailureBook
         The points that failed.
     """
@@ -89,9 +88,9 @@ class Session:
     ) -> None:
         for name, value in {"retries": retries, "allowed_failures": allowed_failures}.items():
             if value < 0:
-                raise ValueError(f"{name} takes 0 or more, not {value}.")
+                raise ValueError(f"{name} must be 0 or more, got {value}.")
         if ordered is not None and ordered < 1:
-            raise ValueError(f"ordered takes the number of points to keep out, 1 or more, not {ordered}.")
+            raise ValueError(f"ordered must be 1 or more points to keep in flight, got {ordered}.")
         self.learner = learner
         self.goal = goal
         self.retries = retries
@@ -115,21 +114,21 @@ class Session:
         self._exhausted = False
         self._check_goal()
 
-    # ---- what a driver calls
+    # ---- for a driver
 
     def take(self, n: int) -> list[tuple[int, Point]]:
-        """Points to evaluate now.
+        """Take points to evaluate.
 
         Parameters
         ----------
         n : int
-            How many at most. There may be fewer: a goal in points may allow no more, the learner may
-            have none, or the run is done.
+            Maximal number. There are fewer if a goal in points allows no more, if the learner has no more, or if the
+            run has ended.
 
         Returns
         -------
         list of (int, point)
-            Each with the id under which its outcome is to be told.
+            Points with the ids under which their outcomes are to be told.
         """
         if not self.done:
             self._ask(self.points.missing(n))
@@ -138,9 +137,9 @@ class Session:
         return []
 
     def tell(self, outcomes: Iterable[tuple[int, Any]]) -> Told:
-        """Take in outcomes, in any order; an id that is not out, or was told already, is ignored.
+        """Tell the learner outcomes, in any order. Ids that are unknown or that have an outcome are ignored.
 
-        The outcome of a point that was thought lost counts: it is not evaluated again.
+        The outcome of a point that was reported as lost counts; the point is not evaluated again.
 
         Parameters
         ----------
@@ -149,7 +148,7 @@ class Session:
         Returns
         -------
         list of (point, value)
-            What the learner was told.
+            Points and values that the learner was told.
         """
         if self._substitutes:
             outcomes = [*self._substitutes, *outcomes]
@@ -166,10 +165,9 @@ class Session:
         return told
 
     def tell_from_elsewhere(self, point: Point, value: Any) -> Told:
-        """Tell the learner a result that did not come from a point of this session.
+        """Tell the learner a result that this session did not ask for; raises the error of the learner.
 
-        It may make a run overshoot a goal in points, by the points that are out. What the learner
-        raises is raised.
+        A run may exceed a goal in points because of it, by the number of points in flight.
         """
         guarded(self.learner.tell, point, value)
         told = self._note([], [point], [value])
@@ -177,7 +175,7 @@ class Session:
         return told
 
     def call(self, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
-        """Call ``function(learner, *args, **kwargs)``; `told` goes up if the learner knows other points than before."""
+        """Call ``function(learner, *args, **kwargs)``; `told` increases if that changes the known points."""
         before = self._known
         try:
             return guarded(function, self.learner, *args, **kwargs)
@@ -187,23 +185,23 @@ class Session:
                 self._check_goal()
 
     def resume(self, asked: Mapping[int, Point], held: Mapping[int, Any], told: int = 0) -> Told:
-        """Go on with the points of an earlier session of this learner, before anything else is done.
+        """Continue with the points of an earlier session of this learner; call this first.
 
-        Those that a goal in points has no place for are dropped. At a goal that is reached, nothing happens.
+        Points that exceed a goal in points are dropped. If the goal is reached, nothing happens.
 
         Parameters
         ----------
         asked : mapping of int to point
-            Points that the learner was asked for and not told, by their ids in that session.
+            Points without an outcome, by their ids in that session.
         held : mapping of int to value
             Outcomes of some of these points.
         told : int, default: 0
-            How many outcomes the learner was told.
+            Number of outcomes that the learner was told.
 
         Returns
         -------
         list of (point, value)
-            What the learner was told now.
+            Points and values that the learner was told now.
         """
         self.told = told
         self._check_goal()
@@ -211,7 +209,7 @@ class Session:
             return []
         ids = sorted(asked)
         room = len(ids) if self.goal.npoints is None else self.goal.npoints - self.npoints
-        if not hasattr(self.learner, "tell_pending"):  # somebody's own: it would ask for them again
+        if not hasattr(self.learner, "tell_pending"):  # a custom class would ask for them again
             room = 0
         try:
             for pid in ids[:room]:
@@ -227,22 +225,22 @@ class Session:
         return self.tell((pid, held[pid]) for pid in ids if pid in held)
 
     def lost(self, ids: Iterable[int], *, blame: Callable[[int], bool] = lambda pid: True) -> list[int]:
-        """Take points back that will get no outcome, for their worker is gone.
+        """Take back points that will get no outcome, because their worker was lost.
 
-        They are the next to be taken. A point that fails may have a value to tell instead, and in order it
-        may let others that waited for it be told: call `tell` afterwards, if only with nothing.
+        They are the next to be taken. Call `tell` afterwards, possibly without outcomes: a point that fails may have
+        a substitute value, and outcomes of later points may have waited for it.
 
         Parameters
         ----------
         ids : iterable of int
-            Those that are not in flight are ignored.
+            Ids that are not in flight are ignored.
         blame : callable, optional
-            Whether the point of an id may have been the reason. Only those losses count.
+            Called with an id; true if the point may have been the reason. Only such losses count.
 
         Returns
         -------
         list of int
-            The ids that failed for good, for they were lost too often.
+            The ids that failed for good, because they were lost too often.
         """
         failed, again = [], []
         for pid in dict.fromkeys(ids):
@@ -264,25 +262,25 @@ class Session:
         return failed
 
     def give_back(self, ids: Iterable[int]) -> None:
-        """Take points back that nobody has begun. They are the next to be taken, and it counts as nothing.
+        """Take back points whose evaluation has not begun. They are the next to be taken, and are not counted as lost.
 
         Parameters
         ----------
         ids : iterable of int
-            Those that are not in flight are ignored.
+            Ids that are not in flight are ignored.
         """
         self.points.return_([pid for pid in dict.fromkeys(ids) if self.points.is_in_flight(pid)])
 
     def drop(self, ids: Iterable[int] = (), points: Sequence[Point] = ()) -> list[tuple[int, Point]]:
-        """Give up points, by id or by value, that have no outcome yet; one that still comes is ignored.
+        """Give up points, by id or by value, that have no outcome yet; later outcomes are ignored.
 
-        The learner is told nothing: to it they are pending until the run ends, so it does not ask for them
-        again. In order, call `tell` afterwards, as after `lost`.
+        The points stay pending in the learner until the run ends, so it does not ask for them again. Call `tell`
+        afterwards, as after `lost`.
 
         Returns
         -------
         list of (int, point)
-            Those that were given up. An id that has its outcome already is left out.
+            The points that were given up.
         """
         dropped = self.points.drop(ids, points)
         for pid, _ in dropped:
@@ -292,7 +290,7 @@ class Session:
         return dropped
 
     def finish(self) -> None:
-        """End the run: no more points are given out, and those that are out are forgotten."""
+        """End the run. No more points can be taken, and points in flight are forgotten."""
         if self._finished:
             return
         self._finished = True
@@ -306,21 +304,21 @@ class Session:
             self.fail(_learner_error("remove_unfinished", error))
 
     def set_goal(self, goal: Goal) -> None:
-        """Take another goal. A run that is done stays so."""
+        """Set another goal, unless the run has ended."""
         if not self.done:
             self.goal = goal
             self._check_goal()
 
     def fail(self, error: AdaptiveError) -> None:
-        """End the run because of an error; the first one stays."""
+        """End the run because of an error; only the first one is kept."""
         if self.error is None:
             self.error = error
 
-    # ---- what anybody may read
+    # ---- for any thread
 
     @property
     def done(self) -> bool:
-        """Whether the goal is reached, the learner has no more points, or the run has failed or ended."""
+        """True if the goal is reached, the learner has no more points, or the run has failed or ended."""
         return self._finished or self._goal_reached or self._exhausted or self.error is not None
 
     @property
@@ -333,18 +331,18 @@ class Session:
 
     @property
     def asks_no_more(self) -> bool:
-        """Whether the points that are out are all that a goal in points has a place for, unless some are given up."""
+        """True if no more points can be taken for a goal in points, unless some of those in flight are given up."""
         return self.goal.npoints is not None and self.npoints + len(self.points.unresolved) >= self.goal.npoints
 
     def is_suspect(self, pid: int) -> bool:
-        """Whether the point was lost so often that it should have a worker for itself now."""
+        """True if the point was lost repeatedly, so that a worker should evaluate nothing else with it."""
         return self.points.losses.get(pid, 0) >= max(1, self.allowed_failures - 1)
 
     # ---- inside
 
     @property
     def _known(self) -> tuple[int, Any]:
-        """How many points the learner knows and, if it averages, how many samples."""
+        """Number of points that the learner knows and, if it averages, number of samples."""
         return self.npoints, getattr(self.learner, "nsamples", None)
 
     def _ask(self, n: int) -> None:
@@ -425,16 +423,16 @@ class Session:
         return list(zip(xs, ys, strict=True))
 
     def _refuse(self, pid: int, x: Point, y: Any, error: BaseException) -> None:
-        """The learner does not accept a value: the function is at fault, trying again is no use."""
+        """Note that the learner rejected a value; the point is not evaluated again."""
         reraise_interrupt(error)
         text = f"The learner refused the value {short_repr(y)}.\n{format_error(error)}"
         failure = Failure(text, error)
         self.book.close(pid, x, failure, "failed")
-        if self.on_error != "skip" and not self.done:  # a substitute may well be what was refused
+        if self.on_error != "skip" and not self.done:  # no further substitute: the value may be one
             self.fail(failure.as_error(x))
 
     def _fail(self, pid: int, x: Point, failure: Failure) -> tuple[Any] | None:
-        """Note a failure; a value that is to be told instead comes back in a tuple."""
+        """Note a failure; a substitute value, if there is one, is returned in a tuple."""
         if self.book.fail(pid, x, failure, self.retries):
             self.points.retry(pid, x)
             return None
@@ -458,12 +456,12 @@ class Session:
         return None
 
     def _fail_deadly(self, pid: int, losses: int) -> bool:
-        """A point was lost too often; says whether there is nothing to tell instead."""
+        """Note that a point was lost too often; returns True unless there is a substitute value."""
         x = self.points.unresolved.pop(pid)
         self.points.losses.pop(pid, None)
         failure = Failure(
             f"Each of the {losses} workers that evaluated this point died, or came to the end of its lifetime, "
-            "while the point was under way."
+            "during the evaluation."
         )
         if callable(self.on_error):
             error = WorkerLostError(f"learner.function({short_repr(x)}): {failure.traceback_text}")
@@ -487,7 +485,7 @@ class Session:
         return True
 
     def _check_goal(self) -> None:
-        if self._goal_reached:  # results that were under way may well raise the loss again
+        if self._goal_reached:  # later results may increase the loss again
             return
         try:
             if self.goal.npoints is not None:

@@ -41,8 +41,8 @@ class RunStatus(NamedTuple):
     loss : float
         NaN if the loss function raised an error.
     started, ended : float
-        In seconds since the epoch; ``ended`` is None while the run goes on, and then ``started + elapsed``, even if
-        the system clock was set in between.
+        In seconds since the epoch; ``ended`` is None before the end, and then ``started + elapsed``, even if the
+        system clock was set in between.
     elapsed : float
         Duration of the run so far, in seconds.
     goal : dict
@@ -124,7 +124,7 @@ class RunStatus(NamedTuple):
 
     @property
     def has_ended(self) -> bool:
-        """True if the run has ended, whatever the reason."""
+        """True if the run has finished, failed or was cancelled."""
         return self.ended is not None or self.status in ENDED
 
     @property

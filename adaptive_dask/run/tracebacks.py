@@ -1,4 +1,4 @@
-"""What people are shown of a user's function: the frames of this package around it are left out."""
+"""Tracebacks and places of user code, without the frames of this package around it."""
 
 from __future__ import annotations
 
@@ -15,10 +15,7 @@ _AROUND = tuple(os.path.join(_PACKAGE, folder, "") for folder in ("cluster", "lo
 
 
 def format_error(error: BaseException) -> str:
-    """The traceback as Python prints it, safe for a terminal; of a very long one the head and the tail.
-
-    Raises nothing, whatever the error is made of.
-    """
+    """The traceback as Python prints it, safe for a terminal and shortened if it is very long. Raises nothing."""
     try:
         return shorten(printable("".join(traceback.format_exception(error))))
     except BaseException as trouble:
@@ -27,7 +24,7 @@ def format_error(error: BaseException) -> str:
 
 
 def format_from_function(error: BaseException) -> str:
-    """The traceback, from the user's function on."""
+    """The traceback, starting at the user's function."""
     inner = error.__traceback__
     while inner is not None and inner.tb_frame.f_code.co_filename.startswith(_AROUND):
         inner = inner.tb_next
@@ -35,7 +32,7 @@ def format_from_function(error: BaseException) -> str:
 
 
 def place_of(thread: threading.Thread) -> str:
-    """The function in which a thread is now, the outermost of user code if it is there; empty if it has ended.
+    """The function that a thread executes, the outermost one of user code; empty if the thread has ended.
 
     Reads no files, so it may be called on an event loop.
     """
@@ -50,7 +47,7 @@ def place_of(thread: threading.Thread) -> str:
 
 
 def stack_of(thread: threading.Thread) -> str:
-    """Where a thread is now, inside of the user's function; empty if it has ended."""
+    """The stack of a thread inside the user's function; empty if the thread has ended."""
     frame = sys._current_frames().get(thread.ident or 0)
     if frame is None:
         return ""

@@ -1,4 +1,4 @@
-"""`runner.actor`: the hosted learner, as if it were here."""
+"""`runner.actor`: a proxy of the hosted learner."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ if TYPE_CHECKING:
 class Actor:
     """A proxy of the hosted learner.
 
-    A method is called there, in the learner's thread, and its result comes back; an attribute is
-    fetched. With an asynchronous client, both are awaited.
+    Methods are called with the hosted learner, in its thread, and return the result; attributes are
+    fetched. With an asynchronous client, await both.
     """
 
     def __init__(self, run: Run) -> None:
         self._run = run
 
     def tell(self, x: Any, y: Any) -> Any:
-        """Tell a result from elsewhere, which is sent to all who follow the run."""
+        """Tell the learner a result, which is sent to all clients of the run."""
         return self._run.do(self._run.tell, [x], [y])
 
     def tell_many(self, xs: Iterable[Any], ys: Iterable[Any], **kwargs: Any) -> Any:
-        """Tell results from elsewhere; with arguments of the learner's own, it is called as it is."""
+        """Tell the learner results; with further arguments, its own method is called."""
         if kwargs:
             return self._run.do(self._run.call, _call_method, "tell_many", list(xs), list(ys), **kwargs)
         return self._run.do(self._run.tell, list(xs), list(ys))

@@ -1,4 +1,4 @@
-"""How a call of a learner's function is written: its name, the point and the arguments that are bound to it."""
+"""Texts for calls of a learner's function: its name, the point, and the arguments that are bound to it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ MAX_CHARS = 80
 
 
 def name_run(error: BaseException, name: str, learner: Any) -> None:
-    """Have the error of a run say which run it is, and how the function was called.
+    """Add the name of the run and the call of the function to an error.
 
     Parameters
     ----------
@@ -21,7 +21,7 @@ def name_run(error: BaseException, name: str, learner: Any) -> None:
     name : str
         Of the run.
     learner : BaseLearner
-        Knows the function.
+        Has the function.
     """
     if isinstance(error, FunctionError):
         error.run = name
@@ -31,12 +31,12 @@ def name_run(error: BaseException, name: str, learner: Any) -> None:
 
 
 def describe_call(learner: Any, point: Any) -> str | None:
-    """For example "f(0.5, gate=0.95)"; None for a function that has no name.
+    """The call as a text, such as "f(0.5, gate=0.95)"; None for a function without a name.
 
     Parameters
     ----------
     learner : BaseLearner
-        A BalancingLearner's point says which child it is for.
+        A point of a BalancingLearner contains the number of the child.
     point : object
     """
     try:
@@ -50,7 +50,7 @@ def describe_call(learner: Any, point: Any) -> str | None:
             else:
                 break
         return _describe(learner.function, point)
-    except Exception:  # anybody's learner, function and values: to say less is better than to fail
+    except Exception:  # custom learners, functions and values may raise anything
         return None
 
 

@@ -105,7 +105,7 @@ async def start_together(client: Client, runs: Sequence[ClusterRun], specs: Sequ
 
 
 def wait_for_start(client: Client, runs: Sequence[ClusterRun], start: Callable[[], Coroutine[Any, Any, None]]) -> None:
-    """Start runs, and wait until they have been started; if that is interrupted, none of them goes on.
+    """Start runs, and wait until they have been started. If that is interrupted, all of them are cancelled.
 
     Parameters
     ----------
@@ -118,7 +118,7 @@ def wait_for_start(client: Client, runs: Sequence[ClusterRun], start: Callable[[
     Raises
     ------
     Exception
-        What `start` raises.
+        The error of `start`.
     """
     tasks: list[asyncio.Future[Any]] = []
 

@@ -1,4 +1,4 @@
-"""Where the dashboard shows a run."""
+"""Links to the pages of runs on Dask's dashboard."""
 
 from __future__ import annotations
 
@@ -13,9 +13,10 @@ if TYPE_CHECKING:
 
 
 def make_link(client: Client | Executor, name: str | None, summary: Mapping[str, Any]) -> str | None:
-    """The address of the page about a run, or about all, made of that of Dask's own page; None if there is none.
+    """The address of the page about a run, or about all runs; None if there is none.
 
-    Whether the scheduler serves the page, the run's summary tells; Dask has a link also where it is switched off.
+    It is derived from the address of Dask's page, which exists even if the dashboard is disabled. The summary of the
+    run says whether the scheduler serves the page.
     """
     if not summary.get("pages", True):
         return None

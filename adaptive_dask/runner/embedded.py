@@ -1,4 +1,4 @@
-"""Which client to use when the user gave none."""
+"""Finds the Dask client for a run, or starts a local cluster."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ if TYPE_CHECKING:
 
 logger = get_logger(__name__)
 
-# What Dask calls the processes of its workers.
+# Dask's name for the processes of its workers.
 WORKER_PROCESS = "Dask Worker process (from Nanny)"
 
-# Ctrl-C in a terminal is for all processes; that of the user's script closes the workers, in order.
+# Ctrl-C in a terminal reaches all processes. Only the user's process reacts, and closes the workers.
 IGNORE_INTERRUPTS = "import signal; signal.signal(signal.SIGINT, signal.SIG_IGN)"
 
 
 def find_client(executor: Client | None, *, embed: bool = True) -> Client:
-    """The client that was given, else the current one, else that of a new LocalCluster.
+    """The given client, or the current one, or that of a new LocalCluster.
 
     Parameters
     ----------
@@ -39,7 +39,7 @@ def find_client(executor: Client | None, *, embed: bool = True) -> Client:
     Raises
     ------
     TypeError
-        If the executor is none that a run can use.
+        If a run cannot use the executor.
     ValueError
         If there is no client and none is to be started, or if it is closed.
     """
@@ -58,22 +58,22 @@ def find_client(executor: Client | None, *, embed: bool = True) -> Client:
             )
         return _embed()
     if not isinstance(executor, distributed.Client):
-        raise TypeError(f"This takes a dask.distributed.Client, not {type(executor).__name__}.")
+        raise TypeError(f"client must be a dask.distributed.Client, got {type(executor).__name__}.")
     if executor.status in ("closing", "closed"):
         raise ValueError("This dask.distributed.Client is closed: connect a new one to the scheduler.")
     return executor
 
 
 def is_local(executor: Any, learner: Any) -> bool:
-    """Whether a run is driven by this process, and not by a Dask scheduler.
+    """True if a run is driven by this process, not by a Dask scheduler.
 
-    Coroutine functions without an executor are: what they wait for (a client, a session of HTTP) mostly
-    belongs to the event loop here. On a cluster they run when its client is passed.
+    This includes coroutine functions without an executor, because objects such as an HTTP session usually belong to
+    the event loop of this process. Pass a Dask client to evaluate them on a cluster.
 
     Raises
     ------
     TypeError
-        If it is nothing that a run can use.
+        If a run cannot use the executor.
     """
     if executor is None:
         return is_asynchronous(learner)
@@ -81,7 +81,7 @@ def is_local(executor: Any, learner: Any) -> bool:
         return False
     if not is_executor(executor):
         raise TypeError(
-            f"executor takes {ACCEPTED}; not {type(executor).__name__}. Leave it out for the current Dask client, or "
+            f"executor must be {ACCEPTED}, got {type(executor).__name__}. Leave it out for the current Dask client, or "
             "for a cluster of local processes if there is none."
         )
     return True
@@ -99,11 +99,11 @@ def _embed() -> Client:
 
 @functools.cache
 def _spare_the_main_script() -> None:
-    """Have the workers of the embedded cluster not import the main script, as they do nothing of a notebook either.
+    """Prevent the workers of the embedded cluster from importing the main script.
 
-    `multiprocessing` imports it in each process that it spawns, and a script without ``if __name__ == "__main__":``
-    then starts a cluster there, and so on. Nobody here needs that: what is defined in the script travels by value.
-    Workers that are restarted later are spawned in the same way, so this stays. Other clusters are as they were.
+    `multiprocessing` imports it in each process that it spawns. A script without ``if __name__ == "__main__":``
+    would start another cluster there, and so on. The import is not needed, because definitions in the script are
+    pickled by value. The change stays in effect for workers that are restarted, and does not affect other clusters.
     """
     prepare = multiprocessing.spawn.get_preparation_data
 
@@ -119,7 +119,7 @@ def _spare_the_main_script() -> None:
 
 
 def _is_embedded(process: Any) -> bool:
-    """Whether a process that is being spawned is a worker with the preload of the embedded cluster."""
+    """True if a process that is spawned is a worker with the preload of the embedded cluster."""
     targets = [target for target in getattr(process, "_args", ()) if isinstance(target, functools.partial)]
     factories = [target.keywords.get("worker_factory") for target in targets]
     return any(IGNORE_INTERRUPTS in (factory.keywords.get("preload") or ()) for factory in factories if factory)

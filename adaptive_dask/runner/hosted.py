@@ -1,4 +1,4 @@
-"""attach and runs: what the scheduler hosts, whoever started it."""
+"""attach and runs: access to all runs that the scheduler hosts."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 def attach(name: str, client: Client | None = None) -> Any:
-    """Follow a run that somebody started, from any client.
+    """Follow a run that was started by any client.
 
     Parameters
     ----------
@@ -35,15 +35,15 @@ def attach(name: str, client: Client | None = None) -> Any:
     Returns
     -------
     AsyncRunner
-        Its learner is a copy of the hosted one and kept current, for as long as you hold the runner. With an
+        Its learner is a copy of the hosted one, and is kept current until you drop the runner. With an
         asynchronous client, an awaitable of it.
 
     Raises
     ------
     RunNotFoundError
-        If the scheduler hosts no run of that name.
+        If the scheduler hosts no run with this name.
     ValueError
-        If there is no client, or if no run can have such a name.
+        If there is no client, or if the name is invalid.
     """
     check_name(name)
     client = find_client(client, embed=False)
@@ -90,7 +90,7 @@ def _load_goal(goal: bytes) -> GoalFunction | None:
 
 
 def runs(client: Client | None = None) -> Any:
-    """What the scheduler hosts.
+    """List the runs that the scheduler hosts.
 
     Parameters
     ----------
@@ -100,7 +100,7 @@ def runs(client: Client | None = None) -> Any:
     Returns
     -------
     list of dict
-        For each run its name, status, npoints, loss, and more; runs that have ended stay for a while.
+        Name, status, npoints, loss, and more for each run; runs that have ended are kept for a while.
         With an asynchronous client, an awaitable of it.
     """
     client = find_client(client, embed=False)

@@ -1,4 +1,4 @@
-"""Makes a run on a local executor from what a runner was given."""
+"""Makes a run on a local executor from the arguments of a runner."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def start_locally(
     coroutine_loop: asyncio.AbstractEventLoop | None,
     shutdown: bool,
 ) -> LocalRun:
-    """Make a run on an executor; it is not started yet.
+    """Make a run on an executor, without starting it.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Runs: many runs that were started together."""
+"""Runs: runners of many runs that were started together."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ from adaptive_dask.runner.terminal import TerminalInfo, print_runs, states_text
 if TYPE_CHECKING:
     from distributed import Client
 
-# Of many runs a table in a notebook shows so many.
-MOST_ROWS = 20
+# Maximal number of rows of a table in a notebook.
+MAX_ROWS = 20
 
-# Between two looks at runs that go on (seconds), and for each of them.
+# Time between two checks of runs that have not ended (seconds), and additional time for each run.
 PAUSE = 0.05
 PAUSE_PER_RUN = 1e-4
 
@@ -34,8 +34,8 @@ PAUSE_PER_RUN = 1e-4
 class Runs(Sequence[AsyncRunner]):
     """Runners of many runs, in the order of their learners; made by `run_many`.
 
-    ``runs[3]`` and ``runs["name-3"]`` are a single one's `AsyncRunner`. To wait for all, ``runs.wait()``, or on an
-    event loop ``await runs``. As a table in a notebook it shows how the runs stand, those that failed first.
+    ``runs[3]`` and ``runs["name-3"]`` are single runners. Wait for all with ``runs.wait()``, or with ``await runs``
+    on an event loop. In a notebook, the runs are shown as a table, those that failed first.
     """
 
     def __init__(self, client: Client, runners: Sequence[AsyncRunner]) -> None:
@@ -52,12 +52,12 @@ class Runs(Sequence[AsyncRunner]):
     @overload
     def __getitem__(self, index: slice) -> Runs: ...
     def __getitem__(self, index: int | str | slice) -> AsyncRunner | Runs:
-        """A runner by number or by name; some of them by a slice.
+        """A runner by number or name, or some of them by a slice.
 
         Raises
         ------
         LookupError
-            If there is none.
+            If there is no such runner.
         """
         if isinstance(index, slice):
             return Runs(self._client, self._runners[index])
@@ -73,39 +73,39 @@ class Runs(Sequence[AsyncRunner]):
         """The learners that were passed in, with all results that have arrived."""
         return [runner.learner for runner in self]
 
-    # ---- how they stand
+    # ---- status
 
     def status(self) -> dict[str, int]:
-        """How many runs are waiting for a slot, running, paused, finished, cancelled and failed."""
+        """Number of runs in each state: waiting, running, paused, finished, cancelled and failed."""
         return dict(Counter(map(_status, self)))
 
     def info(self) -> list[dict[str, Any]]:
-        """How each run stands; see `AsyncRunner.info`."""
+        """Status of each run; see `AsyncRunner.info`."""
         return [runner.info() for runner in self]
 
     @property
     def failures(self) -> dict[str, BaseException]:
-        """The error of each run that failed, by name."""
+        """Errors of the runs that failed, by name."""
         return {runner.name: error for runner in self if (error := _error(runner)) is not None}
 
     def done(self) -> bool:
-        """Whether all runs have ended, in whichever way."""
+        """True if all runs have ended."""
         return all(runner.done() for runner in self)
 
     # ---- waiting
 
     def wait(self, timeout: float | None = None) -> Any:
-        """Wait for the end of all runs, and raise nothing of them.
+        """Wait for the end of all runs, without raising their errors.
 
         Parameters
         ----------
         timeout : float, optional
-            For how long, in seconds.
+            In seconds.
 
         Returns
         -------
         bool
-            Whether all have ended. With an asynchronous client, an awaitable of it.
+            True if all runs have ended. With an asynchronous client, an awaitable of it.
         """
         if self._client.asynchronous:
             return asyncio.ensure_future(self._wait_async(timeout))
@@ -117,7 +117,7 @@ class Runs(Sequence[AsyncRunner]):
         return True
 
     def __await__(self) -> Generator[Any, None, Runs]:
-        """Wait for the end of all, on the running event loop."""
+        """Wait for the end of all runs on the running event loop."""
         yield from self._wait_async(None).__await__()
         return self
 
@@ -135,9 +135,9 @@ class Runs(Sequence[AsyncRunner]):
         Raises
         ------
         TimeoutError
-            If some go on.
+            If some runs have not ended.
         Exception
-            The error of the first run that failed or was cancelled. `failures` has all, `learners` the data.
+            The error of the first run that failed or was cancelled. All errors are in `failures`.
         """
         if self._client.asynchronous:
             return asyncio.ensure_future(self._result_async(timeout))
@@ -148,32 +148,32 @@ class Runs(Sequence[AsyncRunner]):
 
     def _results(self, all_ended: bool) -> list[Any]:
         if not all_ended:
-            raise TimeoutError(f"Of {len(self)} runs {sum(not runner.done() for runner in self)} go on.")
+            raise TimeoutError(f"{sum(not runner.done() for runner in self)} of {len(self)} runs have not ended yet.")
         for runner in self:
             _error(runner)
             runner._run.done.result()
         return self.learners
 
     def as_completed(self) -> Completed:
-        """The runners, each when its run has ended: to go through with ``for``, or on an event loop ``async for``."""
+        """Iterate over the runners in the order in which their runs end, with ``for`` or ``async for``."""
         return Completed(self._runners)
 
-    # ---- commands, for all that go on
+    # ---- commands for all runs that have not ended
 
     def cancel(self) -> Any:
         """End all runs now; see `AsyncRunner.cancel`."""
         return self._control("cancel")
 
     def pause(self) -> Any:
-        """Begin no more evaluations until `resume`."""
+        """Start no more evaluations until `resume`."""
         return self._control("pause")
 
     def resume(self) -> Any:
-        """Go on after `pause`."""
+        """Continue after `pause`."""
         return self._control("resume")
 
     def forget(self) -> Any:
-        """Let the scheduler forget the runs, which have ended; here they stay."""
+        """Remove the runs that have ended from the scheduler; the runners here stay."""
         return self._control("forget")
 
     def _control(self, action: str) -> Any:
@@ -182,7 +182,7 @@ class Runs(Sequence[AsyncRunner]):
         async def control() -> None:
             replies = await asyncio.gather(*(run.control(action) for run in runs), return_exceptions=True)
             errors = [reply for reply in replies if isinstance(reply, BaseException)]
-            # A run that failed at its start, or was forgotten meanwhile, is unknown there.
+            # Runs that failed at their start, or were removed in the meantime, are unknown to the scheduler.
             for error in errors:
                 if not isinstance(error, LookupError):
                     raise error
@@ -191,15 +191,15 @@ class Runs(Sequence[AsyncRunner]):
             return asyncio.ensure_future(control())
         return self._client.sync(control)
 
-    # ---- what is shown
+    # ---- display
 
     @property
     def dashboard_link(self) -> str | None:
-        """The address of the page about all runs on Dask's dashboard; None if there is none."""
+        """Address of the page about all runs on Dask's dashboard; None if there is none."""
         return make_link(self._client, None, next((info for info in self.info() if info), {}))
 
     def live_info(self, *, update_interval: float = 0.5) -> None:
-        """Show in a notebook how the runs go, with buttons to have all of them cancelled, paused and resumed.
+        """Show the status of the runs in a notebook, with buttons to cancel, pause and resume all of them.
 
         Parameters
         ----------
@@ -218,7 +218,7 @@ class Runs(Sequence[AsyncRunner]):
     def live_info_terminal(
         self, *, update_interval: float | None = None, overwrite_previous: bool = True
     ) -> TerminalInfo:
-        """Print how the runs go until all have ended, in one line; see `AsyncRunner.live_info_terminal`.
+        """Print the status of the runs until all have ended; see `AsyncRunner.live_info_terminal`.
 
         Returns
         -------
@@ -232,21 +232,21 @@ class Runs(Sequence[AsyncRunner]):
 
     def _repr_html_(self) -> str:
         for runner in self:
-            runner.done()  # takes what has arrived
+            runner.done()  # applies what has arrived
         return self.newest_html()
 
     def newest_html(self) -> str:
-        """How the runs stand, as a table; for any thread, as no learner is changed."""
+        """A table of the runs, from any thread, because no learner is changed."""
         runners = sorted(self, key=lambda runner: STATES.index(shown_status(runner._run)))
         head = "".join(f"<th>{title}</th>" for title in ("run", "status", "points", "loss", "failed", "error"))
-        rows = "".join(_row(runner) for runner in runners[:MOST_ROWS])
-        more = f"<p>… and {len(self) - MOST_ROWS} more</p>" if len(self) > MOST_ROWS else ""
+        rows = "".join(_row(runner) for runner in runners[:MAX_ROWS])
+        more = f"<p>… and {len(self) - MAX_ROWS} more</p>" if len(self) > MAX_ROWS else ""
         states = states_text(Counter(shown_status(runner._run) for runner in self))
         return f"<p>{len(self)} runs: {html.escape(states)}</p><table><tr>{head}</tr>{rows}</table>{more}"
 
 
 class Completed:
-    """Runners in the order in which their runs end."""
+    """Iterates over runners in the order in which their runs end."""
 
     def __init__(self, runners: Sequence[AsyncRunner]) -> None:
         self._runners = runners
@@ -254,7 +254,7 @@ class Completed:
     def __iter__(self) -> Iterator[AsyncRunner]:
         left = list(self._runners)
         while left:
-            # Each is asked: where this thread runs an event loop, the ends arrive nowhere else.
+            # `done` applies what has arrived, which nothing else does if this thread runs an event loop.
             ended = [runner for runner in left if runner.done()]
             yield from ended
             left = [runner for runner in left if runner not in ended]
@@ -282,7 +282,7 @@ def _status(runner: AsyncRunner) -> str:
 
 
 def _error(runner: AsyncRunner) -> BaseException | None:
-    runner.done()  # takes what has arrived
+    runner.done()  # applies what has arrived
     return _known_error(runner)
 
 

@@ -1,8 +1,8 @@
-"""The end of the program: runs that still go on are left in order, and a line says what becomes of them.
+"""The end of the program: ends or leaves the runs that have not ended, and prints what happens to them.
 
-Python ends in this order: the main thread; what `threading` calls at its end, first of all this; thread and process
-pools, which take no more work from then on; then `atexit`, where Dask closes its clients and clusters. Whatever needs a
-pool, as following a run on a cluster does, must therefore be over before the pools are.
+Python ends in this order: the main thread; the callbacks of `threading`, of which this module's is called first;
+thread and process pools, which accept no more work afterwards; `atexit`, where Dask closes its clients and clusters.
+Everything that needs a pool, such as following a run on a cluster, must therefore end before the pools.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ from adaptive_dask.plain import one_line
 if TYPE_CHECKING:
     from adaptive_dask.runner.run import Run
 
-# Runs that end with the program are waited for (seconds).
+# Time to wait for runs that end with the program (seconds).
 END_TIMEOUT_S = 3.0
 
-# A message names this many runs.
+# Maximal number of runs that a message names.
 MAX_NAMED = 3
 
 _runs: weakref.WeakSet[Run] = weakref.WeakSet()
@@ -35,33 +35,33 @@ _registered: set[Any] = set()
 
 
 def note_run(run: Run) -> None:
-    """Remember a run that was started here, until it has ended."""
+    """Note a run that was started in this process."""
     _register(None)
     _runs.add(run)
 
 
 def come_before(executor: Any) -> None:
-    """See that runs end before an executor does, to which something has been submitted.
+    """Make runs end before an executor that has been used.
 
-    What is registered last is called first. Executors register their end when their module is imported, or loky's when
-    it is given work for the first time.
+    The callback that is registered last is called first. Executors register their end when their module is imported;
+    that of loky does when it gets work for the first time.
     """
     _register(type(executor))
 
 
 def call_at_end(call: Callable[[], Any]) -> None:
-    """Have something called at the end of the program, when runs that end with it have ended."""
+    """Register a call for the end of the program, after the runs that end with it."""
     _register(None)
     _calls[call] = None
 
 
 def call_no_more(call: Callable[[], Any]) -> None:
-    """Forget a call for the end of the program."""
+    """Remove a call for the end of the program."""
     _calls.pop(call, None)
 
 
 def close_at_end(close: Callable[[], Any]) -> None:
-    """Have something called at the end of the program, after all else; once, however often this is called."""
+    """Register a call for the end of the program, after all others; it is called once."""
     _register(None)
     _closers[close] = None
 
@@ -72,7 +72,7 @@ def _register(key: Any) -> None:
     _registered.add(key)
     try:
         threading._register_atexit(_leave)  # type: ignore[attr-defined]
-    except (AttributeError, RuntimeError):  # not this Python, or its end has begun
+    except (AttributeError, RuntimeError):  # not in this version of Python, or its end has begun
         atexit.register(_leave)
 
 
@@ -95,7 +95,7 @@ def _leave() -> None:
 
 
 def _quietly(call: Callable[[], Any]) -> None:
-    with contextlib.suppress(Exception):  # nobody can do anything about it any more
+    with contextlib.suppress(Exception):  # it is too late to react
         call()
 
 
@@ -104,7 +104,7 @@ def _wait(runs: list[Run]) -> None:
     for run in runs:
         while not run.done.done() and (left := deadline - time.monotonic()) > 0:
             run.wait_for_results(min(0.1, left))
-            # Where an event loop would do this, it does not run any more.
+            # The event loop that would apply results does not run any more.
             if run.replica.lock.acquire(timeout=max(0.0, deadline - time.monotonic())):
                 try:
                     _quietly(run.replica.apply)
@@ -133,7 +133,7 @@ def _sentence(where: str | None, runs: list[Run]) -> str:
     ended = f"the program ended before {what} did"
     paths = [path for run in runs[:MAX_NAMED] if (path := _checkpoint(run)) is not None]
     if paths:
-        return f"{ended}: the same call goes on from the {points:,} points in {', '.join(map(repr, paths))}."
+        return f"{ended}: the same call continues from the {points:,} points in {', '.join(map(repr, paths))}."
     wait = "runner.result()" if is_one else "runs.result()"
     return (
         f"{ended}: {points:,} points are lost unless they were saved. Wait with {wait}, give checkpoint=, "
@@ -152,6 +152,6 @@ def _forget_all() -> None:
     _closers.clear()
 
 
-# A child of this process has none of its threads, and so none of its runs.
+# A forked child has none of the threads, and so none of the runs.
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_forget_all)

@@ -1,4 +1,4 @@
-"""The learner that the user passed in, kept current with what the hosted one is told."""
+"""Replica: the learner that the user passed in, kept current with the results of the run."""
 
 from __future__ import annotations
 
@@ -19,27 +19,27 @@ from adaptive_dask.user_code import as_exception, guarded, reraise_interrupt
 
 logger = get_logger(__name__)
 
-# Called with the learner, points and values, once the learner has been told them.
+# Called with the learner, points and values, after the learner has been told them.
 Callback = Callable[[Any, Sequence[Any], Sequence[Any]], Any]
 
-# Adds to a learner what has arrived.
+# Adds results that have arrived to a learner.
 Change = Callable[[Any], None]
 
 
 def check_callback(callback: Any) -> Callback:
-    """Refuse what cannot be called with results.
+    """Check a callback for results.
 
     Raises
     ------
     TypeError
-        If it is no function, or an asynchronous one.
+        If it is not a function, or if it is asynchronous.
     """
     if not callable(callback):
-        raise TypeError(f"on_results takes a function of (learner, xs, ys), not {callback!r}.")
+        raise TypeError(f"on_results must be a function of (learner, xs, ys), got {callback!r}.")
     if is_coroutine_function(callback):
         raise TypeError(
-            f"on_results takes a plain function, not {callback!r}, which is `async def`: it is called between two "
-            "changes of the learner, which do not wait for it. Have it start a task, or put the results in a queue."
+            f"on_results must be a plain function, got {callback!r}, which is `async def`. It is called between two "
+            "changes of the learner, which do not wait for it. Start a task in it, or put the results in a queue."
         )
     function: Callback = callback
     return function
@@ -51,9 +51,9 @@ _updates = ThreadPoolExecutor(1, thread_name_prefix="adaptive-updates")
 class Replica:
     """Applies results to a learner, outside of Dask's event loop.
 
-    In a notebook, and wherever else the user's thread runs an event loop, they are applied on that loop,
-    so that no cell sees the learner while it changes. Elsewhere one thread of the process applies the
-    results of all runs. `apply` does it at once, in the caller's thread.
+    If the user's thread runs an event loop, as in a notebook, they are applied on that loop, so that no cell sees the
+    learner while it changes. Otherwise, one thread of the process applies the results of all runs. `apply` applies
+    them at once, in the caller's thread.
 
     Parameters
     ----------
@@ -61,21 +61,21 @@ class Replica:
     loop : asyncio.AbstractEventLoop, optional
         The user's event loop.
     is_told : bool, default: False
-        Whether the learner knows all results already, for the run works on the learner itself.
+        True if the learner knows all results already, because the run works on the learner itself.
 
     Attributes
     ----------
     lock : threading.RLock
-        Held while results are applied. Hold it to read the learner several times in one state.
+        Held while results are applied. Acquire it to read the learner several times in one state.
     arrived : threading.Event
-        Set when something waits to be applied.
+        Set when results wait to be applied.
     received : int
-        Grows with each batch of results that arrives.
+        Increases with each batch of results that arrives.
     is_derived : bool
-        Whether the learner's class is a user's, derived from one of this package's.
+        True if the learner's class is derived from a class of this package by the user.
     is_foreign : bool
-        Whether the learner is somebody else's, and may refuse results that it did not ask for, as python-adaptive's
-        IntegratorLearner does. Then it is a `make_up` that brings them.
+        True for a custom learner, which may reject results that it did not ask for, as python-adaptive's
+        IntegratorLearner does. Then `make_up` adds them at the end.
     """
 
     def __init__(self, learner: Any, loop: asyncio.AbstractEventLoop | None, is_told: bool = False) -> None:
@@ -89,16 +89,16 @@ class Replica:
         self.is_foreign = not isinstance(learner, BaseLearner)
         self.is_derived = base_of(type(learner)) is not None
         self._has_refused = False
-        # What waits: changes, which take the learner, and calls.
+        # Changes, which are called with the learner, and calls.
         self._waiting: deque[tuple[Change | None, Callable[[], None] | None]] = deque()
-        self._taken = 0  # how many of them were taken
-        self._gathered: tuple[list[Any], list[Any]] | None = None  # the last that waits, if these are results
+        self._taken = 0  # number of those that were taken
+        self._gathered: tuple[list[Any], list[Any]] | None = None  # the last one in the queue, if it is results
         self._guard = threading.Lock()  # of the three
         self._copy: Any = None  # for `ahead`
         self._copy_taken = 0
 
     def tell(self, points: Sequence[Any], values: Sequence[Any]) -> None:
-        """Queue results; those that wait one after the other are told in one go."""
+        """Queue results; consecutive ones are told together."""
         with self._guard:
             if self._gathered is None:
                 gathered: tuple[list[Any], list[Any]] = ([], [])
@@ -117,9 +117,9 @@ class Replica:
         self._queue(lambda learner: copy_learner(learner, load()))
 
     def make_up(self, load: Callable[[], Any]) -> None:
-        """Queue what only the learner that `load` returns has, at the end of the run.
+        """Queue the data that only the learner that `load` returns has, at the end of the run.
 
-        That is all results if the replica has refused some, and what a user's class keeps in its attributes.
+        These are all results if the replica has rejected some, and the attributes that a derived class has added.
         """
 
         def change(learner: Any) -> None:
@@ -131,7 +131,7 @@ class Replica:
         self._queue(change)
 
     def then(self, call: Callable[[], None]) -> None:
-        """Queue a call for when all before it is applied, and see that it is applied soon."""
+        """Queue a call after all results that have arrived, and start to apply the queue."""
         self._queue(call=call)
         self.arrived.set()
         if self._loop is not None and not self._loop.is_closed():
@@ -140,13 +140,12 @@ class Replica:
             _updates.submit(self._apply_and_log)
 
     def apply(self) -> None:
-        """Apply what waits.
+        """Apply all results that have arrived.
 
         Raises
         ------
         Exception
-            The first error of the learner. The rest is applied all the same: the end of the run, say,
-            for which somebody waits.
+            The first error of the learner. The rest of the queue, such as the end of the run, is processed first.
         """
         first: Exception | None = None
         with self.lock:
@@ -166,10 +165,10 @@ class Replica:
             raise first
 
     def ahead(self) -> Any:
-        """A learner with all results that have arrived, for a thread that has to leave the user's as it is.
+        """A learner with all results that have arrived, for a thread that must not change the user's learner.
 
-        It is a copy for as long as something waits; one that is made further by each call, until `apply` is
-        called. The caller may look at it until then.
+        It is a copy if results wait to be applied. Further calls add results to the same copy, until `apply` is
+        called. Do not use it afterwards.
         """
         with self.lock:
             with self._guard:
@@ -223,7 +222,8 @@ class Replica:
         except BaseException as error:
             reraise_interrupt(error)
             logger.info(
-                "The learner takes no results that it did not ask for: it has them at the end. (%s)", safe_repr(error)
+                "The learner accepts no results that it did not ask for; it gets them at the end. (%s)",
+                safe_repr(error),
             )
             self._has_refused = True
 
@@ -232,7 +232,7 @@ class Replica:
             try:
                 guarded(callback, self.learner, points, values)
             except Exception:
-                logger.exception("A callback for results failed")
+                logger.exception("A callback for results raised an error")
 
     def _apply_and_log(self) -> None:
         try:

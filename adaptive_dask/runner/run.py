@@ -67,7 +67,7 @@ class Run(ABC):
         self.losses_before: Sequence[tuple[float, int, float]] = ()
         self.task: LoopTask | RunTask
         self.savings: list[PeriodicSaving] = []
-        self._trouble: Exception | None = None  # of the user's learner, for whoever reads it
+        self._trouble: Exception | None = None  # an error of the user's learner, raised by `learner`
 
     @property
     @abstractmethod

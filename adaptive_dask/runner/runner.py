@@ -26,17 +26,17 @@ if TYPE_CHECKING:
 class AsyncRunner:
     """Runs a learner on a Dask cluster, or on an executor of this process, and returns at once.
 
-    On a cluster the learner goes to the scheduler, and evaluators on the workers get points from it. Nothing
-    here has to stay alive for the run to go on. With another executor a copy of the learner works in a thread
-    of this process. In both cases the learner that was passed in is kept current with the results.
+    On a cluster, the learner is sent to the scheduler, and evaluators on the workers get points from it. The run
+    continues even if this process ends. With another executor, a copy of the learner works in a thread
+    of this process. In both cases, the learner that you passed in is kept current with the results.
 
     Parameters
     ----------
     learner : BaseLearner
-        What to run. The run starts from its data.
+        The run starts from its data.
     goal : callable, optional
-        Takes the learner; true ends the run. It is called on the scheduler, after each batch of results.
-        Without a goal, a run goes on until the learner is done, or until it is cancelled.
+        Called with the learner; the run ends when it returns true. It is called on the scheduler, after each batch
+        of results. Without a goal, a run continues until the learner is done, or until you cancel it.
     loss_goal : float, optional
         End when ``learner.loss()`` is this or less.
     npoints_goal : int, optional
@@ -53,11 +53,10 @@ class AsyncRunner:
         started. A function that is ``async def`` runs on the event loop, unless a Dask client is passed: on the
         one that is running here or is passed as `ioloop`, else on one in a thread.
     ntasks : int, optional
-        How many points may be out for evaluation at the same time. Without it, on a cluster as many as there are
-        threads, and a few more on their way when evaluations are short; elsewhere as many as there are workers,
-        and for coroutines as many as there are processors.
+        Maximal number of points in flight. By default, on a cluster the number of threads, and a few more if
+        evaluations are short; elsewhere the number of workers, or for coroutines of processors.
     log : bool, default: False
-        Keep the calls to the learner in `log`.
+        Record the calls to the learner in `log`.
     shutdown_executor : bool, default: False
         Close the client, or shut the executor down, when the run has ended (the client after the last save of
         `start_periodic_saving`).
@@ -65,37 +64,37 @@ class AsyncRunner:
         The event loop for `task` and for coroutine functions; by default the running one. In a script without one,
         ``runner.ioloop.run_until_complete(runner.task)`` waits for the end.
     retries : int, default: 0
-        How often a point that failed is tried again.
+        How often a point that failed is evaluated again.
     raise_if_retries_exceeded : bool, default: True
         Whether a point that failed for good ends the run; False is python-adaptive's way to say
         ``on_error="skip"``.
     allow_running_forever : bool, default: True
-        Whether there may be no goal at all.
+        Whether the goal may be left out.
     weight : float, default: 1
-        The run's part of the cluster, compared with other runs that go on at the same time: of two runs
-        with the weights 1 and 3, the second gets three times as many slots. Only a cluster takes another than 1.
+        The run's share of the cluster, relative to other runs at the same time: of two runs
+        with the weights 1 and 3, the second gets three times as many slots. Must be 1 without a cluster.
     name : str, optional
-        Under which the scheduler knows the run, for `attach`. By default the learner's class and a few
+        Name of the run on the scheduler, for `attach`. By default the learner's class and a few
         random characters.
     drain : bool, float or timedelta, default: True
-        Whether evaluations that are under way when the goal is reached are waited for and told, or for how long; a
-        number is in seconds. Meanwhile ``info()["status"]`` is draining and ``info()["waits_for"]`` says which they
-        are. Those that take longer are given up, as with `cancel`. With `ordered` none is waited for.
+        Whether to wait for evaluations that are in flight when the goal is reached, or for how long; a number is in
+        seconds. In the meantime, ``info()["status"]`` is draining, and ``info()["waits_for"]`` names the points.
+        Evaluations that take longer are given up, as with `cancel`. With `ordered` there is no wait.
     allowed_failures : int, default: 3
         How often a point may be lost with its worker before it counts as failed.
     on_error : "raise", "skip" or callable, optional
-        What happens to a point whose evaluation failed for good, thus after `retries`. ``"raise"``, the
-        default: the run fails. ``"skip"``: the run goes on, the point is listed in `failed` and, to the
-        learner, pending until the run ends; the run fails if none of the first 100 points has a value. A
-        function: the learner is told what ``on_error(point, error)`` returns; what it raises, ``raise error``
-        for example, is the run's failure. It is called on the scheduler, in the learner's thread; ``error``
-        is a `FunctionError` with the traceback, the worker, and where possible the exception, or a
-        `WorkerLostError` for a point that used up `allowed_failures`
-        (such a point ends no run with ``"raise"``).
+        What happens to a point whose evaluation failed for good, that is, after all `retries`. ``"raise"``, the
+        default: the run fails. ``"skip"``: the run continues; the point is listed in `failed`, and stays pending
+        in the learner until the run ends; the run fails if none of the first 100 points has a value, or if failed
+        points keep the loss infinite that `loss_goal` needs. A function: the learner is told the value that
+        ``on_error(point, error)`` returns; an exception in it, such as ``raise error``, fails the run. It is called
+        on the scheduler, in the learner's thread. ``error`` is a `FunctionError` with the traceback, the worker, and
+        if possible the exception, or for a point that exceeded `allowed_failures` a `WorkerLostError` (such a point
+        does not end the run with ``"raise"``).
     point_timeout : float or timedelta, optional
         How long an evaluation may take; a number is in seconds. One that takes longer is given up and counts as
         a failure, with `retries` and `on_error` as for any other; its error is a `PointTimeoutError` that
-        says where the function was. A coroutine is cancelled. A thread cannot be interrupted: it goes on, its
+        says where the function was. A coroutine is cancelled. A thread cannot be interrupted: it continues, its
         result is ignored, and its slot is given back to Dask, so that another evaluator can come;
         ``info()["hung"]`` counts such threads by worker. A thread or process of an executor of this process
         stays busy until it returns; `SequentialExecutor` takes no timeout.
@@ -109,38 +108,38 @@ class AsyncRunner:
         How many bytes an evaluation in such a process may allocate, as in ``"2 GB"``; more raises a MemoryError in the
         function. Each program that the function starts has the same limit.
     vectorized : bool, default: False
-        Whether the function takes many points in one call: an array of shape (n,), or (n, dim) where points
-        are tuples, for which it returns n values. The points that are there are gathered until a call takes
-        about 50 ms. If a call raises, its points are evaluated each by itself, as arrays of length 1.
+        Whether the function accepts many points in one call: an array of shape (n,), or (n, dim) where points
+        are tuples, for which it returns n values. Points are gathered until a call takes
+        about 50 ms. If a call raises an error, its points are evaluated one by one, as arrays of length 1.
     ordered : bool, default: False
         Tell the learner results in the order in which the points were asked for, with `ntasks` points
-        out, so that the data depend neither on timing nor on the cluster. With `vectorized` this holds if a value does
-        not depend on which points are evaluated along with it; that of a matrix product does, in its last bits.
+        in flight, so that the data depend neither on timing nor on the cluster. With `vectorized`, this requires that
+        a value does not depend on the other points of a batch; the last bits of a matrix product do.
     checkpoint : str or path, optional
-        A folder, or a URL that fsspec can open, to which every result is written within a second. When
-        everything has died, the same call goes on from there. The scheduler writes; a relative name is one of
-        this process's working folder.
+        A folder, or a URL that fsspec can open, to which every result is written within a second. After a crash of
+        the whole cluster, the same call continues from there. The scheduler writes it; a relative name is relative
+        to the working folder of this process.
     on_results : callable, optional
-        Called as ``on_results(learner, xs, ys)`` with each batch of results; see the method of that name.
+        Called as ``on_results(learner, xs, ys)`` with each batch of results; see the method with this name.
     resources : dict, optional
-        What an evaluation needs of its worker, as in ``{"GPU": 1}``: at most as many go on at once on a worker as it
-        has. This and the following are what Dask's `Client.submit` has under these names; where they are left
-        out, those of ``dask.annotate`` hold.
+        Resources of the worker that an evaluation needs, as in ``{"GPU": 1}``; they limit the number of simultaneous
+        evaluations. This and the following arguments are those of Dask's `Client.submit`; by default, those of
+        ``dask.annotate`` are used.
     priority : float, default: 0
         Of the evaluators' tasks, compared with others of the cluster; higher is earlier.
     workers : str, int, or collection of them, optional
         Addresses, names or hosts of the workers to evaluate on.
     allow_other_workers : bool, default: False
-        Whether others may help when there are none of `workers`.
+        Whether other workers may be used if there are none of `workers`.
     annotations : dict, optional
         Further annotations of the evaluators' tasks.
 
     Raises
     ------
     ValueError, TypeError
-        If an argument makes no sense, or if something cannot be pickled.
+        If an argument makes no sense, or if an object cannot be pickled.
     RunExistsError
-        If a run of that name is going on.
+        If a run with this name has not ended.
     ModuleMissingError
         If the scheduler lacks a module.
     CheckpointError
@@ -211,16 +210,16 @@ class AsyncRunner:
 
     @property
     def goal(self) -> GoalFunction | None:
-        """The function of the learner that ends the run; assign another one, or None, while it goes on.
+        """The function of the learner that ends the run. You can assign another one, or None, before the end.
 
-        On a cluster the new goal is sent to the scheduler. Goals in time or points given before are replaced, too.
+        On a cluster, the new goal is sent to the scheduler. It also replaces goals in time or points.
 
         Raises
         ------
         TypeError
-            If it is no function, or cannot be pickled.
+            If it is not a function, or cannot be pickled.
         AdaptiveError
-            If the run is at its end.
+            If the run has ended.
         """
         return self._goal
 
@@ -237,7 +236,7 @@ class AsyncRunner:
 
     @property
     def do_log(self) -> bool:
-        """Whether the calls to the learner are kept in `log`."""
+        """True if the calls to the learner are recorded in `log`."""
         return self._has_log
 
     @property
@@ -247,53 +246,53 @@ class AsyncRunner:
 
     @property
     def end_time(self) -> float | None:
-        """When it ended; None while it goes on."""
+        """When the run ended, in seconds since the epoch; None before the end."""
         return self._run.summary.get("ended")
 
     @property
     def name(self) -> str:
-        """The name under which the scheduler knows the run."""
+        """Name of the run on the scheduler."""
         return self._run.name
 
     @property
     def executor(self) -> Any:
-        """The client, or the executor."""
+        """The Dask client, or the executor."""
         return self._run.executor
 
     @property
     def dashboard_link(self) -> str | None:
-        """The address of the page about this run on Dask's dashboard; None if there is none."""
+        """Address of the page about this run on Dask's dashboard; None if there is none."""
         return make_link(self._run.executor, self.name, self._run.summary)
 
     @property
     def learner(self) -> Any:
-        """The learner that was passed in, with all results that have arrived."""
+        """The learner that you passed in, with all results that have arrived."""
         return self._run.learner()
 
     def status(self) -> str:
-        """running, paused, finished, cancelled or failed; after an end, the learner has all results."""
+        """State: running, paused, finished, cancelled or failed; after the end, the learner has all results."""
         return self._run.applied().status
 
     def done(self) -> bool:
-        """Whether the run has ended, in whichever way."""
+        """True if the run has finished, failed or was cancelled."""
         return self._run.applied().done.done()
 
     def info(self) -> dict[str, Any]:
-        """How the run stands on the scheduler: status, npoints, loss, slots, in_flight, and more; plain data."""
+        """Present state of the run: status, npoints, loss, slots, in_flight, and more, as plain data."""
         return dict(self._run.summary)
 
     def wait(self, timeout: float | None = None) -> Any:
-        """Wait for the end of the run, and raise nothing of it.
+        """Wait for the end of the run, without raising its error.
 
         Parameters
         ----------
         timeout : float, optional
-            For how long, in seconds.
+            In seconds.
 
         Returns
         -------
         bool
-            Whether the run has ended. With an asynchronous client, an awaitable of it.
+            True if the run has ended. With an asynchronous client, an awaitable of it.
         """
         return self._run.wait(timeout)
 
@@ -303,7 +302,7 @@ class AsyncRunner:
         Parameters
         ----------
         timeout : float, optional
-            For how long to wait, in seconds.
+            In seconds.
 
         Returns
         -------
@@ -313,11 +312,11 @@ class AsyncRunner:
         Raises
         ------
         TimeoutError
-            If the run goes on.
+            If the run has not ended.
         concurrent.futures.CancelledError
-            If it was cancelled.
+            If the run was cancelled.
         AdaptiveError
-            If it failed.
+            If the run failed.
         """
         return self._run.result(timeout)
 
@@ -326,57 +325,57 @@ class AsyncRunner:
         self.result()
 
     def cancel(self) -> Any:
-        """End the run now. Evaluations under way cannot be interrupted; their results are dropped."""
+        """End the run now. Evaluations in flight cannot be interrupted; their results are dropped."""
         return self._run.cancel()
 
     def pause(self) -> Any:
-        """Begin no more evaluations until `resume`; those under way are finished and told."""
+        """Start no more evaluations until `resume`; results of those in flight are told."""
         return self._run.do(self._run.control, "pause")
 
     def resume(self) -> Any:
-        """Go on after `pause`."""
+        """Continue after `pause`."""
         return self._run.do(self._run.control, "resume")
 
     def forget(self) -> Any:
-        """Let the scheduler forget a run that has ended; nobody can attach to it then.
+        """Remove a run that has ended from the scheduler, so that no client can attach to it.
 
-        Results that a `DataSaver` has kept in the workers' memory are freed.
+        This frees results that a `DataSaver` has kept in the memory of the workers.
         """
         return self._run.do(self._run.control, "forget")
 
     def cancel_points(self, points: Iterable[Any] = (), *, ids: Iterable[int] = ()) -> Any:
-        """Give up points that are out for evaluation; those that have their result already are left alone.
+        """Give up points in flight; points that have a result are not affected.
 
-        The learner is told nothing: to it they are pending until the run ends, so it does not ask for them
-        again, and a goal in points is reached with others. A call that is under way is cancelled if the
-        function is asynchronous; else its result is ignored and its slot is given up as with
+        The points stay pending in the learner until the run ends, so it does not ask for them
+        again, and a goal in points is reached with others. The call is cancelled if the
+        function is asynchronous; otherwise its result is ignored and its slot is given up as with
         `point_timeout`.
 
         Parameters
         ----------
         points : iterable, optional
-            Points as the learner has them.
+            Points in the form that the learner uses.
         ids : iterable of int, optional
-            Their numbers in the run, as `pending_points` gives them.
+            Their numbers in the run, see `pending_points`.
 
         Returns
         -------
         list of (int, point)
-            What was given up, or an awaitable of it with an asynchronous client.
+            The points that were given up, or an awaitable of them with an asynchronous client.
         """
         return self._run.do(self._run.drop, list(points), [int(pid) for pid in ids])
 
     def tell(self, x: Any, y: Any) -> Any:
-        """Tell the hosted learner a result that comes from elsewhere."""
+        """Tell the run's learner a result that the run did not ask for."""
         return self._run.do(self._run.tell, [x], [y])
 
     def tell_many(self, xs: Sequence[Any], ys: Sequence[Any]) -> Any:
-        """Tell the hosted learner results that come from elsewhere."""
+        """Tell the run's learner results that the run did not ask for."""
         return self._run.do(self._run.tell, list(xs), list(ys))
 
     @property
     def actor(self) -> Actor:
-        """The hosted learner: ``runner.actor.loss()`` is computed there, in its thread."""
+        """A proxy of the hosted learner: ``runner.actor.loss()`` is computed in its process and thread."""
         return Actor(self._run)
 
     def call(self, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
@@ -385,40 +384,40 @@ class AsyncRunner:
         Returns
         -------
         object
-            What it returned, or an awaitable of it with an asynchronous client.
+            The result, or an awaitable of it with an asynchronous client.
         """
         return self._run.do(self._run.call, function, *args, **kwargs)
 
-    # ---- how it goes
+    # ---- progress
 
     def elapsed_time(self) -> float:
-        """For how long the run has been going on, or went on, in seconds."""
+        """Duration of the run so far, in seconds."""
         return self._run.elapsed
 
     def overhead(self) -> float:
-        """The share of the evaluators' time that was not spent in the function, in percent."""
+        """Share of the evaluators' time that was not spent in the function, in percent."""
         return self._run.overhead
 
     def on_results(self, callback: Callback) -> Callback:
-        """Have a function called with each batch of results that arrives from now on.
+        """Call a function with each batch of results that arrives from now on.
 
         Parameters
         ----------
         callback : callable
-            Called as ``callback(learner, xs, ys)``, when the learner that was passed in has been told these
-            results: on the event loop that runs where the runner was made, if there is one, else in a thread
-            that all runners share. What it raises is logged. Of a run on a cluster that was followed too
-            slowly, some results come as a copy of the learner, for which it is not called.
+            Called as ``callback(learner, xs, ys)`` after the learner that you passed in has been told these
+            results: on the event loop that was running when the runner was made, or without one in a thread
+            that all runners share. Its errors are logged. If this process follows a run on a cluster too
+            slowly, it gets some results as a copy of the learner, and the function is not called for these.
 
         Returns
         -------
         callable
-            The same, so that this can be a decorator.
+            The same function, so that you can use this as a decorator.
 
         Raises
         ------
         TypeError
-            If it is no function, or an ``async def`` one, which nobody would await.
+            If it is not a function, or if it is ``async def``.
         """
         return self._run.add_callback(callback)
 
@@ -430,9 +429,9 @@ class AsyncRunner:
     ) -> PeriodicSaving:
         """Save the learner at once, at intervals, and when the run has ended.
 
-        A copy of the learner with the data of the moment is saved, in a thread, also while this thread is busy. If the
-        scheduler cannot be asked for it any more, for its client is closed or the scheduler is gone, what had
-        arrived here is saved; of a run that has ended that is everything.
+        A copy of the learner is saved in a separate thread, even while this thread is busy. If the
+        scheduler cannot be reached, for example because the client is closed, the results that have arrived here
+        are saved; for a run that has ended these are all.
 
         Parameters
         ----------
@@ -441,32 +440,32 @@ class AsyncRunner:
         interval : float, default: 30
             In seconds.
         method : callable, optional
-            Takes the learner and saves it, instead of ``learner.save(**save_kwargs)``.
+            Called with the learner to save it, instead of ``learner.save(**save_kwargs)``.
 
         Returns
         -------
         PeriodicSaving
-            Also `saving_task`. It has ``cancel()``, and can be awaited. Errors of saving are logged, the last
+            Also `saving_task`. You can await or ``cancel()`` it. Errors of saving are logged, and the last
             one is its ``error``; they do not end the run.
 
         Raises
         ------
         ValueError
-            If there is neither ``save_kwargs`` nor ``method``, or an interval that is not positive.
+            If there is neither ``save_kwargs`` nor ``method``, or if the interval is not positive.
         """
         self.saving_task = start_saving(self._run, save_kwargs, interval, method)
         return self.saving_task
 
     def live_info(self, *, update_interval: float = 0.5) -> None:
-        """Show in a notebook how the run goes, with buttons to have it cancelled, paused and resumed.
+        """Show the status of the run in a notebook, with buttons to cancel, pause and resume it.
 
-        It goes on while a cell keeps the notebook busy; buttons have to wait for that. A run that is shown twice
-        is shown by the same widget.
+        It is updated even while a cell is running, but the buttons react only after the cell. If you show a run
+        twice, the same widget is used.
 
         Parameters
         ----------
         update_interval : float, default: 0.5
-            In seconds. Updates become fewer the longer it is shown: after an hour, one in 0.7 s.
+            In seconds. The interval increases with time: to 0.7 s after an hour.
 
         Raises
         ------
@@ -485,26 +484,26 @@ class AsyncRunner:
         name: Hashable = None,
         normalize: bool = True,
     ) -> Any:
-        """Draw the learner in a notebook, and again and again until the run ends, also while a cell is busy.
+        """Draw the learner in a notebook, and update the picture until the run ends, even while a cell is running.
 
         Parameters
         ----------
         plotter : callable, optional
-            Takes the learner and returns a HoloViews object; ``learner.plot()`` if not given. While a cell keeps
-            the notebook busy it gets a copy of the learner, and is called in a thread.
+            Called with the learner; returns a HoloViews object. By default ``learner.plot()``. While a cell is
+            running, it is called in a thread, with a copy of the learner.
         update_interval : float, default: 2
-            In seconds. Updates become fewer when drawing takes more than three tenths of the time, or a tenth where
-            the learner works in the same process; and the longer the plot goes on: after an hour, one in 18 s.
+            In seconds. The interval increases if drawing takes more than 30 % of the time, or 10 % if
+            the learner works in the same process; and with time, to 18 s after an hour.
         name : hashable, optional
-            Of this plot in `adaptive_dask.active_plotting_tasks`. An earlier plot with the name, or without one
-            if none is given, is not kept up to date any more.
+            Name of this plot in `adaptive_dask.active_plotting_tasks`. An earlier plot with the same name, or
+            without a name if none is given, is not updated any more.
         normalize : bool, default: True
             Whether the axes fit the data at each update.
 
         Returns
         -------
         holoviews.DynamicMap
-            With the sliders that the picture has, those of a `BalancingLearner` for example.
+            With the sliders of the picture, for example those of a `BalancingLearner`.
 
         Raises
         ------
@@ -520,14 +519,14 @@ class AsyncRunner:
     def live_info_terminal(
         self, *, update_interval: float | None = None, overwrite_previous: bool = True
     ) -> TerminalInfo:
-        """Print how the run goes until it ends.
+        """Print the status of the run until it ends.
 
         Parameters
         ----------
         update_interval : float, optional
-            In seconds. By default 0.5 on a terminal; where standard output is none, as in a log file, 60.
+            In seconds. By default 0.5 on a terminal, and 60 if standard output is not one, as in a log file.
         overwrite_previous : bool, default: True
-            Whether a line replaces the one before it, on a terminal.
+            Whether a line replaces the previous one on a terminal.
 
         Returns
         -------
@@ -543,9 +542,9 @@ class AsyncRunner:
 
     @property
     def failures(self) -> list[FailedPoint]:
-        """Each point that failed, with its last traceback, its worker, and where that worker's log is.
+        """Each point that failed, with its last traceback, its worker, and the place of the worker's log.
 
-        Points that are tried again or were replaced by ``on_error`` are among them; see their ``status``.
+        This includes points that are evaluated again or were replaced by ``on_error``; see their ``status``.
         """
         return list(self._inspect("failures"))
 
@@ -556,26 +555,26 @@ class AsyncRunner:
 
     @property
     def to_retry(self) -> list[tuple[Any, int]]:
-        """Each point that is tried again, with the number of its failures so far."""
+        """Each point that is evaluated again, with the number of its failures so far."""
         return list(self._inspect("to_retry"))
 
     @property
     def pending_points(self) -> list[tuple[int, Any]]:
-        """The points that are out for evaluation, each with its id."""
+        """The points in flight, each with its id."""
         return list(self._inspect("pending_points"))
 
     @property
     def log(self) -> list[tuple[Any, ...]] | None:
-        """The calls that were made to the learner, ``(method, *args)``; None without ``log=True``."""
+        """The calls to the learner, ``(method, *args)``; None without ``log=True``."""
         return self._inspect("log") if self._has_log else None
 
     def _inspect(self, what: str) -> Any:
-        """With an asynchronous client, what was known when the run ended or `refresh` was awaited last."""
+        """With an asynchronous client, the state at the last `refresh` or at the end of the run."""
         details = self._run.details if self._run.asynchronous else self._run.do(self._run.inspect)
         return details.get(what, ())
 
     async def refresh(self) -> Self:
-        """With an asynchronous client: fetch `log`, `failures` and what else says how points fare."""
+        """With an asynchronous client: update `log`, `failures`, `pending_points` and similar properties."""
         if self._run.asynchronous:
             await self._run.do(self._run.inspect)
         return self

@@ -1,4 +1,4 @@
-"""Saving a run's learner now and then, whatever else the user's thread is doing."""
+"""Saves the learner of a run periodically, independent of the user's thread."""
 
 from __future__ import annotations
 
@@ -15,30 +15,30 @@ from adaptive_dask.user_code import guarded
 
 logger = get_logger(__name__)
 
-# At the end of the program the last save is waited for (seconds).
+# Time to wait for the last save at the end of the program (seconds).
 LAST_SAVE = 60.0
 
 
 class PeriodicSaving(RunTask):
-    """Saves at once, then at intervals, and once more when the run has ended or the program ends.
+    """Saves a learner at once, at intervals, and when the run or the program ends.
 
-    It saves a copy of the learner, in a thread of its own, so that no file has half of a batch of results.
-    It can be awaited; then, or with `result`, it raises the error of the last save.
+    A copy of the learner is saved in a separate thread, so that no file contains a part of a batch of results.
+    You can await it; this and `result` raise the error of the last save.
 
     Parameters
     ----------
     run : Run
     save : callable
-        Takes a learner and saves it.
+        Saves the learner that it is called with.
     interval : float
         In seconds.
 
     Attributes
     ----------
     saves : int
-        How often it was saved.
+        Number of saves.
     error : Exception or None
-        Why the last attempt failed; it is logged, and the next one is made all the same.
+        The error of the last attempt. It is logged, and does not prevent the next one.
     """
 
     def __init__(self, run: Run, save: Callable[[Any], Any], interval: float) -> None:
@@ -57,7 +57,7 @@ class PeriodicSaving(RunTask):
         self._thread.start()
 
     def join(self, timeout: float | None = None) -> None:
-        """Wait until it has ended, as it does after its run."""
+        """Wait until the last save, after the end of the run."""
         self._thread.join(timeout)
 
     def _cancel(self) -> None:

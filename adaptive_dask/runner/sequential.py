@@ -52,12 +52,12 @@ def simple(
 
 
 def replay_log(learner: Any, log: Iterable[tuple[Any, ...]]) -> None:
-    """Make the calls of a runner's log to another learner.
+    """Repeat the calls of a runner's log with another learner.
 
     Parameters
     ----------
     learner : BaseLearner
-        A new learner, with the settings of the one that was run.
+        A new learner with the same settings.
     log : iterable of tuple
         ``runner.log`` of a runner with ``log=True``: ``(method, *args)``.
     """

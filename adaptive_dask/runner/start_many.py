@@ -1,4 +1,4 @@
-"""run_many: starts many runs at once, and what follows them."""
+"""run_many: starts many runs at once."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from adaptive_dask.runner.starting import hosted_run
 if TYPE_CHECKING:
     from distributed import Client
 
-# Arguments of which there may be one for each run.
+# Arguments that may have one value for each run.
 _ONE_EACH = ("goal", "loss_goal", "npoints_goal", "end_time_goal", "duration_goal", "weight", "name", "checkpoint")
 
 
@@ -35,26 +35,25 @@ def run_many(
 ) -> Runs:
     """Start a run for each of many learners on a Dask cluster, and return at once.
 
-    The runs share the cluster: so many are at work as there are slots, the others wait their turn. Each has its own
-    status, results and failure; one that fails does not touch the others. None needs a thread, here or there, except
-    for its checkpoint, if it has one.
+    The runs share the cluster: if there are more runs than slots, some of them wait. Each run has its own status and
+    results, and a run that fails does not affect the others. A run needs no thread, except for its checkpoint.
 
     Parameters
     ----------
     learners : iterable of BaseLearner
-        What to run; each of them once. They are kept current with the results.
+        Each of them once. They are kept current with the results.
     goal : callable or sequence of callables, optional
         As for `AsyncRunner`. This, ``loss_goal``, ``npoints_goal``, ``end_time_goal``, ``duration_goal`` and
         ``weight`` are for all runs, or, as a list or tuple, one for each.
     executor : distributed.Client, optional
         By default the current client; if there is none, a local cluster is started.
     name : str or sequence of str, optional
-        A name for each run, or what the names begin with, before a number.
+        A name for each run, or a prefix that is followed by a number.
     on_results : callable, optional
         Called with each batch of results of any run, ``on_results(learner, xs, ys)``.
     **arguments
-        What else `AsyncRunner` takes for runs on a cluster, the same for all. `checkpoint` is a folder or URL with
-        one folder for each run, or a list.
+        Further arguments of `AsyncRunner` for runs on a cluster, the same for all. `checkpoint` is a folder or URL
+        that gets a folder for each run, or a list.
 
     Returns
     -------
@@ -64,8 +63,8 @@ def run_many(
     Raises
     ------
     ValueError, TypeError
-        If an argument makes no sense, if something cannot be pickled, or if the executor is no Dask client. No run
-        is started then. What a run fails with at its start is this run's failure: see `Runs.failures`.
+        If an argument makes no sense, if an object cannot be pickled, or if the executor is not a Dask client. Then
+        no run is started. Other errors at the start of a run are failures of this run, see `Runs.failures`.
 
     Examples
     --------
@@ -96,12 +95,12 @@ def run_many(
 
 def _check_learners(given: Any) -> list[Any]:
     if hasattr(given, "ask") or not isinstance(given, Iterable):
-        raise TypeError(f"run_many takes a list of learners, not {given!r}; for a single one there is Runner.")
+        raise TypeError(f"learners must be a list of learners, got {given!r}. For a single one use Runner.")
     learners: list[Any] = list(given)
     if not learners:
-        raise ValueError("run_many takes learners to run; the list is empty.")
+        raise ValueError("learners must be a list of learners, got an empty one.")
     if len({id(learner) for learner in learners}) < len(learners):
-        raise ValueError("run_many takes each learner once: two runs cannot tell one learner their results.")
+        raise ValueError("learners must have each learner once: two runs cannot tell one learner their results.")
     return learners
 
 
@@ -111,7 +110,7 @@ def _make_plans(learners: Sequence[Any], *, name: Any, checkpoint: Any = None, *
     given = name if isinstance(name, list | tuple) else None
     if given is None:
         if name is not None and not (isinstance(name, str) and name):
-            raise ValueError(f"name takes a string that is not empty, or one for each run, not {name!r}.")
+            raise ValueError(f"name must be a string that is not empty, or one for each run, got {name!r}.")
         stem = name or f"{type(learners[0]).__name__}-{uuid.uuid4().hex[:8]}"
         name = [f"{stem}-{number}" for number in numbers]
     if checkpoint is not None and not isinstance(checkpoint, list | tuple):
@@ -124,7 +123,7 @@ def _make_plans(learners: Sequence[Any], *, name: Any, checkpoint: Any = None, *
                 f"{key} has {len(values)} entries for {count} learners; give one for each, or one for all."
             )
     if len(set(each["name"])) < count:
-        raise ValueError("name takes a name for each run, no two of them the same.")
+        raise ValueError("name must have a different name for each run.")
     return [
         make_plan(learner, RunOptions(**{**arguments, **{key: values[i] for key, values in each.items()}}))
         for i, learner in enumerate(learners)

@@ -1,4 +1,4 @@
-"""`runner.task`: something to await, ask and cancel, with or without an event loop."""
+"""`runner.task`: the end of a run, to await or cancel, with or without an event loop."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ logger = get_logger(__name__)
 
 
 class RunTask:
-    """The end of a run, for a runner that was started without a running event loop.
+    """The end of a run whose runner was started without a running event loop.
 
-    It can be awaited on any event loop, now or later, and has the methods of an `asyncio.Task`. A runner that is
+    It has the methods of an `asyncio.Task`, and you can await it on any event loop. A runner that was
     started on a running event loop has a `LoopTask` instead.
 
     Parameters
     ----------
     done : concurrent.futures.Future
-        Resolved at the end.
+        Resolved at the end of the run.
     cancel : callable
-        Asks for the end.
+        Cancels the run.
     name : str
     loop : asyncio.AbstractEventLoop, optional
         For `get_loop`.
@@ -52,15 +52,15 @@ class RunTask:
         self._callbacks: list[list[Callback]] = []
 
     def done(self) -> bool:
-        """Whether the run has ended."""
+        """True if the run has ended."""
         return self._done.done()
 
     def cancelled(self) -> bool:
-        """Whether the run was cancelled."""
+        """True if the run was cancelled."""
         return self._done.cancelled()
 
     def result(self) -> None:
-        """None for a finished run; raises the error of one that failed.
+        """Return None if the run has finished, or raise its error.
 
         Raises
         ------
@@ -74,9 +74,9 @@ class RunTask:
             raise error
 
     def exception(self) -> BaseException | None:
-        """The error of a run that failed; raises like `result` when there is none to tell."""
+        """The error of the run if it failed; raises like `result` if it was cancelled or has not ended."""
         if not self._done.done():
-            raise asyncio.InvalidStateError("The run is going on.")
+            raise asyncio.InvalidStateError("The run has not ended yet.")
         if self._done.cancelled():
             raise asyncio.CancelledError
         return self._done.exception()
@@ -90,16 +90,16 @@ class RunTask:
         return True
 
     def cancelling(self) -> int:
-        """How often the run was asked to end, less the calls of `uncancel`."""
+        """Number of calls of `cancel`, minus those of `uncancel`."""
         return self._cancels
 
     def uncancel(self) -> int:
-        """Count one `cancel` less; the run is cancelled all the same."""
+        """Subtract one from `cancelling`; the run remains cancelled."""
         self._cancels = max(0, self._cancels - 1)
         return self._cancels
 
     def add_done_callback(self, callback: Callback, *, context: contextvars.Context | None = None) -> None:
-        """Call ``callback(task)`` when the run has ended: on the event loop that runs here now, else from a thread."""
+        """Call ``callback(task)`` when the run has ended: on the running event loop, or without one from a thread."""
         entry = [callback]
         loop = running_loop()
         used = contextvars.copy_context() if context is None else context
@@ -118,7 +118,7 @@ class RunTask:
         self._done.add_done_callback(ended)
 
     def remove_done_callback(self, callback: Callback) -> int:
-        """Do not call a callback that was added; returns how often it was."""
+        """Remove a callback; returns how often it had been added."""
         removed = [entry for entry in self._callbacks if entry == [callback]]
         for entry in removed:
             entry.clear()
@@ -126,15 +126,15 @@ class RunTask:
         return len(removed)
 
     def get_name(self) -> str:
-        """The name of the task."""
+        """Name of the task."""
         return self._name
 
     def set_name(self, value: object) -> None:
-        """Name the task, not the run."""
+        """Set the name of the task, which does not affect the run."""
         self._name = str(value)
 
     def get_loop(self) -> asyncio.AbstractEventLoop:
-        """An event loop to wait on; one that does not run, and that is closed with this task, if none was passed."""
+        """The event loop that was passed, or a new one that does not run and is closed with this task."""
         if self._loop is None:
             self._loop = loop_for(self)
         return self._loop
@@ -144,15 +144,15 @@ class RunTask:
         return self._context
 
     def get_coro(self) -> None:
-        """None: the run is no coroutine of this process."""
+        """None, because the run is not a coroutine of this process."""
 
     def get_stack(self, *, limit: int | None = None) -> list[FrameType]:
-        """The frames of the error of a run that failed, as far as they are known here; else none.
+        """Frames of the run's error, as far as they are known in this process.
 
         Parameters
         ----------
         limit : int, optional
-            How many frames from the end at most.
+            Maximal number of frames, counted from the end.
         """
         error = self._error()
         while error is not None and error.__traceback__ is None:
@@ -161,14 +161,14 @@ class RunTask:
         return frames if limit is None else frames[len(frames) - min(limit, len(frames)) :]
 
     def print_stack(self, *, limit: int | None = None, file: TextIO | None = None) -> None:
-        """Print the error of a run that failed, with the traceback of the function.
+        """Print the run's error with the traceback of the function.
 
         Parameters
         ----------
         limit : int, optional
-            How many frames from the end at most; not of those that were on a worker.
+            Maximal number of frames, counted from the end; does not apply to those of a worker.
         file : text file, optional
-            Where to; the standard error by default.
+            Standard error by default.
         """
         error = self._error()
         if error is None:
@@ -196,7 +196,7 @@ class RunTask:
             await wait(self._done)
         except asyncio.CancelledError:
             if not self._done.done() and _asked(self.cancel):
-                # Whoever waited finds the run ended, and can start another of the same name.
+                # After the wait, the run has ended, and its name can be used again.
                 with contextlib.suppress(Exception):
                     await wait(self._done)
             raise
@@ -212,16 +212,16 @@ def _summary(error: BaseException, limit: int | None) -> traceback.StackSummary:
 
 
 class LoopTask(asyncio.Task[None]):
-    """A task that ends with a run. To cancel it cancels the run, and it ends when the run has ended.
+    """A task that ends with a run. Cancelling it cancels the run; the task ends when the run has ended.
 
     Parameters
     ----------
     loop : asyncio.AbstractEventLoop
-        The running one.
+        The running event loop.
     done : concurrent.futures.Future
-        Of the run.
+        See `Run.done`.
     cancel : callable
-        Asks for the end of the run.
+        Cancels the run.
     name : str
     """
 
@@ -237,7 +237,7 @@ class LoopTask(asyncio.Task[None]):
         self._cancels: list[Any] = []
         super().__init__(_until_end(done, self._cancels), loop=loop, name=name)
         self.add_done_callback(lambda task: self._look_at_lost())
-        self._log_destroy_pending = False  # of a runner that nobody holds: the run goes on, and nobody waits
+        self._log_destroy_pending = False  # if the user drops the runner, the run continues
 
     def cancel(self, msg: Any = None) -> bool:
         """Cancel the run; false if it has ended."""
@@ -248,42 +248,42 @@ class LoopTask(asyncio.Task[None]):
             try:
                 request = self._cancel_run()
             except Exception:
-                logger.debug("The run cannot be asked to end", exc_info=True)
+                logger.debug("The run cannot be cancelled", exc_info=True)
                 return super().cancel(msg)
             if isinstance(request, asyncio.Future):
                 request.add_done_callback(self._cancel_if_refused)
         return True
 
     def _cancel_if_refused(self, request: asyncio.Future[Any]) -> None:
-        # The scheduler cannot be asked, as when all tasks of a loop are cancelled and its client with them.
+        # The request failed, for example because all tasks of the loop were cancelled and with them the client.
         if (request.cancelled() or request.exception() is not None) and not self.done():
             super().cancel()
 
     def _look_at_lost(self) -> None:
-        # Who closes his client under a run need not be told by asyncio.
+        # Closing the client of a run is not worth a message of asyncio.
         if not self.cancelled() and isinstance(self._run_done.exception(), SchedulerLostError):
             self.exception()
 
 
 async def _until_end(done: concurrent.futures.Future[None], cancels: list[Any]) -> None:
-    # Without a reference to the task: the frames of the run's error would keep it.
+    # Without a reference to the task, which the frames of the run's error would keep alive.
     await wait(done)
-    if cancels:  # the run was faster, but whoever waits must stop
+    if cancels:  # the run has ended first, but the wait was cancelled
         raise asyncio.CancelledError
 
 
 def _asked(cancel: Callable[[], Any]) -> bool:
-    """Ask a run to end; false if that is not possible, as when its client is closed."""
+    """Cancel a run; returns False if that is impossible, for example because its client is closed."""
     try:
         cancel()
     except Exception:
-        logger.debug("The run cannot be asked to end", exc_info=True)
+        logger.debug("The run cannot be cancelled", exc_info=True)
         return False
     return True
 
 
 def running_loop() -> asyncio.AbstractEventLoop | None:
-    """The event loop that this thread runs, if there is one."""
+    """The event loop that runs in this thread, if there is one."""
     try:
         return asyncio.get_running_loop()
     except RuntimeError:
@@ -291,7 +291,7 @@ def running_loop() -> asyncio.AbstractEventLoop | None:
 
 
 def loop_for(owner: object) -> asyncio.AbstractEventLoop:
-    """A new event loop, which does not run, and which is closed when its owner goes."""
+    """A new event loop, which does not run, and which is closed when its owner is garbage collected."""
     loop = asyncio.new_event_loop()
 
     def close() -> None:
@@ -303,7 +303,7 @@ def loop_for(owner: object) -> asyncio.AbstractEventLoop:
 
 
 def look_at(task: asyncio.Task[None] | RunTask) -> None:
-    """The error of the run was raised elsewhere: asyncio need not complain that nobody asked the task for it."""
+    """Retrieve the error of a task, so that asyncio does not log it; it has been raised elsewhere."""
     if isinstance(task, asyncio.Task):
         loop = task.get_loop()
         if not loop.is_closed():
@@ -311,7 +311,7 @@ def look_at(task: asyncio.Task[None] | RunTask) -> None:
 
 
 async def wait(done: concurrent.futures.Future[None]) -> None:
-    """Wait for the end of a run, and raise what it raised."""
+    """Wait for the end of a run, and raise its error."""
     waiter = asyncio.get_running_loop().create_future()
 
     def resolve() -> None:

@@ -17,7 +17,7 @@ MANY = 100
 
 
 class Updates:
-    """Results on their way to a replica.
+    """Tells a replica results, and decides when they are applied.
 
     Parameters
     ----------

@@ -27,28 +27,28 @@ if TYPE_CHECKING:
 
 logger = get_logger(__name__)
 
-# Results are gathered for so long before they are fetched; a request waits so long for some (seconds).
+# The scheduler gathers results for this time before it answers; without results it answers after the timeout (seconds).
 INTERVAL = 0.1
 PATIENCE = 5.0
 
-# What a request costs grows with the number of runs; so long (in seconds) a run, another one is put off.
+# The cost of a request grows with the number of runs, so the pause between two requests does as well (seconds per run).
 PAUSE = 1e-4
 
-# Of the runs that end at the same time, so many are asked for their details at once.
+# Maximal number of simultaneous requests for the details of runs that have ended.
 AT_ONCE = 8
 
-# A request that has not been answered for so long shows that something is wrong (seconds).
+# After this time without an answer, the scheduler counts as silent (seconds).
 SILENCE = PATIENCE + 5.0
 
-# For how long a client that lost its scheduler tries to find it again (seconds).
+# After a lost connection, a client tries to reconnect for this time (seconds).
 RECONNECT = 30.0
 
-# At the end of the program, watchers are waited for (seconds).
+# Time to wait for watchers at the end of the program (seconds).
 STOP_TIMEOUT_S = 2.0
 
 
 class Watcher:
-    """Fetches news for the runs of a client until all have ended; lives on the client's event loop.
+    """Fetches news for all runs of a client until they have ended; used on the client's event loop.
 
     Parameters
     ----------
@@ -63,7 +63,7 @@ class Watcher:
         self._runs: dict[int, weakref.ref[ClusterRun]] = {}
         self._keys = itertools.count()
         self._is_waiting = False
-        self._asked_at: float | None = None  # on the monotonic clock, what is not answered yet
+        self._asked_at: float | None = None  # monotonic time of a request without an answer
         self._lost_at: float | None = None
         self._task: asyncio.Task[None] | None = None
         self._turns = asyncio.Semaphore(AT_ONCE)
@@ -79,7 +79,7 @@ class Watcher:
         return watcher
 
     def add(self, run: ClusterRun) -> None:
-        """Keep a run current until it ends, or until nobody holds it any more."""
+        """Keep a run current until it ends, or until it is garbage collected."""
         self._runs[next(self._keys)] = weakref.ref(run)
         if self._task is None:
             self._task = asyncio.ensure_future(self._watch())
@@ -88,7 +88,7 @@ class Watcher:
 
     @property
     def silence(self) -> float:
-        """For how many seconds the scheduler has not been heard of; 0 while it answers. From any thread."""
+        """Seconds since the scheduler fell silent; 0 while it answers. For any thread."""
         now, lost_at, asked_at = time.monotonic(), self._lost_at, self._asked_at
         if lost_at is not None:
             return max(now - lost_at, 1e-9)
@@ -109,9 +109,9 @@ class Watcher:
 
     async def _fetch(self) -> None:
         while True:
-            # With more than that, the last ones are kept current when others have ended.
+            # Further runs are kept current when some of these have ended.
             some = itertools.islice(self._held(), MAX_WATCHED_RUNS)
-            # Here must be no reference to a run while the request waits.
+            # There must be no reference to a run while the request waits.
             runs = [(key, run.id, run.position, run.version) for key, run in some]
             self._is_waiting = True
             self._asked_at = time.monotonic()
@@ -131,11 +131,11 @@ class Watcher:
         await asyncio.gather(*(self._take(key, one) for key, one in news.items()))
 
     def _held(self) -> Iterator[tuple[int, ClusterRun]]:
-        """The runs that somebody holds, by their keys."""
+        """The runs that still exist, by their keys."""
         return ((key, run) for key, ref in list(self._runs.items()) if (run := ref()) is not None)
 
     def _drop_unheld(self) -> bool:
-        """Forget runs that nobody holds any more; says whether any are left."""
+        """Remove runs that were garbage collected; returns True if any are left."""
         self._runs = {key: ref for key, ref in self._runs.items() if ref() is not None}
         return bool(self._runs)
 
@@ -152,7 +152,7 @@ class Watcher:
         except RunNotFoundError as error:
             run.lose(error)
         except (OSError, CommClosedError):
-            return  # it is asked for again
+            return  # it is requested again
         except Exception as error:
             logger.exception("Following the run %r failed", run.name)
             run.close("failed", error)
@@ -163,7 +163,7 @@ class Watcher:
 
     @classmethod
     def stop_all(cls) -> None:
-        """Follow no run any more; from any thread. What is known of the runs stays as it is."""
+        """Stop all watchers, from any thread. The runs keep their last status."""
 
         async def stop(watcher: Watcher) -> None:
             watcher._runs.clear()
@@ -184,10 +184,10 @@ class Watcher:
         self._runs.clear()
 
     async def _nudge(self) -> None:
-        """Have the request that waits answered, so that the next one is for the new runs too."""
+        """Have the waiting request answered, so that the next one includes new runs."""
         try:
             await request(self._client, Route.NUDGE, watcher=self.id)
         except (OSError, CommClosedError, RunNotFoundError) as error:
-            logger.debug("The host was not to be reached: %r", error)
+            logger.debug("The host could not be reached: %r", error)
         finally:
             self._nudging = None

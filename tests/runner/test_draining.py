@@ -50,7 +50,7 @@ def start(place: Any, gate: Gate, **arguments: Any) -> adaptive.Runner:
 def test_a_run_that_drains_says_what_it_waits_for(place: Any, gate: Gate) -> None:
     runner = start(place, gate)
     wait_until(lambda: runner.info().get("status") == "draining")
-    wait_until(lambda: "1 evaluation under way when the goal was reached, at 1" in (runner.info()["waits_for"] or ""))
+    wait_until(lambda: "1 evaluation in flight when the goal was reached, at 1" in (runner.info()["waits_for"] or ""))
     assert "(drain=True)" in runner.info()["waits_for"]
     assert runner.status() == "running", "whoever waits for the end goes on waiting"
     assert not runner.done()
