@@ -1,8 +1,8 @@
-"""The smallest errors that N polynomials can have for exp(0.3 Σx) sin(x0 + 2 x1) of four inputs, whatever chooses them.
+"""The smallest errors that N polynomials can have for exp(0.3 Σx) sin(x0 + 2 x1) of four inputs.
 
-Run it with ``python -m tests.benchmarks.sparse_grid_limits``. The function is the imaginary part of a product, so all its
-coefficients are known. The N largest coefficients of its expansion in Legendre polynomials give the smallest root mean
-square error of any N terms. The N largest coefficients on Leja points are the best that interpolation can do.
+Run it with ``python -m tests.benchmarks.sparse_grid_limits``. The function is the imaginary part of a product, so all
+its coefficients are known. The N largest coefficients of its expansion in Legendre polynomials give the smallest root
+mean square error of any N terms. The N largest coefficients on Leja points are the best that interpolation can do.
 """
 
 from __future__ import annotations

@@ -40,7 +40,9 @@ BEHIND = 1.5
 FIRST_POINTS = 8
 
 # Where the error of polynomials falls with a smaller power of the number of points, local functions are given a chance.
+# Below that error, relative to the range of the values, rounding stops it.
 SLOW = 0.9
+EXACT = 1e-12
 
 # Moments by sampling have an error of this share of the standard deviation. Those of better polynomials are exact.
 EXACT_MOMENTS = 1e-3
@@ -163,9 +165,9 @@ class Approximation:
             size = len(self.grids[name]) if name in self.grids else count
             self._history[name].append((size, error))
             expected[name] = expected_error(self._history[name], size + count)
-        is_slow = convergence_rate(self._history["global"]) < SLOW
+        is_slow = errors["global"] > EXACT and convergence_rate(self._history["global"]) < SLOW
         trial = self._domain.ndim + count // (3 if is_slow else 16)
-        self.shares = share_points(expected, known.spread, len(self.grids["local"]) < trial)
+        self.shares = share_points(expected, known.spread, is_slow, len(self.grids["local"]) < trial)
 
     def _radial_error(self, known: Known, others: float) -> float:
         """The error of radial fits; as it was before if they were far behind then."""

@@ -191,7 +191,9 @@ def convergence_rate(history: Sequence[tuple[int, float]]) -> float:
     return math.log(old / error) / math.log(now / then)
 
 
-def share_points(expected: Mapping[str, float], spread: float, is_local_untried: bool) -> dict[str, float]:
+def share_points(
+    expected: Mapping[str, float], spread: float, is_slow: bool, is_local_untried: bool
+) -> dict[str, float]:
     """The shares of the next points that each basis gets.
 
     Parameters
@@ -200,6 +202,8 @@ def share_points(expected: Mapping[str, float], spread: float, is_local_untried:
         The error that is expected of each basis.
     spread : float
         The error of a constant.
+    is_slow : bool
+        Whether the error of polynomials falls slowly.
     is_local_untried : bool
         Whether the local basis had too few points to be judged.
     """
@@ -209,7 +213,7 @@ def share_points(expected: Mapping[str, float], spread: float, is_local_untried:
     if min(expected.values()) > HOPELESS * spread and "radial" in expected:
         return {"global": 0.2, "local": 0.2, "radial": 0.6}
     rivals = {name for name, error in preferred.items() if error <= MAY_OVERTAKE * least and name != leader}
-    if is_local_untried and least > UNCONVERGED * spread and leader != "local":
+    if is_local_untried and leader != "local" and (is_slow or least > UNCONVERGED * spread):
         rivals.add("local")
     shares = {name: (1 - SHARE_OF_BEST) / len(rivals) for name in sorted(rivals)}
     shares = {leader: SHARE_OF_BEST if rivals else 1.0, **shares}
