@@ -248,6 +248,26 @@ def test_points_and_values_that_make_no_sense():
         learner.new().interpolator()
 
 
+def test_values_that_are_never_finite_are_nothing_to_interpolate():
+    learner = run(SparseGridLearner(lambda point: math.nan, [(0, 1)] * 2), 30)
+    assert learner.loss() == math.inf
+    assert not learner.done()
+    for method in (learner.interpolator, learner.mean, learner.sobol_indices):
+        with pytest.raises(ValueError, match="nothing to interpolate"):
+            method()
+
+
+def test_where_the_first_nodes_fail_scattered_points_take_over():
+    learner = SparseGridLearner(lambda point: math.sin(3 * sum(point)), [(0, 1)] * 2)
+    while learner.npoints < 100:
+        (point,), _ = learner.ask(1)
+        if sum(point) < 0.6:  # the root of each grid is beyond; a point that fails stays pending
+            learner.tell(point, learner.function(point))
+    assert learner.loss() < 0.1
+    x = random_points([(0, 0.3)] * 2, 100)
+    assert learner.interpolator()(x) == pytest.approx(np.sin(3 * x.sum(axis=1)), abs=0.02)
+
+
 def test_asking_without_telling_changes_nothing():
     learner = run(SparseGridLearner(product, [(0, 1)] * 3), 100)
     first = learner.ask(30, tell_pending=False)

@@ -192,11 +192,12 @@ class Approximation:
         return self._judged
 
     def best(self) -> Judged:
+        """The basis that predicts best; of those that cannot be judged yet, the one with the most nodes."""
         judged = self.judgements()
         if judged:
             return judged[0]
-        name, grid = max(self.grids.items(), key=lambda item: len(item[1]))
-        if not len(grid):
+        name, _ = max(self.grids.items(), key=lambda item: len(item[1]))
+        if not self.is_known:
             raise ValueError("There is nothing to interpolate yet: the learner needs more values.")
         return Judged(name, 0, math.inf, math.inf)
 
