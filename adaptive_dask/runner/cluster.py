@@ -159,18 +159,6 @@ class ClusterRun(Run):
         self.hold()
         return callback
 
-    def close_client_at_end(self) -> None:
-        """Close the client when the run has ended and its learner is saved, because saving may use the client."""
-
-        def close(_: object) -> None:
-            saving = next((saving for saving in self.savings if not saving.done()), None)
-            if saving is not None:
-                saving.add_done_callback(close)
-            elif self.client.loop is not None:
-                self.client.loop.add_callback(self.client.close)
-
-        self.done.add_done_callback(close)
-
     # ---- commands; from any thread
 
     def do(self, call: Callable[..., Coroutine[Any, Any, Any]], *args: Any, **kwargs: Any) -> Any:
@@ -281,18 +269,8 @@ class ClusterRun(Run):
         before, waits_for = self._reported.summary.get("waits_for") or "", summary.get("waits_for") or ""
         if LOST_WORKER_TIMEOUT in waits_for and LOST_WORKER_TIMEOUT not in before:
             logger.warning("The run %r waits for %s.", self.name, waits_for)
-            self._giving_up = asyncio.ensure_future(self._give_up_with_cluster())
+            self._giving_up = asyncio.ensure_future(_give_up_with_cluster(self))
         self._reported.note(summary)
-
-    async def _give_up_with_cluster(self) -> None:
-        """Let the run fail if the client's LocalCluster should have workers, and starts none."""
-        cluster, deadline = self.client.cluster, time.monotonic() + GIVE_UP_AFTER_S
-        while isinstance(cluster, LocalCluster) and cluster.worker_spec and not cluster.workers:
-            if time.monotonic() >= deadline:
-                with contextlib.suppress(Exception):  # the run or the scheduler has ended
-                    await self.control("give_up")
-                return
-            await asyncio.sleep(GIVE_UP_AFTER_S / 20)
 
     async def take(self, news: dict[str, Any]) -> None:
         """Process the answer to a request for news."""
@@ -335,3 +313,14 @@ class ClusterRun(Run):
         error = SchedulerLostError(text)
         error.caused_by(cause)
         self.close("failed", error)
+
+
+async def _give_up_with_cluster(run: ClusterRun) -> None:
+    """Let a run fail if the client's LocalCluster should have workers, and starts none."""
+    cluster, deadline = run.client.cluster, time.monotonic() + GIVE_UP_AFTER_S
+    while isinstance(cluster, LocalCluster) and cluster.worker_spec and not cluster.workers:
+        if time.monotonic() >= deadline:
+            with contextlib.suppress(Exception):  # the run or the scheduler has ended
+                await run.control("give_up")
+            return
+        await asyncio.sleep(GIVE_UP_AFTER_S / 20)

@@ -53,7 +53,7 @@ class Run(ABC):
     losses_before : sequence of (float, int, float)
         For a run that was joined: seconds since its start, points and loss at some earlier moments.
     task : LoopTask or RunTask
-        See `make_task`.
+        Made by the runner.
     savings : list of PeriodicSaving
     """
 
@@ -178,22 +178,7 @@ class Run(ABC):
 
         self.replica.then(end)
 
-    def make_task(self, loop: asyncio.AbstractEventLoop | None) -> LoopTask | RunTask:
-        """Make `task`: on the running event loop, unless another one is given."""
-        running = running_loop()
-        if running is not None and (loop or running) is running:
-            self.task = LoopTask(running, self.done, self.ask_to_cancel, self.name)
-        else:
-            self.task = RunTask(self.done, self.ask_to_cancel, self.name, loop or running)
-        return self.task
-
     # ---- what a runner does
-
-    @property
-    def overhead(self) -> float:
-        """Share of the evaluators' time that was not spent in the function, in percent; 0 if unknown."""
-        status = status_of(self)
-        return 0.0 if status is None or math.isnan(status.overhead) else 100 * status.overhead
 
     def ask_to_cancel(self) -> Any:
         """Cancel the run, as `do` does."""
@@ -247,12 +232,13 @@ class Run(ABC):
 
     def result(self, timeout: float | None) -> Any:
         """Wait for the end; returns the learner or raises the error of the run, or returns an awaitable of that."""
-        if self.asynchronous:
-            return asyncio.ensure_future(self._result_async(timeout))
-        return self._result(self.wait(timeout))
+        if not self.asynchronous:
+            return self._result(self.wait(timeout))
 
-    async def _result_async(self, timeout: float | None) -> Any:
-        return self._result(await wait_for_ends([self.done], timeout))
+        async def wait() -> Any:
+            return self._result(await wait_for_ends([self.done], timeout))
+
+        return asyncio.ensure_future(wait())
 
     def _result(self, has_ended: bool) -> Any:
         if not has_ended:
@@ -271,11 +257,6 @@ class Run(ABC):
             self._trouble = self._trouble or error
         return self.done.done()
 
-    def described(self, kind: str, link: str | None) -> str:
-        """One line for ``repr(runner)``."""
-        points = self.summary.get("npoints", 0)
-        return one_line(f"<{kind} {self.name!r}: {self.status}, {points} points{f', {link}' if link else ''}>")
-
 
 def status_of(run: Run) -> RunStatus | None:
     """The newest status, for any thread; None while the run starts.
@@ -293,3 +274,15 @@ def shown_status(run: Run) -> str:
     """The newest state to display; see `RunStatus.shown`."""
     status = status_of(run)
     return run.status if status is None else status.shown
+
+
+def overhead_of(run: Run) -> float:
+    """Share of the evaluators' time that was not spent in the function, in percent; 0 if unknown."""
+    status = status_of(run)
+    return 0.0 if status is None or math.isnan(status.overhead) else 100 * status.overhead
+
+
+def describe_run(run: Run, kind: str, link: str | None) -> str:
+    """One line for ``repr(runner)``."""
+    points = run.summary.get("npoints", 0)
+    return one_line(f"<{kind} {run.name!r}: {run.status}, {points} points{f', {link}' if link else ''}>")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Callable, Hashable, Iterable, Sequence
-from typing import TYPE_CHECKING, Any, Self, Unpack
+from typing import Any, Self, Unpack
 
 from adaptive_dask import entry
 from adaptive_dask.run.failures import FailedPoint
@@ -15,12 +15,11 @@ from adaptive_dask.runner.actor import Actor
 from adaptive_dask.runner.arguments import Plan, make_plan
 from adaptive_dask.runner.dashboard_link import make_link
 from adaptive_dask.runner.replica import Callback, check_callback
+from adaptive_dask.runner.run import Run, describe_run, overhead_of
 from adaptive_dask.runner.saving import PeriodicSaving, start_saving
 from adaptive_dask.runner.starting import prepare
+from adaptive_dask.runner.task import make_task
 from adaptive_dask.runner.terminal import TerminalInfo, print_run
-
-if TYPE_CHECKING:
-    from adaptive_dask.runner.run import Run
 
 
 class AsyncRunner:
@@ -199,7 +198,7 @@ class AsyncRunner:
             self.raise_if_retries_exceeded = plan.on_error == "raise"
         if on_results is not None:
             run.add_callback(on_results)
-        self.task = run.make_task(loop)
+        self.task = run.task = make_task(run.done, run.ask_to_cancel, run.name, loop)
 
     # ---- the run
 
@@ -396,7 +395,7 @@ class AsyncRunner:
 
     def overhead(self) -> float:
         """Share of the evaluators' time that was not spent in the function, in percent."""
-        return self._run.overhead
+        return overhead_of(self._run)
 
     def on_results(self, callback: Callback) -> Callback:
         """Call a function with each batch of results that arrives from now on.
@@ -580,7 +579,7 @@ class AsyncRunner:
         return self
 
     def __repr__(self) -> str:
-        return self._run.described(type(self).__name__, self.dashboard_link)
+        return describe_run(self._run, type(self).__name__, self.dashboard_link)
 
     def _repr_html_(self) -> str:
         """The present status for a notebook; `live_info` keeps it up to date."""

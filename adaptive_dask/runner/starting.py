@@ -63,7 +63,7 @@ def prepare(
         raise TypeError("BlockingRunner would block the event loop of an asynchronous client; await a Runner's task.")
     run = hosted_run(client, plan.name, plan.id, learner)
     if shutdown:
-        run.close_client_at_end()
+        run.done.add_done_callback(partial(_close_client, run))
     if client.asynchronous:
         return run, lambda: asyncio.ensure_future(_start_later(run, spec))
     return run, partial(wait_for_start, client, [run], lambda: run.start(spec))
@@ -74,6 +74,15 @@ def hosted_run(client: Client, name: str, run_id: str, learner: Any, position: i
     # With an asynchronous client the user's loop may be the scheduler's, which no learner may block.
     loop = None if client.asynchronous else running_loop()
     return ClusterRun(client, name, Replica(learner, loop), run_id, position)
+
+
+def _close_client(run: ClusterRun, _: object) -> None:
+    """Close the client of a run that has ended, after its learner is saved, because saving may use the client."""
+    saving = next((saving for saving in run.savings if not saving.done()), None)
+    if saving is not None:
+        saving.add_done_callback(partial(_close_client, run))
+    elif run.client.loop is not None:
+        run.client.loop.add_callback(run.client.close)
 
 
 async def _start_later(run: ClusterRun, spec: Any) -> None:

@@ -265,6 +265,19 @@ class LoopTask(asyncio.Task[None]):
             self.exception()
 
 
+def make_task(
+    done: concurrent.futures.Future[None],
+    cancel: Callable[[], Any],
+    name: str,
+    loop: asyncio.AbstractEventLoop | None,
+) -> LoopTask | RunTask:
+    """Make the task of a run, on the running event loop unless another one is given."""
+    running = running_loop()
+    if running is not None and (loop or running) is running:
+        return LoopTask(running, done, cancel, name)
+    return RunTask(done, cancel, name, loop or running)
+
+
 async def _until_end(done: concurrent.futures.Future[None], cancels: list[Any]) -> None:
     # Without a reference to the task, which the frames of the run's error would keep alive.
     await wait(done)
