@@ -166,7 +166,7 @@ def test_bad_arguments(client):
         adaptive.run_many([first, first], npoints_goal=1)
     with pytest.raises(ValueError, match="npoints_goal has 3 entries for 2 learners"):
         adaptive.run_many([first, second], npoints_goal=[1, 2, 3])
-    with pytest.raises(ValueError, match="no two of them the same"):
+    with pytest.raises(ValueError, match="name must have a different name"):
         adaptive.run_many([first, second], npoints_goal=1, name=["a", "a"])
     with pytest.raises(ValueError, match="name must be a string"):
         adaptive.run_many([first, second], npoints_goal=1, name="")

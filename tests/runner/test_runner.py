@@ -152,7 +152,7 @@ def test_callbacks_that_nobody_could_call_or_await_are_refused(threads: ThreadPo
     async def later(learner: Any, xs: Any, ys: Any) -> None: ...
 
     runner = adaptive.Runner(learner(), npoints_goal=20, executor=threads)
-    for callback, reason in ((5, "takes a function"), (later, "async def"), (partial(later, learner), "async def")):
+    for callback, reason in ((5, "must be a function"), (later, "async def"), (partial(later, learner), "async def")):
         with pytest.raises(TypeError, match=reason):
             adaptive.Runner(learner(), npoints_goal=20, executor=threads, on_results=callback)
         with pytest.raises(TypeError, match=reason):
