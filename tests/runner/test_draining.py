@@ -24,7 +24,7 @@ def place(request: pytest.FixtureRequest) -> Any:
     """What evaluates, and how it is told to."""
     if request.param == "cluster":
         with Client(
-            processes=False, n_workers=1, threads_per_worker=2, dashboard_address=None, set_as_default=False
+            processes=False, n_workers=1, threads_per_worker=2, dashboard_address="127.0.0.1:0", set_as_default=False
         ) as client:
             yield {"executor": client}, "function"
     elif request.param == "threads":
