@@ -79,7 +79,7 @@ def make_plan(learner: Any, options: RunOptions) -> Plan:
         name=options.name or f"{type(learner).__name__}-{uuid.uuid4().hex[:8]}",
         goal=goal,
         weight=_check_weight(options.weight),
-        evaluation=_check_evaluation(learner.function, options),
+        evaluation=check_evaluation(learner.function, options),
         tasks=check_task_options(options),
         # In order, points that are in flight at the goal are dropped.
         drain=0.0 if options.ordered else check_drain(options.drain),
@@ -135,7 +135,14 @@ def absolute_checkpoint(checkpoint: str | os.PathLike[str] | None) -> str | None
     return name if "://" in name else os.path.abspath(os.path.expanduser(name))
 
 
-def _check_evaluation(function: Any, options: RunOptions) -> Evaluation:
+def check_evaluation(function: Any, options: RunOptions) -> Evaluation:
+    """How the function of a run is called.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If an argument makes no sense.
+    """
     if options.vectorized and inspect.iscoroutinefunction(function):
         raise not_both()
     if options.isolate not in (None, "process"):

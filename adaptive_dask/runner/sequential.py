@@ -2,18 +2,31 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
+from datetime import timedelta
 from typing import Any, Unpack
 
+from adaptive_dask.cluster.protocol import Evaluation
+from adaptive_dask.errors import AdaptiveError
+from adaptive_dask.isolated.supervisor import EvaluationFailedError
 from adaptive_dask.run.goals import GoalArguments, GoalFunction, make_goal
-from adaptive_dask.run.options import with_goal_arguments
+from adaptive_dask.run.options import RunOptions, with_goal_arguments
 from adaptive_dask.run.session import Session
+from adaptive_dask.runner.arguments import check_evaluation
 
 
 @with_goal_arguments
 def simple(
-    learner: Any, goal: GoalFunction | None = None, *, points_per_ask: int = 1, **goals: Unpack[GoalArguments]
+    learner: Any,
+    goal: GoalFunction | None = None,
+    *,
+    points_per_ask: int = 1,
+    isolate: str | None = None,
+    point_timeout: float | timedelta | None = None,
+    memory_limit: int | str | None = None,
+    **goals: Unpack[GoalArguments],
 ) -> None:
     """Run a learner until the goal is reached, in this thread; the same every time.
 
@@ -27,28 +40,60 @@ def simple(
     points_per_ask : int, default: 1
         The number of points that the learner is asked for at once. A larger number makes the learner faster and its
         choice of points a bit worse.
+    isolate : "process", optional
+        Evaluate the function in a process of its own; see `AsyncRunner`.
+    point_timeout : float or timedelta, optional
+        How long an evaluation in such a process may take; a number is in seconds.
+    memory_limit : int or str, optional
+        How many bytes an evaluation in such a process may allocate.
     **goals
         One of ``loss_goal``, ``npoints_goal``, ``end_time_goal`` and ``duration_goal``, as for `AsyncRunner`.
 
     Raises
     ------
     ValueError
-        If there is not exactly one goal.
+        If there is not exactly one goal, or if `point_timeout` or `memory_limit` are passed without `isolate`.
     Exception
         The error of the function, the learner or the goal.
     """
     if points_per_ask < 1:
         raise ValueError(f"points_per_ask must be 1 or more, got {points_per_ask}.")
     the_goal = make_goal(learner, goal, allow_running_forever=False, **goals)
-    begin = time.monotonic()
-    session = Session(learner, the_goal)
+    options = RunOptions(isolate=isolate, point_timeout=point_timeout, memory_limit=memory_limit)
+    with _evaluating(learner, check_evaluation(learner.function, options)) as evaluate:
+        begin = time.monotonic()
+        session = Session(learner, the_goal)
+        try:
+            while not session.done and not the_goal.is_time_up(time.monotonic() - begin):
+                session.tell([(pid, evaluate(x)) for pid, x in session.take(points_per_ask)])
+            if session.error is not None:
+                raise session.error.__cause__ or session.error
+        finally:
+            session.finish()
+
+
+@contextlib.contextmanager
+def _evaluating(learner: Any, evaluation: Evaluation) -> Iterator[Callable[[Any], Any]]:
+    """A function that evaluates that of the learner, here or in a process."""
+    if not evaluation.isolate:
+        if evaluation.point_timeout is not None:
+            raise ValueError("point_timeout needs a process that can be ended: pass isolate='process' as well.")
+        yield lambda x: learner.function(x)
+        return
+    from adaptive_dask.local.isolated_pool import isolate as make_isolated
+
+    function = make_isolated(learner.function, timeout=evaluation.point_timeout, memory_limit=evaluation.memory_limit)
+
+    def evaluate(x: Any) -> Any:
+        try:
+            return function(x)
+        except EvaluationFailedError as failure:
+            raise failure.exception or AdaptiveError(failure.text) from failure
+
     try:
-        while not session.done and not the_goal.is_time_up(time.monotonic() - begin):
-            session.tell([(pid, learner.function(x)) for pid, x in session.take(points_per_ask)])
-        if session.error is not None:
-            raise session.error.__cause__ or session.error
+        yield evaluate
     finally:
-        session.finish()
+        function.close()
 
 
 def replay_log(learner: Any, log: Iterable[tuple[Any, ...]]) -> None:

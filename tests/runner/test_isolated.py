@@ -91,6 +91,18 @@ def test_cancel_ends_an_evaluation(executor, options):
     wait_until(lambda: run.status() == "cancelled")
 
 
+def test_simple():
+    tested = learner()
+    adaptive.runner.simple(tested, npoints_goal=9, isolate="process", memory_limit="1 GB", point_timeout=20)
+    assert all(value == x**2 for x, value in tested.data.items())
+    with pytest.raises(ProcessCrashError, match="code 5"):
+        adaptive.runner.simple(learner("crashes"), npoints_goal=9, isolate="process")
+    with pytest.raises(PointTimeoutError):
+        adaptive.runner.simple(learner("hangs"), npoints_goal=9, isolate="process", point_timeout=0.3)
+    with pytest.raises(ValueError, match="isolate='process'"):
+        adaptive.runner.simple(learner(), npoints_goal=9, point_timeout=0.3)
+
+
 def test_vectorized(executor):
     run = adaptive.BlockingRunner(
         learner(), executor=executor, isolate="process", npoints_goal=30, vectorized=True, point_timeout=20
