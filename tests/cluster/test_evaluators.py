@@ -19,7 +19,7 @@ def fail(error: BaseException) -> None:
     pytest.fail(f"{error!r}")
 
 
-def evaluators(scheduler: Any) -> list[Any]:
+def submitted(scheduler: Any) -> list[Any]:
     return [task for key, task in scheduler.tasks.items() if key.startswith(KEY_PREFIX)]
 
 
@@ -30,16 +30,16 @@ async def test_a_task_that_waits_is_not_doubled_when_its_turn_comes(c, s):
     evaluators.adjust(at_work=0, slots=0, spare=1)
     evaluators.adjust(at_work=0, slots=1, spare=0)
     assert len(evaluators) == 1
-    await until(lambda: len(evaluators(s)) == 1)
-    (waiting,) = evaluators(s)
+    await until(lambda: len(submitted(s)) == 1)
+    (waiting,) = submitted(s)
     # Nobody takes it: another is submitted that comes before the tasks of other runs that wait.
     await asyncio.wait_for(called.wait(), SPARE_TIMEOUT_S + 60)
     evaluators.adjust(at_work=0, slots=1, spare=0)
     assert len(evaluators) == 1
-    await until(lambda: [task for task in evaluators(s) if task is not waiting] != [] and len(evaluators(s)) == 1)
-    assert evaluators(s)[0].priority < waiting.priority
+    await until(lambda: [task for task in submitted(s) if task is not waiting] != [] and len(submitted(s)) == 1)
+    assert submitted(s)[0].priority < waiting.priority
     evaluators.release()
-    await until(lambda: not evaluators(s))
+    await until(lambda: not submitted(s))
 
 
 @gen_cluster(**OPTIONS)

@@ -96,7 +96,7 @@ async def test_commands_and_questions_go_to_the_own_run(c, s, a, b, kind):
         lambda: runner.call(len),
         lambda: runner.tell(0.1, 1.0),
     ):
-        with pytest.raises(RunNotFoundError, match=r"forgotten.*another one of that name"):
+        with pytest.raises(RunNotFoundError, match=r"forgotten.*another run of that name"):
             await command()
     assert other.status() == "running"
     assert 0.123 not in await other.call(lambda learner: list(learner.data))
