@@ -21,7 +21,9 @@ if TYPE_CHECKING:
     from adaptive_dask.cluster.worker_function import RunFunction
 
 # Between two evaluators of a run, its processes are kept for this time (seconds).
-KEEP_S = 10.0
+KEEP_S = 2.0
+# Of this number of runs; there may be many that take turns on a worker.
+MAX_KEPT = 8
 
 
 def evaluate_isolated(points: PointQueue, evaluator: Evaluator, function: IsolatedFunction, lease: float) -> None:
@@ -84,6 +86,8 @@ class KeptFunctions:
     def keep(self, run: str, function: RunFunction) -> None:
         """Keep the function of a run that may continue here."""
         self._kept[run] = function
+        for other in list(self._kept)[:-MAX_KEPT]:
+            self.close(other)
         self._worker.loop.add_callback(self._worker.loop.call_later, KEEP_S, self._close, run, function)
 
     def close(self, run: str) -> None:
