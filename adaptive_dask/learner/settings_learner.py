@@ -67,8 +67,9 @@ class SettingsLearner(BaseLearner):
         }
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        # Until 0.1, settings were among the rest of the state.
-        settings = {name: value for name, value in state.items() if name not in _NO_SETTINGS}
-        self.__init__(state["function"], **unwrapped({**settings, **state.get("settings", {})}))  # type: ignore[misc]
+        settings = state.get("settings", {})
+        if "adjustments" not in state:  # until 0.1, settings were among the rest of the state
+            settings = {**{name: each for name, each in state.items() if name not in _NO_SETTINGS}, **settings}
+        self.__init__(state["function"], **unwrapped(settings))  # type: ignore[misc]
         self._adjust(state["function"], state.get("adjustments", {}))
         self._set_data(state["data"])

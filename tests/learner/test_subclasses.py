@@ -180,3 +180,17 @@ def test_a_refused_value_does_not_let_others_be_told_twice() -> None:
     session.tell([(pid, None if i == 2 else 1.0) for i, (pid, _) in enumerate(taken)])
     assert sorted(learner.told) == sorted(x for _, x in taken)
     assert learner.npoints == 3
+
+
+@pytest.mark.parametrize("base", ARGUMENTS)
+def test_a_subclass_may_add_to_the_state(base: Any) -> None:
+    class Adding(base):  # type: ignore[misc]
+        def __getstate__(self) -> dict[str, Any]:
+            return {**super().__getstate__(), "mine": 1}
+
+        def __setstate__(self, state: dict[str, Any]) -> None:
+            super().__setstate__(state)
+            self.mine = state["mine"]
+
+    copied = pickle.loads(cloudpickle.dumps(Adding(*copy.deepcopy(ARGUMENTS[base]))))
+    assert (copied.mine, copied.npoints) == (1, 0)
