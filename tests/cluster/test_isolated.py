@@ -11,9 +11,14 @@ import adaptive_dask as adaptive
 from adaptive_dask.cluster import worker_isolated
 from adaptive_dask.errors import FunctionError, ModuleMissingError, PointTimeoutError, ProcessCrashError
 
-from ..isolated.test_function import processes_here
+from ..isolated.processes import note_others, processes_here
 from ..patience import OPTIONS, TIMEOUT, until
 from .test_given_up import assert_clean, stray_threads
+
+
+@pytest.fixture(autouse=True)
+def counts_its_own_processes():
+    note_others()
 
 
 def make_learner(bad=None):

@@ -22,10 +22,15 @@ from adaptive_dask.errors import FunctionError, PointTimeoutError, ProgramError
 from adaptive_dask.isolated.process_tree import descendants, list_processes
 
 from ..cluster.test_given_up import assert_clean
-from ..isolated.test_function import processes_here
+from ..isolated.processes import note_others, processes_here
 from ..patience import OPTIONS, TIMEOUT, until, wait_until
 
 HANGS = ["sh", "-c", "trap '' TERM; sleep 1000 & sleep 1000; true"]
+
+
+@pytest.fixture(autouse=True)
+def counts_its_own_processes():
+    note_others()
 
 
 @pytest.fixture

@@ -18,6 +18,7 @@ from adaptive_dask.isolated.process_tree import descendants, list_processes
 from adaptive_dask.isolated.supervisor import Evaluation, EvaluationCancelledError, EvaluationFailedError
 
 from ..patience import wait_until
+from .processes import note_others, processes_here
 
 
 def make_function():
@@ -79,15 +80,16 @@ def make_function():
     return function
 
 
+@pytest.fixture(autouse=True)
+def counts_its_own_processes():
+    note_others()
+
+
 @pytest.fixture(scope="module")
 def function():
     isolated = IsolatedFunction(cloudpickle.dumps(make_function()), timeout=20.0, memory_limit=200_000_000)
     yield isolated
     isolated.close()
-
-
-def processes_here():
-    return [each for each in descendants([os.getpid()], list_processes()) if each.pid != os.getpid()]
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from adaptive_dask.errors import FunctionError, PointTimeoutError, ProcessCrashE
 from adaptive_dask.isolated.process_tree import descendants, list_processes
 from adaptive_dask.runner import SequentialExecutor
 
-from ..isolated.test_function import processes_here
+from ..isolated.processes import note_others, processes_here
 from ..patience import TIMEOUT, wait_until
 
 
@@ -30,9 +30,9 @@ def executor(request):
 
 @pytest.fixture(autouse=True)
 def leaves_nothing():
-    before = {each.pid for each in processes_here()}
+    note_others()
     yield
-    wait_until(lambda: {each.pid for each in processes_here()} <= before)
+    wait_until(lambda: not processes_here())
 
 
 def learner(bad=None):
