@@ -128,7 +128,7 @@ class Assignments:
         """Note the evaluators of a worker, its lifetime, and the number of points that they evaluate concurrently."""
         load = self.loads.setdefault(worker, WorkerLoad())
         self.lifetimes.note(worker, lifetime)
-        places = slots if places is None else places
+        places = slots if places is None or not slots else places  # evaluators without the function take no points
         self._change(slots - load.slots, places - load.places)
         load.slots, load.places = slots, places
         self._clear_if_empty(worker, load)

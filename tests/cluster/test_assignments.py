@@ -363,3 +363,14 @@ def test_a_busy_machine_does_not_keep_the_points_ahead_few() -> None:
     assert assignments.room(10**6, None) > 100
     assignments.measure_step(0.005, 0.005, 4)
     assert assignments.room(10**6, None) < 100
+
+
+def test_a_worker_whose_evaluators_lack_the_function_gets_no_more_points() -> None:
+    assignments = assignments_with(a=1, b=1)
+    assignments.assign(points(0, 1))
+    assignments.set_slots("b", 0, places=2)
+    assert assignments.places == 1
+    assert assignments.assign(points(2))[0].keys() == {"a"}
+    assignments.take_back("b", [0, 1])
+    assert "b" not in assignments.loads
+    assert assignments.places == 1
