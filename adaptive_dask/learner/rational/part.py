@@ -80,6 +80,8 @@ class Part:
     @property
     def is_tested(self) -> bool:
         """Whether the present approximation predicted enough values."""
+        if self.active == "smooth" and self.noise is None and self.record.checks < _NOISE_CHECKS:
+            return False
         return self.record.is_tested(self.active)
 
     def table(self) -> tuple[Array, Array]:
@@ -120,7 +122,8 @@ class Part:
         if self.n >= _SMOOTH_FROM:
             j = min((j for j in (i - 1, i) if 0 <= j < self.n), key=lambda j: abs(self.x[j] - x))
             if self.pairs.is_beside(x, self.x[j], self.x):
-                slope = np.diff(self.smooth.model(np.array([self.x[j], x])), axis=0)[0] if self.smooth else 0.0
+                found = self.smooth or self.rational
+                slope = np.diff(found.model(np.array([self.x[j], x])), axis=0)[0] if found else 0.0
                 self.pairs.add(x, _distance(y - slope, self.y[j]), self.x)
         self.x.insert(i, x)
         self.y.insert(i, y)
