@@ -7,11 +7,14 @@ relative to the range of the values. Run it with ``python -m tests.benchmarks.ra
 from __future__ import annotations
 
 import argparse
+import importlib.util
 import time
+from pathlib import Path
 
 import numpy as np
 from scipy.special import airy
 
+import adaptive_dask as adaptive
 from adaptive_dask import Learner1D, RationalLearner1D
 from adaptive_dask.learner.learner1D import curvature_loss_function, interpolation_loss_function
 
@@ -130,6 +133,54 @@ def cost(f, n):
     return 1e3 * last.mean(), 1e3 * np.max(seconds)
 
 
+def barriers(most=110):
+    """From which number of points on log₁₀ T of the three barriers is known to 1e-3: first, and for good."""
+    path = Path(__file__).parents[2] / "examples" / "quickstart.py"
+    spec = importlib.util.spec_from_file_location("quickstart", path)
+    quickstart = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(quickstart)
+    sides = {
+        "t(E)": (quickstart.amplitude, lambda t: 2 * np.log10(np.abs(t))),
+        "T(E)": (lambda e: abs(quickstart.amplitude(e)) ** 2, lambda t: np.log10(np.maximum(t, 1e-300))),
+    }
+    known = RationalLearner1D(quickstart.amplitude, quickstart.BOUNDS)
+    for _ in range(40):
+        known.tell_many(*([x := known.ask(1)[0], [quickstart.amplitude(x[0])]]))
+    energies = quickstart.check_energies(known.poles())
+    exact = quickstart.log10_transmission(energies)
+    for name, (f, logarithm) in sides.items():
+        for in_flight in (1, 4, 16):
+            learner, good = RationalLearner1D(f, quickstart.BOUNDS), []
+            random, queue = np.random.default_rng(0), list(learner.ask(in_flight)[0])
+            while learner.npoints < most:
+                x = queue.pop(random.integers(len(queue)))
+                learner.tell(x, f(x))
+                queue += learner.ask(1)[0]
+                errors = np.abs(logarithm(learner.interpolator()(energies)) - exact)
+                good.append(bool(errors.max() <= 1e-3))
+            first = good.index(True) + 1 if True in good else None
+            held = most - good[::-1].index(False) + 1 if good[-1] else None
+            print(f"three barriers, {name}, {in_flight:2} in flight: first at {first}, from {held} on", flush=True)
+
+
+def busy_share(npoints=6000):
+    """Of 2 workers with 8 threads, with a function of 10 ms, which is known to the tolerance after some 30 points."""
+    from distributed import Client, LocalCluster
+
+    def f(x):
+        time.sleep(0.01)
+        return x + 1e-4 / (1e-4 + x * x)
+
+    options = {"n_workers": 2, "threads_per_worker": 8, "host": "127.0.0.1", "dashboard_address": "127.0.0.1:0"}
+    with LocalCluster(**options) as cluster, Client(cluster) as client:
+        for n in (32, npoints):
+            learner = RationalLearner1D(f, BOUNDS)
+            begin = time.perf_counter()
+            adaptive.BlockingRunner(learner, npoints_goal=n, executor=client, log=False)
+            share = n * 0.01 / (16 * (time.perf_counter() - begin))
+    print(f"busy share, 10 ms, 2 × 8 threads, {npoints} points: {share:.3f}", flush=True)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--quick", action="store_true", help="without those for which Learner1D needs thousands")
@@ -148,6 +199,8 @@ def main():
     for name in ("sin(50x)", "12 Lorentzians", "sin(60x²)", "tanh(200(x - 0.3))"):
         times = [cost(SMOOTH[name][0], n) for n in (100, 500)]
         print(f"{name:26}" + "".join(f"{mean:10.1f} / {most:.0f}" for mean, most in times), flush=True)
+    barriers()
+    busy_share()
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ import pytest
 
 from adaptive_dask.learner.rational.barycentric import Barycentric
 from adaptive_dask.learner.rational.breaks import find_break
+from adaptive_dask.learner.rational.error_shape import ErrorShape
 from adaptive_dask.learner.rational.fit import fit
 from adaptive_dask.learner.rational.interpolator import Lines, Piece, RationalInterpolator
 from adaptive_dask.learner.rational.poles import fast_poles, residues, roots
@@ -73,6 +74,18 @@ def test_evaluation_in_many_chunks_and_at_support_points() -> None:
     x = np.linspace(-1, 2, 30_001)
     np.testing.assert_allclose(model(x)[:, 0], 1 + 2 * x, atol=1e-12)
     assert model(np.array([1.0]))[0, 0] == 3.0
+
+
+@pytest.mark.parametrize("f", [lambda x: np.exp(np.sin(6 * x)), lambda x: np.tanh(8 * x), lambda x: np.sin(15 * x)])
+def test_the_shape_of_the_error_tells_the_largest_one_from_a_few(f: Any) -> None:
+    x = np.sort(np.concatenate(([-1.0, 1.0], np.random.default_rng(1).uniform(-1, 0.8, 26))))
+    found = fit(x, f(x)[:, np.newaxis])
+    size = ErrorShape(x, fast_poles(found.model), found.model.order)(GRID)
+    error = np.abs(found.model(GRID)[:, 0] - f(GRID))
+    well_known = (GRID > -0.5) & (GRID < 0.5)
+    few = well_known & (size > np.quantile(size[well_known], 0.9))
+    expected = np.exp(np.median(np.log(error[few]) - size[few]) + size.max())
+    assert 0.03 < expected / error.max() < 30
 
 
 def test_poles_residues_and_zeros() -> None:

@@ -34,8 +34,6 @@ class Gaps:
     def __init__(self, points: Iterable[float], width: float) -> None:
         self.points = sorted(points)
         self._width = width
-        x = np.array(self.points)
-        self._heap = [(-h, a, a + h) for a, h in zip(x[:-1].tolist(), np.diff(x).tolist(), strict=True)]
         self._heap = [(-(b - a), a, b) for a, b in zip(self.points[:-1], self.points[1:], strict=True)]
         heapq.heapify(self._heap)
 
@@ -174,11 +172,14 @@ def choose(pieces: Pieces, known: Iterable[float], pending: Iterable[float], n: 
             points.append(bound)
             errors.append(np.inf)
     candidates: Candidates | None = None
+    # All that is left to look for is what hides.
+    done = pieces.done()
     while len(points) < n:
         count = len(gaps.points)
         best = None
         if (
-            count >= _FIRST
+            not done
+            and count >= _FIRST
             and samples >= 4
             and count % (_SHARE if count < _SHARE_FALLS else _LATER_SHARE)
             and len(points) <= 2 * samples + 8

@@ -26,7 +26,7 @@ _WARM = 32
 _SMOOTH_FROM = 12
 # With fewer samples nothing is known well enough to say that errors are small in places.
 _KNOWN_FROM = 16
-# An approximation that predicts well is fitted again after this many checks, to use what they told,
+# An approximation that predicts well is fitted again after this many checks or more, to use what they told,
 _LONG_CHECKED = 8
 # unless the new one differs from it by this many times the error that it had.
 _DISPUTED = 10.0
@@ -61,6 +61,7 @@ class Part:
         self.suspected_at = 0
         self._poles: Array = np.empty(0, dtype=complex)
         self._survey: Survey | None = None
+        self._largest: float | None = None
         self._cold_fit = 0
         self._smoothed = 0
         self._not_before = 0
@@ -113,7 +114,7 @@ class Part:
     def extend(self, x: float, y: Array) -> None:
         """Add a sample beyond the ends that was predicted; what lies in between has to be tested still."""
         self.add(x, y)
-        self.record.checks = 0
+        self.record.start_over(self.record.shape)
         self.stale = True
 
     def add(self, x: float, y: Array) -> None:
@@ -128,6 +129,8 @@ class Part:
         self.x.insert(i, x)
         self.y.insert(i, y)
         self._survey = None
+        if self.stale or not self.is_tested:
+            self._largest = None
 
     def _compare(self, x: float, y: Array, scale: Array, tolerance: float) -> None:
         assert self.rational is not None
@@ -162,11 +165,10 @@ class Part:
 
     def update(self, scale: Array) -> bool:
         """Fit again if something new was told; returns whether that was so."""
-        if not self.stale and (
-            self.record.checks < _LONG_CHECKED or self.n < self._not_before or self._nothing_new(scale)
-        ):
+        if not self.stale and (not self.record.checks or self.n < self._not_before or self._nothing_new(scale)):
             return False
         self._claim_before = np.inf if self.stale else self.claim(scale)
+        self._not_before = self.n + (max(_LONG_CHECKED, self.n // 8) if self.active == "rational" else _LONG_CHECKED)
         x, y = self.table()
         scaled = y / scale
         warm = self.rational is not None and self.n > _WARM and self.n < 1.3 * self._cold_fit
@@ -176,7 +178,6 @@ class Part:
         found = unscaled(fit(x, scaled, start), scale)
         poles = fast_poles(found.model)
         if not self.stale and self.active == "rational" and self._is_disputed(found, poles, scale):
-            self._not_before = self.n + max(2, self.n // 10)
             return False
         self.rational, self._poles = found, poles
         if found.converged:
@@ -186,7 +187,7 @@ class Part:
             self.smooth = unscaled(smooth, scale) if smooth else None
             self._smoothed = self.n
         self.record.start_over(ErrorShape(x, poles, found.model.order) if self.n > 3 else None)
-        self.stale, self._survey, self._not_before = False, None, 0
+        self.stale, self._survey, self._largest = False, None, None
         self._choose()
         self._estimate_noise(scale)
         return True
@@ -242,6 +243,7 @@ class Part:
         """Where between the samples errors are expected, and how large."""
         if self._survey is None:
             self._survey = self._make_survey(scale)
+            self._largest = self._survey.largest
         return self._survey
 
     def _make_survey(self, scale: Array) -> Survey:
@@ -285,7 +287,8 @@ class Part:
         errors = self.record.errors(self.active)
         if len(errors) < CHECKS:
             return np.inf
-        surveyed = self.survey(scale).largest
+        # As long as values are predicted well, more of them do not change what is expected elsewhere.
+        surveyed = self.survey(scale).largest if self._largest is None else self._largest
         if self.n < _SMOOTH_FROM:
             count = len(errors)
         elif self.noise is not None:

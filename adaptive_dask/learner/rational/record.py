@@ -72,7 +72,7 @@ class Record:
     def __init__(self, predictions: list[Prediction] | None = None) -> None:
         self._predictions = deque(predictions or [], maxlen=_MEMORY)
         self._trust: dict[float, float] = {}
-        self.checks = 0
+        self.checks, self._is_tested = 0, False
         self.shape: ErrorShape | None = None
         self.largest_difference, self.largest_size, self.common = 0.0, -np.inf, 1.0
 
@@ -82,7 +82,7 @@ class Record:
 
     def start_over(self, shape: ErrorShape | None) -> None:
         """Begin with a new approximation."""
-        self.checks, self.shape = 0, shape
+        self.checks, self.shape, self._is_tested = 0, shape, False
 
     def add(self, x: float, errors: dict[Kind, float], active: Kind, expected: float, least: float) -> None:
         """Add what was predicted at ``x``; errors below ``least`` are rounding errors."""
@@ -102,7 +102,10 @@ class Record:
 
     def is_tested(self, kind: Kind) -> bool:
         """Whether the present approximation has predicted enough values, also where its error is large."""
-        return self.checks >= CHECKS and (kind != "rational" or len(self._where_large()) >= _LARGE_CHECKS)
+        if self.checks < CHECKS:
+            return False
+        self._is_tested = self._is_tested or len(self._where_large()) >= _LARGE_CHECKS
+        return self._is_tested or kind != "rational"
 
     def _where_large(self) -> list[Prediction]:
         return [p for p in self._present() if p.size >= self.largest_size + _LARGE]
