@@ -29,12 +29,21 @@ _IN_FLIGHT = 0.1
 
 
 class Gaps:
-    """All points, known or in flight, and the largest gap between them."""
+    """All points, known or in flight, and the largest gaps between them: enough of them to add n points."""
 
-    def __init__(self, points: Iterable[float], width: float) -> None:
+    def __init__(self, points: Iterable[float], width: float, n: int) -> None:
         self.points = sorted(points)
         self._width = width
-        self._heap = [(-(b - a), a, b) for a, b in zip(self.points[:-1], self.points[1:], strict=True)]
+        many = 4 * n + 64
+        x = np.array(self.points)
+        length = np.diff(x)
+        if len(length) > many:
+            largest = np.argpartition(length, -many)[-many:]
+            self._heap = list(
+                zip((-length[largest]).tolist(), x[largest].tolist(), x[largest + 1].tolist(), strict=True)
+            )
+        else:
+            self._heap = list(zip((-length).tolist(), self.points[:-1], self.points[1:], strict=True))
         heapq.heapify(self._heap)
 
     def __contains__(self, x: float) -> bool:
@@ -162,7 +171,7 @@ def _beside(part: Part) -> Found:
 def choose(pieces: Pieces, known: Iterable[float], pending: Iterable[float], n: int) -> tuple[list[float], list[float]]:
     """The next n points and the errors expected there."""
     pending = list(pending)
-    gaps = Gaps([*known, *pending], pieces.bounds[1] - pieces.bounds[0])
+    gaps = Gaps([*known, *pending], pieces.bounds[1] - pieces.bounds[0], n)
     samples = sum(part.n for part in pieces.parts)
     points: list[float] = []
     errors: list[float] = []

@@ -52,6 +52,7 @@ class Pieces:
         self._high: Array = np.empty(0)
         self._size: Array = np.empty(0)
         self._refuted: list[tuple[float, float]] = []
+        self._is_spread = False
 
     # -- results ---------------------------------------------------------------------------------
 
@@ -201,8 +202,10 @@ class Pieces:
         """Whether the error is known to be below the tolerance, or as small as noise allows."""
         if sum(part.n for part in self.parts) < _LEAST_SAMPLES or not all(map(self.validated, self.parts)):
             return False
-        x = np.concatenate([part.x for part in self.parts])
-        if np.diff(x).max() > (self.bounds[1] - self.bounds[0]) / _LEAST_GAPS:
+        if not self._is_spread:
+            gap = np.diff(np.concatenate([part.x for part in self.parts])).max()
+            self._is_spread = bool(gap <= (self.bounds[1] - self.bounds[0]) / _LEAST_GAPS)
+        if not self._is_spread:
             return False
         noise = max((relative(part.noise, self.scale) for part in self.parts if part.noise is not None), default=0.0)
         return self.claim() <= max(self.tolerance, 4 * noise)
