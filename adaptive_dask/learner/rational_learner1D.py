@@ -63,10 +63,12 @@ class RationalLearner1D(BaseLearner):
     Notes
     -----
     The function is approximated by the AAA algorithm [1]_, with support points shared by the components of a vector
-    [2]_. The next points are where a second approximation, of lower order, differs most, also next to poles close to
-    the axis; a fifth of all points goes into the largest gap, so that nothing hides. Every value is compared with what
-    was predicted of it before it was known. `loss` is the largest error of these predictions, not the residual of a
-    fit. The approximation is only computed again when a prediction was wrong.
+    [2]_. The next points are where a second approximation, of lower order, differs most, where Hermite's formula says
+    that the error is largest, and next to poles close to the axis; a fifth of all points goes into the largest gap, so
+    that nothing hides. Every value is compared with what was predicted of it before it was known. `loss` is the largest
+    of these errors, extended by Hermite's formula to where no value is known; it is not the residual of a fit. The
+    approximation is only computed again when a prediction was wrong, or when there are many more values. `done` waits
+    for predictions where the error is expected to be largest.
 
     Where the function jumps or has a kink, the domain is divided, and each part is learned by itself. Where neither a
     rational function nor one that smooths noise predicts values better than straight lines do, straight lines are used.
