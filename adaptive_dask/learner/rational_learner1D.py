@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from adaptive_dask.learner.base_learner import BaseLearner
 from adaptive_dask.learner.checked import as_real, checked_amplitude, checked_bounds, checked_point, checked_size
 from adaptive_dask.learner.function_pickle import ByValue
-from adaptive_dask.learner.rational.choice import choose
+from adaptive_dask.learner.rational.choice import Gaps, choose
 from adaptive_dask.learner.rational.interpolator import RationalInterpolator
 from adaptive_dask.learner.rational.pieces import Pieces
 from adaptive_dask.learner.rational.resonances import find_poles, find_zeros
@@ -110,6 +110,7 @@ class RationalLearner1D(BaseLearner):
         self._pieces = Pieces(self._bounds, self._rtol)
         self._inside: list[float] = []
         self._missing: list[float] = []
+        self._gaps: Gaps | None = None
 
     def new(self) -> Self:
         """A learner with the same function, bounds and tolerance, and no data."""
@@ -272,10 +273,22 @@ class RationalLearner1D(BaseLearner):
         self._pieces.update()
         low, high = self.bounds
         pending = sorted(x for x in self.pending_points if low <= x <= high)
-        points, errors = choose(self._pieces, self._inside, pending, n)
+        gaps = self._gaps_with(pending)
+        points, errors = choose(self._pieces, gaps if tell_pending else gaps.copy(), pending, n)
         if tell_pending:
             self.pending_points.update(points)
         return points, errors
+
+    def _gaps_with(self, pending: list[float]) -> Gaps:
+        """Return the gaps between all points; pending ones may have gone since the last time."""
+        count = len(self._inside) + len(pending)
+        if self._gaps is None or len(self._gaps.points) != count or not all(x in self._gaps for x in pending):
+            self._gaps = Gaps([*self._inside, *pending], self.bounds[1] - self.bounds[0])
+        return self._gaps
+
+    def _divide_gap(self, x: float) -> None:
+        if self._gaps is not None and self.bounds[0] <= x <= self.bounds[1] and x not in self._gaps:
+            self._gaps.add(x)
 
     def tell_pending(self, x: float) -> None:
         """Tell that ``x`` is being evaluated, so that it is not proposed again.
@@ -285,6 +298,7 @@ class RationalLearner1D(BaseLearner):
         x = checked_point(x)
         if x not in self._data:
             self.pending_points.add(x)
+            self._divide_gap(x)
 
     def remove_unfinished(self) -> None:
         """Forget every pending point."""
@@ -345,6 +359,7 @@ class RationalLearner1D(BaseLearner):
         if not self.bounds[0] <= x <= self.bounds[1]:
             return
         bisect.insort(self._inside, x)
+        self._divide_gap(x)
         y = np.ravel(value)
         if np.isfinite(y).all():
             self._pieces.insert(x, y)
@@ -360,6 +375,7 @@ class RationalLearner1D(BaseLearner):
         vars(self).update(state)
         self._data = ToldData(state["_data"])
         self.pending_points = set()
+        self._gaps = None
 
 
 # All but the pending points.

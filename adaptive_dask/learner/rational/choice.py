@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import bisect
 import heapq
+import itertools
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -29,22 +30,25 @@ _IN_FLIGHT = 0.1
 
 
 class Gaps:
-    """All points, known or in flight, and the largest gaps between them: enough of them to add n points."""
+    """All points, known or in flight, and the gaps between them.
 
-    def __init__(self, points: Iterable[float], width: float, n: int) -> None:
+    Parameters
+    ----------
+    points : iterable of float
+    width : float
+        The distance of the bounds.
+    """
+
+    def __init__(self, points: Iterable[float], width: float) -> None:
         self.points = sorted(points)
         self._width = width
-        many = 4 * n + 64
-        x = np.array(self.points)
-        length = np.diff(x)
-        if len(length) > many:
-            largest = np.argpartition(length, -many)[-many:]
-            self._heap = list(
-                zip((-length[largest]).tolist(), x[largest].tolist(), x[largest + 1].tolist(), strict=True)
-            )
-        else:
-            self._heap = list(zip((-length).tolist(), self.points[:-1], self.points[1:], strict=True))
+        self._heap = [(a - b, a, b) for a, b in itertools.pairwise(self.points)]
         heapq.heapify(self._heap)
+
+    def copy(self) -> Gaps:
+        copy = Gaps((), self._width)
+        copy.points, copy._heap = self.points.copy(), self._heap.copy()
+        return copy
 
     def __contains__(self, x: float) -> bool:
         i = bisect.bisect_left(self.points, x)
@@ -168,10 +172,8 @@ def _beside(part: Part) -> Found:
     return at, np.full(len(at), 100.0), x[i], x[i + 1], np.zeros(len(at))
 
 
-def choose(pieces: Pieces, known: Iterable[float], pending: Iterable[float], n: int) -> tuple[list[float], list[float]]:
-    """The next n points and the errors expected there."""
-    pending = list(pending)
-    gaps = Gaps([*known, *pending], pieces.bounds[1] - pieces.bounds[0], n)
+def choose(pieces: Pieces, gaps: Gaps, pending: list[float], n: int) -> tuple[list[float], list[float]]:
+    """Return the next n points, which are added to the gaps, and the errors expected there."""
     samples = sum(part.n for part in pieces.parts)
     points: list[float] = []
     errors: list[float] = []
