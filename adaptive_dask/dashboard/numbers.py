@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from adaptive_dask.run.status import RunStatus
 
+if TYPE_CHECKING:
+    from adaptive_dask.cluster.scheduler import LearnerHost
+    from adaptive_dask.cluster.scheduler_run import HostedRun
 
-def host_of(scheduler: Any) -> Any:
+
+def host_of(scheduler: Any) -> LearnerHost | None:
     """Return the plugin that hosts the runs, or None if the scheduler has none."""
-    return scheduler.plugins.get("adaptive")
+    host: LearnerHost | None = scheduler.plugins.get("adaptive")
+    return host
 
 
-def runs_of(scheduler: Any) -> list[Any]:
+def runs_of(scheduler: Any) -> list[HostedRun]:
     """Return the hosted runs, newest first."""
     host = host_of(scheduler)
     return [] if host is None else sorted(host.runs.values(), key=lambda run: -run.started)

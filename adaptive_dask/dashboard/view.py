@@ -7,7 +7,7 @@ import time
 import weakref
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from bokeh.document import Document, without_document_lock
 from bokeh.events import DocumentReady
@@ -18,6 +18,10 @@ from adaptive_dask.dashboard.numbers import host_of, runs_of
 from adaptive_dask.dashboard.patch import Patch, Wire, keep_quiet
 from adaptive_dask.errors import LearnerBusyError
 from adaptive_dask.plain import get_logger
+
+if TYPE_CHECKING:
+    from adaptive_dask.cluster.scheduler import LearnerHost
+    from adaptive_dask.cluster.scheduler_run import HostedRun
 
 logger = get_logger(__name__)
 
@@ -42,8 +46,8 @@ class Look(NamedTuple):
     """
 
     scheduler: Any
-    runs: list[Any]
-    run: Any
+    runs: list[HostedRun]
+    run: HostedRun | None
     wanted: str | None
     select: Callable[[str], None]
 
@@ -119,7 +123,7 @@ class View:
     def _look(self) -> Look:
         runs = runs_of(self._scheduler)
         chosen = [run for run in runs if run.name == self._wanted] if self._wanted is not None else []
-        active = [run for run in runs if not run.ended]
+        active = [run for run in runs if not run.state.has_ended]
         return Look(self._scheduler, runs, next(iter(chosen or active or runs), None), self._wanted, self.select)
 
     def _update(self) -> None:
@@ -177,13 +181,11 @@ class View:
         rest = ("", 0.0)  # a run, and the time before which it is not read
         under_way: dict[str, asyncio.Task[None]] = {}  # by run, because one may be busy while another is shown
 
-        async def read(run: Any, reading: Reading) -> None:
+        async def read(host: LearnerHost, run: HostedRun, reading: Reading) -> None:
             nonlocal rest
             begin = time.monotonic()
             try:
-                data, (reading_took, preparing_took) = await host_of(self._scheduler).read_run(
-                    run, reading.read, reading.prepare
-                )
+                data, (reading_took, preparing_took) = await host.read_run(run, reading.read, reading.prepare)
                 rest_for_one = max(reading_took / READING_SHARE, preparing_took / PREPARING_SHARE)
                 rest = (run.id, begin + rest_for_one * max(1, len(_open_views)))
                 if not self._closed:
@@ -200,8 +202,8 @@ class View:
         async def begin() -> None:
             if self._closed or not self._is_shown:
                 return
-            run = self._look().run
-            if run is None or run.id in under_way or self._is_broken(part, run):
+            host, run = host_of(self._scheduler), self._look().run
+            if host is None or run is None or run.id in under_way or self._is_broken(part, run):
                 return
             if rest[0] == run.id and time.monotonic() < rest[1]:
                 return
@@ -211,7 +213,7 @@ class View:
                 self._give_up(part, run)
             else:
                 if reading is not None:
-                    under_way[run.id] = asyncio.create_task(read(run, reading))
+                    under_way[run.id] = asyncio.create_task(read(host, run, reading))
 
         return begin
 

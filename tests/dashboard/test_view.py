@@ -62,7 +62,8 @@ class Host:
     """Has runs, and lets them be read when the test says so."""
 
     def __init__(self, *names: str) -> None:
-        self.runs = {name: SimpleNamespace(name=name, id=f"id of {name}", started=1.0, ended=None) for name in names}
+        going = SimpleNamespace(has_ended=False)
+        self.runs = {name: SimpleNamespace(name=name, id=f"id of {name}", started=1.0, state=going) for name in names}
         self.turns: dict[str, asyncio.Future[Any]] = {}
         self.reads: list[str] = []
 
