@@ -243,7 +243,8 @@ CASES = cases()
 
 @pytest.mark.parametrize("name", CASES)
 def test_every_guarantee(name: str) -> None:
-    assert check_learner(CASES[name], n=24, max_seconds=1.0) == [*GUARANTEES, "bounded_cost"]
+    # The slowest, a BalancingLearner of boxes in six dimensions, takes 0.6 s; twice that beside other tests.
+    assert check_learner(CASES[name], n=24, max_seconds=2.0) == [*GUARANTEES, "bounded_cost"]
 
 
 def test_every_guarantee_of_a_model_of_scikit_optimize() -> None:

@@ -65,8 +65,8 @@ async def takes_turns(x: float) -> float:
     print("printed", x)
     await asyncio.sleep(0.05)
     print("printed again", x)
-    if x == 0.5:
-        raise ValueError("a half")
+    if x == 1.0:  # a bound, which is asked for however many points are in flight
+        raise ValueError("the end")
     return x
 
 
@@ -119,7 +119,7 @@ def test_on_a_cluster_also_of_coroutines_and_of_what_hangs(executor: Any) -> Non
     if not isinstance(executor, Client):
         pytest.skip("a pool cannot say where a call hangs, and coroutines run here")
     text = failure_of(takes_turns, executor=executor)
-    assert "printed 0.5\nprinted again 0.5\n" in text
+    assert "printed 1.0\nprinted again 1.0\n" in text
     assert text.count("printed") == 2
     text = failure_of(hangs, executor=executor, point_timeout=0.3)
     assert "printed 0.5\n" in text

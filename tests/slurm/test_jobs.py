@@ -44,19 +44,19 @@ class Watched:
         self.run = host_of(cluster).runs[self.runner.name]
         wait_until(self.is_on_two_jobs)
         workers = {state.address: state.name for state in cluster.scheduler.workers.values()}
-        self.worker = next(worker for worker, desk in self.run.board.desks.items() if desk.ids)
+        self.worker = next(worker for worker, load in self.run.assignments.loads.items() if load.ids)
         self.job = str(cluster.workers[workers[self.worker]].job_id)
         self.points: list[int] = []
 
     def is_on_two_jobs(self) -> bool:
-        return sum(bool(desk.ids) for desk in list(self.run.board.desks.values())) == 2
+        return sum(bool(load.ids) for load in list(self.run.assignments.loads.values())) == 2
 
     def is_lost(self) -> bool:
         """Whether the worker of the job is gone; until then, notes which points it has."""
-        desk = self.run.board.desks.get(self.worker)
-        if desk is not None and desk.ids:
-            self.points = list(desk.ids)
-        return desk is None and self.slurm.state(self.job) not in ("RUNNING", "COMPLETING")
+        load = self.run.assignments.loads.get(self.worker)
+        if load is not None and load.ids:
+            self.points = list(load.ids)
+        return load is None and self.slurm.state(self.job) not in ("RUNNING", "COMPLETING")
 
     def goes_on(self) -> None:
         """What the job had is evaluated elsewhere, and another job takes its place."""
