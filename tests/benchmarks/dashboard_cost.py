@@ -146,9 +146,9 @@ class Pages:
 
 def pace(run: Any) -> float:
     """Evaluations per second."""
-    begin, before = time.monotonic(), run.evaluated
+    begin, before = time.monotonic(), run.history.evaluated
     time.sleep(SECONDS)
-    return (run.evaluated - before) / (time.monotonic() - begin)
+    return (run.history.evaluated - before) / (time.monotonic() - begin)
 
 
 def throughput(cluster: LocalCluster, client: Client, url: str, pages: int) -> None:

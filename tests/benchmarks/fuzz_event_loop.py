@@ -193,7 +193,7 @@ def _ids(dask_scheduler: Any) -> list[str]:
     from adaptive_dask.cluster import scheduler_subscriptions
 
     scheduler_subscriptions.MAX_WAIT_S = 0.05  # a request without news does not delay the others
-    return list(dask_scheduler.plugins["adaptive"]._by_id)
+    return list(dask_scheduler.plugins["adaptive"].table.active)
 
 
 GOOD = RunSpec(
