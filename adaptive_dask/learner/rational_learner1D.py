@@ -376,6 +376,10 @@ class RationalLearner1D(BaseLearner):
         self._data = ToldData(state["_data"])
         self.pending_points = set()
         self._gaps = None
+        if not hasattr(self._pieces, "_is_spread"):  # of an earlier version, which kept other things of the parts
+            data = self._data
+            self._start_over()
+            self._set_data(data)
 
 
 # All but the pending points.

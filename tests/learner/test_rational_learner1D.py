@@ -234,6 +234,19 @@ def test_data_can_be_assigned_and_bounds_changed() -> None:
     assert other.loss() == np.inf
 
 
+def test_a_state_of_an_earlier_version_is_learned_again() -> None:
+    learner = run(amplitude, 40)
+    state = pickle.loads(pickle.dumps(learner)).__getstate__()
+    del state["_pieces"]._is_spread
+    for part in state["_pieces"].parts:
+        del part.record, part.pairs
+    other = RationalLearner1D(amplitude, (-1, 1))
+    other.__setstate__(state)
+    again = learner.new()
+    again.tell_many(learner.data, learner.data.values())
+    assert (other.data, other.loss(), other.ask(2)) == (again.data, again.loss(), again.ask(2))
+
+
 @pytest.mark.parametrize("batch", [2, 3, 5, 11])
 def test_the_loss_does_not_depend_on_batches(batch: int) -> None:
     learner = RationalLearner1D(lambda x: x + 1e-4 / (x - 0.3 + 1e-4j), (-1, 1))
