@@ -49,6 +49,7 @@ class SettingsLearner(BaseLearner):
 
     def new(self) -> Self:
         """Make a learner with the same function and settings and no data."""
+        # mypy sees no constructor here; those of derived classes take these arguments.
         learner = type(self)(self.function, **self._settings())  # type: ignore[call-arg]
         learner._adjust(self.function, self._adjustments())
         return learner
@@ -70,6 +71,7 @@ class SettingsLearner(BaseLearner):
         settings = state.get("settings", {})
         if "adjustments" not in state:  # until 0.1, settings were among the rest of the state
             settings = {**{name: each for name, each in state.items() if name not in _NO_SETTINGS}, **settings}
+        # mypy refuses this because a derived class may take other arguments; here none does.
         self.__init__(state["function"], **unwrapped(settings))  # type: ignore[misc]
         self._adjust(state["function"], state.get("adjustments", {}))
         self._set_data(state["data"])

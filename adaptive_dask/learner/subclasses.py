@@ -72,7 +72,7 @@ def goes_through_overrides(kind: type) -> None:
 
 
 def takes_batches(learner: Any) -> bool:
-    """Whether `tell_many` of a learner is more than calls of `tell`; any object that is told results counts as one."""
+    """Whether `tell_many` of a learner is more than calls of `tell`. The learner may be any object, also without it."""
     tell_many = getattr(type(learner), "tell_many", None)
     return callable(tell_many) and not getattr(tell_many, "is_one_by_one", False)
 
@@ -85,12 +85,12 @@ def _one_by_one(original: Callable[..., None]) -> Callable[..., None]:
         if options:
             original(self, [], [], **options)
 
-    tell_many.is_one_by_one = True  # type: ignore[attr-defined]
+    tell_many.is_one_by_one = True  # type: ignore[attr-defined]  # functions can have attributes
     return tell_many
 
 
 def _noting(original: Callable[..., Any]) -> Callable[..., Any]:
-    if hasattr(original, "__wrapped__"):  # by a class between
+    if getattr(original, "is_noting", False):  # of a class between
         return original
 
     @functools.wraps(original)
@@ -101,6 +101,7 @@ def _noting(original: Callable[..., Any]) -> Callable[..., Any]:
                 self.tell_pending(x)  # pending already: only what the class adds has an effect
         return points, improvements
 
+    ask.is_noting = True  # type: ignore[attr-defined]  # as above
     return ask
 
 

@@ -199,6 +199,7 @@ def tasmanian_fits(f: Many, bounds: Any, n: int) -> list[Many]:
                 grid.clearRefinement()
                 break
             grid.loadNeededPoints(f(points)[:, None])
+        # mypy cannot infer the type of a lambda with a default.
         fits.append(lambda x, grid=grid: grid.evaluateBatch(x)[:, 0])  # type: ignore[misc]
     return fits
 

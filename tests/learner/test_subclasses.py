@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import functools
 import pickle
 import threading
 from collections.abc import Callable
@@ -47,7 +48,7 @@ ARGUMENTS: dict[type, tuple[Any, ...]] = {
 
 
 def derived(base: Any) -> Any:
-    class Mine(base):  # type: ignore[misc]
+    class Mine(base):  # type: ignore[misc]  # mypy takes no variable as a base class
         def __init__(self, label: str) -> None:
             self.label = label
             super().__init__(*copy.deepcopy(ARGUMENTS[base]))
@@ -124,7 +125,7 @@ def test_a_child_that_was_told_directly_or_appended_is_noticed() -> None:
 def noting(base: Any) -> Any:
     """Make a learner whose class notes every point that becomes pending or is told."""
 
-    class Noting(base):  # type: ignore[misc]
+    class Noting(base):  # type: ignore[misc]  # mypy takes no variable as a base class
         def tell(self, x: Any, y: Any) -> None:
             vars(self).setdefault("told", []).append(x)
             super().tell(x, y)
@@ -159,6 +160,21 @@ def test_every_point_goes_through_what_a_subclass_overrides(base: Any) -> None:
     assert dict(learner.data) == dict(plain.data)
 
 
+def test_a_decorated_ask_of_a_class_between_goes_through_an_overridden_tell_pending() -> None:
+    class Between(Learner1D):
+        @functools.wraps(Learner1D.ask)
+        def ask(self, *args: Any, **options: Any) -> Any:
+            return super().ask(*args, **options)
+
+    class Noting(Between):
+        def tell_pending(self, x: float) -> None:
+            asked.append(x)
+            super().tell_pending(x)
+
+    asked: list[float] = []
+    assert Noting(function, (0, 1)).ask(3)[0] == asked == [0.0, 0.5, 1.0]
+
+
 def test_a_subclass_with_a_tell_many_of_its_own_is_told_by_that() -> None:
     class Both(Learner1D):
         def tell(self, x: float, y: Any) -> None:
@@ -184,7 +200,7 @@ def test_a_refused_value_does_not_let_others_be_told_twice() -> None:
 
 @pytest.mark.parametrize("base", ARGUMENTS)
 def test_a_subclass_may_add_to_the_state(base: Any) -> None:
-    class Adding(base):  # type: ignore[misc]
+    class Adding(base):  # type: ignore[misc]  # mypy takes no variable as a base class
         def __getstate__(self) -> dict[str, Any]:
             return {**super().__getstate__(), "mine": 1}
 
