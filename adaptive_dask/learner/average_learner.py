@@ -90,8 +90,7 @@ class AverageLearner(SettingsLearner):
     def _start_over(self) -> None:
         self._data: ToldData[int, float] = ToldData()
         self.pending_points = set()
-        # The loss of so many values is known.
-        self._n_of_loss, self._loss = -1, math.inf
+        self._n_of_loss, self._loss = -1, math.inf  # the loss, and the number of values that it belongs to
         self._moments = Moments()
         self._add = self._moments.add
         # All smaller seeds are known or pending; and no larger ones, as long as all came in order.

@@ -14,7 +14,7 @@ class ValuePickler(cloudpickle.Pickler):  # type: ignore[misc]
     """A pickler as cloudpickle's, except for NumPy's ufuncs.
 
     A ufunc does not know its module, so pickle takes the first where it finds it. In a process that has started
-    others that may be ``__mp_main__``, the modules that a notebook imported itself, which no other process has.
+    others that may be ``__mp_main__``, with the names that a notebook imported, which other processes do not have.
     """
 
     def reducer_override(self, obj: Any) -> Any:

@@ -301,7 +301,7 @@ def checked_count(value: Any, name: str) -> int:
         raise TypeError(f"{name} must be an integer, not {value!r}.") from None
 
 
-# ---- inside
+# ---- conversion of values
 
 _MORE = "If the function returns more than what is learned, wrap the learner in a DataSaver."
 _NONE = "A function without `return` returns None; so may an arg_picker or on_error."

@@ -236,7 +236,7 @@ def learner_inside(saver: DataSaver) -> Any:
 
 
 def _key(x: Any) -> Any:
-    """Under which a point is found: as a tuple if it came as a list, without elements that are not hashable."""
+    """The key of a point: lists and arrays become tuples, and other objects that are not hashable None."""
     try:
         hash(x)
     except TypeError:

@@ -134,7 +134,7 @@ def cost(f, n):
 
 
 def barriers(most=110):
-    """From which number of points on log₁₀ T of the three barriers is known to 1e-3: first, and for good."""
+    """Print how many points log₁₀ T of the three barriers takes to an error of 1e-3: at first, and for good."""
     path = Path(__file__).parents[2] / "examples" / "quickstart.py"
     spec = importlib.util.spec_from_file_location("quickstart", path)
     quickstart = importlib.util.module_from_spec(spec)
@@ -145,7 +145,8 @@ def barriers(most=110):
     }
     known = RationalLearner1D(quickstart.amplitude, quickstart.BOUNDS)
     for _ in range(40):
-        known.tell_many(*([x := known.ask(1)[0], [quickstart.amplitude(x[0])]]))
+        (x,), _ = known.ask(1)
+        known.tell(x, quickstart.amplitude(x))
     energies = quickstart.check_energies(known.poles())
     exact = quickstart.log10_transmission(energies)
     for name, (f, logarithm) in sides.items():
@@ -164,7 +165,7 @@ def barriers(most=110):
 
 
 def busy_share(npoints=6000):
-    """Of 2 workers with 8 threads, with a function of 10 ms, which is known to the tolerance after some 30 points."""
+    """Print how busy 2 workers of 8 threads are with a function of 10 ms, learned to the tolerance by 30 points."""
     from distributed import Client, LocalCluster
 
     def f(x):

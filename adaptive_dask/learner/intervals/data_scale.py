@@ -120,7 +120,7 @@ class DataScale:
     def fit(self, xs: NDArray[np.float64]) -> None:
         """Make the box just as wide as the given points, as long as these are two or more.
 
-        As python-adaptive does when it builds everything again, so that its asks are ours. It matters
+        As python-adaptive does when it rebuilds everything, so that its asks are ours. It matters
         only until both bounds are known or pending.
         """
         if len(xs) > 1:

@@ -197,7 +197,7 @@ class PointsOnLine:
     def add_evaluated(
         self, xs: NDArray[np.float64], ys: NDArray[np.float64], inside: NDArray[np.bool_]
     ) -> NDArray[np.intp]:
-        """Add or mark very many points as evaluated, in one go, and link both chains again.
+        """Add or mark very many points as evaluated, in one go, and relink both chains.
 
         Parameters
         ----------

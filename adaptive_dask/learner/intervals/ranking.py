@@ -31,7 +31,7 @@ class IntervalRanking:
     Attributes
     ----------
     width : float
-        The width of the sampled box when everything was last built again; unknown intervals are ranked by
+        The width of the sampled box when everything was last rebuilt; unknown intervals are ranked by
         its length relative to this.
     """
 

@@ -183,7 +183,7 @@ def choose(pieces: Pieces, gaps: Gaps, pending: list[float], n: int) -> tuple[li
             points.append(bound)
             errors.append(np.inf)
     candidates: Candidates | None = None
-    # All that is left to look for is what hides.
+    # After that, only large gaps can hide something.
     done = pieces.done()
     while len(points) < n:
         count = len(gaps.points)

@@ -27,16 +27,16 @@ from adaptive_dask.learner.sparse_grid.selection import (
     share_points,
 )
 
-# The bases are judged again when there are so many times more points.
+# The bases are judged again when the number of points has grown by this factor.
 JUDGED_AGAIN = 1.15
 
-# A polynomial whose error is below that share of the standard deviation converges; others are not tried.
+# Polynomials with an error below this share of the standard deviation converge: radial fits are not tried.
 CONVERGED = 5e-3
 
-# Radial fits are judged less often while their error is so many times that of others.
+# Radial fits are judged less often while their error is this many times that of the others.
 BEHIND = 1.5
 
-# So few points say nothing about convergence, for each input.
+# The bases are judged from this number of points on, for each input.
 FIRST_POINTS = 8
 
 # Where the error of polynomials falls with a smaller power of the number of points, local functions are given a chance.

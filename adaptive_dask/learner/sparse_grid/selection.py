@@ -26,7 +26,7 @@ NEIGHBORS_WHEN_JUDGED = 100
 # peak looks there.
 EXTREMES = 2
 
-# Errors are judged by so many points at least.
+# Minimum number of points by which errors are judged.
 MIN_CHECKS = 5
 
 # The largest of a few errors is less than the largest everywhere. Beyond it, the tail of the distribution of errors is
