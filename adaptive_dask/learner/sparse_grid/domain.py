@@ -123,9 +123,6 @@ class Domain:
     def contains(self, point: Sequence[float]) -> bool:
         return all(axis.low <= x <= axis.high for axis, x in zip(self.axes, point, strict=True))
 
-    def is_uniform(self) -> bool:
-        return all(axis.distribution is None for axis in self.axes)
-
     def to_standard(self, x: Floats) -> Floats:
         """Coordinates of the global basis; shapes (n, d)."""
         return np.stack([axis.to_standard(x[:, i]) for i, axis in enumerate(self.axes)], axis=1)

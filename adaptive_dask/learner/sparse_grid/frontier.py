@@ -55,10 +55,6 @@ class Frontier:
         self.note(index, None)
         return index, estimate
 
-    def remainder(self) -> float:
-        """Root of the sum of squares of all estimates."""
-        return math.sqrt(sum(min(size, 1e100) ** 2 for size in self._estimates.values()))
-
     def copy(self) -> Frontier:
         """A frontier that can be changed without changing this one."""
         new = copy(self)
