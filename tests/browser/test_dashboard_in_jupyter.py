@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import pytest
@@ -17,9 +18,13 @@ from .jupyter_lab import PATIENCE, Lab
 
 
 @pytest.fixture
-def run(client: Client) -> Iterator[Runner]:
-    """A run that goes on for as long as somebody looks."""
-    runner = Runner(Learner1D(functions.slow_peak, (-1, 1)), name="looked at")
+def run(lab: Lab, client: Client) -> Iterator[Runner]:
+    """A run that goes on for as long as somebody looks.
+
+    It starts when JupyterLab has started, and with some points a second: pictures of more than 6,000 are thinned out,
+    and have no row for each point any more.
+    """
+    runner = Runner(Learner1D(partial(functions.slow_peak, seconds=0.1), (-1, 1)), name="looked at")
     yield runner
     runner.cancel()
     runner.wait(TIMEOUT)
