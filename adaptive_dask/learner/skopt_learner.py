@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import math
 import warnings
-from collections.abc import Callable, Iterable, Sequence, Set
+from collections.abc import Callable, Hashable, Iterable, Sequence, Set
 from typing import Any, Self
 
 import numpy as np
@@ -248,15 +248,21 @@ class SKOptLearner(BaseLearner):
         self._pending = {}
 
     def _checked(self, x: Any) -> Point:
-        if self.ndim == 1:
-            return x.item() if isinstance(x, np.generic) else x
-        try:
-            point = tuple(each.item() if isinstance(each, np.generic) else each for each in x)
-        except TypeError:
-            raise TypeError(f"A point has {self.ndim} coordinates, not {x!r}.") from None
-        if len(point) != self.ndim:
-            raise ValueError(f"A point has {self.ndim} coordinates, not {x!r}.")
-        return point
+        """A point as it is kept: its coordinate in one dimension, a tuple in more."""
+        given = x.tolist() if isinstance(x, np.ndarray) else x
+        if self.ndim == 1 and not self._is_row(given):
+            given = (given,)
+        if not isinstance(given, Iterable):
+            raise TypeError(f"A point must be a sequence of {self.ndim} coordinates, got {x!r}.")
+        coordinates = tuple(given)
+        if len(coordinates) != self.ndim:
+            raise ValueError(f"A point must have {self.ndim} coordinate{'s' * (self.ndim > 1)}, got {x!r}.")
+        point = tuple(map(_checked_coordinate, coordinates, self.space.dimensions))
+        return point[0] if self.ndim == 1 else point
+
+    def _is_row(self, x: Any) -> bool:
+        """Whether ``x`` holds coordinates; a category may be a tuple itself, as the sizes of hidden layers are."""
+        return isinstance(x, list | tuple) and x not in getattr(self.space.dimensions[0], "categories", ())
 
     def _from_optimizer(self, x: Iterable[Any]) -> Point:
         point = tuple(x)
@@ -319,6 +325,18 @@ class SKOptLearner(BaseLearner):
         self.optimizer = state["optimizer"]
         self._set_data(state["data"])
         self._loss = state["loss"]
+
+
+def _checked_coordinate(x: Any, dimension: Any) -> Any:
+    """A category as it is, and a number as Python's own."""
+    value = x.item() if isinstance(x, np.generic) else x
+    if hasattr(dimension, "categories"):
+        if not isinstance(value, Hashable):
+            raise TypeError(f"A coordinate in {dimension} must be hashable, got {x!r}.")
+        return value
+    if not isinstance(value, int | float) or math.isnan(value):
+        raise TypeError(f"A coordinate in {dimension} must be a number, got {x!r}.")
+    return value
 
 
 def _skopt() -> Any:

@@ -6,12 +6,14 @@ import math
 import sys
 from typing import Any
 
+import numpy as np
 import pytest
 
 pytest.importorskip("skopt")
 
 from skopt.learning import GaussianProcessRegressor
 from skopt.learning.gaussian_process.kernels import RBF
+from skopt.space import Categorical
 
 from adaptive_dask.learner.skopt_learner import SKOptLearner
 from adaptive_dask.runner.sequential import simple
@@ -127,6 +129,32 @@ def test_values_that_are_no_numbers() -> None:
     for value in ([1.0, 2.0], "text", None, {"y": 1.0}):
         with pytest.raises(TypeError, match="must be a real number"):
             quick().tell(0.5, value)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("x", [0.5, (0.5,), [0.5], np.float64(0.5), np.array(0.5), np.array([0.5])])
+def test_a_point_in_one_dimension_is_one_point_however_it_is_written(x: Any) -> None:
+    learner = quick()
+    learner.tell_pending(0.5)
+    learner.tell(x, 2.0)
+    assert learner.data == {0.5: 2.0}
+    assert not learner.pending_points
+
+
+def test_a_category_may_be_a_tuple() -> None:
+    layers = Categorical([(10,), (10, 20)])
+    learner = quick(dimensions=[layers])
+    learner.tell_many([(10,), ((10, 20),)], [1.0, 2.0])
+    assert learner.data == {(10,): 1.0, (10, 20): 2.0}
+
+
+@pytest.mark.parametrize("x", ["a", None, math.nan, (1, 2), [], {1.0}, [[0.5]], object()])
+def test_points_that_are_none_are_refused_and_nothing_is_lost(x: Any) -> None:
+    learner = quick()
+    with pytest.raises((TypeError, ValueError), match="must"):
+        learner.tell(x, 1.0)
+    with pytest.raises((TypeError, ValueError), match="must"):
+        learner.tell_pending(x)
+    assert learner.ask(2)[0]
 
 
 def test_settings_that_make_no_sense() -> None:
