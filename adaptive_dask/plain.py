@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import math
 import re
+import threading
 import traceback
 from collections.abc import Callable
 from datetime import timedelta
@@ -13,6 +14,9 @@ from typing import Any
 
 # The largest integer that every protocol supports.
 MAX_INT = 2**63 - 1
+
+# Longer durations mean the same: half of what locks support, because some time may be added to them.
+MAX_SECONDS = threading.TIMEOUT_MAX / 2
 
 _TAKEN_AS_THEY_ARE = frozenset({float, bool, bytes, type(None)})
 
@@ -167,7 +171,7 @@ def _escape(match: re.Match[str]) -> str:
 
 
 def as_seconds(name: str, value: Any) -> float:
-    """Return a duration in seconds, from a timedelta or a number.
+    """Return a duration in seconds, from a timedelta or a number, at most `MAX_SECONDS`.
 
     Raises
     ------
@@ -176,9 +180,30 @@ def as_seconds(name: str, value: Any) -> float:
     ValueError
         If it is negative, infinite or NaN.
     """
+    seconds = _as_number(name, value)
+    if not 0 <= seconds < math.inf:
+        raise ValueError(f"{name} must be 0 or more and finite, got {value!r}.")
+    return float(min(seconds, MAX_SECONDS))
+
+
+def as_positive_seconds(name: str, value: Any) -> float:
+    """Return a duration that is not zero; see `as_seconds`.
+
+    Raises
+    ------
+    TypeError
+        If it is neither a timedelta nor a number.
+    ValueError
+        If it is not positive, infinite or NaN.
+    """
+    seconds = _as_number(name, value)
+    if not 0 < seconds < math.inf:
+        raise ValueError(f"{name} must be positive and finite, got {value!r}.")
+    return float(min(seconds, MAX_SECONDS))
+
+
+def _as_number(name: str, value: Any) -> Any:
     seconds = value.total_seconds() if isinstance(value, timedelta) else value
     if not isinstance(seconds, Real) or isinstance(seconds, bool):
         raise TypeError(f"{name} must be a timedelta or a number of seconds, got {value!r}.")
-    if not 0 <= float(seconds) < math.inf:
-        raise ValueError(f"{name} must be 0 or more and finite, got {value!r}.")
-    return float(seconds)
+    return seconds

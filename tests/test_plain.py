@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import math
+import threading
+from datetime import timedelta
 from fractions import Fraction
 from typing import Any
 
@@ -10,7 +13,17 @@ import msgpack
 import numpy as np
 import pytest
 
-from adaptive_dask.plain import MAX_INT, check_name, check_plain, plain, plain_fields, safe_repr, safe_str
+from adaptive_dask.plain import (
+    MAX_INT,
+    as_positive_seconds,
+    as_seconds,
+    check_name,
+    check_plain,
+    plain,
+    plain_fields,
+    safe_repr,
+    safe_str,
+)
 
 
 class Text(str):
@@ -83,3 +96,27 @@ def test_what_has_no_text_is_its_class() -> None:
 def test_fields_are_plain() -> None:
     odd = {str(i): data for i, data in enumerate([*ODD, 1, 0.5, None, {}, "text", [1], True])}
     assert plain_fields(dict(odd)) == {name: plain(value) for name, value in odd.items()}
+
+
+@pytest.mark.parametrize("convert", [as_seconds, as_positive_seconds])
+def test_durations(convert: Any) -> None:
+    assert (
+        convert("d", timedelta(milliseconds=1500))
+        == convert("d", Fraction(3, 2))
+        == convert("d", np.float32(1.5))
+        == 1.5
+    )
+    for huge in (1e300, 10**400, timedelta.max):
+        assert convert("d", huge) + 1 < threading.TIMEOUT_MAX
+    for value in ("1", True, 1j, [1], np.array([1.0]), None):
+        with pytest.raises(TypeError, match="d must be a timedelta or a number of seconds, got"):
+            convert("d", value)
+    for value in (-1, -timedelta.resolution, math.nan, math.inf, np.float64("nan")):
+        with pytest.raises(ValueError, match=r"d must be .* finite, got"):
+            convert("d", value)
+
+
+def test_zero_is_a_duration_unless_it_must_be_positive() -> None:
+    assert as_seconds("d", 0) == 0.0
+    with pytest.raises(ValueError, match="d must be positive and finite, got 0"):
+        as_positive_seconds("d", 0)

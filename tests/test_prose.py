@@ -31,7 +31,9 @@ NOTEBOOKS = sorted(ROOT.glob("examples/**/*.ipynb"))
 # Packages whose docstrings are checked as well, besides the modules at the top.
 CHECKED_PACKAGES = (
     "cluster",
+    "command",
     "dashboard",
+    "isolated",
     "learner",
     "local",
     "notebook",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import math
 import os
 import shlex
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -16,7 +15,7 @@ from adaptive_dask.command.program import Program
 from adaptive_dask.command.readers import Parse, make_parser
 from adaptive_dask.command.templates import Template, check_syntax, fill, make_fields, plain_point
 from adaptive_dask.errors import Infeasible, ProgramError
-from adaptive_dask.plain import safe_str
+from adaptive_dask.plain import as_positive_seconds, safe_str
 from adaptive_dask.run.interruption import ended_by
 
 KEEP = ("all", "failed", "none")
@@ -118,7 +117,7 @@ class Command:
         self._parse = make_parser(parse)
         self._success = _codes("success", success)
         self._infeasible = _codes("infeasible", infeasible)
-        self._timeout = _seconds(timeout)
+        self._timeout = None if timeout is None else as_positive_seconds("timeout", timeout)
 
     def __call__(self, point: Any, **values: Any) -> Any:
         """Run the program.
@@ -262,12 +261,3 @@ def _codes(name: str, codes: Any) -> frozenset[int]:
     if not isinstance(codes, Collection) or not all(isinstance(code, int) for code in codes):
         raise TypeError(f"{name} must be a collection of exit codes, got {codes!r}.")
     return frozenset(codes)
-
-
-def _seconds(timeout: float | timedelta | None) -> float | None:
-    if timeout is None:
-        return None
-    seconds = timeout.total_seconds() if isinstance(timeout, timedelta) else timeout
-    if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not 0 < seconds < math.inf:
-        raise ValueError(f"timeout must be a positive number of seconds or a timedelta, got {timeout!r}.")
-    return float(seconds)

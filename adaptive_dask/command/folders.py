@@ -65,7 +65,7 @@ def _prefix(point: Any) -> str:
 
 
 def record(folder: Path, point: Any, **contents: Any) -> None:
-    """Write down which point a folder is of, and what is known about it."""
+    """Write down the point of a folder, and the state of its program."""
     known = {"point": repr(point), "host": socket.gethostname(), "time": time.time(), **contents}
     temporary = folder / f".{RECORD}"
     temporary.write_text(json.dumps(known, indent=1, default=repr) + "\n")

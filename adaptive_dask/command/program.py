@@ -11,10 +11,7 @@ import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from adaptive_dask.isolated.process_tree import Process, descendants, list_processes
-
-# Between SIGTERM and SIGKILL (seconds).
-GRACE_S = 0.4
+from adaptive_dask.isolated.process_tree import GRACE_S, Process, descendants, list_processes
 
 
 class Program:

@@ -30,7 +30,7 @@ def check_syntax(syntax: str) -> str:
 
 
 def make_fields(point: Any, names: tuple[str, ...], constants: Mapping[str, Any]) -> dict[str, Any]:
-    """The fields of templates: the point, its coordinates, and what is the same for all points.
+    """The fields of templates: the point, its coordinates, and the constants.
 
     Raises
     ------

@@ -39,7 +39,7 @@ def send(sock: socket.socket, kind: bytes, contents: bytes) -> None:
     Raises
     ------
     OSError
-        If nobody is there.
+        If the other end is closed.
     """
     header = _HEADER.pack(kind, len(contents))
     if len(contents) < 65536:
@@ -50,7 +50,7 @@ def send(sock: socket.socket, kind: bytes, contents: bytes) -> None:
 
 
 def receive_exactly(sock: socket.socket, size: int) -> bytes | None:
-    """So many bytes; None at the end of the stream."""
+    """Receive this number of bytes; None at the end of the stream."""
     parts = []
     while size:
         part = sock.recv(min(size, 1 << 20))

@@ -142,7 +142,7 @@ def _evaluate(function: Callable[[Any], Any], point: float | bytes, memory_limit
 
 
 def _limit_memory(limit: int | None) -> None:
-    """Let this process allocate so many more bytes."""
+    """Limit the bytes that this process may allocate from now on."""
     hard = resource.getrlimit(resource.RLIMIT_DATA)[1]
     soft = hard
     if limit is not None:

@@ -55,7 +55,7 @@ class IsolatedFunction:
 
     @contextlib.contextmanager
     def reserved(self, points: int = 1) -> Iterator[Child]:
-        """A child for this thread, which has loaded the function; calls inside use it, each for so many points.
+        """A child for this thread, which has loaded the function; calls inside use it, each for this number of points.
 
         Raises
         ------

@@ -22,7 +22,7 @@ from typing import Any
 from adaptive_dask.isolated import child as child_process
 from adaptive_dask.isolated.channel import receive_exactly
 from adaptive_dask.isolated.linux import become_subreaper
-from adaptive_dask.isolated.process_tree import Process, descendants, list_processes
+from adaptive_dask.isolated.process_tree import GRACE_S, Process, descendants, list_processes
 
 KILL = b"k"
 LEAVE = b"l"
@@ -30,8 +30,6 @@ STATUS = struct.Struct("=i")
 REQUEST = struct.Struct("=Q")
 FDS_OF_CHILD = 4  # channel, standard output, standard error, socket of the launcher
 
-# Between SIGTERM and SIGKILL (seconds).
-GRACE_S = 0.4
 # A child that is not needed any more ends by itself in this time (seconds).
 LEAVE_S = 0.2
 # How often processes that have to end are looked at (seconds).

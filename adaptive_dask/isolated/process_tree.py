@@ -8,6 +8,9 @@ from collections import defaultdict
 from collections.abc import Iterable
 from typing import NamedTuple
 
+# Between SIGTERM and SIGKILL (seconds).
+GRACE_S = 0.4
+
 
 class Process(NamedTuple):
     """A process; its id can be used again, but not together with the time of its start."""

@@ -24,6 +24,9 @@ from adaptive_dask.run.pickling import PackedValue, dumps_exception, loads_excep
 # A child that was told to end is given up after this time (seconds): the kernel does not let it go.
 KILL_TIMEOUT_S = 3.0
 
+# Of one wait for messages (seconds): poll takes at most 24 days.
+MAX_POLL_S = 3600.0
+
 
 class EvaluationFailedError(Exception):
     """The function raised an exception, its process crashed, or it took too long.
@@ -61,7 +64,7 @@ class Evaluation:
     ----------
     child : Child
     timeout : float, optional
-        For how long it may go on, in seconds.
+        How long it may take, in seconds.
     """
 
     def __init__(self, child: Child, timeout: float | None = None) -> None:
@@ -217,10 +220,10 @@ class Child:
         raise EvaluationFailedError(str(error), dumps_exception(error), self._where)
 
     def _look(self, patience: float | None) -> tuple[tuple[bytes, bytes] | None, int | None]:
-        """Wait for the answer, or for the wait status of the process; -1 if the launcher is gone."""
+        """Wait for the answer, or for the wait status of the process, -1 if the launcher is gone; or for an hour."""
         answer: tuple[bytes, bytes] | None = None
         status: int | None = None
-        for fd, _ in self._poll.poll(None if patience is None else patience * 1000 + 1):
+        for fd, _ in self._poll.poll(None if patience is None else min(patience, MAX_POLL_S) * 1000 + 1):
             if fd == self._channel.fileno():
                 answer = self._receive()
             elif fd == self._launcher.fileno():

@@ -8,14 +8,13 @@ import operator
 import os
 import uuid
 from dataclasses import dataclass, field
-from datetime import timedelta
-from numbers import Integral, Real
+from numbers import Integral
 from typing import Any
 
 from dask.utils import parse_bytes
 
 from adaptive_dask.cluster.protocol import Evaluation, make_id
-from adaptive_dask.plain import MAX_INT, check_name
+from adaptive_dask.plain import MAX_INT, as_positive_seconds, check_name
 from adaptive_dask.run.draining import check_drain
 from adaptive_dask.run.failures import OnError, choose_on_error
 from adaptive_dask.run.goals import GOAL_NAMES, Goal, make_goal
@@ -150,7 +149,8 @@ def check_evaluation(function: Any, options: RunOptions) -> Evaluation:
     limit = _bytes(options.memory_limit)
     if limit is not None and options.isolate is None:
         raise ValueError("memory_limit limits the memory of processes: pass isolate='process' as well.")
-    timeout = _seconds(options.point_timeout)
+    timeout = options.point_timeout
+    timeout = None if timeout is None else as_positive_seconds("point_timeout", timeout)
     return Evaluation(bool(options.vectorized), timeout, options.ntasks, options.isolate is not None, limit)
 
 
@@ -164,15 +164,6 @@ def _bytes(limit: int | str | None) -> int | None:
     if not 0 < size <= MAX_INT or isinstance(limit, bool):
         raise ValueError(f"memory_limit must be a positive number of bytes, or a text such as '2 GB', got {limit!r}.")
     return size
-
-
-def _seconds(timeout: float | timedelta | None) -> float | None:
-    if timeout is None:
-        return None
-    seconds = timeout.total_seconds() if isinstance(timeout, timedelta) else timeout
-    if not isinstance(seconds, Real) or isinstance(seconds, bool) or not 0 < float(seconds) < math.inf:
-        raise ValueError(f"point_timeout must be a positive number of seconds or a timedelta, got {timeout!r}.")
-    return float(seconds)
 
 
 def not_both() -> TypeError:

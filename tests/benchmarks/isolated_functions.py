@@ -1,6 +1,6 @@
 """Functions in processes of their own: time limits, orphans, overhead, and pure Python on two threads.
 
-``python tests/benchmarks/isolated_functions.py [part of the number of points, 1 by default]``
+``python -m tests.benchmarks.isolated_functions [part of the number of points, 1 by default]``
 """
 
 from __future__ import annotations
@@ -21,6 +21,8 @@ from distributed import Client, LocalCluster
 import adaptive_dask as adaptive
 from adaptive_dask.isolated.process_tree import descendants, list_processes
 
+from ..patience import wait_until
+
 QUIET = {"host": "127.0.0.1", "dashboard_address": "127.0.0.1:0", "worker_dashboard_address": "127.0.0.1:0"}
 
 
@@ -33,8 +35,15 @@ def counts(client: Client) -> str:
         return threading.active_count(), len(os.listdir("/proc/self/fd"))
 
     threads, files = map(sum, zip(*client.run(count).values(), strict=True))
-    processes = [each for each in descendants([os.getpid()], list_processes()) if each.pid != os.getpid()]
-    return f"{len(processes)} processes, {threads} threads and {files} files in the workers"
+    return f"{count_processes()} processes, {threads} threads and {files} files in the workers"
+
+
+def count_processes() -> int:
+    return len(descendants([os.getpid()], list_processes())) - 1
+
+
+def wait_for(runner: adaptive.Runner, points: int = 0, failures: int = 0) -> None:
+    wait_until(lambda: len(runner.learner.data) >= points and len(runner.failed) >= failures)
 
 
 def hangs(points: int) -> None:
@@ -49,7 +58,8 @@ def hangs(points: int) -> None:
     with cluster(2, 4) as here, Client(here) as client:
         warm = adaptive.Runner(adaptive.Learner1D(lambda x: x, (-1, 1)), executor=client, npoints_goal=20)
         warm.result()
-        before = counts(client)
+        wait_until(lambda: count_processes() <= 4)  # two workers, the nanny's helper, and one of Python's own
+        before, processes = counts(client), count_processes()
         learner = adaptive.SequenceLearner(function, [i / points for i in range(points)])
         begin = time.perf_counter()
         runner = adaptive.Runner(learner, executor=client, isolate="process", point_timeout=0.5, on_error="skip")
@@ -58,7 +68,7 @@ def hangs(points: int) -> None:
         failed = len(runner.failed)
         lost = (8 * wall - 0.5 * failed) / max(1, failed)
         print(f"hangs: {points} points, {failed} hang, {wall:.1f} s; {lost:.2f} s of a slot lost per time limit")
-        time.sleep(1.5)
+        wait_until(lambda: count_processes() <= processes)
         print(f"  before: {before}\n  after:  {counts(client)}")
 
 
@@ -79,6 +89,7 @@ def orphans(kills: int) -> None:
         return x
 
     with cluster(2, 2) as here, Client(here) as client:
+        counted = [0, 0]
         for _ in range(kills):
             learner = adaptive.SequenceLearner(function, [i / 1000 for i in range(1000)])
             runner = adaptive.Runner(
@@ -89,15 +100,15 @@ def orphans(kills: int) -> None:
                 on_error="skip",
                 allowed_failures=1000,
             )
-            time.sleep(2)
+            wait_for(runner, failures=10)
             os.kill(next(iter(client.run(os.getpid).values())), signal.SIGKILL)
-            time.sleep(1)
+            wait_for(runner, failures=15)
+            counted[0] += runner.info()["timeouts"]
+            counted[1] += len(runner.failed) - runner.info()["timeouts"]
             runner.cancel()
             client.wait_for_workers(2)
-    deadline = time.monotonic() + 2
-    while time.monotonic() < deadline and (left := _sleepers()):
-        time.sleep(0.05)
-    print(f"orphans: {kills} SIGKILLs of workers, time limits, crashes, cancel: {len(left)} processes left")
+    wait_until(lambda: not _sleepers())
+    print(f"orphans: none of {kills} SIGKILLs of workers, {counted[0]} time limits, {counted[1]} crashes, cancel()")
 
 
 def _sleepers() -> list[int]:
@@ -175,11 +186,9 @@ def programs(points: int) -> None:
                     learner, executor=client, isolate="process", on_error="skip", checkpoint=f"{folder}/checkpoint"
                 )
                 if attempt == 0:
-                    while runner.info().get("npoints", 0) < points // 4:
-                        time.sleep(0.05)
+                    wait_for(runner, points=points // 4)
                     os.kill(next(iter(client.run(os.getpid).values())), signal.SIGKILL)
-                    while runner.info().get("npoints", 0) < points // 2:
-                        time.sleep(0.05)
+                    wait_for(runner, points=points // 2)
                 else:
                     runner.result()
                     told = dict(learner.data)

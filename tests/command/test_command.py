@@ -59,6 +59,7 @@ def kept(tmp_path):
         ("echo '{{ x }}'", {"syntax": "jinja2"}, 0.5, 0.5),
         (["sh", "-c", "echo $ENERGY"], {"environment": {"ENERGY": "{x}"}}, 0.5, 0.5),
         ("{x}", {"launcher": "echo"}, 0.5, 0.5),
+        ("echo {x}", {"timeout": 1e300}, 0.5, 0.5),
         (["sh", "-c", "basename $PWD | cut -d_ -f1"], {}, 0.5, 0.5),
         (["sh", "-c", "echo 2; exit 1"], {"success": (0, 1)}, 0.5, 2.0),
         (["sh", "-c", 'echo "{{\\"a\\": [1, {x}]}}" > o.json'], {"parse": ("json", "o.json", ("a", 1))}, 0.5, 0.5),
@@ -67,7 +68,7 @@ def kept(tmp_path):
         (["sh", "-c", "echo 5 > o.txt"], {"parse": ("numpy", "o.txt")}, 0.5, 5.0),
         (["sh", "-c", "echo 5 > o.txt"], {"parse": lambda folder: len(list(folder.iterdir()))}, 0.5, 4),
     ],
-    ids=range(20),
+    ids=range(21),
 )
 def test_values(make, tmp_path, arguments, options, point, value):
     if options.get("syntax") == "jinja2":
