@@ -75,7 +75,7 @@ def default_loss(xs: Xs, ys: Ys) -> float:
 @uses_nth_neighbors(0)
 @batched(_abs_min_log_batch)
 def abs_min_log_loss(xs: Xs, ys: Ys) -> float:
-    """The length of the line between the logarithms of the values: finds zeros, of |y| or of one component.
+    """The length of the line between the logarithms of the values: finds zeros, of ``|y|`` or of one component.
 
     Parameters
     ----------

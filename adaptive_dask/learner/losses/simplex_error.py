@@ -39,9 +39,9 @@ def interpolation_loss_function(min_length: float = 0.0, max_length: float = 0.5
 
     Notes
     -----
-    For a function of curvature h the error at the barycentric coordinates λ is ½ h Σ_{i<j} λ_i λ_j |e_ij|²,
-    with e the edges, and its integral is h · volume · Σ|e_ij|² / (2 (d + 1)(d + 2)). The curvature is the mean
-    over the neighbours of 2 |δ| / r², where δ is what linear extrapolation from the simplex to the point
+    For a function of curvature h the error at the barycentric coordinates λ is ``½ h Σ_{i<j} λ_i λ_j |e_ij|²``,
+    with e the edges, and its integral is ``h · volume · Σ|e_ij|² / (2 (d + 1)(d + 2))``. The curvature is the mean
+    over the neighbours of ``2 |δ| / r²``, where δ is what linear extrapolation from the simplex to the point
     across a face misses, and r the distance of that point from the centre.
     """
     if not 0 <= min_length < max_length:

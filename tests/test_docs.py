@@ -1,0 +1,109 @@
+"""The documentation covers every public name, and its examples run."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import pkgutil
+import re
+import shutil
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+import adaptive_dask
+from adaptive_dask import errors, runner, testing, utils
+from adaptive_dask.learner import learner1D, learner2D, learnerND
+
+DOCS = Path(__file__).parents[1] / "docs"
+PAGES = sorted(DOCS.glob("*.md"))
+
+# Blocks that are complete: a page, and the beginning of the block.
+COMPLETE = [
+    ("start.md", "from dask.distributed import Client\nimport adaptive_dask"),
+    ("start.md", "import adaptive_dask as adaptive\n\nlearner = adaptive.Learner1D(abs"),
+    ("interpolation.md", "import math"),
+]
+PREAMBLE = "import adaptive_dask as adaptive\n"
+
+
+def blocks(page: Path, language: str = "python") -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```$", page.read_text(), re.MULTILINE | re.DOTALL)
+
+
+def run(script: str, folder: Path) -> None:
+    path = folder / "example.py"
+    path.write_text(script)
+    done = subprocess.run([sys.executable, str(path)], cwd=folder, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    assert "Traceback" not in done.stderr, done.stderr
+
+
+def documented() -> set[str]:
+    """Return the names in the tables of the reference, without the name of the package."""
+    names: set[str] = set()
+    for page in (DOCS / "reference").glob("*.md"):
+        prefix = ""
+        for line in page.read_text().splitlines():
+            if match := re.match(r"\.\. currentmodule:: adaptive_dask\.?(.*)", line):
+                prefix = match[1] + "." if match[1] else ""
+            elif match := re.fullmatch(r"   ([\w.]+)", line):
+                names.add(prefix + match[1])
+            names.update(re.findall(r"`adaptive_dask\.([\w.]+)` is a dict", line))
+    return names
+
+
+def public_names() -> set[str]:
+    names = {name for name in adaptive_dask.__all__ if not inspect.ismodule(getattr(adaptive_dask, name))}
+    names -= {"__version__"}
+    names |= {f"runner.{name}" for name in runner.__all__ if name not in adaptive_dask.__all__}
+    names |= {f"errors.{name}" for name, value in vars(errors).items() if inspect.isclass(value) and is_own(value)}
+    names |= {f"testing.{name}" for name in testing.__all__}
+    names |= {f"utils.{name}" for name in utils.__all__ if name != "SequentialExecutor"}
+    for module in (learner1D, learner2D, learnerND):
+        here = module.__name__.removeprefix("adaptive_dask.")
+        names |= {f"{here}.{name}" for name in module.__all__ if re.search(r"_loss(_function)?$", name)}
+    # At the top as well, or constants of python-adaptive's that mean a loss of another name.
+    return names - {"errors.Infeasible"}
+
+
+def is_own(value: type) -> bool:
+    return value.__module__ == errors.__name__ and not value.__name__.startswith("_")
+
+
+def test_every_public_name_is_in_the_reference() -> None:
+    assert public_names() - documented() == set()
+
+
+def test_every_public_name_has_a_docstring() -> None:
+    data = {"testing.GUARANTEES", "active_plotting_tasks"}
+    assert {
+        name for name in documented() - data if not inspect.getdoc(pkgutil.resolve_name(f"adaptive_dask.{name}"))
+    } == set()
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_examples_are_python(page: Path) -> None:
+    for block in blocks(page):
+        compile(block, str(page), "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
+
+
+@pytest.mark.parametrize(("page", "start"), COMPLETE)
+def test_complete_examples_run(page: str, start: str, tmp_path: Path) -> None:
+    (block,) = (block for block in blocks(DOCS / page) if block.startswith(start))
+    run(block, tmp_path)
+
+
+@pytest.mark.skipif(shutil.which("cc") is None, reason="no C compiler")
+def test_the_solver_in_c_runs(tmp_path: Path) -> None:
+    run(PREAMBLE + blocks(DOCS / "programs.md")[-1], tmp_path)
+
+
+def test_extras_exist() -> None:
+    project = tomllib.loads((DOCS.parent / "pyproject.toml").read_text())["project"]
+    for page in PAGES:
+        for extras in re.findall(r'pip install "(?:adaptive_dask|\.)\[([\w,]+)\]"', page.read_text()):
+            assert project["optional-dependencies"].keys() >= set(extras.split(",")), page
