@@ -10,7 +10,11 @@ import numpy as np
 from adaptive_dask.errors import BatchShapeError
 
 
-def call_batch(function: Callable[..., Any], points: Sequence[Any]) -> list[Any]:
+# Makes n values of what a function returned at n points, or returns None if it is not of the kind that it splits.
+Split = Callable[[Any, int], list[Any] | None]
+
+
+def call_batch(function: Callable[..., Any], points: Sequence[Any], split: Split | None = None) -> list[Any]:
     """Evaluate several points in one call.
 
     Parameters
@@ -18,9 +22,11 @@ def call_batch(function: Callable[..., Any], points: Sequence[Any]) -> list[Any]
     function : callable
         Takes what `as_batch` makes of n points, and returns n values: an array whose first axis has length
         n, a list, or a tuple. A function of a learner that wraps that of the user has a method
-        ``call_batch(points)``, which is called instead.
+        ``call_batch(points, split)``, which is called instead.
     points : sequence
         n points of a learner.
+    split : callable, optional
+        For functions that return something else than n values in a row.
 
     Returns
     -------
@@ -36,8 +42,10 @@ def call_batch(function: Callable[..., Any], points: Sequence[Any]) -> list[Any]
     """
     wrapped = getattr(function, "call_batch", None)
     if wrapped is not None:
-        return list(wrapped(points))
-    return _values(function(as_batch(points)), len(points))
+        return list(wrapped(points) if split is None else wrapped(points, split))
+    result = function(as_batch(points))
+    values = None if split is None else split(result, len(points))
+    return _values(result, len(points)) if values is None else values
 
 
 def as_batch(points: Sequence[Any]) -> Any:

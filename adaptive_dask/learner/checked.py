@@ -109,12 +109,7 @@ def checked_amplitude(y: Any, x: Any) -> float | complex | NDArray[Any]:
     """
     if isinstance(y, float | complex) and not isinstance(y, np.generic):
         return y
-    try:
-        array = _array_of(y, complex)
-    except _Refused as refused:
-        expected = "a real or complex number or an array of such numbers"
-        raise refused.as_error(y, f"The value at {x!r}", expected) from refused.cause
-    return array if array.ndim else array.item()
+    return as_amplitude(y, f"The value at {x!r}")
 
 
 def checked_number(y: Any, x: Any) -> float:
@@ -130,6 +125,20 @@ def as_array(y: Any, what: str) -> Array:
         return _converted(y)
     except _Refused as refused:
         raise refused.as_error(y, what, "a real number or an array of real numbers") from refused.cause
+
+
+def as_amplitude(y: Any, what: str) -> float | complex | NDArray[Any]:
+    """A real or complex number, or an array of such numbers; see `as_real`."""
+    if isinstance(y, float | complex) and not isinstance(y, np.generic):
+        return y
+    try:
+        array = _array_of(y, complex)
+    except RecursionError:
+        raise _Refused("something that contains itself", _MORE).as_error(y, what, "a number") from None
+    except _Refused as refused:
+        expected = "a real or complex number or an array of such numbers"
+        raise refused.as_error(y, what, expected) from refused.cause
+    return array if array.ndim else array.item()
 
 
 def as_real(y: Any, what: str) -> float:
@@ -420,7 +429,7 @@ def _refusal(y: Any) -> _Refused | None:
     if isinstance(y, datetime.date | datetime.time | datetime.timedelta):
         return _Refused(_short(y), _TIME)
     if isinstance(y, Mapping | Set):
-        hint = "Wrap the learner in a DataSaver, which picks what is learned: DataSaver(learner, itemgetter('y'))."
+        hint = "Wrap the learner in a DataSaver, which picks what is learned: DataSaver(learner, learn='y')."
         return _Refused(_short(y), hint)
     if inspect.isawaitable(y):
         return _Refused(_short(y), "Has the function called a coroutine function without `await`?")

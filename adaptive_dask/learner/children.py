@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from adaptive_dask.learner.batch_call import call_batch
+from adaptive_dask.learner.batch_call import Split, call_batch
 from adaptive_dask.learner.told_data import DataView
 
 Function = Callable[..., Any]
@@ -28,9 +28,9 @@ class ChildFunctions:
         index, x = point
         return self._learners[index].function(x)
 
-    def call_batch(self, points: Sequence[tuple[int, Any]]) -> list[Any]:
+    def call_batch(self, points: Sequence[tuple[int, Any]], split: Split | None = None) -> list[Any]:
         """The values at several points, with functions that are vectorized."""
-        return FunctionList([learner.function for learner in self._learners]).call_batch(points)
+        return FunctionList([learner.function for learner in self._learners]).call_batch(points, split)
 
     def __reduce__(self) -> tuple[type[FunctionList], tuple[list[Function]]]:
         return FunctionList, ([learner.function for learner in self._learners],)
@@ -46,14 +46,14 @@ class FunctionList:
         index, x = point
         return self.functions[index](x)
 
-    def call_batch(self, points: Sequence[tuple[int, Any]]) -> list[Any]:
+    def call_batch(self, points: Sequence[tuple[int, Any]], split: Split | None = None) -> list[Any]:
         """The values at several points, one call for each child that is among them."""
         of_children: dict[int, list[int]] = {}
         for place, (index, _) in enumerate(points):
             of_children.setdefault(index, []).append(place)
         values: list[Any] = [None] * len(points)
         for index, places in of_children.items():
-            some = call_batch(self.functions[index], [points[place][1] for place in places])
+            some = call_batch(self.functions[index], [points[place][1] for place in places], split)
             for place, value in zip(places, some, strict=True):
                 values[place] = value
         return values

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Literal, Self
 
 from adaptive_dask import entry
 from adaptive_dask.learner.base_learner import BaseLearner
 from adaptive_dask.learner.function_pickle import ByValue
+from adaptive_dask.learner.named_results import NamedPicker
 from adaptive_dask.learner.picked import ExtraData, KeepOnWorker, Picked, PickingFunction
 from adaptive_dask.learner.settings import Setting
 
@@ -20,7 +21,8 @@ MOST_COORDINATES = 100
 
 def _checked_picker(value: Any, name: str) -> Function:
     if not callable(value):
-        raise TypeError(f"{name} must be a function of what learner.function returns, got {value!r}.")
+        hint = f" To learn a part by name, pass learn={value!r}." if isinstance(value, str) else ""
+        raise TypeError(f"{name} must be a function of what learner.function returns, got {value!r}.{hint}")
     picker: Function = value
     return picker
 
@@ -34,9 +36,16 @@ class DataSaver(BaseLearner):
     ----------
     learner : BaseLearner
         Its function returns more than the learner can learn.
-    arg_picker : callable
+    arg_picker : callable, optional
         Takes what the function returned, and returns the value to learn, for example
         ``operator.itemgetter("y")``. It is called where the function is, thus on the worker.
+    learn : str or sequence of str, optional
+        Instead of ``arg_picker``: the function returns a mapping, a named tuple or a dataclass, and this is the name of
+        the part to learn, a number or an array. With several names the learner learns a vector of these parts, each of
+        which is a number. All parts are kept, as a dict.
+    evaluation : bool, default: False
+        With ``learn``, add the parts ``"evaluation.seconds"``, how long the function took, and ``"evaluation.where"``,
+        the process and the host name. For a vectorized function it is the mean over its call.
     extra : {"learner", "cluster"}, default: "learner"
         Where results are kept: in `extra_data`, or on the workers' side, so that large ones pass neither through
         the scheduler nor into the learner; see Notes.
@@ -54,9 +63,15 @@ class DataSaver(BaseLearner):
     ----------
     learner : BaseLearner
     extra_data : mapping, X → result
-        What the function returned, by point, in the order told. With ``extra="cluster"`` a reference
+        What the function returned, by point, in the order told; with ``learn`` a dict of all parts by name. With
+        ``extra="cluster"`` a reference
         for each point, whose ``load()`` brings the result: an `ExtraFile`, or a `RemoteResult`. With elements of a
         sequence that are not hashable, points have None in their place; `extra_for` takes either.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is invalid, or there is neither or both of ``arg_picker`` and ``learn``.
 
     Notes
     -----
@@ -77,6 +92,12 @@ class DataSaver(BaseLearner):
     >>> learner.tell(0.5, learner.function(0.5))
     >>> learner.extra_data
     {0.5: {'y': 0.25, 'seconds': 0.1}}
+
+    The same by name:
+
+    >>> learner = DataSaver(Learner1D(lambda x: {"y": x**2, "seconds": 0.1}, (-1, 1)), learn="y")
+    >>> learner.function(0.5)
+    Picked(y=0.25, extra={'y': 0.25, 'seconds': 0.1})
     """
 
     arg_picker = Setting(_checked_picker)
@@ -84,8 +105,10 @@ class DataSaver(BaseLearner):
     def __init__(
         self,
         learner: Any,
-        arg_picker: Function,
+        arg_picker: Function | None = None,
         *,
+        learn: str | Sequence[str] | None = None,
+        evaluation: bool = False,
         extra: Literal["learner", "cluster"] = "learner",
         target: str | None = None,
         storage_options: Mapping[str, Any] | None = None,
@@ -94,12 +117,24 @@ class DataSaver(BaseLearner):
             raise ValueError(f'extra must be "learner" or "cluster", not {extra!r}.')
         if extra != "cluster" and target is not None:
             raise ValueError('target= is where results are written to with extra="cluster"; give both.')
+        if (arg_picker is None) == (learn is None):
+            raise TypeError(
+                "Say what is learned of each result, by arg_picker, a function, or by learn=, the names of its parts: "
+                f"one of them must be given, got arg_picker={arg_picker!r} and learn={learn!r}."
+            )
         self.learner = learner
-        self.arg_picker = arg_picker
+        self.arg_picker = arg_picker if learn is None else NamedPicker(learn)
+        if evaluation and self.learn is None:
+            raise ValueError("evaluation=True adds parts to results with names: pass learn= instead of arg_picker.")
         self.extra_data = ExtraData()
         if target is not None:
             target = entry("note_target")(target, storage_options)
-        self._settings: dict[str, Any] = {"extra": extra, "target": target}
+        self._settings: dict[str, Any] = {"extra": extra, "target": target, "evaluation": bool(evaluation)}
+
+    @property
+    def learn(self) -> str | tuple[str, ...] | None:
+        """The name of the part that is learned, a tuple of several, or None with another ``arg_picker``."""
+        return self.arg_picker.learn if isinstance(self.arg_picker, NamedPicker) else None
 
     @property
     def function(self) -> PickingFunction:
@@ -109,7 +144,7 @@ class DataSaver(BaseLearner):
             keep = entry("write_to_target")(self._settings["target"])
         elif self._settings["extra"] == "cluster":
             keep = KeepOnWorker()
-        return PickingFunction(self.learner.function, self.arg_picker, keep)
+        return PickingFunction(self.learner.function, self.arg_picker, keep, bool(self._settings.get("evaluation")))
 
     @function.setter
     def function(self, function: Function) -> None:
@@ -169,7 +204,8 @@ class DataSaver(BaseLearner):
         try:
             self.learner.tell(x, picked.y)
         except (TypeError, ValueError) as error:
-            error.add_note(f"It is what arg_picker took from what the function returned at {x!r}.")
+            which = "what arg_picker took from" if self.learn is None else f"the part {self.learn!r} of"
+            error.add_note(f"It is {which} what the function returned at {x!r}.")
             raise
         self.extra_data.add(_key(x), picked)
 
@@ -218,7 +254,8 @@ class DataSaver(BaseLearner):
     def __getstate__(self) -> dict[str, Any]:
         return {
             "learner": self.learner,
-            "arg_picker": ByValue(self.arg_picker),
+            # The scheduler can pick by name itself.
+            "arg_picker": ByValue(self.arg_picker) if self.learn is None else self.arg_picker,
             "extra_data": self.extra_data,
             "settings": self._settings,
         }
@@ -247,16 +284,18 @@ def _key(x: Any) -> Any:
     return x
 
 
-def make_datasaver(learner_type: Callable[..., Any], arg_picker: Function, **options: Any) -> Callable[..., DataSaver]:
+def make_datasaver(
+    learner_type: Callable[..., Any], arg_picker: Function | None = None, **options: Any
+) -> Callable[..., DataSaver]:
     """Make a function that makes learners in a `DataSaver`, as `BalancingLearner.from_product` takes it.
 
     Parameters
     ----------
     learner_type : type
         The kind of learner inside.
-    arg_picker : callable
+    arg_picker : callable, optional
     **options
-        Further arguments of `DataSaver`.
+        Further arguments of `DataSaver`, such as ``learn="y"``.
 
     Returns
     -------
@@ -267,6 +306,6 @@ def make_datasaver(learner_type: Callable[..., Any], arg_picker: Function, **opt
 
 
 def _make(
-    learner_type: Callable[..., Any], arg_picker: Function, options: dict[str, Any], *args: Any, **kwargs: Any
+    learner_type: Callable[..., Any], arg_picker: Function | None, options: dict[str, Any], *args: Any, **kwargs: Any
 ) -> DataSaver:
     return DataSaver(learner_type(*args, **kwargs), arg_picker, **options)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping, MutableMapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -10,7 +11,8 @@ from typing import Any
 
 import cloudpickle
 
-from adaptive_dask.learner.batch_call import call_batch
+from adaptive_dask.learner.batch_call import Split, call_batch
+from adaptive_dask.learner.named_results import NamedPicker, Parts, evaluation_parts, named_batch, named_parts
 
 Function = Callable[..., Any]
 
@@ -112,12 +114,17 @@ class PickingFunction:
         Takes what the function returned, and returns the value to learn.
     keep : callable, optional
         Takes what the function returned, puts it away and returns a reference to it.
+    is_timed : bool, default: False
+        Add to each result how long the evaluation took and where; for a `NamedPicker`.
     """
 
-    def __init__(self, function: Function, arg_picker: Function, keep: Function | None = None) -> None:
+    def __init__(
+        self, function: Function, arg_picker: Function, keep: Function | None = None, is_timed: bool = False
+    ) -> None:
         self.function = function
         self.arg_picker = arg_picker
         self.keep = keep
+        self.is_timed = is_timed
 
     def __getattr__(self, name: str) -> Any:
         """What the function has: ``keywords`` of a `functools.partial`, for example."""
@@ -126,25 +133,48 @@ class PickingFunction:
         return getattr(self.function, name)
 
     def __call__(self, x: Any) -> Any:
+        begun = time.perf_counter()
         result = self.function(x)
-        return self._pick_later(result) if inspect.iscoroutine(result) else self.pick(result)
+        return self._pick_later(result, begun) if inspect.iscoroutine(result) else self._pick(result, begun)
 
-    async def _pick_later(self, result: Awaitable[Any]) -> Picked:
-        return self.pick(await result)
+    async def _pick_later(self, result: Awaitable[Any], begun: float) -> Picked:
+        return self._pick(await result, begun)
 
-    def call_batch(self, points: Sequence[Any]) -> list[Picked]:
-        """The same at several points, with a function that is vectorized: it returns a result for each."""
-        return [self.pick(result) for result in call_batch(self.function, points)]
+    def call_batch(self, points: Sequence[Any], split: Split | None = None) -> list[Picked]:
+        """The same at several points, with a function that is vectorized.
 
-    def pick(self, result: Any) -> Picked:
-        """What is learned of a result, and the rest."""
+        It returns a result for each point, or with a `NamedPicker` named arrays of which each has an entry for each
+        point.
+        """
+        begun = time.perf_counter()
+        results = call_batch(self.function, points, named_batch if isinstance(self.arg_picker, NamedPicker) else split)
+        added = self._evaluation(begun, len(results))
+        return [self.pick(result, added) for result in results]
+
+    def pick(self, result: Any, added: Parts | None = None) -> Picked:
+        """What is learned of a result, and the rest.
+
+        Parameters
+        ----------
+        result : object
+        added : dict, optional
+            Parts to add to a result with names.
+        """
         try:
             y = self.arg_picker(result)
         except Exception as error:
-            if result is None:
+            if result is None and not isinstance(self.arg_picker, NamedPicker):
                 error.add_note("arg_picker was given None, which a function without `return` returns.")
             raise
+        if isinstance(self.arg_picker, NamedPicker):
+            result = named_parts(result) | (added or {})
         return Picked(y, result if self.keep is None else self.keep(result))
+
+    def _pick(self, result: Any, begun: float) -> Picked:
+        return self.pick(result, self._evaluation(begun, 1))
+
+    def _evaluation(self, begun: float, n: int) -> Parts | None:
+        return evaluation_parts((time.perf_counter() - begun) / max(n, 1)) if self.is_timed else None
 
 
 class ExtraData(MutableMapping[Any, Any]):

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from copy import copy
 from typing import Any
 
-from adaptive_dask.learner.batch_call import call_batch
+from adaptive_dask.learner.batch_call import Split, call_batch
 from adaptive_dask.learner.checked import checked_seed, checked_size
 from adaptive_dask.learner.function_pickle import ByValue
 from adaptive_dask.learner.settings import Fixed
@@ -32,9 +32,9 @@ class _OfElement:
     def __call__(self, point: Point, *args: Any, **kwargs: Any) -> Any:
         return self.function(point[1], *args, **kwargs)
 
-    def call_batch(self, points: Sequence[Point]) -> list[Any]:
+    def call_batch(self, points: Sequence[Point], split: Split | None = None) -> list[Any]:
         """The values at several points, with a function that is vectorized."""
-        return call_batch(self.function, [element for _, element in points])
+        return call_batch(self.function, [element for _, element in points], split)
 
     def __getstate__(self) -> dict[str, Any]:
         return {"function": ByValue(self.function)}
