@@ -9,7 +9,6 @@ import numpy as np
 
 from adaptive_dask.errors import BatchShapeError
 
-
 # Makes n values of what a function returned at n points, or returns None if it is not of the kind that it splits.
 Split = Callable[[Any, int], list[Any] | None]
 
