@@ -38,7 +38,7 @@ KINDS = {
     },
     "learner.sparse_grid_learner:SparseGridLearner": {
         "draw": "plotting.sparse_grid_learner:draw",
-        "follower": "dashboard.samples.kinds:make_sparse_grid_follower",
+        "follower": "dashboard.samples.kinds:make_space_follower",
         "layout": "storage.frame_layouts:SPACE",
     },
     "learner.average_learner:AverageLearner": {

@@ -11,7 +11,7 @@ from bokeh.models.widgets import Div, Toggle
 
 from adaptive_dask.dashboard.patch import Patch
 from adaptive_dask.dashboard.style import THEMES
-from adaptive_dask.dashboard.view import Look
+from adaptive_dask.dashboard.view import Look, Part
 from adaptive_dask.plain import safe_str
 from adaptive_dask.run.status import RunStatus, duration, number, percent
 
@@ -34,7 +34,7 @@ _STYLE = """
 """
 
 
-class Header:
+class Header(Part):
     """The numbers of the selected run, and the messages between page and server.
 
     The tags of the Div carry data for the page's script: whether there are runs, the name of the selected run, and the

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 def destroy_without_collecting(doc: Document) -> None:
     """Make a document release its models when its session ends, without a garbage collection."""
-    doc.destroy = MethodType(_destroy, doc)  # type: ignore[method-assign]
+    vars(doc)["destroy"] = MethodType(_destroy, doc)
 
 
 def _destroy(doc: Document, session: Any) -> None:
@@ -44,10 +44,10 @@ def encode_beforehand(doc: Document) -> None:
     encoded = doc.to_json()
 
     def to_json(deferred: bool = True) -> Any:
-        del doc.to_json
+        del vars(doc)["to_json"]
         return encoded
 
-    doc.to_json = to_json  # type: ignore[method-assign]
+    vars(doc)["to_json"] = to_json
 
 
 def bokeh_applications(application: Any) -> list[Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from distributed.http.prometheus import PrometheusCollector
@@ -33,12 +33,9 @@ _COUNTERS: dict[str, str] = {
 class AdaptiveCollector(PrometheusCollector):
     """Collects the numbers of the runs on the scheduler that gets the request."""
 
-    def __init__(self, server: object) -> None:
-        super().__init__(server)  # type: ignore[no-untyped-call]
-        self.subsystem = "adaptive"
-
     def _named(self, name: str) -> str:
-        return str(self.build_name(name))  # type: ignore[no-untyped-call]
+        build_name: Callable[[str], str] = self.build_name
+        return build_name(f"adaptive_{name}")
 
     def collect(self) -> Iterator[Metric]:
         runs = [as_row(run.numbers()) for run in runs_of(self.server)] if self.server is not None else []

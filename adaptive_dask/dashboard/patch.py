@@ -14,7 +14,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from bokeh.core.properties import without_property_validation
+from bokeh.core.properties import validate
 from bokeh.model import Model
 from bokeh.models import ColumnDataSource, CustomJS, Range1d, Selection
 from bokeh.models.widgets import AbstractButton, Div, InputWidget
@@ -48,19 +48,17 @@ class Patch:
         """Show a message instead of a part, or the part again if the message is empty."""
         self._changes.append(("say", root, text))
 
-    @without_property_validation  # type: ignore[untyped-decorator]
     def apply(self) -> None:
         """Change the models on the server, for a page that no browser shows yet."""
-        for what, model, value in self._changes:
-            if what == "put":
-                for name, one in value.items():
-                    setattr(model, name, one)
-            elif what == "fill":
-                assert isinstance(model, ColumnDataSource)
-                model.data = value
-            elif what == "append":
-                assert isinstance(model, ColumnDataSource)
-                model.stream(value[0], value[1])
+        with validate(False):  # which takes long for arrays
+            for what, model, value in self._changes:
+                if what == "put":
+                    model.update(**value)
+                elif isinstance(model, ColumnDataSource):
+                    if what == "fill":
+                        model.data = value
+                    else:
+                        model.stream(*value)
 
     def encode(self) -> str:
         """Return the changes as JSON for the browser."""

@@ -19,7 +19,7 @@ from bokeh.models.widgets.tables import (
 from adaptive_dask.dashboard.numbers import as_row
 from adaptive_dask.dashboard.patch import Patch
 from adaptive_dask.dashboard.style import table_style
-from adaptive_dask.dashboard.view import Look
+from adaptive_dask.dashboard.view import Look, Part
 from adaptive_dask.run.status import duration, number, percent
 
 # `<%- %>` escapes the value. Numeric columns are sorted by number and show the text of another column.
@@ -70,7 +70,7 @@ def _columns() -> list[TableColumn]:
     return [TableColumn(field=f, title=t, width=w, formatter=formatter) for f, t, w, formatter in columns]
 
 
-class RunTable:
+class RunTable(Part):
     """The table of all runs, newest first until the user sorts it otherwise."""
 
     def __init__(self) -> None:

@@ -17,6 +17,9 @@ from adaptive_dask.dashboard.patch import Patch
 BLUE, ORANGE, GREEN, RED, PURPLE, GREY = "#3D8FD1", "#E68A00", "#1FA187", "#D9541E", "#B56BA8", "#8C8C8C"
 SERIES = (BLUE, GREEN, PURPLE, RED)
 
+# Of figures that do not follow their data.
+TOOLS = "pan,box_zoom,wheel_zoom,reset"
+
 
 def _theme(text: str, faint: str, line: str, surface: str) -> Theme:
     font = "Helvetica, Arial, sans-serif"

@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 import time
 import weakref
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from bokeh.document import Document, without_document_lock
 from bokeh.events import DocumentReady
-from bokeh.models import LayoutDOM
 
 from adaptive_dask.dashboard.documents import notice_closing
 from adaptive_dask.dashboard.numbers import host_of, runs_of
@@ -52,12 +52,39 @@ class Look(NamedTuple):
     select: Callable[[str], None]
 
 
-class Part(Protocol):
-    """A part of a page. `update` is called on the scheduler's event loop, so it must be quick."""
+class Part(ABC):
+    """A part of a page."""
 
-    root: LayoutDOM
+    root: Any  # a LayoutDOM
 
-    def update(self, look: Look, patch: Patch) -> None: ...
+    @abstractmethod
+    def update(self, look: Look, patch: Patch) -> None:
+        """Add changes to the patch. Called on the scheduler's event loop, so it must be quick."""
+
+    def close(self) -> None:  # noqa: B027  most parts have nothing to do
+        """Release resources when the page is closed."""
+
+
+class RunChart(Part):
+    """A chart of the selected run, which is drawn again when its key changes."""
+
+    _key: object = None
+
+    def update(self, look: Look, patch: Patch) -> None:
+        """Draw the chart if there is a run with news."""
+        if look.run is not None:
+            key = (look.run.id, self.key(look, look.run))
+            if key != self._key:
+                self._key = key
+                self.draw(look, look.run, patch)
+
+    @abstractmethod
+    def key(self, look: Look, run: HostedRun) -> object:
+        """Return a key that changes with the drawn data."""
+
+    @abstractmethod
+    def draw(self, look: Look, run: HostedRun, patch: Patch) -> None:
+        """Add the changes of the chart to the patch."""
 
 
 class Reading(NamedTuple):
@@ -71,15 +98,16 @@ class Reading(NamedTuple):
     prepare: Callable[[Any], Any]
 
 
-class ReadingPart(Part, Protocol):
-    """A part that shows data of the learner.
+class ReadingPart(Part):
+    """A part that shows data of the learner."""
 
-    `reading` returns how to read new data, or None if there is none. `show` is called on the event loop with the
-    prepared data, if they belong to the run of the last `update`.
-    """
+    @abstractmethod
+    def reading(self, run: Any) -> Reading | None:
+        """Return how to read new data, or None if there is none."""
 
-    def reading(self, run: Any) -> Reading | None: ...
-    def show(self, data: Any, wire: Wire) -> None: ...
+    @abstractmethod
+    def show(self, data: Any, wire: Wire) -> None:
+        """Show the prepared data. Called on the event loop, if they belong to the run of the last `update`."""
 
 
 class View:
@@ -94,7 +122,7 @@ class View:
         The name of the run to show. None selects the newest active run, or the newest if none is active.
     """
 
-    def __init__(self, scheduler: Any, doc: Document, parts: Sequence[Any], wanted: str | None) -> None:
+    def __init__(self, scheduler: Any, doc: Document, parts: Sequence[Part], wanted: str | None) -> None:
         self._scheduler = scheduler
         self._doc = doc
         self._parts = parts
@@ -111,7 +139,7 @@ class View:
         notice_closing(doc, self._close)
         doc.add_periodic_callback(self._update, INTERVAL)
         for part in parts:
-            if hasattr(part, "reading"):
+            if isinstance(part, ReadingPart):
                 doc.add_periodic_callback(self._make_reader(part), int(1000 * READING_INTERVAL))
 
     def select(self, name: str) -> None:
@@ -136,7 +164,7 @@ class View:
         if changes:
             self._wire.send(*changes)
 
-    def _changes(self, part: Any, look: Look) -> list[str]:
+    def _changes(self, part: Part, look: Look) -> list[str]:
         """Return the changes of a part as patches, or a message if the part cannot show this run."""
         patches: list[str] = []
         if not self._is_broken(part, look.run):
@@ -159,12 +187,12 @@ class View:
         _open_views.add(self)
         self._update()
 
-    def _is_broken(self, part: Any, run: Any) -> bool:
-        return (id(part), getattr(run, "id", "")) in self._broken
+    def _is_broken(self, part: Part, run: HostedRun | None) -> bool:
+        return _key(part, run) in self._broken
 
-    def _give_up(self, part: Any, run: Any) -> None:
+    def _give_up(self, part: Part, run: HostedRun | None) -> None:
         """Replace a part by a message, because it would fail again at every update."""
-        self._broken.add((id(part), getattr(run, "id", "")))
+        self._broken.add(_key(part, run))
         logger.exception("The dashboard cannot show %s", type(part).__name__)
 
     def _close(self, _: Any) -> None:
@@ -173,10 +201,9 @@ class View:
         self._closed = True
         _open_views.discard(self)
         for part in self._parts:
-            if hasattr(part, "close"):
-                part.close()
+            part.close()
 
-    def _make_reader(self, part: Any) -> Any:
+    def _make_reader(self, part: ReadingPart) -> Any:
         """Return a callback that reads learner data for a part, as often as that is cheap."""
         rest = ("", 0.0)  # a run, and the time before which it is not read
         under_way: dict[str, asyncio.Task[None]] = {}  # by run, because one may be busy while another is shown
@@ -217,10 +244,14 @@ class View:
 
         return begin
 
-    def _show(self, part: Any, run: Any, data: Any) -> None:
+    def _show(self, part: ReadingPart, run: HostedRun, data: Any) -> None:
         if self._look().run is not run:
             return  # another run was selected in the meantime
         try:
             part.show(data, self._wire)
         except Exception:
             self._give_up(part, run)
+
+
+def _key(part: Part, run: HostedRun | None) -> tuple[int, str]:
+    return id(part), "" if run is None else run.id

@@ -20,10 +20,10 @@ from tornado.ioloop import IOLoop
 
 from adaptive_dask.dashboard.page import PARTS, individual_page, main_page
 from adaptive_dask.dashboard.patch import Patch
-from adaptive_dask.dashboard.view import TROUBLE, Look, Reading, View
+from adaptive_dask.dashboard.view import TROUBLE, Look, Part, Reading, ReadingPart, View
 
 
-class Counter:
+class Counter(Part):
     """Counts its looks, and fails at some."""
 
     def __init__(self, fails_at: int = 0) -> None:
@@ -42,7 +42,7 @@ class Counter:
         self.closed += 1
 
 
-class Reader(Counter):
+class Reader(Counter, ReadingPart):
     """Wants to read at every look."""
 
     def __init__(self) -> None:

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from bokeh.models import ColumnDataSource, CustomJSTickFormatter, HoverTool
 
 from adaptive_dask.cluster.scheduler_history import EDGES
 from adaptive_dask.dashboard.patch import Patch
 from adaptive_dask.dashboard.style import GREEN, LogTicks, new_figure, new_note
-from adaptive_dask.dashboard.view import Look
+from adaptive_dask.dashboard.view import Look, RunChart
+
+if TYPE_CHECKING:
+    from adaptive_dask.cluster.scheduler_run import HostedRun
 
 _TICKS = """
 const units = [[86400, "d"], [3600, "h"], [60, "min"], [1, "s"], [1e-3, "ms"], [1e-6, "µs"]];
@@ -19,11 +23,10 @@ return `${+(tick / size).toPrecision(3)} ${unit}`;
 """
 
 
-class DurationChart:
+class DurationChart(RunChart):
     """The number of evaluations by their duration."""
 
     def __init__(self) -> None:
-        self._key: object = None
         self._source = ColumnDataSource({"left": [], "right": [], "count": [], "span": []})
         self.root = new_figure(
             x_axis_type="log",
@@ -39,15 +42,11 @@ class DurationChart:
         self.root.add_tools(HoverTool(renderers=[quads], tooltips=[("evaluations", "@count{0,0}"), ("of", "@span")]))
         self._note = new_note(self.root)
 
-    def update(self, look: Look, patch: Patch) -> None:
-        run = look.run
-        if run is None:
-            return
+    def key(self, look: Look, run: HostedRun) -> object:
+        return run.history.evaluated
+
+    def draw(self, look: Look, run: HostedRun, patch: Patch) -> None:
         counts = run.history.durations
-        key = (run.id, run.history.evaluated)
-        if key == self._key:
-            return
-        self._key = key
         used = [i for i, count in enumerate(counts) if count]
         shown = range(used[0], used[-1] + 1) if used else range(0)
         patch.fill(

@@ -8,13 +8,13 @@ from bokeh.models import ColumnDataSource
 
 from adaptive_dask.dashboard.patch import Patch
 from adaptive_dask.dashboard.style import RED, new_figure
-from adaptive_dask.dashboard.view import Look
+from adaptive_dask.dashboard.view import Look, Part
 
 EVERY = 0.1  # seconds between two probes
 KEPT = 240  # updates of the page
 
 
-class EventLoopChart:
+class EventLoopChart(Part):
     """The longest delay of the event loop between two updates of the page."""
 
     def __init__(self) -> None:

@@ -9,7 +9,7 @@ from bokeh.models import InlineStyleSheet
 from bokeh.models.widgets import Div
 
 from adaptive_dask.dashboard.patch import Patch, Wire
-from adaptive_dask.dashboard.view import Look, Reading
+from adaptive_dask.dashboard.view import Look, Reading, ReadingPart
 from adaptive_dask.plain import safe_repr
 
 # Limits: number of points, and characters of each traceback.
@@ -26,7 +26,7 @@ p { color: var(--ad-faint, #666); margin: 4px 0; }
 """
 
 
-class FailureList:
+class FailureList(ReadingPart):
     """The points that failed, newest first; a click opens a traceback."""
 
     def __init__(self) -> None:

@@ -9,12 +9,12 @@ from bokeh.models import ColumnDataSource, HoverTool
 
 from adaptive_dask.dashboard.patch import Patch
 from adaptive_dask.dashboard.style import BLUE, LogTicks, new_figure, new_note
-from adaptive_dask.dashboard.view import Look
+from adaptive_dask.dashboard.view import Look, Part
 
 _LABELS = {"npoints": "points", "seconds": "time (s)"}
 
 
-class LossChart:
+class LossChart(Part):
     """The loss over logarithmic axes.
 
     Parameters

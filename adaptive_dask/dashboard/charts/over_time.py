@@ -2,33 +2,37 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from itertools import pairwise
-from typing import Any
+from operator import attrgetter
+from typing import TYPE_CHECKING, Any
 
 from bokeh.models import ColumnDataSource
 
-from adaptive_dask.cluster.scheduler_history import Work
 from adaptive_dask.dashboard.patch import Patch
 from adaptive_dask.dashboard.style import BLUE, ORANGE, new_figure, new_note, time_unit
-from adaptive_dask.dashboard.view import Look
+from adaptive_dask.dashboard.view import Look, RunChart
+
+if TYPE_CHECKING:
+    from adaptive_dask.cluster.scheduler_history import Work
+    from adaptive_dask.cluster.scheduler_run import HostedRun
 
 
-class _OverTime:
+class _OverTime(RunChart):
     """A rate over time.
 
     Parameters
     ----------
-    what : str
-        The field of the history that counts.
+    count : callable
+        Returns what an entry of the history has counted.
     factor : float
         Factor that scales the rate.
     label, color : str
     """
 
-    def __init__(self, what: str, factor: float, label: str, color: str) -> None:
-        self._what = what
+    def __init__(self, count: Callable[[Work], float], factor: float, label: str, color: str) -> None:
+        self._count = count
         self._factor = factor
-        self._key: object = None
         self._source = ColumnDataSource({"since": [], "time": [], "rate": []})
         self.root = new_figure(x_axis_label="time (s)", y_axis_label=label, from_zero=True)
         bars: dict[str, Any] = {"left": "since", "right": "time", "bottom": 0, "top": "rate"}
@@ -37,15 +41,11 @@ class _OverTime:
         (self._axis,) = self.root.xaxis
         self._note = new_note(self.root)
 
-    def update(self, look: Look, patch: Patch) -> None:
-        run = look.run
-        if run is None:
-            return
+    def key(self, look: Look, run: HostedRun) -> object:
+        return len(run.history.work), run.history.thinned
+
+    def draw(self, look: Look, run: HostedRun, patch: Patch) -> None:
         work = run.history.work
-        key = (run.id, len(work), run.history.thinned)
-        if key == self._key:
-            return
-        self._key = key
         unit, scale = time_unit(work[-1].seconds if work else 0.0)
         rates = [self._rate(before, after) for before, after in pairwise(work)]
         times = [entry.seconds / scale for entry in work]
@@ -54,19 +54,18 @@ class _OverTime:
         patch.put(self._note, text="" if rates else "Nothing to see before the first second of results.")
 
     def _rate(self, before: Work, after: Work) -> float:
-        done: float = getattr(after, self._what) - getattr(before, self._what)
-        return self._factor * done / max(after.seconds - before.seconds, 1e-9)
+        return self._factor * (self._count(after) - self._count(before)) / max(after.seconds - before.seconds, 1e-9)
 
 
 class PaceChart(_OverTime):
     """Points per second."""
 
     def __init__(self) -> None:
-        super().__init__("evaluated", 1.0, "points per second", BLUE)
+        super().__init__(attrgetter("evaluated"), 1.0, "points per second", BLUE)
 
 
 class LearnerChart(_OverTime):
     """CPU time of the learner, as a share of one core of the scheduler's machine."""
 
     def __init__(self) -> None:
-        super().__init__("learner_seconds", 100.0, "share of a core (%)", ORANGE)
+        super().__init__(attrgetter("learner_seconds"), 100.0, "share of a core (%)", ORANGE)

@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from bokeh.models import ColumnDataSource, CustomJSTickFormatter, FixedTicker, HoverTool
 
 from adaptive_dask.cluster.scheduler_history import OTHERS
 from adaptive_dask.dashboard.patch import Patch
 from adaptive_dask.dashboard.style import PURPLE, RED, new_figure, new_note
-from adaptive_dask.dashboard.view import Look
+from adaptive_dask.dashboard.view import Look, RunChart
+
+if TYPE_CHECKING:
+    from adaptive_dask.cluster.scheduler_run import HostedRun
 
 # Up to this number of workers, names are shown below the bars.
 MOST_NAMES = 8
 
 
-class WorkerChart:
+class WorkerChart(RunChart):
     """The number of evaluations of each worker, in decreasing order."""
 
     def __init__(self) -> None:
-        self._key: object = None
         names = ("place", "name", "short", "address", "evaluated", "failures", "top", "mean", "alpha")
         self._source = ColumnDataSource({name: [] for name in names})
         self.root = new_figure(x_axis_label="worker", y_axis_label="evaluations", from_zero=True, count_axis=True)
@@ -41,14 +43,10 @@ class WorkerChart:
         self.root.add_tools(HoverTool(renderers=[bars, failed], tooltips=tips))
         self._note = new_note(self.root)
 
-    def update(self, look: Look, patch: Patch) -> None:
-        run = look.run
-        if run is None:
-            return
-        key = (run.id, run.history.evaluated, len(look.scheduler.workers))
-        if key == self._key:
-            return
-        self._key = key
+    def key(self, look: Look, run: HostedRun) -> object:
+        return run.history.evaluated, len(look.scheduler.workers)
+
+    def draw(self, look: Look, run: HostedRun, patch: Patch) -> None:
         counts = sorted(run.history.workers.items(), key=lambda item: (item[0] == OTHERS, -item[1].evaluated))
         here = look.scheduler.workers
         names = [str(here[address].name) if address in here else f"{address} (gone)" for address, _ in counts]

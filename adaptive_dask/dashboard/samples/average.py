@@ -9,28 +9,24 @@ import numpy as np
 from bokeh.models import ColumnDataSource
 
 from adaptive_dask.dashboard.patch import Patch
-from adaptive_dask.dashboard.samples.follower import Floats, NewEntries, as_floats
-from adaptive_dask.dashboard.style import BLUE, LogTicks, new_figure, new_note
+from adaptive_dask.dashboard.samples.follower import Floats, Follower, as_floats
+from adaptive_dask.dashboard.style import BLUE, TOOLS, LogTicks, new_figure, new_note
 
 # The mean is stored at numbers of samples that grow by at least this factor.
 GROWTH = 1.01
 
 
-class MeanFollower:
+class MeanFollower(Follower):
     """Follows the mean of the samples in order of arrival."""
 
     def __init__(self, learner: Any) -> None:
-        self.behind = False
-        self._new = NewEntries()
         self._n = 0
         self._mean = 0.0
         self._squares = 0.0  # sum of the squared distances from the mean
         self._kept: list[tuple[int, float, float]] = []
 
     def read(self, learner: Any, pending: list[Any]) -> Any:
-        _, values = self._new.take(learner.data)
-        self.behind = self._new.behind
-        return values
+        return self.take(learner.data)[1]
 
     def prepare(self, raw: Any) -> dict[str, Any]:
         for value in as_floats(raw)[:, 0].tolist():
@@ -57,9 +53,7 @@ class MeanChart:
     """The mean of the first n samples over n."""
 
     def __init__(self) -> None:
-        self.root = new_figure(
-            tools="pan,box_zoom,wheel_zoom,reset", x_axis_type="log", x_axis_label="samples", y_axis_label="mean"
-        )
+        self.root = new_figure(tools=TOOLS, x_axis_type="log", x_axis_label="samples", y_axis_label="mean")
         self._source = ColumnDataSource({"n": [], "mean": [], "low": [], "high": []})
         self.root.varea("n", "low", "high", source=self._source, color=BLUE, fill_alpha=0.25)
         self.root.line("n", "mean", source=self._source, color=BLUE, line_width=2)

@@ -9,18 +9,16 @@ import numpy as np
 from bokeh.models import Column, ColumnDataSource, HoverTool, Range1d
 
 from adaptive_dask.dashboard.patch import Patch
-from adaptive_dask.dashboard.style import BLUE, PURPLE, LogTicks, new_figure, new_note
+from adaptive_dask.dashboard.samples.follower import Follower
+from adaptive_dask.dashboard.style import BLUE, PURPLE, TOOLS, LogTicks, new_figure, new_note
 from adaptive_dask.user_code import guarded
 
 # Above this number, neighbouring children share a bar.
 MOST_BARS = 400
 
 
-class ChildrenFollower:
+class ChildrenFollower(Follower):
     """Follows the children."""
-
-    def __init__(self, learner: Any) -> None:
-        self.behind = False
 
     def read(self, learner: Any, pending: list[Any]) -> Any:
         children = learner.learners
@@ -51,15 +49,14 @@ class ChildrenChart:
         x_range = Range1d(start=-1, end=1)
         self._x_range = x_range
         self._end = 1.0  # set once, because each update would undo a zoom
-        tools = "pan,box_zoom,wheel_zoom,reset"
         self._source = ColumnDataSource(
             {name: [] for name in ("left", "right", "loss", "bar", "floor", "points", "name")}
         )
-        self._above = new_figure(tools=tools, x_range=x_range, y_axis_type="log", y_axis_label="loss")
+        self._above = new_figure(tools=TOOLS, x_range=x_range, y_axis_type="log", y_axis_label="loss")
         sides: dict[str, Any] = {"left": "left", "right": "right", "source": self._source, "line_alpha": 0}
         losses = self._above.quad(bottom="floor", top="bar", color=BLUE, fill_alpha=0.75, **sides)
         self._below = new_figure(
-            tools=tools,
+            tools=TOOLS,
             toolbar_location=None,
             x_range=x_range,
             x_axis_label="learner",

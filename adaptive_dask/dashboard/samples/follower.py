@@ -1,8 +1,9 @@
-"""Base classes of followers and charts."""
+"""The base class of followers, and the protocol of their charts."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Reversible
 from itertools import islice
 from typing import Any, Protocol
 
@@ -29,39 +30,40 @@ class Chart(Protocol):
     def show(self, data: Any, patch: Patch) -> None: ...
 
 
-class Follower(Protocol):
+class Follower(ABC):
     """Follows the data of one learner for one open page.
 
     Attributes
     ----------
     behind : bool
         True if there is more to read.
+    position : int
+        Number of entries of the data that were read.
     """
 
-    behind: bool
+    behind = False
+    position = 0
 
+    def __init__(self, learner: Any) -> None:  # noqa: B027  some need nothing of it
+        """Start to follow a learner."""
+
+    @abstractmethod
     def read(self, learner: Any, pending: list[Any]) -> Any:
         """Read new data. Called in the learner's thread, so it must be quick."""
 
+    @abstractmethod
     def prepare(self, raw: Any) -> Any:
         """Convert data for the chart. Called in any thread, while the learner continues its work."""
 
+    @abstractmethod
     def make_chart(self) -> Chart:
         """Return an empty chart."""
 
-
-class NewEntries:
-    """Reads the new entries of a mapping that only grows, in portions."""
-
-    def __init__(self) -> None:
-        self.position = 0
-        self.behind = False
-
     def take(self, data: Mapping[Any, Any]) -> tuple[list[Any], list[Any]]:
-        """Return the new keys and values."""
+        """Return the new keys and values of a mapping that only grows, in portions."""
         end = min(len(data), self.position + MOST_NEW)
         back = len(data) - self.position
-        if back < MOST_NEW and hasattr(data, "__reversed__"):
+        if back < MOST_NEW and isinstance(data, Reversible):
             # From the end, because an iteration from the start would visit all known entries.
             keys = list(islice(reversed(data), back))[::-1]
         else:

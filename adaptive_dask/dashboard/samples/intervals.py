@@ -8,26 +8,23 @@ import numpy as np
 from bokeh.models import Column, ColumnDataSource, HoverTool, Range1d
 
 from adaptive_dask.dashboard.patch import Patch
-from adaptive_dask.dashboard.samples.follower import NewEntries, as_floats
+from adaptive_dask.dashboard.samples.follower import Follower, as_floats
 from adaptive_dask.dashboard.samples.thinning import ThinLine
-from adaptive_dask.dashboard.style import BLUE, GREEN, LogTicks, new_figure, new_note
+from adaptive_dask.dashboard.style import BLUE, GREEN, TOOLS, LogTicks, new_figure, new_note
 
 # Number of intervals that are drawn, those with the largest errors.
 MOST_INTERVALS = 1000
 
 
-class IntegralFollower:
+class IntegralFollower(Follower):
     """Follows an IntegratorLearner."""
 
     def __init__(self, learner: Any) -> None:
-        self.behind = False
         self._low, self._high = map(float, learner.bounds)
-        self._new = NewEntries()
         self._thin = ThinLine(self._low, self._high)
 
     def read(self, learner: Any, pending: list[Any]) -> Any:
-        points, values = self._new.take(learner.data)
-        self.behind = self._new.behind
+        points, values = self.take(learner.data)
         intervals = [(i.a, i.b, i.err) for i in learner.approximating_intervals]
         return points, values, intervals, (learner.igral, learner.err, len(learner.data))
 
@@ -57,14 +54,13 @@ class IntegralChart:
 
     def __init__(self, low: float, high: float) -> None:
         x_range = Range1d(start=low, end=high)
-        tools = "pan,box_zoom,wheel_zoom,reset"
-        self._above = new_figure(tools=tools, x_range=x_range, y_axis_label="integrand")
+        self._above = new_figure(tools=TOOLS, x_range=x_range, y_axis_label="integrand")
         self._points = ColumnDataSource({"x": [], "y": []})
         self._above.varea("x", 0, "y", source=self._points, color=BLUE, fill_alpha=0.15)
         self._above.line("x", "y", source=self._points, color=BLUE, line_width=1)
         self._above.scatter("x", "y", source=self._points, color=BLUE, size=3)
         self._below = new_figure(
-            tools=tools,
+            tools=TOOLS,
             toolbar_location=None,
             x_range=x_range,
             y_axis_type="log",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from types import SimpleNamespace
 from typing import Any
 
 from adaptive_dask.dashboard.samples.line import TuplesFollower
@@ -17,10 +16,5 @@ def make_follower(learner: Any) -> Any:
 
 
 def make_space_follower(learner: Any) -> TuplesFollower | PlaneFollower:
-    """Make the follower of a `LearnerND`: a line in one dimension, a plane in more."""
+    """Make the follower of a learner of points in space: a line in one dimension, a plane in more."""
     return TuplesFollower(learner) if learner.ndim == 1 else PlaneFollower(learner)
-
-
-def make_sparse_grid_follower(learner: Any) -> TuplesFollower | PlaneFollower:
-    """Make the follower of a `SparseGridLearner`, whose bounds may be distributions."""
-    return make_space_follower(SimpleNamespace(ndim=learner.ndim, bbox=learner.bbox, bounds=learner.bbox))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -12,9 +11,9 @@ from bokeh.models import ColumnDataSource, HoverTool, Range1d
 from bokeh.models.annotations import TeeHead, Whisker
 
 from adaptive_dask.dashboard.patch import Patch
-from adaptive_dask.dashboard.samples.follower import MOST_NEW, MOST_PENDING, NEWEST, Floats, NewEntries, as_floats
+from adaptive_dask.dashboard.samples.follower import MOST_NEW, MOST_PENDING, NEWEST, Floats, Follower, as_floats
 from adaptive_dask.dashboard.samples.thinning import ThinLine
-from adaptive_dask.dashboard.style import GREY, ORANGE, SERIES, new_figure, new_note
+from adaptive_dask.dashboard.style import GREY, ORANGE, SERIES, TOOLS, new_figure, new_note
 
 # Above this number of points, only the line is drawn.
 MOST_MARKED = 400
@@ -23,13 +22,11 @@ MOST_MARKED = 400
 MOST_BARS = 1000
 
 
-class LineFollower:
+class LineFollower(Follower):
     """Follows points on a line that are evaluated once."""
 
     def __init__(self, learner: Any) -> None:
-        self.behind = False
-        self._low, self._high = map(float, learner.bounds)
-        self._position = 0
+        self._low, self._high = map(float, self._bounds(learner))
         self.look_at((self._low, self._high))
 
     def look_at(self, window: tuple[float, float]) -> None:
@@ -38,14 +35,17 @@ class LineFollower:
         margin = 0.1 * (high - low)
         self._thin = ThinLine(low - margin, high + margin)
         self._newest: deque[tuple[float, float]] = deque(maxlen=NEWEST)
-        self._position = 0
+        self.position = 0
         self.behind = True
 
+    def _bounds(self, learner: Any) -> Any:
+        return learner.bounds
+
     def read(self, learner: Any, pending: list[Any]) -> Any:
-        x, y = learner.data.arrays(self._position, self._position + MOST_NEW)
-        self._position += len(x)
-        self.behind = self._position < len(learner.data)
-        return x, y, self._position, pending[:MOST_PENDING]
+        x, y = learner.data.arrays(self.position, self.position + MOST_NEW)
+        self.position += len(x)
+        self.behind = self.position < len(learner.data)
+        return x, y, self.position, pending[:MOST_PENDING]
 
     def prepare(self, raw: Any) -> dict[str, Any]:
         x, y, npoints, pending = raw
@@ -73,50 +73,39 @@ class LineFollower:
 class TuplesFollower(LineFollower):
     """Follows a LearnerND of one variable, whose points are tuples of one number."""
 
-    def __init__(self, learner: Any) -> None:
-        super().__init__(SimpleNamespace(bounds=learner.bbox[0]))
-
-    def look_at(self, window: tuple[float, float]) -> None:
-        super().look_at(window)
-        self._new = NewEntries()
+    def _bounds(self, learner: Any) -> Any:
+        return learner.bbox[0]
 
     def read(self, learner: Any, pending: list[Any]) -> Any:
-        points, values = self._new.take(learner.data)
-        self.behind = self._new.behind
-        y = as_floats(values) if values else np.empty((0, 1))
-        return np.ravel(np.array(points, dtype=float)), y, self._new.position, np.ravel(pending[:MOST_PENDING])
+        points, values = self.take(learner.data)
+        return (
+            np.ravel(np.array(points, dtype=float)),
+            as_floats(values),
+            self.position,
+            np.ravel(pending[:MOST_PENDING]),
+        )
 
 
 class RationalFollower(LineFollower):
     """Follows a RationalLearner1D. Real and imaginary parts of complex values are drawn."""
 
-    def __init__(self, learner: Any) -> None:
-        self._is_complex: bool | None = None
-        super().__init__(learner)
-
-    def look_at(self, window: tuple[float, float]) -> None:
-        super().look_at(window)
-        self._new = NewEntries()
+    _is_complex: bool | None = None
 
     def read(self, learner: Any, pending: list[Any]) -> Any:
-        points, values = self._new.take(learner.data)
-        self.behind = self._new.behind
+        points, values = self.take(learner.data)
         y = np.asarray(values).reshape(len(points), -1) if points else np.empty((0, 1))
         if self._is_complex is None and points:
             # The first reading decides, because the lines of a chart cannot change.
             self._is_complex = np.iscomplexobj(y)
         if self._is_complex:
             y = np.stack((y.real, y.imag), axis=2).reshape(len(y), 2 * y.shape[1])
-        return np.array(points, dtype=float), y.real, self._new.position, pending[:MOST_PENDING]
+        return np.array(points, dtype=float), y.real, self.position, pending[:MOST_PENDING]
 
 
-class MeansFollower:
+class MeansFollower(Follower):
     """Follows the means of a noisy function, which change with every sample."""
 
-    components = 1
-
     def __init__(self, learner: Any) -> None:
-        self.behind = False
         self._low, self._high = map(float, learner.bounds)
 
     def read(self, learner: Any, pending: list[Any]) -> Any:
@@ -146,13 +135,11 @@ class LineChart:
     """Points over x; the newest points and those in flight are marked."""
 
     def __init__(self, low: float, high: float, components: int = 1, y_label: str = "y") -> None:
-        self.components = components
+        self._components = components
         margin = 0.02 * (high - low)
         self._x_range = Range1d(start=low - margin, end=high + margin)
         self._thinned = self._zoomed = False
-        self.root = new_figure(
-            tools="pan,box_zoom,wheel_zoom,reset", x_range=self._x_range, x_axis_label="x", y_axis_label=y_label
-        )
+        self.root = new_figure(tools=TOOLS, x_range=self._x_range, x_axis_label="x", y_axis_label=y_label)
         self._pending = ColumnDataSource({"x": []})
         self._errors = ColumnDataSource({"x": [], "low": [], "high": []})
         self._points = ColumnDataSource({"x": [], **{f"y{i}": [] for i in range(components)}})
@@ -187,7 +174,7 @@ class LineChart:
         x, y = data["x"], data["y"]
         self._thinned = data.get("thinned", False)
         order = np.argsort(x)
-        columns = {f"y{i}": _drawable(values[order]) for i, values in enumerate(y.T[: self.components])}
+        columns = {f"y{i}": _drawable(values[order]) for i, values in enumerate(y.T[: self._components])}
         patch.fill(self._points, {"x": x[order], **columns})
         for marker in self._markers:
             patch.put(marker, visible=len(x) <= MOST_MARKED)

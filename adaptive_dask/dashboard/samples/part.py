@@ -10,7 +10,7 @@ from bokeh.models.widgets import Div
 
 from adaptive_dask.dashboard.patch import Patch, Wire, keep_quiet
 from adaptive_dask.dashboard.samples.kinds import make_follower
-from adaptive_dask.dashboard.view import Look, Reading
+from adaptive_dask.dashboard.view import Look, Reading, ReadingPart
 from adaptive_dask.learner.kinds import find
 
 # Bokeh releases replaced models in the browser after half a minute without a message, which never passes here.
@@ -38,7 +38,7 @@ class Following:
         return self.follower.read(learner, list(session.points.in_flight.values()))
 
 
-class Samples:
+class Samples(ReadingPart):
     """The samples of a run. A new run gets a new picture; the picture of the same run is updated."""
 
     def __init__(self) -> None:
@@ -46,6 +46,7 @@ class Samples:
         self._following = Following()
         self._charted: Following | None = None  # the run whose picture is shown
         self._chart: Any = None
+        self._components: object = None  # what the chart was made for
         self._waiting = Div(text="Waiting for the learner …", disable_math=True)
         self.root = Column(children=[self._waiting], sizing_mode="stretch_both")
         self.root.js_on_change("children", CustomJS(code=_FORGET))
@@ -74,26 +75,27 @@ class Samples:
         """Return the data of the chart, and a new chart if one is needed, because making one takes long."""
         follower, chart = following.follower, self._chart
         prepared = follower.prepare(raw)
-        # The number of components of a value is known after the first one.
-        fits = following is self._charted and getattr(chart, "components", 0) == getattr(follower, "components", 0)
+        # Followers of others need not have any; the number of components of a value is known after the first one.
+        components = getattr(follower, "components", None)
+        fits = following is self._charted and components == self._components
         if not fits:
             chart = follower.make_chart()
         patch = Patch()
         chart.show(prepared, patch)
         if fits:
-            return following, chart, patch.encode()
+            return following, chart, components, patch.encode()
         patch.apply()
         keep_quiet(chart.root.references())
-        return following, chart, None
+        return following, chart, components, None
 
     def show(self, data: Any, wire: Wire) -> None:
-        following, chart, patch = data
+        following, chart, components, patch = data
         if following is not self._following:
             return  # belongs to the run that was shown before
         if patch is not None:
             wire.send(patch)
             return
-        self._charted, self._chart = following, chart
+        self._charted, self._chart, self._components = following, chart, components
         if hasattr(chart, "on_look"):
             chart.on_look(partial(self._look_at, following))
         self.root.children = [self._waiting, chart.root]

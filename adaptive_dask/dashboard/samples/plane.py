@@ -14,9 +14,9 @@ from scipy.interpolate import LinearNDInterpolator
 from scipy.spatial import Delaunay, QhullError
 
 from adaptive_dask.dashboard.patch import Patch
-from adaptive_dask.dashboard.samples.follower import MOST_PENDING, NEWEST, Floats, NewEntries, as_floats
+from adaptive_dask.dashboard.samples.follower import MOST_PENDING, NEWEST, Floats, Follower, as_floats
 from adaptive_dask.dashboard.samples.thinning import ThinPlane
-from adaptive_dask.dashboard.style import GREY, ORANGE, new_figure, new_note, select_style
+from adaptive_dask.dashboard.style import GREY, ORANGE, TOOLS, new_figure, new_note, select_style
 
 # Above this number of points, the edges of triangles would be a grey area.
 MOST_IN_MESH = 2000
@@ -25,30 +25,26 @@ MOST_IN_MESH = 2000
 PIXELS = 128
 
 
-class PlaneFollower:
+class PlaneFollower(Follower):
     """Follows points with two or more coordinates.
 
     Parameters
     ----------
     learner : SpaceLearner
-    axes : pair of int
-        The coordinates to show. Functions of exactly two variables are interpolated between the points.
+        Functions of exactly two variables are interpolated between the points.
     """
 
-    def __init__(self, learner: Any, axes: tuple[int, int] = (0, 1)) -> None:
-        self.behind = False
-        self.axes = axes
+    def __init__(self, learner: Any) -> None:
         self.ndim = learner.ndim
-        self._low, self._high = _box(learner)
-        self._newest: Floats = np.empty((0, 2))
-        self.look_at(axes)
+        self._low, self._high = np.array(learner.bbox, dtype=float).T
+        self.look_at((0, 1))
 
     def look_at(self, axes: tuple[int, int]) -> None:
         """Read all data again, for other coordinates."""
         self.axes = axes
-        self._new = NewEntries()
+        self.position = 0
         self._thin = ThinPlane(self._low[list(axes)], self._high[list(axes)])
-        self._newest = np.empty((0, 2))
+        self._newest: Floats = np.empty((0, 2))
         self.behind = True
 
     @property
@@ -57,9 +53,8 @@ class PlaneFollower:
         return self.axes
 
     def read(self, learner: Any, pending: list[Any]) -> Any:
-        points, values = self._new.take(learner.data)
-        self.behind = self._new.behind
-        return points, values, self._new.position, pending[:MOST_PENDING]
+        points, values = self.take(learner.data)
+        return points, values, self.position, pending[:MOST_PENDING]
 
     def prepare(self, raw: Any) -> dict[str, Any]:
         points, values, npoints, pending = raw
@@ -109,12 +104,11 @@ class PlaneChart:
     """Points coloured by value, above a picture of the interpolation."""
 
     def __init__(self, low: Floats, high: Floats, all_names: list[str], axes: tuple[int, int]) -> None:
-        self.components = axes
         names = [all_names[axis] for axis in axes]
         corners = zip((low - 0.02 * (high - low)).tolist(), (high + 0.02 * (high - low)).tolist(), strict=True)
         ranges = [Range1d(start=start, end=end) for start, end in corners]
         self._figure = new_figure(
-            tools="pan,box_zoom,wheel_zoom,reset",
+            tools=TOOLS,
             x_range=ranges[0],
             y_range=ranges[1],
             x_axis_label=names[0],
@@ -188,14 +182,6 @@ def _describe(data: dict[str, Any]) -> str:
         text += f", {drawn:,} of them drawn"
     pending = len(data["pending"])
     return text + "; colour: value, ring: newest" + (f"; cross: {pending} on their way" if pending else "")
-
-
-def _box(learner: Any) -> tuple[Floats, Floats]:
-    """Return the smallest box around the domain of a learner."""
-    bounds = np.asarray(getattr(learner.bounds, "points", learner.bounds), dtype=float)
-    if bounds.shape == (learner.ndim, 2) and not hasattr(learner.bounds, "points"):
-        return bounds[:, 0], bounds[:, 1]
-    return bounds.min(axis=0), bounds.max(axis=0)
 
 
 def _subscript(number: int) -> str:

@@ -9,8 +9,8 @@ import numpy as np
 from bokeh.models import Column, ColumnDataSource, HoverTool, Range1d
 
 from adaptive_dask.dashboard.patch import Patch
-from adaptive_dask.dashboard.samples.follower import Floats, as_floats
-from adaptive_dask.dashboard.style import BLUE, GREEN, ORANGE, new_figure, new_note
+from adaptive_dask.dashboard.samples.follower import Floats, Follower, as_floats
+from adaptive_dask.dashboard.style import BLUE, GREEN, ORANGE, TOOLS, new_figure, new_note
 
 # Number of cells for all elements; a cell stands for one or more neighbours.
 CELLS = 1200
@@ -19,11 +19,10 @@ CELLS = 1200
 MOST_VALUES = 20_000
 
 
-class SequenceFollower:
+class SequenceFollower(Follower):
     """Follows a sequence."""
 
     def __init__(self, learner: Any) -> None:
-        self.behind = False
         self._total = len(learner.sequence)
 
     def read(self, learner: Any, pending: list[Any]) -> Any:
@@ -77,7 +76,7 @@ class SequenceChart:
         )
         self._field.add_tools(HoverTool(renderers=[squares], tooltips="@what"))
         self._values = new_figure(
-            tools="pan,box_zoom,wheel_zoom,reset",
+            tools=TOOLS,
             toolbar_location=None,
             x_range=Range1d(start=-0.02 * total - 0.5, end=1.02 * total - 0.5),
             x_axis_label="index",

@@ -2,28 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 from bokeh.models import ColumnDataSource
 
 from adaptive_dask.dashboard.patch import Patch
-from adaptive_dask.dashboard.samples.follower import Floats, NewEntries, as_floats
+from adaptive_dask.dashboard.samples.follower import Floats, Follower, as_floats
 from adaptive_dask.dashboard.samples.thinning import ThinLine
-from adaptive_dask.dashboard.style import BLUE, ORANGE, new_figure, new_note
+from adaptive_dask.dashboard.style import BLUE, ORANGE, TOOLS, new_figure, new_note
 
 # Initial range of the x axis. It doubles when it is full, which halves the resolution.
 ROOM = 4096
 
 
-class ValuesFollower:
+class ValuesFollower(Follower):
     """Follows values by their number, and with `best` also the smallest value."""
 
     best = False
 
     def __init__(self, learner: Any) -> None:
-        self.behind = False
-        self._new = NewEntries()
         self._room = ROOM
         self._thin = ThinLine(0, ROOM)
         self._count = 0
@@ -31,12 +30,8 @@ class ValuesFollower:
         self._steps: list[tuple[float, float]] = []
 
     def read(self, learner: Any, pending: list[Any]) -> Any:
-        data: Any = getattr(learner, "data", None)
-        if not hasattr(data, "keys"):
-            return None
-        _, values = self._new.take(data)
-        self.behind = self._new.behind
-        return values
+        data = getattr(learner, "data", None)
+        return self.take(data)[1] if isinstance(data, Mapping) else None
 
     def prepare(self, raw: Any) -> dict[str, Any]:
         if raw is None:
@@ -58,11 +53,9 @@ class ValuesFollower:
         if not self.best or not len(values):
             return
         lowest = np.fmin.accumulate(np.fmin(values, self._lowest))
-        fell = (
-            np.flatnonzero(np.diff(lowest, prepend=self._lowest) < 0)
-            if np.isfinite(self._lowest)
-            else (np.flatnonzero(np.diff(lowest, prepend=np.inf) < 0))
-        )
+        # Minus infinity, once reached, has no difference to itself that is a number.
+        before = self._lowest if np.isfinite(self._lowest) else np.inf
+        fell = np.flatnonzero(np.diff(lowest, prepend=before) < 0)
         self._steps += [(float(numbers[i]), float(lowest[i])) for i in fell]
         del self._steps[: -2 * ROOM]
         self._lowest = float(lowest[-1])
@@ -81,9 +74,7 @@ class ValuesChart:
     """Values over their number."""
 
     def __init__(self, best: bool) -> None:
-        self.root = new_figure(
-            tools="pan,box_zoom,wheel_zoom,reset", x_axis_label="number of the result", y_axis_label="value"
-        )
+        self.root = new_figure(tools=TOOLS, x_axis_label="number of the result", y_axis_label="value")
         self._points = ColumnDataSource({"x": [], "y": []})
         self._best = ColumnDataSource({"x": [], "y": []})
         self.root.scatter("x", "y", source=self._points, color=BLUE, size=5, fill_alpha=0.7, line_alpha=0)
