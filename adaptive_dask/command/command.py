@@ -10,10 +10,10 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from adaptive_dask.command import folders
+from adaptive_dask.command import finished, folders
 from adaptive_dask.command.program import Program
 from adaptive_dask.command.readers import Parse, make_parser
-from adaptive_dask.command.templates import Template, check_syntax, fill, make_fields, plain_point
+from adaptive_dask.command.templates import Filled, Template, check_syntax, fill, make_fields, plain_point
 from adaptive_dask.errors import Infeasible, ProgramError
 from adaptive_dask.plain import as_positive_seconds, safe_str
 from adaptive_dask.run.interruption import ended_by
@@ -41,7 +41,8 @@ class Command:
     ----------
     arguments : str, sequence or callable
         The program and its arguments: templates. A text is split as a shell does it, before its fields are filled. A
-        function takes the point and returns a sequence.
+        function takes the point and returns a text or a sequence. A relative path of a program is that of the file in
+        the current folder, if it exists.
     inputs : mapping, optional
         Input files: the template of each by its name in the folder. A path is that of a file with the template, which
         is read now.
@@ -58,6 +59,10 @@ class Command:
         It must be writable where the program runs.
     keep : "all", "failed" or "none", default: "failed"
         Which folders are kept.
+    reuse : bool, default: True
+        With ``keep="all"``, read the folder of a program that has already succeeded at a point instead of running it
+        again, if its arguments, input files and environment variables are the same, and if the program and the files
+        that are arguments have not changed. Pass False if the program does not give the same result each time.
     parse : callable or tuple, optional
         What returns the value: a function of the folder, a `pathlib.Path`; or ``("json", file, key)``,
         ``("csv", file, column)``, ``("numpy", file)`` or ``("regex", file, pattern)``. By default, it is the number
@@ -93,6 +98,7 @@ class Command:
         environment: Mapping[str, Template] | None = None,
         folder: str | os.PathLike[str] = "points",
         keep: str = "failed",
+        reuse: bool = True,
         parse: Parse = None,
         success: Collection[int] = (0,),
         infeasible: Collection[int] = (),
@@ -101,8 +107,9 @@ class Command:
     ) -> None:
         if keep not in KEEP:
             raise ValueError(f"keep must be 'all', 'failed' or 'none', got {keep!r}.")
-        self._arguments = arguments if callable(arguments) else _split("arguments", arguments)
-        if not self._arguments:
+        self._make_arguments = arguments if callable(arguments) else None
+        self._arguments = () if callable(arguments) else _find_program(_split("arguments", arguments))
+        if not (callable(arguments) or self._arguments):
             raise ValueError("arguments must name a program, got none.")
         self._launcher = _split("launcher", launcher)
         self._inputs = {_check_file(name): _read_template(each) for name, each in (inputs or {}).items()}
@@ -114,6 +121,7 @@ class Command:
         self._environment = dict(environment or {})
         self.folder = os.path.abspath(os.path.expanduser(folder))
         self.keep = keep
+        self.reuse = bool(reuse)
         self._parse = make_parser(parse)
         self._success = _codes("success", success)
         self._infeasible = _codes("infeasible", infeasible)
@@ -141,10 +149,20 @@ class Command:
         Infeasible
             If it ends with one of the exit codes `infeasible`.
         """
-        folder = folders.create(self.folder, plain_point(point))
+        point = plain_point(point)
+        made: dict[int, Any] = {}
+        key = None
+        if self.reuse and self.keep == "all":
+            filled = self._fill(point, values, "{folder}", made)
+            key = finished.make_key(point, filled)
+            found = finished.find(self.folder, key)
+            if found is not None and found[1] in self._success | self._infeasible:
+                with contextlib.suppress(ProgramError):  # it cannot be read
+                    return self._read(found[0], point, found[1], filled.arguments)
+        folder = folders.create(self.folder, point)
         is_done = False
         try:
-            value = self._run(folder, plain_point(point), values)
+            value = self._run(folder, point, self._fill(point, values, str(folder), made), key)
             is_done = True
             return value
         except Infeasible:
@@ -159,36 +177,59 @@ class Command:
         return folders.find(self.folder, plain_point(point))
 
     def __repr__(self) -> str:
-        return f"Command({self._arguments!r}, folder={self.folder!r})"
+        return f"Command({self._make_arguments or self._arguments!r}, folder={self.folder!r})"
 
-    def _run(self, folder: Path, point: Any, values: Mapping[str, Any]) -> Any:
-        fields = make_fields(point, self._names, {**self._values, **values, "folder": str(folder)})
+    def _fill(self, point: Any, values: Mapping[str, Any], folder: str, made: dict[int, Any]) -> Filled:
+        """Fill all templates; `made` has what functions have returned for this point, so that each is called once."""
+        fields = make_fields(point, self._names, {**self._values, **values, "folder": folder})
+
+        def call(function: Callable[[Any], Any]) -> Any:
+            if id(function) not in made:
+                made[id(function)] = function(point)
+            return made[id(function)]
 
         def filled(template: Any) -> Any:
-            return fill(template, point, fields, self._syntax)
+            return call(template) if callable(template) else fill(template, fields, self._syntax)
 
-        own = self._arguments(point) if callable(self._arguments) else map(filled, self._arguments)
-        arguments = [os.fspath(each) if isinstance(each, os.PathLike) else str(each) for each in own]
-        arguments = [*(str(filled(each)) for each in self._launcher), *arguments]
-        environment = {name: str(filled(each)) for name, each in self._environment.items()}
-        for name, template in self._inputs.items():
-            _write(folder / name, filled(template))
-        folders.record(folder, point, arguments=arguments, status="running")
-        code = self._wait(folder, point, arguments, environment)
+        own = [filled(each) for each in self._arguments]
+        if self._make_arguments is not None:
+            given = call(self._make_arguments)
+            own = made[id(self._make_arguments)] = shlex.split(given) if isinstance(given, str) else list(given)
+        if not own:
+            raise ValueError(f"arguments must name a program, got none for {point!r}.")
+        return Filled(
+            [*(str(filled(each)) for each in self._launcher), *map(_as_text, own)],
+            {name: str(filled(each)) for name, each in self._environment.items()},
+            {name: _as_bytes(filled(each)) for name, each in self._inputs.items()},
+        )
+
+    def _run(self, folder: Path, point: Any, filled: Filled, key: str | None) -> Any:
+        for name, contents in filled.inputs.items():
+            path = folder / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(contents)
+        folders.record(folder, point, arguments=filled.arguments, status="running")
+        code = self._wait(folder, point, filled.arguments, filled.environment)
+        if code not in self._success | self._infeasible:
+            raise self._failed(folder, point, filled.arguments, _describe(code), code)
+        if key is not None:
+            finished.note(self.folder, key, folder, code)
+        return self._read(folder, point, code, filled.arguments)
+
+    def _read(self, folder: Path, point: Any, code: int, arguments: list[str]) -> Any:
+        """The value of a program that has ended."""
         if code in self._infeasible:
-            folders.record(folder, point, arguments=arguments, status="infeasible", exit_code=code)
+            folders.record(folder, point, status="infeasible", exit_code=code)
             raise Infeasible(f"The program exited with code {code}.")
-        if code not in self._success:
-            raise self._failed(folder, point, arguments, _describe(code), code)
         try:
             value = self._parse(folder)
         except Infeasible:
-            folders.record(folder, point, arguments=arguments, status="infeasible", exit_code=code)
+            folders.record(folder, point, status="infeasible", exit_code=code)
             raise
         except Exception as error:
             how = f"has a result that cannot be read: {type(error).__name__}: {safe_str(error)}"
             raise self._failed(folder, point, arguments, how, code) from error
-        folders.record(folder, point, arguments=arguments, status="done", exit_code=code)
+        folders.record(folder, point, status="done", exit_code=code)
         return value
 
     def _wait(self, folder: Path, point: Any, arguments: list[str], environment: dict[str, str]) -> int:
@@ -208,7 +249,7 @@ class Command:
         self, folder: Path, point: Any, arguments: list[str], how: str, code: int | None = None
     ) -> ProgramError:
         with contextlib.suppress(OSError):
-            folders.record(folder, point, arguments=arguments, status="failed", reason=how, exit_code=code)
+            folders.record(folder, point, status="failed", reason=how, exit_code=code)
         return ProgramError(shlex.join(arguments), how, str(folder), code, _tail(folder / "stderr.txt"))
 
 
@@ -223,12 +264,12 @@ def _tail(path: Path) -> str:
     return ""
 
 
-def _write(path: Path, contents: Any) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    if isinstance(contents, bytes):
-        path.write_bytes(contents)
-    else:
-        path.write_text(str(contents))
+def _as_text(argument: Any) -> str:
+    return str(os.fspath(argument)) if isinstance(argument, os.PathLike) else str(argument)
+
+
+def _as_bytes(contents: Any) -> bytes:
+    return contents if isinstance(contents, bytes) else str(contents).encode("utf-8", "surrogateescape")
 
 
 def _split(name: str, templates: Any) -> tuple[Template, ...]:
@@ -239,6 +280,14 @@ def _split(name: str, templates: Any) -> tuple[Template, ...]:
     if not isinstance(templates, Sequence):
         raise TypeError(f"{name} must be a text or a sequence of templates, got {templates!r}.")
     return tuple(each if callable(each) or hasattr(each, "substitute") else str(each) for each in templates)
+
+
+def _find_program(arguments: tuple[Template, ...]) -> tuple[Template, ...]:
+    """Replace a relative path of the program by an absolute one: it runs in another folder."""
+    program, *others = arguments or ("",)
+    if isinstance(program, str) and os.sep in program and os.path.isfile(program):
+        return (os.path.abspath(program), *others)
+    return arguments
 
 
 def _read_template(template: Template | os.PathLike[str]) -> Template:

@@ -45,10 +45,16 @@ def find(base: str, point: Any) -> list[Path]:
 
 
 def _point_of(folder: Path) -> str | None:
+    found = _read(folder).get("point")
+    return None if found is None else str(found)
+
+
+def _read(folder: Path) -> dict[str, Any]:
     try:
-        return str(json.loads((folder / RECORD).read_text())["point"])
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
+        known = json.loads((folder / RECORD).read_text())
+    except (OSError, ValueError):
+        return {}
+    return known if isinstance(known, dict) else {}
 
 
 def _folders(base: str) -> Iterator[Path]:
@@ -65,8 +71,9 @@ def _prefix(point: Any) -> str:
 
 
 def record(folder: Path, point: Any, **contents: Any) -> None:
-    """Write down the point of a folder, and the state of its program."""
-    known = {"point": repr(point), "host": socket.gethostname(), "time": time.time(), **contents}
+    """Write down the point of a folder, when and where its program was started, and its state."""
+    begin = {"point": repr(point), "host": socket.gethostname(), "time": time.time()}
+    known = {**begin, **_read(folder), **contents}
     temporary = folder / f".{RECORD}"
     temporary.write_text(json.dumps(known, indent=1, default=repr) + "\n")
     os.replace(temporary, folder / RECORD)

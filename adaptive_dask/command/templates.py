@@ -5,9 +5,27 @@ from __future__ import annotations
 import importlib.util
 import string
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 Template = str | string.Template | Callable[[Any], Any]
+
+
+class Filled(NamedTuple):
+    """Everything that a program is run with.
+
+    Attributes
+    ----------
+    arguments : list of str
+    environment : dict of str to str
+        Variables that are added.
+    inputs : dict of str to bytes
+        Contents of the input files.
+    """
+
+    arguments: list[str]
+    environment: dict[str, str]
+    inputs: dict[str, bytes]
+
 
 SYNTAXES = ("format", "string.Template", "jinja2")
 
@@ -54,16 +72,14 @@ def plain_point(value: Any) -> Any:
     return value.item() if type(value).__module__ == "numpy" and getattr(value, "shape", None) == () else value
 
 
-def fill(template: Template, point: Any, fields: Mapping[str, Any], syntax: str) -> Any:
-    """What a template gives for a point.
+def fill(template: str | string.Template, fields: Mapping[str, Any], syntax: str) -> str:
+    """Fill a template with fields.
 
     Raises
     ------
     ValueError
         If there is no such field, or if the template is malformed.
     """
-    if callable(template):
-        return template(point)
     try:
         if isinstance(template, string.Template):
             return template.substitute(fields)

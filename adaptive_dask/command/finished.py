@@ -1,0 +1,79 @@
+"""Programs that have finished, found again by everything that they were run with.
+
+A marker, which is written at once when a program has ended, names its folder and its exit code. Markers are looked up
+by their names, because folders with many thousands of entries take long to list.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import secrets
+import shutil
+import stat
+from pathlib import Path
+from typing import Any
+
+from adaptive_dask.command.templates import Filled
+
+# The markers are in this folder, beside the working folders.
+MARKERS = ".finished"
+
+
+def make_key(point: Any, filled: Filled) -> str:
+    """The name of the marker of a program.
+
+    Parameters
+    ----------
+    point : object
+    filled : Filled
+        With a placeholder for the working folder.
+    """
+    inputs = {name: hashlib.sha256(contents).hexdigest() for name, contents in filled.inputs.items()}
+    program, *_ = filled.arguments
+    files = [shutil.which(program) or program, *filled.arguments]
+    parts = (
+        repr(point),
+        filled.arguments,
+        sorted(filled.environment.items()),
+        sorted(inputs.items()),
+        [_describe_file(each) for each in files],
+    )
+    return hashlib.sha256(repr(parts).encode("utf-8", "backslashreplace")).hexdigest()
+
+
+def _describe_file(path: str) -> tuple[int, int] | None:
+    """Size and time of the last change of a file, such as the program: after a change, results may be different."""
+    if not os.path.isabs(path):
+        return None
+    try:
+        found = os.stat(path)
+    except (OSError, ValueError):
+        return None
+    return (found.st_size, found.st_mtime_ns) if stat.S_ISREG(found.st_mode) else None
+
+
+def note(base: str, key: str, folder: Path, code: int) -> None:
+    """Write the marker of a program that has ended. Without it, the program runs again, so errors are ignored."""
+    path = _path_of(base, key)
+    temporary = path.with_name(f"{key}.{secrets.token_hex(4)}")
+    with contextlib.suppress(OSError):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary.write_text(json.dumps({"folder": folder.name, "exit_code": code}) + "\n")
+        os.replace(temporary, path)
+
+
+def find(base: str, key: str) -> tuple[Path, int] | None:
+    """The working folder and the exit code of a program that has finished, if its folder is there."""
+    try:
+        marker = json.loads(_path_of(base, key).read_text())
+        folder, code = Path(base, str(marker["folder"])).absolute(), int(marker["exit_code"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    return (folder, code) if folder.is_dir() else None
+
+
+def _path_of(base: str, key: str) -> Path:
+    return Path(base, MARKERS, key)
