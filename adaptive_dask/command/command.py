@@ -23,7 +23,7 @@ KEEP = ("all", "failed", "none")
 # Of the end of a file that goes into the text of an error (bytes).
 MAX_TAIL = 4000
 
-_OWN_FILES = {folders.RECORD, f".{folders.RECORD}", "stdout.txt", "stderr.txt"}
+_OWN_FILES = {folders.RECORD, "stdout.txt", "stderr.txt"}
 
 
 class Command:

@@ -10,12 +10,12 @@ import contextlib
 import hashlib
 import json
 import os
-import secrets
 import shutil
 import stat
 from pathlib import Path
 from typing import Any
 
+from adaptive_dask.command.folders import write_whole
 from adaptive_dask.command.templates import Filled
 
 # The markers are in this folder, beside the working folders.
@@ -58,11 +58,9 @@ def _describe_file(path: str) -> tuple[int, int] | None:
 def note(base: str, key: str, folder: Path, code: int) -> None:
     """Write the marker of a program that has ended. Without it, the program runs again, so errors are ignored."""
     path = _path_of(base, key)
-    temporary = path.with_name(f"{key}.{secrets.token_hex(4)}")
     with contextlib.suppress(OSError):
         path.parent.mkdir(parents=True, exist_ok=True)
-        temporary.write_text(json.dumps({"folder": folder.name, "exit_code": code}) + "\n")
-        os.replace(temporary, path)
+        write_whole(path, {"folder": folder.name, "exit_code": code})
 
 
 def find(base: str, key: str) -> tuple[Path, int] | None:

@@ -73,10 +73,22 @@ def _prefix(point: Any) -> str:
 def record(folder: Path, point: Any, **contents: Any) -> None:
     """Write down the point of a folder, when and where its program was started, and its state."""
     begin = {"point": repr(point), "host": socket.gethostname(), "time": time.time()}
-    known = {**begin, **_read(folder), **contents}
-    temporary = folder / f".{RECORD}"
-    temporary.write_text(json.dumps(known, indent=1, default=repr) + "\n")
-    os.replace(temporary, folder / RECORD)
+    before = _read(folder)
+    known = {**begin, **before, **contents}
+    if known != before:
+        write_whole(folder / RECORD, known)
+
+
+def write_whole(path: Path, contents: Any) -> None:
+    """Write a file of JSON that others see whole or not at all, also if several processes write it.
+
+    Raises
+    ------
+    OSError
+    """
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    temporary.write_text(json.dumps(contents, indent=1, default=repr) + "\n")
+    os.replace(temporary, path)
 
 
 def remove(folder: Path) -> None:
