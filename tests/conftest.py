@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import settings
@@ -24,13 +26,55 @@ LONGEST_FIRST = (
     "tests/runner/",
 )
 
+# Folders whose tests are all marked as long: browsers, notebooks and batch systems.
+LONG_FOLDERS = ("tests/browser/", "tests/examples/", "tests/slurm/")
+LEFT_OUT = pytest.StashKey[int]()
+LEFT_OUT_ON_WORKER = "long_tests_left_out"  # workers of pytest-xdist report it under this name
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add ``--long``."""
+    parser.addoption("--long", action="store_true", help="run the tests marked as long, too")
+
 
 def _rank(item: pytest.Item) -> int:
     starts = (rank for rank, name in enumerate(LONGEST_FIRST) if item.nodeid.startswith(name))
     return next(starts, len(LONGEST_FIRST))
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Sort the tests if several processes share them."""
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out long tests that nobody asked for; sort the others if several processes share them."""
+    for item in items:
+        if item.nodeid.startswith(LONG_FOLDERS):
+            item.add_marker("long")
+    _leave_out_long_tests(config, items)
     if "PYTEST_XDIST_WORKER" in os.environ:
         items.sort(key=_rank)
+
+
+def _leave_out_long_tests(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Deselect them, but for ``--long``, ``-m`` with the marker, and files that are named on the command line."""
+    if config.getoption("--long") or "long" in config.getoption("markexpr"):
+        return
+    named = {(config.invocation_params.dir / arg.partition("::")[0]).resolve() for arg in config.args}
+    left_out = [item for item in items if item.get_closest_marker("long") and Path(item.path) not in named]
+    config.stash[LEFT_OUT] = len(left_out)
+    if hasattr(config, "workeroutput"):
+        config.workeroutput[LEFT_OUT_ON_WORKER] = len(left_out)
+    if left_out:
+        config.hook.pytest_deselected(items=left_out)
+        out = set(left_out)
+        items[:] = [item for item in items if item not in out]
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """Take the number from a worker of pytest-xdist; all of them leave out the same tests."""
+    node.config.stash[LEFT_OUT] = getattr(node, "workeroutput", {}).get(LEFT_OUT_ON_WORKER, 0)
+
+
+def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
+    """Say what was left out."""
+    if count := config.stash.get(LEFT_OUT, 0):
+        terminalreporter.write_line(f"{count} long tests were left out. To run all tests: pytest --long")

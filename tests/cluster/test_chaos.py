@@ -12,6 +12,7 @@ from . import chaos, neighbours
 cloudpickle.register_pickle_by_value(chaos)
 
 
+@pytest.mark.long
 @pytest.mark.skipif(sys.platform != "linux", reason="forks processes, and looks at their open files in /proc")
 def test_a_storm(tmp_path):
     deeds = {"kill": 5, "pause": 3, "add": 1, "retire": 2, "come": 2, "kill_client": 2}
