@@ -35,6 +35,7 @@ autosummary_imported_members = True
 autodoc_member_order = "groupwise"
 autodoc_typehints = "none"  # numpydoc's sections describe the types
 numpydoc_show_class_members = False
+toc_object_entries_show_parents = "hide"
 
 copybutton_exclude = ".linenos, .gp, .go"
 copybutton_prompt_text = r">>> |\.\.\. |\$ "
@@ -45,6 +46,7 @@ html_title = project
 html_static_path = ["_static"]
 html_css_files = ["adaptive.css"]
 html_show_sourcelink = False
+html_sidebars = dict.fromkeys(["start", "choosing", "changelog", "contributing"], [])  # sections of one page
 html_theme_options = {
     "header_links_before_dropdown": 7,
     "navbar_align": "left",
