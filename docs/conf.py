@@ -46,7 +46,7 @@ html_title = project
 html_static_path = ["_static"]
 html_css_files = ["adaptive.css"]
 html_show_sourcelink = False
-html_sidebars = dict.fromkeys(["start", "choosing", "changelog", "contributing"], [])  # sections of one page
+html_sidebars: dict[str, list[str]] = {page: [] for page in ("start", "choosing", "changelog", "contributing")}
 html_theme_options = {
     "header_links_before_dropdown": 7,
     "navbar_align": "left",

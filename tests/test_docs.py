@@ -16,6 +16,7 @@ import pytest
 
 import adaptive_dask
 from adaptive_dask import errors, runner, testing, utils
+from adaptive_dask.cli import main as commands
 from adaptive_dask.learner import learner1D, learner2D, learnerND
 
 DOCS = Path(__file__).parents[1] / "docs"
@@ -107,3 +108,11 @@ def test_extras_exist() -> None:
     for page in PAGES:
         for extras in re.findall(r'pip install "(?:adaptive_dask|\.)\[([\w,]+)\]"', page.read_text()):
             assert project["optional-dependencies"].keys() >= set(extras.split(",")), page
+
+
+def test_commands_exist() -> None:
+    for page in [DOCS / "command_line.md", *PAGES]:
+        for block in blocks(page, "bash"):
+            for line in re.findall(r"^dask adaptive (.*)", block, re.MULTILINE):
+                name, *arguments = line.split()
+                commands.commands[name].make_context(name, arguments)  # raises if an argument is wrong

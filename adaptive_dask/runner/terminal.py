@@ -40,25 +40,31 @@ def info_line(runner: AsyncRunner, history: ProgressHistory) -> str:
         Past states of the run; the present one is added.
     """
     status = status_of(runner._run)
-    parts = [f"{runner.name}: {shown_status(runner._run)}", duration(runner.elapsed_time())]
-    if status is not None:
-        history.note(status)
-        parts.append(f"{status.npoints} points")  # without commas, so that log files can be searched
-        if status.nsamples is not None:
-            parts.append(f"{status.nsamples} samples")
-        parts.append(f"loss {number(status.loss)}")
-        pace = history.pace(status)
-        if not math.isnan(pace):
-            parts.append(f"{number(pace)} {'points' if status.nsamples is None else 'samples'}/s")
-        if not status.has_ended:
-            parts += _progress(status, history)
-            if status.slots:
-                parts.append(f"{status.busy:,} of {status.slots:,} slots busy")
-                parts.append(f"{status.in_flight:,} in flight")
-        if status.evaluated and status.function_seconds >= MIN_EVALUATION_S * status.evaluated:
-            parts.append(f"overhead {percent(status.overhead)}")
-        parts += [f"{count:,} {kind}" for kind, count in status.troubles.items()]
-        parts += [status.waiting_text] * bool(status.waiting_text)
+    if status is None:
+        return one_line(f"{runner.name}: {shown_status(runner._run)} | {duration(runner.elapsed_time())}")
+    return status_line(status, history)
+
+
+def status_line(status: RunStatus, history: ProgressHistory) -> str:
+    """The same for a run whose status is known."""
+    history.note(status)
+    # Numbers of points have no commas, so that log files can be searched.
+    parts = [f"{status.name}: {status.shown}", duration(status.elapsed), f"{status.npoints} points"]
+    if status.nsamples is not None:
+        parts.append(f"{status.nsamples} samples")
+    parts.append(f"loss {number(status.loss)}")
+    pace = history.pace(status)
+    if not math.isnan(pace):
+        parts.append(f"{number(pace)} {'points' if status.nsamples is None else 'samples'}/s")
+    if not status.has_ended:
+        parts += _progress(status, history)
+        if status.slots:
+            parts.append(f"{status.busy:,} of {status.slots:,} slots busy")
+            parts.append(f"{status.in_flight:,} in flight")
+    if status.evaluated and status.function_seconds >= MIN_EVALUATION_S * status.evaluated:
+        parts.append(f"overhead {percent(status.overhead)}")
+    parts += [f"{count:,} {kind}" for kind, count in status.troubles.items()]
+    parts += [status.waiting_text] * bool(status.waiting_text)
     return one_line(" | ".join(parts))
 
 
