@@ -76,7 +76,7 @@ KINDS = {
     },
     "learner.data_saver:DataSaver": {
         "draw": "plotting.data_saver:draw",
-        "layout": "storage.frame_layouts:DATA_SAVER",
+        "layout": "storage.data_saver_layout:DATA_SAVER",
         "reader": "storage.adaptive_files:read_data_saver",
         "inside": "learner.data_saver:learner_inside",
     },
@@ -100,12 +100,14 @@ ENTRIES = {
     "live_table": "notebook:live_table",
     "load_dataframe": "storage.frames:load_dataframe",
     "load_pages": "dashboard:load_pages",
+    "remote_result": "cluster.remote_result:RemoteResult",
     "note_target": "storage.extra_files:note_target",
     "save": "storage.learner_files:save",
     "save_children": "storage.learner_files:save_children",
     "serve_pages": "dashboard:serve_pages",
     "static_info": "notebook:static_info",
     "to_dataframe": "storage.frames:to_dataframe",
+    "to_parquet": "storage.parquet:to_parquet",
     "write_to_target": "storage.extra_files:ExtraFolder",
 }
 

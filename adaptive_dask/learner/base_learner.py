@@ -169,6 +169,10 @@ class BaseLearner(abc.ABC):
         """The data as a table; see `adaptive_dask.storage.frames.to_dataframe`."""
         return entry("to_dataframe")(self, *args, **options)
 
+    def to_parquet(self, url: str | os.PathLike[str], **options: Any) -> None:
+        """Write the table to a Parquet file; see `adaptive_dask.storage.parquet.to_parquet`."""
+        entry("to_parquet")(self, url, **options)
+
     def load_dataframe(self, df: Any, *args: Any, **options: Any) -> None:
         """Add the data of a table; see `adaptive_dask.storage.frames.load_dataframe`."""
         entry("load_dataframe")(self, df, *args, **options)

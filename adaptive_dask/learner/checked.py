@@ -409,7 +409,7 @@ def _of_sequence(items: Sequence[Any], number: type) -> NDArray[Any]:
             return np.array(items, dtype=float)
         except OverflowError:
             return np.array([_float(item) for item in items])
-    parts = [_array_of(item) for item in items]
+    parts = [_array_of(item, number) for item in items]
     shapes = {part.shape for part in parts}
     if len(shapes) > 1:
         some = " and ".join(sorted(map(str, shapes))[:2])

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -12,7 +12,8 @@ import cloudpickle
 
 from adaptive_dask.errors import DataFileError, DataFileMissingError
 from adaptive_dask.learner.by_value import dumps_by_value
-from adaptive_dask.url_secrets import hiding, join_userinfo, secrets_in, split_userinfo
+from adaptive_dask.storage.urls import reaching
+from adaptive_dask.url_secrets import join_userinfo, split_userinfo
 
 
 class Credentials(NamedTuple):
@@ -124,16 +125,5 @@ class ExtraFolder:
         return ExtraFile(url)
 
 
-@contextmanager
-def _reaching(url: str, credentials: Credentials) -> Iterator[tuple[Any, str]]:
-    """Yield the file system of a URL and the path there. Errors do not contain credentials."""
-    try:
-        from fsspec.core import url_to_fs
-    except ImportError as error:
-        raise ImportError(
-            'extra="cluster" needs fsspec, which comes with Dask and is not installed here: pip install fsspec.'
-        ) from error
-    full = join_userinfo(url, credentials.userinfo)
-    with hiding(secrets_in(full, credentials.options)):
-        filesystem, path = url_to_fs(full, **credentials.options)
-        yield filesystem, path
+def _reaching(url: str, credentials: Credentials) -> AbstractContextManager[tuple[Any, str]]:
+    return reaching(join_userinfo(url, credentials.userinfo), credentials.options, 'extra="cluster"')

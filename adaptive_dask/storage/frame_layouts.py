@@ -12,13 +12,16 @@ AverageLearner     seed_name="seed", y_name="y"
 AverageLearner1D   seed_name="seed", x_name="x", y_name="y"                             mean=False
 with mean=True     x_name="x", y_name="y", error_name="error", count_name="count"
 SequenceLearner    index_name="i", x_name="x", y_name="y"                               full_sequence=False
-DataSaver          as the learner inside, and extra_data_name="extra_data"
+DataSaver          as the learner inside, and extra_data_name="extra_data"             load_extra=False
+with learn=        inputs as the learner inside, and a column for each part             load_extra=False
 any other          point_names=("x",) or ("x0", "x1", …), value_name="y"
 ================== =================================================================== ==================
 
 Inputs are called as the function calls its arguments, as in pictures: a ``Learner1D`` of ``f(energy)`` has ``energy``
 and ``y``. See `adaptive_dask.learner.argument_names` for arguments that are tuples. A data frame that is loaded may
 have the names above as well.
+
+See `adaptive_dask.storage.data_saver_layout` for the columns of a `DataSaver`.
 
 The error beside a mean is ``learner.error[x]``, half the width of its confidence interval.
 """
@@ -27,20 +30,19 @@ from __future__ import annotations
 
 import abc
 import itertools
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence, Set
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import numpy as np
 
 from adaptive_dask.learner import kinds
 from adaptive_dask.learner.argument_names import coordinates_of, distinct_names
-from adaptive_dask.learner.picked import Picked
 from adaptive_dask.learner.sequence_learner import by_position
 from adaptive_dask.storage.vector_text import Vector, as_value
 
 # The options that come first for most learners.
-_OF_FUNCTION = ("with_default_function_args", "function_prefix")
+OF_FUNCTION = ("with_default_function_args", "function_prefix")
 
 
 @dataclass(frozen=True)
@@ -53,15 +55,19 @@ class Columns:
         Each column's name and cells, in order.
     inputs : list of str
         The columns that say what the point was.
-    output : str
+    output : str or list of str
+        The column of the value that is learned, or several columns of its components.
     points : list of X
         The point of each row, as the learner is told it.
+    parts : list of str
+        The columns of results with names.
     """
 
     cells: list[tuple[str, list[Any]]]
     inputs: list[str]
-    output: str
+    output: str | list[str]
     points: list[Any]
+    parts: list[str] = field(default_factory=list)
 
     @property
     def names(self) -> list[str]:
@@ -80,12 +86,22 @@ class Cells(Protocol):
     @property
     def was_text(self) -> bool: ...
 
+    def parts(self, others: Set[str]) -> list[str]: ...
+
 
 Read = tuple[list[Any], list[Any]]
 
 
 class Layout(abc.ABC):
-    """How the points of a kind of learner are laid out in columns."""
+    """How the points of a kind of learner are laid out in columns.
+
+    Attributes
+    ----------
+    output_option : str or None
+        The option that names the column of values.
+    """
+
+    output_option: str | None = None
 
     @abc.abstractmethod
     def options(self, learner: Any) -> dict[str, Any]:
@@ -97,7 +113,7 @@ class Layout(abc.ABC):
 
     def order(self, learner: Any, loading: bool) -> tuple[str, ...]:
         """The options that may be given by position, in python-adaptive's order."""
-        return (*_OF_FUNCTION, *self.options(learner))
+        return (*OF_FUNCTION, *self.options(learner))
 
     @abc.abstractmethod
     def columns(self, learner: Any, options: dict[str, Any]) -> Columns:
@@ -106,6 +122,13 @@ class Layout(abc.ABC):
     @abc.abstractmethod
     def read(self, learner: Any, cells: Cells, options: dict[str, Any]) -> Read:
         """Points and values, as the learner is told them."""
+
+    def inputs(self, learner: Any, points: Sequence[Any], options: dict[str, Any]) -> list[tuple[str, list[Any]]]:
+        """The columns that say what the point was, with their cells for some points."""
+        raise TypeError(
+            f"{type(self).__name__} must have a method inputs(learner, points, options) for results with names, failed "
+            "points and grids."
+        )
 
     def function(self, learner: Any) -> Any:
         """The function whose default arguments belong to the data."""
@@ -131,6 +154,7 @@ class PlainLayout(Layout):
         self._inputs = inputs
         self._output = output
         self._ordered = ordered
+        self.output_option = output[0]
 
     def options(self, learner: Any) -> dict[str, Any]:
         usual = self.usual_options(learner)
@@ -150,9 +174,11 @@ class PlainLayout(Layout):
         if self._ordered:
             data.sort(key=_point)
         points = [x for x, _ in data]
-        coordinates = [points] if len(names) == 1 else [[x[k] for x in points] for k in range(len(names))]
-        cells = [*zip(names, coordinates, strict=True), (output, [y for _, y in data])]
+        cells = [*_coordinates(names, points), (output, [y for _, y in data])]
         return Columns(cells, names, output, points)
+
+    def inputs(self, learner: Any, points: Sequence[Any], options: dict[str, Any]) -> list[tuple[str, list[Any]]]:
+        return _coordinates(self._names(learner, options)[0], points)
 
     def read(self, learner: Any, cells: Cells, options: dict[str, Any]) -> Read:
         names, output = self._names(learner, options)
@@ -232,7 +258,7 @@ class SamplesLayout(PlainLayout):
         return {**super().options(learner), "seed_name": "seed"}
 
     def order(self, learner: Any, loading: bool) -> tuple[str, ...]:
-        order = (*_OF_FUNCTION, *super().usual_options(learner))
+        order = (*OF_FUNCTION, *super().usual_options(learner))
         return order if loading else ("mean", *order)
 
     def columns(self, learner: Any, options: dict[str, Any]) -> Columns:
@@ -246,13 +272,14 @@ class SamplesLayout(PlainLayout):
             return Columns([(x_name, xs), (y_name, ys), errors, counted], [x_name], y_name, xs)
         names, output = self._names(learner, options)
         samples = sorted((x, seed, y) for x, ys in learner._data_samples.items() for seed, y in ys.items())
-        xs, seeds, ys = ([row[k] for row in samples] for k in range(3))
-        cells = [(names[0], seeds), (names[1], xs), (output, ys)]
-        return Columns(cells, names, output, list(zip(seeds, xs, strict=True)))
+        points = [(seed, x) for x, seed, _ in samples]
+        return Columns([*_coordinates(names, points), (output, [y for *_, y in samples])], names, output, points)
 
 
 class SequenceLayout(Layout):
     """Points (index, element), of which a learner's ``data`` have the index."""
+
+    output_option = "y_name"
 
     def options(self, learner: Any) -> dict[str, Any]:
         return {"index_name": "i", "x_name": "x", "y_name": "y", "full_sequence": False}
@@ -260,15 +287,17 @@ class SequenceLayout(Layout):
     def columns(self, learner: Any, options: dict[str, Any]) -> Columns:
         data = learner.data
         indices = list(range(len(learner.sequence))) if options["full_sequence"] else sorted(data)
-        values = [data[i] if i in data else _not_available() for i in indices]
-        elements = [by_position(learner.sequence)[i] for i in indices]
-        cells = [(options["index_name"], indices), (options["x_name"], elements), (options["y_name"], values)]
-        points = list(zip(indices, elements, strict=True))
+        values = [data[i] if i in data else not_available() for i in indices]
+        points = [(i, by_position(learner.sequence)[i]) for i in indices]
+        cells = [*self.inputs(learner, points, options), (options["y_name"], values)]
         return Columns(cells, [options["index_name"]], options["y_name"], points)
+
+    def inputs(self, learner: Any, points: Sequence[Any], options: dict[str, Any]) -> list[tuple[str, list[Any]]]:
+        return _coordinates([options["index_name"], options["x_name"]], points)
 
     def read(self, learner: Any, cells: Cells, options: dict[str, Any]) -> Read:
         # Any text may be a value of a sequence: it stands for a vector only if vectors have become text.
-        read_cell = as_value if cells.was_text else _as_it_is
+        read_cell = as_value if cells.was_text else as_it_is
         rows = zip(
             cells[options["index_name"]],
             cells[options["y_name"]],
@@ -285,46 +314,12 @@ class SequenceLayout(Layout):
         learner._original_function = function
 
 
-class DataSaverLayout(Layout):
-    """The columns of the learner inside, and one with all that its function returned."""
-
-    def options(self, learner: Any) -> dict[str, Any]:
-        # The names of the inputs are in the layout of the learner inside; python-adaptive wants to be told.
-        own = {"extra_data_name": "extra_data", "input_names": ()}
-        return {**layout_of(learner.learner).options(learner.learner), **own}
-
-    def usual_options(self, learner: Any) -> dict[str, Any]:
-        return {**self.options(learner), **layout_of(learner.learner).usual_options(learner.learner)}
-
-    def order(self, learner: Any, loading: bool) -> tuple[str, ...]:
-        order = (*_OF_FUNCTION, "extra_data_name")
-        return (*order, "input_names") if loading else order
-
-    def columns(self, learner: Any, options: dict[str, Any]) -> Columns:
-        columns = layout_of(learner.learner).columns(learner.learner, options)
-        extra = [learner.extra_for(point) for point in columns.points]
-        cells = [*columns.cells, (options["extra_data_name"], extra)]
-        return Columns(cells, columns.inputs, columns.output, columns.points)
-
-    def read(self, learner: Any, cells: Cells, options: dict[str, Any]) -> Read:
-        points, values = layout_of(learner.learner).read(learner.learner, cells, options)
-        extra = cells[options["extra_data_name"]]
-        return points, [Picked(*both) for both in zip(values, extra, strict=True)]
-
-    def function(self, learner: Any) -> Any:
-        return layout_of(learner.learner).function(learner.learner)
-
-    def set_function(self, learner: Any, function: Any) -> None:
-        layout_of(learner.learner).set_function(learner.learner, function)
-
-
 LINE = PlainLayout([("x_name", "x")], ("y_name", "y"))
 PLANE = PlainLayout([("x_name", "x"), ("y_name", "y")], ("z_name", "z"))
 SPACE = NDLayout("value", ("x", "y", "z"))
 SEEDS = SeedLayout([("seed_name", "seed")], ("y_name", "y"))
 SAMPLES = SamplesLayout()
 SEQUENCE = SequenceLayout()
-DATA_SAVER = DataSaverLayout()
 _ANY_OTHER = OtherLayout("y", ("x",))
 
 
@@ -339,7 +334,15 @@ def _called(function: Any, usual: Sequence[str], output: str) -> list[str]:
     return distinct_names(usual, coordinates_of(function, len(usual)).names, [output])
 
 
-def _as_it_is(cell: Any) -> Any:
+def _coordinates(names: Sequence[str], points: Sequence[Any]) -> list[tuple[str, list[Any]]]:
+    """A column for each coordinate of points; one alone means that points are no tuples."""
+    if len(names) == 1:
+        return [(names[0], list(points))]
+    return [(name, [point[k] for point in points]) for k, name in enumerate(names)]
+
+
+def as_it_is(cell: Any) -> Any:
+    """The value of a cell of a data frame that was never text."""
     return np.asarray(cell) if isinstance(cell, Vector) else cell
 
 
@@ -356,7 +359,8 @@ def _ndim(learner: Any) -> int:
     return len(point) if isinstance(point, tuple) else 1
 
 
-def _not_available() -> Any:
+def not_available() -> Any:
+    """``pandas.NA``, for cells without a value."""
     import pandas
 
     return pandas.NA

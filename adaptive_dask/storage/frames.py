@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
 from typing import Any, NamedTuple
 
 from adaptive_dask.learner.balancing_learner import BalancingLearner
-from adaptive_dask.storage.frame_layouts import Layout, layout_of
+from adaptive_dask.storage.encoded_columns import decoded
+from adaptive_dask.storage.failure_columns import checked_failures, of_child, with_failures, without_failures
+from adaptive_dask.storage.frame_layouts import Layout, layout_of, not_available
 from adaptive_dask.storage.function_defaults import default_arguments, with_defaults_of_frame
 from adaptive_dask.storage.vector_text import as_cell
 
@@ -25,6 +27,10 @@ def to_dataframe(learner: Any, *args: Any, **options: Any) -> Any:
         Whether to add a column for each default argument of the learner's function.
     function_prefix : str, default: "function."
         What the names of those columns begin with.
+    failures : iterable of FailedPoint, optional
+        ``runner.failures``: a row for each point that has failed, without a value, and the columns
+        ``failure.status`` ("known" for points that have not failed, "failed", "retrying" or "replaced"),
+        ``failure.tries``, ``failure.error`` and ``failure.worker``.
     **options
         What the columns are called, and what else there is to choose. It depends on the learner and is
         as in python-adaptive, see `adaptive_dask.storage.frame_layouts`; for a `Learner1D`
@@ -34,7 +40,8 @@ def to_dataframe(learner: Any, *args: Any, **options: Any) -> Any:
     Returns
     -------
     pandas.DataFrame
-        ``attrs`` has the names of the columns with points, as "inputs", and with values, as "output". A
+        ``attrs`` has the names of the columns with points, as "inputs", and with values, as "output"; of a
+        `DataSaver` with ``learn=``, "parts" has those of all parts of its results. A
         value that is not a number is in its cell as it is, be it an array or a dict. The text of an array has all
         its digits, so `load_dataframe` can read it from a CSV file.
 
@@ -45,24 +52,32 @@ def to_dataframe(learner: Any, *args: Any, **options: Any) -> Any:
     TypeError, ValueError
         If an option is not one that there is, or not of its type, or a name stands for two columns.
     """
+    failures = options.pop("failures", None)
     names = _by_name(learner, args, options)
     children = _children(learner)
     if children is not None:
-        return _children_to_dataframe(children, **names)
+        return _children_to_dataframe(children, failures=failures, **names)
     pandas = _pandas()
     layout = layout_of(learner)
     with_default_function_args, function_prefix = _of_function(names)
     options = _checked(learner, layout, names)
     columns = layout.columns(learner, options)
-    twice = {name for name in columns.names if columns.names.count(name) > 1}
+    if failures is not None:
+        columns = with_failures(layout, learner, columns, options, checked_failures(failures))
+    cells = [(name, list(map(as_cell, each))) for name, each in columns.cells]
+    if with_default_function_args:
+        defaults = default_arguments(layout.function(learner), function_prefix)
+        cells += [(name, [value] * len(columns.points)) for name, value in defaults.items()]
+    called = [name for name, _ in cells]
+    twice = {name for name in called if called.count(name) > 1}
     if twice:
         raise ValueError(f"Two columns would be called {twice.pop()!r}; give each a name of its own.")
-    df = pandas.DataFrame({name: _series(pandas, list(map(as_cell, cells))) for name, cells in columns.cells})
-    if with_default_function_args:
-        for name, value in default_arguments(layout.function(learner), function_prefix).items():
-            df[name] = _series(pandas, [value] * len(df))
+    parts = set(columns.parts)
+    df = pandas.DataFrame({name: _series(pandas, each, name in parts) for name, each in cells})
     df.attrs["inputs"] = columns.inputs
     df.attrs["output"] = columns.output
+    if parts:
+        df.attrs["parts"] = columns.parts
     return df
 
 
@@ -73,7 +88,8 @@ def load_dataframe(learner: Any, df: Any, *args: Any, **options: Any) -> None:
     ----------
     learner : BaseLearner
     df : pandas.DataFrame
-        As `to_dataframe` makes it, of this learner or of python-adaptive. Other columns may be there too. It may
+        As `to_dataframe` makes it, of this learner or of python-adaptive. Other columns may be there too, and rows of
+        failed points are left out. It may be read from the file of `to_parquet`. It may
         have been a text file in between; before pandas 3 ``read_csv`` needs ``float_precision="round_trip"`` for
         numbers to be exact.
     *args
@@ -95,6 +111,7 @@ def load_dataframe(learner: Any, df: Any, *args: Any, **options: Any) -> None:
         function's, or the learner refuses the data. Then it is told nothing.
     """
     _pandas()
+    df = without_failures(decoded(df))
     found = list(_read(learner, df, **_by_name(learner, args, options, loading=True)))
     for rows in found:  # whatever is wrong shows with a learner that nobody needs
         if hasattr(rows.learner, "new"):
@@ -154,6 +171,17 @@ class _Cells:
         """Whether the data frame comes from a text file, where NaN is an empty cell and a vector is its text."""
         return "output" not in self._df.attrs
 
+    def parts(self, others: Set[str]) -> list[str]:
+        """The columns of results with names; from a text file, all that are not others, arguments or failures."""
+        known: list[str] | None = self._df.attrs.get("parts")
+        if known is None:
+            known = [
+                name
+                for name in self._df.columns
+                if isinstance(name, str) and name not in others and not name.startswith(("function.", "failure."))
+            ]
+        return known
+
     def missing(self, name: str) -> list[bool]:
         """Which cells have ``pandas.NA``, or nothing in a text file."""
         na, was_text = _pandas().NA, self.was_text
@@ -164,21 +192,30 @@ def _children(learner: Any) -> Sequence[Any] | None:
     return learner.learners if isinstance(learner, BalancingLearner) else None
 
 
-def _children_to_dataframe(children: Sequence[Any], index_name: str = "learner_index", **names: Any) -> Any:
+def _children_to_dataframe(
+    children: Sequence[Any], index_name: str = "learner_index", failures: Any = None, **names: Any
+) -> Any:
     pandas = _pandas()
+    failed = None if failures is None else checked_failures(failures)
     called = [layout_of(child).options(child) for child in children if _children(child) is None]
     if any(options != called[0] for options in called):  # each calls its arguments otherwise
         names = {**layout_of(children[0]).usual_options(children[0]), **names}
     frames = []
     for index, child in enumerate(children):
-        df = to_dataframe(child, **names)
+        df = to_dataframe(child, failures=None if failed is None else of_child(failed, index), **names)
         if index_name in df.columns:
             raise ValueError(f"Two columns would be called {index_name!r}; choose another index_name.")
         df.insert(0, index_name, index)
         frames.append(df)
     # Empty ones would turn whole numbers and booleans into objects.
-    df = pandas.concat([df for df in frames if len(df)] or frames[:1], ignore_index=True)
-    df.attrs = dict(frames[0].attrs)
+    full = [df for df in frames if len(df)] or frames[:1]
+    parts = list(dict.fromkeys(name for df in full for name in df.attrs.get("parts", ())))
+    for df in full:
+        for name in parts:  # otherwise NaN
+            if name not in df.columns:
+                df[name] = _series(pandas, [not_available()] * len(df))
+    df = pandas.concat(full, ignore_index=True)
+    df.attrs = {**frames[0].attrs, **({"parts": parts} if parts else {})}
     return df
 
 
@@ -192,6 +229,8 @@ def _read_children(
             f"child, but it has {sorted(indices - set(range(len(children))), key=repr)[:3]}."
         )
     for index, rows in df.groupby(index_name):
+        rows = rows.drop(columns=index_name)
+        rows.attrs = df.attrs
         yield from _read(children[index], rows, **names)
 
 
@@ -245,13 +284,18 @@ def _is_missing(df: Any, name: Any) -> bool:
     return any(each not in df.columns for each in ((name,) if isinstance(name, str) else name or ()))
 
 
-def _series(pandas: Any, cells: list[Any]) -> Any:
-    """A column; pandas finds out the type, except of what it would take apart."""
+def _series(pandas: Any, cells: list[Any], is_part: bool = False) -> Any:
+    """A column; pandas finds out the type, except of what it would take apart, and of parts that it would change."""
+    if is_part and len(set(map(type, cells))) > 1:
+        return pandas.Series(cells, dtype=object)
     if any(isinstance(cell, list | tuple | dict | set) or getattr(cell, "ndim", 0) for cell in cells):
         column = pandas.Series([None] * len(cells), dtype=object)
         column[:] = pandas.Series(cells, dtype=object)
         return column
-    return pandas.Series(cells)
+    try:
+        return pandas.Series(cells)
+    except UnicodeEncodeError:  # text that pyarrow cannot store
+        return pandas.Series(cells, dtype=object)
 
 
 def _pandas() -> Any:

@@ -1,0 +1,180 @@
+"""The columns of a `DataSaver`: those of the learner inside, and all that its function returned.
+
+With ``learn=``, each part of the results has a column with its name, and there is no column of values besides. A name
+that stands for another column already, such as a part that is called as an argument, and one that begins as other
+columns do, gets the prefix ``result.``. Results that lack a part have ``pandas.NA`` there. References to results that
+are kept elsewhere are in the column ``extra_data``; with ``load_extra=True`` they are loaded. A `DataSaver` without
+``learn=`` has all results in that column.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence, Set
+from typing import Any
+
+from adaptive_dask.learner.picked import Picked
+from adaptive_dask.storage.frame_layouts import (
+    OF_FUNCTION,
+    Cells,
+    Columns,
+    Layout,
+    Read,
+    as_it_is,
+    layout_of,
+    not_available,
+)
+from adaptive_dask.storage.vector_text import as_value
+
+Parts = dict[str, Any]
+
+RESULT = "result."
+# Other columns begin with these, or are called so.
+_RESERVED = (RESULT, "function.", "failure.")
+_INDEX = "learner_index"
+
+# The column of values of the learner inside, which is not in the data frame.
+_LEARNED = "\0learned"
+
+
+class DataSaverLayout(Layout):
+    """See above."""
+
+    def options(self, learner: Any) -> dict[str, Any]:
+        # The names of the inputs are in the layout of the learner inside; python-adaptive wants to be told.
+        own = {"extra_data_name": "extra_data", "input_names": (), "load_extra": False}
+        return {**self._inner_options(learner, layout_of(learner.learner).options(learner.learner)), **own}
+
+    def usual_options(self, learner: Any) -> dict[str, Any]:
+        usual = layout_of(learner.learner).usual_options(learner.learner)
+        return {**self.options(learner), **self._inner_options(learner, usual)}
+
+    def order(self, learner: Any, loading: bool) -> tuple[str, ...]:
+        order = (*OF_FUNCTION, "extra_data_name")
+        return (*order, "input_names") if loading else order
+
+    def inputs(self, learner: Any, points: Sequence[Any], options: dict[str, Any]) -> list[tuple[str, list[Any]]]:
+        return layout_of(learner.learner).inputs(learner.learner, points, self._with_output(learner, options))
+
+    def columns(self, learner: Any, options: dict[str, Any]) -> Columns:
+        inner = layout_of(learner.learner).columns(learner.learner, self._with_output(learner, options))
+        extra = [learner.extra_for(point) for point in inner.points]
+        if options["load_extra"]:
+            extra = [each.load() if hasattr(each, "load") else each for each in extra]
+        name = options["extra_data_name"]
+        if learner.learn is None:
+            return Columns([*inner.cells, (name, extra)], inner.inputs, inner.output, inner.points)
+        values = next(cells for column, cells in inner.cells if column == inner.output)
+        taken = {*(column for column, _ in inner.cells if column != inner.output), name}
+        taken |= {column for column, _ in self.inputs(learner, [], options)}
+        parts = _part_columns([_parts(learner, each, y) for each, y in zip(extra, values, strict=True)], learner, taken)
+        cells: list[tuple[str, list[Any]]] = []
+        for column in inner.cells:
+            cells += parts if column[0] == inner.output else [column]
+        if any(each is not None and not isinstance(each, dict) for each in extra):
+            cells.append((name, [None if isinstance(each, dict) else each for each in extra]))
+        output = [_column_of(each, taken) for each in learner.arg_picker.names]
+        is_one = isinstance(learner.learn, str)
+        return Columns(cells, inner.inputs, output[0] if is_one else output, inner.points, [name for name, _ in parts])
+
+    def read(self, learner: Any, cells: Cells, options: dict[str, Any]) -> Read:
+        inner, name = layout_of(learner.learner), options["extra_data_name"]
+        if learner.learn is None:
+            points, values = inner.read(learner.learner, cells, options)
+            return points, [Picked(*both) for both in zip(values, cells[name], strict=True)]
+        taken = {column for column, _ in self.inputs(learner, [], options)} | {name}
+        picked = _read_results(learner, cells, taken, name)
+        return inner.read(learner.learner, _WithOutput(cells, picked), self._with_output(learner, options))
+
+    def function(self, learner: Any) -> Any:
+        return layout_of(learner.learner).function(learner.learner)
+
+    def set_function(self, learner: Any, function: Any) -> None:
+        layout_of(learner.learner).set_function(learner.learner, function)
+
+    def _inner_options(self, learner: Any, options: dict[str, Any]) -> dict[str, Any]:
+        """The options of the learner inside; parts of results have their own names."""
+        if learner.learn is None:
+            return options
+        output = layout_of(learner.learner).output_option
+        return {name: value for name, value in options.items() if name != output}
+
+    def _with_output(self, learner: Any, options: dict[str, Any]) -> dict[str, Any]:
+        output = layout_of(learner.learner).output_option
+        return options if learner.learn is None or output is None else {**options, output: _LEARNED}
+
+
+class _WithOutput:
+    """The columns of a data frame, and one with the values to tell."""
+
+    def __init__(self, cells: Cells, values: list[Any]) -> None:
+        self._cells = cells
+        self._values = values
+
+    def __contains__(self, name: str) -> bool:
+        return name == _LEARNED or name in self._cells
+
+    def __getitem__(self, name: str) -> list[Any]:
+        return self._values if name == _LEARNED or name not in self._cells else self._cells[name]
+
+    def missing(self, name: str) -> list[bool]:
+        if name == _LEARNED:
+            na = not_available()
+            return [value is na for value in self._values]
+        return self._cells.missing(name)
+
+    @property
+    def was_text(self) -> bool:
+        return self._cells.was_text
+
+    def parts(self, others: Set[str]) -> list[str]:
+        return self._cells.parts(others)
+
+
+def _parts(learner: Any, extra: Any, y: Any) -> Parts:
+    """The parts of a result; of one that is not here, those that are learned."""
+    if isinstance(extra, dict):
+        return extra
+    if y is not_available():  # an element of a sequence that is not known
+        return {}
+    names = learner.arg_picker.names
+    return dict(zip(names, y.tolist(), strict=True)) if learner.arg_picker.is_vector else {names[0]: y}
+
+
+def _part_columns(rows: Sequence[Parts], learner: Any, taken: Set[str]) -> list[tuple[str, list[Any]]]:
+    kinds = dict.fromkeys(tuple(row) for row in rows)  # results mostly have the same names
+    names = dict.fromkeys(name for kind in kinds for name in kind) or dict.fromkeys(learner.arg_picker.names)
+    na = not_available()
+    return [(_column_of(name, taken), [row.get(name, na) for row in rows]) for name in names]
+
+
+def _read_results(learner: Any, cells: Cells, taken: Set[str], extra_name: str) -> list[Any]:
+    """What is told for each row, or ``pandas.NA``."""
+    read_cell = as_value if cells.was_text else as_it_is
+    columns = cells.parts(taken)
+    wanted = {_column_of(name, taken) for name in learner.arg_picker.names}
+    for name in sorted(wanted - set(columns)):
+        cells[name]  # raises an error that lists the columns
+    names = [_name_of(column) for column in columns]
+    na = not_available()
+    extra: Iterable[Any] = cells[extra_name] if extra_name in cells else [None] * len(cells[columns[0]])
+    found: list[Any] = []
+    for row, reference in zip(zip(*(cells[column] for column in columns), strict=True), extra, strict=True):
+        parts = {name: read_cell(cell) for name, cell in zip(names, row, strict=True) if cell is not na}
+        if not parts.keys() & set(learner.arg_picker.names):
+            found.append(na)
+            continue
+        is_elsewhere = reference is not None and reference is not na and reference == reference
+        found.append(Picked(learner.arg_picker(parts), reference if is_elsewhere else parts))
+    return found
+
+
+def _column_of(name: str, taken: Set[str]) -> str:
+    is_taken = name in taken or name == _INDEX or name.startswith(_RESERVED)
+    return RESULT + name if is_taken else name
+
+
+def _name_of(column: str) -> str:
+    return column.removeprefix(RESULT)
+
+
+DATA_SAVER = DataSaverLayout()

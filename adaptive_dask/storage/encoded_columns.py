@@ -1,0 +1,155 @@
+"""Columns of a data frame in types that a Parquet file has, and back.
+
+Columns of numbers, text and times are written as they are, arrays as lists, and complex numbers as lists of two
+numbers, so that other programs can read them. Anything else is text in JSON. For each column that was changed,
+``df.attrs["encoded"]`` has ``"array:<dtype>"``, ``"complex:<dtype>"`` or ``"json"``; pandas writes it to the file.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from adaptive_dask.storage.json_cells import as_json, from_json
+
+_ENCODED = "encoded"
+
+
+def encoded(df: Any) -> Any:
+    """Return a copy of a data frame that can be written to a Parquet file.
+
+    Raises
+    ------
+    TypeError
+        If a cell has an object that cannot be written; the error says where.
+    """
+    import pandas
+
+    kinds: dict[str, str] = {}
+    columns: dict[str, Any] = {}
+    for name in df.columns:
+        if not isinstance(name, str):
+            raise TypeError(f"The name of a column must be a string, got {name!r}. Rename it first.")
+        kind, cells = _encoded_column(name, df[name])
+        if kind is not None:
+            kinds[name] = kind
+        columns[name] = (
+            df[name]
+            if kind is None
+            else pandas.Series(cells, dtype="str", index=df.index)
+            if kind == "json"
+            else _objects(pandas, cells, df.index)
+        )
+    table = pandas.DataFrame(columns, index=df.index)
+    table.attrs = {**df.attrs, **({_ENCODED: kinds} if kinds else {})}
+    return table
+
+
+def decoded(df: Any) -> Any:
+    """Return a data frame with the columns that `encoded` has changed as they were."""
+    kinds = df.attrs.get(_ENCODED)
+    if not kinds:
+        return df
+    import pandas
+
+    attrs = {name: value for name, value in df.attrs.items() if name != _ENCODED}
+    columns = {name: df[name] for name in df.columns}
+    for name, kind in kinds.items():
+        if name in columns:
+            columns[name] = _objects(pandas, _decoded_column(name, kind, df[name].tolist()), df.index)
+    df = pandas.DataFrame(columns, index=df.index)
+    df.attrs = attrs
+    return df
+
+
+def _encoded_column(name: str, column: Any) -> tuple[str | None, list[Any]]:
+    """The kind of a column, None if it can stay as it is, and its new cells."""
+    is_plain = column.dtype.kind in "biumM" or (column.dtype.kind == "f" and column.dtype.itemsize <= 8)
+    cells = [] if is_plain else column.tolist()
+    if is_plain or (set(map(type, cells)) == {str} and all(map(_is_utf8, cells))):
+        return None, []
+    arrays = {(cell.dtype, cell.dtype.kind) for cell in cells if isinstance(cell, np.ndarray)}
+    if len(arrays) == 1 and all(isinstance(cell, np.ndarray) and _fits(cell) for cell in cells):
+        dtype, kind = arrays.pop()
+        if kind == "c":
+            return f"complex:{dtype.str}", [_as_lists(_pairs(cell)) for cell in cells]
+        return f"array:{dtype.str}", [_as_lists(np.asarray(cell)) for cell in cells]
+    if set(map(type, cells)) == {complex}:
+        return "complex:<c16", [[cell.real, cell.imag] for cell in cells]
+    return "json", _json_cells(name, column)
+
+
+def _fits(array: Any) -> bool:
+    """Whether an array is the same again after it was a list of lists."""
+    is_plain = array.dtype.kind in "bui" or array.dtype.str in ("<f4", "<f8", "<c8", "<c16")
+    return bool(is_plain and array.dtype.isnative and array.ndim and (array.ndim == 1 or array.size))
+
+
+def _as_lists(array: Any) -> Any:
+    return array if array.ndim == 1 else array.tolist()
+
+
+def _pairs(array: Any) -> Any:
+    """Real and imaginary parts along one more axis."""
+    array = np.ascontiguousarray(array)
+    return array.view(array.real.dtype).reshape((*array.shape, 2))
+
+
+def _json_cells(name: str, column: Any) -> list[str]:
+    known: dict[int, str] = {}  # an argument is the same object in all rows
+    cells = column.tolist()
+    texts = []
+    for cell in cells:
+        text = known.get(id(cell))
+        if text is None:
+            try:
+                text = known[id(cell)] = as_json(cell)
+            except (TypeError, RecursionError) as error:
+                hint = (
+                    " Leave out the arguments of the function: with_default_function_args=False."
+                    if name.startswith("function.")
+                    else " Return numbers, text, arrays, or lists and dicts of these."
+                )
+                raise TypeError(f"The column {name!r} cannot be written to a file: {error}{hint}") from None
+        texts.append(text)
+    return texts
+
+
+def _decoded_column(name: str, kind: str, cells: list[Any]) -> list[Any]:
+    what, _, dtype = kind.partition(":")
+    if what == "json":
+        return [from_json(cell) for cell in cells]
+    if what == "array":
+        return [_array(cell, dtype) for cell in cells]
+    if what == "complex":
+        pairs = [_array(cell, np.dtype(dtype).type(0).real.dtype.str) for cell in cells]
+        values = [np.ascontiguousarray(pair).view(dtype)[..., 0] for pair in pairs]
+        return [value if value.ndim else complex(value) for value in values]
+    raise ValueError(f"The column {name!r} must be encoded as array, complex or json, got {kind!r}.")
+
+
+def _array(cell: Any, dtype: str) -> Any:
+    return np.array(_nested(cell), dtype=dtype)
+
+
+def _nested(cell: Any) -> Any:
+    """Lists of lists from what pandas reads: arrays of arrays."""
+    if isinstance(cell, np.ndarray) and cell.dtype != object:
+        return cell
+    return [_nested(each) for each in cell] if isinstance(cell, np.ndarray | list | tuple) else cell
+
+
+def _objects(pandas: Any, cells: list[Any], index: Any = None) -> Any:
+    column = np.empty(len(cells), dtype=object)
+    for k, cell in enumerate(cells):  # all at once, NumPy would make one array of them
+        column[k] = cell
+    return pandas.Series(column, index=index, dtype=object)
+
+
+def _is_utf8(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:  # half of a pair of surrogates
+        return False
+    return True

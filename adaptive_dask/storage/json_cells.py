@@ -1,0 +1,128 @@
+"""Plain objects as text in JSON, exactly: also None, NaN, complex numbers, tuples, sets and arrays.
+
+Lists, text, booleans, None, whole and finite numbers are those of JSON. Everything else is an object with one key that
+names its kind: ``{"tuple": [1, 2]}``. Nothing that is read is executed, as a pickled object would be.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import math
+from typing import Any
+
+import numpy as np
+
+
+def as_json(value: Any) -> str:
+    """The text of an object.
+
+    Raises
+    ------
+    TypeError
+        If it has a part of another kind.
+    """
+    return json.dumps(_packed(value), allow_nan=False)
+
+
+def from_json(text: str) -> Any:
+    """The object of a text.
+
+    Raises
+    ------
+    ValueError
+        If the text was not made by `as_json`.
+    """
+    try:
+        return _unpacked(json.loads(text))
+    except (TypeError, KeyError, AttributeError) as error:
+        raise ValueError(f"A cell must have text of as_json, got {str(text)[:60]!r}.") from error
+
+
+def _packed(value: Any) -> Any:
+    kind = type(value)
+    if value is None or kind in (bool, int, str):
+        return value
+    if kind is float:
+        return value if math.isfinite(value) else {"float": repr(value)}
+    if kind is list:
+        return [_packed(each) for each in value]
+    if kind is complex:
+        return {"complex": [_packed(value.real), _packed(value.imag)]}
+    if kind is tuple or kind is set or kind is frozenset:
+        return {kind.__name__: [_packed(each) for each in value]}
+    if kind is dict:
+        return {"dict": [[_packed(key), _packed(each)] for key, each in value.items()]}
+    if kind is bytes:
+        return {"bytes": base64.b64encode(value).decode()}
+    if isinstance(value, np.generic) and value.dtype.kind in "biufcSU":
+        return {"scalar": _packed_array(np.asarray(value))}
+    if isinstance(value, np.ndarray) and not isinstance(value, np.ma.MaskedArray) and value.dtype.kind in "biufcSUmM":
+        return {"array": _packed_array(np.asarray(value))}
+    reference = _packed_reference(value)
+    if reference is not None:
+        return reference
+    raise TypeError(f"It has an object of the type {kind.__module__}.{kind.__qualname__}.")
+
+
+def _packed_reference(value: Any) -> Any:
+    """What says that a value is missing, and references to results that are kept elsewhere."""
+    if type(value).__name__ == "NAType":
+        return {"missing": None}
+    if type(value).__module__ == "adaptive_dask.storage.extra_files":
+        return {"file": value.url}
+    if type(value).__module__ == "adaptive_dask.cluster.remote_result":
+        return {"remote": [value.key, value.nbytes]}
+    return None
+
+
+def _packed_array(array: Any) -> list[Any]:
+    return [array.dtype.str, list(array.shape), base64.b64encode(np.ascontiguousarray(array).tobytes()).decode()]
+
+
+def _unpacked(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_unpacked(each) for each in value]
+    if not isinstance(value, dict):
+        return value
+    ((kind, content),) = value.items()
+    return _KINDS[kind](content)
+
+
+def _array(content: Any) -> Any:
+    dtype, shape, data = content
+    return np.frombuffer(base64.b64decode(data), np.dtype(dtype)).reshape(shape).copy()
+
+
+def _missing(_: Any) -> Any:
+    import pandas
+
+    return pandas.NA
+
+
+def _file(url: str) -> Any:
+    from adaptive_dask.storage.extra_files import ExtraFile
+
+    return ExtraFile(url)
+
+
+def _remote(content: Any) -> Any:
+    from adaptive_dask import entry
+
+    return entry("remote_result")(*content)
+
+
+_KINDS = {
+    "float": float,
+    "complex": lambda parts: complex(*map(_unpacked, parts)),
+    "tuple": lambda items: tuple(map(_unpacked, items)),
+    "set": lambda items: set(map(_unpacked, items)),
+    "frozenset": lambda items: frozenset(map(_unpacked, items)),
+    "dict": lambda items: {_unpacked(item[0]): _unpacked(item[1]) for item in items},
+    "bytes": base64.b64decode,
+    "scalar": lambda content: _array(content)[()],
+    "array": _array,
+    "missing": _missing,
+    "file": _file,
+    "remote": _remote,
+}
