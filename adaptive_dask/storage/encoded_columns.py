@@ -82,7 +82,7 @@ def _encoded_column(name: str, column: Any) -> tuple[str | None, list[Any]]:
 
 def _fits(array: Any) -> bool:
     """Whether an array is the same again after it was a list of lists."""
-    is_plain = array.dtype.kind in "bui" or array.dtype.str in ("<f4", "<f8", "<c8", "<c16")
+    is_plain = array.dtype.kind in "biu" or array.dtype.str in ("<f4", "<f8", "<c8", "<c16")
     return bool(is_plain and array.dtype.isnative and array.ndim and (array.ndim == 1 or array.size))
 
 
