@@ -102,7 +102,7 @@ def _spare_no_more() -> None:
 
 
 # Forked processes belong to a pool.
-if hasattr(os, "register_at_fork"):
+if sys.platform != "win32":
     os.register_at_fork(after_in_child=_spare_no_more)
 
 

@@ -162,9 +162,7 @@ def cache_latest(f: Function) -> Function:
 
     @functools.wraps(f)
     def call(self: Any, *args: Any, **kwargs: Any) -> Any:
-        if not hasattr(self, "_cache"):
-            self._cache = {}
-        self._cache[f.__name__] = result = f(self, *args, **kwargs)
+        vars(self).setdefault("_cache", {})[f.__name__] = result = f(self, *args, **kwargs)
         return result
 
     return call

@@ -13,6 +13,8 @@ from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from typing import Any
 
+from adaptive_dask.learner.any_learner import children_of
+from adaptive_dask.local.pools import Pool
 from adaptive_dask.local.worker import Raised, Result, Start, Value
 from adaptive_dask.run.tracebacks import format_from_function
 from adaptive_dask.user_code import reraise_interrupt
@@ -20,23 +22,24 @@ from adaptive_dask.user_code import reraise_interrupt
 
 def is_coroutine_function(function: Any) -> bool:
     """True for an ``async def`` function, or an object with such a ``__call__``."""
-    return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(getattr(function, "__call__", None))  # noqa: B004
+    return inspect.iscoroutinefunction(function) or (
+        callable(function) and inspect.iscoroutinefunction(function.__call__)
+    )
 
 
 def is_asynchronous(learner: Any) -> bool:
     """True if a learner's function is ``async def``; for a learner of learners, if those of all children are."""
-    children = getattr(learner, "learners", None)
+    children = children_of(learner)
     if children:
         return all(is_asynchronous(child) for child in children)
-    function = getattr(learner, "function", None)
-    while function is not None:
+    function = learner
+    while (function := getattr(function, "function", None)) is not None:  # inside of others there may be the user's
         if is_coroutine_function(function):
             return True
-        function = getattr(function, "function", None)  # of a `DataSaver` or a `SequenceLearner`, the user's
     return False
 
 
-class CoroutinePool:
+class CoroutinePool(Pool):
     """Evaluates coroutine functions on an event loop, all that are submitted at the same time.
 
     Parameters
@@ -56,8 +59,6 @@ class CoroutinePool:
         The loop that was given.
     """
 
-    is_sequential = False
-    takes_many = False  # they run at the same time
     notes_start = True
 
     def __init__(
@@ -88,14 +89,6 @@ class CoroutinePool:
         self._loop.call_soon_threadsafe(self._begin, future, points, start)
         return future
 
-    def take_back(self, future: concurrent.futures.Future[Any]) -> bool:
-        """False, because everything that was submitted may have begun."""
-        return False
-
-    def has_begun(self, future: concurrent.futures.Future[Any]) -> bool:
-        """False, because evaluations note their start themselves."""
-        return False
-
     def interrupt(self, future: concurrent.futures.Future[Any]) -> bool:
         """Cancel a coroutine."""
         self.abandon(future)
@@ -106,22 +99,10 @@ class CoroutinePool:
         if self._loop is not None and not self._loop.is_closed():
             future.cancel()
 
-    def revive(self) -> bool:
-        """False, because a loop that is closed stays closed."""
-        return False
-
-    def send_function_again(self) -> None:
-        """Do nothing, because the function is not sent."""
-
     def close(self) -> None:
         """Cancel the coroutines on the loop of this pool, and end it."""
         if self._loop is not None and self.user_loop is None:
             self._loop.call_soon_threadsafe(self._loop.stop)
-
-    def shutdown(self, wait: bool) -> None:
-        """Shut down the executor that was passed, if there is one."""
-        if self.executor is not None:
-            self.executor.shutdown(wait=wait)
 
     def _begin(
         self, future: concurrent.futures.Future[list[Result]], points: Sequence[Any], start: Start | None

@@ -319,10 +319,10 @@ def _lose(batch: Batch, arrivals: LocalArrivals, is_begun: bool) -> None:
 
 
 def _outcome(result: Result) -> Any:
-    if type(result) is Raised:
+    if isinstance(result, Raised):
         return Failure(result.text, exception_of(result), result.worker)
     try:
-        return unpacked(result)  # type: ignore[arg-type]
+        return unpacked(result)
     except Exception as error:
         return Failure(f"The value that the function returned could not be unpickled here: {safe_repr(error)}", error)
 

@@ -6,8 +6,11 @@ import concurrent.futures
 import contextlib
 import sys
 import uuid
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import Any, Protocol
+from typing import Any
+
+from distributed.cfexecutor import ClientExecutor
 
 from adaptive_dask.local.sequential import SequentialExecutor
 from adaptive_dask.local.travelling import Function, TravellingFunction
@@ -20,62 +23,70 @@ ACCEPTED = (
 )
 
 
-class Pool(Protocol):
+class Pool(ABC):
     """Evaluates the points of one run.
 
     Attributes
     ----------
+    executor : object
+        The executor that the user passed, or its replacement.
     workers : int or None
         Intended number of simultaneous evaluations; None if it is unknown.
+    notes_start : bool
+        True if evaluations note their start themselves.
     """
 
+    executor: Any
     workers: int | None
+    notes_start = False
 
     @property
     def takes_many(self) -> bool:
         """True if points can be submitted together, to be evaluated one after the other."""
-
-    @property
-    def notes_start(self) -> bool:
-        """True if evaluations note their start themselves."""
-
-    @property
-    def executor(self) -> Any:
-        """The executor that the user passed, or its replacement."""
+        return False
 
     @property
     def is_sequential(self) -> bool:
         """True if points are evaluated in the thread that submits them."""
+        return False
 
+    @abstractmethod
     def submit(self, points: Sequence[Any], start: Start | None = None) -> Any:
         """Start to evaluate points; returns the future of the result of `worker.evaluate`."""
 
     def take_back(self, future: Any) -> bool:
         """Take back a submission, unless it has begun; returns True if it was taken back."""
+        return False
 
     def has_begun(self, future: Any) -> bool:
         """True if a submission whose turn it is has begun, for evaluations that do not note their start."""
+        return False
 
     def interrupt(self, future: Any) -> bool:
         """End an evaluation that has begun, if possible; returns True if it was ended."""
+        return False
 
+    @abstractmethod
     def abandon(self, future: Any) -> None:
         """Give up a submission."""
 
     def revive(self) -> bool:
         """Replace a broken executor, if possible; returns True if it was replaced."""
+        return False
 
-    def send_function_again(self) -> None:
+    def send_function_again(self) -> None:  # noqa: B027  not every pool sends it
         """Send the function with one more submission, because a worker does not have it."""
 
-    def close(self) -> None:
+    def close(self) -> None:  # noqa: B027  not every pool has any
         """Free the resources of the pool itself."""
 
     def shutdown(self, wait: bool) -> None:
-        """Shut the executor down."""
+        """Shut the executor down, if there is one."""
+        if self.executor is not None:
+            self.executor.shutdown(wait=wait)
 
 
-class ExecutorPool:
+class ExecutorPool(Pool):
     """An executor with a function to evaluate.
 
     Parameters
@@ -85,13 +96,6 @@ class ExecutorPool:
     function : callable
     vectorized : bool, default: False
         Whether the function accepts many points in one call.
-
-    Attributes
-    ----------
-    executor : Executor
-    notes_start : bool
-    workers : int or None
-        Their number; None if it is unknown.
 
     Raises
     ------
@@ -157,9 +161,6 @@ class ExecutorPool:
         self._function.pickled(self.workers or 1)
         return True
 
-    def close(self) -> None:
-        """Do nothing, because the pool has no resources of its own."""
-
     def send_function_again(self) -> None:
         """Send the function with one more submission, because a worker does not have it."""
         self._function.pickled(1)
@@ -172,13 +173,9 @@ class ExecutorPool:
         """True if a submission whose turn it is has begun, for evaluations that do not note their start."""
         return self._is_elsewhere or not hasattr(future, "running") or bool(future.running())
 
-    def interrupt(self, future: Any) -> bool:
-        """False, because threads and processes of a pool cannot be interrupted."""
-        return False
-
     def abandon(self, future: Any) -> None:
         """Give up a submission."""
-        if not hasattr(self.executor, "view"):
+        if _view_of(self.executor) is None:
             future.cancel()
         elif not future.done():
             with contextlib.suppress(Exception):  # it may just have ended
@@ -187,11 +184,7 @@ class ExecutorPool:
     @property
     def _is_elsewhere(self) -> bool:
         # Futures of ipyparallel and of Dask can be cancelled while they are being evaluated.
-        return hasattr(self.executor, "view") or hasattr(self.executor, "_client")
-
-    def shutdown(self, wait: bool) -> None:
-        """Shut the executor down."""
-        self.executor.shutdown(wait=wait)
+        return isinstance(self.executor, ClientExecutor) or _view_of(self.executor) is not None
 
 
 def is_executor(value: Any) -> bool:
@@ -204,12 +197,11 @@ def count_workers(executor: Any) -> int | None:
     """Number of simultaneous evaluations of an executor; None if it is unknown."""
     if isinstance(executor, SequentialExecutor):
         return 1
-    view = getattr(executor, "view", None)  # of ipyparallel
+    if isinstance(executor, ClientExecutor):
+        return int(sum(executor._client.nthreads().values()))
+    view = _view_of(executor)
     if view is not None:
         return len(view)
-    client = getattr(executor, "_client", None)  # of Client.get_executor()
-    if client is not None and hasattr(client, "nthreads"):
-        return int(sum(client.nthreads().values()))
     for name in ("num_workers", "_max_workers", "max_workers"):
         count = getattr(executor, name, None)
         if isinstance(count, int):
@@ -230,6 +222,11 @@ def as_executor(executor: Any) -> Any:
     if not is_executor(executor):
         raise TypeError(f"executor must be {ACCEPTED}, got {type(executor).__name__}.")
     return executor
+
+
+def _view_of(executor: Any) -> Any:
+    """The view behind an executor of ipyparallel; None for any other executor."""
+    return getattr(executor, "view", None)
 
 
 def _is_ipyparallel(value: Any) -> bool:

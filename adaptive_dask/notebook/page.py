@@ -85,7 +85,8 @@ def _close_comms(plot_id: str) -> None:
 
     document = _documents.pop(plot_id, None)
     for root in document.roots if document is not None else ():
-        for comm_id in (getattr(root, "comm_id", None), getattr(root, "client_comm_id", None)):
+        for name in ("comm_id", "client_comm_id"):
+            comm_id = getattr(root, name, None)
             comm = CommManager._comms.pop(comm_id, None)
             if comm is not None:
                 comm.close()

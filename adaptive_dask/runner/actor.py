@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
+from operator import attrgetter, methodcaller
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ class Actor:
     def tell_many(self, xs: Iterable[Any], ys: Iterable[Any], **kwargs: Any) -> Any:
         """Tell the learner results; with further arguments, its own method is called."""
         if kwargs:
-            return self._run.do(self._run.call, _call_method, "tell_many", list(xs), list(ys), **kwargs)
+            return self._run.do(self._run.call, methodcaller("tell_many", list(xs), list(ys), **kwargs))
         return self._run.do(self._run.tell, list(xs), list(ys))
 
     def __getattr__(self, name: str) -> Any:
@@ -36,15 +37,10 @@ class Actor:
         if callable(getattr(kind, name, None)):
 
             def method(*args: Any, **kwargs: Any) -> Any:
-                return self._run.do(self._run.call, _call_method, name, *args, **kwargs)
+                return self._run.do(self._run.call, methodcaller(name, *args, **kwargs))
 
             return method
-        return self._run.do(self._run.call, getattr, name)
+        return self._run.do(self._run.call, attrgetter(name))
 
     def __repr__(self) -> str:
         return f"<Actor of run {self._run.name!r}>"
-
-
-def _call_method(learner: Any, name: str, *args: Any, **kwargs: Any) -> Any:
-    method: Callable[..., Any] = getattr(learner, name)
-    return method(*args, **kwargs)

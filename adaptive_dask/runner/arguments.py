@@ -14,6 +14,7 @@ from typing import Any
 from dask.utils import parse_bytes
 
 from adaptive_dask.cluster.protocol import Evaluation, make_id
+from adaptive_dask.learner.any_learner import is_learner
 from adaptive_dask.plain import MAX_INT, as_positive_seconds, check_name
 from adaptive_dask.run.draining import check_drain
 from adaptive_dask.run.failures import OnError, choose_on_error
@@ -65,7 +66,7 @@ def make_plan(learner: Any, options: RunOptions) -> Plan:
         If an argument makes no sense.
     """
     _check_learner(learner)
-    goals: Any = {name: getattr(options, name) for name in GOAL_NAMES}
+    goals: Any = {name: vars(options)[name] for name in GOAL_NAMES}
     goal = make_goal(learner, options.goal, allow_running_forever=options.allow_running_forever, **goals)
     _check_count("ntasks", options.ntasks, 1)
     _check_count("retries", options.retries, 0)
@@ -99,7 +100,7 @@ def _check_learner(learner: Any) -> None:
             f"learner must be one learner, got a {type(learner).__name__}: run_many(learners) starts a run for each "
             "on a Dask cluster, and a BalancingLearner of them is learned in one run."
         )
-    if isinstance(learner, type) or not all(hasattr(learner, name) for name in ("ask", "tell", "function")):
+    if not (is_learner(learner) and hasattr(learner, "function")):
         raise TypeError(f"learner must be an object with ask, tell and function, got {learner!r}.")
 
 

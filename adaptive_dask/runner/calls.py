@@ -6,6 +6,7 @@ import functools
 from typing import Any
 
 from adaptive_dask.errors import AdaptiveError, FunctionError
+from adaptive_dask.learner.any_learner import children_of, wrapped_by
 from adaptive_dask.plain import one_line, safe_repr
 
 # Characters of an argument.
@@ -40,15 +41,14 @@ def describe_call(learner: Any, point: Any) -> str | None:
     point : object
     """
     try:
-        while True:  # down to the learner whose function it is
-            children = getattr(learner, "learners", None)
-            if children is not None:
-                index, point = point
-                learner = children[index]
-            elif hasattr(learner, "learner"):
-                learner = learner.learner
+        inside = learner
+        while inside is not None:  # down to the learner whose function it is
+            learner, children = inside, children_of(inside)
+            if children is None:
+                inside = wrapped_by(learner)
             else:
-                break
+                index, point = point
+                inside = children[index]
         return _describe(learner.function, point)
     except Exception:  # custom learners, functions and values may raise anything
         return None

@@ -3,17 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import quote, urlsplit, urlunsplit
 
-if TYPE_CHECKING:
-    from concurrent.futures import Executor
 
-    from distributed import Client
-
-
-def make_link(client: Client | Executor, name: str | None, summary: Mapping[str, Any]) -> str | None:
-    """The address of the page about a run, or about all runs; None if there is none.
+def make_link(client: Any, name: str | None, summary: Mapping[str, Any]) -> str | None:
+    """The address of the page about a run, or about all runs; None if there is none, as with an executor.
 
     It is derived from the address of Dask's page, which exists even if the dashboard is disabled. The summary of the
     run says whether the scheduler serves the page.
@@ -21,7 +16,7 @@ def make_link(client: Client | Executor, name: str | None, summary: Mapping[str,
     if not summary.get("pages", True):
         return None
     try:
-        link: str | None = client.dashboard_link  # type: ignore[union-attr]
+        link: str | None = client.dashboard_link
     except (AttributeError, KeyError, OSError, ValueError):  # no client, a closed one, or no HTTP server
         return None
     if not link:

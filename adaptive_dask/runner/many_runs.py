@@ -7,6 +7,7 @@ import html
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Coroutine, Generator, Iterator, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any, overload
 
 from adaptive_dask import entry
@@ -266,12 +267,12 @@ class Completed:
         loop = asyncio.get_running_loop()
         ended: asyncio.Queue[AsyncRunner] = asyncio.Queue()
 
-        def note(runner: AsyncRunner) -> None:
+        def note(runner: AsyncRunner, _: object) -> None:
             if not loop.is_closed():
                 loop.call_soon_threadsafe(ended.put_nowait, runner)
 
         for runner in self._runners:
-            runner._run.done.add_done_callback(lambda _, runner=runner: note(runner))  # type: ignore[misc]
+            runner._run.done.add_done_callback(partial(note, runner))
         for _ in self._runners:
             yield await ended.get()
 

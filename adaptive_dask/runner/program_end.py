@@ -153,5 +153,5 @@ def _forget_all() -> None:
 
 
 # A forked child has none of the threads, and so none of the runs.
-if hasattr(os, "register_at_fork"):
+if sys.platform != "win32":
     os.register_at_fork(after_in_child=_forget_all)

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+from adaptive_dask.learner.any_learner import tell_all
 from adaptive_dask.learner.base_learner import BaseLearner
 from adaptive_dask.learner.subclasses import added_attributes, base_of
 from adaptive_dask.local.coroutines import is_coroutine_function
@@ -214,11 +215,7 @@ class Replica:
 
     def _tell_foreign(self, learner: Any, points: Sequence[Any], values: Sequence[Any]) -> None:
         try:
-            if hasattr(learner, "tell_many"):
-                learner.tell_many(points, values)
-            else:
-                for point, value in zip(points, values, strict=True):
-                    learner.tell(point, value)
+            tell_all(learner, points, values)
         except BaseException as error:
             reraise_interrupt(error)
             logger.info(

@@ -608,7 +608,7 @@ class BlockingRunner(AsyncRunner):
             super().__init__(learner, goal, **{"allow_running_forever": False, **kwargs})
             self.result()
         except BaseException:
-            run = getattr(self, "_run", None)
+            run: Run | None = vars(self).get("_run")
             if run is not None and not run.done.done():  # Ctrl-C, or an exception of another signal handler
                 with contextlib.suppress(Exception):  # the interrupt is raised
                     self.cancel()

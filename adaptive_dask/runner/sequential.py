@@ -6,6 +6,7 @@ import contextlib
 import time
 from collections.abc import Callable, Iterable, Iterator
 from datetime import timedelta
+from operator import methodcaller
 from typing import Any, Unpack
 
 from adaptive_dask.cluster.protocol import Evaluation
@@ -107,4 +108,4 @@ def replay_log(learner: Any, log: Iterable[tuple[Any, ...]]) -> None:
         ``runner.log`` of a runner with ``log=True``: ``(method, *args)``.
     """
     for method, *args in log:
-        getattr(learner, method)(*args)
+        methodcaller(method, *args)(learner)

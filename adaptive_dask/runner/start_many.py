@@ -7,6 +7,7 @@ import uuid
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
+from adaptive_dask.learner.any_learner import is_learner
 from adaptive_dask.run.goals import GoalFunction
 from adaptive_dask.run.options import RunOptions
 from adaptive_dask.runner.arguments import Plan, make_plan
@@ -94,7 +95,7 @@ def run_many(
 
 
 def _check_learners(given: Any) -> list[Any]:
-    if hasattr(given, "ask") or not isinstance(given, Iterable):
+    if is_learner(given) or not isinstance(given, Iterable):
         raise TypeError(f"learners must be a list of learners, got {given!r}. For a single one use Runner.")
     learners: list[Any] = list(given)
     if not learners:

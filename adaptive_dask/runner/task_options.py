@@ -76,6 +76,6 @@ def refuse_locally(options: RunOptions) -> None:
         If one of them was given.
     """
     names = ("resources", "priority", "workers", "allow_other_workers", "annotations")
-    asked = ["weight="] * (options.weight != 1) + [f"{name}=" for name in names if getattr(options, name)]
+    asked = ["weight="] * (options.weight != 1) + [f"{name}=" for name in names if vars(options)[name]]
     if asked:
         raise ValueError(f"{', '.join(asked)} needs a Dask cluster: give its dask.distributed.Client as executor=.")

@@ -87,7 +87,7 @@ def info_line_of_many(runs: Runs) -> str:
         paces = [status.pace for status in known if not (status.has_ended or math.isnan(status.pace))]
         if paces:
             parts.append(f"{number(sum(paces))} points/s")
-        troubles = {kind: sum(getattr(status, kind) for status in known) for kind in TROUBLES}
+        troubles = {kind: sum(status.troubles.get(kind, 0) for status in known) for kind in TROUBLES}
         parts += [f"{count:,} {kind}" for kind, count in troubles.items() if count]
     return one_line(" | ".join(parts))
 

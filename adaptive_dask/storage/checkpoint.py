@@ -16,6 +16,7 @@ from typing import Any
 
 import adaptive_dask
 from adaptive_dask.errors import CheckpointError
+from adaptive_dask.learner.any_learner import tell_all
 from adaptive_dask.learner.function_pickle import dumps_apart, loads_together
 from adaptive_dask.plain import printable
 from adaptive_dask.storage.checkpoint_files import (
@@ -305,11 +306,7 @@ class _Content(Entry):
         if not self.points:
             return
         try:
-            if hasattr(learner, "tell_many"):
-                learner.tell_many(self.points, self.values)
-            else:  # a custom class with only `ask` and `tell`
-                for point, value in zip(self.points, self.values, strict=True):
-                    learner.tell(point, value)
+            tell_all(learner, self.points, self.values)
         except Exception as error:
             raise CheckpointError(
                 path,

@@ -3,10 +3,20 @@
 from __future__ import annotations
 
 import copy
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
+from adaptive_dask.learner.any_learner import children_of, wrapped_by
 from adaptive_dask.learner.base_learner import BaseLearner
 from adaptive_dask.learner.subclasses import as_base
+
+
+@runtime_checkable
+class _CopiesData(Protocol):
+    """What a custom class needs to be copied with its data."""
+
+    def new(self) -> Any: ...
+
+    def copy_from(self, other: Any) -> None: ...
 
 
 def copy_learner(learner: Any, other: Any) -> None:
@@ -45,7 +55,7 @@ def empty_copy(learner: Any) -> Any:
 
 def working_copy(learner: Any) -> Any:
     """Return a copy for a run to work on, or the learner itself if it cannot be copied."""
-    if not (callable(getattr(learner, "new", None)) and callable(getattr(learner, "copy_from", None))):
+    if not isinstance(learner, _CopiesData):
         return learner  # a custom class with only `ask` and `tell`
     copy = empty_copy(learner)
     with as_base(copy):  # attributes set by an overridden `tell` are already copied
@@ -56,7 +66,7 @@ def working_copy(learner: Any) -> Any:
 def _copy_names(learner: Any, other: Any) -> None:
     if getattr(learner, "fname", None) is not None:
         other.fname = learner.fname
-    if hasattr(learner, "learner") and hasattr(other, "learner"):  # in a `DataSaver`
+    if wrapped_by(learner) is not None and wrapped_by(other) is not None:
         _copy_names(learner.learner, other.learner)
-    for child, other_child in zip(getattr(learner, "learners", ()), getattr(other, "learners", ()), strict=False):
+    for child, other_child in zip(children_of(learner) or (), children_of(other) or (), strict=False):
         _copy_names(child, other_child)

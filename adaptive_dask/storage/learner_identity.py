@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from adaptive_dask.learner.any_learner import children_of, is_learner, wrapped_by
+
 # The space of points. Other settings (losses, tolerances, strategies) and the function may change between runs.
 _PLACES = ("bounds", "sequence")
 
@@ -36,7 +38,8 @@ def identity(learner: Any) -> dict[str, Any]:
     text = json.dumps(found, sort_keys=True)
     if len(text) > _LONG:
         digest = hashlib.sha256(text.encode()).hexdigest()[:16]
-        found = {"class": found["class"], "digest": digest, **_count(learner)}
+        children = found.get("learners")
+        found = {"class": found["class"], "digest": digest} | ({} if children is None else {"learners": len(children)})
         text = json.dumps(found)
     plain: dict[str, Any] = json.loads(text)
     return plain
@@ -59,18 +62,12 @@ def _describe(learner: Any) -> dict[str, Any]:
     dimensions = getattr(getattr(learner, "optimizer", None), "space", None)  # of a SKOptLearner
     if dimensions is not None:
         found["space"] = repr(dimensions)
-    inner = getattr(learner, "learner", None)
-    if inner is not None and hasattr(inner, "ask"):
+    inner, children = wrapped_by(learner), children_of(learner)
+    if is_learner(inner):
         found["learner"] = _describe(inner)
-    children = getattr(learner, "learners", None)
     if children is not None:
         found["learners"] = [_describe(child) for child in children]
     return found
-
-
-def _count(learner: Any) -> dict[str, int]:
-    children = getattr(learner, "learners", None)
-    return {} if children is None else {"learners": len(children)}
 
 
 def _plain(value: Any) -> Any:

@@ -6,6 +6,7 @@ import traceback
 from collections.abc import Callable, Collection
 from typing import Any
 
+from adaptive_dask.learner.any_learner import is_learner
 from adaptive_dask.testing.guarantees_of_asks import ASKS
 from adaptive_dask.testing.guarantees_of_copies import COPIES
 from adaptive_dask.testing.guarantees_of_tells import TELLS
@@ -110,7 +111,7 @@ def check_learner(
         raise ValueError(f"There is no guarantee {unknown.pop()!r}; there are {', '.join(GUARANTEES)}, bounded_cost.")
     make = _maker(learner)
     sample = make()
-    if not (hasattr(sample, "ask") and hasattr(sample, "tell")):
+    if not is_learner(sample):
         raise TypeError(f"A learner has ask and tell; what was made is {sample!r}.")
     if function is None and not hasattr(sample, "function"):
         raise TypeError(f"A {type(sample).__name__} has no `function`: give function= to say what is learned.")

@@ -135,9 +135,10 @@ def _tell_many(subject: Subject, learner: Any, points: list[Any]) -> None:
 
 def _expect_count(learner: Any, count: int) -> None:
     # Some learners evaluate a point several times and count samples separately.
-    found = getattr(learner, "nsamples", learner.npoints)
+    nsamples = getattr(learner, "nsamples", None)
+    found = learner.npoints if nsamples is None else nsamples
     expect(found == count, f"{count} points were told, but {found} are counted")
-    if not hasattr(learner, "nsamples"):
+    if nsamples is None:
         expect(len(learner.data) == count, f"{count} points were told, but there are data of {len(learner.data)}")
 
 
