@@ -8,6 +8,8 @@ import warnings
 from types import ModuleType
 from typing import Any
 
+from adaptive_dask.plotting.backend import needed
+
 
 def notebook_extension(*, _inline_js: bool = True) -> None:
     """Load what pictures need into the notebook: HoloViews with Bokeh, from the packages installed here.
@@ -67,12 +69,10 @@ def load_bokeh(inline: bool = True) -> ModuleType:
     ImportError
         If something is not installed; says how to install it.
     """
-    try:
+    with needed("HoloViews and Bokeh cannot be loaded"):
         holoviews = importlib.import_module("holoviews")
         importlib.import_module("panel").config.inline = inline  # also what Panel adds to each picture
         holoviews.extension("bokeh", logo=False, inline=inline)
-    except ImportError as error:
-        raise _missing("HoloViews and Bokeh", error) from error
     return holoviews
 
 
@@ -84,11 +84,5 @@ def load_widgets() -> ModuleType:
     ImportError
         If it is not installed; says how to install it.
     """
-    try:
+    with needed("ipywidgets cannot be loaded"):
         return importlib.import_module("ipywidgets")
-    except ImportError as error:
-        raise _missing("ipywidgets", error) from error
-
-
-def _missing(what: str, error: ImportError) -> ImportError:
-    return ImportError(f'{what} cannot be loaded ({error}). Install it: pip install "adaptive_dask[notebook]"')

@@ -34,15 +34,20 @@ def load_holoviews() -> ModuleType:
     ImportError
         If it is not installed; says how to install it.
     """
-    try:
+    with needed("Drawing needs HoloViews and Bokeh"):
         holoviews = importlib.import_module("holoviews")
         if not holoviews.Store.loaded_backends():
             holoviews.extension("bokeh", inline=True)  # from a server far away, it would not load everywhere
-    except ImportError as error:
-        raise ImportError(
-            f'Drawing needs HoloViews and Bokeh ({error}). Install them: pip install "adaptive_dask[notebook]"'
-        ) from error
     return holoviews
+
+
+@contextlib.contextmanager
+def needed(what: str, install: str = '"adaptive_dask[notebook]"') -> Iterator[None]:
+    """Import optional packages; the `ImportError` of one that is missing says how to install it."""
+    try:
+        yield
+    except ImportError as error:
+        raise ImportError(f"{what} ({error}). Install with: pip install {install}") from error
 
 
 def with_options(

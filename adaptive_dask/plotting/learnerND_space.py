@@ -7,18 +7,19 @@ import io
 import itertools
 import sys
 from importlib.util import find_spec
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.spatial import ConvexHull
 
-from adaptive_dask.plotting.backend import in_lines
+from adaptive_dask.plotting.backend import in_lines, needed
 from adaptive_dask.plotting.labels import coordinate_names, dimensions, title_of
 from adaptive_dask.plotting.learner1D import padded
 from adaptive_dask.plotting.level_set import level_set
 from adaptive_dask.plotting.palette import COLOR_MAP, COLORS, QUIET
 from adaptive_dask.plotting.region_data import MOST_TRIANGULATED, Interpolation, RegionData, region_data
-from adaptive_dask.plotting.thinning import Floats, Indices
+from adaptive_dask.plotting.thinning import Floats, Indices, edges_of, longest
 
 if TYPE_CHECKING:
     from adaptive_dask.learner.learnerND import LearnerND
@@ -66,32 +67,23 @@ def draw_points(
         If the backend is not installed.
     """
     _check(learner, "plot_3D")
+    found = _points(learner, with_triangulation)
     if _uses_plotly(backend):
-        from adaptive_dask.plotting import learnerND_plotly
+        from adaptive_dask.plotting.learnerND_plotly import points_figure
 
-        picture = learnerND_plotly.points_figure(learner, with_triangulation)
-        return picture if return_fig else learnerND_plotly.show(picture)
-    data, simplices = triangulated(learner)
-    figure, axes = _space(learner)
-    points, values = data.originals, data.values[:, 0]
-    remark = ""
-    if with_triangulation:
-        edges, n_edges = edges_of(points, simplices)
-        collection = _toolkit().Line3DCollection(edges, colors=QUIET, linewidths=0.4, alpha=0.5)
+        return _shown(points_figure(learner, found), return_fig)
+    figure, axes = _space(learner, found.title)
+    points, values, finite = found.points, found.values, found.is_finite
+    if len(found.edges):
+        collection = _toolkit().Line3DCollection(found.edges, colors=QUIET, linewidths=0.4, alpha=0.5)
         axes.add_collection3d(collection, autolim=False)
-        if n_edges > len(edges):
-            remark = f"the longest {len(edges):,} of {n_edges:,} edges are drawn"
-    finite = np.isfinite(values)
     marks = axes.scatter(
         *points[finite].T, c=values[finite], cmap=COLOR_MAP, s=30 if len(points) < FEW else 10, depthshade=False
     )
     axes.scatter(*points[~finite].T, color=COLORS[1], s=14, marker="s", depthshade=False)
     if finite.any():
         figure.colorbar(marks, ax=axes, shrink=0.7, pad=0.1, label=axes_of(learner)[1].pprint_label)
-    left_out = f"{int((~finite).sum()):,} not finite (squares)" if not finite.all() else ""
-    title = title_of(learner.npoints, len(points) + outside(learner, data), left_out, remark)
-    axes.set_title(in_lines(title), fontsize=10)
-    return _shown(figure, return_fig)
+    return _shown(figure, return_fig, is_plotly=False)
 
 
 def draw_isosurface(
@@ -135,33 +127,62 @@ def draw_isosurface(
     _check(learner, "plot_isosurface")
     if not 0 <= hull_opacity <= 1:
         raise ValueError(f"hull_opacity is between 0 and 1, not {hull_opacity!r}.")
+    found = _surface(learner, level)
     if _uses_plotly(backend):
-        from adaptive_dask.plotting import learnerND_plotly
+        from adaptive_dask.plotting.learnerND_plotly import isosurface_figure
 
-        picture = learnerND_plotly.isosurface_figure(learner, level, hull_opacity)
-        return picture if return_fig else learnerND_plotly.show(picture)
-    data, simplices = triangulated(learner)
-    figure, axes = _space(learner)
+        return _shown(isosurface_figure(learner, found, hull_opacity), return_fig)
+    figure, axes = _space(learner, found.title)
     polygons = _toolkit().Poly3DCollection
-    values = data.values[:, 0]
-    vertices, facets = level_set(data.originals, values, simplices, level)
-    triangles = vertices[facets]
+    triangles = found.vertices[found.facets]
     if len(triangles):
         axes.add_collection3d(polygons(triangles, facecolors=_lit(triangles), linewidths=0), autolim=False)
     if hull_opacity:
-        corners = corners_of(learner)
-        hull = ConvexHull(corners)
-        axes.add_collection3d(
-            polygons(corners[hull.simplices], facecolors=QUIET, alpha=hull_opacity / 2), autolim=False
-        )
+        corners, faces = hull_of(learner)
+        axes.add_collection3d(polygons(corners[faces], facecolors=QUIET, alpha=hull_opacity / 2), autolim=False)
+    return _shown(figure, return_fig, is_plotly=False)
+
+
+class PointsInSpace(NamedTuple):
+    """Points of shape (n, 3) and their values, the ends of edges of shape (k, 2, 3), and the title."""
+
+    points: Floats
+    values: Floats
+    is_finite: NDArray[np.bool_]
+    edges: Floats
+    title: str
+
+
+def _points(learner: LearnerND, with_triangulation: bool) -> PointsInSpace:
+    data, simplices = _triangulated(learner)
+    points, values = data.originals, data.values[:, 0]
+    edges = edges_of(simplices if with_triangulation else simplices[:0])
+    drawn = longest(edges, points, MOST_EDGES)
+    is_finite = np.isfinite(values)
+    remarks = [f"{int((~is_finite).sum()):,} not finite (squares)"] * (not is_finite.all())
+    if len(drawn) < len(edges):
+        remarks.append(f"the longest {len(drawn):,} of {len(edges):,} edges are drawn")
+    return PointsInSpace(points, values, is_finite, points[drawn], _title(learner, data, *remarks))
+
+
+class SurfaceInSpace(NamedTuple):
+    """Vertices of shape (n, 3), triangles of them as numbers of shape (k, 3), and the title."""
+
+    vertices: Floats
+    facets: Indices
+    title: str
+
+
+def _surface(learner: LearnerND, level: float) -> SurfaceInSpace:
+    data, simplices = _triangulated(learner)
+    values = data.values[:, 0]
+    vertices, facets = level_set(data.originals, values, simplices, level)
     remark = f"{axes_of(learner)[1].label} = {level:.6g}"
     if not len(facets):
         finite = values[np.isfinite(values)]
         between = f", but between {finite.min():.6g} and {finite.max():.6g}" if len(finite) else ""
         remark = f"no point is at {level:.6g}{between}"
-    title = title_of(learner.npoints, len(data.points) + outside(learner, data), remark)
-    axes.set_title(in_lines(title), fontsize=10)
-    return _shown(figure, return_fig)
+    return SurfaceInSpace(vertices, facets, _title(learner, data, remark))
 
 
 def _uses_plotly(backend: str | None) -> bool:
@@ -178,7 +199,7 @@ def _check(learner: LearnerND, method: str) -> None:
         )
 
 
-def triangulated(learner: LearnerND) -> tuple[RegionData, Indices]:
+def _triangulated(learner: LearnerND) -> tuple[RegionData, Indices]:
     """The points and the learner's own simplices; if there are too many, or none yet, those of a picture."""
     own = learner.tri if learner.npoints <= MOST_OWN else None
     data = region_data(learner)
@@ -195,9 +216,10 @@ def triangulated(learner: LearnerND) -> tuple[RegionData, Indices]:
     return data, simplices[(simplices >= 0).all(axis=1)]
 
 
-def outside(learner: LearnerND, data: RegionData) -> int:
-    """How many points are not in the region, and so not among the data."""
-    return learner.npoints - len(region_data(learner).points) if learner.npoints > len(data.points) else 0
+def _title(learner: LearnerND, data: RegionData, *remarks: str) -> str:
+    # Points outside of the region are not among the data, and not among those that are left out.
+    outside = learner.npoints - len(region_data(learner).points) if learner.npoints > len(data.points) else 0
+    return title_of(learner.npoints, len(data.points) + outside, *remarks)
 
 
 def axes_of(learner: LearnerND) -> tuple[list[Any], Any]:
@@ -205,36 +227,24 @@ def axes_of(learner: LearnerND) -> tuple[list[Any], Any]:
     return dimensions(learner.function, *coordinate_names(3))
 
 
-def _space(learner: LearnerND) -> tuple[Any, Any]:
+def _space(learner: LearnerND, title: str) -> tuple[Any, Any]:
     """A figure, and axes that show all of the region."""
-    try:
+    with needed("Drawing in space needs Matplotlib"):
         figure = importlib.import_module("matplotlib.figure").Figure(figsize=(6.5, 5.5), layout="constrained")
-    except ImportError as error:
-        raise ImportError(
-            f'Drawing in space needs Matplotlib ({error}). Install it: pip install "adaptive_dask[notebook]"'
-        ) from error
     axes = figure.add_subplot(projection="3d")
     for which, dimension, bounds in zip("xyz", axes_of(learner)[0], learner.bbox, strict=True):
         axes.set(**{f"{which}lim": padded(*bounds), f"{which}label": dimension.pprint_label})
+    axes.set_title(in_lines(title), fontsize=10)
     return figure, axes
 
 
-def corners_of(learner: LearnerND) -> Floats:
-    """The corners of the region, shape (k, 3)."""
+def hull_of(learner: LearnerND) -> tuple[Floats, Indices]:
+    """The corners of the region, shape (k, 3), and triangles of them that enclose it, shape (m, 3)."""
     if isinstance(learner.bounds, ConvexHull):
-        return np.asarray(learner.bounds.points[learner.bounds.vertices])
-    return np.array(list(itertools.product(*learner.bbox)))
-
-
-def edges_of(points: Floats, simplices: Indices) -> tuple[Floats, int]:
-    """The ends of the simplices' edges, shape (k, 2, 3), and how many edges there are."""
-    corners = np.sort(simplices, axis=1)
-    pairs = np.unique(np.concatenate([corners[:, list(e)] for e in itertools.combinations(range(4), 2)]), axis=0)
-    ends = points[pairs]
-    if len(ends) > MOST_EDGES:
-        lengths = np.linalg.norm(ends[:, 1] - ends[:, 0], axis=1)
-        ends = ends[np.argpartition(-lengths, MOST_EDGES)[:MOST_EDGES]]
-    return ends, len(pairs)
+        corners = np.asarray(learner.bounds.points[learner.bounds.vertices])
+    else:
+        corners = np.array(list(itertools.product(*learner.bbox)))
+    return corners, ConvexHull(corners).simplices
 
 
 def _lit(triangles: Floats) -> Floats:
@@ -250,13 +260,16 @@ def _toolkit() -> Any:
     return importlib.import_module("mpl_toolkits.mplot3d.art3d")
 
 
-def _shown(figure: Any, return_fig: bool) -> Any:
+def _shown(figure: Any, return_fig: bool, is_plotly: bool = True) -> Any:
     if return_fig:
         return figure
     ipython = sys.modules.get("IPython")
     if ipython is None or ipython.get_ipython() is None:
-        raise RuntimeError("A figure can be shown in a notebook only; elsewhere use return_fig=True and savefig.")
-    file = io.BytesIO()
-    figure.savefig(file, format="png", dpi=100)
-    ipython.display.display(ipython.display.Image(file.getvalue()))
+        save = "write_html" if is_plotly else "savefig"
+        raise RuntimeError(f"A figure can be shown in a notebook only; elsewhere use return_fig=True and {save}.")
+    if not is_plotly:
+        file = io.BytesIO()
+        figure.savefig(file, format="png", dpi=100)
+        figure = ipython.display.Image(file.getvalue())
+    ipython.display.display(figure)
     return None

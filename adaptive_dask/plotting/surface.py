@@ -12,7 +12,7 @@ from adaptive_dask.plotting.labels import coordinate_names, dimensions, title_of
 from adaptive_dask.plotting.learner1D import padded
 from adaptive_dask.plotting.palette import COLOR_MAP, COLORS
 from adaptive_dask.plotting.region_data import MOST_TRIANGULATED, Interpolation, RegionData, region_data
-from adaptive_dask.plotting.thinning import Floats, Indices
+from adaptive_dask.plotting.thinning import Floats, Indices, edges_of, longest
 
 if TYPE_CHECKING:
     from adaptive_dask.learner.space_learner import SpaceLearner
@@ -58,17 +58,18 @@ class Surface:
             grid = np.stack(np.meshgrid(line, line), axis=-1)
             values = self.interpolation(grid)[..., component]
         picture = image(corner, self.data.width, values, self.axes, self.value_axis)
-        edges, n_edges = self._edges() if tri_alpha else (np.zeros((0, 2, 2)), 0)
+        edges = edges_of(self.triangles if tri_alpha else self.triangles[:0])
+        ends = self.data.originals[longest(edges, self.data.points, MOST_EDGES)]
         strange = ~np.isfinite(self.data.values[:, component]) if self.interpolation.is_known else slice(None)
         marks = holoviews.Points(self.data.originals[strange], kdims=self.axes)
         elements = [
             picture,
-            with_options(segments(edges, self.axes, "EdgePaths"), color="white", line_width=0.5, opacity=tri_alpha),
+            with_options(segments(ends, self.axes, "EdgePaths"), color="white", line_width=0.5, opacity=tri_alpha),
             with_options(marks, color=COLORS[1], diameter=5.0),
         ]
         (x_low, y_low), (x_high, y_high) = corner, corner + self.data.width
         ranges = {"x": padded(x_low, x_high), "y": padded(y_low, y_high)}
-        return as_picture(holoviews.Overlay(elements).redim.range(**ranges), self.title(component, n_edges))
+        return as_picture(holoviews.Overlay(elements).redim.range(**ranges), self.title(component, len(edges)))
 
     def title(self, component: int, n_edges: int = 0) -> str:
         strange = int((~np.isfinite(self._whole.values[:, component])).sum()) if len(self._whole.points) else 0
@@ -92,17 +93,6 @@ class Surface:
         (ux, uy), (vx, vy) = (b - a).T, (c - a).T
         smallest = float(np.abs(ux * vy - uy * vx).min()) / 2
         return int(min(max(FEWEST_PIXELS, 2 / math.sqrt(smallest)), MOST_PIXELS)) if smallest else MOST_PIXELS
-
-    def _edges(self) -> tuple[Floats, int]:
-        """The ends of the triangles' edges, shape (k, 2, 2), and how many edges there are."""
-        corners = np.sort(self.triangles, axis=1)
-        pairs = np.unique(np.concatenate([corners[:, [0, 1]], corners[:, [1, 2]], corners[:, [0, 2]]]), axis=0)
-        n = len(pairs)
-        if n > MOST_EDGES:
-            first, second = self.data.points[pairs[:, 0]], self.data.points[pairs[:, 1]]
-            lengths = np.hypot(*(second - first).T)
-            pairs = pairs[np.argpartition(-lengths, MOST_EDGES)[:MOST_EDGES]]
-        return self.data.originals[pairs], n
 
 
 def draw_surface(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -81,3 +83,28 @@ def thin_cells(points: Floats, values: Floats, most: int) -> Indices:
         if len(kept) <= most or cells_per_axis == 1:
             return kept
         cells_per_axis //= 2
+
+
+def edges_of(simplices: Indices) -> Indices:
+    """The edges of simplices, each of them once.
+
+    Parameters
+    ----------
+    simplices : array of int, shape (k, d + 1)
+        Numbers of points.
+
+    Returns
+    -------
+    array of int, shape (n, 2)
+    """
+    corners = np.sort(simplices, axis=1)
+    pairs = [corners[:, pair] for pair in itertools.combinations(range(corners.shape[1]), 2)]
+    return np.unique(np.concatenate(pairs), axis=0)
+
+
+def longest(edges: Indices, points: Floats, most: int) -> Indices:
+    """The longest of the edges between points, at most this number."""
+    if len(edges) <= most:
+        return edges
+    lengths = np.linalg.norm(points[edges[:, 1]] - points[edges[:, 0]], axis=1)
+    return edges[np.argpartition(-lengths, most)[:most]]

@@ -17,6 +17,7 @@ from adaptive_dask.dashboard.patch import Patch
 from adaptive_dask.dashboard.samples.follower import MOST_PENDING, NEWEST, Floats, Follower, as_floats
 from adaptive_dask.dashboard.samples.thinning import ThinPlane
 from adaptive_dask.dashboard.style import GREY, ORANGE, TOOLS, new_figure, new_note, select_style
+from adaptive_dask.plotting.thinning import edges_of
 
 # Above this number of points, the edges of triangles would be a grey area.
 MOST_IN_MESH = 2000
@@ -88,8 +89,7 @@ class PlaneFollower(Follower):
         image = LinearNDInterpolator(mesh, values)(*np.meshgrid(grid, grid))
         found: dict[str, Any] = {"image": image.astype(np.float32)}
         if not self._thin.thinned and len(points) <= MOST_IN_MESH:
-            edges = np.sort(np.concatenate([mesh.simplices[:, pair] for pair in ([0, 1], [1, 2], [2, 0])]), axis=1)
-            edges = np.unique(edges, axis=0)
+            edges = edges_of(mesh.simplices)
             gaps = np.full((len(edges), 1, 2), np.nan)
             found["mesh"] = np.concatenate([points[edges], gaps], axis=1).reshape(-1, 2).astype(np.float32)
         return found

@@ -50,13 +50,7 @@ class ThinLine:
     def _extremes(self) -> NDArray[np.intp]:
         span = max(self.high - self._low, np.finfo(float).tiny)
         column = np.minimum((COLUMNS * ((self.x - self._low) / span)).astype(int), COLUMNS - 1)
-        kept = []
-        for values in self.y.T:
-            order = np.lexsort((np.nan_to_num(values), column))
-            ends = np.flatnonzero(np.diff(column[order], append=-1))
-            starts = np.concatenate([[0], ends[:-1] + 1])
-            kept += [order[starts], order[ends]]
-        return np.unique(np.concatenate(kept))
+        return np.unique(np.concatenate([_lowest_and_highest(values, column) for values in self.y.T]))
 
 
 class ThinPlane:
@@ -94,8 +88,12 @@ class ThinPlane:
     def _extremes(self) -> NDArray[np.intp]:
         span = np.maximum(self._high - self._low, np.finfo(float).tiny)
         place = np.minimum((self._cells * ((self.points - self._low) / span)).astype(int), self._cells - 1)
-        cell = place @ [1, self._cells]
-        order = np.lexsort((np.nan_to_num(self.values), cell))
-        ends = np.flatnonzero(np.diff(cell[order], append=-1))
-        starts = np.concatenate([[0], ends[:-1] + 1])
-        return np.unique(np.concatenate([order[starts], order[ends]]))
+        return np.unique(_lowest_and_highest(self.values, place @ [1, self._cells]))
+
+
+def _lowest_and_highest(values: Floats, group: NDArray[np.intp]) -> NDArray[np.intp]:
+    """Return the indices of the lowest and the highest value of each group."""
+    order = np.lexsort((np.nan_to_num(values), group))
+    ends = np.flatnonzero(np.diff(group[order], append=-1))
+    starts = np.concatenate([[0], ends[:-1] + 1])
+    return np.concatenate([order[starts], order[ends]])
