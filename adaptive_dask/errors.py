@@ -230,6 +230,10 @@ class RunNotFoundError(AdaptiveError, LookupError):
     """The scheduler hosts no run of that name."""
 
 
+class PredecessorError(AdaptiveError):
+    """A run was not started, because a run that comes before it has not finished."""
+
+
 class ResultLostError(AdaptiveError, LookupError):
     """A remote result is no longer available."""
 

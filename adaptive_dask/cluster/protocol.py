@@ -123,6 +123,8 @@ class RunSpec:
         A folder on the scheduler's machine, or a URL.
     tasks : dict
         Options of the evaluators' tasks: resources, priority, workers, allow_other_workers, annotations.
+    after : tuple of (str, str or None)
+        Names and ids of runs that have to finish before this one starts; without an id, the newest of that name.
     id : str
         Unlike the name, it is never used again.
     """
@@ -139,6 +141,7 @@ class RunSpec:
     session: SessionOptions
     checkpoint: str | None = field(default=None, repr=False)  # it may contain a password
     tasks: dict[str, Any] = field(default_factory=dict)
+    after: tuple[tuple[str, str | None], ...] = ()
     id: str = field(default_factory=make_id)
 
     def check(self) -> None:
@@ -152,6 +155,9 @@ class RunSpec:
         check_plain("id", self.id)
         check_plain("evaluation", tuple(self.evaluation))
         check_plain("tasks", self.tasks)
+        check_plain("after", self.after)
+        if self.id in (run_id for _, run_id in self.after):
+            raise ValueError(f"after must name other runs, got {self.name!r} for itself.")
 
 
 class Echo(NamedTuple):

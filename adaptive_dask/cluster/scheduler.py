@@ -17,6 +17,7 @@ from distributed import SchedulerPlugin
 
 from adaptive_dask import entry
 from adaptive_dask.cluster.protocol import REPORT, Route
+from adaptive_dask.cluster.scheduler_after import Successors
 from adaptive_dask.cluster.scheduler_evaluators import declare_duration
 from adaptive_dask.cluster.scheduler_holders import Holders
 from adaptive_dask.cluster.scheduler_remote_results import RemoteResults
@@ -74,9 +75,16 @@ class LearnerHost(SchedulerPlugin):
         self._is_started = True
         self._scheduler = scheduler
         self.resources = HostResources(scheduler, lambda: self.table.is_hosting)
-        self.shares = Shares(scheduler, lambda: [run.slots for run in self.active])
+        self.shares = Shares(scheduler, lambda: [run.slots for run in self.active if not run.state.predecessors])
         remote_results = RemoteResults(scheduler)
-        self.table = RunTable(self.runs, scheduler, self.resources, remote_results, self.shares.update_soon)
+        self.table = RunTable(
+            self.runs,
+            scheduler,
+            self.resources,
+            remote_results,
+            self.shares.update_soon,
+            Successors(lambda run: run.begin(self.shares.least_served)),
+        )
         self._workers = WorkerMessages(scheduler, self.table, remote_results)
         host = Host(
             scheduler,

@@ -84,6 +84,7 @@ class ProgressHistory:
     """
 
     def __init__(self) -> None:
+        self.begin()
         self.losses: list[Loss] = []
         self.work: list[Work] = []
         self.thinned = 0
@@ -92,9 +93,12 @@ class ProgressHistory:
         self.durations = [0] * (len(EDGES) - 1)
         self.workers: dict[str, WorkerCount] = {}
         self._before: Loss | None = None  # the newest entry, also if it was not kept
-        self._began = time.monotonic()
         self._spacing = MIN_SPACING_S
         self._present: deque[Work] = deque()
+
+    def begin(self) -> None:
+        """The run begins now."""
+        self._began = time.monotonic()
 
     def elapsed(self) -> float:
         """Seconds since the start of the run."""

@@ -8,6 +8,7 @@ import math
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from adaptive_dask.cluster import scheduler_feed
@@ -84,6 +85,7 @@ class HostedRun:
         self._function = spec.function
         self._is_freed = False
         self._task: asyncio.Task[None] | None = None
+        self._start_slots: Callable[[float], None]
 
     # ---- commands
 
@@ -97,8 +99,19 @@ class HostedRun:
         served : float
             See `RunSlots.start`.
         """
-        self.slots.start(client, served)
+        self._start_slots = partial(self.slots.start, client)
+        if not self.state.predecessors:
+            self._start_slots(served)
         self._task = asyncio.ensure_future(self._drive())
+        self.state.wake.set()
+
+    def begin(self, served: float) -> None:
+        """Begin after a wait for other runs; see `start`."""
+        self._start_slots(served)
+        self.clock.restart()
+        self.clock.set_alarm(self._driver, self.state.wake)
+        self.history.begin()
+        self._host.on_claim()
         self.state.wake.set()
 
     def pause(self) -> None:
@@ -219,6 +232,9 @@ class HostedRun:
         """What prevents the run from continuing or ending."""
         if self.state.has_ended:
             return None
+        if self.state.predecessors:
+            name, *others = sorted(self.state.predecessors.values())
+            return f"the end of the run {name!r}" + (f" and of {len(others)} more" if others else "")
         return self.state.turns.waits_for or self._driver.draining.describe() or self.slots.waits_for
 
     def numbers(self) -> RunStatus:
@@ -256,7 +272,8 @@ class HostedRun:
 
     async def _drive(self) -> None:
         status = "failed"
-        self.clock.set_alarm(self._driver, self.state.wake)
+        if not self.state.predecessors:
+            self.clock.set_alarm(self._driver, self.state.wake)
         try:
             await self._work()
             if self._driver.draining and self.error is None and not self.state.is_cancelled:
@@ -280,8 +297,10 @@ class HostedRun:
         while not self.state.is_stopping:
             await self.state.wake.wait()
             self.state.wake.clear()
-            if self.state.is_cancelled:
+            if self.state.is_cancelled or (self.state.predecessors and self.error is not None):
                 return
+            if self.state.predecessors:
+                continue
             async with self.state.turns.whenever():
                 done = await self._step()
                 # Sent within the turn: requests of others, and answers of workers, find the points assigned.
@@ -295,7 +314,7 @@ class HostedRun:
         """Tell the learner what arrived, and take new points; return True if the run is at its end."""
         inbox = self.reports.take_inbox()
         room = 0
-        if self.status == "running":
+        if self.state.is_working:
             npoints = None if self.spec.session.ordered is not None else self._driver.npoints
             room = max(0, self.assignments.room(npoints, self.spec.evaluation.ntasks) - len(self.sender.unsent))
         begin, troubles = time.monotonic(), _troubles(self._driver)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from adaptive_dask.cluster import scheduler_feed, scheduler_memory
 from adaptive_dask.cluster.protocol import RunSpec
+from adaptive_dask.cluster.scheduler_after import CANCELLED, Successors
 from adaptive_dask.cluster.scheduler_remote_results import RemoteResults
 from adaptive_dask.cluster.scheduler_resources import HostResources
 from adaptive_dask.cluster.scheduler_run import HostedRun
@@ -54,6 +55,7 @@ class RunTable:
     remote_results : RemoteResults
     on_slots : callable
         Called when slots may have become free.
+    successors : Successors
 
     Attributes
     ----------
@@ -72,12 +74,14 @@ class RunTable:
         resources: HostResources,
         remote_results: RemoteResults,
         on_slots: Callable[[], None],
+        successors: Successors,
     ) -> None:
         self.by_name = by_name
         self.by_id: dict[str, HostedRun] = {}
         self.active: dict[str, HostedRun] = {}
         self.hanging: dict[str, HostedRun] = {}
         self.cancelled: dict[str, None] = {}
+        self.successors = successors
         self._scheduler = scheduler
         self._resources = resources
         self._remote_results = remote_results
@@ -116,10 +120,30 @@ class RunTable:
                 "or cancel it first."
             )
         self._starting.add(name)
+        self.successors.note_start(spec.id, name)
         try:
             yield
+        except BaseException:
+            self.successors.note_end(spec.id, name, "could not be started")
+            raise
         finally:
             self._starting.discard(name)
+
+    def find_predecessors(self, spec: RunSpec) -> dict[str, str]:
+        """The runs that a new run comes after: names by id.
+
+        Raises
+        ------
+        PredecessorError
+            If one of its predecessors did not finish.
+        RunNotFoundError
+            If one of them is unknown.
+        """
+        before: dict[str, str] = {}
+        for name, run_id in spec.after:
+            before[run_id or self.successors.find(name) or self.find(name).id] = name
+        self.successors.check(spec.name, before)
+        return before
 
     def add(self, run: HostedRun) -> None:
         """Add a run. An earlier run of the same name is known only by its id from now on."""
@@ -168,6 +192,8 @@ class RunTable:
     def ended(self, run: HostedRun) -> None:
         """Take a run that has ended from the active ones."""
         self.active.pop(run.id, None)
+        self.successors.forget(run)
+        self.successors.note_end(run.id, run.name, CANCELLED if run.status == "cancelled" else run.status)
         if run.slots.hung:
             self.hanging[run.id] = run
         self._forget_old_runs()

@@ -163,7 +163,7 @@ class RunSlots:
 
     def _demand(self) -> int:
         """Return how many slots the run could use if the cluster were infinite."""
-        if self._state.is_stopping or self._state.status != "running" or self._evaluators is None:
+        if self._state.is_stopping or not self._state.is_working or self._evaluators is None:
             return 0
         points = self.assignments.in_flight or self._sender.unsent or self._driver.waiting
         if self._sender.asks_no_more and not points:
@@ -179,7 +179,7 @@ class RunSlots:
         return None if self.assignments.slots else self._waits_for
 
     def _update_wait(self) -> None:
-        is_waiting = self._state.status == "running" and not self.assignments.slots and not self._state.is_stopping
+        is_waiting = self._state.is_working and not self.assignments.slots and not self._state.is_stopping
         waits_for, now = None, time.monotonic()
         if not is_waiting:
             self._waiting_since = math.inf

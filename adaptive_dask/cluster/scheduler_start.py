@@ -67,19 +67,22 @@ class RunStarter:
     async def _start(self, spec: RunSpec) -> str:
         spec.check()
         with self._table.starting(spec):
+            predecessors = self._table.find_predecessors(spec)
             learner = await self._load(spec)
             try:
                 client = await self._resources.get_client()
                 # Before an earlier run of that name is released, which may hold the same results.
                 await self._remote_results.claim(spec.id, learner.remote_keys)
                 if spec.id in self._table.cancelled:
-                    self._remote_results.release(spec.id)
                     raise RunNotFoundError(f"The run {shown(spec.name)} was cancelled before it was started.")
+                waits = self._table.successors.check(spec.name, predecessors)  # some may have ended in the meantime
             except BaseException:
+                self._remote_results.release(spec.id)
                 await self._resources.apart(learner.driver.close)
                 raise
             run = HostedRun(spec, learner, self._host)
             self._table.add(run)
+            self._table.successors.add(run, waits)
             run.start(client, self._shares.least_served)
             self._shares.update_soon(0.0)
         return spec.name

@@ -65,6 +65,8 @@ class RunState:
     is_stopping : bool
         True if no more points are sent.
     is_cancelled : bool
+    predecessors : dict of str to str
+        Runs that have to finish before this one begins: names by id.
     wake : asyncio.Event
         Set if the learner has something to do.
     """
@@ -76,11 +78,17 @@ class RunState:
         self.error: AdaptiveError | None = None
         self.is_stopping = False
         self.is_cancelled = False
+        self.predecessors: dict[str, str] = {}
         self.wake = asyncio.Event()
 
     @property
     def has_ended(self) -> bool:
         return self.status in ENDED
+
+    @property
+    def is_working(self) -> bool:
+        """True unless the run is paused, waits for other runs, or has ended."""
+        return self.status == "running" and not self.predecessors
 
     def set_status(self, status: str) -> None:
         self.status = status
@@ -117,6 +125,10 @@ class RunClock:
         self.ended: float | None = None
         self._begun_at = time.monotonic()
         self._alarm: asyncio.TimerHandle | None = None
+
+    def restart(self) -> None:
+        """The run begins now."""
+        self.started, self._begun_at = time.time(), time.monotonic()
 
     @property
     def age(self) -> float:

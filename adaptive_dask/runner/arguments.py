@@ -41,6 +41,8 @@ class Plan:
     session : SessionOptions
     checkpoint : str or None
         A name that is valid in other processes.
+    after : tuple of (str, str or None)
+        Names and ids of runs that have to finish before.
     id : str
         Identifies the run for the scheduler and for clients.
     """
@@ -54,6 +56,7 @@ class Plan:
     on_error: OnError
     session: SessionOptions
     checkpoint: str | None = field(default=None, repr=False)  # the URL may have a password in it
+    after: tuple[tuple[str, str | None], ...] = ()
     id: str = field(default_factory=make_id)
 
 

@@ -68,6 +68,7 @@ def make_spec(learner: Any, plan: Plan, known: dict[int, tuple[Any, bytes]] | No
         drain=plan.drain,
         session=plan.session,
         checkpoint=plan.checkpoint,
+        after=plan.after,
         id=plan.id,
     )
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Coroutine, Iterable, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from adaptive_dask.learner.any_learner import is_learner
-from adaptive_dask.run.goals import GoalFunction
+from adaptive_dask.run.goals import GOAL_NAMES, GoalFunction
 from adaptive_dask.run.options import RunOptions
+from adaptive_dask.runner.after import find_predecessors
 from adaptive_dask.runner.arguments import Plan, make_plan
 from adaptive_dask.runner.cluster_start import make_spec, start_together, wait_for_start
 from adaptive_dask.runner.embedded import find_client, is_local
@@ -22,7 +24,7 @@ if TYPE_CHECKING:
     from distributed import Client
 
 # Arguments that may have one value for each run.
-_ONE_EACH = ("goal", "loss_goal", "npoints_goal", "end_time_goal", "duration_goal", "weight", "name", "checkpoint")
+_ONE_EACH = (*GOAL_NAMES, "goal", "weight", "name", "checkpoint", "resources")
 
 
 def run_many(
@@ -31,6 +33,7 @@ def run_many(
     *,
     executor: Client | None = None,
     name: str | Sequence[str] | None = None,
+    after: Any = None,
     on_results: Callback | None = None,
     **arguments: Any,
 ) -> Runs:
@@ -44,12 +47,17 @@ def run_many(
     learners : iterable of BaseLearner
         Each of them once. They are kept current with the results.
     goal : callable or sequence of callables, optional
-        As for `AsyncRunner`. This, ``loss_goal``, ``npoints_goal``, ``end_time_goal``, ``duration_goal`` and
-        ``weight`` are for all runs, or, as a list or tuple, one for each.
+        As for `AsyncRunner`. This, ``loss_goal``, ``npoints_goal``, ``end_time_goal``, ``duration_goal``, ``weight``
+        and ``resources`` are for all runs, or, as a list or tuple, one for each.
     executor : distributed.Client, optional
         By default the current client; if there is none, a local cluster is started.
     name : str or sequence of str, optional
         A name for each run, or a prefix that is followed by a number.
+    after : mapping, list, str, int or runner, optional
+        The runs that have to finish before a run starts. A mapping has entries for some of the runs, by name or number,
+        and a list or tuple has one for each: a run, several of them, or None. Any other value is for all. A run is
+        given by its number in `learners`, its name or its runner; runs that were started earlier also count. If a run
+        fails, those that come after it fail with a `PredecessorError`; if it is cancelled, they are cancelled.
     on_results : callable, optional
         Called with each batch of results of any run, ``on_results(learner, xs, ys)``.
     **arguments
@@ -64,8 +72,9 @@ def run_many(
     Raises
     ------
     ValueError, TypeError
-        If an argument makes no sense, if an object cannot be pickled, or if the executor is not a Dask client. Then
-        no run is started. Other errors at the start of a run are failures of this run, see `Runs.failures`.
+        If an argument makes no sense, if runs would wait for each other, if an object cannot be pickled, or if the
+        executor is not a Dask client. Then no run is started. Other errors at the start of a run are failures of this
+        run, see `Runs.failures`.
 
     Examples
     --------
@@ -82,15 +91,21 @@ def run_many(
                 "Runner for each."
             )
     plans = _make_plans(learners, goal=goal, name=name, **arguments)
+    befores, order = find_predecessors(after, plans)
+    plans = [replace(plan, after=before) for plan, before in zip(plans, befores, strict=True)]
     known: dict[int, tuple[Any, bytes]] = {}
     specs = [make_spec(learner, plan, known) for learner, plan in zip(learners, plans, strict=True)]
     client = find_client(executor)
     hosted = [hosted_run(client, plan.name, plan.id, learner) for learner, plan in zip(learners, plans, strict=True)]
     runners = [AsyncRunner._of(run, plan, on_results=on_results) for run, plan in zip(hosted, plans, strict=True)]
+
+    def start() -> Coroutine[Any, Any, None]:
+        return start_together(client, [hosted[i] for i in order], [specs[i] for i in order])
+
     if client.asynchronous:
-        asyncio.ensure_future(start_together(client, hosted, specs))  # noqa: RUF006  the runs keep it
+        asyncio.ensure_future(start())  # noqa: RUF006  the runs keep it
     else:
-        wait_for_start(client, hosted, lambda: start_together(client, hosted, specs))
+        wait_for_start(client, hosted, start)
     return Runs(client, runners)
 
 
