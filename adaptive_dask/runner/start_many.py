@@ -91,8 +91,8 @@ def run_many(
                 "Runner for each."
             )
     plans = _make_plans(learners, goal=goal, name=name, **arguments)
-    befores, order = find_predecessors(after, plans)
-    plans = [replace(plan, after=before) for plan, before in zip(plans, befores, strict=True)]
+    predecessors, order = find_predecessors(after, plans)
+    plans = [replace(plan, after=before) for plan, before in zip(plans, predecessors, strict=True)]
     known: dict[int, tuple[Any, bytes]] = {}
     specs = [make_spec(learner, plan, known) for learner, plan in zip(learners, plans, strict=True)]
     client = find_client(executor)

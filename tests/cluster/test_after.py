@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import time
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import numpy as np
 import pytest
@@ -15,7 +16,7 @@ from adaptive_dask.errors import FunctionError, PredecessorError, RunNotFoundErr
 
 from ..patience import TIMEOUT, wait_until
 from .conftest import assert_clean, host_of
-from .functions import blocks_on, raises_on_the_right
+from .functions import raises_on_the_right
 
 
 def note_time(x):
@@ -37,21 +38,21 @@ def times(runner):
     return sorted(runner.learner.data.values())
 
 
+def waits_for_file(x, path):
+    import os
+    import time
+
+    while not os.path.exists(path):
+        time.sleep(0.01)  # between two looks
+    return time.time()
+
+
 @pytest.fixture
 def blocked(tmp_path):
-    """A learner whose function waits for the test, and what lets it go on."""
-    import os
-    from functools import partial
-
-    fifo = tmp_path / "fifo"
-    os.mkfifo(fifo)
-
-    def go():
-        with open(fifo, "w"):
-            pass
-        fifo.unlink()  # it does not block any more
-
-    return adaptive.SequenceLearner(partial(blocks_on, fifo=str(fifo)), [0.5]), go
+    """A learner whose function waits for the test, and what lets it continue."""
+    path = tmp_path / "go"
+    yield adaptive.SequenceLearner(partial(waits_for_file, path=str(path)), [0.5]), path.touch
+    path.touch()
 
 
 @pytest.mark.parametrize(
