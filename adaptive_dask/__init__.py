@@ -108,6 +108,8 @@ ENTRIES = {
     "static_info": "notebook:static_info",
     "to_dataframe": "storage.frames:to_dataframe",
     "to_parquet": "storage.parquet:to_parquet",
+    "to_xarray": "storage.grids:to_xarray",
+    "to_zarr": "storage.zarr_store:to_zarr",
     "write_to_target": "storage.extra_files:ExtraFolder",
 }
 

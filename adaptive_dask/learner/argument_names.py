@@ -69,6 +69,14 @@ def coordinates_of(function: Any, n: int) -> Coordinates:
     return Coordinates(names, units, value_unit)
 
 
+def units_of_parts(function: Any) -> dict[str, str]:
+    """The units of results with names: of ``Annotated`` fields of the named tuple, dataclass or `TypedDict`."""
+    _, _, hint = _first_argument(function)
+    inner = hint.__origin__ if hasattr(hint, "__metadata__") else hint
+    fields = _hints(inner) if isinstance(inner, type) else {}
+    return {name: strings[0] for name, field in fields.items() if (strings := _strings(field))}
+
+
 def distinct_names(names: Sequence[str], found: Sequence[str] | None, others: Sequence[str]) -> list[str]:
     """The names that were found, unless one of them stands for another column already."""
     return list(names) if found is None or set(found) & set(others) else list(found)

@@ -173,6 +173,14 @@ class BaseLearner(abc.ABC):
         """Write the table to a Parquet file; see `adaptive_dask.storage.parquet.to_parquet`."""
         entry("to_parquet")(self, url, **options)
 
+    def to_xarray(self, n: Any = None, **options: Any) -> Any:
+        """The data, or their interpolation on a grid, as a Dataset; see `adaptive_dask.storage.grids.to_xarray`."""
+        return entry("to_xarray")(self, n, **options)
+
+    def to_zarr(self, url: str | os.PathLike[str], n: Any = None, **options: Any) -> None:
+        """Write that Dataset to a Zarr store; see `adaptive_dask.storage.zarr_store.to_zarr`."""
+        entry("to_zarr")(self, url, n, **options)
+
     def load_dataframe(self, df: Any, *args: Any, **options: Any) -> None:
         """Add the data of a table; see `adaptive_dask.storage.frames.load_dataframe`."""
         entry("load_dataframe")(self, df, *args, **options)

@@ -55,6 +55,9 @@ class DataSaverLayout(Layout):
     def inputs(self, learner: Any, points: Sequence[Any], options: dict[str, Any]) -> list[tuple[str, list[Any]]]:
         return layout_of(learner.learner).inputs(learner.learner, points, self._with_output(learner, options))
 
+    def axes(self, learner: Any, options: dict[str, Any]) -> list[str]:
+        return layout_of(learner.learner).axes(learner.learner, self._with_output(learner, options))
+
     def columns(self, learner: Any, options: dict[str, Any]) -> Columns:
         inner = layout_of(learner.learner).columns(learner.learner, self._with_output(learner, options))
         extra = [learner.extra_for(point) for point in inner.points]

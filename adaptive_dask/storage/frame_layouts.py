@@ -130,6 +130,10 @@ class Layout(abc.ABC):
             "points and grids."
         )
 
+    def axes(self, learner: Any, options: dict[str, Any]) -> list[str]:
+        """The names of the coordinates of the function, as an interpolator takes them."""
+        return [name for name, _ in self.inputs(learner, [], options)]
+
     def function(self, learner: Any) -> Any:
         """The function whose default arguments belong to the data."""
         return learner.function
@@ -260,6 +264,9 @@ class SamplesLayout(PlainLayout):
     def order(self, learner: Any, loading: bool) -> tuple[str, ...]:
         order = (*OF_FUNCTION, *super().usual_options(learner))
         return order if loading else ("mean", *order)
+
+    def axes(self, learner: Any, options: dict[str, Any]) -> list[str]:
+        return [options["x_name"]]
 
     def columns(self, learner: Any, options: dict[str, Any]) -> Columns:
         if options["mean"]:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence, Set
 from typing import Any, NamedTuple
 
 from adaptive_dask.learner.balancing_learner import BalancingLearner
+from adaptive_dask.storage.dataset_columns import frame_of, is_dataset
 from adaptive_dask.storage.encoded_columns import decoded
 from adaptive_dask.storage.failure_columns import checked_failures, of_child, with_failures, without_failures
 from adaptive_dask.storage.frame_layouts import Layout, layout_of, not_available
@@ -89,9 +90,9 @@ def load_dataframe(learner: Any, df: Any, *args: Any, **options: Any) -> None:
     learner : BaseLearner
     df : pandas.DataFrame
         As `to_dataframe` makes it, of this learner or of python-adaptive. Other columns may be there too, and rows of
-        failed points are left out. It may be read from the file of `to_parquet`. It may
-        have been a text file in between; before pandas 3 ``read_csv`` needs ``float_precision="round_trip"`` for
-        numbers to be exact.
+        failed points are left out. It may come from the file of `to_parquet`, and be the Dataset of `to_xarray`, also
+        from a Zarr store. It may have been a text file in between; before pandas 3 ``read_csv`` needs
+        ``float_precision="round_trip"`` for numbers to be exact.
     *args
         Options by position, as for `to_dataframe`; ``mean`` is none of them.
     with_default_function_args : bool, default: True
@@ -111,6 +112,8 @@ def load_dataframe(learner: Any, df: Any, *args: Any, **options: Any) -> None:
         function's, or the learner refuses the data. Then it is told nothing.
     """
     _pandas()
+    if is_dataset(df):
+        df = frame_of(df)
     df = without_failures(decoded(df))
     found = list(_read(learner, df, **_by_name(learner, args, options, loading=True)))
     for rows in found:  # whatever is wrong shows with a learner that nobody needs

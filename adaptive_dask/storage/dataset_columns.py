@@ -1,0 +1,130 @@
+"""Columns of a data frame as variables of an xarray Dataset, and back."""
+
+from __future__ import annotations
+
+from collections.abc import Container
+from typing import Any
+
+import numpy as np
+
+from adaptive_dask.storage.json_cells import as_json, from_json
+
+POINT = "point"
+
+# How a variable is stored whose cells no array has.
+_ENCODED, _JSON = "encoded", "json"
+
+
+def free_name(name: str, taken: Container[str]) -> str:
+    """A name for something, with underscores behind it if others are called so."""
+    while name in taken:
+        name += "_"
+    return name
+
+
+def component_names(name: str, ndim: int, taken: Container[str]) -> list[str]:
+    """The dimensions of the components of arrays."""
+    names = [f"{name}_component"] if ndim == 1 else [f"{name}_component_{k}" for k in range(ndim)]
+    return [free_name(each, taken) for each in names]
+
+
+def is_dataset(table: Any) -> bool:
+    """Whether something is an xarray Dataset, without importing xarray."""
+    return type(table).__module__.startswith("xarray.") and hasattr(table, "data_vars")
+
+
+def frame_of(dataset: Any) -> Any:
+    """The data frame of a Dataset of `adaptive_dask.storage.samples.samples`.
+
+    Raises
+    ------
+    ValueError
+        If it is another Dataset, such as one of a grid.
+    """
+    import pandas
+
+    if POINT not in dataset.sizes or "inputs" not in dataset.attrs:
+        raise ValueError(
+            "The Dataset must have points along the dimension 'point', as learner.to_xarray() without n and coords "
+            f"makes it, got the dimensions {', '.join(map(str, dataset.sizes)) or 'none'}."
+        )
+    columns = {name: _series(pandas, dataset[name]) for name in dataset.variables if dataset[name].dims[:1] == (POINT,)}
+    df = pandas.DataFrame(columns)
+    lists = ("inputs", "parts")  # a file may have them as arrays
+    df.attrs = {name: list(value) if name in lists else value for name, value in dataset.attrs.items()}
+    if not isinstance(df.attrs["output"], str):
+        df.attrs["output"] = list(df.attrs["output"])
+    return df
+
+
+def variable_of(dims: list[str], cells: Any, about: dict[str, Any]) -> Any:
+    """A variable of `array_of` a column."""
+    is_text = cells.dtype == object and all(isinstance(cell, str) or _is_missing(cell) for cell in cells)
+    if is_text and not all(isinstance(cell, str) and _is_utf8(cell) for cell in cells):
+        # xarray would change what is missing among text, and refuse half a pair of surrogates.
+        return dims, _objects([as_json(cell) for cell in cells]), {**about, _ENCODED: _JSON}
+    return dims, cells, about
+
+
+def storable(dataset: Any) -> Any:
+    """The Dataset with text in JSON in place of objects that a file cannot have.
+
+    Raises
+    ------
+    TypeError
+        If there is no such text for an object; the error says where.
+    """
+    changed = {}
+    for name, variable in dataset.variables.items():
+        if variable.dtype != object or all(isinstance(cell, str) for cell in variable.values):
+            continue
+        try:
+            cells = [as_json(cell) for cell in variable.values]
+        except (TypeError, RecursionError) as error:
+            raise TypeError(f"The variable {name!r} cannot be written to a file: {error}") from None
+        changed[name] = (variable.dims, _objects(cells), {**variable.attrs, _ENCODED: _JSON})
+    return dataset.assign(changed)
+
+
+def _series(pandas: Any, variable: Any) -> Any:
+    values = variable.values
+    if variable.attrs.get(_ENCODED) == _JSON:
+        values = _objects([from_json(cell) for cell in values])
+    elif values.ndim > 1:
+        values = _objects(list(values))
+    if values.dtype == object:
+        return pandas.Series(values, dtype=object)
+    return pandas.Series(values.tolist() if values.dtype.kind in "UT" else values)
+
+
+def array_of(column: Any) -> Any:
+    """A column as an array: of numbers or text, of arrays of one shape, or of objects."""
+    if column.dtype != object:
+        values = column.to_numpy()
+        return _objects(column.tolist()) if values.dtype.kind not in "biufcmM" else values
+    cells = column.tolist()
+    forms = {(cell.dtype, cell.shape) for cell in cells if isinstance(cell, np.ndarray)}
+    if len(forms) == 1 and all(isinstance(cell, np.ndarray) for cell in cells):
+        dtype, shape = forms.pop()
+        if dtype.kind in "biufc" and 0 not in shape:
+            return np.stack([np.asarray(cell) for cell in cells])
+    return _objects([np.asarray(cell) if isinstance(cell, np.ndarray) else cell for cell in cells])
+
+
+def _objects(cells: list[Any]) -> Any:
+    array = np.empty(len(cells), dtype=object)
+    for k, cell in enumerate(cells):  # all at once, NumPy would make one array of them
+        array[k] = cell
+    return array
+
+
+def _is_missing(cell: Any) -> bool:
+    return cell is None or type(cell).__name__ == "NAType" or (isinstance(cell, float) and cell != cell)
+
+
+def _is_utf8(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

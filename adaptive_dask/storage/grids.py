@@ -1,0 +1,300 @@
+"""A learner's data as an xarray Dataset: the evaluated points, or the interpolation on a grid."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from adaptive_dask.learner.argument_names import coordinates_of, units_of_parts
+from adaptive_dask.learner.balancing_learner import BalancingLearner
+from adaptive_dask.storage.data_saver_layout import RESULT
+from adaptive_dask.storage.dataset_columns import component_names, free_name
+from adaptive_dask.storage.frame_layouts import layout_of
+from adaptive_dask.storage.samples import samples
+
+Array = NDArray[Any]
+
+# So many points are evaluated in one call, which limits the memory that an interpolator needs.
+_MAX_POINTS = 1 << 18
+
+# An axis with a distribution without bounds ends at these quantiles.
+_TAILS = (0.001, 0.999)
+
+# The dimension of the children of a `BalancingLearner`.
+_INDEX = "learner_index"
+
+
+def to_xarray(
+    learner: Any,
+    n: int | Sequence[int] | Mapping[str, int] | None = None,
+    *,
+    coords: Mapping[str, Any] | None = None,
+    chunks: Any = None,
+    smooth: Any = None,
+    error: bool = True,
+    **options: Any,
+) -> Any:
+    """Make a Dataset of a learner's data.
+
+    Parameters
+    ----------
+    learner : BaseLearner
+    n : int, sequence of int, or mapping of str to int, optional
+        How many coordinates each axis of the grid has, evenly spaced between the bounds; the same for all axes, one for
+        each, or by the name of the axis.
+    coords : mapping of str to array, optional
+        The coordinates along some axes; the others have `n`. A number instead of an array is a cut, and the
+        variables do not have this dimension.
+    chunks : int, "auto", sequence, or mapping of str to int, optional
+        Evaluate with Dask when the values are needed, in chunks of this shape.
+    smooth : bool or "auto", optional
+        The kind of interpolation, for learners whose ``interpolator`` has this argument.
+    error : bool, default: True
+        Whether to add the estimated error, as the variable ``<name>_error``.
+    **options
+        Without ``n`` and ``coords``, as for `to_dataframe`.
+
+    Returns
+    -------
+    xarray.Dataset
+        With ``n`` or ``coords``, the interpolation: axes and variables are called as the columns of the data frame,
+        and have ``units`` where the types of the function say so. The components of a vector have a dimension of their
+        own, or variables of their own if ``DataSaver(learn=[…])`` names them. The dimension of the children of a
+        `BalancingLearner` is "learner_index".
+
+        Without them, the points that were evaluated along the dimension "point", with the columns of the data frame.
+        ``learner.load_dataframe(dataset)`` tells a learner the same data.
+
+    Raises
+    ------
+    ImportError
+        If xarray is not installed, or Dask with ``chunks``.
+    TypeError, ValueError
+        If an argument is invalid, the learner knows no function of continuous coordinates, or it has too few points.
+    """
+    xarray = _xarray()
+    if n is None and coords is None:
+        for name, value in (("chunks", chunks), ("smooth", smooth)):
+            if value is not None:
+                raise TypeError(f"{name} belongs to a grid: pass n= or coords= as well, or leave out {name}.")
+        return samples(xarray, learner, options)
+    if options:
+        raise TypeError(f"A grid takes n, coords, chunks, smooth and error, got {', '.join(options)}.")
+    if isinstance(learner, BalancingLearner):
+        return _of_children(xarray, learner, n, coords=coords, chunks=chunks, smooth=smooth, error=error)
+    return _Grid(xarray, learner, n, coords or {}, chunks, smooth, error).dataset()
+
+
+class _Grid:
+    """The interpolation of one learner."""
+
+    def __init__(
+        self, xarray: Any, learner: Any, n: Any, coords: Mapping[str, Any], chunks: Any, smooth: Any, error: bool
+    ) -> None:
+        self._xarray = xarray
+        self._learner = learner
+        make = getattr(learner, "interpolator", None)
+        if make is None:
+            raise TypeError(
+                f"A {type(learner).__name__} has no interpolator, so it cannot be put on a grid: leave out n and "
+                "coords for the points that were evaluated."
+            )
+        layout = layout_of(learner)
+        self._names = layout.axes(learner, layout.options(learner))
+        self._about = coordinates_of(layout.function(learner), len(self._names))
+        self._coords, self._cuts = _coordinates(learner, self._names, n, coords)
+        self._interpolator = make() if smooth is None else make(smooth=smooth)
+        self._of_tuples = _has_tuples(learner)
+        self._chunks = chunks
+        self._error = error and hasattr(self._interpolator, "error")
+
+    def dataset(self) -> Any:
+        first = _evaluate([axis[:1] for axis in self._coords], self._interpolator, "", self._of_tuples)
+        shape = first.shape[len(self._names) :]
+        values = self._evaluated("", shape, first.dtype)
+        errors = self._evaluated("error", shape, np.dtype(float)) if self._error else None
+        parts = self._parts(shape)
+        ndim = 0 if parts[0][1] is not ... else len(shape)
+        dims = [*self._names, *component_names(parts[0][0], ndim, self._names)]
+        variables: dict[str, Any] = {}
+        taken = {*self._names, *(name for name, _, _ in parts)}
+        for name, index, unit in parts:
+            about = {"units": unit} if unit else {}
+            if errors is None:
+                variables[name] = (dims, values[index], about)
+                continue
+            error_name = free_name(f"{name}_error", taken)
+            variables[name] = (dims, values[index], {**about, "ancillary_variables": error_name})
+            variables[error_name] = (dims, errors[index], {**about, "long_name": f"estimated error of {name}"})
+        attrs = {"learner": type(self._learner).__name__, "npoints": int(self._learner.npoints)}
+        dataset = self._xarray.Dataset(variables, coords=self._axes(), attrs=attrs)
+        return dataset.isel(dict.fromkeys(self._cuts, 0))
+
+    def _parts(self, shape: tuple[int, ...]) -> list[tuple[str, Any, str | None]]:
+        """The name, the index and the unit of each variable; one that is called as an axis gets a prefix."""
+        layout = layout_of(self._learner)
+        units = units_of_parts(layout.function(self._learner))
+        learn = getattr(self._learner, "learn", None)
+        parts: list[tuple[str, Any, str | None]]
+        if isinstance(learn, tuple) and not shape:  # to a learner of numbers
+            (learn,) = learn
+        if isinstance(learn, tuple):
+            parts = [(name, (..., k), units.get(name)) for k, name in enumerate(learn)]
+        elif learn is not None:
+            parts = [(learn, ..., units.get(learn))]
+        else:
+            name = str(layout.options(self._learner).get(layout.output_option or "", "value"))
+            parts = [(name, ..., self._about.value_unit)]
+        return [(f"{RESULT}{name}" if name in self._names else name, index, unit) for name, index, unit in parts]
+
+    def _axes(self) -> dict[str, Any]:
+        return {
+            name: (name, axis, {"units": unit} if unit else {})
+            for name, axis, unit in zip(self._names, self._coords, self._about.units, strict=True)
+        }
+
+    def _evaluated(self, method: str, shape: tuple[int, ...], dtype: Any) -> Any:
+        """Values or errors on the grid, as an array of NumPy or of Dask."""
+        if self._chunks is None:
+            return _evaluate(self._coords, self._interpolator, method, self._of_tuples)
+        try:
+            import dask.array as da
+            from dask.delayed import delayed
+        except ImportError as error:
+            raise ImportError("chunks= needs Dask, which is not installed here: pip install dask.") from error
+        lengths = tuple(map(len, self._coords))
+        chunks = da.core.normalize_chunks(_by_axis(self._chunks, self._names, "chunks"), shape=lengths, dtype=dtype)
+        # The interpolator is one task, not a part of each; its name does not depend on its content, which may be large.
+        interpolator = delayed(self._interpolator, pure=False)
+        axes = [da.from_array(axis, chunks=(sizes,)) for axis, sizes in zip(self._coords, chunks, strict=True)]
+        arguments: list[Any] = []
+        for k, axis in enumerate(axes):
+            arguments += [axis, (k,)]
+        new = {len(axes) + k: size for k, size in enumerate(shape)}
+        return da.blockwise(
+            _evaluate_block,
+            tuple(range(len(axes) + len(shape))),
+            *arguments,
+            interpolator=interpolator,
+            method=method,
+            of_tuples=self._of_tuples,
+            new_axes=new,
+            dtype=dtype,
+            meta=np.empty((0,) * (len(axes) + len(shape)), dtype),
+        )
+
+
+def _evaluate_block(*coords: Array, interpolator: Any, method: str, of_tuples: bool) -> Array:
+    return _evaluate(coords, interpolator, method, of_tuples)
+
+
+def _evaluate(coords: Sequence[Array], interpolator: Any, method: str, of_tuples: bool) -> Array:
+    """Values, or errors, on a grid: an array with the shape of the grid followed by that of a value."""
+    evaluate = getattr(interpolator, method) if method else interpolator
+    lengths = tuple(map(len, coords))
+    size = math.prod(lengths)
+    parts = []
+    for begin in range(0, max(size, 1), _MAX_POINTS):
+        indices = np.unravel_index(np.arange(begin, min(size, begin + _MAX_POINTS)), lengths)
+        columns = [axis[index] for axis, index in zip(coords, indices, strict=True)]
+        parts.append(np.asarray(evaluate(np.stack(columns, axis=-1) if of_tuples else columns[0])))
+    values = np.concatenate(parts)
+    return values.reshape(*lengths, *values.shape[1:])
+
+
+def _coordinates(
+    learner: Any, names: Sequence[str], n: Any, coords: Mapping[str, Any]
+) -> tuple[list[Array], list[str]]:
+    """The coordinates along each axis, and the names of the axes that are cut."""
+    if not isinstance(coords, Mapping):
+        raise TypeError(f"coords must be a mapping of {', '.join(names)} to arrays, got {coords!r}.")
+    unknown = [name for name in coords if name not in names]
+    if unknown:
+        raise ValueError(f"coords must have names of axes ({', '.join(names)}), got {unknown[0]!r}.")
+    lengths = _by_axis(n, names, "n")
+    found, cuts = [], []
+    for k, name in enumerate(names):
+        if name in coords:
+            axis = np.asarray(coords[name], dtype=float)
+            if axis.ndim == 0:
+                cuts.append(name)
+            elif axis.ndim > 1 or not len(axis):
+                raise ValueError(f"coords must have arrays of shape (n,), got {name!r} of shape {axis.shape}.")
+            found.append(np.atleast_1d(axis))
+        else:
+            found.append(_evenly(learner, k, _checked_length(lengths[k], name)))
+    return found, cuts
+
+
+def _by_axis(value: Any, names: Sequence[str], what: str) -> tuple[Any, ...]:
+    """What each axis gets of one argument."""
+    if isinstance(value, Mapping):
+        unknown = [name for name in value if name not in names]
+        if unknown:
+            raise ValueError(f"{what} must have names of axes ({', '.join(names)}), got {unknown[0]!r}.")
+        return tuple(value.get(name, -1 if what == "chunks" else None) for name in names)
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        if len(value) != len(names):
+            raise ValueError(f"{what} must have an entry for each axis ({', '.join(names)}), got {value!r}.")
+        return tuple(value)
+    return (value,) * len(names)
+
+
+def _checked_length(length: Any, name: str) -> int:
+    if length is None:
+        raise ValueError(f"The axis {name!r} must have coordinates: pass n, or {name!r} in coords.")
+    if isinstance(length, bool) or not isinstance(length, int | np.integer) or length < 1:
+        raise ValueError(f"n must be a positive number of coordinates, got {length!r} for the axis {name!r}.")
+    return int(length)
+
+
+def _evenly(learner: Any, k: int, length: int) -> Array:
+    bounds = learner.bounds
+    if hasattr(bounds, "points"):  # of a hull
+        low, high = bounds.points[:, k].min(), bounds.points[:, k].max()
+    elif not _has_tuples(learner):
+        low, high = bounds
+    elif hasattr(bounds[k], "ppf"):
+        ends = zip(bounds[k].support(), bounds[k].ppf(_TAILS), strict=True)
+        low, high = (end if math.isfinite(end) else tail for end, tail in ends)
+    else:
+        low, high = bounds[k]
+    return np.linspace(low, high, length)
+
+
+def _has_tuples(learner: Any) -> bool:
+    """Whether points are tuples, also in one dimension."""
+    return (
+        hasattr(learner.bounds, "points") or hasattr(learner.bounds[0], "__len__") or hasattr(learner.bounds[0], "ppf")
+    )
+
+
+def _of_children(xarray: Any, learner: BalancingLearner, n: Any, **options: Any) -> Any:
+    grids = [to_xarray(child, n, **options) for child in learner.learners]
+    first = grids[0]
+    if not all(grid[name].equals(first[name]) for grid in grids for name in first.coords):
+        raise ValueError("The children have different bounds: pass the coordinates along every axis in coords.")
+    if _INDEX in first.variables:
+        raise ValueError(f"An axis or a part of the results must not be called {_INDEX!r}, which numbers the children.")
+    joined = xarray.concat(grids, dim=_INDEX, combine_attrs="drop_conflicts")
+    about: dict[str, Any] = {_INDEX: (_INDEX, np.arange(len(grids)))}
+    cdims = learner.cdims or []
+    for name in cdims[0] if cdims else ():
+        if name not in joined.variables:
+            about[name] = (_INDEX, [cdim[name] for cdim in cdims])
+    attrs = {"learner": type(learner).__name__, "npoints": int(learner.npoints)}
+    return joined.assign_coords(about).assign_attrs(attrs)
+
+
+def _xarray() -> Any:
+    try:
+        import xarray
+    except ImportError as error:
+        raise ImportError(
+            "Datasets need xarray, which is not installed: pip install 'adaptive_dask[data]' or pip install xarray."
+        ) from error
+    return xarray

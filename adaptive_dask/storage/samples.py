@@ -1,0 +1,31 @@
+"""The points that a learner has evaluated, as an xarray Dataset."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from adaptive_dask.learner.argument_names import coordinates_of, units_of_parts
+from adaptive_dask.learner.balancing_learner import BalancingLearner
+from adaptive_dask.storage.dataset_columns import POINT, array_of, component_names, variable_of
+from adaptive_dask.storage.frame_layouts import layout_of
+from adaptive_dask.storage.frames import to_dataframe
+
+
+def samples(xarray: Any, learner: Any, options: dict[str, Any]) -> Any:
+    """A Dataset with the columns of the data frame along the dimension "point"; inputs are coordinates."""
+    df = to_dataframe(learner, **options)
+    child = learner.learners[0] if isinstance(learner, BalancingLearner) else learner
+    layout = layout_of(child)
+    function = layout.function(child)
+    inputs = [name for name, _ in layout.inputs(child, [], layout.options(child))]
+    about = coordinates_of(function, len(inputs))
+    units: dict[str, Any] = {**units_of_parts(function), **dict(zip(inputs, about.units, strict=True))}
+    if isinstance(df.attrs["output"], str):
+        units.setdefault(df.attrs["output"], about.value_unit)
+    variables = {}
+    for name in df.columns:
+        cells = array_of(df[name])
+        dims = [POINT, *component_names(name, cells.ndim - 1, [*df.columns, POINT])]
+        variables[name] = variable_of(dims, cells, {"units": units[name]} if units.get(name) else {})
+    dataset = xarray.Dataset(variables, attrs={**df.attrs, "learner": type(learner).__name__})
+    return dataset.set_coords([name for name in df.attrs["inputs"] if name in variables])
