@@ -17,6 +17,7 @@ from adaptive_dask.command.templates import Filled, Template, check_syntax, fill
 from adaptive_dask.errors import Infeasible, ProgramError
 from adaptive_dask.plain import as_positive_seconds, safe_str
 from adaptive_dask.run.interruption import ended_by
+from adaptive_dask.run.options import check_resources
 
 KEEP = ("all", "failed", "none")
 
@@ -75,6 +76,9 @@ class Command:
         How long the program may run; a number is in seconds.
     launcher : str or sequence of str, default: ""
         What starts the program, as in ``"mpirun -n 4"`` or ``"srun --exact -n {tasks}"``: templates.
+    resources : mapping, optional
+        Resources of a Dask worker that the program needs, as in ``{"GPU": 1}``. A run on a cluster uses them unless it
+        has `resources` of its own; other executors ignore them.
 
     Raises
     ------
@@ -104,6 +108,7 @@ class Command:
         infeasible: Collection[int] = (),
         timeout: float | timedelta | None = None,
         launcher: str | Sequence[Template] = "",
+        resources: Mapping[str, float] | None = None,
     ) -> None:
         if keep not in KEEP:
             raise ValueError(f"keep must be 'all', 'failed' or 'none', got {keep!r}.")
@@ -125,6 +130,7 @@ class Command:
         self._parse = make_parser(parse)
         self._success = _codes("success", success)
         self._infeasible = _codes("infeasible", infeasible)
+        self.resources = {} if resources is None else check_resources(resources)
         self._timeout = None if timeout is None else as_positive_seconds("timeout", timeout)
 
     def __call__(self, point: Any, **values: Any) -> Any:

@@ -30,10 +30,15 @@ class ChildFunctions:
 
     def call_batch(self, points: Sequence[tuple[int, Any]], split: Split | None = None) -> list[Any]:
         """The values at several points, with functions that are vectorized."""
-        return FunctionList([learner.function for learner in self._learners]).call_batch(points, split)
+        return FunctionList(self.functions).call_batch(points, split)
 
     def __reduce__(self) -> tuple[type[FunctionList], tuple[list[Function]]]:
-        return FunctionList, ([learner.function for learner in self._learners],)
+        return FunctionList, (self.functions,)
+
+    @property
+    def functions(self) -> list[Function]:
+        """The functions of the children at this moment."""
+        return [learner.function for learner in self._learners]
 
 
 class FunctionList:

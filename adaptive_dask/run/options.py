@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import inspect
+import math
 import os
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
+from numbers import Real
 from typing import Any, TypeVar
 
+from adaptive_dask.plain import safe_repr
 from adaptive_dask.run.failures import OnError
 from adaptive_dask.run.goals import GOAL_NAMES, GoalArguments, GoalFunction
 
@@ -71,6 +74,23 @@ class RunOptions:
     workers: str | int | Collection[str | int] | None = None
     allow_other_workers: bool = False
     annotations: Mapping[str, Any] | None = None
+
+
+def check_resources(resources: Any) -> dict[str, float]:
+    """Resources of a worker: amounts by name.
+
+    Raises
+    ------
+    ValueError
+        If they are something else.
+    """
+    if not isinstance(resources, Mapping) or not all(_is_amount(amount) for amount in resources.values()):
+        raise ValueError(f'resources must be amounts by name, as in {{"GPU": 1}}, got {safe_repr(resources)}.')
+    return {str(name): float(amount) for name, amount in resources.items()}
+
+
+def _is_amount(value: Any) -> bool:
+    return isinstance(value, Real) and not isinstance(value, bool) and 0 < float(value) < math.inf
 
 
 def with_arguments(names: Collection[str]) -> Callable[[F], F]:

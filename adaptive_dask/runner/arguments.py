@@ -83,7 +83,7 @@ def make_plan(learner: Any, options: RunOptions) -> Plan:
         goal=goal,
         weight=_check_weight(options.weight),
         evaluation=check_evaluation(learner.function, options),
-        tasks=check_task_options(options),
+        tasks=check_task_options(learner.function, options),
         # In order, points that are in flight at the goal are dropped.
         drain=0.0 if options.ordered else check_drain(options.drain),
         on_error=choose_on_error(options.on_error, options.raise_if_retries_exceeded),

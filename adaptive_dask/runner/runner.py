@@ -122,8 +122,8 @@ class AsyncRunner:
         Called as ``on_results(learner, xs, ys)`` with each batch of results; see the method with this name.
     resources : dict, optional
         Resources of the worker that an evaluation needs, as in ``{"GPU": 1}``; they limit the number of simultaneous
-        evaluations. This and the following arguments are those of Dask's `Client.submit`; by default, those of
-        ``dask.annotate`` are used.
+        evaluations. By default, those of a `Command`. This and the following arguments are those of Dask's
+        `Client.submit`; by default, those of ``dask.annotate`` are used.
     priority : float, default: 0
         Of the evaluators' tasks, compared with others of the cluster; higher is earlier.
     workers : str, int, or collection of them, optional

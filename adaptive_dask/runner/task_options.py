@@ -9,12 +9,22 @@ from typing import Any
 
 from dask.base import get_annotations
 
+from adaptive_dask.command import Command
+from adaptive_dask.learner.argument_names import bare
+from adaptive_dask.learner.children import ChildFunctions, FunctionList
+from adaptive_dask.learner.picked import PickingFunction
 from adaptive_dask.plain import check_plain
-from adaptive_dask.run.options import RunOptions
+from adaptive_dask.run.options import RunOptions, check_resources
 
 
-def check_task_options(options: RunOptions) -> dict[str, Any]:
-    """The options of the evaluators' tasks that were given, as arguments or with `dask.annotate`.
+def check_task_options(function: Any, options: RunOptions) -> dict[str, Any]:
+    """The options of the evaluators' tasks that were given, as arguments, by a `Command`, or with `dask.annotate`.
+
+    Parameters
+    ----------
+    function : callable
+        The function of the learner.
+    options : RunOptions
 
     Returns
     -------
@@ -32,11 +42,12 @@ def check_task_options(options: RunOptions) -> dict[str, Any]:
     found: dict[str, Any] = {**get_annotations(), **(annotations or {})}
     chosen: dict[str, Any] = {}
     annotated = found.pop("resources", None)
-    resources = annotated if resources is None else resources
+    if resources is None:
+        resources = (annotations or {}).get("resources")
+    if resources is None:
+        resources = _resources_of(function) or annotated
     if resources:
-        if not isinstance(resources, Mapping) or not all(_is_amount(amount) for amount in resources.values()):
-            raise ValueError(f'resources must be amounts by name, as in {{"GPU": 1}}, got {resources!r}.')
-        chosen["resources"] = {str(name): float(amount) for name, amount in resources.items()}
+        chosen["resources"] = check_resources(resources)
     annotated = found.pop("priority", 0)
     priority = options.priority or annotated
     if not isinstance(priority, Real) or isinstance(priority, bool) or not math.isfinite(float(priority)):
@@ -63,8 +74,29 @@ def check_task_options(options: RunOptions) -> dict[str, Any]:
     return chosen
 
 
-def _is_amount(value: Any) -> bool:
-    return isinstance(value, Real) and not isinstance(value, bool) and 0 < float(value) < math.inf
+def _resources_of(function: Any) -> dict[str, float]:
+    """The resources of the `Command` that is the function, or that it calls.
+
+    Raises
+    ------
+    ValueError
+        If a learner of several functions has commands with different resources.
+    """
+    function = bare(function)
+    if isinstance(function, Command):
+        return function.resources
+    if isinstance(function, PickingFunction):
+        return _resources_of(function.function)
+    if not isinstance(function, ChildFunctions | FunctionList):
+        return {}
+    first, *others = map(_resources_of, function.functions)
+    for other in others:
+        if other != first:
+            raise ValueError(
+                f"resources of the commands of one run must be the same, got {first} and {other}. Pass resources= to "
+                "the runner, or start a run for each with run_many."
+            )
+    return first
 
 
 def refuse_locally(options: RunOptions) -> None:
