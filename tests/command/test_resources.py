@@ -32,7 +32,7 @@ def tasks(learner, **options):
 def test_a_run_needs_what_its_program_needs(program):
     command = pickle.loads(pickle.dumps(program(resources={"GPU": 1})))
     saver = adaptive.DataSaver(line(command), arg_picker=abs)
-    balancer = adaptive.BalancingLearner([line(command), line(functools.partial(command, gate=1)), saver])
+    balancer = adaptive.BalancingLearner([line(command), line(functools.partial(command, gate=1))])
     for learner in (line(command), line(functools.partial(command, gate=1)), saver, balancer):
         assert tasks(learner) == GPU
     assert tasks(line(program())) == tasks(line(abs)) == {}
