@@ -27,6 +27,7 @@ COMPLETE = [
     ("start.md", "from dask.distributed import Client\nimport adaptive_dask"),
     ("start.md", "import adaptive_dask as adaptive\n\nlearner = adaptive.Learner1D(abs"),
     ("interpolation.md", "import math"),
+    ("output.md", "from typing import"),
 ]
 PREAMBLE = "import adaptive_dask as adaptive\n"
 
