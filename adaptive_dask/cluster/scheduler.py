@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from distributed import SchedulerPlugin
 
-from adaptive_dask import entry
+from adaptive_dask import config, entry
 from adaptive_dask.cluster.protocol import REPORT, Route
 from adaptive_dask.cluster.scheduler_after import Successors
 from adaptive_dask.cluster.scheduler_evaluators import declare_duration
@@ -42,6 +42,8 @@ S = TypeVar("S")
 T = TypeVar("T")
 
 logger = get_logger(__name__)
+
+config.load_defaults()  # here, because modules are imported in a thread: the event loop must not read a file
 
 # When the scheduler closes, its runs have this time to end, all together (seconds).
 CLOSE_TIMEOUT_S = 2.0

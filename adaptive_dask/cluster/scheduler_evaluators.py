@@ -16,6 +16,7 @@ from dask.utils import parse_timedelta
 from distributed.client import FutureCancelledError
 from distributed.scheduler import KilledWorker
 
+from adaptive_dask import config
 from adaptive_dask.cluster.protocol import KEY_PREFIX
 from adaptive_dask.cluster.scheduler_traces import SPAN, trim_span
 from adaptive_dask.plain import get_logger
@@ -30,9 +31,6 @@ WAITING_PRIORITY = -1
 
 # A slot that becomes free is taken by a waiting task. After this time (seconds), the task of another run has taken it.
 SPARE_TIMEOUT_S = 0.25
-
-# The shortest lease (seconds). Dask scales up if tasks take at least its target duration, so leases are not shorter.
-MIN_LEASE_S = 5.0
 
 # If more evaluators than this end with errors, and none of them has evaluated a point, the run fails.
 MAX_FRUITLESS_ERRORS = 10
@@ -228,5 +226,6 @@ def _make_evaluator() -> Callable[[str, float], None]:
 
 
 def _lease() -> float:
+    # Dask scales up if tasks take at least its target duration, so leases are not shorter.
     target = parse_timedelta(dask.config.get("distributed.adaptive.target-duration"))
-    return max(MIN_LEASE_S, float(target))
+    return max(config.get("scheduler.lease"), float(target))

@@ -13,9 +13,10 @@ import time
 from collections import deque
 from dataclasses import dataclass, field
 
-# Results are kept for this time, also after the last poll (seconds), and up to this size (bytes).
+from adaptive_dask import config
+
+# Results are kept for this time, also after the last poll (seconds), and up to a size that is a setting.
 RESULTS_TIMEOUT_S = 15.0
-MAX_RESULT_BYTES = 64 * 2**20
 
 # The interval of news about changes that may be frequent, such as points that fail (seconds).
 CHANGE_INTERVAL_S = 0.1
@@ -72,12 +73,10 @@ class Feed:
         if data is None:
             self.clear()
         else:
-            now = time.monotonic()
+            now, max_bytes = time.monotonic(), config.get("scheduler.followed-results")
             self._chunks.append(Chunk(self.position, self.position + count, data, now))
             self._bytes += len(data)
-            while self._chunks and (
-                self._bytes > MAX_RESULT_BYTES or self._chunks[0].published < now - RESULTS_TIMEOUT_S
-            ):
+            while self._chunks and (self._bytes > max_bytes or self._chunks[0].published < now - RESULTS_TIMEOUT_S):
                 self._bytes -= len(self._chunks.popleft().data)
         self.position += count
         for subscription in self._subscriptions:

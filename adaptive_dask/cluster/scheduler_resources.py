@@ -9,12 +9,11 @@ import threading
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, cast
 
-import dask
-from dask.utils import parse_timedelta
 from distributed import Client
 from tornado.ioloop import PeriodicCallback
 
-from adaptive_dask.cluster.scheduler_threads import CALL_TIMEOUT_S, CallThreads
+from adaptive_dask import config
+from adaptive_dask.cluster.scheduler_threads import CallThreads
 from adaptive_dask.cluster.scheduler_traces import HOST_CLIENT
 from adaptive_dask.errors import AdaptiveError
 from adaptive_dask.run.pickling import PackedError, pack_error
@@ -28,8 +27,7 @@ MAX_LEARNER_THREADS = 4
 # Checkpoints that are opened or closed at a time: each may wait for a lock or a disk, which costs nothing.
 MAX_CHECKPOINT_THREADS = 64
 
-# Dask's setting of the time after which a call of a learner is late, and the shortest time allowed (seconds).
-TIMEOUT_SETTING = "adaptive-dask.learner-timeout"
+# The shortest time allowed for a call of a learner (seconds), which is a setting.
 MIN_LEARNER_TIMEOUT_S = 0.01
 
 # While a learner computes, the event loop waits for the interpreter lock for this time (seconds). Python's default of
@@ -69,8 +67,8 @@ class HostResources:
     def learner_threads(self) -> CallThreads:
         """The threads of the learners."""
         if self.threads is None:
-            timeout = parse_timedelta(dask.config.get(TIMEOUT_SETTING, CALL_TIMEOUT_S))
-            self.threads = CallThreads(MAX_LEARNER_THREADS, timeout=max(float(timeout), MIN_LEARNER_TIMEOUT_S))
+            timeout = max(config.get("learner-timeout"), MIN_LEARNER_TIMEOUT_S)
+            self.threads = CallThreads(MAX_LEARNER_THREADS, timeout=timeout)
         return self.threads
 
     def loading_threads(self) -> CallThreads:

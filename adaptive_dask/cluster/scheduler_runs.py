@@ -8,6 +8,7 @@ import itertools
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
+from adaptive_dask import config
 from adaptive_dask.cluster import scheduler_feed, scheduler_memory
 from adaptive_dask.cluster.protocol import RunSpec
 from adaptive_dask.cluster.scheduler_after import CANCELLED, Successors
@@ -18,16 +19,6 @@ from adaptive_dask.errors import LearnerBusyError, RunExistsError, RunNotFoundEr
 
 if TYPE_CHECKING:
     from distributed import Scheduler
-
-# Runs that have ended are kept, so that other clients can fetch their results: this number, and more as long as
-# together they have at most MAX_ENDED_POINTS points and MAX_FUNCTION_BYTES bytes of functions. Then the oldest are
-# forgotten, except those that are watched: their watchers need to see the end.
-MAX_ENDED_RUNS = 32
-MAX_ENDED_POINTS = 1_000_000
-MAX_FUNCTION_BYTES = 64 * 2**20
-
-# Of the MAX_ENDED_RUNS runs, all but the newest are forgotten if together they have more points, which is some GB.
-MAX_RECENT_POINTS = 10_000_000
 
 # Larger numbers of points, as a user's learner may report them, are ignored.
 MAX_PLAUSIBLE_POINTS = 10**12
@@ -223,6 +214,12 @@ class RunTable:
                 await self._resources.learner_threads().call(scheduler_memory.trim)
 
     def _forget_old_runs(self) -> None:
+        """Forget the oldest runs that have ended, beyond the limits of the settings.
+
+        Runs that are watched are forgotten later: their watchers need to see the end. The newest run always stays.
+        """
+        max_runs, max_points = config.get("scheduler.ended-runs"), config.get("scheduler.ended-points")
+        max_bytes, max_recent = config.get("scheduler.ended-functions"), config.get("scheduler.recent-points")
         ended = [run for run in reversed(self.by_id.values()) if run.state.has_ended]
         ended.sort(key=self.is_superseded)  # the newest first, and the newest of each name before others
         points = size = superseded = 0
@@ -233,8 +230,8 @@ class RunTable:
             for function, its_size in run.large_functions.items():
                 size += 0 if function in seen else its_size
                 seen.add(function)
-            is_recent = number == 1 or (number <= MAX_ENDED_RUNS and points <= MAX_RECENT_POINTS)
-            is_small = points <= MAX_ENDED_POINTS and size <= MAX_FUNCTION_BYTES and superseded <= MAX_ENDED_RUNS
+            is_recent = number == 1 or (number <= max_runs and points <= max_recent)
+            is_small = points <= max_points and size <= max_bytes and superseded <= max_runs
             if is_small or (is_recent and not superseded):
                 continue
             if not run.feed.is_watched:

@@ -6,11 +6,11 @@ import asyncio
 import threading
 from typing import cast
 
+from adaptive_dask import config
 from adaptive_dask.cluster.loading import loading_on_scheduler
 from adaptive_dask.cluster.protocol import RunSpec
 from adaptive_dask.cluster.scheduler_learner import HostedLearner
 from adaptive_dask.cluster.scheduler_remote_results import RemoteResults
-from adaptive_dask.cluster.scheduler_resources import TIMEOUT_SETTING
 from adaptive_dask.cluster.scheduler_run import HostedRun
 from adaptive_dask.cluster.scheduler_runs import RunTable, shown
 from adaptive_dask.cluster.scheduler_shares import Shares
@@ -66,6 +66,7 @@ class RunStarter:
 
     async def _start(self, spec: RunSpec) -> str:
         spec.check()
+        config.check()
         with self._table.starting(spec):
             predecessors = self._table.find_predecessors(spec)
             learner = await self._load(spec)
@@ -103,7 +104,8 @@ class RunStarter:
             where = late[0].describe() if late else f"{timeout:.0f} s"
             raise LearnerBusyError(
                 f"The learner of the run {spec.name!r} could not be loaded on the scheduler; that took {where} so far. "
-                f"It may take {LOADING_FACTOR} times the scheduler's setting {TIMEOUT_SETTING} of dask.config."
+                f"It may take {LOADING_FACTOR} times the scheduler's setting adaptive-dask.learner-timeout "
+                "of dask.config."
             )
         return cast(HostedLearner, loading.result())
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from bokeh.document import Document, without_document_lock
 from bokeh.events import DocumentReady
 
+from adaptive_dask import config
 from adaptive_dask.dashboard.documents import notice_closing
 from adaptive_dask.dashboard.numbers import host_of, runs_of
 from adaptive_dask.dashboard.patch import Patch, Wire, keep_quiet
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
 
 logger = get_logger(__name__)
 
-INTERVAL = 500  # milliseconds between two updates
 READING_INTERVAL = 0.25  # minimum number of seconds between two readings of learner data
 # Maximum share of the time that all pages together spend on reading, while the learner waits, and on preparing the
 # data, in another thread.
@@ -137,7 +137,7 @@ class View:
             keep_quiet(root.references())
         doc.on_event(DocumentReady, self._shown)
         notice_closing(doc, self._close)
-        doc.add_periodic_callback(self._update, INTERVAL)
+        doc.add_periodic_callback(self._update, int(1000 * config.get("dashboard.interval")))
         for part in parts:
             if isinstance(part, ReadingPart):
                 doc.add_periodic_callback(self._make_reader(part), int(1000 * READING_INTERVAL))

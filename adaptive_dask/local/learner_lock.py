@@ -7,14 +7,9 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-import dask
-from dask.utils import parse_timedelta
-
+from adaptive_dask import config
 from adaptive_dask.errors import LearnerBusyError
 from adaptive_dask.run.tracebacks import place_of
-
-TIMEOUT_SETTING = "adaptive-dask.learner-timeout"
-DEFAULT_TIMEOUT_S = 5.0
 
 
 class LearnerLock:
@@ -56,7 +51,7 @@ class LearnerLock:
                 raise LearnerBusyError(
                     f"The learner of the run {self._run!r} has been busy for {self._describe()}, so it cannot be "
                     "used. If the call does not end, cancel the run. The time that a call may take is the setting "
-                    f"{TIMEOUT_SETTING} of dask.config."
+                    "adaptive-dask.learner-timeout of dask.config."
                 )
         try:
             yield
@@ -65,8 +60,7 @@ class LearnerLock:
 
     def time_left(self) -> float:
         """Seconds until the present call is late; the whole timeout if there is no call."""
-        timeout = float(parse_timedelta(dask.config.get(TIMEOUT_SETTING, DEFAULT_TIMEOUT_S)))
-        return timeout - (time.monotonic() - self._since if self._depth else 0.0)
+        return config.get("learner-timeout") - (time.monotonic() - self._since if self._depth else 0.0)
 
     @property
     def waits_for(self) -> str | None:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from adaptive_dask import config
 from adaptive_dask.run.options import RunOptions
 from adaptive_dask.runner.arguments import Plan
 from adaptive_dask.runner.cluster import ClusterRun
@@ -45,6 +46,7 @@ def prepare(
     start : callable
         Starts the run.
     """
+    config.check()
     if is_local(executor, learner):
         refuse_locally(options)
         local = start_locally(

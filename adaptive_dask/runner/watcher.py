@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from distributed.comm.core import CommClosedError
 
+from adaptive_dask import config
 from adaptive_dask.cluster.client import request
 from adaptive_dask.cluster.protocol import Route
 from adaptive_dask.cluster.scheduler_subscriptions import MAX_WATCHED_RUNS
@@ -27,8 +28,7 @@ if TYPE_CHECKING:
 
 logger = get_logger(__name__)
 
-# The scheduler gathers results for this time before it answers; without results it answers after the timeout (seconds).
-INTERVAL = 0.1
+# Without results, the scheduler answers after this time (seconds).
 PATIENCE = 5.0
 
 # The cost of a request grows with the number of runs, so the pause between two requests does as well (seconds per run).
@@ -108,6 +108,7 @@ class Watcher:
             del self._of[self._client]
 
     async def _fetch(self) -> None:
+        interval = config.get("client.update-interval")  # for which the scheduler gathers results before it answers
         while True:
             # Further runs are kept current when some of these have ended.
             some = itertools.islice(self._held(), MAX_WATCHED_RUNS)
@@ -117,14 +118,14 @@ class Watcher:
             self._asked_at = time.monotonic()
             try:
                 news = await request(
-                    self._client, Route.WATCH, watcher=self.id, runs=runs, interval=INTERVAL, timeout=PATIENCE
+                    self._client, Route.WATCH, watcher=self.id, runs=runs, interval=interval, timeout=PATIENCE
                 )
                 break
             except (OSError, CommClosedError):
                 self._lost_at = self._lost_at or time.monotonic()
                 if self._client.status in ("closed", "closing") or self.silence > RECONNECT:
                     raise
-                await asyncio.sleep(INTERVAL)
+                await asyncio.sleep(interval)
             finally:
                 self._is_waiting = False
         self._asked_at = self._lost_at = None

@@ -9,6 +9,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
+from adaptive_dask import config
 from adaptive_dask.errors import CheckpointInUseError
 from adaptive_dask.plain import get_logger, safe_repr
 from adaptive_dask.storage.checkpoint_folder import Folder
@@ -18,9 +19,6 @@ from adaptive_dask.storage.checkpoint_run import FilesOfRun
 from adaptive_dask.user_code import guarded
 
 logger = get_logger(__name__)
-
-# Events are written together, at this time after the first of them.
-WRITE_INTERVAL_S = 0.5
 
 # Time until the next try after an error, and time limit for all tries at the end of a run.
 RETRY_AFTER_S = 1.0
@@ -176,7 +174,7 @@ class CheckpointWriter:
     def _write(self) -> None:
         while not self._closing.is_set():
             if self._bell.wait(HEARTBEAT_S):
-                self._closing.wait(WRITE_INTERVAL_S)
+                self._closing.wait(config.get("checkpoint.interval"))  # events are written together
             if not self._try_to_write():
                 self._closing.wait(RETRY_AFTER_S)
         deadline = time.monotonic() + FINAL_TRIES_TIMEOUT_S

@@ -15,6 +15,7 @@ from adaptive_dask.cluster.scheduler_feed import Chunk, Feed, Subscription
 from adaptive_dask.cluster.scheduler_subscriptions import check_request, wait_for_news
 
 from ..patience import TIMEOUT
+from ..settings import change
 
 LONG = 4 * TIMEOUT  # a test that waits for so long has failed
 
@@ -90,7 +91,7 @@ async def test_what_nobody_watched_is_a_gap(feed: Feed) -> None:
 
 
 async def test_what_is_kept_is_bounded(feed: Feed, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(scheduler_feed, "MAX_RESULT_BYTES", 10)
+    change(monkeypatch, "scheduler.followed-results", 10)
     for data in (b"1234", b"5678", b"9"):
         feed.publish(1, data)
     assert await poll(feed, 0) == [Chunk(0, 1, b"1234"), Chunk(1, 2, b"5678"), Chunk(2, 3, b"9")]
@@ -127,7 +128,7 @@ def test_a_watcher_misses_nothing_without_being_told(sizes: list[int | None], po
             known = feed.position
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(scheduler_feed, "MAX_RESULT_BYTES", most)
+        change(patch, "scheduler.followed-results", most)
         asyncio.run(watch())
 
 

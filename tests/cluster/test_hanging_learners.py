@@ -11,7 +11,7 @@ import dask
 import pytest
 
 import adaptive_dask as adaptive
-from adaptive_dask.cluster.scheduler_resources import MAX_LEARNER_THREADS, TIMEOUT_SETTING
+from adaptive_dask.cluster.scheduler_resources import MAX_LEARNER_THREADS
 from adaptive_dask.errors import LearnerBusyError
 
 from ..patience import TIMEOUT, wait_until
@@ -27,7 +27,7 @@ def opened(client):
     """Lets go what hangs, at the end at the latest; a call is late after a moment."""
     opened = _shelf.opened = threading.Event()
     _shelf.inside = 0
-    with dask.config.set({TIMEOUT_SETTING: "200ms"}):
+    with dask.config.set({"adaptive-dask.learner-timeout": "200ms"}):
         yield opened
         opened.set()
         for run in adaptive.runs():

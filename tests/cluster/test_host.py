@@ -34,6 +34,7 @@ from adaptive_dask.errors import RunNotFoundError
 from adaptive_dask.run.pickling import dumps
 
 from ..patience import OPTIONS, TIMEOUT, until
+from ..settings import change
 from .functions import peak, slow_peak
 from .gate import Gate
 
@@ -310,8 +311,8 @@ async def test_nothing_is_left_when_a_run_has_ended(c, s, a, b):
 @gen_cluster(**OPTIONS)
 async def test_ended_runs_do_not_pile_up(c, s, a, b):
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(scheduler_runs, "MAX_ENDED_RUNS", 2)
-        patch.setattr(scheduler_runs, "MAX_ENDED_POINTS", 8)
+        change(patch, "scheduler.ended-runs", 2)
+        change(patch, "scheduler.ended-points", 8)
         patch.setattr(scheduler_feed, "RESULTS_TIMEOUT_S", 0.0)
         for _ in range(6):
             await adaptive.Runner(learner(), npoints_goal=2, executor=c).result(TIMEOUT)
@@ -321,8 +322,8 @@ async def test_ended_runs_do_not_pile_up(c, s, a, b):
 @gen_cluster(**OPTIONS)
 async def test_large_runs_that_ended_do_not_pile_up(c, s, a, b):
     with pytest.MonkeyPatch.context() as patch:
-        for name, most in {"MAX_ENDED_POINTS": 1, "MAX_RECENT_POINTS": 25}.items():
-            patch.setattr(scheduler_runs, name, most)
+        change(patch, "scheduler.ended-points", 1)
+        change(patch, "scheduler.recent-points", 25)
         patch.setattr(scheduler_feed, "RESULTS_TIMEOUT_S", 0.0)
         for npoints in (10, 10, 10, 100):
             last = adaptive.Runner(learner(), npoints_goal=npoints, executor=c)
@@ -338,8 +339,8 @@ async def test_ended_runs_do_not_hold_large_functions(c, s, a, b):
         return lambda x: x + len(more)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(scheduler_runs, "MAX_ENDED_RUNS", 2)
-        patch.setattr(scheduler_runs, "MAX_FUNCTION_BYTES", 900_000)
+        change(patch, "scheduler.ended-runs", 2)
+        change(patch, "scheduler.ended-functions", 900_000)
         patch.setattr(scheduler_feed, "RESULTS_TIMEOUT_S", 0.2)  # all are watched when they end
         await adaptive.run_many([learner(large(number)) for number in range(8)], npoints_goal=2, executor=c)
         runs = s.plugins["adaptive"].runs
@@ -354,8 +355,8 @@ async def test_ended_runs_do_not_hold_large_functions(c, s, a, b):
 @gen_cluster(**OPTIONS)
 async def test_runs_that_end_together_are_all_seen_to_end(c, s, a, b):
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(scheduler_runs, "MAX_ENDED_RUNS", 1)
-        patch.setattr(scheduler_runs, "MAX_ENDED_POINTS", 0)
+        change(patch, "scheduler.ended-runs", 1)
+        change(patch, "scheduler.ended-points", 0)
         runners = [adaptive.Runner(learner(), npoints_goal=2, executor=c) for _ in range(12)]
         for runner in runners:
             assert (await runner.result(TIMEOUT)).npoints == 2

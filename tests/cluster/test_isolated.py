@@ -13,6 +13,7 @@ from adaptive_dask.errors import FunctionError, ModuleMissingError, PointTimeout
 
 from ..isolated.processes import note_others, processes_here
 from ..patience import OPTIONS, TIMEOUT, until
+from ..settings import change
 from .test_given_up import assert_clean, stray_threads
 
 
@@ -103,7 +104,7 @@ async def test_points_that_are_not_wanted_any_more(c, s, a, b):
 
 @gen_cluster(**OPTIONS)
 async def test_processes_are_kept_from_lease_to_lease(c, s, a, b, monkeypatch):
-    monkeypatch.setattr("adaptive_dask.cluster.scheduler_evaluators.MIN_LEASE_S", 0.05)
+    change(monkeypatch, "scheduler.lease", "50 ms")
 
     def function(x):
         import os

@@ -12,13 +12,13 @@ import pytest
 from distributed import Client, LocalCluster, Scheduler, SpecCluster, Worker
 
 import adaptive_dask as adaptive
-from adaptive_dask.cluster import scheduler_evaluators
 from adaptive_dask.cluster.scheduler_assignments import Assignments, OutgoingPoint
 from adaptive_dask.cluster.scheduler_lifetimes import FRESH_SHARE, MARGIN, OVERDUE_S, Lifetimes
 from adaptive_dask.cluster.worker_lifetime import lifetime_of
 from adaptive_dask.errors import WorkerLostError
 
 from ..patience import TIMEOUT, wait_until
+from ..settings import change
 from .conftest import assert_clean, host_of
 from .functions import lasting
 
@@ -222,7 +222,7 @@ def test_a_point_that_no_lifetime_is_enough_for_fails(make_cluster, tmp_path):
 
 def test_a_worker_without_time_keeps_no_place_in_the_run(monkeypatch):
     monkeypatch.setattr(Lifetimes, "need", property(lambda self: 2000.0))
-    monkeypatch.setattr(scheduler_evaluators, "MIN_LEASE_S", 3600.0)
+    change(monkeypatch, "scheduler.lease", "1 h")
     spec = {"cls": Worker, "options": {"nthreads": 1}}
     brief = {"cls": Worker, "options": {"nthreads": 1, "lifetime": "30m"}}
     scheduler = {"cls": Scheduler, "options": {"protocol": "inproc://", "dashboard_address": "127.0.0.1:0"}}

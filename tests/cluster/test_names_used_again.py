@@ -11,11 +11,12 @@ from distributed import Client
 from distributed.utils_test import gen_cluster
 
 import adaptive_dask as adaptive
-from adaptive_dask.cluster import scheduler_feed, scheduler_runs
+from adaptive_dask.cluster import scheduler_feed
 from adaptive_dask.errors import RunNotFoundError, SchedulerLostError
 from adaptive_dask.runner import watcher
 
 from ..patience import OPTIONS, TIMEOUT, until
+from ..settings import change
 
 LEARNERS = {
     "same": lambda: adaptive.Learner1D(lambda x: -x, (0, 1)),
@@ -108,7 +109,7 @@ async def test_commands_and_questions_go_to_the_own_run(c, s, a, b, kind):
 @gen_cluster(**OPTIONS)
 async def test_of_a_run_that_was_forgotten_a_client_gets_an_error_and_no_data_of_another(c, s, a, b):
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(scheduler_runs, "MAX_ENDED_POINTS", 0)
+        change(patch, "scheduler.ended-points", 0)
         patch.setattr(scheduler_feed, "RESULTS_TIMEOUT_S", 0.0)
         async with Client(s.address, asynchronous=True, set_as_default=False) as other:
             with held_up(c) as goes_on:
@@ -124,14 +125,14 @@ async def test_of_a_run_that_was_forgotten_a_client_gets_an_error_and_no_data_of
 @gen_cluster(**OPTIONS)
 async def test_runs_whose_names_were_used_again_do_not_pile_up(c, s, a, b):
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(scheduler_runs, "MAX_ENDED_RUNS", 3)
+        change(patch, "scheduler.ended-runs", 3)
         patch.setattr(scheduler_feed, "RESULTS_TIMEOUT_S", 0.0)
         for _ in range(8):
             await adaptive.Runner(first(), npoints_goal=2, name="again", executor=c).result(TIMEOUT)
         host = s.plugins["adaptive"]
         await until(lambda: len(host.table.by_id) == 1 + 3)
         assert [run["name"] for run in await adaptive.runs(c)] == ["again"]
-        patch.setattr(scheduler_runs, "MAX_ENDED_POINTS", 4)
+        change(patch, "scheduler.ended-points", 4)
         await adaptive.Runner(first(), npoints_goal=2, name="again", executor=c).result(TIMEOUT)
         assert len(host.table.by_id) == 2
 

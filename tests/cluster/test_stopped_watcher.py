@@ -10,9 +10,9 @@ import sys
 import pytest
 
 import adaptive_dask as adaptive
-from adaptive_dask.cluster import scheduler_feed
 
 from ..patience import TIMEOUT, wait_until
+from ..settings import change
 from .functions import slow_peak
 
 FOLLOW = """
@@ -61,9 +61,9 @@ def followers(cluster, runner):
         follower.close()
 
 
-@pytest.mark.parametrize("kept", [scheduler_feed.MAX_RESULT_BYTES, 1_000])
+@pytest.mark.parametrize("kept", [64 * 2**20, 1_000])
 def test_a_watcher_that_stands_still_harms_nobody(runner, followers, monkeypatch, kept):
-    monkeypatch.setattr(scheduler_feed, "MAX_RESULT_BYTES", kept)  # beyond that it takes a copy of the learner
+    change(monkeypatch, "scheduler.followed-results", kept)  # beyond that it takes a copy of the learner
     assert [follower.read() for follower in followers] == ["follows"] * 3
     stopped, *others = followers
     os.kill(stopped.process.pid, signal.SIGSTOP)

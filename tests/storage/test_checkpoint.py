@@ -31,6 +31,7 @@ from adaptive_dask.storage.checkpoint_format import FIRST_LINE, Entry, file_of, 
 from adaptive_dask.storage.columns import pack_column, unpack_column
 
 from ..patience import TIMEOUT, wait_until
+from ..settings import change
 
 
 def square(x):
@@ -43,7 +44,7 @@ def make():
 
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch):
-    monkeypatch.setattr(checkpoint_writer, "WRITE_INTERVAL_S", 0.01)
+    change(monkeypatch, "checkpoint.interval", 0.01)
     monkeypatch.setattr(checkpoint_writer, "RETRY_AFTER_S", 0.02)
     monkeypatch.setattr(checkpoint_lock, "SETTLE_S", 0.01)
 
@@ -797,7 +798,7 @@ def test_a_lock_that_the_disk_has_no_room_for_is_not_left(tmp_path, monkeypatch)
 
 def test_large_results_are_in_small_records(tmp_path, monkeypatch):
     """Whoever makes or unpacks a record keeps all other threads waiting."""
-    monkeypatch.setattr(checkpoint_writer, "WRITE_INTERVAL_S", 60.0)
+    change(monkeypatch, "checkpoint.interval", "60 s")
     learner = AskAndTell()
     learner.function = lambda x: np.full(12_500, float(x)) if x >= 50_000 else float(x)  # of 100 kB
     run = Run(tmp_path, learner, 50_200)

@@ -1,0 +1,98 @@
+"""Settings in Dask's configuration, below ``adaptive-dask``. The file ``adaptive-dask.yaml`` has the defaults."""
+
+from __future__ import annotations
+
+import functools
+import math
+from pathlib import Path
+from typing import Any
+
+PREFIX = "adaptive-dask"
+
+# What the value of a setting is.
+KINDS = {
+    "learner-timeout": "duration",
+    "scheduler.lease": "duration",
+    "scheduler.ended-runs": "number",
+    "scheduler.ended-points": "number",
+    "scheduler.recent-points": "number",
+    "scheduler.ended-functions": "size",
+    "scheduler.followed-results": "size",
+    "client.update-interval": "duration",
+    "checkpoint.interval": "duration",
+    "dashboard.interval": "duration",
+}
+EXAMPLES = {"duration": "a duration such as '5 s'", "number": "a number, 0 or more", "size": "a size such as '64 MiB'"}
+
+
+def get(name: str) -> float:
+    """Return the value of a setting at present.
+
+    Parameters
+    ----------
+    name : str
+        Without the prefix, for example "checkpoint.interval".
+
+    Returns
+    -------
+    float
+        In seconds, in bytes, or a number. The default, if the value is invalid: this function is called on event loops,
+        which must not stop. `check` tells users.
+    """
+    import dask.config
+
+    defaults = load_defaults()
+    try:
+        return _parse(KINDS[name], dask.config.get(f"{PREFIX}.{name}", defaults[name]))
+    except (TypeError, ValueError):
+        return _parse(KINDS[name], defaults[name])
+
+
+def check() -> None:
+    """Check all settings, when a run is started.
+
+    Raises
+    ------
+    ValueError
+        If a value makes no sense; the message says which one.
+    """
+    import dask.config
+
+    for name, default in load_defaults().items():
+        value = dask.config.get(f"{PREFIX}.{name}", default)
+        try:
+            _parse(KINDS[name], value)
+        except (TypeError, ValueError):
+            raise ValueError(
+                f"{PREFIX}.{name} must be {EXAMPLES[KINDS[name]]}, got {value!r}. It is a setting of Dask's "
+                "configuration: look for it in dask.config.paths, and in environment variables that begin with DASK_."
+            ) from None
+
+
+@functools.cache
+def load_defaults() -> dict[str, Any]:
+    """Add the defaults to Dask's configuration, where they are shown, and return them by name."""
+    import dask.config
+    import yaml
+
+    defaults = yaml.safe_load(Path(__file__).with_name("adaptive-dask.yaml").read_text())
+    dask.config.update_defaults(defaults)
+    return {name: dask.config.get(f"{PREFIX}.{name}", config=defaults) for name in KINDS}
+
+
+@functools.lru_cache(maxsize=256, typed=True)
+def _parse(kind: str, value: Any) -> float:
+    from dask.utils import parse_bytes, parse_timedelta
+
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        raise TypeError(value)
+    try:
+        if kind == "duration":
+            number = float(parse_timedelta(value))
+        else:
+            number = float(parse_bytes(value) if kind == "size" else value)
+    except KeyError as error:  # of a unit that does not exist
+        raise ValueError(value) from error
+    if not (0 <= number < math.inf) or (kind == "duration" and number == 0):
+        raise ValueError(value)
+    return number
