@@ -4,7 +4,8 @@
 >>> learner = adaptive.Learner1D(f, bounds=(-1, 1))
 >>> runner = adaptive.Runner(learner, loss_goal=0.01)
 
-Names are imported when they are first used, so that ``import adaptive_dask`` is cheap.
+Names are imported when they are first used, so that ``import adaptive_dask`` is cheap. ``__init__.pyi`` lists them for
+type checkers and editors.
 """
 
 from __future__ import annotations
@@ -169,6 +170,10 @@ __all__ = [  # noqa: RUF022  what is used most comes first
 ]
 
 
+# Modules that users name, besides those of `__all__`.
+PUBLIC_MODULES = ("errors", "notebook_integration", "plotting", "testing", "types", "utils")
+
+
 def entry(name: str) -> Callable[..., Any]:
     """Import a function of `ENTRIES`, so that no layer has to name a higher one."""
     function: Callable[..., Any] = pkgutil.resolve_name(f"{__name__}.{ENTRIES[name]}")
@@ -203,4 +208,4 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *_HOME, *submodules(__path__)})
+    return sorted({*__all__, *PUBLIC_MODULES})

@@ -8,6 +8,11 @@ import adaptive_dask
 
 __all__ = sorted(name for name, home in adaptive_dask._HOME.items() if home.startswith("learner."))
 
+# Modules that users name: those of the learners, and two more.
+PUBLIC_MODULES = tuple(
+    sorted({adaptive_dask._HOME[name].rpartition(".")[2] for name in __all__} | {"kinds", "triangulation"})
+)
+
 
 def __getattr__(name: str) -> Any:
     if name in __all__:
@@ -16,4 +21,4 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__, *adaptive_dask.submodules(__path__)})
+    return sorted({*__all__, *PUBLIC_MODULES})

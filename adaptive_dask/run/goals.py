@@ -184,7 +184,7 @@ class GoalArguments(TypedDict, total=False):
     duration_goal: timedelta | float | None
 
 
-GOAL_NAMES = tuple(GoalArguments.__annotations__)
+GOAL_NAMES: tuple[str, ...] = tuple(GoalArguments.__annotations__)
 
 
 def make_goal(

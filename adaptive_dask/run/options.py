@@ -128,8 +128,14 @@ def _with_signature(function: F, signature: inspect.Signature) -> F:
     return function
 
 
-with_run_arguments = with_arguments([each.name for each in fields(RunOptions)])
-with_goal_arguments = with_arguments(GOAL_NAMES)
+def with_run_arguments(function: F) -> F:
+    """Have `inspect.signature` list all arguments of a run."""
+    return with_arguments([each.name for each in fields(RunOptions)])(function)
+
+
+def with_goal_arguments(function: F) -> F:
+    """Have `inspect.signature` list the goals of a run."""
+    return with_arguments(GOAL_NAMES)(function)
 
 
 @dataclass(frozen=True)
