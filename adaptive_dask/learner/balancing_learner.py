@@ -26,7 +26,7 @@ Cdims = Sequence[Mapping[str, Any]] | tuple[Sequence[str], Iterable[Sequence[Any
 FileNames = Callable[[Any], str | os.PathLike[str]] | Iterable[str | os.PathLike[str]]
 
 # So few children are looked at every time; of more, looks take at most one part in this many of the time.
-FEW_CHILDREN, LOOK_SHARE = 32, 30
+FEW_CHILDREN, LOOK_SHARE = 16, 100
 
 
 class BalancingLearner(BaseLearner):
@@ -38,7 +38,7 @@ class BalancingLearner(BaseLearner):
     ----------
     learners : sequence of BaseLearner
         The children, all of one type. A child that is told directly, or appended to ``learners``, is noticed when
-        the balancing learner is next looked at; with very many children within a millisecond or so.
+        the balancing learner is next looked at; with more than 16 children after some milliseconds (5 for a thousand).
     cdims : sequence of dict, or (names, iterable of values), optional
         What distinguishes the children, for plots: for each a dict of names and values.
     strategy : {"loss_improvements", "loss", "npoints", "cycle"} or callable, default: "loss_improvements"
@@ -142,7 +142,7 @@ class BalancingLearner(BaseLearner):
 
     def refresh(self) -> None:
         """Look at all children again, after some of them were changed directly."""
-        n = len(self.learners)
+        n = self._n_known = len(self.learners)
         self._next_look = 0.0
         self._turns = ChildTurns(self.learners, self._strategy)
         self._losses = ChildQueue(n, functools.partial(self._loss_key, True))
@@ -152,13 +152,15 @@ class BalancingLearner(BaseLearner):
 
     def _notice_changes(self) -> None:
         """Refresh if children were told directly, or there are more of them."""
-        started = time.perf_counter()
-        if started < self._next_look:
+        if len(self.learners) <= FEW_CHILDREN:
+            if not self._turns.is_current():
+                self.refresh()
             return
-        if not self._turns.is_current():
-            self.refresh()
-        if len(self.learners) > FEW_CHILDREN:
-            # A look at very many costs more than an ask: it gets a share of the time.
+        # A look at very many costs more than an ask: it gets a share of the time.
+        started = time.perf_counter()
+        if started >= self._next_look:
+            if not self._turns.is_current():
+                self.refresh()
             self._next_look = started + LOOK_SHARE * (time.perf_counter() - started)
 
     def _loss_key(self, real: bool, i: int) -> Key:
@@ -205,7 +207,7 @@ class BalancingLearner(BaseLearner):
                     break
                 before.setdefault(i, (_in_flight(self.learners[i]), self._turns.last_turn(i)))
             self._turns.took(i)
-            BalancingLearner.tell_pending(self, (i, x))
+            self._make_pending(i, x)
         if before:
             self._take_back(before)
         if n and not points and self._turns.total == self._turns.npoints:
@@ -226,7 +228,6 @@ class BalancingLearner(BaseLearner):
     def tell(self, x: Point, y: Any) -> None:
         """Tell the value ``y`` of the function at ``x`` = (index, point of that child)."""
         i, point = self._checked(x)
-        self._notice_changes()
         self.learners[i].tell(point, y)
         self._told(i)
 
@@ -246,7 +247,9 @@ class BalancingLearner(BaseLearner):
 
     def tell_pending(self, x: Point) -> None:
         """Tell that ``x`` = (index, point of that child) is being evaluated."""
-        i, point = self._checked(x)
+        self._make_pending(*self._checked(x))
+
+    def _make_pending(self, i: int, point: Any) -> None:
         self.learners[i].tell_pending(point)
         self._turns.changed(i)
         self._open_losses.touch(i)
@@ -274,6 +277,8 @@ class BalancingLearner(BaseLearner):
             raise TypeError(f"A point is (index of the learner, point of that learner), not {x!r}.") from None
         if not 0 <= index < len(self.learners):
             raise ValueError(f"There is no learner {index}; there are {len(self.learners)}. The point was {x!r}.")
+        if index >= self._n_known:
+            self.refresh()
         return index, point
 
     # -- what is known ---------------------------------------------------------------------------

@@ -45,7 +45,8 @@ def checked_bounds(bounds: Any) -> tuple[float, float]:
 
 def checked_point(x: Any) -> float:
     """A finite number, as a float."""
-    return x if type(x) is float and math.isfinite(x) else _real(x, "A point")
+    # An infinite number or NaN minus itself is NaN; this is quicker than a call.
+    return x if type(x) is float and x - x == 0.0 else _real(x, "A point")
 
 
 def checked_points(xs: Iterable[Any]) -> list[float]:

@@ -244,7 +244,7 @@ class IntegratorLearner(SettingsLearner):
             If the point is not a finite number, or the value not a real number.
         """
         x = checked_point(point)
-        y = checked_number(value, x)
+        y = value if type(value) is float else checked_number(value, x)
         self.pending_points.discard(x)
         if x not in self._data:
             self._tree.add(x, y)

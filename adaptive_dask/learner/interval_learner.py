@@ -125,15 +125,18 @@ class IntervalLearner(SettingsLearner):
         real : bool, default: True
             With False, the loss that is expected once the pending points are told.
         """
-        if not all(bound in (self.data if real else self._line.slots) for bound in self._bounds):
-            return math.inf
+        line = self._line
+        for bound in self._bounds:
+            slot = line.slots.get(bound)
+            if slot is None or (real and line.is_pending(slot)):
+                return math.inf
         if real and self._losses.has_unknown():
             return math.inf
         queue = self._losses.known_queue if real else self._losses.open_queue
         interval = queue.peek()
         if interval is None:
             # Open intervals may all be too narrow to divide, which leaves nothing to expect.
-            known = self._line.right_at[self._line.right_at[0]] > 0
+            known = line.right_at[line.right_at[0]] > 0
             return 0.0 if known and not real else math.inf
         return float((self._losses.known if real else self._losses.open)[interval])
 

@@ -196,7 +196,7 @@ class Learner1D(IntervalLearner):
             If x is not a finite number, or y not a number or a vector as long as those before.
         """
         x = checked_point(x)
-        value = self._fitted(x, checked_value(y, x))
+        value = y if type(y) is float and self._shape == () else self._fitted(x, checked_value(y, x))
         slot = self._line.slots.get(x)
         if slot is not None and not self._line.is_pending(slot):
             return

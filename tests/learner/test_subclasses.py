@@ -120,6 +120,11 @@ def test_a_child_that_was_told_directly_or_appended_is_noticed() -> None:
     assert points == [(2, 0.0), (2, 3.0)]
     learner.tell((2, 0.0), 0.0)
     assert learner.npoints == 7
+    for tell in (learner.tell, lambda x, y: learner.tell_many([x], [y]), lambda x, y: learner.tell_pending(x)):
+        learner.learners.append(Learner1D(function, (0, 3)))
+        tell((len(learner.learners) - 1, 0.0), 0.0)
+    assert learner.npoints == 9
+    assert (5, 0.0) in learner.pending_points
 
 
 def noting(base: Any) -> Any:

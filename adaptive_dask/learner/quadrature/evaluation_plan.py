@@ -78,9 +78,9 @@ class EvaluationPlan:
             if self._undo is not None:
                 self._undo.setdefault(interval, interval.plan.level)
             interval.plan.level = level
-            tree.watch(interval, level)
+            points = tree.watch(interval, level)
             self.update(interval)
-            return interval.new_points(level), -negative if -negative < _GUESSED else math.inf
+            return points, -negative if -negative < _GUESSED else math.inf
         return None
 
     def start_over(self, tree: IntervalTree) -> None:

@@ -58,18 +58,20 @@ class IntervalTree:
             if not interval.open_levels[level]:
                 self._complete(interval)
 
-    def watch(self, interval: Interval, level: int) -> None:
-        """Watch out for the values at a level, and at those before it."""
+    def watch(self, interval: Interval, level: int) -> list[float]:
+        """Watch out for the values at a level, and at those before it; return the new points of the level."""
+        points: list[float] = []
         for lower in range(interval.first_level, level + 1):
             if lower in interval.open_levels:
                 continue
-            points = set(interval.new_points(lower))
-            self._nodes |= points
+            points = interval.new_points(lower)
+            self._nodes.update(points)
             missing = [x for x in points if x not in self.data]
             interval.open_levels[lower] = len(missing)
             for x in missing:
                 self._watched.setdefault(x, []).append((interval, lower))
         self._complete(interval)
+        return points or interval.new_points(level)
 
     def leaves(self) -> Iterator[Interval]:
         """The best intervals that cover the whole, from left to right; none until there is an estimate."""
@@ -104,13 +106,13 @@ class IntervalTree:
                 continue
             before = interval.level
             level = max(before + 1, interval.first_level)
+            if interval.open_levels.get(level) != 0:
+                continue
             # Values near the largest numbers overflow; an error of infinity is what should come of it.
             with np.errstate(over="ignore", invalid="ignore"):
                 while interval.open_levels.get(level) == 0:
                     interval.complete(level, self.data)
                     level += 1
-            if interval.level == before:
-                continue
             if before < 0 and interval.diverges:
                 self.diverging.append(interval)
             self._add_up(interval)
