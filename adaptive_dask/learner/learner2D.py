@@ -51,7 +51,7 @@ uniform_sampling = uniform_loss
 
 _WITHOUT_GRADIENTS = (uniform_loss, minimize_triangle_surface_loss, triangle_loss)
 
-# The loss that is reported costs 2.5 µs for each point. It is computed for every new point up to the first number, and
+# The loss that is reported costs 2 µs for each point. It is computed for every new point up to the first number, and
 # then whenever the number of points has grown by this factor.
 MAX_ALWAYS_EXACT, GROWTH = 32, 1.1
 
@@ -214,7 +214,7 @@ class Learner2D(SpaceLearner):
         return reported if real else reported * loss / known
 
     def exact_loss(self) -> float:
-        """Return `loss` of all points, in 2.5 µs for each; ``loss_goal`` asks for it before it ends a run."""
+        """Return `loss` of all points, in 2 µs for each; ``loss_goal`` asks for it before it ends a run."""
         loss = self.loss()
         if self._reported is None or not 0 < loss < math.inf or len(self._absorbed) == self._reported[0]:
             return loss

@@ -362,3 +362,20 @@ def test_the_loss_does_not_fall_below_a_goal_while_a_region_has_not_been_looked_
         assert not 0 < learner.loss(real=False) < 0.9 * learner.loss()
     largest = areas(learner.interpolator(scaled=True)).max() / aspect_ratio
     assert learner.npoints == 60 or largest <= 1 / 64
+
+
+@pytest.mark.parametrize("vdim", [1, 3])
+def test_gradients_of_the_smoothest_surface(vdim):
+    from scipy.interpolate import CloughTocher2DInterpolator
+    from scipy.spatial import Delaunay
+
+    from adaptive_dask.learner.losses.smooth_loss import _edges, smoothest_gradients
+
+    random = np.random.default_rng(0)
+    points = np.concatenate([random.uniform(-0.5, 0.5, (80, 2)), 0.01 * random.uniform(-0.5, 0.5, (80, 2))])
+    values = np.column_stack([np.sin(5 * points[:, 0] + i) * np.exp(points[:, 1]) for i in range(vdim)])
+    triangles = Delaunay(points)
+    edges = _edges(triangles.simplices, np.arange(len(triangles.simplices)), triangles.neighbors)
+    assert len({frozenset(edge) for edge in edges.T.tolist()}) == edges.shape[1]
+    expected = CloughTocher2DInterpolator(triangles, values, tol=1e-10, maxiter=10_000).grad.transpose(0, 2, 1)
+    assert smoothest_gradients(points, edges, values) == pytest.approx(expected, abs=1e-3 * np.abs(expected).max())
