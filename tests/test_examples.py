@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -68,3 +69,15 @@ def test_quickstart_draws(quickstart: tuple[str, Path]) -> None:
     _, folder = quickstart
     assert [path.name for path in folder.glob("*.png")] == ["quickstart.png"]
     assert (folder / "quickstart.png").read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.skipif(shutil.which("cc") is None, reason="needs a C compiler, cc")
+def test_pendulum_runs_a_program_and_continues(tmp_path: Path) -> None:
+    for _ in range(2):  # the second time, everything is there
+        output = run(EXAMPLES / "pendulum.py", tmp_path)
+        errors = [float(error) for error in re.findall(r"° +[\d.]+ +([\d.e-]+)$", output, re.MULTILINE)]
+        assert len(errors) == 12
+        assert max(errors) < 1e-6
+        assert re.search(r"^60 points; the last one is in pendulum/runs/179\.9_", output, re.MULTILINE)
+        folders = [each for each in (tmp_path / "pendulum" / "runs").iterdir() if each.name != ".finished"]
+        assert len(folders) == 60
