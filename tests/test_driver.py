@@ -54,7 +54,7 @@ def test_points_come_back_in_every_way() -> None:
     driver.tell(arrivals)
     assert arrivals.failed == [ids[2]]
     assert sorted(pid for pid, _ in driver.take(2)) == ids[:2]
-    assert (driver.failed, driver.counts["lost"]) == (1, 1)
+    assert driver.troubles == (1, 0, 0, 1)
 
 
 def test_the_goal_is_computed_only_when_something_arrived() -> None:

@@ -167,7 +167,7 @@ class Echo(NamedTuple):
     held: float
 
 
-@dataclass(frozen=True)
+@dataclass
 class Report:
     """A worker's report, checked.
 

@@ -97,7 +97,7 @@ class LearnerHost(SchedulerPlugin):
             has_pages=_serve_pages(scheduler),
         )
         starter = RunStarter(self.table, host, self.shares, remote_results)
-        subscriptions = Subscriptions(self.table, self.resources)
+        subscriptions = Subscriptions(self.table, self.resources.pack)
         routes = RunRoutes(self.table, self.resources)
         handlers: dict[Route, Handler] = {
             Route.START: starter.start_run,

@@ -7,8 +7,8 @@ import math
 import time
 from collections import deque
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, NamedTuple
 
 from adaptive_dask.cluster.protocol import DROP, POINTS, STOP
 from adaptive_dask.cluster.scheduler_lifetimes import Lifetimes
@@ -40,8 +40,7 @@ SMOOTHING = 0.1  # the weight of the newest measurement in a running mean
 DEVIATIONS = 2.0  # the expected duration of a point is the mean plus this number of mean deviations
 
 
-@dataclass(frozen=True)
-class OutgoingPoint:
+class OutgoingPoint(NamedTuple):
     """A point to be sent to a worker; it may have killed workers if it is a suspect."""
 
     pid: int
@@ -129,8 +128,9 @@ class Assignments:
         load = self.loads.setdefault(worker, WorkerLoad())
         self.lifetimes.note(worker, lifetime)
         places = slots if places is None or not slots else places  # evaluators without the function take no points
-        self._change(slots - load.slots, places - load.places)
-        load.slots, load.places = slots, places
+        if (slots, places) != (load.slots, load.places):
+            self._change(slots - load.slots, places - load.places)
+            load.slots, load.places = slots, places
         self._clear_if_empty(worker, load)
 
     def take_back(self, worker: str, ids: Iterable[int]) -> list[int]:
@@ -215,10 +215,9 @@ class Assignments:
         ntasks : int or None
             The largest number of points in flight.
         """
-        leaving = [self.loads[worker] for worker in self._leaving()]
-        places = self.places - sum(load.places for load in leaving)
-        in_flight = self.in_flight - sum(len(load.ids) for load in leaving)
-        room = places + self._ahead(npoints) - in_flight
+        room = self.places + self._ahead(npoints) - self.in_flight
+        for worker in self._leaving():
+            room += len(self.loads[worker].ids) - self.loads[worker].places
         if ntasks is not None:
             room = min(room, ntasks - self.in_flight)
         return max(0, room)
@@ -281,7 +280,7 @@ class Assignments:
                 waiting.append(point)
             elif loads := self._open_workers(self.lifetimes.longest_need):
                 # It is suspected to be slow, not to kill workers.
-                self._put(replace(point, suspect=False), loads[0][1], assigned)
+                self._put(point._replace(suspect=False), loads[0][1], assigned)
             else:
                 left.append(point)
         suspects = [point for point in waiting if point.suspect]

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import cloudpickle
 
@@ -31,13 +30,12 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-@dataclass(frozen=True)
-class Step:
+class Step(NamedTuple):
     """The outcome of a turn in the learner's thread.
 
     Attributes
     ----------
-    points : list of OutgoingPoint
+    points : sequence of OutgoingPoint
         New points to send.
     told : int
         The number of results that were told.
@@ -53,7 +51,7 @@ class Step:
         For the caller.
     """
 
-    points: list[OutgoingPoint]
+    points: Sequence[OutgoingPoint]
     told: int
     chunk: bytes | None
     done: bool
@@ -139,14 +137,14 @@ class HostedLearner:
         made = self._made(told, is_watched, points)
         cpu_seconds = time.thread_time() - begin
         self.cpu_seconds += cpu_seconds
-        return replace(made, cpu_seconds=cpu_seconds)
+        return made._replace(cpu_seconds=cpu_seconds)
 
     def tell_from_elsewhere(self, points: bytes, values: bytes, is_watched: bool) -> Step:
         """Tell results that the run did not request; `Step.error` is the first error of the learner."""
         with loading_on_scheduler("points or values"):
             pairs = list(zip(unpack(points), unpack(values), strict=True))
         told, error = self.driver.tell_from_elsewhere(pairs)
-        return replace(self._made(told, is_watched), error=error)
+        return self._made(told, is_watched)._replace(error=error)
 
     def drop(self, points: bytes, ids: list[int]) -> tuple[list[int], bytes]:
         """Give up points that have no outcome yet, by value or by id.
@@ -194,12 +192,12 @@ class HostedLearner:
 
     # ---- inside
 
-    def _made(self, told: Told, is_watched: bool, points: Iterable[OutgoingPoint] = ()) -> Step:
+    def _made(self, told: Told, is_watched: bool, points: Sequence[OutgoingPoint] = ()) -> Step:
         chunk = None
         if told and is_watched:
             xs, ys = zip(*told, strict=True)
             chunk = dumps((xs, ys))
-        return Step(list(points), len(told), chunk, self.driver.done, self.driver.session.asks_no_more)
+        return Step(points, len(told), chunk, self.driver.done, self.driver.session.asks_no_more)
 
     def _unpack(self, values: Iterable[Any]) -> list[Any]:
         return [value if type(value) is float else _unpack_value(value) for value in values]

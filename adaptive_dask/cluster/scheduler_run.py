@@ -317,7 +317,7 @@ class HostedRun:
         if self.state.is_working:
             npoints = None if self.spec.session.ordered is not None else self._driver.npoints
             room = max(0, self.assignments.room(npoints, self.spec.evaluation.ntasks) - len(self.sender.unsent))
-        begin, troubles = time.monotonic(), _troubles(self._driver)
+        begin, troubles = time.monotonic(), self._driver.troubles
         try:
             step: Step = await self.state.turns.call(self.learner.step, inbox, room, self.feed.is_watched)
         finally:
@@ -329,7 +329,7 @@ class HostedRun:
             self.assignments.measure_step(time.monotonic() - begin, step.cpu_seconds, len(step.points))
         self.sender.unsent.extend(step.points)
         self._publish(step)
-        if _troubles(self._driver) != troubles:
+        if self._driver.troubles != troubles:
             self.feed.change_soon()
         if self._driver.error is not None:
             self.state.note_error(self._driver.error)
@@ -406,7 +406,3 @@ class HostedRun:
 
 def _internal_error(what: str, error: Exception) -> LearnerError:
     return LearnerError(f"The run {what}: {safe_repr(error)}").caused_by(error)
-
-
-def _troubles(driver: Driver) -> tuple[int, ...]:
-    return (driver.failed, *(driver.counts[kind] for kind in ("retries", "timeouts", "lost")))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from collections import deque
 from typing import cast
 
 from adaptive_dask import config
@@ -22,6 +23,9 @@ from adaptive_dask.storage.checkpoint import Checkpoint
 
 # Loading a learner, which includes imports, may take this many times the learner's timeout.
 LOADING_FACTOR = 12
+
+# Runs of one message that are loaded at a time. One by one, each would wait for several turns of a busy event loop.
+MAX_LOADING = 16
 
 
 class RunStarter:
@@ -49,12 +53,15 @@ class RunStarter:
     async def start_runs(self, specs: bytes) -> list[PackedError | None]:
         """Host many runs; reply for each with None, or with the error that prevented its start."""
         unpacked: list[RunSpec] = await self._resources.apart(unpack, specs)
-        # In order, except runs that wait for a checkpoint or a learner that is slow to load.
+        # A few at a time, except runs that wait for a checkpoint or a learner that is slow to load.
         starting = []
+        loading: deque[asyncio.Future[PackedError | None]] = deque()
         for spec in unpacked:
             starting.append(asyncio.ensure_future(self._try_to_start(spec)))
             if spec.checkpoint is None:
-                await asyncio.wait(starting[-1:], timeout=self._resources.learner_threads().timeout)
+                loading.append(starting[-1])
+            if len(loading) == MAX_LOADING:
+                await asyncio.wait([loading.popleft()], timeout=self._resources.learner_threads().timeout)
         return await asyncio.gather(*starting)
 
     async def _try_to_start(self, spec: RunSpec) -> PackedError | None:

@@ -6,20 +6,23 @@ import asyncio
 import contextlib
 import math
 import random
-from collections.abc import Sequence
-from typing import Any, NamedTuple
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any
 
 from adaptive_dask.cluster.scheduler_feed import Feed, Subscription
-from adaptive_dask.cluster.scheduler_resources import HostResources
 from adaptive_dask.cluster.scheduler_run import HostedRun
 from adaptive_dask.cluster.scheduler_runs import RunTable
+from adaptive_dask.run.pickling import PackedError
 
 # The longest time that a request may wait (seconds), and the largest number of runs that it may name.
 MAX_WAIT_S = 60.0
 MAX_WATCHED_RUNS = 10_000
 
 # A reply is about at most this number of runs, because the event loop has to create and pack it.
-MAX_RUNS_PER_REPLY = 500
+MAX_RUNS_PER_REPLY = 200
+
+# Of what a request says about a run: key, id, position, version.
+_TYPES: list[set[type]] = [{int}, {str}, {int}, {int}]
 
 
 class Subscriptions:
@@ -28,12 +31,13 @@ class Subscriptions:
     Parameters
     ----------
     table : RunTable
-    resources : HostResources
+    pack : callable
+        Packs an error, see `HostResources.pack`.
     """
 
-    def __init__(self, table: RunTable, resources: HostResources) -> None:
+    def __init__(self, table: RunTable, pack: Callable[[BaseException], Awaitable[PackedError]]) -> None:
         self._table = table
-        self._resources = resources
+        self._pack = pack
         self._waiting: dict[str, Subscription] = {}  # by watcher
 
     async def watch_runs(self, watcher: Any, runs: Any, interval: Any, timeout: Any) -> dict[int, dict[str, Any]]:
@@ -71,21 +75,16 @@ class Subscriptions:
         news = {"summary": run.summary(), "version": run.feed.version, "gap": chunks is None}
         news["results"] = [(chunk.end, chunk.data) for chunk in chunks or ()]
         if run.state.has_ended and run.error is not None:
-            news["failure"] = await self._resources.pack(run.error)
+            news["failure"] = await self._pack(run.error)
         return news
 
 
-class Known(NamedTuple):
-    """The part of a run that a watcher knows. The watcher refers to the run by ``key``."""
-
-    key: int
-    id: str
-    position: int
-    version: int
-
-
-def check_request(watcher: Any, runs: Any, interval: Any, timeout: Any) -> tuple[str, list[Known], float, float]:
+def check_request(
+    watcher: Any, runs: Any, interval: Any, timeout: Any
+) -> tuple[str, Sequence[tuple[int, str, int, int]], float, float]:
     """Return the arguments of a request, with times of at most `MAX_WAIT_S`.
+
+    The watcher refers to a run by its own key. It knows the run up to a position and a version.
 
     Raises
     ------
@@ -98,14 +97,15 @@ def check_request(watcher: Any, runs: Any, interval: Any, timeout: Any) -> tuple
         raise TypeError(f"runs must be a list of (key, id, position, version), got {type(runs).__name__}.")
     if len(runs) > MAX_WATCHED_RUNS:
         raise ValueError(f"runs must name at most {MAX_WATCHED_RUNS} runs, got {len(runs)}. Send several requests.")
-    for run in runs:
-        if not (isinstance(run, list | tuple) and tuple(map(type, run)) == (int, str, int, int)):
-            raise TypeError(f"runs must contain (key, id, position, version), got {run!r:.100}.")
+    # On the event loop, for many runs: so sets of types instead of a loop.
+    is_table = set(map(type, runs)) <= {list, tuple} and set(map(len, runs)) <= {4}
+    if not is_table or [set(map(type, column)) for column in zip(*runs, strict=True)] not in ([], _TYPES):
+        raise TypeError(f"runs must contain (key, id, position, version), got {runs[:3]!r:.100}.")
     for seconds in (interval, timeout):
         if type(seconds) not in (int, float) or math.isnan(seconds):
             raise TypeError(f"interval and timeout must be numbers of seconds, got {seconds!r:.100}.")
     interval, timeout = (min(max(0.0, seconds), MAX_WAIT_S) for seconds in (interval, timeout))
-    return watcher, [Known(*run) for run in runs], interval, timeout
+    return watcher, runs, interval, timeout
 
 
 async def wait_for_news(

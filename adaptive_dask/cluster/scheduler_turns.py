@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable
 from typing import Any, Self
 
 from adaptive_dask.cluster.scheduler_threads import CallThreads, ThreadCall
@@ -77,14 +76,9 @@ class LearnerTurns:
     async def __aexit__(self, *_: object) -> None:
         self._lock.release()
 
-    @asynccontextmanager
-    async def whenever(self) -> AsyncIterator[None]:
+    def whenever(self) -> PatientTurn:
         """A turn for the run itself, which waits until the call in progress has ended or was given up."""
-        await self._take(is_patient=True)
-        try:
-            yield
-        finally:
-            self._lock.release()
+        return PatientTurn(self)
 
     # ---- inside
 
@@ -139,3 +133,18 @@ class LearnerTurns:
             "end, cancel the run; its clients have the results so far, and so does its checkpoint if it has one. "
             "The scheduler's setting adaptive-dask.learner-timeout of dask.config limits the time of a call."
         )
+
+
+class PatientTurn:
+    """See `LearnerTurns.whenever`."""
+
+    __slots__ = ("_turns",)
+
+    def __init__(self, turns: LearnerTurns) -> None:
+        self._turns = turns
+
+    async def __aenter__(self) -> None:
+        await self._turns._take(is_patient=True)
+
+    async def __aexit__(self, *_: object) -> None:
+        self._turns._lock.release()

@@ -7,7 +7,7 @@ import stat
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from adaptive_dask.cluster.dask_internals import forget_sent
@@ -48,7 +48,7 @@ class Outbox:
 
     def fields(self) -> dict[str, Any]:
         """The fields that are not empty, by name."""
-        return {each.name: value for each in fields(self) if (value := getattr(self, each.name))}
+        return {name: value for name, value in vars(self).items() if value}
 
 
 class ReportSender:

@@ -14,6 +14,7 @@ from adaptive_dask.run.draining import Draining
 from adaptive_dask.run.failures import Point
 from adaptive_dask.run.goals import Goal
 from adaptive_dask.run.session import Session, Told
+from adaptive_dask.run.status import TROUBLES
 from adaptive_dask.user_code import reraise_interrupt
 
 if TYPE_CHECKING:
@@ -73,13 +74,15 @@ class Driver:
     draining : Draining
     kind : str
         The class of the learner.
-    npoints, failed, waiting : int
-        Points that the learner knows, that failed for good, and that wait to be evaluated again.
+    npoints, waiting : int
+        Points that the learner knows, and that wait to be evaluated again.
+    nsamples : int or None
+        Samples of a learner that counts them.
     loss : float
         NaN if it cannot be computed.
-    counts : dict of str to int
-        ``"retries"``, ``"timeouts"`` and ``"lost"``: evaluations that were repeated, exceeded ``point_timeout``, and
-        were lost with their worker. ``"nsamples"`` where these are not the points.
+    troubles : tuple of int
+        The counts of `TROUBLES`: points that failed for good, and evaluations that were repeated, exceeded
+        ``point_timeout``, and were lost with their worker.
     error : AdaptiveError or None
         Why the run failed.
     seconds : float
@@ -116,6 +119,7 @@ class Driver:
         self.kind = type(learner).__name__
         self.goal = goal
         self._goal_in_numbers = goal.in_numbers(learner, time.time())
+        self.nsamples: int | None = None
         self.seconds = 0.0
         self.time_is_up = False
         self._has_dropped = False
@@ -234,10 +238,12 @@ class Driver:
     def look(self, force: bool = False) -> None:
         """Update the numbers. The loss is computed now and then, or if `force` is true."""
         session = self.session
+        book = session.book
         self.npoints: int = plain(session.npoints)  # losses are sent together with it
-        self.failed = session.book.failed_count
         self.waiting = len(session.points.waiting)
-        self.counts = _count(session)
+        self.troubles = (book.failed_count, book.retry_count, book.timeout_count, session.blamed_count)
+        if force or self.nsamples is not None:
+            self.nsamples = _count_samples(session.learner)
         now = time.monotonic()
         if force or now >= self._next_loss:
             try:
@@ -264,8 +270,8 @@ class Driver:
             "started": started,
             "elapsed": elapsed,
             "goal": self.goal.at(self._goal_in_numbers, started, elapsed),
-            "failed": self.failed,
-            **self.counts,
+            **dict(zip(TROUBLES, self.troubles, strict=True)),
+            "nsamples": None if self.nsamples == self.npoints else self.nsamples,
             "learner_seconds": self.seconds,
             "checkpoint": None if self.checkpoint is None else self.checkpoint.status(),
         }
@@ -286,11 +292,9 @@ def _begin(
     return session
 
 
-def _count(session: Session) -> dict[str, int]:
-    counts = {"retries": session.book.retry_count, "timeouts": session.book.timeout_count, "lost": session.blamed_count}
+def _count_samples(learner: Any) -> int | None:
     try:
-        nsamples = int(session.learner.nsamples)
+        return int(learner.nsamples)
     except BaseException as error:  # it has none, or is somebody's own
         reraise_interrupt(error)
-        return counts
-    return counts if nsamples == session.npoints else {**counts, "nsamples": nsamples}
+        return None

@@ -388,8 +388,8 @@ class Session:
 
     def _tell_learner(self, ids: list[int], xs: list[Point], ys: list[Any]) -> Told:
         unexplained: BaseException | None = None
-        before = self._known
         if len(xs) > 1 and takes_batches(self.learner):
+            before = self._known
             try:
                 self.learner.tell_many(xs, ys)
             except BaseException as error:

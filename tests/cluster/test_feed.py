@@ -212,7 +212,7 @@ GOOD = {"watcher": "me", "runs": [[3, "scan", 0, -1]], "interval": 0, "timeout":
 
 
 def test_a_request_waits_for_some_time_at_most() -> None:
-    assert check_request(**GOOD) == ("me", [(3, "scan", 0, -1)], 0.0, 5.0)
+    assert check_request(**GOOD) == ("me", [[3, "scan", 0, -1]], 0.0, 5.0)
     assert check_request(**{**GOOD, "interval": -1, "timeout": 1e308})[2:] == (0.0, scheduler_subscriptions.MAX_WAIT_S)
     assert check_request(**{**GOOD, "runs": [], "timeout": float("inf")})[1:] == (
         [],

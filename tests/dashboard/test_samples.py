@@ -16,7 +16,7 @@ import adaptive_dask as adaptive
 from adaptive_dask.dashboard.patch import Patch
 from adaptive_dask.dashboard.samples import follower as follower_module
 from adaptive_dask.dashboard.samples.kinds import make_follower
-from adaptive_dask.dashboard.samples.part import Samples
+from adaptive_dask.dashboard.samples.part import Following, Samples
 from adaptive_dask.dashboard.samples.thinning import COLUMNS, MOST_POINTS, ThinLine, ThinPlane
 
 
@@ -225,3 +225,11 @@ def test_frames_are_valid_json_whatever_is_in_them() -> None:
     assert columns["a"] == [1.0, None, None]
     assert columns["b"] == ["</script>", "x", "y"]
     assert list(columns["c"]) == ["f8"]
+
+
+def test_a_learner_that_is_registered_as_its_own_inside_does_not_hold_the_learners_thread() -> None:
+    class Wrapper(adaptive.SequenceLearner): ...
+
+    adaptive.learner.kinds.register(Wrapper, inside=lambda learner: learner)
+    with pytest.raises(ValueError, match="in a Wrapper"):
+        Following().read(SimpleNamespace(learner=Wrapper(str, [1])))

@@ -45,7 +45,7 @@ class FailureList(ReadingPart):
     def reading(self, run: Any) -> Reading | None:
         """Return how to read the failures, or None if no point has failed since the last time."""
         failures = sum(count.failures for count in run.history.workers.values())
-        key = (run.status, run.learner.driver.failed, failures)
+        key = (run.status, run.learner.driver.troubles, failures)
         if run.id != self._run or key == self._key:
             return None
         self._key = key

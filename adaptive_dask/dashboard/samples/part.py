@@ -16,6 +16,9 @@ from adaptive_dask.learner.kinds import find
 # Bokeh releases replaced models in the browser after half a minute without a message, which never passes here.
 _FORGET = "const { document } = cb_obj; setTimeout(() => document?._recompute_all_models?.(), 1000)"
 
+# Learners that wrap one another, as a `DataSaver` wraps its learner; more are the mistake of an ``inside``.
+MAX_WRAPPERS = 100
+
 
 class Following:
     """The state of the run that the page shows."""
@@ -27,15 +30,26 @@ class Following:
 
     def read(self, session: Any) -> Any:
         """Read new data. Called in the learner's thread."""
-        learner = session.learner
-        while (inside := find(learner, "inside")) is not None:
-            learner = inside(learner)
+        learner = _innermost(session.learner)
         if self.follower is None:
             self.follower = make_follower(learner)
         asked, self.asked = self.asked, None
         if asked is not None:
             self.follower.look_at(asked)
         return self.follower.read(learner, list(session.points.in_flight.values()))
+
+
+def _innermost(learner: Any) -> Any:
+    outer = learner
+    for _ in range(MAX_WRAPPERS):
+        inside = find(learner, "inside")
+        if inside is None:
+            return learner
+        learner = inside(learner)
+    raise ValueError(
+        f"inside must return the learner that another one wraps, got more than {MAX_WRAPPERS} learners in a "
+        f"{type(outer).__name__}. Does it return its argument?"
+    )
 
 
 class Samples(ReadingPart):
