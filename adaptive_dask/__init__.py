@@ -12,12 +12,19 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import os
 import pkgutil
 from collections.abc import Callable, Iterable
 from types import ModuleType
 from typing import Any
 
-__version__ = "0.1.0"
+__version__ = "0.1.0"  # the only place: pyproject.toml reads it here
+
+if os.name != "posix":
+    raise ImportError(
+        f"adaptive_dask needs a POSIX system, such as Linux or macOS, got os.name = {os.name!r}. On Windows, install "
+        "it in the Windows Subsystem for Linux (https://learn.microsoft.com/windows/wsl/install)."
+    )
 
 # What the layers above the learners know of each kind of learner; see `adaptive_dask.learner.kinds`.
 KINDS = {

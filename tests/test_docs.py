@@ -41,7 +41,6 @@ def run(script: str, folder: Path) -> None:
     path.write_text(script)
     done = subprocess.run([sys.executable, str(path)], cwd=folder, capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stderr
-    assert "Traceback" not in done.stderr, done.stderr
 
 
 def documented() -> set[str]:

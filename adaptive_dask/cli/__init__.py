@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
+import adaptive_dask
+
 if TYPE_CHECKING:
     from distributed import Client
 
@@ -34,7 +36,7 @@ class Commands(click.Group):
 
 
 @click.group("adaptive", cls=Commands)
-@click.version_option(package_name="adaptive_dask")
+@click.version_option(adaptive_dask.__version__, prog_name="adaptive_dask")
 def main() -> None:
     """Look at runs of adaptive_dask and control them.
 
