@@ -46,6 +46,11 @@ def test_the_sampling_mathematics_loads_no_dask_and_no_pictures(module: str) -> 
     assert modules_after(f"import adaptive_dask.{module}") & HEAVY == set()
 
 
+def test_runs_of_intervals_start_without_scipy() -> None:
+    code = "import adaptive_dask as adaptive, adaptive_dask.cluster.scheduler_run; adaptive.Learner1D; adaptive.Runner"
+    assert "scipy" not in modules_after(code)
+
+
 def test_what_runs_on_a_cluster_loads_no_pictures() -> None:
     loaded = modules_after("import adaptive_dask.cluster.scheduler, adaptive_dask.cluster.worker")
     assert not {name for name in loaded if name.startswith("adaptive_dask.plotting")}

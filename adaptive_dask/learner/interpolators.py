@@ -3,25 +3,21 @@
 Each takes an array of n points, of shape (n,) in one dimension and (n, d) in more. It returns values of shape (n,) for
 a function that returns numbers, else (n, …) in the shape of its values. Values outside of the bounds are NaN.
 ``error(x)`` estimates the error of the values, in the same shape.
+
+SciPy is imported when it is needed: it takes as long as Dask, and the learners of intervals need it for nothing else.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.interpolate import (
-    CloughTocher2DInterpolator,
-    CubicSpline,
-    LinearNDInterpolator,
-    NearestNDInterpolator,
-    RBFInterpolator,
-)
 
-from adaptive_dask.learner.geometry.region import Region
+if TYPE_CHECKING:
+    from adaptive_dask.learner.geometry.region import Region
 
 Array = NDArray[Any]
 
@@ -72,7 +68,11 @@ class LineInterpolator:
         self._shape = shape
         self._noise = noise
         self._of_tuples = of_tuples
-        self._spline = CubicSpline(x, y) if is_smooth and len(x) > 3 and np.isfinite(y).all() else None
+        self._spline = None
+        if is_smooth and len(x) > 3 and np.isfinite(y).all():
+            from scipy.interpolate import CubicSpline
+
+            self._spline = CubicSpline(x, y)
 
     @property
     def is_smooth(self) -> bool:
@@ -235,10 +235,12 @@ class SpaceInterpolator:
 def _fit(kind: str, points: Array, values: Array) -> Any:
     if kind == "radial":
         return _Radial(points, values)
+    from scipy import interpolate
+
     classes = {
-        "linear": LinearNDInterpolator,
-        "nearest": NearestNDInterpolator,
-        "clough-tocher": CloughTocher2DInterpolator,
+        "linear": interpolate.LinearNDInterpolator,
+        "nearest": interpolate.NearestNDInterpolator,
+        "clough-tocher": interpolate.CloughTocher2DInterpolator,
     }
     return classes[kind](points, values, rescale=True)
 
@@ -247,6 +249,8 @@ class _Radial:
     """Cubic radial basis functions in coordinates of one scale."""
 
     def __init__(self, points: Array, values: Array) -> None:
+        from scipy.interpolate import RBFInterpolator
+
         self.low, self.width = points.min(axis=0), np.ptp(points, axis=0)
         finite = np.isfinite(values).all(axis=1)
         neighbors = None if len(points) <= MAX_DENSE else NEIGHBORS

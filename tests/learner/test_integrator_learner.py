@@ -257,7 +257,7 @@ def test_deep_trees_do_not_recurse():
     def spike(x):
         return x**-0.99 if x else math.inf
 
-    learner = integrate(KnownIntegral("spike", spike, (0.0, 1.0), 100.0), 1e-9, most=6000)
+    learner = integrate(KnownIntegral("spike", spike, (0.0, 1.0), 100.0), 1e-9, n=16, most=6000)
     assert max(i.generation for i in learner.approximating_intervals) > 300
     replica = learner.new()
     replica.tell_many(reversed(learner.data.keys()), reversed(learner.data.values()))

@@ -19,8 +19,7 @@ class Reference:
         return min(present)[2] if present else None
 
 
-@pytest.mark.parametrize("size", [10, 5000])
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize(("size", "seed"), [(10, 0), (10, 1), (10, 2), (2000, 0)])
 def test_agrees_with_a_sorted_dict(size, seed):
     rng = np.random.default_rng(seed)
     ties = rng.integers(3, size=size).tolist()

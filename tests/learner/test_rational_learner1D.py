@@ -58,15 +58,6 @@ def test_smooth_functions_take_few_points(name: str, in_flight: int) -> None:
     assert error(learner, f) < 1e-5
 
 
-@pytest.mark.parametrize(
-    "f",
-    [functions.gramacy_lee, functions.step, functions.peak, functions.cusp, lambda x: [x, abs(x), 0.0], amplitude],
-    ids=["smooth", "step", "peak", "cusp", "vector", "complex"],
-)
-def test_every_guarantee(f: Callable[[Any], Any]) -> None:
-    check_learner(RationalLearner1D(f, (-1, 1) if f is not functions.gramacy_lee else (0.5, 2.5)), n=24, max_seconds=1)
-
-
 def test_poles_are_the_resonances() -> None:
     learner = run(amplitude, 60, 4)
     poles, uncertainty = learner.poles(return_uncertainty=True)
