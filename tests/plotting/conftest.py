@@ -9,7 +9,7 @@ import pytest
 holoviews = pytest.importorskip("holoviews")
 
 
-@pytest.fixture(params=["bokeh", "matplotlib"])
+@pytest.fixture(params=["bokeh", pytest.param("matplotlib", marks=pytest.mark.long)])
 def backend(request: pytest.FixtureRequest) -> Iterator[str]:
     name: str = request.param
     holoviews.extension(name, inline=True)

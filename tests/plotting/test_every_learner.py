@@ -97,14 +97,16 @@ def test_it_is_rendered_alone_and_beside_another(kind: str, npoints: int, backen
     assert draw(learner) is not None
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("kind", MAKERS)
 def test_it_composes(kind: str, backend: str) -> None:
     learner = run(MAKERS[kind](), 40)
     curve = holoviews.Curve([(0, 0), (1, 1)], "x", "y")
-    for changed in (learner.plot() * curve, learner.plot().redim.range(y=(-3, 3)), learner.plot().opts(title="mine")):
+    for changed in (learner.plot() * curve, learner.plot().redim.range(y=(-3, 3)).opts(title="mine")):
         holoviews.render(changed, backend=backend)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("kind", [kind for kind in MAKERS if kind != "BalancingLearner"])
 def test_a_live_plot_goes_from_no_point_to_many(kind: str, backend: str) -> None:
     learner = MAKERS[kind]()
