@@ -11,7 +11,6 @@ import numpy as np
 import pytest
 
 from adaptive_dask.learner.rational_learner1D import RationalLearner1D
-from adaptive_dask.testing import check_learner, functions
 
 GRID = np.linspace(-1, 1, 20_001)
 
