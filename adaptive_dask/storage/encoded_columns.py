@@ -13,7 +13,10 @@ import numpy as np
 
 from adaptive_dask.storage.json_cells import as_json, from_json
 
-_ENCODED = "encoded"
+_ENCODED, _JSON = "encoded", "json"
+
+# The types of pandas that have missing values. In that of floats NaN is missing as well.
+_NULLABLE = {bool: "boolean", int: "Int64", float: "Float64", str: "string"}
 
 
 def encoded(df: Any) -> Any:
@@ -29,18 +32,19 @@ def encoded(df: Any) -> Any:
     kinds: dict[str, str] = {}
     columns: dict[str, Any] = {}
     for name in df.columns:
-        if not isinstance(name, str):
-            raise TypeError(f"The name of a column must be a string, got {name!r}. Rename it first.")
+        if not isinstance(name, str) or not _is_utf8(name):
+            raise TypeError(f"The name of a column must be text in Unicode, got {name!r}. Rename it first.")
+        nullable = _nullable(pandas, df[name])
+        if nullable is not None:
+            columns[name] = nullable
+            continue
         kind, cells = _encoded_column(name, df[name])
-        if kind is not None:
-            kinds[name] = kind
-        columns[name] = (
-            df[name]
-            if kind is None
-            else pandas.Series(cells, dtype="str", index=df.index)
-            if kind == "json"
-            else _objects(pandas, cells, df.index)
-        )
+        if kind is None:
+            columns[name] = df[name]
+            continue
+        kinds[name] = kind
+        is_text = kind == _JSON
+        columns[name] = pandas.Series(cells, df.index, "str") if is_text else _objects(pandas, cells, df.index)
     table = pandas.DataFrame(columns, index=df.index)
     table.attrs = {**df.attrs, **({_ENCODED: kinds} if kinds else {})}
     return table
@@ -77,7 +81,23 @@ def _encoded_column(name: str, column: Any) -> tuple[str | None, list[Any]]:
         return f"array:{dtype.str}", [_as_lists(np.asarray(cell)) for cell in cells]
     if set(map(type, cells)) == {complex}:
         return "complex:<c16", [[cell.real, cell.imag] for cell in cells]
-    return "json", _json_cells(name, column)
+    return _JSON, _json_cells(name, column)
+
+
+def _nullable(pandas: Any, column: Any) -> Any:
+    """Cells of one type of which some are ``pandas.NA``, in a type that has it; None for other columns."""
+    if column.dtype != object:
+        return None
+    kinds = set(map(type, column)) - {type(pandas.NA)}
+    kind = kinds.pop() if len(kinds) == 1 else None
+    if kind not in _NULLABLE or (kind is float and any(cell != cell for cell in column if cell is not pandas.NA)):
+        return None
+    if kind is str and not all(_is_utf8(cell) for cell in column if cell is not pandas.NA):
+        return None
+    try:
+        return pandas.Series(column, dtype=_NULLABLE[kind])
+    except OverflowError:
+        return None
 
 
 def _fits(array: Any) -> bool:
@@ -118,7 +138,7 @@ def _json_cells(name: str, column: Any) -> list[str]:
 
 def _decoded_column(name: str, kind: str, cells: list[Any]) -> list[Any]:
     what, _, dtype = kind.partition(":")
-    if what == "json":
+    if what == _JSON:
         return [from_json(cell) for cell in cells]
     if what == "array":
         return [_array(cell, dtype) for cell in cells]

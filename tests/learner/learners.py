@@ -57,6 +57,7 @@ LEARNERS: dict[str, Callable[..., Any]] = {
     "SKOptLearner": lambda: SKOptLearner(step, dimensions=[(-1.0, 1.0)], n_initial_points=99),
     "BalancingLearner": lambda: BalancingLearner([Learner1D(step, (-1, 1)), Learner1D(step, (-1, 1))]),
     "DataSaver": lambda **k: DataSaver(Learner1D(saved, (-1, 1), **k), itemgetter("y")),
+    "named results": lambda **k: DataSaver(Learner1D(saved, (-1, 1), **k), learn="y"),
     "DataSaver of Learner2D": lambda **k: DataSaver(Learner2D(saved, SQUARE, **k), itemgetter("y")),
 }
 

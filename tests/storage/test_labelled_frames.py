@@ -237,6 +237,25 @@ def test_other_programs_can_read_the_columns(tmp_path: Path) -> None:
     assert types["flag"] == "bool"
 
 
+def test_missing_parts_are_null_for_other_programs(tmp_path: Path) -> None:
+    import pyarrow.parquet as parquet
+
+    def f(x: float) -> dict[str, Any]:
+        more = {"text": "a", "number": x, "count": 2, "flag": True, "huge": 2**70, "nan": math.nan, "odd": "\ud800"}
+        return {"y": x, **(more if x > 0 else {})}
+
+    learner = run(adaptive.DataSaver(adaptive.Learner1D(f, (-1, 1)), learn="y"), 9)
+    learner.to_parquet(tmp_path / "f")
+    table = parquet.read_table(tmp_path / "f")
+    types = {field.name: str(field.type) for field in table.schema}
+    assert [types[name] for name in ("number", "count", "flag")] == ["double", "int64", "bool"]
+    assert table["text"].to_pylist() == [None] * 5 + ["a"] * 4
+    assert table["number"].null_count == 5
+    other = learner.new()
+    other.load_dataframe(pd.read_parquet(tmp_path / "f"))
+    assert_same(learner, other)
+
+
 def test_text_files(tmp_path: Path) -> None:
     def f(energy: float, gate: float = 0.5) -> dict[str, Any]:
         return {"gap": energy**2, "levels": np.array([energy, 1 / 3]), "energy": 7}
