@@ -123,9 +123,7 @@ class ProcessCrashError(AdaptiveError):
             how = f"exited with code {self.exitcode}"
         else:
             how = "was lost"
-        lines = self.stderr.rstrip()
-        output = f"\n\nLast lines of standard error:\n\n{lines}" if lines else ""
-        return printable(f"The process of the evaluation {how} before the function returned.{output}")
+        return printable(f"The process of the evaluation {how} before the function returned.{_output(self.stderr)}")
 
 
 class ProgramError(AdaptiveError):
@@ -153,9 +151,13 @@ class ProgramError(AdaptiveError):
         self.stderr = stderr
 
     def __str__(self) -> str:
-        lines = self.stderr.rstrip()
-        output = f"\n\nLast lines of standard error:\n\n{lines}" if lines else ""
+        output = _output(self.stderr)
         return printable(f"The program {self.reason}.\n\n  {self.command}\n  in {self.folder}{output}")
+
+
+def _output(stderr: str) -> str:
+    lines = stderr.rstrip()
+    return f"\n\nLast lines of standard error:\n\n{lines}" if lines else ""
 
 
 class Infeasible(Exception):
@@ -242,14 +244,8 @@ class SchedulerLostError(AdaptiveError):
     """The connection to the scheduler was lost, so the client can no longer follow the run."""
 
 
-class DataFileError(OSError):
-    """A file does not have the required contents. The message names the file and says what it must contain.
-
-    Attributes
-    ----------
-    path : str
-        The file.
-    """
+class _FileProblem(Exception):
+    """What errors about files have in common: the file, and what is wrong with it."""
 
     def __init__(self, path: str, problem: str) -> None:
         path, problem = without_secrets(path), without_secrets(problem)
@@ -261,11 +257,22 @@ class DataFileError(OSError):
         return printable(f"{self.path}: {self.problem}")
 
 
+class DataFileError(_FileProblem, OSError):
+    """A file does not have the required contents. The message names the file and says what it must contain.
+
+    Attributes
+    ----------
+    path : str
+        The file.
+    problem : str
+    """
+
+
 class DataFileMissingError(DataFileError, FileNotFoundError):
     """The file does not exist."""
 
 
-class CheckpointError(AdaptiveError):
+class CheckpointError(_FileProblem, AdaptiveError):
     """A checkpoint cannot be used. The message names it and says what it must be.
 
     Attributes
@@ -274,15 +281,6 @@ class CheckpointError(AdaptiveError):
         The folder or URL, without user and password.
     problem : str
     """
-
-    def __init__(self, path: str, problem: str) -> None:
-        path, problem = without_secrets(path), without_secrets(problem)
-        super().__init__(path, problem)
-        self.path = path
-        self.problem = problem
-
-    def __str__(self) -> str:
-        return printable(f"{self.path}: {self.problem}")
 
 
 class CheckpointInUseError(CheckpointError):

@@ -9,6 +9,7 @@ from typing import Any, Self, TypeVar
 
 from adaptive_dask import entry
 from adaptive_dask.learner import subclasses, summary
+from adaptive_dask.learner.losses.tagged import tagged
 
 Loss = TypeVar("Loss", bound=Callable[..., Any])
 
@@ -31,11 +32,7 @@ def uses_nth_neighbors(n: int) -> Callable[[Loss], Loss]:
     if n < 0:
         raise ValueError(f"A loss cannot use {n} neighbours; give 0 or more.")
 
-    def tag(loss: Loss) -> Loss:
-        loss.nth_neighbors = n  # type: ignore[attr-defined]
-        return loss
-
-    return tag
+    return lambda loss: tagged(loss, nth_neighbors=n)
 
 
 class BaseLearner(abc.ABC):

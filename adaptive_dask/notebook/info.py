@@ -71,16 +71,11 @@ class LiveInfo:
         self._figures = widgets.HTML()
         self._below = widgets.HTML()
 
-        def button(text: str, tooltip: str, action: Callable[[], None]) -> Any:
-            made = widgets.Button(description=text, tooltip=tooltip, layout=widgets.Layout(width="auto"))
-            made.on_click(lambda _: action())
-            return made
-
-        self._cancel = button("cancel", "End the run now", lambda: self._control("cancel"))
-        self._pause = button("pause", "Begin no more evaluations", lambda: self._control("pause"))
-        self._resume = button("resume", "Go on", lambda: self._control("resume"))
-        self._failures = button("failures", "Points that failed, and why", lambda: self._toggle(describe_failures))
-        self._log = button("show log", "The calls to the learner", lambda: self._toggle(describe_log))
+        self._cancel = new_button("cancel", "End the run now", lambda: self._control("cancel"))
+        self._pause = new_button("pause", "Begin no more evaluations", lambda: self._control("pause"))
+        self._resume = new_button("resume", "Go on", lambda: self._control("resume"))
+        self._failures = new_button("failures", "Points that failed, and why", lambda: self._toggle(describe_failures))
+        self._log = new_button("show log", "The calls to the learner", lambda: self._toggle(describe_log))
         buttons = [self._cancel, self._pause, self._resume, self._failures, self._log]
         self.box = widgets.VBox([self._figures, widgets.HBox(buttons), self._below])
         clock.hurry_when_done(self.beat, run.done)
@@ -190,6 +185,14 @@ def _describe(run: Run, history: ProgressHistory, link: str | None) -> str:
     if status is not None:
         history.note(status)
     return describe(run.name, shown_status(run), status, history, link, error)
+
+
+def new_button(text: str, tooltip: str, action: Callable[[], None]) -> Any:
+    """A button that calls a function."""
+    widgets = load_widgets()
+    button = widgets.Button(description=text, tooltip=tooltip, layout=widgets.Layout(width="auto"))
+    button.on_click(lambda _: action())
+    return button
 
 
 def _set_visible(widget: Any, is_visible: bool) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from adaptive_dask.notebook.clock import check_interval, slowed
 from adaptive_dask.notebook.extension import load_widgets, require_kernel
-from adaptive_dask.notebook.info import SLOWING, clock
+from adaptive_dask.notebook.info import SLOWING, clock, new_button
 
 if TYPE_CHECKING:
     from adaptive_dask.runner.many_runs import Runs
@@ -42,18 +42,10 @@ class LiveTable:
         self._table = widgets.HTML()
         self._error = widgets.HTML()
 
-        def button(text: str, tooltip: str, action: Callable[[Runs], Any]) -> Any:
-            made = widgets.Button(description=text, tooltip=tooltip, layout=widgets.Layout(width="auto"))
-            made.on_click(lambda _: self._do(action))
-            return made
-
-        self._buttons = widgets.HBox(
-            [
-                button("cancel all", "End the runs now", lambda runs: runs.cancel()),
-                button("pause all", "Begin no more evaluations", lambda runs: runs.pause()),
-                button("resume all", "Go on", lambda runs: runs.resume()),
-            ]
-        )
+        cancel = new_button("cancel all", "End the runs now", lambda: self._do(lambda runs: runs.cancel()))
+        pause = new_button("pause all", "Begin no more evaluations", lambda: self._do(lambda runs: runs.pause()))
+        resume = new_button("resume all", "Go on", lambda: self._do(lambda runs: runs.resume()))
+        self._buttons = widgets.HBox([cancel, pause, resume])
         self.box = widgets.VBox([self._table, self._buttons, self._error])
 
     def show(self, interval: float) -> None:

@@ -181,7 +181,8 @@ def check_on_error(value: Any) -> OnError:
             f'on_error must be "raise", "skip", or a function of (point, error) that returns the value to tell, '
             f"got {value!r}."
         )
-    return value  # type: ignore[no-any-return]
+    checked: OnError = value
+    return checked
 
 
 def choose_on_error(on_error: Any, raise_if_retries_exceeded: bool) -> OnError:

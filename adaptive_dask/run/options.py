@@ -124,7 +124,7 @@ def with_arguments_of(other: Callable[..., Any], **defaults: Any) -> Callable[[F
 
 
 def _with_signature(function: F, signature: inspect.Signature) -> F:
-    function.__signature__ = signature  # type: ignore[attr-defined]
+    vars(function)["__signature__"] = signature
     return function
 
 

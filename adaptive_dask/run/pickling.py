@@ -77,7 +77,7 @@ def pack_returned(value: Any) -> PackedValue:
 
 def unpack(packed: PackedValue) -> Any:
     """Undo `pack`."""
-    return packed if type(packed) is float else pickle.loads(packed)  # type: ignore[arg-type]
+    return packed if isinstance(packed, float) else pickle.loads(packed)
 
 
 def dumps_exception(error: BaseException) -> bytes | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
@@ -37,7 +38,43 @@ class PatchTriangulation:
         return np.where(self._slots[found] == wanted, found, -1)
 
 
-class Patch:
+class Graph:
+    """Values at the corners of simplices, and what losses need of them.
+
+    Attributes
+    ----------
+    tri : object
+        Has ``points`` and ``simplices``.
+    values : array, shape (n_points, vdim)
+    gradients : array, shape (n_points, d, vdim)
+        At all points, of the values times ``unit``.
+    value_range : float
+        The largest extent of a component of the values, times ``unit``.
+    unit : float
+        A power of two, for values near the limits of numbers.
+    corners : array, shape (m, d + 1, d)
+    heights : array, shape (m, d + 1, vdim)
+        The values there, made finite by `fill_undefined`, times ``unit``.
+    """
+
+    tri: Any
+    values: Floats
+    gradients: Floats
+    value_range: float
+    unit: float
+
+    @cached_property
+    def corners(self) -> Floats:
+        corners: Floats = self.tri.points[self.tri.simplices]
+        return corners
+
+    @cached_property
+    def heights(self) -> Floats:
+        heights = fill_undefined(self.values[self.tri.simplices])
+        return heights if self.unit == 1.0 else heights * self.unit
+
+
+class Patch(Graph):
     """What a loss per triangle is given: a part of the triangulation that is an interpolator in all but calling.
 
     Parameters
@@ -57,13 +94,7 @@ class Patch:
     Attributes
     ----------
     tri : PatchTriangulation
-    values, gradients, unit
-        As given.
-    value_range : float
-        The largest extent of a component of the values, times ``unit``.
-    corners : array, shape (m, d + 1, d)
-    heights : array, shape (m, d + 1, vdim)
-        The values there, made finite by `fill_undefined`, times ``unit``.
+        The other attributes are those of `Graph`.
     """
 
     def __init__(
@@ -80,12 +111,3 @@ class Patch:
         self.gradients = gradients
         self.value_range = value_range * unit
         self.unit = unit
-
-    @cached_property
-    def corners(self) -> Floats:
-        return self.tri.points[self.tri.simplices]
-
-    @cached_property
-    def heights(self) -> Floats:
-        heights = fill_undefined(self.values[self.tri.simplices])
-        return heights if self.unit == 1.0 else heights * self.unit

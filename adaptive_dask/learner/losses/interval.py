@@ -163,7 +163,7 @@ class _ResolutionLoss:
             return 0.0
         if length > self.max_length:
             return math.inf
-        return default_loss(xs, ys)  # type: ignore[no-any-return]
+        return default_loss(xs, ys)
 
     def batch(self, xs: Array, ys: Array) -> Array:
         return limited(_default_batch(xs, ys), xs[:, 1] - xs[:, 0], self.min_length, self.max_length)

@@ -9,6 +9,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from adaptive_dask.learner.losses.tagged import F, tagged
+
 Array = NDArray[np.float64]
 LossFunction = Callable[..., Any]
 BatchLoss = Callable[[Array, Array], Array]
@@ -64,12 +66,6 @@ class LossTraits(NamedTuple):
         return cls(int(nth_neighbors), batch, order, split, bool(getattr(loss, "shrinks", False)))
 
 
-def batched(batch: BatchLoss) -> Callable[[LossFunction], LossFunction]:
+def batched(batch: BatchLoss) -> Callable[[F], F]:
     """Give a loss function that shrinks its calculation for many intervals, see `LossTraits`."""
-
-    def tag(loss: LossFunction) -> LossFunction:
-        loss.batch = batch  # type: ignore[attr-defined]
-        loss.shrinks = True  # type: ignore[attr-defined]
-        return loss
-
-    return tag
+    return lambda loss: tagged(loss, batch=batch, shrinks=True)

@@ -8,6 +8,7 @@ import numpy as np
 
 from adaptive_dask.learner.geometry.simplices import Floats, linear_extrapolation, volumes
 from adaptive_dask.learner.losses.simplices import SimplexLoss, for_single_simplices
+from adaptive_dask.learner.losses.tagged import tagged
 
 # The curvature that is assumed to hide in every simplex, for values and coordinates of order one.
 _HIDDEN = 0.05
@@ -66,5 +67,4 @@ def interpolation_loss_function(min_length: float = 0.0, max_length: float = 0.5
         return np.asarray(losses)
 
     loss = for_single_simplices(error, 1, "interpolation_loss", interpolation_loss_function.__doc__)
-    loss.extra_order = 2.0  # type: ignore[attr-defined]
-    return loss
+    return tagged(loss, extra_order=2.0)

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from adaptive_dask.learner.geometry.simplices import Floats, embedded_volumes, volumes
+from adaptive_dask.learner.losses.tagged import tagged
 
 # (simplices, values, opposite points, opposite values) → losses; the last two only with nth_neighbors = 1.
 BatchLoss = Callable[..., Floats]
@@ -60,9 +61,7 @@ def for_single_simplices(batch: BatchLoss, nth_neighbors: int, name: str, doc: s
 
     loss.__name__ = loss.__qualname__ = name
     loss.__doc__ = doc or batch.__doc__
-    loss.batch = batch  # type: ignore[attr-defined]
-    loss.nth_neighbors = nth_neighbors  # type: ignore[attr-defined]
-    return loss
+    return tagged(loss, batch=batch, nth_neighbors=nth_neighbors)
 
 
 def _uniform(simplices: Floats, values: Floats) -> Floats:

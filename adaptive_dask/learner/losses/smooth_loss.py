@@ -8,7 +8,7 @@ from scipy.sparse import csr_array
 from scipy.spatial import Delaunay, QhullError
 
 from adaptive_dask.learner.geometry.mesh import SimplexMesh
-from adaptive_dask.learner.geometry.patch import PatchTriangulation
+from adaptive_dask.learner.geometry.patch import Graph, PatchTriangulation
 from adaptive_dask.learner.geometry.simplices import Floats, Ints
 from adaptive_dask.learner.losses.triangles import TriangleLoss
 from adaptive_dask.learner.losses.value_range import ROUNDING
@@ -23,8 +23,8 @@ GRADIENT_STEPS = 8
 Mask = NDArray[np.bool_]
 
 
-class _Smooth:
-    """An interpolator in all but calling, with gradients of the smoothest surface; see `Patch`."""
+class _Smooth(Graph):
+    """An interpolator in all but calling, with gradients of the smoothest surface."""
 
     def __init__(self, tri: PatchTriangulation | Delaunay, edges: Ints, values: Floats) -> None:
         extent = float(np.ptp(values / 2, axis=0).max()) * 2

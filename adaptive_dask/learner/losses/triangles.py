@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from adaptive_dask.learner.base_learner import uses_nth_neighbors
+from adaptive_dask.learner.geometry.patch import Graph
 from adaptive_dask.learner.geometry.simplices import (
     Floats,
     embedded_volumes,
@@ -19,6 +20,7 @@ from adaptive_dask.learner.geometry.simplices import (
     vertex_gradients,
     volumes,
 )
+from adaptive_dask.learner.losses.tagged import tagged
 
 Interpolator = Any
 TriangleLoss = Callable[[Interpolator], Floats]
@@ -59,8 +61,9 @@ def deviations(ip: Interpolator) -> Floats:
     """
     values = _two_dimensional(ip.values)
     simplices = ip.tri.simplices
-    slopes = getattr(ip, "gradients", None)
-    if slopes is None:
+    if isinstance(ip, Graph):
+        slopes = ip.gradients
+    else:
         slopes = vertex_gradients(simplices + 1, _corners(ip), _heights(ip), len(values))
     corners = _corners(ip).transpose(2, 1, 0)[:, :, :, None]  # coordinate, corner, triangle, component
     heights = _heights(ip).transpose(1, 0, 2)
@@ -104,7 +107,7 @@ def default_loss(ip: Interpolator) -> Floats:
 
 
 # Deviations go as the square of a triangle's size, so the loss goes as its cube: see `LossRule.extra_order`.
-default_loss.extra_order = 1.0  # type: ignore[attr-defined]
+tagged(default_loss, extra_order=1.0)
 
 
 @uses_nth_neighbors(0)
@@ -139,9 +142,10 @@ def triangle_loss(ip: Interpolator) -> Floats:
     tri = ip.tri
     values = _two_dimensional(ip.values)
     # The volume is proportional to the height of one component: it may be in range where its factors are not.
-    unit = getattr(ip, "unit", 1.0) if values.shape[1] == 1 else 1.0
+    units = ip.unit if isinstance(ip, Graph) else 1.0
+    unit = units if values.shape[1] == 1 else 1.0
     values = values * unit
-    graph = np.concatenate([_corners(ip), _heights(ip) * (unit / getattr(ip, "unit", 1.0))], axis=2)
+    graph = np.concatenate([_corners(ip), _heights(ip) * (unit / units)], axis=2)
     rows, sides = np.nonzero(tri.neighbors >= 0)
     neighbors = tri.neighbors[rows, sides]
     # The vertex that the neighbour does not share with the triangle.
@@ -228,15 +232,13 @@ def thresholded_loss_function(
 
 
 def _corners(ip: Interpolator) -> Floats:
-    """The corners of the triangles, shape (m, 3, 2); a `Patch` has them at hand."""
-    corners: Floats | None = getattr(ip, "corners", None)
-    return ip.tri.points[ip.tri.simplices] if corners is None else corners
+    """The corners of the triangles, shape (m, 3, 2); a `Graph` has them at hand."""
+    return ip.corners if isinstance(ip, Graph) else np.asarray(ip.tri.points[ip.tri.simplices])
 
 
 def _heights(ip: Interpolator) -> Floats:
-    """The values there, made finite, shape (m, 3, vdim); of a `Patch` times its unit, as `_value_range` is."""
-    heights: Floats | None = getattr(ip, "heights", None)
-    return fill_undefined(_two_dimensional(ip.values)[ip.tri.simplices]) if heights is None else heights
+    """The values there, made finite, shape (m, 3, vdim); of a `Graph` times its unit, as `_value_range` is."""
+    return ip.heights if isinstance(ip, Graph) else fill_undefined(_two_dimensional(ip.values)[ip.tri.simplices])
 
 
 def _two_dimensional(values: Floats) -> Floats:
@@ -244,9 +246,8 @@ def _two_dimensional(values: Floats) -> Floats:
 
 
 def _value_range(ip: Interpolator) -> float:
-    known = getattr(ip, "value_range", None)
-    if known is not None:
-        return float(known)
+    if isinstance(ip, Graph):
+        return ip.value_range
     values = _two_dimensional(ip.values)
     values = np.where(np.isfinite(values), values, np.nan)
     if np.isnan(values).all():

@@ -82,7 +82,7 @@ class SparseInterpolant:
         return np.concatenate(pieces) if pieces else np.empty((0, len(self._root.coefficient)))
 
     def _evaluate(self, t: Floats) -> Values:
-        tables = [
+        tables: list[Any] = [
             rule.values(ks, t[:, axis]) if ks else None
             for axis, (rule, ks) in enumerate(zip(self._rules, self._nodes, strict=True))
         ]
@@ -92,10 +92,10 @@ class SparseInterpolant:
             values[:] = node.coefficient[:, None]
             for axis, rows, coefficients in node.leaves:
                 # BLAS would start threads for small matrices.
-                values += np.einsum("mr,rn->mn", coefficients, tables[axis][rows])  # type: ignore[index]
+                values += np.einsum("mr,rn->mn", coefficients, tables[axis][rows])
             for axis, row, branch in node.branches:
                 part = total(branch)
-                part *= tables[axis][row]  # type: ignore[index]
+                part *= tables[axis][row]
                 values += part
             return values
 
