@@ -245,7 +245,7 @@ class SchedulerLostError(AdaptiveError):
 
 
 class _FileProblem(Exception):
-    """What errors about files have in common: the file, and what is wrong with it."""
+    """Base class of errors about a file or folder."""
 
     def __init__(self, path: str, problem: str) -> None:
         path, problem = without_secrets(path), without_secrets(problem)

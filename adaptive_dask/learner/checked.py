@@ -13,7 +13,7 @@ import inspect
 import math
 import numbers
 import operator
-from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set, Sized
 from typing import Any
 
 import numpy as np
@@ -367,7 +367,7 @@ def _array_of(y: Any, number: type = float) -> NDArray[Any]:
         if converted is y or (isinstance(converted, np.ndarray) and converted.dtype == object and not converted.ndim):
             continue
         return _array_of(converted, number)
-    if hasattr(kind, "__len__") and hasattr(kind, "__iter__"):
+    if isinstance(y, Sized) and isinstance(y, Iterable):
         return _of_sequence(list(y), number)
     raise _Refused(_short(y), _MORE, cause=cause)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence, Sized
 from typing import Any, Literal, Self
 
 from adaptive_dask import entry
@@ -279,7 +279,8 @@ def _key(x: Any) -> Any:
     except TypeError:
         if isinstance(x, tuple):
             return tuple(map(_key, x))
-        key = tuple(x) if hasattr(x, "__len__") and len(x) <= MOST_COORDINATES else None
+        is_short = isinstance(x, Sized) and len(x) <= MOST_COORDINATES
+        key = tuple(x) if is_short else None
         return None if isinstance(x, dict | set) else key and _key(key)
     return x
 

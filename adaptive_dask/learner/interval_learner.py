@@ -51,7 +51,7 @@ class IntervalLearner(SettingsLearner):
         self._shape: tuple[int, ...] | None = None
         self._line = PointsOnLine()
         self._scale = DataScale(self._bounds)
-        before: IntervalLosses | None = getattr(self, "_losses", None)
+        before: IntervalLosses | None = vars(self).get("_losses")
         self._losses: IntervalLosses = self._new_losses(2.0 if before is None else before.recompute_factor)
         self._data = PointData(self._line, lambda: self._shape or ())
 

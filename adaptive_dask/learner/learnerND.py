@@ -25,6 +25,7 @@ from adaptive_dask.learner.losses.simplices import (
     triangle_loss,
     uniform_loss,
 )
+from adaptive_dask.learner.losses.tagged import SimplexTraits
 from adaptive_dask.learner.settings import Fixed, Setting, function_or_default
 from adaptive_dask.learner.space_learner import Function, SpaceLearner
 from adaptive_dask.learner.triangulation import (
@@ -156,7 +157,7 @@ class LearnerND(SpaceLearner):
     @property
     def nth_neighbors(self) -> int:
         """1 if the loss function looks at the points across the faces of a simplex, otherwise 0."""
-        return int(getattr(self.loss_per_simplex, "nth_neighbors", 0))
+        return int(SimplexTraits.of(self.loss_per_simplex).nth_neighbors or 0)
 
     def _setting_changed(self, name: str) -> None:
         self._check_settings()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Sized
 from copy import copy
 from typing import Any
 
@@ -281,7 +281,7 @@ class SequenceLearner(SettingsLearner):
 
 
 def _checked_sequence(sequence: Any) -> Any:
-    if not hasattr(sequence, "__len__") or not hasattr(sequence, "__getitem__") or isinstance(sequence, Mapping):
+    if not isinstance(sequence, Sized) or not hasattr(sequence, "__getitem__") or isinstance(sequence, Mapping):
         raise TypeError(
             "sequence must have a length and elements by index, like a list; "
             f"a {type(sequence).__name__} does not. Give list(...) of it."

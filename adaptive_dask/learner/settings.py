@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sized
 from typing import Any
 
 _NEVER_SET = object()
@@ -102,7 +102,8 @@ def _same(old: Any, new: Any) -> bool:
     if old is new:
         return True
     try:
-        if hasattr(old, "__len__") and hasattr(new, "__len__") and not isinstance(old, str):
+        are_sequences = isinstance(old, Sized) and isinstance(new, Sized) and not isinstance(old, str)
+        if are_sequences:
             return len(old) == len(new) and all(map(_same, old, new))
         return bool(old == new)
     except Exception:  # of objects that cannot be compared

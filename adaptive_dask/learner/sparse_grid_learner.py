@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence, Sized
 from typing import Any, Literal, NamedTuple, Self
 
 import numpy as np
@@ -21,9 +21,10 @@ from adaptive_dask.learner.told_data import Data, ToldData
 
 
 def _as_tuples(bounds: Any) -> tuple[Any, ...]:
-    if not hasattr(bounds, "__len__"):
+    has_length = isinstance(bounds, Sized)
+    if not has_length:
         raise ValueError(f"bounds must have between 1 and 50 entries, one for each input, got {bounds!r}.")
-    return tuple(tuple(each) if hasattr(each, "__iter__") else each for each in bounds)
+    return tuple(tuple(each) if isinstance(each, Iterable) else each for each in bounds)
 
 
 def _checked_rtol(value: Any, name: str) -> float:

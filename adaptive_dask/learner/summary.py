@@ -8,6 +8,7 @@ import math
 from collections.abc import Callable
 from typing import Any
 
+from adaptive_dask.learner.any_learner import children_of
 from adaptive_dask.plain import one_line
 from adaptive_dask.user_code import reraise_interrupt
 
@@ -36,7 +37,7 @@ def as_html(learner: Any) -> str:
 
 
 def _facts(learner: Any) -> list[tuple[str, str]]:
-    children = getattr(learner, "learners", None)
+    children = children_of(learner)
     if isinstance(children, list) and children:
         facts = [("learners", f"{len(children):,} × {type(children[0]).__name__}")]
     else:

@@ -10,6 +10,7 @@ import numpy as np
 from adaptive_dask.learner.geometry.mesh import SimplexMesh
 from adaptive_dask.learner.geometry.simplices import Floats, Ints, fill_undefined
 from adaptive_dask.learner.losses.checked_loss import checked_loss, checked_losses, name_of
+from adaptive_dask.learner.losses.tagged import SimplexTraits
 from adaptive_dask.learner.losses.value_range import ValueRange
 
 # So many simplices at once, so that a pass over a large mesh stays in the cache.
@@ -34,12 +35,11 @@ class SimplexRule:
         self._origin = np.array(origin)
         self._is_scalar = is_scalar
         self._loss = loss
-        self._with_neighbors = getattr(loss, "nth_neighbors", 0) > 0
-        self._batch = getattr(loss, "batch", None)
+        neighbors, self._batch, self.extra_order = SimplexTraits.of(loss)
+        self._with_neighbors = bool(neighbors)
         self._range = ValueRange()
         self._scalar = True
         self._blank = True
-        self.extra_order = float(getattr(loss, "extra_order", 0.0))
 
     def update(
         self, mesh: SimplexMesh, values: Floats, told: Floats, born: Ints, revalued: Ints

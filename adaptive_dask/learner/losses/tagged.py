@@ -1,9 +1,9 @@
-"""Attributes of functions, by which a loss says what is known of it."""
+"""The optional attributes of loss functions."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -13,3 +13,27 @@ def tagged(function: F, **attributes: Any) -> F:
     for name, value in attributes.items():
         setattr(function, name, value)
     return function
+
+
+class SimplexTraits(NamedTuple):
+    """The optional attributes of a loss of triangles or simplices, read once.
+
+    Attributes
+    ----------
+    nth_neighbors : int or None
+        1 if the loss looks at the points across the faces of a simplex. None if absent.
+    batch : callable or None
+        The same loss for many simplices, see `for_single_simplices`.
+    extra_order : float
+        See `LossRule.extra_order`. 0 if absent.
+    """
+
+    nth_neighbors: int | None
+    batch: Callable[..., Any] | None
+    extra_order: float
+
+    @classmethod
+    def of(cls, loss: Any) -> SimplexTraits:
+        """Read the attributes of a loss."""
+        neighbors, batch = getattr(loss, "nth_neighbors", None), getattr(loss, "batch", None)
+        return cls(neighbors, batch, float(getattr(loss, "extra_order", 0.0)))

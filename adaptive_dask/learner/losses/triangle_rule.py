@@ -13,6 +13,7 @@ from adaptive_dask.learner.geometry.mesh import SimplexMesh
 from adaptive_dask.learner.geometry.patch import Patch
 from adaptive_dask.learner.geometry.simplices import Floats, Ints, vertex_gradients
 from adaptive_dask.learner.losses.checked_loss import checked_losses, name_of
+from adaptive_dask.learner.losses.tagged import SimplexTraits
 from adaptive_dask.learner.losses.triangles import TriangleLoss
 from adaptive_dask.learner.losses.value_range import ValueRange
 
@@ -46,16 +47,16 @@ class TriangleRule:
 
     def __init__(self, loss: TriangleLoss, stack_size: Callable[[], int]) -> None:
         self._loss = loss
-        declared = getattr(loss, "nth_neighbors", None)
-        self._needs_neighbors = declared != 0
-        self._next_check = FIRST_CHECK if declared is None else LAST_CHECK + 1
+        neighbors, _, self.extra_order = SimplexTraits.of(loss)
+        self._needs_neighbors = neighbors != 0
+        self._is_declared = neighbors is not None
+        self._next_check = LAST_CHECK + 1 if self._is_declared else FIRST_CHECK
         self._range = ValueRange(by_component=True)
         self._gradients = np.zeros((64, 2, 1))
         self._unit = 1.0
         self._whole: _WholeLosses | None = None
         self._blank = True
         self._stack_size = stack_size
-        self.extra_order = float(getattr(loss, "extra_order", 0.0))
 
     @property
     def value_scale(self) -> float:
@@ -103,7 +104,7 @@ class TriangleRule:
                 losses = _losses(self._loss, patch, len(slots))
             is_local = self._check(mesh, values)
         except Exception:
-            if self._next_check > LAST_CHECK and hasattr(self._loss, "nth_neighbors"):
+            if self._next_check > LAST_CHECK and self._is_declared:
                 raise
             is_local = False
         if is_local:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Sequence, Sized
 from typing import Any
 
 import numpy as np
@@ -113,7 +113,7 @@ class Domain:
     """
 
     def __init__(self, bounds: Sequence[Any]) -> None:
-        if not hasattr(bounds, "__len__") or not 1 <= len(bounds) <= 50:
+        if not isinstance(bounds, Sized) or not 1 <= len(bounds) <= 50:
             raise ValueError(f"bounds must have between 1 and 50 entries, one for each input, got {bounds!r}.")
         self.axes = [Axis(each, f"bounds[{i}]") for i, each in enumerate(bounds)]
         self.ndim = len(self.axes)
