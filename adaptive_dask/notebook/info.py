@@ -8,6 +8,7 @@ import inspect
 import threading
 import time
 import weakref
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -41,7 +42,37 @@ def live_info(runner: AsyncRunner, *, update_interval: float = 0.5) -> None:
     LiveInfo.of(runner._run).show(update_interval)
 
 
-class LiveInfo:
+class LiveWidget(ABC):
+    """A widget that is kept up to date while a notebook shows it.
+
+    Attributes
+    ----------
+    box : ipywidgets.VBox
+    """
+
+    box: Any
+    _interval = 0.5
+    _shown_at = 0.0  # on the monotonic clock, the last time
+
+    def show(self, interval: float) -> None:
+        """Show it here, too, and keep it up to date at such intervals (seconds) from now on."""
+        from IPython import display
+
+        self._interval, self._shown_at = interval, time.monotonic()
+        pause = self.beat()
+        display.display(self.box)
+        if pause is not None:
+            clock.add(self.beat, interval)
+
+    @abstractmethod
+    def beat(self) -> float | None:
+        """Bring it up to date. Returns when to do so again (seconds); None at the end, or when it was closed."""
+
+    def _next_beat(self) -> float:
+        return slowed(self._interval, self._shown_at, SLOWING)
+
+
+class LiveInfo(LiveWidget):
     """The widget of a run, of which there is one, however often it is shown.
 
     Widgets live as long as the kernel. So that the learner need not, this lets go of the run when that has ended.
@@ -49,10 +80,6 @@ class LiveInfo:
     Parameters
     ----------
     run : Run
-
-    Attributes
-    ----------
-    box : ipywidgets.VBox
     """
 
     _of: ClassVar[weakref.WeakKeyDictionary[Run, LiveInfo]] = weakref.WeakKeyDictionary()
@@ -62,8 +89,6 @@ class LiveInfo:
         self._run: Run | None = run
         self._details: Mapping[str, Any] = {}  # of a run that has ended
         self._history = ProgressHistory(run.losses_before)
-        self._interval = 0.5
-        self._shown_at = 0.0  # on the monotonic clock, the last time
         self._link: str | None = None
         self._error = ""  # of the last update, if that failed
         self._shown: Callable[[Mapping[str, Any]], str] | None = None
@@ -88,19 +113,8 @@ class LiveInfo:
             info = cls._of[run] = cls(run)
         return info
 
-    def show(self, interval: float) -> None:
-        """Show it here, too, and keep it up to date at such intervals from now on."""
-        from IPython import display
-
-        self._interval = interval
-        self._shown_at = time.monotonic()
-        self.beat()
-        display.display(self.box)
-        if self._run is not None:
-            clock.add(self.beat, interval)
-
     def beat(self) -> float | None:
-        """Bring it up to date. Returns when to do so again (seconds); None at the end, or when it was closed."""
+        """Bring the figures up to date."""
         with self._turn:
             run = self._run
             if run is None or self.box.comm is None:
@@ -116,7 +130,7 @@ class LiveInfo:
             if has_ended:
                 self._details, self._run = run.details, None
                 return None
-            return slowed(self._interval, self._shown_at, SLOWING)
+            return self._next_beat()
 
     def _update(self, run: Run) -> None:
         state, summary = shown_status(run), run.summary

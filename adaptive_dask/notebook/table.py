@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import html
-import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from adaptive_dask.notebook.clock import check_interval, slowed
+from adaptive_dask.notebook.clock import check_interval
 from adaptive_dask.notebook.extension import load_widgets, require_kernel
-from adaptive_dask.notebook.info import SLOWING, clock, new_button
+from adaptive_dask.notebook.info import LiveWidget, clock, new_button
 
 if TYPE_CHECKING:
     from adaptive_dask.runner.many_runs import Runs
@@ -22,23 +21,17 @@ def live_table(runs: Runs, *, update_interval: float = 0.5) -> None:
     LiveTable(runs).show(update_interval)
 
 
-class LiveTable:
+class LiveTable(LiveWidget):
     """The widget of many runs, which lets go of them when all have ended.
 
     Parameters
     ----------
     runs : Runs
-
-    Attributes
-    ----------
-    box : ipywidgets.VBox
     """
 
     def __init__(self, runs: Runs) -> None:
         widgets = load_widgets()
         self._runs: Runs | None = runs
-        self._interval = 0.5
-        self._shown_at = 0.0  # on the monotonic clock
         self._table = widgets.HTML()
         self._error = widgets.HTML()
 
@@ -48,18 +41,8 @@ class LiveTable:
         self._buttons = widgets.HBox([cancel, pause, resume])
         self.box = widgets.VBox([self._table, self._buttons, self._error])
 
-    def show(self, interval: float) -> None:
-        """Show it here, and keep it up to date at such intervals (seconds)."""
-        from IPython import display
-
-        self._interval, self._shown_at = interval, time.monotonic()
-        self.beat()
-        display.display(self.box)
-        if self._runs is not None:
-            clock.add(self.beat, interval)
-
     def beat(self) -> float | None:
-        """Bring it up to date. Returns when to do so again (seconds); None at the end, or when it was closed."""
+        """Bring the table up to date."""
         runs = self._runs
         if runs is None or self.box.comm is None:
             return None
@@ -71,7 +54,7 @@ class LiveTable:
             self._runs = None
             self._buttons.layout.display = "none"
             return None
-        return slowed(self._interval, self._shown_at, SLOWING)
+        return self._next_beat()
 
     def _do(self, action: Callable[[Runs], Any]) -> None:
         if self._runs is None:

@@ -35,8 +35,7 @@ def draw(learner: AverageLearner1D) -> Any:
         neighbours are drawn, and the title says so.
     """
     holoviews = load_holoviews()
-    names, value_name = coordinate_names(1)
-    (x_axis,), y_axis = dimensions(learner.function, names, value_name, is_pair=True)
+    (x_axis,), y_axis = dimensions(learner.function, *coordinate_names(1), is_pair=True)
     rows = [(x, y, learner.error[x]) for x, y in learner.data.items()]
     table = np.array(sorted(rows), dtype=float).reshape(-1, 3)
     finite = table[np.isfinite(table[:, 1])]

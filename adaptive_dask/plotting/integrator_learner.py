@@ -33,8 +33,7 @@ def draw(learner: IntegratorLearner) -> Any:
         drawn. The title has the estimates of integral and error.
     """
     holoviews = load_holoviews()
-    names, value_name = coordinate_names(1)
-    (x_axis,), y_axis = dimensions(learner.function, names, value_name)
+    (x_axis,), y_axis = dimensions(learner.function, *coordinate_names(1))
     table = learner.to_numpy()
     finite = table[np.isfinite(table[:, 1])]
     kept = finite[extremes(finite[:, 1], MOST_POINTS)]

@@ -77,8 +77,7 @@ def draw_columns(function: Any, x: Floats, columns: Floats, *, is_line: bool, mo
         Also of a single column: a DynamicMap does not let the type of its elements change.
     """
     holoviews = load_holoviews()
-    names, value_name = coordinate_names(1)
-    (x_axis,), y_axis = dimensions(function, names, value_name)
+    (x_axis,), y_axis = dimensions(function, *coordinate_names(1))
     elements = []
     for i, values in enumerate(columns.T):
         finite = np.isfinite(values)

@@ -85,8 +85,7 @@ def draw_slice(
     unit = {i: float((value - data.low[i]) / data.width[i]) for i, value in cut.items()}
     used = data.nearest_to_cut(unit, MOST_TRIANGULATED.get(data.ndim, MOST_NEAREST))
     between = Interpolation(used)
-    names, value_name = coordinate_names(learner.ndim)
-    axes, value_axis = dimensions(learner.function, names, value_name)
+    axes, value_axis = dimensions(learner.function, *coordinate_names(learner.ndim))
     free = [i for i in range(data.ndim) if i not in cut]
     title = title_of(
         learner.npoints,

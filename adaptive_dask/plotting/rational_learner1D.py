@@ -42,8 +42,7 @@ def draw(learner: RationalLearner1D, *, most_points: int = MOST_POINTS) -> Any:
         If HoloViews is not installed.
     """
     holoviews = load_holoviews()
-    names, value_name = coordinate_names(1)
-    (x_axis,), y_axis = dimensions(learner.function, names, value_name)
+    (x_axis,), y_axis = dimensions(learner.function, *coordinate_names(1))
     table = learner.to_numpy() if learner.npoints else np.empty((0, 2))
     x, points = table[:, 0].real, as_reals(table[:, 1:])
     curve_x, curve, error = _curve(learner, x)

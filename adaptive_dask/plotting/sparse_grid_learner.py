@@ -68,8 +68,7 @@ def _draw_slices(learner: SparseGridLearner, n: int, component: int) -> Any:
     positions = np.linspace(0.0, 1.0, n)
     slices = learner.slices(positions)[..., component] if learner.is_known else np.empty((3, learner.ndim, 0))
     xs, values, errors = slices[0].real, slices[1].real, slices[2].real
-    names, value_name = coordinate_names(learner.ndim)
-    axes, y_axis = dimensions(learner.function, names, value_name)
+    axes, y_axis = dimensions(learner.function, *coordinate_names(learner.ndim))
     x_axis = axes[0] if learner.ndim == 1 else holoviews.Dimension("position", label="position between the bounds")
     changes = np.ptp(values, axis=1) if values.size else np.zeros(learner.ndim)
     drawn = sorted(np.argsort(-changes, kind="stable")[:MAX_SLICES].tolist())

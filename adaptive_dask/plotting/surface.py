@@ -39,8 +39,7 @@ class Surface:
         self._whole = region_data(learner)
         self.data: RegionData = self._whole.thinned(MOST_TRIANGULATED[2])
         self.interpolation = Interpolation(self.data, np.array([1.0, stretch]))
-        names, value_name = coordinate_names(2)
-        self.axes, self.value_axis = dimensions(learner.function, names, value_name)
+        self.axes, self.value_axis = dimensions(learner.function, *coordinate_names(2))
         self._outside = learner.npoints - len(self._whole.points)
 
     @property

@@ -26,12 +26,13 @@ from adaptive_dask.storage.checkpoint_files import (
     learner_name,
     merge_logs,
     read_log,
+    read_records,
     remove_obsolete,
     write_functions,
     write_whole,
 )
 from adaptive_dask.storage.checkpoint_folder import Folder, folder_at
-from adaptive_dask.storage.checkpoint_format import Entry, file_of, record, records_of
+from adaptive_dask.storage.checkpoint_format import Entry, file_of, record
 from adaptive_dask.storage.checkpoint_lock import Lock
 from adaptive_dask.storage.checkpoint_writer import CheckpointWriter
 from adaptive_dask.storage.learner_copy import copy_learner
@@ -318,13 +319,9 @@ def _read_base(folder: Folder, listing: Listing) -> _Base | None:
     """Return the newest learner file that is complete."""
     for number in listing.learners:
         name = learner_name(number)
-        path = f"{folder.path}/{name}"
-        content = folder.read(name)
-        if content is None:
-            raise FileNotFoundError(path)
-        parts = records_of(path, content).contents
+        parts = read_records(folder, name).contents
         if len(parts) == 2:
-            return _Base.of(path, number, *parts)
+            return _Base.of(f"{folder.path}/{name}", number, *parts)
     if listing.logs:
         raise CheckpointError(folder.path, "must be a checkpoint, got one whose learner is missing or damaged.")
     return None
@@ -351,8 +348,10 @@ def _base_records(learner: Any) -> list[bytes]:
 
 
 def _read_functions(folder: Folder) -> list[bytes] | None:
-    content = folder.read(FUNCTIONS)
-    parts = [] if content is None else records_of(f"{folder.path}/{FUNCTIONS}", content).contents
+    try:
+        parts = read_records(folder, FUNCTIONS).contents
+    except FileNotFoundError:
+        return None
     return parts[0] if parts else None
 
 

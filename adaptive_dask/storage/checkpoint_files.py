@@ -147,7 +147,7 @@ class Listing:
         # Sources are removed in order, after the merged log was verified to be complete.
         if merged.first not in (log.first for log in sources):
             return False
-        return not _read(folder, merged.name).is_closed
+        return not read_records(folder, merged.name).is_closed
 
 
 def read_log(folder: Folder, log: Log, take: Callable[[Entry], None]) -> Records:
@@ -166,7 +166,7 @@ def read_log(folder: Folder, log: Log, take: Callable[[Entry], None]) -> Records
         If it is another kind of file, or its contents cannot be unpickled here.
     """
     path = f"{folder.path}/{log.name}"
-    records = _read(folder, log.name)
+    records = read_records(folder, log.name)
     if records.rest:
         logger.warning("%s: dropped an incomplete record of %d bytes at the end", path, records.rest)
     if records.damaged:
@@ -252,7 +252,16 @@ class _Pieces:
             self.add(entry)
 
 
-def _read(folder: Folder, name: str) -> Records:
+def read_records(folder: Folder, name: str) -> Records:
+    """Read a file.
+
+    Raises
+    ------
+    FileNotFoundError
+        If the file no longer exists.
+    CheckpointError
+        If it is another kind of file.
+    """
     path = f"{folder.path}/{name}"
     content = folder.read(name)
     if content is None:
