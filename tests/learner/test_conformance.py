@@ -240,13 +240,34 @@ def cases() -> dict[str, Make]:
 
 CASES = cases()
 
+# One of every kind; the other functions, losses, dimensions and combinations take long.
+QUICK = {
+    "Learner1D-peak-default",
+    "Learner1D-vector-curvature",
+    "Learner2D-ring-default",
+    "LearnerND-sphere-default",
+    "LearnerND-boxes-vector",
+    "IntegratorLearner-peak",
+    "SparseGridLearner-ring",
+    "AverageLearner",
+    "AverageLearner1D-0.1",
+    "RationalLearner1D-peak",
+    "SequenceLearner",
+    "DataSaver",
+    "BalancingLearner-0",
+}
+assert CASES.keys() >= QUICK
 
-@pytest.mark.parametrize("name", CASES)
+
+@pytest.mark.parametrize(
+    "name", [name if name in QUICK else pytest.param(name, marks=pytest.mark.long) for name in CASES]
+)
 def test_every_guarantee(name: str) -> None:
     # The slowest, a BalancingLearner of boxes in six dimensions, takes 0.6 s; twice that beside other tests.
     assert check_learner(CASES[name], n=24, max_seconds=2.0) == [*GUARANTEES, "bounded_cost"]
 
 
+@pytest.mark.long
 def test_every_guarantee_of_a_model_of_scikit_optimize() -> None:
     pytest.importorskip("skopt")
     from tests.learner.test_skopt_learner import quick

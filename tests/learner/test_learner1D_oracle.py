@@ -84,7 +84,7 @@ def tell_in_some_way(rng, learners, points, function):
 
 @pytest.mark.parametrize("function", FUNCTIONS.values(), ids=FUNCTIONS)
 @pytest.mark.parametrize(("their_loss", "our_loss"), LOSSES.values(), ids=LOSSES)
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", [0, *(pytest.param(seed, marks=pytest.mark.long) for seed in (1, 2, 3))])
 def test_any_sequence_of_calls(their_loss, our_loss, function, seed):
     rng = np.random.default_rng(seed)
     theirs = peer.Learner1D(function, (-1, 1), their_loss)

@@ -115,6 +115,7 @@ def list_loss(ip):
     return [math.sqrt(area) for area in areas(ip)]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("loss", "is_local"), [(notebook_loss, True), (list_loss, True), (whole_loss, False), (smooth_loss, False)]
 )

@@ -48,6 +48,7 @@ def error(learner):
     return np.abs(LinearNDInterpolator(points, values)(GRID) - exact_on_grid(learner.function)).mean()
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("function", [ring, peak, step])
 def test_the_same_number_of_points_tells_as_much(function):
     flat = run(Learner2D(function, SQUARE), 400)

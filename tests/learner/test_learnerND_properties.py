@@ -264,6 +264,7 @@ KINDS_AND_LOSSES = [
 ]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("kind", "loss"), KINDS_AND_LOSSES)
 @given(data=st.data())
 @settings(max_examples=30, deadline=None)

@@ -38,6 +38,7 @@ def quick(**options: Any) -> SKOptLearner:
     return SKOptLearner(options.pop("function", function), **{**kwargs, **options})
 
 
+@pytest.mark.long
 def test_the_minimum_is_found_as_in_the_example_notebook() -> None:
     learner = SKOptLearner(
         function,

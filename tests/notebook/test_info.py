@@ -5,6 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import pytest
+
+pytestmark = pytest.mark.long
+
 RUN = "runner = adaptive.Runner(adaptive.Learner1D(slow, (-1, 1)), executor=ThreadPoolExecutor(2){}); "
 
 

@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+pytestmark = pytest.mark.long
+
 RUN = "runner = adaptive.Runner(adaptive.Learner1D(slow, (-1, 1)), executor=ThreadPoolExecutor(2){}); "
 SHOW = "display(runner.live_plot(update_interval=0.1));"
 IDLE = "None"

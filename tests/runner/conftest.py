@@ -100,7 +100,13 @@ def _client() -> Iterator[Any]:
         yield client
 
 
-@pytest.fixture(scope="module", params=KINDS)
+# The start of engines and of MPI takes long.
+MARKED_KINDS = [
+    pytest.param(kind, marks=pytest.mark.long) if kind in ("ipyparallel", "mpi") else kind for kind in KINDS
+]
+
+
+@pytest.fixture(scope="module", params=MARKED_KINDS)
 def executor(request: pytest.FixtureRequest) -> Iterator[Any]:
     with open_executor(request.param) as executor:
         yield executor

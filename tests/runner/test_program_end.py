@@ -15,6 +15,8 @@ import adaptive_dask as adaptive
 
 from ..patience import TIMEOUT
 
+pytestmark = pytest.mark.long
+
 SCRIPT = """
 import sys, threading, time
 import adaptive_dask as adaptive
