@@ -25,11 +25,15 @@ _POSITIONAL = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_O
 
 
 class Coordinates(NamedTuple):
-    """Names of a point's coordinates, None if the function does not say, with their units and that of the value."""
+    """Names of a point's coordinates, None if the function does not say, with their units and that of the value.
+
+    Axes of pictures say ``labels`` in place of ``names``, if there are any.
+    """
 
     names: list[str] | None
     units: list[str | None]
     value_unit: str | None
+    labels: list[str] | None = None
 
 
 def coordinates_of(function: Any, n: int) -> Coordinates:
@@ -45,6 +49,9 @@ def coordinates_of(function: Any, n: int) -> Coordinates:
     n : int
         How many coordinates a point has.
     """
+    said = getattr(bare(function), "coordinates", None)
+    if isinstance(said, Coordinates) and len(said.units) == n:  # of a function over a `Space`
+        return said
     argument, hint, value_hint = _first_argument(function)
     value_unit = next(iter(_strings(value_hint)), None)
     strings = _strings(hint)
@@ -87,6 +94,13 @@ def bare(function: Any) -> Any:
     while isinstance(function, functools.partial):
         function = function.func
     return function
+
+
+def texts_of(function: Any) -> dict[str, list[str]]:
+    """The strings in the ``Annotated`` types of a function's arguments, and of its result as "return"."""
+    plain = bare(function)
+    hints = _hints(plain if hasattr(plain, "__name__") else type(plain).__call__)
+    return {name: _strings(hint) for name, hint in hints.items()}
 
 
 def _first_argument(function: Any) -> tuple[str, Any, Any]:

@@ -9,6 +9,7 @@ from typing import Any, Self, TypeVar
 
 from adaptive_dask import entry
 from adaptive_dask.learner import subclasses, summary
+from adaptive_dask.learner.axes.space import Space
 from adaptive_dask.learner.losses.tagged import tagged
 
 Loss = TypeVar("Loss", bound=Callable[..., Any])
@@ -66,6 +67,11 @@ class BaseLearner(abc.ABC):
     function: Callable[..., Any]
     data: Mapping[Any, Any] | MutableMapping[Any, Any]
     pending_points: Set[Any] | MutableSet[Any]
+
+    def __new__(cls, *args: Any, **options: Any) -> Any:
+        if any(isinstance(each, Space) for each in (*args, *options.values())):
+            return entry("learner_over_space")(cls, args, options)
+        return super().__new__(cls)
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)

@@ -42,9 +42,7 @@ def call_batch(function: Callable[..., Any], points: Sequence[Any], split: Split
     wrapped = getattr(function, "call_batch", None)
     if wrapped is not None:
         return list(wrapped(points) if split is None else wrapped(points, split))
-    result = function(as_batch(points))
-    values = None if split is None else split(result, len(points))
-    return _values(result, len(points)) if values is None else values
+    return values_of_batch(function(as_batch(points)), len(points), split)
 
 
 def as_batch(points: Sequence[Any]) -> Any:
@@ -63,14 +61,24 @@ def as_batch(points: Sequence[Any]) -> Any:
     return array if array.dtype.kind in "biufc" else list(points)
 
 
-def _values(result: Any, n: int) -> list[Any]:
+def values_of_batch(result: Any, n: int, split: Split | None = None) -> list[Any]:
+    """The n values in what a vectorized function returned.
+
+    Raises
+    ------
+    BatchShapeError
+        If there are not n.
+    """
+    values = None if split is None else split(result, n)
+    if values is not None:
+        return values
     if isinstance(result, np.ndarray):
         if result.ndim == 0 or result.shape[0] != n:
             raise _wrong(f"an array of shape {result.shape}", n)
         return result.tolist() if result.ndim == 1 else list(result)
     if not isinstance(result, list | tuple):
         if hasattr(result, "__array__"):
-            return _values(np.asarray(result), n)
+            return values_of_batch(np.asarray(result), n)
         raise _wrong(f"an object of type {type(result).__name__}", n)
     if len(result) != n:
         raise _wrong(f"a {type(result).__name__} of {len(result)}", n)

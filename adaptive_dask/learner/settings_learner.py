@@ -49,8 +49,7 @@ class SettingsLearner(BaseLearner):
 
     def new(self) -> Self:
         """Make a learner with the same function and settings and no data."""
-        # mypy sees no constructor here; those of derived classes take these arguments.
-        learner = type(self)(self.function, **self._settings())  # type: ignore[call-arg]
+        learner: Self = type(self)(self.function, **self._settings())
         learner._adjust(self.function, self._adjustments())
         return learner
 

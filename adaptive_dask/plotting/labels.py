@@ -32,8 +32,8 @@ def dimensions(
     points : list of holoviews.Dimension
     value : holoviews.Dimension
     """
-    found, units, value_unit = coordinates_of(function, len(names) + is_pair)
-    labels = list(names) if found is None else found[is_pair:]
+    found, units, value_unit, said = coordinates_of(function, len(names) + is_pair)
+    labels = list(names) if found is None else (said or found)[is_pair:]
     called = getattr(bare(function), "__name__", "")
     value_label = f"{called}({', '.join(labels)})" if called.isidentifier() and len(labels) <= 3 else value_name
     taken = {*names, value_name}

@@ -44,19 +44,20 @@ def describe_call(learner: Any, point: Any) -> str | None:
         inside = learner
         while inside is not None:  # down to the learner whose function it is
             learner, children = inside, children_of(inside)
+            if hasattr(type(learner), "arguments_at"):  # it calls the function by name
+                return _describe(learner.learner.function, (), learner.arguments_at(point))
             if children is None:
                 inside = wrapped_by(learner)
             else:
                 index, point = point
                 inside = children[index]
-        return _describe(learner.function, point)
+        return _describe(learner.function, (point,), {})
     except Exception:  # custom learners, functions and values may raise anything
         return None
 
 
-def _describe(function: Any, point: Any) -> str | None:
+def _describe(function: Any, given: tuple[Any, ...], named: dict[str, Any]) -> str | None:
     before: tuple[Any, ...] = ()
-    named: dict[str, Any] = {}
     while isinstance(function, functools.partial):
         before = (*function.args, *before)
         named = {**function.keywords, **named}
@@ -64,7 +65,7 @@ def _describe(function: Any, point: Any) -> str | None:
     name = getattr(function, "__name__", None)
     if name is None:
         return None
-    values = [_short(value) for value in (*before, point)]
+    values = [_short(value) for value in (*before, *given)]
     values += [f"{key}={_short(value)}" for key, value in named.items()]
     return one_line(f"{name}({', '.join(values)})")
 

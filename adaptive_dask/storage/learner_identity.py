@@ -62,6 +62,9 @@ def _describe(learner: Any) -> dict[str, Any]:
     dimensions = getattr(getattr(learner, "optimizer", None), "space", None)  # of a SKOptLearner
     if dimensions is not None:
         found["space"] = repr(dimensions)
+    axes = getattr(getattr(learner, "space", None), "axes", None)  # of a learner over a Space
+    if axes is not None:
+        found["axes"] = learner.space.plain()
     inner, children = wrapped_by(learner), children_of(learner)
     if is_learner(inner):
         found["learner"] = _describe(inner)

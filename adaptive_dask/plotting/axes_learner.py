@@ -1,0 +1,117 @@
+"""Pictures of a learner over a `Space`: those of the learner inside, with the names and coordinates of the space."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from adaptive_dask.learner import kinds
+from adaptive_dask.learner.axes.axis import Linear, Log
+from adaptive_dask.plotting.backend import load_holoviews, with_options
+from adaptive_dask.plotting.labels import coordinate_names
+
+if TYPE_CHECKING:
+    from adaptive_dask.learner.axes_learner import AxesLearner
+
+
+class _Named:
+    """A learner in transformed coordinates whose function says what they are called."""
+
+    def __init__(self, learner: Any, function: Any) -> None:
+        self._learner = learner
+        self.function = function
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._learner, name)
+
+
+def draw(learner: AxesLearner, *args: Any, **options: Any) -> Any:
+    """Draw the learner inside, with the arguments that its ``plot`` takes.
+
+    Parameters
+    ----------
+    learner : AxesLearner
+    *args, **options
+        Those of the drawing of the learner inside.
+
+    Returns
+    -------
+    holoviews.Overlay or holoviews.HoloMap
+        In the coordinates of the user, with logarithmic axes where the space has them. Images are then
+        ``QuadMesh`` elements.
+    """
+    drawing = kinds.find(learner.learner, "draw")
+    picture = drawing(_Named(learner.learner, learner.function), *args, **options)
+    names, _ = coordinate_names(learner.space.ndim)
+    axes = dict(zip(names, learner.space.numeric, strict=True))
+    return in_coordinates(picture, {name: axis for name, axis in axes.items() if isinstance(axis, Log)})
+
+
+def in_coordinates(picture: Any, axes: dict[str, Linear]) -> Any:
+    """A picture in transformed coordinates in those of the user.
+
+    Parameters
+    ----------
+    picture : holoviews.Overlay or holoviews.HoloMap
+    axes : dict
+        The logarithmic axes, by the names of dimensions.
+    """
+    if not axes:
+        return picture
+    holoviews = load_holoviews()
+    if isinstance(picture, holoviews.HoloMap):
+        changed = {key: in_coordinates(each, axes) for key, each in picture.items()}
+        return picture.clone(changed)
+    elements = [_transformed(element, axes) for element in picture]
+    shown = picture.clone(elements)
+    first = picture.dimensions()[:2]
+    logarithmic: dict[str, Any] = {
+        option: True for option, each in zip(("logx", "logy"), first, strict=False) if each.name in axes
+    }
+    return with_options(shown, **logarithmic)
+
+
+def _transformed(element: Any, axes: dict[str, Linear]) -> Any:
+    """One element, whose columns "x" and "x_end" have coordinates along the axis "x"."""
+    holoviews = load_holoviews()
+    along = {name: axes[name.removesuffix("_end")] for name in map(str, element.dimensions()) if _is_along(name, axes)}
+    dimensions = [_dimension(each, along.get(each.name)) for each in element.dimensions()]
+    kdims, vdims = dimensions[: len(element.kdims)], dimensions[len(element.kdims) :]
+    if isinstance(element, holoviews.Image):
+        edges = []
+        for i, low, high in ((0, *element.bounds.lbrt()[::2]), (1, *element.bounds.lbrt()[1::2])):
+            n = element.dimension_values(2, flat=False).shape[1 - i]
+            line = np.linspace(low, high, n + 1)
+            name = element.kdims[i].name
+            edges.append(along[name].many_to_user(line) if name in along else line)
+        values = element.dimension_values(2, flat=False)
+        mesh = holoviews.QuadMesh((*edges, values), kdims, vdims, group=element.group, label=element.label)
+        plot = {"bokeh": {"tools": ["hover"]}}
+        options = holoviews.Store.lookup_options("bokeh", element, "style").kwargs
+        return with_options(
+            mesh,
+            cmap=options.get("cmap", "viridis"),
+            colorbar=bool(np.isfinite(values).any() and options.get("alpha", 1.0)),
+            opacity=options.get("alpha", 1.0),
+            bokeh=plot["bokeh"],
+        )
+    columns = {each.name: element.dimension_values(each.name) for each in element.dimensions()}
+    for name, axis in along.items():
+        columns[name] = axis.many_to_user(columns[name])
+    return element.clone(tuple(columns.values()), kdims=kdims, vdims=vdims)
+
+
+def _is_along(name: str, axes: dict[str, Linear]) -> bool:
+    return name.removesuffix("_end") in axes
+
+
+def _dimension(dimension: Any, axis: Linear | None) -> Any:
+    """A dimension with its ranges in the coordinates of the user."""
+    if axis is None:
+        return dimension
+    ranges = {}
+    for name in ("range", "soft_range"):
+        low, high = getattr(dimension, name)
+        ranges[name] = tuple(None if u is None else float(axis.many_to_user(u)) for u in (low, high))
+    return dimension.clone(**ranges)

@@ -1,0 +1,63 @@
+"""The data frame of a learner over a `Space`: a column for each argument, in the coordinates of the user."""
+
+from __future__ import annotations
+
+import itertools
+from typing import Any
+
+from adaptive_dask.storage.frame_layouts import Cells, Columns, Layout, Read, layout_of
+
+
+class AxesLayout(Layout):
+    """The columns of the learner inside under the names of the space, and one for each argument with a fixed value."""
+
+    def options(self, learner: Any) -> dict[str, Any]:
+        options = layout_of(learner.learner).options(learner)
+        names = {*learner.space.axes}
+        for option in ("y_name", "z_name", "value_name"):
+            if options.get(option) in names and option not in _inputs(learner):
+                free = (f"value{i or ''}" for i in itertools.count())
+                options[option] = next(name for name in free if name not in names)
+        return {**options, **_inputs(learner)}
+
+    def usual_options(self, learner: Any) -> dict[str, Any]:
+        return {**self.options(learner), **layout_of(learner.learner).usual_options(learner)}
+
+    def order(self, learner: Any, loading: bool) -> tuple[str, ...]:
+        return layout_of(learner.learner).order(learner, loading)
+
+    def columns(self, learner: Any, options: dict[str, Any]) -> Columns:
+        columns = layout_of(learner.learner).columns(learner, options)
+        n = len(columns.points)
+        fixed = [(name, [value] * n) for name, value in learner.space.fixed.items()]
+        cells = [cell for cell in columns.cells if cell[0] in columns.inputs]
+        rest = [cell for cell in columns.cells if cell[0] not in columns.inputs]
+        return Columns([*cells, *fixed, *rest], columns.inputs, columns.output, columns.points)
+
+    def read(self, learner: Any, cells: Cells, options: dict[str, Any]) -> Read:
+        for name, value in learner.space.fixed.items():
+            others = [cell for cell in cells[name] if _differ(cell, value)] if name in cells else []
+            if others:
+                raise ValueError(f"The column {name!r} must have the value {value!r} of the space, got {others[0]!r}.")
+        return layout_of(learner.learner).read(learner, cells, options)
+
+
+def _inputs(learner: Any) -> dict[str, Any]:
+    """The options that name the columns of coordinates, with the names of the space."""
+    usual = layout_of(learner.learner).usual_options(learner)
+    names = learner.space.names
+    if "point_names" in usual:
+        return {"point_names": tuple(names)}
+    if "z_name" in usual:
+        return {"x_name": names[0], "y_name": names[1]}
+    return {"x_name": names[0]}
+
+
+def _differ(cell: Any, value: Any) -> bool:
+    try:
+        return bool(cell != value) and str(cell) != str(value)
+    except (TypeError, ValueError):  # arrays
+        return str(cell) != str(value)
+
+
+AXES = AxesLayout()
