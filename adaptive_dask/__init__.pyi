@@ -16,6 +16,9 @@ from adaptive_dask.command import Command as Command
 from adaptive_dask.errors import Infeasible as Infeasible
 from adaptive_dask.learner.average_learner import AverageLearner as AverageLearner
 from adaptive_dask.learner.average_learner1D import AverageLearner1D as AverageLearner1D
+from adaptive_dask.learner.axes.axis import Linear as Linear
+from adaptive_dask.learner.axes.axis import Log as Log
+from adaptive_dask.learner.axes.space import Space as Space
 from adaptive_dask.learner.balancing_learner import BalancingLearner as BalancingLearner
 from adaptive_dask.learner.base_learner import BaseLearner as BaseLearner
 from adaptive_dask.learner.base_learner import uses_nth_neighbors as uses_nth_neighbors

@@ -6,7 +6,8 @@ from typing import Any
 
 import adaptive_dask
 
-__all__ = sorted(name for name, home in adaptive_dask._HOME.items() if home.startswith("learner."))
+# Those of modules right here: a `Space` and its axes are no learners.
+__all__ = sorted(name for name, home in adaptive_dask._HOME.items() if home.rpartition(".")[0] == "learner")
 
 # Modules that users name: those of the learners, and two more.
 PUBLIC_MODULES = tuple(

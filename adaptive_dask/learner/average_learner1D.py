@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from adaptive_dask.learner.averaging.sampled_points import PointAttribute, SampledPoint
 from adaptive_dask.learner.averaging.uncertain_points import MeanError, UncertainPoints
+from adaptive_dask.learner.axes.space import Space
 from adaptive_dask.learner.checked import (
     as_real,
     checked_count,
@@ -45,7 +46,7 @@ class AverageLearner1D(IntervalLearner):
     function : callable
         Takes a pair ``(seed, x)`` of an integer, which is the source of randomness, and a real number; returns a
         real number.
-    bounds : pair of float
+    bounds : pair of float, or Space
         The interval on which to learn the function.
     loss_per_interval : callable, optional
         ``loss(xs, ys)``, of the means, see `Learner1D`.
@@ -106,7 +107,7 @@ class AverageLearner1D(IntervalLearner):
     def __init__(
         self,
         function: Callable[[Point], float],
-        bounds: tuple[float, float],
+        bounds: tuple[float, float] | Space,
         loss_per_interval: Callable[..., Any] | None = None,
         delta: float = 0.2,
         alpha: float = 0.005,

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from adaptive_dask.learner.axes.space import Space
 from adaptive_dask.learner.checked import checked_bounds, checked_number, checked_point, checked_size
 from adaptive_dask.learner.interpolators import LineInterpolator, Smooth, best_line
 from adaptive_dask.learner.quadrature.evaluation_plan import EvaluationPlan
@@ -36,7 +37,7 @@ class IntegratorLearner(SettingsLearner):
     ----------
     function : callable
         Takes a real number and returns a real number.
-    bounds : pair of float
+    bounds : pair of float, or Space
         Where the integral begins and ends: finite numbers, in ascending order.
     tol : float
         The relative tolerance: the learner is done when ``err <= tol * abs(igral)``.
@@ -82,7 +83,7 @@ class IntegratorLearner(SettingsLearner):
     _bounds: tuple[float, float]
     _tol: float
 
-    def __init__(self, function: Callable[[float], float], bounds: tuple[float, float], tol: float) -> None:
+    def __init__(self, function: Callable[..., float], bounds: tuple[float, float] | Space, tol: float) -> None:
         self.function = function
         self.bounds = bounds
         self.tol = tol

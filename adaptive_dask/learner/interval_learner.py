@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from adaptive_dask.learner.axes.space import Space
 from adaptive_dask.learner.checked import checked_bounds
 from adaptive_dask.learner.interpolators import LineInterpolator, Smooth, best_line
 from adaptive_dask.learner.intervals.data_scale import DataScale
@@ -35,8 +36,8 @@ class IntervalLearner(SettingsLearner):
 
     def __init__(
         self,
-        function: Callable[[Any], Any],
-        bounds: tuple[float, float],
+        function: Callable[..., Any],
+        bounds: tuple[float, float] | Space,
         loss_per_interval: Callable[..., Any] | None = None,
     ) -> None:
         self.function = function

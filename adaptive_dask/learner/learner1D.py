@@ -66,7 +66,7 @@ class Learner1D(IntervalLearner):
     ----------
     function : callable
         Takes a real number and returns a real number or a vector of N.
-    bounds : pair of float
+    bounds : pair of float, or Space
         The interval on which to learn the function.
     loss_per_interval : callable, optional
         ``loss(xs, ys)``, see Notes. `default_loss` if not given.

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from scipy.interpolate import LinearNDInterpolator
 
+from adaptive_dask.learner.axes.space import Space
 from adaptive_dask.learner.geometry.partition import Partition
 from adaptive_dask.learner.geometry.region import BoxRegion
 from adaptive_dask.learner.geometry.simplex_partition import SimplexPartition
@@ -74,7 +75,7 @@ class Learner2D(SpaceLearner):
     function : callable
         Takes a tuple of two floats and returns a number or a sequence of M numbers.
     bounds : two pairs of float
-        ``[(x_min, x_max), (y_min, y_max)]``
+        ``[(x_min, x_max), (y_min, y_max)]``, or a `Space` with two axes that vary.
     loss_per_triangle : callable, optional
         ``loss(ip) -> array`` with one loss per triangle of ``ip.tri``. ``ip`` has the attributes ``tri`` and
         ``values`` of a `scipy.interpolate.LinearNDInterpolator` over the scaled rectangle; `areas` and
@@ -106,9 +107,10 @@ class Learner2D(SpaceLearner):
     def __init__(
         self,
         function: Function,
-        bounds: Sequence[Sequence[float]],
+        bounds: Sequence[Sequence[float]] | Space,
         loss_per_triangle: TriangleLoss | None = None,
     ) -> None:
+        assert not isinstance(bounds, Space), "BaseLearner.__new__ takes it"
         region = BoxRegion(bounds)
         if len(region.bbox) != 2:
             raise ValueError(f"Learner2D needs two pairs of bounds, not {len(region.bbox)}; for more use LearnerND.")

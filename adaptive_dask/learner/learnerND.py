@@ -9,6 +9,7 @@ import numpy as np
 from scipy.spatial import ConvexHull
 
 from adaptive_dask import entry
+from adaptive_dask.learner.axes.space import Space
 from adaptive_dask.learner.geometry.box_partition import BoxPartition
 from adaptive_dask.learner.geometry.partition import Partition
 from adaptive_dask.learner.geometry.region import BoxRegion, HullRegion
@@ -77,7 +78,7 @@ class LearnerND(SpaceLearner):
     ----------
     func : callable
         Takes a tuple of N floats, also for N = 1, and returns a number or a sequence of M numbers.
-    bounds : list of pairs of float, or scipy.spatial.ConvexHull
+    bounds : list of pairs of float, scipy.spatial.ConvexHull, or Space
         One pair ``(lower, upper)`` per dimension, or the convex hull that is to be explored.
     loss_per_simplex : callable, optional
         ``loss(simplex, values, value_scale) -> float`` with the corners, shape (N + 1, N), divided by the widths of
@@ -123,7 +124,7 @@ class LearnerND(SpaceLearner):
     def __init__(
         self,
         func: Function,
-        bounds: Sequence[Sequence[float]] | ConvexHull,
+        bounds: Sequence[Sequence[float]] | ConvexHull | Space,
         loss_per_simplex: Callable[..., Any] | None = None,
         *,
         anisotropic: bool = False,
@@ -132,6 +133,7 @@ class LearnerND(SpaceLearner):
     ) -> None:
         if triangulation_backend not in ("auto", "rust"):
             raise ValueError(f"triangulation_backend must be 'auto' or 'rust', not {triangulation_backend!r}.")
+        assert not isinstance(bounds, Space), "BaseLearner.__new__ takes it"
         region = HullRegion(bounds) if isinstance(bounds, ConvexHull) else BoxRegion(bounds)
         if partition not in ("auto", "simplices", "boxes"):
             raise ValueError(f"partition must be 'auto', 'simplices' or 'boxes', not {partition!r}.")

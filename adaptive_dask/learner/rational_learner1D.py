@@ -10,6 +10,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from adaptive_dask.learner.axes.space import Space
 from adaptive_dask.learner.base_learner import BaseLearner
 from adaptive_dask.learner.checked import as_real, checked_amplitude, checked_bounds, checked_point, checked_size
 from adaptive_dask.learner.function_pickle import ByValue
@@ -42,7 +43,7 @@ class RationalLearner1D(BaseLearner):
     function : callable
         Takes a real number and returns a real or complex number, or a vector of M of these. A complex amplitude is
         better than its square: it has half as many poles, and no small values that must be known to many digits.
-    bounds : pair of float
+    bounds : pair of float, or Space
         The interval on which to learn the function.
     rtol : float, default: 1e-6
         The largest error that is wanted, relative to the range of the values (of each component for itself).
@@ -96,7 +97,7 @@ class RationalLearner1D(BaseLearner):
 
     data = Data()
 
-    def __init__(self, function: Callable[[float], Any], bounds: tuple[float, float], rtol: float = 1e-6) -> None:
+    def __init__(self, function: Callable[..., Any], bounds: tuple[float, float] | Space, rtol: float = 1e-6) -> None:
         self.function = function
         self._bounds = checked_bounds(bounds)
         self._rtol = _checked_rtol(rtol)

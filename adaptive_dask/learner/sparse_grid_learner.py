@@ -8,6 +8,7 @@ from typing import Any, Literal, NamedTuple, Self
 
 import numpy as np
 
+from adaptive_dask.learner.axes.space import Space
 from adaptive_dask.learner.base_learner import BaseLearner
 from adaptive_dask.learner.checked import checked_amplitude, checked_coordinates, checked_size
 from adaptive_dask.learner.function_pickle import ByValue
@@ -69,7 +70,7 @@ class SparseGridLearner(BaseLearner):
     ----------
     function : callable
         Takes a tuple of d floats; returns a real or complex number, or an array of them.
-    bounds : sequence of (float, float) or frozen `scipy.stats` distributions
+    bounds : sequence of (float, float) or frozen `scipy.stats` distributions, or Space
         One for each input. With a distribution, points go where the probability is.
     rtol : float, default: 1e-6
         The largest error that is accepted, relative to the range of the values: `done` is true below it.
@@ -99,7 +100,7 @@ class SparseGridLearner(BaseLearner):
     pending_points: set[Point]
 
     def __init__(
-        self, function: Callable[..., Any], bounds: Sequence[Any], *, rtol: float = 1e-6, basis: Basis = "auto"
+        self, function: Callable[..., Any], bounds: Sequence[Any] | Space, *, rtol: float = 1e-6, basis: Basis = "auto"
     ) -> None:
         self.function = function
         self.bounds = bounds

@@ -204,7 +204,7 @@ class Int(Linear):
 
 @dataclass(frozen=True, repr=False)
 class Periodic(Linear):
-    """Real numbers from ``low`` to ``high``, where the function has the same value at both ends, and repeats itself outside.
+    """Real numbers from ``low`` to ``high``, beyond which the function repeats itself.
 
     A learner never asks for ``high``. Coordinates outside of the bounds stand for those inside.
 
