@@ -133,16 +133,16 @@ def one_line(text: str) -> str:
     return text if text.isascii() and text.isprintable() else _UNSAFE_IN_A_LINE.sub(_escape, text)
 
 
-def shorten(text: str, max_chars: int = MAX_TRACEBACK_CHARS) -> str:
-    """Shorten a text to its head and tail if it is longer than `max_chars`, and note the number of omitted characters.
+def shorten(text: str) -> str:
+    """Shorten a text above `MAX_TRACEBACK_CHARS` to its head and tail, and note the number of omitted characters.
 
     The head of a traceback contains the first frames, and the tail the error.
     """
-    if len(text) <= max_chars:
+    if len(text) <= MAX_TRACEBACK_CHARS:
         return text
-    note = f"\n… {len(text) - max_chars:,} characters left out …\n"
-    head = (max_chars - len(note)) // 2
-    return text[:head] + note + text[head + len(note) - max_chars :]
+    note = f"\n… {len(text) - MAX_TRACEBACK_CHARS:,} characters left out …\n"
+    head = (MAX_TRACEBACK_CHARS - len(note)) // 2
+    return text[:head] + note + text[head + len(note) - MAX_TRACEBACK_CHARS :]
 
 
 def get_logger(name: str) -> logging.Logger:

@@ -13,6 +13,8 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from adaptive_dask.learner.losses.tagged import tagged
+
 _OWN_MODULES = "adaptive_dask.learner."
 ATTRIBUTES = "attributes of the subclass"
 _NOT_COPIED = {"fname"}
@@ -85,8 +87,7 @@ def _one_by_one(original: Callable[..., None]) -> Callable[..., None]:
         if options:
             original(self, [], [], **options)
 
-    tell_many.is_one_by_one = True  # type: ignore[attr-defined]  # functions can have attributes
-    return tell_many
+    return tagged(tell_many, is_one_by_one=True)
 
 
 def _noting(original: Callable[..., Any]) -> Callable[..., Any]:
@@ -101,8 +102,7 @@ def _noting(original: Callable[..., Any]) -> Callable[..., Any]:
                 self.tell_pending(x)  # pending already: only what the class adds has an effect
         return points, improvements
 
-    ask.is_noting = True  # type: ignore[attr-defined]  # as above
-    return ask
+    return tagged(ask, is_noting=True)
 
 
 def _plain_new(learner: Any, base: Any) -> Any:

@@ -71,8 +71,6 @@ class DataView(ToldData[K, V]):
         same = self.__eq__(other)
         return same if same is NotImplemented else not same
 
-    __hash__ = None  # type: ignore[assignment]
-
     def __or__(self, other: Any) -> Any:
         return {**self, **other} if isinstance(other, Mapping) else NotImplemented
 

@@ -117,11 +117,12 @@ def _progress(status: RunStatus, history: ProgressHistory) -> str:
     )
 
 
-def sparkline(moments: Sequence[Moment], width: int = 90, height: int = 18) -> str:
+def sparkline(moments: Sequence[Moment]) -> str:
     """The loss over time as a small SVG picture on a logarithmic scale; empty if there is nothing to draw."""
     drawn = [(moment.seconds, math.log(moment.loss)) for moment in moments if 0 < moment.loss < math.inf]
     if len(drawn) < 2:
         return ""
+    width, height = 90, 18
     (first, _), (last, _) = drawn[0], drawn[-1]
     low, high = min(y for _, y in drawn), max(y for _, y in drawn)
     if last <= first or high <= low:

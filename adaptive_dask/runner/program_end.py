@@ -70,9 +70,10 @@ def _register(key: Any) -> None:
     if key in _registered:
         return
     _registered.add(key)
+    register = vars(threading).get("_register_atexit", atexit.register)  # not in every version of Python
     try:
-        threading._register_atexit(_leave)  # type: ignore[attr-defined]
-    except (AttributeError, RuntimeError):  # not in this version of Python, or its end has begun
+        register(_leave)
+    except RuntimeError:  # the end of the program has begun
         atexit.register(_leave)
 
 

@@ -92,16 +92,15 @@ class Subject:
     def tell(self, learner: Any, x: Any) -> None:
         self.timed(f"tell({x!r})", lambda: learner.tell(x, self.value(x)))
 
-    def run(self, learner: Any, n: int | None = None, at_a_time: int = 1) -> list[Any]:
+    def run(self, learner: Any, n: int | None = None) -> list[Any]:
         """Ask for and tell up to n points, and return them. The default is `n` of the subject."""
         points: list[Any] = []
         n = self.n if n is None else n
         while len(points) < n:
-            asked = self.ask(learner, min(at_a_time, n - len(points)))
+            asked = self.ask(learner, 1)
             if not asked:
                 break
-            for x in asked:
-                self.tell(learner, x)
+            self.tell(learner, asked[0])
             points += asked
         return points
 

@@ -79,8 +79,6 @@ class PointData(DataView[float, Value]):
         missing = object()
         return all(_equal(y, other.get(x, missing)) for x, y in self.items())
 
-    __hash__ = None
-
     def _columns(self) -> tuple[list[float], list[Any]]:
         xs, ys = self.arrays()
         shape = self._shape()

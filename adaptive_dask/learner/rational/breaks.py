@@ -19,7 +19,7 @@ _BELONGS = 0.2
 _SMALL = 1e-12
 
 
-def find_break(x: Array, values: Array, least: float, narrowest: float = np.inf) -> int | None:
+def find_break(x: Array, values: Array, least: float) -> int | None:
     """The gap over which a function breaks.
 
     Third divided differences say how far a parabola through three points misses the next one. Where they are small on
@@ -34,8 +34,6 @@ def find_break(x: Array, values: Array, least: float, narrowest: float = np.inf)
         Scaled.
     least : float
         The smallest miss that matters.
-    narrowest : float
-        Gaps that are not narrower are not considered.
 
     Returns
     -------
@@ -64,7 +62,7 @@ def find_break(x: Array, values: Array, least: float, narrowest: float = np.inf)
     breaks &= (over_left / unit[i - 2] > noise) & (over_right / unit[i] > noise)
     # The last sample on each side must belong to that side, which the first one on a narrow peak does not.
     breaks &= np.maximum(third[i - 3] * reach[i - 3], third[i + 1] * back[i + 1]) < _BELONGS * miss
-    breaks &= (miss > least) & (x[i + 1] - x[i] < narrowest)
+    breaks &= miss > least
     if not breaks.any():
         return None
     return int(i[np.where(breaks, miss, -1.0).argmax()])
