@@ -8,11 +8,15 @@ from typing import Any
 import numpy as np
 
 from adaptive_dask.storage.json_cells import as_json, from_json
+from adaptive_dask.storage.vector_text import is_plain_array
 
 POINT = "point"
 
 # How a variable is stored whose cells no array has.
 _ENCODED, _JSON = "encoded", "json"
+
+# Names that no variable in a Zarr store can have, and the attribute of one that would have such a name.
+_NO_FILES, _NAME = {"", ".", "..", "zarr.json"}, "name"
 
 
 def free_name(name: str, taken: Container[str]) -> str:
@@ -48,8 +52,8 @@ def frame_of(dataset: Any) -> Any:
             "The Dataset must have points along the dimension 'point', as learner.to_xarray() without n and coords "
             f"makes it, got the dimensions {', '.join(map(str, dataset.sizes)) or 'none'}."
         )
-    columns = {name: _series(pandas, dataset[name]) for name in dataset.variables if dataset[name].dims[:1] == (POINT,)}
-    df = pandas.DataFrame(columns)
+    variables = [dataset[name] for name in dataset.variables if dataset[name].dims[:1] == (POINT,)]
+    df = pandas.DataFrame({each.attrs.get(_NAME, each.name): _series(pandas, each) for each in variables})
     lists = ("inputs", "parts")  # a file may have them as arrays
     df.attrs = {name: list(value) if name in lists else value for name, value in dataset.attrs.items()}
     if not isinstance(df.attrs["output"], str):
@@ -83,7 +87,20 @@ def storable(dataset: Any) -> Any:
         except (TypeError, RecursionError) as error:
             raise TypeError(f"The variable {name!r} cannot be written to a file: {error}") from None
         changed[name] = (variable.dims, _objects(cells), {**variable.attrs, _ENCODED: _JSON})
-    return dataset.assign(changed)
+    return _with_names_of_files(dataset.assign(changed))
+
+
+def _with_names_of_files(dataset: Any) -> Any:
+    """The Dataset with other names in place of those that no file can have; variables keep theirs as an attribute."""
+    called = [str(name) for name in {**dataset.variables, **dataset.sizes}]
+    new: dict[str, str] = {}
+    for name in called:
+        if "/" in name or name in _NO_FILES:
+            quoted = name.replace("/", "%2F") if "/" in name else name.replace(".", "%2E") or "%"
+            new[name] = free_name(quoted, {*called, *new.values()})
+    for name in new.keys() & set(dataset.variables):
+        dataset[name].attrs[_NAME] = name
+    return dataset.rename(new)
 
 
 def _series(pandas: Any, variable: Any) -> Any:
@@ -103,12 +120,12 @@ def array_of(column: Any) -> Any:
         values = column.to_numpy()
         return _objects(column.tolist()) if values.dtype.kind not in "biufcmM" else values
     cells = column.tolist()
-    forms = {(cell.dtype, cell.shape) for cell in cells if isinstance(cell, np.ndarray)}
-    if len(forms) == 1 and all(isinstance(cell, np.ndarray) for cell in cells):
+    forms = {(cell.dtype, cell.shape) for cell in cells if is_plain_array(cell)}
+    if len(forms) == 1 and all(map(is_plain_array, cells)):
         dtype, shape = forms.pop()
         if dtype.kind in "biufc" and 0 not in shape:
             return np.stack([np.asarray(cell) for cell in cells])
-    return _objects([np.asarray(cell) if isinstance(cell, np.ndarray) else cell for cell in cells])
+    return _objects([np.asarray(cell) if is_plain_array(cell) else cell for cell in cells])
 
 
 def _objects(cells: list[Any]) -> Any:

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from adaptive_dask.storage.json_cells import as_json, from_json
+from adaptive_dask.storage.vector_text import is_plain_array
 
 _ENCODED, _JSON = "encoded", "json"
 
@@ -73,8 +74,8 @@ def _encoded_column(name: str, column: Any) -> tuple[str | None, list[Any]]:
     cells = [] if is_plain else column.tolist()
     if is_plain or (set(map(type, cells)) == {str} and all(map(_is_utf8, cells))):
         return None, []
-    arrays = {(cell.dtype, cell.dtype.kind) for cell in cells if isinstance(cell, np.ndarray)}
-    if len(arrays) == 1 and all(isinstance(cell, np.ndarray) and _fits(cell) for cell in cells):
+    arrays = {(cell.dtype, cell.dtype.kind) for cell in cells if is_plain_array(cell)}
+    if len(arrays) == 1 and all(is_plain_array(cell) and _fits(cell) for cell in cells):
         dtype, kind = arrays.pop()
         if kind == "c":
             return f"complex:{dtype.str}", [_as_lists(_pairs(cell)) for cell in cells]
@@ -131,7 +132,9 @@ def _json_cells(name: str, column: Any) -> list[str]:
                     if name.startswith("function.")
                     else " Return numbers, text, arrays, or lists and dicts of these."
                 )
-                raise TypeError(f"The column {name!r} cannot be written to a file: {error}{hint}") from None
+                raise TypeError(
+                    f"The column {name!r} cannot be written to a file: {str(error).rstrip('.')}.{hint}"
+                ) from None
         texts.append(text)
     return texts
 

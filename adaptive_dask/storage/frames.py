@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence, Set
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from adaptive_dask.learner.balancing_learner import BalancingLearner
 from adaptive_dask.storage.dataset_columns import frame_of, is_dataset
 from adaptive_dask.storage.encoded_columns import decoded
@@ -289,8 +291,10 @@ def _is_missing(df: Any, name: Any) -> bool:
 
 def _series(pandas: Any, cells: list[Any], is_part: bool = False) -> Any:
     """A column; pandas finds out the type, except of what it would take apart, and of parts that it would change."""
-    if is_part and len(set(map(type, cells))) > 1:
-        return pandas.Series(cells, dtype=object)
+    if is_part:
+        kinds = set(map(type, cells))
+        if len(kinds) > 1 or kinds & {np.longdouble, np.clongdouble}:
+            return pandas.Series(cells, dtype=object)
     if any(isinstance(cell, list | tuple | dict | set) or getattr(cell, "ndim", 0) for cell in cells):
         column = pandas.Series([None] * len(cells), dtype=object)
         column[:] = pandas.Series(cells, dtype=object)

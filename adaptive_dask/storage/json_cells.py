@@ -13,6 +13,11 @@ from typing import Any
 
 import numpy as np
 
+from adaptive_dask.storage.vector_text import is_plain_array
+
+# The kinds of NumPy's types that are bytes only.
+_ARRAYS = "biufcSUmM"
+
 
 def as_json(value: Any) -> str:
     """The text of an object.
@@ -57,12 +62,17 @@ def _packed(value: Any) -> Any:
         return {"bytes": base64.b64encode(value).decode()}
     if isinstance(value, np.generic) and value.dtype.kind in "biufcSU":
         return {"scalar": _packed_array(np.asarray(value))}
-    if isinstance(value, np.ndarray) and not isinstance(value, np.ma.MaskedArray) and value.dtype.kind in "biufcSUmM":
+    if value is np.ma.masked:
+        return {"masked": None}
+    if is_plain_array(value) and value.dtype.kind in _ARRAYS:
         return {"array": _packed_array(np.asarray(value))}
+    if kind is np.ma.MaskedArray and value.dtype.kind in _ARRAYS:
+        return {"masked": [_packed_array(value.data), _packed_array(np.ma.getmaskarray(value))]}
     reference = _packed_reference(value)
     if reference is not None:
         return reference
-    raise TypeError(f"It has an object of the type {kind.__module__}.{kind.__qualname__}.")
+    of_objects = f" of {value.dtype}" if isinstance(value, np.ndarray) else ""
+    raise TypeError(f"It has an object of the type {kind.__module__}.{kind.__qualname__}{of_objects}.")
 
 
 def _packed_reference(value: Any) -> Any:
@@ -94,6 +104,13 @@ def _array(content: Any) -> Any:
     return np.frombuffer(base64.b64decode(data), np.dtype(dtype)).reshape(shape).copy()
 
 
+def _masked(content: Any) -> Any:
+    if content is None:
+        return np.ma.masked
+    data, mask = map(_array, content)
+    return np.ma.MaskedArray(data, mask)
+
+
 def _missing(_: Any) -> Any:
     import pandas
 
@@ -122,6 +139,7 @@ _KINDS = {
     "bytes": base64.b64decode,
     "scalar": lambda content: _array(content)[()],
     "array": _array,
+    "masked": _masked,
     "missing": _missing,
     "file": _file,
     "remote": _remote,

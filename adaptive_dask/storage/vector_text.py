@@ -25,6 +25,11 @@ class Vector(np.ndarray[Any, Any]):
         return plain[()] if return_scalar else plain
 
 
+def is_plain_array(value: Any) -> bool:
+    """True for arrays whose elements are all there is: masked arrays and those with units have more."""
+    return type(value) is np.ndarray or isinstance(value, Vector)
+
+
 def as_cell(value: Any) -> Any:
     """Return the value, converted to a `Vector` if it is an array of numbers."""
     if type(value) is np.ndarray and value.ndim and value.dtype.kind in "buif":

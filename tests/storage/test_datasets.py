@@ -13,6 +13,7 @@ from typing import Annotated, Any, NamedTuple
 import dask
 import fsspec
 import numpy as np
+import pandas as pd
 import pytest
 import scipy.stats
 import xarray as xr
@@ -235,6 +236,49 @@ def test_points_without_names_and_no_points(tmp_path: Path) -> None:
 
 
 # -- stores
+
+
+def test_odd_names_in_a_store(tmp_path: Path) -> None:
+    odd = {"": 1, ".": 2, "..": 3, "a/b": 4, "a%2Fb": 5, "zarr.json": 6, ".zattrs": 7, "a\nb": 8, "ä ö": 9, "name": 10}
+    learner = run(adaptive.DataSaver(adaptive.Learner1D(lambda x: {"y/z": x, **odd}, (0, 1)), learn="y/z"), 4)
+    learner.to_zarr(tmp_path / "points")
+    other = learner.new()
+    with xr.open_zarr(tmp_path / "points", consolidated=False) as dataset:
+        other.load_dataframe(dataset)
+    assert_same(learner, other)
+    learner.to_zarr(tmp_path / "grid", 3)
+    with xr.open_zarr(tmp_path / "grid", consolidated=False) as dataset:
+        np.testing.assert_allclose(dataset["y%2Fz"], [0, 0.5, 1])
+
+
+def test_arrays_with_more_than_elements(tmp_path: Path) -> None:
+    def f(x: float) -> dict[str, Any]:
+        masked = np.ma.array([x, 1.0], mask=[False, True])
+        return {"y": x, "masked": masked, "none": np.ma.masked, "long": np.longdouble(1) / 3}
+
+    learner = run(adaptive.DataSaver(adaptive.Learner1D(f, (0, 1)), learn="y"), 4)
+    learner.to_zarr(tmp_path / "a")
+    learner.to_parquet(tmp_path / "b")
+    with xr.open_zarr(tmp_path / "a", consolidated=False) as dataset:
+        for table in (dataset, pd.read_parquet(tmp_path / "b"), learner.to_xarray(), learner.to_dataframe()):
+            other = learner.new()
+            other.load_dataframe(table)
+            for x, parts in learner.extra_data.items():
+                again = other.extra_data[x]
+                assert again["none"] is np.ma.masked
+                assert again["long"] == parts["long"]
+                assert repr(again["masked"]) == repr(parts["masked"])
+
+    class Quantity(np.ndarray):
+        pass
+
+    units = run(
+        adaptive.DataSaver(adaptive.Learner1D(lambda x: {"y": x, "q": np.ones(2).view(Quantity)}, (0, 1)), learn="y"), 3
+    )
+    assert type(units.to_xarray()["q"].values[0]) is Quantity
+    for write in (units.to_parquet, units.to_zarr):
+        with pytest.raises(TypeError, match="Quantity"):
+            write(tmp_path / "c")
 
 
 def test_a_store_takes_the_place_of_the_old_one_or_nothing_changes(
