@@ -6,7 +6,6 @@ import ast
 import inspect
 import pkgutil
 import re
-import shutil
 import subprocess
 import sys
 import tomllib
@@ -30,6 +29,25 @@ COMPLETE = [
     ("output.md", "from typing import"),
 ]
 PREAMBLE = "import adaptive_dask as adaptive\n"
+
+
+# Blocks that need a cluster and a learner, and run one after the other.
+FRAGMENTS = ["checkpoints.md", "dashboard.md", "moving.md"]
+SHORTER = {"/shared/scans": "scans", "10_000": "50", "loss_goal=0.01": "loss_goal=0.2"}
+SURROUNDINGS = """
+import adaptive_dask as adaptive
+import numpy as np
+from dask.distributed import Client
+
+client = Client(processes=False, dashboard_address="127.0.0.1:0")
+
+
+def f(x):
+    return x * x
+
+
+learner = adaptive.Learner1D(f, bounds=(-1, 1))
+"""
 
 
 def blocks(page: Path, language: str = "python") -> list[str]:
@@ -98,9 +116,23 @@ def test_complete_examples_run(page: str, start: str, tmp_path: Path) -> None:
     run(block, tmp_path)
 
 
-@pytest.mark.skipif(shutil.which("cc") is None, reason="no C compiler")
-def test_the_solver_in_c_runs(tmp_path: Path) -> None:
-    run(PREAMBLE + blocks(DOCS / "programs.md")[-1], tmp_path)
+@pytest.mark.long
+def test_fragments_run_on_a_cluster(tmp_path: Path) -> None:
+    fragments = [block for page in FRAGMENTS for block in blocks(DOCS / page)]
+    assert len(fragments) == 7
+    script = "runner.wait(60)\n".join(fragments)
+    for long, short in SHORTER.items():
+        script = script.replace(long, short)
+    run(SURROUNDINGS + script + "assert learner.loss() <= 0.2\nclient.close()\n", tmp_path)
+    assert (tmp_path / "scans" / "peak").is_dir()
+
+
+@pytest.mark.long
+def test_pictures_are_written(tmp_path: Path) -> None:
+    (block,) = (block for block in blocks(DOCS / "plots.md") if block.startswith("import holoviews"))
+    learner = "learner = adaptive.Learner1D(abs, bounds=(-1, 1))\nadaptive.simple(learner, npoints_goal=20)\n"
+    run(PREAMBLE + learner + block, tmp_path)
+    assert {path.suffix for path in tmp_path.iterdir()} == {".py", ".html", ".pdf", ".png"}
 
 
 def test_extras_exist() -> None:

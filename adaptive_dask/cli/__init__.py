@@ -96,7 +96,14 @@ def connect(address: str | None, scheduler_file: str | None, timeout: str) -> It
     except (OSError, TimeoutError) as error:
         raise click.ClickException(f"No scheduler answered at {where} within {seconds:g} s: {error}") from error
     with client:
-        yield client
+        try:
+            yield client
+        except click.exceptions.Exit:
+            raise
+        except (OSError, RuntimeError) as error:
+            if client.status == "running":
+                raise
+            raise click.ClickException(f"The connection to the scheduler at {where} was lost: {error}") from error
 
 
 def fail(message: str) -> NoReturn:

@@ -172,6 +172,18 @@ def test_ctrl_c_does_not_end_the_run(client: Client, command: Run, monkeypatch: 
     assert not runner.done()
 
 
+def test_a_scheduler_that_is_lost(command: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    def lose(client: Client, name: str) -> None:
+        client.close()
+        raise RuntimeError("ConnectionPool closing.")
+
+    monkeypatch.setattr(following, "find", lose)
+    done = command("watch", "scan")
+    assert done.exit_code == 1
+    assert "The connection to the scheduler at tcp://" in done.output
+    assert "was lost" in done.output
+
+
 @pytest.mark.parametrize("suffix", ["csv", "json", "pickle"])
 def test_export_a_run(suffix: str, client: Client, command: Run, tmp_path: Path) -> None:
     start(client, "scan").result(TIMEOUT)
