@@ -6,8 +6,10 @@
 from __future__ import annotations
 
 import concurrent.futures
+import contextlib
 import json
 import os
+import re
 import signal
 import sys
 import tempfile
@@ -16,10 +18,11 @@ import time
 from pathlib import Path
 from typing import Any
 
-from distributed import Client, LocalCluster
+from distributed import Client, LocalCluster, wait
 
 import adaptive_dask as adaptive
 from adaptive_dask.isolated.process_tree import descendants, list_processes
+from adaptive_dask.run.status import RunStatus
 
 from ..patience import wait_until
 
@@ -40,6 +43,20 @@ def counts(client: Client) -> str:
 
 def count_processes() -> int:
     return len(descendants([os.getpid()], list_processes())) - 1
+
+
+def load() -> str:
+    return f"{os.getloadavg()[0]:.0f} on {os.cpu_count()} cores"
+
+
+def cpu_seconds() -> float:
+    """CPU time of this process and of all that it has started."""
+    ticks = 0
+    for each in descendants([os.getpid()], list_processes()):
+        with contextlib.suppress(OSError):
+            fields = Path(f"/proc/{each.pid}/stat").read_text().rpartition(")")[2].split()
+            ticks += sum(map(int, fields[11:15]))
+    return ticks / os.sysconf("SC_CLK_TCK")
 
 
 def wait_for(runner: adaptive.Runner, points: int = 0, failures: int = 0) -> None:
@@ -67,7 +84,14 @@ def hangs(points: int) -> None:
         wall = time.perf_counter() - begin
         failed = len(runner.failed)
         lost = (8 * wall - 0.5 * failed) / max(1, failed)
-        print(f"hangs: {points} points, {failed} hang, {wall:.1f} s; {lost:.2f} s of a slot lost per time limit")
+        # From the time limit until nothing of the process is left, as the errors say.
+        ended = sorted(
+            float(re.search(r"given up after ([\d.]+) s", each.traceback_text)[1]) - 0.5 for each in runner.failures
+        )
+        print(
+            f"hangs: {points} points, {failed} hang, {wall:.1f} s; {lost:.2f} s of a slot lost per limit. Processes "
+            f"ended after {ended[len(ended) // 2]:.2f} s (median), {ended[-1]:.2f} s (longest); load {load()}"
+        )
         wait_until(lambda: count_processes() <= processes)
         print(f"  before: {before}\n  after:  {counts(client)}")
 
@@ -143,13 +167,15 @@ def overhead(points: int) -> None:
 
         for isolate in (None, "process"):
             learner = adaptive.Learner1D(sleep, (-1, 1))
-            runner = adaptive.Runner(learner, executor=client, isolate=isolate, npoints_goal=2 * points)
+            cpu = cpu_seconds()
+            runner = adaptive.Runner(learner, executor=client, isolate=isolate, npoints_goal=4 * points)
             runner.result()
-            print(f"busy share of 10 ms on 2 × 8, isolate={isolate}: {_busy(runner.info()):.2f}")
-
-
-def _busy(info: dict[str, Any]) -> float:
-    return float(info.get("busy_share") or info.get("efficiency") or info["function_seconds"] / info["slot_seconds"])
+            cpu = (cpu_seconds() - cpu) / (4 * points)
+            status = RunStatus.from_info(runner.info())
+            print(
+                f"busy share of 10 ms on 2 × 8, isolate={isolate}: {status.busy_share:.2f}; {cpu * 1e3:.2f} ms of CPU "
+                f"per point in all processes; load {load()}"
+            )
 
 
 def pure_python(points: int) -> None:
@@ -173,10 +199,14 @@ def pure_python(points: int) -> None:
         )
 
 
+# One in ten fails, one in fifty hangs.
+SCRIPT = 'i={x}; [ $((i % 10)) = 3 ] && exit 1; [ $((i % 50)) = 7 ] && sleep 98765; echo "$i * 0.5" | bc -l'
+
+
 def programs(points: int) -> None:
-    script = 'i={x}; [ $((i % 10)) = 3 ] && exit 1; [ $((i % 50)) = 7 ] && sleep 98765; echo "$i * 0.5" | bc -l'
+    begin = time.perf_counter()
     with tempfile.TemporaryDirectory() as folder:
-        command = adaptive.Command(["sh", "-c", script], folder=f"{folder}/points", keep="all", timeout=1)
+        command = adaptive.Command(["sh", "-c", SCRIPT], folder=f"{folder}/points", keep="all", timeout=1)
         told: dict[Any, Any] = {}
         failed: set[Any] = set()
         for attempt in range(2):
@@ -199,8 +229,52 @@ def programs(points: int) -> None:
         print(
             f"programs: {points} points, {len(told)} told, {len(failed)} failed in the second cluster, {len(records)} "
             f"folders, {len(done)} done ({len(set(done))} of different points), values exact: {exact}, "
-            f"{len(_sleepers())} programs left"
+            f"{len(_sleepers())} programs left, {time.perf_counter() - begin:.0f} s"
         )
+
+
+def programs_by_hand(points: int) -> None:
+    """The same with `client.map` and a wrapper as people write it."""
+
+    def wrapper(x: int, folder: str, script: str) -> float:
+        import pathlib
+        import subprocess
+        import uuid
+
+        here = pathlib.Path(folder, f"{x}_{uuid.uuid4().hex[:8]}")
+        here.mkdir()
+        command = ["sh", "-c", script.replace("{x}", str(x))]
+        done = subprocess.run(command, cwd=here, timeout=1, capture_output=True, text=True)
+        (here / "ended").touch()
+        if done.returncode:
+            raise RuntimeError(f"code {done.returncode}")
+        return float(done.stdout)
+
+    begin = time.perf_counter()
+    told: dict[int, float] = {}
+    with tempfile.TemporaryDirectory() as folder:
+        for attempt in range(2):
+            with cluster(2, 4) as here, Client(here) as client:
+                left = [x for x in range(points) if x not in told]
+                futures = client.map(wrapper, left, folder=folder, script=SCRIPT, pure=False)
+                if attempt == 0:
+                    wait_until(lambda futures=futures: sum(each.done() for each in futures) >= points // 4)
+                    os.kill(next(iter(client.run(os.getpid).values())), signal.SIGKILL)
+                    wait_until(lambda futures=futures: sum(each.done() for each in futures) >= points // 2)
+                else:
+                    wait(futures)
+                # Results are known to the program only when it fetches them.
+                done = [each for each in futures if each.status == "finished"] if attempt else []
+                told.update(zip([left[futures.index(each)] for each in done], client.gather(done), strict=True))
+        ended = [int(path.parent.name.split("_")[0]) for path in Path(folder).glob("*/ended")]
+        folders = len(list(Path(folder).iterdir()))
+        lost = _sleepers()
+        for pid in lost:
+            os.kill(pid, signal.SIGKILL)
+    print(
+        f"by hand: {points} points, {len(told)} told, {folders} folders, {len(ended)} programs ended "
+        f"({len(set(ended))} of different points), {len(lost)} programs left, {time.perf_counter() - begin:.0f} s"
+    )
 
 
 if __name__ == "__main__":
@@ -209,4 +283,5 @@ if __name__ == "__main__":
     overhead(int(2000 * part))
     hangs(int(500 * part))
     programs(int(500 * part))
+    programs_by_hand(int(500 * part))
     orphans(max(1, int(20 * part)))
