@@ -13,7 +13,7 @@ import sys
 from contextvars import ContextVar
 from typing import Any
 
-from adaptive_dask.plain import printable
+from adaptive_dask.plain import plain_text, printable
 
 # Number of characters at the end of an evaluation's output that are kept.
 MAX_CHARS = 4000
@@ -76,6 +76,12 @@ def with_output(text: str) -> str:
     """Return the text of an error, preceded by the output of the evaluation in this context."""
     tail = _current.get()
     return text if tail is None else tail.before(text)
+
+
+def written() -> str:
+    """The end of the output of the evaluation in this context so far; empty if output is not recorded here."""
+    tail = _current.get()
+    return "" if tail is None else plain_text("".join(tail.parts))[-MAX_CHARS:]
 
 
 def install() -> None:

@@ -20,6 +20,7 @@ from typing import Any, NoReturn
 
 import cloudpickle
 
+from adaptive_dask import output
 from adaptive_dask.isolated import channel
 from adaptive_dask.isolated.linux import become_subreaper, die_with_parent, flush_streams_of_c
 from adaptive_dask.run import interruption
@@ -49,6 +50,7 @@ def main(channel_fd: int, out: int, err: int, setup: dict[str, Any], launcher: i
     die_with_parent(launcher)
     become_subreaper()
     _take_over_settings(setup)
+    output.install()
     # A crash, and SIGTERM, write the stack of the main thread to standard error.
     faulthandler.enable(sys.__stderr__ or 2)
     if hasattr(faulthandler, "register"):
@@ -103,6 +105,7 @@ def _serve(sock: socket.socket, memory_limit: int | None) -> None:
             function, reply = _load(contents)
         else:
             assert function is not None
+            output.begin()
             interruption.begin(lambda _, where: channel.send(sock, channel.WHERE, where.encode(errors="replace")))
             point = channel.unpack_float(contents) if kind == channel.CALL_FLOAT else contents
             reply = _evaluate(function, point, memory_limit)

@@ -43,9 +43,11 @@ class DataSaver(BaseLearner):
         Instead of ``arg_picker``: the function returns a mapping, a named tuple or a dataclass, and this is the name of
         the part to learn, a number or an array. With several names the learner learns a vector of these parts, each of
         which is a number. All parts are kept, as a dict.
-    evaluation : bool, default: False
+    evaluation : bool or "output", default: False
         With ``learn``, add the parts ``"evaluation.seconds"``, how long the function took, and ``"evaluation.where"``,
-        the process and the host name. For a vectorized function it is the mean over its call.
+        the process and the host name. For a vectorized function it is the mean over its call. With ``"output"``, also
+        add ``"evaluation.output"``, the last 4,000 characters that the function printed or logged. In threads of the
+        user's own process this is empty, because it is visible there.
     extra : {"learner", "cluster"}, default: "learner"
         Where results are kept: in `extra_data`, or on the workers' side, so that large ones pass neither through
         the scheduler nor into the learner; see Notes.
@@ -108,7 +110,7 @@ class DataSaver(BaseLearner):
         arg_picker: Function | None = None,
         *,
         learn: str | Sequence[str] | None = None,
-        evaluation: bool = False,
+        evaluation: bool | Literal["output"] = False,
         extra: Literal["learner", "cluster"] = "learner",
         target: str | None = None,
         storage_options: Mapping[str, Any] | None = None,
@@ -124,12 +126,14 @@ class DataSaver(BaseLearner):
             )
         self.learner = learner
         self.arg_picker = arg_picker if learn is None else NamedPicker(learn)
+        if evaluation not in (True, False, "output"):
+            raise ValueError(f'evaluation must be True, False or "output", got {evaluation!r}.')
         if evaluation and self.learn is None:
             raise ValueError("evaluation=True adds parts to results with names: pass learn= instead of arg_picker.")
         self.extra_data = ExtraData()
         if target is not None:
             target = entry("note_target")(target, storage_options)
-        self._settings: dict[str, Any] = {"extra": extra, "target": target, "evaluation": bool(evaluation)}
+        self._settings: dict[str, Any] = {"extra": extra, "target": target, "evaluation": evaluation}
 
     @property
     def learn(self) -> str | tuple[str, ...] | None:
@@ -144,7 +148,8 @@ class DataSaver(BaseLearner):
             keep = entry("write_to_target")(self._settings["target"])
         elif self._settings["extra"] == "cluster":
             keep = KeepOnWorker()
-        return PickingFunction(self.learner.function, self.arg_picker, keep, bool(self._settings.get("evaluation")))
+        kept = self._settings.get("evaluation")
+        return PickingFunction(self.learner.function, self.arg_picker, keep, bool(kept), kept == "output")
 
     @function.setter
     def function(self, function: Function) -> None:

@@ -10,13 +10,14 @@ from typing import Any
 
 import numpy as np
 
+from adaptive_dask import output
 from adaptive_dask.errors import BatchShapeError
 from adaptive_dask.learner.checked import as_amplitude
 
 Parts = dict[str, Any]
 
 # Names of the parts that `DataSaver(evaluation=True)` adds.
-SECONDS, WHERE = "evaluation.seconds", "evaluation.where"
+SECONDS, WHERE, OUTPUT = "evaluation.seconds", "evaluation.where", "evaluation.output"
 
 _MAX_NAMES = 20
 
@@ -140,9 +141,10 @@ def named_batch(result: Any, n: int) -> list[Parts] | None:
     return [dict(zip(parts, row, strict=True)) for row in zip(*rows, strict=True)]
 
 
-def evaluation_parts(seconds: float) -> Parts:
-    """How long an evaluation took, and in which process."""
-    return {SECONDS: seconds, WHERE: f"process {os.getpid()} on {socket.gethostname()}"}
+def evaluation_parts(seconds: float, *, with_output: bool = False) -> Parts:
+    """How long an evaluation took, in which process, and the end of its output."""
+    parts = {SECONDS: seconds, WHERE: f"process {os.getpid()} on {socket.gethostname()}"}
+    return parts | {OUTPUT: output.written()} if with_output else parts
 
 
 def _as_names(learn: Any) -> tuple[Any, ...]:

@@ -116,15 +116,25 @@ class PickingFunction:
         Takes what the function returned, puts it away and returns a reference to it.
     is_timed : bool, default: False
         Add to each result how long the evaluation took and where; for a `NamedPicker`.
+    keeps_output : bool, default: False
+        Add the end of its output as well.
     """
 
+    keeps_output = False
+
     def __init__(
-        self, function: Function, arg_picker: Function, keep: Function | None = None, is_timed: bool = False
+        self,
+        function: Function,
+        arg_picker: Function,
+        keep: Function | None = None,
+        is_timed: bool = False,
+        keeps_output: bool = False,
     ) -> None:
         self.function = function
         self.arg_picker = arg_picker
         self.keep = keep
         self.is_timed = is_timed
+        self.keeps_output = keeps_output
 
     def __getattr__(self, name: str) -> Any:
         """What the function has: ``keywords`` of a `functools.partial`, for example."""
@@ -174,7 +184,9 @@ class PickingFunction:
         return self.pick(result, self._evaluation(begun, 1))
 
     def _evaluation(self, begun: float, n: int) -> Parts | None:
-        return evaluation_parts((time.perf_counter() - begun) / max(n, 1)) if self.is_timed else None
+        if not self.is_timed:
+            return None
+        return evaluation_parts((time.perf_counter() - begun) / max(n, 1), with_output=self.keeps_output)
 
 
 class ExtraData(MutableMapping[Any, Any]):

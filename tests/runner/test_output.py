@@ -9,7 +9,7 @@ import sys
 import time
 import warnings
 from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from typing import Any
 
 import cloudpickle
@@ -138,3 +138,31 @@ def test_no_error_points_to_logs_that_have_nothing(executor: Any) -> None:
     with pytest.raises(FunctionError) as caught:
         runner.result(TIMEOUT)
     assert "get_worker_logs" not in str(caught.value)
+
+
+def writes_all(x: float) -> dict[str, float]:
+    print("-" * 10_000 if x == 0.25 else f"printed {x}")
+    print("\udc80 and an error", file=sys.stderr)
+    return {"y": x}
+
+
+@pytest.mark.parametrize("isolate", [None, "process"])
+def test_output_of_all_evaluations_is_kept_on_request(executor: Any, isolate: str | None) -> None:
+    if isolate and isinstance(executor, ProcessPoolExecutor):
+        executor = ThreadPoolExecutor(2)  # each of its threads has a process
+    inner = adaptive.SequenceLearner(writes_all, [0.0, 0.25, 0.5, 0.75])
+    learner = adaptive.DataSaver(inner, learn="y", evaluation="output")
+    adaptive.Runner(learner, executor=executor, isolate=isolate).result(TIMEOUT)
+    texts = {parts["y"]: parts["evaluation.output"] for parts in learner.extra_data.values()}
+    assert {x: texts[x].splitlines()[0] for x in (0.0, 0.5, 0.75)} == {x: f"printed {x}" for x in (0.0, 0.5, 0.75)}
+    assert len(texts[0.25]) == output.MAX_CHARS
+    assert all(text.endswith("and an error\n") for text in texts.values())
+
+
+def test_output_in_threads_of_this_process_is_not_kept() -> None:
+    learner = adaptive.DataSaver(adaptive.SequenceLearner(writes_all, [0.0]), learn="y", evaluation="output")
+    with ThreadPoolExecutor(1) as threads:
+        adaptive.Runner(learner, executor=threads).result(TIMEOUT)
+    assert [parts["evaluation.output"] for parts in learner.extra_data.values()] == [""]
+    with pytest.raises(ValueError, match="evaluation must be True, False or"):
+        adaptive.DataSaver(learner, learn="y", evaluation="all")
