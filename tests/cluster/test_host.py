@@ -367,7 +367,7 @@ KINDS = {
     "Learner2D": lambda: adaptive.Learner2D(math.fsum, [(-1, 1), (-1, 1)]),
     "LearnerND": lambda: adaptive.LearnerND(math.fsum, [(-1, 1)] * 3),
     "AverageLearner": lambda: adaptive.AverageLearner(peak, atol=1e-9),
-    "AverageLearner1D": lambda: adaptive.AverageLearner1D(math.fsum, (-1, 1)),
+    "AverageLearner1D": lambda: adaptive.AverageLearner1D(math.fsum, (-1, 1), min_samples=3),
     "IntegratorLearner": lambda: adaptive.IntegratorLearner(peak, (-1, 1), 1e-9),
     "SequenceLearner": lambda: adaptive.SequenceLearner(peak, range(50)),
     "BalancingLearner": lambda: adaptive.BalancingLearner([KINDS["Learner1D"](), KINDS["Learner1D"]()]),
