@@ -16,6 +16,8 @@ from adaptive_dask.command import Command as Command
 from adaptive_dask.errors import Infeasible as Infeasible
 from adaptive_dask.learner.average_learner import AverageLearner as AverageLearner
 from adaptive_dask.learner.average_learner1D import AverageLearner1D as AverageLearner1D
+from adaptive_dask.learner.axes.axis import Categories as Categories
+from adaptive_dask.learner.axes.axis import Fixed as Fixed
 from adaptive_dask.learner.axes.axis import Linear as Linear
 from adaptive_dask.learner.axes.axis import Log as Log
 from adaptive_dask.learner.axes.space import Space as Space

@@ -8,9 +8,10 @@ from typing import Any, NoReturn, Self
 
 import numpy as np
 
+from adaptive_dask import entry
 from adaptive_dask.learner.axes.axis import Linear, Log
 from adaptive_dask.learner.axes.interpolator import AxesInterpolator
-from adaptive_dask.learner.axes.keyword_function import NUMBER, SAMPLE, TUPLE, KeywordFunction
+from adaptive_dask.learner.axes.keyword_function import NUMBER, SAMPLE, SEED, TUPLE, KeywordFunction
 from adaptive_dask.learner.axes.space import Space
 from adaptive_dask.learner.base_learner import BaseLearner
 from adaptive_dask.learner.checked import checked_coordinates, checked_point, checked_size
@@ -451,6 +452,41 @@ class AxesLearner(BaseLearner):
     def new(self) -> Self:
         """A learner with the same function, space and settings and no data."""
         return type(self)(self.learner.new(), self.space, self._form)
+
+    def extended(self, space: Space) -> AxesLearner:
+        """A learner over a larger space, with the same function, settings and data.
+
+        Parameters
+        ----------
+        space : Space
+            With the same arguments, and maybe more of the function's that have defaults. A range may grow or shrink, an
+            axis may become logarithmic, and an argument that was fixed may vary: data are then those of a slice.
+
+        Returns
+        -------
+        AxesLearner
+            A `Learner1D` becomes a `Learner2D` or a `LearnerND`, with the losses of these, if more arguments vary.
+            Points in flight are not part of it.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If the data do not belong to that space: an argument is missing, or is fixed at another value.
+        """
+        learner: AxesLearner = entry("extended_over_space")(self, space)
+        return learner
+
+    def results(self) -> tuple[list[Any], list[Any]]:
+        """Points and values as they are told, in order; for an `AverageLearner1D` those of each sample."""
+        data = self.learner._get_data()
+        return _as_told({x: x for x in data} if self._is_same else self._told, data, self._form)
+
+    def point_of(self, arguments: Mapping[str, Any]) -> Any:
+        """The point at which the function is called with these arguments."""
+        coordinates = tuple(arguments[name] for name in self.space.names)
+        if self._form == SAMPLE:
+            return arguments[SEED], *coordinates
+        return coordinates if self._form == TUPLE else coordinates[0]
 
     def _get_data(self) -> dict[str, Any]:
         return {"axes": self.space.plain(), "told": dict(self._told), "data": self.learner._get_data()}

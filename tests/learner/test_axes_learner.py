@@ -381,3 +381,63 @@ def test_the_dashboard_shows_the_names_of_the_space(name: str) -> None:
         figures = [each for each in chart.root.references() if type(each).__name__ == "figure"]
         assert figures[0].xaxis[0].axis_label in ("photon energy (meV)", "energy")
         assert len(prepared.get("pending", pending)) == len(pending)
+
+
+def with_material(energy: float, field: float = 0.3, material: str = "Si", order: int = 1) -> float:
+    return math.log10(energy) * field + len(material) * order
+
+
+def test_categories_become_children_that_share_the_points() -> None:
+    space = Space(energy=Log(1, 100), material=["Si", "GaAs"], field=adaptive.Linear(0, 1), order=[1, 2])
+    learner: Any = adaptive.Learner2D(with_material, space)
+    assert isinstance(learner, adaptive.BalancingLearner)
+    assert learner.cdims == [{"material": m, "order": o} for m in ("Si", "GaAs") for o in (1, 2)]
+    run(learner, 60)
+    assert learner.npoints == 60
+    assert all(child.npoints >= 10 for child in learner.learners)
+    assert learner.function((2, (10.0, 0.5))) == with_material(10.0, 0.5, "GaAs", 1)
+    assert describe_call(learner, (3, (10.0, 0.5))) == "with_material(energy=10.0, field=0.5, material='GaAs', order=2)"
+    copy = pickle.loads(pickle.dumps(learner))
+    assert copy.data == learner.data
+    df = pytest.importorskip("pandas") and learner.to_dataframe()
+    assert set(df["material"]) == {"Si", "GaAs"}
+    with pytest.raises(ValueError, match="categories only"):
+        adaptive.Learner1D(with_material, Space(material=["Si", "GaAs"]))
+
+
+def test_a_space_can_grow_and_fixed_values_can_be_freed() -> None:
+    learner: Any = run(adaptive.Learner1D(with_material, Space(energy=Log(1, 100), field=0.3)), 20)
+    learner.loss_per_interval = adaptive.learner.learner1D.uniform_loss
+    wider = learner.extended(Space(energy=Log(1, 1000), field=0.3))
+    assert list(wider.data.items()) == list(learner.data.items())
+    assert wider.loss_per_interval is learner.loss_per_interval
+    assert wider.ask(1)[0] == [1000.0]
+    plane = wider.extended(Space(energy=Log(1, 1000), field=(0, 1)))
+    assert isinstance(plane.learner, adaptive.Learner2D)
+    assert plane.data == {(energy, 0.3): value for energy, value in learner.data.items()}
+    assert not set(run(plane, 60).data) < {(energy, 0.3) for energy in learner.data}
+    box = plane.extended(Space(energy=(1, 1000), field=(0, 1), order=(1, 2)))
+    assert isinstance(box.learner, adaptive.LearnerND)
+    assert box.data == {(*point, 1): value for point, value in plane.data.items()}
+    noise = run(adaptive.AverageLearner1D(noisy, LINE, min_samples=3), 5)
+    more = noise.extended(Space(energy=Log(1e-3, 1e3)))
+    assert more.nsamples == noise.nsamples
+    assert more.data == pytest.approx(noise.data)
+    assert more.learner.min_samples == 3
+
+
+@pytest.mark.parametrize(
+    ("space", "error", "text"),
+    [
+        (Space(energy=Log(1, 100), field=0.4), ValueError, r"value 0\.3 of the data, got 0\.4"),
+        (Space(energy=Log(1, 100)), ValueError, "none called 'field'"),
+        (Space(energy=2.0, field=(0, 1)), ValueError, "energy must vary"),
+        (Space(energy=(1, 2), field=0.3, more=1), TypeError, "by name"),
+        (Space(energy=(1, 2), field=0.3, material=["a", "b"]), UnsupportedAxisError, "without categories"),
+        ((1, 2), TypeError, "must be a Space"),
+    ],
+)
+def test_data_are_not_moved_to_where_they_do_not_belong(space: Any, error: type[Exception], text: str) -> None:
+    learner = run(adaptive.Learner1D(with_material, Space(energy=Log(1, 100), field=0.3)), 5)
+    with pytest.raises(error, match=text):
+        learner.extended(space)

@@ -1,13 +1,19 @@
-"""Learners over a `Space`: which ones there are, and how they are made."""
+"""Learners over a `Space`: which ones there are, how they are made, and how they are extended."""
 
 from __future__ import annotations
 
+import inspect
+from functools import partial
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
-from adaptive_dask.learner.axes.axis import Axis, Linear, Log, UnsupportedAxisError
+import adaptive_dask
+from adaptive_dask.learner.axes.axis import Axis, Categories, Fixed, Linear, Log, UnsupportedAxisError
 from adaptive_dask.learner.axes.keyword_function import NUMBER, SAMPLE, SEED, TUPLE
 from adaptive_dask.learner.axes.space import Space
 from adaptive_dask.learner.axes_learner import AxesLearner
+from adaptive_dask.learner.balancing_learner import BalancingLearner, named_product
+from adaptive_dask.learner.settings_learner import SettingsLearner
 
 
 class Takes(NamedTuple):
@@ -52,8 +58,10 @@ def make(kind: type, args: tuple[Any, ...], options: dict[str, Any]) -> Any:
     )
     if takes is None:
         raise UnsupportedAxisError(f"A {name} takes no Space, got {given[0]!r}. Learners over a Space: {_names(None)}.")
-    function = options.get("function", args[0] if args else None)
+    function = options.get("function", options.get("func", args[0] if args else None))
     space = given[0].with_texts_of(function) if callable(function) else given[0]
+    if any(isinstance(axis, Categories) for axis in space.varying):
+        return _balanced(kind, args, options, space)
     _check(name, takes, space)
     if callable(function):
         space.check_function(function, (SEED,) if takes.form == SAMPLE else ())
@@ -66,6 +74,79 @@ def make(kind: type, args: tuple[Any, ...], options: dict[str, Any]) -> Any:
         args, options = args[:1], {**options, **({"dimensions": args[1]} if len(args) > 1 else {})}
         form = NUMBER if len(pairs) == 1 else TUPLE
     return AxesLearner(kind(*args, **options), space, form)
+
+
+def _balanced(kind: type, args: tuple[Any, ...], options: dict[str, Any], space: Space) -> BalancingLearner:
+    """A child for each combination of categories, in the order of the space; the last one changes fastest."""
+    categories = {name: axis for name, axis in space.axes.items() if isinstance(axis, Categories)}
+    if len(categories) == space.ndim:
+        raise ValueError(
+            f"A space must have an axis that is divided, got categories only in {space!r}. Evaluate the combinations "
+            "with a SequenceLearner."
+        )
+    cdims = named_product(**{name: axis.values for name, axis in categories.items()})
+    children = []
+    for each in cdims:
+        fixed = {
+            name: Fixed(value).called(categories[name].unit, categories[name].label) for name, value in each.items()
+        }
+        slice_ = space.replaced(**fixed)
+        child_args = tuple(slice_ if isinstance(arg, Space) else arg for arg in args)
+        children.append(make(kind, child_args, {k: slice_ if isinstance(v, Space) else v for k, v in options.items()}))
+    return BalancingLearner(children, cdims=cdims)
+
+
+def extended(learner: AxesLearner, space: Space) -> AxesLearner:
+    """A learner over another space with the data of a learner; see `AxesLearner.extended`."""
+    if not isinstance(space, Space):
+        raise TypeError(f"space must be a Space, got {space!r}.")
+    inner: Any = learner.learner
+    kind: Any = type(inner)
+    settings = _settings(inner)
+    if kind.__name__ in ("Learner1D", "Learner2D") and TAKES[kind.__name__].ndim != space.ndim:
+        kind, settings = getattr(adaptive_dask, {1: "Learner1D", 2: "Learner2D"}.get(space.ndim, "LearnerND")), {}
+    if any(isinstance(axis, Categories) for axis in space.varying):
+        raise UnsupportedAxisError(f"A learner must be extended to a space without categories, got {space!r}.")
+    wider: AxesLearner = kind(inner.function, space, **settings)
+    move = partial(_moved, learner, wider)
+    points, values = learner.results()
+    wider.tell_many([move(point) for point in points], values)
+    return wider
+
+
+def _settings(inner: Any) -> dict[str, Any]:
+    """The arguments of the constructor of a learner besides function and bounds."""
+    if isinstance(inner, SettingsLearner):
+        settings = inner._settings()
+    elif type(inner).__name__ == "SKOptLearner":
+        settings = dict(inner._settings)
+    else:
+        settings = {name: getattr(inner, name) for name in ("rtol", "basis") if hasattr(inner, name)}
+    return {name: value for name, value in settings.items() if name not in ("bounds", "dimensions")}
+
+
+def _moved(old: AxesLearner, new: AxesLearner, point: Any) -> Any:
+    """A point of one space as that of another."""
+    known = old.arguments_at(point)
+    lost = [name for name in old.space.axes if name not in new.space.axes]
+    if lost:
+        raise ValueError(f"space must have all arguments of {old.space!r}, got none called {lost[0]!r}.")
+    try:
+        parameters = inspect.signature(old.learner.function).parameters
+    except (TypeError, ValueError):  # functions written in C do not always say
+        parameters = MappingProxyType({})
+    for name in new.space.axes:
+        if name not in known:
+            default = parameters[name].default if name in parameters else inspect.Parameter.empty
+            if default is inspect.Parameter.empty:
+                raise ValueError(
+                    f"space must have arguments of {old.space!r}, got {name!r}, which its data do not have."
+                )
+            known[name] = default
+    for name, value in new.space.fixed.items():
+        if name in old.space.names or Fixed(known[name]).about != Fixed(value).about:
+            raise ValueError(f"{name} must vary, or have the value {known[name]!r} of the data, got {value!r}.")
+    return new.point_of(known)
 
 
 def _check(name: str, takes: Takes, space: Space) -> None:
