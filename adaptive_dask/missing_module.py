@@ -1,4 +1,4 @@
-"""Advice about a module that another process lacks. It depends on the location of the module on this machine."""
+"""Advice about modules that are missing: optional ones here, and those that another process lacks."""
 
 from __future__ import annotations
 
@@ -9,7 +9,25 @@ import platform
 import site
 import sys
 import sysconfig
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+
+
+@contextmanager
+def needed(what: str, install: str) -> Iterator[None]:
+    """Import an optional package in the block; an `ImportError` says how to install it.
+
+    Parameters
+    ----------
+    what : str
+        For example "Pictures need HoloViews".
+    install : str
+        The arguments of ``pip install``.
+    """
+    try:
+        yield
+    except ImportError as error:
+        raise ImportError(f"{what} ({error}). Install with: pip install {install}") from error
 
 
 def advise(module: str) -> str:

@@ -14,6 +14,7 @@ from adaptive_dask.learner.base_learner import BaseLearner
 from adaptive_dask.learner.checked import checked_number, checked_size
 from adaptive_dask.learner.function_pickle import ByValue
 from adaptive_dask.learner.told_data import Data, ToldData
+from adaptive_dask.missing_module import needed
 
 Point = Any
 
@@ -340,10 +341,6 @@ def _checked_coordinate(x: Any, dimension: Any) -> Any:
 
 
 def _skopt() -> Any:
-    try:
+    with needed("A SKOptLearner needs scikit-optimize", '"adaptive_dask[skopt]"'):
         import skopt
-    except ImportError as error:
-        raise ImportError(
-            "A SKOptLearner needs scikit-optimize, which is not installed: pip install 'adaptive_dask[skopt]'."
-        ) from error
     return skopt

@@ -8,7 +8,9 @@ import warnings
 from types import ModuleType
 from typing import Any
 
-from adaptive_dask.plotting.backend import needed
+from adaptive_dask.missing_module import needed
+
+EXTRA = '"adaptive_dask[notebook]"'
 
 
 def notebook_extension(*, _inline_js: bool = True) -> None:
@@ -69,7 +71,7 @@ def load_bokeh(inline: bool = True) -> ModuleType:
     ImportError
         If something is not installed; says how to install it.
     """
-    with needed("HoloViews and Bokeh cannot be loaded"):
+    with needed("HoloViews and Bokeh cannot be loaded", EXTRA):
         holoviews = importlib.import_module("holoviews")
         importlib.import_module("panel").config.inline = inline  # also what Panel adds to each picture
         holoviews.extension("bokeh", logo=False, inline=inline)
@@ -84,5 +86,5 @@ def load_widgets() -> ModuleType:
     ImportError
         If it is not installed; says how to install it.
     """
-    with needed("ipywidgets cannot be loaded"):
+    with needed("ipywidgets cannot be loaded", EXTRA):
         return importlib.import_module("ipywidgets")

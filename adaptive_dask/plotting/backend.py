@@ -9,6 +9,7 @@ from contextvars import ContextVar
 from types import ModuleType
 from typing import Any
 
+from adaptive_dask.missing_module import needed
 from adaptive_dask.plotting.palette import COLORS
 
 # What Bokeh and Matplotlib call the same thing. Other backends draw with their own defaults.
@@ -34,20 +35,11 @@ def load_holoviews() -> ModuleType:
     ImportError
         If it is not installed; says how to install it.
     """
-    with needed("Drawing needs HoloViews and Bokeh"):
+    with needed("Drawing needs HoloViews and Bokeh", '"adaptive_dask[notebook]"'):
         holoviews = importlib.import_module("holoviews")
         if not holoviews.Store.loaded_backends():
             holoviews.extension("bokeh", inline=True)  # from a server far away, it would not load everywhere
     return holoviews
-
-
-@contextlib.contextmanager
-def needed(what: str, install: str = '"adaptive_dask[notebook]"') -> Iterator[None]:
-    """Import optional packages; the `ImportError` of one that is missing says how to install it."""
-    try:
-        yield
-    except ImportError as error:
-        raise ImportError(f"{what} ({error}). Install with: pip install {install}") from error
 
 
 def with_options(

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from adaptive_dask.plotting.backend import in_lines, needed
+from adaptive_dask.missing_module import needed
+from adaptive_dask.plotting.backend import in_lines
 from adaptive_dask.plotting.learnerND_space import PointsInSpace, SurfaceInSpace, axes_of, hull_of
 from adaptive_dask.plotting.palette import COLOR_MAP, COLORS, QUIET
 

@@ -13,7 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import ConvexHull
 
-from adaptive_dask.plotting.backend import in_lines, needed
+from adaptive_dask.missing_module import needed
+from adaptive_dask.plotting.backend import in_lines
 from adaptive_dask.plotting.labels import coordinate_names, dimensions, title_of
 from adaptive_dask.plotting.learner1D import padded
 from adaptive_dask.plotting.level_set import level_set
@@ -229,7 +230,7 @@ def axes_of(learner: LearnerND) -> tuple[list[Any], Any]:
 
 def _space(learner: LearnerND, title: str) -> tuple[Any, Any]:
     """A figure, and axes that show all of the region."""
-    with needed("Drawing in space needs Matplotlib"):
+    with needed("Drawing in space needs Matplotlib", '"adaptive_dask[notebook]"'):
         figure = importlib.import_module("matplotlib.figure").Figure(figsize=(6.5, 5.5), layout="constrained")
     axes = figure.add_subplot(projection="3d")
     for which, dimension, bounds in zip("xyz", axes_of(learner)[0], learner.bbox, strict=True):

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from adaptive_dask.learner.balancing_learner import BalancingLearner
+from adaptive_dask.missing_module import needed
 from adaptive_dask.storage.dataset_columns import frame_of, is_dataset
 from adaptive_dask.storage.encoded_columns import decoded
 from adaptive_dask.storage.failure_columns import checked_failures, of_child, with_failures, without_failures
@@ -306,11 +307,6 @@ def _series(pandas: Any, cells: list[Any], is_part: bool = False) -> Any:
 
 
 def _pandas() -> Any:
-    try:
+    with needed("Data frames need pandas", '"adaptive_dask[data]"'):
         import pandas
-    except ImportError as error:
-        raise ImportError(
-            "Data frames need pandas, which is not installed: pip install 'adaptive_dask[notebook]' or pip install "
-            "pandas."
-        ) from error
     return pandas

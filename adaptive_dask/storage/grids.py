@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from adaptive_dask.learner.argument_names import coordinates_of, units_of_parts
 from adaptive_dask.learner.balancing_learner import BalancingLearner
+from adaptive_dask.missing_module import needed
 from adaptive_dask.storage.data_saver_layout import RESULT
 from adaptive_dask.storage.dataset_columns import component_names, free_name
 from adaptive_dask.storage.frame_layouts import layout_of
@@ -291,10 +292,6 @@ def _of_children(xarray: Any, learner: BalancingLearner, n: Any, **options: Any)
 
 
 def _xarray() -> Any:
-    try:
+    with needed("Datasets need xarray", '"adaptive_dask[data]"'):
         import xarray
-    except ImportError as error:
-        raise ImportError(
-            "Datasets need xarray, which is not installed: pip install 'adaptive_dask[data]' or pip install xarray."
-        ) from error
     return xarray

@@ -7,6 +7,7 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
+from adaptive_dask.missing_module import needed
 from adaptive_dask.storage.encoded_columns import encoded
 from adaptive_dask.storage.frames import to_dataframe
 from adaptive_dask.storage.urls import write_file
@@ -47,13 +48,8 @@ def to_parquet(
     text, arrays (as lists) and complex numbers (as lists of real and imaginary part); anything else is text in JSON.
     """
     df = to_dataframe(learner, **options)
-    try:
+    with needed("Parquet files need pyarrow", '"adaptive_dask[data]"'):
         import pyarrow  # noqa: F401
-    except ImportError as error:
-        raise ImportError(
-            "Parquet files need pyarrow, which is not installed: pip install 'adaptive_dask[data]' or pip install "
-            "pyarrow."
-        ) from error
     file = io.BytesIO()
     encoded(df).to_parquet(file, engine="pyarrow", index=False)
     write_file(url, file.getvalue(), storage_options)

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from typing import Any
 
+from adaptive_dask.missing_module import needed
 from adaptive_dask.storage.atomic_file import write_atomically
 from adaptive_dask.url_secrets import hiding, secrets_in
 
@@ -32,12 +33,8 @@ def reaching(url: str, storage_options: Mapping[str, Any] | None, need: str) -> 
     Exception
         Errors of the file system, and of the body; without user names, passwords and options.
     """
-    try:
+    with needed(f"{need} needs fsspec, which comes with Dask", "fsspec"):
         from fsspec.core import url_to_fs
-    except ImportError as error:
-        raise ImportError(
-            f"{need} needs fsspec, which comes with Dask and is not installed here: pip install fsspec."
-        ) from error
     options = dict(storage_options or {})
     with hiding(secrets_in(url, options)):
         filesystem, path = url_to_fs(url, **options)

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
 
+from adaptive_dask.missing_module import needed
 from adaptive_dask.storage.dataset_columns import storable
 from adaptive_dask.storage.grids import to_xarray
 from adaptive_dask.storage.urls import local_path, reaching
@@ -57,12 +58,8 @@ def to_zarr(
     the store has the evaluated points.
     """
     dataset = to_xarray(learner, n, **options)
-    try:
+    with needed("Zarr stores need zarr", '"adaptive_dask[data]"'):
         import zarr  # noqa: F401
-    except ImportError as error:
-        raise ImportError(
-            "Zarr stores need zarr, which is not installed: pip install 'adaptive_dask[data]' or pip install zarr."
-        ) from error
     dataset = storable(dataset)
     path = local_path(url)
     if path is not None:
