@@ -4,21 +4,29 @@ from __future__ import annotations
 
 import bisect
 import math
+import pickle
 from collections.abc import Callable, Iterable
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from adaptive_dask.learner.axes.space import Space
-from adaptive_dask.learner.base_learner import BaseLearner
 from adaptive_dask.learner.checked import as_real, checked_amplitude, checked_bounds, checked_point, checked_size
-from adaptive_dask.learner.function_pickle import ByValue
+from adaptive_dask.learner.rational.barycentric import Barycentric
+from adaptive_dask.learner.rational.border import Border
 from adaptive_dask.learner.rational.choice import Gaps, choose
+from adaptive_dask.learner.rational.error_shape import ErrorShape
+from adaptive_dask.learner.rational.fit import Fit
 from adaptive_dask.learner.rational.interpolator import RationalInterpolator
+from adaptive_dask.learner.rational.pairs import Pairs
+from adaptive_dask.learner.rational.part import Part
 from adaptive_dask.learner.rational.pieces import Pieces
+from adaptive_dask.learner.rational.record import Prediction, Record
 from adaptive_dask.learner.rational.resonances import find_poles, find_zeros
-from adaptive_dask.learner.told_data import Data, ToldData
+from adaptive_dask.learner.rational.survey import Survey
+from adaptive_dask.learner.settings_learner import SettingsLearner
+from adaptive_dask.learner.told_data import ToldData
 
 __all__ = ["RationalLearner1D"]
 
@@ -31,7 +39,7 @@ _PORTION = 0.25
 _SINGLY = 40
 
 
-class RationalLearner1D(BaseLearner):
+class RationalLearner1D(SettingsLearner):
     """Learns a smooth function f: ℝ → ℝ^M or ℂ^M by adaptive rational approximation.
 
     Where straight lines between the points of a `Learner1D` have an error that falls with the square of their number,
@@ -95,8 +103,6 @@ class RationalLearner1D(BaseLearner):
     array([0.3-0.001j])
     """
 
-    data = Data()
-
     def __init__(self, function: Callable[..., Any], bounds: tuple[float, float] | Space, rtol: float = 1e-6) -> None:
         self.function = function
         self._bounds = checked_bounds(bounds)
@@ -113,16 +119,10 @@ class RationalLearner1D(BaseLearner):
         self._missing: list[float] = []
         self._gaps: Gaps | None = None
 
-    def new(self) -> Self:
-        """A learner with the same function, bounds and tolerance, and no data."""
-        return type(self)(self.function, self.bounds, self.rtol)
+    def _settings(self) -> dict[str, Any]:
+        return {"bounds": self.bounds, "rtol": self.rtol}
 
     # -- what is known ---------------------------------------------------------------------------
-
-    @property
-    def npoints(self) -> int:
-        """The number of evaluated points."""
-        return len(self._data)
 
     @property
     def vdim(self) -> int:
@@ -370,21 +370,33 @@ class RationalLearner1D(BaseLearner):
     # -- copies ----------------------------------------------------------------------------------
 
     def __getstate__(self) -> dict[str, Any]:
-        return {"function": ByValue(self.function)} | {name: vars(self)[name] for name in _STATE}
+        # Packed apart, because another version may have other classes: it learns the data again.
+        learned = pickle.dumps({name: vars(self)[name] for name in _LEARNED})
+        return super().__getstate__() | {"learned": learned, "layout": _layout()}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        vars(self).update(state)
-        self._data = ToldData(state["_data"])
-        self.pending_points = set()
-        self._gaps = None
-        if not hasattr(self._pieces, "_is_spread"):  # of an earlier version, which kept other things of the parts
-            data = self._data
-            self._start_over()
-            self._set_data(data)
+        if "settings" not in state:  # until 0.1
+            settings = {"bounds": state["_bounds"], "rtol": state["_rtol"]}
+            state = {**state, "settings": settings, "adjustments": {}, "data": dict(state["_data"])}
+        if state.get("layout") != _layout():
+            super().__setstate__(state)
+            return
+        super().__setstate__({**state, "data": {}})
+        vars(self).update(pickle.loads(state["learned"]), _data=ToldData(state["data"]))
 
 
-# All but the pending points.
-_STATE = ("_bounds", "_rtol", "_data", "_shape", "_pieces", "_inside", "_missing")
+# What follows from the data and from the order in which they were told.
+_LEARNED = ("_shape", "_pieces", "_inside", "_missing")
+
+
+def _layout() -> list[tuple[str, list[str]]]:
+    """The classes that `_LEARNED` consists of and their attributes, by which versions differ."""
+    numbers = np.arange(2.0)
+    model, shape = Barycentric(numbers, numbers, numbers), ErrorShape(numbers, np.empty(0), 1)
+    objects = (Pieces((0.0, 1.0), 0.1), Part(), Record(), Pairs(), Border(), model, shape)
+    names: list[tuple[type, list[str]]] = [(type(each), sorted(vars(each))) for each in objects]
+    names += [(each, sorted(each.__annotations__)) for each in (Prediction, Fit, Survey)]
+    return [(f"{kind.__module__}.{kind.__qualname__}", attributes) for kind, attributes in names]
 
 
 def _in_shape(value: Any, shape: tuple[int, ...] | None, x: float) -> Value:
