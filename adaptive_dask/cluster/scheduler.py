@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from distributed import SchedulerPlugin
 
 from adaptive_dask import config, entry
+from adaptive_dask.cluster import scheduler_memory
 from adaptive_dask.cluster.protocol import REPORT, Route
 from adaptive_dask.cluster.scheduler_after import Successors
 from adaptive_dask.cluster.scheduler_evaluators import declare_duration
@@ -112,6 +113,7 @@ class LearnerHost(SchedulerPlugin):
             scheduler.handlers[route] = routes.answering(handler)
         scheduler.stream_handlers[REPORT] = self._workers.report
         declare_duration(scheduler)
+        scheduler_memory.freeze()
 
     @property
     def active(self) -> list[HostedRun]:

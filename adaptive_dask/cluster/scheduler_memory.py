@@ -1,12 +1,23 @@
-"""Returns the memory of forgotten runs to the system."""
+"""Returns the memory of forgotten runs to the system, and keeps garbage collections short."""
 
 from __future__ import annotations
 
 import ctypes
+import gc
 import sys
 from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any
+
+
+def freeze() -> None:
+    """In a process of a scheduler, exclude the objects that exist now from garbage collections.
+
+    Most of them belong to modules and stay. A full collection, which blocks the event loop, takes 90 ms with them. The
+    process of a user is not changed, because its objects may become garbage.
+    """
+    if "distributed.cli.dask_scheduler" in sys.modules:  # loaded by ``dask scheduler``
+        gc.freeze()
 
 
 def empty(learner: Any) -> None:

@@ -148,7 +148,7 @@ class ReportIntake:
         if slots and self.unfit.pop(worker, ""):
             self._state.feed.change()
         lifetimes = self._assignments.lifetimes
-        if slots and not self._state.is_stopping and not lifetimes.allow(worker, lifetimes.need):
+        if slots and lifetimes and not self._state.is_stopping and not lifetimes.allow(worker, lifetimes.need):
             self._sender.send_to(worker)
             self._slots.on_claim()
 

@@ -22,6 +22,7 @@ import adaptive_dask as adaptive
 from adaptive_dask.cluster import (
     scheduler_evaluators,
     scheduler_feed,
+    scheduler_memory,
     scheduler_run,
     scheduler_runs,
     scheduler_subscriptions,
@@ -490,3 +491,14 @@ async def test_a_scheduler_that_closes_waits_for_the_client_of_an_idle_host(c, s
     await asyncio.sleep(0)  # it begins to close its client
     await host.before_close()
     assert client.status == "closed"
+
+
+@pytest.mark.parametrize("is_own_process", [True, False])
+def test_only_a_process_of_a_scheduler_excludes_modules_from_garbage_collections(monkeypatch, is_own_process):
+    frozen = []
+    monkeypatch.setattr(gc, "freeze", lambda: frozen.append(True))
+    monkeypatch.delitem(sys.modules, "distributed.cli.dask_scheduler", raising=False)
+    if is_own_process:
+        monkeypatch.setitem(sys.modules, "distributed.cli.dask_scheduler", None)
+    scheduler_memory.freeze()
+    assert bool(frozen) == is_own_process
