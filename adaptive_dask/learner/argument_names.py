@@ -78,6 +78,9 @@ def coordinates_of(function: Any, n: int) -> Coordinates:
 
 def units_of_parts(function: Any) -> dict[str, str]:
     """The units of results with names: of ``Annotated`` fields of the named tuple, dataclass or `TypedDict`."""
+    plain = bare(function)
+    if isinstance(getattr(plain, "coordinates", None), Coordinates):  # of a function over a `Space`
+        function = plain.function
     _, _, hint = _first_argument(function)
     inner = hint.__origin__ if hasattr(hint, "__metadata__") else hint
     fields = _hints(inner) if isinstance(inner, type) else {}

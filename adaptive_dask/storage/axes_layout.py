@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Sequence
 from typing import Any
 
+from adaptive_dask.learner.argument_names import Coordinates
 from adaptive_dask.storage.frame_layouts import Cells, Columns, Layout, Read, layout_of
 
 
@@ -26,10 +28,22 @@ class AxesLayout(Layout):
     def order(self, learner: Any, loading: bool) -> tuple[str, ...]:
         return layout_of(learner.learner).order(learner, loading)
 
+    def output_option(self, learner: Any) -> str | None:
+        return layout_of(learner.learner).output_option(learner.learner)
+
+    def inputs(self, learner: Any, points: Sequence[Any], options: dict[str, Any]) -> list[tuple[str, list[Any]]]:
+        fixed = [(name, [value] * len(points)) for name, value in learner.space.fixed.items()]
+        return [*layout_of(learner.learner).inputs(learner, points, options), *fixed]
+
+    def axes(self, learner: Any, options: dict[str, Any]) -> list[str]:
+        return layout_of(learner.learner).axes(learner, options)
+
+    def about_axes(self, learner: Any, options: dict[str, Any]) -> Coordinates:
+        return layout_of(learner.learner).about_axes(learner, options)
+
     def columns(self, learner: Any, options: dict[str, Any]) -> Columns:
         columns = layout_of(learner.learner).columns(learner, options)
-        n = len(columns.points)
-        fixed = [(name, [value] * n) for name, value in learner.space.fixed.items()]
+        fixed = [(name, [value] * len(columns.points)) for name, value in learner.space.fixed.items()]
         cells = [cell for cell in columns.cells if cell[0] in columns.inputs]
         rest = [cell for cell in columns.cells if cell[0] not in columns.inputs]
         return Columns([*cells, *fixed, *rest], columns.inputs, columns.output, columns.points)

@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence, Set
 from typing import Any
 
+from adaptive_dask.learner.argument_names import Coordinates
 from adaptive_dask.learner.picked import Picked
 from adaptive_dask.storage.frame_layouts import (
     OF_FUNCTION,
@@ -54,6 +55,12 @@ class DataSaverLayout(Layout):
 
     def inputs(self, learner: Any, points: Sequence[Any], options: dict[str, Any]) -> list[tuple[str, list[Any]]]:
         return layout_of(learner.learner).inputs(learner.learner, points, self._with_output(learner, options))
+
+    def output_option(self, learner: Any) -> str | None:
+        return layout_of(learner.learner).output_option(learner.learner) if learner.learn is None else None
+
+    def about_axes(self, learner: Any, options: dict[str, Any]) -> Coordinates:
+        return layout_of(learner.learner).about_axes(learner.learner, self._with_output(learner, options))
 
     def axes(self, learner: Any, options: dict[str, Any]) -> list[str]:
         return layout_of(learner.learner).axes(learner.learner, self._with_output(learner, options))
@@ -98,11 +105,11 @@ class DataSaverLayout(Layout):
         """The options of the learner inside; parts of results have their own names."""
         if learner.learn is None:
             return options
-        output = layout_of(learner.learner).output_option
+        output = layout_of(learner.learner).output_option(learner.learner)
         return {name: value for name, value in options.items() if name != output}
 
     def _with_output(self, learner: Any, options: dict[str, Any]) -> dict[str, Any]:
-        output = layout_of(learner.learner).output_option
+        output = layout_of(learner.learner).output_option(learner.learner)
         return options if learner.learn is None or output is None else {**options, output: _LEARNED}
 
 

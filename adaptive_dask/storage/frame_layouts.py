@@ -37,7 +37,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from adaptive_dask.learner import kinds
-from adaptive_dask.learner.argument_names import coordinates_of, distinct_names
+from adaptive_dask.learner.argument_names import Coordinates, coordinates_of, distinct_names
 from adaptive_dask.learner.sequence_learner import by_position
 from adaptive_dask.storage.vector_text import Vector, as_value
 
@@ -93,15 +93,7 @@ Read = tuple[list[Any], list[Any]]
 
 
 class Layout(abc.ABC):
-    """How the points of a kind of learner are laid out in columns.
-
-    Attributes
-    ----------
-    output_option : str or None
-        The option that names the column of values.
-    """
-
-    output_option: str | None = None
+    """How the points of a kind of learner are laid out in columns."""
 
     @abc.abstractmethod
     def options(self, learner: Any) -> dict[str, Any]:
@@ -130,9 +122,17 @@ class Layout(abc.ABC):
             "points and grids."
         )
 
+    def output_option(self, learner: Any) -> str | None:
+        """The option that names the column of values."""
+        return None
+
     def axes(self, learner: Any, options: dict[str, Any]) -> list[str]:
         """The names of the coordinates of the function, as an interpolator takes them."""
         return [name for name, _ in self.inputs(learner, [], options)]
+
+    def about_axes(self, learner: Any, options: dict[str, Any]) -> Coordinates:
+        """What the function says about these coordinates."""
+        return coordinates_of(self.function(learner), len(self.axes(learner, options)))
 
     def function(self, learner: Any) -> Any:
         """The function whose default arguments belong to the data."""
@@ -158,7 +158,6 @@ class PlainLayout(Layout):
         self._inputs = inputs
         self._output = output
         self._ordered = ordered
-        self.output_option = output[0]
 
     def options(self, learner: Any) -> dict[str, Any]:
         usual = self.usual_options(learner)
@@ -183,6 +182,9 @@ class PlainLayout(Layout):
 
     def inputs(self, learner: Any, points: Sequence[Any], options: dict[str, Any]) -> list[tuple[str, list[Any]]]:
         return _coordinates(self._names(learner, options)[0], points)
+
+    def output_option(self, learner: Any) -> str | None:
+        return self._output[0]
 
     def read(self, learner: Any, cells: Cells, options: dict[str, Any]) -> Read:
         names, output = self._names(learner, options)
@@ -268,6 +270,10 @@ class SamplesLayout(PlainLayout):
     def axes(self, learner: Any, options: dict[str, Any]) -> list[str]:
         return [options["x_name"]]
 
+    def about_axes(self, learner: Any, options: dict[str, Any]) -> Coordinates:
+        names, units, value_unit, labels = coordinates_of(self.function(learner), 2)
+        return Coordinates(names and names[1:], units[1:], value_unit, labels and labels[1:])
+
     def columns(self, learner: Any, options: dict[str, Any]) -> Columns:
         if options["mean"]:
             x_name, y_name = options["x_name"], options["y_name"]
@@ -286,7 +292,8 @@ class SamplesLayout(PlainLayout):
 class SequenceLayout(Layout):
     """Points (index, element), of which a learner's ``data`` have the index."""
 
-    output_option = "y_name"
+    def output_option(self, learner: Any) -> str | None:
+        return "y_name"
 
     def options(self, learner: Any) -> dict[str, Any]:
         return {"index_name": "i", "x_name": "x", "y_name": "y", "full_sequence": False}

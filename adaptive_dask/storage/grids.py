@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from adaptive_dask.learner.argument_names import coordinates_of, units_of_parts
+from adaptive_dask.learner.argument_names import units_of_parts
 from adaptive_dask.learner.balancing_learner import BalancingLearner
 from adaptive_dask.missing_module import needed
 from adaptive_dask.storage.data_saver_layout import RESULT
@@ -106,7 +106,7 @@ class _Grid:
             )
         layout = layout_of(learner)
         self._names = layout.axes(learner, layout.options(learner))
-        self._about = coordinates_of(layout.function(learner), len(self._names))
+        self._about = layout.about_axes(learner, layout.options(learner))
         self._coords, self._cuts = _coordinates(learner, self._names, n, coords)
         self._interpolator = make() if smooth is None else make(smooth=smooth)
         self._of_tuples = _has_tuples(learner)
@@ -148,15 +148,19 @@ class _Grid:
         elif learn is not None:
             parts = [(learn, ..., units.get(learn))]
         else:
-            name = str(layout.options(self._learner).get(layout.output_option or "", "value"))
+            name = str(layout.options(self._learner).get(layout.output_option(self._learner) or "", "value"))
             parts = [(name, ..., self._about.value_unit)]
         return [(f"{RESULT}{name}" if name in self._names else name, index, unit) for name, index, unit in parts]
 
     def _axes(self) -> dict[str, Any]:
-        return {
-            name: (name, axis, {"units": unit} if unit else {})
-            for name, axis, unit in zip(self._names, self._coords, self._about.units, strict=True)
-        }
+        """The coordinates, and the arguments that have one value in the whole space."""
+        axes: dict[str, Any] = {}
+        labels = self._about.labels or self._names
+        for name, axis, unit, label in zip(self._names, self._coords, self._about.units, labels, strict=True):
+            about = {"units": unit} if unit else {}
+            axes[name] = (name, axis, about if label == name else {**about, "long_name": label})
+        fixed = getattr(getattr(self._learner, "space", None), "fixed", {})
+        return {**axes, **{name: value for name, value in fixed.items() if isinstance(value, int | float | str)}}
 
     def _evaluated(self, method: str, shape: tuple[int, ...], dtype: Any) -> Any:
         """Values or errors on the grid, as an array of NumPy or of Dask."""
@@ -255,6 +259,13 @@ def _checked_length(length: Any, name: str) -> int:
 
 def _evenly(learner: Any, k: int, length: int) -> Array:
     bounds = learner.bounds
+    numeric = getattr(getattr(learner, "space", None), "numeric", None)
+    if numeric is not None:  # evenly in the coordinates that the learner divides
+        axis = numeric[k]
+        low, high = axis.inner_bounds
+        inner = np.linspace(low, high, length)
+        # Rounding must not take the ends out of the bounds, and whole numbers may be there twice.
+        return np.unique(np.clip(axis.many_to_user(inner), axis.low, axis.high))
     if hasattr(bounds, "points"):  # of a hull
         low, high = bounds.points[:, k].min(), bounds.points[:, k].max()
     elif not _has_tuples(learner):

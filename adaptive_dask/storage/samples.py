@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from adaptive_dask.learner.argument_names import coordinates_of, units_of_parts
+from adaptive_dask.learner.argument_names import units_of_parts
 from adaptive_dask.learner.balancing_learner import BalancingLearner
 from adaptive_dask.storage.dataset_columns import POINT, array_of, component_names, variable_of
 from adaptive_dask.storage.frame_layouts import layout_of
@@ -14,12 +14,15 @@ from adaptive_dask.storage.frames import to_dataframe
 def samples(xarray: Any, learner: Any, options: dict[str, Any]) -> Any:
     """A Dataset with the columns of the data frame along the dimension "point"; inputs are coordinates."""
     df = to_dataframe(learner, **options)
-    child = learner.learners[0] if isinstance(learner, BalancingLearner) else learner
+    child = learner
+    while isinstance(child, BalancingLearner):
+        child = child.learners[0]
     layout = layout_of(child)
     function = layout.function(child)
-    inputs = [name for name, _ in layout.inputs(child, [], layout.options(child))]
-    about = coordinates_of(function, len(inputs))
-    units: dict[str, Any] = {**units_of_parts(function), **dict(zip(inputs, about.units, strict=True))}
+    defaults = layout.options(child)
+    about = layout.about_axes(child, defaults)
+    axes = layout.axes(child, {**defaults, **{name: value for name, value in options.items() if name in defaults}})
+    units: dict[str, Any] = {**units_of_parts(function), **dict(zip(axes, about.units, strict=True))}
     if isinstance(df.attrs["output"], str):
         units.setdefault(df.attrs["output"], about.value_unit)
     variables = {}

@@ -141,6 +141,29 @@ def test_names_that_clash() -> None:
     assert_same(learner, again)
 
 
+def test_spaces() -> None:
+    def f(energy: float, field: Annotated[float, "T"], temperature: float) -> Result:
+        return of_point(Point(energy * temperature, field))
+
+    energy = adaptive.Log(1e-2, 100, unit="meV", label="photon energy")
+    space = adaptive.Space(energy=energy, field=(-1, 1), temperature=4.0)
+    learner = run(adaptive.DataSaver(adaptive.Learner2D(f, space), learn="gap"), 20)
+    dataset = learner.to_xarray(5, coords={"field": [0.5]})
+    np.testing.assert_allclose(dataset["energy"], [0.01, 0.1, 1, 10, 100], rtol=1e-12)
+    assert dataset["energy"].attrs == {"units": "meV", "long_name": "photon energy"}
+    assert dataset["field"].attrs == {"units": "T"}
+    assert dataset["gap"].attrs["units"] == "meV"
+    assert dataset["temperature"] == 4
+    assert np.isfinite(dataset["gap"]).all()
+    points = learner.to_xarray()
+    assert points["energy"].attrs["units"] == "meV"
+    assert set(points.coords) == {"energy", "field"}
+    samples = adaptive.AverageLearner1D(lambda seed, energy: energy, adaptive.Space(energy=energy))
+    means = run(samples, 4).to_xarray(3)
+    assert means["energy"].attrs["units"] == "meV"
+    assert list(means.sizes) == ["energy"]
+
+
 def test_children() -> None:
     def f(x: float, a: int) -> float:
         return a * x

@@ -73,7 +73,16 @@ def in_space(point: Point) -> Any:
     return parts(point)
 
 
+def by_name(energy: float, field: float) -> Any:
+    return parts((energy, field))
+
+
+def noisy_by_name(seed: int, energy: float) -> Any:
+    return parts(energy + seed % 2)
+
+
 SQUARE = [(-1, 1), (0, 1)]
+LOG = adaptive.Log(0.1, 10.0)
 
 INSIDE: dict[str, Callable[[], Any]] = {
     "Learner1D": lambda: adaptive.Learner1D(parts, (-1, 1)),
@@ -86,6 +95,9 @@ INSIDE: dict[str, Callable[[], Any]] = {
     "RationalLearner1D": lambda: adaptive.RationalLearner1D(parts, (-1, 1)),
     "IntegratorLearner": lambda: adaptive.IntegratorLearner(parts, (-1, 1), tol=1e-6),
     "SequenceLearner": lambda: adaptive.SequenceLearner(parts, [0.1, 0.5, 0.9, -0.3]),
+    "space": lambda: adaptive.Learner2D(by_name, adaptive.Space(energy=LOG, field=(-1, 1))),
+    "space of one axis": lambda: adaptive.Learner1D(by_name, adaptive.Space(energy=LOG, field=0.5)),
+    "space of samples": lambda: adaptive.AverageLearner1D(noisy_by_name, adaptive.Space(energy=LOG)),
     "SKOptLearner": lambda: adaptive.SKOptLearner(parts, dimensions=[(-1.0, 1.0)], n_initial_points=99),
 }
 
