@@ -33,7 +33,7 @@ def make_key(point: Any, filled: Filled) -> str:
     """
     inputs = {name: hashlib.sha256(contents).hexdigest() for name, contents in filled.inputs.items()}
     program, *_ = filled.arguments
-    files = [shutil.which(program) or program, *filled.arguments]
+    files = [shutil.which(program, path=filled.environment.get("PATH")) or program, *filled.arguments]
     parts = (
         repr(point),
         filled.arguments,
