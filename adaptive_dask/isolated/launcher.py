@@ -158,24 +158,24 @@ class _Launcher:
     # ---- the end of processes
 
     def _reap(self) -> None:
-        while True:
-            try:
-                pid, status = os.waitpid(-1, os.WNOHANG)
-            except ChildProcessError:
-                return
-            if pid == 0:
-                return
-            child = self._children.get(pid)
-            if child is not None:
-                child.status = status
-                self._doom_orphans(child)
+        ended = []
+        with contextlib.suppress(ChildProcessError):
+            while (found := os.waitpid(-1, os.WNOHANG))[0]:
+                child = self._children.get(found[0])
+                if child is not None:
+                    child.status = found[1]
+                    ended.append(child)
+        processes = list_processes() if ended else {}  # looking at all of them takes a while
+        for child in ended:
+            self._doom_orphans(child, processes)
 
     def _kill_those_due(self) -> None:
         now = time.monotonic()
+        processes: dict[int, Process] | None = None
         for child in self._children.values():
             if child.kill_at is not None and child.kill_at <= now and not child.is_doomed and child.status is None:
                 child.is_doomed = True
-                processes = list_processes()
+                processes = list_processes() if processes is None else processes
                 of_child = {each.pid: each for each in descendants([child.pid], processes)}
                 for each in processes.values():
                     if child.pid in (each.group, each.session):
@@ -190,13 +190,11 @@ class _Launcher:
             time.sleep(CHECK_S)
             os.killpg(child.pid, signal.SIGKILL)
 
-    def _doom_orphans(self, child: _Child | None) -> None:
+    def _doom_orphans(self, child: _Child, processes: dict[int, Process]) -> None:
         """Processes whose parent has ended are children of this process; those of others still have theirs."""
-        processes = list_processes()
         me = os.getpid()
         orphans = [each.pid for each in processes.values() if each.parent == me and each.pid not in self._children]
-        if child is not None:
-            orphans += [each.pid for each in processes.values() if child.pid in (each.group, each.session)]
+        orphans += [each.pid for each in processes.values() if child.pid in (each.group, each.session)]
         self._doom(descendants(orphans, processes), child)
 
     def _doom(self, processes: Any, child: _Child | None, deadline: float | None = None) -> None:
