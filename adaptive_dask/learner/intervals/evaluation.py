@@ -108,7 +108,7 @@ class IntervalEvaluation:
         around = np.stack(self.around(slots), axis=1)
         xs = line.x[around] / scale.x
         ys = line.y[around]
-        finite: NDArray[np.bool_] = np.asarray(np.isfinite(ys).all(axis=2))
+        finite: Any = np.isfinite(ys).all(axis=2)
         with np.errstate(over="ignore"):
             ys /= scale.y_divisor if divisors is None else divisors[:, np.newaxis, np.newaxis]
         reach = self.traits.nth_neighbors
