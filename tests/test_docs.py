@@ -104,6 +104,14 @@ def test_every_public_name_has_a_docstring() -> None:
     } == set()
 
 
+def test_every_page_is_in_a_table_of_contents() -> None:
+    listed: set[str] = set()
+    for page in PAGES:
+        for block in blocks(page, re.escape("{toctree}")):
+            listed |= {line.split("<")[-1].rstrip(">") for line in block.splitlines() if not line.startswith(":")}
+    assert {page.stem for page in PAGES} - {"index"} <= listed
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
 def test_examples_are_python(page: Path) -> None:
     for block in blocks(page):

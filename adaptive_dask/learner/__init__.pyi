@@ -2,6 +2,7 @@
 
 from adaptive_dask.learner import average_learner as average_learner
 from adaptive_dask.learner import average_learner1D as average_learner1D
+from adaptive_dask.learner import axes_learner as axes_learner
 from adaptive_dask.learner import balancing_learner as balancing_learner
 from adaptive_dask.learner import base_learner as base_learner
 from adaptive_dask.learner import data_saver as data_saver
@@ -17,6 +18,7 @@ from adaptive_dask.learner import sparse_grid_learner as sparse_grid_learner
 from adaptive_dask.learner import triangulation as triangulation
 from adaptive_dask.learner.average_learner import AverageLearner as AverageLearner
 from adaptive_dask.learner.average_learner1D import AverageLearner1D as AverageLearner1D
+from adaptive_dask.learner.axes_learner import AxesLearner as AxesLearner
 from adaptive_dask.learner.balancing_learner import BalancingLearner as BalancingLearner
 from adaptive_dask.learner.base_learner import BaseLearner as BaseLearner
 from adaptive_dask.learner.base_learner import uses_nth_neighbors as uses_nth_neighbors
