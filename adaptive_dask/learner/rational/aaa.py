@@ -107,9 +107,11 @@ def smallest_singular_vector(matrix: Array) -> Array:
     n, m = matrix.shape
     if n > 2 * m:
         matrix = scipy.linalg.qr(matrix, mode="r", check_finite=False)[0][:m]
+    # The default driver, gesdd, multiplies small matrices in several threads, which wait for each other: on a busy
+    # machine twenty times as long as the whole takes.
     try:
-        vectors = scipy.linalg.svd(matrix, full_matrices=n < m, check_finite=False)[2]
-    except (np.linalg.LinAlgError, ValueError):
         vectors = scipy.linalg.svd(matrix, full_matrices=n < m, check_finite=False, lapack_driver="gesvd")[2]
+    except (np.linalg.LinAlgError, ValueError):
+        vectors = scipy.linalg.svd(matrix, full_matrices=n < m, check_finite=False)[2]
     result: Array = vectors[-1].conj()
     return result
