@@ -188,6 +188,7 @@ class _Grid:
             method=method,
             of_tuples=self._of_tuples,
             new_axes=new,
+            align_arrays=False,  # each axis has its own index
             dtype=dtype,
             meta=np.empty((0,) * (len(axes) + len(shape)), dtype),
         )

@@ -150,3 +150,32 @@ def test_without_a_cluster_results_are_kept_in_the_learner():
     learner = saver()
     adaptive.runner.simple(learner, npoints_goal=5)
     assert learner.extra_data[1.0]["field"].shape == (SIZE,)
+
+
+def test_named_results_stay_on_workers_and_go_to_files_by_name(client, tmp_path):
+    pd = pytest.importorskip("pandas")
+    learner = adaptive.DataSaver(adaptive.Learner1D(large, (-1, 1)), learn="y", extra="cluster", evaluation=True)
+    runner = adaptive.BlockingRunner(learner, npoints_goal=6)
+    learner.to_parquet(tmp_path / "references", failures=runner.failures)
+    other = learner.new()
+    other.load_dataframe(pd.read_parquet(tmp_path / "references"))
+    assert dict(other.data) == dict(learner.data)
+    check_loads(other)
+    df = learner.to_dataframe(load_extra=True)
+    assert {"y", "pid", "field", "evaluation.seconds", "evaluation.where"} < set(df.columns)
+    assert all(
+        where.startswith(f"process {pid} ") for where, pid in zip(df["evaluation.where"], df["pid"], strict=True)
+    )
+    grid = learner.to_xarray(50, chunks=10).compute()  # on the cluster
+    np.testing.assert_allclose(grid["y"], learner.to_xarray(50)["y"])
+    runner.forget()
+
+
+def test_vectorized_functions_return_named_arrays(client):
+    def both(xs):
+        return {"y": xs**2, "more": np.stack([xs, -xs], axis=1)}
+
+    learner = adaptive.DataSaver(adaptive.Learner1D(both, (-1, 1)), learn="y")
+    adaptive.BlockingRunner(learner, npoints_goal=30, vectorized=True)
+    assert all(y == x**2 for x, y in learner.data.items())
+    assert all(parts["more"].tolist() == [x, -x] for x, parts in learner.extra_data.items())

@@ -116,6 +116,9 @@ def test_names_units_and_cuts() -> None:
     assert cut["field"] == 0.5
     assert set(cut.data_vars) == {"gap", "width"}
     assert dict(learner.to_xarray([2, 3]).sizes) == {"energy": 2, "field": 3}
+    many = learner.to_xarray(40, chunks={"energy": 4})  # a warning of Dask would fail
+    assert many["gap"].chunks == ((4,) * 10, (40,))
+    assert many["gap"].mean().compute(scheduler="sync") == pytest.approx(float(learner.to_xarray(40)["gap"].mean()))
     levels = run(adaptive.DataSaver(adaptive.Learner2D(of_point, PLANE), learn="levels"), 20).to_xarray(2)
     assert levels["levels"].dims == ("energy", "field", "levels_component")
 
