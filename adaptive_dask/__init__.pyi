@@ -20,6 +20,7 @@ from adaptive_dask.learner.axes.axis import Categories as Categories
 from adaptive_dask.learner.axes.axis import Fixed as Fixed
 from adaptive_dask.learner.axes.axis import Linear as Linear
 from adaptive_dask.learner.axes.axis import Log as Log
+from adaptive_dask.learner.axes.axis import Periodic as Periodic
 from adaptive_dask.learner.axes.space import Space as Space
 from adaptive_dask.learner.balancing_learner import BalancingLearner as BalancingLearner
 from adaptive_dask.learner.base_learner import BaseLearner as BaseLearner

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from typing import Any, NoReturn, Self
@@ -9,7 +10,7 @@ from typing import Any, NoReturn, Self
 import numpy as np
 
 from adaptive_dask import entry
-from adaptive_dask.learner.axes.axis import Linear, Log
+from adaptive_dask.learner.axes.axis import Linear, Log, Periodic
 from adaptive_dask.learner.axes.interpolator import AxesInterpolator
 from adaptive_dask.learner.axes.keyword_function import NUMBER, SAMPLE, SEED, TUPLE, KeywordFunction
 from adaptive_dask.learner.axes.space import Space
@@ -99,6 +100,8 @@ class AxesLearner(BaseLearner):
         self._form = form
         self._axes: Sequence[Linear] = space.numeric
         self._is_same = all(type(axis) is Linear for axis in self._axes)
+        self._is_periodic = any(isinstance(axis, Periodic) for axis in self._axes)
+        self._is_straight = all(type(axis) in (Linear, Periodic) for axis in self._axes)
         self._told: dict[Any, Any] = {}  # for each point of the user that of the learner inside, in the order told
         self._asked: dict[Any, Any] = {}  # the same for those that were proposed
         self._users: dict[Any, Any] = {}  # the other way, for samples, which have points in common
@@ -127,13 +130,13 @@ class AxesLearner(BaseLearner):
 
     def __getattr__(self, name: str) -> Any:
         # Pickling looks for attributes of an object that has none yet.
-        if name.startswith("__") or name in ("learner", "_is_same"):
+        if name.startswith("__") or name in ("learner", "_is_same", "_is_straight"):
             raise AttributeError(name)
         kind = type(self.learner)
         if self._form == SAMPLE and name in _BY_PLACE and not self._is_same:
             found = getattr(self.learner, name)
             return {x: found[u] for x, u in sorted(self._told.items())}
-        if self._is_same or name in _SAME_IN_ALL_COORDINATES or isinstance(getattr(kind, name, None), Setting):
+        if self._is_straight or name in _SAME_IN_ALL_COORDINATES or isinstance(getattr(kind, name, None), Setting):
             return getattr(self.learner, name)
         if hasattr(kind, name) and not name.startswith("_"):
             raise AttributeError(
@@ -190,7 +193,13 @@ class AxesLearner(BaseLearner):
         return self._checked(x), seed
 
     def _checked(self, key: Any) -> Any:
-        return checked_coordinates(key, len(self._axes)) if self._form == TUPLE else checked_point(key)
+        checked: Any = checked_coordinates(key, len(self._axes)) if self._form == TUPLE else checked_point(key)
+        if not self._is_periodic:
+            return checked
+        if self._form != TUPLE:
+            return self._axes[0].to_inner(checked)
+        pairs = zip(self._axes, checked, strict=True)
+        return tuple([axis.to_inner(c) if isinstance(axis, Periodic) else c for axis, c in pairs])
 
     def _inner(self, key: Any, seed: Any) -> Any:
         u = self._told.get(key)
@@ -214,10 +223,25 @@ class AxesLearner(BaseLearner):
         pairs = zip(self._axes, u, strict=True)
         return tuple([c if type(axis) is Linear else math.nextafter(c, math.inf) for axis, c in pairs])
 
+    def _images(self, u: Any) -> list[Any]:
+        """The other points of the learner inside that are the same to the user: those on the far side of a seam."""
+        if not self._is_periodic:
+            return []
+        places = u if self._form == TUPLE else (u,)
+        ends = [
+            {axis.low, axis.high} if isinstance(axis, Periodic) and c in (axis.low, axis.high) else {c}
+            for axis, c in zip(self._axes, places, strict=True)
+        ]
+        same = itertools.product(*ends) if self._form == TUPLE else ends[0]
+        return [each for each in same if each != u]
+
     def _note_all(self, points: list[Any], proposed: list[Any], are_pending: bool) -> None:
         """Remember the exact coordinates of points that were proposed, and that they are pending."""
         if are_pending:
             self._pending.update(dict.fromkeys(points))
+            for u in proposed if self._is_periodic else ():
+                for image in self._images(u):
+                    self.learner.tell_pending(image)
         if len(self._asked) > _MAX_PROPOSED + 2 * len(self._pending):
             pending = {self._split(each)[0] for each in self._pending}
             self._asked = {key: each for key, each in self._asked.items() if key in pending}
@@ -242,11 +266,10 @@ class AxesLearner(BaseLearner):
             self.learner.data = data
             return
         data = checked_data(data)
-        told: dict[Any, Any] = {}
-        for x in data:
-            told[x] = self._told[x] if x in self._told else self._transform(self._checked(x))
+        data = {self._checked(x): y for x, y in data.items()}
+        told = {x: self._told[x] if x in self._told else self._transform(x) for x in data}
         try:
-            self.learner.data = dict(zip(told.values(), data.values(), strict=True))
+            self.learner.data = dict(zip(*self._with_images(list(told.values()), data.values()), strict=True))
         except (AttributeError, TypeError, ValueError) as error:
             self._complain(error, [(u, x) for x, u in told.items()])
         self._told = told
@@ -287,23 +310,28 @@ class AxesLearner(BaseLearner):
             return asked
         n = checked_size(n)
         points: dict[Any, float] = {}
+        missing = n
         for _ in range(_MAX_ROUNDS):
-            proposed, gains = self.learner.ask(n - len(points), tell_pending)
+            proposed, gains = self.learner.ask(missing, tell_pending)
             found = [self._to_user(u) for u in proposed]
             if not points and self._are_new(found):
-                self._note_all(found, proposed, tell_pending)
-                return found, gains
+                self._note_all(found[:n], proposed[:n], tell_pending)
+                return found[:n], gains[:n]
             settled = 0
             for u, point, gain in zip(proposed, found, gains, strict=True):
                 if point in points or self._is_known(point):
-                    # Two numbers of the learner inside are one of the user: it is told that it knows this one.
-                    self._settle(u, point)
+                    # Two points of the learner inside are one of the user: it is told that it knows this one.
+                    if tell_pending:
+                        self._settle(u, point)
                     settled += 1
-                    continue
-                self._note_all([point], [u], tell_pending)
-                points[point] = gain
-            if not settled or len(points) == n:
+                elif len(points) < n:
+                    self._note_all([point], [u], tell_pending)
+                    points[point] = gain
+            if not settled or len(points) == n or len(proposed) < missing:
                 break
+            # Without a change, the same points are proposed again: others come behind them.
+            missing = n - len(points) if tell_pending else 2 * missing
+            points = points if tell_pending else {}
         return list(points), list(points.values())
 
     def _are_new(self, points: list[Any]) -> bool:
@@ -332,6 +360,8 @@ class AxesLearner(BaseLearner):
             self.learner.tell(u, y)
         except (TypeError, ValueError) as error:
             self._complain(error, [(u, x)])
+        for image in self._images(u):
+            self.learner.tell(image, y)
         self._took(key, seed, u)
 
     def tell_many(self, xs: Iterable[Any], ys: Iterable[Any], **options: Any) -> None:
@@ -362,16 +392,23 @@ class AxesLearner(BaseLearner):
                 u = self._next(u)
             us.append((seed, u) if self._form == SAMPLE else u)
         try:
-            self.learner.tell_many(us, ys, **options)
+            self.learner.tell_many(*self._with_images(us, ys), **options)
         except (TypeError, ValueError) as error:
             points = [key if self._form != SAMPLE else (seed, key) for key, seed in split]
             self._complain(error, list(zip(us, points, strict=True)))
         for (key, seed), u in zip(split, us, strict=True):
             self._took(key, seed, u)
 
+    def _with_images(self, us: list[Any], ys: Iterable[Any]) -> tuple[list[Any], Iterable[Any]]:
+        if not self._is_periodic:
+            return us, ys
+        pairs = list(zip(us, ys, strict=True))
+        pairs += [(image, y) for u, y in pairs for image in self._images(u)]
+        return [u for u, _ in pairs], [y for _, y in pairs]
+
     def _tell_asked(self, xs: list[Any], us: list[Any], ys: Iterable[Any], options: dict[str, Any]) -> None:
         try:
-            self.learner.tell_many(us, ys, **options)
+            self.learner.tell_many(*self._with_images(us, ys), **options)
         except (TypeError, ValueError) as error:
             self._complain(error, list(zip(us, xs, strict=True)))
         for x, u in zip(xs, us, strict=True):
@@ -442,6 +479,8 @@ class AxesLearner(BaseLearner):
         seeds = 1 if self._form == SAMPLE and not (args or options) else 0
         ndim = len(self._axes)
         users = {u: key for key, u in self._told.items()}
+        if self._is_periodic:  # the array has both ends
+            users.update({image: image for u in self._told.values() for image in self._images(u)})
         coordinates = table[:, seeds : seeds + ndim].real
         places = map(tuple, coordinates.tolist()) if self._form == TUPLE else coordinates[:, 0].tolist()
         table[:, seeds : seeds + ndim] = np.array([users[u] for u in places], dtype=float).reshape(-1, ndim)

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 import adaptive_dask as adaptive
-from adaptive_dask import Log, Space
+from adaptive_dask import Log, Periodic, Space
 from adaptive_dask.dashboard.patch import Patch
 from adaptive_dask.dashboard.samples.kinds import make_follower
 from adaptive_dask.learner.axes.axis import UnsupportedAxisError
@@ -46,6 +46,10 @@ def noisy(seed: int, energy: float) -> float:
     return math.log10(energy) + 0.1 * math.sin(1e4 * seed)
 
 
+def around(energy: float) -> float:
+    return math.exp(3 * math.cos(math.radians(energy - 40)))
+
+
 def named(energy: float) -> dict[str, float]:
     return {"y": on_line(energy)}
 
@@ -64,6 +68,8 @@ LEARNERS: dict[str, Callable[[], Any]] = {
     "RationalLearner1D": lambda: adaptive.RationalLearner1D(on_line, LINE),
     "SparseGridLearner": lambda: adaptive.SparseGridLearner(in_space, BOX),
     "IntegratorLearner": lambda: adaptive.IntegratorLearner(on_line, Space(energy=(0.1, 10)), 1e-10),
+    "Learner1D, periodic": lambda: adaptive.Learner1D(around, Space(energy=Periodic(0, 360))),
+    "LearnerND, periodic": lambda: adaptive.LearnerND(on_plane, Space(energy=Log(1, 10), field=Periodic(-1, 1))),
     "DataSaver": lambda: adaptive.DataSaver(adaptive.Learner1D(named, LINE), itemgetter("y")),
     "BalancingLearner": lambda: adaptive.BalancingLearner(
         [adaptive.Learner1D(on_line, Space(energy=Log(1e-2, 1e3), gap=gap)) for gap in (0.0, 1.0)]
@@ -303,7 +309,7 @@ def test_data_frames_have_the_names_of_the_space(name: str) -> None:
     learner = run(LEARNERS[name]())
     df = learner.to_dataframe()
     assert df.attrs["inputs"][-1] in ("energy", "field", "time")
-    if name != "LearnerND, 1-D":  # its points are tuples also in the frame
+    if name not in ("LearnerND, 1-D", "Learner1D, periodic"):  # its points are tuples also in the frame
         assert df["energy"].between(1e-3, 1e3).all()
     copy = learner.new()
     copy.load_dataframe(df)
@@ -358,7 +364,7 @@ def test_pictures_have_the_names_and_the_coordinates_of_the_user(name: str, n: i
         assert x.label in ("photon energy", "energy")
         low, high = picture.range(x)
         assert high > 9 or "near" in name
-        assert low > 0 or learner.space.axes["energy"].inner_bounds == learner.bounds
+        assert low > 0 or not isinstance(learner.space.axes["energy"], Log)
     if n and name == "Learner1D":
         points = picture.get(0)
         assert sorted(learner.data) == pytest.approx(points.dimension_values(0), rel=1e-12)
@@ -441,3 +447,58 @@ def test_data_are_not_moved_to_where_they_do_not_belong(space: Any, error: type[
     learner = run(adaptive.Learner1D(with_material, Space(energy=Log(1, 100), field=0.3)), 5)
     with pytest.raises(error, match=text):
         learner.extended(space)
+
+
+@pytest.mark.parametrize("at_a_time", [1, 5])
+def test_a_point_on_the_seam_is_evaluated_once(at_a_time: int) -> None:
+    asked: list[Any] = []
+
+    def f(x: float, y: float, z: float) -> float:
+        asked.append((x, y, z))
+        return math.cos(x) + math.cos(y) + z
+
+    space = Space(x=Periodic(0, 2 * math.pi), z=(0, 1), y=Periodic(0, 2 * math.pi))
+    learner = run(adaptive.LearnerND(f, space), 60, at_a_time)
+    assert len(set(asked)) == len(asked) == learner.npoints
+    assert all(x < 2 * math.pi and y < 2 * math.pi for x, y, _ in asked)
+    # To the learner inside, they are on both sides.
+    inside = learner.learner.data
+    for x, z, y in inside:
+        assert (x != 0) or inside[2 * math.pi, z, y] == inside[0.0, z, y]
+        assert (y != 0) or inside[x, z, 2 * math.pi] == inside[x, z, 0.0]
+    line: Any = adaptive.Learner1D(around, Space(energy=Periodic(-180, 180)))
+    first = [line.ask(1)[0] for _ in range(4)]
+    assert len({x for (x,) in first}) == 4
+    assert 180 not in {x for (x,) in first}
+
+
+def test_coordinates_beyond_the_seam_stand_for_those_inside() -> None:
+    learner = adaptive.Learner1D(around, Space(energy=Periodic(0, 360)))
+    learner.tell_many([0, 90, -90, 450, 360], [1.0, 2.0, 3.0, 4.0, 5.0])
+    assert learner.data == {0.0: 1.0, 90.0: 2.0, 270.0: 3.0}
+    learner.tell_pending(-180)
+    assert learner.pending_points == {180.0}
+    line = learner.interpolator()
+    assert line([45.0, 405.0, -315.0]) == pytest.approx([1.5] * 3)
+    assert line([360.0, 720.0]) == pytest.approx([1.0] * 2)
+    learner.data = {-90: 7.0, 0: 1.0}
+    assert learner.data == {270.0: 7.0, 0.0: 1.0}
+    assert learner.learner.data[360.0] == 1.0
+
+
+def test_the_error_at_the_seam_is_that_elsewhere() -> None:
+    x = np.linspace(0, 360, 4001)
+    at_seam = np.minimum(x, 360 - x) < 18
+    largest = []
+    for shift in np.arange(0, 360, 30):
+        f = lambda energy, shift: math.exp(3 * math.cos(math.radians(energy - shift)))  # noqa: E731
+        learner = run(adaptive.Learner1D(f, Space(energy=Periodic(0, 360), shift=int(shift))), 60)
+        errors = abs(learner.interpolator()(x) - np.exp(3 * np.cos(np.radians(x - shift))))
+        largest.append((errors[at_seam].max(), errors[~at_seam].max()))
+    seam, elsewhere = np.mean(largest, axis=0)
+    assert seam <= 1.2 * elsewhere
+
+
+def test_a_learner_that_has_no_periodic_axes_says_which_have() -> None:
+    with pytest.raises(UnsupportedAxisError, match="Learners that take one: Learner1D, LearnerND"):
+        adaptive.Learner2D(on_plane, Space(energy=Periodic(0, 1), field=(0, 1)))

@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import adaptive_dask
-from adaptive_dask.learner.axes.axis import Axis, Categories, Fixed, Linear, Log, UnsupportedAxisError
+from adaptive_dask.learner.axes.axis import Axis, Categories, Fixed, Linear, Log, Periodic, UnsupportedAxisError
 from adaptive_dask.learner.axes.keyword_function import NUMBER, SAMPLE, SEED, TUPLE
 from adaptive_dask.learner.axes.space import Space
 from adaptive_dask.learner.axes_learner import AxesLearner
@@ -28,9 +28,9 @@ _REAL = (Linear, Log)
 
 # By the names of classes, as these need not be loaded. An IntegratorLearner would integrate over a logarithm.
 TAKES = {
-    "Learner1D": Takes(_REAL, 1, NUMBER),
+    "Learner1D": Takes((*_REAL, Periodic), 1, NUMBER),
     "Learner2D": Takes(_REAL, 2, TUPLE),
-    "LearnerND": Takes(_REAL, None, TUPLE),
+    "LearnerND": Takes((*_REAL, Periodic), None, TUPLE),
     "AverageLearner1D": Takes(_REAL, 1, SAMPLE),
     "RationalLearner1D": Takes(_REAL, 1, NUMBER),
     "IntegratorLearner": Takes((Linear,), 1, NUMBER),
