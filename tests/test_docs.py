@@ -71,7 +71,7 @@ def documented() -> set[str]:
                 prefix = match[1] + "." if match[1] else ""
             elif match := re.fullmatch(r"   ([\w.]+)", line):
                 names.add(prefix + match[1])
-            names.update(re.findall(r"`adaptive_dask\.([\w.]+)` is a dict", line))
+            names.update(re.findall(r"`adaptive_dask\.([\w.]+)` is (?:a dict|another name)", line))
     return names
 
 
