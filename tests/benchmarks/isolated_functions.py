@@ -130,7 +130,8 @@ def orphans(kills: int) -> None:
             counted[0] += runner.info()["timeouts"]
             counted[1] += len(runner.failed) - runner.info()["timeouts"]
             runner.cancel()
-            client.wait_for_workers(2)
+            # client.wait_for_workers asks the cluster, which does not notice workers any more after an error of Dask's.
+            wait_until(lambda: client.run_on_scheduler(lambda dask_scheduler: len(dask_scheduler.workers)) == 2)
     wait_until(lambda: not _sleepers())
     print(f"orphans: none of {kills} SIGKILLs of workers, {counted[0]} time limits, {counted[1]} crashes, cancel()")
 
