@@ -141,7 +141,9 @@ class Replica:
             _updates.submit(self._apply_and_log)
 
     def apply(self) -> None:
-        """Apply all results that have arrived.
+        """Apply all results that have arrived before this call.
+
+        Others may arrive faster than a busy process tells them to the learner.
 
         Raises
         ------
@@ -152,7 +154,11 @@ class Replica:
         with self.lock:
             self.arrived.clear()
             self._copy = None
-            while (waiting := self._take()) is not None:
+            with self._guard:
+                self._gathered = None
+                end = self._taken + len(self._waiting)
+            # A call may have applied the rest already.
+            while self._taken < end and (waiting := self._take()) is not None:
                 change, call = waiting
                 try:
                     if change is not None:

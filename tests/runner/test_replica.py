@@ -132,6 +132,20 @@ def test_what_waits_may_apply_and_queue_more() -> None:
     assert seen == [3]
 
 
+def test_what_arrives_meanwhile_waits_for_the_next_time() -> None:
+    replica = Replica(CountingLearner(), None)
+
+    def arrive(learner: Any, points: Any, values: Any) -> None:
+        replica.tell([f"after {point}" for point in points], values)
+
+    replica.callbacks.append(arrive)
+    replica.tell(["a"], [1.0])
+    replica.apply()
+    assert list(replica.learner.data) == ["a"]
+    replica.apply()
+    assert list(replica.learner.data) == ["a", "after a"]
+
+
 def test_the_lock_keeps_results_out() -> None:
     replica = Replica(CountingLearner(), None)
     applied = threading.Event()
