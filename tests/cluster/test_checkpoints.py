@@ -87,6 +87,7 @@ def start(tmp_path):
         cluster.close()
 
 
+@pytest.mark.long
 def test_after_the_scheduler_was_killed_the_same_call_goes_on(start, tmp_path):
     place = tmp_path / "scan"
     seen = {}
@@ -264,6 +265,7 @@ def test_local_executors_have_checkpoints_too(tmp_path, pool):
     assert loaded.function(2.0) == 9.0
 
 
+@pytest.mark.long
 def test_a_session_of_local_processes_that_is_killed(tmp_path):
     script = tmp_path / "script.py"
     script.write_text(
@@ -395,6 +397,7 @@ def test_passwords_of_a_checkpoint_are_shown_to_nobody(client, cluster, tmp_path
     assert "***@host" in str(attached.info()["checkpoint"])
 
 
+@pytest.mark.long
 def test_errors_about_a_checkpoint_have_no_password(client, cluster):
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))

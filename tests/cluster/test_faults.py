@@ -21,6 +21,8 @@ from ..patience import TIMEOUT, wait_until
 from .conftest import assert_clean, host_of, pid_of
 from .functions import Unpicklable, deadly, logged, peak, raises_on_the_right, returns_unpicklable, slow_peak
 
+pytestmark = pytest.mark.long
+
 
 def learner(function=peak, bounds=(-1, 1)):
     return adaptive.Learner1D(function, bounds=bounds)

@@ -10,6 +10,8 @@ import adaptive_dask as adaptive
 from ..patience import TIMEOUT, wait_until
 from .conftest import assert_clean
 
+pytestmark = pytest.mark.long
+
 
 def uses_worker_client(x):
     from distributed import worker_client

@@ -18,6 +18,8 @@ from ..patience import TIMEOUT, wait_until
 from .conftest import host_of
 from .functions import peak, slow_peak
 
+pytestmark = pytest.mark.long
+
 # Code travels by value, so it finds what it hangs on where both sides look; the scheduler is in this process.
 _shelf: Any = sys.modules.setdefault("hanging_of_adaptive_tests", ModuleType("hanging_of_adaptive_tests"))
 

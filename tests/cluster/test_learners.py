@@ -18,6 +18,8 @@ from ..patience import TIMEOUT
 from .conftest import host_of
 from .functions import peak
 
+pytestmark = pytest.mark.long
+
 cloudpickle.register_pickle_by_value(sys.modules[__name__])  # workers cannot import the tests
 
 

@@ -10,6 +10,8 @@ from adaptive_dask.errors import AdaptiveError, FunctionError
 from ..patience import TIMEOUT, wait_until
 from .functions import peak, slow_peak
 
+pytestmark = pytest.mark.long
+
 BAD = "name-\udce4"
 
 

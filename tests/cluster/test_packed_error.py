@@ -13,6 +13,8 @@ from adaptive_dask.run.pickling import dumps, pack_error, unpack_error
 from ..patience import TIMEOUT
 from .functions import peak, slow_peak
 
+pytestmark = pytest.mark.long
+
 
 class Picky(Exception):
     """Is made from two arguments and keeps one, so that it can be pickled but not loaded."""

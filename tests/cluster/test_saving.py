@@ -19,6 +19,8 @@ from adaptive_dask.runner import watcher
 from ..patience import TIMEOUT, wait_until
 from .functions import peak, slow_peak
 
+pytestmark = pytest.mark.long
+
 
 class Saved:
     """Saves as if to a slow disk: a save takes until the gate is opened."""

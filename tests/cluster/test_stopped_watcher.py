@@ -15,6 +15,8 @@ from ..patience import TIMEOUT, wait_until
 from ..settings import change
 from .functions import slow_peak
 
+pytestmark = pytest.mark.long
+
 FOLLOW = """
 import sys, time
 from distributed import Client

@@ -14,6 +14,8 @@ from adaptive_dask.plain import safe_str
 from ..patience import TIMEOUT, wait_until
 from .functions import peak, slow_peak
 
+pytestmark = pytest.mark.long
+
 
 class Unprintable(Exception):
     def __repr__(self):

@@ -10,6 +10,8 @@ import pytest
 
 from adaptive_dask.plotting.backend import load_holoviews
 
+pytestmark = pytest.mark.long
+
 FIRST_PICTURE = """
 import sys
 import adaptive_dask as adaptive

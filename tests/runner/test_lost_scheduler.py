@@ -23,6 +23,8 @@ from adaptive_dask.runner.terminal import info_line
 
 from ..patience import TIMEOUT, wait_until
 
+pytestmark = pytest.mark.long
+
 cloudpickle.register_pickle_by_value(sys.modules[__name__])
 
 SCHEDULER = """

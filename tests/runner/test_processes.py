@@ -25,6 +25,8 @@ from . import functions
 from .conftest import open_executor
 from .functions import deadly, peak, returns_a_lock, slow_peak
 
+pytestmark = pytest.mark.long
+
 cloudpickle.register_pickle_by_value(functions)
 
 
