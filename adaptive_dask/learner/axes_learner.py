@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import itertools
-import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from typing import Any, NoReturn, Self
 
 import numpy as np
 
 from adaptive_dask import entry
-from adaptive_dask.learner.axes.axis import Linear, Log, Periodic
+from adaptive_dask.learner.axes.axis import Linear, Log
 from adaptive_dask.learner.axes.interpolator import AxesInterpolator
 from adaptive_dask.learner.axes.keyword_function import NUMBER, SAMPLE, SEED, TUPLE, KeywordFunction
 from adaptive_dask.learner.axes.space import Space
+from adaptive_dask.learner.axes.translation import Translation
 from adaptive_dask.learner.base_learner import BaseLearner
-from adaptive_dask.learner.checked import checked_coordinates, checked_point, checked_size
+from adaptive_dask.learner.checked import checked_size
 from adaptive_dask.learner.settings import Setting
 from adaptive_dask.learner.told_data import DataView, checked_data
 
@@ -99,9 +98,8 @@ class AxesLearner(BaseLearner):
         self.space = space
         self._form = form
         self._axes: Sequence[Linear] = space.numeric
-        self._is_same = all(type(axis) is Linear for axis in self._axes)
-        self._is_periodic = any(isinstance(axis, Periodic) for axis in self._axes)
-        self._is_straight = all(type(axis) in (Linear, Periodic) for axis in self._axes)
+        self._translation = Translation(space, form)
+        self._is_same = self._translation.is_same
         self._told: dict[Any, Any] = {}  # for each point of the user that of the learner inside, in the order told
         self._asked: dict[Any, Any] = {}  # the same for those that were proposed
         self._users: dict[Any, Any] = {}  # the other way, for samples, which have points in common
@@ -130,13 +128,17 @@ class AxesLearner(BaseLearner):
 
     def __getattr__(self, name: str) -> Any:
         # Pickling looks for attributes of an object that has none yet.
-        if name.startswith("__") or name in ("learner", "_is_same", "_is_straight"):
+        if name.startswith("__") or name in ("learner", "_is_same", "_translation"):
             raise AttributeError(name)
         kind = type(self.learner)
         if self._form == SAMPLE and name in _BY_PLACE and not self._is_same:
             found = getattr(self.learner, name)
             return {x: found[u] for x, u in sorted(self._told.items())}
-        if self._is_straight or name in _SAME_IN_ALL_COORDINATES or isinstance(getattr(kind, name, None), Setting):
+        if (
+            self._translation.is_straight
+            or name in _SAME_IN_ALL_COORDINATES
+            or isinstance(getattr(kind, name, None), Setting)
+        ):
             return getattr(self.learner, name)
         if hasattr(kind, name) and not name.startswith("_"):
             raise AttributeError(
@@ -162,10 +164,8 @@ class AxesLearner(BaseLearner):
 
     def _to_user(self, u: Any) -> Any:
         """The point of the user for one that the learner inside proposes."""
-        if self._form == NUMBER:
-            return self._axes[0].to_user(u)
-        if self._form == TUPLE:
-            return tuple([axis.to_user(c) for axis, c in zip(self._axes, u, strict=True)])
+        if self._form != SAMPLE:
+            return self._translation.to_user(u)
         seed, place = u
         x = self._users.get(place)
         return seed, self._axes[0].to_user(place) if x is None else x
@@ -185,62 +185,29 @@ class AxesLearner(BaseLearner):
     def _split(self, point: Any) -> tuple[Any, Any]:
         """The checked coordinates of a point as data have them, and a seed or None."""
         if self._form != SAMPLE:
-            return self._checked(point), None
+            return self._translation.checked(point), None
         try:
             seed, x = point
         except (TypeError, ValueError):
             raise TypeError(f"A point must be a pair (seed, {self.space.names[0]}), got {point!r}.") from None
-        return self._checked(x), seed
-
-    def _checked(self, key: Any) -> Any:
-        checked: Any = checked_coordinates(key, len(self._axes)) if self._form == TUPLE else checked_point(key)
-        if not self._is_periodic:
-            return checked
-        if self._form != TUPLE:
-            return self._axes[0].to_inner(checked)
-        pairs = zip(self._axes, checked, strict=True)
-        return tuple([axis.to_inner(c) if isinstance(axis, Periodic) else c for axis, c in pairs])
+        return self._translation.checked(x), seed
 
     def _inner(self, key: Any, seed: Any) -> Any:
         u = self._told.get(key)
         if u is None:
             u = self._asked.get(key)
         if u is None:
-            u = self._transform(key)
+            u = self._translation.to_inner(key)
             while u in self.learner.data:
-                u = self._next(u)
+                u = self._translation.next(u)
         return (seed, u) if self._form == SAMPLE else u
-
-    def _transform(self, key: Any) -> Any:
-        if self._form == TUPLE:
-            return tuple([axis.to_inner(c) for axis, c in zip(self._axes, key, strict=True)])
-        return self._axes[0].to_inner(key)
-
-    def _next(self, u: Any) -> Any:
-        """The next point of the learner inside: two of the user may be closer together than its numbers."""
-        if self._form != TUPLE:
-            return math.nextafter(u, math.inf)
-        pairs = zip(self._axes, u, strict=True)
-        return tuple([c if type(axis) is Linear else math.nextafter(c, math.inf) for axis, c in pairs])
-
-    def _images(self, u: Any) -> list[Any]:
-        """The other points of the learner inside that are the same to the user: those on the far side of a seam."""
-        if not self._is_periodic:
-            return []
-        places = u if self._form == TUPLE else (u,)
-        ends = [
-            {axis.low, axis.high} if isinstance(axis, Periodic) and c in (axis.low, axis.high) else {c}
-            for axis, c in zip(self._axes, places, strict=True)
-        ]
-        same = itertools.product(*ends) if self._form == TUPLE else ends[0]
-        return [each for each in same if each != u]
 
     def _note_all(self, points: list[Any], proposed: list[Any], are_pending: bool) -> None:
         """Remember the exact coordinates of points that were proposed, and that they are pending."""
         if are_pending:
             self._pending.update(dict.fromkeys(points))
-            for u in proposed if self._is_periodic else ():
-                for image in self._images(u):
+            for u in proposed if self._translation.is_periodic else ():
+                for image in self._translation.images(u):
                     self.learner.tell_pending(image)
         if len(self._asked) > _MAX_PROPOSED + 2 * len(self._pending):
             pending = {self._split(each)[0] for each in self._pending}
@@ -266,8 +233,8 @@ class AxesLearner(BaseLearner):
             self.learner.data = data
             return
         data = checked_data(data)
-        data = {self._checked(x): y for x, y in data.items()}
-        told = {x: self._told[x] if x in self._told else self._transform(x) for x in data}
+        data = {self._translation.checked(x): y for x, y in data.items()}
+        told = {x: self._told[x] if x in self._told else self._translation.to_inner(x) for x in data}
         try:
             self.learner.data = dict(zip(*self._with_images(list(told.values()), data.values()), strict=True))
         except (AttributeError, TypeError, ValueError) as error:
@@ -360,7 +327,7 @@ class AxesLearner(BaseLearner):
             self.learner.tell(u, y)
         except (TypeError, ValueError) as error:
             self._complain(error, [(u, x)])
-        for image in self._images(u):
+        for image in self._translation.images(u):
             self.learner.tell(image, y)
         self._took(key, seed, u)
 
@@ -389,7 +356,7 @@ class AxesLearner(BaseLearner):
             if self._form == SAMPLE:
                 u = u[1]
             while taken.setdefault(u, key) != key:
-                u = self._next(u)
+                u = self._translation.next(u)
             us.append((seed, u) if self._form == SAMPLE else u)
         try:
             self.learner.tell_many(*self._with_images(us, ys), **options)
@@ -400,10 +367,10 @@ class AxesLearner(BaseLearner):
             self._took(key, seed, u)
 
     def _with_images(self, us: list[Any], ys: Iterable[Any]) -> tuple[list[Any], Iterable[Any]]:
-        if not self._is_periodic:
+        if not self._translation.is_periodic:
             return us, ys
         pairs = list(zip(us, ys, strict=True))
-        pairs += [(image, y) for u, y in pairs for image in self._images(u)]
+        pairs += [(image, y) for u, y in pairs for image in self._translation.images(u)]
         return [u for u, _ in pairs], [y for _, y in pairs]
 
     def _tell_asked(self, xs: list[Any], us: list[Any], ys: Iterable[Any], options: dict[str, Any]) -> None:
@@ -479,8 +446,8 @@ class AxesLearner(BaseLearner):
         seeds = 1 if self._form == SAMPLE and not (args or options) else 0
         ndim = len(self._axes)
         users = {u: key for key, u in self._told.items()}
-        if self._is_periodic:  # the array has both ends
-            users.update({image: image for u in self._told.values() for image in self._images(u)})
+        if self._translation.is_periodic:  # the array has both ends
+            users.update({image: image for u in self._told.values() for image in self._translation.images(u)})
         coordinates = table[:, seeds : seeds + ndim].real
         places = map(tuple, coordinates.tolist()) if self._form == TUPLE else coordinates[:, 0].tolist()
         table[:, seeds : seeds + ndim] = np.array([users[u] for u in places], dtype=float).reshape(-1, ndim)

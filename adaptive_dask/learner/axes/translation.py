@@ -1,0 +1,85 @@
+"""Translation: points in the coordinates of the user, and the same in those of the learner inside."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from typing import Any
+
+from adaptive_dask.learner.axes.axis import Linear, Periodic
+from adaptive_dask.learner.axes.keyword_function import TUPLE
+from adaptive_dask.learner.axes.space import Space
+from adaptive_dask.learner.checked import checked_coordinates, checked_point
+
+
+class Translation:
+    """Translates keys of data: numbers, or tuples of coordinates.
+
+    Parameters
+    ----------
+    space : Space
+    form : "number", "tuple" or "sample"
+        How points are written. The key of a sample (seed, x) is x.
+
+    Attributes
+    ----------
+    is_same : bool
+        Whether both coordinates are the same, with nothing to translate.
+    is_straight : bool
+        Whether numbers are the same; on a periodic axis, both ends are one point of the user.
+    is_periodic : bool
+    """
+
+    def __init__(self, space: Space, form: str) -> None:
+        self.axes = space.numeric
+        self.is_same = all(type(axis) is Linear for axis in self.axes)
+        self.is_straight = all(type(axis) in (Linear, Periodic) for axis in self.axes)
+        self.is_periodic = any(isinstance(axis, Periodic) for axis in self.axes)
+        self._of_tuples = form == TUPLE
+
+    def checked(self, key: Any) -> Any:
+        """The key as data have it.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If it is none.
+        """
+        checked: Any = checked_coordinates(key, len(self.axes)) if self._of_tuples else checked_point(key)
+        if not self.is_periodic:
+            return checked
+        if not self._of_tuples:
+            return self.axes[0].to_inner(checked)
+        pairs = zip(self.axes, checked, strict=True)
+        return tuple([axis.to_inner(c) if isinstance(axis, Periodic) else c for axis, c in pairs])
+
+    def to_inner(self, key: Any) -> Any:
+        """The key of the learner inside."""
+        if self._of_tuples:
+            return tuple([axis.to_inner(c) for axis, c in zip(self.axes, key, strict=True)])
+        return self.axes[0].to_inner(key)
+
+    def to_user(self, u: Any) -> Any:
+        """The key of the user."""
+        if self._of_tuples:
+            return tuple([axis.to_user(c) for axis, c in zip(self.axes, u, strict=True)])
+        return self.axes[0].to_user(u)
+
+    def next(self, u: Any) -> Any:
+        """The next key of the learner inside: two of the user may be closer together than its numbers."""
+        if not self._of_tuples:
+            return math.nextafter(u, math.inf)
+        pairs = zip(self.axes, u, strict=True)
+        return tuple([c if type(axis) is Linear else math.nextafter(c, math.inf) for axis, c in pairs])
+
+    def images(self, u: Any) -> list[Any]:
+        """The other keys of the learner inside that are the same to the user: those on the far side of a seam."""
+        if not self.is_periodic:
+            return []
+        places = u if self._of_tuples else (u,)
+        ends = [
+            {axis.low, axis.high} if isinstance(axis, Periodic) and c in (axis.low, axis.high) else {c}
+            for axis, c in zip(self.axes, places, strict=True)
+        ]
+        same = itertools.product(*ends) if self._of_tuples else ends[0]
+        return [each for each in same if each != u]
