@@ -376,7 +376,7 @@ def test_gradients_of_the_smoothest_surface(vdim):
     points = np.concatenate([random.uniform(-0.5, 0.5, (80, 2)), 0.01 * random.uniform(-0.5, 0.5, (80, 2))])
     values = np.column_stack([np.sin(5 * points[:, 0] + i) * np.exp(points[:, 1]) for i in range(vdim)])
     triangles = Delaunay(points)
-    edges = _edges(triangles.simplices, np.arange(len(triangles.simplices)), triangles.neighbors)
+    edges = _edges(triangles)
     assert len({frozenset(edge) for edge in edges.T.tolist()}) == edges.shape[1]
     expected = CloughTocher2DInterpolator(triangles, values, tol=1e-10, maxiter=10_000).grad.transpose(0, 2, 1)
     assert smoothest_gradients(points, edges, values) == pytest.approx(expected, abs=1e-3 * np.abs(expected).max())

@@ -7,8 +7,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 from scipy.spatial import Delaunay, QhullError
 
-from adaptive_dask.learner.geometry.mesh import SimplexMesh
-from adaptive_dask.learner.geometry.patch import Graph, PatchTriangulation
+from adaptive_dask.learner.geometry.patch import Graph
 from adaptive_dask.learner.geometry.simplices import Floats, Ints
 from adaptive_dask.learner.losses.triangles import TriangleLoss
 from adaptive_dask.learner.losses.value_range import ROUNDING
@@ -26,7 +25,7 @@ Mask = NDArray[np.bool_]
 class _Smooth(Graph):
     """An interpolator in all but calling, with gradients of the smoothest surface."""
 
-    def __init__(self, tri: PatchTriangulation | Delaunay, edges: Ints, values: Floats) -> None:
+    def __init__(self, tri: Delaunay, values: Floats) -> None:
         extent = float(np.ptp(values / 2, axis=0).max()) * 2
         if extent <= ROUNDING * float(np.abs(values).max()):  # the differences are rounding errors
             values, extent = np.broadcast_to(values[0], values.shape), 0.0
@@ -36,18 +35,17 @@ class _Smooth(Graph):
         self.values = values
         self.value_range = extent * self.unit or 1.0
         self.heights = values[tri.simplices] * self.unit
-        slopes = smoothest_gradients(tri.points, edges, values * self.unit / self.value_range)
+        slopes = smoothest_gradients(tri.points, _edges(tri), values * self.unit / self.value_range)
         self.gradients = slopes * self.value_range
 
 
-def smooth_loss(mesh: SimplexMesh, values: Floats, loss: TriangleLoss) -> float | None:
+def smooth_loss(points: Floats, values: Floats, loss: TriangleLoss) -> float | None:
     """The largest loss of a triangle.
 
     Parameters
     ----------
-    mesh : SimplexMesh
-        Two-dimensional, after a commit.
-    values : array, shape (n_points, vdim)
+    points : array, shape (n, 2)
+    values : array, shape (n, vdim)
         Points whose values are not finite are left out.
     loss : callable
 
@@ -60,26 +58,16 @@ def smooth_loss(mesh: SimplexMesh, values: Floats, loss: TriangleLoss) -> float 
     if known.sum() < 4:
         return None
     try:
-        losses = np.asarray(loss(_smooth_interpolator(mesh, values, known)), dtype=float)
+        losses = np.asarray(loss(_Smooth(Delaunay(points[known]), values[known])), dtype=float)
     except (QhullError, AttributeError, TypeError):
         return None
     return float(losses.max()) if losses.size and not np.isnan(losses).any() else None
 
 
-def _smooth_interpolator(mesh: SimplexMesh, values: Floats, known: Mask) -> _Smooth:
-    if known.all():
-        slots = mesh.live_slots()
-        tri = PatchTriangulation(mesh, slots)
-        return _Smooth(tri, _edges(tri.simplices, slots, mesh.neighbors[slots]), values)
-    delaunay = Delaunay(mesh.points[known])
-    rows = np.arange(len(delaunay.simplices))
-    return _Smooth(delaunay, _edges(delaunay.simplices, rows, delaunay.neighbors), values[known])
-
-
-def _edges(simplices: Ints, slots: Ints, neighbors: Ints) -> Ints:
-    """The edges of triangles, shape (2, k); of two triangles that share one, the one in the later slot gives it."""
-    first = neighbors < slots[:, None]
-    starts, ends = simplices[:, [1, 2, 0]], simplices[:, [2, 0, 1]]
+def _edges(tri: Delaunay) -> Ints:
+    """The edges of triangles, shape (2, k); of two triangles that share one, the later one gives it."""
+    first = tri.neighbors < np.arange(len(tri.simplices))[:, None]
+    starts, ends = tri.simplices[:, [1, 2, 0]], tri.simplices[:, [2, 0, 1]]
     return np.array([starts[first], ends[first]])
 
 
