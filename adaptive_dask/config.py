@@ -69,15 +69,25 @@ def check() -> None:
             ) from None
 
 
-@functools.cache
 def load_defaults() -> dict[str, Any]:
     """Add the defaults to Dask's configuration, where they are shown, and return them by name."""
+    import dask.config
+
+    defaults, by_name = _add_defaults()
+    # At the end of a `dask.config.set` that began before, Dask removes everything that was added meanwhile.
+    if PREFIX not in dask.config.config:
+        dask.config.update_defaults(defaults)
+    return by_name
+
+
+@functools.cache
+def _add_defaults() -> tuple[dict[str, Any], dict[str, Any]]:
     import dask.config
     import yaml
 
     defaults = yaml.safe_load(Path(__file__).with_name("adaptive-dask.yaml").read_text())
     dask.config.update_defaults(defaults)
-    return {name: dask.config.get(f"{PREFIX}.{name}", config=defaults) for name in KINDS}
+    return defaults, {name: dask.config.get(f"{PREFIX}.{name}", config=defaults) for name in KINDS}
 
 
 @functools.lru_cache(maxsize=256, typed=True)

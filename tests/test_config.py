@@ -36,6 +36,10 @@ def test_the_file_has_all_settings_and_no_others() -> None:
 
 
 def test_defaults_are_shown_by_dask() -> None:
+    dask.config.config.pop(config.PREFIX, None)
+    config._add_defaults.cache_clear()
+    with dask.config.set({"adaptive-dask.learner-timeout": "1s"}):  # at its end, Dask removes what was added in it
+        assert config.get("learner-timeout") == 1
     config.load_defaults()
     assert dask.config.get("adaptive-dask.scheduler.ended-runs") == 32
 

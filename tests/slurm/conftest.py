@@ -6,6 +6,7 @@ import contextlib
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -45,7 +46,9 @@ HERE = {
 def private() -> Iterator[PrivateSlurm]:
     with contextlib.ExitStack() as stack:
         try:
+            before = signal.getsignal(signal.SIGINT)
             pytest.importorskip("dask_jobqueue")
+            signal.signal(signal.SIGINT, before)  # dask-jobqueue ends the process at a Ctrl-C, also in other tests
             slurm = stack.enter_context(private_slurm())
         except (Unavailable, pytest.skip.Exception) as reason:
             if os.environ.get("CI") == "true":

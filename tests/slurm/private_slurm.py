@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import random
 import shutil
 import socket
 import subprocess
@@ -226,12 +227,18 @@ def is_loopback(host: str) -> bool:
 
 
 def free_ports(count: int) -> list[int]:
-    """Ports that nobody listens on at the moment."""
+    """Ports that nobody listens on at the moment.
+
+    They are below those that the system gives to anybody who asks for any, because they are used some time later.
+    """
+    found: list[int] = []
     with contextlib.ExitStack() as stack:
-        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
-        for each in sockets:
-            each.bind(("127.0.0.1", 0))
-        return [each.getsockname()[1] for each in sockets]
+        while len(found) < count:
+            each = stack.enter_context(socket.socket())
+            with contextlib.suppress(OSError):
+                each.bind(("127.0.0.1", random.randrange(15_000, 32_000)))
+                found.append(each.getsockname()[1])
+    return found
 
 
 def wait_until(condition: object, what: str, logs: Path | None = None) -> None:
