@@ -18,6 +18,8 @@ from ..patience import TIMEOUT, wait_until
 from .conftest import assert_clean, host_of
 from .functions import slow_peak, waits_for
 
+pytestmark = pytest.mark.long
+
 
 @pytest.fixture
 def cluster() -> Iterator[LocalCluster]:

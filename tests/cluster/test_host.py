@@ -376,6 +376,7 @@ KINDS = {
 }
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("kind", KINDS)
 def test_all_of_a_run_that_is_forgotten_is_freed_at_once(kind):
     """Python collects garbage when it likes, which with gigabytes of data is late."""

@@ -22,6 +22,8 @@ from ..settings import change
 from .conftest import assert_clean, host_of
 from .functions import lasting
 
+pytestmark = pytest.mark.long
+
 
 class Clock:
     def __init__(self) -> None:

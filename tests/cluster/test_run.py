@@ -405,6 +405,7 @@ async def test_with_an_asynchronous_client(cluster):
     await asyncio.to_thread(assert_clean, cluster)
 
 
+@pytest.mark.long
 def test_without_a_client_a_cluster_is_embedded(tmp_path):
     script = tmp_path / "script.py"
     script.write_text(
@@ -468,6 +469,7 @@ def test_a_blocking_runner_that_is_interrupted_cancels_its_run(client):
     assert adaptive.runs()[0]["status"] == "cancelled"
 
 
+@pytest.mark.long
 def test_a_script_without_a_main_guard_runs_once(tmp_path):
     script = tmp_path / "script.py"
     script.write_text(
@@ -556,6 +558,7 @@ def test_the_terminal_shows_how_it_goes(client, capsys):
     assert "50 points" in repr(runner)
 
 
+@pytest.mark.long
 def test_on_a_cluster_of_threads():
     with (
         LocalCluster(n_workers=2, threads_per_worker=1, processes=False, dashboard_address="127.0.0.1:0") as cluster,

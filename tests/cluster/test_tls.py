@@ -12,6 +12,8 @@ from ..patience import TIMEOUT
 from .conftest import assert_clean
 from .functions import peak
 
+pytestmark = pytest.mark.long
+
 
 def test_a_run_under_tls(tmp_path):
     pytest.importorskip("cryptography", reason="temporary certificates are made by it")
