@@ -57,7 +57,8 @@ async def test_cancel_cancels_what_is_under_way_and_leaves_nothing(c, s, a, b):
     assert gate.cancelled > 0
     await until(lambda: not s.tasks)
     await until(lambda: not [worker for worker in (a, b) if worker.plugins["adaptive-points"]._queues])
-    assert not any(worker.state.executing_count for worker in (a, b))
+    # Dask's worker notices a moment later that the evaluators have ended.
+    await until(lambda: not any(worker.state.executing_count for worker in (a, b)))
 
 
 @gen_cluster(**OPTIONS)

@@ -20,11 +20,14 @@ PYTHON_ADAPTIVE = "python-adaptive's own"
 @pytest.fixture(scope="session")
 def executed(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Executed]:
     """A notebook by its name in examples/, executed; each once, and those that the session asks for in parallel."""
+    folder = tmp_path_factory.mktemp("notebooks")  # here: the factory is not made for several threads
 
     def run(name: str) -> nbformat.NotebookNode:
-        own = name != PYTHON_ADAPTIVE
-        notebook = nbformat.read(FOLDER / name, as_version=4) if own else python_adaptive.notebook()
-        return execute(notebook, tmp_path_factory.mktemp("notebook"))
+        is_ours = name != PYTHON_ADAPTIVE
+        notebook = nbformat.read(FOLDER / name, as_version=4) if is_ours else python_adaptive.notebook()
+        own_folder = folder / name.removesuffix(".ipynb")
+        own_folder.mkdir()
+        return execute(notebook, own_folder)
 
     wanted = [item.callspec.params.get("executes") for item in request.session.items if hasattr(item, "callspec")]
     pool = ThreadPoolExecutor(2)
