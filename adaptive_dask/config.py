@@ -41,11 +41,11 @@ def get(name: str) -> float:
     """
     import dask.config
 
-    defaults = load_defaults()
+    default = _defaults()[1][name]
     try:
-        return _parse(KINDS[name], dask.config.get(f"{PREFIX}.{name}", defaults[name]))
+        return _parse(KINDS[name], dask.config.get(f"{PREFIX}.{name}", default))
     except (TypeError, ValueError):
-        return _parse(KINDS[name], defaults[name])
+        return _parse(KINDS[name], default)
 
 
 def check() -> None:
@@ -73,20 +73,20 @@ def load_defaults() -> dict[str, Any]:
     """Add the defaults to Dask's configuration, where they are shown, and return them by name."""
     import dask.config
 
-    defaults, by_name = _add_defaults()
-    # At the end of a `dask.config.set` that began before, Dask removes everything that was added meanwhile.
-    if PREFIX not in dask.config.config:
+    defaults, by_name = _defaults()
+    if not any(defaults is known for known in dask.config.defaults):
         dask.config.update_defaults(defaults)
+    # At the end of a `dask.config.set` that began before, Dask removes everything that was added meanwhile.
+    dask.config.update(dask.config.config, defaults, priority="old")
     return by_name
 
 
 @functools.cache
-def _add_defaults() -> tuple[dict[str, Any], dict[str, Any]]:
+def _defaults() -> tuple[dict[str, Any], dict[str, Any]]:
     import dask.config
     import yaml
 
     defaults = yaml.safe_load(Path(__file__).with_name("adaptive-dask.yaml").read_text())
-    dask.config.update_defaults(defaults)
     return defaults, {name: dask.config.get(f"{PREFIX}.{name}", config=defaults) for name in KINDS}
 
 

@@ -37,11 +37,23 @@ def test_the_file_has_all_settings_and_no_others() -> None:
 
 def test_defaults_are_shown_by_dask() -> None:
     dask.config.config.pop(config.PREFIX, None)
-    config._add_defaults.cache_clear()
+    config._defaults.cache_clear()
     with dask.config.set({"adaptive-dask.learner-timeout": "1s"}):  # at its end, Dask removes what was added in it
+        config.load_defaults()
         assert config.get("learner-timeout") == 1
     config.load_defaults()
     assert dask.config.get("adaptive-dask.scheduler.ended-runs") == 32
+
+
+@pytest.mark.parametrize("prefix", ["adaptive-dask", "adaptive_dask"])  # as of files, as of environment variables
+def test_defaults_are_added_once(prefix: str) -> None:
+    with dask.config.set({f"{prefix}.learner-timeout": "1s"}):
+        config.load_defaults()
+        known = len(dask.config.defaults)
+        for _ in range(3):
+            config.load_defaults()
+            assert config.get("learner-timeout") == 1
+        assert len(dask.config.defaults) == known
 
 
 @pytest.mark.parametrize(
