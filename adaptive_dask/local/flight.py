@@ -114,6 +114,8 @@ class Flight:
     @property
     def hung(self) -> int:
         """Number of submissions that were given up, but still keep a worker busy."""
+        if not (self._hung or self._abandoned):
+            return 0
         late = time.monotonic() - GRACE
         hung = [*self._hung, *(batch for batch, since in list(self._abandoned.items()) if since < late)]
         return sum(not batch.future.done() for batch in hung)

@@ -132,7 +132,8 @@ class Goal:
 
     def is_time_up(self, elapsed: float) -> bool:
         """True once the time of the goal, if it has one, is up."""
-        return self.next_check(elapsed) == 0.0
+        left = self.time_left(elapsed)
+        return left is not None and left <= 0
 
     def in_numbers(self, learner: Any, started: float, elapsed: float = 0.0) -> dict[str, float]:
         """The goal as a number to display, if it has one.
