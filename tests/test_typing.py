@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ast
 import importlib
+import inspect
+import os
 import re
 import subprocess
 import sys
@@ -25,6 +27,8 @@ from adaptive_dask.testing import check_learner
 
 
 def f(x: float) -> float:
+    if x > 1e6:
+        raise adaptive.Infeasible("too large")
     return x**2
 
 
@@ -32,33 +36,39 @@ def g(point: tuple[float, float]) -> float:
     return point[0] * point[1]
 
 
-def noisy(seed_x: tuple[int, float]) -> float:
-    return seed_x[1]
+def h(energy: float, angle: float, field: float, material: str, spin: int) -> dict[str, float]:
+    return {"current": energy * field * angle * spin}
 
 
 line = adaptive.Learner1D(f, bounds=(-1, 1), loss_per_interval=curvature_loss_function())
 plane = adaptive.Learner2D(g, bounds=[(-1, 1), (-1, 1)])
-space = adaptive.LearnerND(g, bounds=[(-1, 1), (-1, 1)])
+region = adaptive.LearnerND(g, bounds=[(-1, 1), (-1, 1)])
 smooth = adaptive.SparseGridLearner(g, bounds=[(-1, 1), (-1, 1)])
 rational = adaptive.RationalLearner1D(f, bounds=(-1, 1))
-mean = adaptive.AverageLearner(f, atol=0.1)
-means = adaptive.AverageLearner1D(noisy, bounds=(-1, 1))
+mean = adaptive.AverageLearner(lambda seed: seed % 3, atol=0.1)
+means = adaptive.AverageLearner1D(lambda seed_x: seed_x[1], bounds=(-1, 1))
 integral = adaptive.IntegratorLearner(f, bounds=(0, 1), tol=1e-8)
 sequence = adaptive.SequenceLearner(f, [1.0, 2.0])
-several = adaptive.BalancingLearner([line, adaptive.Learner1D(f, bounds=(0, 1))])
-saver = adaptive.DataSaver(line, arg_picker=lambda result: result["y"])
-program = adaptive.Command("./solver {x}")
-learners: list[adaptive.BaseLearner] = [line, rational]
+minimum = adaptive.SKOptLearner(f, dimensions=[(-1.0, 1.0)])
+axes = {"energy": adaptive.Log(1, 10, unit="meV"), "angle": adaptive.Periodic(0, 360), "spin": adaptive.Fixed(1)}
+space = adaptive.Space(axes, field=adaptive.Linear(0, 1), material=adaptive.Categories(["InAs", "InSb"]))
+saver = adaptive.DataSaver(adaptive.Learner1D(f, (0, 1)), arg_picker=lambda result: result["current"])
+several = adaptive.BalancingLearner([line, adaptive.Learner1D(f, bounds=(0, 1))], strategy="loss")
+program = adaptive.Command("./solver {x}", timeout=60)
+learners: list[adaptive.BaseLearner] = [line, rational, adaptive.Learner1D(program, bounds=(0, 1))]
+over_space: adaptive.BaseLearner = adaptive.LearnerND(h, space)
 check_learner(adaptive.Learner1D(f, bounds=(-1, 1)))
 adaptive.simple(line, npoints_goal=10)
+value, error, poles, total = line.interpolator()(0.5), line.loss(), rational.poles(), integral.igral
 
 
 def follow(client: Client) -> Any:
-    runner = adaptive.Runner(line, executor=client, loss_goal=0.01, retries=2, checkpoint="scan")
-    runner.pause()
+    runner = adaptive.Runner(line, executor=client, goal=lambda learner: learner.npoints > 9, checkpoint="scan")
+    same: adaptive.AsyncRunner | adaptive.runner.BaseRunner = runner
+    same.pause()
     runner.resume()
-    adaptive.BlockingRunner(plane, npoints_goal=10)
-    runs = adaptive.run_many(learners, npoints_goal=10, name="scan")
+    adaptive.BlockingRunner(plane, npoints_goal=10, executor=adaptive.runner.SequentialExecutor())
+    runs: adaptive.runner.Runs = adaptive.run_many(learners, npoints_goal=10, name="scan")
     try:
         for each in runs.as_completed():
             print(each.name, each.learner.loss())
@@ -80,30 +90,68 @@ reveal_type(adaptive.Learner1D)
 
 
 @pytest.fixture(scope="module")
-def output(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """What mypy says of both scripts; it reads the whole package, so it is called once."""
+def scripts(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder with both scripts, and with the settings of a user who checks everything."""
     folder = tmp_path_factory.mktemp("scripts")
     (folder / "right.py").write_text(SCRIPT)
     (folder / "wrong.py").write_text(WRONG)
-    command = [sys.executable, "-m", "mypy", "--strict", "--cache-dir", str(folder), "right.py", "wrong.py"]
-    return subprocess.run(command, cwd=folder, capture_output=True, text=True).stdout
+    (folder / "pyrightconfig.json").write_text('{"typeCheckingMode": "strict"}')
+    return folder
+
+
+@pytest.fixture(scope="module")
+def mypy(scripts: Path) -> str:
+    """What mypy says of both scripts; it reads the whole package, so it is called once."""
+    command = [sys.executable, "-m", "mypy", "--strict", "--cache-dir", str(scripts), "right.py", "wrong.py"]
+    return subprocess.run(command, cwd=scripts, capture_output=True, text=True).stdout
+
+
+@pytest.fixture(scope="module")
+def pyright(scripts: Path) -> str:
+    """What pyright, and so Pylance in VS Code, says of both scripts. It runs on the Node.js of Playwright."""
+    pytest.importorskip("pyright", reason="needs pyright")
+    playwright = pytest.importorskip("playwright", reason="needs the Node.js of Playwright")
+    driver = Path(playwright.__file__).parent / "driver"
+    package = Path(adaptive_dask.__file__).parents[1]
+    environment = {**os.environ, "PATH": f"{driver}{os.pathsep}{os.environ['PATH']}", "PYTHONPATH": str(package)}
+    command = [sys.executable, "-m", "pyright", "--pythonpath", sys.executable, "--project", "."]
+    done = subprocess.run(command, cwd=scripts, env=environment, capture_output=True, text=True)
+    assert "wrong.py" in done.stdout, done.stderr
+    return done.stdout
+
+
+def test_the_script_uses_every_public_class() -> None:
+    classes = {name for name in adaptive_dask.__all__ if inspect.isclass(getattr(adaptive_dask, name))}
+    assert {name for name in classes if not re.search(rf"\badaptive\.{name}\b", SCRIPT)} == set()
+    assert SCRIPT.count("\n") >= 50
 
 
 @pytest.mark.long
-def test_mypy_accepts_a_script_of_a_user(output: str) -> None:
-    assert "wrong.py" in output
-    assert "right.py" not in output, output
+def test_mypy_accepts_a_script_of_a_user(mypy: str) -> None:
+    assert "wrong.py" in mypy
+    assert "right.py" not in mypy, mypy
 
 
 @pytest.mark.long
 @pytest.mark.parametrize("line", [4, 5, 6, 7])
-def test_mypy_finds_mistakes(line: int, output: str) -> None:
-    assert f"wrong.py:{line}: error" in output, output
+def test_mypy_finds_mistakes(line: int, mypy: str) -> None:
+    assert f"wrong.py:{line}: error" in mypy, mypy
 
 
 @pytest.mark.long
-def test_mypy_knows_the_arguments_of_a_learner(output: str) -> None:
-    assert re.search(r"wrong.py:8: note: Revealed type is .*bounds: tuple.*Learner1D", output), output
+def test_mypy_knows_the_arguments_of_a_learner(mypy: str) -> None:
+    assert re.search(r"wrong.py:8: note: Revealed type is .*bounds: tuple.*Learner1D", mypy), mypy
+
+
+@pytest.mark.long
+def test_pyright_accepts_a_script_of_a_user(pyright: str) -> None:
+    assert "right.py" not in pyright, pyright
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("line", [4, 5, 6, 7])
+def test_pyright_finds_mistakes(line: int, pyright: str) -> None:
+    assert re.search(rf"wrong.py:{line}:\d+ - error", pyright), pyright
 
 
 def imported(package: ModuleType) -> dict[str, str]:

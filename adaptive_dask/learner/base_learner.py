@@ -68,9 +68,11 @@ class BaseLearner(abc.ABC):
     data: Mapping[Any, Any] | MutableMapping[Any, Any]
     pending_points: Set[Any] | MutableSet[Any]
 
-    def __new__(cls, *args: Any, **options: Any) -> Any:
+    # Over a space it is another object, with the same methods. Type checkers would skip `__init__` for any other type.
+    def __new__(cls, *args: Any, **options: Any) -> Self:
         if any(isinstance(each, Space) for each in (*args, *options.values())):
-            return entry("learner_over_space")(cls, args, options)
+            over_space: Self = entry("learner_over_space")(cls, args, options)
+            return over_space
         return super().__new__(cls)
 
     def __init_subclass__(cls, **options: Any) -> None:

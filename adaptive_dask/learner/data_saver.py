@@ -107,7 +107,7 @@ class DataSaver(BaseLearner):
     def __init__(
         self,
         learner: Any,
-        arg_picker: Function | None = None,
+        arg_picker: Callable[[Any], Any] | None = None,
         *,
         learn: str | Sequence[str] | None = None,
         evaluation: bool | Literal["output"] = False,

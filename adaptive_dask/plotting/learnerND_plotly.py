@@ -24,7 +24,7 @@ def load_plotly() -> Any:
     ImportError
         If it is not installed; says how to install it.
     """
-    with needed("This picture needs Plotly, unless you pass backend='matplotlib'", "plotly"):
+    with needed("This picture needs Plotly, unless you pass backend='matplotlib'", '"adaptive_dask[plotly]"'):
         importlib.import_module("plotly.graph_objects")
         return importlib.import_module("plotly")
 

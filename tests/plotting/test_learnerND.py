@@ -209,7 +209,7 @@ def test_plotly_is_not_needed_and_asked_for_clearly(monkeypatch: pytest.MonkeyPa
     monkeypatch.setitem(sys.modules, "plotly.graph_objects", None)
     assert type(learner_of(3).plot_3D(return_fig=True)).__module__.startswith("matplotlib")
     for draw in (learner_of(3).plot_3D, learner_of(3).plot_isosurface):
-        with pytest.raises(ImportError, match="pip install plotly"):
+        with pytest.raises(ImportError, match=r'pip install "adaptive_dask\[plotly\]"'):
             draw(return_fig=True, backend="plotly")
         with pytest.raises(ValueError, match="backend must be 'plotly' or 'matplotlib', got 'bokeh'"):
             draw(return_fig=True, backend="bokeh")
