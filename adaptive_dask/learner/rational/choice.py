@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from adaptive_dask.learner.losses.interpolation import even_split
-from adaptive_dask.learner.rational.part import Part
+from adaptive_dask.learner.rational.part import VISITED, Part
 from adaptive_dask.learner.rational.pieces import Pieces
 
 Array = NDArray[Any]
@@ -88,6 +88,7 @@ class Candidates:
     def __init__(self, pieces: Pieces, pending: Sequence[float], turn: int) -> None:
         found = [_in_part(part, pieces, turn) for part in pieces.parts]
         found += [_in_border(pieces, k) for k in range(len(pieces.borders))]
+        found += [_at_poles(part, pieces) for part in pieces.parts]
         found += [_in_suspect(part) for part in pieces.parts if part.suspect]
         found += [_beside(part) for part in pieces.parts if part.pairs.are_wanted]
         self.x, score, self._low, self._high, self._divides = (
@@ -135,6 +136,13 @@ def _in_part(part: Part, pieces: Pieces, turn: int) -> Found:
         # Where two fits agree they still have to be tested.
         score = np.maximum(score, 2 * pieces.tolerance * survey.untested)
     return at, score, x[i], x[i + 1], np.zeros(len(at))
+
+
+def _at_poles(part: Part, pieces: Pieces) -> Found:
+    """Next to poles without samples nearby, also if there are points in flight elsewhere in the same gap."""
+    poles, heights = part.unvisited(pieces.scale)
+    reach = VISITED * np.abs(poles.imag)
+    return poles.real, heights, poles.real - reach, poles.real + reach, np.zeros(len(poles))
 
 
 def _in_border(pieces: Pieces, k: int) -> Found:

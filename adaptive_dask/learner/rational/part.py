@@ -13,7 +13,7 @@ from adaptive_dask.learner.rational.error_shape import ErrorShape
 from adaptive_dask.learner.rational.fit import ROUNDING, Fit, fit
 from adaptive_dask.learner.rational.interpolator import Lines, Piece
 from adaptive_dask.learner.rational.pairs import Pairs
-from adaptive_dask.learner.rational.poles import fast_poles
+from adaptive_dask.learner.rational.poles import fast_poles, residues
 from adaptive_dask.learner.rational.record import CHECKS, Kind, Prediction, Record
 from adaptive_dask.learner.rational.smooth_fit import smooth_fit
 from adaptive_dask.learner.rational.survey import Survey, beside, candidates, differences, line_errors
@@ -31,6 +31,10 @@ _LONG_CHECKED = 8
 # unless the new one differs from it by this many times the error that it had.
 _DISPUTED = 10.0
 _NOISE_CHECKS = 8
+# A pole is known when a sample is this close to it, in units of its distance to the axis.
+VISITED = 3.0
+# A pole is real if it changes the samples next to it by this many times their errors.
+_SEEN, _ROUNDING_SEEN = 10.0, 2e-9
 
 
 class Part:
@@ -60,6 +64,8 @@ class Part:
         self.suspect: tuple[float, float] | None = None
         self.suspected_at = 0
         self._poles: Array = np.empty(0, dtype=complex)
+        self._unvisited: Array = np.empty(0, dtype=complex)
+        self._heights: Array = np.empty(0)
         self._survey: Survey | None = None
         self._largest: float | None = None
         self._cold_fit = 0
@@ -129,7 +135,7 @@ class Part:
         self.x.insert(i, x)
         self.y.insert(i, y)
         self._survey = None
-        if self.stale or not self.is_tested:
+        if self.stale or not self.is_tested or len(self._unvisited):
             self._largest = None
 
     def _compare(self, x: float, y: Array, scale: Array, tolerance: float) -> None:
@@ -180,6 +186,7 @@ class Part:
         if not self.stale and self.active == "rational" and self._is_disputed(found, poles, scale):
             return False
         self.rational, self._poles = found, poles
+        self._unvisited, self._heights = self._peaks(found, poles, scale)
         if found.converged:
             self.smooth = None
         elif self.n >= _SMOOTH_FROM and self.n >= 1.05 * self._smoothed:
@@ -275,7 +282,39 @@ class Part:
             if self.n >= _KNOWN_FROM and self.is_tested:
                 survey.largest = float(survey.error.max(initial=0.0))
             survey.largest = max(survey.largest, largest)
+            self._look_at_poles(survey)
         return survey
+
+    def _distances(self, poles: Array) -> Array:
+        """How far poles are from the samples next to them; 0 if they are not between samples."""
+        x = np.array(self.x)
+        i = np.clip(np.searchsorted(x, poles.real), 1, len(x) - 1)
+        distance: Array = np.clip(np.minimum(poles.real - x[i - 1], x[i] - poles.real), 0.0, None)
+        return distance
+
+    def _peaks(self, found: Fit, poles: Array, scale: Array) -> tuple[Array, Array]:
+        """Poles without samples nearby, and the peaks that they make on the axis, relative to the scale."""
+        if self.n < 4 or not len(poles):
+            return poles[:0], np.empty(0)
+        distance = self._distances(poles)
+        with np.errstate(all="ignore"):
+            strength = (np.abs(residues(found.model, poles)) / scale).max(axis=1)
+            heights = np.clip(np.nan_to_num(strength / np.abs(poles.imag), nan=0.0, posinf=1.0), 0.0, 1.0)
+            # Others follow from errors of the samples.
+            real = strength > np.maximum(_SEEN * found.residual, _ROUNDING_SEEN) * distance
+        keep = real & (distance > VISITED * np.abs(poles.imag))
+        return poles[keep], heights[keep]
+
+    def _look_at_poles(self, survey: Survey) -> None:
+        """Expect errors as large as the peaks of poles without samples nearby: only their tails are known."""
+        keep = self._distances(self._unvisited) > VISITED * np.abs(self._unvisited.imag)
+        self._unvisited, self._heights = self._unvisited[keep], self._heights[keep]
+        survey.largest = max(survey.largest, float(self._heights.max(initial=0.0)))
+
+    def unvisited(self, scale: Array) -> tuple[Array, Array]:
+        """Poles without samples nearby, and how large the error next to them may be, relative to the scale."""
+        self.survey(scale)
+        return (self._unvisited, self._heights) if self.active == "rational" else (self._unvisited[:0], np.empty(0))
 
     def line_errors(self, scale: Array) -> Array:
         """The errors of straight lines between the samples, shape (n - 1,)."""
