@@ -39,7 +39,7 @@ class Fit:
     spread : float
         The root of the mean square error, per degree of freedom.
     converged : bool
-        Whether the residual is as small as rounding errors allow.
+        Whether the residual is as small as is wanted, or as rounding errors allow.
     support : list of float
     n : int
         The number of samples.
@@ -67,7 +67,7 @@ class _Order:
     score: float
 
 
-def fit(x: Array, values: Array, start: Sequence[float] = ()) -> Fit:
+def fit(x: Array, values: Array, start: Sequence[float] = (), enough: float = 0.0) -> Fit:
     """Approximate samples by a rational function.
 
     Parameters
@@ -78,6 +78,8 @@ def fit(x: Array, values: Array, start: Sequence[float] = ()) -> Fit:
         Scaled, so that an error means the same in each component.
     start : sequence of float
         Points among ``x`` to begin with as support points, in this order.
+    enough : float
+        A residual this small needs no higher order, which could only describe errors of narrow features' values.
 
     Notes
     -----
@@ -87,7 +89,7 @@ def fit(x: Array, values: Array, start: Sequence[float] = ()) -> Fit:
     n = len(x)
     cap = min(MAX_ORDER, max(1, n // 2))
     loewner = Loewner(x, values, cap)
-    floor = ROUNDING * max(1.0, float(np.abs(values).max(initial=0.0)))
+    floor = max(enough, ROUNDING * max(1.0, float(np.abs(values).max(initial=0.0))))
     for i in np.searchsorted(x, start[:cap]).tolist():
         loewner.add(i)
     orders: dict[int, _Order] = {}

@@ -31,6 +31,8 @@ _LONG_CHECKED = 8
 # unless the new one differs from it by this many times the error that it had.
 _DISPUTED = 10.0
 _NOISE_CHECKS = 8
+# A residual of this fraction of the tolerance is small enough.
+_ENOUGH = 1e-6
 # A pole is known when a sample is this close to it, in units of its distance to the axis.
 VISITED = 3.0
 # A pole is real if it changes the samples next to it by this many times their errors.
@@ -169,7 +171,7 @@ class Part:
 
     # -- fits ------------------------------------------------------------------------------------
 
-    def update(self, scale: Array) -> bool:
+    def update(self, scale: Array, tolerance: float) -> bool:
         """Fit again if something new was told; returns whether that was so."""
         if not self.stale and (not self.record.checks or self.n < self._not_before or self._nothing_new(scale)):
             return False
@@ -181,7 +183,7 @@ class Part:
         start = self.rational.support[:-3] if warm and self.rational else ()
         if not start:
             self._cold_fit = self.n
-        found = unscaled(fit(x, scaled, start), scale)
+        found = unscaled(fit(x, scaled, start, _ENOUGH * tolerance), scale)
         poles = fast_poles(found.model)
         if not self.stale and self.active == "rational" and self._is_disputed(found, poles, scale):
             return False

@@ -123,7 +123,7 @@ class Pieces:
         k = 0
         while k < len(self.parts):
             part = self.parts[k]
-            if part.n and part.update(self.scale):
+            if part.n and part.update(self.scale, self.tolerance):
                 cut = self._where_to_divide(part)
                 if cut is not None:
                     self._divide(k, *cut)
@@ -175,7 +175,7 @@ class Pieces:
         self.parts[k : k + 1] = [left, right]
         self.borders.insert(k, Border(is_singular=reason == "singularity"))
         for each in (left, right):
-            each.update(self.scale)
+            each.update(self.scale, self.tolerance)
         self.borders[k].update(left, right, self.scale, self.tolerance)
 
     def _merge(self, k: int) -> None:
@@ -187,7 +187,7 @@ class Pieces:
         )
         self.parts[k : k + 2] = [part]
         del self.borders[k]
-        part.update(self.scale)
+        part.update(self.scale, self.tolerance)
 
     # -- errors ----------------------------------------------------------------------------------
 
