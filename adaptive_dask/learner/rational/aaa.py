@@ -32,10 +32,12 @@ class Loewner:
         Scaled, so that an error means the same in each component.
     capacity : int
         The largest number of support points.
+    importance : array, shape (n, M), optional
+        By what the error of each value counts more.
     """
 
-    def __init__(self, x: Array, values: Array, capacity: int) -> None:
-        self.x, self.values = x, values
+    def __init__(self, x: Array, values: Array, capacity: int, importance: Array | None = None) -> None:
+        self.x, self.values, self.importance = x, values, importance
         length = np.diff(x)
         self.spacing = np.full(len(x), np.inf)
         self.spacing[:-1] = length
@@ -54,6 +56,8 @@ class Loewner:
         self._cauchy[:, m] = 1.0 / difference
         self._cauchy[i, m] = 0.0
         np.multiply(self.values - self.values[i], self._cauchy[:, m, np.newaxis], out=self._matrix[:, :, m])
+        if self.importance is not None:
+            self._matrix[:, :, m] *= self.importance
         self.support.append(i)
         self.free[i] = False
 

@@ -22,8 +22,17 @@ MAX_ORDER = 100
 _PARSIMONY = 2.0
 # The second approximation, whose difference says what is not known, has this many support points fewer.
 _FEWER = 2
+# A residual of this fraction of the tolerance is small enough.
+_ENOUGH = 1e-6
 # So many orders without improvement end the search.
 _PATIENCE = 12
+# Where small values are to have small errors, too, these errors may be this fraction of the tolerance. Even smaller ones
+# would describe rounding errors.
+_SPARE = 0.1
+# Values count as small down to this fraction of the tolerance,
+_SMALLEST = 1e-4
+# and the order may be larger by this much, because that of a rational function is the same.
+_MORE = 3
 
 
 @dataclass
@@ -43,6 +52,8 @@ class Fit:
     support : list of float
     n : int
         The number of samples.
+    is_relative : bool
+        Whether small values have small errors.
     """
 
     model: Barycentric
@@ -51,6 +62,7 @@ class Fit:
     spread: float
     converged: bool
     n: int
+    is_relative: bool = False
 
     @property
     def support(self) -> list[float]:
@@ -67,7 +79,7 @@ class _Order:
     score: float
 
 
-def fit(x: Array, values: Array, start: Sequence[float] = (), enough: float = 0.0) -> Fit:
+def fit(x: Array, values: Array, start: Sequence[float] = (), tolerance: float = 0.0) -> Fit:
     """Approximate samples by a rational function.
 
     Parameters
@@ -78,18 +90,21 @@ def fit(x: Array, values: Array, start: Sequence[float] = (), enough: float = 0.
         Scaled, so that an error means the same in each component.
     start : sequence of float
         Points among ``x`` to begin with as support points, in this order.
-    enough : float
-        A residual this small needs no higher order, which could only describe errors of narrow features' values.
+    tolerance : float
+        The error that is wanted. Where the residual is far smaller, a higher order would describe rounding errors.
 
     Notes
     -----
     At most n / 2 support points are taken, because a function of type (m - 1, m - 1) has 2m - 1 parameters. Of these
     orders the smallest is chosen whose residual, per degree of freedom left, is close to the smallest.
+
+    Values of one sign that span many orders of magnitude, like probabilities of transmission, are approximated to the
+    tolerance first, and then again with small errors of small values, if that is possible.
     """
     n = len(x)
     cap = min(MAX_ORDER, max(1, n // 2))
     loewner = Loewner(x, values, cap)
-    floor = max(enough, ROUNDING * max(1.0, float(np.abs(values).max(initial=0.0))))
+    floor = max(_ENOUGH * tolerance, ROUNDING * max(1.0, float(np.abs(values).max(initial=0.0))))
     for i in np.searchsorted(x, start[:cap]).tolist():
         loewner.add(i)
     orders: dict[int, _Order] = {}
@@ -108,7 +123,40 @@ def fit(x: Array, values: Array, start: Sequence[float] = (), enough: float = 0.
         error[~np.isfinite(error)] = np.inf
         error[loewner.support] = -1.0
         loewner.add(int(error.argmax()))
-    return _result(loewner, orders, floor)
+    found = _result(loewner, orders, floor)
+    if found.converged and _is_wide(values, tolerance):
+        return _relative_fit(x, values, found, tolerance) or found
+    return found
+
+
+def _is_wide(values: Array, tolerance: float) -> bool:
+    """Whether the values have one sign, and are in places smaller than the tolerance."""
+    if np.iscomplexobj(values):
+        return False
+    size = np.abs(values)
+    one_sign = np.abs(np.sign(values).sum(axis=0)) == len(values)
+    return bool(one_sign.all() and (size.min(axis=0) < tolerance * size.max(axis=0)).any())
+
+
+def _relative_fit(x: Array, values: Array, plain: Fit, tolerance: float) -> Fit | None:
+    """An approximation with small relative errors, also of values below the tolerance; None if there is none."""
+    size = np.abs(values)
+    importance = 1.0 / (size + _SMALLEST * tolerance * size.max(axis=0))
+    cap = min(MAX_ORDER, len(x) // 2, plain.model.order + _MORE)
+    loewner = Loewner(x, values, cap, importance)
+    approximation = np.broadcast_to(values.mean(axis=0), values.shape)
+    for m in range(1, cap + 1):
+        error = (np.abs(approximation - values) * importance).max(axis=1)
+        error[~np.isfinite(error)] = np.inf
+        error[loewner.support] = -1.0
+        loewner.add(int(error.argmax()))
+        order, approximation = _examine(loewner)
+        error = np.abs(approximation - values) * importance
+        if np.isfinite(error).all() and error.max() <= _SPARE * tolerance:
+            model = _barycentric(loewner, order.weights)
+            companion = _barycentric(loewner, loewner.weights(range(max(1, m - _FEWER))))
+            return Fit(model, companion, order.residual, order.spread, True, len(x), is_relative=True)
+    return None
 
 
 def _examine(loewner: Loewner) -> tuple[_Order, Array]:

@@ -31,10 +31,11 @@ _LONG_CHECKED = 8
 # unless the new one differs from it by this many times the error that it had.
 _DISPUTED = 10.0
 _NOISE_CHECKS = 8
-# A residual of this fraction of the tolerance is small enough.
-_ENOUGH = 1e-6
+# A fit with small errors of small values is kept as long as these are below so many times the tolerance, each relative
+# to its value.
+_SMALL_DIFFER = 100.0
 # A pole is known when a sample is this close to it, in units of its distance to the axis.
-VISITED = 3.0
+VISITED = 1.0
 # A pole is real if it changes the samples next to it by this many times their errors.
 _SEEN, _ROUNDING_SEEN = 10.0, 2e-9
 
@@ -70,6 +71,7 @@ class Part:
         self._heights: Array = np.empty(0)
         self._survey: Survey | None = None
         self._largest: float | None = None
+        self._small_differ = False
         self._cold_fit = 0
         self._smoothed = 0
         self._not_before = 0
@@ -154,11 +156,16 @@ class Part:
         found = self._active_fit() or self.rational
         expected = relative(_distance(found.model(at)[0], found.companion(at)[0]), scale)
         self.record.add(x, errors, self.active, expected, self._rounding(scale))
+        if self.rational.is_relative:
+            error = _distance(self.rational.model(at)[0], y)
+            self._small_differ |= bool((error > _SMALL_DIFFER * tolerance * np.abs(y)).any())
         if errors[self.active] > max(0.5 * tolerance, self._excuse(scale)) or self.active == "linear":
             self.stale = True
 
     def _nothing_new(self, scale: Array) -> bool:
         """Whether the checks differ from what was predicted by no more than rounding errors."""
+        if self.rational is not None and self.rational.is_relative:
+            return not self._small_differ
         return max(self.record.errors(self.active, self.record.checks)) <= self._rounding(scale)
 
     def _rounding(self, scale: Array) -> float:
@@ -183,7 +190,7 @@ class Part:
         start = self.rational.support[:-3] if warm and self.rational else ()
         if not start:
             self._cold_fit = self.n
-        found = unscaled(fit(x, scaled, start, _ENOUGH * tolerance), scale)
+        found = unscaled(fit(x, scaled, start, tolerance), scale)
         poles = fast_poles(found.model)
         if not self.stale and self.active == "rational" and self._is_disputed(found, poles, scale):
             return False
@@ -196,7 +203,7 @@ class Part:
             self.smooth = unscaled(smooth, scale) if smooth else None
             self._smoothed = self.n
         self.record.start_over(ErrorShape(x, poles, found.model.order) if self.n > 3 else None)
-        self.stale, self._survey, self._largest = False, None, None
+        self.stale, self._survey, self._largest, self._small_differ = False, None, None, False
         self._choose()
         self._estimate_noise(scale)
         return True
