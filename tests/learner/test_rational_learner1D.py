@@ -252,3 +252,38 @@ def test_the_loss_does_not_depend_on_batches(batch: int) -> None:
     for start in range(0, len(xs), batch):
         again.tell_many(xs[start : start + batch], ys[start : start + batch])
     assert again.loss() <= 1e-6
+
+
+@pytest.mark.parametrize("seed", [0, 3, 17, 35])
+def test_narrow_peaks_of_which_only_the_tails_were_seen_are_looked_at(seed: int) -> None:
+    random = np.random.default_rng(seed)
+    at, width = random.uniform(-0.95, 0.95, 12), 10 ** random.uniform(-5, -2, 12)
+    height = random.uniform(0.5, 1.5, 12)
+
+    def f(x: Any) -> Any:
+        return sum(a * w**2 / ((x - c) ** 2 + w**2) for a, c, w in zip(height, at, width, strict=True))
+
+    learner = RationalLearner1D(f, (-1, 1))
+    while not learner.done():
+        (x,), _ = learner.ask(1)
+        learner.tell(x, f(x))
+        assert learner.npoints < 120
+    beside = (at[:, np.newaxis] + width[:, np.newaxis] * np.linspace(-5, 5, 101)).ravel()
+    assert np.abs(learner.interpolator()(beside) - f(beside)).max() < 1e-5
+
+
+def test_values_far_below_the_tolerance_have_small_relative_errors() -> None:
+    resonances = [(0.2, 1e-4), (0.2002, 1e-4), (0.74, 1e-3), (0.75, 1e-3)]
+
+    def f(x: Any) -> Any:
+        return abs(1 / np.prod([(x - c + 1j * w) / (1j * w) for c, w in resonances], axis=0)) ** 2
+
+    top = max(f(c) for c, _ in resonances)
+    learner = RationalLearner1D(lambda x: f(x) / top, (0, 1))
+    for _ in range(80):
+        (x,), _ = learner.ask(1)
+        learner.tell(x, learner.function(x))
+    x = np.linspace(0, 1, 1001)
+    exact = learner.function(x)
+    assert exact.min() < 1e-13
+    assert np.abs(learner.interpolator()(x) / exact - 1).max() < 1e-5

@@ -23,11 +23,11 @@ _PARSIMONY = 2.0
 # The second approximation, whose difference says what is not known, has this many support points fewer.
 _FEWER = 2
 # A residual of this fraction of the tolerance is small enough.
-_ENOUGH = 1e-6
+_ENOUGH = 1e-7
 # So many orders without improvement end the search.
 _PATIENCE = 12
-# Where small values are to have small errors, too, these errors may be this fraction of the tolerance. Even smaller ones
-# would describe rounding errors.
+# Where small values are to have small errors, too, these errors may be this fraction of the tolerance. Even smaller
+# ones would describe rounding errors.
 _SPARE = 0.1
 # Values count as small down to this fraction of the tolerance,
 _SMALLEST = 1e-4
