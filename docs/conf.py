@@ -1,7 +1,12 @@
-"""Sphinx: ``sphinx-build -W docs <folder>``, with the extra ``docs`` installed. Builds without a network, too."""
+"""Sphinx: ``sphinx-build -W docs <folder>``, with the extra ``docs`` installed. Builds without a network, too.
+
+The notebooks are executed the first time, and again when they change (two minutes of processor time). Without them:
+``-D nb_execution_mode=off``.
+"""
 
 from __future__ import annotations
 
+import sys
 import tempfile
 import urllib.request
 from concurrent.futures import ThreadPoolExecutor
@@ -9,12 +14,16 @@ from pathlib import Path
 
 import adaptive_dask
 
+HERE = Path(__file__).parent
+sys.path.insert(0, str(HERE))
+from tutorials import copy_notebooks  # noqa: E402
+
 project = "adaptive_dask"
 author = "The adaptive_dask developers"
 version = release = adaptive_dask.__version__
 
 extensions = [
-    "myst_parser",
+    "myst_nb",
     "numpydoc",
     "sphinx.ext.autodoc",
     "sphinx.ext.autosummary",
@@ -28,6 +37,16 @@ default_role = "py:obj"  # as in the docstrings: `attach`
 
 myst_enable_extensions = ["colon_fence", "deflist"]
 myst_heading_anchors = 3
+
+# The notebooks of examples/, executed.
+copy_notebooks(HERE / "tutorials")
+nb_execution_mode = "cache"
+nb_execution_excludepatterns = ["slurm.ipynb"]  # needs SLURM
+nb_execution_timeout = 180  # seconds for a cell
+nb_execution_raise_on_error = True
+nb_execution_in_temp = True
+nb_merge_streams = True
+nb_output_stderr = "remove"  # what Dask logs about workers that are closed
 
 # One page for each class, with its methods.
 autosummary_generate = True

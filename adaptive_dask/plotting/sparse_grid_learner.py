@@ -130,6 +130,8 @@ def _draw_indices(learner: SparseGridLearner, component: int) -> Any:
             values = np.reshape(estimate.value, (learner.ndim, -1))[:, component]
             rows += [(name, order, float(value)) for name, value in zip(names, values, strict=True)]
     bars = holoviews.Bars(rows, ["input", "order"], holoviews.Dimension("index", label="Sobol index"))
+    # The labels of two levels would overlap in Matplotlib; a legend names the second one.
+    bars = with_options(bars, matplotlib={"multi_level": False, "xrotation": 45})
     return as_picture(holoviews.Overlay([bars]), _title(learner), show_legend=True)
 
 
