@@ -39,7 +39,8 @@ def to_dataframe(learner: Any, *args: Any, **options: Any) -> Any:
         What the columns are called, and what else there is to choose. It depends on the learner and is
         as in python-adaptive, see `adaptive_dask.storage.frame_layouts`; for a `Learner1D`
         ``x_name``, by default what the function calls its argument, and ``y_name="y"``. A `BalancingLearner` has
-        ``index_name="learner_index"`` and what its children have.
+        ``index_name="learner_index"`` and what its children have; a `BalancingLearner` among these has
+        ``"learner_index_2"``.
 
     Returns
     -------
@@ -208,7 +209,8 @@ def _children_to_dataframe(
         names = {**layout_of(children[0]).usual_options(children[0]), **names}
     frames = []
     for index, child in enumerate(children):
-        df = to_dataframe(child, failures=None if failed is None else of_child(failed, index), **names)
+        options = {**names, **_index_of_nested(child, index_name)}
+        df = to_dataframe(child, failures=None if failed is None else of_child(failed, index), **options)
         if index_name in df.columns:
             raise ValueError(f"Two columns would be called {index_name!r}; choose another index_name.")
         df.insert(0, index_name, index)
@@ -237,7 +239,15 @@ def _read_children(
     for index, rows in df.groupby(index_name):
         rows = rows.drop(columns=index_name)
         rows.attrs = df.attrs
-        yield from _read(children[index], rows, **names)
+        yield from _read(children[index], rows, **names, **_index_of_nested(children[index], index_name))
+
+
+def _index_of_nested(child: Any, index_name: str) -> dict[str, str]:
+    """The option that names the index of a balancing learner in another: "learner_index_2" in "learner_index"."""
+    if _children(child) is None:
+        return {}
+    name, _, depth = index_name.rpartition("_")
+    return {"index_name": f"{name}_{int(depth) + 1}" if name and depth.isdecimal() else f"{index_name}_2"}
 
 
 def _by_name(learner: Any, args: Sequence[Any], options: dict[str, Any], loading: bool = False) -> dict[str, Any]:

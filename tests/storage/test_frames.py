@@ -449,3 +449,23 @@ def test_a_frame_with_the_usual_names_is_loaded_too() -> None:
     both = adaptive_dask.BalancingLearner(children)
     adaptive_dask.simple(both, npoints_goal=3)
     assert list(both.to_dataframe(with_default_function_args=False).columns) == ["learner_index", "x", "y"]
+
+
+@pytest.mark.parametrize(
+    ("options", "columns"),
+    [
+        ({}, ["learner_index", "learner_index_2"]),
+        *[({"index_name": name}, [name, inner]) for name, inner in (("k", "k_2"), ("k_2", "k_3"), ("_2", "_2_2"))],
+    ],
+)
+def test_a_balancing_learner_in_another(options, columns):
+    def make():
+        children = [[adaptive_dask.Learner1D(curve, (0, 1)) for _ in range(n)] for n in (1, 2)]
+        return adaptive_dask.BalancingLearner([adaptive_dask.BalancingLearner(each) for each in children])
+
+    learner, loaded = make(), make()
+    adaptive_dask.simple(learner, npoints_goal=5)
+    df = learner.to_dataframe(**options)
+    assert list(df.columns[:2]) == columns
+    loaded.load_dataframe(df, **options)
+    assert [dict(each.data) for each in loaded.learners] == [dict(each.data) for each in learner.learners]
