@@ -47,6 +47,7 @@ nb_execution_raise_on_error = True
 nb_execution_in_temp = True
 nb_merge_streams = True
 nb_output_stderr = "remove"  # what Dask logs about workers that are closed
+suppress_warnings = ["mystnb.unknown_mime_type"]  # HoloViews adds one to animations, next to HTML
 
 # One page for each class, with its methods.
 autosummary_generate = True

@@ -70,4 +70,4 @@ def test_its_links_lead_somewhere(name: str) -> None:
 def test_the_docs_list_all_of_them() -> None:
     page = (Path(__file__).parents[2] / "docs" / "examples.md").read_text()
     for name in NOTEBOOKS:
-        assert f"examples/{name}" in page
+        assert f"tutorials/{Path(name).stem}\n" in page
