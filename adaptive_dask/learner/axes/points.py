@@ -1,0 +1,259 @@
+"""UsersPoints: what was told to, and asked of, a learner over a `Space`, in the coordinates of the user."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, NoReturn
+
+from adaptive_dask.learner.axes.keyword_function import NUMBER, SAMPLE
+from adaptive_dask.learner.axes.space import Space
+from adaptive_dask.learner.axes.translation import Translation
+from adaptive_dask.learner.told_data import DataView
+
+# How often a learner is asked again if it proposes what is known: numbers near 1 have more logarithms than numbers.
+_MAX_ROUNDS = 64
+
+# So many points that were proposed and are not pending keep their exact coordinates.
+_MAX_PROPOSED = 4096
+
+
+class UsersData(DataView[Any, Any]):
+    """``{x: y}`` in the coordinates of the user; it changes as the learner inside does.
+
+    Parameters
+    ----------
+    inner : mapping
+        The data of the learner inside.
+    told : dict
+        For each point of the user that of the learner inside, in the order told.
+    """
+
+    def __init__(self, inner: Mapping[Any, Any], told: Mapping[Any, Any]) -> None:
+        super().__init__()
+        self._inner = inner
+        self._told = told
+
+    def __getitem__(self, x: Any) -> Any:
+        return self._inner[self._told[x]]
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self._told)
+
+    def __len__(self) -> int:
+        return len(self._told)
+
+
+class UsersPoints:
+    """Points of the user, each with the coordinates that it has for the learner inside.
+
+    The *key* of a point is what data have it under: the point itself, or x of a sample (seed, x).
+
+    Parameters
+    ----------
+    learner : BaseLearner
+        The learner inside.
+    space : Space
+    form : "number", "tuple" or "sample"
+        How points are written.
+
+    Attributes
+    ----------
+    translation : Translation
+    told : dict
+        For each key of the user that of the learner inside, in the order told.
+    pending : dict
+        The points of the user that were asked for and not yet told, as keys.
+    """
+
+    def __init__(self, learner: Any, space: Space, form: str) -> None:
+        self.translation = Translation(space, form)
+        self.told: dict[Any, Any] = {}
+        self.pending: dict[Any, None] = {}
+        self._learner = learner
+        self._names = space.names
+        self._of_samples = form == SAMPLE
+        self._plain = float if form == NUMBER else tuple
+        self._asked: dict[Any, Any] = {}  # as `told`, for points that were proposed
+        self._users: dict[Any, Any] = {}  # the other way, for samples, which have points in common
+
+    # -- translation -------------------------------------------------------------------------------
+
+    def to_user(self, u: Any) -> Any:
+        """The point of the user for one that the learner inside proposes."""
+        if not self._of_samples:
+            return self.translation.to_user(u)
+        seed, place = u
+        x = self._users.get(place)
+        return seed, self.translation.to_user(place) if x is None else x
+
+    def split(self, point: Any) -> tuple[Any, Any]:
+        """The key of a point, checked, and a seed or None.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If it is no point.
+        """
+        if not self._of_samples:
+            return self.translation.checked(point), None
+        try:
+            seed, x = point
+        except (TypeError, ValueError):
+            raise TypeError(f"A point must be a pair (seed, {self._names[0]}), got {point!r}.") from None
+        return self.translation.checked(x), seed
+
+    def to_inner(self, key: Any, seed: Any) -> Any:
+        """The point of the learner inside for a key of the user and a seed.
+
+        Raises
+        ------
+        ValueError
+            If the key has no transformed coordinates, as 0 on a logarithmic axis.
+        """
+        u = self.told.get(key)
+        if u is None:
+            u = self._asked.get(key)
+        if u is None:
+            u = self.translation.to_inner(key)
+            while u in self._learner.data:
+                u = self.translation.next(u)
+        return (seed, u) if self._of_samples else u
+
+    def all_to_inner(self, xs: list[Any]) -> tuple[list[tuple[Any, Any]], list[Any]]:
+        """The keys and seeds of points that are told together, and the points of the learner inside, all different."""
+        split = [self.split(x) for x in xs]
+        taken: dict[Any, Any] = {}
+        us = []
+        for key, seed in split:
+            u = self.to_inner(key, None)
+            if self._of_samples:
+                u = u[1]
+            while taken.setdefault(u, key) != key:
+                u = self.translation.next(u)
+            us.append((seed, u) if self._of_samples else u)
+        return split, us
+
+    def if_asked(self, xs: list[Any]) -> list[Any] | None:
+        """The points of the learner inside if all were proposed as they are, else None. Not for samples."""
+        if self._of_samples or {type(x) for x in xs} != {self._plain}:
+            return None
+        us = list(map(self._asked.get, xs))
+        return None if None in us else us
+
+    def with_images(self, us: list[Any], ys: Iterable[Any]) -> tuple[list[Any], Iterable[Any]]:
+        """Results of the learner inside, and the same on the far side of a seam."""
+        if not self.translation.is_periodic:
+            return us, ys
+        pairs = list(zip(us, ys, strict=True))
+        pairs += [(image, y) for u, y in pairs for image in self.translation.images(u)]
+        return [u for u, _ in pairs], [y for _, y in pairs]
+
+    def point(self, key: Any, seed: Any) -> Any:
+        """The point with that key and seed."""
+        return (seed, key) if self._of_samples else key
+
+    # -- asked, and pending ------------------------------------------------------------------------
+
+    def propose(self, n: int, tell_pending: bool) -> tuple[list[Any], list[float]]:
+        """Up to n points that are neither known nor pending, and their gains, as the learner inside chooses them."""
+        points: dict[Any, float] = {}
+        missing = n
+        for _ in range(_MAX_ROUNDS):
+            proposed, gains = self._learner.ask(missing, tell_pending)
+            found = [self.to_user(u) for u in proposed]
+            if not points and self._are_new(found):
+                self.note(found[:n], proposed[:n], tell_pending)
+                return found[:n], gains[:n]
+            settled = 0
+            for u, point, gain in zip(proposed, found, gains, strict=True):
+                if point in points or self._is_known(point):
+                    # Two points of the learner inside are one of the user: it is told that it knows this one.
+                    if tell_pending:
+                        self._settle(u, point)
+                    settled += 1
+                elif len(points) < n:
+                    self.note([point], [u], tell_pending)
+                    points[point] = gain
+            if not settled or len(points) == n or len(proposed) < missing:
+                break
+            # Without a change, the same points are proposed again: others come behind them.
+            missing = n - len(points) if tell_pending else 2 * missing
+            points = points if tell_pending else {}
+        return list(points), list(points.values())
+
+    def note(self, points: list[Any], proposed: list[Any], are_pending: bool) -> None:
+        """Remember the exact coordinates of points that were proposed, and that they are pending."""
+        if are_pending:
+            self.pending.update(dict.fromkeys(points))
+            for u in proposed if self.translation.is_periodic else ():
+                for image in self.translation.images(u):
+                    self._learner.tell_pending(image)
+        if len(self._asked) > _MAX_PROPOSED + 2 * len(self.pending):
+            pending = {self.split(each)[0] for each in self.pending}
+            self._asked = {key: each for key, each in self._asked.items() if key in pending}
+        if not self._of_samples:
+            self._asked.update(zip(points, proposed, strict=True))
+            return
+        for (_, x), (_, u) in zip(points, proposed, strict=True):
+            self._asked[x] = u
+            self._users[u] = x
+
+    def _are_new(self, points: list[Any]) -> bool:
+        if self._of_samples:
+            return self.pending.keys().isdisjoint(points)
+        new = dict.fromkeys(points).keys()
+        return len(new) == len(points) and new.isdisjoint(self.told.keys()) and new.isdisjoint(self.pending.keys())
+
+    def _is_known(self, point: Any) -> bool:
+        return point in self.pending or (not self._of_samples and point in self.told)
+
+    def _settle(self, u: Any, point: Any) -> None:
+        if point in self.told:
+            self._learner.tell(u, self._learner.data[self.told[point]])
+        else:
+            self._learner.tell_pending(u)
+
+    # -- told --------------------------------------------------------------------------------------
+
+    def took(self, key: Any, seed: Any, u: Any) -> None:
+        """Note that a point was told."""
+        if self._of_samples:
+            self.pending.pop((seed, key), None)
+            u = u[1]
+            self._users[u] = key
+        else:
+            self.pending.pop(key, None)
+            self._asked.pop(key, None)
+        self.told.setdefault(key, u)
+
+    def took_asked(self, xs: list[Any], us: list[Any]) -> None:
+        """Note that points were told of which `if_asked` knows the coordinates."""
+        for x, u in zip(xs, us, strict=True):
+            self.pending.pop(x, None)
+            self.told[x] = u
+        for x in xs:
+            self._asked.pop(x, None)
+
+    def replace(self, told: dict[Any, Any], *, forget_pending: bool) -> None:
+        """Note that these are all that is known: for each key of the user that of the learner inside."""
+        self.told = told
+        self._users = {u: key for key, u in told.items()} if self._of_samples else {}
+        if forget_pending:
+            self.pending = {x: None for x in self.pending if x not in told}
+
+
+def complain(error: Exception, points: list[tuple[Any, Any]]) -> NoReturn:
+    """Raise an error of the learner inside with the coordinates of the user.
+
+    Parameters
+    ----------
+    error : Exception
+    points : list of pairs
+        A point of the learner inside, and the same of the user.
+    """
+    text = str(error)
+    for u, x in points:
+        if repr(u) in text:
+            text = text.replace(repr(u), repr(x))
+            break
+    raise type(error)(text) from None
