@@ -106,6 +106,7 @@ def threads_that_switch_often():
     sys.setswitchinterval(before)
 
 
+@pytest.mark.long
 @pytest.mark.usefixtures("threads_that_switch_often")
 def test_data_can_be_read_while_another_thread_tells():
     learner = learned(peak)

@@ -167,6 +167,7 @@ def whole(ip):
     return sizes / sizes.max()
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "other",
     [

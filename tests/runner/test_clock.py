@@ -20,6 +20,8 @@ cloudpickle.register_pickle_by_value(sys.modules[__name__])  # processes that ev
 
 JUMPS = [3600.0, -3600.0]
 
+pytestmark = pytest.mark.long
+
 
 @pytest.fixture
 def set_clock(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[float], None]]:

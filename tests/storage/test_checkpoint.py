@@ -710,6 +710,7 @@ NONSENSE = {
 }
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("here", [False, True], ids=["", "of this machine"])
 @pytest.mark.parametrize("content", NONSENSE.values(), ids=NONSENSE)
 def test_a_lock_that_makes_no_sense_is_taken_over_after_a_while(place, monkeypatch, content, here):
