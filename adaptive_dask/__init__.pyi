@@ -18,6 +18,7 @@ from adaptive_dask.learner.average_learner import AverageLearner as AverageLearn
 from adaptive_dask.learner.average_learner1D import AverageLearner1D as AverageLearner1D
 from adaptive_dask.learner.axes.axis import Categories as Categories
 from adaptive_dask.learner.axes.axis import Fixed as Fixed
+from adaptive_dask.learner.axes.axis import Int as Int
 from adaptive_dask.learner.axes.axis import Linear as Linear
 from adaptive_dask.learner.axes.axis import Log as Log
 from adaptive_dask.learner.axes.axis import Periodic as Periodic

@@ -51,6 +51,7 @@ integral = adaptive.IntegratorLearner(f, bounds=(0, 1), tol=1e-8)
 sequence = adaptive.SequenceLearner(f, [1.0, 2.0])
 minimum = adaptive.SKOptLearner(f, dimensions=[(-1.0, 1.0)])
 axes = {"energy": adaptive.Log(1, 10, unit="meV"), "angle": adaptive.Periodic(0, 360), "spin": adaptive.Fixed(1)}
+layers = adaptive.Int(1, 9)
 space = adaptive.Space(axes, field=adaptive.Linear(0, 1), material=adaptive.Categories(["InAs", "InSb"]))
 saver = adaptive.DataSaver(adaptive.Learner1D(f, (0, 1)), arg_picker=lambda result: result["current"])
 several = adaptive.BalancingLearner([line, adaptive.Learner1D(f, bounds=(0, 1))], strategy="loss")

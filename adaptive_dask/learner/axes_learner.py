@@ -95,6 +95,8 @@ class AxesLearner(BaseLearner):
         if name.startswith("__") or name in ("learner", "_is_same", "_points"):
             raise AttributeError(name)
         kind = type(self.learner)
+        if name == "done" and self._points.are_countable:
+            return self._points.are_all_known
         if self._form == SAMPLE and name in _BY_PLACE and not self._is_same:
             found = getattr(self.learner, name)
             return {x: found[u] for x, u in sorted(self._points.told.items())}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import numbers
+import operator
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -162,6 +163,52 @@ class Log(Linear):
 
     def many_to_user(self, u: Any) -> Any:
         return np.power(10.0, np.asarray(u, dtype=float))
+
+
+@dataclass(frozen=True, repr=False)
+class Int(Linear):
+    """Whole numbers from ``low`` to ``high``, both included. The function gets an ``int``.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If these are not whole numbers in ascending order, or too large for a float to tell them from their neighbours.
+    """
+
+    def __post_init__(self) -> None:
+        whole = []
+        for name in ("low", "high"):
+            value = getattr(self, name)
+            try:
+                whole.append(operator.index(value))
+            except TypeError:
+                raise TypeError(f"{name} must be a whole number, got {value!r}.") from None
+        if max(map(abs, whole)) > 2**52:
+            raise ValueError(f"low and high must be at most 2**52 in size, got {whole[0]!r} and {whole[1]!r}.")
+        super().__post_init__()
+        object.__setattr__(self, "low", whole[0])
+        object.__setattr__(self, "high", whole[1])
+
+    @property
+    def size(self) -> int:
+        """How many numbers there are."""
+        return int(self.high - self.low) + 1
+
+    @property
+    def inner_bounds(self) -> tuple[float, float]:
+        return float(self.low), float(self.high)
+
+    def checked(self, x: float) -> int:
+        """A coordinate as data have it."""
+        if x != math.floor(x):
+            raise ValueError(f"A coordinate must be a whole number on an Int axis, got {x!r}.")
+        return int(x)
+
+    def to_inner(self, x: float) -> float:
+        return float(x)
+
+    def to_user(self, u: float) -> int:
+        return round(u)
 
 
 @dataclass(frozen=True, repr=False)

@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import adaptive_dask
-from adaptive_dask.learner.axes.axis import Axis, Categories, Fixed, Linear, Log, Periodic, UnsupportedAxisError
+from adaptive_dask.learner.axes.axis import Axis, Categories, Fixed, Int, Linear, Log, Periodic, UnsupportedAxisError
 from adaptive_dask.learner.axes.keyword_function import NUMBER, SAMPLE, SEED, TUPLE
 from adaptive_dask.learner.axes.space import Space
 from adaptive_dask.learner.axes_learner import AxesLearner
@@ -28,7 +28,7 @@ _REAL = (Linear, Log)
 
 # By the names of classes, as these need not be loaded. An IntegratorLearner would integrate over a logarithm.
 TAKES = {
-    "Learner1D": Takes((*_REAL, Periodic), 1, NUMBER),
+    "Learner1D": Takes((*_REAL, Periodic, Int), 1, NUMBER),
     "Learner2D": Takes(_REAL, 2, TUPLE),
     "LearnerND": Takes((*_REAL, Periodic), None, TUPLE),
     "AverageLearner1D": Takes(_REAL, 1, SAMPLE),
@@ -73,7 +73,10 @@ def make(kind: type, args: tuple[Any, ...], options: dict[str, Any]) -> Any:
     if name == "SKOptLearner":
         args, options = args[:1], {**options, **({"dimensions": args[1]} if len(args) > 1 else {})}
         form = NUMBER if len(pairs) == 1 else TUPLE
-    return AxesLearner(kind(*args, **options), space, form)
+    learner = kind(*args, **options)
+    if any(isinstance(axis, Int) for axis in space.numeric):
+        learner._only_whole = True
+    return AxesLearner(learner, space, form)
 
 
 def _balanced(kind: type, args: tuple[Any, ...], options: dict[str, Any], space: Space) -> BalancingLearner:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from adaptive_dask.learner.argument_names import Coordinates, bare
+from adaptive_dask.learner.axes.axis import Int
 from adaptive_dask.learner.axes.space import Space
 from adaptive_dask.learner.batch_call import Split, values_of_batch
 
@@ -67,6 +68,9 @@ class KeywordFunction:
         rows = [tuple(self.arguments(point).values()) for point in points]
         names = (SEED, *self._names) if self.form == SAMPLE else self._names
         columns = {name: _array(column) for name, column in zip(names, zip(*rows, strict=True), strict=True)}
+        for name in self._names:
+            if isinstance(self.space.axes[name], Int):
+                columns[name] = columns[name].astype(int)
         return values_of_batch(self.function(**columns, **self.space.fixed), len(points), split)
 
     @property

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NoReturn
 
+from adaptive_dask.learner.axes.axis import Int
 from adaptive_dask.learner.axes.keyword_function import NUMBER, SAMPLE
 from adaptive_dask.learner.axes.space import Space
 from adaptive_dask.learner.axes.translation import Translation
@@ -63,6 +65,8 @@ class UsersPoints:
         For each key of the user that of the learner inside, in the order told.
     pending : dict
         The points of the user that were asked for and not yet told, as keys.
+    are_countable : bool
+        Whether all axes have whole numbers.
     """
 
     def __init__(self, learner: Any, space: Space, form: str) -> None:
@@ -72,7 +76,11 @@ class UsersPoints:
         self._learner = learner
         self._names = space.names
         self._of_samples = form == SAMPLE
-        self._plain = float if form == NUMBER else tuple
+        plain = int if self.translation.has_whole else float
+        self._plain = plain if form == NUMBER else tuple
+        axes = space.numeric
+        self._size = math.prod(axis.size for axis in axes if isinstance(axis, Int))
+        self.are_countable = all(isinstance(axis, Int) for axis in axes)
         self._asked: dict[Any, Any] = {}  # as `told`, for points that were proposed
         self._users: dict[Any, Any] = {}  # the other way, for samples, which have points in common
 
@@ -151,6 +159,12 @@ class UsersPoints:
     def point(self, key: Any, seed: Any) -> Any:
         """The point with that key and seed."""
         return (seed, key) if self._of_samples else key
+
+    def are_all_known(self) -> bool:
+        """Whether all points between the bounds were told, of which there is a number only if they are countable."""
+        if not self.are_countable or len(self.told) < self._size:
+            return False
+        return sum(map(self.translation.is_inside, self.told)) == self._size
 
     # -- asked, and pending ------------------------------------------------------------------------
 

@@ -25,6 +25,7 @@ class Space:
 
         - a pair ``(low, high)`` or `Linear`: real numbers;
         - `Log`: positive numbers, of which the logarithm is divided;
+        - `Int`: whole numbers;
         - `Periodic`: real numbers, and the function continues at ``low`` after ``high``;
         - a list or `Categories`: one of several values;
         - any other value, or `Fixed`: always this one.

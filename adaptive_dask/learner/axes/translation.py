@@ -6,7 +6,7 @@ import itertools
 import math
 from typing import Any
 
-from adaptive_dask.learner.axes.axis import Linear, Periodic
+from adaptive_dask.learner.axes.axis import Int, Linear, Log, Periodic
 from adaptive_dask.learner.axes.keyword_function import TUPLE
 from adaptive_dask.learner.axes.space import Space
 from adaptive_dask.learner.checked import checked_coordinates, checked_point
@@ -28,13 +28,16 @@ class Translation:
     is_straight : bool
         Whether numbers are the same; on a periodic axis, both ends are one point of the user.
     is_periodic : bool
+    has_whole : bool
+        Whether an axis has whole numbers.
     """
 
     def __init__(self, space: Space, form: str) -> None:
         self.axes = space.numeric
         self.is_same = all(type(axis) is Linear for axis in self.axes)
-        self.is_straight = all(type(axis) in (Linear, Periodic) for axis in self.axes)
+        self.is_straight = all(not isinstance(axis, Log) for axis in self.axes)
         self.is_periodic = any(isinstance(axis, Periodic) for axis in self.axes)
+        self.has_whole = any(isinstance(axis, Int) for axis in self.axes)
         self._of_tuples = form == TUPLE
 
     def checked(self, key: Any) -> Any:
@@ -46,12 +49,16 @@ class Translation:
             If it is none.
         """
         checked: Any = checked_coordinates(key, len(self.axes)) if self._of_tuples else checked_point(key)
-        if not self.is_periodic:
+        if not (self.is_periodic or self.has_whole):
             return checked
         if not self._of_tuples:
-            return self.axes[0].to_inner(checked)
-        pairs = zip(self.axes, checked, strict=True)
-        return tuple([axis.to_inner(c) if isinstance(axis, Periodic) else c for axis, c in pairs])
+            return _as_in_data(self.axes[0], checked)
+        return tuple([_as_in_data(axis, c) for axis, c in zip(self.axes, checked, strict=True)])
+
+    def is_inside(self, key: Any) -> bool:
+        """Whether a key is between the bounds."""
+        places = key if self._of_tuples else (key,)
+        return all(axis.low <= c <= axis.high for axis, c in zip(self.axes, places, strict=True))
 
     def to_inner(self, key: Any) -> Any:
         """The key of the learner inside."""
@@ -70,7 +77,7 @@ class Translation:
         if not self._of_tuples:
             return math.nextafter(u, math.inf)
         pairs = zip(self.axes, u, strict=True)
-        return tuple([c if type(axis) is Linear else math.nextafter(c, math.inf) for axis, c in pairs])
+        return tuple([math.nextafter(c, math.inf) if isinstance(axis, Log) else c for axis, c in pairs])
 
     def images(self, u: Any) -> list[Any]:
         """The other keys of the learner inside that are the same to the user: those on the far side of a seam."""
@@ -83,3 +90,10 @@ class Translation:
         ]
         same = itertools.product(*ends) if self._of_tuples else ends[0]
         return [each for each in same if each != u]
+
+
+def _as_in_data(axis: Linear, c: float) -> Any:
+    """A finite number as a coordinate of a point along an axis."""
+    if isinstance(axis, Int):
+        return axis.checked(c)
+    return axis.to_inner(c) if isinstance(axis, Periodic) else c

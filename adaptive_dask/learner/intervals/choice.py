@@ -93,7 +93,8 @@ def choose(line: PointsOnLine, losses: IntervalLosses, bounds: tuple[float, floa
     if n <= 0:
         return choices
     if nothing and split is None:
-        points = np.unique(np.linspace(low, high, n + 2)).tolist()
+        even = np.linspace(low, high, n + 2)
+        points = np.unique(np.floor(even + 0.5) if losses.only_whole else even).tolist()
         return Choices(points, [math.nan, *points[:-1]], [math.inf] * len(points))
     unknown = [(low, first)] * (low in missing)
     if not nothing:
@@ -132,6 +133,9 @@ def choose_one_each(line: PointsOnLine, losses: IntervalLosses, n: int, width: f
     else:
         fractions = np.array([split(length) for length in (lengths / width).tolist()])
     points = a + fractions * lengths
+    if losses.only_whole:
+        points = np.clip(np.floor(points + 0.5), a + 1, b - 1)
+        fractions = (points - a) / lengths
     loss = losses.open[intervals]
     # The larger piece has the larger share.
     larger = np.maximum(fractions, 1 - fractions)
@@ -192,13 +196,14 @@ def choose_equal_pieces(
         Fewer than n if no other interval has a floating-point number inside.
     """
     queue, ranking, order = losses.open_queue, losses.ranking, losses.traits.order
+    whole = losses.only_whole
 
     def divided(a: float, b: float, pieces: int, loss: float) -> _Divided:
         length = (b - a) / pieces
         rank = ranking.rank(loss, length, width)
         return _Divided(-rank, ranking.tie_break(a, length, rank), a, b, pieces, loss)
 
-    heap = [divided(a, b, 1, math.inf) for a, b in unknown]
+    heap = [divided(a, b, 1, math.inf) for a, b in unknown if not whole or b - a >= 2]
     heapq.heapify(heap)
     full: list[_Divided] = []
     taken: list[tuple[int, float]] = []
@@ -213,16 +218,16 @@ def choose_equal_pieces(
                     heapq.heappush(heap, divided(a, b, 2, loss / 2**order))
                     break
             if not heap:
-                return _points(full, taken)
+                return _points(full, taken, whole)
             top = heapq.heappop(heap)
             k = top.pieces
-            if not _can_divide(top.a, top.b, k + 1):
+            if not _can_divide(top.a, top.b, k + 1, whole):
                 full.append(top)
                 continue
             share = top.loss * k / (k + 1) if order == 1 else top.loss * (k / (k + 1)) ** order
             heapq.heappush(heap, divided(top.a, top.b, k + 1, share))
             break
-    return _points(full + heap, taken)
+    return _points(full + heap, taken, whole)
 
 
 def _comes_first(fresh: _Divided, top: _Divided) -> bool:
@@ -233,25 +238,29 @@ def _comes_first(fresh: _Divided, top: _Divided) -> bool:
     return (fresh.tie_break[0], -fresh.a) < (top.tie_break[0], -top.a)
 
 
-def _can_divide(a: float, b: float, pieces: int) -> bool:
+def _can_divide(a: float, b: float, pieces: int, whole: bool) -> bool:
     length = (b - a) / pieces
+    if whole:
+        return length >= 1
     # Steps much longer than the resolution make distinct points; those of denormal length do not even so.
     if length > 1e-300 and length > 1e-15 * max(-a, b):
         return True
-    points = [a, *_inner_points(a, b, pieces), b]
+    points = [a, *_inner_points(a, b, pieces, whole), b]
     return all(p < q for p, q in pairwise(points))
 
 
-def _inner_points(a: float, b: float, pieces: int) -> list[float]:
+def _inner_points(a: float, b: float, pieces: int, whole: bool) -> list[float]:
     step = (b - a) / pieces
+    if whole:  # they differ, as a step is at least one
+        return [a + math.floor(step * i + 0.5) for i in range(1, pieces)]
     return [a + step * i for i in range(1, pieces)]
 
 
-def _points(intervals: list[_Divided], taken: list[tuple[int, float]]) -> Choices:
+def _points(intervals: list[_Divided], taken: list[tuple[int, float]], whole: bool) -> Choices:
     choices = Choices(taken=taken)
     for _, _, a, b, pieces, loss in sorted(intervals, key=lambda i: (i.negative_rank, i.a, i.b)):
         before = a
-        for x in _inner_points(a, b, pieces):
+        for x in _inner_points(a, b, pieces, whole):
             choices.add(x, before, loss)
             before = x
     return choices
@@ -300,6 +309,10 @@ def choose_one_by_one(
         else:
             break
         x = a + split((b - a) / x_scale) * (b - a)
+        if losses.only_whole:
+            if b - a < 2:
+                continue
+            x = min(max(math.floor(x + 0.5), a + 1), b - 1)
         if not a < x < b:
             x = a + 0.5 * (b - a)
             if not a < x < b:

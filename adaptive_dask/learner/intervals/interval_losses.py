@@ -39,6 +39,8 @@ class IntervalLosses:
     loss_function : callable
     resolution : float
         The length below which an interval has no loss.
+    only_whole : bool, default: False
+        Whether only whole numbers are points: an interval without one inside has no loss, and is never divided.
 
     Attributes
     ----------
@@ -52,9 +54,19 @@ class IntervalLosses:
         All losses are computed again when the height of the data has grown by this factor since.
     """
 
-    def __init__(self, line: PointsOnLine, scale: DataScale, loss_function: LossFunction, resolution: float) -> None:
+    def __init__(
+        self,
+        line: PointsOnLine,
+        scale: DataScale,
+        loss_function: LossFunction,
+        resolution: float,
+        only_whole: bool = False,
+    ) -> None:
         self._line = line
         self._scale = scale
+        self.only_whole = only_whole
+        self._least = 2.0 if only_whole else 0.0  # the length of an interval that can be divided
+        resolution = max(resolution, self._least)
         self.evaluation = IntervalEvaluation(line, scale, loss_function, resolution)
         self.traits = self.evaluation.traits
         self.ranking = IntervalRanking(self.traits, scale.x)
@@ -163,7 +175,8 @@ class IntervalLosses:
             order = self.traits.order
             loss = length * loss / dx if order == 1 else (length / dx) ** order * loss
         self.open_at[left] = loss
-        self.open_queue.set(left, self.ranking.rank(loss, length) if a < a + 0.5 * length < b else _NOTHING)
+        can_divide = a < a + 0.5 * length < b and length >= self._least
+        self.open_queue.set(left, self.ranking.rank(loss, length) if can_divide else _NOTHING)
 
     # -- many at once ----------------------------------------------------------------------------
 
@@ -338,7 +351,7 @@ class IntervalLosses:
         lengths = b - a
         middle = a + 0.5 * lengths
         ranks = self.ranking.ranks(losses, lengths)
-        ranks[(middle <= a) | (middle >= b)] = _NOTHING
+        ranks[(middle <= a) | (middle >= b) | (lengths < self._least)] = _NOTHING
         self.open[slots] = losses
         self.open_queue.set_many(slots, ranks)
 
