@@ -436,11 +436,14 @@ async def test_dask_keeps_nothing_of_a_run(c, s, a, b):
     await one_run()
     await until(lambda: not [topic for topic in s.get_events() if "adaptive" in topic])
     spans, roots, topics, digests = kept()
-    for _ in range(3):
+    more = []
+    for _ in range(5):
         await one_run()
+        more.append(kept()[3] - digests)
+        digests += more[-1]
     await until(lambda: not [topic for topic in s._broker._topics if "adaptive" in topic])
     assert kept()[:3] == (spans, roots, topics)
-    assert kept()[3] <= digests + 4  # kinds of work that had not come up before
+    assert min(more) == 0  # at times, kinds of work that had not come up before
     (span,) = s.extensions["spans"].find_by_tags("adaptive")
     await one_run()
     assert len(span.groups) <= 8
