@@ -18,7 +18,7 @@ from ..isolated.processes import note_others, processes_here
 from ..patience import wait_until
 
 PROGRAM = str(Path(__file__).with_name("mpi_program.py"))
-# As root, on less cores than ranks, and without a network.
+# As root, on fewer cores than ranks, and without a network.
 MPIRUN = "mpirun --allow-run-as-root --oversubscribe --mca btl self,vader --mca oob_tcp_if_include lo -n 2"
 
 
@@ -27,6 +27,7 @@ def make(tmp_path):
     if shutil.which("mpirun") is None:
         if os.environ.get("CI") == "true":
             pytest.fail("In CI there has to be an mpirun")
+        # Users of the tests need no MPI: the gate installs it, and fails above without.
         pytest.skip("no mpirun; Debian's package openmpi-bin has one")
     note_others()
     return functools.partial(adaptive.Command, folder=tmp_path / "points", launcher=MPIRUN)

@@ -21,10 +21,10 @@ from .conftest import Site
 from .private_slurm import PrivateSlurm
 
 PROGRAM = """
-import os, sys, time
+import os, signal, sys
 rank, size = int(os.environ["SLURM_PROCID"]), int(os.environ["SLURM_NTASKS"])
 if "hang" in sys.argv:
-    time.sleep(1000)
+    signal.pause()  # it never ends by itself
 if rank == size - 1:
     print(size * float(sys.argv[1]))
 """
