@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import itertools
-import math
 import operator
 import os
 import time
@@ -14,11 +13,10 @@ from typing import Any, Self
 from adaptive_dask import entry
 from adaptive_dask.learner.base_learner import BaseLearner
 from adaptive_dask.learner.checked import checked_size
-from adaptive_dask.learner.child_queue import ChildQueue, Key
-from adaptive_dask.learner.child_turns import ChildTurns, Strategy
+from adaptive_dask.learner.child_losses import ChildLosses
+from adaptive_dask.learner.child_turns import ChildState, ChildTurns, Strategy
 from adaptive_dask.learner.children import ChildFunctions, ChildrenData
 from adaptive_dask.learner.function_pickle import KeptByValue
-from adaptive_dask.learner.sequence_learner import by_position
 from adaptive_dask.learner.told_data import checked_data
 
 Point = tuple[int, Any]
@@ -142,13 +140,10 @@ class BalancingLearner(BaseLearner):
 
     def refresh(self) -> None:
         """Look at all children again, after some of them were changed directly."""
-        n = self._n_known = len(self.learners)
+        self._n_known = len(self.learners)
         self._next_look = 0.0
         self._turns = ChildTurns(self.learners, self._strategy)
-        self._losses = ChildQueue(n, functools.partial(self._loss_key, True))
-        self._open_losses = ChildQueue(n, functools.partial(self._loss_key, False))
-        self._know_done = all(callable(getattr(child, "done", None)) for child in self.learners)
-        self._done = {i for i, child in enumerate(self.learners) if self._know_done and child.done()}
+        self._losses = ChildLosses(self.learners)
 
     def _notice_changes(self) -> None:
         """Refresh if children were told directly, or there are more of them."""
@@ -162,10 +157,6 @@ class BalancingLearner(BaseLearner):
             if not self._turns.is_current():
                 self.refresh()
             self._next_look = started + LOOK_SHARE * (time.perf_counter() - started)
-
-    def _loss_key(self, real: bool, i: int) -> Key:
-        loss = float(self.learners[i].loss(real))
-        return (-math.inf if math.isnan(loss) else -loss,)
 
     # -- ask and tell ----------------------------------------------------------------------------
 
@@ -194,7 +185,7 @@ class BalancingLearner(BaseLearner):
         self._notice_changes()
         points: list[Point] = []
         improvements: list[float] = []
-        before: dict[int, tuple[list[Any], int]] = {}
+        before: dict[int, ChildState] = {}
         while len(points) < n:
             chosen = self._turns.next()
             if chosen is None:
@@ -205,25 +196,18 @@ class BalancingLearner(BaseLearner):
             if not tell_pending:
                 if n == 1:  # nothing was changed yet
                     break
-                before.setdefault(i, (_in_flight(self.learners[i]), self._turns.last_turn(i)))
+                if i not in before:
+                    before[i] = self._turns.state(i)
             self._turns.took(i)
-            self._make_pending(i, x)
-        if before:
-            self._take_back(before)
+            self.tell_pending((i, x))
+        self._turns.take_back(before)
+        for i in before:
+            self._losses.pending_changed(i)
         if n and not points and self._turns.total == self._turns.npoints:
             error = self._turns.error()
             if error is not None:
                 raise error
         return points, improvements
-
-    def _take_back(self, before: Mapping[int, tuple[list[Any], int]]) -> None:
-        """Make the points of children pending that were, and no others."""
-        for i, (points, _) in before.items():
-            self.learners[i].remove_unfinished()
-            for x in points:
-                self.learners[i].tell_pending(x)
-            self._open_losses.touch(i)
-        self._turns.take_back({i: turn for i, (_, turn) in before.items()})
 
     def tell(self, x: Point, y: Any) -> None:
         """Tell the value ``y`` of the function at ``x`` = (index, point of that child)."""
@@ -247,12 +231,10 @@ class BalancingLearner(BaseLearner):
 
     def tell_pending(self, x: Point) -> None:
         """Tell that ``x`` = (index, point of that child) is being evaluated."""
-        self._make_pending(*self._checked(x))
-
-    def _make_pending(self, i: int, point: Any) -> None:
+        i, point = self._checked(x)
         self.learners[i].tell_pending(point)
         self._turns.changed(i)
-        self._open_losses.touch(i)
+        self._losses.pending_changed(i)
 
     def remove_unfinished(self) -> None:
         """Forget every pending point."""
@@ -260,14 +242,11 @@ class BalancingLearner(BaseLearner):
             if self._turns.has_pending(i):
                 child.remove_unfinished()
                 self._turns.got_free(i)
-                self._open_losses.touch(i)
+                self._losses.pending_changed(i)
 
     def _told(self, i: int) -> None:
         self._turns.told(i)
-        self._losses.touch(i)
-        self._open_losses.touch(i)
-        if self._know_done:
-            (self._done.add if self.learners[i].done() else self._done.discard)(i)
+        self._losses.told(i)
 
     def _checked(self, x: Point) -> Point:
         try:
@@ -336,17 +315,15 @@ class BalancingLearner(BaseLearner):
             With False, the loss that is expected once the pending points are told.
         """
         self._notice_changes()
-        first = (self._losses if real else self._open_losses).first()
-        assert first is not None
-        return -float(first[1][0])
+        return self._losses.largest(real)
 
     @property
     def done(self) -> Callable[[], bool]:
         """``done()`` says whether all children are done; not there if they do not know."""
         self._notice_changes()
-        if not self._know_done:
+        if not self._losses.know_done:
             raise AttributeError(f"A {type(self.learners[0]).__name__} does not know when it is done.")
-        return lambda: len(self._done) == len(self.learners)
+        return lambda: self._losses.all_done()
 
     def plot(
         self, cdims: Cdims | None = None, plotter: Callable[[Any], Any] | None = None, dynamic: bool = True
@@ -439,11 +416,3 @@ def checked_cdims(cdims: Cdims, n: int) -> list[dict[str, Any]]:
     if len({tuple(row) for row in checked}) > 1:
         raise ValueError("cdims must have the same names for every learner.")
     return checked
-
-
-def _in_flight(child: Any) -> list[Any]:
-    """The pending points of a learner, as its ``tell_pending`` takes them."""
-    pending = list(child.pending_points)
-    # A SequenceLearner keeps the indices only.
-    sequence = by_position(getattr(child, "sequence", None))
-    return pending if sequence is None else [(i, sequence[i]) for i in pending]

@@ -4,16 +4,24 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from adaptive_dask.learner.child_queue import ChildQueue, Key
 from adaptive_dask.learner.losses.checked_loss import checked_loss
+from adaptive_dask.learner.sequence_learner import by_position
 
 Strategy = Literal["loss_improvements", "loss", "npoints", "cycle"] | Callable[[Any], float]
 NAMES = ("loss_improvements", "loss", "npoints", "cycle")
 
 # No child is left behind further than this share of the mean number of points.
 FAIR_SHARE = 0.1
+
+
+class ChildState(NamedTuple):
+    """The pending points of a child, and the turn that it had last."""
+
+    pending: list[Any]
+    last_turn: int
 
 
 class ChildTurns:
@@ -70,16 +78,20 @@ class ChildTurns:
         self._turn += 1
         self._last_turns[i] = self._turn
 
-    def last_turn(self, i: int) -> int:
-        """When a child had its last turn."""
-        return self._last_turns[i]
+    def state(self, i: int) -> ChildState:
+        """Return what `take_back` needs to undo later turns of child ``i``."""
+        return ChildState(_in_flight(self._learners[i]), self._last_turns[i])
 
-    def take_back(self, last_turns: Mapping[int, int]) -> None:
-        """Undo the turns of children, given when each had its last one before, and the points that they got."""
-        for i, turn in last_turns.items():
+    def take_back(self, before: Mapping[int, ChildState]) -> None:
+        """Give children the pending points and turns back that they had before."""
+        for i, (points, turn) in before.items():
+            self._learners[i].remove_unfinished()
+            for x in points:
+                self._learners[i].tell_pending(x)
             self._last_turns[i] = turn
             self.got_free(i)
-        self._turn = max(self._last_turns)
+        if before:
+            self._turn = max(self._last_turns)
 
     def told(self, i: int) -> None:
         """A child was told results."""
@@ -199,3 +211,11 @@ def _is_done(child: Any) -> bool:
 def _or_infinite(priority: float) -> float:
     """A priority of NaN is one that is not known."""
     return math.inf if math.isnan(priority) else priority
+
+
+def _in_flight(child: Any) -> list[Any]:
+    """The pending points of a learner, as its ``tell_pending`` takes them."""
+    pending = list(child.pending_points)
+    # A SequenceLearner keeps the indices only.
+    sequence = by_position(getattr(child, "sequence", None))
+    return pending if sequence is None else [(i, sequence[i]) for i in pending]

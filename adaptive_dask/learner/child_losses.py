@@ -1,0 +1,57 @@
+"""The losses of the children of a `BalancingLearner`, and which of them are done."""
+
+from __future__ import annotations
+
+import functools
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from adaptive_dask.learner.child_queue import ChildQueue, Key
+
+
+class ChildLosses:
+    """The largest loss of all children, computed again only for those that changed.
+
+    Parameters
+    ----------
+    learners : sequence of BaseLearner
+
+    Attributes
+    ----------
+    know_done : bool
+        True if every child has a method ``done``.
+    """
+
+    def __init__(self, learners: Sequence[Any]) -> None:
+        self._learners = learners
+        self._losses, self._open_losses = (
+            ChildQueue(len(learners), functools.partial(self._key, real)) for real in (True, False)
+        )
+        self.know_done = all(callable(getattr(child, "done", None)) for child in learners)
+        self._done = {i for i, child in enumerate(learners) if self.know_done and child.done()}
+
+    def told(self, i: int) -> None:
+        """Note that child ``i`` was told results."""
+        self._losses.touch(i)
+        self._open_losses.touch(i)
+        if self.know_done:
+            (self._done.add if self._learners[i].done() else self._done.discard)(i)
+
+    def pending_changed(self, i: int) -> None:
+        """Note that the pending points of child ``i`` changed."""
+        self._open_losses.touch(i)
+
+    def largest(self, real: bool) -> float:
+        """Return the largest loss; with ``real=False``, the one that is expected after the pending points."""
+        first = (self._losses if real else self._open_losses).first()
+        assert first is not None
+        return -float(first[1][0])
+
+    def all_done(self) -> bool:
+        """Return True if all children are done."""
+        return len(self._done) == len(self._learners)
+
+    def _key(self, real: bool, i: int) -> Key:
+        loss = float(self._learners[i].loss(real))
+        return (-math.inf if math.isnan(loss) else -loss,)
