@@ -66,7 +66,7 @@ def variable_of(dims: list[str], cells: Any, about: dict[str, Any]) -> Any:
     is_text = cells.dtype == object and all(isinstance(cell, str) or _is_missing(cell) for cell in cells)
     if is_text and not all(isinstance(cell, str) and _is_utf8(cell) for cell in cells):
         # xarray would change what is missing among text, and refuse half a pair of surrogates.
-        return dims, _objects([as_json(cell) for cell in cells]), {**about, _ENCODED: _JSON}
+        return dims, objects([as_json(cell) for cell in cells]), {**about, _ENCODED: _JSON}
     return dims, cells, about
 
 
@@ -86,7 +86,7 @@ def storable(dataset: Any) -> Any:
             cells = [as_json(cell) for cell in variable.values]
         except (TypeError, RecursionError) as error:
             raise TypeError(f"The variable {name!r} cannot be written to a file: {error}") from None
-        changed[name] = (variable.dims, _objects(cells), {**variable.attrs, _ENCODED: _JSON})
+        changed[name] = (variable.dims, objects(cells), {**variable.attrs, _ENCODED: _JSON})
     return _with_names_of_files(dataset.assign(changed))
 
 
@@ -106,9 +106,9 @@ def _with_names_of_files(dataset: Any) -> Any:
 def _series(pandas: Any, variable: Any) -> Any:
     values = variable.values
     if variable.attrs.get(_ENCODED) == _JSON:
-        values = _objects([from_json(cell) for cell in values])
+        values = objects([from_json(cell) for cell in values])
     elif values.ndim > 1:
-        values = _objects(list(values))
+        values = objects(list(values))
     if values.dtype == object:
         return pandas.Series(values, dtype=object)
     return pandas.Series(values.tolist() if values.dtype.kind in "UT" else values)
@@ -118,17 +118,18 @@ def array_of(column: Any) -> Any:
     """A column as an array: of numbers or text, of arrays of one shape, or of objects."""
     if column.dtype != object:
         values = column.to_numpy()
-        return _objects(column.tolist()) if values.dtype.kind not in "biufcmM" else values
+        return objects(column.tolist()) if values.dtype.kind not in "biufcmM" else values
     cells = column.tolist()
     forms = {(cell.dtype, cell.shape) for cell in cells if is_plain_array(cell)}
     if len(forms) == 1 and all(map(is_plain_array, cells)):
         dtype, shape = forms.pop()
         if dtype.kind in "biufc" and 0 not in shape:
             return np.stack([np.asarray(cell) for cell in cells])
-    return _objects([np.asarray(cell) if is_plain_array(cell) else cell for cell in cells])
+    return objects([np.asarray(cell) if is_plain_array(cell) else cell for cell in cells])
 
 
-def _objects(cells: list[Any]) -> Any:
+def objects(cells: list[Any]) -> Any:
+    """An array of shape (n,) of objects as they are."""
     array = np.empty(len(cells), dtype=object)
     for k, cell in enumerate(cells):  # all at once, NumPy would make one array of them
         array[k] = cell

@@ -177,20 +177,26 @@ class PlainLayout(Layout):
         if self._ordered:
             data.sort(key=_point)
         points = [x for x, _ in data]
-        cells = [*_coordinates(names, points), (output, [y for _, y in data])]
+        cells = [*self._coordinates(names, points), (output, [y for _, y in data])]
         return Columns(cells, names, output, points)
 
     def inputs(self, learner: Any, points: Sequence[Any], options: dict[str, Any]) -> list[tuple[str, list[Any]]]:
-        return _coordinates(self._names(learner, options)[0], points)
+        return self._coordinates(self._names(learner, options)[0], points)
+
+    def _coordinates(self, names: Sequence[str], points: Sequence[Any]) -> list[tuple[str, list[Any]]]:
+        """A column for each coordinate of points; one alone means that points are no tuples."""
+        return _coordinates(names, points)
+
+    def _points(self, columns: list[list[Any]]) -> list[Any]:
+        """Undo `_coordinates`."""
+        return columns[0] if len(columns) == 1 else list(zip(*columns, strict=True))
 
     def output_option(self, learner: Any) -> str | None:
         return self._output[0]
 
     def read(self, learner: Any, cells: Cells, options: dict[str, Any]) -> Read:
         names, output = self._names(learner, options)
-        columns = [cells[name] for name in names]
-        points = columns[0] if len(names) == 1 else list(zip(*columns, strict=True))
-        return points, list(map(as_value, cells[output]))
+        return self._points([cells[name] for name in names]), list(map(as_value, cells[output]))
 
 
 class NDLayout(PlainLayout):
@@ -202,11 +208,14 @@ class NDLayout(PlainLayout):
         The name of the column of values.
     first_names : tuple of str
         Names for points that have no more coordinates than that.
+    of_tuples : bool, default: False
+        Whether points with one coordinate are tuples, too.
     """
 
-    def __init__(self, output: str, first_names: tuple[str, ...]) -> None:
+    def __init__(self, output: str, first_names: tuple[str, ...], of_tuples: bool = False) -> None:
         super().__init__([], ("value_name", output), ordered=False)
         self._first_names = first_names
+        self._of_tuples = of_tuples
 
     def options(self, learner: Any) -> dict[str, Any]:
         usual = self.usual_options(learner)
@@ -218,6 +227,17 @@ class NDLayout(PlainLayout):
         first = self._first_names
         names = first[:ndim] if ndim <= len(first) else tuple(f"x{k}" for k in range(ndim))
         return {"point_names": names, "value_name": self._output[1]}
+
+    def _coordinates(self, names: Sequence[str], points: Sequence[Any]) -> list[tuple[str, list[Any]]]:
+        if not self._of_tuples or len(names) > 1:
+            return super()._coordinates(names, points)
+        return [(names[0], [x for (x,) in points])]
+
+    def _points(self, columns: list[list[Any]]) -> list[Any]:
+        if not self._of_tuples or len(columns) > 1:
+            return super()._points(columns)
+        # Earlier versions wrote the tuples.
+        return [x if isinstance(x, tuple) else (x,) for x in columns[0]]
 
     def _names(self, learner: Any, options: dict[str, Any]) -> tuple[list[str], str]:
         names = options["point_names"]
@@ -330,7 +350,7 @@ class SequenceLayout(Layout):
 
 LINE = PlainLayout([("x_name", "x")], ("y_name", "y"))
 PLANE = PlainLayout([("x_name", "x"), ("y_name", "y")], ("z_name", "z"))
-SPACE = NDLayout("value", ("x", "y", "z"))
+SPACE = NDLayout("value", ("x", "y", "z"), of_tuples=True)
 SEEDS = SeedLayout([("seed_name", "seed")], ("y_name", "y"))
 SAMPLES = SamplesLayout()
 SEQUENCE = SequenceLayout()

@@ -7,8 +7,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from adaptive_dask.learner.balancing_learner import BalancingLearner
+from adaptive_dask.learner.data_saver import DataSaver
 from adaptive_dask.missing_module import needed
+from adaptive_dask.storage.children import INDEX, children_of, index_name_of
 from adaptive_dask.storage.dataset_columns import frame_of, is_dataset
 from adaptive_dask.storage.encoded_columns import decoded
 from adaptive_dask.storage.failure_columns import checked_failures, of_child, with_failures, without_failures
@@ -59,7 +60,7 @@ def to_dataframe(learner: Any, *args: Any, **options: Any) -> Any:
     """
     failures = options.pop("failures", None)
     names = _by_name(learner, args, options)
-    children = _children(learner)
+    children = children_of(learner)
     if children is not None:
         return _children_to_dataframe(children, failures=failures, **names)
     pandas = _pandas()
@@ -126,23 +127,24 @@ def load_dataframe(learner: Any, df: Any, *args: Any, **options: Any) -> None:
     for rows in found:
         rows.learner.tell_many(rows.points, rows.values)
         if rows.function is not None:
-            layout_of(rows.learner).set_function(rows.learner, rows.function)
+            layout_of(rows.leaf).set_function(rows.leaf, rows.function)
 
 
 class _Rows(NamedTuple):
-    """What a data frame has for a learner; the function if it is another one than before."""
+    """What a data frame has for a learner; the function of the learner without children if it is another one."""
 
     learner: Any
     points: list[Any]
     values: list[Any]
+    leaf: Any
     function: Any
 
 
 def _read(learner: Any, df: Any, **names: Any) -> Iterator[_Rows]:
     """What a data frame has for a learner, or for each of its children."""
-    children = _children(learner)
+    children = children_of(learner)
     if children is not None:
-        yield from _read_children(children, df, **names)
+        yield from _read_children(learner, children, df, **names)
         return
     layout = layout_of(learner)
     with_default_function_args, function_prefix = _of_function(names)
@@ -154,7 +156,7 @@ def _read(learner: Any, df: Any, **names: Any) -> Iterator[_Rows]:
     if with_default_function_args:
         function = with_defaults_of_frame(function, df, function_prefix)
     points, values = layout.read(learner, _Cells(df), options)
-    yield _Rows(learner, points, values, None if function is before else function)
+    yield _Rows(learner, points, values, learner, None if function is before else function)
 
 
 class _Cells:
@@ -195,16 +197,10 @@ class _Cells:
         return [cell is na or (was_text and isinstance(cell, float) and cell != cell) for cell in self[name]]
 
 
-def _children(learner: Any) -> Sequence[Any] | None:
-    return learner.learners if isinstance(learner, BalancingLearner) else None
-
-
-def _children_to_dataframe(
-    children: Sequence[Any], index_name: str = "learner_index", failures: Any = None, **names: Any
-) -> Any:
+def _children_to_dataframe(children: Sequence[Any], index_name: str = INDEX, failures: Any = None, **names: Any) -> Any:
     pandas = _pandas()
     failed = None if failures is None else checked_failures(failures)
-    called = [layout_of(child).options(child) for child in children if _children(child) is None]
+    called = [layout_of(child).options(child) for child in children if children_of(child) is None]
     if any(options != called[0] for options in called):  # each calls its arguments otherwise
         names = {**layout_of(children[0]).usual_options(children[0]), **names}
     frames = []
@@ -228,7 +224,7 @@ def _children_to_dataframe(
 
 
 def _read_children(
-    children: Sequence[Any], df: Any, index_name: str = "learner_index", **names: Any
+    learner: Any, children: Sequence[Any], df: Any, index_name: str = INDEX, **names: Any
 ) -> Iterator[_Rows]:
     indices = set(_Cells(df)[index_name])
     if not indices <= set(range(len(children))):
@@ -239,22 +235,22 @@ def _read_children(
     for index, rows in df.groupby(index_name):
         rows = rows.drop(columns=index_name)
         rows.attrs = df.attrs
-        yield from _read(children[index], rows, **names, **_index_of_nested(children[index], index_name))
+        for each in _read(children[index], rows, **names, **_index_of_nested(children[index], index_name)):
+            if isinstance(learner, DataSaver):  # which has the results of its children
+                each = each._replace(learner=learner, points=[(index, x) for x in each.points])
+            yield each
 
 
 def _index_of_nested(child: Any, index_name: str) -> dict[str, str]:
-    """The option that names the index of a balancing learner in another: "learner_index_2" in "learner_index"."""
-    if _children(child) is None:
-        return {}
-    name, _, depth = index_name.rpartition("_")
-    return {"index_name": f"{name}_{int(depth) + 1}" if name and depth.isdecimal() else f"{index_name}_2"}
+    name = index_name_of(child, index_name)
+    return {} if name is None else {"index_name": name}
 
 
 def _by_name(learner: Any, args: Sequence[Any], options: dict[str, Any], loading: bool = False) -> dict[str, Any]:
     """All options by name."""
-    if not args and _children(learner) is None:
+    if not args and children_of(learner) is None:
         return options
-    order = ("index_name",) if _children(learner) is not None else layout_of(learner).order(learner, loading)
+    order = ("index_name",) if children_of(learner) is not None else layout_of(learner).order(learner, loading)
     if len(args) > len(order):
         raise TypeError(
             f"Of the options of the data frame of a {type(learner).__name__} at most {len(order)} can be given by "

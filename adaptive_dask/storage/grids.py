@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from adaptive_dask.learner.argument_names import units_of_parts
-from adaptive_dask.learner.balancing_learner import BalancingLearner
 from adaptive_dask.missing_module import needed
+from adaptive_dask.storage.children import INDEX, children_of, index_name_of
 from adaptive_dask.storage.data_saver_layout import RESULT
-from adaptive_dask.storage.dataset_columns import component_names, free_name
+from adaptive_dask.storage.dataset_columns import component_names, free_name, objects
 from adaptive_dask.storage.frame_layouts import layout_of
 from adaptive_dask.storage.samples import samples
 
@@ -24,9 +25,6 @@ _MAX_POINTS = 1 << 18
 
 # An axis with a distribution without bounds ends at these quantiles.
 _TAILS = (0.001, 0.999)
-
-# The dimension of the children of a `BalancingLearner`.
-_INDEX = "learner_index"
 
 
 def to_xarray(
@@ -85,16 +83,15 @@ def to_xarray(
         return samples(xarray, learner, options)
     if options:
         raise TypeError(f"A grid takes n, coords, chunks, smooth and error, got {', '.join(options)}.")
-    if isinstance(learner, BalancingLearner):
-        return _of_children(xarray, learner, n, coords=coords, chunks=chunks, smooth=smooth, error=error)
-    return _Grid(xarray, learner, n, coords or {}, chunks, smooth, error).dataset()
+    make = partial(_Grid, xarray, n=n, coords=coords or {}, chunks=chunks, smooth=smooth, error=error)
+    return _interpolated(xarray, learner, make, INDEX)
 
 
 class _Grid:
     """The interpolation of one learner."""
 
     def __init__(
-        self, xarray: Any, learner: Any, n: Any, coords: Mapping[str, Any], chunks: Any, smooth: Any, error: bool
+        self, xarray: Any, learner: Any, *, n: Any, coords: Mapping[str, Any], chunks: Any, smooth: Any, error: bool
     ) -> None:
         self._xarray = xarray
         self._learner = learner
@@ -286,21 +283,47 @@ def _has_tuples(learner: Any) -> bool:
     )
 
 
-def _of_children(xarray: Any, learner: BalancingLearner, n: Any, **options: Any) -> Any:
-    grids = [to_xarray(child, n, **options) for child in learner.learners]
+def _interpolated(xarray: Any, learner: Any, make: Callable[[Any], _Grid], index: str) -> Any:
+    """The grid of a learner, or of all children along a dimension."""
+    children = children_of(learner)
+    if children is None:
+        return make(learner).dataset()
+    grids = [_interpolated(xarray, child, make, index_name_of(child, index) or index) for child in children]
     first = grids[0]
-    if not all(grid[name].equals(first[name]) for grid in grids for name in first.coords):
+    dims = sorted(map(str, first.dims))
+    other = next((sorted(map(str, grid.dims)) for grid in grids if set(grid.dims) != set(first.dims)), None)
+    if other is not None:
+        raise ValueError(f"The children must have the same axes, got {', '.join(dims)} and {', '.join(other)}.")
+    if index in first.variables:
+        raise ValueError(f"An axis or a part of the results must not be called {index!r}, which numbers the children.")
+    if not all(grid[name].variable.equals(first[name].variable) for grid in grids for name in dims if name in first):
         raise ValueError("The children have different bounds: pass the coordinates along every axis in coords.")
-    if _INDEX in first.variables:
-        raise ValueError(f"An axis or a part of the results must not be called {_INDEX!r}, which numbers the children.")
-    joined = xarray.concat(grids, dim=_INDEX, combine_attrs="drop_conflicts")
-    about: dict[str, Any] = {_INDEX: (_INDEX, np.arange(len(grids)))}
+    # Arguments with one value in each child have several here.
+    names = dict.fromkeys(name for grid in grids for name in grid.coords if not grid[name].dims)
+    single = {name: [grid[name].item() if name in grid else None for grid in grids] for name in names}
+    differ = {name: values for name, values in single.items() if any(value != values[0] for value in values)}
+    joined = xarray.concat(
+        [grid.drop_vars([*differ], errors="ignore") for grid in grids],
+        dim=index,
+        data_vars="all",
+        coords="different",
+        compat="equals",
+        join="exact",
+        combine_attrs="drop_conflicts",
+    )
     cdims = learner.cdims or []
-    for name in cdims[0] if cdims else ():
-        if name not in joined.variables:
-            about[name] = (_INDEX, [cdim[name] for cdim in cdims])
+    named = {
+        name: [cdim[name] for cdim in cdims] for name in (cdims[0] if cdims else ()) if name not in joined.variables
+    }
+    about = {name: (index, _labels(values)) for name, values in {**differ, **named}.items()}
     attrs = {"learner": type(learner).__name__, "npoints": int(learner.npoints)}
-    return joined.assign_coords(about).assign_attrs(attrs)
+    return joined.assign_coords({index: (index, np.arange(len(grids))), **about}).assign_attrs(attrs)
+
+
+def _labels(values: list[Any]) -> Any:
+    """Values along a dimension, as numbers or text if they all are."""
+    kinds = set(map(type, values))
+    return np.array(values) if len(kinds) == 1 and kinds <= {bool, int, float, str} else objects(values)
 
 
 def _xarray() -> Any:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from adaptive_dask.learner.argument_names import units_of_parts
-from adaptive_dask.learner.balancing_learner import BalancingLearner
+from adaptive_dask.storage.children import first_leaf
 from adaptive_dask.storage.dataset_columns import POINT, array_of, component_names, variable_of
 from adaptive_dask.storage.frame_layouts import layout_of
 from adaptive_dask.storage.frames import to_dataframe
@@ -14,9 +14,7 @@ from adaptive_dask.storage.frames import to_dataframe
 def samples(xarray: Any, learner: Any, options: dict[str, Any]) -> Any:
     """A Dataset with the columns of the data frame along the dimension "point"; inputs are coordinates."""
     df = to_dataframe(learner, **options)
-    child = learner
-    while isinstance(child, BalancingLearner):
-        child = child.learners[0]
+    child = first_leaf(learner)
     layout = layout_of(child)
     function = layout.function(child)
     defaults = layout.options(child)

@@ -186,6 +186,51 @@ def test_children() -> None:
     assert several.to_xarray(coords={"x": [0.5]})["y"].shape == (2, 1)
 
 
+def test_categories() -> None:
+    def f(x: float, material: str, axis: tuple[int, int]) -> dict[str, Any]:
+        y = x * (1 + (material == "GaAs")) * axis[0]
+        return {"y": y, "material": material}
+
+    space = adaptive.Space(x=(0, 1), material=["Si", "GaAs"], axis=[(1, 0), (2, 1)])
+    for learner in (
+        adaptive.DataSaver(adaptive.Learner1D(f, space), learn="y"),
+        adaptive.Learner1D(lambda x, material, axis: f(x, material, axis)["y"], space),
+    ):
+        run(learner, 16)
+        dataset = learner.to_xarray(3, chunks=2)
+        assert dict(dataset.sizes) == {"learner_index": 4, "x": 3}
+        assert dataset["material"].values.tolist() == ["Si", "Si", "GaAs", "GaAs"]
+        assert dataset["axis"].values.tolist() == [(1, 0), (2, 1)] * 2
+        np.testing.assert_allclose(dataset["y"].isel(x=-1), [1, 2, 2, 4])
+        assert learner.to_xarray(coords={"x": 0.5})["y"].shape == (4,)
+        df = learner.to_dataframe()
+        assert df.attrs["inputs"] == ["x"]
+        assert {"learner_index", "x", "material", "axis", "y"} <= set(df.columns)
+    grid = run(adaptive.Learner1D(lambda x, on: x, adaptive.Space(x=(0, 1), on=[True, "maybe"])), 8).to_xarray(2)
+    assert grid["on"].values.tolist() == [True, "maybe"]
+
+
+def test_children_of_children(tmp_path: Path) -> None:
+    def pair(a: int) -> Any:
+        return adaptive.BalancingLearner(
+            [adaptive.Learner1D(lambda x, b=b: a * b * x, (0, 1)) for b in (1, 2)], cdims=[{"b": 1}, {"b": 2}]
+        )
+
+    learner = run(adaptive.BalancingLearner([pair(1), pair(3)], cdims=[{"a": 1}, {"a": 3}]), 24)
+    learner.to_zarr(tmp_path / "a", 3)
+    with xr.open_zarr(tmp_path / "a", consolidated=False) as dataset:
+        assert dataset["y"].dims == ("learner_index", "learner_index_2", "x")
+        np.testing.assert_allclose(dataset["y"].isel(x=-1), [[1, 2], [3, 6]])
+        assert dataset["a"].values.tolist() == [1, 3]
+        assert dataset["b"].values.tolist() == [1, 2]
+    other = run(adaptive.Learner1D(lambda energy: energy, (0, 1)), 4)
+    with pytest.raises(ValueError, match="same axes, got x and energy"):
+        adaptive.BalancingLearner([run(adaptive.Learner1D(curve, (0, 1)), 4), other]).to_xarray(3)
+    named = run(adaptive.Learner1D(lambda learner_index: learner_index, (0, 1)), 4)
+    with pytest.raises(ValueError, match="must not be called 'learner_index'"):
+        adaptive.BalancingLearner([named]).to_xarray(3)
+
+
 @pytest.mark.parametrize(
     ("arguments", "kind", "message"),
     [
