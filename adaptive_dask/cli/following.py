@@ -13,7 +13,7 @@ from adaptive_dask.run.pickling import unpack
 from adaptive_dask.run.progress import ProgressHistory
 from adaptive_dask.run.status import RunStatus
 from adaptive_dask.runner.hosted import attach, runs
-from adaptive_dask.runner.terminal import TerminalInfo, status_line
+from adaptive_dask.runner.terminal import Shown, TerminalInfo, share_of, status_line
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -60,7 +60,7 @@ def failures(client: Client, info: dict[str, Any]) -> list[Any]:
 
 
 def watch(client: Client, name: str, interval: float | None) -> str:
-    """Print lines about a run until it ends, and return how it ended.
+    """Show the progress of a run until it ends, and return how it ended.
 
     Raises
     ------
@@ -70,7 +70,11 @@ def watch(client: Client, name: str, interval: float | None) -> str:
     info = find(client, name)
     history, end = ProgressHistory(), Future[None]()
     status = RunStatus.from_info(info)
-    printed = TerminalInfo(lambda: status_line(status, history), None, [end], interval, True)
+
+    def shown() -> Shown:
+        return Shown(status_line(status, history), share_of(status, history))
+
+    printed = TerminalInfo(shown, None, [end], interval, True)
     try:
         while not status.has_ended:
             time.sleep(POLL_INTERVAL_S)

@@ -219,7 +219,7 @@ class Runs(Sequence[AsyncRunner]):
     def live_info_terminal(
         self, *, update_interval: float | None = None, overwrite_previous: bool = True
     ) -> TerminalInfo:
-        """Print the status of the runs until all have ended; see `AsyncRunner.live_info_terminal`.
+        """Show the progress of the runs until all have ended, in one bar; see `AsyncRunner.live_info_terminal`.
 
         Returns
         -------

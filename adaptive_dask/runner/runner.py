@@ -518,14 +518,15 @@ class AsyncRunner:
     def live_info_terminal(
         self, *, update_interval: float | None = None, overwrite_previous: bool = True
     ) -> TerminalInfo:
-        """Print the status of the run until it ends.
+        """Show the progress of the run until it ends: a bar of tqdm on a terminal and in a notebook, lines in a file.
 
         Parameters
         ----------
         update_interval : float, optional
-            In seconds. By default 0.5 on a terminal, and 60 if standard output is not one, as in a log file.
+            In seconds. By default 0.5 for a bar, and 60 if standard output is neither a terminal nor a notebook, as in
+            a log file.
         overwrite_previous : bool, default: True
-            Whether a line replaces the previous one on a terminal.
+            Pass False to print lines instead of a bar.
 
         Returns
         -------

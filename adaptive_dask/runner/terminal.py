@@ -1,14 +1,15 @@
-"""`live_info_terminal`: the status of runs as lines of text."""
+"""`live_info_terminal`: the status of runs as a progress bar of tqdm, or as lines of text in files."""
 
 from __future__ import annotations
 
 import math
 import sys
 import threading
+import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING, Any, NamedTuple, TextIO
 
 from adaptive_dask.plain import one_line
 from adaptive_dask.run.progress import ProgressHistory
@@ -19,15 +20,42 @@ if TYPE_CHECKING:
     from adaptive_dask.runner.many_runs import Runs
     from adaptive_dask.runner.runner import AsyncRunner
 
-# Time between two lines in seconds: on a terminal, where a line replaces the previous one, and in a file.
+# Time between two lines in seconds: where a bar is updated in place, and in a file.
 TERMINAL_INTERVAL_S = 0.5
 FILE_INTERVAL_S = 60.0
 
 # The first line is printed after this time at the latest (seconds).
 FIRST_LINE_S = 1.0
 
+# How often `join` applies what has arrived (seconds).
+APPLY_INTERVAL_S = 0.1
+
 # Evaluations that are shorter have a large overhead in any case, so that it is not shown (seconds).
 MIN_EVALUATION_S = 1e-3
+
+# Layout of a bar with the share of the goal, and if that is unknown. tqdm cuts what is wider than the terminal; its own
+# "{bar}" takes all the space that is left, and the line of a run leaves none on most terminals.
+BAR = {"terminal": "{percentage:3.0f}%|{bar:12}| {desc}", "notebook": "{percentage:3.0f}%|{bar}| {desc}"}
+NO_BAR = "{desc}"
+
+
+class Shown(NamedTuple):
+    """The present state in one line, and the share of the goal between 0 and 1, or NaN."""
+
+    line: str
+    share: float = math.nan
+
+
+def shown_run(runner: AsyncRunner, history: ProgressHistory) -> Shown:
+    """`info_line`, with the share of the goal."""
+    line = info_line(runner, history)
+    status = status_of(runner._run)
+    return Shown(line) if status is None else Shown(line, share_of(status, history))
+
+
+def share_of(status: RunStatus, history: ProgressHistory) -> float:
+    """Share of the goal that a run has reached; 1 if it finished."""
+    return 1.0 if status.status == "finished" else history.outlook(status).share
 
 
 def info_line(runner: AsyncRunner, history: ProgressHistory) -> str:
@@ -92,44 +120,65 @@ def info_line_of_many(runs: Runs) -> str:
     return one_line(" | ".join(parts))
 
 
+def shown_runs(runs: Runs, histories: Mapping[AsyncRunner, ProgressHistory]) -> Shown:
+    """`info_line_of_many`, with the mean of the shares of the runs; a run that has ended has a share of 1."""
+    total = 0.0
+    for runner, history in histories.items():
+        status = status_of(runner._run)
+        if status is not None:
+            history.note(status)
+            share = 1.0 if status.has_ended else share_of(status, history)
+            total += 0.0 if math.isnan(share) else share
+    return Shown(info_line_of_many(runs), total / len(histories))
+
+
 def states_text(states: Mapping[str, int]) -> str:
     """For example "3 running, 15 waiting"."""
     return ", ".join(f"{count:,} {status}" for status, count in sorted(states.items()))
 
 
 def print_run(runner: AsyncRunner, update_interval: float | None, overwrite_previous: bool) -> TerminalInfo:
-    """Print lines about a run; see `AsyncRunner.live_info_terminal`."""
+    """Show the progress of a run; see `AsyncRunner.live_info_terminal`."""
     history, link = ProgressHistory(runner._run.losses_before), runner.dashboard_link
     heading = None if link is None else f"{runner.name}: dashboard {link}"
     ends = [runner._run.done]
-    return TerminalInfo(lambda: info_line(runner, history), heading, ends, update_interval, overwrite_previous)
+    shown = TerminalInfo(lambda: shown_run(runner, history), heading, ends, update_interval, overwrite_previous)
+    shown.apply = runner.done
+    return shown
 
 
 def print_runs(runs: Runs, update_interval: float | None, overwrite_previous: bool) -> TerminalInfo:
-    """Print lines about many runs; see `Runs.live_info_terminal`."""
-    link = runs.dashboard_link
+    """Show the progress of many runs; see `Runs.live_info_terminal`."""
+    link, histories = runs.dashboard_link, {runner: ProgressHistory() for runner in runs}
     heading = None if link is None else f"{len(runs)} runs: dashboard {link}"
     ends = [runner._run.done for runner in runs]
-    return TerminalInfo(lambda: info_line_of_many(runs), heading, ends, update_interval, overwrite_previous)
+    shown = TerminalInfo(lambda: shown_runs(runs, histories), heading, ends, update_interval, overwrite_previous)
+    shown.apply = runs.done
+    return shown
 
 
 class TerminalInfo:
-    """Prints the status of runs until all have ended, from a thread, so that the main thread may be busy.
+    """Shows the status of runs until all have ended, from a thread, so that the main thread may be busy.
 
     Parameters
     ----------
-    line : callable
-        Returns the present line.
+    shown : callable
+        Returns the present state.
     heading : str, optional
         Printed first.
     ends : sequence of Future
         One for each run, resolved when it ends.
     update_interval : float, optional
-        In seconds. By default 0.5 on a terminal, and 60 elsewhere, as in a log file.
+        In seconds. By default 0.5 on a terminal and in a notebook, and 60 elsewhere, as in a log file.
     overwrite_previous : bool
-        Whether a line replaces the previous one on a terminal. A file gets all lines.
+        Whether there is a bar on a terminal or in a notebook, which is updated in place. A file gets lines.
     file : TextIO, optional
         Standard output by default.
+
+    Attributes
+    ----------
+    apply : callable
+        Applies what has arrived. `join` calls it, because a notebook does not while a cell waits.
 
     Raises
     ------
@@ -139,7 +188,7 @@ class TerminalInfo:
 
     def __init__(
         self,
-        line: Callable[[], str],
+        shown: Callable[[], Shown],
         heading: str | None,
         ends: Sequence[Future[None]],
         update_interval: float | None,
@@ -148,12 +197,16 @@ class TerminalInfo:
     ) -> None:
         if update_interval is not None and not update_interval > 0:
             raise ValueError(f"update_interval must be a positive number of seconds, got {update_interval!r}.")
-        self._line = line
-        self._heading = heading
+        self.apply: Callable[[], object] = lambda: None
+        self._shown = shown
         self._file = file or sys.stdout
-        is_terminal = self._file.isatty()
-        self._interval = update_interval or (TERMINAL_INTERVAL_S if is_terminal else FILE_INTERVAL_S)
-        self._overwrite = overwrite_previous and is_terminal
+        place = _place_of(self._file)
+        self._interval = update_interval or (FILE_INTERVAL_S if place == "file" else TERMINAL_INTERVAL_S)
+        if heading is not None:
+            print(one_line(heading), file=self._file, flush=True)
+        # In a notebook, the widget is displayed below the cell that is executed now.
+        self._bar = _make_bar(place, self._file) if overwrite_previous and place != "file" else None
+        self._layout = BAR.get(place, NO_BAR)
         self._stop = threading.Event()
         self._left = len(ends)
         self._counting = threading.Lock()
@@ -168,7 +221,10 @@ class TerminalInfo:
 
     def join(self, timeout: float | None = None) -> None:
         """Wait until the last line is printed."""
-        self._thread.join(timeout)
+        deadline = math.inf if timeout is None else time.monotonic() + timeout
+        while self._thread.is_alive() and (left := deadline - time.monotonic()) > 0:
+            self.apply()
+            self._thread.join(min(left, APPLY_INTERVAL_S))
 
     def _one_ended(self, _: Future[None]) -> None:
         with self._counting:
@@ -177,16 +233,40 @@ class TerminalInfo:
                 self._stop.set()
 
     def _print(self) -> None:
-        if self._heading is not None:
-            print(one_line(self._heading), file=self._file, flush=True)
         pause = min(self._interval, FIRST_LINE_S)
         while not self._stop.wait(pause):
-            self._write("\n")
+            self._write()
             pause = self._interval
-        self._write("\n", last=True)
+        line = self._write()
+        if self._bar is not None:
+            self._bar.close()
+            if not self._bar.leave:  # the last line stays, in full
+                print(line, file=self._file, flush=True)
 
-    def _write(self, end: str, last: bool = False) -> None:
-        line = self._line()
-        if self._overwrite:
-            line, end = f"\r\033[K{line}", "\n" if last else ""
-        print(line, end=end, file=self._file, flush=True)
+    def _write(self) -> str:
+        line, share = self._shown()
+        if self._bar is None:
+            print(line, file=self._file, flush=True)
+            return line
+        self._bar.bar_format = NO_BAR if math.isnan(share) else self._layout
+        self._bar.n = 0.0 if math.isnan(share) else 100 * share
+        self._bar.set_description_str(line)
+        return line
+
+
+def _place_of(file: TextIO) -> str:
+    """Return "notebook", "terminal" or "file"."""
+    if file.isatty():
+        return "terminal"
+    from tqdm import auto, std
+
+    # tqdm chooses its widget in kernels of Jupyter that have ipywidgets.
+    return "notebook" if file is sys.stdout and auto.notebook_tqdm is not std.tqdm else "file"
+
+
+def _make_bar(place: str, file: TextIO) -> Any:
+    from tqdm.auto import tqdm
+
+    # The monitor would be a thread that redraws bars; this one is redrawn at regular intervals anyway.
+    bar = type("Bar", (tqdm,), {"monitor_interval": 0})
+    return bar(total=100, bar_format=NO_BAR, leave=place == "notebook", dynamic_ncols=True, file=file)
