@@ -41,11 +41,15 @@ class BalancingLearner(BaseLearner):
         What distinguishes the children, for plots: for each a dict of names and values.
     strategy : {"loss_improvements", "loss", "npoints", "cycle"} or callable, default: "loss_improvements"
         Whose turn it is, see `strategy`.
+    one_budget : bool, default: False
+        Whether the ``npoints_goal`` of a run is the number of points of all children together, as for categories of a
+        `Space`, or of each child.
 
     Attributes
     ----------
     learners : list of BaseLearner
     cdims : list of dict, or None
+    one_budget : bool
     data : mapping, (int, X) → Y
         The data of all children.
 
@@ -66,7 +70,12 @@ class BalancingLearner(BaseLearner):
     """
 
     def __init__(
-        self, learners: Sequence[Any], *, cdims: Cdims | None = None, strategy: Strategy = "loss_improvements"
+        self,
+        learners: Sequence[Any],
+        *,
+        cdims: Cdims | None = None,
+        strategy: Strategy = "loss_improvements",
+        one_budget: bool = False,
     ) -> None:
         self.learners = list(learners)
         kinds = sorted({type(learner).__name__ for learner in self.learners})
@@ -80,6 +89,7 @@ class BalancingLearner(BaseLearner):
         self.function = ChildFunctions(self.learners)
         self._data = ChildrenData(self.learners)
         self._strategy = strategy
+        self.one_budget = bool(one_budget)
         self.refresh()
 
     @classmethod
@@ -116,7 +126,8 @@ class BalancingLearner(BaseLearner):
 
     def new(self) -> Self:
         """A balancing learner of new children, with the same settings and no data."""
-        return type(self)([child.new() for child in self.learners], cdims=self.cdims, strategy=self.strategy)
+        children = [child.new() for child in self.learners]
+        return type(self)(children, cdims=self.cdims, strategy=self.strategy, one_budget=self.one_budget)
 
     @property
     def strategy(self) -> Strategy:
@@ -389,10 +400,15 @@ class BalancingLearner(BaseLearner):
 
     def __getstate__(self) -> dict[str, Any]:
         strategy = KeptByValue(self.strategy) if callable(self.strategy) else self.strategy
-        return {"learners": self.learners, "cdims": self.cdims, "strategy": strategy}
+        return {
+            "learners": self.learners,
+            "cdims": self.cdims,
+            "strategy": strategy,
+            "one_budget": self.one_budget,
+        }
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        BalancingLearner.__init__(self, state["learners"], cdims=state["cdims"], strategy=state["strategy"])
+        BalancingLearner.__init__(self, **{"one_budget": False, **state})
 
 
 def named_product(**items: Sequence[Any]) -> list[dict[str, Any]]:

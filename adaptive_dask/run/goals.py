@@ -250,7 +250,9 @@ def _npoints_goal(learner: Any, npoints: Any) -> Goal:
         raise ValueError(f"npoints_goal must be 0 or more, got {npoints!r}.")
     if int(npoints) > MAX_INT:
         raise ValueError(f"npoints_goal must be at most 2**63 - 1, got {npoints!r}. Leave it out to run forever.")
-    return Goal(reached=EachGoal(int(npoints))) if hasattr(learner, "each_has") else Goal(npoints=int(npoints))
+    if hasattr(learner, "each_has") and not learner.one_budget:
+        return Goal(reached=EachGoal(int(npoints)))
+    return Goal(npoints=int(npoints))
 
 
 def _end_time_goal(learner: Any, end_time: Any) -> Goal:

@@ -40,7 +40,7 @@ class AsyncRunner:
         End when ``learner.loss()`` is this or less.
     npoints_goal : int, optional
         End with exactly this many points; with a BalancingLearner, when each child has as many or has no more to
-        give.
+        give, unless it has ``one_budget``.
     end_time_goal : datetime, optional
         End at this time.
     duration_goal : timedelta or float, optional

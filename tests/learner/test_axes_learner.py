@@ -6,6 +6,7 @@ import inspect
 import math
 import pickle
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from operator import itemgetter
 from pathlib import Path
@@ -393,6 +394,18 @@ def with_material(energy: float, field: float = 0.3, material: str = "Si", order
     return math.log10(energy) * field + len(material) * order
 
 
+def test_the_budget_of_categories_ends_when_all_is_known() -> None:
+    learner = adaptive.Learner1D(lambda n, a: n + a, Space(n=adaptive.Int(1, 5), a=[0, 1]))
+    with ThreadPoolExecutor(1) as executor:
+        runner = adaptive.BlockingRunner(learner, npoints_goal=7, executor=executor)
+        assert runner.learner.npoints == 7
+        runner = adaptive.BlockingRunner(learner, npoints_goal=100, executor=executor)
+    assert runner.learner.npoints == 10
+    again = learner.new()
+    adaptive.simple(again, npoints_goal=100)
+    assert again.npoints == 10
+
+
 def test_categories_become_children_that_share_the_points() -> None:
     space = Space(energy=Log(1, 100), material=["Si", "GaAs"], field=adaptive.Linear(0, 1), order=[1, 2])
     learner: Any = adaptive.Learner2D(with_material, space)
@@ -405,6 +418,9 @@ def test_categories_become_children_that_share_the_points() -> None:
     assert describe_call(learner, (3, (10.0, 0.5))) == "with_material(energy=10.0, field=0.5, material='GaAs', order=2)"
     copy = pickle.loads(pickle.dumps(learner))
     assert copy.data == learner.data
+    for same in (copy, learner.new(), adaptive.DataSaver(learner.new(), lambda y: y)):
+        adaptive.simple(same, npoints_goal=70)  # in total
+        assert same.npoints == 70
     df = pytest.importorskip("pandas") and learner.to_dataframe()
     assert set(df["material"]) == {"Si", "GaAs"}
     with pytest.raises(ValueError, match="categories only"):

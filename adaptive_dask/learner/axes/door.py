@@ -96,7 +96,7 @@ def _balanced(kind: type, args: tuple[Any, ...], options: dict[str, Any], space:
         slice_ = space.replaced(**fixed)
         child_args = tuple(slice_ if isinstance(arg, Space) else arg for arg in args)
         children.append(make(kind, child_args, {k: slice_ if isinstance(v, Space) else v for k, v in options.items()}))
-    return BalancingLearner(children, cdims=cdims)
+    return BalancingLearner(children, cdims=cdims, one_budget=True)
 
 
 def extended(learner: AxesLearner, space: Space) -> AxesLearner:
