@@ -210,7 +210,7 @@ class BalancingLearner(BaseLearner):
                 if i not in before:
                     before[i] = self._turns.state(i)
             self._turns.took(i)
-            self.tell_pending((i, x))
+            BalancingLearner.tell_pending(self, (i, x))  # a subclass hears of all points when they are returned
         self._turns.take_back(before)
         for i in before:
             self._losses.pending_changed(i)
