@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import copy
 import sys
 import threading
 from collections.abc import Callable, Iterator
@@ -100,7 +101,7 @@ class HostResources:
                     self._scheduler.address,
                     asynchronous=True,
                     set_as_default=False,
-                    security=self._scheduler.security,
+                    security=_as_client(self._scheduler.security),
                     name=HOST_CLIENT,
                 )
                 # Output that workers send with Dask's `print` and `warn` is for users, whose process may be this one.
@@ -152,6 +153,18 @@ class HostResources:
 
     def _note_activity(self) -> None:
         self._scheduler.idle_since = None
+
+
+def _as_client(security: Any) -> Any:
+    """Return the scheduler's `distributed.Security` with its own certificate for clients, if they have none.
+
+    ``dask scheduler --tls-cert`` and Dask Gateway configure only the certificate of the scheduler.
+    """
+    if security.tls_client_cert is not None or security.tls_scheduler_cert is None:
+        return security
+    security = copy.copy(security)
+    security.tls_client_cert, security.tls_client_key = security.tls_scheduler_cert, security.tls_scheduler_key
+    return security
 
 
 def _share_interpreter(change: int) -> None:
