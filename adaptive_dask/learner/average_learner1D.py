@@ -145,7 +145,7 @@ class AverageLearner1D(IntervalLearner):
 
     def _setting_changed(self, name: str) -> None:
         """Measure all errors again, and look which points have too few samples."""
-        if name == "loss_per_interval":
+        if name in ("loss_per_interval", "_whole"):
             super()._setting_changed(name)
             return
         self._check_numbers_of_samples()
@@ -166,7 +166,7 @@ class AverageLearner1D(IntervalLearner):
         return {**super()._settings(), **{name: getattr(self, name) for name in names}}
 
     def _adjustments(self) -> dict[str, Any]:
-        return {"_recompute_losses_factor": self._recompute_losses_factor}
+        return {**super()._adjustments(), "_recompute_losses_factor": self._recompute_losses_factor}
 
     # -- what is known ---------------------------------------------------------------------------
 

@@ -96,7 +96,7 @@ class AxesLearner(BaseLearner):
             raise AttributeError(name)
         kind = type(self.learner)
         if name == "done" and self._points.are_countable:
-            return self._points.are_all_known
+            return self._is_done
         if self._form == SAMPLE and name in _BY_PLACE and not self._is_same:
             found = getattr(self.learner, name)
             return {x: found[u] for x, u in sorted(self._points.told.items())}
@@ -257,8 +257,13 @@ class AxesLearner(BaseLearner):
         self._points.pending.clear()
 
     def loss(self, real: bool = True) -> float:
-        """The loss of the learner inside."""
+        """The loss of the learner inside; 0 if nothing is left to ask for."""
+        if self._points.are_countable and self._points.are_all_known(or_pending=not real):
+            return 0.0
         return float(self.learner.loss(real))
+
+    def _is_done(self) -> bool:
+        return self._points.is_done() or (hasattr(self.learner, "done") and bool(self.learner.done()))
 
     # -- what is known -----------------------------------------------------------------------------
 

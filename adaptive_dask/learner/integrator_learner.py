@@ -92,9 +92,6 @@ class IntegratorLearner(SettingsLearner):
     def _settings(self) -> dict[str, Any]:
         return {"bounds": self.bounds, "tol": self.tol}
 
-    def _setting_changed(self, name: str) -> None:
-        """Nothing is to be done: the tolerance is read whenever it is needed."""
-
     def _start_over(self) -> None:
         self.pending_points = set()
         self._plan = EvaluationPlan()

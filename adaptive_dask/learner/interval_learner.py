@@ -33,7 +33,6 @@ class IntervalLearner(SettingsLearner):
     _data: PointData
     _bounds: tuple[float, float]
     _loss_per_interval: Callable[..., Any]
-    _of_whole = False
 
     def __init__(
         self,
@@ -45,16 +44,6 @@ class IntervalLearner(SettingsLearner):
         self.bounds = bounds
         self.loss_per_interval = loss_per_interval
         self._start_over()
-
-    @property
-    def _only_whole(self) -> bool:
-        """Whether whole numbers only are asked for; the bounds and all points between them must be such."""
-        return self._of_whole
-
-    @_only_whole.setter
-    def _only_whole(self, value: bool) -> None:
-        self._of_whole = value
-        self._setting_changed("_only_whole")
 
     def _settings(self) -> dict[str, Any]:
         return {"bounds": self.bounds, "loss_per_interval": self.loss_per_interval}
@@ -69,7 +58,7 @@ class IntervalLearner(SettingsLearner):
 
     def _new_losses(self, recompute_factor: float) -> IntervalLosses:
         resolution = 2 * max(map(abs, self._bounds)) * float(np.finfo(float).eps)
-        losses = IntervalLosses(self._line, self._scale, self._loss_per_interval, resolution, self._of_whole)
+        losses = IntervalLosses(self._line, self._scale, self._loss_per_interval, resolution, any(self._whole))
         losses.recompute_factor = recompute_factor
         losses.evaluation.shape = self._shape or ()
         return losses

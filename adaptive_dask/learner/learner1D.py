@@ -114,9 +114,6 @@ class Learner1D(IntervalLearner):
         super()._start_over()
         self.pending_points: set[float] = set()
 
-    def _adjustments(self) -> dict[str, Any]:
-        return {"_only_whole": True} if self._only_whole else {}
-
     # -- ask -------------------------------------------------------------------------------------
 
     def ask(self, n: int, tell_pending: bool = True) -> tuple[list[float], list[float]]:
@@ -347,7 +344,7 @@ class Learner1D(IntervalLearner):
             "losses": self._losses.known[slots],
             "scale": self._scale,
             "recompute_factor": self._losses.recompute_factor,
-            "only_whole": self._only_whole,
+            "whole": self._whole,
         }
 
     def __setstate__(self, state: dict[str, Any]) -> None:
@@ -355,8 +352,8 @@ class Learner1D(IntervalLearner):
         if settings is None:  # until 0.1
             settings = {"bounds": state["bounds"], "loss_per_interval": cloudpickle.loads(state["loss_per_interval"])}
         Learner1D.__init__(self, state["function"], **unwrapped(settings))
-        if state.get("only_whole", False):
-            self._only_whole = True
+        if state.get("whole"):
+            self._whole = state["whole"]
         if len(state["xs"]):
             # Until 0.1, a state said only whether values are arrays.
             shape = state["shape"] if "shape" in state else state["ys"].shape[1:] if state["as_arrays"] else ()

@@ -126,7 +126,7 @@ class Learner2D(SpaceLearner):
         return {"bounds": self.bounds, "loss_per_triangle": self.loss_per_triangle}
 
     def _adjustments(self) -> dict[str, Any]:
-        return {"stack_size": self.stack_size, "aspect_ratio": self.aspect_ratio}
+        return {**super()._adjustments(), "stack_size": self.stack_size, "aspect_ratio": self.aspect_ratio}
 
     @property
     def xy_scale(self) -> Floats:

@@ -114,13 +114,23 @@ class RationalLearner1D(SettingsLearner):
         self.pending_points: set[float] = set()
         self._data: ToldData[float, Value] = ToldData()
         self._shape: tuple[int, ...] | None = None
-        self._pieces = Pieces(self._bounds, self._rtol)
+        self._pieces = Pieces(self._bounds, self._rtol, self._least_gap)
         self._inside: list[float] = []
         self._missing: list[float] = []
         self._gaps: Gaps | None = None
 
+    @property
+    def _least_gap(self) -> float:
+        """The length of a gap that can be divided."""
+        return 2.0 if any(self._whole) else 0.0
+
     def _settings(self) -> dict[str, Any]:
         return {"bounds": self.bounds, "rtol": self.rtol}
+
+    def _setting_changed(self, name: str) -> None:
+        """Do not divide the gaps between neighbouring whole numbers."""
+        self._gaps = None
+        self._pieces.least = self._least_gap
 
     # -- what is known ---------------------------------------------------------------------------
 
@@ -284,7 +294,8 @@ class RationalLearner1D(SettingsLearner):
         """Return the gaps between all points; pending ones may have gone since the last time."""
         count = len(self._inside) + len(pending)
         if self._gaps is None or len(self._gaps.points) != count or not all(x in self._gaps for x in pending):
-            self._gaps = Gaps([*self._inside, *pending], self.bounds[1] - self.bounds[0])
+            width = self.bounds[1] - self.bounds[0]
+            self._gaps = Gaps([*self._inside, *pending], width, only_whole=any(self._whole))
         return self._gaps
 
     def _divide_gap(self, x: float) -> None:

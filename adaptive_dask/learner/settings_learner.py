@@ -29,6 +29,7 @@ class SettingsLearner(BaseLearner):
 
     data = Data()
     _data: Mapping[Any, Any]
+    _is_whole: tuple[bool, ...] = ()
 
     @abc.abstractmethod
     def _settings(self) -> dict[str, Any]:
@@ -38,9 +39,22 @@ class SettingsLearner(BaseLearner):
     def _start_over(self) -> None:
         """Forget all results and pending points."""
 
+    @property
+    def _whole(self) -> tuple[bool, ...]:
+        """Along which axes only whole numbers are asked for, which the bounds must be then; empty for none."""
+        return self._is_whole
+
+    @_whole.setter
+    def _whole(self, whole: tuple[bool, ...]) -> None:
+        self._is_whole = whole
+        self._setting_changed("_whole")
+
+    def _setting_changed(self, name: str) -> None:
+        """Do what follows from a new value of a setting; nothing, where it is read when it is needed."""
+
     def _adjustments(self) -> dict[str, Any]:
         """Return attributes that can be set after construction, and that copies get too."""
-        return {}
+        return {"_whole": self._whole} if self._whole else {}
 
     @property
     def npoints(self) -> int:

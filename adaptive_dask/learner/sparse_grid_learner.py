@@ -51,6 +51,9 @@ Basis = Literal["auto", "global", "local"]
 # Scattered points check what the grids predict: about CHECKS * sqrt(n) of n points.
 CHECKS = 1.5
 
+# How often the next scattered point may be known before all count as known, as those of whole numbers may be.
+MAX_DRAWS = 200
+
 
 class Estimate(NamedTuple):
     """A number, or an array of one for each component, with an estimate of its error."""
@@ -98,6 +101,7 @@ class SparseGridLearner(BaseLearner):
     rtol = Setting(lambda value, name: _checked_rtol(value, name))
     basis = Fixed(lambda value, name: _checked_basis(value, name))
     pending_points: set[Point]
+    _is_whole: tuple[bool, ...] = ()
 
     def __init__(
         self, function: Callable[..., Any], bounds: Sequence[Any] | Space, *, rtol: float = 1e-6, basis: Basis = "auto"
@@ -107,6 +111,17 @@ class SparseGridLearner(BaseLearner):
         self.rtol = rtol
         self.basis = basis
         self._domain = Domain(self.bounds)
+        self._start_over()
+
+    @property
+    def _whole(self) -> tuple[bool, ...]:
+        """Along which inputs there are only whole numbers; empty for none."""
+        return self._is_whole
+
+    @_whole.setter
+    def _whole(self, whole: tuple[bool, ...]) -> None:
+        self._is_whole = whole
+        self._domain = Domain(self.bounds, whole)
         self._start_over()
 
     def _setting_changed(self, name: str) -> None:
@@ -249,6 +264,7 @@ class SparseGridLearner(BaseLearner):
         Returns
         -------
         points : list of tuple of float
+            Fewer than n if the domain has no more.
         loss_improvements : list of float
             What each point is expected to contribute, relative to the range of the values.
         """
@@ -265,8 +281,8 @@ class SparseGridLearner(BaseLearner):
             )
         points: list[Point] = []
         gains: list[float] = []
-        while len(points) < n:
-            point, gain = self._choose()
+        while len(points) < n and (chosen := self._choose()) is not None:
+            point, gain = chosen
             self.pending_points.add(point)
             points.append(point)
             gains.append(gain)
@@ -276,11 +292,11 @@ class SparseGridLearner(BaseLearner):
                 grids[name].frontier = frontier
         return points, gains
 
-    def _choose(self) -> tuple[Point, float]:
+    def _choose(self) -> tuple[Point, float] | None:
         count = len(self.data) + len(self.pending_points)
         checks = len(self.data) - sum(map(len, self._known.on_grid.values())) + len(self._scattered)
-        if count and checks < CHECKS * math.sqrt(count):
-            return self._choose_scattered()
+        if count and checks < CHECKS * math.sqrt(count) and (scattered := self._choose_scattered()) is not None:
+            return scattered
         grids, shares, credits = self._known.grids, self._known.shares, self._credits
         for name, share in shares.items():
             credits[name] = credits.get(name, 0.0) + share
@@ -298,13 +314,14 @@ class SparseGridLearner(BaseLearner):
                 break
         return self._choose_scattered()
 
-    def _choose_scattered(self) -> tuple[Point, float]:
-        while True:
+    def _choose_scattered(self) -> tuple[Point, float] | None:
+        for _ in range(MAX_DRAWS):
             point = self._domain.scattered(self._next_scattered)
             self._next_scattered += 1
             if point not in self.data and point not in self.pending_points:
                 self._scattered.add(point)
                 return point, 0.0
+        return None
 
     def _absorb(self) -> Approximation:
         """What is known, with all values that were told since the last call."""
@@ -357,9 +374,10 @@ class SparseGridLearner(BaseLearner):
         return Estimate(self._shaped(moments.mean), self._shaped(bias))
 
     def integral(self) -> Estimate:
-        """The integral over the bounds; inputs with a distribution are averaged over it."""
+        """The integral over the bounds; inputs with a distribution, or of whole numbers, are averaged over."""
         mean = self.mean()
-        volume = math.prod(axis.high - axis.low for axis in self._domain.axes if axis.distribution is None)
+        axes = [axis for axis in self._domain.axes if axis.distribution is None and axis.whole is None]
+        volume = math.prod(axis.high - axis.low for axis in axes)
         return Estimate(mean.value * volume, mean.error * volume)
 
     def variance(self) -> Estimate:
@@ -394,7 +412,10 @@ class SparseGridLearner(BaseLearner):
 
     def new(self) -> Self:
         """A learner with the same function and settings and no data."""
-        return type(self)(self.function, self.bounds, rtol=self.rtol, basis=self.basis)
+        learner = type(self)(self.function, self.bounds, rtol=self.rtol, basis=self.basis)
+        if self._whole:
+            learner._whole = self._whole
+        return learner
 
     def __getstate__(self) -> dict[str, Any]:
         return {
@@ -402,12 +423,15 @@ class SparseGridLearner(BaseLearner):
             "bounds": self.bounds,
             "rtol": self.rtol,
             "basis": self.basis,
+            "whole": self._whole,
             "data": self._get_data(),
             **self._absorb().get_state(),
         }
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__init__(state["function"], state["bounds"], rtol=state["rtol"], basis=state["basis"])  # type: ignore[misc]
+        if state.get("whole"):
+            self._whole = state["whole"]
         self._set_data(state["data"])
         self._known.restore(state, self._backlog)
         self._backlog = []

@@ -31,11 +31,11 @@ TAKES = {
     "Learner1D": Takes((*_REAL, Periodic, Int), 1, NUMBER),
     "Learner2D": Takes(_REAL, 2, TUPLE),
     "LearnerND": Takes((*_REAL, Periodic), None, TUPLE),
-    "AverageLearner1D": Takes(_REAL, 1, SAMPLE),
-    "RationalLearner1D": Takes(_REAL, 1, NUMBER),
+    "AverageLearner1D": Takes((*_REAL, Int), 1, SAMPLE),
+    "RationalLearner1D": Takes((*_REAL, Int), 1, NUMBER),
     "IntegratorLearner": Takes((Linear,), 1, NUMBER),
-    "SparseGridLearner": Takes(_REAL, None, TUPLE),
-    "SKOptLearner": Takes(_REAL, None, TUPLE),
+    "SparseGridLearner": Takes((*_REAL, Int), None, TUPLE),
+    "SKOptLearner": Takes((*_REAL, Int), None, TUPLE),
 }
 
 
@@ -65,7 +65,7 @@ def make(kind: type, args: tuple[Any, ...], options: dict[str, Any]) -> Any:
     _check(name, takes, space)
     if callable(function):
         space.check_function(function, (SEED,) if takes.form == SAMPLE else ())
-    pairs = [axis.inner_bounds for axis in space.numeric]
+    pairs = [_bounds_for(name, axis) for axis in space.numeric]
     bounds = pairs if takes.form == TUPLE else pairs[0]
     args = tuple(bounds if isinstance(each, Space) else each for each in args)
     options = {key: bounds if isinstance(each, Space) else each for key, each in options.items()}
@@ -74,9 +74,17 @@ def make(kind: type, args: tuple[Any, ...], options: dict[str, Any]) -> Any:
         args, options = args[:1], {**options, **({"dimensions": args[1]} if len(args) > 1 else {})}
         form = NUMBER if len(pairs) == 1 else TUPLE
     learner = kind(*args, **options)
-    if any(isinstance(axis, Int) for axis in space.numeric):
-        learner._only_whole = True
+    whole = tuple(isinstance(axis, Int) for axis in space.numeric)
+    if any(whole) and name != "SKOptLearner":
+        learner._whole = whole
     return AxesLearner(learner, space, form)
+
+
+def _bounds_for(name: str, axis: Linear) -> tuple[float, float]:
+    """The bounds that a learner gets for an axis; scikit-optimize takes integers for a dimension of whole numbers."""
+    if name == "SKOptLearner" and isinstance(axis, Int):
+        return int(axis.low), int(axis.high)
+    return axis.inner_bounds
 
 
 def _balanced(kind: type, args: tuple[Any, ...], options: dict[str, Any], space: Space) -> BalancingLearner:

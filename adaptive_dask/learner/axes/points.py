@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import math
+import itertools
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NoReturn
 
-from adaptive_dask.learner.axes.axis import Int
-from adaptive_dask.learner.axes.keyword_function import NUMBER, SAMPLE
+from adaptive_dask.learner.axes.keyword_function import NUMBER, SAMPLE, TUPLE
+from adaptive_dask.learner.axes.lattice import Lattice
 from adaptive_dask.learner.axes.space import Space
 from adaptive_dask.learner.axes.translation import Translation
 from adaptive_dask.learner.told_data import DataView
@@ -78,9 +78,8 @@ class UsersPoints:
         self._of_samples = form == SAMPLE
         plain = int if self.translation.has_whole else float
         self._plain = plain if form == NUMBER else tuple
-        axes = space.numeric
-        self._size = math.prod(axis.size for axis in axes if isinstance(axis, Int))
-        self.are_countable = all(isinstance(axis, Int) for axis in axes)
+        self._lattice = Lattice(space.numeric, of_tuples=form == TUPLE)
+        self.are_countable = self._lattice.is_all
         self._asked: dict[Any, Any] = {}  # as `told`, for points that were proposed
         self._users: dict[Any, Any] = {}  # the other way, for samples, which have points in common
 
@@ -160,16 +159,39 @@ class UsersPoints:
         """The point with that key and seed."""
         return (seed, key) if self._of_samples else key
 
-    def are_all_known(self) -> bool:
+    def are_all_known(self, *, or_pending: bool = False) -> bool:
         """Whether all points between the bounds were told, of which there is a number only if they are countable."""
-        if not self.are_countable or len(self.told) < self._size:
+        size = self._lattice.size
+        pending = self.pending if or_pending and not self._of_samples else {}
+        if not self.are_countable or len(self.told) + len(pending) < size:
             return False
-        return sum(map(self.translation.is_inside, self.told)) == self._size
+        return sum(map(self.translation.is_inside, itertools.chain(self.told, pending))) == size
+
+    def is_done(self) -> bool:
+        """Whether all points are known, and a learner that averages has enough samples of each."""
+        if not self.are_all_known():
+            return False
+        return not self._of_samples or not (self.pending or self._learner.ask(1, tell_pending=False)[0])
 
     # -- asked, and pending ------------------------------------------------------------------------
 
     def propose(self, n: int, tell_pending: bool) -> tuple[list[Any], list[float]]:
-        """Up to n points that are neither known nor pending, and their gains, as the learner inside chooses them."""
+        """Up to n points that are neither known nor pending, and their gains, as the learner inside chooses them.
+
+        Where it sees nothing more to ask for, all that is left of countable points follows.
+        """
+        points, gains = self._choose(n, tell_pending)
+        if len(points) < n and self.are_countable and not self._of_samples:
+            chosen = {*self.pending, *points}
+            rest = list(itertools.islice(self._lattice.left(self.told, chosen), n - len(points)))
+            inner = [self.to_inner(key, None) for key in rest]
+            for u in inner if tell_pending else ():
+                self._learner.tell_pending(u)
+            self.note(rest, inner, tell_pending)
+            points, gains = points + rest, gains + [0.0] * len(rest)
+        return points, gains
+
+    def _choose(self, n: int, tell_pending: bool) -> tuple[list[Any], list[float]]:
         points: dict[Any, float] = {}
         missing = n
         for _ in range(_MAX_ROUNDS):
@@ -251,6 +273,7 @@ class UsersPoints:
     def replace(self, told: dict[Any, Any], *, forget_pending: bool) -> None:
         """Note that these are all that is known: for each key of the user that of the learner inside."""
         self.told = told
+        self._lattice.start_over()
         self._users = {u: key for key, u in told.items()} if self._of_samples else {}
         if forget_pending:
             self.pending = {x: None for x in self.pending if x not in told}

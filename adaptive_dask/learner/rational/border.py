@@ -92,12 +92,12 @@ class Border:
         value = left.y[-1] * (1 - t) + right.y[0] * t
         return value
 
-    def claim(self, left: Part, right: Part, scale: Array) -> float:
-        """The largest error in the gap, relative to the scale."""
+    def claim(self, left: Part, right: Part, scale: Array, least: float = 0.0) -> float:
+        """The largest error in the gap, relative to the scale; none if the gap is shorter than ``least``."""
         a, b = left.x[-1], right.x[0]
         if a == b:
             return self.closed_with
-        if b <= math.nextafter(a, math.inf):
+        if b <= math.nextafter(a, math.inf) or b - a < least:
             return 0.0
         if self.crossing is None:
             return relative(np.abs(right.y[0] - left.y[-1]), scale)

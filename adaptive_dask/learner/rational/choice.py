@@ -5,6 +5,7 @@ from __future__ import annotations
 import bisect
 import heapq
 import itertools
+import math
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -37,16 +38,19 @@ class Gaps:
     points : iterable of float
     width : float
         The distance of the bounds.
+    only_whole : bool, default: False
+        Whether only whole numbers can be points.
     """
 
-    def __init__(self, points: Iterable[float], width: float) -> None:
+    def __init__(self, points: Iterable[float], width: float, *, only_whole: bool = False) -> None:
         self.points = sorted(points)
         self._width = width
+        self._only_whole = only_whole
         self._heap = [(a - b, a, b) for a, b in itertools.pairwise(self.points)]
         heapq.heapify(self._heap)
 
     def copy(self) -> Gaps:
-        copy = Gaps((), self._width)
+        copy = Gaps((), self._width, only_whole=self._only_whole)
         copy.points, copy._heap = self.points.copy(), self._heap.copy()
         return copy
 
@@ -60,15 +64,29 @@ class Gaps:
         for a, b in zip(self.points[max(i - 1, 0) : i + 1], self.points[max(i - 1, 0) + 1 : i + 2], strict=False):
             heapq.heappush(self._heap, (a - b, a, b))
 
+    def nearest(self, x: float, a: float, b: float) -> float:
+        """What can be a point between two others and is nearest to x; not between them if nothing can."""
+        return min(max(math.floor(x + 0.5), a + 1.0), b - 1.0) if self._only_whole else x
+
+    def free(self, x: float) -> float | None:
+        """What can be a point in the same gap and is nearest to x, which is no point itself; None if nothing can."""
+        if not self._only_whole:
+            return x
+        i = bisect.bisect(self.points, x)
+        if not 0 < i < len(self.points):
+            return None
+        a, b = self.points[i - 1], self.points[i]
+        return self.nearest(x, a, b) if b - a >= 2 else None
+
     def in_largest(self) -> tuple[float, float] | None:
         """A point in the largest gap, and the gap's size relative to the bounds; None if no gap has a number inside."""
         while self._heap:
             size, a, b = self._heap[0]
             i = bisect.bisect_right(self.points, a)
             if i < len(self.points) and self.points[i] == b and self.points[i - 1] == a:
-                x = a - size * even_split(-size / self._width)
+                x = self.nearest(a - size * even_split(-size / self._width), a, b)
                 if not a < x < b:
-                    x = a + (b - a) / 2
+                    x = self.nearest(a + (b - a) / 2, a, b)
                 if a < x < b:
                     return x, -size / self._width
             heapq.heappop(self._heap)
@@ -180,6 +198,20 @@ def _beside(part: Part) -> Found:
     return at, np.full(len(at), 100.0), x[i], x[i + 1], np.zeros(len(at))
 
 
+def _best_free(candidates: Candidates, gaps: Gaps) -> tuple[float, float] | None:
+    """The best candidate that can be a point and is none yet; of no score if there is none."""
+    best = candidates.best()
+    while best is not None and best[1] > 0:
+        x, score = best
+        place = None if x in gaps else gaps.free(x)
+        if place is not None:
+            return place, score
+        candidates.take(x)
+        candidates.score[candidates.x == x] = 0
+        best = candidates.best()
+    return best
+
+
 def choose(pieces: Pieces, gaps: Gaps, pending: list[float], n: int) -> tuple[list[float], list[float]]:
     """Return the next n points, which are added to the gaps, and the errors expected there."""
     samples = sum(part.n for part in pieces.parts)
@@ -205,11 +237,7 @@ def choose(pieces: Pieces, gaps: Gaps, pending: list[float], n: int) -> tuple[li
         ):
             if candidates is None:
                 candidates = Candidates(pieces, pending + points, count)
-            best = candidates.best()
-            while best is not None and best[0] in gaps and best[1] > 0:
-                candidates.take(best[0])
-                candidates.score[candidates.x == best[0]] = 0
-                best = candidates.best()
+            best = _best_free(candidates, gaps)
         if best is None or best[1] <= _NOTHING or best[0] in gaps:
             best = gaps.in_largest()
             if best is None:

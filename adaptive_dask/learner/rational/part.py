@@ -330,8 +330,11 @@ class Part:
         x, y = self.table()
         return line_errors(x, y / scale)
 
-    def claim(self, scale: Array) -> float:
-        """The largest error that the active approximation is expected to have, relative to the scale."""
+    def claim(self, scale: Array, least: float = 0.0) -> float:
+        """The largest error that the active approximation is expected to have, relative to the scale.
+
+        Straight lines have none in gaps that are shorter than ``least``.
+        """
         errors = self.record.errors(self.active)
         if len(errors) < CHECKS:
             return np.inf
@@ -347,7 +350,7 @@ class Part:
             count = max(CHECKS, self.record.checks)
         error = max(errors[-count:])
         if self.active == "linear":
-            return max(error, float(self.line_errors(scale).max()))
+            return max(error, float(np.where(np.diff(self.x) < least, 0.0, self.line_errors(scale)).max()))
         if self.active == "rational" and not self.is_tested:
             error = min(error, self._claim_before)
         return max(error, surveyed, self._excuse(scale) / 10 if self.noise is None else 0.0)

@@ -40,11 +40,14 @@ class Pieces:
     bounds : (float, float)
     tolerance : float
         The error that is wanted, relative to the range of the values.
+    least : float, default: 0
+        The length of a gap that can be divided. Shorter ones have no error.
     """
 
-    def __init__(self, bounds: tuple[float, float], tolerance: float) -> None:
+    def __init__(self, bounds: tuple[float, float], tolerance: float, least: float = 0.0) -> None:
         self.bounds = bounds
         self.tolerance = tolerance
+        self.least = least
         self.parts: list[Part] = []
         self.borders: list[Border] = []
         self.scale: Array = np.ones(1)
@@ -196,7 +199,8 @@ class Pieces:
         return part.is_tested or self._crowded(part)
 
     def _crowded(self, part: Part) -> bool:
-        return len(self.parts) > 1 and part.x[-1] - part.x[0] <= 1e-9 * (self.bounds[1] - self.bounds[0])
+        width = part.x[-1] - part.x[0]
+        return len(self.parts) > 1 and (width < self.least or width <= 1e-9 * (self.bounds[1] - self.bounds[0]))
 
     def done(self) -> bool:
         """Whether the error is known to be below the tolerance, or as small as noise allows."""
@@ -214,8 +218,12 @@ class Pieces:
         """The largest error anywhere, relative to the scale."""
         if not self.parts:
             return np.inf
-        claims = [0.0 if self._crowded(part) else part.claim(self.scale) for part in self.parts]
-        claims += [border.claim(self.parts[k], self.parts[k + 1], self.scale) for k, border in enumerate(self.borders)]
+        claims = [0.0 if self._crowded(part) else part.claim(self.scale, self.least) for part in self.parts]
+        sides = itertools.pairwise(self.parts)
+        claims += [
+            border.claim(left, right, self.scale, self.least)
+            for border, (left, right) in zip(self.borders, sides, strict=True)
+        ]
         return max(claims)
 
     def noise(self) -> Array:

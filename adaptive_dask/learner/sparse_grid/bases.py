@@ -48,7 +48,8 @@ class GridBasis:
         self._is_local = is_local
         if is_local:
             kinds = [
-                Kind([LocalRule(order)] * domain.ndim, is_log) for order, is_log in ((1, False), (2, False), (1, True))
+                Kind([LocalRule(order, axis.whole) for axis in domain.axes], is_log)
+                for order, is_log in ((1, False), (2, False), (1, True))
             ]
         else:
             leja: list[Rule] = [axis.leja for axis in domain.axes]

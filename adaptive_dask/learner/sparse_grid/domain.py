@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from adaptive_dask.learner.sparse_grid.rules import Floats, LejaRule, LocalRule, Rule, leja_rule_of, uniform_leja_rule
+from adaptive_dask.learner.sparse_grid.whole_numbers import WholeNumbers
 
 # Of a distribution without ends, so much probability at each end is left out where a box is needed.
 TAIL = 1e-6
@@ -22,16 +23,21 @@ class Axis:
     bounds : (float, float) or frozen distribution
     name : str
         For messages.
+    is_whole : bool, default: False
+        Whether only whole numbers between the bounds are points.
 
     Attributes
     ----------
+    whole : WholeNumbers or None
+        The numbers ``x - low``.
     low, high : float
         The ends of the support; infinite if there are none.
     leja : LejaRule
         Of the coordinate ``t = (x - loc) / scale``.
     """
 
-    def __init__(self, bounds: Any, name: str) -> None:
+    def __init__(self, bounds: Any, name: str, is_whole: bool = False) -> None:
+        self.whole: WholeNumbers | None = None
         self.distribution = bounds if hasattr(bounds, "ppf") else None
         if self.distribution is not None:
             self.low, self.high = map(float, self.distribution.support())
@@ -51,7 +57,8 @@ class Axis:
             if not (np.isfinite([self.low, self.high]).all() and self.low < self.high):
                 raise ValueError(f"{name} must be two finite numbers, the lower one first, got {bounds!r}.")
             self.loc, self.scale = self.low + (self.high - self.low) / 2, (self.high - self.low) / 2
-            self.leja = uniform_leja_rule()
+            self.whole = WholeNumbers(round(self.high - self.low) + 1) if is_whole else None
+            self.leja = uniform_leja_rule() if self.whole is None else self.whole.leja_rule()
         self._tails = tuple(0.0 if np.isfinite(end) else TAIL for end in (self.low, self.high))
         self._numbers: dict[type[Rule], dict[float, int]] = {LejaRule: {}, LocalRule: {}}
         for k in range(len(self.leja)):
@@ -66,19 +73,24 @@ class Axis:
 
     def from_standard(self, t: Any) -> Any:
         """x of the coordinate t of `leja`."""
-        return np.clip(self.loc + self.scale * t, self.low, self.high)[()]
+        x = self.loc + self.scale * t
+        return np.clip(x if self.whole is None else np.rint(x), self.low, self.high)[()]
 
     def to_standard(self, x: Floats) -> Floats:
         return (x - self.loc) / self.scale
 
     def from_unit(self, u: Any) -> Any:
         """x below which lies the share u of the probability, tails left out."""
+        if self.whole is not None:
+            return np.clip(self.low + self.whole.at(u), self.low, self.high)[()]
         if self.distribution is None:
             return np.clip(self.low + (self.high - self.low) * u, self.low, self.high)[()]
         left, right = self._tails
         return self.distribution.ppf(left + (1 - left - right) * np.asarray(u))[()]
 
     def to_unit(self, x: Floats) -> Floats:
+        if self.whole is not None:
+            return self.whole.to_places(x - self.low)
         if self.distribution is None:
             return (x - self.low) / (self.high - self.low)
         left, right = self._tails
@@ -110,12 +122,15 @@ class Domain:
     ----------
     bounds : sequence
         Of each axis; see `Axis`.
+    whole : sequence of bool, optional
+        Which axes have only whole numbers.
     """
 
-    def __init__(self, bounds: Sequence[Any]) -> None:
+    def __init__(self, bounds: Sequence[Any], whole: Sequence[bool] = ()) -> None:
         if not isinstance(bounds, Sized) or not 1 <= len(bounds) <= 50:
             raise ValueError(f"bounds must have between 1 and 50 entries, one for each input, got {bounds!r}.")
-        self.axes = [Axis(each, f"bounds[{i}]") for i, each in enumerate(bounds)]
+        whole = whole or [False] * len(bounds)
+        self.axes = [Axis(each, f"bounds[{i}]", whole[i]) for i, each in enumerate(bounds)]
         self.ndim = len(self.axes)
         # The import of scipy.stats that this needs takes a second: not in a call of ask.
         self._sequence = self.from_unit(unit_sequence(self.ndim, 64))

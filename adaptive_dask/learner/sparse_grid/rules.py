@@ -10,7 +10,7 @@ from __future__ import annotations
 import abc
 import functools
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -26,6 +26,12 @@ _FIRST_NODES = (-0.35, 0.8)
 
 # Halving the interval more often than that leaves the precision of floating-point numbers.
 MAX_DEPTH = 20
+
+
+class Among(Protocol):
+    """Which of the places at which intervals are halved can be nodes."""
+
+    def has_node(self, place: float) -> bool: ...
 
 
 class Rule(abc.ABC):
@@ -88,6 +94,8 @@ class LejaRule(Rule):
         Nodes and weights of a quadrature of the probability measure.
     first : tuple of float
         The first nodes.
+    max_degree : int
+        At most one less than there are candidates.
 
     References
     ----------
@@ -100,11 +108,12 @@ class LejaRule(Rule):
         log_weights: Floats,
         quadrature: tuple[Floats, Floats],
         first: tuple[float, ...] = (),
+        max_degree: int = MAX_DEGREE,
     ) -> None:
         nodes = list(first) or [float(candidates[np.argmax(log_weights)])]
         with np.errstate(divide="ignore"):
             product = log_weights + sum(np.log(np.abs(candidates - t)) for t in nodes)
-            while len(nodes) <= MAX_DEGREE:
+            while len(nodes) <= max_degree:
                 nodes.append(float(candidates[np.argmax(product)]))
                 product = product + np.log(np.abs(candidates - nodes[-1]))
         self._nodes = np.array(nodes)
@@ -126,7 +135,7 @@ class LejaRule(Rule):
         return k - 1
 
     def children(self, k: int) -> tuple[int, ...]:
-        return (k + 1,) if k < MAX_DEGREE else ()
+        return (k + 1,) if k + 1 < len(self._nodes) else ()
 
     def depth(self, k: int) -> int:
         return k
@@ -165,10 +174,13 @@ class LocalRule(Rule):
     ----------
     order : int
         1 for hat functions, 2 for parabolas on the interval that a node halves.
+    among : optional
+        Says with ``has_node(place)``, from 0 to 1, which of the nodes there are; all if not given.
     """
 
-    def __init__(self, order: int) -> None:
+    def __init__(self, order: int, among: Among | None = None) -> None:
         self.order = order
+        self._among = among
 
     def node(self, k: int) -> float:
         if k < 3:
@@ -178,11 +190,15 @@ class LocalRule(Rule):
 
     def nodes_near(self, t: float) -> Iterator[int]:
         """At each depth, the node that is nearest to `t`."""
-        yield from range(3)
+        yield from filter(self._exists, range(3))
         for depth in range(2, MAX_DEPTH + 1):
             step = 2.0 ** (2 - depth)
             place = min(max(int((t + 1) // step), 0), 2 ** (depth - 1) - 1)
-            yield 2 ** (depth - 1) + 1 + place
+            if self._exists(k := 2 ** (depth - 1) + 1 + place):
+                yield k
+
+    def _exists(self, k: int) -> bool:
+        return self._among is None or self._among.has_node((self.node(k) + 1) / 2)
 
     def parent(self, k: int) -> int:
         if k < 5:
@@ -191,6 +207,10 @@ class LocalRule(Rule):
         return int(2 ** (depth - 2) + 1 + (k - 2 ** (depth - 1) - 1) // 2)
 
     def children(self, k: int) -> tuple[int, ...]:
+        found = self._halves(k)
+        return found if self._among is None else tuple(filter(self._exists, found))
+
+    def _halves(self, k: int) -> tuple[int, ...]:
         if k == 0:
             return 1, 2
         if k < 3:
