@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import logging
 import math
 import re
 import threading
-import traceback
 from collections.abc import Callable
 from datetime import timedelta
 from numbers import Integral, Real
@@ -143,27 +141,6 @@ def shorten(text: str) -> str:
     note = f"\n… {len(text) - MAX_TRACEBACK_CHARS:,} characters left out …\n"
     head = (MAX_TRACEBACK_CHARS - len(note)) // 2
     return text[:head] + note + text[head + len(note) - MAX_TRACEBACK_CHARS :]
-
-
-def get_logger(name: str) -> logging.Logger:
-    """Return a logger whose messages and tracebacks are `printable`, with any formatter."""
-    logger = logging.getLogger(name)
-    logger.addFilter(_make_printable)
-    return logger
-
-
-def _make_printable(record: logging.LogRecord) -> bool:
-    try:
-        message = record.getMessage()
-    except BaseException:  # raised by user code
-        record.msg, record.args = "(a message that cannot be formatted)", None
-        return True
-    if printable(message) != message:
-        record.msg, record.args = printable(message), None
-    if record.exc_info and record.exc_info[1] is not None and not record.exc_text:
-        # Formatters print this text instead of formatting `exc_info`.
-        record.exc_text = shorten(printable("".join(traceback.format_exception(record.exc_info[1])).rstrip("\n")))
-    return True
 
 
 def _escape(match: re.Match[str]) -> str:

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import gc
+import logging
 import os
 import signal
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import dask
 import pytest
 from hypothesis import settings
+
+from adaptive_dask.logs import ROOT
 
 # The same examples every time; `pytest --hypothesis-profile=search` looks for new ones.
 settings.register_profile("seeded", derandomize=True, deadline=None, database=None)
@@ -84,6 +88,20 @@ def _leave_out_long_tests(config: pytest.Config, items: list[pytest.Item]) -> No
         config.hook.pytest_deselected(items=left_out)
         out = set(left_out)
         items[:] = [item for item in items if item not in out]
+
+
+@pytest.fixture
+def caplog(caplog: pytest.LogCaptureFixture) -> Iterator[pytest.LogCaptureFixture]:
+    """Also capture the messages of this package, which Dask's loggers do not pass on to the root."""
+    root = logging.getLogger(ROOT)
+    is_captured = caplog.handler in root.handlers  # by pytest, from 9.2 on
+    root.addHandler(caplog.handler)
+    level = root.level
+    root.setLevel(logging.WARNING)
+    yield caplog
+    root.setLevel(level)
+    if not is_captured:
+        root.removeHandler(caplog.handler)
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -28,6 +28,8 @@ COMPLETE = [
     ("interpolation.md", "import math"),
     ("output.md", "from typing import"),
 ]
+# Pages whose blocks run one after the other, each page in a process and with a cluster of its own.
+GUIDES = ["logging.md"]
 PREAMBLE = "import adaptive_dask as adaptive\n"
 
 
@@ -133,6 +135,14 @@ def test_fragments_run_on_a_cluster(tmp_path: Path) -> None:
         script = script.replace(long, short)
     run(SURROUNDINGS + script + "assert learner.loss() <= 0.2\nclient.close()\n", tmp_path)
     assert (tmp_path / "scans" / "peak").is_dir()
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("page", GUIDES)
+def test_guides_run(page: str, tmp_path: Path) -> None:
+    fragments = blocks(DOCS / page)
+    assert fragments
+    run(SURROUNDINGS + "\n".join(fragments) + "\nclient.close()\n", tmp_path)
 
 
 @pytest.mark.long

@@ -18,7 +18,8 @@ from adaptive_dask.errors import (
     RunExistsError,
     SchedulerLostError,
 )
-from adaptive_dask.plain import MAX_TRACEBACK_CHARS, get_logger, one_line, printable, shorten
+from adaptive_dask.logs import get_logger
+from adaptive_dask.plain import MAX_TRACEBACK_CHARS, one_line, printable, shorten
 from adaptive_dask.run.failures import Failure
 from adaptive_dask.run.tracebacks import format_error
 

@@ -31,7 +31,7 @@ from adaptive_dask.cluster.scheduler_start import RunStarter
 from adaptive_dask.cluster.scheduler_state import Host
 from adaptive_dask.cluster.scheduler_subscriptions import Subscriptions
 from adaptive_dask.cluster.scheduler_traces import forget_topic
-from adaptive_dask.plain import get_logger
+from adaptive_dask.logs import get_logger
 
 if TYPE_CHECKING:
     from distributed import Scheduler

@@ -19,7 +19,7 @@ from distributed.scheduler import KilledWorker
 from adaptive_dask import config
 from adaptive_dask.cluster.protocol import KEY_PREFIX
 from adaptive_dask.cluster.scheduler_traces import SPAN, trim_span
-from adaptive_dask.plain import get_logger
+from adaptive_dask.logs import get_logger
 
 if TYPE_CHECKING:
     from distributed import Client, Future, Scheduler

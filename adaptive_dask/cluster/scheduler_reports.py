@@ -14,7 +14,7 @@ from adaptive_dask.cluster.scheduler_learner import HostedLearner
 from adaptive_dask.cluster.scheduler_slots import RunSlots
 from adaptive_dask.cluster.scheduler_state import RunState
 from adaptive_dask.errors import AdaptiveError, ModuleMissingError
-from adaptive_dask.plain import get_logger
+from adaptive_dask.logs import get_logger
 
 if TYPE_CHECKING:
     from distributed import Scheduler

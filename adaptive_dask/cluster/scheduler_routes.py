@@ -11,7 +11,7 @@ from adaptive_dask.cluster.scheduler_resources import HostResources
 from adaptive_dask.cluster.scheduler_runs import RunTable, shown
 from adaptive_dask.cluster.versions import check_versions
 from adaptive_dask.errors import RunExistsError, VersionMismatchError
-from adaptive_dask.plain import get_logger
+from adaptive_dask.logs import get_logger
 from adaptive_dask.run.pickling import dumps
 
 if TYPE_CHECKING:

@@ -22,7 +22,8 @@ from adaptive_dask.cluster.scheduler_slots import LOST_WORKER_SETTING, RunSlots
 from adaptive_dask.cluster.scheduler_state import Host, RunClock, RunState
 from adaptive_dask.cluster.scheduler_turns import LearnerTurns
 from adaptive_dask.errors import AdaptiveError, LearnerBusyError, LearnerError, RunNotFoundError, WorkerLostError
-from adaptive_dask.plain import get_logger, safe_repr
+from adaptive_dask.logs import get_logger
+from adaptive_dask.plain import safe_repr
 from adaptive_dask.run.driver import Driver
 from adaptive_dask.run.status import RunStatus
 
@@ -383,6 +384,8 @@ class HostedRun:
         self.history.note_work(self.learner.cpu_seconds, is_last=True)
         self.history.note_loss(self._driver.npoints, self._driver.loss, is_last=True)
         self.state.set_status(status)
+        reason = f": {str(self.error).partition(chr(10))[0]}" if self.error else ""
+        logger.info("The run %r is %s with %d points%s", self.name, status, self._driver.npoints, reason)
         # A watcher that has not fetched the last results by then takes a snapshot of the learner.
         asyncio.get_running_loop().call_later(scheduler_feed.RESULTS_TIMEOUT_S, self.feed.clear)
         self._host.on_end(self)

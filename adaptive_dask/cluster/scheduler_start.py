@@ -18,8 +18,11 @@ from adaptive_dask.cluster.scheduler_shares import Shares
 from adaptive_dask.cluster.scheduler_state import Host
 from adaptive_dask.cluster.scheduler_threads import ThreadCall
 from adaptive_dask.errors import LearnerBusyError, RunNotFoundError
+from adaptive_dask.logs import get_logger
 from adaptive_dask.run.pickling import PackedError, unpack
 from adaptive_dask.storage.checkpoint import Checkpoint
+
+logger = get_logger(__name__)
 
 # Loading a learner, which includes imports, may take this many times the learner's timeout.
 LOADING_FACTOR = 12
@@ -93,6 +96,7 @@ class RunStarter:
             self._table.successors.add(run, waits)
             run.start(client, self._shares.least_served)
             self._shares.update_soon(0.0)
+            logger.info("The run %r was started, with the id %s", spec.name, spec.id)
         return spec.name
 
     async def _load(self, spec: RunSpec) -> HostedLearner:

@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any
 
-from adaptive_dask.plain import get_logger
+from adaptive_dask.logs import get_logger
 from adaptive_dask.run.tracebacks import place_of
 from adaptive_dask.user_code import as_exception
 

@@ -18,10 +18,13 @@ from adaptive_dask.errors import AdaptiveError, ResultLostError
 from adaptive_dask.isolated.function import IsolatedFunction
 from adaptive_dask.isolated.supervisor import EvaluationCancelledError, EvaluationFailedError
 from adaptive_dask.learner.picked import keeping
+from adaptive_dask.logs import get_logger
 from adaptive_dask.run.pickling import unpack_error
 
 if TYPE_CHECKING:
     from distributed import Worker
+
+logger = get_logger(__name__)
 
 
 class RunFunction:
@@ -67,6 +70,7 @@ class RunFunction:
                     self._load_isolated(isolated)
                 else:
                     self._function = _load_function(contents[0], self._worker, self._run)
+                logger.info("The function of the run %s was loaded", self._run)
             return self._function
 
     def _load_isolated(self, function: IsolatedFunction) -> None:

@@ -20,6 +20,7 @@ from adaptive_dask.cluster.worker_outbox import ReportSender, describe
 from adaptive_dask.cluster.worker_thread import HeldThread
 from adaptive_dask.cluster.worker_waiting import WaitingPoints
 from adaptive_dask.errors import PointTimeoutError
+from adaptive_dask.logs import get_logger
 from adaptive_dask.run import interruption
 from adaptive_dask.run.batching import fair_batch, time_allowed
 from adaptive_dask.run.pickling import PackedValue, dumps
@@ -28,6 +29,8 @@ from adaptive_dask.user_code import guarded
 
 if TYPE_CHECKING:
     from distributed import Worker
+
+logger = get_logger(__name__)
 
 # Points that a worker evaluates concurrently if the function is asynchronous and ntasks is not given.
 MAX_ASYNC_POINTS = 32
@@ -195,6 +198,7 @@ class PointQueue:
         with self._lock:
             if not self._has_ended(call):
                 return
+            logger.info("An evaluation of the run %s failed: %s", self.run, failure[0].rstrip().rpartition("\n")[-1])
             self.reports.outbox.failures.update(dict.fromkeys(call.ids, failure))
             self.reports.outbox.seconds_of_failures += seconds
             self.reports.send_soon()
@@ -320,6 +324,7 @@ class PointQueue:
             seconds = time.perf_counter() - call.begin
             if timeout is not None:
                 error = PointTimeoutError.after(seconds, timeout, where)
+                logger.info("An evaluation of the run %s was given up after %.3g s", self.run, seconds)
                 self.reports.outbox.failures.update(
                     dict.fromkeys(call.ids, (written_before(str(error), call), dumps(error)))
                 )

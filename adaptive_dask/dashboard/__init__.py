@@ -10,7 +10,7 @@ import contextlib
 import importlib
 from typing import TYPE_CHECKING, Any
 
-from adaptive_dask.plain import get_logger
+from adaptive_dask.logs import get_logger
 
 if TYPE_CHECKING:
     from distributed import Scheduler

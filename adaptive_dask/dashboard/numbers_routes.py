@@ -10,7 +10,7 @@ from distributed.http.utils import RequestHandler
 
 from adaptive_dask.dashboard.internals import add_collector, dashboard_prefix, has_route
 from adaptive_dask.dashboard.numbers import as_row, runs_of
-from adaptive_dask.plain import get_logger
+from adaptive_dask.logs import get_logger
 
 logger = get_logger(__name__)
 

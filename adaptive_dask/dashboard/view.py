@@ -18,7 +18,7 @@ from adaptive_dask.dashboard.documents import notice_closing
 from adaptive_dask.dashboard.numbers import host_of, runs_of
 from adaptive_dask.dashboard.patch import Patch, Wire, keep_quiet
 from adaptive_dask.errors import LearnerBusyError
-from adaptive_dask.plain import get_logger
+from adaptive_dask.logs import get_logger
 
 if TYPE_CHECKING:
     from adaptive_dask.cluster.scheduler import LearnerHost

@@ -12,11 +12,11 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from adaptive_dask.logs import get_logger
 from adaptive_dask.notebook.clock import Clock, check_interval, slowed
 from adaptive_dask.notebook.details import describe_failures, describe_log
 from adaptive_dask.notebook.extension import load_widgets, require_kernel
 from adaptive_dask.notebook.figures import describe
-from adaptive_dask.plain import get_logger
 from adaptive_dask.run.progress import ProgressHistory
 from adaptive_dask.run.status import ENDED
 from adaptive_dask.runner.dashboard_link import make_link

@@ -8,11 +8,11 @@ from collections.abc import Callable, Hashable
 from typing import TYPE_CHECKING, Any
 
 from adaptive_dask.learner.learner1D import Learner1D
+from adaptive_dask.logs import get_logger
 from adaptive_dask.notebook.clock import Clock, check_interval, slowed
 from adaptive_dask.notebook.extension import load_bokeh, require_kernel
 from adaptive_dask.notebook.turns import Turns
 from adaptive_dask.notebook.views import Views
-from adaptive_dask.plain import get_logger
 from adaptive_dask.plotting.backend import counting_failed, load_holoviews
 from adaptive_dask.runner.local import LocalRun
 

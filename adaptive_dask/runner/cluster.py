@@ -16,7 +16,7 @@ from adaptive_dask.cluster.protocol import Route, RunSpec
 from adaptive_dask.errors import LearnerBusyError, RunNotFoundError, SchedulerLostError
 from adaptive_dask.learner.by_value import dumps_by_value
 from adaptive_dask.learner.function_pickle import loads_together
-from adaptive_dask.plain import get_logger
+from adaptive_dask.logs import get_logger
 from adaptive_dask.run.goals import Goal
 from adaptive_dask.run.pickling import dumps, unpack, unpack_error
 from adaptive_dask.run.status import ENDED, coarse_status

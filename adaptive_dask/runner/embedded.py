@@ -13,7 +13,7 @@ import distributed
 from adaptive_dask import output
 from adaptive_dask.local.coroutines import is_asynchronous
 from adaptive_dask.local.pools import ACCEPTED, is_executor
-from adaptive_dask.plain import get_logger
+from adaptive_dask.logs import get_logger
 
 if TYPE_CHECKING:
     from distributed import Client

@@ -19,7 +19,8 @@ from adaptive_dask.local.flight import LocalArrivals
 from adaptive_dask.local.isolated_pool import IsolatedPool
 from adaptive_dask.local.learner_lock import LearnerLock
 from adaptive_dask.local.loop_pool import LoopPool
-from adaptive_dask.plain import get_logger, safe_repr
+from adaptive_dask.logs import get_logger
+from adaptive_dask.plain import safe_repr
 from adaptive_dask.run.driver import Arrivals, Driver
 from adaptive_dask.run.goals import Goal
 from adaptive_dask.run.status import RunStatus, coarse_status

@@ -13,7 +13,8 @@ from adaptive_dask.learner.any_learner import tell_all
 from adaptive_dask.learner.base_learner import BaseLearner
 from adaptive_dask.learner.subclasses import added_attributes, base_of
 from adaptive_dask.local.coroutines import is_coroutine_function
-from adaptive_dask.plain import get_logger, safe_repr
+from adaptive_dask.logs import get_logger
+from adaptive_dask.plain import safe_repr
 from adaptive_dask.run.pickling import unpack
 from adaptive_dask.storage.learner_copy import copy_learner, empty_copy
 from adaptive_dask.user_code import as_exception, guarded, reraise_interrupt

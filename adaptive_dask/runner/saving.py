@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
-from adaptive_dask.plain import get_logger
+from adaptive_dask.logs import get_logger
 from adaptive_dask.runner import program_end
 from adaptive_dask.runner.run import Run
 from adaptive_dask.runner.task import RunTask

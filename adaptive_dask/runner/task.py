@@ -14,7 +14,8 @@ from types import FrameType
 from typing import Any, TextIO
 
 from adaptive_dask.errors import SchedulerLostError
-from adaptive_dask.plain import get_logger, printable
+from adaptive_dask.logs import get_logger
+from adaptive_dask.plain import printable
 
 logger = get_logger(__name__)
 

@@ -18,7 +18,7 @@ from adaptive_dask.cluster.client import request
 from adaptive_dask.cluster.protocol import Route
 from adaptive_dask.cluster.scheduler_subscriptions import MAX_WATCHED_RUNS
 from adaptive_dask.errors import RunNotFoundError
-from adaptive_dask.plain import get_logger
+from adaptive_dask.logs import get_logger
 from adaptive_dask.runner import program_end
 
 if TYPE_CHECKING:

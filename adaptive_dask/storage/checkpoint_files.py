@@ -23,7 +23,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from adaptive_dask.errors import CheckpointError
-from adaptive_dask.plain import get_logger
+from adaptive_dask.logs import get_logger
 from adaptive_dask.storage.checkpoint_folder import Folder
 from adaptive_dask.storage.checkpoint_format import Entry, Records, file_of, record, records_of
 

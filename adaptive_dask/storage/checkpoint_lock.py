@@ -11,7 +11,7 @@ import uuid
 from typing import Any
 
 from adaptive_dask.errors import CheckpointError, CheckpointInUseError
-from adaptive_dask.plain import get_logger
+from adaptive_dask.logs import get_logger
 from adaptive_dask.storage.checkpoint_folder import Folder
 
 logger = get_logger(__name__)

@@ -11,7 +11,8 @@ from typing import Any
 
 from adaptive_dask import config
 from adaptive_dask.errors import CheckpointInUseError
-from adaptive_dask.plain import get_logger, safe_repr
+from adaptive_dask.logs import get_logger
+from adaptive_dask.plain import safe_repr
 from adaptive_dask.storage.checkpoint_folder import Folder
 from adaptive_dask.storage.checkpoint_format import Entry
 from adaptive_dask.storage.checkpoint_lock import HEARTBEAT_S, Lock
