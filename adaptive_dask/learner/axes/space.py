@@ -9,6 +9,7 @@ from typing import Any
 
 from adaptive_dask.learner.argument_names import Coordinates, texts_of
 from adaptive_dask.learner.axes.axis import Axis, Categories, Fixed, Linear, as_axis
+from adaptive_dask.learner.axes.exchange import axes_of_optuna, axes_of_vocs, optuna_of_axes, vocs_of_axes
 
 
 class Space:
@@ -98,6 +99,87 @@ class Space:
         if unknown:
             raise ValueError(f"axes must be among {', '.join(self.axes)}, got {unknown.pop()!r}.")
         return Space({**self.axes, **axes})
+
+    @classmethod
+    def from_vocs(cls, vocs: Any) -> Space:
+        """The space of the variables and constants of a VOCS of gest-api.
+
+        Parameters
+        ----------
+        vocs : gest_api.vocs.VOCS
+            Continuous variables become `Linear` axes, or `Int` if their dtype is one of whole numbers. Discrete ones
+            become `Int` axes if they are whole numbers without a gap, otherwise `Categories` in sorted order, as they
+            are sets. Constants become `Fixed`.
+
+        Raises
+        ------
+        ImportError
+            If gest-api is not installed.
+        UnsupportedAxisError
+            If a variable is contextual.
+        TypeError, ValueError
+            If it is no VOCS, a name is not that of an argument, or bounds are infinite.
+        """
+        return cls(axes_of_vocs(vocs))
+
+    def to_vocs(self, **outputs: Any) -> Any:
+        """The space as variables and constants of a VOCS of gest-api.
+
+        Parameters
+        ----------
+        **outputs
+            Further fields: ``objectives``, ``constraints`` and ``observables``.
+
+        Returns
+        -------
+        gest_api.vocs.VOCS
+            Without units and labels. `Log` axes have their bounds, and `Int` axes and categories are sets of values.
+
+        Raises
+        ------
+        ImportError
+            If gest-api is not installed.
+        UnsupportedAxisError
+            If an axis is `Periodic`, an `Int` axis has more than 100,000 numbers, or a category is not hashable.
+        """
+        return vocs_of_axes(self.axes, outputs)
+
+    @classmethod
+    def from_optuna(cls, distributions: Mapping[str, Any]) -> Space:
+        """The space of distributions of Optuna.
+
+        Parameters
+        ----------
+        distributions : mapping of str to optuna.distributions.BaseDistribution
+            For example ``trial.distributions``. Those with a single value become `Fixed`.
+
+        Raises
+        ------
+        ImportError
+            If Optuna is not installed.
+        UnsupportedAxisError
+            If a distribution has a step, or whole numbers have ``log=True``.
+        TypeError, ValueError
+            If it is something else than a distribution, or a name is not that of an argument.
+        """
+        return cls(axes_of_optuna(distributions))
+
+    def to_optuna(self) -> dict[str, Any]:
+        """The space as distributions of Optuna.
+
+        Returns
+        -------
+        dict of str to optuna.distributions.BaseDistribution
+            Without units and labels. A `Fixed` value is a categorical distribution with a single choice.
+
+        Raises
+        ------
+        ImportError
+            If Optuna is not installed.
+        UnsupportedAxisError
+            If an axis is `Periodic`.
+        """
+        return optuna_of_axes(self.axes)
 
     def with_texts_of(self, function: Callable[..., Any]) -> Space:
         """The space with the units and labels that the types of a function's arguments have.
