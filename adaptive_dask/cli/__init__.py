@@ -163,6 +163,20 @@ def watch(client: Client, name: str, interval: float | None) -> None:
         fail(following.explain_end(client, name, end))
 
 
+@main.command()
+@name_argument
+@with_client
+def attach(client: Client, name: str) -> None:
+    """Open Python with a run.
+
+    The shell is IPython if that is installed. It has the variables runner, learner and client. Statements can also come
+    from a pipe. The run continues when the shell ends. This unpickles the learner: attach only to runs that you trust.
+    """
+    from adaptive_dask.cli import attaching
+
+    attaching.interact(client, name)
+
+
 def control(action: str, doc: str) -> None:
     """Add a command that sends an action to runs."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 import subprocess
 import sys
 import threading
@@ -54,8 +55,9 @@ def client(cluster: LocalCluster) -> Iterator[Client]:
 
 @pytest.fixture
 def command(client: Client) -> Run:
-    def call(*arguments: str) -> Result:
-        return CliRunner().invoke(main, [arguments[0], "--scheduler", client.scheduler.address, *arguments[1:]])
+    def call(*arguments: str, input: str | None = None) -> Result:
+        full = [arguments[0], "--scheduler", client.scheduler.address, *arguments[1:]]
+        return CliRunner().invoke(main, full, input=input)
 
     return call
 
@@ -106,7 +108,7 @@ def test_status_with_failures(client: Client, command: Run) -> None:
     assert "ZeroDivisionError" in info["failures"][0]["traceback_text"]
 
 
-@pytest.mark.parametrize("arguments", [("status",), ("watch",), ("pause",), ("cancel",), ("forget",)])
+@pytest.mark.parametrize("arguments", [("status",), ("watch",), ("attach",), ("pause",), ("cancel",), ("forget",)])
 def test_a_run_that_does_not_exist(arguments: tuple[str, ...], client: Client, command: Run) -> None:
     start(client, "other").result(TIMEOUT)
     done = command(*arguments, "scan")
@@ -157,6 +159,59 @@ def test_watch_a_run_that_failed_or_was_cancelled(client: Client, command: Run) 
     done = command("watch", "scan")
     assert done.exit_code == 1
     assert "The run scan was cancelled." in done.output
+
+
+def test_attach_opens_python_with_the_run(client: Client, command: Run) -> None:
+    start(client, "scan").result(TIMEOUT)
+    statements = """\
+print("points:", learner.npoints, len(learner.data), runner.status())
+print("default:", adaptive.runs()[0]["name"], client.status)
+1 / 0
+print("goes on")
+"""
+    done = command("attach", "scan", input=statements)
+    assert done.exit_code == 0, done.output
+    assert "scan: finished | " in done.output
+    assert "points: 20 20 finished" in done.output
+    assert "default: scan running" in done.output
+    assert "ZeroDivisionError" in done.output
+    assert "goes on" in done.output
+    assert "continues" not in done.output
+
+
+def test_the_run_continues_after_attach(client: Client, command: Run) -> None:
+    runner = start(client, "scan", slow, npoints_goal=None)
+    done = command("attach", "scan", input="runner.pause()\nexit()\n")
+    assert done.exit_code == 0, done.output
+    assert "The run scan continues." in done.output
+    wait_until(lambda: runner.status() == "paused")
+
+
+@pytest.mark.long
+def test_attach_on_a_terminal_is_ipython(client: Client) -> None:
+    pytest.importorskip("IPython")
+    runner = start(client, "scan", slow, npoints_goal=None)
+    arguments = ["attach", "--scheduler", client.scheduler.address, "scan"]
+    ours, theirs = os.openpty()
+    environment = {**os.environ, "TERM": "dumb", "IPY_TEST_SIMPLE_PROMPT": "1"}
+    with subprocess.Popen(
+        [sys.executable, "-m", "adaptive_dask", *arguments], stdin=theirs, stdout=theirs, stderr=theirs, env=environment
+    ) as process:
+        os.close(theirs)
+        os.write(ours, b"runner.cancel(); type(get_ipython()).__name__\nexit\n")
+        text = b"".join(iter(lambda: _read(ours), b"")).decode()
+        assert process.wait(TIMEOUT) == 0, text
+    os.close(ours)
+    assert "scan: running" in text
+    assert "TerminalInteractiveShell" in text
+    wait_until(runner.done)
+
+
+def _read(terminal: int) -> bytes:
+    try:
+        return os.read(terminal, 4096)
+    except OSError:  # the other end is closed
+        return b""
 
 
 def test_ctrl_c_does_not_end_the_run(client: Client, command: Run, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -280,7 +335,7 @@ def test_what_the_versions_are_compared_for() -> None:
 def test_the_module_is_a_command_and_loads_nothing_heavy() -> None:
     done = subprocess.run([sys.executable, "-m", "adaptive_dask", "--help"], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    commands = {"runs", "status", "watch", "cancel", "pause", "resume", "forget", "export", "check"}
+    commands = {"runs", "status", "watch", "attach", "cancel", "pause", "resume", "forget", "export", "check"}
     assert commands == main.commands.keys()
     assert all(f"\n  {name} " in done.stdout for name in commands)
     script = "import sys, adaptive_dask.cli; print(sorted({'dask', 'distributed', 'numpy'} & sys.modules.keys()))"
