@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 import tomllib
@@ -52,3 +53,31 @@ def test_forms_of_issues_are_complete() -> None:
         content = yaml.safe_load(form.read_text())
         assert content.keys() >= {"name", "description", "body"}
         assert all(part["attributes"]["label"] for part in content["body"])
+
+
+def test_the_package_says_where_it_works() -> None:
+    classifiers = PROJECT["project"]["classifiers"]
+    versions = {
+        name.rpartition(" ")[2] for name in classifiers if name.startswith("Programming Language :: Python :: 3.")
+    }
+    assert f">={min(versions)}" == PROJECT["project"]["requires-python"]
+    assert "Operating System :: POSIX" in classifiers
+    guide = (ROOT / "CONTRIBUTING.md").read_text()
+    assert all(version in guide for version in versions)
+    assert all(url.startswith("https://") for url in PROJECT["project"]["urls"].values())
+
+
+def test_the_gate_checks_what_is_published() -> None:
+    gate = (ROOT / ".ci" / "run").read_text()
+    for command in ("python -m build", "twine check --strict", "check-wheel-contents", ".ci/oldest"):
+        assert f"\n{command} " in gate
+    oldest = (ROOT / ".ci" / "oldest").read_text()
+    assert "--resolution lowest-direct" in oldest
+    for path in re.findall(r"tests/[\w/.]+", oldest):
+        assert (ROOT / path).exists(), path
+
+
+def test_every_dependency_has_a_lower_bound() -> None:
+    extras = PROJECT["project"]["optional-dependencies"].values()
+    for requirement in [*PROJECT["project"]["dependencies"], *(each for extra in extras for each in extra)]:
+        assert re.search(r">=\d|==\d", requirement) or requirement.startswith("adaptive_dask["), requirement

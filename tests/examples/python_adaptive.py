@@ -1,16 +1,18 @@
 """The notebook that introduces python-adaptive, as a notebook for this package.
 
-Its cells are run as they are, but for what `CHANGES` says, and for waiting where its text lets the reader wait.
+Its text is that of another project, so it is not in this repository but in a folder next to it. Its cells are run as
+they are, but for what `CHANGES` says, and for waiting where its text lets the reader wait.
 """
 
 from __future__ import annotations
 
+import ast
 import re
 from pathlib import Path
 
 import nbformat
 
-SOURCE = Path(__file__).with_name("python_adaptive_notebook.txt")
+SOURCE = Path(__file__).parents[3] / "shared" / "spec" / "adaptive-example-notebook.txt"
 
 CHANGES = [
     # The package, by the name that the text of its cells uses.
@@ -58,10 +60,33 @@ NEEDS_THE_END = (
 )
 
 
+def code_of(part: str) -> str:
+    """The cell at the beginning of a part of the source, which continues with text.
+
+    It ends where what follows is no Python any more. A heading of the text, which is, looks like a comment.
+    """
+    paragraphs = part.rstrip("\n").split("\n\n")
+    ends = [end for end in range(len(paragraphs) + 1) if is_code("\n\n".join(paragraphs[:end]))]
+    code = paragraphs[: ends[-1]]
+    while len(code) > 1 and all(line.startswith("#") for line in code[-1].splitlines()):
+        code.pop()
+    return "\n\n".join(code)
+
+
+def is_code(text: str) -> bool:
+    """Whether a text is Python, but for the commands of IPython."""
+    try:
+        ast.parse(re.sub(r"^[%!].*$", "pass", text, flags=re.MULTILINE))
+    except SyntaxError:
+        return False
+    return True
+
+
 def cells() -> list[str]:
     """The code cells, changed."""
     changed = []
-    for cell in SOURCE.read_text().split("\n# %%\n")[1:]:
+    for part in re.split(r"^In \[\w*\s*\]:\n", SOURCE.read_text(), flags=re.MULTILINE)[1:]:
+        cell = code_of(part)
         for pattern, replacement in CHANGES:
             cell = re.sub(pattern, replacement, cell, flags=re.MULTILINE)
         changed.append(cell)
