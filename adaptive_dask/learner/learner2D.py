@@ -242,7 +242,9 @@ class Learner2D(SpaceLearner):
         n = n if sources[: len(self._bounds_points)].max() < n else len(self._absorbed)
         vertices = np.argsort(sources)
         vertices = vertices[np.searchsorted(sources[vertices], 0) : np.searchsorted(sources[vertices], n)]
-        loss = smooth_loss(mesh.points[vertices], partition.values[vertices], self.loss_per_triangle)
+        lattice = partition.lattice
+        are_used_up = lattice.are_used_up if lattice is not None and lattice.is_all else None
+        loss = smooth_loss(mesh.points[vertices], partition.values[vertices], self.loss_per_triangle, are_used_up)
         if loss is None or self.loss_per_triangle is not default_loss:
             return loss
         share = float(mesh.volumes[mesh.live_slots()].max()) / self._aspect_ratio
@@ -295,9 +297,9 @@ class Learner2D(SpaceLearner):
         return [(u - 0.5, (v - 0.5) * ratio) for u, v in self._region.scale(points)]
 
     def _unscale(self, point: Point) -> Point:
-        return self._region.unscale((point[0] + 0.5, point[1] / self._aspect_ratio + 0.5))
+        return self._rounded(self._region.unscale((point[0] + 0.5, point[1] / self._aspect_ratio + 0.5)))
 
     def _new_partition(self) -> Partition:
         self._reported = None
         rule = TriangleRule(self.loss_per_triangle, lambda: self.stack_size)
-        return SimplexPartition(np.array(self._scale(self._bounds_points)), rule)
+        return SimplexPartition(np.array(self._scale(self._bounds_points)), rule, lattice=self._lattice())

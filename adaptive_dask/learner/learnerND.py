@@ -11,6 +11,7 @@ from scipy.spatial import ConvexHull
 from adaptive_dask import entry
 from adaptive_dask.learner.axes.space import Space
 from adaptive_dask.learner.geometry.box_partition import BoxPartition
+from adaptive_dask.learner.geometry.box_places import BoxPlaces
 from adaptive_dask.learner.geometry.partition import Partition
 from adaptive_dask.learner.geometry.region import BoxRegion, HullRegion
 from adaptive_dask.learner.geometry.simplex_partition import HEIGHT, SimplexPartition
@@ -298,9 +299,10 @@ class LearnerND(SpaceLearner):
                 self.ndim,
                 lambda corners, values, scale: rule.of_simplices(corners, values, scale=scale),
                 self._region.spacing,
+                BoxPlaces(self._steps()) if any(self._whole) else None,
             )
         corners = np.array(self._scale(self._bounds_points))
-        return SimplexPartition(corners, rule, height=1.0 if self.anisotropic else HEIGHT)
+        return SimplexPartition(corners, rule, 1.0 if self.anisotropic else HEIGHT, self._lattice())
 
     def _simplex_partition(self) -> SimplexPartition:
         partition = self._partition

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import abc
 import math
+import weakref
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from adaptive_dask.learner.checked import checked_coordinates, checked_size, checked_value, in_shape
+from adaptive_dask.learner.geometry.lattice import Lattice
 from adaptive_dask.learner.geometry.partition import Partition
 from adaptive_dask.learner.geometry.refinement import Proposal
 from adaptive_dask.learner.geometry.region import Region
@@ -255,7 +258,30 @@ class SpaceLearner(SettingsLearner):
 
     def _unscale(self, point: Point) -> Point:
         """A point of the partition in the coordinates of the function, inside the region."""
-        return self._region.unscale(point)
+        return self._rounded(self._region.unscale(point))
+
+    def _rounded(self, point: Point) -> Point:
+        """A point with whole numbers along the axes that have only such."""
+        if not self._whole:
+            return point
+        return tuple([float(round(x)) if whole else x for x, whole in zip(point, self._whole, strict=True)])
+
+    def _lattice(self) -> Lattice | None:
+        """The points of the partition that can be evaluated, if an axis has only whole numbers."""
+        if not any(self._whole):
+            return None
+        low, high = zip(*self.bbox, strict=True)
+        # Without a cycle, so that all of it is freed together with the learner.
+        snap = partial(type(self)._snapped, weakref.proxy(self))
+        first, last = self._scale([low, high])
+        return Lattice(first, last, self._steps(), snap)
+
+    def _steps(self) -> list[int]:
+        """Into how many steps each axis is divided; 0 for one with real numbers."""
+        return [round(high - low) if whole else 0 for (low, high), whole in zip(self.bbox, self._whole, strict=True)]
+
+    def _snapped(self, point: Point) -> Point:
+        return self._scale([self._unscale(point)])[0]
 
     @property
     def _partition(self) -> Partition:

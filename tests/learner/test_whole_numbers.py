@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 import adaptive_dask as adaptive
-from adaptive_dask import Int, Log, Space
+from adaptive_dask import Int, Space
 from adaptive_dask.learner import learner1D
 from adaptive_dask.learner.axes.axis import UnsupportedAxisError
 from adaptive_dask.testing import GUARANTEES, check_learner
@@ -186,5 +186,3 @@ def test_bounds_that_make_no_sense(low: Any, high: Any, error: type[Exception], 
 def test_learners_without_whole_numbers_say_which_have() -> None:
     with pytest.raises(UnsupportedAxisError, match="Learners that take one: Learner1D"):
         adaptive.IntegratorLearner(step, Space(n=Int(1, 9)), 1e-3)
-    with pytest.raises(UnsupportedAxisError, match="takes no Int axis"):
-        adaptive.Learner2D(lambda n, x: n * x, Space(n=Int(1, 9), x=Log(1, 2)))

@@ -29,8 +29,8 @@ _REAL = (Linear, Log)
 # By the names of classes, as these need not be loaded. An IntegratorLearner would integrate over a logarithm.
 TAKES = {
     "Learner1D": Takes((*_REAL, Periodic, Int), 1, NUMBER),
-    "Learner2D": Takes(_REAL, 2, TUPLE),
-    "LearnerND": Takes((*_REAL, Periodic), None, TUPLE),
+    "Learner2D": Takes((*_REAL, Int), 2, TUPLE),
+    "LearnerND": Takes((*_REAL, Periodic, Int), None, TUPLE),
     "AverageLearner1D": Takes((*_REAL, Int), 1, SAMPLE),
     "RationalLearner1D": Takes((*_REAL, Int), 1, NUMBER),
     "IntegratorLearner": Takes((Linear,), 1, NUMBER),

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from adaptive_dask.learner.loss_queue import LossQueue
 from adaptive_dask.learner.losses.value_range import ValueRange
 
+from .box_places import BoxPlaces
 from .box_tree import BoxTree
 from .partition import Point
 from .simplices import Floats, Ints
@@ -91,9 +92,18 @@ class BoxPartition:
     spacing : sequence of dim floats, optional
         Along every axis, less than neighbouring floating-point numbers of the user's are apart. Shorter sides are
         not cut.
+    places : BoxPlaces, optional
+        Where points can be, if not everywhere. A box in which there is no other has no loss.
     """
 
-    def __init__(self, dim: int, loss_of: LossOf, spacing: Sequence[float] | None = None) -> None:
+    def __init__(
+        self,
+        dim: int,
+        loss_of: LossOf,
+        spacing: Sequence[float] | None = None,
+        places: BoxPlaces | None = None,
+    ) -> None:
+        self._places = places
         self._tree = BoxTree(dim)
         self._smallest = np.maximum(np.zeros(dim) if spacing is None else spacing, SMALLEST)
         self._loss_of = loss_of
@@ -140,6 +150,9 @@ class BoxPartition:
         outdated = outdated[model_of]
         outdated[start : self._to_rescale] = model_of[start : self._to_rescale] >= 0
         outdated[exposed] = True
+        if self._places is not None:  # a box that got its only point has no loss, whatever the value
+            leaves = np.array([tree.path(point)[-1] for point in points])
+            outdated[leaves[self._places.are_single(tree.low[leaves], tree.high[leaves])]] = True
         self._to_rescale = start
         self._update(np.flatnonzero(outdated).tolist())
 
@@ -190,8 +203,10 @@ class BoxPartition:
                 empty_half[axis] = middle
             self._drawn += 1
             place = 0.1 + 0.8 * ((0.5 + self._drawn * self._steps) % 1.0)
-            point = tuple((low + place * (high - low)).tolist())
-            return BoxProposal(point, _loss_of_rank(self._expected.priority(box)), box, axis)
+            point = low + place * (high - low)
+            if self._places is not None:
+                point = self._places.nearest(point, low, high)
+            return BoxProposal(tuple(point.tolist()), _loss_of_rank(self._expected.priority(box)), box, axis)
         return None
 
     def accept(self, proposal: BoxProposal, number: int) -> None:
@@ -269,9 +284,15 @@ class BoxPartition:
         model = tree.models(np.array([box]), self._enough)
         changes = np.linalg.norm(tree.slopes(model)[0] / (self._range.scale * tree.unit), axis=1)
         sides = tree.high[box] - tree.low[box]
-        measure = np.where(sides < self._smallest, -1.0, (changes + UNSEEN) * sides)
+        measure = np.where(self._can_cut(box), (changes + UNSEEN) * sides, -1.0)
         axis = int(np.argmax(measure))
-        return axis if sides[axis] >= self._smallest[axis] else -1
+        return axis if measure[axis] >= 0 else -1
+
+    def _can_cut(self, box: int) -> NDArray[np.bool_]:
+        """Along which axes a box can be cut, shape (dim,)."""
+        low, high = self._tree.low[box], self._tree.high[box]
+        long: NDArray[np.bool_] = high - low >= self._smallest
+        return long if self._places is None else long & (self._places.counts(low, high) > 1)
 
     def _cut(self, box: int, axis: int) -> int:
         """Halve a leaf, whose point goes into the half that contains it; returns the lower half, without a loss yet."""
@@ -296,7 +317,10 @@ class BoxPartition:
             if (np.abs(np.subtract(point, other)) < self._smallest).all():
                 break
             box = path[-1]
-            lower = self._cut(box, int(np.argmax(tree.high[box] - tree.low[box])))
+            sides = tree.high[box] - tree.low[box]
+            if self._places is not None and (can_cut := self._can_cut(box)).any():
+                sides = np.where(can_cut, sides, 0.0)
+            lower = self._cut(box, int(np.argmax(sides)))
             path.append(tree.half_with(box, point))
             new += (lower, lower + 1)
         self._update([box for box in new if tree.first_half[box] < 0])
@@ -363,7 +387,12 @@ class BoxPartition:
         mantissas, exponents = np.frexp(np.where(np.isnan(losses), np.inf, losses))
         losses = np.ldexp(np.round(mantissas * 2.0**LOSS_BITS), exponents - LOSS_BITS)
         real = self._is_real(boxes).tolist()
-        ranks = self._ranks(boxes, losses).tolist()
+        expected = losses
+        if self._places is not None:
+            single = self._places.are_single(tree.low[boxes], tree.high[boxes])
+            expected = np.where(single & np.array([box in self._points for box in numbers]), 0.0, losses)
+            losses = np.where(single & (tree.occupants[boxes] > 0), 0.0, losses)
+        ranks = self._ranks(boxes, expected).tolist()
         for box, loss, rank, is_real in zip(numbers, losses.tolist(), ranks, real, strict=True):
             if tree.first_half[box] < 0 and self._refusals.get(box, 0) < REFUSALS:
                 self._expected.set(box, rank)

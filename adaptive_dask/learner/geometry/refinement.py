@@ -11,6 +11,7 @@ import numpy as np
 from adaptive_dask.learner.loss_queue import LossQueue
 
 from .bent_edge import most_bent_edge
+from .lattice import Lattice
 from .longest_edge import longest_edge, point_between
 from .mesh import Point, Simplex, SimplexMesh
 from .simplices import ON_FACE, Floats, Ints, barycentric, weights_at
@@ -41,7 +42,7 @@ class Proposal(NamedTuple):
     gain : float
         The share of the simplex's loss that belongs to the cell which the point divides.
     simplex, cell, edge, part
-        Where it is: a part of the way along an edge of a cell of a simplex.
+        Where it is: a part of the way along an edge of a cell of a simplex; anywhere in the cell without an edge.
     height : tuple of float, optional
         What linear interpolation along the edge says of the graph of the function, and of its gradients.
     """
@@ -50,7 +51,7 @@ class Proposal(NamedTuple):
     gain: float
     simplex: Simplex
     cell: Cell
-    edge: tuple[Vertex, Vertex]
+    edge: tuple[Vertex, Vertex] | None
     part: float
     height: Point | None
 
@@ -75,6 +76,8 @@ class Refinement:
         ``heights_of`` gives gradients too, in two dimensions: the edge to halve is the one that is most bent.
     share_power : float, default: 1
         A cell with a fraction s of the simplex's volume has s ** share_power of its loss.
+    lattice : Lattice, optional
+        The points that can be evaluated, if these are not all. A simplex without any has no loss.
 
     Attributes
     ----------
@@ -91,7 +94,9 @@ class Refinement:
         heights_of: HeightsOf | None = None,
         share_power: float = 1.0,
         with_gradients: bool = False,
+        lattice: Lattice | None = None,
     ) -> None:
+        self._lattice = lattice
         self._with_gradients = with_gradients
         self._heights_of = heights_of
         self._share_power = share_power
@@ -158,6 +163,9 @@ class Refinement:
         """Write the losses, shape (m,), of the simplices in slots, shape (m,). NaN counts as infinite."""
         if not len(slots):
             return
+        if self._lattice is not None and self._lattice.is_all:
+            used = self._lattice.are_used_up(self.mesh.points[self.mesh.vertices[slots]])
+            losses = np.where(used, 0.0, losses)
         priorities = losses
         # `reduce` is the same as `min` and `max` and has less around it.
         if not (np.minimum.reduce(losses) > 1e-150 and np.maximum.reduce(losses) < np.inf):  # also if one is NaN
@@ -182,6 +190,16 @@ class Refinement:
 
     def propose(self) -> Proposal | None:
         """The best point to evaluate next; None if nothing is left that could be divided."""
+        while (proposal := self._cut_largest()) is not None and self._lattice is not None:
+            if self._lattice.contains(proposal.point):
+                return proposal._replace(point=self._lattice.snap(proposal.point))
+            point = self._lattice.point_in([self._point(v) for v in proposal.cell.vertices], proposal.point)
+            if point is not None:
+                return proposal._replace(point=point, edge=None, height=None)
+            self.give_up(proposal)
+        return proposal
+
+    def _cut_largest(self) -> Proposal | None:
         slot = self.priorities.peek()
         if slot is None:
             return None
@@ -212,15 +230,17 @@ class Refinement:
         self._coordinates[vertex] = proposal.point
         if proposal.height is not None:
             self._heights[vertex] = proposal.height
-        on_mesh_edge = min(proposal.edge) >= 0
+        edge = proposal.edge
+        mesh_edge = edge if edge is not None and min(edge) >= 0 else None
         homes = self.mesh.sharing(proposal.simplex, self._support(proposal))
         for simplex in homes:
             old = self._subdivisions.get(simplex)
-            if old is None and on_mesh_edge:
-                new = Subdivision.halves(simplex, vertex, proposal.edge, proposal.part)
+            if old is None and mesh_edge is not None:
+                new = Subdivision.halves(simplex, vertex, mesh_edge, proposal.part)
             else:
                 old = old or Subdivision.whole(simplex)
-                new = old.split(vertex, proposal.edge, proposal.part) or old.insert(vertex, self._point)
+                split = None if edge is None else old.split(vertex, edge, proposal.part)
+                new = split or old.insert(vertex, self._point)
             self._store(simplex, new)
         self._homes[vertex] = self._homes.get(vertex, frozenset()) | homes
 
@@ -257,7 +277,9 @@ class Refinement:
             self._update_priority(simplex)
 
     def _support(self, proposal: Proposal) -> Collection[int]:
-        """The mesh vertices that span the smallest face of the simplex that contains the proposed edge."""
+        """The mesh vertices that span the smallest face of the simplex that contains the proposed edge, or point."""
+        if proposal.edge is None:
+            return self._face_at(proposal.simplex, proposal.point)
         if min(proposal.edge) >= 0:
             return proposal.edge
         real = {v for v in proposal.edge if v >= 0}

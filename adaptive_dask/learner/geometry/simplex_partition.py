@@ -10,6 +10,7 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from .lattice import Lattice
 from .mesh import Point, SavedMesh, SimplexMesh
 from .refinement import Proposal, Refinement, Snapshot
 from .simplices import Floats, Ints
@@ -92,6 +93,8 @@ class SimplexPartition:
     height : float
         How high the graph of the function counts, in units of the size of the region, when the edges of a
         simplex are measured.
+    lattice : Lattice, optional
+        See `Refinement`.
 
     Attributes
     ----------
@@ -99,7 +102,8 @@ class SimplexPartition:
         For every vertex of the mesh its number among the absorbed points, -1 for a corner without value.
     """
 
-    def __init__(self, corners: Floats, rule: LossRule, height: float = HEIGHT) -> None:
+    def __init__(self, corners: Floats, rule: LossRule, height: float = HEIGHT, lattice: Lattice | None = None) -> None:
+        self.lattice = lattice
         self._rule = rule
         self._height = height
         self._refinement = self._refine(SimplexMesh(corners))
@@ -199,7 +203,7 @@ class SimplexPartition:
         share_power = 1 + self._rule.extra_order / mesh.dim
         # Without a cycle, so that all of it is freed together with the learner.
         heights_of = partial(SimplexPartition._heights_of, weakref.proxy(self))
-        return Refinement(mesh, heights_of, share_power, self._rule.gradients is not None)
+        return Refinement(mesh, heights_of, share_power, self._rule.gradients is not None, self.lattice)
 
     def _make_room(self) -> None:
         while len(self._values) < self.mesh.n_points:

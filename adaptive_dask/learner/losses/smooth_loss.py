@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
@@ -39,7 +41,9 @@ class _Smooth(Graph):
         self.gradients = slopes * self.value_range
 
 
-def smooth_loss(points: Floats, values: Floats, loss: TriangleLoss) -> float | None:
+def smooth_loss(
+    points: Floats, values: Floats, loss: TriangleLoss, are_used_up: Callable[[Floats], Mask] | None = None
+) -> float | None:
     """The largest loss of a triangle.
 
     Parameters
@@ -48,6 +52,8 @@ def smooth_loss(points: Floats, values: Floats, loss: TriangleLoss) -> float | N
     values : array, shape (n, vdim)
         Points whose values are not finite are left out.
     loss : callable
+    are_used_up : callable, optional
+        Which triangles, with corners of shape (m, 3, 2), have no loss.
 
     Returns
     -------
@@ -58,7 +64,10 @@ def smooth_loss(points: Floats, values: Floats, loss: TriangleLoss) -> float | N
     if known.sum() < 4:
         return None
     try:
-        losses = np.asarray(loss(_Smooth(Delaunay(points[known]), values[known])), dtype=float)
+        tri = Delaunay(points[known])
+        losses = np.asarray(loss(_Smooth(tri, values[known])), dtype=float)
+        if are_used_up is not None:
+            losses = np.where(are_used_up(tri.points[tri.simplices]), 0.0, losses)
     except (QhullError, AttributeError, TypeError):
         return None
     return float(losses.max()) if losses.size and not np.isnan(losses).any() else None
