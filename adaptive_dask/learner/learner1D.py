@@ -153,7 +153,7 @@ class Learner1D(IntervalLearner):
             return
         known: dict[int, int] = {0: 0}
         for x, x_before in zip(choices.points, choices.before, strict=True):
-            before = slots.get(x_before, 0)
+            before = slots.get(x_before) or 0
             if before not in known:
                 known[before] = line.evaluated_before(before)
             slot = line.insert(x, before)

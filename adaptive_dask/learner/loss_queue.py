@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from adaptive_dask.learner.capacity import next_capacity
+
 _LOWEST = -sys.float_info.max
 _ABSENT = -np.inf
 
@@ -66,7 +68,7 @@ class LossQueue:
         if priority >= self._threshold:
             self._push(item, priority)
 
-    def set_many(self, items: NDArray[np.intp], priorities: NDArray[np.float64]) -> None:
+    def set_many(self, items: NDArray[np.integer[Any]], priorities: NDArray[np.float64]) -> None:
         """Add items or change their priorities.
 
         Parameters
@@ -188,7 +190,7 @@ class LossQueue:
     def _use(self, size: int) -> None:
         if size > len(self._priorities):
             old = self._priorities[: self._used].copy()
-            self._resize(max(size, 2 * len(self._priorities)))
+            self._resize(max(size, next_capacity(len(self._priorities))))
             self._priorities[: len(old)] = old
         self._used = size
 

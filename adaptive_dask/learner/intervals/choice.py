@@ -10,10 +10,10 @@ from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from adaptive_dask.learner.intervals.interval_losses import IntervalLosses
 from adaptive_dask.learner.intervals.points_on_line import PointsOnLine
+from adaptive_dask.learner.intervals.slot_index import Slots
 
 # Below this many points at a time, one by one is faster than NumPy.
 _FEW = 12
@@ -39,7 +39,7 @@ class Choices:
     points: list[float] = field(default_factory=list)
     before: list[float] = field(default_factory=list)
     improvements: list[float] = field(default_factory=list)
-    intervals: NDArray[np.intp] | None = None
+    intervals: Slots | None = None
     taken: list[tuple[int, float]] = field(default_factory=list)
 
     def add(self, x: float, before: float, improvement: float) -> None:

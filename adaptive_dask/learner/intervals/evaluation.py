@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 
 from adaptive_dask.learner.intervals.data_scale import DataScale
 from adaptive_dask.learner.intervals.points_on_line import PointsOnLine
+from adaptive_dask.learner.intervals.slot_index import Slots
 from adaptive_dask.learner.losses.checked_loss import checked_loss, checked_losses, name_of
 from adaptive_dask.learner.losses.interval_loss import LossFunction, LossTraits
 
 Array = NDArray[np.float64]
-Slots = NDArray[np.intp]
 
 
 class IntervalEvaluation:

@@ -12,11 +12,11 @@ from adaptive_dask.learner.intervals.data_scale import DataScale
 from adaptive_dask.learner.intervals.evaluation import IntervalEvaluation
 from adaptive_dask.learner.intervals.points_on_line import PENDING, PointsOnLine
 from adaptive_dask.learner.intervals.ranking import IntervalRanking
+from adaptive_dask.learner.intervals.slot_index import Slots
 from adaptive_dask.learner.loss_queue import LossQueue
 from adaptive_dask.learner.losses.interval_loss import LossFunction
 
 Array = NDArray[np.float64]
-Slots = NDArray[np.intp]
 
 _NOTHING = -math.inf
 

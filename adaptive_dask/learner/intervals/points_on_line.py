@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from adaptive_dask.learner.capacity import next_capacity
+from adaptive_dask.learner.intervals.slot_index import SlotIndex, Slots
 from adaptive_dask.learner.intervals.sorted_points import SortedPoints
 
 # So many points are sorted in one by one, also where that is a large part of all.
@@ -36,7 +38,7 @@ class PointsOnLine:
     y : array of float, shape (capacity, vdim)
     told : array of int, shape (capacity,)
         The slots of the evaluated points, in the order in which they were told; ``n_told`` of them.
-    slots : dict, float → int
+    slots : SlotIndex
         The slot of each point.
     x_at, y_at, before_at, after_at, left_at, right_at, told_at : memoryview
         The same memory as the arrays, faster to read and write one number at a time.
@@ -44,12 +46,12 @@ class PointsOnLine:
 
     def __init__(self) -> None:
         self.y: NDArray[np.float64] | None = None
-        self._place(np.full(256, np.nan), *(np.zeros(256, dtype=np.intp) for _ in range(5)))
+        self._place(np.full(256, np.nan), *(np.zeros(256, dtype=np.int32) for _ in range(5)))
         self.forget()
 
     def forget(self) -> None:
         """Remove every point."""
-        self.slots: dict[float, int] = {}
+        self.slots = SlotIndex()
         self.n_told = 0
         self._n_slots = 1
         self._free: list[int] = []
@@ -79,7 +81,7 @@ class PointsOnLine:
         below = self._sorted.predecessor(x)
         return 0 if below is None else self.slots[below]
 
-    def in_chain(self) -> tuple[NDArray[np.float64], NDArray[np.intp]]:
+    def in_chain(self) -> tuple[NDArray[np.float64], Slots]:
         """All points between the bounds, in ascending order, and their slots."""
         used = np.zeros(self._n_slots, dtype=bool)
         used[1:] = (self.after[1 : self._n_slots] != OUTSIDE) & (self.right[1 : self._n_slots] != OUTSIDE)
@@ -111,7 +113,7 @@ class PointsOnLine:
         self.right_at[slot] = PENDING
         return slot
 
-    def insert_many(self, xs: NDArray[np.float64], before: NDArray[np.intp]) -> NDArray[np.intp]:
+    def insert_many(self, xs: NDArray[np.float64], before: Slots) -> Slots:
         """Add pending points between the bounds, each after a point that is not the last.
 
         Parameters
@@ -131,7 +133,7 @@ class PointsOnLine:
         self._reserve(end)
         self._n_slots = end
         slots = np.arange(first, end)
-        self.slots.update(zip(points, range(first, end), strict=True))
+        self.slots.recent.update(zip(points, range(first, end), strict=True))
         if self._sorted is not None:
             self._unsorted += points
         after = self.after[before]
@@ -158,7 +160,7 @@ class PointsOnLine:
             down = before_at[down]
             up = after_at[up]
 
-    def evaluated_before_many(self, slots: NDArray[np.intp]) -> NDArray[np.intp]:
+    def evaluated_before_many(self, slots: Slots) -> Slots:
         """`evaluated_before` for many slots, shape (n,)."""
         found = slots
         for _ in range(8):
@@ -183,6 +185,8 @@ class PointsOnLine:
             left_at[right] = slot
         # Last, since a reader in another thread may take this many points at any moment.
         self.n_told += 1
+        if self.slots.is_full:
+            self._settle()
 
     def remove(self, slot: int) -> None:
         """Remove a pending point."""
@@ -190,13 +194,11 @@ class PointsOnLine:
             before, after = self.before_at[slot], self.after_at[slot]
             self.after_at[before] = after
             self.before_at[after] = before
-        del self.slots[float(self.x_at[slot])]
+        del self.slots.recent[float(self.x_at[slot])]
         self._free.append(slot)
         self._sorted = None
 
-    def add_evaluated(
-        self, xs: NDArray[np.float64], ys: NDArray[np.float64], inside: NDArray[np.bool_]
-    ) -> NDArray[np.intp]:
+    def add_evaluated(self, xs: NDArray[np.float64], ys: NDArray[np.float64], inside: NDArray[np.bool_]) -> Slots:
         """Add or mark very many points as evaluated, in one go, and relink both chains.
 
         Parameters
@@ -212,13 +214,13 @@ class PointsOnLine:
         slots : array of int, shape (n,)
         """
         slots = np.empty(len(xs), dtype=np.intp)
-        known = self.slots
+        pending = self.slots.recent
         n_slots = self._n_slots
         self._reserve(n_slots + len(xs))
         for i, x in enumerate(xs.tolist()):
-            slot = known.get(x)
+            slot = pending.get(x)
             if slot is None:
-                slot = known[x] = n_slots
+                slot = n_slots
                 n_slots += 1
             slots[i] = slot
         self._n_slots = n_slots
@@ -228,6 +230,7 @@ class PointsOnLine:
         self.told[self.n_told : self.n_told + len(xs)] = slots
         assert self.y is not None
         self.y[slots] = ys
+        self.slots.settle(xs, slots)
         self.n_told += len(xs)
         self._sorted = None
 
@@ -249,13 +252,18 @@ class PointsOnLine:
                 self._reserve(slot + 1)
             self._n_slots = slot + 1
         self.x_at[slot] = x
-        self.slots[x] = slot
+        self.slots.recent[x] = slot
         return slot
+
+    def _settle(self) -> None:
+        slots = np.array(list(self.slots.recent.values()), dtype=np.int32)
+        slots = slots[self.right[slots] != PENDING]
+        self.slots.settle(self.x[slots], slots)
 
     def _reserve(self, size: int) -> None:
         if size <= len(self.x):
             return
-        size = max(size, 2 * len(self.x))
+        size = max(size, next_capacity(len(self.x)))
         # Filled before they are in place: a reader in another thread sees the old arrays or the new ones.
         self._place(*(_longer(array, size) for array in self._arrays()))
         if self.y is not None:
@@ -264,7 +272,7 @@ class PointsOnLine:
     def _arrays(self) -> tuple[NDArray[Any], ...]:
         return self.x, self.before, self.after, self.left, self.right, self.told
 
-    def _place(self, x: NDArray[np.float64], *links: NDArray[np.intp]) -> None:
+    def _place(self, x: NDArray[np.float64], *links: Slots) -> None:
         self.x = x
         self.before, self.after, self.left, self.right, self.told = links
         self.x_at: Any = x.data
@@ -281,7 +289,7 @@ def _longer(array: NDArray[Any], size: int) -> NDArray[Any]:
     return longer
 
 
-def _link(backward: NDArray[np.intp], forward: NDArray[np.intp], chain: NDArray[np.intp]) -> None:
-    ring: NDArray[np.intp] = np.concatenate(([0], chain, [0]))
+def _link(backward: Slots, forward: Slots, chain: Slots) -> None:
+    ring: Slots = np.concatenate(([0], chain, [0]))
     forward[ring[:-1]] = ring[1:]
     backward[ring[1:]] = ring[:-1]
