@@ -8,7 +8,7 @@ import traceback
 from typing import Any, Self
 
 from adaptive_dask.missing_module import advise
-from adaptive_dask.plain import one_line, printable, safe_repr
+from adaptive_dask.plain import one_line, printable, safe_repr, shorten
 from adaptive_dask.url_secrets import without_secrets
 
 
@@ -161,7 +161,31 @@ def _output(stderr: str) -> str:
 
 
 class Infeasible(Exception):
-    """Raised by a function that has no value at a point."""
+    """Raised by a function that has no value at a point.
+
+    It is also what the learner is told there: ``learner.tell(x, Infeasible("did not converge"))``. Two of them with the
+    same reason are equal.
+
+    Parameters
+    ----------
+    reason : str, optional
+        Why there is no value.
+    """
+
+    @property
+    def reason(self) -> str:
+        """Why there is no value, on one or more lines without control characters."""
+        return shorten(printable(" ".join(map(_as_text, self.args)))) or "infeasible"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Infeasible) and self.reason == other.reason
+
+    def __hash__(self) -> int:
+        return hash(self.reason)
+
+
+def _as_text(part: Any) -> str:
+    return part if isinstance(part, str) else safe_repr(part)
 
 
 def _describe_signal(number: int) -> str:

@@ -13,7 +13,7 @@ from adaptive_dask.learner.axes.interpolator import AxesInterpolator
 from adaptive_dask.learner.axes.keyword_function import SAMPLE, SEED, TUPLE, KeywordFunction
 from adaptive_dask.learner.axes.points import UsersData, UsersPoints, complain
 from adaptive_dask.learner.axes.space import Space
-from adaptive_dask.learner.base_learner import BaseLearner
+from adaptive_dask.learner.base_learner import BaseLearner, takes_infeasible
 from adaptive_dask.learner.checked import checked_size
 from adaptive_dask.learner.settings import Setting
 from adaptive_dask.learner.told_data import checked_data
@@ -163,6 +163,22 @@ class AxesLearner(BaseLearner):
     def npoints(self) -> int:
         """The number of evaluated points."""
         return int(self.learner.npoints) if self._is_same else len(self._points.told)
+
+    def _takes_infeasible(self, point: Any) -> bool:
+        return takes_infeasible(self.learner, point)
+
+    @property
+    def infeasible(self) -> Mapping[Any, str]:
+        """The points without a value, in the coordinates of the user, and the reasons."""
+        reasons: Mapping[Any, str] = self.learner.infeasible
+        return reasons if self._is_same else {x: reasons[u] for x, u in self._points.told.items() if u in reasons}
+
+    def forget_failures(self) -> None:
+        """Forget the points without a value."""
+        forgotten = self.infeasible
+        told = {x: u for x, u in self._points.told.items() if x not in forgotten}
+        self.learner.forget_failures()
+        self._points.replace(told, forget_pending=False)
 
     @property
     def pending_points(self) -> Set[Any]:  # type: ignore[override]

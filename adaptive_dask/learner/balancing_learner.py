@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Self
 
 from adaptive_dask import entry
-from adaptive_dask.learner.base_learner import BaseLearner
+from adaptive_dask.learner.base_learner import BaseLearner, takes_infeasible
 from adaptive_dask.learner.checked import checked_size
 from adaptive_dask.learner.child_losses import ChildLosses
 from adaptive_dask.learner.child_turns import ChildState, ChildTurns, Strategy
@@ -170,6 +170,21 @@ class BalancingLearner(BaseLearner):
             self._next_look = started + LOOK_SHARE * (time.perf_counter() - started)
 
     # -- ask and tell ----------------------------------------------------------------------------
+
+    def _takes_infeasible(self, point: Point) -> bool:
+        i, x = self._checked(point)
+        return takes_infeasible(self.learners[i], x)
+
+    @property
+    def infeasible(self) -> Mapping[Point, str]:
+        """The points without a value of all children, as (index, point of that child), and the reasons."""
+        return {(i, x): reason for i, child in enumerate(self.learners) for x, reason in child.infeasible.items()}
+
+    def forget_failures(self) -> None:
+        """Forget the points without a value of all children."""
+        for child in self.learners:
+            child.forget_failures()
+        self.refresh()
 
     def ask(self, n: int, tell_pending: bool = True) -> tuple[list[Point], list[float]]:
         """Choose the next points to evaluate.

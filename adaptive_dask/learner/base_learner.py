@@ -139,6 +139,22 @@ class BaseLearner(abc.ABC):
         """Add the data of another learner of the same kind to this one."""
         self._set_data(other._get_data())
 
+    def _takes_infeasible(self, point: Any) -> bool:
+        """Whether `Infeasible` can be told at a point."""
+        return False
+
+    @property
+    def infeasible(self) -> Mapping[Any, str]:
+        """The points where the function has no value, each with the reason; see `Infeasible`."""
+        return {}
+
+    def forget_failures(self) -> None:
+        """Forget the points without a value, so that they may be asked for again.
+
+        Also in a run: ``runner.call(lambda learner: learner.forget_failures())``.
+        """
+        return  # of a learner that needs a value at every point
+
     def plot(self, *args: Any, **kwargs: Any) -> Any:
         """Draw the data with HoloViews; takes the arguments of `adaptive_dask.plotting.draw`."""
         return entry("draw")(self, *args, **kwargs)
@@ -206,6 +222,11 @@ class BaseLearner(abc.ABC):
     def _pending_to_tell(self) -> list[Any]:
         """The pending points, as `tell_pending` takes them."""
         return list(self.pending_points)
+
+
+def takes_infeasible(learner: Any, point: Any) -> bool:
+    """Whether a learner, which may be of a class of the user, can be told `Infeasible` at a point."""
+    return isinstance(learner, BaseLearner) and learner._takes_infeasible(point)
 
 
 LearnerType = TypeVar("LearnerType", bound=BaseLearner)

@@ -19,6 +19,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from adaptive_dask.errors import Infeasible
+
 Array = NDArray[np.float64]
 
 _PLAIN = {float, int, bool, np.float64}
@@ -316,6 +318,9 @@ def checked_count(value: Any, name: str) -> int:
 _MORE = "If the function returns more than what is learned, wrap the learner in a DataSaver."
 _NONE = "A function without `return` returns None; so may an arg_picker or on_error."
 _COMPLEX = "Return the real and the imaginary part as a vector: (y.real, y.imag)."
+_INFEASIBLE = (
+    "This learner needs a value at every point: catch the error in the function, or run it with on_error='skip'."
+)
 _TIME = "Return a number, such as seconds: y.total_seconds(), or y / numpy.timedelta64(1, 's')."
 
 
@@ -423,6 +428,8 @@ def _refusal(y: Any) -> _Refused | None:
     """The types that are never values, even if they can be converted."""
     if y is None:
         return _Refused("None", _NONE)
+    if isinstance(y, Infeasible):
+        return _Refused(_short(y), _INFEASIBLE)
     if isinstance(y, str | bytes | bytearray):
         return _Refused(_short(y), f"Convert text to a number first. {_MORE}")
     if isinstance(y, complex | numbers.Complex) and not isinstance(y, numbers.Real):

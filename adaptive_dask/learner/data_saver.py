@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence, Sized
 from typing import Any, Literal, Self
 
 from adaptive_dask import entry
-from adaptive_dask.learner.base_learner import BaseLearner
+from adaptive_dask.errors import Infeasible
+from adaptive_dask.learner.base_learner import BaseLearner, takes_infeasible
 from adaptive_dask.learner.function_pickle import ByValue
 from adaptive_dask.learner.named_results import NamedPicker
 from adaptive_dask.learner.picked import ExtraData, KeepOnWorker, Picked, PickingFunction
@@ -186,6 +187,19 @@ class DataSaver(BaseLearner):
         """The pending points of the learner inside."""
         return self.learner.pending_points
 
+    def _takes_infeasible(self, point: Any) -> bool:
+        return takes_infeasible(self.learner, point)
+
+    @property
+    def infeasible(self) -> Mapping[Any, str]:
+        """The points without a value of the learner inside, and the reasons."""
+        reasons: Mapping[Any, str] = self.learner.infeasible
+        return reasons
+
+    def forget_failures(self) -> None:
+        """Forget the points without a value."""
+        self.learner.forget_failures()
+
     @property
     def npoints(self) -> int:
         """The number of evaluated points."""
@@ -203,8 +217,11 @@ class DataSaver(BaseLearner):
         ----------
         x : X
         result : object or Picked
-            What ``function(x)`` or ``learner.function(x)`` returned.
+            What ``function(x)`` or ``learner.function(x)`` returned, or `Infeasible`.
         """
+        if isinstance(result, Infeasible):
+            self.learner.tell(x, result)
+            return
         picked = self._picked(result)
         try:
             self.learner.tell(x, picked.y)
@@ -216,10 +233,11 @@ class DataSaver(BaseLearner):
 
     def tell_many(self, xs: Iterable[Any], ys: Iterable[Any]) -> None:
         """Tell what the function returned at several points."""
-        xs, picked = list(xs), [self._picked(result) for result in ys]
-        self.learner.tell_many(xs, [each.y for each in picked])
+        xs, picked = list(xs), [y if isinstance(y, Infeasible) else self._picked(y) for y in ys]
+        self.learner.tell_many(xs, [each if isinstance(each, Infeasible) else each.y for each in picked])
         for x, each in zip(xs, picked, strict=True):
-            self.extra_data.add(_key(x), each)
+            if not isinstance(each, Infeasible):
+                self.extra_data.add(_key(x), each)
 
     def tell_pending(self, x: Any) -> None:
         """Tell that ``x`` is being evaluated."""

@@ -1,8 +1,9 @@
 """Interpolators: the functions that learners know, as objects that can be pickled and know no learner.
 
 Each takes an array of n points, of shape (n,) in one dimension and (n, d) in more. It returns values of shape (n,) for
-a function that returns numbers, else (n, …) in the shape of its values. Values outside of the bounds are NaN.
-``error(x)`` estimates the error of the values, in the same shape.
+a function that returns numbers, else (n, …) in the shape of its values. Values are NaN outside of the bounds, and where
+the function probably has none. ``error(x)`` estimates the error of the values, in the same shape. ``feasibility(x)``
+of shape (n,) is 1 where the function has values and 0 where it has none; in between, values are NaN below 0.5.
 
 SciPy is imported when it is needed: it takes as long as Dask, and the learners of intervals need it for nothing else.
 """
@@ -15,6 +16,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
+
+from adaptive_dask.learner.feasibility import extrapolated, with_border
 
 if TYPE_CHECKING:
     from adaptive_dask.learner.geometry.region import Region
@@ -50,6 +53,8 @@ class LineInterpolator:
         The errors of the samples themselves.
     of_tuples : bool, default: False
         Whether points are tuples with one coordinate, so that arrays of them have the shape (n, 1).
+    feasible : array of bool, shape (n,), optional
+        Which samples have a value; the y of the others is NaN.
     """
 
     def __init__(
@@ -61,18 +66,23 @@ class LineInterpolator:
         is_smooth: bool = False,
         noise: Array | None = None,
         of_tuples: bool = False,
+        feasible: Array | None = None,
     ) -> None:
         if not len(x):
             raise ValueError("There is nothing to interpolate yet: the learner needs values inside of its bounds.")
+        self._samples = None if feasible is None or feasible.all() else (x, feasible)
+        if self._samples is not None:
+            x, y = with_border(x, y, self._samples[1])
         self.x, self.y = x, y
         self._shape = shape
         self._noise = noise
         self._of_tuples = of_tuples
         self._spline = None
-        if is_smooth and len(x) > 3 and np.isfinite(y).all():
+        known = slice(None) if self._samples is None else ~np.isnan(y).any(axis=1)
+        if is_smooth and len(x[known]) > 3 and np.isfinite(y[known]).all():
             from scipy.interpolate import CubicSpline
 
-            self._spline = CubicSpline(x, y)
+            self._spline = CubicSpline(x[known], y[known])
 
     @property
     def is_smooth(self) -> bool:
@@ -82,7 +92,19 @@ class LineInterpolator:
     def __call__(self, x: Any) -> Any:
         """Values at points of shape (n,)."""
         points = self._line(x)
-        return self._shaped(points, self._linear(points, self.y) if self._spline is None else self._spline(points))
+        if self._spline is None:
+            return self._shaped(points, self._linear(points, self.y))
+        values = self._spline(points)
+        if self._samples is not None:
+            values[np.isnan(self._linear(points, self.y))] = np.nan
+        return self._shaped(points, values)
+
+    def feasibility(self, x: Any) -> Array:
+        """Whether the function has a value at points of shape (n,): from 0 to 1, NaN outside of the bounds."""
+        points = self._line(x)
+        places, known = self._samples or (self.x, np.ones(len(self.x)))
+        shares = np.interp(points, places, known.astype(float))
+        return np.where((points < places[0]) | (points > places[-1]), np.nan, shares)
 
     def error(self, x: Any) -> Any:
         """The estimated error at points of shape (n,).
@@ -101,7 +123,9 @@ class LineInterpolator:
             bends = np.concatenate([bends[:1], bends, bends[-1:]])
             left = np.clip(np.searchsorted(self.x, points, side="right") - 1, 0, len(self.x) - 2)
             reach = (points - self.x[left]) * (self.x[left + 1] - points)
-            errors = np.maximum(bends[left], bends[left + 1]) * np.abs(reach)[..., None]
+            errors = np.fmax(bends[left], bends[left + 1]) * np.abs(reach)[..., None]
+        if self._samples is not None:
+            errors = np.where(np.isnan(self._linear(points, self.y)), np.nan, errors)
         if self._noise is not None:
             errors = errors + self._linear(points, self._noise)
         return self._shaped(points, errors)
@@ -132,12 +156,13 @@ def best_line(
     *,
     noise: Array | None = None,
     of_tuples: bool = False,
+    feasible: Array | None = None,
 ) -> LineInterpolator:
     """A `LineInterpolator`, with ``smooth="auto"`` of the kind that predicted the newest samples better.
 
     Parameters
     ----------
-    x, y, shape, noise, of_tuples
+    x, y, shape, noise, of_tuples, feasible
         As for `LineInterpolator`, but in the order in which they were told.
     bounds : (float, float)
         Samples outside are left out.
@@ -147,17 +172,20 @@ def best_line(
     inside = (x >= bounds[0]) & (x <= bounds[1])
     x, y = x[inside], y.reshape(len(y), math.prod(y.shape[1:]))[inside]
     order = np.argsort(x)
+    known = feasible = np.ones(len(x), dtype=bool) if feasible is None else feasible[inside]
     if smooth == "auto":
-        first = order[order < KNOWN_FIRST * len(x)]
-        rest = np.setdiff1d(order, first)
+        first = order[(order < KNOWN_FIRST * len(x)) & known[order]]
+        rest = np.setdiff1d(order[known[order]], first)
         smooth = False
-        if len(first) >= 4 and len(rest) and np.isfinite(y).all():
+        if len(first) >= 4 and len(rest) and np.isfinite(y[known]).all():
             fits = [LineInterpolator(x[first], y[first], (y.shape[1],), is_smooth=each) for each in (False, True)]
             linear, spline = (_mean_error(fit(x[rest]), y[rest]) for fit in fits)
             smooth = spline < linear
     if noise is not None:
         noise = noise[inside][order, np.newaxis]
-    return LineInterpolator(x[order], y[order], shape, is_smooth=smooth, noise=noise, of_tuples=of_tuples)
+    return LineInterpolator(
+        x[order], y[order], shape, is_smooth=smooth, noise=noise, of_tuples=of_tuples, feasible=feasible[order]
+    )
 
 
 class SpaceInterpolator:
@@ -173,13 +201,28 @@ class SpaceInterpolator:
     region : Region
         Outside of it values are NaN.
     kind : "linear", "nearest", "clough-tocher" or "radial"
+    feasible : array of bool, shape (n,), optional
+        Which points have a value; those of the others are NaN.
 
     Attributes
     ----------
     kind : str
     """
 
-    def __init__(self, points: Array, values: Array, shape: tuple[int, ...], region: Region, kind: str) -> None:
+    def __init__(
+        self,
+        points: Array,
+        values: Array,
+        shape: tuple[int, ...],
+        region: Region,
+        kind: str,
+        feasible: Array | None = None,
+    ) -> None:
+        self._shares: Any = None
+        if feasible is not None and not feasible.all():
+            shares = feasible[:, None].astype(float)
+            self._shares = _fit("nearest" if kind == "nearest" else "linear", points, shares)
+            values = extrapolated(points, values, feasible)
         self._shape = shape
         self._region = region
         self._points, self._values = points, values
@@ -211,10 +254,18 @@ class SpaceInterpolator:
         if self._coarse is None:
             coarse = _fit(self.kind, self._points[:count], self._values[:count])
             missed = np.abs(self._at(coarse, self._points[count:]) - self._values[count:])
-            self._coarse = coarse, 0.5 * np.nan_to_num(np.nanmedian(missed, axis=0))
+            self._coarse = coarse, 0.5 * _median(missed)
         coarse, typical = self._coarse
         errors = np.abs(self._at(coarse, points) - self._at(self._fit, points))
         return np.maximum(errors, typical).reshape((*points.shape[:-1], *self._shape))
+
+    def feasibility(self, x: Any) -> Array:
+        """Whether the function has a value at points of shape (n, d): from 0 to 1, NaN outside of the bounds."""
+        points = np.asarray(x, dtype=float)
+        if self._shares is None:
+            inside = self._region.contain(points.reshape(-1, points.shape[-1]))
+            return np.where(inside, 1.0, np.nan).reshape(points.shape[:-1])
+        return np.clip(self._placed(self._shares, points)[..., 0], 0.0, 1.0)
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("_"):
@@ -222,6 +273,12 @@ class SpaceInterpolator:
         return getattr(self._fit, name)
 
     def _at(self, fit: Any, points: Array) -> Array:
+        values = self._placed(fit, points)
+        if self._shares is not None:
+            values[~(self.feasibility(points) >= 0.5)] = np.nan
+        return values
+
+    def _placed(self, fit: Any, points: Array) -> Array:
         flat = points.reshape(-1, points.shape[-1])
         values = np.array(fit(flat))
         inside = self._region.contain(flat)
@@ -230,6 +287,11 @@ class SpaceInterpolator:
         if len(lost):
             values[lost] = fit(self._centre + (flat[lost] - self._centre) * (1 - ROUNDING))
         return values.reshape((*points.shape[:-1], values.shape[1]))
+
+
+def _median(missed: Array) -> Array:
+    known = np.where(np.isnan(missed).all(axis=0), 0.0, missed)
+    return np.asarray(np.nan_to_num(np.nanmedian(known, axis=0)))
 
 
 def _fit(kind: str, points: Array, values: Array) -> Any:
@@ -268,6 +330,7 @@ def best_in_space(
     region: Region,
     smooth: Smooth,
     plain: str,
+    feasible: Array | None = None,
 ) -> SpaceInterpolator | LineInterpolator:
     """A `SpaceInterpolator`, or in one dimension a `LineInterpolator`.
 
@@ -279,6 +342,8 @@ def best_in_space(
         With ``"auto"`` the kind that predicted the newest points better.
     plain : str
         The kind that is not smooth.
+    feasible : array of bool, shape (n,), optional
+        As for `SpaceInterpolator`.
 
     Raises
     ------
@@ -288,7 +353,7 @@ def best_in_space(
     _check_smooth(smooth)
     coordinates = np.array(points, dtype=float).reshape(len(points), len(region.bbox))
     if coordinates.shape[1] == 1:
-        return best_line(coordinates[:, 0], values, shape, region.bbox[0], smooth, of_tuples=True)
+        return best_line(coordinates[:, 0], values, shape, region.bbox[0], smooth, of_tuples=True, feasible=feasible)
     needed = coordinates.shape[1] + 1
     if len(coordinates) < needed:
         raise ValueError(f"{needed} points are needed to interpolate, and there are {len(points)}.")
@@ -298,12 +363,19 @@ def best_in_space(
         smooth = False
         if count > 2 * needed:
             fits = [
-                SpaceInterpolator(coordinates[:count], values[:count], (values.shape[1],), region, kind)
+                SpaceInterpolator(
+                    coordinates[:count],
+                    values[:count],
+                    (values.shape[1],),
+                    region,
+                    kind,
+                    None if feasible is None else feasible[:count],
+                )
                 for kind in (plain, better)
             ]
             linear, curved = (_mean_error(fit(coordinates[count:]), values[count:]) for fit in fits)
             smooth = curved < linear
-    return SpaceInterpolator(coordinates, values, shape, region, better if smooth else plain)
+    return SpaceInterpolator(coordinates, values, shape, region, better if smooth else plain, feasible)
 
 
 def _check_smooth(smooth: Any) -> None:

@@ -61,7 +61,12 @@ class IntervalLearner(SettingsLearner):
         losses = IntervalLosses(self._line, self._scale, self._loss_per_interval, resolution, any(self._whole))
         losses.recompute_factor = recompute_factor
         losses.evaluation.shape = self._shape or ()
+        losses.evaluation.tolerance = self._tolerance()
         return losses
+
+    def _tolerance(self) -> float:
+        """The relative length to which the border of a region without values is resolved."""
+        return 0.0
 
     def _setting_changed(self, name: str) -> None:
         """Compute all losses again, with another loss function."""
@@ -168,7 +173,8 @@ class IntervalLearner(SettingsLearner):
             If nothing is known yet.
         """
         xs, ys = self._data.arrays()
-        return best_line(xs, ys, self._shape or (), self.bounds, smooth)
+        feasible = ~self._line.failed[self._line.told[: len(xs)]]
+        return best_line(xs, ys, self._shape or (), self.bounds, smooth, feasible=feasible)
 
     def _set_shape(self, shape: tuple[int, ...]) -> None:
         """Note the shape of the values, which is that of the first one."""

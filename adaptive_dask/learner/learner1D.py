@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any, Literal
 
 import cloudpickle
 import numpy as np
 from numpy.typing import NDArray
 
+from adaptive_dask.errors import Infeasible
+from adaptive_dask.learner.axes.space import Space
 from adaptive_dask.learner.base_learner import uses_nth_neighbors
 from adaptive_dask.learner.checked import (
     checked_point,
@@ -20,6 +22,8 @@ from adaptive_dask.learner.checked import (
     in_shape,
 )
 from adaptive_dask.learner.function_pickle import ByValue
+from adaptive_dask.learner.geometry.failed_region import TOLERANCE
+from adaptive_dask.learner.infeasible_points import NAN_REASON, RegionLearner
 from adaptive_dask.learner.interval_learner import IntervalLearner
 from adaptive_dask.learner.intervals.choice import Choices, choose
 from adaptive_dask.learner.losses.interpolation import interpolation_loss_function
@@ -54,7 +58,7 @@ Value = float | NDArray[np.float64]
 _FEW = 12
 
 
-class Learner1D(IntervalLearner):
+class Learner1D(RegionLearner, IntervalLearner):
     """Learns a function f: ℝ → ℝ^N.
 
     Each interval between neighbouring points has a loss, computed from the points at its ends and, if
@@ -70,6 +74,11 @@ class Learner1D(IntervalLearner):
         The interval on which to learn the function.
     loss_per_interval : callable, optional
         ``loss(xs, ys)``, see Notes. `default_loss` if not given.
+    feasibility_tol : float, default: 0.02
+        The length, as a fraction of the bounds, to which the border of a region is resolved where the function has no
+        value because it raises `Infeasible`.
+    nan : "infeasible", optional
+        Take values with NaN as `Infeasible`. By default, they are values like others.
 
     Attributes
     ----------
@@ -77,6 +86,8 @@ class Learner1D(IntervalLearner):
         The evaluated points and their values, in the order in which they were told.
     pending_points : set of float
     bounds : pair of float
+    infeasible : mapping, float → str
+        The points without a value, where ``data`` has NaN, and the reasons.
 
     Raises
     ------
@@ -110,9 +121,29 @@ class Learner1D(IntervalLearner):
     - When no interval has a number inside that is not known, `ask` returns fewer points.
     """
 
+    def __init__(
+        self,
+        function: Callable[..., Any],
+        bounds: tuple[float, float] | Space,
+        loss_per_interval: Callable[..., Any] | None = None,
+        *,
+        feasibility_tol: float = TOLERANCE,
+        nan: Literal["infeasible"] | None = None,
+    ) -> None:
+        self.feasibility_tol = feasibility_tol
+        self.nan = nan
+        super().__init__(function, bounds, loss_per_interval)
+
+    def _settings(self) -> dict[str, Any]:
+        return {**super()._settings(), **self._feasibility_settings()}
+
+    def _tolerance(self) -> float:
+        return self._feasibility_tol
+
     def _start_over(self) -> None:
         super()._start_over()
         self.pending_points: set[float] = set()
+        self._forget_reasons()
 
     # -- ask -------------------------------------------------------------------------------------
 
@@ -188,7 +219,7 @@ class Learner1D(IntervalLearner):
         ----------
         x : float
             May be any finite number, asked for or not, also outside of the bounds.
-        y : float or sequence of float
+        y : float, sequence of float, or Infeasible
 
         Raises
         ------
@@ -196,10 +227,22 @@ class Learner1D(IntervalLearner):
             If x is not a finite number, or y not a number or a vector as long as those before.
         """
         x = checked_point(x)
-        value = y if type(y) is float and self._shape == () else self._fitted(x, checked_value(y, x))
+        value: Value
+        if type(y) is float and self._shape == ():
+            value = y
+        elif isinstance(y, Infeasible):
+            self._fail(x, y.reason)
+            return
+        else:
+            value = self._fitted(x, checked_value(y, x))
+        if self._nan is not None and self._has_no_value(value):
+            self._fail(x, NAN_REASON)
+            return
         slot = self._line.slots.get(x)
         if slot is not None and not self._line.is_pending(slot):
-            return
+            if x not in self._infeasible:
+                return
+            self._forget_points([x])
         slot = self._place(x)
         self._write(slot, value)
         if not self._bounds[0] <= x <= self._bounds[1]:
@@ -233,7 +276,57 @@ class Learner1D(IntervalLearner):
                 Learner1D.tell(self, x, y)
             return
         points = checked_points(xs)
+        points, ys, failed = self._feasible_part(points, ys)
         values, shape = checked_values(ys, points, self._shape)
+        if self._nan is not None and np.isnan(values).any():
+            bad = np.isnan(values).any(axis=1)
+            failed += [(points[i], NAN_REASON) for i in np.flatnonzero(bad).tolist()]
+            points, values = [points[i] for i in np.flatnonzero(~bad).tolist()], values[~bad]
+        if self._infeasible:
+            self._forget_points(points)
+        self._tell_values(points, values, shape, force)
+        for x, reason in failed:
+            self._fail(x, reason)
+
+    def _feasible_part(
+        self, points: list[float], ys: Iterable[Any]
+    ) -> tuple[list[float], Iterable[Any], list[tuple[float, str]]]:
+        """The points that have a value, and the others with the reasons."""
+        if isinstance(ys, np.ndarray) and ys.dtype != object:
+            return points, ys, []
+        ys = list(ys)
+        if Infeasible not in set(map(type, ys)) and not any(isinstance(y, Infeasible) for y in ys):
+            return points, ys, []
+        if len(ys) != len(points):
+            raise ValueError(f"There are {len(ys)} values for {len(points)} points.")
+        pairs = list(zip(points, ys, strict=True))
+        rest = [(x, y) for x, y in pairs if not isinstance(y, Infeasible)]
+        failed = [(x, y.reason) for x, y in pairs if isinstance(y, Infeasible)]
+        return [x for x, _ in rest], [y for _, y in rest], failed
+
+    def _fail(self, x: float, reason: str) -> None:
+        """Note that the function has no value at a point."""
+        slot = self._line.slots.get(x)
+        if slot is not None and not self._line.is_pending(slot):
+            return
+        if self._line.y is None:
+            self._line.reserve_y(1)
+        slot = self._place(x)
+        self._infeasible.put(x, reason)
+        self._write_nan(slot)
+        if self._bounds[0] <= x <= self._bounds[1]:
+            self._losses.refresh_around(slot)
+
+    def _write_nan(self, slot: int) -> None:
+        line = self._line
+        assert line.y is not None
+        line.y[slot] = math.nan
+        line.failed[slot] = True
+        line.mark_evaluated(slot)
+
+    def _tell_values(
+        self, points: list[float], values: NDArray[np.float64], shape: tuple[int, ...], force: bool
+    ) -> None:
         if not points:
             if force and self.npoints:
                 self._tell_anew([], values)
@@ -340,6 +433,7 @@ class Learner1D(IntervalLearner):
             "settings": wrapped(self._settings()),
             "xs": xs,
             "ys": ys,
+            "infeasible": dict(self._infeasible),
             "shape": self._shape,
             "losses": self._losses.known[slots],
             "scale": self._scale,
@@ -357,7 +451,14 @@ class Learner1D(IntervalLearner):
         if len(state["xs"]):
             # Until 0.1, a state said only whether values are arrays.
             shape = state["shape"] if "shape" in state else state["ys"].shape[1:] if state["as_arrays"] else ()
-            self.tell_many(state["xs"], state["ys"].reshape(-1, *shape), force=True)
+            reasons = state.get("infeasible", {})
+            if shape is None:  # none of the points has a value
+                self.tell_many(reasons.keys(), map(Infeasible, reasons.values()))
+            else:
+                self._tell_values(state["xs"].tolist(), state["ys"], shape, force=True)
+            for x, reason in reasons.items():
+                self._infeasible.put(x, reason)
+                self._line.failed[self._line.slots[x]] = True
             vars(self._scale).update(vars(state["scale"]))
             self._losses.restore(state["losses"])
         self._losses.recompute_factor = state["recompute_factor"]

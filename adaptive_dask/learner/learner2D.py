@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from scipy.interpolate import LinearNDInterpolator
 
 from adaptive_dask.learner.axes.space import Space
+from adaptive_dask.learner.geometry.failed_region import TOLERANCE
 from adaptive_dask.learner.geometry.partition import Partition
 from adaptive_dask.learner.geometry.region import BoxRegion
 from adaptive_dask.learner.geometry.simplex_partition import SimplexPartition
@@ -81,12 +82,19 @@ class Learner2D(SpaceLearner):
         ``values`` of a `scipy.interpolate.LinearNDInterpolator` over the scaled rectangle; `areas` and
         `deviations` are made for it. A loss of a triangle and its neighbours is computed where the
         triangulation has changed, any other one on everything, less and less often (see `TriangleRule`).
+    feasibility_tol : float, default: 0.02
+        The length, as a fraction of the rectangle, to which the border is resolved of where the function has no value
+        because it raises `Infeasible`.
+    nan : "infeasible", optional
+        Take values with NaN as `Infeasible`. By default, they are values like others.
 
     Attributes
     ----------
     data : dict of point to value
     pending_points : set of points
     bounds : pair of pairs of float
+    infeasible : mapping of point to str
+        The points without a value, where ``data`` has NaN, and the reasons.
     stack_size : int, default: 10
         For how many new points a loss of the whole triangulation is kept at least.
 
@@ -109,11 +117,16 @@ class Learner2D(SpaceLearner):
         function: Function,
         bounds: Sequence[Sequence[float]] | Space,
         loss_per_triangle: TriangleLoss | None = None,
+        *,
+        feasibility_tol: float = TOLERANCE,
+        nan: Literal["infeasible"] | None = None,
     ) -> None:
         assert not isinstance(bounds, Space), "BaseLearner.__new__ takes it"
         region = BoxRegion(bounds)
         if len(region.bbox) != 2:
             raise ValueError(f"Learner2D needs two pairs of bounds, not {len(region.bbox)}; for more use LearnerND.")
+        self.feasibility_tol = feasibility_tol
+        self.nan = nan
         super().__init__(function, region, region.corners)
         self.bounds = region.bbox
         self.loss_per_triangle = loss_per_triangle
@@ -123,7 +136,8 @@ class Learner2D(SpaceLearner):
         self._reported: tuple[int, float | None] | None = None
 
     def _settings(self) -> dict[str, Any]:
-        return {"bounds": self.bounds, "loss_per_triangle": self.loss_per_triangle}
+        loss = {"loss_per_triangle": self.loss_per_triangle}
+        return {"bounds": self.bounds, **loss, **self._feasibility_settings()}
 
     def _adjustments(self) -> dict[str, Any]:
         return {**super()._adjustments(), "stack_size": self.stack_size, "aspect_ratio": self.aspect_ratio}
@@ -181,7 +195,8 @@ class Learner2D(SpaceLearner):
         """
         if not scaled:
             points, values = self._inside_data()
-            return best_in_space(points, values, self._shape or (), self._region, smooth, "linear")
+            feasible = self._are_feasible(points)
+            return best_in_space(points, values, self._shape or (), self._region, smooth, "linear", feasible)
         if self._scaled_interpolator is None or self._scaled_interpolator[0] != self.npoints:
             self._scaled_interpolator = self.npoints, self._interpolate_scaled()
         return self._scaled_interpolator[1]
@@ -242,9 +257,11 @@ class Learner2D(SpaceLearner):
         n = n if sources[: len(self._bounds_points)].max() < n else len(self._absorbed)
         vertices = np.argsort(sources)
         vertices = vertices[np.searchsorted(sources[vertices], 0) : np.searchsorted(sources[vertices], n)]
-        lattice = partition.lattice
+        lattice, region = partition.lattice, partition.failed
         are_used_up = lattice.are_used_up if lattice is not None and lattice.is_all else None
-        loss = smooth_loss(mesh.points[vertices], partition.values[vertices], self.loss_per_triangle, are_used_up)
+        failed = region.vertices[vertices] if region.count else None
+        places, values = mesh.points[vertices], partition.values[vertices]
+        loss = smooth_loss(places, values, self.loss_per_triangle, are_used_up, failed)
         if loss is None or self.loss_per_triangle is not default_loss:
             return loss
         share = float(mesh.volumes[mesh.live_slots()].max()) / self._aspect_ratio
@@ -299,7 +316,12 @@ class Learner2D(SpaceLearner):
     def _unscale(self, point: Point) -> Point:
         return self._rounded(self._region.unscale((point[0] + 0.5, point[1] / self._aspect_ratio + 0.5)))
 
+    def _discard_partition(self) -> None:
+        super()._discard_partition()
+        self._scaled_interpolator = None
+
     def _new_partition(self) -> Partition:
         self._reported = None
         rule = TriangleRule(self.loss_per_triangle, lambda: self.stack_size)
-        return SimplexPartition(np.array(self._scale(self._bounds_points)), rule, lattice=self._lattice())
+        corners = np.array(self._scale(self._bounds_points))
+        return SimplexPartition(corners, rule, lattice=self._lattice(), tolerance=self.feasibility_tol)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from scipy.spatial import ConvexHull
@@ -12,6 +12,7 @@ from adaptive_dask import entry
 from adaptive_dask.learner.axes.space import Space
 from adaptive_dask.learner.geometry.box_partition import BoxPartition
 from adaptive_dask.learner.geometry.box_places import BoxPlaces
+from adaptive_dask.learner.geometry.failed_region import TOLERANCE
 from adaptive_dask.learner.geometry.partition import Partition
 from adaptive_dask.learner.geometry.region import BoxRegion, HullRegion
 from adaptive_dask.learner.geometry.simplex_partition import HEIGHT, SimplexPartition
@@ -98,12 +99,19 @@ class LearnerND(SpaceLearner):
         in any number of dimensions; there the corners of the region are not evaluated, the loss sees a linear
         model of the function, and it cannot use neighbors. "auto" takes simplices up to five dimensions; more than
         seven are refused.
+    feasibility_tol : float, default: 0.02
+        The length, as a fraction of the region, to which the border is resolved of where the function has no value
+        because it raises `Infeasible`.
+    nan : "infeasible", optional
+        Take values with NaN as `Infeasible`. By default, they are values like others.
 
     Attributes
     ----------
     data : dict of point to value
     pending_points : set of points
     bounds : as given
+    infeasible : mapping of point to str
+        The points without a value, where ``data`` has NaN, and the reasons.
 
     Raises
     ------
@@ -131,6 +139,8 @@ class LearnerND(SpaceLearner):
         anisotropic: bool = False,
         triangulation_backend: str = "auto",
         partition: str = "auto",
+        feasibility_tol: float = TOLERANCE,
+        nan: Literal["infeasible"] | None = None,
     ) -> None:
         if triangulation_backend not in ("auto", "rust"):
             raise ValueError(f"triangulation_backend must be 'auto' or 'rust', not {triangulation_backend!r}.")
@@ -150,6 +160,8 @@ class LearnerND(SpaceLearner):
             raise ValueError(
                 f"A region may have at most {MOST_DIMENSIONS} dimensions, not {dim}. Fix some coordinates."
             )
+        self.feasibility_tol = feasibility_tol
+        self.nan = nan
         # A box in 40 dimensions has 10¹² corners: where they are of no use they must not even be listed.
         super().__init__(func, region, [] if self._in_boxes else region.corners)
         self.bounds = bounds
@@ -172,6 +184,7 @@ class LearnerND(SpaceLearner):
             "loss_per_simplex": self.loss_per_simplex,
             "anisotropic": self.anisotropic,
             "partition": self.partition,
+            **self._feasibility_settings(),
         }
 
     def _check_settings(self) -> None:
@@ -248,7 +261,7 @@ class LearnerND(SpaceLearner):
         """
         points, values = self._inside_data()
         plain = "linear" if self.ndim <= MOST_SIMPLEX_DIMENSIONS else "nearest"
-        return best_in_space(points, values, self._shape or (), self._region, smooth, plain)
+        return best_in_space(points, values, self._shape or (), self._region, smooth, plain, self._are_feasible(points))
 
     def plot(self, n: int | None = None, tri_alpha: float = 0, *, component: int | None = None) -> Any:
         """Draw an image of a function of two variables, or a curve of one.
@@ -302,7 +315,8 @@ class LearnerND(SpaceLearner):
                 BoxPlaces(self._steps()) if any(self._whole) else None,
             )
         corners = np.array(self._scale(self._bounds_points))
-        return SimplexPartition(corners, rule, 1.0 if self.anisotropic else HEIGHT, self._lattice())
+        height = 1.0 if self.anisotropic else HEIGHT
+        return SimplexPartition(corners, rule, height, self._lattice(), self.feasibility_tol)
 
     def _simplex_partition(self) -> SimplexPartition:
         partition = self._partition

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Sized
 from copy import copy
 from typing import Any
 
+from adaptive_dask.errors import Infeasible
 from adaptive_dask.learner.batch_call import Split, call_batch
 from adaptive_dask.learner.checked import checked_seed, checked_size
 from adaptive_dask.learner.function_pickle import ByValue
+from adaptive_dask.learner.infeasible_points import ReasonsLearner
 from adaptive_dask.learner.settings import Fixed
-from adaptive_dask.learner.settings_learner import SettingsLearner
 from adaptive_dask.learner.told_data import DataView
 
 __all__ = ["SequenceLearner"]
@@ -72,7 +74,7 @@ class ValuesByIndex(DataView[int, Any]):
         return iter(self._sorted)
 
 
-class SequenceLearner(SettingsLearner):
+class SequenceLearner(ReasonsLearner):
     """Evaluates a function for every element of a sequence, from the first to the last.
 
     Useful where no other learner applies, to have the same ways to run, save and watch.
@@ -121,6 +123,7 @@ class SequenceLearner(SettingsLearner):
         return {"sequence": self.sequence}
 
     def _start_over(self) -> None:
+        self._forget_reasons()
         self._values: dict[int, Any] = {}
         self._data = ValuesByIndex(self._values)
         self.pending_points = set()
@@ -221,7 +224,7 @@ class SequenceLearner(SettingsLearner):
         point : (int, object)
             The index and the element.
         value : object
-            Anything, also None: a sequence's values are kept and not looked at.
+            Anything, also None: a sequence's values are kept and not looked at. Only `Infeasible` becomes NaN.
 
         Raises
         ------
@@ -230,7 +233,7 @@ class SequenceLearner(SettingsLearner):
         """
         index = self._checked_index(point)
         self.pending_points.discard(index)
-        self._values.setdefault(index, value)
+        self._keep(index, value)
 
     def tell_many(self, xs: Iterable[Point], ys: Iterable[Any]) -> None:
         """Tell the values for many elements, in one go; nothing is told if there are not as many."""
@@ -238,6 +241,17 @@ class SequenceLearner(SettingsLearner):
         pairs = list(zip(indices, ys, strict=True))
         self.pending_points.difference_update(indices)
         for index, value in pairs:
+            self._keep(index, value)
+
+    def _keep(self, index: int, value: Any) -> None:
+        if isinstance(value, Infeasible):
+            if index not in self._values:
+                self._infeasible.put(index, value.reason)
+                self._values[index] = math.nan
+        elif index in self._infeasible:
+            dict.pop(self._infeasible, index)
+            self._values[index] = value
+        else:
             self._values.setdefault(index, value)
 
     def tell_pending(self, point: Point) -> None:

@@ -11,13 +11,15 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from adaptive_dask.errors import Infeasible
 from adaptive_dask.learner.checked import checked_coordinates, checked_size, checked_value, in_shape
+from adaptive_dask.learner.geometry.failed_region import Flags
 from adaptive_dask.learner.geometry.lattice import Lattice
 from adaptive_dask.learner.geometry.partition import Partition
 from adaptive_dask.learner.geometry.refinement import Proposal
 from adaptive_dask.learner.geometry.region import Region
 from adaptive_dask.learner.geometry.simplices import Floats
-from adaptive_dask.learner.settings_learner import SettingsLearner
+from adaptive_dask.learner.infeasible_points import NAN_REASON, RegionLearner
 from adaptive_dask.learner.told_data import ToldData
 
 Point = tuple[float, ...]
@@ -53,7 +55,7 @@ class DividedData(dict[Point, Any]):
     partition: SavedPartition | None = None
 
 
-class SpaceLearner(SettingsLearner):
+class SpaceLearner(RegionLearner):
     """Learns f: ℝ^N → ℝ^M over a bounded region, by dividing it into pieces.
 
     Telling only stores the result, or which point is in flight. The partition takes everything in that was told when
@@ -75,11 +77,12 @@ class SpaceLearner(SettingsLearner):
         self._start_over()
 
     def _start_over(self) -> None:
+        self._forget_reasons()
         self._data: ToldData[Point, Any] = ToldData()
         self.pending_points: set[Point] = set()
         self._bounds_left = list(self._bounds_points)
         self._shape: tuple[int, ...] | None = None
-        self._backlog: list[tuple[Point, Floats, int | None]] = []
+        self._backlog: list[tuple[Point, Floats | None, int | None]] = []  # with the value, if there is one
         self._unplaced: list[Point] = []
         self._numbers: dict[Point, int] = {}
         self._next_number = -1
@@ -123,7 +126,7 @@ class SpaceLearner(SettingsLearner):
         ----------
         point : sequence of float
             Points outside of the region are kept in ``data`` and do not influence the learner otherwise.
-        value : float or sequence of float
+        value : float, sequence of float, or Infeasible
             Values that are not finite are kept as well; around them the function counts as flat.
 
         Raises
@@ -141,29 +144,50 @@ class SpaceLearner(SettingsLearner):
         ValueError, TypeError
             As in `tell`, or if there are not as many values as points. Then nothing is told.
         """
-        results: list[tuple[Point, float | Floats]] = []
+        results: list[tuple[Point, float | Floats | Infeasible]] = []
         ndim, shape = self.ndim, self._shape
         for x, y in zip(xs, ys, strict=True):
             point = checked_coordinates(x, ndim)
             value = y
-            if type(y) is not float or shape != ():
+            if isinstance(y, Infeasible):
+                pass
+            elif type(y) is not float or shape != ():
                 value = checked_value(y, point)
                 if shape is None:
                     shape = np.shape(value)
                 value = in_shape(value, shape, point)
+            if self._nan is not None and not isinstance(value, Infeasible) and self._has_no_value(value):
+                value = Infeasible(NAN_REASON)
             results.append((point, value))
-        self._shape = shape
+        if self._shape is None and shape is not None:
+            self._set_shape(shape)
+        if self._infeasible or any(isinstance(value, Infeasible) for _, value in results):
+            known = {point for point, value in results if not isinstance(value, Infeasible)}
+            self._forget_points(known)
+            results = [each for each in results if each[0] not in known or not isinstance(each[1], Infeasible)]
         for point, value in results:
             self._take(point, value)
 
-    def _take(self, point: Point, value: float | Floats) -> None:
+    def _set_shape(self, shape: tuple[int, ...]) -> None:
+        """Note the shape of the values, which is that of the first one."""
+        self._shape = shape
+        for point in self._infeasible:
+            self._data.put(point, self._no_value())
+
+    def _take(self, point: Point, value: float | Floats | Infeasible) -> None:
         self.pending_points.discard(point)
         if point in self._data:
             return
-        self._data.put(point, value)
+        components = None
+        if isinstance(value, Infeasible):
+            self._infeasible.put(point, value.reason)
+            self._data.put(point, self._no_value())
+        else:
+            self._data.put(point, value)
+            components = _components(value)
         number = self._numbers.pop(point, None)
         if number is not None or self.inside_bounds(point):
-            self._backlog.append((point, _components(value), number))
+            self._backlog.append((point, components, number))
             self._proposal = None
 
     def tell_pending(self, point: Sequence[float]) -> None:
@@ -292,7 +316,7 @@ class SpaceLearner(SettingsLearner):
             if self._saved is not None:
                 _, absorbed, content = self._saved
                 points, values, _ = zip(*self._backlog[:absorbed], strict=True)
-                partition.resume(content, self._scale(points), np.array(values))
+                partition.resume(content, self._scale(points), *self._table(values))
                 del self._backlog[:absorbed]
                 self._absorbed += points
                 self._saved = None
@@ -311,12 +335,22 @@ class SpaceLearner(SettingsLearner):
             backlog, self._backlog = self._backlog, []
             points, values, numbers = zip(*backlog, strict=True)
             self._absorbed += points
-            partition.absorb(self._scale(points), np.array(values), numbers)
+            table, failed = self._table(values)
+            partition.absorb(self._scale(points), table, numbers, failed)
         if self._unplaced:
             unplaced = [p for p in self._unplaced if p in self.pending_points and p not in self._numbers]
             if unplaced:
                 partition.add_pending(dict(zip(map(self._number, unplaced), self._scale(unplaced), strict=True)))
             self._unplaced = []
+
+    def _table(self, values: Sequence[Floats | None]) -> tuple[Floats, Flags | None]:
+        """Values as rows of an array, and which of them there are not; None if there are all."""
+        if not self._infeasible:
+            return np.array(values), None
+        failed = np.array([value is None for value in values])
+        table = np.full((len(values), self.vdim), np.nan)
+        table[~failed] = [value for value in values if value is not None] or np.empty((0, self.vdim))
+        return table, failed
 
     def _discard_partition(self) -> None:
         self._partition_or_none = self._saved = None
@@ -324,7 +358,9 @@ class SpaceLearner(SettingsLearner):
         self._proposal = None
         self._numbers.clear()
         self._backlog = [
-            (point, _components(value), None) for point, value in self._data.items() if self.inside_bounds(point)
+            (point, None if point in self._infeasible else _components(value), None)
+            for point, value in self._data.items()
+            if self.inside_bounds(point)
         ]
 
     def _setting_changed(self, name: str) -> None:
@@ -347,7 +383,7 @@ class SpaceLearner(SettingsLearner):
 
     def _get_data(self) -> DividedData:
         """The data, and the partition of those that it has absorbed: a copy continues with the same pieces."""
-        data = DividedData(self.data)
+        data = DividedData(super()._get_data())
         data.partition = self._saved
         if self._absorbed and self._partition_or_none is not None:
             data.partition = SavedPartition(
@@ -369,6 +405,10 @@ class SpaceLearner(SettingsLearner):
         """The points of the region in the order in which they were told, and their values, shape (n, vdim)."""
         points = [point for point in self.data if self.inside_bounds(point)]
         return points, np.array([np.ravel(self.data[point]) for point in points], dtype=float).reshape(-1, self.vdim)
+
+    def _are_feasible(self, points: Sequence[Point]) -> Flags | None:
+        """Which of the points have a value; None if all have."""
+        return np.array([point not in self._infeasible for point in points]) if self._infeasible else None
 
     def to_numpy(self) -> Floats:
         """The data as an array of shape (npoints, ndim + vdim), sorted by point."""

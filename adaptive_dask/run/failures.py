@@ -7,12 +7,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-from adaptive_dask.errors import AdaptiveError, FunctionError, PointTimeoutError
-from adaptive_dask.plain import printable, shorten
+from adaptive_dask.errors import AdaptiveError, FunctionError, Infeasible, PointTimeoutError
+from adaptive_dask.learner.base_learner import takes_infeasible
+from adaptive_dask.plain import printable, safe_str, shorten
 
 Point = Any
 
-OnError = Literal["raise", "skip"] | Callable[[Point, AdaptiveError], Any]
+OnError = Literal["raise", "skip", "infeasible"] | Callable[[Point, AdaptiveError], Any]
 
 # If a function always fails, the first tracebacks are as useful as a million.
 MAX_TRACEBACKS = 1000
@@ -45,6 +46,17 @@ class Failure:
     def as_error(self, point: Point) -> FunctionError:
         """The error of a run that ends because of this failure."""
         return FunctionError(point, self.traceback_text, self.worker, self.exception, self.log)
+
+    def as_infeasible(self, learner: Any, point: Point) -> Infeasible | None:
+        """What to tell the learner if the function said that it has no value at the point."""
+        return infeasible_from(self.exception, learner, point)
+
+
+def infeasible_from(error: BaseException | None, learner: Any, point: Point) -> Infeasible | None:
+    """What a learner is told if the function raised `Infeasible`; None for other errors, and for other learners."""
+    if isinstance(error, Infeasible) and takes_infeasible(learner, point):
+        return Infeasible(error.reason)  # without the frames
+    return None
 
 
 @dataclass(frozen=True)
@@ -174,15 +186,23 @@ def check_on_error(value: Any) -> OnError:
     Raises
     ------
     ValueError
-        If it is neither ``"raise"`` nor ``"skip"`` nor callable.
+        If it is none of ``"raise"``, ``"skip"`` and ``"infeasible"``, and not callable.
     """
-    if value not in ("raise", "skip") and not callable(value):
+    if value not in ("raise", "skip", "infeasible") and not callable(value):
         raise ValueError(
-            f'on_error must be "raise", "skip", or a function of (point, error) that returns the value to tell, '
-            f"got {value!r}."
+            'on_error must be "raise", "skip", "infeasible", or a function of (point, error) that returns the value to '
+            f"tell, got {value!r}."
         )
     checked: OnError = value
     return checked
+
+
+def error_as_infeasible(point: Point, error: AdaptiveError) -> Infeasible:
+    """The value of a point that failed, for ``on_error="infeasible"``: the error is the reason."""
+    cause = error.exception if isinstance(error, FunctionError) else error
+    if cause is not None:
+        return Infeasible(f"{type(cause).__name__}: {safe_str(cause)}".removesuffix(": "))
+    return Infeasible(safe_str(error).strip().rpartition("\n")[2])
 
 
 def choose_on_error(on_error: Any, raise_if_retries_exceeded: bool) -> OnError:

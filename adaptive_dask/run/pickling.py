@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from adaptive_dask.errors import AdaptiveError
+from adaptive_dask.errors import AdaptiveError, Infeasible
 from adaptive_dask.learner.by_value import dumps_by_value
 from adaptive_dask.run.tracebacks import format_error
 from adaptive_dask.user_code import as_exception, guarded, reraise_interrupt
@@ -83,6 +83,8 @@ def unpack(packed: PackedValue) -> Any:
 def dumps_exception(error: BaseException) -> bytes | None:
     """Pickle an exception without its frames; None if it cannot be pickled or exceeds `MAX_EXCEPTION_BYTES`."""
     try:
+        if isinstance(error, Infeasible):  # the process that gets it may not know a class of the user's
+            error = Infeasible(error.reason)
         data = dumps(BaseException.with_traceback(error, None))
     except BaseException:  # of user code
         return None

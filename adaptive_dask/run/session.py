@@ -11,7 +11,7 @@ from typing import Any
 
 from adaptive_dask.errors import AdaptiveError, FunctionError, LearnerError, WorkerLostError
 from adaptive_dask.learner.subclasses import takes_batches
-from adaptive_dask.run.failures import Failure, FailureBook, OnError, Point, check_on_error
+from adaptive_dask.run.failures import Failure, FailureBook, OnError, Point, check_on_error, error_as_infeasible
 from adaptive_dask.run.goals import Goal, LossGoal
 from adaptive_dask.run.journal import Journal
 from adaptive_dask.run.points import OpenPoints, short_repr
@@ -43,9 +43,10 @@ class Session:
     goal : Goal
     retries : int, default: 0
         How often a point is evaluated again after its evaluation failed.
-    on_error : "raise", "skip" or callable, default: "raise"
+    on_error : "raise", "skip", "infeasible" or callable, default: "raise"
         What happens when a point fails for good. ``"raise"``: the run fails. ``"skip"``: the point stays pending in
-        the learner and is listed in `failed`. A function: the learner is told the value that
+        the learner and is listed in `failed`. ``"infeasible"``: the learner is told `Infeasible` with the error as the
+        reason. A function: the learner is told the value that
         ``on_error(point, error)`` returns; an exception in it fails the run. In any case the run fails if the first
         100 points failed (plus one for each point that the learner knew), and if failed points alone keep the loss
         infinite although the goal is a loss.
@@ -94,7 +95,7 @@ class Session:
         self.learner = learner
         self.goal = goal
         self.retries = retries
-        self.on_error = check_on_error(on_error)
+        self.on_error = error_as_infeasible if on_error == "infeasible" else check_on_error(on_error)
         self.allowed_failures = allowed_failures
         self.log: list[tuple[Any, ...]] | None = [] if log else None
         self._journal = journal
@@ -433,6 +434,11 @@ class Session:
 
     def _fail(self, pid: int, x: Point, failure: Failure) -> tuple[Any] | None:
         """Note a failure; a substitute value, if there is one, is returned in a tuple."""
+        infeasible = failure.as_infeasible(self.learner, x)
+        if infeasible is not None:
+            self.points.losses.pop(pid, None)
+            self.book.forget(pid)
+            return (infeasible,)
         if self.book.fail(pid, x, failure, self.retries):
             self.points.retry(pid, x)
             return None

@@ -10,8 +10,9 @@ from operator import methodcaller
 from typing import Any, Unpack
 
 from adaptive_dask.cluster.protocol import Evaluation
-from adaptive_dask.errors import AdaptiveError
+from adaptive_dask.errors import AdaptiveError, Infeasible
 from adaptive_dask.isolated.supervisor import EvaluationFailedError
+from adaptive_dask.run.failures import infeasible_from
 from adaptive_dask.run.goals import GoalArguments, GoalFunction, make_goal
 from adaptive_dask.run.options import RunOptions, with_goal_arguments
 from adaptive_dask.run.session import Session
@@ -66,11 +67,21 @@ def simple(
         session = Session(learner, the_goal)
         try:
             while not session.done and not the_goal.is_time_up(time.monotonic() - begin):
-                session.tell([(pid, evaluate(x)) for pid, x in session.take(points_per_ask)])
+                session.tell([(pid, _outcome(evaluate, learner, x)) for pid, x in session.take(points_per_ask)])
             if session.error is not None:
                 raise session.error.__cause__ or session.error
         finally:
             session.finish()
+
+
+def _outcome(evaluate: Callable[[Any], Any], learner: Any, x: Any) -> Any:
+    try:
+        return evaluate(x)
+    except Infeasible as error:
+        infeasible = infeasible_from(error, learner, x)
+        if infeasible is None:
+            raise
+        return infeasible
 
 
 @contextlib.contextmanager

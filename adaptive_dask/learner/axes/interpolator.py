@@ -44,6 +44,10 @@ class AxesInterpolator:
         """The estimated error of the values, in the same shape."""
         return self.inner.error(self._points(x, named))
 
+    def feasibility(self, *x: Any, **named: Any) -> Any:
+        """Whether the function has values there, from 0 to 1."""
+        return self.inner.feasibility(self._points(x, named))
+
     def _points(self, x: tuple[Any, ...], named: dict[str, Any]) -> Any:
         names, axes = self.space.names, self.space.numeric
         if len(x) > 1 or bool(x) == bool(named):

@@ -6,6 +6,7 @@ import itertools
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NoReturn
 
+from adaptive_dask.errors import Infeasible
 from adaptive_dask.learner.axes.keyword_function import NUMBER, SAMPLE, TUPLE
 from adaptive_dask.learner.axes.lattice import Lattice
 from adaptive_dask.learner.axes.space import Space
@@ -245,7 +246,9 @@ class UsersPoints:
 
     def _settle(self, u: Any, point: Any) -> None:
         if point in self.told:
-            self._learner.tell(u, self._learner.data[self.told[point]])
+            known = self.told[point]
+            reason = self._learner.infeasible.get(known)
+            self._learner.tell(u, self._learner.data[known] if reason is None else Infeasible(reason))
         else:
             self._learner.tell_pending(u)
 

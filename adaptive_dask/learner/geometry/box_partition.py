@@ -14,6 +14,7 @@ from adaptive_dask.learner.losses.value_range import ValueRange
 
 from .box_places import BoxPlaces
 from .box_tree import BoxTree
+from .failed_region import Flags
 from .partition import Point
 from .simplices import Floats, Ints
 
@@ -125,7 +126,9 @@ class BoxPartition:
         self._steps = ratio ** -np.arange(1.0, dim + 1)
         self._update([0])
 
-    def absorb(self, points: Sequence[Point], values: Floats, numbers: Sequence[int | None]) -> None:
+    def absorb(
+        self, points: Sequence[Point], values: Floats, numbers: Sequence[int | None], failed: Flags | None = None
+    ) -> None:
         """See `Partition.absorb`."""
         tree = self._tree
         changed: set[int] = set()
@@ -160,7 +163,7 @@ class BoxPartition:
         """See `Partition.save`."""
         return SavedBoxes(*self._tree.cuts(), self._drawn, self._range.save())
 
-    def resume(self, saved: SavedBoxes, points: Sequence[Point], values: Floats) -> None:
+    def resume(self, saved: SavedBoxes, points: Sequence[Point], values: Floats, failed: Flags | None = None) -> None:
         """See `Partition.resume`. The same up to rounding, for sums are added up in another order."""
         for box, axis in zip(saved.boxes.tolist(), saved.axes.tolist(), strict=True):
             self._cut(box, axis)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
+from .failed_region import Flags
 from .simplices import Floats
 
 Point = tuple[float, ...]
@@ -26,7 +27,9 @@ class Partition(Protocol):
     negative numbers.
     """
 
-    def absorb(self, points: Sequence[Point], values: Floats, numbers: Sequence[int | None]) -> None:
+    def absorb(
+        self, points: Sequence[Point], values: Floats, numbers: Sequence[int | None], failed: Flags | None = None
+    ) -> None:
         """Add k evaluated points.
 
         Parameters
@@ -35,12 +38,14 @@ class Partition(Protocol):
         values : array, shape (k, vdim)
         numbers : sequence of k int or None
             The numbers of those that were in flight.
+        failed : array of bool, shape (k,)
+            Those where the function has no value; their values are not numbers.
         """
 
     def save(self) -> Any:
         """What `resume` needs to make an equal partition; arrays and numbers, without the points in flight."""
 
-    def resume(self, saved: Any, points: Sequence[Point], values: Floats) -> None:
+    def resume(self, saved: Any, points: Sequence[Point], values: Floats, failed: Flags | None = None) -> None:
         """Become, from a new partition, what one was that had absorbed these points; in place of `absorb`."""
 
     def loss(self, real: bool) -> float:

@@ -11,6 +11,7 @@ import numpy as np
 from adaptive_dask.learner.loss_queue import LossQueue
 
 from .bent_edge import most_bent_edge
+from .failed_region import FEASIBLE, RISKS, FailedRegion
 from .lattice import Lattice
 from .longest_edge import longest_edge, point_between
 from .mesh import Point, Simplex, SimplexMesh
@@ -78,6 +79,8 @@ class Refinement:
         A cell with a fraction s of the simplex's volume has s ** share_power of its loss.
     lattice : Lattice, optional
         The points that can be evaluated, if these are not all. A simplex without any has no loss.
+    tolerance : float, default: 0
+        The length to which the border of a region without values is resolved.
 
     Attributes
     ----------
@@ -85,7 +88,9 @@ class Refinement:
     losses : LossQueue
         The loss of the simplex in each slot.
     priorities : LossQueue
-        The loss of its largest cell.
+        The loss of its largest cell, if all of its vertices may have a value.
+    failed : FailedRegion
+        The other simplices.
     """
 
     def __init__(
@@ -95,6 +100,7 @@ class Refinement:
         share_power: float = 1.0,
         with_gradients: bool = False,
         lattice: Lattice | None = None,
+        tolerance: float = 0.0,
     ) -> None:
         self._lattice = lattice
         self._with_gradients = with_gradients
@@ -109,6 +115,8 @@ class Refinement:
         self._coordinates: dict[Vertex, Point] = {}
         self._moved: set[Simplex] = set()
         self._shares: Floats = np.ones(0)
+        self.failed = FailedRegion(mesh.dim, tolerance)
+        self._risks: dict[Vertex, float] = {}  # of points in flight that may fail
         self._make_room()
 
     def insert(self, point: Point, pending: Vertex | None = None) -> bool:
@@ -137,6 +145,7 @@ class Refinement:
             strays.update(self._subdivisions.pop(simplex).inside)
         self._coordinates.pop(pending or 0, None)
         self._heights.pop(pending or 0, None)
+        self._risks.pop(pending or 0, None)
         for simplex in homes - deleted:
             self._take_out(pending, simplex)
         strays.discard(pending or 0)
@@ -155,6 +164,7 @@ class Refinement:
         for slot in gone.tolist():
             self.losses.remove(slot)
             self.priorities.remove(slot)
+            self.failed.remove(slot)
         self._shares[born] = 1.0
         self._settle()
         return np.concatenate([born, bared])
@@ -175,6 +185,8 @@ class Refinement:
         self.losses.set_many(slots, losses)
         shares = self._shares[slots] ** self._share_power
         self.priorities.set_many(slots, np.where(shares > 0, priorities * shares, -np.inf))
+        if self.failed.count:
+            self._rank_failed(slots)
 
     def largest_loss(self) -> float:
         """The largest loss of a simplex."""
@@ -185,7 +197,7 @@ class Refinement:
         """The largest loss of a cell, infinite if its simplex's is."""
         slot = self.priorities.peek()
         if slot is None:
-            return 0.0
+            return self.largest_loss() if self.failed.count else 0.0
         return np.inf if self.losses.priority(slot) == np.inf else self.priorities.priority(slot)
 
     def propose(self) -> Proposal | None:
@@ -200,7 +212,7 @@ class Refinement:
         return proposal
 
     def _cut_largest(self) -> Proposal | None:
-        slot = self.priorities.peek()
+        slot = self._next()
         if slot is None:
             return None
         simplex: Simplex = tuple(self.mesh.vertices[slot].tolist())
@@ -210,8 +222,11 @@ class Refinement:
         share, vertices = cell
         corners = [self._point(v) for v in vertices]
         heights = [self._height(v) for v in vertices]
-        i, j, part = self._where_to_cut(corners, heights)
+        across = self._across_border(vertices, corners) if self._has_failed(slot) else None
+        i, j, part = across or self._where_to_cut(corners, heights)
         gain = self.losses.priority(slot) * share**self._share_power
+        if self._has_failed(slot):  # a point that is due, whatever its own loss
+            gain = max(gain, self.expected_loss())
         point = point_between(corners[i], corners[j], part)
         a, b = heights[i], heights[j]
         height = point_between(a, b, part) if len(a) == len(b) > 0 else None
@@ -228,6 +243,9 @@ class Refinement:
             self.give_up(proposal)
             return
         self._coordinates[vertex] = proposal.point
+        slot = self.mesh.slot_of[proposal.simplex]
+        if self._has_failed(slot):
+            self._risks[vertex] = RISKS[self.failed.kinds[slot]]
         if proposal.height is not None:
             self._heights[vertex] = proposal.height
         edge = proposal.edge
@@ -273,8 +291,39 @@ class Refinement:
         self._subdivisions, self._homes = dict(snapshot[0]), dict(snapshot[1])
         self._coordinates = {v: self._coordinates[v] for v in self._homes}
         self._heights = {v: self._heights[v] for v in self._homes if v in self._heights}
+        self._risks = {v: risk for v, risk in self._risks.items() if v in self._homes}
         for simplex in changed:
             self._update_priority(simplex)
+
+    def _next(self) -> int | None:
+        """The slot of the simplex to divide next."""
+        if not self.failed.count:
+            return self.priorities.peek()
+        n, risk = self.mesh.n_points + len(self._homes), sum(self._risks.values())
+        slots = (queue.peek() for queue in self.failed.order(self.priorities, n, risk))
+        return next((slot for slot in slots if slot is not None), None)
+
+    def _has_failed(self, slot: int) -> bool:
+        return self.failed.count > 0 and self.failed.kinds[slot] != FEASIBLE
+
+    def _rank_failed(self, slots: Ints) -> None:
+        others = slots[self.failed.kinds[slots] != FEASIBLE]
+        self.priorities.set_many(others, np.full(len(others), -np.inf))
+        self.failed.set_shares(slots, self._shares[slots])
+
+    def _across_border(self, vertices: tuple[Vertex, ...], corners: list[Point]) -> tuple[int, int, float] | None:
+        """The middle of the longest edge from a vertex with a value to one that failed; None if there is none."""
+        failed = [v >= 0 and bool(self.failed.vertices[v]) for v in vertices]
+        edges = [
+            (math.dist(corners[i], corners[j]), i, j)
+            for i, v in enumerate(vertices)
+            for j, w in enumerate(vertices)
+            if i < j and v >= 0 and w >= 0 and failed[i] != failed[j]
+        ]
+        if not edges:
+            return None
+        _, i, j = max(edges)
+        return i, j, 0.5
 
     def _support(self, proposal: Proposal) -> Collection[int]:
         """The mesh vertices that span the smallest face of the simplex that contains the proposed edge, or point."""
@@ -333,6 +382,9 @@ class Refinement:
         slot = self.mesh.slot_of[simplex]
         subdivision = self._subdivisions.get(simplex)
         self._shares[slot] = share = 1.0 if subdivision is None else subdivision.largest_share
+        if self._has_failed(slot):
+            self._rank_failed(np.array([slot]))
+            return
         priority = self.losses.priority(slot)
         if not _NOTHING < priority < np.inf:
             priority = (_INFINITE if priority == np.inf else _NOTHING) * float(self.mesh.volumes[slot])
@@ -383,3 +435,4 @@ class Refinement:
         capacity = self.mesh.capacity
         if len(self._shares) < capacity:
             self._shares = np.concatenate([self._shares, np.ones(capacity - len(self._shares))])
+        self.failed.make_room(self.mesh)

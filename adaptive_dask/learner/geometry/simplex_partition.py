@@ -10,6 +10,7 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from .failed_region import FEASIBLE, TOLERANCE, FailedRegion, Flags
 from .lattice import Lattice
 from .mesh import Point, SavedMesh, SimplexMesh
 from .refinement import Proposal, Refinement, Snapshot
@@ -49,7 +50,7 @@ class LossRule(Protocol):
         """Continue as another rule that was saved, possibly of another loss."""
 
     def update(
-        self, mesh: SimplexMesh, values: Floats, told: Floats, born: Ints, revalued: Ints
+        self, mesh: SimplexMesh, values: Floats, told: Floats, born: Ints, revalued: Ints, feasible: Flags | None
     ) -> tuple[Ints, Floats]:
         """The losses that are new or different after a change.
 
@@ -64,6 +65,9 @@ class LossRule(Protocol):
             The slots of the new simplices.
         revalued : array of int
             The vertices that were there before, and have only now got their values.
+        feasible : array of bool, shape (capacity,), optional
+            By slot, false where a vertex failed: there losses count for little, and others do not look there. None if
+            nothing failed.
 
         Returns
         -------
@@ -95,6 +99,8 @@ class SimplexPartition:
         simplex are measured.
     lattice : Lattice, optional
         See `Refinement`.
+    tolerance : float
+        The length to which the border of a region without values is resolved.
 
     Attributes
     ----------
@@ -102,10 +108,18 @@ class SimplexPartition:
         For every vertex of the mesh its number among the absorbed points, -1 for a corner without value.
     """
 
-    def __init__(self, corners: Floats, rule: LossRule, height: float = HEIGHT, lattice: Lattice | None = None) -> None:
+    def __init__(
+        self,
+        corners: Floats,
+        rule: LossRule,
+        height: float = HEIGHT,
+        lattice: Lattice | None = None,
+        tolerance: float = TOLERANCE,
+    ) -> None:
         self.lattice = lattice
         self._rule = rule
         self._height = height
+        self._tolerance = tolerance
         self._refinement = self._refine(SimplexMesh(corners))
         self._corners: dict[Point, int] = {tuple(corner): i for i, corner in enumerate(corners.tolist())}
         self._values = np.full((64, 1), np.nan)
@@ -129,7 +143,14 @@ class SimplexPartition:
         losses = self._refinement.losses
         return np.array([losses.priority(slot) for slot in self.mesh.live_slots().tolist()])
 
-    def absorb(self, points: Sequence[Point], values: Floats, numbers: Sequence[int | None]) -> None:
+    @property
+    def failed(self) -> FailedRegion:
+        """The simplices with vertices that failed."""
+        return self._refinement.failed
+
+    def absorb(
+        self, points: Sequence[Point], values: Floats, numbers: Sequence[int | None], failed: Flags | None = None
+    ) -> None:
         if values.shape[1] != self._values.shape[1]:
             self._values = np.full((len(self._values), values.shape[1]), np.nan)
         mesh, refinement = self.mesh, self._refinement
@@ -153,12 +174,16 @@ class SimplexPartition:
         self._make_room()
         self._values[vertices] = values[rows]
         born = refinement.commit()
+        if failed is not None:
+            self.failed.note(np.array(vertices, dtype=np.intp)[failed[rows]], mesh)
         self._set_losses(values[rows], born, np.array(revalued, dtype=np.intp))
 
     def save(self) -> SavedSimplices:
         return SavedSimplices(self.mesh.save(), np.array(self.sources, dtype=np.int32), self._rule.save())
 
-    def resume(self, saved: SavedSimplices, points: Sequence[Point], values: Floats) -> None:
+    def resume(
+        self, saved: SavedSimplices, points: Sequence[Point], values: Floats, failed: Flags | None = None
+    ) -> None:
         sources = saved.sources
         told = sources >= 0
         vertices = np.zeros((len(sources), self.mesh.dim))
@@ -170,6 +195,9 @@ class SimplexPartition:
         self._values[: len(sources)][told] = values[sources[told]]
         self._absorbed = len(points)
         self.sources = sources.tolist()
+        self.failed.has_feasible = bool(np.isfinite(values).any())
+        if failed is not None:
+            self.failed.note(np.flatnonzero(told)[failed[sources[told]]], self.mesh)
         self._rule.resume(saved.rule)
         self._set_losses(self.values[:0], self.mesh.live_slots(), np.zeros(0, dtype=np.intp))
 
@@ -203,7 +231,8 @@ class SimplexPartition:
         share_power = 1 + self._rule.extra_order / mesh.dim
         # Without a cycle, so that all of it is freed together with the learner.
         heights_of = partial(SimplexPartition._heights_of, weakref.proxy(self))
-        return Refinement(mesh, heights_of, share_power, self._rule.gradients is not None, self.lattice)
+        with_gradients = self._rule.gradients is not None
+        return Refinement(mesh, heights_of, share_power, with_gradients, self.lattice, self._tolerance)
 
     def _make_room(self) -> None:
         while len(self._values) < self.mesh.n_points:
@@ -220,7 +249,15 @@ class SimplexPartition:
         return tuple(heights)
 
     def _set_losses(self, told: Floats, born: Ints, revalued: Ints) -> None:
-        slots, losses = self._rule.update(self.mesh, self.values, told, born, revalued)
+        region, feasible = self.failed, None
+        region.has_feasible |= bool(np.isfinite(told).any())
+        if region.count:
+            touched = np.union1d(born, self.mesh.attached(revalued.tolist())) if len(revalued) else born
+            region.classify(self.mesh, self.values, touched)
+            feasible = region.kinds == FEASIBLE
+        slots, losses = self._rule.update(self.mesh, self.values, told, born, revalued, feasible)
+        if region.count:
+            losses = region.losses(slots, losses)
         self._height_of_one = self._height / self._rule.value_scale
         self._slope_of_one = 1.0 / self._rule.gradient_scale
         self._gradients = self._rule.gradients

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from adaptive_dask.learner.geometry.failed_region import interval_loss, interval_losses
 from adaptive_dask.learner.intervals.data_scale import DataScale
 from adaptive_dask.learner.intervals.points_on_line import PointsOnLine
 from adaptive_dask.learner.intervals.slot_index import Slots
@@ -21,8 +22,9 @@ class IntervalEvaluation:
     """Shows intervals to a loss function, scaled and with their neighbours.
 
     An interval whose end has a NaN or infinite value is not shown to the loss function: its loss is its
-    relative length, to the power `LossTraits.order`. A neighbour with such a value is shown as
-    missing, and so are all those behind it. An interval narrower than the resolution has no loss.
+    relative length, to the power `LossTraits.order`; if the function failed at an end, see `interval_loss`. A
+    neighbour with such a value is shown as missing, and so are all those behind it. An interval narrower than the
+    resolution has no loss.
 
     Parameters
     ----------
@@ -40,6 +42,8 @@ class IntervalEvaluation:
         flat arrays.
     has_unknown : bool
         Whether there may be intervals of which the loss function does not know the loss.
+    tolerance : float
+        The length, in units of the domain, to which the border of a region without values is resolved.
     """
 
     def __init__(self, line: PointsOnLine, scale: DataScale, loss_function: LossFunction, resolution: float) -> None:
@@ -50,6 +54,7 @@ class IntervalEvaluation:
         self.traits = LossTraits.of(loss_function)
         self.shape: tuple[int, ...] = ()
         self.has_unknown = False
+        self.tolerance = 0.0
 
     def one(self, left: int, right: int, dx: float) -> float:
         """The loss of the interval of length dx between two neighbouring slots."""
@@ -78,7 +83,8 @@ class IntervalEvaluation:
         if not all(finite):
             reach = self.traits.nth_neighbors
             if not finite[reach] or not finite[reach + 1]:
-                return float((dx / x_scale) ** self.traits.order)
+                kind = int(line.failed[slots[reach]]) + int(line.failed[slots[reach + 1]])
+                return interval_loss(dx / x_scale, self.traits.order, self.tolerance, kind)
             _hide_beyond(xs, ys, finite, range(reach, -1, -1))
             _hide_beyond(xs, ys, finite, range(reach + 1, len(xs)))
         if self.shape:
@@ -113,7 +119,7 @@ class IntervalEvaluation:
             ys /= scale.y_divisor if divisors is None else divisors[:, np.newaxis, np.newaxis]
         reach = self.traits.nth_neighbors
         dx = line.x[around[:, reach + 1]] - line.x[around[:, reach]]
-        losses = (dx / scale.x) ** self.traits.order
+        losses = np.ones(len(dx))
         there: slice | NDArray[np.bool_] = slice(None)
         if not finite.all():
             for outwards in (finite[:, reach::-1], finite[:, reach + 1 :]):
@@ -121,6 +127,8 @@ class IntervalEvaluation:
             xs[~finite] = np.nan
             ys[~finite] = np.nan
             there = finite[:, reach] & finite[:, reach + 1]
+            kinds = line.failed[around[:, reach]].astype(np.intp) + line.failed[around[:, reach + 1]]
+            losses = interval_losses(dx / scale.x, self.traits.order, self.tolerance, kinds)
         if self.traits.batch is not None:
             with np.errstate(over="ignore", invalid="ignore"):
                 some = self.traits.batch(xs[there], ys[there])

@@ -40,12 +40,15 @@ class PointsOnLine:
         The slots of the evaluated points, in the order in which they were told; ``n_told`` of them.
     slots : SlotIndex
         The slot of each point.
+    failed : array of bool, shape (capacity,)
+        The evaluated points where the function has no value; their y is NaN.
     x_at, y_at, before_at, after_at, left_at, right_at, told_at : memoryview
         The same memory as the arrays, faster to read and write one number at a time.
     """
 
     def __init__(self) -> None:
         self.y: NDArray[np.float64] | None = None
+        self.failed: NDArray[np.bool_] = np.zeros(256, dtype=bool)
         self._place(np.full(256, np.nan), *(np.zeros(256, dtype=np.int32) for _ in range(5)))
         self.forget()
 
@@ -60,6 +63,7 @@ class PointsOnLine:
         for chain in (self.before, self.after, self.left, self.right):
             chain[0] = 0
         self.x[0] = np.nan
+        self.failed[:] = False
 
     @property
     def n_slots(self) -> int:
@@ -240,7 +244,7 @@ class PointsOnLine:
         return slots
 
     def reserve_y(self, vdim: int) -> None:
-        """Make room for values of length ``vdim``; called before the first value."""
+        """Make room for values of length ``vdim``; called before the first value that is not NaN."""
         self._place_y(np.full((len(self.x), vdim), np.nan))
 
     def _new_slot(self, x: float) -> int:
@@ -266,6 +270,9 @@ class PointsOnLine:
         size = max(size, next_capacity(len(self.x)))
         # Filled before they are in place: a reader in another thread sees the old arrays or the new ones.
         self._place(*(_longer(array, size) for array in self._arrays()))
+        failed = np.zeros(size, dtype=bool)
+        failed[: len(self.failed)] = self.failed
+        self.failed = failed
         if self.y is not None:
             self._place_y(_longer(self.y, size))
 

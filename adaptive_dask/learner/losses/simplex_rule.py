@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from adaptive_dask.learner.geometry.failed_region import Flags
 from adaptive_dask.learner.geometry.mesh import SimplexMesh
 from adaptive_dask.learner.geometry.simplices import Floats, Ints, fill_undefined
 from adaptive_dask.learner.losses.checked_loss import checked_loss, checked_losses, name_of
@@ -42,7 +43,7 @@ class SimplexRule:
         self._blank = True
 
     def update(
-        self, mesh: SimplexMesh, values: Floats, told: Floats, born: Ints, revalued: Ints
+        self, mesh: SimplexMesh, values: Floats, told: Floats, born: Ints, revalued: Ints, feasible: Flags | None = None
     ) -> tuple[Ints, Floats]:
         """See `LossRule`."""
         rescaled = self._range.include(told)

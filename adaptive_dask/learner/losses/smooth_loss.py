@@ -27,7 +27,7 @@ Mask = NDArray[np.bool_]
 class _Smooth(Graph):
     """An interpolator in all but calling, with gradients of the smoothest surface."""
 
-    def __init__(self, tri: Delaunay, values: Floats) -> None:
+    def __init__(self, tri: Delaunay, values: Floats, shown: Mask) -> None:
         extent = float(np.ptp(values / 2, axis=0).max()) * 2
         if extent <= ROUNDING * float(np.abs(values).max()):  # the differences are rounding errors
             values, extent = np.broadcast_to(values[0], values.shape), 0.0
@@ -37,12 +37,16 @@ class _Smooth(Graph):
         self.values = values
         self.value_range = extent * self.unit or 1.0
         self.heights = values[tri.simplices] * self.unit
-        slopes = smoothest_gradients(tri.points, _edges(tri), values * self.unit / self.value_range)
+        slopes = smoothest_gradients(tri.points, _edges(tri, shown), values * self.unit / self.value_range)
         self.gradients = slopes * self.value_range
 
 
 def smooth_loss(
-    points: Floats, values: Floats, loss: TriangleLoss, are_used_up: Callable[[Floats], Mask] | None = None
+    points: Floats,
+    values: Floats,
+    loss: TriangleLoss,
+    are_used_up: Callable[[Floats], Mask] | None = None,
+    failed: Mask | None = None,
 ) -> float | None:
     """The largest loss of a triangle.
 
@@ -54,6 +58,8 @@ def smooth_loss(
     loss : callable
     are_used_up : callable, optional
         Which triangles, with corners of shape (m, 3, 2), have no loss.
+    failed : array of bool, shape (n,), optional
+        Points where the function has no value. Triangles around them do not count.
 
     Returns
     -------
@@ -65,17 +71,24 @@ def smooth_loss(
         return None
     try:
         tri = Delaunay(points[known])
-        losses = np.asarray(loss(_Smooth(tri, values[known])), dtype=float)
+        shown = np.ones(len(tri.simplices), dtype=bool)
+        if failed is not None:
+            inside = tri.find_simplex(points[failed])
+            shown[inside[inside >= 0]] = False
+        losses = np.asarray(loss(_Smooth(tri, values[known], shown)), dtype=float)
         if are_used_up is not None:
             losses = np.where(are_used_up(tri.points[tri.simplices]), 0.0, losses)
-    except (QhullError, AttributeError, TypeError):
+        losses = losses[shown]
+    except (QhullError, AttributeError, TypeError, IndexError):
         return None
     return float(losses.max()) if losses.size and not np.isnan(losses).any() else None
 
 
-def _edges(tri: Delaunay) -> Ints:
-    """The edges of triangles, shape (2, k); of two triangles that share one, the later one gives it."""
+def _edges(tri: Delaunay, shown: Mask | None = None) -> Ints:
+    """The edges of triangles that are shown, shape (2, k); of two that share one, the later one gives it."""
     first = tri.neighbors < np.arange(len(tri.simplices))[:, None]
+    if shown is not None:
+        first = (first | ~shown[tri.neighbors]) & shown[:, None]
     starts, ends = tri.simplices[:, [1, 2, 0]], tri.simplices[:, [2, 0, 1]]
     return np.array([starts[first], ends[first]])
 

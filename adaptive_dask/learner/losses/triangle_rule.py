@@ -9,6 +9,7 @@ import numpy as np
 from scipy.interpolate import LinearNDInterpolator
 from scipy.spatial import QhullError
 
+from adaptive_dask.learner.geometry.failed_region import Flags
 from adaptive_dask.learner.geometry.mesh import SimplexMesh
 from adaptive_dask.learner.geometry.patch import Patch
 from adaptive_dask.learner.geometry.simplices import Floats, Ints, vertex_gradients
@@ -76,7 +77,7 @@ class TriangleRule:
     # Differences of the largest numbers there are count as infinite.
     @np.errstate(over="ignore", invalid="ignore")
     def update(
-        self, mesh: SimplexMesh, values: Floats, told: Floats, born: Ints, revalued: Ints
+        self, mesh: SimplexMesh, values: Floats, told: Floats, born: Ints, revalued: Ints, feasible: Flags | None = None
     ) -> tuple[Ints, Floats]:
         """See `LossRule`."""
         rescaled = self._range.include(told)
@@ -94,15 +95,17 @@ class TriangleRule:
             born = np.union1d(born, mesh.attached(revalued.tolist()))
         touched, slots, places = mesh.surroundings(born)
         patch = self._patch(mesh, values, slots)
+        if feasible is not None:  # where it failed, the function has no slope
+            places[~feasible[slots]] = 0
         self._gradients[touched] = vertex_gradients(places, patch.corners, patch.heights, len(touched))
         if rescaled:
             slots = mesh.live_slots()
         try:
             if rescaled or self._needs_neighbors:
-                losses = self._on_patch(mesh, values, slots)
+                losses = self._on_patch(mesh, values, slots, feasible)
             else:  # what the gradients were computed of is at hand
                 losses = _losses(self._loss, patch, len(slots))
-            is_local = self._check(mesh, values)
+            is_local = self._check(mesh, values, feasible)
         except Exception:
             if self._next_check > LAST_CHECK and self._is_declared:
                 raise
@@ -140,14 +143,26 @@ class TriangleRule:
     def _patch(self, mesh: SimplexMesh, values: Floats, slots: Ints) -> Patch:
         return Patch(mesh, slots, values, self._gradients[: mesh.n_points], self._range.scale, self._unit)
 
-    def _on_patch(self, mesh: SimplexMesh, values: Floats, slots: Ints) -> Floats:
+    def _on_patch(self, mesh: SimplexMesh, values: Floats, slots: Ints, feasible: Flags | None) -> Floats:
+        if self._needs_neighbors and feasible is not None:
+            # A triangle where the function failed is the boundary to the others.
+            losses = np.empty(len(slots))
+            for part in (feasible[slots], ~feasible[slots]):
+                if part.any():
+                    losses[part] = self._beside(mesh, values, slots[part], feasible == feasible[slots[part][0]])
+            return losses
+        return self._beside(mesh, values, slots, None)
+
+    def _beside(self, mesh: SimplexMesh, values: Floats, slots: Ints, is_shown: Flags | None) -> Floats:
+        """The losses of triangles that see their neighbours, or those of them that are shown."""
         shown = slots
         if self._needs_neighbors:
             around = mesh.neighbors[slots]
-            shown = np.concatenate([slots, np.setdiff1d(around[around >= 0], slots)])
+            others = np.setdiff1d(around[around >= 0], slots)
+            shown = np.concatenate([slots, others if is_shown is None else others[is_shown[others]]])
         return _losses(self._loss, self._patch(mesh, values, shown), len(shown))[: len(slots)]
 
-    def _check(self, mesh: SimplexMesh, values: Floats) -> bool:
+    def _check(self, mesh: SimplexMesh, values: Floats, feasible: Flags | None) -> bool:
         """Whether the loss gives parts of the triangulation what it gives the whole; True if that is not in doubt.
 
         The parts are the quarters with the smallest to the largest losses: a loss that refers to an extreme one
@@ -157,11 +172,16 @@ class TriangleRule:
             return True
         self._next_check = 2 * mesh.n_points
         live = mesh.live_slots()
-        whole = self._on_patch(mesh, values, live)
+        if feasible is not None:
+            live = live[feasible[live]]
+            if not len(live):
+                return True
+        whole = self._on_patch(mesh, values, live, feasible)
         order = np.argsort(whole)
         return all(
-            np.allclose(whole[part], self._on_patch(mesh, values, live[part]), rtol=1e-6, equal_nan=True)
+            np.allclose(whole[part], self._on_patch(mesh, values, live[part], feasible), rtol=1e-6, equal_nan=True)
             for part in np.array_split(order, 4)
+            if len(part)
         )
 
 

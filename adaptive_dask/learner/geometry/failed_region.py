@@ -1,0 +1,224 @@
+"""Where a function has no value: the rules by which intervals, simplices and boxes are divided there.
+
+A cell, which is an interval, a simplex or a box, is *mixed* if some of its points have a value and others failed, and
+*failed* if it has points that failed and none with a value. The border is resolved by dividing mixed cells, the longest
+first, as long as they are longer than a tolerance. Failed cells are explored by a small share of the points.
+
+How many evaluations may fail for the border, and how many points explore, depends on the number of points only, so that
+what is asked next does not depend on the order of results.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from adaptive_dask.learner.loss_queue import LossQueue
+
+from .simplices import Floats, Ints
+
+if TYPE_CHECKING:
+    from .mesh import SimplexMesh
+
+Flags = NDArray[np.bool_]
+
+FEASIBLE, MIXED, FAILED = 0, 1, 2
+
+# The length, relative to the domain, to which the border is resolved.
+TOLERANCE = 0.02
+
+# Of 1,000 points, so many may fail for the border, and so many explore what failed. Both grow with a power of the
+# number of points: that with which the cells at the border of a region grow, if all cells are of one size.
+BORDER_FAILURES, EXPLORING = 110, 16
+
+# How many of the points in flight in cells of each kind are expected to fail.
+RISKS = (0.0, 0.5, 1.0)
+
+# In one dimension a border is a point. Mixed intervals are so many times as important as an interval of that length.
+URGENCY = 4.0
+# A failed interval of relative length h has the loss of one of length h² times this.
+CURIOSITY = 0.25
+
+
+class FailureShare:
+    """How many points may fail, and how many explore.
+
+    Parameters
+    ----------
+    dim : int
+        The number of dimensions.
+    """
+
+    def __init__(self, dim: int) -> None:
+        self._power = min(max((dim - 1) / dim, 0.5), 0.75)
+
+    def allows(self, failures: float, n: int) -> bool:
+        """Whether one of the next points may fail at the border, if of n points so many have failed."""
+        return failures < float(BORDER_FAILURES * (n / 1000) ** self._power)
+
+    def explores(self, n: int) -> bool:
+        """Whether the next point after n explores what failed."""
+        before, after = (EXPLORING * (k / 1000) ** self._power for k in (n, n + 1))
+        return int(after) > int(before)
+
+
+def interval_loss(length: float, order: float, tolerance: float, kind: int) -> float:
+    """The loss of an interval that has an end without a value.
+
+    Parameters
+    ----------
+    length, tolerance : float
+        In units of the domain.
+    order : float
+        A loss goes as the length to this power.
+    kind : int
+        How many of its ends failed: `FEASIBLE`, `MIXED` or `FAILED`.
+    """
+    if kind == FAILED:
+        length *= CURIOSITY * length
+    elif kind == MIXED:
+        length = URGENCY * length if length > tolerance else 0.0
+    return float(length**order)
+
+
+def interval_losses(lengths: Floats, order: float, tolerance: float, kinds: Ints) -> Floats:
+    """`interval_loss` of many intervals; all arrays have shape (n,)."""
+    lengths = np.where(kinds == FAILED, CURIOSITY * lengths**2, lengths)
+    lengths = np.where(kinds == MIXED, np.where(lengths > tolerance, URGENCY * lengths, 0.0), lengths)
+    return np.asarray(lengths**order)
+
+
+class FailedRegion:
+    """The simplices of a mesh that have vertices without a value, and which of them comes next.
+
+    Parameters
+    ----------
+    dim : int
+    tolerance : float
+        In the coordinates of the mesh.
+
+    Attributes
+    ----------
+    tolerance : float
+    count : int
+        The number of vertices that failed.
+    has_feasible : bool
+        Whether a vertex has a value.
+    vertices : array of bool, shape (capacity,)
+        The vertices that failed.
+    kinds : array of int8, shape (capacity,)
+        `FEASIBLE`, `MIXED` or `FAILED`, by slot.
+    lengths : array, shape (capacity,)
+        The longest edge between a vertex with a value and one that failed; of a failed simplex the longest of all.
+    """
+
+    def __init__(self, dim: int, tolerance: float) -> None:
+        self.tolerance = tolerance
+        self._dim = dim
+        self._share = FailureShare(dim)
+        self._border, self._inside = LossQueue(), LossQueue()
+        self.count = 0
+        self.has_feasible = False
+        self.vertices: Flags = np.zeros(0, dtype=bool)
+        self.kinds = np.zeros(0, dtype=np.int8)
+        self.lengths: Floats = np.zeros(0)
+        self._first, self._second = np.triu_indices(dim + 1, 1)
+
+    def note(self, vertices: Ints, mesh: SimplexMesh) -> None:
+        """Note vertices that failed."""
+        self.make_room(mesh)
+        self.vertices[vertices] = True
+        self.count += len(vertices)
+
+    def classify(self, mesh: SimplexMesh, values: Floats, slots: Ints) -> None:
+        """Find out of which kind simplices are.
+
+        Parameters
+        ----------
+        mesh : SimplexMesh
+        values : array, shape (n_points, vdim)
+            At the vertices; not a number where there is none.
+        slots : array of int, shape (m,)
+        """
+        self.make_room(mesh)
+        vertices = mesh.vertices[slots]
+        failed = self.vertices[vertices]
+        feasible = ~failed & np.isfinite(values[vertices]).all(axis=2)
+        some: Flags = np.logical_or.reduce(failed, axis=1)
+        mixed: Flags = some & np.logical_or.reduce(feasible, axis=1)
+        kinds = np.where(mixed, MIXED, np.where(some, FAILED, FEASIBLE))
+        self.kinds[slots] = kinds
+        self.lengths[slots] = 0.0
+        bad = np.flatnonzero(kinds)
+        if len(bad):
+            corners = mesh.points[vertices[bad]]
+            a, b = self._first, self._second
+            lengths = np.linalg.norm(corners[:, a] - corners[:, b], axis=2)
+            failed, feasible = failed[bad], feasible[bad]
+            across = (failed[:, a] & feasible[:, b]) | (feasible[:, a] & failed[:, b])
+            lengths[mixed[bad, None] & ~across] = 0.0
+            self.lengths[slots[bad]] = lengths.max(axis=1)
+
+    def losses(self, slots: Ints, losses: Floats) -> Floats:
+        """The losses of simplices, shape (m,), given those that they have if the function is flat where it failed."""
+        if not self.has_feasible:
+            return losses
+        kinds = self.kinds[slots]
+        unresolved = (kinds == MIXED) & (self.lengths[slots] > self.tolerance)
+        return np.where((kinds == FEASIBLE) | unresolved, losses, 0.0)
+
+    def set_shares(self, slots: Ints, shares: Floats) -> None:
+        """Rank simplices, if they are mixed or failed.
+
+        Parameters
+        ----------
+        slots : array of int, shape (m,)
+        shares : array, shape (m,)
+            Of their volumes, those of the largest parts that points in flight leave; 0 for what cannot be divided.
+        """
+        kinds = self.kinds[slots]
+        lengths = self.lengths[slots] * shares ** (1 / self._dim)
+        for queue, kind in ((self._border, MIXED), (self._inside, FAILED)):
+            queue.set_many(slots, np.where((kinds == kind) & (lengths > self.tolerance), lengths, -np.inf))
+
+    def remove(self, slot: int) -> None:
+        """Forget a simplex that is gone."""
+        self._border.remove(slot)
+        self._inside.remove(slot)
+        self.kinds[slot] = FEASIBLE
+
+    def order(self, feasible: LossQueue, n: int, risk: float) -> Iterator[LossQueue]:
+        """The queues of simplices from which the next point may come, the best first.
+
+        Parameters
+        ----------
+        feasible : LossQueue
+            The simplices with values at all vertices.
+        n : int
+            The number of vertices and points in flight.
+        risk : float
+            How many of those in flight are expected to fail.
+        """
+        if self._share.explores(n):
+            yield self._inside
+        if self._share.allows(self.count + risk, n):
+            yield self._border
+        yield feasible
+        yield self._border
+        yield self._inside
+
+    def make_room(self, mesh: SimplexMesh) -> None:
+        """Make the arrays long enough."""
+        self.vertices = _longer(self.vertices, mesh.n_points)
+        self.kinds, self.lengths = _longer(self.kinds, mesh.capacity), _longer(self.lengths, mesh.capacity)
+
+
+def _longer(array: NDArray[Any], size: int) -> NDArray[Any]:
+    if len(array) >= size:
+        return array
+    longer = np.zeros(max(size, 2 * len(array)), dtype=array.dtype)
+    longer[: len(array)] = array
+    return longer

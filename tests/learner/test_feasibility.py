@@ -1,0 +1,356 @@
+"""Regions where a function has no value: what learners are told, keep, and ask next."""
+
+from __future__ import annotations
+
+import math
+import pickle
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from operator import itemgetter
+from typing import Any
+
+import cloudpickle
+import numpy as np
+import pytest
+
+import adaptive_dask
+from adaptive_dask import (
+    BalancingLearner,
+    BlockingRunner,
+    DataSaver,
+    Infeasible,
+    Learner1D,
+    Learner2D,
+    LearnerND,
+    errors,
+    simple,
+)
+from adaptive_dask.runner import replay_log
+from tests.learner.learners import LEARNERS
+
+SQUARE = [(0.0, 1.0), (0.0, 1.0)]
+
+
+def is_outside(point: Any) -> bool:
+    """A disc has no values."""
+    return math.hypot(*(x - 0.45 for x in np.atleast_1d(point))) > 0.3
+
+
+def smooth(point: Any) -> float:
+    return math.sin(4 * float(np.sum(point))) if is_outside(point) else raise_it()
+
+
+def raise_it() -> float:
+    raise Infeasible("inside of the disc")
+
+
+def vectors(point: Any) -> Any:
+    return np.array([smooth(point), 1.0])
+
+
+DIVIDING: dict[str, Callable[..., Any]] = {
+    "1D": lambda function=smooth, **k: Learner1D(function, (0.0, 1.0), **k),
+    "2D": lambda function=smooth, **k: Learner2D(function, SQUARE, **k),
+    "ND": lambda function=smooth, **k: LearnerND(function, SQUARE, **k),
+    "3D": lambda function=smooth, **k: LearnerND(function, [*SQUARE, (0.0, 1.0)], **k),
+}
+
+
+@pytest.fixture(params=DIVIDING)
+def make(request: pytest.FixtureRequest) -> Callable[..., Any]:
+    return DIVIDING[request.param]
+
+
+def outcome(learner: Any, x: Any) -> Any:
+    try:
+        return learner.function(x)
+    except Infeasible as error:
+        return error
+
+
+def fill(learner: Any, n: int, at_once: int = 1) -> Any:
+    while learner.npoints < n:
+        xs, _ = learner.ask(at_once)
+        for x in xs:
+            learner.tell(x, outcome(learner, x))
+    return learner
+
+
+def same(one: Any, other: Any) -> bool:
+    """Whether two learners have equal data, in which NaN equals NaN, and the same reasons."""
+    if one.infeasible != other.infeasible or one.data.keys() != other.data.keys():
+        return False
+    return all(np.array_equal(one.data[x], other.data[x], equal_nan=True) for x in one.data)
+
+
+# ---- what is told
+
+
+def test_data_are_nan_in_the_shape_of_the_others(make: Callable[..., Any]) -> None:
+    learner = make(vectors)
+    (first, second, third), _ = learner.ask(3)
+    learner.tell(first, Infeasible("early"))
+    assert math.isnan(learner.data[first])
+    learner.tell(second, [1.0, 2.0])
+    learner.tell_many([third], [Infeasible()])
+    for x in (first, third):
+        assert learner.data[x].shape == (2,)
+        assert np.isnan(learner.data[x]).all()
+    assert learner.infeasible == {first: "early", third: "infeasible"}
+    assert learner.npoints == 3
+    assert not learner.pending_points
+    with pytest.raises(TypeError):
+        learner.infeasible[first] = "other"
+
+
+def test_what_is_learned_of_vectors(make: Callable[..., Any]) -> None:
+    learner = fill(make(vectors), 60, at_once=7)
+    assert 1 <= len(learner.infeasible) < 40
+    assert 0 < learner.loss() < math.inf
+    assert all(not is_outside(x) for x in learner.infeasible)
+
+
+def test_a_value_replaces_a_failure_in_either_order(make: Callable[..., Any]) -> None:
+    xs, _ = make().ask(5)
+    learners = [make() for _ in range(4)]
+    told = [(x, 0.5 + i) for i, x in enumerate(xs)]
+    failed = [(xs[2], Infeasible("no")), (xs[4], Infeasible("no"))]
+    for x, y in [*told, *failed]:
+        learners[0].tell(x, y)
+    for x, y in [*failed, *told]:
+        learners[1].tell(x, y)
+    learners[2].tell_many(*zip(*failed, *told, strict=True))
+    learners[3].tell_many(*zip(*told, *failed, strict=True))
+    for learner in learners:
+        assert dict(learner.data) == dict(told)
+        assert learner.infeasible == {}
+        assert learner.loss() == pytest.approx(learners[0].loss(), rel=0.5)  # the scale lags in one dimension
+        learner.ask(10)
+
+
+def test_failures_told_again_change_nothing(make: Callable[..., Any]) -> None:
+    learner = fill(make(), 40)
+    copy = pickle.loads(cloudpickle.dumps(learner))
+    for x in list(learner.data):
+        learner.tell(x, Infeasible("again"))
+    assert same(learner, copy)
+
+
+@pytest.mark.parametrize("number", [math.nan, [math.nan, 1.0]])
+def test_nan_is_infeasible_only_if_asked_for(make: Callable[..., Any], number: Any) -> None:
+    plain, strict = make(), make(nan="infeasible")
+    (x, z), _ = plain.ask(2)
+    for learner in (plain, strict):
+        learner.tell(x, number)
+        learner.tell_many([z], [number])
+    assert plain.infeasible == {}
+    assert strict.infeasible == {x: "NaN", z: "NaN"}
+    assert strict.new().nan == "infeasible"
+    with pytest.raises(ValueError, match="nan must be"):
+        make(nan="skip")
+
+
+def test_nan_among_many_values(make: Callable[..., Any]) -> None:
+    learner = make(nan="infeasible")
+    xs, _ = learner.ask(20)
+    ys = np.where(np.arange(20) % 3 == 0, np.nan, 1.5)
+    learner.tell_many(xs, ys)
+    assert learner.infeasible == dict.fromkeys(xs[::3], "NaN")
+    assert all(learner.data[x] == 1.5 for x in xs if x not in learner.infeasible)
+
+
+@pytest.mark.parametrize("name", LEARNERS)
+def test_every_learner_keeps_it_or_refuses_it(name: str) -> None:
+    learner = LEARNERS[name]()
+    xs, _ = learner.ask(4)
+    learner.tell(xs[0], learner.function(xs[0]))
+    before = learner.npoints
+    try:
+        learner.tell(xs[1], Infeasible("no"))
+    except TypeError as error:
+        assert "needs a value at every point" in str(error)  # noqa: PT017
+        assert learner.npoints == before
+        assert learner.infeasible == {}
+        assert not learner._takes_infeasible(xs[1])
+    else:
+        assert learner._takes_infeasible(xs[1])
+        key = xs[1][0] if name == "SequenceLearner" else xs[1]
+        assert learner.infeasible == {key: "no"}
+        assert learner.npoints == before + 1
+    learner.forget_failures()
+    assert learner.npoints == before
+    learner.tell(xs[1], learner.function(xs[1]))
+    assert learner.npoints == before + (name != "AverageLearner1D")  # that has more samples at a point
+    learner.ask(3)
+    learner.loss()
+
+
+# ---- copies
+
+
+def test_reasons_are_part_of_copies_and_files(make: Callable[..., Any], tmp_path: Any) -> None:
+    learner = fill(make(), 50)
+    assert learner.infeasible
+    saved = make()
+    learner.save(tmp_path / "data")
+    saved.load(tmp_path / "data")
+    copied = learner.new()
+    copied.copy_from(learner)
+    for copy in (pickle.loads(cloudpickle.dumps(learner)), saved, copied):
+        assert same(copy, learner)
+        assert copy.loss() == pytest.approx(learner.loss())
+        assert copy.ask(5)[0] == make_like(learner).ask(5)[0]
+
+
+def make_like(learner: Any) -> Any:
+    return pickle.loads(cloudpickle.dumps(learner))
+
+
+def test_data_that_are_assigned(make: Callable[..., Any]) -> None:
+    learner = fill(make(), 30)
+    learner.data = {x: y for x, y in learner.data.items() if x not in learner.infeasible}
+    assert learner.infeasible == {}
+    x = next(iter(learner.data))
+    learner.data = {x: Infeasible("new")}
+    assert learner.infeasible == {x: "new"}
+
+
+def test_children_and_savers_pass_it_on() -> None:
+    savers = [DataSaver(Learner1D(lambda x: {"y": smooth(x)}, (0.0, 1.0)), itemgetter("y")) for _ in range(2)]
+    learner = BalancingLearner(savers)
+    simple(learner, npoints_goal=30)
+    assert {i for i, _ in learner.infeasible} == {0, 1}
+    assert savers[0].extra_data.keys() == savers[0].data.keys() - savers[0].infeasible.keys()
+    learner.forget_failures()
+    assert learner.infeasible == {}
+    assert learner.npoints == len(learner.data)
+
+
+# ---- what is asked
+
+
+def test_failures_forgotten_are_asked_again(make: Callable[..., Any]) -> None:
+    learner = fill(make(), 60)
+    kept = {x: y for x, y in learner.data.items() if x not in learner.infeasible}
+    learner.ask(3)
+    pending = set(learner.pending_points)
+    learner.forget_failures()
+    assert learner.infeasible == {}
+    assert dict(learner.data) == kept
+    assert learner.pending_points == pending
+    learner.function = lambda point: 1.0
+    fill(learner, 120)
+    assert any(not is_outside(x) for x in learner.data)
+    assert learner.infeasible == {}
+
+
+def test_cells_at_the_border_have_no_loss_below_the_tolerance() -> None:
+    learner = fill(Learner1D(smooth, (0.0, 1.0), feasibility_tol=0.05), 400)
+    for left, right in learner.losses:
+        if (left in learner.infeasible) != (right in learner.infeasible):
+            assert 0.0125 < right - left <= 0.05
+            assert learner.losses[left, right] == 0
+    assert len(learner.infeasible) < 40
+
+
+@pytest.mark.parametrize("kind", ["2D", "ND"])
+def test_the_border_is_found_and_few_points_fail(kind: str) -> None:
+    learner = fill(DIVIDING[kind](), 900, at_once=4)
+    assert len(learner.infeasible) < 0.15 * learner.npoints
+    circle = 0.45 + 0.3 * np.exp(2j * math.pi * np.arange(200) / 200).view(float).reshape(-1, 2)
+    share = learner.interpolator().feasibility
+    out, inside = (0.45 + (circle - 0.45) * (1 + sign * 0.02 / 0.3) for sign in (1, -1))
+    assert (share(out) > 0.5).mean() > 0.98
+    assert (share(inside) < 0.5).mean() > 0.98
+
+
+def test_nothing_is_feasible(make: Callable[..., Any]) -> None:
+    learner = fill(make(raise_it_at), 60)
+    assert len(learner.infeasible) == 60
+    assert learner.loss() < math.inf
+    ip = learner.interpolator()
+    assert np.isnan(ip(points_in(learner, 9))).all()
+    assert (ip.feasibility(points_in(learner, 9)) == 0).all()
+
+
+def raise_it_at(point: Any) -> float:
+    return raise_it()
+
+
+def points_in(learner: Any, n: int) -> Any:
+    ndim = getattr(learner, "ndim", None)
+    return np.random.default_rng(0).random(n if ndim is None else (n, ndim))
+
+
+def test_interpolators_are_nan_where_there_is_no_value(make: Callable[..., Any]) -> None:
+    learner = fill(make(), 200, at_once=3)
+    for smoothly in (False, True, "auto"):
+        ip = pickle.loads(pickle.dumps(learner.interpolator(smooth=smoothly)))
+        points = points_in(learner, 300)
+        values, share = ip(points), ip.feasibility(points)
+        assert values.shape == share.shape == (300,)
+        assert ((share >= 0) & (share <= 1)).all()
+        assert (np.isnan(values) == (share < 0.5)).all()
+        true = np.array([is_outside(x) for x in points])
+        assert ((share >= 0.5) == true).mean() > 0.9
+        known = true & ~np.isnan(values)
+        wrong = np.abs(values[known] - [smooth(x) for x in points[known]])
+        assert np.median(wrong) < 0.1
+        assert wrong.max() < 0.7
+        assert (np.isnan(ip.error(points)) == np.isnan(values)).all()
+
+
+# ---- runs
+
+
+def test_runs_tell_it_and_count_no_failure(make: Callable[..., Any]) -> None:
+    with ThreadPoolExecutor(2) as executor:
+        runner = BlockingRunner(make(), npoints_goal=40, executor=executor, retries=5, log=True)
+    learner = runner.learner
+    assert learner.infeasible
+    assert set(learner.infeasible.values()) == {"inside of the disc"}
+    assert runner.failures == []
+    again = make()
+    replay_log(again, runner.log)
+    assert again.infeasible == learner.infeasible
+
+
+def test_other_learners_treat_it_as_a_failure() -> None:
+    learner = adaptive_dask.AverageLearner(raise_it_at, atol=0.1)
+    with pytest.raises(errors.FunctionError, match="inside of the disc"):
+        BlockingRunner(learner, npoints_goal=5, executor=ThreadPoolExecutor(1))
+
+
+def broken(point: Any) -> float:
+    if not is_outside(point):
+        raise ZeroDivisionError("the solver stopped")
+    return 1.0
+
+
+def test_errors_that_count_as_infeasible(make: Callable[..., Any]) -> None:
+    runner = BlockingRunner(make(broken), npoints_goal=30, executor=ThreadPoolExecutor(1), on_error="infeasible")
+    assert set(runner.learner.infeasible.values()) == {"ZeroDivisionError: the solver stopped"}
+    with pytest.raises(ValueError, match='"infeasible"'):
+        BlockingRunner(make(broken), npoints_goal=30, executor=ThreadPoolExecutor(1), on_error="ignore")
+
+
+def batch(points: Any) -> Any:
+    if not all(map(is_outside, points)):
+        raise Infeasible("inside of the disc")
+    return np.ones(len(points))
+
+
+def test_vectorized_functions(make: Callable[..., Any]) -> None:
+    runner = BlockingRunner(make(batch), npoints_goal=60, executor=ThreadPoolExecutor(1), vectorized=True)
+    assert runner.learner.infeasible
+    assert all(not is_outside(x) for x in runner.learner.infeasible)
+    assert all(is_outside(x) for x in runner.learner.data.keys() - runner.learner.infeasible.keys())
+
+
+def test_a_checkpoint_keeps_reasons(tmp_path: Any) -> None:
+    for n in (20, 40):
+        runner = BlockingRunner(
+            Learner1D(smooth, (0.0, 1.0)), npoints_goal=n, executor=ThreadPoolExecutor(1), checkpoint=tmp_path / "c"
+        )
+    assert runner.learner.infeasible
+    assert same(adaptive_dask.load(tmp_path / "c"), runner.learner)
