@@ -81,11 +81,12 @@ class AsyncRunner:
         Evaluations that take longer are given up, as with `cancel`. With `ordered` there is no wait.
     allowed_failures : int, default: 3
         How often a point may be lost with its worker before it counts as failed.
-    on_error : "raise", "skip" or callable, optional
+    on_error : "raise", "skip", "infeasible" or callable, optional
         What happens to a point whose evaluation failed for good, that is, after all `retries`. ``"raise"``, the
         default: the run fails. ``"skip"``: the run continues; the point is listed in `failed`, and stays pending
         in the learner until the run ends; the run fails if none of the first 100 points has a value, or if failed
-        points keep the loss infinite that `loss_goal` needs. A function: the learner is told the value that
+        points keep the loss infinite that `loss_goal` needs. ``"infeasible"``: the learner is told `Infeasible`, with
+        the error as the reason. A function: the learner is told the value that
         ``on_error(point, error)`` returns; an exception in it, such as ``raise error``, fails the run. It is called
         on the scheduler, in the learner's thread. ``error`` is a `FunctionError` with the traceback, the worker, and
         if possible the exception, or for a point that exceeded `allowed_failures` a `WorkerLostError` (such a point
