@@ -4,8 +4,8 @@ A cell, which is an interval, a simplex or a box, is *mixed* if some of its poin
 *failed* if it has points that failed and none with a value. The border is resolved by dividing mixed cells, the longest
 first, as long as they are longer than a tolerance. Failed cells are explored by a small share of the points.
 
-How many evaluations may fail for the border, and how many points explore, depends on the number of points only, so that
-what is asked next does not depend on the order of results.
+The numbers of evaluations that may fail for the border, and of points that explore, follow from the number of points.
+Thus the order of results does not matter.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ FEASIBLE, MIXED, FAILED = 0, 1, 2
 # The length, relative to the domain, to which the border is resolved.
 TOLERANCE = 0.02
 
-# Of 1,000 points, so many may fail for the border, and so many explore what failed. Both grow with a power of the
+# The numbers of 1,000 points that may fail at the border, and that explore what failed. Both grow with a power of the
 # number of points: that with which the cells at the border of a region grow, if all cells are of one size.
 BORDER_FAILURES, EXPLORING = 110, 16
 
@@ -56,7 +56,7 @@ class FailureShare:
         self._power = min(max((dim - 1) / dim, 0.5), 0.75)
 
     def allows(self, failures: float, n: int) -> bool:
-        """Whether one of the next points may fail at the border, if of n points so many have failed."""
+        """Whether the next of n points may fail at the border, given the number of failures."""
         return failures < float(BORDER_FAILURES * (n / 1000) ** self._power)
 
     def explores(self, n: int) -> bool:
