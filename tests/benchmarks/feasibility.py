@@ -1,7 +1,7 @@
-"""Regions where a function fails: evaluations that fail, the border that is found, and the error where there are values.
+"""Regions where a function fails: evaluations that fail, the border that is found, and the error elsewhere.
 
 For each region, the share of evaluations that fail is printed, the Hausdorff distance between the border that was found
-and the true one in units of ``feasibility_tol``, and the error where the function has values, divided by the error of the
+and the true one in units of ``feasibility_tol``, and the error where the function has values, divided by that of the
 same function without failures at as many points with values. python-adaptive is told NaN, and 0, at the same regions.
 
     python tests/benchmarks/feasibility.py [--n 1000 10000] [--region crescent …] [--dim 2 3] [--seed 0]
