@@ -21,7 +21,10 @@ GALLERY = DOCS / "images" / "gallery"
 GALLERY_SIZE = (480, 320)  # pixels
 
 # Which picture of a notebook represents it; the last one of others.
-SHOWN = {"average_learner1D": 0, "learner1D": 0, "learner2D": 0, "rational_learner1D": 0, "saving_and_resuming": 0}
+SHOWN = {
+    **{"average_learner1D": 0, "learner1D": 0, "learner2D": 0, "rational_learner1D": 0, "saving_and_resuming": 0},
+    **{"labelled_output": 0, "spaces": 2},
+}
 
 # Runs first in each notebook, and is not shown. A page has no kernel: pictures are PNG files of Matplotlib instead of
 # scripts of Bokeh (three megabytes for each page), and live displays are replaced by how they look in the end.

@@ -8,7 +8,7 @@ import numpy as np
 
 from adaptive_dask.learner import kinds
 from adaptive_dask.learner.axes.axis import Linear, Log
-from adaptive_dask.plotting.backend import load_holoviews, with_options
+from adaptive_dask.plotting.backend import load_holoviews, style_of, with_options
 from adaptive_dask.plotting.labels import coordinate_names
 
 if TYPE_CHECKING:
@@ -87,14 +87,13 @@ def _transformed(element: Any, axes: dict[str, Linear]) -> Any:
             edges.append(along[name].many_to_user(line) if name in along else line)
         values = element.dimension_values(2, flat=False)
         mesh = holoviews.QuadMesh((*edges, values), kdims, vdims, group=element.group, label=element.label)
-        plot = {"bokeh": {"tools": ["hover"]}}
-        options = holoviews.Store.lookup_options("bokeh", element, "style").kwargs
+        options = style_of(element)
         return with_options(
             mesh,
             cmap=options.get("cmap", "viridis"),
             colorbar=bool(np.isfinite(values).any() and options.get("alpha", 1.0)),
             opacity=options.get("alpha", 1.0),
-            bokeh=plot["bokeh"],
+            bokeh={"tools": ["hover"]},
         )
     columns = {each.name: element.dimension_values(each.name) for each in element.dimensions()}
     for name, axis in along.items():

@@ -66,6 +66,13 @@ def with_options(
     return element
 
 
+def style_of(element: Any) -> dict[str, Any]:
+    """The style that an element has by `with_options`, as the backend that is loaded calls it."""
+    store = load_holoviews().Store
+    known = [backend for backend in store.loaded_backends() if backend in _NAMES]
+    return store.lookup_options(known[0], element, "style").kwargs if known else {}
+
+
 def cycle(first: int = 0) -> Any:
     """The colours of all pictures in turn, from one on, so that pictures on top of each other have different ones."""
     return load_holoviews().Cycle(values=[*COLORS[first:], *COLORS[:first]])

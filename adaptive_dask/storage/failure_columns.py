@@ -6,6 +6,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
+
 from adaptive_dask.run.failures import FailedPoint
 from adaptive_dask.storage.frame_layouts import Columns, Layout, not_available
 
@@ -90,8 +92,9 @@ def _key(point: Any) -> Any:
 
 def _empty(cells: Sequence[Any], n: int) -> list[Any]:
     """Cells without a value; NaN where pandas can compute with the column then."""
-    is_numeric = bool(cells) and set(map(type, cells)) == {float}
-    return [float("nan") if is_numeric else not_available()] * n
+    kinds = set(map(type, cells))
+    is_real = len(kinds) == 1 and issubclass(next(iter(kinds)), float | np.floating)
+    return [kinds.pop()("nan") if is_real else not_available()] * n
 
 
 def _last_line(text: str) -> str:

@@ -379,6 +379,14 @@ def test_failures_of_every_learner(kind: str, tmp_path: Path) -> None:
     assert (df["learner_index"] == 1).sum() == len(points)
 
 
+@pytest.mark.parametrize("kind", [float, np.float64, np.float32])
+def test_numbers_stay_numbers_beside_failures(kind: Any) -> None:
+    learner = adaptive.DataSaver(adaptive.Learner1D(lambda x: {"y": kind(x), "n": 3}, (0, 1)), learn="y")
+    df = run(learner, 4).to_dataframe(failures=[FailedPoint(0, 0.7, "failed", 1, "")])
+    assert df["y"].dtype == kind
+    assert df["y"].isna().tolist() == df["n"].isna().tolist() == [False] * 4 + [True]
+
+
 def test_replaced_points_and_wrong_failures() -> None:
     learner = run(adaptive.Learner1D(number, (-1, 1)), 3)
     df = learner.to_dataframe(
