@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import pickle
 import random
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
+import cloudpickle
 import dask
 from dask.base import annotate
 from dask.typing import Key
@@ -31,6 +33,15 @@ WAITING_PRIORITY = -1
 
 # A slot that becomes free is taken by a waiting task. After this time (seconds), the task of another run has taken it.
 SPARE_TIMEOUT_S = 0.25
+
+# Dask takes about a third of a millisecond for a task, so at most this number are submitted or released in one turn of
+# the event loop, with pauses in between (seconds).
+MAX_IN_TURN = 64
+PAUSE_S = 0.01
+
+# On a large cluster, leases are longer, so that a slot becomes free in about this interval (seconds). Otherwise, Dask
+# would be busy with evaluators that end, while other tasks would not get a slot noticeably earlier.
+FREE_SLOT_INTERVAL_S = 0.01
 
 # If more evaluators than this end with errors, and none of them has evaluated a point, the run fails.
 MAX_FRUITLESS_ERRORS = 10
@@ -91,6 +102,7 @@ class Evaluators:
         self._missing_since: float | None = None
         self._errors = 0
         self._released = False
+        self._releasing: asyncio.Future[None] | None = None
 
     def __len__(self) -> int:
         return len(self._futures)
@@ -118,8 +130,11 @@ class Evaluators:
         in_line = self._count_in_line(slots - regular)
         if len(self._spare) > spare + in_line:
             self._take_back(list(self._spare), len(self._spare) - spare - in_line)
-        self._submit(slots - regular - in_line, 0)
-        self._submit(spare + in_line - len(self._spare), WAITING_PRIORITY)
+        missing, waiting = max(0, slots - regular - in_line), max(0, spare + in_line - len(self._spare))
+        self._submit(min(missing, MAX_IN_TURN), 0)
+        self._submit(min(waiting, MAX_IN_TURN - missing), WAITING_PRIORITY)
+        if missing + waiting > MAX_IN_TURN:
+            self._on_change()
 
     def _count_in_line(self, missing: int) -> int:
         """The number of missing tasks that need not be submitted, because tasks that wait are about to start."""
@@ -136,14 +151,14 @@ class Evaluators:
         if count <= 0:
             return
         declare_duration(self._scheduler)
-        lease = _lease()
+        lease = max(_lease(), self._scheduler.total_nthreads * FREE_SLOT_INTERVAL_S)
         keys = [f"{KEY_PREFIX}-{next(self._count)}-{self._run}" for _ in range(count)]
         # Leases have different lengths; otherwise all points would pause at the same time.
         leases = [lease * random.uniform(1.0, 1.5) for _ in keys]
         options = {**self._options, "priority": self._options.get("priority", 0) + priority}
         trim_span(self._scheduler)
         with annotate(**{"span": SPAN, **self._annotations}):
-            futures = self._client.map(_make_evaluator(), [self._run] * count, leases, key=keys, pure=False, **options)
+            futures = self._client.map(EVALUATOR_TASK, [self._run] * count, leases, key=keys, pure=False, **options)
         for future in futures:
             self._futures[future.key] = (future, asyncio.ensure_future(self._watch(future)))
         if priority:
@@ -191,11 +206,25 @@ class Evaluators:
         for key in [key for key in self._futures if key in tasks and tasks[key].state == "no-worker"]:
             self._forget(key)
 
-    def release(self) -> None:
-        """Release all tasks; those that run end by themselves."""
+    async def release(self) -> None:
+        """Release all tasks; return when no more of them can start. Those that run end by themselves."""
         self._released = True
-        for key in list(self._futures):
-            self._forget(key)
+        on_workers = set(self._on_workers(self._futures))
+        await self._forget_all([key for key in self._futures if key not in on_workers])
+        self._releasing = asyncio.ensure_future(self._forget_all(list(on_workers)))
+
+    async def released(self) -> None:
+        """Wait until all tasks are released, after `release`."""
+        if self._releasing is not None:
+            await self._releasing
+
+    async def _forget_all(self, keys: Sequence[Key]) -> None:
+        """Forget tasks, not too many in one turn of the event loop."""
+        for first in range(0, len(keys), MAX_IN_TURN):
+            if first:
+                await asyncio.sleep(PAUSE_S)
+            for key in keys[first : first + MAX_IN_TURN]:
+                self._forget(key)
 
     async def _watch(self, future: Future[Any]) -> None:
         error = await future.exception()
@@ -210,19 +239,57 @@ class Evaluators:
         self._on_change()
 
 
-def _make_evaluator() -> Callable[[str, float], None]:
-    """Return the evaluator task as a local function, because these are pickled by value.
+class EvaluatorTask:
+    """The function of evaluator tasks, which Dask pickles for each task.
 
-    A task that refers to a module that is missing on a worker would cost this worker its connection. With a local
-    function, only the task fails, with the name of the module.
+    A task that refers to a module that is missing on a worker would cost this worker its connection. This object is
+    therefore unpickled as a local function, which is pickled by value, so that only the task fails, with the name of
+    the module. That takes a tenth of a millisecond, so it is done once, and a scheduler unpickles the object itself.
     """
 
-    def adaptive_evaluator(run: str, lease: float) -> None:
+    def __init__(self) -> None:
+        self._packed: bytes | None = None
+
+    def __call__(self, run: str, lease: float) -> None:
         from adaptive_dask.cluster.worker import evaluate
 
         evaluate(run, lease)
 
-    return adaptive_evaluator
+    def __reduce__(self) -> tuple[Callable[..., Any], tuple[bytes]]:
+        if self._packed is None:
+            self._packed = cloudpickle.dumps(_Restored(_make_restorer()))
+        return pickle.loads, (self._packed,)
+
+
+class _Restored:
+    """Pickled as the result of a call."""
+
+    def __init__(self, call: Callable[[], Any]) -> None:
+        self._call = call
+
+    def __reduce__(self) -> tuple[Callable[[], Any], tuple[()]]:
+        return self._call, ()
+
+
+def _make_restorer() -> Callable[[], Callable[[str, float], None]]:
+    """Return a local function that returns the function of an evaluator task."""
+    name = __name__
+
+    def restore() -> Callable[[str, float], None]:
+        import sys
+
+        def adaptive_evaluator(run: str, lease: float) -> None:
+            from adaptive_dask.cluster.worker import evaluate
+
+            evaluate(run, lease)
+
+        module = sys.modules.get(name)
+        return adaptive_evaluator if module is None else getattr(module, "EVALUATOR_TASK", adaptive_evaluator)
+
+    return restore
+
+
+EVALUATOR_TASK = EvaluatorTask()
 
 
 def _lease() -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import heapq
 import math
 import time
 from collections import deque
@@ -29,7 +30,7 @@ SHORTEST, LONGEST = -20, 17
 EDGES = tuple(2.0 ** (step / 2) for step in range(2 * SHORTEST, 2 * LONGEST + 1))
 _SQRT_HALF = math.sqrt(0.5)
 
-# With more workers, those with the fewest evaluations are counted together.
+# With more workers, the half of them with the fewest evaluations are counted together.
 MAX_WORKERS = 256
 OTHERS = "others"
 
@@ -156,8 +157,8 @@ class ProgressHistory:
             counts[min(max(step, 0), len(counts) - 1)] += 1
         count = self.workers.get(worker)
         if count is None:
+            self._make_room()
             count = self.workers[worker] = WorkerCount()
-            self._make_room(worker)
         count.evaluated += len(durations)
         count.failures += failures
         count.seconds += sum(durations) + seconds_of_failures
@@ -171,12 +172,17 @@ class ProgressHistory:
         since = self._present[0]
         return (self.evaluated - since.evaluated) / max(self.elapsed() - since.seconds, MIN_SPACING_S)
 
-    def _make_room(self, newest: str) -> None:
+    def _make_room(self) -> None:
+        """Count the half of the workers with the fewest evaluations together, if there are too many.
+
+        One at a time would take a look at all of them for almost every report.
+        """
         if len(self.workers) <= MAX_WORKERS:
             return
-        least = min(self.workers.keys() - {newest, OTHERS}, key=lambda worker: self.workers[worker].evaluated)
-        gone = self.workers.pop(least)
-        others = self.workers.setdefault(OTHERS, WorkerCount())
-        others.evaluated += gone.evaluated
-        others.failures += gone.failures
-        others.seconds += gone.seconds
+        others = self.workers.pop(OTHERS, WorkerCount())
+        least = heapq.nsmallest(MAX_WORKERS // 2, self.workers, key=lambda worker: self.workers[worker].evaluated)
+        for gone in map(self.workers.pop, least):
+            others.evaluated += gone.evaluated
+            others.failures += gone.failures
+            others.seconds += gone.seconds
+        self.workers[OTHERS] = others

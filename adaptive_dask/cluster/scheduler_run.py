@@ -338,7 +338,7 @@ class HostedRun:
 
     async def _finish_evaluations(self) -> None:
         """Wait for evaluations in progress at the goal, and tell their results."""
-        self._stop_evaluators()
+        await self._stop_evaluators()
         draining = self._driver.draining
         draining.begin()
         alarm = None
@@ -364,7 +364,7 @@ class HostedRun:
     async def _end(self, status: str) -> None:
         self.state.is_stopping = True
         try:
-            self._stop_evaluators(now=True)
+            await self._stop_evaluators(now=True)
             await self._wait_for_evaluators(END_TIMEOUT_S)
             with contextlib.suppress(LearnerBusyError):  # its thread may never be free again
                 async with self.state.turns.whenever():
@@ -379,7 +379,7 @@ class HostedRun:
         self.sender.unsent.clear()
         self._function = b""
         self.reports.take_inbox().close()
-        self.slots.end()
+        await self.slots.end()
         self.clock.end()
         self.history.note_work(self.learner.cpu_seconds, is_last=True)
         self.history.note_loss(self._driver.npoints, self._driver.loss, is_last=True)
@@ -397,8 +397,8 @@ class HostedRun:
                     self.state.wake.clear()
                     await self.state.wake.wait()
 
-    def _stop_evaluators(self, *, now: bool = False) -> None:
-        self.slots.release()  # first, or an evaluator that waits takes the slot of one that leaves
+    async def _stop_evaluators(self, *, now: bool = False) -> None:
+        await self.slots.release()  # first, or an evaluator that waits takes the slot of one that leaves
         self.sender.stop_all(now=now)
 
     def _publish(self, step: Step) -> None:

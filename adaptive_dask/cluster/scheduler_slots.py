@@ -86,13 +86,15 @@ class RunSlots:
             self._spec.id, self._host.scheduler, client, self.on_claim, self._fail, self._spec.tasks
         )
 
-    def release(self) -> None:
-        """Release all evaluators; those that run leave by themselves or are told to."""
+    async def release(self) -> None:
+        """Release all evaluators; return when no more can start. Those that run leave by themselves or are told to."""
         if self._evaluators is not None:
-            self._evaluators.release()
+            await self._evaluators.release()
 
-    def end(self) -> None:
-        """Break the reference cycle, so that a forgotten run is freed at once."""
+    async def end(self) -> None:
+        """Wait until all evaluators are released, and break the reference cycle: a forgotten run is freed at once."""
+        if self._evaluators is not None:
+            await self._evaluators.released()
         self._evaluators = None
 
     @property

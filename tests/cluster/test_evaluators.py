@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any
+import pickle
+import subprocess
+import sys
+from typing import Any, ClassVar
 
 import pytest
 from distributed.utils_test import gen_cluster
 
+from adaptive_dask.cluster import scheduler_evaluators
 from adaptive_dask.cluster.client import ensure_host
 from adaptive_dask.cluster.protocol import KEY_PREFIX
-from adaptive_dask.cluster.scheduler_evaluators import SPARE_TIMEOUT_S, Evaluators
+from adaptive_dask.cluster.scheduler_evaluators import EVALUATOR_TASK, MAX_IN_TURN, SPARE_TIMEOUT_S, Evaluators
 
 from ..patience import OPTIONS, until
 
@@ -38,7 +42,7 @@ async def test_a_task_that_waits_is_not_doubled_when_its_turn_comes(c, s):
     assert len(evaluators) == 1
     await until(lambda: [task for task in submitted(s) if task is not waiting] != [] and len(submitted(s)) == 1)
     assert submitted(s)[0].priority < waiting.priority
-    evaluators.release()
+    await evaluators.release()
     await until(lambda: not submitted(s))
 
 
@@ -58,3 +62,56 @@ async def test_which_workers_have_a_task(c, s, a, b):
     await until(look)
     await until(lambda: not len(evaluators))
     assert not evaluators.has_task_on(a.address)
+
+
+@gen_cluster(**{**OPTIONS, "nthreads": []})
+async def test_many_tasks_are_submitted_and_released_a_few_at_a_time(c, s):
+    called = asyncio.Event()
+    evaluators = Evaluators("run", s, c, called.set, fail)
+    wanted = 2 * MAX_IN_TURN + 1
+    for number in (MAX_IN_TURN, 2 * MAX_IN_TURN, wanted):
+        called.clear()
+        evaluators.adjust(at_work=0, slots=wanted - 10, spare=10)
+        assert len(evaluators) == number
+        assert called.is_set() == (number < wanted)
+    await until(lambda: len(submitted(s)) == wanted)
+    await evaluators.release()
+    await evaluators.released()
+    assert not len(evaluators)
+    await until(lambda: not submitted(s))
+
+
+async def test_leases_are_longer_on_a_large_cluster(monkeypatch):
+    leases = []
+
+    class Client:
+        def map(self, function, runs, given, **options):
+            leases.extend(given)
+            return []
+
+    class Scheduler:
+        total_nthreads = 16
+        tasks: ClassVar[dict] = {}
+        task_prefixes: ClassVar[dict] = {}
+        extensions: ClassVar[dict] = {}
+
+    monkeypatch.setattr(scheduler_evaluators, "trim_span", lambda scheduler: None)
+    scheduler: Any = Scheduler()
+    evaluators = Evaluators("run", scheduler, Client(), lambda: None, fail)
+    evaluators.adjust(at_work=0, slots=4, spare=0)
+    assert all(5 <= lease <= 7.5 for lease in leases[-4:])
+    scheduler.total_nthreads = 10_000
+    evaluators.adjust(at_work=0, slots=4, spare=0)
+    assert all(100 <= lease <= 150 for lease in leases[-4:])
+
+
+def test_the_function_of_a_task_is_pickled_without_this_package():
+    packed = pickle.dumps(EVALUATOR_TASK)
+    assert pickle.loads(packed) is EVALUATOR_TASK  # on the scheduler, which pickles it again for workers
+    script = (
+        "import pickle, sys; sys.modules['adaptive_dask'] = None; "
+        "task = pickle.loads(sys.stdin.buffer.read()); print(task.__name__); task('run', 1.0)"
+    )
+    done = subprocess.run([sys.executable, "-c", script], input=packed, capture_output=True, check=False)
+    assert done.stdout == b"adaptive_evaluator\n"
+    assert b"ModuleNotFoundError" in done.stderr
