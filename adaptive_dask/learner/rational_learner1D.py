@@ -372,6 +372,7 @@ class RationalLearner1D(SettingsLearner):
             return
         bisect.insort(self._inside, x)
         self._divide_gap(x)
+        self._pieces.reach(x)
         y = np.ravel(value)
         if np.isfinite(y).all():
             self._pieces.insert(x, y)

@@ -287,3 +287,66 @@ def test_values_far_below_the_tolerance_have_small_relative_errors() -> None:
     exact = learner.function(x)
     assert exact.min() < 1e-13
     assert np.abs(learner.interpolator()(x) / exact - 1).max() < 1e-5
+
+
+CLAIMED: dict[str, Callable[[Any], Any]] = {
+    "front": lambda x: np.tanh(30 * (x - 0.2)) + 0.3 * x,
+    "peaks": lambda x: 100 + sum(w**2 / ((x - c) ** 2 + w**2) for c, w in ((-0.6, 0.3), (0.1, 3e-3), (0.4, 2e-3))),
+    "gaussian": lambda x: np.exp(-((x - 0.3) ** 2) / 0.02) - x,
+    "chirp": lambda x: np.sin(15 * x * x + 4 * x),
+    "root": lambda x: np.sqrt((x + 0.2) ** 2 + 0.01),
+}
+
+
+@pytest.mark.parametrize("in_flight", [1, 4, 16])
+@pytest.mark.parametrize("name", CLAIMED)
+def test_the_error_that_is_claimed_is_about_the_true_one(name: str, in_flight: int) -> None:
+    f = CLAIMED[name]
+    learner = run(f, 150, in_flight)
+    assert learner.done()
+    true = max(error(learner, f), 1e-13)
+    assert true / 10 < max(learner.loss(), 1e-13) < 10 * true
+
+
+def test_no_small_error_is_claimed_as_long_as_a_bound_is_not_known() -> None:
+    learner = RationalLearner1D(np.exp, (-1, 1))
+    low, high = learner.ask(2)[0]
+    learner.tell(low, np.exp(low))
+    x = np.linspace(-0.95, 0.2, 40)
+    learner.tell_many(x, np.exp(x))
+    assert not learner.done()
+    while not learner.done():
+        for x in learner.ask(1)[0]:
+            learner.tell(x, np.exp(x))
+        assert learner.npoints < 100
+    assert error(learner, np.exp) < 1e-6
+    assert high in learner.pending_points
+
+
+def test_a_jump_with_a_single_sample_beyond_it_is_not_overlooked() -> None:
+    def f(x: Any) -> Any:
+        return np.where(x < 0.96, x + 1.0, 0.1)
+
+    learner = run(f, 200)
+    assert learner.done()
+    assert error(learner, f) < 1e-6
+
+
+def test_a_sample_where_two_sides_are_expected_to_meet_does_not_prove_that_they_do() -> None:
+    def f(x: Any) -> Any:
+        return np.abs(x + 0.20217497945509744) * (1 + 0.19 * x) + np.sin(2.7 * x)
+
+    for seed in range(4):
+        learner = run(f, 200, seed=seed)
+        assert learner.done()
+        assert error(learner, f) < 1e-5
+
+
+def test_poles_of_rounding_errors_do_not_hold_up_a_run() -> None:
+    random = np.random.default_rng(0)
+    at, width, height = random.uniform(-0.95, 0.95, 12), 10 ** random.uniform(-5, -2, 12), random.uniform(0.5, 1.5, 12)
+
+    def f(x: Any) -> Any:
+        return sum(a * w**2 / ((x - c) ** 2 + w**2) for a, c, w in zip(height, at, width, strict=True))
+
+    assert run(f, 100).done()

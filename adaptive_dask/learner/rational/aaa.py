@@ -16,10 +16,9 @@ import numpy as np
 import scipy.linalg
 from numpy.typing import NDArray
 
-Array = NDArray[Any]
+from adaptive_dask.learner.rational.barycentric import SPIKE
 
-# A support point whose value holds only within this fraction of the distance to the next sample is a spurious spike.
-_SPIKE = 1e-6
+Array = NDArray[Any]
 
 
 class Loewner:
@@ -100,7 +99,7 @@ class Loewner:
         with np.errstate(all="ignore"):
             below = kernel.sum(axis=1)
             result: Array = (kernel @ self.values[support]) / below[:, np.newaxis]
-            spike = np.abs(weights) < _SPIKE * self.spacing[support] * np.abs(below[support])
+            spike = np.abs(weights) < SPIKE * self.spacing[support] * np.abs(below[support])
         regular = np.array(support)[~spike]
         result[regular] = self.values[regular]
         return result

@@ -11,6 +11,8 @@ Array = NDArray[Any]
 
 # How many points are evaluated at a time, so that the matrices of a million points stay in the processor's cache.
 _CHUNK = 4096
+# A support point whose value holds only within this fraction of the distance to the next sample is a spurious spike.
+SPIKE = 1e-6
 
 
 class Barycentric:
@@ -53,6 +55,33 @@ class Barycentric:
         if len(x) <= _CHUNK:
             return self._evaluate(x)
         return np.concatenate([self._evaluate(x[i : i + _CHUNK]) for i in range(0, len(x), _CHUNK)])
+
+    def without_spikes(self, x: Array) -> Array:
+        """Evaluate at samples; a support point that changes only its own value has that of the points beside it.
+
+        Parameters
+        ----------
+        x : array, shape (n,)
+            Ascending, n > 1.
+
+        Returns
+        -------
+        array, shape (n, M)
+        """
+        result = self(x)
+        if self.order == 1:
+            return result
+        length = np.diff(x)
+        spacing = np.minimum(np.append(length, np.inf), np.append(np.inf, length))
+        difference = x[:, np.newaxis] - self.support
+        row, column = (difference == 0).nonzero()
+        difference[row, column] = np.inf
+        with np.errstate(all="ignore"):
+            kernel = self.weights / difference[row]
+            below = kernel.sum(axis=1)
+            spike = np.abs(self.weights[column]) < SPIKE * spacing[row] * np.abs(below)
+            result[row[spike]] = (kernel[spike] @ self.values) / below[spike, np.newaxis]
+        return result
 
     def _evaluate(self, x: Array) -> Array:
         if self.order == 1:

@@ -14,6 +14,8 @@ Array = NDArray[Any]
 
 # Two sides meet where their distance is this small compared to that at the ends of the gap.
 _MEETS = 0.02
+# A part with fewer samples does not tell whether one of them belongs to it.
+_FEW = 6
 _GRID = np.linspace(0, 1, 33)
 
 
@@ -41,12 +43,10 @@ class Border:
 
     def update(self, left: Part, right: Part, scale: Array, tolerance: float) -> None:
         """Look at the parts again, after they have changed."""
-        a, b = left.x[-1], right.x[0]
         self.crossing, self.mismatch = None, 0.0
-        if a == b:
+        if left.x[-1] == right.x[0] or (not self.is_singular and self._close(left, right, scale, tolerance)):
             return
-        if not self.is_singular and self._close(left, right, scale, tolerance):
-            return
+        a, b = left.x[-1], right.x[0]
         at = a + (b - a) * _GRID
         distance = self._distance(left, right, at, scale)
         ends = max(distance[0], distance[-1])
@@ -65,15 +65,25 @@ class Border:
             self.crossing = min(max(crossing, a), b)
 
     def _close(self, left: Part, right: Part, scale: Array, tolerance: float) -> bool:
-        """Let the parts share a sample if one predicted the end of the other."""
-        for part, x, y in ((right, left.x[-1], left.y[-1]), (left, right.x[0], right.y[0])):
-            if part.n <= 2:
-                continue
-            miss = relative(np.abs(part.evaluate(np.array([x]))[0] - y), scale)
-            if miss <= 0.5 * tolerance:
+        """Let the parts share a sample if one predicted the end of the other, and both are smooth there.
+
+        If only the one that predicted it is, the sample was on the wrong side.
+        """
+        for part, other, end in ((right, left, -1), (left, right, 0)):
+            while part.n > 2:
+                x, y = other.x[end], other.y[end]
+                miss = relative(np.abs(part.evaluate(np.array([x]))[0] - y), scale)
+                if not miss <= 0.5 * tolerance:
+                    break
+                # Where two sides are expected to meet, both tell the same value, which may be wrong for one of them.
+                if other.is_sure(scale, tolerance) and other.belongs(end, scale, tolerance):
+                    part.extend(x, y)
+                    self.closed_with = miss
+                    return True
+                if other.n < _FEW:
+                    break
                 part.extend(x, y)
-                self.closed_with = miss
-                return True
+                other.drop(end)
         return False
 
     @staticmethod

@@ -108,6 +108,7 @@ class Candidates:
         found += [_in_border(pieces, k) for k in range(len(pieces.borders))]
         found += [_at_poles(part, pieces) for part in pieces.parts]
         found += [_in_suspect(part) for part in pieces.parts if part.suspect]
+        found += [_in_doubt(part) for part in pieces.parts if part.doubted]
         found += [_beside(part) for part in pieces.parts if part.pairs.are_wanted]
         self.x, score, self._low, self._high, self._divides = (
             np.concatenate(each) for each in zip(*found, strict=True)
@@ -178,6 +179,16 @@ def _in_border(pieces: Pieces, k: int) -> Found:
         score = claim * (1 - np.abs(2 * (at - a) / (b - a) - 1))
         return at, score, np.full(len(at), a), np.full(len(at), b), np.ones(len(at))
     return np.array([x]), np.array([claim]), np.array([a]), np.array([b]), np.zeros(1)
+
+
+def _in_doubt(part: Part) -> Found:
+    """Where an approximation that was tested is expected to be wrong most."""
+    assert part.doubted is not None
+    x, error = part.doubted
+    i = bisect.bisect(part.x, x)
+    a = part.x[i - 1] if i else min(part.ends, default=x)
+    b = part.x[i] if i < part.n else max(part.ends, default=x)
+    return np.array([x]), np.array([error]), np.array([a]), np.array([b]), np.zeros(1)
 
 
 def _in_suspect(part: Part) -> Found:

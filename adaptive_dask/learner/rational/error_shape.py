@@ -72,7 +72,7 @@ class ErrorShape:
         j = np.clip(np.searchsorted(self._x, at) - 1, 0, len(self._x) - 2)
         now = (at - x[gap]) * (x[gap + 1] - at)
         then = (at - self._x[j]) * (self._x[j + 1] - at)
-        result: Array = np.clip(now / np.maximum(then, 1e-300), 0.0, 1.0)
+        result: Array = np.clip(now, 0.0, None) / np.maximum(np.maximum(then, now), 1e-300)
         return result
 
 

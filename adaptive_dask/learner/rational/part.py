@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import bisect
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from adaptive_dask.learner.rational.barycentric import Barycentric
+from adaptive_dask.learner.rational.change import change, more_places
+from adaptive_dask.learner.rational.doublets import distances, peaks, without_doublets
 from adaptive_dask.learner.rational.error_shape import ErrorShape
 from adaptive_dask.learner.rational.fit import ROUNDING, Fit, fit
 from adaptive_dask.learner.rational.interpolator import Lines, Piece
 from adaptive_dask.learner.rational.pairs import Pairs
-from adaptive_dask.learner.rational.poles import fast_poles, residues
+from adaptive_dask.learner.rational.poles import fast_poles
 from adaptive_dask.learner.rational.record import CHECKS, Kind, Prediction, Record
 from adaptive_dask.learner.rational.smooth_fit import smooth_fit
 from adaptive_dask.learner.rational.survey import Survey, beside, candidates, differences, line_errors
@@ -34,10 +37,10 @@ _NOISE_CHECKS = 8
 # A fit with small errors of small values is kept as long as these are below so many times the tolerance, each relative
 # to its value.
 _SMALL_DIFFER = 100.0
+# A sample that is this many standard deviations away is not explained by noise.
+_OUTLIER = 6.0
 # A pole is known when a sample is this close to it, in units of its distance to the axis.
 VISITED = 1.0
-# A pole is real if it changes the samples next to it by this many times their errors.
-_SEEN, _ROUNDING_SEEN = 10.0, 2e-9
 
 
 class Part:
@@ -51,11 +54,17 @@ class Part:
         The approximation that predicted best of late.
     noise : array, shape (M,), or None
         The standard deviation of the noise where there is some.
+    ends : list of float
+        Bounds of the domain as long as nothing was told there, beyond the first or the last sample.
+    doubted : (float, float) or None
+        Where the present approximation, which was tested, has the largest error, and how large it is.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, ends: Iterable[float] = ()) -> None:
         self.x: list[float] = []
         self.y: list[Array] = []
+        self.ends = list(ends)
+        self.doubted: tuple[float, float] | None = None
         self.active: Kind = "rational"
         self.rational: Fit | None = None
         self.smooth: Fit | None = None
@@ -78,8 +87,8 @@ class Part:
         self._claim_before = np.inf
 
     @classmethod
-    def of(cls, x: list[float], y: list[Array], predictions: list[Prediction]) -> Part:
-        part = cls()
+    def of(cls, x: list[float], y: list[Array], predictions: list[Prediction], ends: Iterable[float] = ()) -> Part:
+        part = cls(e for e in ends if not x[0] <= e <= x[-1])
         part.x, part.y = x, y
         part.record = Record(predictions)
         return part
@@ -127,6 +136,26 @@ class Part:
         self.record.start_over(self.record.shape)
         self.stale = True
 
+    def drop(self, end: int) -> None:
+        """Forget the first (0) or the last (-1) sample, which belongs to another part."""
+        del self.x[end], self.y[end]
+        self._survey = self._largest = self.doubted = None
+        self.stale = True
+
+    def is_sure(self, scale: Array, tolerance: float) -> bool:
+        """Whether the error is known to be below the tolerance, or a simple function explains all samples."""
+        found = self._active_fit()
+        if found is not None and found.converged and self.n > 2 * found.model.order:
+            return True
+        return self.is_tested and self.claim(scale) <= tolerance
+
+    def belongs(self, end: int, scale: Array, tolerance: float) -> bool:
+        """Whether the other samples tell the value of the first (0) or the last (-1) one."""
+        x, y = self.table()
+        keep = np.arange(self.n) != end % self.n
+        known = fit(x[keep], y[keep] / scale, tolerance=tolerance).model(x[[end]])[0]
+        return relative(_distance(known * scale, y[end]), scale) <= tolerance
+
     def add(self, x: float, y: Array) -> None:
         """Add a sample without looking at what was predicted."""
         i = bisect.bisect(self.x, x)
@@ -139,7 +168,7 @@ class Part:
         self.x.insert(i, x)
         self.y.insert(i, y)
         self._survey = None
-        if self.stale or not self.is_tested or len(self._unvisited):
+        if self.stale or self.doubted is None or len(self._unvisited):
             self._largest = None
 
     def _compare(self, x: float, y: Array, scale: Array, tolerance: float) -> None:
@@ -161,6 +190,8 @@ class Part:
             self._small_differ |= bool((error > _SMALL_DIFFER * tolerance * np.abs(y)).any())
         if errors[self.active] > max(0.5 * tolerance, self._excuse(scale)) or self.active == "linear":
             self.stale = True
+        if self.doubted and self.doubted[1] > 0.5 * tolerance:
+            self.doubted = None
 
     def _nothing_new(self, scale: Array) -> bool:
         """Whether the checks differ from what was predicted by no more than rounding errors."""
@@ -191,6 +222,8 @@ class Part:
         if not start:
             self._cold_fit = self.n
         found = unscaled(fit(x, scaled, start, tolerance), scale)
+        if found.converged and not found.is_relative:
+            found = without_doublets(found, fast_poles(found.model), x, y, scale, 0.1 * tolerance)
         poles = fast_poles(found.model)
         if not self.stale and self.active == "rational" and self._is_disputed(found, poles, scale):
             return False
@@ -204,6 +237,7 @@ class Part:
             self._smoothed = self.n
         self.record.start_over(ErrorShape(x, poles, found.model.order) if self.n > 3 else None)
         self.stale, self._survey, self._largest, self._small_differ = False, None, None, False
+        self.doubted = None
         self._choose()
         self._estimate_noise(scale)
         return True
@@ -281,42 +315,53 @@ class Part:
             survey.error[worst] = record.common * error[worst]
         survey.largest = record.common * float(error.max(initial=0.0))
         if self.active == "smooth":
-            survey.largest = min(survey.largest, 1.0)
+            ends = np.array(self.ends)
+            beyond = record.common * differences(found.model, found.companion, ends, scale).max(initial=0.0)
+            missed = self._missed(found.model, scale)
+            survey.error = np.maximum(survey.error, np.maximum(missed[survey.gap], missed[survey.gap + 1]))
+            survey.largest = min(max(survey.largest, beyond, float(missed.max())), 1.0)
         elif self.active == "rational" and record.shape:
             size = record.shape(survey.x)
             record.largest_size = float(size.max(initial=-np.inf))
             survey.untested = np.exp(size - record.largest_size) * record.shape.untested(survey.x, x, survey.gap)
             largest = record.largest_by_shape(2 * max(found.residual, self._rounding(scale)))
             survey.error = np.maximum(survey.error, survey.untested * largest)
-            if self.n >= _KNOWN_FROM and self.is_tested:
-                survey.largest = float(survey.error.max(initial=0.0))
             survey.largest = max(survey.largest, largest)
+            if self.n >= _KNOWN_FROM and self.is_tested:
+                survey.largest = max(self._doubt(found.model, survey.x, scale), found.residual)
             self._look_at_poles(survey)
         return survey
 
-    def _distances(self, poles: Array) -> Array:
-        """How far poles are from the samples next to them; 0 if they are not between samples."""
-        x = np.array(self.x)
-        i = np.clip(np.searchsorted(x, poles.real), 1, len(x) - 1)
-        distance: Array = np.clip(np.minimum(poles.real - x[i - 1], x[i] - poles.real), 0.0, None)
-        return distance
+    def _missed(self, model: Barycentric, scale: Array) -> Array:
+        """By how much an approximation that smooths misses each sample, shape (n,); 0 where it may be noise."""
+        x, y = self.table()
+        missed: Array = (_distance(model.without_spikes(x), y) / scale).max(axis=1)
+        if self.noise is not None:
+            missed[missed < _OUTLIER * relative(self.noise, scale)] = 0.0
+        return missed
+
+    def _doubt(self, model: Barycentric, at: Array, scale: Array) -> float:
+        """The largest error of an approximation that was tested."""
+        if self.doubted is None:
+            low, high = min([self.x[0], *self.ends]), max([self.x[-1], *self.ends])
+            at = np.concatenate((at, more_places(self._poles, low, high)))
+            error = change(model, *self.table(), scale, self.record.worst(), at)
+            worst = int(error.argmax())
+            self.doubted = float(at[worst]), float(error[worst])
+        return self.doubted[1]
 
     def _peaks(self, found: Fit, poles: Array, scale: Array) -> tuple[Array, Array]:
         """Poles without samples nearby, and the peaks that they make on the axis, relative to the scale."""
         if self.n < 4 or not len(poles):
             return poles[:0], np.empty(0)
-        distance = self._distances(poles)
-        with np.errstate(all="ignore"):
-            strength = (np.abs(residues(found.model, poles)) / scale).max(axis=1)
-            heights = np.clip(np.nan_to_num(strength / np.abs(poles.imag), nan=0.0, posinf=1.0), 0.0, 1.0)
-            # Others follow from errors of the samples.
-            real = strength > np.maximum(_SEEN * found.residual, _ROUNDING_SEEN) * distance
-        keep = real & (distance > VISITED * np.abs(poles.imag))
+        x = np.array(self.x)
+        heights, real = peaks(found, poles, x, scale)
+        keep = real & (distances(poles, x) > VISITED * np.abs(poles.imag))
         return poles[keep], heights[keep]
 
     def _look_at_poles(self, survey: Survey) -> None:
         """Expect errors as large as the peaks of poles without samples nearby: only their tails are known."""
-        keep = self._distances(self._unvisited) > VISITED * np.abs(self._unvisited.imag)
+        keep = distances(self._unvisited, np.array(self.x)) > VISITED * np.abs(self._unvisited.imag)
         self._unvisited, self._heights = self._unvisited[keep], self._heights[keep]
         survey.largest = max(survey.largest, float(self._heights.max(initial=0.0)))
 
@@ -353,7 +398,7 @@ class Part:
             return max(error, float(np.where(np.diff(self.x) < least, 0.0, self.line_errors(scale)).max()))
         if self.active == "rational" and not self.is_tested:
             error = min(error, self._claim_before)
-        return max(error, surveyed, self._excuse(scale) / 10 if self.noise is None else 0.0)
+        return max(error, surveyed, self._excuse(scale) / 100 if self.noise is None else 0.0)
 
     def piece(self, start: float, scale: Array) -> Piece:
         """The active approximation from a point on."""

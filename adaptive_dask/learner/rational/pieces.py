@@ -56,14 +56,22 @@ class Pieces:
         self._size: Array = np.empty(0)
         self._refuted: list[tuple[float, float]] = []
         self._is_spread = False
+        self._unknown = list(bounds)
 
     # -- results ---------------------------------------------------------------------------------
+
+    def reach(self, x: float) -> None:
+        """Note that something was told at ``x``, which may be a bound."""
+        if x in self._unknown:
+            self._unknown.remove(x)
+            for part in self.parts:
+                part.ends = [end for end in part.ends if end != x]
 
     def insert(self, x: float, y: Array) -> None:
         """Add a finite value, shape (M,)."""
         self._include(y)
         if not self.parts:
-            self.parts = [Part()]
+            self.parts = [Part(self._unknown)]
         k = bisect.bisect_right([part.x[0] for part in self.parts[1:]], x)
         part = self.parts[k]
         if k + 1 < len(self.parts) and part.x and x > part.x[-1]:
@@ -92,7 +100,8 @@ class Pieces:
         with np.errstate(all="ignore"):
             misses = [relative(np.abs(each.evaluate(at)[0] - y), self.scale) for each in (left, right)]
         misses = [miss if np.isfinite(miss) else np.inf for miss in misses]
-        if max(misses) <= self.tolerance and left.n > 2 and right.n > 2:
+        sure = border.mismatch <= self.tolerance or all(p.is_sure(self.scale, self.tolerance) for p in (left, right))
+        if max(misses) <= self.tolerance and left.n > 2 and right.n > 2 and sure:
             left.extend(x, y)
             right.extend(x, y)
             border.closed_with = max(misses)
@@ -172,9 +181,9 @@ class Pieces:
         part = self.parts[k]
         before = part.record.predictions()
         cut = i + 1
-        left = Part.of(part.x[:cut], part.y[:cut], before)
+        left = Part.of(part.x[:cut], part.y[:cut], before, [e for e in part.ends if e < part.x[0]])
         first = i if reason == "size" else cut  # parts of a smooth function share a sample
-        right = Part.of(part.x[first:], part.y[first:], before)
+        right = Part.of(part.x[first:], part.y[first:], before, [e for e in part.ends if e > part.x[-1]])
         self.parts[k : k + 1] = [left, right]
         self.borders.insert(k, Border(is_singular=reason == "singularity"))
         for each in (left, right):
@@ -185,9 +194,9 @@ class Pieces:
         left, right = self.parts[k : k + 2]
         self._refuted.append((left.x[-1], right.x[0]))
         rest = 1 if left.x[-1] == right.x[0] else 0
-        part = Part.of(
-            left.x + right.x[rest:], left.y + right.y[rest:], [*left.record.predictions(), *right.record.predictions()]
-        )
+        predictions = [*left.record.predictions(), *right.record.predictions()]
+        ends = left.ends + right.ends
+        part = Part.of(left.x + right.x[rest:], left.y + right.y[rest:], predictions, ends)
         self.parts[k : k + 2] = [part]
         del self.borders[k]
         part.update(self.scale, self.tolerance)
@@ -207,7 +216,9 @@ class Pieces:
         if sum(part.n for part in self.parts) < _LEAST_SAMPLES or not all(map(self.validated, self.parts)):
             return False
         if not self._is_spread:
-            gap = np.diff(np.concatenate([part.x for part in self.parts])).max()
+            x = np.concatenate([part.x for part in self.parts])
+            gap = np.diff(x).max()
+            gap = max([gap, *(min(abs(x[0] - end), abs(x[-1] - end)) for end in self._unknown)])
             self._is_spread = bool(gap <= (self.bounds[1] - self.bounds[0]) / _LEAST_GAPS)
         if not self._is_spread:
             return False

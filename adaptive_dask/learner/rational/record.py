@@ -35,6 +35,7 @@ class Prediction:
 
     Attributes
     ----------
+    x : float
     errors : dict of Kind to float
         By how much each approximation was wrong, relative to the scale of the values.
     expected : float
@@ -47,6 +48,7 @@ class Prediction:
         Whether ``expected`` is not much less than where the approximations differed most.
     """
 
+    x: float
     errors: dict[Kind, float]
     expected: float
     size: float
@@ -89,7 +91,7 @@ class Record:
         trust = min(_MOST_TRUST, max(errors[active], _LEAST) / max(expected, least))
         is_telling = expected >= _TELLING * self.largest_difference
         size = float(self.shape(np.array([x]))[0]) if self.shape else 0.0
-        self._predictions.append(Prediction(errors, expected, size, trust, is_telling))
+        self._predictions.append(Prediction(x, errors, expected, size, trust, is_telling))
         self._trust[x] = trust
         self.checks += 1
 
@@ -124,6 +126,10 @@ class Record:
     def is_telling(self) -> bool:
         """Whether checks tell by how much the differences of the present approximations differ from errors."""
         return len(self._telling()) >= _ENOUGH_TELLING
+
+    def worst(self) -> float:
+        """Where the present rational approximation was wrong most."""
+        return max(self._present(), key=lambda p: p.errors["rational"]).x
 
     def _telling(self) -> list[Prediction]:
         return [p for p in self._present() if p.expected >= _TELLING * self.largest_difference]

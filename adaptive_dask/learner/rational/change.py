@@ -1,0 +1,73 @@
+"""By how much an approximation changes with values that it has predicted."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from adaptive_dask.learner.rational.aaa import Loewner
+from adaptive_dask.learner.rational.barycentric import Barycentric
+from adaptive_dask.learner.rational.survey import differences
+
+Array = NDArray[Any]
+
+# Where else to look beside a pole, in units of its distance to the axis.
+_BESIDE = np.array([-2.0, -0.5, 0.5, 2.0])
+# Rounding errors of samples cancel in part.
+_ROUNDED = 0.1
+
+
+def change(model: Barycentric, x: Array, y: Array, scale: Array, new: float, at: Array) -> Array:
+    """By how much a rational approximation changes with new samples, relative to the scale.
+
+    The new values were predicted, so this says how wrong the approximation is where there are no samples: it differs
+    from one that knows more by about as much as from the function.
+
+    Parameters
+    ----------
+    model : Barycentric
+        The approximation of the samples without the new ones.
+    x : array of float, shape (n,)
+        All samples, ascending.
+    y : array of float or complex, shape (n, M)
+    scale : array of float, shape (M,)
+    new : float
+        The new sample whose value was predicted worst.
+    at : array of float, shape (k,)
+        Where to look.
+
+    Returns
+    -------
+    array of float, shape (k,)
+
+    Notes
+    -----
+    There are three approximations of all samples: with the same support points, with ``new`` in addition, and with
+    ``new`` instead of the last one. Each may have spurious poles of its own, so the median of the three differences is
+    taken. It is no smaller than what the rounding of ``x`` makes of the values.
+    """
+    m = model.order
+    loewner = Loewner(x, y / scale, m + 1)
+    for i in np.searchsorted(x, [*model.support, new]).tolist():
+        loewner.add(i)
+    found = []
+    for columns in ([*range(m)], [*range(m + 1)], [*range(m - 1), m]):
+        chosen = [loewner.support[j] for j in columns]
+        again = Barycentric(x[chosen], y[chosen], loewner.weights(columns))
+        found.append(differences(again, model, at, scale))
+    step = np.spacing(np.abs(x[[0, -1]]).max())
+    with np.errstate(all="ignore"):
+        rounding = (np.abs(model(at + step) - model(at)) / scale).max(axis=1)
+    rounding *= _ROUNDED
+    result: Array = np.maximum(np.median(found, axis=0), np.nan_to_num(rounding, nan=0.0, posinf=0.0))
+    return result
+
+
+def more_places(poles: Array, low: float, high: float) -> Array:
+    """Places on the axis beside poles, and two ends."""
+    near = poles[(poles.real > low) & (poles.real < high)]
+    at = (near.real[:, np.newaxis] + near.imag[:, np.newaxis] * _BESIDE).ravel()
+    result: Array = np.concatenate((at[(at > low) & (at < high)], (low, high)))
+    return result

@@ -1,0 +1,83 @@
+"""Take away poles of an approximation that describe rounding errors."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from adaptive_dask.learner.rational.aaa import Loewner
+from adaptive_dask.learner.rational.barycentric import Barycentric
+from adaptive_dask.learner.rational.fit import Fit
+from adaptive_dask.learner.rational.poles import fast_poles, residues
+
+Array = NDArray[Any]
+
+# A pole is real if it changes the samples next to it by this many times their errors.
+_SEEN, _ROUNDING_SEEN = 10.0, 2e-9
+# The residual without spurious poles may be larger by this factor.
+_LARGER = 10.0
+# How often they are taken away, because others may appear.
+_TIMES = 3
+
+
+def distances(poles: Array, x: Array) -> Array:
+    """How far poles are from the samples next to them; 0 if they are not between samples."""
+    i = np.clip(np.searchsorted(x, poles.real), 1, len(x) - 1)
+    distance: Array = np.clip(np.minimum(poles.real - x[i - 1], x[i] - poles.real), 0.0, None)
+    return distance
+
+
+def peaks(found: Fit, poles: Array, x: Array, scale: Array) -> tuple[Array, Array]:
+    """The peaks that poles make on the axis, relative to the scale, and which poles follow from the values.
+
+    Others follow from errors of the samples.
+    """
+    with np.errstate(all="ignore"):
+        strength = (np.abs(residues(found.model, poles)) / scale).max(axis=1)
+        heights = np.clip(np.nan_to_num(strength / np.abs(poles.imag), nan=0.0, posinf=1.0), 0.0, 1.0)
+        real = strength > np.maximum(_SEEN * found.residual, _ROUNDING_SEEN) * distances(poles, x)
+    return heights, real
+
+
+def without_doublets(found: Fit, poles: Array, x: Array, y: Array, scale: Array, tolerance: float) -> Fit:
+    """The approximation without poles that follow from errors of the samples and make peaks on the axis.
+
+    Each of these has a zero next to it. The support point next to it is taken away, if the samples are still
+    approximated well.
+
+    Parameters
+    ----------
+    found : Fit
+    poles : array of complex, shape (k,)
+    x : array of float, shape (n,)
+        Ascending.
+    y : array of float or complex, shape (n, M)
+    scale : array of float, shape (M,)
+    tolerance : float
+        Lower peaks do no harm.
+    """
+    best = found
+    for _ in range(_TIMES):
+        poles = poles[(poles.real > x[0]) & (poles.real < x[-1])]
+        if not len(poles):
+            break
+        heights, real = peaks(best, poles, x, scale)
+        spurious = poles[~real & (heights > tolerance)]
+        if not len(spurious) or best.model.order <= len(spurious) + 1:
+            break
+        nearest = np.abs(spurious.real[:, np.newaxis] - best.model.support).argmin(axis=1)
+        support = np.delete(best.model.support, nearest)
+        loewner = Loewner(x, y / scale, len(support))
+        chosen = np.searchsorted(x, support).tolist()
+        for i in chosen:
+            loewner.add(i)
+        weights = loewner.weights()
+        residual = float(np.nan_to_num(np.abs(loewner.approximation(weights) - loewner.values), nan=np.inf).max())
+        if residual > max(_LARGER * found.residual, 0.01 * tolerance):
+            break
+        best = dataclasses.replace(best, model=Barycentric(x[chosen], y[chosen], weights), residual=residual)
+        poles = fast_poles(best.model)
+    return best
