@@ -16,7 +16,8 @@ from adaptive_dask import errors, runner, testing, utils
 from adaptive_dask.cli import main as commands
 from adaptive_dask.learner import learner1D, learner2D, learnerND
 
-DOCS = Path(__file__).parents[1] / "docs"
+ROOT = Path(__file__).parents[1]
+DOCS = ROOT / "docs"
 PAGES = sorted(DOCS.glob("*.md"))
 
 
@@ -94,3 +95,29 @@ def test_commands_exist() -> None:
             for line in re.findall(r"^dask adaptive (.*)", block, re.MULTILINE):
                 name, *arguments = line.split()
                 commands.commands[name].make_context(name, arguments)  # raises if an argument is wrong
+
+
+def anchor_of(heading: str) -> str:
+    """Return the anchor of a heading, as GitHub and MyST make it."""
+    text = re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", heading).strip().lower()
+    return re.sub(r"[^\w\- ]", "", text).replace(" ", "-")
+
+
+def without_code(page: Path) -> str:
+    return re.sub(r"^```.*?^```$", "", page.read_text(), flags=re.MULTILINE | re.DOTALL)
+
+
+@pytest.mark.parametrize("page", [*ROOT.glob("*.md"), *DOCS.rglob("*.md")], ids=lambda page: page.stem)
+def test_links_lead_somewhere(page: Path) -> None:
+    for link in re.findall(r"\]\(([^)\s]+)\)", without_code(page)):
+        name, _, anchor = link.partition("#")
+        if link.startswith("https://"):
+            assert re.match(r"https://[\w.-]+\.[a-z]+(/|$)", link), link
+            continue
+        target = page.parent / name if name else page
+        if target.parent.name == "tutorials":  # copies of the notebooks that the build makes
+            (target,) = ROOT.glob(f"examples/**/{target.name}")
+        assert target.exists(), link
+        if anchor:
+            headings = re.findall(r"^#+ (.*)$", without_code(target), re.MULTILINE)
+            assert anchor in map(anchor_of, headings), link
