@@ -49,11 +49,18 @@ class AxesLayout(Layout):
         return Columns([*cells, *fixed, *rest], columns.inputs, columns.output, columns.points)
 
     def read(self, learner: Any, cells: Cells, options: dict[str, Any]) -> Read:
+        self._check(learner, cells)
+        return layout_of(learner.learner).read(learner, cells, options)
+
+    def read_points(self, learner: Any, cells: Cells, options: dict[str, Any]) -> list[Any]:
+        self._check(learner, cells)
+        return layout_of(learner.learner).read_points(learner, cells, options)
+
+    def _check(self, learner: Any, cells: Cells) -> None:
         for name, value in learner.space.fixed.items():
             others = [cell for cell in cells[name] if _differ(cell, value)] if name in cells else []
             if others:
                 raise ValueError(f"The column {name!r} must have the value {value!r} of the space, got {others[0]!r}.")
-        return layout_of(learner.learner).read(learner, cells, options)
 
 
 def _inputs(learner: Any) -> dict[str, Any]:

@@ -12,8 +12,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence, Set
 from typing import Any
 
+import numpy as np
+
 from adaptive_dask.learner.argument_names import Coordinates
 from adaptive_dask.learner.picked import Picked
+from adaptive_dask.storage.children import INDEX
 from adaptive_dask.storage.frame_layouts import (
     OF_FUNCTION,
     Cells,
@@ -31,7 +34,7 @@ Parts = dict[str, Any]
 RESULT = "result."
 # Other columns begin with these, or are called so.
 _RESERVED = (RESULT, "function.", "failure.")
-_INDEX = "learner_index"
+_NAMES = (INDEX, "infeasible")
 
 # The column of values of the learner inside, which is not in the data frame.
 _LEARNED = "\0learned"
@@ -95,6 +98,10 @@ class DataSaverLayout(Layout):
         picked = _read_results(learner, cells, taken, name)
         return inner.read(learner.learner, _WithOutput(cells, picked), self._with_output(learner, options))
 
+    def read_points(self, learner: Any, cells: Cells, options: dict[str, Any]) -> list[Any]:
+        options = self._with_output(learner, options)
+        return layout_of(learner.learner).read_points(learner.learner, cells, options)
+
     def function(self, learner: Any) -> Any:
         return layout_of(learner.learner).function(learner.learner)
 
@@ -144,7 +151,7 @@ def _parts(learner: Any, extra: Any, y: Any) -> Parts:
     """The parts of a result; of one that is not here, those that are learned."""
     if isinstance(extra, dict):
         return extra
-    if y is not_available():  # an element of a sequence that is not known
+    if y is not_available() or (extra is None and np.isnan(y).all()):  # not known, or without a value
         return {}
     names = learner.arg_picker.names
     return dict(zip(names, y.tolist(), strict=True)) if learner.arg_picker.is_vector else {names[0]: y}
@@ -179,7 +186,7 @@ def _read_results(learner: Any, cells: Cells, taken: Set[str], extra_name: str) 
 
 
 def _column_of(name: str, taken: Set[str]) -> str:
-    is_taken = name in taken or name == _INDEX or name.startswith(_RESERVED)
+    is_taken = name in taken or name in _NAMES or name.startswith(_RESERVED)
     return RESULT + name if is_taken else name
 
 

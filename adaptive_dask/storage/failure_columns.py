@@ -54,9 +54,7 @@ def with_failures(
             known[row] = failed
     points = [failed.point for failed in new]
     inputs = dict(layout.inputs(learner, points, options))
-    cells = [
-        (name, [*old, *(inputs[name] if name in inputs else _empty(old, len(new)))]) for name, old in columns.cells
-    ]
+    cells = [(name, [*old, *(inputs[name] if name in inputs else empty(old, len(new)))]) for name, old in columns.cells]
     records: list[FailedPoint | None] = [*(known.get(row) for row in range(len(columns.points))), *new]
     about: dict[str, list[Any]] = {
         # A known point has been told by somebody else since it failed, or its value was replaced.
@@ -90,7 +88,7 @@ def _key(point: Any) -> Any:
     return point
 
 
-def _empty(cells: Sequence[Any], n: int) -> list[Any]:
+def empty(cells: Sequence[Any], n: int) -> list[Any]:
     """Cells without a value; NaN where pandas can compute with the column then."""
     kinds = set(map(type, cells))
     is_real = len(kinds) == 1 and issubclass(next(iter(kinds)), float | np.floating)

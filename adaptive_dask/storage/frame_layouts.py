@@ -115,6 +115,10 @@ class Layout(abc.ABC):
     def read(self, learner: Any, cells: Cells, options: dict[str, Any]) -> Read:
         """Points and values, as the learner is told them."""
 
+    def read_points(self, learner: Any, cells: Cells, options: dict[str, Any]) -> list[Any]:
+        """The points of rows that have no values."""
+        return self.read(learner, cells, options)[0]
+
     def inputs(self, learner: Any, points: Sequence[Any], options: dict[str, Any]) -> list[tuple[str, list[Any]]]:
         """The columns that say what the point was, with their cells for some points."""
         raise TypeError(
@@ -195,8 +199,11 @@ class PlainLayout(Layout):
         return self._output[0]
 
     def read(self, learner: Any, cells: Cells, options: dict[str, Any]) -> Read:
-        names, output = self._names(learner, options)
-        return self._points([cells[name] for name in names]), list(map(as_value, cells[output]))
+        output = self._names(learner, options)[1]
+        return self.read_points(learner, cells, options), list(map(as_value, cells[output]))
+
+    def read_points(self, learner: Any, cells: Cells, options: dict[str, Any]) -> list[Any]:
+        return self._points([cells[name] for name in self._names(learner, options)[0]])
 
 
 class NDLayout(PlainLayout):
@@ -341,6 +348,9 @@ class SequenceLayout(Layout):
         known = [(i, y) for i, y, is_missing in rows if not is_missing]
         return [(i, by_position(learner.sequence)[i]) for i, _ in known], [read_cell(y) for _, y in known]
 
+    def read_points(self, learner: Any, cells: Cells, options: dict[str, Any]) -> list[Any]:
+        return [(i, by_position(learner.sequence)[i]) for i in cells[options["index_name"]]]
+
     def function(self, learner: Any) -> Any:
         return learner._original_function
 
@@ -361,6 +371,13 @@ def layout_of(learner: Any) -> Layout:
     """The layout that is registered for a learner's class or the nearest base class."""
     layout: Layout = kinds.find(learner, "layout", _ANY_OTHER)
     return layout
+
+
+def core_of(learner: Any) -> Any:
+    """The learner inside of data savers and of the coordinates of a space."""
+    while "learner" in getattr(learner, "__dict__", {}):
+        learner = learner.learner
+    return learner
 
 
 def _called(function: Any, usual: Sequence[str], output: str) -> list[str]:

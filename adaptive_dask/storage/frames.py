@@ -13,8 +13,9 @@ from adaptive_dask.storage.children import INDEX, children_of, index_name_of
 from adaptive_dask.storage.dataset_columns import frame_of, is_dataset
 from adaptive_dask.storage.encoded_columns import decoded
 from adaptive_dask.storage.failure_columns import checked_failures, of_child, with_failures, without_failures
-from adaptive_dask.storage.frame_layouts import Layout, layout_of, not_available
+from adaptive_dask.storage.frame_layouts import Layout, SequenceLayout, layout_of, not_available
 from adaptive_dask.storage.function_defaults import default_arguments, with_defaults_of_frame
+from adaptive_dask.storage.reason_column import REASON, read_with_reasons, with_reasons
 from adaptive_dask.storage.vector_text import as_cell
 
 
@@ -47,7 +48,8 @@ def to_dataframe(learner: Any, *args: Any, **options: Any) -> Any:
     -------
     pandas.DataFrame
         ``attrs`` has the names of the columns with points, as "inputs", and with values, as "output"; of a
-        `DataSaver` with ``learn=``, "parts" has those of all parts of its results. A
+        `DataSaver` with ``learn=``, "parts" has those of all parts of its results. If the function has no value at some
+        points, the column ``infeasible`` has the reason there, and empty text elsewhere. A
         value that is not a number is in its cell as it is, be it an array or a dict. The text of an array has all
         its digits, so `load_dataframe` can read it from a CSV file.
 
@@ -70,6 +72,7 @@ def to_dataframe(learner: Any, *args: Any, **options: Any) -> Any:
     columns = layout.columns(learner, options)
     if failures is not None:
         columns = with_failures(layout, learner, columns, options, checked_failures(failures))
+    columns = with_reasons(learner, columns)
     cells = [(name, list(map(as_cell, each))) for name, each in columns.cells]
     if with_default_function_args:
         defaults = default_arguments(layout.function(learner), function_prefix)
@@ -79,7 +82,8 @@ def to_dataframe(learner: Any, *args: Any, **options: Any) -> Any:
     if twice:
         raise ValueError(f"Two columns would be called {twice.pop()!r}; give each a name of its own.")
     parts = set(columns.parts)
-    df = pandas.DataFrame({name: _series(pandas, each, name in parts) for name, each in cells})
+    kept = {*parts, columns.output} if isinstance(layout, SequenceLayout) else parts  # values may be anything
+    df = pandas.DataFrame({name: _series(pandas, each, name in kept) for name, each in cells})
     df.attrs["inputs"] = columns.inputs
     df.attrs["output"] = columns.output
     if parts:
@@ -155,8 +159,22 @@ def _read(learner: Any, df: Any, **names: Any) -> Iterator[_Rows]:
     before = function = layout.function(learner)
     if with_default_function_args:
         function = with_defaults_of_frame(function, df, function_prefix)
-    points, values = layout.read(learner, _Cells(df), options)
+    points, values = read_with_reasons(layout, learner, _RowsOf(df), options)
     yield _Rows(learner, points, values, learner, None if function is before else function)
+
+
+class _RowsOf:
+    """Rows of a data frame, see `read_with_reasons`."""
+
+    def __init__(self, df: Any) -> None:
+        self._df = df
+
+    def where(self, mask: list[bool] | None = None) -> _Cells:
+        if mask is None:
+            return _Cells(self._df)
+        df = self._df[mask].drop(columns=REASON)
+        df.attrs = self._df.attrs
+        return _Cells(df)
 
 
 class _Cells:
@@ -215,6 +233,8 @@ def _children_to_dataframe(children: Sequence[Any], index_name: str = INDEX, fai
     full = [df for df in frames if len(df)] or frames[:1]
     parts = list(dict.fromkeys(name for df in full for name in df.attrs.get("parts", ())))
     for df in full:
+        if REASON not in df.columns and any(REASON in each.columns for each in full):
+            df[REASON] = ""
         for name in parts:  # otherwise NaN
             if name not in df.columns:
                 df[name] = _series(pandas, [not_available()] * len(df))
@@ -296,9 +316,9 @@ def _is_missing(df: Any, name: Any) -> bool:
     return any(each not in df.columns for each in ((name,) if isinstance(name, str) else name or ()))
 
 
-def _series(pandas: Any, cells: list[Any], is_part: bool = False) -> Any:
-    """A column; pandas finds out the type, except of what it would take apart, and of parts that it would change."""
-    if is_part:
+def _series(pandas: Any, cells: list[Any], is_kept: bool = False) -> Any:
+    """A column; pandas finds out the type, except of what it would take apart, and of cells to keep."""
+    if is_kept:
         kinds = set(map(type, cells))
         if len(kinds) > 1 or kinds & {np.longdouble, np.clongdouble}:
             return pandas.Series(cells, dtype=object)

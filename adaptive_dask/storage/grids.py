@@ -63,7 +63,8 @@ def to_xarray(
         With ``n`` or ``coords``, the interpolation: axes and variables are called as the columns of the data frame,
         and have ``units`` where the types of the function say so. The components of a vector have a dimension of their
         own, or variables of their own if ``DataSaver(learn=[…])`` names them. The dimension of the children of a
-        `BalancingLearner` is "learner_index".
+        `BalancingLearner` is "learner_index". If the function has no value at some points, the variables are NaN there,
+        and ``feasibility`` is a number from 0 to 1.
 
         Without them, the points that were evaluated along the dimension "point", with the columns of the data frame.
         ``learner.load_dataframe(dataset)`` tells a learner the same data.
@@ -83,7 +84,9 @@ def to_xarray(
         return samples(xarray, learner, options)
     if options:
         raise TypeError(f"A grid takes n, coords, chunks, smooth and error, got {', '.join(options)}.")
-    make = partial(_Grid, xarray, n=n, coords=coords or {}, chunks=chunks, smooth=smooth, error=error)
+    # Children that work everywhere have the variable beside others that do not.
+    gaps = bool(getattr(learner, "infeasible", None))
+    make = partial(_Grid, xarray, n=n, coords=coords or {}, chunks=chunks, smooth=smooth, error=error, gaps=gaps)
     return _interpolated(xarray, learner, make, INDEX)
 
 
@@ -91,7 +94,16 @@ class _Grid:
     """The interpolation of one learner."""
 
     def __init__(
-        self, xarray: Any, learner: Any, *, n: Any, coords: Mapping[str, Any], chunks: Any, smooth: Any, error: bool
+        self,
+        xarray: Any,
+        learner: Any,
+        *,
+        n: Any,
+        coords: Mapping[str, Any],
+        chunks: Any,
+        smooth: Any,
+        error: bool,
+        gaps: bool,
     ) -> None:
         self._xarray = xarray
         self._learner = learner
@@ -109,6 +121,7 @@ class _Grid:
         self._of_tuples = _has_tuples(learner)
         self._chunks = chunks
         self._error = error and hasattr(self._interpolator, "error")
+        self._gaps = gaps
 
     def dataset(self) -> Any:
         first = _evaluate([axis[:1] for axis in self._coords], self._interpolator, "", self._of_tuples)
@@ -128,6 +141,10 @@ class _Grid:
             error_name = free_name(f"{name}_error", taken)
             variables[name] = (dims, values[index], {**about, "ancillary_variables": error_name})
             variables[error_name] = (dims, errors[index], {**about, "long_name": f"estimated error of {name}"})
+        if self._gaps:
+            name = free_name("feasibility", {*variables, *self._names})
+            shares = self._evaluated("feasibility", (), np.dtype(float))
+            variables[name] = (self._names, shares, {"long_name": "whether the function has a value, from 0 to 1"})
         attrs = {"learner": type(self._learner).__name__, "npoints": int(self._learner.npoints)}
         dataset = self._xarray.Dataset(variables, coords=self._axes(), attrs=attrs)
         return dataset.isel(dict.fromkeys(self._cuts, 0))

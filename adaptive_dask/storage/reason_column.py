@@ -1,0 +1,60 @@
+"""The column of a data frame that says at which points the function has no value, and why."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from adaptive_dask.errors import Infeasible
+from adaptive_dask.learner.sequence_learner import SequenceLearner
+from adaptive_dask.storage.failure_columns import empty
+from adaptive_dask.storage.frame_layouts import Cells, Columns, Layout, Read, core_of
+
+# The column is there if there are such points; the others have empty text in it.
+REASON = "infeasible"
+
+
+def with_reasons(learner: Any, columns: Columns) -> Columns:
+    """Add the column, if the learner has points without a value."""
+    reasons: Mapping[Any, str] = getattr(learner, "infeasible", {})
+    if not reasons:
+        return columns
+    keys = [point[0] for point in columns.points] if isinstance(core_of(learner), SequenceLearner) else columns.points
+    found = [reasons.get(key, "") for key in keys]
+    cells = [(name, _without(each, found) if name in columns.parts else each) for name, each in columns.cells]
+    return replace(columns, cells=[*cells, (REASON, found)])
+
+
+def _without(cells: list[Any], reasons: list[str]) -> list[Any]:
+    """The cells of a part of results, NaN where there are no results if the others are real numbers."""
+    (missing,) = empty([cell for cell, reason in zip(cells, reasons, strict=True) if not reason], 1)
+    return [missing if reason else cell for cell, reason in zip(cells, reasons, strict=True)]
+
+
+def read_with_reasons(layout: Layout, learner: Any, rows: Any, options: dict[str, Any]) -> Read:
+    """Points and values, with an `Infeasible` for each point without a value.
+
+    Parameters
+    ----------
+    layout : Layout
+    learner : BaseLearner
+    rows : object
+        Its ``where(mask)`` has the columns of the rows that are in the mask; all without a mask.
+    options : dict
+    """
+    everything: Cells = rows.where()
+    if REASON not in everything:
+        return layout.read(learner, everything, options)
+    reasons = everything[REASON]
+    has_none = [isinstance(reason, str) and reason != "" for reason in reasons]  # empty text is NaN in a text file
+    if not any(has_none):
+        return layout.read(learner, rows.where([True] * len(reasons)), options)
+    known = layout.read(learner, rows.where([not each for each in has_none]), options)
+    gone = layout.read_points(learner, rows.where(has_none), options)
+    told = [Infeasible(reason) for reason, each in zip(reasons, has_none, strict=True) if each]
+    if len(known[0]) + len(gone) < len(reasons):  # rows without a value are left out
+        return [*known[0], *gone], [*known[1], *told]
+    pairs = iter(zip(*known, strict=True)), iter(zip(gone, told, strict=True))
+    points, values = zip(*(next(pairs[each]) for each in has_none), strict=True)
+    return list(points), list(values)
