@@ -31,7 +31,7 @@ def modules_after(code: str) -> set[str]:
     """The modules that a new interpreter has loaded after running some code."""
     script = f"{code}\nimport json, sys\nprint(json.dumps(sorted(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", script], check=True, capture_output=True, text=True, cwd=ROOT)
-    return set(json.loads(done.stdout))
+    return set(json.loads(done.stdout.splitlines()[-1]))
 
 
 def test_importing_the_package_loads_nothing_heavy() -> None:
@@ -49,6 +49,16 @@ def test_the_sampling_mathematics_loads_no_dask_and_no_pictures(module: str) -> 
 def test_runs_of_intervals_start_without_scipy() -> None:
     code = "import adaptive_dask as adaptive, adaptive_dask.cluster.scheduler_run; adaptive.Learner1D; adaptive.Runner"
     assert "scipy" not in modules_after(code)
+
+
+def test_a_first_run_on_a_cluster_without_a_dashboard_loads_neither_scipy_nor_bokeh() -> None:
+    code = """
+import distributed, adaptive_dask as adaptive
+options = dict(n_workers=1, threads_per_worker=1, processes=False, dashboard_address=None)
+with distributed.LocalCluster(**options) as cluster, distributed.Client(cluster) as client:
+    adaptive.BlockingRunner(adaptive.Learner1D(abs, (-1, 1)), npoints_goal=4, executor=client)
+"""
+    assert not {"scipy", "bokeh.models"} & modules_after(code)
 
 
 def test_what_runs_on_a_cluster_loads_no_pictures() -> None:

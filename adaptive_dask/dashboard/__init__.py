@@ -19,9 +19,12 @@ logger = get_logger(__name__)
 
 
 def load_pages() -> None:
-    """Import the modules of the pages if Bokeh is installed; this takes half a second."""
-    with contextlib.suppress(Exception):
-        importlib.import_module("adaptive_dask.dashboard.pages")
+    """Import the modules of the pages if Dask's dashboard is on; this takes half a second."""
+    from adaptive_dask.dashboard.internals import is_bokeh_loaded
+
+    if is_bokeh_loaded():
+        with contextlib.suppress(Exception):
+            importlib.import_module("adaptive_dask.dashboard.pages")
 
 
 def serve_pages(scheduler: Scheduler) -> bool:

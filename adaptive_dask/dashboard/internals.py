@@ -18,6 +18,8 @@ name                                                   function
 
 from __future__ import annotations
 
+import importlib.util
+import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import MethodType
@@ -58,9 +60,18 @@ def bokeh_applications(application: Any) -> list[Any]:
     ImportError
         If Bokeh is not installed.
     """
+    if not is_bokeh_loaded():
+        if importlib.util.find_spec("bokeh") is None:
+            raise ImportError("Bokeh is not installed.")
+        return []
     from bokeh.server.tornado import BokehTornado
 
     return [one for one in application.applications if isinstance(one, BokehTornado)]
+
+
+def is_bokeh_loaded() -> bool:
+    """Return whether Bokeh's server is loaded. If it is not, Dask has no dashboard, and loading ours takes a second."""
+    return "bokeh.server.tornado" in sys.modules
 
 
 def add_application(

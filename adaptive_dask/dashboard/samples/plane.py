@@ -10,8 +10,6 @@ from bokeh.models import Column, ColumnDataSource, HoverTool, LinearColorMapper,
 from bokeh.models.annotations import ColorBar
 from bokeh.models.widgets import Select
 from bokeh.palettes import Viridis256
-from scipy.interpolate import LinearNDInterpolator
-from scipy.spatial import Delaunay, QhullError
 
 from adaptive_dask.dashboard.patch import Patch
 from adaptive_dask.dashboard.samples.follower import MOST_PENDING, NEWEST, Floats, Follower, as_floats
@@ -81,6 +79,10 @@ class PlaneFollower(Follower):
 
     def _between(self, points: Floats, values: Floats) -> dict[str, Any]:
         """Return the linear interpolation on a grid, and the edges of the triangles."""
+        # Not before it is needed: every scheduler with a dashboard loads this module.
+        from scipy.interpolate import LinearNDInterpolator
+        from scipy.spatial import Delaunay, QhullError
+
         try:
             mesh = Delaunay((points - self._low) / (self._high - self._low))
         except QhullError:  # all points on one line
