@@ -14,11 +14,11 @@ import importlib
 import importlib.util
 import os
 import pkgutil
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from types import ModuleType
 from typing import Any
 
-__version__ = "0.1.0"  # the only place: pyproject.toml reads it here
+__version__ = "0.1.0"  # also read by pyproject.toml
 
 if os.name != "posix":
     raise ImportError(
@@ -26,7 +26,7 @@ if os.name != "posix":
         "it in the Windows Subsystem for Linux (https://learn.microsoft.com/windows/wsl/install)."
     )
 
-# What the layers above the learners know of each kind of learner; see `adaptive_dask.learner.kinds`.
+# The parts of higher layers for each kind of learner; see `adaptive_dask.learner.kinds`.
 KINDS = {
     "learner.learner1D:Learner1D": {
         "draw": "plotting.learner1D:draw",
@@ -156,7 +156,7 @@ _HOME = {
     **{name: home for home, _, name in (kind.partition(":") for kind in KINDS)},
 }
 
-__all__ = [  # noqa: RUF022  what is used most comes first
+__all__ = [  # noqa: RUF022  the most used names come first
     "Learner1D",
     "Learner2D",
     "LearnerND",
@@ -198,18 +198,18 @@ __all__ = [  # noqa: RUF022  what is used most comes first
 ]
 
 
-# Modules that users name, besides those of `__all__`.
+# Modules that users access, besides those of `__all__`.
 PUBLIC_MODULES = ("errors", "notebook_integration", "plotting", "testing", "types", "utils")
 
 
 def entry(name: str) -> Callable[..., Any]:
-    """Import a function of `ENTRIES`, so that no layer has to name a higher one."""
+    """Import a function of `ENTRIES`, for lower layers, which do not import higher ones."""
     function: Callable[..., Any] = pkgutil.resolve_name(f"{__name__}.{ENTRIES[name]}")
     return function
 
 
 def submodule(package: str, name: str) -> ModuleType:
-    """Import a module of a package when it is first used as an attribute, so that it needs no import statement.
+    """Import a module of a package when it is first used as an attribute.
 
     Raises
     ------
@@ -220,11 +220,6 @@ def submodule(package: str, name: str) -> ModuleType:
     if name.startswith("_") or importlib.util.find_spec(full_name) is None:
         raise AttributeError(f"module {package!r} has no attribute {name!r}")
     return importlib.import_module(full_name)
-
-
-def submodules(path: Iterable[str]) -> set[str]:
-    """The names of a package's modules."""
-    return {module.name for module in pkgutil.iter_modules(path) if not module.name.startswith("_")}
 
 
 def __getattr__(name: str) -> Any:

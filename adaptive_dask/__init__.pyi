@@ -1,6 +1,6 @@
 """For type checkers and editors, which cannot see names that are imported when they are first used."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from types import ModuleType
 from typing import Any, Final
 
@@ -58,4 +58,3 @@ _HOME: dict[str, str]
 
 def entry(name: str) -> Callable[..., Any]: ...
 def submodule(package: str, name: str) -> ModuleType: ...
-def submodules(path: Iterable[str]) -> set[str]: ...

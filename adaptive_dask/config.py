@@ -9,7 +9,7 @@ from typing import Any
 
 PREFIX = "adaptive-dask"
 
-# What the value of a setting is.
+# The kinds of values, with examples.
 KINDS = {
     "learner-timeout": "duration",
     "scheduler.lease": "duration",
@@ -26,7 +26,7 @@ EXAMPLES = {"duration": "a duration such as '5 s'", "number": "a number, 0 or mo
 
 
 def get(name: str) -> float:
-    """Return the value of a setting at present.
+    """Return the present value of a setting.
 
     Parameters
     ----------
@@ -36,8 +36,8 @@ def get(name: str) -> float:
     Returns
     -------
     float
-        In seconds, in bytes, or a number. The default, if the value is invalid: this function is called on event loops,
-        which must not stop. `check` tells users.
+        The value in seconds, in bytes, or as a number. If it is invalid, the default, because this function is called
+        on event loops, which must not stop; `check` raises an error.
     """
     import dask.config
 
@@ -54,7 +54,7 @@ def check() -> None:
     Raises
     ------
     ValueError
-        If a value makes no sense; the message says which one.
+        If a value is invalid; the message names it.
     """
     import dask.config
 
@@ -70,13 +70,13 @@ def check() -> None:
 
 
 def load_defaults() -> dict[str, Any]:
-    """Add the defaults to Dask's configuration, where they are shown, and return them by name."""
+    """Add the defaults to Dask's configuration, and return them by name."""
     import dask.config
 
     defaults, by_name = _defaults()
     if not any(defaults is known for known in dask.config.defaults):
         dask.config.update_defaults(defaults)
-    # At the end of a `dask.config.set` that began before, Dask removes everything that was added meanwhile.
+    # Dask removes them at the end of a `dask.config.set` that is in effect now.
     dask.config.update(dask.config.config, defaults, priority="old")
     return by_name
 
@@ -101,7 +101,7 @@ def _parse(kind: str, value: Any) -> float:
             number = float(parse_timedelta(value))
         else:
             number = float(parse_bytes(value) if kind == "size" else value)
-    except KeyError as error:  # of a unit that does not exist
+    except KeyError as error:  # raised for unknown units
         raise ValueError(value) from error
     if not (0 <= number < math.inf) or (kind == "duration" and number == 0):
         raise ValueError(value)

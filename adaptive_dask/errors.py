@@ -99,7 +99,7 @@ class ProcessCrashError(AdaptiveError):
     exitcode : int or None
         Its exit code, if it ended by itself.
     stderr : str
-        The end of what it wrote to standard error.
+        The end of its standard error.
     """
 
     def __init__(self, signal: int | None, exitcode: int | None, stderr: str = "") -> None:
@@ -139,7 +139,7 @@ class ProgramError(AdaptiveError):
     exitcode : int or None
         Its exit code; negative for a signal.
     stderr : str
-        The end of what it wrote to standard error.
+        The end of its standard error.
     """
 
     def __init__(self, command: str, reason: str, folder: str, exitcode: int | None = None, stderr: str = "") -> None:
@@ -249,11 +249,11 @@ class VersionMismatchError(AdaptiveError):
 
 
 class RunExistsError(AdaptiveError, ValueError):
-    """A run of that name has not ended yet."""
+    """A run with this name has not ended."""
 
 
 class RunNotFoundError(AdaptiveError, LookupError):
-    """The scheduler hosts no run of that name."""
+    """The scheduler hosts no run with this name."""
 
 
 class PredecessorError(AdaptiveError):

@@ -14,8 +14,8 @@ from adaptive_dask.plain import printable, shorten
 
 ROOT = "distributed.adaptive_dask"
 
-# Whose buffer has the messages of a module: that of the worker, or none because it runs on clients, or else that of the
-# scheduler. Processes can have all of them.
+# The owner of the buffer for messages of a module: the worker, none for clients, or otherwise the scheduler. A process
+# can have all of them.
 ON_WORKERS = (f"{ROOT}.cluster.worker",)
 ON_CLIENTS = tuple(f"{ROOT}.{package}." for package in ("cli", "local", "notebook", "runner"))
 

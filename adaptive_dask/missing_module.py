@@ -1,4 +1,4 @@
-"""Advice about modules that are missing: optional ones here, and those that another process lacks."""
+"""Advice about missing modules: optional ones in this process, and modules that other processes lack."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from contextlib import contextmanager, suppress
 
 @contextmanager
 def needed(what: str, install: str) -> Iterator[None]:
-    """Import an optional package in the block; an `ImportError` says how to install it.
+    """Add advice to the `ImportError` of an optional package that is imported in the block.
 
     Parameters
     ----------
     what : str
-        For example "Pictures need HoloViews".
+        For example "Plots need HoloViews".
     install : str
         The arguments of ``pip install``.
     """
@@ -36,13 +36,13 @@ def advise(module: str) -> str:
     Parameters
     ----------
     module : str
-        Its name, with dots for a module of a package.
+        Full name of the module, with dots.
 
     Returns
     -------
     str
-        For a file of the user's own, how to send it. A package to install is named only if the module was installed
-        with it here, as PyPI may have another package of the module's name.
+        For a file of the user, advice to send it. A package to install is named only if the module was installed with
+        it here, because PyPI may have another package with the name of the module.
     """
     top = module.partition(".")[0]
     if top == "adaptive_dask":

@@ -1,4 +1,4 @@
-"""The names of python-adaptive's module of the same name; what they mean is in `adaptive_dask.notebook`."""
+"""Compatibility with python-adaptive's module of this name; see `adaptive_dask.notebook`."""
 
 from __future__ import annotations
 
@@ -19,5 +19,5 @@ __all__ = [
 
 
 def in_ipynb() -> bool:
-    """Whether this is a notebook."""
+    """Return True in a notebook."""
     return kernel() is not None

@@ -15,7 +15,7 @@ from typing import Any
 
 from adaptive_dask.plain import plain_text, printable
 
-# Number of characters at the end of an evaluation's output that are kept.
+# The number of characters that are kept, at the end of the output of an evaluation.
 MAX_CHARS = 4000
 
 
@@ -29,7 +29,7 @@ class Tail:
         self._size = 0
 
     def write(self, text: str) -> None:
-        """Note output."""
+        """Record output."""
         self.parts.append(text[-MAX_CHARS:])
         self._size += len(self.parts[-1])
         if self._size > 2 * MAX_CHARS or len(self.parts) > MAX_CHARS:
@@ -79,7 +79,7 @@ def with_output(text: str) -> str:
 
 
 def written() -> str:
-    """The end of the output of the evaluation in this context so far; empty if output is not recorded here."""
+    """Return the end of the output of the evaluation in this context so far; empty if output is not recorded here."""
     tail = _current.get()
     return "" if tail is None else plain_text("".join(tail.parts))[-MAX_CHARS:]
 

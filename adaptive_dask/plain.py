@@ -13,7 +13,7 @@ from typing import Any
 # The largest integer that every protocol supports.
 MAX_INT = 2**63 - 1
 
-# Longer durations mean the same: half of what locks support, because some time may be added to them.
+# The maximum duration: half of the maximum for locks, because some time may be added to it.
 MAX_SECONDS = threading.TIMEOUT_MAX / 2
 
 _TAKEN_AS_THEY_ARE = frozenset({float, bool, bytes, type(None)})
@@ -50,10 +50,10 @@ def check_name(name: Any) -> None:
     Raises
     ------
     ValueError
-        If it is no text, an empty one, or one that UTF-8 cannot encode.
+        If the name is not a string, is empty, or cannot be encoded with UTF-8.
     """
     if not (isinstance(name, str) and name):
-        raise ValueError(f"name takes a string that is not empty, not {safe_repr(name):.200}.")
+        raise ValueError(f"name must be a string that is not empty, got {safe_repr(name):.200}.")
     if plain_text(name) != name:
         raise ValueError(
             f"name must be a text that UTF-8 can encode, got {safe_repr(name):.200}, which has lone surrogates, as "
@@ -67,11 +67,11 @@ def check_plain(what: str, data: Any) -> None:
     Raises
     ------
     ValueError
-        If there are texts in it that UTF-8 cannot encode, numbers beyond 64 bits, or objects.
+        If the data contain texts that UTF-8 cannot encode, numbers beyond 64 bits, or other objects.
     """
     if plain(data) != data:
         raise ValueError(
-            f"{what} must be of texts that UTF-8 can encode and numbers of 64 bits, got {safe_repr(data):.200}."
+            f"{what} must contain only texts that UTF-8 can encode and 64-bit numbers, got {safe_repr(data):.200}."
         )
 
 
@@ -153,7 +153,7 @@ def as_seconds(name: str, value: Any) -> float:
     Raises
     ------
     TypeError
-        If it is neither.
+        If it is neither a timedelta nor a number.
     ValueError
         If it is negative, infinite or NaN.
     """

@@ -54,7 +54,7 @@ def secrets_in(url: str, options: object = None) -> set[str]:
     ----------
     url : str
     options : object, optional
-        Options of fsspec: texts in mappings and sequences are found, however deep.
+        Options of fsspec; texts in nested mappings and sequences are found.
     """
     userinfo = split_userinfo(url)[1]
     found = {*_texts(options), userinfo, *userinfo.split(":", 1)[1:]}
@@ -94,7 +94,7 @@ def hiding(secrets: Iterable[str]) -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        # Without source lines and file names, which contain no values.
+        # without source lines and file names, which contain no values
         parts = [str(each) for each in _chain(error)]
         if all(without_secrets(part, secrets) == part for part in parts):
             raise

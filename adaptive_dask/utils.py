@@ -52,12 +52,12 @@ def save(fname: str | os.PathLike[str], data: Any, compress: bool = True) -> boo
     Returns
     -------
     bool
-        True. python-adaptive returns False for a file that cannot be written; here that is an error.
+        True. Unlike python-adaptive, which returns False for a file that cannot be written, this raises an error.
 
     Raises
     ------
     OSError
-        If the file cannot be written. A file of that name is left as it was.
+        If the file cannot be written. An existing file is not changed.
     """
     content = dumps_by_value(data)
     write_atomically(os.path.expanduser(os.fspath(fname)), gzip.compress(content) if compress else content)
@@ -102,7 +102,7 @@ def daskify(client: Client, cache: bool = False) -> Callable[[Callable[..., T]],
     client : distributed.Client
         Asynchronous or not.
     cache : bool, default: False
-        Whether to compute the result for the same arguments only once. They are the same if their texts are.
+        Whether to compute the result for the same arguments, compared by their texts, only once.
 
     Returns
     -------

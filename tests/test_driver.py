@@ -102,7 +102,7 @@ def test_results_from_elsewhere_are_told_but_for_those_that_the_learner_refuses(
 @pytest.mark.parametrize("is_over", [False, True])
 def test_a_run_at_its_end_takes_no_other_goal(is_over: bool) -> None:
     driver = Driver(CountingLearner(), Goal(npoints=0 if not is_over else 9))
-    with pytest.raises(AdaptiveError, match="start a new run"):
+    with pytest.raises(AdaptiveError, match="Start a new run"):
         driver.set_goal(Goal(npoints=3), "scan", is_over=is_over)
 
 

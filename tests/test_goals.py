@@ -109,7 +109,7 @@ def test_a_goal_that_is_given_comes_before_the_learners_own() -> None:
 
 def test_no_goal_at_all() -> None:
     goal = make_goal(CountingLearner())
-    assert goal.is_endless
+    assert goal == Goal()
     assert not goal.is_reached(learner_with(100))
     assert goal.time_left(0.0) is None
     with pytest.raises(ValueError, match="needs a goal"):
@@ -119,7 +119,7 @@ def test_no_goal_at_all() -> None:
 def test_an_attribute_named_done_that_is_no_method_is_no_goal() -> None:
     learner = CountingLearner()
     learner.done = False  # type: ignore[attr-defined]
-    assert make_goal(learner).is_endless
+    assert make_goal(learner) == Goal()
 
 
 @pytest.mark.parametrize(
@@ -132,7 +132,7 @@ def test_an_attribute_named_done_that_is_no_method_is_no_goal() -> None:
     ],
 )
 def test_more_than_one_goal_is_refused_by_name(goals: dict[str, Any]) -> None:
-    with pytest.raises(ValueError, match="Give one goal") as caught:
+    with pytest.raises(ValueError, match="goal must be given by one") as caught:
         make_goal(None, **goals)
     assert all(name in str(caught.value) for name in goals)
 
@@ -242,7 +242,7 @@ def test_auto_goal_without_a_goal() -> None:
     assert auto_goal()(learner_with(100)) is False
     with pytest.raises(ValueError, match="needs a goal"):
         auto_goal(allow_running_forever=False)
-    with pytest.raises(ValueError, match="Give one goal"):
+    with pytest.raises(ValueError, match="goal must be given by one"):
         auto_goal(loss=0.1, npoints=3)
 
 

@@ -158,8 +158,9 @@ def test_each_module_is_an_attribute_of_its_package() -> None:
     import adaptive_dask
 
     for package in (adaptive_dask, adaptive_dask.learner):
-        for module in adaptive_dask.submodules(package.__path__):
-            assert getattr(package, module) is importlib.import_module(f"{package.__name__}.{module}")
+        for _, name, _ in pkgutil.iter_modules(package.__path__):
+            if not name.startswith("_"):
+                assert getattr(package, name) is importlib.import_module(f"{package.__name__}.{name}")
         with pytest.raises(AttributeError, match="no_such_module"):
             _ = package.no_such_module
 

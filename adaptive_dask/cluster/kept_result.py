@@ -1,4 +1,4 @@
-"""Where pickles of earlier versions look for `RemoteResult`."""
+"""The place of `RemoteResult` in pickles of earlier versions."""
 
 from adaptive_dask.cluster.remote_result import RemoteResult as KeptResult
 

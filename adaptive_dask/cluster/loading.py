@@ -1,4 +1,4 @@
-"""Errors of loading pickled objects, and advice."""
+"""Errors that occur when pickled objects are loaded, with advice."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ OTHER_VERSION = (
 
 
 def missing_module(error: BaseException) -> str | None:
-    """Return the name of the missing module if an error is about one; a missing name in a module is no such error."""
+    """Return the name of the module that is missing; None for other errors, such as a missing name in a module."""
     name = getattr(error, "name", None)
     return name if isinstance(error, ModuleNotFoundError) and isinstance(name, str) else None
 
 
 def describe_trouble(error: BaseException) -> str:
-    """Return the traceback of an error of loading, with advice."""
+    """Return the traceback of an error that occurred when an object was loaded, with advice."""
     text = format_error(error)
     if isinstance(error, ImportError | AttributeError) and missing_module(error) is None:
         text = f"{text.rstrip()}\n\n{OTHER_VERSION}"
@@ -36,14 +36,14 @@ def loading_on_scheduler(what: str) -> Iterator[None]:
     Parameters
     ----------
     what : str
-        The object that is loaded, for the message.
+        Description of the object that is loaded, for the message.
 
     Raises
     ------
     ModuleMissingError
         If a module is missing.
     AdaptiveError
-        If something else cannot be imported.
+        For any other import error.
     """
     try:
         yield

@@ -53,13 +53,13 @@ class Evaluation(NamedTuple):
     Attributes
     ----------
     vectorized : bool
-        True if it takes many points in one call.
+        True if the function accepts many points in one call.
     point_timeout : float or None
-        The longest time of an evaluation, in seconds.
+        Time limit of an evaluation, in seconds.
     ntasks : int or None
         The largest number of points in flight.
     isolate : bool
-        True if it is evaluated in separate processes.
+        True if the function is evaluated in separate processes.
     memory_limit : int or None
         The number of bytes that an evaluation in such a process may allocate.
     """
@@ -78,7 +78,7 @@ class Route(enum.StrEnum):
     START_MANY = "adaptive_start_many"  # [RunSpecs] → for each None, or its error (`pack_error`)
     RUNS = "adaptive_runs"  # → a dict for each run
     WATCH = "adaptive_watch"  # watcher, runs: [(key, run_id, position, version)] → news since then, by key
-    NUDGE = "adaptive_nudge"  # watcher: its request is answered at once, because it is about to watch other runs
+    NUDGE = "adaptive_nudge"  # watcher: answers its request at once, because it wants to watch other runs
     # Clients that follow a run also send its run_id, because its name may be used again.
     SNAPSHOT = "adaptive_snapshot"  # name → [learner], functions, [goal], position, summary, losses
     INSPECT = "adaptive_inspect"  # name, log_from → [points in flight, failures, log]
@@ -145,7 +145,7 @@ class RunSpec:
     id: str = field(default_factory=make_id)
 
     def check(self) -> None:
-        """Refuse values that messages cannot contain: sending these would cost others their connections.
+        """Check that messages can contain all values; other values would close the connections of workers.
 
         Raises
         ------
@@ -219,7 +219,7 @@ class Report:
         Raises
         ------
         ValueError, TypeError
-            If it is invalid. No part of such a report may be used.
+            If a field is invalid. No part of such a report may be used.
         """
         report = cls(**fields)
         for name in ("slots", "places", "hung"):
@@ -228,7 +228,7 @@ class Report:
                 raise ValueError(f"{name} is {count!r}")
         if not len(report.ids) == len(report.values) == len(report.durations):
             raise ValueError(f"{len(report.ids)} ids, {len(report.values)} values, {len(report.durations)} durations")
-        # On the event loop, for many points: so sets of types instead of loops.
+        # Sets of types instead of loops, because this runs on the event loop for many points.
         if not set(map(type, (*report.ids, *report.returned, *report.failures))) <= {int}:
             raise TypeError("an id is not a whole number")
         if not set(map(type, report.values)) <= {float, bytes}:
@@ -258,7 +258,7 @@ def check_lifetime(lifetime: Any) -> tuple[float, float] | None:
     Raises
     ------
     ValueError, TypeError
-        If it is not.
+        If it is invalid.
     """
     if lifetime is None:
         return None

@@ -65,7 +65,7 @@ class RemoteResult(Reference):
         return client.sync(self._fetch, client, direct)
 
     def future(self, client: Client | None = None) -> Future[Any]:
-        """A future of the result, to compute with it on its worker: ``client.submit(analyse, result.future())``.
+        """Return a future of the result, to compute with it on its worker: ``client.submit(analyse, result.future())``.
 
         Parameters
         ----------

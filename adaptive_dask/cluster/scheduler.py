@@ -44,17 +44,17 @@ T = TypeVar("T")
 
 logger = get_logger(__name__)
 
-config.load_defaults()  # here, because modules are imported in a thread: the event loop must not read a file
+config.load_defaults()  # read here, because modules are imported in a thread and the event loop must not read files
 
-# When the scheduler closes, its runs have this time to end, all together (seconds).
+# When the scheduler closes, all runs together have this time to end (seconds).
 CLOSE_TIMEOUT_S = 2.0
 
-# A worker that leaves in one of these ways (the start of Dask's stimulus) was not killed by a point.
+# Prefixes of Dask's stimulus for workers that left cleanly, so that no point is blamed.
 CLEAN_EXITS = ("retire", "scheduler-restart", "restart", "worker-close-gracefully")
 
 
 class LearnerHost(SchedulerPlugin):
-    """Hosts runs: connects routes, messages of workers and events of the scheduler with the runs.
+    """Connects requests of clients, messages of workers, and events of the scheduler with the hosted runs.
 
     Attributes
     ----------
@@ -71,8 +71,8 @@ class LearnerHost(SchedulerPlugin):
 
     async def start(self, scheduler: Scheduler) -> None:
         """Register the routes."""
-        # Dask starts a preloaded plugin twice. Without an await, two clients that register the host at once cannot
-        # interfere.
+        # Dask starts a preloaded plugin twice. This contains no await, so that two clients can register the host at
+        # once.
         if self._is_started:
             return
         self._is_started = True
@@ -123,9 +123,9 @@ class LearnerHost(SchedulerPlugin):
     async def read_run(
         self, run: HostedRun, read: Callable[[Session], S], prepare: Callable[[S], T]
     ) -> tuple[T, tuple[float, float]]:
-        """Return ``prepare(read(session))``, for pages that this scheduler serves.
+        """Return ``prepare(read(session))``, for the pages of the scheduler.
 
-        `read` is called in the learner's thread, `prepare` in a thread while the learner already works again.
+        `read` is called in the learner's thread, and `prepare` in another thread.
 
         Returns
         -------
@@ -151,7 +151,7 @@ class LearnerHost(SchedulerPlugin):
         await self.resources.shut_down(CLOSE_TIMEOUT_S)
 
     def restart(self, scheduler: Scheduler) -> None:
-        """Take points back from all workers, which restart; the runs continue with the new ones."""
+        """Take points back from all workers before they restart; the runs continue on the new workers."""
         for run in self.active:
             for worker in list(run.assignments.loads):
                 run.reports.lose(worker, blame=False)
@@ -184,13 +184,13 @@ class LearnerHost(SchedulerPlugin):
 
 
 def _timed(call: Callable[[], T]) -> tuple[T, float]:
-    """The result of a call, and the CPU time of its thread in seconds."""
+    """Return the result of a call, and the CPU time of its thread in seconds."""
     begin = time.thread_time()
     return call(), time.thread_time() - begin
 
 
 def _serve_pages(scheduler: Scheduler) -> bool:
-    """Show the runs on the scheduler's dashboard; False if that fails, which does not affect the runs."""
+    """Show the runs on the scheduler's dashboard; return False if that fails."""
     try:
         return bool(entry("serve_pages")(scheduler))
     except Exception as error:

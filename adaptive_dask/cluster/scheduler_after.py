@@ -10,20 +10,20 @@ from adaptive_dask.errors import PredecessorError, RunNotFoundError
 if TYPE_CHECKING:
     from adaptive_dask.cluster.scheduler_run import HostedRun
 
-# The number of runs whose end is remembered, also when they were forgotten.
+# The number of runs whose end is remembered even if they were forgotten.
 MAX_ENDS = 10_000
 
 CANCELLED = "was cancelled"
 
 
 class End(NamedTuple):
-    """How a run ended.
+    """The end of a run.
 
     Attributes
     ----------
     name : str
     how : str
-        Such as "failed".
+        For example "failed".
     """
 
     name: str
@@ -46,15 +46,15 @@ class Successors:
         self._waiting: dict[str, list[HostedRun]] = {}  # by the id of the run that they wait for
 
     def note_start(self, run_id: str, name: str) -> None:
-        """Note a run that is about to start."""
+        """Record a run that is about to start."""
         self._open[run_id] = name
 
     def find(self, name: str) -> str | None:
-        """The id of the run of a name that has not ended."""
+        """Return the id of the run with a name that has not ended."""
         return next((run_id for run_id, other in self._open.items() if other == name), None)
 
     def check(self, run: str, predecessors: dict[str, str]) -> dict[str, str]:
-        """The runs that a new run has to wait for, of all its predecessors: names by id.
+        """Return the predecessors that have not ended, which a new run waits for: names by id.
 
         Raises
         ------
@@ -81,7 +81,7 @@ class Successors:
         run.state.predecessors = predecessors
 
     def note_end(self, run_id: str, name: str, how: str) -> None:
-        """Start the runs that have waited for this one only; if it has not finished, they do not start."""
+        """Start the runs that wait only for this one; if it failed or was cancelled, end them instead."""
         self._open.pop(run_id, None)
         self._ends.pop(run_id, None)
         self._ends[run_id] = end = End(name, how)
@@ -99,7 +99,7 @@ class Successors:
                     self._begin(run)
 
     def forget(self, run: HostedRun) -> None:
-        """Do not wait for the predecessors of a run any more, because it has ended."""
+        """Stop waiting for the predecessors of a run that has ended."""
         for run_id in run.state.predecessors:
             waiting = self._waiting.get(run_id, [])
             if run in waiting:

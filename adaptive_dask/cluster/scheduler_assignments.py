@@ -1,4 +1,4 @@
-"""The points that each worker has of a run, how many more it could use, and the messages that send them."""
+"""Assignment of the points of a run to workers, and the messages that send them."""
 
 from __future__ import annotations
 
@@ -18,30 +18,30 @@ from adaptive_dask.run.pickling import PackedValue
 if TYPE_CHECKING:
     from distributed import Scheduler
 
-# No points are kept ahead if a slot waits for its next point for less than this share of the time: a point that is
-# chosen earlier is chosen worse.
+# No points are kept ahead if slots wait less than this share of the time, because points that are chosen earlier are
+# chosen with less information.
 NEGLIGIBLE_WAIT = 0.005
 
-# However fast evaluations are, no more points are in flight than the learner processes in this time (seconds),
-# because their results may arrive all at once and block the learner and other runs.
+# The number of points in flight is at most what the learner processes in this time (seconds), because all results may
+# arrive at once and block the learner and other runs.
 MAX_BACKLOG_S = 0.01
 
-# Results are held back on a worker only if a point takes at least this time (seconds); faster functions have several
-# results per message anyway.
+# Workers hold results back only if a point takes at least this time (seconds); messages of faster functions contain
+# several results anyway.
 MIN_BATCHED_S = 0.002
 
-# With many runs on the scheduler, each keeps points for this time ahead (seconds), so that results can be batched, and
-# has this number of points ahead from the beginning, so that its slots do not wait for the first points.
+# With many runs, each run keeps points for this time ahead (seconds), so that results can be batched, and this number
+# of points from the beginning, so that its slots do not wait for their first points.
 BATCHING_S = 0.06
 MIN_AHEAD = 3
 
 SMOOTHING = 0.1  # the weight of the newest measurement in a running mean
 
-DEVIATIONS = 2.0  # the expected duration of a point is the mean plus this number of mean deviations
+DEVIATIONS = 2.0  # the number of mean deviations above the mean in the expected duration of a point
 
 
 class OutgoingPoint(NamedTuple):
-    """A point to be sent to a worker; it may have killed workers if it is a suspect."""
+    """A point to be sent to a worker; a suspect may have killed workers."""
 
     pid: int
     packed: PackedValue
@@ -57,9 +57,9 @@ class WorkerLoad:
     slots : int
         The number of evaluators.
     places : int
-        The number of points that these evaluate concurrently: more than one each if the function is asynchronous.
+        The number of points that these evaluate concurrently, several each if the function is asynchronous.
     ids : dict of int to bool
-        The points that were sent and not reported, oldest first; True if a point is suspected to kill workers.
+        The points that were sent and not reported, oldest first; True for suspects.
     """
 
     slots: int = 0
@@ -72,12 +72,12 @@ class WorkerLoad:
 
 
 class Assignments:
-    """The points of a run on the workers of the cluster; pure bookkeeping on the event loop.
+    """The points of a run on the workers; a data structure of the event loop.
 
     Parameters
     ----------
     vectorized : bool, default: False
-        True if the function takes many points in one call.
+        True if the function accepts many points in one call.
     """
 
     def __init__(self, vectorized: bool = False) -> None:
@@ -91,7 +91,7 @@ class Assignments:
         self.seconds_per_step = 0.0
         self.learner_seconds: float | None = None  # CPU time per point
         self.lifetimes = Lifetimes()
-        self.is_crowded = False  # there are many runs that results are batched
+        self.is_crowded = False  # there are enough runs for results to be batched
         self._deviation = 0.0
         self._slot_seconds = 0.0
         self._slots_since = time.monotonic()
@@ -103,7 +103,7 @@ class Assignments:
 
     @property
     def busy_slots(self) -> int:
-        """The number of evaluators that have a point, as far as is known."""
+        """The number of evaluators that are known to have a point."""
         return sum(min(load.slots, len(load.ids)) for load in self.loads.values())
 
     @property
@@ -124,7 +124,7 @@ class Assignments:
         lifetime: tuple[float, float] | None = None,
         places: int | None = None,
     ) -> None:
-        """Note the evaluators of a worker, its lifetime, and the number of points that they evaluate concurrently."""
+        """Record the evaluators of a worker, its lifetime, and the number of points that they evaluate concurrently."""
         load = self.loads.setdefault(worker, WorkerLoad())
         self.lifetimes.note(worker, lifetime)
         places = slots if places is None or not slots else places  # evaluators without the function take no points
@@ -134,7 +134,7 @@ class Assignments:
         self._clear_if_empty(worker, load)
 
     def take_back(self, worker: str, ids: Iterable[int]) -> list[int]:
-        """Take points back from a worker; return those that it had."""
+        """Take points back from a worker; return the points that it had."""
         load = self.loads.get(worker)
         if load is None:
             return []
@@ -151,7 +151,7 @@ class Assignments:
         ids : list of int
             The points that it had.
         begun : set of int
-            The points that it has probably started: points are started in the order in which they were sent.
+            The points that it has probably started, because workers start points in the order in which they were sent.
         """
         load = self.loads.pop(worker, None)
         if load is None:
@@ -188,7 +188,7 @@ class Assignments:
         Parameters
         ----------
         seconds : float
-            Wall time, because the workers wait for that time.
+            Wall time, for which the workers wait.
         cpu_seconds : float
             CPU time of the learner's thread. Wall time would overstate the cost of a point under load, and limit the
             number of points in flight.
@@ -199,21 +199,20 @@ class Assignments:
         self.learner_seconds = _running(self.learner_seconds, cpu_seconds / points, SMOOTHING)
 
     def begun(self) -> list[int]:
-        """The points that are probably being evaluated: points are started in the order in which they were sent."""
+        """Return the points that are probably being evaluated: on each worker, those that were sent first."""
         return [pid for load in self.loads.values() for pid in list(load.ids)[: load.places * self._batch]]
 
     # ---- decisions
 
     def room(self, npoints: int | None, ntasks: int | None) -> int:
-        """Return how many more points the workers could use now.
+        """Return the number of further points that the workers can use now.
 
         Parameters
         ----------
         npoints : int or None
-            The number of points that the learner knows; None if the points are already chosen, so that it does not
-            matter.
+            The number of points that the learner knows; None if the points are already chosen.
         ntasks : int or None
-            The largest number of points in flight.
+            Maximum number of points in flight.
         """
         room = self.places + self._ahead(npoints) - self.in_flight
         for worker in self._leaving():
@@ -225,7 +224,7 @@ class Assignments:
     def enough(self, worker: str) -> int | None:
         """Return the number of waiting points on a worker above which it can hold results back.
 
-        These points last until new ones arrive, or are half of those on the worker if there are fewer. None if holding
+        These points suffice until new ones arrive; they are at most half of the points on the worker. None if holding
         results back has no benefit.
         """
         if not self.seconds_per_point or self.seconds_per_point < MIN_BATCHED_S:
@@ -241,11 +240,11 @@ class Assignments:
 
     @property
     def useful_slots(self) -> int:
-        """The number of evaluators on workers that have time for another point."""
+        """The number of evaluators on workers whose lifetime suffices for another point."""
         return self.slots - sum(self.loads[worker].slots for worker in self._leaving())
 
     def most_slots(self, count: int) -> dict[str, int]:
-        """Choose `count` slots on the workers that have most of them; return their number by worker."""
+        """Choose `count` slots, on the workers with the most slots first; return their number by worker."""
         chosen: dict[str, int] = {}
         heap = [(-load.slots, worker) for worker, load in self.loads.items() if load.slots]
         heapq.heapify(heap)
@@ -262,9 +261,8 @@ class Assignments:
     def assign(self, points: Iterable[OutgoingPoint]) -> tuple[dict[str, list[OutgoingPoint]], list[OutgoingPoint]]:
         """Choose workers for points; each point goes to the worker with the fewest points for its slots.
 
-        A suspect gets a worker without other points, so that no other point is lost or blamed. Workers are emptied
-        for this purpose, those with the fewest points first. No point is assigned to a worker whose lifetime is too
-        short.
+        A suspect gets a worker without other points, so that no other point is lost or blamed. If necessary, the
+        workers with the fewest points are emptied first. No point is assigned to a worker whose lifetime is too short.
 
         Returns
         -------
@@ -279,7 +277,7 @@ class Assignments:
             if not self.lifetimes.was_cut_off(point.pid):
                 waiting.append(point)
             elif loads := self._open_workers(self.lifetimes.longest_need):
-                # It is suspected to be slow, not to kill workers.
+                # This point is suspected to be slow, not to kill workers.
                 self._put(point._replace(suspect=False), loads[0][1], assigned)
             else:
                 left.append(point)
@@ -305,7 +303,7 @@ class Assignments:
         return assigned, left
 
     def _open_workers(self, need: float) -> list[tuple[float, str]]:
-        """The workers that have `need` seconds left, those with the fewest points for their slots first."""
+        """Return the workers that have `need` seconds left, in ascending order of points per slot."""
         return sorted(
             (len(load.ids) / load.places, worker)
             for worker, load in self.loads.items()
@@ -313,7 +311,7 @@ class Assignments:
         )
 
     def _leaving(self) -> list[str]:
-        """The workers whose lifetime ends before a point that is started now is expected to be finished."""
+        """Return the workers whose lifetime is too short for a point that is started now."""
         if not self.lifetimes:
             return []
         need = self.lifetimes.need
@@ -326,7 +324,7 @@ class Assignments:
         assigned.setdefault(worker, []).append(point)
 
     def _ahead(self, npoints: int | None) -> int:
-        """The number of points beyond one in each place: for batches, and to hide the time until new points arrive."""
+        """Return the number of points beyond one per place: for batches, and to hide the latency of new points."""
         least = MIN_AHEAD if self.is_crowded else 0
         if not self.seconds_per_point or self.places == 0:
             return least if self.places else 0
@@ -344,7 +342,7 @@ class Assignments:
 
     @property
     def _wait(self) -> float:
-        """The time from a result to the arrival of the point that it leads to (seconds)."""
+        """The time from a result to the arrival of the next point (seconds)."""
         return self.round_trip + self.seconds_per_step
 
     @property
@@ -365,7 +363,7 @@ class Assignments:
 
 
 class PointSender:
-    """Sends points to workers as far as these can use them; lives on the scheduler's event loop.
+    """Sends points to workers that can use them; lives on the scheduler's event loop.
 
     Parameters
     ----------
@@ -377,11 +375,11 @@ class PointSender:
     Attributes
     ----------
     unsent : deque of OutgoingPoint
-        Points that no worker could take so far.
+        Points that no worker could take yet.
     has_no_more : bool
         True if the learner returned fewer points than requested.
     asks_no_more : bool
-        True if the points in flight are the last ones, unless some of them are given up.
+        True if the learner is not asked for more points, unless some in flight are given up.
     """
 
     def __init__(self, run: str, scheduler: Scheduler, assignments: Assignments) -> None:
@@ -393,7 +391,7 @@ class PointSender:
         self.asks_no_more = False
 
     def send(self) -> None:
-        """Send points that wait, and let evaluators leave if no more points follow and other runs need their slots."""
+        """Send waiting points, and let evaluators leave if no more points follow and other runs need their slots."""
         if not self.unsent:
             return
         assigned, left = self._assignments.assign(self.unsent)
@@ -405,7 +403,7 @@ class PointSender:
                 self.stop(worker, keep=0)
 
     def send_to(self, worker: str, points: Sequence[OutgoingPoint] = ()) -> None:
-        """Send points to a worker; a message without points tells it how long one is expected to take."""
+        """Send points to a worker; a message without points updates the expected duration of a point."""
         self._scheduler.worker_send(
             worker,
             {

@@ -28,10 +28,10 @@ if TYPE_CHECKING:
 
 logger = get_logger(__name__)
 
-# Tasks that wait for a slot have a lower priority than tasks that have one, also those of other runs.
+# The priority of tasks that wait for a slot is lower than that of tasks that have one, in all runs.
 WAITING_PRIORITY = -1
 
-# A slot that becomes free is taken by a waiting task. After this time (seconds), the task of another run has taken it.
+# If no waiting task of the run has taken a free slot after this time (seconds), another run has taken it.
 SPARE_TIMEOUT_S = 0.25
 
 # Dask takes about a third of a millisecond for a task, so at most this number are submitted or released in one turn of
@@ -43,14 +43,14 @@ PAUSE_S = 0.01
 # would be busy with evaluators that end, while other tasks would not get a slot noticeably earlier.
 FREE_SLOT_INTERVAL_S = 0.01
 
-# If more evaluators than this end with errors, and none of them has evaluated a point, the run fails.
+# If more evaluators than this fail before any point was evaluated, the run fails.
 MAX_FRUITLESS_ERRORS = 10
 
 
 def declare_duration(scheduler: Scheduler) -> None:
     """Declare the lease to Dask as the duration of an evaluator.
 
-    After a short run, Dask's own measurement would be too short, and prevent the cluster from growing for the next run.
+    Dask would measure a shorter duration in a short run, and would not scale the cluster up for the next run.
     """
     seconds = _lease()
     key = "distributed.scheduler.default-task-durations"
@@ -123,7 +123,7 @@ class Evaluators:
             return
         regular = len(self._futures) - len(self._spare)
         for key in self._on_workers(self._spare)[: max(0, min(at_work, slots) - regular)]:
-            self._spare.discard(key)  # its turn has come
+            self._spare.discard(key)  # it has a slot now
             regular += 1
         if regular > slots:
             self._take_back([key for key in self._futures if key not in self._spare], regular - slots)
@@ -137,7 +137,7 @@ class Evaluators:
             self._on_change()
 
     def _count_in_line(self, missing: int) -> int:
-        """The number of missing tasks that need not be submitted, because tasks that wait are about to start."""
+        """Return the number of missing tasks that need no submission, because waiting tasks are about to start."""
         if missing <= 0:
             self._missing_since = None
         elif self._missing_since is None:
@@ -153,7 +153,7 @@ class Evaluators:
         declare_duration(self._scheduler)
         lease = max(_lease(), self._scheduler.total_nthreads * FREE_SLOT_INTERVAL_S)
         keys = [f"{KEY_PREFIX}-{next(self._count)}-{self._run}" for _ in range(count)]
-        # Leases have different lengths; otherwise all points would pause at the same time.
+        # Leases have different durations; otherwise all evaluators would be replaced at the same time.
         leases = [lease * random.uniform(1.0, 1.5) for _ in keys]
         options = {**self._options, "priority": self._options.get("priority", 0) + priority}
         trim_span(self._scheduler)
@@ -165,7 +165,7 @@ class Evaluators:
             self._spare.update(keys)
 
     def _take_back(self, keys: Iterable[Key], count: int) -> None:
-        """Release up to `count` tasks that are on no worker; the others end by themselves or are told to."""
+        """Release up to `count` tasks that are not on a worker; the others end by themselves or by a message."""
         keys = list(keys)
         on_workers = set(self._on_workers(keys))
         waiting = [key for key in reversed(keys) if key not in on_workers]
@@ -192,7 +192,7 @@ class Evaluators:
         return True
 
     def did_work(self) -> None:
-        """Note that evaluators work, because results arrived."""
+        """Record that evaluators work, because results arrived."""
         self._errors = 0
 
     def give_up(self, tasks: Iterable[str]) -> None:
@@ -201,13 +201,13 @@ class Evaluators:
             self._forget(key)
 
     def withdraw_unplaced(self) -> None:
-        """Forget tasks without a worker; they are submitted again when slots are shared."""
+        """Withdraw tasks without a worker; they are submitted again when slots are shared."""
         tasks = self._scheduler.tasks
         for key in [key for key in self._futures if key in tasks and tasks[key].state == "no-worker"]:
             self._forget(key)
 
     async def release(self) -> None:
-        """Release all tasks; return when no more of them can start. Those that run end by themselves."""
+        """Release all tasks; return when no more of them can start. Running tasks end by themselves."""
         self._released = True
         on_workers = set(self._on_workers(self._futures))
         await self._forget_all([key for key in self._futures if key not in on_workers])
@@ -230,7 +230,7 @@ class Evaluators:
         error = await future.exception()
         if not self._forget(future.key):
             return
-        # Dead workers and restarts of the cluster are no errors of evaluators.
+        # Lost workers and restarts of the cluster do not count as errors of evaluators.
         if error is not None and not isinstance(error, KilledWorker | FutureCancelledError):
             logger.info("An evaluator of run %s ended with %r", self._run, error)
             self._errors += 1
@@ -242,9 +242,9 @@ class Evaluators:
 class EvaluatorTask:
     """The function of evaluator tasks, which Dask pickles for each task.
 
-    A task that refers to a module that is missing on a worker would cost this worker its connection. This object is
-    therefore unpickled as a local function, which is pickled by value, so that only the task fails, with the name of
-    the module. That takes a tenth of a millisecond, so it is done once, and a scheduler unpickles the object itself.
+    If the module of a task is missing on a worker, the worker loses its connection. This object is therefore unpickled
+    as a local function, which is pickled by value, so that only the task fails, with the name of the missing module.
+    This takes 0.1 ms, so it is done once, and a scheduler unpickles the object itself.
     """
 
     def __init__(self) -> None:
@@ -293,6 +293,6 @@ EVALUATOR_TASK = EvaluatorTask()
 
 
 def _lease() -> float:
-    # Dask scales up if tasks take at least its target duration, so leases are not shorter.
+    # A lease takes at least Dask's target duration, because Dask does not scale up for shorter tasks.
     target = parse_timedelta(dask.config.get("distributed.adaptive.target-duration"))
     return max(config.get("scheduler.lease"), float(target))

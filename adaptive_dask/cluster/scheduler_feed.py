@@ -15,10 +15,10 @@ from dataclasses import dataclass, field
 
 from adaptive_dask import config
 
-# Results are kept for this time, also after the last poll (seconds), and up to a size that is a setting.
+# Results are kept for this time after they arrived and after the last poll (seconds), up to a size that is a setting.
 RESULTS_TIMEOUT_S = 15.0
 
-# The interval of news about changes that may be frequent, such as points that fail (seconds).
+# The interval of news about frequent changes, such as failed points (seconds).
 CHANGE_INTERVAL_S = 0.1
 
 
@@ -89,7 +89,7 @@ class Feed:
             subscription.wake()
 
     def change_soon(self) -> None:
-        """Answer the watchers within `CHANGE_INTERVAL_S`, because of a change that may be frequent."""
+        """Answer the watchers within `CHANGE_INTERVAL_S`, because of a frequent change."""
         if self._alarm is None:
             self._alarm = asyncio.get_running_loop().call_later(CHANGE_INTERVAL_S, self._ring)
 
@@ -106,10 +106,10 @@ class Feed:
         return (position, version) != (self.position, self.version)
 
     def since(self, position: int) -> list[Chunk] | None:
-        """Return the results from a position on; None if they are not kept any more."""
+        """Return the results from a position on; None if they were discarded."""
         if position == self.position:
             return []
-        # From the newest on, because most watchers need only a few.
+        # From the newest chunk backwards, because most watchers need few chunks.
         newer = list(itertools.takewhile(lambda chunk: chunk.start >= position, reversed(self._chunks)))
         if not newer or newer[-1].start != position:
             return None

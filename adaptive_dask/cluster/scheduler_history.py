@@ -1,4 +1,4 @@
-"""The history of a run for late viewers, of limited size."""
+"""The history of a run in bounded memory, for clients and pages that join later."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ FEW_LOSSES = 100
 MIN_SPACING_S = 0.5
 MAX_WORK_ENTRIES = 512
 
-# The present pace is measured over this time (seconds).
+# The pace is measured over this time (seconds).
 PACE_WINDOW_S = 10.0
 
 # Durations are counted in steps of a factor √2, from 1 µs to 36 h.
@@ -30,7 +30,7 @@ SHORTEST, LONGEST = -20, 17
 EDGES = tuple(2.0 ** (step / 2) for step in range(2 * SHORTEST, 2 * LONGEST + 1))
 _SQRT_HALF = math.sqrt(0.5)
 
-# With more workers, the half of them with the fewest evaluations are counted together.
+# If there are more workers than this, the half of them with the fewest evaluations are counted together.
 MAX_WORKERS = 256
 OTHERS = "others"
 
@@ -73,11 +73,11 @@ class ProgressHistory:
     losses : list of Loss
         Entries are only appended.
     work : list of Work
-        Thinned out from time to time; `thinned` counts these events.
+        Reduced to every second entry from time to time; `thinned` counts the reductions.
     evaluated : int
         Evaluations so far, including those that failed.
     function_seconds : float
-        The time that they took.
+        The total duration of these evaluations, in seconds.
     durations : list of int
         The number of evaluations with durations between two of the `EDGES`.
     workers : dict of str to WorkerCount
@@ -93,20 +93,20 @@ class ProgressHistory:
         self.function_seconds = 0.0
         self.durations = [0] * (len(EDGES) - 1)
         self.workers: dict[str, WorkerCount] = {}
-        self._before: Loss | None = None  # the newest entry, also if it was not kept
+        self._before: Loss | None = None  # the newest entry, even if it was not kept
         self._spacing = MIN_SPACING_S
         self._present: deque[Work] = deque()
 
     def begin(self) -> None:
-        """The run begins now."""
+        """Set the start of the run to now."""
         self._began = time.monotonic()
 
     def elapsed(self) -> float:
-        """Seconds since the start of the run."""
+        """Return the seconds since the start of the run."""
         return time.monotonic() - self._began
 
     def note_loss(self, npoints: int, loss: float, *, is_last: bool = False) -> None:
-        """Note the loss after a step of the learner, or at the end of the run."""
+        """Record the loss after a step of the learner, or at the end of the run."""
         entry = Loss(self.elapsed(), npoints, loss)
         if not self.losses:
             self.losses.append(entry)
@@ -123,12 +123,12 @@ class ProgressHistory:
             self.losses.append(entry)
 
     def some_losses(self) -> list[Loss]:
-        """A few losses from the first to the last, enough for a small curve."""
+        """Return a few of the losses, for a small curve."""
         step = len(self.losses) // FEW_LOSSES + 1
         return [*self.losses[:-1:step], *self.losses[-1:]]
 
     def note_work(self, learner_seconds: float, *, is_last: bool = False) -> None:
-        """Note the work so far, before results are counted or at the end of the run."""
+        """Record the work so far, before results are counted or at the end of the run."""
         now = self.elapsed()
         if self._present and now < self._present[-1].seconds + MIN_SPACING_S and not is_last:
             return
@@ -164,7 +164,7 @@ class ProgressHistory:
         count.seconds += sum(durations) + seconds_of_failures
 
     def points_per_second(self) -> float:
-        """The present pace."""
+        """Return the present pace."""
         while len(self._present) > 1 and self._present[1].seconds < self.elapsed() - PACE_WINDOW_S:
             self._present.popleft()
         if not self._present:

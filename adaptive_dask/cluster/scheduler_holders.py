@@ -1,4 +1,4 @@
-"""The runs and tasks that have the threads of the cluster, shown by runs that wait for threads."""
+"""The runs and tasks that occupy the threads of the cluster, for the status of runs that wait."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from adaptive_dask.cluster.protocol import KEY_PREFIX
 if TYPE_CHECKING:
     from distributed import Scheduler
 
-# The interval of updates (seconds), and the number of tasks that are read.
+# The interval of updates (seconds), and the maximum number of tasks that are read.
 REFRESH_S = 0.5
 MAX_TASKS = 1000
 
-# Runs or tasks are named if there are no more of them.
+# The maximum number of runs or tasks that are named.
 MAX_NAMED = 3
 
 
 class Holders:
-    """Describes which runs and tasks others wait for; lives on the scheduler's event loop.
+    """Describes the runs and tasks that other runs wait for; lives on the scheduler's event loop.
 
     Parameters
     ----------
@@ -34,8 +34,8 @@ class Holders:
     Attributes
     ----------
     hung : dict of str to dict of str to (str, int)
-        By worker and id of a run, which may have ended: its name and the number of its calls that were given up and
-        continue.
+        By worker and id of a run: its name, and the number of its calls that were given up but continue. The run may
+        have ended.
     """
 
     def __init__(self, scheduler: Scheduler, runs: Callable[[], list[str]]) -> None:
@@ -46,7 +46,7 @@ class Holders:
         self._looked = -REFRESH_S
 
     def note_hung(self, worker: str, run: str, name: str, count: int) -> None:
-        """Note how many calls of a run were given up on a worker and continue."""
+        """Record the number of calls of a run that were given up on a worker but continue."""
         runs = self.hung.setdefault(worker, {})
         runs.pop(run, None)
         if count:
@@ -55,7 +55,7 @@ class Holders:
             del self.hung[worker]
 
     def threads(self) -> str | None:
-        """Return which runs and tasks have the threads of the cluster; None if it is unknown."""
+        """Return a text that names the runs and tasks that occupy the cluster; None if they are unknown."""
         now = time.monotonic()
         if now >= self._looked + REFRESH_S:
             self._looked = now

@@ -7,12 +7,12 @@ from collections.abc import Callable, Sequence
 
 from adaptive_dask.run.pickling import PackedValue
 
-# Results that wait longer for a busy learner are written to the checkpoint before the learner is told (seconds).
+# Results that wait longer than this time for a busy learner (seconds) are written to the checkpoint first.
 ARRIVALS_TIMEOUT_S = 0.4
 
 
 class Inbox:
-    """Results, failures and losses since the learner's last step; lives on the event loop.
+    """Results, failures and lost points since the learner's last step; lives on the event loop.
 
     Parameters
     ----------
@@ -45,7 +45,7 @@ class Inbox:
         return bool(self.outcomes or self.failures)
 
     def close(self) -> None:
-        """Stop the timer, because the learner was told."""
+        """Stop the timer when the learner is told."""
         if self._timer is not None:
             self._timer.cancel()
 

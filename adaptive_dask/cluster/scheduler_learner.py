@@ -1,4 +1,4 @@
-"""The learner of a hosted run, which is called in threads, and its numbers, which the event loop reads."""
+"""The learner of a hosted run: called in threads, with numbers that the event loop reads."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ T = TypeVar("T")
 
 
 class Step(NamedTuple):
-    """The outcome of a turn in the learner's thread.
+    """The result of a turn in the learner's thread.
 
     Attributes
     ----------
@@ -40,7 +40,7 @@ class Step(NamedTuple):
     told : int
         The number of results that were told.
     chunk : bytes or None
-        These results, packed, if the run is watched.
+        The results that were told, packed, if the run is watched.
     done : bool
         True if the run is at its end.
     asks_no_more : bool
@@ -48,7 +48,7 @@ class Step(NamedTuple):
     cpu_seconds : float
         CPU time of the thread.
     error : Exception or None
-        For the caller.
+        An error to raise in the caller.
     """
 
     points: Sequence[OutgoingPoint]
@@ -74,13 +74,13 @@ class HostedLearner:
     Attributes
     ----------
     driver : Driver
-        The event loop reads its numbers, and sets `Driver.time_is_up` to end the run.
+        The event loop reads its numbers, and sets `Driver.time_is_up`.
     cpu_seconds : float
         CPU time of the steps of the learner.
     remote_keys : list of str
-        The keys of results on workers to which the learner refers at the start.
+        The keys of the remote results in the learner's data at the start.
     resumed : int
-        The number of results that it was told from its checkpoint.
+        The number of results that were restored from the checkpoint.
     """
 
     def __init__(self, spec: RunSpec, checkpoint: Checkpoint | None) -> None:
@@ -111,11 +111,11 @@ class HostedLearner:
         return None if self.driver.checkpoint is None else self.driver.checkpoint.writer.arrived
 
     def set_goal(self, packed: bytes, run: str, is_over: bool) -> None:
-        """Replace the goal by another one, which is pickled."""
+        """Replace the goal by a pickled one."""
         with loading_on_scheduler("the goal"):
             goal = cloudpickle.loads(packed)
         if not isinstance(goal, Goal):
-            raise TypeError(f"A goal must be a Goal, got {type(goal).__name__}.")
+            raise TypeError(f"goal must be a Goal, got {type(goal).__name__}.")
         self.driver.set_goal(goal, run, is_over=is_over)
 
     # ---- turns
@@ -140,14 +140,14 @@ class HostedLearner:
         return made._replace(cpu_seconds=cpu_seconds)
 
     def tell_from_elsewhere(self, points: bytes, values: bytes, is_watched: bool) -> Step:
-        """Tell results that the run did not request; `Step.error` is the first error of the learner."""
+        """Tell results that the run did not ask for; `Step.error` is the first error of the learner."""
         with loading_on_scheduler("points or values"):
             pairs = list(zip(unpack(points), unpack(values), strict=True))
         told, error = self.driver.tell_from_elsewhere(pairs)
         return self._made(told, is_watched)._replace(error=error)
 
     def drop(self, points: bytes, ids: list[int]) -> tuple[list[int], bytes]:
-        """Give up points that have no outcome yet, by value or by id.
+        """Give up points that have no outcome, by value or by id.
 
         Returns
         -------
@@ -168,7 +168,7 @@ class HostedLearner:
         scheduler_memory.empty(self.driver.session.learner)
 
     def call(self, payload: bytes) -> bytes:
-        """Call ``function(learner, *args, **kwargs)``; both ways pickled."""
+        """Call ``function(learner, *args, **kwargs)``; arguments and result are pickled."""
         with loading_on_scheduler("the function or its arguments"):
             function, args, kwargs = cloudpickle.loads(payload)
         return dumps(self.driver.call(function, *args, **kwargs))

@@ -1,4 +1,4 @@
-"""Lifetimes of the workers of a run, and whether they suffice for a point."""
+"""The lifetimes of the workers of a run, which must suffice for a point."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ import math
 import time
 from collections.abc import Callable, Iterable
 
-# Points that seem to need more than this share of the longest lifetime are started on workers with this share left, so
-# that a point that may be too long for every worker does not wait forever.
+# Points that seem to need more than this share of the longest lifetime are started on workers with this share left.
+# Otherwise, a point that may be too long for every worker would wait forever.
 FRESH_SHARE = 0.8
 
-# The scheduler requires more time than the worker by this factor; otherwise, a point that is sent at the last moment
-# would be returned and sent again.
+# The scheduler requires more remaining time than the worker, by this factor. Otherwise, the worker would return points
+# that are sent at the last moment.
 MARGIN = 1.1
 
-# A worker that leaves at most this time before the end of its lifetime, left because of it (seconds).
+# A worker left because of its lifetime if it leaves at most this time before the end (seconds).
 OVERDUE_S = 1.0
 
 
@@ -30,17 +30,17 @@ class Lifetimes:
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self.expected = 0.0
         self._clock = clock
-        self._workers: dict[str, tuple[float, float]] = {}  # with a lifetime: the total, and the end
+        self._workers: dict[str, tuple[float, float]] = {}  # total and end, for workers with a lifetime
         self._others: set[str] = set()
         self._cut_off: set[int] = set()
         self._longest = math.inf
 
     def __bool__(self) -> bool:
-        """True if workers have lifetimes."""
+        """Return True if workers have lifetimes."""
         return bool(self._workers)
 
     def note(self, worker: str, lifetime: tuple[float, float] | None) -> None:
-        """Note the lifetime of a worker: its total, and the rest; None if it has none."""
+        """Record the lifetime of a worker: the total and the rest; None if it has none."""
         is_new = worker not in self._workers and worker not in self._others
         if lifetime is None:
             self._others.add(worker)
@@ -56,7 +56,7 @@ class Lifetimes:
         self._find_longest()
 
     def cut_off(self, ids: Iterable[int]) -> None:
-        """Note points that were being evaluated when the lifetime of their worker ended."""
+        """Record points that were being evaluated when the lifetime of their worker ended."""
         self._cut_off.update(ids)
 
     def was_cut_off(self, pid: int) -> bool:

@@ -1,4 +1,4 @@
-"""Returns the memory of forgotten runs to the system, and keeps garbage collections short."""
+"""Return the memory of forgotten runs to the system, and keep garbage collections short."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from typing import Any
 
 
 def freeze() -> None:
-    """In a process of a scheduler, exclude the objects that exist now from garbage collections.
+    """Exclude existing objects from garbage collections, in a process that was started as a scheduler.
 
-    Most of them belong to modules and stay. A full collection, which blocks the event loop, takes 90 ms with them. The
-    process of a user is not changed, because its objects may become garbage.
+    Most of them belong to modules and remain. With them, a full collection blocks the event loop for 90 ms. In the
+    process of a user, the objects may become garbage and are not excluded.
     """
     if "distributed.cli.dask_scheduler" in sys.modules:  # loaded by ``dask scheduler``
         gc.freeze()
 
 
 def empty(learner: Any) -> None:
-    """Free the data of a learner that is not needed any more, and of the learners inside.
+    """Free the data of a learner and of its children.
 
     Learners contain reference cycles. Python's garbage collector, which blocks the event loop, rarely visits large old
     objects.
@@ -32,7 +32,7 @@ def empty(learner: Any) -> None:
 
 
 def trim() -> None:
-    """Let the allocator return free memory; glibc keeps memory below any part that is in use."""
+    """Return free memory to the system; glibc keeps free memory below blocks that are in use."""
     if sys.platform.startswith("linux"):
         with suppress(OSError, AttributeError):  # another C library
             ctypes.CDLL(None).malloc_trim(0)  # without the interpreter lock

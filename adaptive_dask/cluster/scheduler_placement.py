@@ -1,4 +1,4 @@
-"""The workers on which evaluators of a run may be, if it needs resources or certain workers."""
+"""The workers on which a run may have evaluators, if it needs resources or certain workers."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Placement:
     ----------
     scheduler : Scheduler
     tasks : dict
-        What the tasks need, see `RunSpec.tasks`.
+        The requirements of the tasks, see `RunSpec.tasks`.
     """
 
     def __init__(self, scheduler: Scheduler, tasks: dict[str, Any]) -> None:
@@ -39,19 +39,18 @@ class Placement:
         return bool(self._workers)
 
     def capacity(self) -> float:
-        """Return how many evaluators can work at once; infinite if they can use every thread of the cluster."""
+        """Return the number of evaluators that can work at once; infinite if they can use every thread."""
         if not self._resources and not self._workers:
             return math.inf
         return sum(self._room_on(worker) for worker in self._fitting())
 
     def waits_for(self, hung: Hung) -> str | None:
-        """Return the condition that a first evaluator waits for; None if it can start.
+        """Return the condition that the first evaluator waits for; None if it can start.
 
         Parameters
         ----------
         hung : mapping
-            See `Holders.hung`. Each of these calls still holds its resources, and its thread if there are more than
-            `MAX_HUNG_THREADS`.
+            See `Holders.hung`. Each of these calls holds its resources and, beyond `MAX_HUNG_THREADS`, its thread.
         """
         number = len(self._scheduler.workers)
         needs = ", ".join(f"{name}={amount:g}" for name, amount in self._resources.items())
@@ -63,7 +62,7 @@ class Placement:
         return f"{what}; " + (f"none of {number} is such" if number else "the cluster has none")
 
     def _held(self, needs: str, hung: Hung) -> str | None:
-        """Return which runs hold the resources or the threads, if there is no room for this reason."""
+        """Return the runs whose hanging calls leave no resources or threads; None if there are some."""
         calls: dict[str, int] = {}
         holding = []
         for worker in self._fitting():
@@ -94,6 +93,6 @@ class Placement:
         return int(min(worker.nthreads, self._resources_for(worker)))
 
     def _resources_for(self, worker: WorkerState) -> float:
-        """Return for how many evaluators a worker has resources; infinite if they need none."""
+        """Return the number of evaluators for which a worker has resources; infinite if they need none."""
         amounts = [worker.resources.get(name, 0.0) / amount for name, amount in self._resources.items()]
         return min((math.floor(amount + 1e-9) for amount in amounts), default=math.inf)

@@ -1,4 +1,4 @@
-"""Keeps results in the memory of workers until the runs that they belong to are forgotten."""
+"""Keep results in the memory of workers until their runs are forgotten."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from distributed import Scheduler
 
-# Results that are handled before the event loop serves others.
+# The number of results that are handled without a break of the event loop.
 MAX_RESULTS_PER_STEP = 100
 
 
 class RemoteResults:
-    """The results that Dask keeps for runs.
+    """The remote results of runs.
 
-    For Dask every run is a client that wants its results, as a published dataset is; Dask frees a result that no
-    client wants any more.
+    Like a published dataset, each run is a client of Dask that wants its results. Dask frees a result that no client
+    wants.
 
     Parameters
     ----------
@@ -29,19 +29,19 @@ class RemoteResults:
         self._scheduler = scheduler
 
     def add(self, run: str, worker: str, key: str, nbytes: int) -> None:
-        """A worker has a new result of a run."""
+        """Keep a new result of a run, on a worker."""
         if worker in self._scheduler.workers:
             self._scheduler.update_data(who_has={key: [worker]}, nbytes={key: nbytes}, client=_holder(run))
 
     async def claim(self, run: str, keys: Sequence[str]) -> None:
-        """Keep those of these results that exist for one more run."""
+        """Keep existing results for one more run."""
         for i in range(0, len(keys), MAX_RESULTS_PER_STEP):
             known = [key for key in keys[i : i + MAX_RESULTS_PER_STEP] if key in self._scheduler.tasks]
             self._scheduler.client_desires_keys(known, client=_holder(run))
             await asyncio.sleep(0)
 
     def release(self, run: str) -> None:
-        """A run is forgotten."""
+        """Release the results of a run that is forgotten."""
         holder = self._scheduler.clients.get(_holder(run))
         if holder is None:
             return

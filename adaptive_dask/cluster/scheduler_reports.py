@@ -1,4 +1,4 @@
-"""What workers report about a hosted run; nothing here may raise."""
+"""Intake of the reports of workers about a hosted run; nothing here may raise an error."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ MAX_ROUND_TRIP_S = 600.0
 
 
 class ReportIntake:
-    """Takes the reports of workers, and notes lost workers; lives on the scheduler's event loop.
+    """Takes the reports of workers, and handles lost workers; lives on the scheduler's event loop.
 
     Parameters
     ----------
@@ -41,10 +41,10 @@ class ReportIntake:
     Attributes
     ----------
     inbox : Inbox
-        What the learner was not told yet.
+        The outcomes that the learner was not told yet.
     history : ProgressHistory
     unfit : dict of str to str
-        Workers that cannot load the function although others can, and the reason.
+        Workers that cannot load the function although others can, with the reason.
     """
 
     def __init__(
@@ -68,7 +68,7 @@ class ReportIntake:
         self.unfit: dict[str, str] = {}
 
     def take_inbox(self) -> Inbox:
-        """Return what arrived, and collect what arrives from now on in a new inbox."""
+        """Return the inbox, and replace it by a new one."""
         inbox, self.inbox = self.inbox, Inbox(self._learner.note_arrivals)
         return inbox
 
@@ -78,14 +78,14 @@ class ReportIntake:
             return
         self._assignments.measure(report.durations, _round_trip(report))
         self._take_outcomes(worker, report)
-        # A worker that retires is removed first, and continues to report for some time.
+        # A retiring worker was removed already, and continues to report for some time.
         if report.slots is not None and worker in self._scheduler.workers:
             self._set_slots(worker, report.slots, report.places, report.lifetime)
             self._slots.note_hung(worker, report.hung, report.given_up)
             if self._state.is_stopping and report.slots == 0:
-                self._assignments.drop(worker)  # points that it had not started when it was told to stop
+                self._assignments.drop(worker)  # points that were not started before the worker was told to stop
             elif self._state.is_stopping:
-                self._sender.stop(worker)  # an evaluator may have joined after the others were told to stop
+                self._sender.stop(worker)  # an evaluator may have joined after the stop message
         if report.ids or report.failures:
             self._slots.did_work()
         if report.broken is not None:
@@ -93,13 +93,13 @@ class ReportIntake:
         self._state.wake.set()
 
     def expect_evaluator(self, worker: str, lifetime: tuple[float, float] | None) -> None:
-        """Count an evaluator that has requested the function, so that points are sent together with the function."""
+        """Count an evaluator that requests the function, so that it gets points together with the function."""
         if self._slots.has_evaluator_on(worker) and worker not in self.unfit:
             self._set_slots(worker, 1, None, lifetime)
             self._state.wake.set()
 
     def lose(self, worker: str, *, blame: bool) -> None:
-        """Take back the points of a worker that was lost; with `blame`, the points that it had started are blamed."""
+        """Take back the points of a lost worker; with `blame`, the points that it had started are blamed."""
         if blame and self._assignments.has_points_on(worker):
             self._slots.workers_died += 1
         blame = blame or self._assignments.lifetimes.is_over(worker)
@@ -127,7 +127,7 @@ class ReportIntake:
             failures = len(report.failures)
             self.history.note_evaluations(worker, report.durations, failures, report.seconds_of_failures)
         if report.ids:
-            # Late results count as well: the session knows which points still have no outcome.
+            # Late results count as well: the session ignores points that have an outcome.
             self._assignments.take_back(worker, report.ids)
             self.inbox.add_outcomes(report.ids, report.values)
         if report.failures:
@@ -154,7 +154,7 @@ class ReportIntake:
 
 
 def _round_trip(report: Report) -> float | None:
-    """The time of a message to the worker and back in seconds; None if it is unknown or implausible."""
+    """Return the time of a message to the worker and back in seconds; None if it is unknown or implausible."""
     if report.echo is None:
         return None
     seconds = time.monotonic() - report.echo[0] - report.echo[1]

@@ -1,4 +1,4 @@
-"""Threads and the client of the host, which exist only while they are needed."""
+"""The threads and the client of the host, which exist only while they are needed."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ from adaptive_dask.run.pickling import PackedError, pack_error
 if TYPE_CHECKING:
     from distributed import Scheduler
 
-# Learners are mostly Python code, so additional threads would only wait for each other.
+# The number of threads; learners are mostly Python code, so more threads would wait for each other.
 MAX_LEARNER_THREADS = 4
 
-# Checkpoints that are opened or closed at a time: each may wait for a lock or a disk, which costs nothing.
+# The number of checkpoints that are opened or closed at a time; they wait for locks or disks.
 MAX_CHECKPOINT_THREADS = 64
 
-# The shortest time allowed for a call of a learner (seconds), which is a setting.
+# The smallest value of the setting for the time limit of a learner's call (seconds).
 MIN_LEARNER_TIMEOUT_S = 0.01
 
-# While a learner computes, the event loop waits for the interpreter lock for this time (seconds). Python's default of
-# 5 ms would be added to every message that the scheduler reads or writes.
+# The event loop waits this time for the interpreter lock of a learner that computes (seconds). Python's default of 5 ms
+# would be added to every message of the scheduler.
 SWITCH_INTERVAL_S = 0.0005
 
 _switch_lock = threading.Lock()
@@ -62,18 +62,18 @@ class HostResources:
         self._client_lock = asyncio.Lock()
         self._requests = 0  # in progress
         self._closing: set[asyncio.Future[Any]] = set()
-        # An idle_timeout must not close a scheduler whose run is waiting for something.
+        # idle_timeout must not close the scheduler while a run waits.
         self.keep_open = PeriodicCallback(self._note_activity, 500)
 
     def learner_threads(self) -> CallThreads:
-        """The threads of the learners."""
+        """Return the threads of the learners."""
         if self.threads is None:
             timeout = max(config.get("learner-timeout"), MIN_LEARNER_TIMEOUT_S)
             self.threads = CallThreads(MAX_LEARNER_THREADS, timeout=timeout)
         return self.threads
 
     def loading_threads(self) -> CallThreads:
-        """Threads in which learners are loaded."""
+        """Return the threads in which learners are loaded."""
         if self.load_threads is None:
             self.load_threads = CallThreads(MAX_LEARNER_THREADS, "loading", self.learner_threads().timeout)
         return self.load_threads
@@ -85,16 +85,16 @@ class HostResources:
         return await self.checkpoint_threads.call(call, *args)
 
     async def pack(self, error: BaseException) -> PackedError:
-        """Pack an error, which calls user code; if that does not end, return an error that says so."""
+        """Pack an error in a thread, because this calls user code; if it does not end, return an error that says so."""
         packing = asyncio.ensure_future(self.apart(pack_error, error))
         await asyncio.wait([packing], timeout=self.learner_threads().timeout)
         if packing.done():
             return cast(PackedError, packing.result())
         packing.cancel()
-        return pack_error(AdaptiveError(f"A {type(error).__name__} that cannot be pickled: that does not end."))
+        return pack_error(AdaptiveError(f"A {type(error).__name__} was raised, whose pickling does not end."))
 
     async def get_client(self) -> Client:
-        """An asynchronous client of this scheduler."""
+        """Return an asynchronous client of this scheduler."""
         async with self._client_lock:
             if self.client is None:
                 self.client = await Client(
@@ -104,7 +104,7 @@ class HostResources:
                     security=_as_client(self._scheduler.security),
                     name=HOST_CLIENT,
                 )
-                # Output that workers send with Dask's `print` and `warn` is for users, whose process may be this one.
+                # Do not show output that workers send with Dask's `print` and `warn`; the user's client does.
                 for topic in ("print", "warn"):
                     with contextlib.suppress(ValueError):  # not subscribed to
                         self.client.unsubscribe_topic(topic)
@@ -146,7 +146,7 @@ class HostResources:
             await client.close()
 
     async def shut_down(self, timeout: float) -> None:
-        """Close everything, and wait for clients that an idle host has just begun to close (seconds)."""
+        """Close everything, and wait up to `timeout` seconds for clients that are closing."""
         await self.close()
         if self._closing:
             await asyncio.wait(self._closing, timeout=timeout)
@@ -168,7 +168,7 @@ def _as_client(security: Any) -> Any:
 
 
 def _share_interpreter(change: int) -> None:
-    """Count hosts with runs, and let threads take turns more often while there are some."""
+    """Count hosts with runs; while there are some, threads switch more often."""
     global _switch_users, _switch_before
     with _switch_lock:
         if _switch_users == 0:

@@ -1,4 +1,4 @@
-"""Messages to the host: requests of clients about runs, and messages of workers."""
+"""Handlers for the requests of clients and the messages of workers."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class RunRoutes:
         }
 
     def answering(self, handler: Handler) -> Handler:
-        """Reply with errors instead of raising them: Dask would log each with a traceback."""
+        """Make a handler reply with errors instead of raising them, because Dask would log each with a traceback."""
 
         async def answer(versions: Any = None, **arguments: Any) -> dict[str, Any]:
             with self._resources.in_use():
@@ -59,21 +59,21 @@ class RunRoutes:
                     check_versions(versions, "client" if worker is None else f"worker {worker}")
                     return {"ok": await handler(**arguments)}
                 except VersionMismatchError as error:
-                    run = self._table.active.get(str(arguments.get("run")))  # of which a worker requests the function
+                    run = self._table.active.get(str(arguments.get("run")))  # whose function is requested
                     if run is not None:
                         run.reports.cannot_work(str(worker), error)
-                    return {"error": dumps(error)}  # which every version can load
+                    return {"error": dumps(error)}  # every version can load it
                 except Exception as error:
                     return {"error": await self._resources.pack(error)}
 
         return answer
 
     async def list_runs(self) -> list[dict[str, Any]]:
-        """The state and the numbers of each run."""
+        """Return the state and the numbers of each run."""
         return [run.summary() for run in self._table.by_name.values()]
 
     async def snapshot_run(self, name: str, run_id: str | None = None) -> dict[str, Any]:
-        """The learner, its functions, the number of results that it was told, and the course of its loss."""
+        """Return the learner, its functions, the number of results that it was told, and its past losses."""
         run = self._table.find(name, run_id)
         learner, position = await run.in_turn(run.learner.snapshot)
         losses = [tuple(loss) for loss in run.history.some_losses()]
@@ -81,7 +81,7 @@ class RunRoutes:
         return {"learner": learner, "functions": run.spec.functions, "goal": run.goal, **told}
 
     async def inspect_run(self, name: str, log_from: int, run_id: str | None = None) -> bytes:
-        """Points in flight, failures and log."""
+        """Return the points in flight, failures and log."""
         run = self._table.find(name, run_id)
         data: bytes = await run.in_turn(run.learner.inspect, log_from)
         return data
@@ -99,7 +99,7 @@ class RunRoutes:
         await self._table.find(name, run_id).set_goal(goal)
 
     async def control_run(self, name: str, action: str, run_id: str | None = None) -> None:
-        """Cancel, pause, resume, give up or forget a run; it can be cancelled before it is started."""
+        """Cancel, pause, resume, give up or forget a run. A run can be cancelled before it is started."""
         if action == "cancel" and isinstance(run_id, str) and run_id not in self._table.by_id:
             self._table.cancel_unknown(run_id)
         run = self._table.find(name, run_id)
@@ -138,10 +138,10 @@ class WorkerMessages:
         self.serving: set[str] = set()
 
     def report(self, worker: str = "", run: str = "", **fields: Any) -> None:
-        """Handle a report. It never raises: an exception would cost the worker its connection."""
+        """Handle a report. Never raises, because an exception would close the worker's connection."""
         try:
             if worker not in self.serving:
-                fields.pop("slots", None)  # a message without a handler would cost this worker its connection
+                fields.pop("slots", None)  # a message without a handler would close the worker's connection
             active = self._table.active.get(run)
             if active is not None:
                 active.reports.report(worker, Report.check(**fields))
@@ -149,10 +149,10 @@ class WorkerMessages:
             ended = self._table.by_id.get(run)
             if ended is not None:
                 self._table.note_hung(worker, ended, Report.check(**fields).hung)
-            if fields.get("slots") and worker in self._scheduler.stream_comms:  # an evaluator that came too late
+            if fields.get("slots") and worker in self._scheduler.stream_comms:  # of a late evaluator
                 self._scheduler.worker_send(worker, {"op": STOP, "run": run})
         except Exception:
-            logger.exception("Refused a report of worker %s about run %s", worker, run)
+            logger.exception("Ignored an invalid report of worker %s about run %s", worker, run)
 
     async def fetch_function(self, run: str, worker: str = "", lifetime: Any = None) -> tuple[Any, ...] | None:
         """Return the function of a run and how to call it, for a worker; None if the run has ended."""
@@ -162,7 +162,7 @@ class WorkerMessages:
         return None if active is None else active.fetch_function(worker, check_lifetime(lifetime))
 
     async def keep_result(self, run: str, worker: str, key: str, nbytes: int) -> None:
-        """Hold a result that stays on a worker, unless its run is forgotten."""
+        """Keep a result on a worker, unless its run is forgotten."""
         self._remote_results.add(run, worker, key, nbytes)
         known = self._table.by_id.get(run)
         if known is None or self._table.is_superseded(known):

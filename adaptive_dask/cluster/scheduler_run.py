@@ -1,4 +1,4 @@
-"""A hosted run: its commands, and the loop that drives its session."""
+"""A hosted run: its commands, and the loop that executes its session."""
 
 from __future__ import annotations
 
@@ -32,15 +32,15 @@ if TYPE_CHECKING:
 
 logger = get_logger(__name__)
 
-# After a cancelled or failed run, evaluators that are between two points are waited for (seconds).
+# Time to wait for evaluators that are between two points after a cancelled or failed run (seconds).
 END_TIMEOUT_S = 0.25
 
-# Functions with fewer bytes do not count towards the memory of ended runs.
+# Smaller functions (bytes) do not count towards the memory of ended runs.
 LARGE_FUNCTION_BYTES = 100_000
 
 
 class HostedRun:
-    """A run on the scheduler; lives on the event loop, except for the learner, which is called in threads.
+    """A run on the scheduler. It lives on the event loop, except for the learner, which is called in threads.
 
     Parameters
     ----------
@@ -57,7 +57,7 @@ class HostedRun:
     goal : bytes
         The `Goal`, cloudpickled.
     large_functions : dict of int to int
-        The bytes of its larger functions, by the ``id`` of their pickles.
+        The sizes of its larger functions in bytes, by the ``id`` of their pickles.
     state : RunState
     clock : RunClock
     feed : Feed
@@ -107,7 +107,7 @@ class HostedRun:
         self.state.wake.set()
 
     def begin(self, served: float) -> None:
-        """Begin after a wait for other runs; see `start`."""
+        """Begin to evaluate after a wait for other runs; see `start`."""
         self._start_slots(served)
         self.clock.restart()
         self.clock.set_alarm(self._driver, self.state.wake)
@@ -116,7 +116,7 @@ class HostedRun:
         self.state.wake.set()
 
     def pause(self) -> None:
-        """Send no more points; results of points in flight are told."""
+        """Stop sending points; results of points in flight are still told."""
         if self.status == "running":
             self.state.set_status("paused")
             self._host.on_claim()
@@ -128,7 +128,7 @@ class HostedRun:
             self.state.wake.set()
 
     def give_up(self) -> None:
-        """Fail if the run waits for workers; a client that owns the cluster knows that no more will be started."""
+        """Fail if the run waits for workers; a client that owns the cluster knows that none will be started."""
         if LOST_WORKER_SETTING in (self.waits_for or ""):
             self.state.fail(
                 WorkerLostError(f"The cluster has given up all its workers. The run waited for {self.waits_for}.")
@@ -153,7 +153,7 @@ class HostedRun:
             await self.state.turns.call(self.learner.free)
 
     async def drop(self, points: bytes, ids: list[int]) -> bytes:
-        """Give up points that have no outcome yet; return them, packed."""
+        """Give up points that have no outcome; return them, packed."""
         async with self.state.turns:
             dropped: list[int]
             packed: bytes
@@ -175,12 +175,12 @@ class HostedRun:
         return result
 
     async def set_goal(self, goal: bytes) -> None:
-        """Replace the goal by another one, which is pickled.
+        """Replace the goal by a pickled one.
 
         Raises
         ------
         AdaptiveError
-            If the run is at its end.
+            If the run has ended.
         """
         async with self.state.turns:
             await self.state.turns.call(self.learner.set_goal, goal, self.name, self.state.is_stopping)
@@ -190,7 +190,7 @@ class HostedRun:
         self.state.wake.set()
 
     async def tell(self, points: bytes, values: bytes) -> None:
-        """Tell the learner results that the run did not request."""
+        """Tell the learner results that the run did not ask for."""
         async with self.state.turns:
             step = await self.state.turns.call(self.learner.tell_from_elsewhere, points, values, self.feed.is_watched)
             self._publish(step)
@@ -199,7 +199,7 @@ class HostedRun:
             raise step.error
 
     def fetch_function(self, worker: str, lifetime: tuple[float, float] | None) -> tuple[Any, ...] | None:
-        """Return the pickled function and how to call it, for a worker; None if there is nothing to evaluate."""
+        """Return the pickled function and its `Evaluation`, for a worker; None if there is nothing to evaluate."""
         if self.state.is_stopping:
             return None
         self.reports.expect_evaluator(worker, lifetime)
@@ -230,7 +230,7 @@ class HostedRun:
 
     @property
     def waits_for(self) -> str | None:
-        """What prevents the run from continuing or ending."""
+        """The reason why the run does not continue or end; None if it does."""
         if self.state.has_ended:
             return None
         if self.state.predecessors:
@@ -239,7 +239,7 @@ class HostedRun:
         return self.state.turns.waits_for or self._driver.draining.describe() or self.slots.waits_for
 
     def numbers(self) -> RunStatus:
-        """The present state and numbers, as plain data."""
+        """Return the present status, as plain data."""
         ended = self.clock.ended
         status = RunStatus(
             name=self.name,
@@ -266,7 +266,7 @@ class HostedRun:
         return status.made_plain()
 
     def summary(self) -> dict[str, Any]:
-        """`numbers` as a dictionary."""
+        """Return `numbers` as a dictionary."""
         return self.numbers().as_info()
 
     # ---- the loop
@@ -286,7 +286,7 @@ class HostedRun:
                 status = "cancelled"
             else:
                 self.state.note_error(error)
-            logger.warning("The run %r ends without its learner: %s", self.name, error)
+            logger.warning("The run %r ended because its learner hangs: %s", self.name, error)
         except Exception as error:
             logger.exception("The run %r failed because of an internal error", self.name)
             self.state.note_error(_internal_error("failed because of an internal error", error))
@@ -304,7 +304,7 @@ class HostedRun:
                 continue
             async with self.state.turns.whenever():
                 done = await self._step()
-                # Sent within the turn: requests of others, and answers of workers, find the points assigned.
+                # Sent within the turn, so that the points are assigned before other requests and reports are handled.
                 self.sender.send()
             if self.error is not None or done:
                 self.state.is_stopping = True
@@ -312,7 +312,7 @@ class HostedRun:
                 self.slots.count_wanted()
 
     async def _step(self) -> bool:
-        """Tell the learner what arrived, and take new points; return True if the run is at its end."""
+        """Tell the learner the outcomes that arrived, and take new points; return True at the end of the run."""
         inbox = self.reports.take_inbox()
         room = 0
         if self.state.is_working:
@@ -337,7 +337,7 @@ class HostedRun:
         return step.done
 
     async def _finish_evaluations(self) -> None:
-        """Wait for evaluations in progress at the goal, and tell their results."""
+        """Wait for evaluations in progress when the goal is reached, and tell their results."""
         await self._stop_evaluators()
         draining = self._driver.draining
         draining.begin()
@@ -366,14 +366,14 @@ class HostedRun:
         try:
             await self._stop_evaluators(now=True)
             await self._wait_for_evaluators(END_TIMEOUT_S)
-            with contextlib.suppress(LearnerBusyError):  # its thread may never be free again
+            with contextlib.suppress(LearnerBusyError):  # the learner may hang forever
                 async with self.state.turns.whenever():
                     step = await self.state.turns.call(self.learner.finish, self.feed.is_watched)
                     self._publish(step)
             if self._driver.checkpoint is not None:
                 await self._host.resources.apart(self._driver.close)
         except Exception as error:
-            logger.exception("The run %r could not be ended properly", self.name)
+            logger.exception("The run %r could not be closed properly", self.name)
             self.state.note_error(_internal_error("could not be ended properly", error))
         self.assignments.clear()
         self.sender.unsent.clear()
@@ -386,7 +386,7 @@ class HostedRun:
         self.state.set_status(status)
         reason = f": {str(self.error).partition(chr(10))[0]}" if self.error else ""
         logger.info("The run %r is %s with %d points%s", self.name, status, self._driver.npoints, reason)
-        # A watcher that has not fetched the last results by then takes a snapshot of the learner.
+        # A watcher that has not fetched the last results after this time takes a snapshot of the learner.
         asyncio.get_running_loop().call_later(scheduler_feed.RESULTS_TIMEOUT_S, self.feed.clear)
         self._host.on_end(self)
 
@@ -398,7 +398,8 @@ class HostedRun:
                     await self.state.wake.wait()
 
     async def _stop_evaluators(self, *, now: bool = False) -> None:
-        await self.slots.release()  # first, or an evaluator that waits takes the slot of one that leaves
+        # First, because otherwise a waiting evaluator would take the slot of one that leaves.
+        await self.slots.release()
         self.sender.stop_all(now=now)
 
     def _publish(self, step: Step) -> None:

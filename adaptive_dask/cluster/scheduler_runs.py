@@ -1,4 +1,4 @@
-"""The hosted runs by name and id, and how long runs that have ended are kept."""
+"""The hosted runs by name and id, and the rules for forgetting ended runs."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ from adaptive_dask.errors import LearnerBusyError, RunExistsError, RunNotFoundEr
 if TYPE_CHECKING:
     from distributed import Scheduler
 
-# Larger numbers of points, as a user's learner may report them, are ignored.
+# The maximum number of points that a learner may report.
 MAX_PLAUSIBLE_POINTS = 10**12
 
-# Ids of runs that were cancelled before they were started.
+# The number of ids that are kept of runs that were cancelled before they were started.
 MAX_CANCELLED_IDS = 10_000
 
-# The length of names and the number of runs in error messages.
+# The maximum length of names, and number of runs, in error messages.
 MAX_SHOWN_CHARS = 200
 MAX_NAMED_RUNS = 20
 
-# The memory of runs that are forgotten within this time is returned to the system at once (seconds).
+# The memory of runs that are forgotten within this time (seconds) is returned to the system together.
 TRIM_DELAY_S = 1.0
 
 
@@ -51,7 +51,7 @@ class RunTable:
     Attributes
     ----------
     active, by_id : dict of str to HostedRun
-        Runs that have not ended, and all runs, also those whose names were used again.
+        Runs that have not ended, and all runs, including those whose names were used again.
     hanging : dict of str to HostedRun
         Runs that have ended while some of their calls continue.
     cancelled : dict of str to None
@@ -80,7 +80,7 @@ class RunTable:
         self._starting: set[str] = set()
         self._freeing: set[asyncio.Future[Any]] = set()
         self._freed = 0
-        self._forgetting: asyncio.TimerHandle | None = None  # of runs that are still watched
+        self._forgetting: asyncio.TimerHandle | None = None  # for runs that are still watched
 
     @property
     def is_hosting(self) -> bool:
@@ -100,11 +100,11 @@ class RunTable:
         Raises
         ------
         RunExistsError
-            If there is a run of that id, or one of that name that has not ended.
+            If there is a run with this id, or if a run with this name has not ended.
         """
         name, known = spec.name, self.by_name.get(spec.name)
         if spec.id in self.by_id:
-            raise RunExistsError(f"The scheduler hosts a run with the id {shown(spec.id)} already.")
+            raise RunExistsError(f"The scheduler already hosts a run with the id {shown(spec.id)}.")
         if name in self._starting or (known is not None and not known.state.has_ended):
             raise RunExistsError(
                 f"A run named {name!r} has not ended. Choose another name, watch it with adaptive.attach({name!r}), "
@@ -121,7 +121,7 @@ class RunTable:
             self._starting.discard(name)
 
     def find_predecessors(self, spec: RunSpec) -> dict[str, str]:
-        """The runs that a new run comes after: names by id.
+        """Return the predecessors that a new run waits for: names by id.
 
         Raises
         ------
@@ -137,7 +137,7 @@ class RunTable:
         return before
 
     def add(self, run: HostedRun) -> None:
-        """Add a run. An earlier run of the same name is known only by its id from now on."""
+        """Add a run. An earlier run with the same name is known only by its id from now on."""
         earlier = self.by_name.pop(run.name, None)
         if earlier is not None:
             self._remote_results.release(earlier.id)
@@ -173,7 +173,7 @@ class RunTable:
             del self.cancelled[next(iter(self.cancelled))]
 
     def note_hung(self, worker: str, run: HostedRun, count: int) -> None:
-        """Note how many calls of a run that has ended continue on a worker."""
+        """Record the number of calls of an ended run that continue on a worker."""
         run.slots.note_hung(worker, count if worker in self._scheduler.workers else 0)
         if run.slots.hung:
             self.hanging[run.id] = run
@@ -181,7 +181,7 @@ class RunTable:
             self._on_slots()
 
     def ended(self, run: HostedRun) -> None:
-        """Take a run that has ended from the active ones."""
+        """Remove a run that has ended from the active runs."""
         self.active.pop(run.id, None)
         self.successors.forget(run)
         self.successors.note_end(run.id, run.name, CANCELLED if run.status == "cancelled" else run.status)
@@ -210,13 +210,13 @@ class RunTable:
             self._freed += 1
             count = self._freed
             await asyncio.sleep(TRIM_DELAY_S)
-            if count == self._freed:  # the last of several runs that were forgotten together
+            if count == self._freed:  # for the last of several runs that are forgotten together
                 await self._resources.learner_threads().call(scheduler_memory.trim)
 
     def _forget_old_runs(self) -> None:
         """Forget the oldest runs that have ended, beyond the limits of the settings.
 
-        Runs that are watched are forgotten later: their watchers need to see the end. The newest run always stays.
+        Runs that are watched are forgotten later, because their watchers need the end. The newest run always stays.
         """
         max_runs, max_points = config.get("scheduler.ended-runs"), config.get("scheduler.ended-points")
         max_bytes, max_recent = config.get("scheduler.ended-functions"), config.get("scheduler.recent-points")
@@ -246,5 +246,5 @@ class RunTable:
 
 
 def shown(value: Any) -> str:
-    """A value that was sent, for error messages; long texts are cut off."""
+    """Return a text for a value from a message, for error messages; long texts are shortened."""
     return repr(value[:MAX_SHOWN_CHARS] if isinstance(value, str | bytes) else type(value))

@@ -12,36 +12,36 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from distributed import Scheduler
 
-# With more runs than slots, or with fractional shares, a slot is passed on if another run is behind by this time, in
-# seconds of one slot. Each change leaves the slot idle for a moment, so changes should not be more frequent.
+# With more runs than slots, or with fractional shares, a slot is passed to another run that is behind by this time
+# (slot seconds). More frequent changes would cost too much, because the slot is idle during a change.
 QUANTUM_S = 5.0
 
-# Changes are collected for this time (seconds), and sharing takes at most this share of the event loop's time.
+# The time for which changes are collected (seconds), and the maximum share of the event loop's time.
 UPDATE_DELAY_S = 0.01
 MAX_TIME_SHARE = 0.05
 
-# Even on a small cluster, this number of the runs that wait for a first slot have an evaluator that waits.
+# The minimum number of runs without a slot that have a waiting evaluator, even on a small cluster.
 MAX_WAITING_RUNS = 8
 
-# With more runs than this, in total and for each slot, messages of single results are too expensive.
+# With more runs than this, in total and per slot, messages of single results are too expensive.
 CROWD_RUNS = 8
 CROWD_RUNS_PER_SLOT = 0.25
 
 
 @dataclass
 class Claim:
-    """The slots that a run could use, and those that it has.
+    """The number of slots that a run could use, and that it has.
 
     Attributes
     ----------
     weight : float
-        Its part of the cluster relative to other runs.
+        The run's share of the cluster relative to other runs.
     wanted : int
-        The number of slots that it could use.
+        The number of slots that the run could use.
     has : int
-        The number of slots that it has.
+        The number of slots that the run has.
     served : float
-        The slot seconds that it had so far, divided by its weight.
+        The slot seconds that the run had so far, divided by its weight.
     """
 
     weight: float
@@ -53,7 +53,7 @@ class Claim:
 def share(slots: int, claims: Sequence[Claim]) -> list[int]:
     """Share slots in proportion to the weights; no run gets more than it wants.
 
-    Slots that remain after rounding down go to the runs that were served least, so that each run gets its part over
+    Slots that remain after rounding down go to the runs that were served least, so that each run gets its share over
     time.
 
     Parameters
@@ -81,9 +81,9 @@ def share(slots: int, claims: Sequence[Claim]) -> list[int]:
 
 
 def _fill(slots: float, claims: Sequence[Claim]) -> list[float]:
-    """The shares before rounding: in proportion to the weights; slots that a run cannot use go to the others."""
+    """Return the shares before rounding, in proportion to the weights; slots that a run cannot use go to others."""
     parts = [0.0] * len(claims)
-    # Runs that want least for their weight are satisfied first.
+    # in ascending order of wanted slots per weight
     order = sorted(range(len(claims)), key=lambda i: claims[i].wanted / claims[i].weight)
     weights = math.fsum(claim.weight for claim in claims)
     for i in order:
@@ -103,7 +103,7 @@ class Sharer(Protocol):
 
 
 class Shares:
-    """Keeps the slots of the cluster shared between runs; lives on the scheduler's event loop.
+    """Shares the slots of the cluster between runs; lives on the scheduler's event loop.
 
     Parameters
     ----------
@@ -125,7 +125,7 @@ class Shares:
         self._cost = 0.0
 
     def update_soon(self, delay: float = UPDATE_DELAY_S) -> None:
-        """Share again, after collecting changes for some time (seconds)."""
+        """Share the slots again after `delay` seconds, in which changes are collected."""
         if self._active():
             self._update_in(max(delay, self._cost / MAX_TIME_SHARE))
 
@@ -147,7 +147,7 @@ class Shares:
         slots = self._scheduler.total_nthreads
         given = share(slots, claims)
         waiting = sum(claim.wanted > 0 and not number for claim, number in zip(claims, given, strict=True))
-        # A cluster scales up only if tasks wait, and these start at once when a slot becomes free.
+        # Waiting tasks let the cluster scale up, and start at once when a slot becomes free.
         spare = slots // 2 + 1 + min(waiting, slots // 2 + MAX_WAITING_RUNS)
         most = share(slots + spare, claims)
         is_short = any(claim.has < number for claim, number in zip(claims, given, strict=True))

@@ -1,4 +1,4 @@
-"""The slots of a hosted run: how many it can use, its evaluators, and what it waits for without a slot."""
+"""The slots of a hosted run: the number that it can use, its evaluators, and its reason to wait."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 # Dask's setting of the time after which a cluster gives up a worker that died.
 LOST_WORKER_SETTING = "distributed.deploy.lost-worker-timeout"
 
-# A run that has had no slot for this time shows which runs or tasks have them (seconds).
+# A run without a slot for this time (seconds) names the runs or tasks that have the slots.
 LONG_WAIT_S = 2.0
 
 _MAX_SLOTS = 2**31
@@ -74,20 +74,20 @@ class RunSlots:
         self._driver = driver
         self._placement = Placement(host.scheduler, spec.tasks)
         self._evaluators: Evaluators | None = None
-        self._wanted: int | None = None  # slots that it can use; None if the number does not matter
+        self._wanted: int | None = None  # number of usable slots; None if it does not matter
         self._head_start = 0.0
         self._waits_for: str | None = None
         self._waiting_since = math.inf  # for the first evaluator
 
     def start(self, client: Client, served: float) -> None:
-        """Submit evaluators when slots are allotted. The run is treated as if it had been served like the others."""
+        """Submit evaluators when slots are allotted; `served` is the initial value of `Claim.served`."""
         self._head_start = served
         self._evaluators = Evaluators(
             self._spec.id, self._host.scheduler, client, self.on_claim, self._fail, self._spec.tasks
         )
 
     async def release(self) -> None:
-        """Release all evaluators; return when no more can start. Those that run leave by themselves or are told to."""
+        """Release all evaluators; return when no more can start. Running ones leave by themselves or by a message."""
         if self._evaluators is not None:
             await self._evaluators.release()
 
@@ -103,16 +103,16 @@ class RunSlots:
         return len(self._evaluators) if self._evaluators else 0
 
     def has_evaluator_on(self, worker: str) -> bool:
-        """Return whether Dask has sent an evaluator to a worker."""
+        """Return True if Dask has sent an evaluator to a worker."""
         return self._evaluators is not None and self._evaluators.has_task_on(worker)
 
     def did_work(self) -> None:
-        """Note that evaluators work."""
+        """Record that evaluators work."""
         if self._evaluators is not None:
             self._evaluators.did_work()
 
     def note_hung(self, worker: str, count: int, tasks: Sequence[str] = ()) -> None:
-        """Note how many calls on a worker were given up and continue; their `tasks` are no evaluators any more."""
+        """Record the number of calls on a worker that were given up but continue; their `tasks` no longer count."""
         if count != self.hung.get(worker, 0):
             self._state.feed.change_soon()
             self._host.holders.note_hung(worker, self._spec.id, self._spec.name, count)
@@ -127,7 +127,7 @@ class RunSlots:
     # ---- sharing the cluster with other runs
 
     def claim(self) -> Claim:
-        """Return how many slots the run wants and has, and how much it was served."""
+        """Return the claim of the run."""
         served = self._head_start + self.assignments.slot_seconds / self._spec.weight
         wanted = int(min(self._demand(), self._placement.capacity()))
         return Claim(self._spec.weight, wanted, self.assignments.useful_slots, served)
@@ -138,7 +138,7 @@ class RunSlots:
         if self._evaluators is None or self._state.is_stopping:
             return
         capacity = self._placement.capacity()
-        if capacity < self._demand():  # these evaluators fit only on workers that may not exist yet
+        if capacity < self._demand():  # these evaluators may need workers that do not exist yet
             spare = max(spare, 1 + int(capacity) // 2)
         self._update_wait()
         useful = self.assignments.useful_slots
@@ -149,7 +149,7 @@ class RunSlots:
                 self._sender.stop(worker, keep=self.assignments.loads[worker].slots - number)
 
     def place_again(self) -> None:
-        """Submit evaluators without a worker again: Dask considers a new worker only for tasks submitted later."""
+        """Submit evaluators without a worker again, because Dask considers a new worker only for new tasks."""
         if self._evaluators is not None and self._placement.names_workers:
             self._evaluators.withdraw_unplaced()
 
@@ -164,7 +164,7 @@ class RunSlots:
             self.on_claim()
 
     def _demand(self) -> int:
-        """Return how many slots the run could use if the cluster were infinite."""
+        """Return the number of slots that the run could use on an infinite cluster."""
         if self._state.is_stopping or not self._state.is_working or self._evaluators is None:
             return 0
         points = self.assignments.in_flight or self._sender.unsent or self._driver.waiting
@@ -177,7 +177,7 @@ class RunSlots:
 
     @property
     def waits_for(self) -> str | None:
-        """What the run waits for, if it has no slot."""
+        """The condition that the run waits for; None if it has a slot."""
         return None if self.assignments.slots else self._waits_for
 
     def _update_wait(self) -> None:

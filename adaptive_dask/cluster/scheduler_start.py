@@ -1,4 +1,4 @@
-"""Starting runs: loading the learner, opening the checkpoint."""
+"""Start runs: load the learner and open the checkpoint."""
 
 from __future__ import annotations
 
@@ -24,10 +24,11 @@ from adaptive_dask.storage.checkpoint import Checkpoint
 
 logger = get_logger(__name__)
 
-# Loading a learner, which includes imports, may take this many times the learner's timeout.
+# The time limit for loading a learner, which includes imports, as a multiple of the learner's timeout.
 LOADING_FACTOR = 12
 
-# Runs of one message that are loaded at a time. One by one, each would wait for several turns of a busy event loop.
+# The number of runs of a message that are loaded concurrently, because each waits for the busy event loop several
+# times.
 MAX_LOADING = 16
 
 
@@ -50,13 +51,13 @@ class RunStarter:
         self._remote_results = remote_results
 
     async def start_run(self, spec: bytes) -> str:
-        """Host a run; reply with its name. The client generates the id, so it can cancel a run without a reply."""
+        """Host a run; reply with its name."""
         return await self._start(await self._resources.apart(unpack, spec))
 
     async def start_runs(self, specs: bytes) -> list[PackedError | None]:
-        """Host many runs; reply for each with None, or with the error that prevented its start."""
+        """Host many runs; reply for each with None or the error that prevented its start."""
         unpacked: list[RunSpec] = await self._resources.apart(unpack, specs)
-        # A few at a time, except runs that wait for a checkpoint or a learner that is slow to load.
+        # A few at a time, not counting runs that wait for a checkpoint or a slow learner.
         starting = []
         loading: deque[asyncio.Future[PackedError | None]] = deque()
         for spec in unpacked:
@@ -82,11 +83,11 @@ class RunStarter:
             learner = await self._load(spec)
             try:
                 client = await self._resources.get_client()
-                # Before an earlier run of that name is released, which may hold the same results.
+                # before an earlier run of this name, which may hold the same results, is released
                 await self._remote_results.claim(spec.id, learner.remote_keys)
                 if spec.id in self._table.cancelled:
                     raise RunNotFoundError(f"The run {shown(spec.name)} was cancelled before it was started.")
-                waits = self._table.successors.check(spec.name, predecessors)  # some may have ended in the meantime
+                waits = self._table.successors.check(spec.name, predecessors)  # some may have ended since
             except BaseException:
                 self._remote_results.release(spec.id)
                 await self._resources.apart(learner.driver.close)

@@ -1,4 +1,4 @@
-"""What the parts of a hosted run share: its host, its state, and its clock."""
+"""The objects that the parts of a hosted run share: host, state and clock."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Host:
-    """What runs need of their host.
+    """The parts of the host that runs use.
 
     Attributes
     ----------
@@ -32,7 +32,7 @@ class Host:
     resources : HostResources
     holders : Holders
     on_claim : callable
-        Called when a run can use more slots than before, or does not need all that it has.
+        Called when the number of slots that a run can use has changed.
     on_end : callable
         Called with a run that has ended.
     has_pages : bool
@@ -48,7 +48,7 @@ class Host:
 
 
 class RunState:
-    """Whether a run continues, and how it ended; lives on the scheduler's event loop.
+    """The state of a run; lives on the scheduler's event loop.
 
     Parameters
     ----------
@@ -95,13 +95,13 @@ class RunState:
         self.feed.change()
 
     def cancel(self) -> None:
-        """End the run now. Functions that are being evaluated cannot be interrupted; their results are dropped."""
+        """End the run now. Functions that are being evaluated are not interrupted; their results are dropped."""
         self.is_cancelled = True
         self.turns.give_up_if_late()
         self.wake.set()
 
     def note_error(self, error: AdaptiveError) -> None:
-        """Keep the first error as that of the run."""
+        """Set the error of the run; only the first error is kept."""
         self.error = self.error or error
 
     def fail(self, error: AdaptiveError) -> None:
@@ -112,7 +112,7 @@ class RunState:
 
 
 class RunClock:
-    """The duration of a run, measured by the monotonic clock, and the time limit of its goal.
+    """The duration of a run on the monotonic clock, and the time limit of its goal.
 
     Attributes
     ----------
@@ -127,7 +127,7 @@ class RunClock:
         self._alarm: asyncio.TimerHandle | None = None
 
     def restart(self) -> None:
-        """The run begins now."""
+        """Set the start of the run to now."""
         self.started, self._begun_at = time.time(), time.monotonic()
 
     @property
@@ -144,7 +144,7 @@ class RunClock:
         self.ended = self.started + self.elapsed
 
     def set_alarm(self, driver: Driver, wake: asyncio.Event) -> None:
-        """Set `Driver.time_is_up` and wake the run when the time of its goal is up."""
+        """Schedule a call that sets `Driver.time_is_up` and wakes the run when the time of its goal is up."""
         self.cancel_alarm()
         driver.time_is_up = False
         self._check(driver, wake)

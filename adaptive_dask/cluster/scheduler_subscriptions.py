@@ -1,4 +1,4 @@
-"""Requests of clients that watch runs for news since the position up to which they know each run."""
+"""Requests of watchers for news about runs."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from adaptive_dask.run.pickling import PackedError
 MAX_WAIT_S = 60.0
 MAX_WATCHED_RUNS = 10_000
 
-# A reply is about at most this number of runs, because the event loop has to create and pack it.
+# The maximum number of runs in a reply, which the event loop has to create and pack.
 MAX_RUNS_PER_REPLY = 200
 
-# Of what a request says about a run: key, id, position, version.
+# The types of the key, id, position and version of a run in a request.
 _TYPES: list[set[type]] = [{int}, {str}, {int}, {int}]
 
 
@@ -41,7 +41,7 @@ class Subscriptions:
         self._waiting: dict[str, Subscription] = {}  # by watcher
 
     async def watch_runs(self, watcher: Any, runs: Any, interval: Any, timeout: Any) -> dict[int, dict[str, Any]]:
-        """Wait for news about runs; reply for each run that has some with results from a position on and its state."""
+        """Wait for news about runs; reply with the new results and the state of each run that has news."""
         watcher, requested, interval, timeout = check_request(watcher, runs, interval, timeout)
         known = [(key, self._table.by_id.get(id_), position, version) for key, id_, position, version in requested]
         feeds = [(run.feed, position, version) for _, run, position, version in known if run is not None]
@@ -54,7 +54,7 @@ class Subscriptions:
                     del self._waiting[watcher]
         has_news = any(feed.has_news(position, version) for feed, position, version in feeds)
         replies: dict[int, dict[str, Any]] = {}
-        # From a random run on, so that no run is always left out.
+        # Start at a random run, so that no run is always omitted.
         first = random.randrange(len(known)) if len(known) > MAX_RUNS_PER_REPLY else 0
         for key, run, position, version in (*known[first:], *known[:first]):
             if run is None:
@@ -62,11 +62,11 @@ class Subscriptions:
             elif not has_news or run.feed.has_news(position, version):
                 replies[key] = await self._news(run, position)
             if len(replies) == MAX_RUNS_PER_REPLY:
-                break  # the next request is answered with others
+                break  # the other runs follow in the next reply
         return replies
 
     async def nudge_watcher(self, watcher: Any) -> None:
-        """Answer a request of `watch_runs` at once; with an unknown watcher, this only tests if there is a host."""
+        """Answer a request of `watch_runs` at once; with an unknown watcher, only test that there is a host."""
         if isinstance(watcher, str) and watcher in self._waiting:
             self._waiting[watcher].wake()
 
@@ -84,7 +84,7 @@ def check_request(
 ) -> tuple[str, Sequence[tuple[int, str, int, int]], float, float]:
     """Return the arguments of a request, with times of at most `MAX_WAIT_S`.
 
-    The watcher refers to a run by its own key. It knows the run up to a position and a version.
+    The key of a run is chosen by the watcher, who knows the run up to a position and a version.
 
     Raises
     ------
@@ -97,7 +97,7 @@ def check_request(
         raise TypeError(f"runs must be a list of (key, id, position, version), got {type(runs).__name__}.")
     if len(runs) > MAX_WATCHED_RUNS:
         raise ValueError(f"runs must name at most {MAX_WATCHED_RUNS} runs, got {len(runs)}. Send several requests.")
-    # On the event loop, for many runs: so sets of types instead of a loop.
+    # Sets of types instead of a loop, because this runs on the event loop for many runs.
     is_table = set(map(type, runs)) <= {list, tuple} and set(map(len, runs)) <= {4}
     if not is_table or [set(map(type, column)) for column in zip(*runs, strict=True)] not in ([], _TYPES):
         raise TypeError(f"runs must contain (key, id, position, version), got {runs[:3]!r:.100}.")

@@ -1,4 +1,4 @@
-"""Threads that call functions for the event loop, which is woken once for several results."""
+"""Threads that call functions for the event loop, and wake it once for several results."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from adaptive_dask.user_code import as_exception
 
 logger = get_logger(__name__)
 
-# A call that takes longer is late: another thread replaces its thread (seconds).
+# A call that takes longer than this time (seconds) is late, and its thread is replaced by another one.
 CALL_TIMEOUT_S = 5.0
 
-# The number of threads that are replaced; otherwise, calls that always hang would start an unlimited number.
+# The maximum number of threads that are replaced, in case that all calls hang.
 MAX_LATE_CALLS = 256
 
 
@@ -56,7 +56,7 @@ class ThreadCall:
         self.is_late = self.is_over = False
 
     def describe(self) -> str:
-        """The duration of the call so far, and its position in the code."""
+        """Describe the duration of the call so far, and its position in the code."""
         place = "" if self.thread is None else place_of(self.thread)
         seconds = 0.0 if self.begin is None else time.monotonic() - self.begin
         return f"{seconds:.0f} s" + (f" in {place}" if place else "")
@@ -69,7 +69,7 @@ class ThreadCall:
         self.begin = time.monotonic()
         try:
             return call(*args), None
-        except BaseException as error:  # on the event loop, some would end more than their caller
+        except BaseException as error:  # raised on the event loop, SystemExit and others would end it
             return None, as_exception(error)
         finally:
             self.call, self.args = None, ()
@@ -78,9 +78,9 @@ class ThreadCall:
 class CallThreads:
     """Threads for learners; lives on the event loop.
 
-    Waking the event loop is the most expensive part of a call that takes a tenth of a millisecond, because the thread
-    releases the interpreter lock and has to wait for it. The loop is therefore woken once for all results that are
-    available when it runs.
+    Waking the event loop is the most expensive part of a call that takes 0.1 ms, because the thread releases the
+    interpreter lock and has to wait for it. The loop is therefore woken once for all results that are available when it
+    runs.
 
     Parameters
     ----------
@@ -99,12 +99,12 @@ class CallThreads:
         self._loop = asyncio.get_running_loop()
         self._calls: queue.SimpleQueue[ThreadCall | None] = queue.SimpleQueue()
         self._answers: deque[tuple[ThreadCall, Any, BaseException | None]] = deque()
-        self._is_woken = False  # `_deliver` is going to be called
+        self._is_woken = False  # True if a call of `_deliver` is scheduled
         self._in_progress: dict[ThreadCall, None] = {}  # oldest first
         self._late = 0
-        self._threads = 0  # that return for another call
+        self._threads = 0  # waiting for a call
         self._numbers = 0
-        self._lock = threading.Lock()  # guards whether a call is over or late
+        self._lock = threading.Lock()  # guards the ends of calls and `is_late`
         self._timer: asyncio.TimerHandle | None = None
 
     async def call(self, call: Callable[..., Any], *args: Any) -> Any:
@@ -170,12 +170,12 @@ class CallThreads:
             call.on_late(call)
 
     def _deliver(self) -> None:
-        self._is_woken = False  # first, or later results could be missed
+        self._is_woken = False  # first, because otherwise later results could be missed
         while self._answers:
             call, result, error = self._answers.popleft()
             del self._in_progress[call]
             self._late -= call.is_late
-            if call.future.done():  # given up
+            if call.future.done():  # was given up
                 continue
             if error is None:
                 call.future.set_result(result)
@@ -189,7 +189,7 @@ class CallThreads:
             pass
 
     def _answer_one(self) -> bool:
-        """Make a call; return True if the thread may make more. Then the thread holds no reference to the call."""
+        """Make a call; return True if the thread may make more. Afterwards, no reference to the call is left."""
         call = self._calls.get()
         if call is None:
             return False
@@ -201,6 +201,6 @@ class CallThreads:
             self._is_woken = True
             try:
                 self._loop.call_soon_threadsafe(self._deliver)
-            except RuntimeError:  # the loop is closed
+            except RuntimeError:  # the event loop is closed
                 return False
         return not call.is_late

@@ -1,4 +1,4 @@
-"""Records of tasks and clients that Dask keeps forever, limited to one of each for all runs."""
+"""Limit the records of tasks and clients that Dask keeps forever to one of each for all runs."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from adaptive_dask.cluster.dask_internals import event_topics, forget_submission
 if TYPE_CHECKING:
     from distributed import Scheduler
 
-# Otherwise, Dask creates a span after every period without tasks, and keeps it, also on the workers.
+# One span for all evaluators. Otherwise, Dask creates and keeps one after every period without tasks.
 SPAN: dict[str, tuple[str, ...]] = {"name": ("adaptive",), "ids": ("adaptive-evaluators",)}
 
 # The name of the host's clients.
@@ -28,7 +28,7 @@ def trim_span(scheduler: Scheduler) -> None:
 def forget_topic(scheduler: Scheduler, topic: str, event: Any) -> None:
     """Remove the log of events of a client of the host that was closed; Dask keeps it forever.
 
-    Call it with each event, because Dask logs the end of a client twice.
+    Call this for each event, because Dask logs the end of a client twice.
     """
     if topic.startswith(f"Client-{HOST_CLIENT}-") and event.get("action") == "remove-client":
         event_topics(scheduler).pop(topic, None)

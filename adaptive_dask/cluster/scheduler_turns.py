@@ -1,4 +1,4 @@
-"""LearnerTurns: one call at a time to the learner of a run, also if one hangs."""
+"""LearnerTurns: one call at a time to the learner of a run, even if one hangs."""
 
 from __future__ import annotations
 
@@ -33,17 +33,17 @@ class LearnerTurns:
         self._on_change = on_change
         self._lock = asyncio.Lock()
         self._late: ThreadCall | None = None
-        self._future: asyncio.Future[Any] | None = None  # of the call in progress
+        self._future: asyncio.Future[Any] | None = None  # the call in progress
         self._is_unwanted = False
-        self._given_up: asyncio.Future[str] = asyncio.get_running_loop().create_future()  # resolved with the message
+        self._given_up: asyncio.Future[str] = asyncio.get_running_loop().create_future()  # resolved with a message
 
     @property
     def waits_for(self) -> str | None:
-        """A description of the learner's call, if it is late."""
+        """A description of the call in progress, if it is late."""
         return None if self._late is None else f"its learner has been busy for {self._late.describe()}"
 
     def give_up_if_late(self) -> None:
-        """Give the call in progress up once it is late, because the run is to end."""
+        """Give up the call in progress if it is late or becomes late, because the run is to end."""
         self._is_unwanted = True
         if self._late is not None:
             self._give_up()
@@ -77,7 +77,7 @@ class LearnerTurns:
         self._lock.release()
 
     def whenever(self) -> PatientTurn:
-        """A turn for the run itself, which waits until the call in progress has ended or was given up."""
+        """Return a turn for the run itself, which waits until the call in progress has ended or was given up."""
         return PatientTurn(self)
 
     # ---- inside

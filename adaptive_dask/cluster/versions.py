@@ -1,4 +1,4 @@
-"""Client, scheduler and workers need the same version of adaptive_dask."""
+"""Check that client, scheduler and workers have the same version of adaptive_dask."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ PROTOCOL = 1
 
 
 def own_versions() -> list[Any]:
-    """The versions of this process, for a message."""
+    """Return the versions of this process, for a message."""
     return [adaptive_dask.__version__, PROTOCOL]
 
 
@@ -22,7 +22,7 @@ def check_versions(theirs: Any, who: str) -> None:
     Parameters
     ----------
     theirs : list
-        From a message; None if the message contains no versions.
+        The versions in a message; None if it contains none.
     who : str
         The sender: "client" or "worker tcp://…".
 

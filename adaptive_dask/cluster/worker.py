@@ -26,14 +26,14 @@ from adaptive_dask.run.pickling import PackedValue
 if TYPE_CHECKING:
     from distributed import Worker
 
-# When a run has ended, evaluators that are between two points leave within this time (seconds); the others hang.
+# When a run has ended, evaluators that do not leave within this time (seconds) hang.
 STOP_TIMEOUT_S = 0.2
-# A process has time to end in order before it is killed.
+# A process has time to terminate before it is killed.
 ISOLATED_STOP_TIMEOUT_S = 1.0
 
 
 def evaluate(run: str, lease: float) -> None:
-    """The evaluator task: evaluate points of a run until the lease ends or no more come.
+    """Evaluate points of a run until the lease ends or no more points come; the evaluator task.
 
     Parameters
     ----------
@@ -53,8 +53,8 @@ def evaluate(run: str, lease: float) -> None:
 class PointService(WorkerPlugin):
     """Passes points from the scheduler to the queues of their runs.
 
-    The first evaluator on a worker installs it. It is not removed after the runs: a late message without a handler
-    would cost the worker its connection.
+    The first evaluator on a worker installs it. It remains after the runs, because a late message without a handler
+    would close the worker's connection.
     """
 
     name = "adaptive-points"
@@ -67,7 +67,7 @@ class PointService(WorkerPlugin):
     @classmethod
     def on(cls, worker: Worker) -> PointService:
         """Return the service of a worker, which is installed if necessary; called in the thread of a task."""
-        # Dask lists a plugin before it sets it up; on the event loop, both have been done.
+        # Dask lists a plugin before its setup, but does both within one turn of the event loop.
         if not getattr(worker.plugins.get(cls.name), "is_set_up", False):
 
             async def install() -> None:
@@ -91,7 +91,7 @@ class PointService(WorkerPlugin):
         self.is_set_up = True
 
     def teardown(self, worker: Worker) -> None:
-        """Stop evaluators; a thread that waits for points must not keep the worker's process alive."""
+        """Stop evaluators, because a thread that waits for points would keep the worker's process alive."""
         with self._lock:
             queues = list(self._queues.values())
         for points in queues:
@@ -100,8 +100,8 @@ class PointService(WorkerPlugin):
         self._kept.close_all()
 
     def join(self, run: str) -> tuple[PointQueue, Evaluator]:
-        """Add an evaluator of a run; it has to call `PointQueue.leave`."""
-        with self._lock:  # held over both, or the queue could be dropped in between
+        """Add an evaluator of a run, which has to call `PointQueue.leave` at its end."""
+        with self._lock:  # held for both steps, because otherwise the queue could be dropped in between
             if run not in self._queues:
                 self._queues[run] = PointQueue(run, self._worker, self._drop, self._kept.take(run))
             points = self._queues[run]

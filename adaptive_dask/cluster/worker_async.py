@@ -17,7 +17,7 @@ from adaptive_dask.cluster.worker_waiting import IDLE_TIMEOUT_S
 from adaptive_dask.run.pickling import pack_returned, unpack
 
 # A lease ends when all points that were started in it have ended. It lasts at least this many durations of a point;
-# otherwise few points would be in progress most of the time.
+# otherwise, few points would be in progress most of the time.
 DURATIONS_PER_LEASE = 5
 
 
@@ -34,7 +34,7 @@ async def evaluate_concurrently(
     Parameters
     ----------
     first, coroutine
-        A call that has begun, and its coroutine.
+        A call that has begun, and the coroutine that it returned.
     """
     calls = _ConcurrentCalls(points, evaluator, function)
     calls.adopt(first, coroutine)
@@ -85,7 +85,7 @@ class _ConcurrentCalls:
         return False
 
     def _begin(self, item: Item) -> None:
-        output.begin(anew=True)  # other points are in progress here
+        output.begin(anew=True)  # other points are in progress
         call = self._points.begin(self._evaluator, (item,))
         try:
             value = self._function(unpack(item.packed))
@@ -115,7 +115,7 @@ class _ConcurrentCalls:
 
     @contextlib.contextmanager
     def being_woken(self) -> Iterator[None]:
-        """Check for points whenever some arrive."""
+        """Start points as soon as they arrive."""
         self._points.call_when_due(self._wake)
         try:
             yield

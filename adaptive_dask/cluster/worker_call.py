@@ -13,7 +13,7 @@ from adaptive_dask.run.pickling import PackedValue
 
 
 class Item(NamedTuple):
-    """A point that waits; with ``alone`` it must not be evaluated in one call with others."""
+    """A point that waits; with ``alone``, it must not be evaluated in one call with others."""
 
     pid: int
     packed: PackedValue
@@ -30,9 +30,9 @@ class Evaluator:
     width : int
         The number of points that it evaluates concurrently.
     is_taking : bool
-        Whether it takes more points.
+        True if it takes more points.
     is_given_up : bool
-        Whether its call hangs and was given up, so that another evaluator can replace it.
+        True if its call hangs and was given up, so that another evaluator can replace it.
     """
 
     thread: HeldThread
@@ -52,7 +52,7 @@ class Call:
     cancel : callable or None
         Cancels the call, if it can be cancelled.
     where : str
-        Where the function is, if it says so.
+        Location of the function, if it is known.
     """
 
     evaluator: Evaluator
@@ -68,5 +68,5 @@ class Call:
 
 
 def written_before(text: str, call: Call) -> str:
-    """The text of an error, after the output of the call."""
+    """Return the text of an error, preceded by the output of the call."""
     return text if call.output is None else call.output.before(text)

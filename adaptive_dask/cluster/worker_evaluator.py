@@ -24,7 +24,7 @@ def evaluate_points(points: PointQueue, evaluator: Evaluator, lease: float) -> N
     """Evaluate points until the lease ends (in seconds), the run stops, or no points come."""
     function = points.load_function()
     if function is None:
-        # No points come, unless the run has ended; without this wait, another evaluator would be sent at once.
+        # There is no function, so no points come. Without this wait, another evaluator would be sent at once.
         points.waiting.get(time.monotonic() + lease)
         return
     if isinstance(function, IsolatedFunction):
@@ -42,7 +42,7 @@ def evaluate_points(points: PointQueue, evaluator: Evaluator, lease: float) -> N
 def _evaluate_one_by_one(
     points: PointQueue, evaluator: Evaluator, function: Callable[[Any], Any], lease: float
 ) -> Begun | None:
-    """Evaluate point after point; if the function is asynchronous, return its first call and coroutine."""
+    """Evaluate points one after the other; if the function is asynchronous, return its first call and coroutine."""
     end = time.monotonic() + lease
     while points.is_wanted:
         item = points.waiting.get(end)
@@ -82,7 +82,7 @@ def _evaluate_batch(
     try:
         values = call_batch(function, [unpack(item.packed) for item in batch])
         packed = [pack_returned(value) for value in values]
-    except BatchShapeError as error:  # single points would not help
+    except BatchShapeError as error:  # single points would fail in the same way
         points.fail(call, error)
     except BaseException as error:
         if len(batch) > 1:
@@ -94,5 +94,5 @@ def _evaluate_batch(
 
 
 def _may_stay(evaluator: Evaluator) -> bool:
-    # A function that has seceded and not rejoined has left its thread to other tasks of Dask.
+    # If the function has seceded and not rejoined, another task of Dask uses the thread's slot.
     return not evaluator.is_given_up and evaluator.thread.is_in_pool and not evaluator.thread.is_replaced

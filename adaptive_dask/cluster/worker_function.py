@@ -1,4 +1,4 @@
-"""The function of a run on a worker, which the first evaluator fetches, and results that stay on the worker."""
+"""The function of a run on a worker, and results that stay on the worker."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class RunFunction:
     Attributes
     ----------
     evaluation : Evaluation
-        Known after `get`.
+        Set by `get`.
     """
 
     def __init__(self, run: str, worker: Worker) -> None:
@@ -54,7 +54,7 @@ class RunFunction:
         Raises
         ------
         Exception
-            If it cannot be fetched or loaded.
+            If the function cannot be fetched or loaded.
         """
         with self._lock:
             if self._function is None:
@@ -76,7 +76,7 @@ class RunFunction:
     def _load_isolated(self, function: IsolatedFunction) -> None:
         try:
             function.give_back(function.take())
-        except EvaluationCancelledError:  # the run was cancelled, which evaluators find out
+        except EvaluationCancelledError:  # the run was cancelled; evaluators check this
             pass
         except BaseException as error:
             self._function = None
@@ -86,7 +86,7 @@ class RunFunction:
             raise
 
     def close(self) -> None:
-        """End the processes of the function, if it has some."""
+        """End the processes of the function, if it has any."""
         if isinstance(self._function, IsolatedFunction):
             self._function.close()
 
@@ -116,7 +116,7 @@ def _load_function(pickled: bytes, worker: Worker, run: str) -> Callable[[Any], 
 async def _keep(worker: Worker, run: str, result: Any) -> RemoteResult:
     key = f"{KEY_PREFIX}-{uuid.uuid4().hex}"
     nbytes = worker.update_data({key: result})["nbytes"][key]
-    # The scheduler has to hold the data before the reference leaves this worker, or Dask would free them.
+    # The scheduler has to hold the data before the reference leaves this worker, because Dask would free them.
     keep = getattr(worker.scheduler, Route.KEEP)
     reply = await keep(run=run, worker=worker.address, key=key, nbytes=nbytes, versions=own_versions())
     if not reply or "error" in reply:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 # Between two evaluators of a run, its processes are kept for this time (seconds).
 KEEP_S = 2.0
-# Of this number of runs; there may be many that take turns on a worker.
+# The number of runs whose processes are kept.
 MAX_KEPT = 8
 
 
@@ -31,7 +31,7 @@ def evaluate_isolated(points: PointQueue, evaluator: Evaluator, function: Isolat
     end = time.monotonic() + lease
     with contextlib.suppress(EvaluationCancelledError):  # the run has ended
         while points.is_wanted and not evaluator.is_given_up:
-            # A process is started before a point is taken: this is not part of the time that the point may take.
+            # The process is started before a point is taken, so that the start does not count for the time limit.
             with function.reserved() as child:
                 item = points.waiting.get(end)
                 if item is None:
@@ -50,7 +50,7 @@ def _evaluate(points: PointQueue, call: Call, child: Child, batch: list[Item]) -
         is_batch = points.evaluation.vectorized
         values = _call_batch(evaluation, batch) if is_batch else [evaluation.call(batch[0].packed)]
     except EvaluationCancelledError as error:
-        points.fail(call, error)  # the run does not need it
+        points.fail(call, error)  # the run does not need its evaluators
     except Exception as error:
         if len(batch) > 1 and not isinstance(error, BatchShapeError):
             points.split(call)

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from distributed import Worker
 
 
-# If two measurements of Dask's monitor are further apart (seconds), the clock was changed in between.
+# If two times of Dask's monitor are further apart than this (seconds), the clock was changed in between.
 MAX_MONITOR_STEP_S = 60.0
 
 
@@ -28,20 +28,20 @@ class Lifetime(NamedTuple):
         return self.end - time.monotonic()
 
     def as_reported(self) -> tuple[float, float]:
-        """See `adaptive_dask.cluster.protocol.Report`."""
+        """Return the total and the rest in seconds; see `adaptive_dask.cluster.protocol.Report`."""
         return self.total, self.left
 
 
 def lifetime_of(worker: Worker) -> Lifetime | None:
-    """The lifetime of a worker that has one, stagger included.
+    """Return the lifetime of a worker, including stagger; None if it has none.
 
-    Dask counts from the creation of the worker and does not store that time. But its monitor measured for the first
-    time then, and it counts its measurements; times that it has discarded are extrapolated.
+    The lifetime begins when the worker is created, but Dask does not store this time. It is the first time of Dask's
+    monitor, which is extrapolated if the monitor has discarded it.
     """
     if not worker.lifetime:
         return None
     times, forgotten = monitor_times(worker)
-    # The monitor uses wall time: a step during which the clock was changed counts as a typical one.
+    # The monitor uses wall time. If the clock was changed during a step, the typical length is used.
     steps = [after - before for before, after in itertools.pairwise((*times, time.time()))]
     spacing = statistics.median(steps)
     age = sum(step if 0 <= step < MAX_MONITOR_STEP_S else spacing for step in steps) + forgotten * spacing

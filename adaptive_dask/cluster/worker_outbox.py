@@ -22,14 +22,14 @@ from adaptive_dask.run.tracebacks import format_from_function
 if TYPE_CHECKING:
     from distributed import Worker
 
-# Fields of a report with texts from user code or from this machine.
+# The fields of a report that contain texts of user code or of this machine.
 _WITH_TEXTS = ("failures", "broken", "log", "given_up")
 
-# Environment variables in which batch systems store the id of the job.
+# The environment variables of batch systems that contain the id of the job.
 JOB_IDS = ("SLURM_JOB_ID", "PBS_JOBID", "LSB_JOBID", "JOB_ID")
 
 
-# Dask logs the last thousand messages. When the results in them exceed this size, the log is emptied.
+# Dask keeps the last thousand messages. When their results exceed this size (bytes), they are removed.
 MAX_LOGGED_BYTES = 16 * 2**20
 
 
@@ -47,7 +47,7 @@ class Outbox:
     broken: tuple[str | None, str] | None = None
 
     def fields(self) -> dict[str, Any]:
-        """The fields that are not empty, by name."""
+        """Return the fields that are not empty, by name."""
         return {name: value for name, value in vars(self).items() if value}
 
 
@@ -77,12 +77,12 @@ class ReportSender:
         self._is_due = False
         self._batching = ResultBatching()
         self._echo: tuple[float, float] | None = None
-        self._bytes_sent = 0  # of results, since Dask's log of messages was emptied
+        self._bytes_sent = 0  # size of the results since the last `forget_sent`
 
     # ---- with the lock held
 
     def note_points(self, sent: float, enough: int | None) -> None:
-        """Note new points, and the time at which they were sent; see `ResultBatching.note_points`."""
+        """Record new points, and the time at which they were sent; see `ResultBatching.note_points`."""
         self._batching.note_points(enough)
         self._echo = (sent, time.monotonic())
 
@@ -93,7 +93,7 @@ class ReportSender:
             self._worker.loop.add_callback(self._send)
 
     def send_result(self, points: int) -> None:
-        """Send a result soon, or later together with others, depending on the number of points that wait."""
+        """Send a result soon or together with later ones, depending on the number of points that wait."""
         if not self._batching.can_wait(points):
             self.send_soon()
         elif self._batching.begin(time.monotonic()):
@@ -134,7 +134,7 @@ class ReportSender:
 
 
 def report(run: str, **contents: Any) -> dict[str, Any]:
-    """Return a message to the scheduler, with plain texts: others would cost the worker its connection."""
+    """Return a message to the scheduler with plain texts, because others would close the worker's connection."""
     texts = {name: plain(contents[name]) for name in _WITH_TEXTS if name in contents}
     return {"op": REPORT, "run": run, **contents, **texts}
 
@@ -149,7 +149,7 @@ def describe(error: BaseException, call: Call) -> tuple[str, bytes | None]:
 def log_location(worker: Worker) -> str:
     """Return the location of this worker's output: a file, or the terminal or job that started it.
 
-    Dask's `get_worker_logs` contains only messages of Dask.
+    Dask's `get_worker_logs` returns only messages of Dask.
     """
     jobs = [f", job {os.environ[name]}" for name in JOB_IDS if name in os.environ]
     job = jobs[0] if jobs else ""
@@ -162,7 +162,7 @@ def _file_of_stderr() -> str | None:
     try:
         if stat.S_ISREG(os.fstat(2).st_mode):
             path = os.readlink("/proc/self/fd/2")
-            return path if os.path.exists(path) else None  # not of a file that was deleted
+            return path if os.path.exists(path) else None  # unless the file was deleted
     except OSError:
         pass
     return None

@@ -1,4 +1,4 @@
-"""The points of one run on one worker: points that wait, and calls in progress."""
+"""The points of a run on a worker: points that wait, and calls in progress."""
 
 from __future__ import annotations
 
@@ -32,17 +32,17 @@ if TYPE_CHECKING:
 
 logger = get_logger(__name__)
 
-# Points that a worker evaluates concurrently if the function is asynchronous and ntasks is not given.
+# The number of points that a worker evaluates concurrently if the function is asynchronous, without ntasks.
 MAX_ASYNC_POINTS = 32
 
-# If a cancelled coroutine does not end in time (seconds), its event loop counts as blocked.
+# If a cancelled coroutine does not end within this time (seconds), its event loop counts as blocked.
 CANCEL_TIMEOUT_S = 2.0
 
 SMOOTHING = 0.2  # the weight of the newest duration in a running mean
 
 
 class PointQueue:
-    """The points of one run on one worker, and its function.
+    """The points of a run on a worker, and the function.
 
     Parameters
     ----------
@@ -51,7 +51,7 @@ class PointQueue:
     on_idle : callable
         Called with this queue when its last evaluator has left.
     function : RunFunction, optional
-        If an earlier queue of the run has fetched it.
+        The function, if an earlier queue of the run has fetched it.
 
     Attributes
     ----------
@@ -60,7 +60,7 @@ class PointQueue:
     reports : ReportSender
     function : RunFunction
     seconds_per_point : float or None
-        A running mean.
+        Running mean of the duration of an evaluation.
     is_stopped : bool
         True if the run does not need evaluators on this worker any more.
     """
@@ -86,9 +86,9 @@ class PointQueue:
         self.is_stopped = False
         self._aborted = False
         self._watching = False
-        self._wakers: set[Callable[[], None]] = set()  # of evaluators that do not block on the items
+        self._wakers: set[Callable[[], None]] = set()  # for evaluators that do not wait in `WaitingPoints.get`
         self.function = function or RunFunction(run, worker)
-        self._is_broken = False  # the function cannot be loaded, so evaluators have nothing to do
+        self._is_broken = False  # True if the function cannot be loaded
 
     @property
     def is_over(self) -> bool:
@@ -108,14 +108,14 @@ class PointQueue:
     # ---- from the evaluators' threads
 
     def join(self) -> Evaluator:
-        """An evaluator starts; the scheduler is told when it has the function."""
+        """Add an evaluator; the scheduler is told when it has the function."""
         evaluator = Evaluator(HeldThread(self.worker))
         with self._lock:
             self._evaluators.add(evaluator)
         return evaluator
 
     def leave(self, evaluator: Evaluator) -> None:
-        """An evaluator leaves; the last one returns the points that no call has begun."""
+        """Remove an evaluator; with the last one, return the points that wait to the scheduler."""
         with self._lock:
             if evaluator.is_given_up:
                 self._hung -= 1
@@ -128,7 +128,7 @@ class PointQueue:
         self._on_idle(self)
 
     def load_function(self) -> Callable[[Any], Any] | None:
-        """Return the function, which is fetched once; None if the run has ended or the function cannot be loaded."""
+        """Return the function, fetched once; None if the run has ended or the function cannot be loaded."""
         try:
             function = guarded(self.function.get)
         except Exception as error:
@@ -147,7 +147,7 @@ class PointQueue:
         return function
 
     def get_batch(self, first: Item) -> list[Item]:
-        """More points to go with the first in one call."""
+        """Return the points of a call, of which `first` is one."""
         if first.alone:
             return [first]
         with self._lock:
@@ -155,20 +155,20 @@ class PointQueue:
         return self.waiting.gather(first, fair_batch(self.seconds_per_point, len(self.waiting) + 1, takers))
 
     def begin(self, evaluator: Evaluator, items: Sequence[Item]) -> Call:
-        """A call begins."""
+        """Record that a call begins."""
         call = Call(evaluator, items, output.begin())
         interruption.begin(partial(self.set_cancel, call))
         timeout = self.evaluation.point_timeout
         with self._lock:
             self._in_flight[call] = None
-            # With a separate process, the thread watches the time itself.
+            # With a separate process, the thread checks the time itself.
             if timeout is not None and not self._watching and not self.evaluation.isolate:
                 self._watching = True
                 self.worker.loop.add_callback(self._watch, timeout)
         return call
 
     def set_cancel(self, call: Call, cancel: Callable[[], None] | None, where: str = "") -> None:
-        """A call that has begun can be cancelled; or it cannot be any more."""
+        """Set the function that cancels a call; None if the call cannot be cancelled any more."""
         with self._lock:
             call.cancel, call.where = cancel, where
             if self._aborted:
@@ -178,7 +178,7 @@ class PointQueue:
             cancel()
 
     def finish(self, call: Call, values: Sequence[PackedValue]) -> None:
-        """A call has returned a value for each point; ignored if it was given up."""
+        """Report the values of a call, one for each point, unless it was given up."""
         seconds = (time.perf_counter() - call.begin) / len(values)
         with self._lock:
             if not self._has_ended(call):
@@ -192,7 +192,7 @@ class PointQueue:
             self.reports.send_result(len(self.waiting))
 
     def fail(self, call: Call, error: BaseException) -> None:
-        """A call has raised; ignored if it was given up."""
+        """Report the error of a call, unless it was given up."""
         seconds = time.perf_counter() - call.begin
         failure = describe(error, call)
         with self._lock:
@@ -204,13 +204,13 @@ class PointQueue:
             self.reports.send_soon()
 
     def split(self, call: Call) -> None:
-        """A call for many points has raised: evaluate each point separately, so that only the culprit fails."""
+        """Evaluate the points of a call that raised one by one, so that only the culprit fails."""
         with self._lock:
             if self._has_ended(call):
                 self._put_alone(call.items)
 
     def set_width(self, evaluator: Evaluator, *, is_taking: bool) -> int:
-        """Let an evaluator have as many points in flight as an asynchronous function allows; returns that number."""
+        """Set and return the number of points that an evaluator of an asynchronous function evaluates concurrently."""
         ntasks = self.evaluation.ntasks
         with self._lock:
             evaluator.is_taking = is_taking
@@ -219,7 +219,7 @@ class PointQueue:
         return evaluator.width
 
     def call_when_due(self, waker: Callable[[], None]) -> None:
-        """Call `waker` whenever there may be something to do."""
+        """Call `waker` whenever points arrive or evaluators have to leave."""
         with self._lock:
             self._wakers.add(waker)
 
@@ -258,17 +258,17 @@ class PointQueue:
             self._wake()
 
     def drop(self, ids: Sequence[int]) -> None:
-        """Give up points; nothing is reported about them."""
+        """Give up points, without a report about them."""
         unwanted = set(ids)
         with self._lock:
-            # Where others are evaluated in the same call, the outcomes of these are ignored.
+            # If a call evaluates other points as well, the outcomes of the given points are ignored.
             calls = [call for call in self._in_flight if unwanted.issuperset(call.ids)]
             self.waiting.drop(unwanted.difference(*(call.ids for call in calls)))
         for call in calls:
             self._give_up(call)
 
     def stop(self, *, now: bool = False) -> None:
-        """Let every evaluator leave after its calls; with ``now``, cancel those that can be cancelled."""
+        """Let every evaluator leave after its calls; with ``now``, cancel the calls if possible."""
         with self._lock:
             self.is_stopped = True
             self._aborted |= now
@@ -306,7 +306,7 @@ class PointQueue:
         for call in late:
             if len(call.items) == 1:
                 self._give_up(call, timeout=timeout)
-            else:  # one of them is the culprit
+            else:  # one of the points is the culprit
                 self._give_up(call, again=call.items)
         for call in blocked:
             self._give_up_evaluator(call.evaluator)
@@ -316,7 +316,7 @@ class PointQueue:
                 self.worker.loop.call_later(min(1.0, timeout / 5), self._watch, timeout)
 
     def _give_up(self, call: Call, *, timeout: float | None = None, again: Sequence[Item] = ()) -> None:
-        """Forget a call in flight, report it if it took too long, and free its place."""
+        """Forget a call in progress, report it if it took too long, and free its place."""
         where = call.where or (stack_of(call.evaluator.thread.thread) if call.cancel is None else "(asynchronous)")
         with self._lock:
             if self._in_flight.pop(call, self) is self:
@@ -340,7 +340,7 @@ class PointQueue:
             self._give_up_evaluator(call.evaluator)
 
     def _give_up_evaluator(self, evaluator: Evaluator) -> None:
-        """An evaluator hangs: let another one replace it."""
+        """Let another evaluator replace one that hangs."""
         with self._lock:
             if evaluator not in self._evaluators:
                 return
@@ -365,7 +365,7 @@ class PointQueue:
     # ---- with the lock held
 
     def _state(self) -> dict[str, Any]:
-        """The fields of a report about the state of the run."""
+        """Return the fields of a report about the state of the run."""
         busy = sum(evaluator.width for evaluator in self._evaluators if evaluator.is_taking)
         busy += sum(not call.evaluator.is_taking for call in self._in_flight)
         slots = 0 if self._is_broken else len(self._evaluators)
@@ -375,7 +375,7 @@ class PointQueue:
         return state
 
     def _has_ended(self, call: Call) -> bool:
-        """Note the end of a call; return whether it was still wanted."""
+        """Record the end of a call; return False if it was given up."""
         self._cancelling.pop(call, None)
         return self._in_flight.pop(call, self) is not self
 

@@ -1,7 +1,8 @@
 """More threads for workers whose evaluators wait for tasks.
 
-A function that submits tasks to Dask or starts a run, and waits for them without `secede`, would never return once
-evaluators hold all threads of the cluster. So the pool gets one more thread for each evaluator that waits like that.
+A function that submits tasks to Dask or starts a run, and waits for them without `secede`, would never return if
+evaluators hold all threads of the cluster. The pool therefore gets one more thread for each evaluator that waits for
+tasks.
 """
 
 from __future__ import annotations
@@ -15,12 +16,12 @@ if TYPE_CHECKING:
 
     from adaptive_dask.cluster.worker_call import Call
 
-# The interval of checks, and the age of the calls that are checked (seconds).
+# The interval of checks, and the minimum age of the calls that are checked (seconds).
 STARVATION_CHECK_S = 0.5
 
 
 class StarvationGuard:
-    """Finds evaluators that wait for tasks and starts threads for those; on the worker's event loop.
+    """Starts additional threads for evaluators that wait for tasks; on the worker's event loop.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""The thread of Dask's pool that an evaluator holds, and how the pool replaces it when it hangs or waits."""
+"""The thread of Dask's pool that an evaluator holds, and its replacement when it hangs or waits."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class HeldThread:
 
     @property
     def is_in_pool(self) -> bool:
-        """Whether the pool counts this thread; False if the user's function has seceded and not rejoined."""
+        """False if the user's function has seceded and not rejoined."""
         return self._pool is None or dask_internals.is_in_pool(self._pool, self.thread)
 
     def give_back(self) -> None:
@@ -47,10 +47,10 @@ class HeldThread:
 
     @property
     def waits_for_tasks(self) -> bool:
-        """Whether it waits for Dask, or for a run on the cluster, and the pool has no other thread in its place."""
+        """True if the thread waits for Dask or for a run on the cluster, and was not replaced."""
         if self._is_lent or not self.is_in_pool:
             return False
-        # A run on an executor of the function's own needs no thread of Dask's, and is not marked.
+        # A run on an executor needs no thread of Dask, so waits for it do not count.
         frame = sys._current_frames().get(self.thread.ident or 0)
         return waits_for_run(self.thread) or dask_internals.waits_for_dask(frame)
 
@@ -70,7 +70,7 @@ class HeldThread:
 
     @property
     def is_replaced(self) -> bool:
-        """Whether the pool has another thread in its place, so that it has to end with its task."""
+        """True if the pool has another thread instead, so that this one has to end with its task."""
         return self._is_lent
 
     def end(self) -> None:

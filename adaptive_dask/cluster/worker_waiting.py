@@ -14,7 +14,7 @@ from adaptive_dask.cluster.worker_lifetime import lifetime_of
 if TYPE_CHECKING:
     from distributed import Worker
 
-# An evaluator that gets no point for this time (seconds) leaves.
+# An evaluator leaves if it gets no point for this time (seconds).
 IDLE_TIMEOUT_S = 1.0
 
 
@@ -40,7 +40,7 @@ class WaitingPoints:
         self.seconds = 0.0
         self._give_back = give_back
         self._items: queue.SimpleQueue[Item | None] = queue.SimpleQueue()
-        self._lock = threading.Lock()  # of the two that follow
+        self._lock = threading.Lock()  # guards the two numbers that follow
         self._dropped: set[int] = set()
         self._leaving = 0
 
@@ -64,12 +64,12 @@ class WaitingPoints:
             self._items.put(None)
 
     def drop(self, ids: Iterable[int]) -> None:
-        """Give up points, of which some may wait here."""
+        """Give up points, if they wait here."""
         with self._lock:
             self._dropped.update(ids)
 
     def drain(self) -> list[int]:
-        """Remove all points, and return their ids; evaluators that had to leave stay."""
+        """Remove all points and return their ids; requests to leave are withdrawn."""
         ids: list[int] = []
         while True:
             try:
@@ -86,7 +86,7 @@ class WaitingPoints:
         """Return the next point; None if the evaluator has to leave, or its lease ends (monotonic clock)."""
         while True:
             left = end - time.monotonic()
-            # A worker without time for another point gets none; its evaluators stay for their whole lease.
+            # A worker without time for another point gets none, and its evaluators stay for their whole lease.
             timeout = min(IDLE_TIMEOUT_S, left) if self._has_time() else left
             try:
                 item = self._items.get(timeout=max(timeout, 0.001))
@@ -119,7 +119,7 @@ class WaitingPoints:
             except queue.Empty:
                 break
             if item is None or item.alone:
-                self._items.put(item)  # not in this batch
+                self._items.put(item)  # has to be evaluated alone
                 break
             if self._is_due(item):
                 batch.append(item)

@@ -21,18 +21,18 @@ from adaptive_dask.run.options import check_resources
 
 KEEP = ("all", "failed", "none")
 
-# Of the end of a file that goes into the text of an error (bytes).
+# The size of the end of a file that is shown in the text of an error (bytes).
 MAX_TAIL = 4000
 
 _OWN_FILES = {folders.RECORD, "stdout.txt", "stderr.txt"}
 
 
 class Command:
-    """A function that runs a program for each point and returns what it computes.
+    """A function that runs a program for each point and returns its result.
 
-    Each evaluation has a new folder, in which the program runs. Its name begins with the point, and the file
-    ``adaptive_point.json`` in it says which point it is of. The output of the program is in ``stdout.txt`` and
-    ``stderr.txt``. A command can be pickled, and used wherever a learner takes a function.
+    Each evaluation runs the program in a new folder. The name of the folder begins with the point, and its file
+    ``adaptive_point.json`` contains the point. The output of the program is in ``stdout.txt`` and ``stderr.txt``. A
+    command can be pickled, and used wherever a learner takes a function.
 
     Templates are texts with fields, such as ``"--energy={x}"``. The fields are ``x``, the point; ``x0``, ``x1``, …, the
     coordinates of a point that is a tuple, or their `names`; `values`; and ``folder``, the working folder. A template
@@ -41,49 +41,49 @@ class Command:
     Parameters
     ----------
     arguments : str, sequence or callable
-        The program and its arguments: templates. A text is split as a shell does it, before its fields are filled. A
-        function takes the point and returns a text or a sequence. A relative path of a program is that of the file in
-        the current folder, if it exists.
+        Templates of the program and its arguments. A text is split as by a shell, before its fields are filled. A
+        function takes the point and returns a text or a sequence. A relative path of a program is that of a file in the
+        current folder, if it exists.
     inputs : mapping, optional
-        Input files: the template of each by its name in the folder. A path is that of a file with the template, which
-        is read now.
+        Input files: their templates by their names in the folder. A path is that of a file with the template, which is
+        read when the command is created.
     syntax : "format", "string.Template" or "jinja2", default: "format"
-        How fields are written: ``{x}``, ``${x}`` or ``{{ x }}``.
+        Syntax of fields: ``{x}``, ``${x}`` or ``{{ x }}``.
     names : sequence of str, optional
         Names of the coordinates.
     values : mapping, optional
-        Further fields, the same for all points.
+        Further fields, which are the same for all points.
     environment : mapping, optional
-        Environment variables to add: templates.
+        Templates of environment variables to add.
     folder : str or path, default: "points"
-        Where the folders are created. A relative one is in the working folder of the process that creates the command.
-        It must be writable where the program runs.
+        The folder in which the folders of points are created. A relative path is relative to the working folder of the
+        process that creates the command. The folder must be writable on the machines that run the program.
     keep : "all", "failed" or "none", default: "failed"
-        Which folders are kept.
+        The folders that are kept.
     reuse : bool, default: True
         With ``keep="all"``, read the folder of a program that has already succeeded at a point instead of running it
         again, if its arguments, input files and environment variables are the same, and if the program and the files
-        that are arguments have not changed. Pass False if the program does not give the same result each time.
+        that are arguments have not changed. Pass False if the program is not deterministic.
     parse : callable or tuple, optional
-        What returns the value: a function of the folder, a `pathlib.Path`; or ``("json", file, key)``,
-        ``("csv", file, column)``, ``("numpy", file)`` or ``("regex", file, pattern)``. By default, it is the number
-        that the program prints.
+        Reader of the value: a function of the folder, a `pathlib.Path`; or ``("json", file, key)``,
+        ``("csv", file, column)``, ``("numpy", file)`` or ``("regex", file, pattern)``. By default, the value is the
+        number that the program prints.
     success : collection of int, default: (0,)
-        Exit codes of a program that has succeeded. Others are failures.
+        Exit codes of a successful program. Other codes are failures.
     infeasible : collection of int, default: ()
-        Exit codes that say that the function has no value at this point: `Infeasible` is raised.
+        Exit codes that mean that the function has no value at this point, so that `Infeasible` is raised.
     timeout : float or timedelta, optional
-        How long the program may run; a number is in seconds.
+        Time limit of the program; numbers are in seconds.
     launcher : str or sequence of str, default: ""
-        What starts the program, as in ``"mpirun -n 4"`` or ``"srun --exact -n {tasks}"``: templates.
+        Templates of a command that starts the program, as in ``"mpirun -n 4"`` or ``"srun --exact -n {tasks}"``.
     resources : mapping, optional
-        Resources of a Dask worker that the program needs, as in ``{"GPU": 1}``. A run on a cluster uses them unless it
-        has `resources` of its own; other executors ignore them.
+        Resources of a Dask worker that the program needs, as in ``{"GPU": 1}``. A run on a cluster uses them unless its
+        argument `resources` is given; other executors ignore them.
 
     Raises
     ------
     ValueError, TypeError
-        If an argument makes no sense.
+        If an argument is invalid.
 
     Examples
     --------
@@ -146,14 +146,14 @@ class Command:
         Returns
         -------
         object
-            What `parse` returns.
+            The result of `parse`.
 
         Raises
         ------
         ProgramError
             If the program cannot be started, fails or takes too long, or if its result cannot be read.
         Infeasible
-            If it ends with one of the exit codes `infeasible`.
+            If the program ends with one of the exit codes `infeasible`.
         """
         point = plain_point(point)
         made: dict[int, Any] = {}
@@ -163,7 +163,7 @@ class Command:
             key = finished.make_key(point, filled)
             found = finished.find(self.folder, key)
             if found is not None and found[1] in self._success | self._infeasible:
-                with contextlib.suppress(ProgramError):  # it cannot be read
+                with contextlib.suppress(ProgramError):  # the file cannot be read
                     return self._read(found[0], point, found[1], filled.arguments)
         folder = folders.create(self.folder, point)
         is_done = False
@@ -179,14 +179,14 @@ class Command:
                 folders.remove(folder)
 
     def find(self, point: Any) -> list[Path]:
-        """The folders of a point that are there, oldest first."""
+        """Return the existing folders of a point, oldest first."""
         return folders.find(self.folder, plain_point(point))
 
     def __repr__(self) -> str:
         return f"Command({self._make_arguments or self._arguments!r}, folder={self.folder!r})"
 
     def _fill(self, point: Any, values: Mapping[str, Any], folder: str, made: dict[int, Any]) -> Filled:
-        """Fill all templates; `made` has what functions have returned for this point, so that each is called once."""
+        """Fill all templates; `made` has the results of functions for this point, so that each is called once."""
         fields = make_fields(point, self._names, {**self._values, **values, "folder": folder})
 
         def call(function: Callable[[Any], Any]) -> Any:
@@ -223,7 +223,7 @@ class Command:
         return self._read(folder, point, code, filled.arguments)
 
     def _read(self, folder: Path, point: Any, code: int, arguments: list[str]) -> Any:
-        """The value of a program that has ended."""
+        """Return the value of a program that has ended."""
         if code in self._infeasible:
             folders.record(folder, point, status="infeasible", exit_code=code)
             raise Infeasible(f"The program exited with code {code}.")
@@ -289,7 +289,7 @@ def _split(name: str, templates: Any) -> tuple[Template, ...]:
 
 
 def _find_program(arguments: tuple[Template, ...]) -> tuple[Template, ...]:
-    """Replace a relative path of the program by an absolute one: it runs in another folder."""
+    """Replace a relative path of the program by an absolute one, because it runs in another folder."""
     program, *others = arguments or ("",)
     if isinstance(program, str) and os.sep in program and os.path.isfile(program):
         return (os.path.abspath(program), *others)
@@ -304,7 +304,7 @@ def _check_file(name: str) -> str:
     path = Path(name)
     if path.is_absolute() or ".." in path.parts or not path.parts or str(path) in _OWN_FILES:
         raise ValueError(
-            f"inputs must be named by files below the working folder, other than {', '.join(sorted(_OWN_FILES))}, "
+            f"keys of inputs must be files below the working folder, other than {', '.join(sorted(_OWN_FILES))}, "
             f"got {name!r}."
         )
     return name

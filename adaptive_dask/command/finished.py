@@ -1,7 +1,7 @@
-"""Programs that have finished, found again by everything that they were run with.
+"""Programs that have finished, which are found by their arguments, inputs and environment.
 
-A marker, which is written at once when a program has ended, names its folder and its exit code. Markers are looked up
-by their names, because folders with many thousands of entries take long to list.
+A marker file is written when a program has ended, with its folder and its exit code. Markers are found by name, because
+listing folders with many thousands of entries takes long.
 """
 
 from __future__ import annotations
@@ -18,18 +18,18 @@ from typing import Any
 from adaptive_dask.command.folders import write_whole
 from adaptive_dask.command.templates import Filled
 
-# The markers are in this folder, beside the working folders.
+# The folder of the markers, beside the working folders.
 MARKERS = ".finished"
 
 
 def make_key(point: Any, filled: Filled) -> str:
-    """The name of the marker of a program.
+    """Return the name of the marker of a program.
 
     Parameters
     ----------
     point : object
     filled : Filled
-        With a placeholder for the working folder.
+        The program, with a placeholder for the working folder.
     """
     inputs = {name: hashlib.sha256(contents).hexdigest() for name, contents in filled.inputs.items()}
     program, *_ = filled.arguments
@@ -45,7 +45,7 @@ def make_key(point: Any, filled: Filled) -> str:
 
 
 def _describe_file(path: str) -> tuple[int, int] | None:
-    """Size and time of the last change of a file, such as the program: after a change, results may be different."""
+    """Return the size and the time of the last change of a file such as the program, which affect results."""
     if not os.path.isabs(path):
         return None
     try:
@@ -56,7 +56,7 @@ def _describe_file(path: str) -> tuple[int, int] | None:
 
 
 def note(base: str, key: str, folder: Path, code: int) -> None:
-    """Write the marker of a program that has ended. Without it, the program runs again, so errors are ignored."""
+    """Write the marker of a program that has ended. Errors are ignored, because the program can run again."""
     path = _path_of(base, key)
     with contextlib.suppress(OSError):
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -64,7 +64,7 @@ def note(base: str, key: str, folder: Path, code: int) -> None:
 
 
 def find(base: str, key: str) -> tuple[Path, int] | None:
-    """The working folder and the exit code of a program that has finished, if its folder is there."""
+    """Return the working folder and the exit code of a program that has finished, if its folder exists."""
     try:
         marker = json.loads(_path_of(base, key).read_text())
         folder, code = Path(base, str(marker["folder"])).absolute(), int(marker["exit_code"])

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-# In each folder, which point it is of and what became of it.
+# The file in each folder with the point and the state of the program.
 RECORD = "adaptive_point.json"
 
 MAX_NAME = 80
@@ -25,20 +25,20 @@ def create(base: str, point: Any) -> Path:
     Raises
     ------
     OSError
-        If that is not possible.
+        If the folder cannot be created.
     """
     os.makedirs(base, exist_ok=True)
     while True:
         folder = Path(base, f"{_prefix(point)}{secrets.token_hex(4)}").absolute()
         try:
             folder.mkdir()
-        except FileExistsError:  # nobody uses a folder again
+        except FileExistsError:  # the name is not used yet
             continue
         return folder
 
 
 def find(base: str, point: Any) -> list[Path]:
-    """The folders of a point, oldest first."""
+    """Return the folders of a point, oldest first."""
     prefix = _prefix(point)
     found = [each for each in _folders(base) if each.name.startswith(prefix) and _point_of(each) in (None, repr(point))]
     return sorted(found, key=lambda folder: folder.stat().st_mtime)
@@ -71,7 +71,7 @@ def _prefix(point: Any) -> str:
 
 
 def record(folder: Path, point: Any, **contents: Any) -> None:
-    """Write down the point of a folder, when and where its program was started, and its state."""
+    """Write the point of a folder, the time and place of the start of its program, and its state."""
     begin = {"point": repr(point), "host": socket.gethostname(), "time": time.time()}
     before = _read(folder)
     known = {**begin, **before, **contents}
@@ -80,7 +80,7 @@ def record(folder: Path, point: Any, **contents: Any) -> None:
 
 
 def write_whole(path: Path, contents: Any) -> None:
-    """Write a file of JSON that others see whole or not at all, also if several processes write it.
+    """Write a file of JSON atomically, even if several processes write it.
 
     Raises
     ------
@@ -92,5 +92,5 @@ def write_whole(path: Path, contents: Any) -> None:
 
 
 def remove(folder: Path) -> None:
-    """Remove a folder; what cannot be removed stays."""
+    """Remove a folder, except for files that cannot be removed."""
     shutil.rmtree(folder, ignore_errors=True)

@@ -1,4 +1,4 @@
-"""A program that runs, and how it ends together with all that it has started."""
+"""A running program, which ends together with all processes that it has started."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from adaptive_dask.isolated.process_tree import GRACE_S, Process, descendants, l
 
 
 class Program:
-    """A program in a process group of its own, with its output in files.
+    """A program in a separate process group, with its output in files.
 
     Parameters
     ----------
@@ -26,13 +26,13 @@ class Program:
     Attributes
     ----------
     is_late : bool
-        Whether it was ended because it took too long.
+        True if it was ended because it took too long.
     is_cancelled : bool
 
     Raises
     ------
     OSError
-        If it cannot be started.
+        If the program cannot be started.
     """
 
     def __init__(self, arguments: Sequence[str], folder: Path, environment: Mapping[str, str]) -> None:
@@ -54,9 +54,9 @@ class Program:
             )
 
     def wait(self, timeout: float | None) -> int:
-        """Wait for the end, in this thread; returns the exit code, negative for a signal.
+        """Wait for the end, in this thread; return the exit code, which is negative for a signal.
 
-        An exception that is raised here, such as Ctrl-C, ends the program.
+        An exception in this thread, such as Ctrl-C, ends the program.
         """
         timer = None if timeout is None else _start_timer(timeout, self._end_late)
         try:
@@ -68,11 +68,11 @@ class Program:
         finally:
             if timer is not None:
                 timer.cancel()
-            self._end()  # processes that it has left behind
+            self._end()  # processes that the program has left behind
             self._wait_for_family()
 
     def cancel(self) -> None:
-        """End the program; from any thread, returns at once."""
+        """End the program, without waiting; may be called from any thread."""
         self.is_cancelled = True
         _start_timer(0.0, self._end)
 
@@ -121,7 +121,7 @@ class Program:
     def _wait_for_family(self) -> None:
         deadline = time.monotonic() + 2 * GRACE_S
         while self._family and self._alive() and time.monotonic() < deadline:
-            time.sleep(0.01)  # between two looks
+            time.sleep(0.01)  # ended between two checks
         if self._killer is not None:
             self._killer.cancel()
 

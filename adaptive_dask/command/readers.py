@@ -1,4 +1,4 @@
-"""Values that are read from the files of a program."""
+"""Readers of values from the files of a program."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ Parse = Callable[[Path], Any] | Sequence[Any] | None
 
 
 def make_parser(parse: Parse) -> Callable[[Path], Any]:
-    """What reads a value from a folder.
+    """Return a function that reads a value from a folder.
 
     Raises
     ------
     ValueError, TypeError
-        If it is neither a function nor a reader with its arguments.
+        If `parse` is neither a function nor a reader with its arguments.
     """
     if parse is None:
         return read_number
@@ -51,7 +51,7 @@ class _Reader:
 
 
 def read_number(folder: Path) -> float:
-    """The number that the program has printed."""
+    """Return the number that the program has printed."""
     text = (folder / "stdout.txt").read_text(errors="replace")
     try:
         return float(text)
@@ -109,7 +109,7 @@ def _read_regex(path: Path, pattern: str) -> Any:
     return numbers[0] if len(numbers) == 1 else numbers
 
 
-# Reader and how many arguments it takes at least and at most.
+# The readers, with the minimum and maximum number of their arguments.
 READERS: dict[str, tuple[Callable[..., Any], tuple[int, int]]] = {
     "json": (_read_json, (1, 2)),
     "csv": (_read_csv, (2, 2)),

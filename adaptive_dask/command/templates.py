@@ -1,4 +1,4 @@
-"""Arguments and input files that are made from templates."""
+"""Templates of arguments and input files."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ Template = str | string.Template | Callable[[Any], Any]
 
 
 class Filled(NamedTuple):
-    """Everything that a program is run with.
+    """The arguments, environment and input files of a program.
 
     Attributes
     ----------
@@ -36,9 +36,9 @@ def check_syntax(syntax: str) -> str:
     Raises
     ------
     ValueError
-        If it is unknown.
+        If the syntax is unknown.
     ModuleNotFoundError
-        If it is ``"jinja2"``, which is not installed.
+        If the syntax is ``"jinja2"``, and Jinja2 is not installed.
     """
     if syntax not in SYNTAXES:
         raise ValueError(f"syntax must be one of {', '.join(map(repr, SYNTAXES))}, got {syntax!r}.")
@@ -48,12 +48,12 @@ def check_syntax(syntax: str) -> str:
 
 
 def make_fields(point: Any, names: tuple[str, ...], constants: Mapping[str, Any]) -> dict[str, Any]:
-    """The fields of templates: the point, its coordinates, and the constants.
+    """Return the fields of templates: the point, its coordinates, and the constants.
 
     Raises
     ------
     ValueError
-        If there is not one name for each coordinate.
+        If the number of names is not that of the coordinates.
     """
     fields: dict[str, Any] = {**constants, "x": plain_point(point)}
     coordinates = point if isinstance(point, tuple) else (point,)
@@ -66,7 +66,7 @@ def make_fields(point: Any, names: tuple[str, ...], constants: Mapping[str, Any]
 
 
 def plain_point(value: Any) -> Any:
-    """A point with numbers of Python instead of NumPy, whose text is that of the shortest exact number."""
+    """Return a point with Python numbers instead of NumPy numbers, which are formatted without a type."""
     if isinstance(value, tuple):
         return tuple(map(plain_point, value))
     return value.item() if type(value).__module__ == "numpy" and getattr(value, "shape", None) == () else value
@@ -78,7 +78,7 @@ def fill(template: str | string.Template, fields: Mapping[str, Any], syntax: str
     Raises
     ------
     ValueError
-        If there is no such field, or if the template is malformed.
+        If a field does not exist, or if the template is malformed.
     """
     try:
         if isinstance(template, string.Template):
@@ -91,7 +91,7 @@ def fill(template: str | string.Template, fields: Mapping[str, Any], syntax: str
     except (KeyError, IndexError, AttributeError, ValueError) as error:
         text = template.template if isinstance(template, string.Template) else template
         raise ValueError(
-            f"The template {text[:200]!r} could not be filled: {type(error).__name__}: {error}. Its fields are "
+            f"The template {text[:200]!r} cannot be filled: {type(error).__name__}: {error}. Its fields are "
             f"{', '.join(sorted(fields))}. With syntax='format', braces are written as {{{{ and }}}}; with "
             "syntax='string.Template', fields as ${name}."
         ) from error

@@ -1,7 +1,7 @@
 """Pages about runs on the Dask scheduler's own dashboard.
 
 `/adaptive` and `/individual-adaptive-…` need Bokeh, like the rest of the dashboard; `/adaptive.json` and the metrics on
-`/metrics` do not. Nothing here changes a run. Only open pages keep a state: what they have shown already.
+`/metrics` do not. The pages do not change runs. Only open pages have a state.
 """
 
 from __future__ import annotations

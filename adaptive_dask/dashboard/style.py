@@ -17,7 +17,7 @@ from adaptive_dask.dashboard.patch import Patch
 BLUE, ORANGE, GREEN, RED, PURPLE, GREY = "#3D8FD1", "#E68A00", "#1FA187", "#D9541E", "#B56BA8", "#8C8C8C"
 SERIES = (BLUE, GREEN, PURPLE, RED)
 
-# Of figures that do not follow their data.
+# Tools of figures that do not follow their data.
 TOOLS = "pan,box_zoom,wheel_zoom,reset"
 
 
@@ -89,7 +89,7 @@ THEMES = {
 
 
 def table_style() -> InlineStyleSheet:
-    """CSS rules for tables, which follow the theme of the page (light by default)."""
+    """Return CSS rules for tables, which follow the theme of the page (light by default)."""
     return InlineStyleSheet(
         css="""
 :host { --text: var(--ad-text, #333); --line: var(--ad-line, #ddd); --surface: var(--ad-surface, #fff); z-index: 0; }
@@ -117,7 +117,7 @@ def table_style() -> InlineStyleSheet:
 
 
 def select_style() -> InlineStyleSheet:
-    """CSS rules for select boxes."""
+    """Return CSS rules for select boxes."""
     return InlineStyleSheet(
         css=""":host { color: var(--ad-faint, #666); font-size: 12px; }
 .bk-input { background-color: var(--ad-surface, #fff); color: var(--ad-text, #333);
@@ -151,7 +151,7 @@ def new_figure(*, tools: str = "", from_zero: bool = False, count_axis: bool = F
 
 
 class LogTicks:
-    """Ticks of a logarithmic axis that suit its range, also a short one."""
+    """Ticks of a logarithmic axis that suit its range, even if it is short."""
 
     def __init__(self, axis: Any, formatter: CustomJSTickFormatter | None = None) -> None:
         self._ticks: list[float] = []

@@ -1,6 +1,6 @@
-"""Evaluation in processes that can be ended: one launcher for each process that evaluates, and children of it.
+"""Evaluation in processes that can be ended: a launcher for each evaluating process, and its children.
 
-The launcher is a process with one thread, which forks the children and runs no code of users. It ends a child together
-with all processes that were started by the function, and itself when the process that started it is gone. This package
-does not know Dask.
+The launcher is a process with one thread, which forks the children and runs no user code. It ends a child together with
+all processes that the function has started. It ends itself when the process that has started it is gone. This package
+does not depend on Dask.
 """

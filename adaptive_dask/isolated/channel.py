@@ -1,4 +1,4 @@
-"""Messages over a socket: a kind of one byte, and contents."""
+"""Messages over a socket, with a kind of one byte and contents."""
 
 from __future__ import annotations
 
@@ -8,22 +8,22 @@ import struct
 _HEADER = struct.Struct("=cQ")
 
 # Kinds of messages to a child.
-LOAD = b"L"  # the pickled function; answered with LOADED or RAISED
-CALL_FLOAT = b"F"  # a point that is a float; answered with FLOAT, PICKLED or RAISED
+LOAD = b"L"  # the pickled function; the reply is LOADED or RAISED
+CALL_FLOAT = b"F"  # a point that is a float; the reply is FLOAT, PICKLED or RAISED
 CALL = b"P"  # a pickled point
 
 # Kinds of messages from a child.
 LOADED = b"l"
 FLOAT = b"f"
 PICKLED = b"p"
-WHERE = b"w"  # a text that says where the function is; more comes
+WHERE = b"w"  # a text with the location of the function, before the reply
 RAISED = b"x"  # a pickled tuple: text, pickled exception or None
 
 _FLOAT = struct.Struct("=d")
 
 
 def pack_float(value: float) -> bytes:
-    """The contents of a message with a float."""
+    """Return the contents of a message for a float."""
     return _FLOAT.pack(value)
 
 
@@ -34,7 +34,7 @@ def unpack_float(contents: bytes) -> float:
 
 
 def send(sock: socket.socket, kind: bytes, contents: bytes) -> None:
-    """Send a message; waits until there is room for it.
+    """Send a message; waits until the socket accepts it.
 
     Raises
     ------
@@ -50,7 +50,7 @@ def send(sock: socket.socket, kind: bytes, contents: bytes) -> None:
 
 
 def receive_exactly(sock: socket.socket, size: int) -> bytes | None:
-    """Receive this number of bytes; None at the end of the stream."""
+    """Receive `size` bytes; return None at the end of the stream."""
     parts = []
     while size:
         part = sock.recv(min(size, 1 << 20))
@@ -62,7 +62,7 @@ def receive_exactly(sock: socket.socket, size: int) -> bytes | None:
 
 
 def receive(sock: socket.socket) -> tuple[bytes, bytes] | None:
-    """The next message; None at the end of the stream."""
+    """Receive the next message; return None at the end of the stream."""
     header = receive_exactly(sock, _HEADER.size)
     if header is None:
         return None
@@ -72,13 +72,13 @@ def receive(sock: socket.socket) -> tuple[bytes, bytes] | None:
 
 
 class Inbox:
-    """Puts a message together from the parts that have come."""
+    """Assembles a message from the parts that have arrived."""
 
     def __init__(self) -> None:
         self._data = bytearray()
 
     def add(self, part: bytes) -> tuple[bytes, bytes] | None:
-        """Add a part; returns the message if it is complete."""
+        """Add a part; return the message if it is complete."""
         self._data += part
         if len(self._data) < _HEADER.size:
             return None

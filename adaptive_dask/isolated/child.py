@@ -1,4 +1,4 @@
-"""A child: loads the function once, and evaluates one point after another."""
+"""A child, which loads the function once and evaluates points one by one."""
 
 from __future__ import annotations
 
@@ -35,12 +35,12 @@ _NO_WORKER = (
     "and create a Client there, or leave out isolate=."
 )
 
-# How Dask says that there is no worker or client.
+# The start of Dask's error without a worker or client.
 _ERRORS_OF_DASK = ("No worker found", "No global client found", "No valid workers", "No workers found")
 
 
 def main(channel_fd: int, out: int, err: int, setup: dict[str, Any], launcher: int) -> NoReturn:
-    """Be a child; called after a fork of the launcher."""
+    """Run a child; called after a fork of the launcher."""
     os.setsid()
     signal.set_wakeup_fd(-1)
     for number in (signal.SIGCHLD, signal.SIGTERM):
@@ -51,7 +51,7 @@ def main(channel_fd: int, out: int, err: int, setup: dict[str, Any], launcher: i
     become_subreaper()
     _take_over_settings(setup)
     output.install()
-    # A crash, and SIGTERM, write the stack of the main thread to standard error.
+    # After a crash or SIGTERM, the stack of the main thread is written to standard error.
     faulthandler.enable(sys.__stderr__ or 2)
     if hasattr(faulthandler, "register"):
         faulthandler.register(signal.SIGTERM, file=sys.__stderr__ or 2, all_threads=False, chain=True)
@@ -67,9 +67,9 @@ def main(channel_fd: int, out: int, err: int, setup: dict[str, Any], launcher: i
 
 
 def _take_over_files(channel_fd: int, out: int, err: int) -> None:
-    # First to numbers that none of them has.
+    # First to numbers that are not in use.
     copies = [os.dup(fd) for fd in (os.open(os.devnull, os.O_RDWR), out, err, channel_fd)]
-    fresh = [_dup_above(fd, 100) for fd in copies]
+    fresh = [fcntl.fcntl(fd, fcntl.F_DUPFD, 100) for fd in copies]
     for number, fd in enumerate(fresh):
         os.dup2(fd, number, inheritable=number < _CHANNEL_FD)
     os.closerange(_CHANNEL_FD + 1, max(1024, *(fd + 1 for fd in fresh)))
@@ -77,10 +77,6 @@ def _take_over_files(channel_fd: int, out: int, err: int) -> None:
         stream = open(fd, "w", encoding="utf-8", errors="backslashreplace", buffering=1, closefd=False)  # noqa: SIM115
         setattr(sys, name, stream)
         setattr(sys, f"__{name}__", stream)
-
-
-def _dup_above(fd: int, least: int) -> int:
-    return fcntl.fcntl(fd, fcntl.F_DUPFD, least)
 
 
 def _take_over_settings(setup: dict[str, Any]) -> None:
@@ -109,7 +105,7 @@ def _serve(sock: socket.socket, memory_limit: int | None) -> None:
             interruption.begin(lambda _, where: channel.send(sock, channel.WHERE, where.encode(errors="replace")))
             point = channel.unpack_float(contents) if kind == channel.CALL_FLOAT else contents
             reply = _evaluate(function, point, memory_limit)
-        if os.getpid() != own_pid:  # a copy that the function has forked, and that has returned
+        if os.getpid() != own_pid:  # a process that the function has forked, and that has returned
             os._exit(0)
         _flush()
         channel.send(sock, *reply)
@@ -128,14 +124,14 @@ def _evaluate(function: Callable[[Any], Any], point: float | bytes, memory_limit
             _limit_memory(memory_limit)
         value = function(point if isinstance(point, float) else pickle.loads(point))
         if inspect.iscoroutine(value):
-            import asyncio  # takes a third of the time to start
+            import asyncio  # reduces the time of the start to a third
 
             value = asyncio.run(value)
         packed = pack_returned(value)
         if isinstance(packed, float):
             return channel.FLOAT, channel.pack_float(packed)
         return channel.PICKLED, packed
-    except BaseException as error:  # SystemExit is a failure like any other
+    except BaseException as error:  # includes SystemExit
         _limit_memory(None)
         if memory_limit is not None and isinstance(error, MemoryError):
             error.add_note(f"An evaluation may allocate memory_limit={memory_limit:,} bytes.")
@@ -145,7 +141,7 @@ def _evaluate(function: Callable[[Any], Any], point: float | bytes, memory_limit
 
 
 def _limit_memory(limit: int | None) -> None:
-    """Limit the bytes that this process may allocate from now on."""
+    """Limit the memory that this process may allocate from now on, in bytes."""
     hard = resource.getrlimit(resource.RLIMIT_DATA)[1]
     soft = hard
     if limit is not None:

@@ -1,4 +1,4 @@
-"""A function whose evaluations happen in children."""
+"""A function that is evaluated in children."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from adaptive_dask.run.pickling import pack, unpack
 
 
 class IsolatedFunction:
-    """Evaluates a function in children, which are started when they are needed and used again.
+    """Evaluates a function in children, which are started when needed and reused.
 
     Parameters
     ----------
     pickled : bytes
-        The function.
+        The pickled function.
     timeout : float, optional
-        How long an evaluation may take, in seconds.
+        Time limit of an evaluation, in seconds.
     memory_limit : int, optional
-        How many bytes an evaluation may allocate.
+        Maximum memory of an evaluation, in bytes.
     """
 
     def __init__(self, pickled: bytes, *, timeout: float | None = None, memory_limit: int | None = None) -> None:
@@ -37,7 +37,7 @@ class IsolatedFunction:
         self._is_closed = False
         self._of_thread = threading.local()
 
-    # ---- from a thread that evaluates
+    # ---- from evaluating threads
 
     def __call__(self, x: Any) -> Any:
         """Evaluate the function.
@@ -49,20 +49,20 @@ class IsolatedFunction:
         return unpack(self.call_packed(pack(x)))
 
     def call_packed(self, packed: Any) -> Any:
-        """The same with packed points and values."""
+        """Evaluate the function at packed points; return packed values."""
         with self.reserved() as child:
             return Evaluation(child, self._of_thread.timeout).call(packed)
 
     @contextlib.contextmanager
     def reserved(self, points: int = 1) -> Iterator[Child]:
-        """A child for this thread, which has loaded the function; calls inside use it, each for this number of points.
+        """Lend this thread a child that has loaded the function, for calls with this number of points each.
 
         Raises
         ------
         EvaluationFailedError
             If the function cannot be loaded.
         EvaluationCancelledError
-            If all is closed.
+            If the function was closed.
         """
         outer: Child | None = getattr(self._of_thread, "child", None)
         if outer is not None and outer.is_usable:
@@ -79,7 +79,7 @@ class IsolatedFunction:
             self.give_back(child)
 
     def take(self) -> Child:
-        """A child that has loaded the function, for `give_back`."""
+        """Return a child that has loaded the function, for `give_back`."""
         with self._lock:
             if self._is_closed:
                 raise EvaluationCancelledError
@@ -106,7 +106,7 @@ class IsolatedFunction:
         return child
 
     def give_back(self, child: Child) -> None:
-        """A child is not used any more."""
+        """Return a child that is not used any more."""
         with self._lock:
             self._busy.discard(child)
             if child.is_usable and not self._is_closed:
@@ -117,7 +117,7 @@ class IsolatedFunction:
     # ---- from any thread
 
     def close(self) -> None:
-        """End all children; returns at once."""
+        """End all children, without waiting."""
         with self._lock:
             self._is_closed = True
             idle, self._idle = self._idle, []

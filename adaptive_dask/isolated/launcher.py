@@ -1,9 +1,8 @@
-"""The launcher: a process that forks children, and ends them with all processes that they have started.
+"""The launcher: a process that forks children and ends them with all processes that they have started.
 
-It has one thread and imports little, so that a fork is safe and takes milliseconds. Each child has a socket between
-launcher and supervisor: ``KILL`` from the supervisor, or the end of the stream, ends the child; the launcher answers
-with its wait status when neither the child nor a process of it is left. If the process of the supervisors dies, all
-streams end.
+It has one thread and imports little, so a fork is safe and takes milliseconds. Each child has a socket between launcher
+and supervisor. ``KILL`` from the supervisor, or the end of the stream, ends the child. The launcher replies with the
+wait status when neither the child nor its processes are left. If the process of the supervisors dies, all streams end.
 """
 
 from __future__ import annotations
@@ -30,9 +29,9 @@ STATUS = struct.Struct("=i")
 REQUEST = struct.Struct("=Q")
 FDS_OF_CHILD = 4  # channel, standard output, standard error, socket of the launcher
 
-# A child that is not needed any more ends by itself in this time (seconds).
+# The time in which a child that is not needed any more ends by itself (seconds).
 LEAVE_S = 0.2
-# How often processes that have to end are looked at (seconds).
+# The interval in which processes that have to end are checked (seconds).
 CHECK_S = 0.02
 
 
@@ -47,7 +46,7 @@ class _Child:
 
 @dataclass(eq=False)
 class _Doomed:
-    """A process that was told to end, as one of the processes of a child."""
+    """A process of a child that was told to end."""
 
     process: Process
     child: _Child | None
@@ -55,7 +54,7 @@ class _Doomed:
 
 
 def main(fd: int) -> None:
-    """Be the launcher of the process at the other end of this socket."""
+    """Run the launcher of the process at the other end of a socket."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     become_subreaper()
     with socket.socket(fileno=fd) as control:
@@ -98,7 +97,7 @@ class _Launcher:
             self._report()
 
     def _patience(self) -> float | None:
-        """For how long there is nothing to do, in milliseconds."""
+        """Return the time until the next check, in milliseconds."""
         if self._doomed:
             return CHECK_S * 1000
         ends = [each.kill_at for each in self._children.values() if each.kill_at is not None and not each.is_doomed]
@@ -114,7 +113,7 @@ class _Launcher:
             data += receive_exactly(self._control, REQUEST.size - len(data)) or b""
         if len(data) == REQUEST.size and len(fds) == FDS_OF_CHILD:
             contents = receive_exactly(self._control, REQUEST.unpack(data)[0])
-        if contents is None:  # the process of the supervisors is gone, or does not need this one any more
+        if contents is None:  # the process of the supervisors is gone, or has closed this launcher
             self._end(time.monotonic() + LEAVE_S)
         else:
             self._fork(fds, pickle.loads(contents))
@@ -125,7 +124,7 @@ class _Launcher:
         launcher = os.getpid()
         try:
             pid = os.fork()
-        except OSError:  # too many processes, or no memory: the end of its stream tells the supervisor
+        except OSError:  # too many processes, or no memory; the stream of the child ends
             os.close(fds[3])
             return
         if pid == 0:
@@ -165,7 +164,7 @@ class _Launcher:
                 if child is not None:
                     child.status = found[1]
                     ended.append(child)
-        processes = list_processes() if ended else {}  # looking at all of them takes a while
+        processes = list_processes() if ended else {}  # listing all processes takes some time
         for child in ended:
             self._doom_orphans(child, processes)
 
@@ -191,7 +190,7 @@ class _Launcher:
             os.killpg(child.pid, signal.SIGKILL)
 
     def _doom_orphans(self, child: _Child, processes: dict[int, Process]) -> None:
-        """Processes whose parent has ended are children of this process; those of others still have theirs."""
+        """End processes of a child whose parents have ended, which are children of this process now."""
         me = os.getpid()
         orphans = [each.pid for each in processes.values() if each.parent == me and each.pid not in self._children]
         orphans += [each.pid for each in processes.values() if child.pid in (each.group, each.session)]
@@ -217,7 +216,7 @@ class _Launcher:
             if current is None or current.started != doomed.process.started:
                 del self._doomed[key]
                 continue
-            # What it has started since then ends with it.
+            # processes that it has started since then end with it
             self._doom(descendants([current.pid], processes), doomed.child, doomed.deadline)
             if now >= doomed.deadline:
                 _send(current.pid, signal.SIGKILL)

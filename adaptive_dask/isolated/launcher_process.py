@@ -1,4 +1,4 @@
-"""The launcher of this process, as seen from here."""
+"""The launcher of this process, as seen by this process."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _START = (
 
 
 class ChildFiles(NamedTuple):
-    """The ends of a child's streams that stay here."""
+    """The ends of a child's streams in this process."""
 
     channel: socket.socket
     launcher: socket.socket
@@ -32,7 +32,7 @@ class ChildFiles(NamedTuple):
 
 
 class LauncherProcess:
-    """A launcher; it ends when it is closed, and when this process ends."""
+    """A launcher, which ends when it is closed and when this process ends."""
 
     def __init__(self) -> None:
         self._control, theirs = socket.socketpair()
@@ -50,7 +50,7 @@ class LauncherProcess:
                 start_new_session=True,
             )
         self._lock = threading.Lock()
-        # Without somebody who waits for it, it would stay as a zombie.
+        # wait for the launcher, so that it does not remain as a zombie
         threading.Thread(target=self._process.wait, name="adaptive-launcher", daemon=True).start()
 
     @property
@@ -58,7 +58,7 @@ class LauncherProcess:
         return self._process.returncode is None
 
     def fork(self, memory_limit: int | None) -> ChildFiles:
-        """Start a child with the settings that this process has now.
+        """Start a child with the present settings of this process.
 
         Raises
         ------
@@ -86,7 +86,7 @@ class LauncherProcess:
             return ChildFiles(channel[0], launcher[0], out[0], err[0])
 
     def close(self) -> None:
-        """Let the launcher end with all of its children; returns at once."""
+        """Let the launcher and all of its children end, without waiting."""
         self._control.close()
 
 
@@ -106,12 +106,12 @@ def _pipe(ours: contextlib.ExitStack, theirs: contextlib.ExitStack) -> tuple[int
 def _folder() -> str:
     try:
         return os.getcwd()
-    except OSError:  # it was removed
+    except OSError:  # the folder was removed
         return "/"
 
 
 class Lease:
-    """A right to use the launcher of this process, which is started for the first and ends with the last."""
+    """A right to use the launcher of this process, which exists while there are leases."""
 
     def __init__(self) -> None:
         with _lock:
@@ -119,14 +119,14 @@ class Lease:
 
     @property
     def launcher(self) -> LauncherProcess:
-        """The launcher.
+        """The launcher of this process.
 
         Raises
         ------
         AdaptiveError
             If it cannot be started.
         """
-        with _start_lock:  # the other one is for callers that must not wait
+        with _start_lock:  # the other lock is for callers that must not wait
             with _lock:
                 if _launchers and _launchers[0].is_alive:
                     return _launchers[0]
@@ -137,12 +137,12 @@ class Lease:
                 raise AdaptiveError(f"A process for isolate='process' cannot be started: {error}.") from error
             with _lock:
                 _launchers.append(launcher)
-                if not _leases:  # they have ended in the meantime
+                if not _leases:  # all leases have ended in the meantime
                     _close_all()
             return launcher
 
     def end(self) -> None:
-        """Give the right back."""
+        """End the lease."""
         with _lock:
             _leases.discard(self)
             if not _leases:
@@ -162,7 +162,7 @@ _sockets: weakref.WeakSet[socket.socket] = weakref.WeakSet()
 
 
 def _forget() -> None:
-    """In a forked copy of this process: it must not keep children alive when this one ends."""
+    """Forget the launcher in a forked copy of this process, which would keep its children alive."""
     global _lock, _start_lock
     _start_lock = threading.Lock()
     _lock = threading.Lock()

@@ -1,4 +1,4 @@
-"""Calls of Linux that Python lacks; elsewhere they do nothing."""
+"""System calls of Linux that Python lacks; no effect on other systems."""
 
 from __future__ import annotations
 
@@ -27,18 +27,18 @@ def _prctl(*args: int) -> None:
 
 
 def become_subreaper() -> None:
-    """Be the parent of descendants whose parents have ended."""
+    """Make this process the parent of descendants whose parents have ended."""
     _prctl(_PR_SET_CHILD_SUBREAPER, 1)
 
 
 def die_with_parent(parent: int) -> None:
-    """End when the thread of the parent that forked this process has ended."""
+    """Make this process end when the thread that has forked it ends."""
     _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent:
         os._exit(1)
 
 
 def flush_streams_of_c() -> None:
-    """Write what C and Fortran code has printed."""
+    """Flush the output of C and Fortran code."""
     if _libc is not None:
         _libc.fflush(None)

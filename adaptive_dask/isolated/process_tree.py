@@ -1,4 +1,4 @@
-"""The processes of this machine, and who started them. Without ``/proc``, there are none."""
+"""The processes of this machine and their parents; empty without ``/proc``."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from collections import defaultdict
 from collections.abc import Iterable
 from typing import NamedTuple
 
-# Between SIGTERM and SIGKILL (seconds).
+# The time between SIGTERM and SIGKILL (seconds).
 GRACE_S = 0.4
 
 
 class Process(NamedTuple):
-    """A process; its id can be used again, but not together with the time of its start."""
+    """A process, identified by its id and the time of its start, because ids are used again."""
 
     pid: int
     started: int
@@ -23,7 +23,7 @@ class Process(NamedTuple):
 
 
 def list_processes() -> dict[int, Process]:
-    """All processes that have not ended, by id."""
+    """Return all processes that have not ended, by id."""
     found: dict[int, Process] = {}
     with contextlib.suppress(FileNotFoundError):
         for name in os.listdir("/proc"):
@@ -39,7 +39,7 @@ def _read(pid: int) -> Process | None:
         with open(f"/proc/{pid}/stat", "rb") as file:
             # The name of the program, in brackets, may contain spaces and brackets.
             fields = file.read().rpartition(b")")[2].split()
-    except OSError:  # it has ended
+    except OSError:  # the process has ended
         return None
     if len(fields) < 20 or fields[0] in (b"Z", b"X"):
         return None
@@ -47,7 +47,7 @@ def _read(pid: int) -> Process | None:
 
 
 def descendants(roots: Iterable[int], processes: dict[int, Process]) -> list[Process]:
-    """Processes and all that were started by them, parents first."""
+    """Return processes and all processes that were started by them, parents first."""
     children: dict[int, list[Process]] = defaultdict(list)
     for process in processes.values():
         children[process.parent].append(process)

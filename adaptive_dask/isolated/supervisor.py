@@ -1,4 +1,4 @@
-"""A child as seen by the process that evaluates: started, asked, ended."""
+"""A child as seen by the evaluating process, which starts it, sends requests to it, and ends it."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ from adaptive_dask.isolated.launcher_process import LauncherProcess
 from adaptive_dask.output import MAX_CHARS
 from adaptive_dask.run.pickling import PackedValue, dumps_exception, loads_exception
 
-# A child that was told to end is given up after this time (seconds): the kernel does not let it go.
+# A child that was told to end is given up after this time (seconds), if the kernel does not end it.
 KILL_TIMEOUT_S = 3.0
 
-# Of one wait for messages (seconds): poll takes at most 24 days.
+# The maximum wait for messages (seconds), because poll supports at most 24 days.
 MAX_POLL_S = 3600.0
 
 
@@ -34,11 +34,11 @@ class EvaluationFailedError(Exception):
     Attributes
     ----------
     text : str
-        For people.
+        The error as text.
     pickled : bytes or None
         The exception, if it can be pickled.
     where : str
-        The process.
+        The process of the child.
     """
 
     def __init__(self, text: str, pickled: bytes | None, where: str) -> None:
@@ -58,13 +58,13 @@ class EvaluationCancelledError(Exception):
 
 
 class Evaluation:
-    """One request to a child, which any thread can cancel.
+    """A request to a child, which any thread can cancel.
 
     Parameters
     ----------
     child : Child
     timeout : float, optional
-        How long it may take, in seconds.
+        Time limit, in seconds.
     """
 
     def __init__(self, child: Child, timeout: float | None = None) -> None:
@@ -90,7 +90,7 @@ class Evaluation:
         self._child.pid = int(contents)
 
     def cancel(self) -> None:
-        """End the child, if it still evaluates this; returns at once."""
+        """End the child, if it still evaluates this, without waiting."""
         self._child.cancel(self)
 
 
@@ -105,9 +105,9 @@ class Child:
     Attributes
     ----------
     is_usable : bool
-        Whether it can evaluate more points.
+        True if it can evaluate more points.
     pid : int or None
-        The id of its process, when it has loaded the function.
+        The id of its process, after it has loaded the function.
     """
 
     def __init__(self, launcher: LauncherProcess, memory_limit: int | None) -> None:
@@ -131,7 +131,7 @@ class Child:
 
     @property
     def has_ended(self) -> bool:
-        """Whether an idle child has ended by itself."""
+        """True if an idle child has ended by itself."""
         poll = select.poll()
         poll.register(self._launcher, select.POLLIN)
         return bool(poll.poll(0))
@@ -139,7 +139,7 @@ class Child:
     # ---- from any thread
 
     def cancel(self, evaluation: Evaluation | None = None) -> None:
-        """End the process; if an evaluation is given, only while it evaluates this."""
+        """End the process; with an evaluation, only if it is evaluating this."""
         with self._lock:
             if evaluation is None or self._current is evaluation:
                 self._tell_to_end()
@@ -147,7 +147,7 @@ class Child:
     def _tell_to_end(self) -> None:
         if not self._is_told_to_end:
             self._is_told_to_end = True
-            self._stderr.is_shown = False  # it writes its stack, which is part of the error
+            self._stderr.is_shown = False  # the child writes its stack, which is part of the error
             with contextlib.suppress(OSError):
                 self._launcher.send(KILL, socket.MSG_DONTWAIT)
 
@@ -156,7 +156,7 @@ class Child:
     def request(
         self, evaluation: Evaluation, kind: bytes, contents: bytes, timeout: float | None
     ) -> tuple[bytes, bytes]:
-        """Send a request and wait for the answer.
+        """Send a request and wait for the reply.
 
         Raises
         ------
@@ -184,7 +184,7 @@ class Child:
         return kind, contents
 
     def close(self) -> None:
-        """Let the process end; returns at once."""
+        """Let the process end, without waiting."""
         self.is_usable = False
         with self._lock:
             self._is_told_to_end = True
@@ -198,7 +198,7 @@ class Child:
         for output in self._outputs.values():
             output.begin()
         begin = time.monotonic()
-        with contextlib.suppress(OSError):  # it has crashed, and the launcher says how
+        with contextlib.suppress(OSError):  # it has crashed; the launcher sends the status
             channel.send(self._channel, *message)
         while True:
             left = None if timeout is None else begin + timeout - time.monotonic()
@@ -220,7 +220,7 @@ class Child:
         raise EvaluationFailedError(str(error), dumps_exception(error), self._where)
 
     def _look(self, patience: float | None) -> tuple[tuple[bytes, bytes] | None, int | None]:
-        """Wait for the answer, or for the wait status of the process, -1 if the launcher is gone; or for an hour."""
+        """Wait for the reply or for the wait status of the process (-1 if the launcher is gone), at most an hour."""
         answer: tuple[bytes, bytes] | None = None
         status: int | None = None
         for fd, _ in self._poll.poll(None if patience is None else min(patience, MAX_POLL_S) * 1000 + 1):
@@ -231,7 +231,7 @@ class Child:
             else:
                 self._read_output(fd)
         if answer is not None or status is not None:
-            for fd in list(self._outputs):  # what was written before
+            for fd in list(self._outputs):  # output before the evaluation
                 self._read_output(fd)
         return answer, status
 
@@ -247,7 +247,7 @@ class Child:
                 message = self._inbox.add(b"")
             return message
         self._poll.unregister(self._channel)
-        with contextlib.suppress(OSError):  # it is about to end
+        with contextlib.suppress(OSError):  # the child is about to end
             self._launcher.send(LEAVE, socket.MSG_DONTWAIT)
         return None
 
@@ -294,11 +294,11 @@ class _Output:
         os.set_blocking(fd, False)
 
     def begin(self) -> None:
-        """An evaluation begins."""
+        """Begin an evaluation."""
         self.tail = ""
 
     def read(self) -> bool:
-        """Read what there is; False if there will be no more."""
+        """Read the available output; return False at the end of the stream."""
         while True:
             try:
                 data = os.read(self._fd, 65536)
@@ -311,7 +311,7 @@ class _Output:
             text = self._decoder.decode(data)
             self.tail = (self.tail + text)[-MAX_CHARS:]
             if self.is_shown:
-                with contextlib.suppress(Exception):  # the stream is closed, or None
+                with contextlib.suppress(Exception):  # the stream is closed or None
                     self._stream().write(text)
 
     def close(self) -> None:
@@ -319,7 +319,7 @@ class _Output:
 
 
 def _stack_in(text: str) -> str:
-    """The user's part of the stack that was written when the process was told to end."""
+    """Return the user's part of the stack that the process wrote when it was told to end."""
     _, found, stack = text.rpartition("(most recent call first):\n")
     return _without_own_frames(stack) if found else ""
 

@@ -266,5 +266,5 @@ def _checked_tolerance(tolerance: Any, name: str) -> float:
         return math.inf
     number = as_real(tolerance, name)
     if not number > 0:
-        raise ValueError(f"{name} must be a positive number, not {tolerance!r}.")
+        raise ValueError(f"{name} must be a positive number, got {tolerance!r}.")
     return number

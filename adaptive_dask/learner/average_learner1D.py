@@ -473,7 +473,7 @@ def _checked_sample(point: Any) -> Point:
     try:
         seed, x = point
     except (TypeError, ValueError):
-        raise TypeError(f"A point must be a pair (seed, x), not {point!r}.") from None
+        raise TypeError(f"A point must be a pair (seed, x), got {point!r}.") from None
     return checked_seed(seed), checked_point(x)
 
 

@@ -83,7 +83,7 @@ class BalancingLearner(BaseLearner):
             raise ValueError("A BalancingLearner needs at least one learner.")
         if len({type(learner) for learner in self.learners}) > 1:
             raise TypeError(
-                f"The learners must be of one type, for losses can be compared then; not {', '.join(kinds)}."
+                f"learners must be of one type, so that their losses can be compared, got {', '.join(kinds)}."
             )
         self.cdims = None if cdims is None else checked_cdims(cdims, len(self.learners))
         self.function = ChildFunctions(self.learners)
@@ -279,7 +279,7 @@ class BalancingLearner(BaseLearner):
             index, point = x
             index = operator.index(index)
         except (TypeError, ValueError):
-            raise TypeError(f"A point is (index of the learner, point of that learner), not {x!r}.") from None
+            raise TypeError(f"A point must be (index of the learner, point of that learner), got {x!r}.") from None
         if not 0 <= index < len(self.learners):
             raise ValueError(f"There is no learner {index}; there are {len(self.learners)}. The point was {x!r}.")
         if index >= self._n_known:

@@ -36,12 +36,12 @@ def checked_bounds(bounds: Any) -> tuple[float, float]:
     try:
         low, high = bounds
     except (TypeError, ValueError) as error:
-        raise type(error)(f"bounds must be two real numbers (low, high), not {bounds!r}.") from None
+        raise type(error)(f"bounds must be two real numbers (low, high), got {bounds!r}.") from None
     low, high = _real(low, "A bound"), _real(high, "A bound")
     if not math.isfinite(high - low):
-        raise ValueError(f"bounds must be finite, and so must be their distance, not {bounds!r}.")
+        raise ValueError(f"bounds must be finite, and so must be their distance, got {bounds!r}.")
     if low >= high:
-        raise ValueError(f"bounds must be in ascending order, (low, high) with low < high, not {bounds!r}.")
+        raise ValueError(f"bounds must be in ascending order, (low, high) with low < high, got {bounds!r}.")
     return low, high
 
 
@@ -73,15 +73,15 @@ def checked_coordinates(x: Any, ndim: int) -> tuple[float, ...]:
 
 def _real(x: Any, what: str) -> float:
     if isinstance(x, str | bytes):
-        raise TypeError(f"{what} must be a real number, not {x!r}.")
+        raise TypeError(f"{what} must be a real number, got {x!r}.")
     try:
         number = float(x)
     except (TypeError, ValueError):
-        raise TypeError(f"{what} must be a real number, not {x!r}.") from None
+        raise TypeError(f"{what} must be a real number, got {x!r}.") from None
     except OverflowError:
-        raise ValueError(f"{what} must be a number that fits a float, not {_short(x)}.") from None
+        raise ValueError(f"{what} must be a number that fits a float, got {_short(x)}.") from None
     if not math.isfinite(number):
-        raise ValueError(f"{what} must be a finite number, not {x!r}.")
+        raise ValueError(f"{what} must be a finite number, got {x!r}.")
     return number
 
 
@@ -259,7 +259,7 @@ def checked_seed(seed: Any, what: str = "A seed") -> int:
     if isinstance(seed, float | np.floating) and float(seed).is_integer():
         # Tables with a column of floats beside that of the seeds make floats of both.
         return int(seed)
-    raise TypeError(f"{what} must be an integer, not {seed!r}.")
+    raise TypeError(f"{what} must be an integer, got {seed!r}.")
 
 
 def checked_seeds(seeds: Iterable[Any], what: str = "A seed") -> list[int]:
@@ -295,7 +295,7 @@ def checked_fraction(value: Any, name: str, *, one_allowed: bool) -> float:
     """
     number = as_real(value, name)
     if not 0 < number < 1 and not (one_allowed and number == 1):
-        raise ValueError(f"{name} must be in (0, 1{']' if one_allowed else ')'}, not {value!r}.")
+        raise ValueError(f"{name} must be in (0, 1{']' if one_allowed else ')'}, got {value!r}.")
     return number
 
 
@@ -310,7 +310,7 @@ def checked_count(value: Any, name: str) -> int:
     try:
         return operator.index(value)
     except TypeError:
-        raise TypeError(f"{name} must be an integer, not {value!r}.") from None
+        raise TypeError(f"{name} must be an integer, got {value!r}.") from None
 
 
 # ---- conversion of values

@@ -41,7 +41,7 @@ class ChildTurns:
     def __init__(self, learners: Sequence[Any], strategy: Strategy) -> None:
         if not callable(strategy) and strategy not in NAMES:
             names = ", ".join(f'"{name}"' for name in NAMES)
-            raise ValueError(f"strategy must be {names} or a function of a learner, not {strategy!r}.")
+            raise ValueError(f"strategy must be {names} or a function of a learner, got {strategy!r}.")
         self._learners = learners
         self._queue = ChildQueue(len(learners), self._key_function(strategy))
         self._proposals: dict[int, tuple[Any, float]] = {}

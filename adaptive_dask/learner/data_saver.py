@@ -117,7 +117,7 @@ class DataSaver(BaseLearner):
         storage_options: Mapping[str, Any] | None = None,
     ) -> None:
         if extra not in ("learner", "cluster"):
-            raise ValueError(f'extra must be "learner" or "cluster", not {extra!r}.')
+            raise ValueError(f'extra must be "learner" or "cluster", got {extra!r}.')
         if extra != "cluster" and target is not None:
             raise ValueError('target= is where results are written to with extra="cluster"; give both.')
         if (arg_picker is None) == (learn is None):

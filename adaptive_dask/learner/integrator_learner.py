@@ -266,11 +266,11 @@ class IntegratorLearner(SettingsLearner):
 
 def _checked_tol(tol: Any) -> float:
     if isinstance(tol, str | bytes):
-        raise TypeError(f"tol must be a positive number, not {tol!r}.")
+        raise TypeError(f"tol must be a positive number, got {tol!r}.")
     try:
         number = float(tol)
     except (TypeError, ValueError):
-        raise TypeError(f"tol must be a positive number, not {tol!r}.") from None
+        raise TypeError(f"tol must be a positive number, got {tol!r}.") from None
     if not 0 < number < math.inf:
-        raise ValueError(f"tol must be a positive, finite number, not {tol!r}.")
+        raise ValueError(f"tol must be a positive, finite number, got {tol!r}.")
     return number

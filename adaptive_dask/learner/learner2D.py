@@ -124,7 +124,7 @@ class Learner2D(SpaceLearner):
         assert not isinstance(bounds, Space), "BaseLearner.__new__ takes it"
         region = BoxRegion(bounds)
         if len(region.bbox) != 2:
-            raise ValueError(f"Learner2D needs two pairs of bounds, not {len(region.bbox)}; for more use LearnerND.")
+            raise ValueError(f"bounds must be two pairs of numbers, got {len(region.bbox)}. Use LearnerND for others.")
         self.feasibility_tol = feasibility_tol
         self.nan = nan
         super().__init__(function, region, region.corners)
@@ -163,7 +163,7 @@ class Learner2D(SpaceLearner):
     @aspect_ratio.setter
     def aspect_ratio(self, ratio: float) -> None:
         if not (0 < ratio < math.inf):
-            raise ValueError(f"An aspect ratio is a positive number, not {ratio!r}.")
+            raise ValueError(f"aspect_ratio must be a positive number, got {ratio!r}.")
         if ratio != self._aspect_ratio:
             self._aspect_ratio = float(ratio)
             self._scaled_interpolator = None

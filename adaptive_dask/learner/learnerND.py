@@ -28,7 +28,7 @@ from adaptive_dask.learner.losses.simplices import (
     triangle_loss,
     uniform_loss,
 )
-from adaptive_dask.learner.losses.tagged import SimplexTraits
+from adaptive_dask.learner.losses.tagged import SimplexTraits, traits_of
 from adaptive_dask.learner.settings import Fixed, Setting, function_or_default
 from adaptive_dask.learner.space_learner import Function, SpaceLearner
 from adaptive_dask.learner.triangulation import (
@@ -143,11 +143,11 @@ class LearnerND(SpaceLearner):
         nan: Literal["infeasible"] | None = None,
     ) -> None:
         if triangulation_backend not in ("auto", "rust"):
-            raise ValueError(f"triangulation_backend must be 'auto' or 'rust', not {triangulation_backend!r}.")
+            raise ValueError(f"triangulation_backend must be 'auto' or 'rust', got {triangulation_backend!r}.")
         assert not isinstance(bounds, Space), "BaseLearner.__new__ takes it"
         region = HullRegion(bounds) if isinstance(bounds, ConvexHull) else BoxRegion(bounds)
         if partition not in ("auto", "simplices", "boxes"):
-            raise ValueError(f"partition must be 'auto', 'simplices' or 'boxes', not {partition!r}.")
+            raise ValueError(f"partition must be 'auto', 'simplices' or 'boxes', got {partition!r}.")
         dim = len(region.bbox)
         self.partition = partition
         self._in_boxes = partition == "boxes" or (partition == "auto" and dim > MOST_SIMPLEX_DIMENSIONS)
@@ -157,9 +157,7 @@ class LearnerND(SpaceLearner):
                 f"at most {MOST_SIMPLEX_DIMENSIONS_BY_CHOICE} are possible. Choose partition='boxes'."
             )
         if dim > MOST_DIMENSIONS:
-            raise ValueError(
-                f"A region may have at most {MOST_DIMENSIONS} dimensions, not {dim}. Fix some coordinates."
-            )
+            raise ValueError(f"bounds must have at most {MOST_DIMENSIONS} dimensions, got {dim}. Fix some coordinates.")
         self.feasibility_tol = feasibility_tol
         self.nan = nan
         # A box in 40 dimensions has 10¹² corners: where they are of no use they must not even be listed.
@@ -172,7 +170,7 @@ class LearnerND(SpaceLearner):
     @property
     def nth_neighbors(self) -> int:
         """1 if the loss function looks at the points across the faces of a simplex, otherwise 0."""
-        return int(SimplexTraits.of(self.loss_per_simplex).nth_neighbors or 0)
+        return int(traits_of(self.loss_per_simplex, SimplexTraits).nth_neighbors or 0)
 
     def _setting_changed(self, name: str) -> None:
         self._check_settings()
@@ -189,7 +187,7 @@ class LearnerND(SpaceLearner):
 
     def _check_settings(self) -> None:
         if self.nth_neighbors not in (0, 1):
-            raise ValueError(f"A loss per simplex can use 0 or 1 neighbors, not {self.nth_neighbors}.")
+            raise ValueError(f"nth_neighbors of a loss per simplex must be 0 or 1, got {self.nth_neighbors}.")
         if not self._in_boxes:
             return
         if isinstance(self._region, HullRegion):

@@ -270,7 +270,7 @@ class SequenceLearner(ReasonsLearner):
         try:
             index, _ = point
         except (TypeError, ValueError):
-            raise TypeError(f"A point must be a pair (index, element), not {point!r}.") from None
+            raise TypeError(f"A point must be a pair (index, element), got {point!r}.") from None
         if type(index) is not int:
             index = checked_seed(index, "The index of a point")
         if index >= self._next_index:

@@ -1,4 +1,4 @@
-"""CoroutinePool: evaluates `async def` functions on an event loop of the user, or in a separate thread."""
+"""CoroutinePool: evaluates `async def` functions on the user's event loop, or in a separate thread."""
 
 from __future__ import annotations
 
@@ -21,26 +21,26 @@ from adaptive_dask.user_code import reraise_interrupt
 
 
 def is_coroutine_function(function: Any) -> bool:
-    """True for an ``async def`` function, or an object with such a ``__call__``."""
+    """Return True for an ``async def`` function, or an object with such a ``__call__``."""
     return inspect.iscoroutinefunction(function) or (
         callable(function) and inspect.iscoroutinefunction(function.__call__)
     )
 
 
 def is_asynchronous(learner: Any) -> bool:
-    """True if a learner's function is ``async def``; for a learner of learners, if those of all children are."""
+    """Return True if a learner's function is ``async def``, or the functions of all its children are."""
     children = children_of(learner)
     if children:
         return all(is_asynchronous(child) for child in children)
     function = learner
-    while (function := getattr(function, "function", None)) is not None:  # inside of others there may be the user's
+    while (function := getattr(function, "function", None)) is not None:  # the children may be learners of the user
         if is_coroutine_function(function):
             return True
     return False
 
 
 class CoroutinePool(Pool):
-    """Evaluates coroutine functions on an event loop, all that are submitted at the same time.
+    """Evaluates coroutine functions concurrently on an event loop.
 
     Parameters
     ----------
@@ -56,7 +56,7 @@ class CoroutinePool(Pool):
     Attributes
     ----------
     user_loop : asyncio.AbstractEventLoop or None
-        The loop that was given.
+        The loop that was passed.
     """
 
     notes_start = True
@@ -95,7 +95,7 @@ class CoroutinePool(Pool):
         return True
 
     def abandon(self, future: concurrent.futures.Future[Any]) -> None:
-        """Cancel a coroutine, unless its loop is closed, which has cancelled it."""
+        """Cancel a coroutine, unless its loop is closed and has cancelled it."""
         if self._loop is not None and not self._loop.is_closed():
             future.cancel()
 
@@ -107,7 +107,7 @@ class CoroutinePool(Pool):
     def _begin(
         self, future: concurrent.futures.Future[list[Result]], points: Sequence[Any], start: Start | None
     ) -> None:
-        """Evaluate on the loop. The coroutine is made here, because a loop that ends may not run it any more."""
+        """Evaluate on the loop. The coroutine is created here, because a loop that ends may not run it."""
         loop = asyncio.get_running_loop()
         task = loop.create_task(_evaluate(self._function, points, start))
         task.add_done_callback(partial(_resolve, future))
@@ -166,6 +166,6 @@ async def _evaluate_one(function: Callable[[Any], Awaitable[Any]], point: Any) -
         reraise_interrupt(error)
         task = asyncio.current_task()
         if isinstance(error, asyncio.CancelledError) and task is not None and task.cancelling():
-            raise  # it was cancelled; a function that raises this by itself has failed
+            raise  # cancelled; if the function itself has raised this, it has failed
         return Raised(format_from_function(error), error, time.perf_counter() - begin)
     return Value(value, time.perf_counter() - begin)

@@ -1,4 +1,4 @@
-"""Dispatch: decides which points an executor gets, how many of them together, and which alone."""
+"""Dispatch: decides which points an executor gets, and which of them together."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from adaptive_dask.local.flight import Flight, LocalArrivals
 from adaptive_dask.run.batching import BATCH_SECONDS, MOST_AHEAD, batch_size, fair_batch
 from adaptive_dask.run.session import Session
 
-# Approximate cost of a submission (seconds); points that take much less are submitted together.
+# The approximate cost of a submission (seconds); faster points are submitted together.
 SUBMISSION = 5e-5
 
 
@@ -37,12 +37,12 @@ class Dispatch:
         self._ntasks = ntasks
         self._vectorized = vectorized
         self._waiting: deque[tuple[int, Any]] = deque()  # suspected points that were taken
-        self._suspected: set[int] = set()  # each is evaluated alone
-        self._unbatched: set[int] = set()  # each is submitted by itself
+        self._suspected: set[int] = set()  # to be evaluated alone
+        self._unbatched: set[int] = set()  # to be submitted one by one
 
     def blame(self, arrivals: LocalArrivals) -> None:
-        """Decide for which of the lost points the loss is counted."""
-        # If no loss is allowed, a point must not fail because of another one.
+        """Choose the lost points that are blamed."""
+        # Without allowed failures, a point would fail because of another one.
         if self._session.allowed_failures == 0 and not arrivals.was_alone:
             arrivals.suspected |= arrivals.blamed
             arrivals.blamed = set()
@@ -57,7 +57,13 @@ class Dispatch:
         self._unbatched |= arrivals.unbatched
 
     def room(self, learner_seconds: float) -> int:
-        """Number of further points that the executor can use, given the learner's time for a point (seconds)."""
+        """Return the number of further points that the executor can use.
+
+        Parameters
+        ----------
+        learner_seconds : float
+            Time that the learner needs for a point.
+        """
         if self._waiting:
             return 0
         most = self._most(learner_seconds)
@@ -65,12 +71,12 @@ class Dispatch:
         return self._gathered(room, most) if self._vectorized else room
 
     def send(self, taken: list[tuple[int, Any]], is_paused: bool) -> None:
-        """Send points; suspected ones wait until all others are back.
+        """Send points; suspected points wait until no others are in flight.
 
         Raises
         ------
         NotSent
-            If the executor does not accept them.
+            If the executor does not accept the points.
         """
         groups = deque(self._group(taken))
         try:
@@ -89,7 +95,7 @@ class Dispatch:
     # ---- inside
 
     def _group(self, taken: list[tuple[int, Any]]) -> Iterator[list[tuple[int, Any]]]:
-        """Groups of points to submit together."""
+        """Yield groups of points to submit together."""
         plain = taken
         if self._suspected or self._unbatched or self._session.points.losses:
             plain = []
@@ -110,29 +116,28 @@ class Dispatch:
         if self._ntasks is not None:
             return self._ntasks
         batches = self.slots * batch_size(self.flight.seconds_per_point)
-        # A larger backlog than the learner can process during a batch is useless.
+        # More points than the learner can process during a batch are useless.
         backlog = BATCH_SECONDS / learner_seconds if learner_seconds else math.inf
         ahead = min(batches - self.slots, max(backlog, 2 * self.slots), self._session.npoints * MOST_AHEAD)
         return self.slots + int(ahead)
 
     def _gathered(self, room: int, most: int) -> int:
-        """Number of points to send now, of those that may be sent."""
+        """Return the number of points to send now, at most `room`."""
         idle = self.slots - self.flight.batches
         seconds = self.flight.seconds_per_point
         if seconds is None:
             return min(room, max(0, idle))  # the size of a batch is unknown
-        # If points were sent one by one as others return, there would never be batches. No slot stays idle for it.
+        # If each result was replaced by one point, there would never be batches. No slot is idle meanwhile.
         return room if idle > 0 else room - room % fair_batch(seconds, most, self.slots)
 
     def _together(self, points: int) -> int:
-        """Number of new points to submit together."""
+        """Return the number of new points to submit together."""
         seconds = self.flight.seconds_per_point
         if self._vectorized:
             return fair_batch(seconds, self.flight.count + points, self.slots)
         if seconds is None or points < 2 or not self.flight.pool.takes_many:
             return 1
-        # With m submissions, evaluating takes 1/m of the time that one after the other takes, and submitting
-        # takes m times what one does: the best m is the root of the ratio.
+        # The time with m submissions is evaluation / m + submission · m, with a minimum at the root of the ratio.
         submissions = math.ceil(math.sqrt(points * seconds / SUBMISSION))
         return math.ceil(points / max(1, submissions))
 

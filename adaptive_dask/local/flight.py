@@ -26,18 +26,18 @@ Point = Any
 
 @dataclass(slots=True)
 class LocalArrivals(Arrivals):
-    """What arrived from an executor since the last `collect`.
+    """The outcomes that arrived from an executor since the last `collect`.
 
     Attributes
     ----------
     suspected : set of int
-        Lost points that were submitted together, one of which may have been the reason.
+        Lost points that were submitted together, one of which may have caused the loss.
     was_alone : bool
-        True if nothing else was in flight, so that the blamed point is the reason.
+        True if nothing else was in flight, so that the blamed point caused the loss.
     unbatched : set of int
-        Returned points to evaluate again, each by itself.
+        Returned points that have to be submitted one by one.
     broken : Exception or None
-        Why the executor accepts no more points, if it does not.
+        The reason why the executor accepts no more points.
     """
 
     suspected: set[int] = field(default_factory=set)
@@ -46,18 +46,18 @@ class LocalArrivals(Arrivals):
     broken: BaseException | None = None
 
     def return_apart(self, ids: Sequence[int]) -> None:
-        """Return points to evaluate again, each by itself."""
+        """Return points that have to be submitted one by one."""
         self.unbatched.update(ids)
         self.returned += ids
 
 
-# Evaluations that continue for this time after the end of their run count as hanging (seconds).
+# Evaluations that continue for this time after the end of their run (seconds) count as hanging.
 GRACE = 0.25
 
-# A run without results for this time (seconds) reports which runs keep the workers busy.
+# A run without results for this time (seconds) names the runs that keep the workers busy.
 LONG_WAIT_S = 1.0
 
-# Runs that share an executor: evaluations of one can block others, even after its end.
+# The runs of each executor: evaluations of a run can block other runs, even after its end.
 _flights: weakref.WeakKeyDictionary[Any, weakref.WeakSet[Flight]] = weakref.WeakKeyDictionary()
 
 
@@ -101,8 +101,8 @@ class Flight:
         self._last_outcome = time.monotonic()
         self._limit = None if point_timeout is None else TimeLimit(point_timeout, pool)
         self._batches: dict[Batch, None] = {}  # oldest first
-        self._hung: dict[Batch, None] = {}  # given up, but still running
-        self._abandoned: dict[Batch, float] = {}  # given up at the end of the run, at this monotonic time
+        self._hung: dict[Batch, None] = {}  # given up, but still being evaluated
+        self._abandoned: dict[Batch, float] = {}  # monotonic time at which the run ended
         self._inbox: queue.SimpleQueue[Batch | frozenset[int] | None] = queue.SimpleQueue()
         _sharing(pool.executor).add(self)
 
@@ -113,7 +113,7 @@ class Flight:
 
     @property
     def hung(self) -> int:
-        """Number of submissions that were given up, but still keep a worker busy."""
+        """Number of submissions that were given up but still keep a worker busy."""
         if not (self._hung or self._abandoned):
             return 0
         late = time.monotonic() - GRACE
@@ -127,11 +127,11 @@ class Flight:
 
     @property
     def busy(self) -> int:
-        """Number of busy workers, as far as it is known."""
+        """Number of workers that are known to be busy."""
         return self.hung + sum(self.pool.has_begun(batch.future) for batch in list(self._batches))
 
     def waits_for(self) -> str | None:
-        """The runs whose evaluations block this run; None if it is not blocked."""
+        """Return the runs whose evaluations block this run; None if it is not blocked."""
         if not (self._batches and self.pool.takes_many) or self.busy > self.hung:
             return None
         if time.monotonic() < self._last_outcome + LONG_WAIT_S:
@@ -146,11 +146,11 @@ class Flight:
         return f"a worker of {type(self.pool.executor).__name__}, which is busy with evaluations: {runs}"
 
     def wake(self) -> None:
-        """Make `collect` return, now or when it is called next; from any thread."""
+        """Make the present or next call of `collect` return; may be called from any thread."""
         self._inbox.put(None)
 
     def give_up(self, ids: Iterable[int]) -> None:
-        """Give up points whose outcomes are not needed any more; from any thread."""
+        """Give up points whose outcomes are not needed; may be called from any thread."""
         self._inbox.put(frozenset(ids))
 
     def send(self, batch: Sequence[tuple[int, Point]]) -> None:
@@ -159,10 +159,10 @@ class Flight:
         Raises
         ------
         Exception
-            The error of the executor; then nothing was sent.
+            The error of the executor, which has not accepted any point.
         """
         sent = Batch([pid for pid, _ in batch], Start() if self._limit is not None or self.pool.notes_start else None)
-        self.count += len(batch)  # first, because it may be evaluated at once
+        self.count += len(batch)  # first, because the executor may evaluate it at once
         try:
             sent.future = self.pool.submit([x for _, x in batch], sent.start)
         except BaseException:
@@ -172,7 +172,7 @@ class Flight:
         sent.future.add_done_callback(partial(self._arrive, sent))
 
     def collect(self, patience: float | None) -> LocalArrivals:
-        """Return everything that has arrived; wait for it up to `patience` seconds, or until `wake` is called."""
+        """Wait for outcomes up to `patience` seconds or until `wake` is called, and return them."""
         arrivals = LocalArrivals()
         broken: list[Batch] = []
         if self._limit is not None and self._batches:
@@ -203,12 +203,12 @@ class Flight:
         return arrivals
 
     def recall(self) -> list[int]:
-        """Take back the points whose evaluation has not begun, as far as the executor knows.
+        """Take back the points whose evaluation has not begun, as reported by the executor.
 
         Returns
         -------
         list of int
-            These points will get no outcome.
+            The points that were taken back, which get no outcome.
         """
         ids: list[int] = []
         for batch in list(self._batches):
@@ -217,7 +217,7 @@ class Flight:
         return ids
 
     def abandon(self) -> None:
-        """Give up all points, even if workers continue to evaluate some of them."""
+        """Give up all points; workers may continue to evaluate some of them."""
         for batch in list(self._batches):
             self._drop(batch)
             self.pool.abandon(batch.future)
@@ -240,18 +240,18 @@ class Flight:
         try:
             results = batch.future.result()
         except (concurrent.futures.CancelledError, asyncio.CancelledError):
-            arrivals.lost += self._drop(batch)  # it was cancelled by other code
+            arrivals.lost += self._drop(batch)  # cancelled by other code
             return
         except concurrent.futures.BrokenExecutor as error:
             arrivals.broken = error
-            broken.append(batch)  # it stays until the reason is known
+            broken.append(batch)  # kept until the reason is known
             return
         except BaseException as error:
             self._drop(batch)
             if _is_engine_error(error):
                 arrivals.was_alone = not self._batches and not arrivals.lost
                 _lose(batch, arrivals, is_begun=True)
-            elif len(batch.ids) > 1:  # perhaps one of them cannot be pickled
+            elif len(batch.ids) > 1:  # one of them may not be picklable
                 arrivals.return_apart(batch.ids)
             else:
                 arrivals.outcomes.append((batch.ids[0], Failure(format_error(error), error)))
@@ -264,7 +264,7 @@ class Flight:
         if isinstance(results, CulpritUnknown):
             arrivals.return_apart(ids)
             return
-        arrivals.returned += ids[len(results) :]  # not begun, because the others took long
+        arrivals.returned += ids[len(results) :]  # not begun, because the first ones took long
         seconds = 0.0
         for pid, result in zip(ids, results, strict=False):
             arrivals.outcomes.append((pid, _outcome(result)))
@@ -275,7 +275,7 @@ class Flight:
         self.seconds_per_point = mean if before is None else before + SMOOTHING * (mean - before)
 
     def _give_up_all(self, arrivals: LocalArrivals) -> None:
-        """Note that the executor is broken: all points are lost, and those that were begun first are blamed."""
+        """Record that the executor is broken: all points are lost, and those that were begun first are blamed."""
         workers = self.pool.workers or len(self._batches)
         arrivals.was_alone = len(self._batches) == 1 and not self._hung
         for place, batch in enumerate([*self._hung, *self._batches]):
@@ -285,13 +285,13 @@ class Flight:
         self._hung.clear()
 
     def _give_up_late(self, batch: Batch, arrivals: LocalArrivals) -> None:
-        if self.pool.take_back(batch.future):  # it has not begun after all
+        if self.pool.take_back(batch.future):  # it had not begun
             arrivals.returned += self._drop(batch)
             return
         assert self._limit is not None
         failure = self._limit.failure(batch)
         self._stop(batch)
-        if len(batch.ids) > 1:  # one of them is the reason
+        if len(batch.ids) > 1:  # one of them caused the loss
             arrivals.return_apart(batch.ids)
         else:
             arrivals.outcomes.append((batch.ids[0], failure))
@@ -302,7 +302,7 @@ class Flight:
             self._stop(batch)
 
     def _stop(self, batch: Batch) -> None:
-        """Give up a batch, even if a worker continues to evaluate it."""
+        """Give up a batch; a worker may continue to evaluate it."""
         self._drop(batch)
         if not (self.pool.take_back(batch.future) or self.pool.interrupt(batch.future) or batch.future.done()):
             if batch.start is not None:
@@ -330,10 +330,10 @@ def _outcome(result: Result) -> Any:
 
 
 def _is_engine_error(error: BaseException) -> bool:
-    """True if an engine of ipyparallel died while it had the point."""
+    """Return True if an engine of ipyparallel died while it had the point."""
     ipyparallel = sys.modules.get("ipyparallel")
     if ipyparallel is None:
         return False
-    # The controller reports it as an error of the engine; errors of the function are results.
+    # reported by the controller; errors of the function are results
     is_reported = isinstance(error, ipyparallel.RemoteError) and error.ename == "EngineError"
     return is_reported or isinstance(error, ipyparallel.EngineError)

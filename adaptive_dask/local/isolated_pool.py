@@ -1,4 +1,4 @@
-"""Threads of an executor, each with a process in which it evaluates."""
+"""IsolatedPool: the threads of an executor, each with a process that evaluates points."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from adaptive_dask.local.worker import Start, evaluate, raised
 
 
 class IsolatedPool(ExecutorPool):
-    """An executor whose threads evaluate in processes, which can be ended.
+    """An executor whose threads evaluate points in processes, which can be ended.
 
     Parameters
     ----------
@@ -26,9 +26,9 @@ class IsolatedPool(ExecutorPool):
     function : callable
     vectorized : bool
     timeout : float or None
-        How long an evaluation may take, in seconds.
+        Time limit of an evaluation, in seconds.
     memory_limit : int or None
-        How many bytes an evaluation may allocate.
+        Maximum memory of an evaluation, in bytes.
 
     Raises
     ------
@@ -47,16 +47,16 @@ class IsolatedPool(ExecutorPool):
             )
         self._isolated = isolate(function, timeout=timeout, memory_limit=memory_limit)
         super().__init__(executor, self._isolated, vectorized)
-        self.notes_start = False  # a process watches the time that an evaluation takes
+        self.notes_start = False  # the supervisor of the process enforces the time limit
         self._tickets: dict[Any, _Ticket] = {}
 
     @property
     def takes_many(self) -> bool:
-        """Each point can be cancelled by itself."""
+        """False, because each point can be cancelled separately."""
         return False
 
     def submit(self, points: Sequence[Any], start: Start | None = None) -> Any:
-        """Have points evaluated; returns the future of what `worker.evaluate` returns."""
+        """Start to evaluate points; return the future of the result of `worker.evaluate`."""
         ticket = _Ticket()
         future = self.executor.submit(_evaluate, self._isolated, self._function, points, ticket)
         self._tickets[future] = ticket
@@ -71,7 +71,7 @@ class IsolatedPool(ExecutorPool):
         return True
 
     def abandon(self, future: Any) -> None:
-        """End an evaluation, if it is of this run."""
+        """End an evaluation of this run."""
         if not future.cancel():
             self.interrupt(future)
 
@@ -81,7 +81,7 @@ class IsolatedPool(ExecutorPool):
 
 
 class _Ticket:
-    """The points of one submission, which can be cancelled as a whole."""
+    """A submission, which can be cancelled."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -90,7 +90,7 @@ class _Ticket:
 
     @contextlib.contextmanager
     def used_by(self, child: Child) -> Iterator[None]:
-        """Cancelling ends this child."""
+        """End this child if the ticket is cancelled."""
         with self._lock:
             if self._is_cancelled:
                 raise EvaluationCancelledError
@@ -109,19 +109,19 @@ class _Ticket:
 
 
 def isolate(function: Function, *, timeout: float | None = None, memory_limit: int | None = None) -> IsolatedFunction:
-    """Let a function be evaluated in processes.
+    """Return a function that is evaluated in separate processes.
 
     Raises
     ------
     TypeError
-        If it cannot be pickled.
+        If the function cannot be pickled.
     """
     try:
         pickled = dumps_by_value(function)
     except Exception as error:
         raise TypeError(
-            f"learner.function cannot be pickled, so it cannot be sent to another process: {error}. Create what cannot "
-            "be sent (locks, open files, connections) inside the function, or leave out isolate=."
+            f"learner.function cannot be pickled, so it cannot be sent to another process: {error}. Create such "
+            "objects (locks, open files, connections) inside the function, or leave out isolate=."
         ) from error
     return IsolatedFunction(pickled, timeout=timeout, memory_limit=memory_limit)
 

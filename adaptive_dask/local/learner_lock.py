@@ -1,4 +1,4 @@
-"""LearnerLock: one call at a time to the learner of a local run, and what happens if a call hangs."""
+"""LearnerLock: one call at a time to the learner of a local run, with a time limit."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class LearnerLock:
     Parameters
     ----------
     run : str
-        Name of the run, for messages.
+        Name of the run, for error messages.
     """
 
     def __init__(self, run: str) -> None:
@@ -59,12 +59,12 @@ class LearnerLock:
             self.__exit__()
 
     def time_left(self) -> float:
-        """Seconds until the present call is late; the whole timeout if there is no call."""
+        """Return the time until the present call is late, in seconds; the whole timeout without a call."""
         return config.get("learner-timeout") - (time.monotonic() - self._since if self._depth else 0.0)
 
     @property
     def waits_for(self) -> str | None:
-        """The call that the run waits for, if it is late."""
+        """A description of the present call to the learner, if it is late."""
         return f"its learner has been busy for {self._describe()}" if self.time_left() <= 0 else None
 
     def _acquire(self, timeout: float) -> bool:

@@ -1,4 +1,4 @@
-"""LoopPool: evaluates points one after the other in the thread of the user's event loop, like python-adaptive."""
+"""LoopPool: evaluates points in the thread of the user's event loop, like python-adaptive."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class LoopPool(ExecutorPool):
     executor : SequentialExecutor
     function : callable
     vectorized : bool
-        Whether the function accepts many points in one call.
+        True if the function accepts many points in one call.
     loop : asyncio.AbstractEventLoop
 
     Attributes
@@ -51,21 +51,21 @@ class LoopPool(ExecutorPool):
         return False
 
     def submit(self, points: Sequence[Any], start: Start | None = None) -> Any:
-        """Evaluate points on the loop; returns the future of the result of `worker.evaluate`."""
+        """Evaluate points on the loop; return the future of the result of `worker.evaluate`."""
         future: concurrent.futures.Future[Any] = concurrent.futures.Future()
         self._calls.put(partial(self._evaluate, future, points))
         self.user_loop.call_soon_threadsafe(self.evaluate_next, 0)
         return future
 
     def evaluate_next(self, timeout: float) -> None:
-        """Evaluate the next submission in this thread, if there is one before the timeout (seconds).
+        """Wait for a submission, up to `timeout` seconds, and evaluate it in this thread.
 
-        Called by the loop, and by a wait in its thread, which blocks the loop.
+        Called by the loop, and by a wait that blocks the loop.
         """
         try:
             call = self._calls.get(timeout=timeout) if timeout > 0 else self._calls.get_nowait()
         except queue.Empty:
-            return  # a wait has evaluated it
+            return  # already evaluated by a wait
         call()
 
     def _evaluate(self, future: concurrent.futures.Future[Any], points: Sequence[Any]) -> None:

@@ -1,4 +1,4 @@
-"""Pools: all kinds of executors that a run can use, behind one protocol."""
+"""Pools: the common interface of all executors that a run can use."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ class Pool(ABC):
     executor : object
         The executor that the user passed, or its replacement.
     workers : int or None
-        Intended number of simultaneous evaluations; None if it is unknown.
+        Number of concurrent evaluations; None if it is unknown.
     notes_start : bool
-        True if evaluations note their start themselves.
+        True if evaluations record their start themselves.
     """
 
     executor: Any
@@ -59,11 +59,11 @@ class Pool(ABC):
         return False
 
     def has_begun(self, future: Any) -> bool:
-        """True if a submission whose turn it is has begun, for evaluations that do not note their start."""
+        """Return True if a submission whose turn it is has begun, for evaluations that do not note their start."""
         return False
 
     def interrupt(self, future: Any) -> bool:
-        """End an evaluation that has begun, if possible; returns True if it was ended."""
+        """End an evaluation that has begun, if possible; return True if it was ended."""
         return False
 
     @abstractmethod
@@ -122,7 +122,7 @@ class ExecutorPool(Pool):
             except Exception as error:
                 raise TypeError(
                     f"learner.function cannot be pickled, so it cannot be sent to the processes of "
-                    f"{type(self.executor).__name__}: {error}. Create what cannot be sent (locks, open files, "
+                    f"{type(self.executor).__name__}: {error}. Create such objects (locks, open files, "
                     "connections) inside the function, or use a ThreadPoolExecutor."
                 ) from error
         if isinstance(self.executor, concurrent.futures.ProcessPoolExecutor):
@@ -170,7 +170,7 @@ class ExecutorPool(Pool):
         return not self._is_elsewhere and bool(future.cancel())
 
     def has_begun(self, future: Any) -> bool:
-        """True if a submission whose turn it is has begun, for evaluations that do not note their start."""
+        """Return True if a submission whose turn it is has begun, for evaluations that do not note their start."""
         return self._is_elsewhere or not hasattr(future, "running") or bool(future.running())
 
     def abandon(self, future: Any) -> None:
@@ -188,13 +188,13 @@ class ExecutorPool(Pool):
 
 
 def is_executor(value: Any) -> bool:
-    """True if a run can use an object as executor, not counting Dask clients."""
+    """Return True if a run can use an object as executor, not counting Dask clients."""
     is_class = isinstance(value, type)  # a class instead of an executor
     return (callable(getattr(value, "submit", None)) and not is_class) or _is_ipyparallel(value)
 
 
 def count_workers(executor: Any) -> int | None:
-    """Number of simultaneous evaluations of an executor; None if it is unknown."""
+    """Return the number of simultaneous evaluations of an executor; None if it is unknown."""
     if isinstance(executor, SequentialExecutor):
         return 1
     if isinstance(executor, ClientExecutor):
@@ -210,7 +210,7 @@ def count_workers(executor: Any) -> int | None:
 
 
 def as_executor(executor: Any) -> Any:
-    """The executor itself, or that of an ipyparallel client.
+    """Return the executor itself, or that of an ipyparallel client.
 
     Raises
     ------
@@ -225,7 +225,7 @@ def as_executor(executor: Any) -> Any:
 
 
 def _view_of(executor: Any) -> Any:
-    """The view behind an executor of ipyparallel; None for any other executor."""
+    """Return the view behind an executor of ipyparallel; None for any other executor."""
     return getattr(executor, "view", None)
 
 
@@ -236,7 +236,7 @@ def _is_ipyparallel(value: Any) -> bool:
 
 
 def _has_processes(executor: Any) -> bool:
-    """True if a function must be pickled for the workers, as far as it is known."""
+    """Return True if a function must be pickled for the workers, as far as it is known."""
     here = (SequentialExecutor, concurrent.futures.ThreadPoolExecutor)
     interpreters = getattr(concurrent.futures, "InterpreterPoolExecutor", ())  # of Python 3.14, a kind of threads
     if isinstance(executor, here) and not isinstance(executor, interpreters):

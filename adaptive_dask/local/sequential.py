@@ -8,11 +8,11 @@ from typing import Any
 
 
 class SequentialExecutor(concurrent.futures.Executor):
-    """Calls functions at once in the thread that submits them, so one point after the other is evaluated.
+    """An executor that calls functions at once, in the thread that submits them.
 
-    A `BlockingRunner` evaluates in its own thread. Other runners evaluate in the thread of the running event loop, or
-    of the one that is passed as `ioloop`, and without an event loop in a thread of the run. Ctrl-C is raised at once,
-    and not stored in a future.
+    A `BlockingRunner` evaluates points in its own thread. Other runners evaluate them in the thread of the running
+    event loop or of `ioloop` or, without an event loop, in a thread of the run. Ctrl-C is raised at once, and not
+    stored in a future.
     """
 
     def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> concurrent.futures.Future[Any]:

@@ -23,7 +23,7 @@ class Batch:
     ----------
     ids : list of int
     start : Start or None
-        Its start, if there is a time limit.
+        The start of the evaluation, if there is a time limit.
     future : Future
     """
 
@@ -33,21 +33,21 @@ class Batch:
 
 
 class TimeLimit:
-    """A time limit for evaluations.
+    """The time limit for evaluations.
 
-    Threads and coroutines note when they begin. Other executors begin submissions in order; for `n` workers, the first
-    `n` submissions count as begun unless their futures say that they wait.
+    Threads and coroutines record their start. Other executors begin submissions in order. With `n` workers, the first
+    `n` submissions count as begun, unless their futures are pending.
 
     Parameters
     ----------
     seconds : float
-        For one point.
+        Time limit of one point.
     pool : Pool
 
     Attributes
     ----------
     next_look : float
-        When the next evaluation may exceed the limit, on the clock `time.perf_counter`.
+        Earliest time at which an evaluation may exceed the limit, on the clock `time.perf_counter`.
     """
 
     def __init__(self, seconds: float, pool: Pool) -> None:
@@ -56,7 +56,7 @@ class TimeLimit:
         self._pool = pool
 
     def find_late(self, batches: Sequence[Batch]) -> list[Batch]:
-        """The batches that take too long, of all that the executor has, oldest first."""
+        """Return the batches that take too long, of the given ones, which are sorted by age."""
         now = time.perf_counter()
         if not self._pool.notes_start:
             for batch in batches[: self._pool.workers]:
@@ -66,12 +66,12 @@ class TimeLimit:
             return []
         ends = [(self._end(batch, now), batch) for batch in batches]
         self.next_look = min((end for end, _ in ends if end > now), default=now + self.seconds)
-        # Evaluations that begin later cannot be late before.
+        # Evaluations that begin later cannot be late before this time.
         self.next_look = min(self.next_look, now + self.seconds)
         return [batch for end, batch in ends if end <= now]
 
     def failure(self, batch: Batch) -> Failure:
-        """The outcome of an evaluation that exceeded the limit."""
+        """Return the outcome of an evaluation that exceeded the limit."""
         start = batch.start
         assert start is not None
         seconds = self.seconds if start.begin is None else time.perf_counter() - start.begin

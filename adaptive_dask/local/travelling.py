@@ -1,4 +1,4 @@
-"""TravellingFunction: sends a function to the workers of an executor once."""
+"""TravellingFunction: a function that is sent to each worker of an executor once."""
 
 from __future__ import annotations
 
@@ -13,13 +13,14 @@ from adaptive_dask.learner.by_value import dumps_by_value
 
 Function = Callable[[Any], Any]
 
-# Number of functions that a process keeps, and size in bytes up to which functions are sent with each submission.
+# The number of functions that a process keeps, and the size (bytes) up to which functions are sent with each
+# submission.
 KEPT_FUNCTIONS = 8
 SMALL = 16_384
 
 
 class TravellingFunction:
-    """A function that is pickled by value, once, when an executor sends it to another process.
+    """A function that is pickled by value when an executor sends it to another process.
 
     Parameters
     ----------
@@ -39,7 +40,7 @@ class TravellingFunction:
         self._sends_left = 0
 
     def pickled(self, processes: int) -> bytes:
-        """Pickle the function; a large one is sent with this number of submissions only."""
+        """Pickle the function; a large function is sent only with the first `processes` submissions."""
         with self._lock:
             if self._data is None:
                 self._data = dumps_by_value(self.function)
@@ -66,7 +67,7 @@ class ArrivedFunction:
         self._data = data
 
     def load(self) -> Function | None:
-        """The function; None if this process does not have it and it was not sent."""
+        """Return the function; None if it was not sent and this process does not have it."""
         with _lock:
             function = _functions.get(self._key)
             if function is None and self._data is not None:

@@ -1,4 +1,4 @@
-"""Evaluates points in the workers of an executor. Each process imports it, so it imports little."""
+"""Evaluate points in the workers of an executor. Each process imports this module, so it imports little."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from adaptive_dask.run.pickling import dumps_exception, loads_exception, pack_re
 from adaptive_dask.run.tracebacks import format_error, format_from_function
 from adaptive_dask.user_code import guarded, reraise_interrupt
 
-# Of points that were submitted together, no more are begun after this time (seconds).
+# The time after which no more points of a submission are begun (seconds).
 BUDGET = 0.005
 
 
 class Value(NamedTuple):
-    """The value that the function returned, and the duration; packed if it comes from another process."""
+    """A value of the function, packed if it comes from another process, and the duration."""
 
     value: Any
     seconds: float
@@ -33,9 +33,9 @@ class Value(NamedTuple):
 
 
 class Raised(NamedTuple):
-    """The error that the function raised, and the duration; packed, if possible, if it comes from another process.
+    """An error of the function, packed if it comes from another process, and the duration.
 
-    The worker is the name of the thread, or of the other process.
+    `worker` is the name of the thread or process.
     """
 
     text: str
@@ -46,7 +46,7 @@ class Raised(NamedTuple):
 
 
 class FunctionMissing(NamedTuple):
-    """The process does not have the function, and it was not sent."""
+    """The function was not sent, and the process does not have it."""
 
 
 class CulpritUnknown(NamedTuple):
@@ -57,16 +57,16 @@ Result = Value | Raised
 
 
 class Start:
-    """The time and thread in which an evaluation began, if it is in this process.
+    """The time and thread in which an evaluation in this process began.
 
     Attributes
     ----------
     begin : float or None
-        On the clock `time.perf_counter`.
+        Time of the start, on the clock `time.perf_counter`.
     thread : threading.Thread or None
-        None if it has no thread of its own.
+        None for a coroutine.
     where : str
-        Where the function is, if it says so.
+        Location of the function, if it is known.
     """
 
     __slots__ = ("_cancel", "begin", "thread", "where")
@@ -78,19 +78,19 @@ class Start:
         self._cancel: Callable[[], None] | None = None
 
     def set_cancel(self, cancel: Callable[[], None] | None, where: str) -> None:
-        """The evaluation can be ended by a call, or it cannot be any more."""
+        """Set the call that ends the evaluation; None if it cannot be ended any more."""
         self.where = where
         self._cancel = cancel
 
     def end(self) -> bool:
-        """End the evaluation, where that can be done; says whether it was."""
+        """End the evaluation if possible; return True if it was ended."""
         cancel = self._cancel
         if cancel is not None:
             cancel()
         return cancel is not None
 
     def note(self, thread: threading.Thread | None) -> None:
-        """Note that the evaluation begins now."""
+        """Record that the evaluation begins now."""
         self.thread = thread
         self.begin = time.perf_counter()
 
@@ -145,7 +145,7 @@ def evaluate(
 
 
 def _evaluate_together(function: Function, points: Sequence[Any], is_here: bool) -> list[Result] | CulpritUnknown:
-    from adaptive_dask.learner.batch_call import call_batch  # not needed otherwise, and it loads the learners
+    from adaptive_dask.learner.batch_call import call_batch  # here, because it loads the learners
 
     output.begin()
     begin = time.perf_counter()
@@ -156,7 +156,7 @@ def _evaluate_together(function: Function, points: Sequence[Any], is_here: bool)
     except BaseException as error:
         if is_here:
             reraise_interrupt(error)
-        # One that returns the wrong number of values would do so again.
+        # a wrong number of values is the fault of the function
         if len(points) > 1 and not isinstance(error, BatchShapeError):
             return CulpritUnknown()
         seconds = (time.perf_counter() - begin) / len(points)
@@ -167,7 +167,7 @@ def _evaluate_together(function: Function, points: Sequence[Any], is_here: bool)
 
 def _call(function: Function, point: Any) -> Any:
     value = function(point)
-    # A coroutine function that was not recognised as such.
+    # a coroutine function that was not recognised
     return asyncio.run(value) if inspect.iscoroutine(value) else value
 
 
@@ -175,7 +175,7 @@ def _evaluate_here(function: Function, point: Any) -> Result:
     begin = time.perf_counter()
     try:
         return Value(_call(function, point), time.perf_counter() - begin)
-    except BaseException as error:  # SystemExit in a user's function is a failure like any other
+    except BaseException as error:  # includes SystemExit
         reraise_interrupt(error)
         return raised(error, time.perf_counter() - begin, is_here=True)
 
@@ -191,7 +191,7 @@ def _evaluate_away(function: Function, point: Any) -> Result:
 
 
 def raised(error: BaseException, seconds: float, is_here: bool = True) -> Raised:
-    """The outcome of an evaluation that raised an error."""
+    """Return the outcome of an evaluation that raised an error."""
     if isinstance(error, EvaluationCancelledError):
         raise error
     if isinstance(error, EvaluationFailedError):
@@ -207,12 +207,12 @@ def _this_process() -> str:
 
 
 def unpacked(result: Value) -> Any:
-    """The value itself; raises an exception if it cannot be unpickled."""
+    """Return the value; raises an error if it cannot be unpickled."""
     return guarded(unpack, result.value) if result.packed else result.value
 
 
 def exception_of(result: Raised) -> BaseException | None:
-    """The exception itself, if it could be sent to this process."""
+    """Return the exception, if it could be sent to this process."""
     if not result.packed:
         exception: BaseException = result.exception
         return exception

@@ -1,4 +1,4 @@
-"""Live pictures and figures of runs in a notebook. Nothing is imported before something is shown.
+"""Live plots and status displays of runs in a notebook, with lazy imports.
 
 They are updated from threads, even while a cell is running.
 """

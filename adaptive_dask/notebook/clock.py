@@ -1,4 +1,4 @@
-"""Clock: calls things at intervals, in a thread, also while a cell keeps the notebook's own thread busy."""
+"""Clock: calls functions at intervals in a thread, even while a cell is running."""
 
 from __future__ import annotations
 
@@ -15,27 +15,27 @@ from adaptive_dask.user_code import guarded
 
 logger = get_logger(__name__)
 
-# Takes nothing and returns after how many seconds it is to be called again; None for never.
+# A function that returns the number of seconds until its next call; None for no further call.
 Call = Callable[[], float | None]
 
 
 class Clock:
-    """Calls things again and again, one at a time. It has a thread as long as there is something to call.
+    """Calls functions repeatedly, one at a time, in a thread that exists while there are functions.
 
     Parameters
     ----------
     name : str
-        Of the thread.
+        Name of the thread.
     """
 
     def __init__(self, name: str) -> None:
         self._name = name
-        self._due: dict[Call, float] = {}  # never, while it is being called
+        self._due: dict[Call, float] = {}  # time of the next call; infinite during a call
         self._changed = threading.Condition()
         self._thread: threading.Thread | None = None
 
     def add(self, call: Call, delay: float = 0.0) -> None:
-        """Call something from now on, until it returns None, raises, or is removed."""
+        """Add a function, which is called until it returns None, raises an error, or is removed."""
         with self._changed:
             self._due[call] = time.monotonic() + delay
             self._changed.notify()
@@ -44,14 +44,14 @@ class Clock:
                 self._thread.start()
 
     def hurry(self, call: Call) -> None:
-        """Call it as soon as possible, if it is called at all; again, if it is being called."""
+        """Call a function that was added as soon as possible; if a call is in progress, after this call."""
         with self._changed:
             if call in self._due:
                 self._due[call] = 0.0
                 self._changed.notify()
 
     def hurry_when_done(self, call: Call, done: Future[Any]) -> None:
-        """Hurry a method when a run has ended, whose future keeps its callbacks for good, but not the method."""
+        """Hurry a method when a run has ended. The future keeps only a weak reference to the method."""
         weak = weakref.WeakMethod(call)
 
         def hurry(_: Future[Any]) -> None:
@@ -69,7 +69,7 @@ class Clock:
 
     @property
     def calls(self) -> list[Call]:
-        """What is called."""
+        """The functions that are called."""
         with self._changed:
             return list(self._due)
 
@@ -79,16 +79,16 @@ class Clock:
             try:
                 pause = guarded(call)
             except Exception:
-                logger.exception("Something in a notebook could not be kept up to date")
+                logger.exception("A display in a notebook could not be updated")
             with self._changed:
                 if pause is None:
                     self._due.pop(call, None)
                 elif self._due.get(call) == math.inf:
                     self._due[call] = time.monotonic() + pause
-            del call  # while this waits, it keeps nothing alive
+            del call  # no reference while the thread waits
 
     def _next(self) -> Call | None:
-        """Wait for the next that is due; None if there is nothing left, and the thread has to end."""
+        """Wait for the next function that is due; return None if none is left, so that the thread has to end."""
         with self._changed:
             while self._due:
                 call = min(self._due, key=self._due.__getitem__)
@@ -103,7 +103,7 @@ class Clock:
 
 
 def check_interval(value: Any) -> None:
-    """Refuse an interval between updates that is none.
+    """Check the argument `update_interval`.
 
     Raises
     ------
@@ -115,9 +115,17 @@ def check_interval(value: Any) -> None:
 
 
 def slowed(interval: float, since: float, share: float) -> float:
-    """The interval for what was shown then (on the monotonic clock), whenever its run began.
+    """Return an interval that increases with the age of a display.
 
-    What is sent while no browser is there waits for one. So updates become fewer the longer ago it was shown: the
-    interval is at least this share of that, and a night brings a few times as many updates as the first minutes.
+    Messages wait while no browser is connected, so their number has to stay small, even after a night.
+
+    Parameters
+    ----------
+    interval : float
+        The initial interval, in seconds.
+    since : float
+        Time on the monotonic clock when the display was created.
+    share : float
+        The interval is at least this share of the age.
     """
     return max(interval, share * (time.monotonic() - since))

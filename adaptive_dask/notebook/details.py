@@ -1,4 +1,4 @@
-"""What live info shows on demand: failures with their tracebacks, and the log. All is escaped."""
+"""The details of `live_info`: failures with their tracebacks, and the log. All texts are escaped."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from typing import Any
 
 from adaptive_dask.run.failures import FailedPoint
 
-# Maximal numbers of the newest entries and letters that are shown.
+# The maximum numbers of entries (the newest) and of characters that are shown.
 MOST_FAILURES = 20
 MOST_CALLS = 200
 MOST_LETTERS = 4000
 
 
 def describe_failures(details: Mapping[str, Any]) -> str:
-    """The points that failed, with tracebacks.
+    """Return the failed points with their tracebacks as HTML.
 
     Parameters
     ----------
@@ -41,7 +41,7 @@ def _describe_failure(failure: FailedPoint) -> str:
 
 
 def describe_log(details: Mapping[str, Any]) -> str:
-    """The last calls to the learner.
+    """Return the last calls to the learner as HTML.
 
     Parameters
     ----------

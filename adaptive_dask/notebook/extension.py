@@ -1,4 +1,4 @@
-"""Set up a notebook for pictures and widgets, and check that the packages for them are installed."""
+"""Set up a notebook for plots and widgets, and check that their packages are installed."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ EXTRA = '"adaptive_dask[notebook]"'
 
 
 def notebook_extension(*, _inline_js: bool = True) -> None:
-    """Load what pictures need into the notebook: HoloViews with Bokeh, from the packages installed here.
+    """Load HoloViews with Bokeh into the notebook, from the installed packages.
 
-    A notebook that shows pictures calls this once, in its first cells; nothing comes from the internet.
+    Call this once, in one of the first cells of a notebook with plots. It does not use the internet.
 
     Parameters
     ----------
     _inline_js : bool, default: True
-        Whether the browser gets the scripts from the notebook; with False from a server on the internet.
+        Whether the notebook contains the scripts; with False, the browser loads them from the internet.
 
     Raises
     ------
@@ -31,28 +31,28 @@ def notebook_extension(*, _inline_js: bool = True) -> None:
     Warns
     -----
     RuntimeWarning
-        If HoloViews, Bokeh or ipywidgets is missing: then there are no pictures, or no live info.
+        If HoloViews, Bokeh or ipywidgets is missing, so that there are no plots or no live info.
     """
     require_kernel("notebook_extension()", "A script needs no such call")
     try:
         load_bokeh(inline=_inline_js)
     except ImportError as error:
-        warnings.warn(f"There will be no pictures: {error}", RuntimeWarning, stacklevel=2)
+        warnings.warn(f"Plots are not available: {error}", RuntimeWarning, stacklevel=2)
     try:
         load_widgets()
     except ImportError as error:
-        warnings.warn(f"There will be no live_info: {error}", RuntimeWarning, stacklevel=2)
+        warnings.warn(f"live_info is not available: {error}", RuntimeWarning, stacklevel=2)
 
 
 def kernel() -> Any:
-    """The kernel of the notebook that this is; None elsewhere."""
+    """Return the kernel of this notebook; None outside of notebooks."""
     ipython = sys.modules.get("IPython")
     shell = ipython.get_ipython() if ipython is not None else None
     return getattr(shell, "kernel", None)
 
 
 def require_kernel(what: str, instead: str) -> None:
-    """Refuse something that needs a notebook.
+    """Raise an error unless this is a notebook.
 
     Raises
     ------
@@ -60,31 +60,31 @@ def require_kernel(what: str, instead: str) -> None:
         If this is not a notebook.
     """
     if kernel() is None:
-        raise RuntimeError(f"{what} works in a Jupyter notebook only, which this is not. {instead}.")
+        raise RuntimeError(f"{what} works only in a Jupyter notebook. {instead}.")
 
 
 def load_bokeh(inline: bool = True) -> ModuleType:
-    """HoloViews, with Bokeh's scripts in the notebook.
+    """Return HoloViews, after loading Bokeh's scripts into the notebook.
 
     Raises
     ------
     ImportError
-        If something is not installed; says how to install it.
+        If a package is not installed; the message says how to install it.
     """
     with needed("HoloViews and Bokeh cannot be loaded", EXTRA):
         holoviews = importlib.import_module("holoviews")
-        importlib.import_module("panel").config.inline = inline  # also what Panel adds to each picture
+        importlib.import_module("panel").config.inline = inline  # also for the models that Panel adds to each plot
         holoviews.extension("bokeh", logo=False, inline=inline)
     return holoviews
 
 
 def load_widgets() -> ModuleType:
-    """ipywidgets.
+    """Return ipywidgets.
 
     Raises
     ------
     ImportError
-        If it is not installed; says how to install it.
+        If it is not installed; the message says how to install it.
     """
     with needed("ipywidgets cannot be loaded", EXTRA):
         return importlib.import_module("ipywidgets")

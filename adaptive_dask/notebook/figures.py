@@ -1,4 +1,4 @@
-"""The figures of `live_info` as HTML. All text of a run is escaped."""
+"""The numbers of `live_info` as HTML. All texts of a run are escaped."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from adaptive_dask.plain import safe_str
 from adaptive_dask.run.progress import Moment, ProgressHistory
 from adaptive_dask.run.status import RunStatus, duration, number, percent
 
-# Distinguishable for colour-blind people; the state is also written beside it.
+# Distinguishable for colour-blind people; the state is shown as text as well.
 COLORS = {
     "running": "#0072b2",
     "waiting": "#56707f",
@@ -51,7 +51,7 @@ def describe(
     link: str | None = None,
     error: BaseException | None = None,
 ) -> str:
-    """The figures of a run as HTML.
+    """Return the numbers of a run as HTML.
 
     Parameters
     ----------
@@ -62,7 +62,7 @@ def describe(
     link : str, optional
         Address of the run's page on the dashboard.
     error : Exception, optional
-        Of a run that failed.
+        The error of a run that failed.
 
     Returns
     -------
@@ -118,7 +118,7 @@ def _progress(status: RunStatus, history: ProgressHistory) -> str:
 
 
 def sparkline(moments: Sequence[Moment]) -> str:
-    """The loss over time as a small SVG picture on a logarithmic scale; empty if there is nothing to draw."""
+    """Return the loss over time as a small SVG picture on a logarithmic scale; empty if there is nothing to draw."""
     drawn = [(moment.seconds, math.log(moment.loss)) for moment in moments if 0 < moment.loss < math.inf]
     if len(drawn) < 2:
         return ""

@@ -1,4 +1,4 @@
-"""live_info: a run in figures, and buttons to have it cancelled, paused and resumed."""
+"""live_info: the numbers of a run, with buttons to cancel, pause and resume it."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ SLOWING = 1 / 5000
 
 
 def live_info(runner: AsyncRunner, *, update_interval: float = 0.5) -> None:
-    """Show how a run goes; see `AsyncRunner.live_info`."""
+    """Show the status of a run; see `AsyncRunner.live_info`."""
     check_interval(update_interval)
     require_kernel("live_info()", "In a terminal or a script, use live_info_terminal()")
     load_widgets()
@@ -43,7 +43,7 @@ def live_info(runner: AsyncRunner, *, update_interval: float = 0.5) -> None:
 
 
 class LiveWidget(ABC):
-    """A widget that is kept up to date while a notebook shows it.
+    """A widget that is updated while a notebook shows it.
 
     Attributes
     ----------
@@ -52,10 +52,10 @@ class LiveWidget(ABC):
 
     box: Any
     _interval = 0.5
-    _shown_at = 0.0  # on the monotonic clock, the last time
+    _shown_at = 0.0  # monotonic time of the last `show`
 
     def show(self, interval: float) -> None:
-        """Show it here, too, and keep it up to date at such intervals (seconds) from now on."""
+        """Show the widget in this cell, and update it at this interval (seconds) from now on."""
         from IPython import display
 
         self._interval, self._shown_at = interval, time.monotonic()
@@ -66,16 +66,17 @@ class LiveWidget(ABC):
 
     @abstractmethod
     def beat(self) -> float | None:
-        """Bring it up to date. Returns when to do so again (seconds); None at the end, or when it was closed."""
+        """Update the widget. Return the time until the next update (seconds); None after the end or if closed."""
 
     def _next_beat(self) -> float:
         return slowed(self._interval, self._shown_at, SLOWING)
 
 
 class LiveInfo(LiveWidget):
-    """The widget of a run, of which there is one, however often it is shown.
+    """The widget of a run; each run has one, which can be shown several times.
 
-    Widgets live as long as the kernel. So that the learner need not, this lets go of the run when that has ended.
+    Widgets exist until the kernel ends, so this drops its reference to the run, and its learner, when the run has
+    ended.
 
     Parameters
     ----------
@@ -87,12 +88,12 @@ class LiveInfo(LiveWidget):
     def __init__(self, run: Run) -> None:
         widgets = load_widgets()
         self._run: Run | None = run
-        self._details: Mapping[str, Any] = {}  # of a run that has ended
+        self._details: Mapping[str, Any] = {}  # details of a run that has ended
         self._history = ProgressHistory(run.losses_before)
         self._link: str | None = None
-        self._error = ""  # of the last update, if that failed
+        self._error = ""  # the error of the last update
         self._shown: Callable[[Mapping[str, Any]], str] | None = None
-        self._turn = threading.Lock()  # of the cell that shows it, and of the clock
+        self._turn = threading.Lock()  # updated by cells and by the clock
         self._figures = widgets.HTML()
         self._below = widgets.HTML()
 
@@ -107,14 +108,14 @@ class LiveInfo(LiveWidget):
 
     @classmethod
     def of(cls, run: Run) -> LiveInfo:
-        """The widget of a run."""
+        """Return the widget of a run, created at the first call."""
         info = cls._of.get(run)
         if info is None or info.box.comm is None:  # closed
             info = cls._of[run] = cls(run)
         return info
 
     def beat(self) -> float | None:
-        """Bring the figures up to date."""
+        """Update the numbers."""
         with self._turn:
             run = self._run
             if run is None or self.box.comm is None:
@@ -123,9 +124,9 @@ class LiveInfo(LiveWidget):
             try:
                 self._update(run)
                 self._error = ""
-            except Exception as error:  # the next time it may work
+            except Exception as error:  # the next update may succeed
                 if repr(error) != self._error:
-                    logger.exception("The figures of the run %r could not be brought up to date", run.name)
+                    logger.exception("The status of the run %r could not be updated", run.name)
                 self._error = repr(error)
             if has_ended:
                 self._details, self._run = run.details, None
@@ -144,7 +145,7 @@ class LiveInfo(LiveWidget):
         _set_visible(self._resume, state == "paused")
         _set_visible(self._failures, bool(summary.get("failed")) or state == "failed")
 
-    # ---- what the buttons do; on the notebook's event loop
+    # ---- actions of the buttons, on the notebook's event loop
 
     def _control(self, action: str) -> None:
         if self._run is not None:
@@ -188,7 +189,7 @@ class LiveInfo(LiveWidget):
 
 
 def static_info(runner: AsyncRunner) -> str:
-    """The present status of a run as HTML: the figures of `live_info` without widgets."""
+    """Return the present status of a run as HTML: `live_info` without widgets."""
     run = runner._run
     return _describe(run, ProgressHistory(run.losses_before), runner.dashboard_link)
 
@@ -202,7 +203,7 @@ def _describe(run: Run, history: ProgressHistory, link: str | None) -> str:
 
 
 def new_button(text: str, tooltip: str, action: Callable[[], None]) -> Any:
-    """A button that calls a function."""
+    """Return a button that calls a function."""
     widgets = load_widgets()
     button = widgets.Button(description=text, tooltip=tooltip, layout=widgets.Layout(width="auto"))
     button.on_click(lambda _: action())

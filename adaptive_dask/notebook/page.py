@@ -1,15 +1,15 @@
-"""What HoloViews leaves out of pictures in a notebook's page: they say when they are gone, and ask no server."""
+"""Additions to the plots of HoloViews in a notebook: they report when they are removed, and need no server."""
 
 from __future__ import annotations
 
 import time
 from typing import Any
 
-# The name of the streams whose pictures are to say when they are gone.
+# The name of the streams whose plots report when they are removed.
 MARK = "AdaptiveUpdate"
 
-# JupyterLab's extension for HoloViews means to say that a picture is gone, as when its cell is run again, cleared or
-# deleted, but has no comm to do so (pyviz_comms 3.0.6). It may still be shown elsewhere in the page, or again.
+# JupyterLab's extension for HoloViews should report that a plot was removed, for example when its cell is run again,
+# cleared or deleted, but has no comm (pyviz_comms 3.0.6). The plot may still be shown elsewhere in the page, or again.
 _SAY_WHEN_GONE = """
 const id = cb_obj.id, kernel = window.PyViz?.kernels?.[id];
 if (!kernel || cb_obj.says_when_gone) return;
@@ -23,12 +23,12 @@ cb_obj.document.on_change((event) => {
 });
 """
 
-# Bokeh's documents of the pictures that are shown, by the ids of their roots.
+# Bokeh's documents of the plots that are shown, by the ids of their roots.
 _documents: dict[str, Any] = {}
 
 
 def prepare_pictures() -> None:
-    """Prepare everything that HoloViews or Panel shows in this notebook for its page."""
+    """Prepare all plots that HoloViews or Panel show in this notebook."""
     from panel.viewable import Viewable
     from pyviz_comms import extension
 
@@ -38,14 +38,14 @@ def prepare_pictures() -> None:
 
 
 def _prepare(viewable: Any, root: Any) -> None:
-    """Called by Panel with an object to show and its Bokeh model."""
+    """Prepare a plot; called by Panel with the object to show and its Bokeh model."""
     from bokeh.models import CustomJS
     from bokeh.models.ui import UIElement
     from panel import config
     from panel.io.notebook import patch_inline_stylesheets
     from panel.pane import HoloViews
 
-    if config.inline:  # which HoloViews does not look at
+    if config.inline:  # HoloViews does not use it
         for model in root.select({"type": UIElement}):
             patch_inline_stylesheets(model)
     plot_id = root.ref["id"]
@@ -57,7 +57,7 @@ def _prepare(viewable: Any, root: Any) -> None:
 
 
 def live_streams(plot: Any) -> set[Any]:
-    """The streams of live plots behind a picture, which may be of several that were put together."""
+    """Return the streams of the live plots in a plot, which may be a layout of several."""
     streams = (stream for part in plot.traverse() for stream in getattr(part, "streams", ()))
     return {stream for stream in streams if type(stream).__name__ == MARK}
 
@@ -65,22 +65,22 @@ def live_streams(plot: Any) -> set[Any]:
 def ask_to_say_when_gone(plot: Any) -> None:
     """Ask the page to report when the plot is removed from it.
 
-    Repeated with each update, because the plot may be on another page by then. Bokeh's event for a page that is ready
-    never arrives, because Panel adds a model to the document that is never drawn.
+    Call this with each update, because the plot may be on another page. Bokeh's event for a page that is ready never
+    arrives, because Panel adds a model to the document that is never drawn.
     """
     tags = [tag for tag in plot.root.tags if not str(tag).startswith(MARK)]
     plot.root.tags = [*tags, f"{MARK} {time.monotonic()}"]
 
 
 def tell_gone(plot: Any) -> None:
-    """Let HoloViews and Panel forget a picture, as when the page says that it is gone."""
+    """Let HoloViews and Panel forget a plot, as after the page has reported its removal."""
     from pyviz_comms import extension
 
     extension._process_comm_msg({"event_type": "delete", "id": plot.root.ref["id"]})
 
 
 def _close_comms(plot_id: str) -> None:
-    """Called when a picture is gone: HoloViews keeps its comms for good, and with them all that it was made of."""
+    """Close the comms of a plot that was removed; HoloViews keeps them forever, with all data of the plot."""
     from pyviz_comms import CommManager
 
     document = _documents.pop(plot_id, None)
@@ -90,5 +90,5 @@ def _close_comms(plot_id: str) -> None:
             comm = CommManager._comms.pop(comm_id, None)
             if comm is not None:
                 comm.close()
-                if hasattr(comm, "manager"):  # the page opens it
+                if hasattr(comm, "manager"):  # opened by the page
                     comm.manager.targets.pop(comm_id, None)

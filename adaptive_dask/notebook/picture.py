@@ -1,4 +1,4 @@
-"""live_plot: a picture of a learner that follows the run."""
+"""live_plot: a plot of a learner that follows its run."""
 
 from __future__ import annotations
 
@@ -23,17 +23,17 @@ logger = get_logger(__name__)
 
 clock = Clock("adaptive-live-plot")
 
-# The pictures that are kept up to date, by the `name` of `live_plot`.
+# The plots that are updated, by the `name` of `live_plot`.
 active_plotting_tasks: dict[Hashable, LivePlot] = {}
 
-# Drawing may take this share of the time; less where the learner of the run needs the same interpreter.
+# The maximum share of the time for drawing; less if the learner of the run needs the same interpreter.
 SHARE = 0.3
 SHARE_BESIDE_LEARNER = 0.1
 
-# Pictures are large, and are queued while no browser is connected; see `slowed`.
+# Updates of plots are large, and are queued while no browser is connected; see `slowed`.
 SLOWING = 1 / 200
 
-# Maximal number of points of a Learner1D that are drawn during the run; at its end, all are.
+# The maximum number of points of a Learner1D that are drawn during the run; at the end, all points are drawn.
 MOST_POINTS = 3_000
 
 
@@ -45,7 +45,7 @@ def live_plot(
     name: Hashable = None,
     normalize: bool = True,
 ) -> Any:
-    """Draw the learner and keep the picture up to date; see `AsyncRunner.live_plot`."""
+    """Draw the learner and update the plot; see `AsyncRunner.live_plot`."""
     check_interval(update_interval)
     if plotter is not None and not callable(plotter):
         raise TypeError(f"plotter must be a function of the learner, got {plotter!r}.")
@@ -56,17 +56,17 @@ def live_plot(
 
 
 class LivePlot:
-    """Updates a picture until its run ends, it is cancelled, or no notebook shows it any more.
+    """Updates a plot until its run ends, it is cancelled, or no notebook shows it any more.
 
     Parameters
     ----------
     runner : AsyncRunner
     plotter : callable or None
-        Takes the learner and returns a HoloViews object.
+        Called with the learner; returns a HoloViews object.
     interval : float
         In seconds.
     name : hashable
-        In `active_plotting_tasks`.
+        Key in `active_plotting_tasks`.
     normalize : bool
         Whether the axes follow the data.
 
@@ -74,7 +74,7 @@ class LivePlot:
     ----------
     pictures : holoviews.DynamicMap
     error : Exception or None
-        Why it could not be drawn the last time.
+        The error of the last update.
     """
 
     def __init__(
@@ -99,17 +99,17 @@ class LivePlot:
         self._views = Views(self._holoviews)
         self._is_over = False
         self._drawn_at = -1
-        self._cost = 0.0  # of drawing, in seconds
+        self._cost = 0.0  # time for drawing, in seconds
         self.error: Exception | None = None
         self._received = self._run.replica.received
         self._last: Any = self._draw()
-        self._is_new = True  # and not shown yet
+        self._is_new = True  # not shown yet
         self.pictures = self._as_map(self._last)
 
     # ---- as a task, in `active_plotting_tasks`
 
     def start(self) -> None:
-        """Follow the run."""
+        """Start to follow the run."""
         before = active_plotting_tasks.get(self._name)
         if before is not None:
             before.cancel()
@@ -121,14 +121,14 @@ class LivePlot:
         clock.hurry_when_done(self.beat, self._run.done)
 
     def cancel(self) -> None:
-        """Leave the picture as it is."""
+        """Stop updating the plot."""
         self._is_over = True
         clock.remove(self.beat)
         self._forget()
         self._views.let_go()
 
     def done(self) -> bool:
-        """Whether it is not kept up to date any more."""
+        """Return True if the plot is not updated any more."""
         return self._is_over
 
     def _forget(self) -> None:
@@ -138,7 +138,7 @@ class LivePlot:
     # ---- in the clock's thread
 
     def beat(self) -> float | None:
-        """Bring the picture up to date. Returns when to do so again (seconds); None at the end."""
+        """Update the plot. Return the time until the next update (seconds); None after the end."""
         if self._is_over:
             return None
         has_ended = self._run.done.done()
@@ -163,7 +163,7 @@ class LivePlot:
         self._cost = time.monotonic() - begin
 
     def _note(self, error: Exception) -> None:
-        """Say why there is no new picture; once, for it may be the same at every update."""
+        """Log an error of drawing, unless the last update had the same."""
         if repr(error) != repr(self.error):
             logger.exception("The learner of the run %r could not be drawn", self._run.name, exc_info=error)
         self.error = error
@@ -172,7 +172,7 @@ class LivePlot:
 
     def _draw(self) -> Any:
         is_mine = threading.get_ident() != self._users_thread
-        # In another thread than the user's: a cell is at work there, under which the learner must not change.
+        # In another thread, a copy: a cell is running, during which the learner must not change.
         learner = self._run.replica.ahead() if is_mine else self._runner.learner
         with counting_failed(self._run.summary.get("failed", 0)):
             picture = self._plotter(learner) if self._plotter is not None else self._plot(learner)
@@ -186,19 +186,19 @@ class LivePlot:
         return learner.plot(most_points=MOST_POINTS)
 
     def _next(self, **_: Any) -> Any:
-        """A new picture; the last one, if it cannot be drawn."""
+        """Return a new picture, or the last one if drawing fails."""
         received = self._run.replica.received
         if self._is_new and self._received == received:
             self._is_new = False
             return self._last
         try:
             self._last, self._received, self.error = self._draw(), received, None
-        except Exception as error:  # which HoloViews would print at every update
+        except Exception as error:  # HoloViews would print it at every update
             self._note(error)
         return self._last
 
     def _without_sliders(self, picture: Any) -> Any:
-        """Of several the first, for the number of a function's components was not known when sliders could be made."""
+        """Return the first of several pictures, because it is too late for a slider."""
         if not isinstance(picture, self._holoviews.HoloMap):
             return picture
         store = self._holoviews.Store
@@ -212,7 +212,7 @@ class LivePlot:
         streams = [self._views.stream]
         if not isinstance(picture, holoviews.HoloMap):
             return holoviews.DynamicMap(lambda **_: self._without_sliders(self._next()), streams=streams)
-        # With sliders: those stay, and choose from what is drawn then.
+        # With sliders, which stay and choose from later pictures.
         kdims = list(picture.kdims)
         if not isinstance(picture, holoviews.DynamicMap):
             kdims = [kdim.clone(values=list(picture.dimension_values(kdim, expanded=False))) for kdim in kdims]

@@ -1,4 +1,4 @@
-"""live_info of many runs: a table, and buttons to have all of them cancelled, paused and resumed."""
+"""live_info of many runs: a table, with buttons to cancel, pause and resume all of them."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ if TYPE_CHECKING:
 
 
 def live_table(runs: Runs, *, update_interval: float = 0.5) -> None:
-    """Show how runs go; see `Runs.live_info`."""
+    """Show the status of runs; see `Runs.live_info`."""
     check_interval(update_interval)
     require_kernel("live_info()", "In a terminal or a script, use live_info_terminal()")
     LiveTable(runs).show(update_interval)
 
 
 class LiveTable(LiveWidget):
-    """The widget of many runs, which lets go of them when all have ended.
+    """The widget of many runs, which drops its references to them when all have ended.
 
     Parameters
     ----------
@@ -42,7 +42,7 @@ class LiveTable(LiveWidget):
         self.box = widgets.VBox([self._table, self._buttons, self._error])
 
     def beat(self) -> float | None:
-        """Bring the table up to date."""
+        """Update the table."""
         runs = self._runs
         if runs is None or self.box.comm is None:
             return None

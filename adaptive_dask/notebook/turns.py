@@ -1,4 +1,4 @@
-"""Turns: makes calls on the notebook's event loop, or while a cell is running in the calling thread."""
+"""Turns: makes calls on the notebook's event loop or, while a cell is running, in the calling thread."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ PATIENCE = 0.5
 
 
 class Turns:
-    """Makes one call at a time for other threads than that of the notebook.
+    """Makes one call at a time for threads other than that of the notebook.
 
-    HoloViews supports one thread only, which also handles its sliders. So calls are made on the event loop on which
-    this object was made, unless a cell blocks it; then the event loop waits until the call has ended.
+    HoloViews supports only one thread, which also handles its sliders. Calls are therefore made on the event loop on
+    which this object was created. If a cell blocks it, it waits until the call has ended.
     """
 
     def __init__(self) -> None:
         self._loop = running_loop()
 
     def do(self, action: Callable[[], None]) -> None:
-        """Make a call and wait for its end. It must not raise an error."""
+        """Make a call and wait for its end. The call must not raise an error."""
         loop = self._loop
         if loop is None or loop.is_closed():
             action()

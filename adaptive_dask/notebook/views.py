@@ -1,4 +1,4 @@
-"""Views: the places where the pictures of a HoloViews stream are shown, and how they are updated."""
+"""Views: the places where the plots of a HoloViews stream are shown, and their updates."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from adaptive_dask.notebook.page import MARK, ask_to_say_when_gone, live_streams
 
 
 class Views:
-    """The places in notebooks that show pictures of a stream.
+    """The places in notebooks that show plots of a stream.
 
-    A picture can be changed after the browser has opened a comm, which is a message to this kernel. Updates before
-    that would be lost.
+    A plot can be updated after the browser has opened a comm, with a message to this kernel. Earlier updates would be
+    lost.
 
     Parameters
     ----------
@@ -27,10 +27,10 @@ class Views:
 
     def __init__(self, holoviews: Any) -> None:
         self._triggering = holoviews.streams.triggering_streams
-        # HoloViews takes a picture with sliders from its cache, unless a stream has a value and is transient.
+        # HoloViews takes a plot with sliders from its cache, unless a stream has a value and is transient.
         self.stream = holoviews.streams.Stream.define(MARK, turn=0)(transient=True)
         self._were_any = False
-        self._lock = threading.RLock()  # the clock's thread draws, while the user's may replace a plot
+        self._lock = threading.RLock()  # the clock's thread draws while the user's thread may replace a plot
         prepare_pictures()
 
     @property
@@ -41,16 +41,16 @@ class Views:
 
     @property
     def any_open(self) -> bool:
-        """True if there is a picture to update."""
+        """True if there is a plot to update."""
         return any(_is_open(plot) for plot in self._plots)
 
     @property
     def all_closed(self) -> bool:
-        """Whether pictures were shown, and are no more."""
+        """True if plots were shown, but are not shown any more."""
         return not self._plots and self._were_any
 
     def refresh(self) -> None:
-        """Update all pictures that can be updated; raises the first error."""
+        """Update all plots that can be updated, and raise the first error."""
         with self._lock:
             for plot in self._plots:
                 if _is_open(plot):
@@ -59,15 +59,15 @@ class Views:
                         plot.refresh()
 
     def let_go(self) -> None:
-        """Forget the pictures that need no updates any more; those with sliders or other live plots do."""
+        """Forget the plots that need no more updates; plots with sliders or with other live plots still do."""
         with self._lock:
             needed = [plot for plot in self._plots if plot.dimensions or live_streams(plot) != {self.stream}]
             for plot in self._plots:
-                if not any(other.root is plot.root for other in needed):  # which has several in a layout
+                if not any(other.root is plot.root for other in needed):  # a layout has several
                     tell_gone(plot)
 
     def refresh_when_opened(self, refresh: Callable[[], None]) -> None:
-        """Update pictures that cannot be updated yet as soon as they are opened."""
+        """Update plots that cannot be updated yet as soon as they are opened."""
         for plot in self._plots:
             if plot.comm is not None and not _is_open(plot):
                 plot.comm._on_open = lambda _: refresh()

@@ -1,4 +1,4 @@
-"""Pictures of learners, one module for each kind of learner. Nothing is imported before something is drawn."""
+"""Plots of learners, with a module for each kind of learner and lazy imports."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ def draw(learner: BaseLearner, *args: Any, **options: Any) -> Any:
     Parameters
     ----------
     learner : BaseLearner
-        Of a class that has a drawing (see `adaptive_dask.learner.kinds.register`), or of a derived class.
+        A learner of a class with a drawing (see `adaptive_dask.learner.kinds.register`), or of a derived class.
     *args, **options
-        The arguments of that drawing, for example of `adaptive_dask.plotting.learner1D.draw`.
+        The arguments of the drawing, for example of `adaptive_dask.plotting.learner1D.draw`.
 
     Returns
     -------
     holoviews.Overlay, HoloMap or DynamicMap
-        For any backend. It has a copy of the present data.
+        A plot for any backend, with a copy of the present data.
 
     Raises
     ------

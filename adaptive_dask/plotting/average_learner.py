@@ -1,4 +1,4 @@
-"""Pictures of an AverageLearner: how its values are distributed, their mean and its error."""
+"""Plots of an AverageLearner: the distribution of the values, their mean and its error."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def draw(learner: AverageLearner) -> Any:
     -------
     holoviews.Overlay
         ``Histogram * Area * Curve``; the band reaches from one standard error below the mean to one above.
-        Values that are not finite are left out, and the title says so.
+        Values that are not finite are omitted and counted in the title.
     """
     holoviews = load_holoviews()
     values = np.array(list(learner.data.values()), dtype=float)
@@ -51,7 +51,7 @@ def draw(learner: AverageLearner) -> Any:
         with_options(holoviews.Curve(_rows(line), axis, "Count", label="mean"), color=DERIVED, line_width=2),
     ]
     overlay = holoviews.Overlay(elements)
-    if not len(finite):  # there would be counts below zero at the axis
+    if not len(finite):  # otherwise, the axis would include negative counts
         overlay = overlay.redim.range(Count=(0, 1))
     return as_picture(overlay, _title(len(values), len(finite), mean, error))
 
@@ -61,12 +61,12 @@ def _rows(pairs: list[tuple[float, float]]) -> Floats:
 
 
 def _mean_and_error(values: Floats) -> tuple[float, float]:
-    """The mean and its standard error; NaN of too few."""
+    """Return the mean and its standard error; NaN for too few values."""
     n = len(values)
     if not n:
         return math.nan, math.nan
     size = float(np.abs(values).max()) or 1.0
-    # Relative to the largest, for the sum and the squares of numbers may be out of range.
+    # Relative to the largest value, because sums and squares may overflow.
     mean = float((values / size).mean())
     error = float((values / size).std(ddof=1)) / math.sqrt(n) if n > 1 else math.nan
     return mean * size, error * size
@@ -77,13 +77,13 @@ def _histogram(values: Floats) -> tuple[Floats, Floats]:
         return np.zeros(1), np.array([0.0, 1.0])
     bins = min(max(FEWEST_BINS, int(math.sqrt(len(values)))), MOST_BINS)
     low, high = float(values.min()), float(values.max())
-    # A bin needs some floating-point numbers inside: of values that differ by rounding only there is one, around them.
+    # A bin must contain several floating-point numbers, so values that differ only by rounding share one.
     margin = 4 * bins * float(np.spacing(max(abs(low), abs(high))))
     if high - low < margin:
         margin = max(margin, 1e-12 * max(abs(low), abs(high))) if high > low else max(0.5, margin)
         middle = low + 0.5 * (high - low)
         low, high, bins = middle - margin, middle + margin, FEWEST_BINS
-    # Twice the range, and what is beside the largest number, may be out of range.
+    # twice the range, and the neighbour of the largest number, may overflow
     edges = low + (high / bins - low / bins) * np.arange(bins + 1)
     edges[-1] = max(edges[-1], high)
     counts, _ = np.histogram(values, edges)

@@ -1,4 +1,4 @@
-"""Pictures of an AverageLearner1D: the means, and how certain they are."""
+"""Plots of an AverageLearner1D: the means and their confidence intervals."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from adaptive_dask.plotting.thinning import MOST_POINTS, extremes
 if TYPE_CHECKING:
     from adaptive_dask.learner.average_learner1D import AverageLearner1D
 
-# More bars than that are a blur: then a band is drawn instead.
+# With more points than this, a band is drawn instead of bars.
 MOST_BARS = 1000
 
 
@@ -29,10 +29,9 @@ def draw(learner: AverageLearner1D) -> Any:
     Returns
     -------
     holoviews.Overlay
-        ``Curve * Spread * ErrorBars * Scatter``. The confidence intervals (``learner.error``) are bars, or with
-        more than a thousand points the band; the other one is empty. A point with one sample has no error,
-        and neither bar nor band. Of more than 100,000 points the highest and lowest of each group of
-        neighbours are drawn, and the title says so.
+        ``Curve * Spread * ErrorBars * Scatter``. The confidence intervals (``learner.error``) are bars or, with more
+        than 1,000 points, the band; the other one is empty. A point with one sample has no error. Of more than 100,000
+        points, the highest and lowest of each group of neighbours are drawn; the title contains the numbers.
     """
     holoviews = load_holoviews()
     (x_axis,), y_axis = dimensions(learner.function, *coordinate_names(1), is_pair=True)

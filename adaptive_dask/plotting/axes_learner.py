@@ -1,4 +1,4 @@
-"""Pictures of a learner over a `Space`: those of the learner inside, with the names and coordinates of the space."""
+"""Plots of a learner over a `Space`, with the names and coordinates of the space."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class _Named:
-    """A learner in transformed coordinates whose function says what they are called."""
+    """The learner in transformed coordinates, with a function that has the names of the space."""
 
     def __init__(self, learner: Any, function: Any) -> None:
         self._learner = learner
@@ -27,18 +27,18 @@ class _Named:
 
 
 def draw(learner: AxesLearner, *args: Any, **options: Any) -> Any:
-    """Draw the learner inside, with the arguments that its ``plot`` takes.
+    """Draw the learner inside, with the arguments of its ``plot``.
 
     Parameters
     ----------
     learner : AxesLearner
     *args, **options
-        Those of the drawing of the learner inside.
+        The arguments of the drawing of the learner inside.
 
     Returns
     -------
     holoviews.Overlay or holoviews.HoloMap
-        In the coordinates of the user, with logarithmic axes where the space has them. Images are then
+        A plot in the coordinates of the user, with the logarithmic axes of the space. With these, images are
         ``QuadMesh`` elements.
     """
     drawing = kinds.find(learner.learner, "draw")
@@ -49,7 +49,7 @@ def draw(learner: AxesLearner, *args: Any, **options: Any) -> Any:
 
 
 def in_coordinates(picture: Any, axes: dict[str, Linear]) -> Any:
-    """A picture in transformed coordinates in those of the user.
+    """Transform a picture to the coordinates of the user.
 
     Parameters
     ----------
@@ -73,7 +73,7 @@ def in_coordinates(picture: Any, axes: dict[str, Linear]) -> Any:
 
 
 def _transformed(element: Any, axes: dict[str, Linear]) -> Any:
-    """One element, whose columns "x" and "x_end" have coordinates along the axis "x"."""
+    """Transform an element, whose columns "x" and "x_end" contain coordinates along the axis "x"."""
     holoviews = load_holoviews()
     along = {name: axes[name.removesuffix("_end")] for name in map(str, element.dimensions()) if _is_along(name, axes)}
     dimensions = [_dimension(each, along.get(each.name)) for each in element.dimensions()]
@@ -106,7 +106,7 @@ def _is_along(name: str, axes: dict[str, Linear]) -> bool:
 
 
 def _dimension(dimension: Any, axis: Linear | None) -> Any:
-    """A dimension with its ranges in the coordinates of the user."""
+    """Transform the ranges of a dimension to the coordinates of the user."""
     if axis is None:
         return dimension
     ranges = {}

@@ -1,4 +1,4 @@
-"""HoloViews, loaded when it is needed, and the options that its backends call differently."""
+"""HoloViews, loaded on demand, and options with different names in its backends."""
 
 from __future__ import annotations
 
@@ -12,56 +12,56 @@ from typing import Any
 from adaptive_dask.missing_module import needed
 from adaptive_dask.plotting.palette import COLORS
 
-# What Bokeh and Matplotlib call the same thing. Other backends draw with their own defaults.
+# The names of options in Bokeh and Matplotlib. Other backends use their defaults.
 _NAMES = {
     "bokeh": {"diameter": "size", "line_width": "line_width", "opacity": "alpha"},
     "matplotlib": {"diameter": "s", "line_width": "linewidth", "opacity": "alpha"},
 }
 
-# What `picture.relabel("…")` says stands above the title; HoloViews puts it there, and drops the line if there is none.
+# HoloViews inserts the label of `picture.relabel("…")` above the title, and removes the line without one.
 LABEL = "{label}\n"
 
-# Characters of a title that fit beside the toolbar.
+# The number of characters of a title that fit beside the toolbar.
 LONGEST_LINE = 60
 
 _failed: ContextVar[int] = ContextVar("failed points of the run", default=0)
 
 
 def load_holoviews() -> ModuleType:
-    """HoloViews, with Bokeh if no backend was chosen yet.
+    """Return HoloViews, with Bokeh if no backend was chosen.
 
     Raises
     ------
     ImportError
-        If it is not installed; says how to install it.
+        If it is not installed; the message says how to install it.
     """
     with needed("Drawing needs HoloViews and Bokeh", '"adaptive_dask[notebook]"'):
         holoviews = importlib.import_module("holoviews")
         if not holoviews.Store.loaded_backends():
-            holoviews.extension("bokeh", inline=True)  # from a server far away, it would not load everywhere
+            holoviews.extension("bokeh", inline=True)  # loading them from the internet would not work everywhere
     return holoviews
 
 
 def with_options(
     element: Any, *, bokeh: dict[str, Any] | None = None, matplotlib: dict[str, Any] | None = None, **options: Any
 ) -> Any:
-    """An element with options for Bokeh and Matplotlib, as far as they are loaded.
+    """Return an element with options for those of Bokeh and Matplotlib that are loaded.
 
     Parameters
     ----------
     element : holoviews.Dimensioned
     bokeh, matplotlib : dict, optional
-        Options that only this backend knows.
+        Options of one backend.
     **options
-        Those that both know, for example ``color``; and ``diameter`` of markers, in pixels or points,
-        ``line_width`` and ``opacity``.
+        Common options, for example ``color``, and ``diameter`` of markers (in pixels or points), ``line_width`` and
+        ``opacity``.
     """
     own = {"bokeh": bokeh or {}, "matplotlib": matplotlib or {}}
     for backend in load_holoviews().Store.loaded_backends():
         if backend in _NAMES:
             translated = {_NAMES[backend].get(name, name): value for name, value in options.items()}
             if backend == "matplotlib" and "diameter" in options:
-                translated["s"] = options["diameter"] ** 2  # an area
+                translated["s"] = options["diameter"] ** 2  # areas
             element = element.opts(**translated, **own[backend], backend=backend)
     return element
 
@@ -74,12 +74,12 @@ def style_of(element: Any) -> dict[str, Any]:
 
 
 def cycle(first: int = 0) -> Any:
-    """The colours of all pictures in turn, from one on, so that pictures on top of each other have different ones."""
+    """Return a cycle of the colours of all plots, starting at one of them, so that overlaid plots differ."""
     return load_holoviews().Cycle(values=[*COLORS[first:], *COLORS[:first]])
 
 
 def as_area(element: Any, color: Any, opacity: float) -> Any:
-    """An element that fills something, without an outline, and is in the legend if it has a label."""
+    """Return a filled element without an outline, which is in the legend if it has a label."""
     return with_options(
         element,
         opacity=opacity,
@@ -90,7 +90,7 @@ def as_area(element: Any, color: Any, opacity: float) -> Any:
 
 @contextlib.contextmanager
 def counting_failed(count: int) -> Iterator[None]:
-    """Have the titles of pictures say how many points failed, which a learner does not know."""
+    """Add the number of failed points, which a learner does not know, to the titles of plots."""
     token = _failed.set(count)
     try:
         yield
@@ -99,14 +99,14 @@ def counting_failed(count: int) -> Iterator[None]:
 
 
 def as_picture(overlay: Any, title: str, **options: Any) -> Any:
-    """An overlay with a title, large enough to be read, and with axes also if there is nothing to draw."""
+    """Return an overlay with a title and a readable size, and with axes even if it is empty."""
     if _failed.get():
         first, *others = title.split("; ")
         title = "; ".join([f"{first}, {_failed.get():,} failed", *others])
     labels = {}
     if not any(len(element) for element in overlay):
         x_axis, y_axis = next(iter(overlay)).dimensions()[:2]
-        # Matplotlib draws no axis of an element without data, unless it is told to.
+        # By default, Matplotlib draws no axes for an element without data.
         labels = {"xlabel": x_axis.pprint_label, "ylabel": y_axis.pprint_label}
         overlay = overlay.redim.soft_range(**{y_axis.name: (0, 1)})
     return with_options(
@@ -125,12 +125,12 @@ def as_picture(overlay: Any, title: str, **options: Any) -> Any:
 
 
 def escaped(title: str) -> str:
-    """A title for HoloViews, which takes braces for fields."""
+    """Return a title with escaped braces, because HoloViews formats titles."""
     return title.replace("{", "{{").replace("}", "}}")
 
 
 def in_lines(title: str) -> str:
-    """A title that is not cut off: broken after semicolons."""
+    """Break a long title after semicolons."""
     lines = [""]
     for part in title.split("; "):
         if lines[-1] and len(lines[-1]) + len(part) + 2 > LONGEST_LINE:
@@ -142,7 +142,7 @@ def in_lines(title: str) -> str:
 
 
 def _list_what_is_drawn(plot: Any, _: Any) -> None:
-    """Leave out of Bokeh's legend what has no data; it comes back when there are some."""
+    """Hide elements without data in Bokeh's legend, until they have data."""
     for legend in plot.state.legend:
         for item in legend.items:
             item.visible = any(map(_is_drawn, item.renderers))
@@ -150,5 +150,5 @@ def _list_what_is_drawn(plot: Any, _: Any) -> None:
 
 
 def _is_drawn(renderer: Any) -> bool:
-    source = getattr(renderer, "data_source", None)  # graphs that users put on a picture have none
+    source = getattr(renderer, "data_source", None)  # graphs of users have no such attribute
     return source is None or any(len(column) for column in source.data.values())

@@ -1,4 +1,4 @@
-"""Pictures of a BalancingLearner: those of its children, with a slider for each thing that distinguishes them."""
+"""Plots of a BalancingLearner: those of its children, with a slider for each parameter of `cdims`."""
 
 from __future__ import annotations
 
@@ -24,12 +24,11 @@ def draw(
     ----------
     learner : BalancingLearner
     cdims : sequence of dict, or (names, iterable of values), optional
-        What distinguishes the children, as for `BalancingLearner`. Those of the learner if not given; if it
-        has none either, the index ``i``.
+        The parameters of the children, as for `BalancingLearner`. By default, those of the learner, or the index ``i``.
     plotter : callable, optional
-        Takes a child and returns a HoloViews object; ``child.plot()`` if not given.
+        Called with a child; returns a HoloViews object. By default, ``child.plot()``.
     dynamic : bool, default: True
-        Draw a child when it is looked at, which needs a running Python; with False draw all now, for
+        Draw a child when it is selected, which needs a running Python process. With False, draw all children now, for
         example to write them to a file.
 
     Returns
@@ -39,7 +38,7 @@ def draw(
     Raises
     ------
     TypeError, ValueError
-        If ``cdims`` do not fit the children, do not tell them apart, or have values that cannot be compared.
+        If ``cdims`` do not match the children, do not distinguish them, or have values that are not hashable.
     """
     holoviews = load_holoviews()
     children = learner.learners
@@ -68,7 +67,7 @@ def _by_key(rows: list[dict[str, Any]], children: list[Any]) -> dict[tuple[Any, 
     try:
         child_at = {tuple(row.values()): child for row, child in zip(rows, children, strict=True)}
     except TypeError as error:
-        raise TypeError(f"The values of cdims must be hashable, such as numbers and strings: {error}.") from None
+        raise TypeError(f"values of cdims must be hashable, such as numbers and strings: {error}.") from None
     if len(child_at) < len(children) or not rows[0]:
-        raise ValueError("cdims must tell the learners apart: two of them have the same names and values.")
+        raise ValueError("cdims must distinguish the learners, got the same names and values for two of them.")
     return child_at

@@ -1,4 +1,4 @@
-"""Pictures of an IntegratorLearner: the integrand's samples, and the intervals of the quadrature."""
+"""Plots of an IntegratorLearner: the samples of the integrand, and the intervals of the quadrature."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ MOST_INTERVALS = 2000
 
 
 def draw(learner: IntegratorLearner) -> Any:
-    """Draw the samples, lines between them, and where intervals begin and end.
+    """Draw the samples, lines between them, and the ends of the intervals.
 
     Parameters
     ----------
@@ -28,9 +28,9 @@ def draw(learner: IntegratorLearner) -> Any:
     Returns
     -------
     holoviews.Overlay
-        ``Segments * Area * Curve * Scatter``: the intervals' ends, the area that is the integral, and the
-        samples. Values that are not finite are left out. Of more than 2,000 intervals the widest are
-        drawn. The title has the estimates of integral and error.
+        ``Segments * Area * Curve * Scatter``: the ends of the intervals, the area of the integral, and the samples.
+        Values that are not finite are omitted. Of more than 2,000 intervals, the widest are drawn. The title contains
+        the estimates of integral and error.
     """
     holoviews = load_holoviews()
     (x_axis,), y_axis = dimensions(learner.function, *coordinate_names(1))
@@ -55,7 +55,7 @@ def draw(learner: IntegratorLearner) -> Any:
 
 
 def _ends(learner: IntegratorLearner) -> Floats:
-    """Where intervals begin and end; at least the bounds."""
+    """Return the ends of the intervals, or the bounds without intervals."""
     intervals = learner.approximating_intervals
     if len(intervals) > MOST_INTERVALS:
         intervals = sorted(intervals, key=lambda interval: interval.a - interval.b)[:MOST_INTERVALS]

@@ -1,4 +1,4 @@
-"""What axes and titles say: names of arguments, units, and how many points there are."""
+"""Labels of axes and titles: names of arguments, units, and numbers of points."""
 
 from __future__ import annotations
 
@@ -12,20 +12,19 @@ from adaptive_dask.plotting.backend import load_holoviews
 def dimensions(
     function: Function, names: Sequence[str], value_name: str, *, is_pair: bool = False
 ) -> tuple[list[Any], Any]:
-    """The axes of a function's graph.
+    """Return the axes of the graph of a function.
 
-    They go by fixed names, so that pictures can be combined and changed by name; their labels come from the
-    function.
+    They have fixed names, so that pictures can be combined and changed by name. Their labels come from the function.
 
     Parameters
     ----------
     function : callable
-        Says how they are labelled, see `coordinates_of`.
+        The function, which determines the labels; see `coordinates_of`.
     names : sequence of str
         One for each coordinate of a point.
     value_name : str
     is_pair : bool, default: False
-        The argument is a pair (seed, x), so that its name is not that of the coordinate.
+        True if the argument is a pair (seed, x), so that its name is not that of the coordinate.
 
     Returns
     -------
@@ -44,7 +43,7 @@ def dimensions(
 
 
 def coordinate_names(ndim: int) -> tuple[list[str], str]:
-    """The names of the coordinates of a point, and of the value there."""
+    """Return the names of the coordinates of a point, and of the value."""
     if ndim == 1:
         return ["x"], "y"
     if ndim == 2:
@@ -53,17 +52,17 @@ def coordinate_names(ndim: int) -> tuple[list[str], str]:
 
 
 def component_label(value: Any, i: int, n: int) -> str:
-    """What to call one of n components of a value."""
+    """Return the label of one of n components of a value."""
     return f"{value.name}[{i}]" if n > 1 else ""
 
 
 def counted(n: int, what: str = "point") -> str:
-    """For example "1 point" or "2,001 points"."""
+    """Return a text such as "1 point" or "2,001 points"."""
     return f"{n:,} {what}{'' if n == 1 else 's'}"
 
 
 def title_of(npoints: int, drawn: int, *remarks: str) -> str:
-    """How many points are known, how many of them are drawn, and what else there is to say."""
+    """Return a title with the number of points, the number of drawn points, and remarks."""
     known = counted(npoints)
     if drawn < npoints:
         known += f", of which {drawn:,} are drawn"
@@ -71,5 +70,5 @@ def title_of(npoints: int, drawn: int, *remarks: str) -> str:
 
 
 def _dimension(name: str, label: str, unit: str | None, taken: set[str]) -> Any:
-    # HoloViews looks dimensions up by label as well: a label must not be another one's name.
+    # HoloViews finds dimensions by label as well, so a label must not be the name of another dimension.
     return load_holoviews().Dimension((name, label if label == name or label not in taken else name), unit=unit)

@@ -1,4 +1,4 @@
-"""Pictures of a Learner1D: its points, or the lines between them."""
+"""Plots of a Learner1D: its points, or the lines between them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from adaptive_dask.plotting.thinning import MOST_POINTS, Floats, thin
 if TYPE_CHECKING:
     from adaptive_dask.learner.learner1D import Learner1D
 
-# Around the data, as a share of their width, so that the bounds' points can be seen.
+# The margin around the data, as a share of their width, so that points at the bounds are visible.
 MARGIN = 0.05
 
 
@@ -29,28 +29,27 @@ def draw(
     ----------
     learner : Learner1D
     scatter_or_line : {"scatter", "line"}, default: "scatter"
-        Points, or straight lines from point to point.
+        Points, or straight lines between them.
     most_points : int, default: 100,000
-        Of more points than that, only the highest and the lowest in each of ``most_points / 2`` groups
-        of neighbours are drawn, and the title says so.
+        If there are more points, only the highest and the lowest in each of ``most_points / 2`` groups of neighbours
+        are drawn; the title contains the numbers.
 
     Returns
     -------
     holoviews.Overlay
-        With one element for each component of the function's values. Values that are not finite are
-        left out.
+        An element for each component of the function's values. Values that are not finite are omitted.
 
     Raises
     ------
     ValueError
-        If an argument makes no sense.
+        If an argument is invalid.
     ImportError
         If HoloViews is not installed.
     """
     if scatter_or_line not in ("scatter", "line"):
-        raise ValueError(f'scatter_or_line takes "scatter" or "line", not {scatter_or_line!r}.')
+        raise ValueError(f'scatter_or_line must be "scatter" or "line", got {scatter_or_line!r}.')
     if most_points < 2:
-        raise ValueError(f"most_points takes 2 or more, not {most_points!r}.")
+        raise ValueError(f"most_points must be 2 or more, got {most_points!r}.")
     table = learner.to_numpy() if learner.npoints else np.empty((0, 2))
     overlay = draw_columns(
         learner.function, table[:, 0], table[:, 1:], is_line=scatter_or_line == "line", most_points=most_points
@@ -60,12 +59,12 @@ def draw(
 
 
 def draw_columns(function: Any, x: Floats, columns: Floats, *, is_line: bool, most_points: int = MOST_POINTS) -> Any:
-    """One element for each column of values.
+    """Return an element for each column of values.
 
     Parameters
     ----------
     function : callable
-        Labels the axes.
+        The function, which determines the labels of the axes.
     x : array of shape (n,), ascending
     columns : array of shape (n, m)
     is_line : bool
@@ -74,7 +73,7 @@ def draw_columns(function: Any, x: Floats, columns: Floats, *, is_line: bool, mo
     Returns
     -------
     holoviews.Overlay
-        Also of a single column: a DynamicMap does not let the type of its elements change.
+        An overlay even for a single column, because a DynamicMap does not support changes of the type of its elements.
     """
     holoviews = load_holoviews()
     (x_axis,), y_axis = dimensions(function, *coordinate_names(1))
@@ -92,13 +91,13 @@ def draw_columns(function: Any, x: Floats, columns: Floats, *, is_line: bool, mo
 
 
 def padded(low: float, high: float) -> tuple[float, float]:
-    """A range with some space on both sides."""
+    """Return a range with a margin on both sides."""
     margin = MARGIN * (high - low)
     return low - margin, high + margin
 
 
 def line_title(table: Floats, most: int = MOST_POINTS) -> str:
-    """How many rows of (x, *values) there are, and how many of them are not drawn."""
+    """Return a title with the number of rows (x, *values), and of those that are not drawn."""
     npoints = len(table)
     title = counted(npoints)
     if npoints > most:

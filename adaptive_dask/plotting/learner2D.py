@@ -1,4 +1,4 @@
-"""Pictures of a Learner2D: an image of the interpolated function, and the triangles."""
+"""Plots of a Learner2D: an image of the interpolated function, and the triangles."""
 
 from __future__ import annotations
 
@@ -17,25 +17,24 @@ def draw(learner: Learner2D, n: int | None = None, tri_alpha: float = 0.0, *, co
     ----------
     learner : Learner2D
     n : int, optional
-        How many pixels the image has along each axis. By default enough for the smallest triangle, but between
-        100 and 400.
+        Number of pixels along each axis. By default sufficient for the smallest triangle, between 100 and 400.
     tri_alpha : float, default: 0
         The opacity of the triangles' edges, between 0 and 1.
     component : int, optional
-        Which component of a function's vectors to draw.
+        Number of the component to draw, for a function of vectors.
 
     Returns
     -------
     holoviews.Overlay or holoviews.HoloMap
-        ``Image * Segments * Points``. The segments are the edges; of the overlay they are ``.EdgePaths``, as in
-        python-adaptive. Of vectors, if no component is chosen, a HoloMap of these; it cannot be updated by a
-        DynamicMap. The points are those with values that are not finite, or all of them if there are too few for
-        an image. Of more than 50,000 points the highest and lowest of each cell of a grid are used, and of more
-        than 20,000 edges the longest; the title says so.
+        ``Image * Segments * Points``. The segments are the edges, ``.EdgePaths`` of the overlay as in python-adaptive.
+        For vectors without `component`, a HoloMap of overlays, which a DynamicMap cannot update. The points are those
+        with values that are not finite, or all points if there are too few for an image. Of more than 50,000 points,
+        the highest and lowest of each cell of a grid are used, and of more than 20,000 edges, the longest; the title
+        contains the numbers.
 
     Raises
     ------
     ValueError
-        If an argument makes no sense.
+        If an argument is invalid.
     """
     return draw_surface(learner, n, tri_alpha, component, stretch=learner.aspect_ratio)

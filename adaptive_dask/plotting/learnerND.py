@@ -1,4 +1,4 @@
-"""Pictures of a LearnerND: an image in two dimensions, slices in more, and isolines."""
+"""Plots of a LearnerND: an image in two dimensions, slices in more, and isolines."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ from adaptive_dask.plotting.thinning import Floats
 if TYPE_CHECKING:
     from adaptive_dask.learner.learnerND import LearnerND
 
-# How many points a line has, and pixels an image along each axis, if it is not said.
+# The default number of points of a line, and of pixels of an image along each axis.
 LINE_POINTS, SLICE_PIXELS = 201, 120
 
-# In more dimensions the value of the nearest point is drawn, of that many points at most.
+# In more dimensions, the value of the nearest of at most this number of points is drawn.
 MOST_NEAREST = 50_000
 
 
 def draw(learner: LearnerND, n: int | None = None, tri_alpha: float = 0, *, component: int | None = None) -> Any:
-    """Draw a function of two variables, interpolated between the points, or the points of a function of one.
+    """Draw the interpolation of a function of two variables, or the points of a function of one.
 
-    Parameters and picture are those of `adaptive_dask.plotting.learner2D.draw`; in one dimension those of
+    Parameters and result are those of `adaptive_dask.plotting.learner2D.draw` or, in one dimension,
     `adaptive_dask.plotting.learner1D.draw`.
 
     Raises
@@ -37,7 +37,7 @@ def draw(learner: LearnerND, n: int | None = None, tri_alpha: float = 0, *, comp
     NotImplementedError
         If there are more than two dimensions.
     ValueError
-        If an argument makes no sense.
+        If an argument is invalid.
     """
     if learner.ndim == 1:
         return _draw_line(learner)
@@ -58,24 +58,23 @@ def draw_slice(
     ----------
     learner : LearnerND
     cut_mapping : mapping, int → float
-        The values of the coordinates that are fixed, by number: ``{0: 1.5}`` is x = 1.5.
+        The values of the fixed coordinates, by number: ``{0: 1.5}`` means x = 1.5.
     n : int, optional
-        How many points the line has (by default 201), or how many pixels the image along each axis (120).
+        Number of points of the line (201 by default), or of pixels of the image along each axis (120).
     component : int, optional
-        Which component of a function's vectors to draw.
+        Number of the component to draw, for a function of vectors.
 
     Returns
     -------
     holoviews.Overlay or holoviews.HoloMap
-        Along a line a ``Curve`` for each component. Across a plane an ``Image``, and of vectors a HoloMap of these
-        if no component is chosen. The values are interpolated linearly between the points, of which those
-        nearest to the cut are used if there are very many; from six dimensions on they are those of the nearest
-        point. The title says so.
+        A ``Curve`` for each component along a line. An ``Image`` of a plane, or for vectors without `component` a
+        HoloMap of images. The values are interpolated linearly between the points nearest to the cut. In six or more
+        dimensions, they are the values of the nearest point. The title contains the numbers.
 
     Raises
     ------
     TypeError, ValueError
-        If the cut does not leave one or two coordinates, or is out of bounds.
+        If the cut does not leave one or two free coordinates, or is out of bounds.
     """
     cut = _checked_cut(learner, cut_mapping)
     pixels(n)
@@ -129,9 +128,9 @@ def draw_isolines(
     Returns
     -------
     holoviews.Overlay or holoviews.HoloMap
-        That of `draw`, and on it all lines in white and in black, so that they can be seen on light and dark: two
-        ``Segments``, which are ``.Path`` of the overlay. They are straight in each triangle that the image is made
-        of. Where no value is on both sides of a level there is no line, and the title says so.
+        The plot of `draw` with all lines in white and black, which are visible on light and dark: two ``Segments``,
+        ``.Path`` of the overlay. They are straight in each triangle of the image. A level without values on both sides
+        has no line, and is named in the title.
 
     Raises
     ------
@@ -168,7 +167,7 @@ def draw_isolines(
 
 
 def _draw_line(learner: LearnerND, is_line: bool = False) -> Any:
-    """The points of a function of one variable, or the lines between them."""
+    """Draw the points of a function of one variable, or the lines between them."""
     data = learner.to_numpy() if learner.npoints else np.empty((0, 1 + learner.vdim))
     table = data[np.argsort(data[:, 0])]
     overlay = draw_columns(learner.function, table[:, 0], table[:, 1:], is_line=is_line)
@@ -176,7 +175,7 @@ def _draw_line(learner: LearnerND, is_line: bool = False) -> Any:
 
 
 def _across(between: Interpolation, cut: dict[int, float], free: list[int], n: int) -> Floats:
-    """Values in the middle of n × n pixels, rows along the second free coordinate."""
+    """Return the values at the centres of n × n pixels, with rows along the second free coordinate."""
     line = (np.arange(n) + 0.5) / n
     points = np.empty((n, n, len(cut) + 2))
     points[..., free[0]], points[..., free[1]] = np.meshgrid(line, line)
@@ -195,7 +194,7 @@ def _line(
     value_axis: Any,
     components: Iterable[int],
 ) -> Any:
-    """A curve for each component, along one coordinate."""
+    """Draw a curve for each component, along one coordinate."""
     holoviews = load_holoviews()
     points = np.empty((n if between.is_known else 0, data.ndim))
     points[:, free] = np.linspace(0, 1, len(points))
@@ -216,18 +215,18 @@ def _checked_cut(learner: LearnerND, cut_mapping: Mapping[int, float]) -> dict[i
         cut = {int(i): float(value) for i, value in cut_mapping.items()}
     except (AttributeError, TypeError, ValueError):
         raise TypeError(
-            f"cut_mapping takes numbers of coordinates and their values, such as {{{_example(learner)}}}, "
-            f"not {cut_mapping!r}."
+            f"cut_mapping must be values of coordinates by number, such as {{{_example(learner)}}}, "
+            f"got {cut_mapping!r}."
         ) from None
     for i, value in cut.items():
         if not 0 <= i < learner.ndim:
-            raise ValueError(f"There is no coordinate {i}: this function has {learner.ndim}, counted from 0.")
+            raise ValueError(f"keys of cut_mapping must be from 0 to {learner.ndim - 1}, got {i}.")
         low, high = learner.bbox[i]
         if not (math.isfinite(value) and low <= value <= high):
-            raise ValueError(f"Coordinate {i} is between {low} and {high}; the function is not known at {value}.")
+            raise ValueError(f"coordinate {i} must be between {low} and {high}, got {value}.")
     if learner.ndim - len(cut) not in (1, 2):
         raise ValueError(
-            f"A slice leaves one or two of the {counted(learner.ndim, 'coordinate')} free, and cut_mapping fixes "
+            f"cut_mapping must leave one or two of the {counted(learner.ndim, 'coordinate')} free, got values for "
             f"{len(cut)}. It could be {{{_example(learner)}}}."
         )
     return cut
@@ -235,7 +234,7 @@ def _checked_cut(learner: LearnerND, cut_mapping: Mapping[int, float]) -> dict[i
 
 def _checked_component(learner: LearnerND, component: int) -> int:
     if not 0 <= component < learner.vdim:
-        raise ValueError(f"component must be between 0 and {learner.vdim - 1}, not {component!r}.")
+        raise ValueError(f"component must be between 0 and {learner.vdim - 1}, got {component!r}.")
     return component
 
 

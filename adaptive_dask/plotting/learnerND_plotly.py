@@ -1,4 +1,4 @@
-"""The same pictures in space as `learnerND_space`, with Plotly: they can be turned."""
+"""The three-dimensional plots of `learnerND_space` with Plotly, which can be rotated."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ if TYPE_CHECKING:
 
 
 def load_plotly() -> Any:
-    """Plotly.
+    """Return Plotly.
 
     Raises
     ------
     ImportError
-        If it is not installed; says how to install it.
+        If it is not installed; the message says how to install it.
     """
     with needed("This picture needs Plotly, unless you pass backend='matplotlib'", '"adaptive_dask[plotly]"'):
         importlib.import_module("plotly.graph_objects")
@@ -30,7 +30,7 @@ def load_plotly() -> Any:
 
 
 def points_figure(learner: LearnerND, found: PointsInSpace) -> Any:
-    """The points, coloured by value, and the edges of the simplices; a ``plotly.graph_objects.Figure``."""
+    """Return the points, coloured by value, and the edges of the simplices; a ``plotly.graph_objects.Figure``."""
     graphs = load_plotly().graph_objects
     figure, finite = graphs.Figure(), found.is_finite
     if len(found.edges):
@@ -50,7 +50,7 @@ def points_figure(learner: LearnerND, found: PointsInSpace) -> Any:
 
 
 def isosurface_figure(learner: LearnerND, found: SurfaceInSpace, hull_opacity: float) -> Any:
-    """The surface of one value in the region's hull; a ``plotly.graph_objects.Figure``."""
+    """Return the surface of one value in the region's hull; a ``plotly.graph_objects.Figure``."""
     graphs = load_plotly().graph_objects
     figure = graphs.Figure()
     if len(found.facets):

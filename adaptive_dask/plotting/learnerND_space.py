@@ -1,4 +1,4 @@
-"""Pictures of a LearnerND of three variables in space, with Plotly or Matplotlib: HoloViews has none for Bokeh."""
+"""Three-dimensional plots of a LearnerND of three variables, with Plotly or Matplotlib."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ if TYPE_CHECKING:
 
 MOST_EDGES = 20_000
 
-# So few points are marked so that none is overlooked.
+# Up to this number of points, all points have large marks.
 FEW = 50
 
-# Where the light comes from, a unit vector.
+# The direction of the light, a unit vector.
 LAMP = np.array([0.36, -0.48, 0.8])
 
-# With more points than that the learner's own simplices are too many for a picture.
+# Up to this number of points, the simplices of the learner are drawn.
 MOST_OWN = 30_000
 
 
@@ -46,17 +46,17 @@ def draw_points(
     ----------
     learner : LearnerND
     with_triangulation : bool, default: False
-        Draw the edges of the simplices as well; of more than 20,000 the longest.
+        Draw the edges of the simplices as well; if there are more than 20,000, the longest.
     return_fig : bool, default: False
         Return the figure instead of showing it.
     backend : {"plotly", "matplotlib"}, optional
-        What to draw with; Plotly if it is installed, as python-adaptive does, else Matplotlib.
+        By default, Plotly if it is installed, as in python-adaptive, or else Matplotlib.
 
     Returns
     -------
     plotly.graph_objects.Figure, matplotlib.figure.Figure or None
-        Of more than 30,000 points the highest and lowest of each
-        cell of a grid are drawn; the title says so.
+        Of more than 30,000 points, the highest and lowest of each cell of a grid are drawn; the title contains the
+        numbers.
 
     Raises
     ------
@@ -111,8 +111,8 @@ def draw_isosurface(
     Returns
     -------
     plotly.graph_objects.Figure, matplotlib.figure.Figure or None
-        The surface is flat in each of the learner's simplices. If no point is on one side of the level there is
-        none, and the title says so.
+        The surface is flat in each simplex of the learner. If all points are on one side of the level, there is no
+        surface, and the title says so.
 
     Raises
     ------
@@ -123,11 +123,11 @@ def draw_isosurface(
     ImportError
         If the backend is not installed.
     ValueError
-        If the opacity makes no sense.
+        If the opacity is invalid.
     """
     _check(learner, "plot_isosurface")
     if not 0 <= hull_opacity <= 1:
-        raise ValueError(f"hull_opacity is between 0 and 1, not {hull_opacity!r}.")
+        raise ValueError(f"hull_opacity must be between 0 and 1, got {hull_opacity!r}.")
     found = _surface(learner, level)
     if _uses_plotly(backend):
         from adaptive_dask.plotting.learnerND_plotly import isosurface_figure
@@ -145,7 +145,7 @@ def draw_isosurface(
 
 
 class PointsInSpace(NamedTuple):
-    """Points of shape (n, 3) and their values, the ends of edges of shape (k, 2, 3), and the title."""
+    """Points of shape (n, 3) with their values, ends of edges of shape (k, 2, 3), and the title."""
 
     points: Floats
     values: Floats
@@ -167,7 +167,7 @@ def _points(learner: LearnerND, with_triangulation: bool) -> PointsInSpace:
 
 
 class SurfaceInSpace(NamedTuple):
-    """Vertices of shape (n, 3), triangles of them as numbers of shape (k, 3), and the title."""
+    """Vertices of shape (n, 3), triangles as indices of vertices of shape (k, 3), and the title."""
 
     vertices: Floats
     facets: Indices
@@ -201,7 +201,7 @@ def _check(learner: LearnerND, method: str) -> None:
 
 
 def _triangulated(learner: LearnerND) -> tuple[RegionData, Indices]:
-    """The points and the learner's own simplices; if there are too many, or none yet, those of a picture."""
+    """Return the points and the simplices of the learner, or new simplices if it has too many or none."""
     own = learner.tri if learner.npoints <= MOST_OWN else None
     data = region_data(learner)
     if own is None:
@@ -209,7 +209,7 @@ def _triangulated(learner: LearnerND) -> tuple[RegionData, Indices]:
         return data, Interpolation(data).simplices
     number = {point: i for i, point in enumerate(map(tuple, own.vertices))}
     rows = np.array([number.get(tuple(p), -1) for p in learner.data if learner.inside_bounds(p)], dtype=np.intp)
-    # Points that are too close to others are not in the mesh.
+    # points that are too close to others are not in the mesh
     row_of = np.full(len(own.vertices), -1, dtype=np.intp)
     known = np.flatnonzero(rows >= 0)
     row_of[rows[known]] = known
@@ -218,18 +218,18 @@ def _triangulated(learner: LearnerND) -> tuple[RegionData, Indices]:
 
 
 def _title(learner: LearnerND, data: RegionData, *remarks: str) -> str:
-    # Points outside of the region are not among the data, and not among those that are left out.
+    # not counting points outside of the region
     outside = learner.npoints - len(region_data(learner).points) if learner.npoints > len(data.points) else 0
     return title_of(learner.npoints, len(data.points) + outside, *remarks)
 
 
 def axes_of(learner: LearnerND) -> tuple[list[Any], Any]:
-    """The axes of the three coordinates, and of the value."""
+    """Return the axes of the three coordinates, and of the value."""
     return dimensions(learner.function, *coordinate_names(3))
 
 
 def _space(learner: LearnerND, title: str) -> tuple[Any, Any]:
-    """A figure, and axes that show all of the region."""
+    """Return a figure, and axes that show the whole region."""
     with needed("Drawing in space needs Matplotlib", '"adaptive_dask[notebook]"'):
         figure = importlib.import_module("matplotlib.figure").Figure(figsize=(6.5, 5.5), layout="constrained")
     axes = figure.add_subplot(projection="3d")
@@ -240,7 +240,7 @@ def _space(learner: LearnerND, title: str) -> tuple[Any, Any]:
 
 
 def hull_of(learner: LearnerND) -> tuple[Floats, Indices]:
-    """The corners of the region, shape (k, 3), and triangles of them that enclose it, shape (m, 3)."""
+    """Return the corners of the region, shape (k, 3), and the triangles of its surface, shape (m, 3)."""
     if isinstance(learner.bounds, ConvexHull):
         corners = np.asarray(learner.bounds.points[learner.bounds.vertices])
     else:
@@ -249,7 +249,7 @@ def hull_of(learner: LearnerND) -> tuple[Floats, Indices]:
 
 
 def _lit(triangles: Floats) -> Floats:
-    """The colours of triangles under a lamp, from whichever side they are seen; shape (k, 3)."""
+    """Return the colours of illuminated triangles, the same from both sides; shape (k, 3)."""
     normals = np.cross(triangles[:, 1] - triangles[:, 0], triangles[:, 2] - triangles[:, 0])
     lengths = np.linalg.norm(normals, axis=1)
     facing = np.abs(normals @ LAMP) / np.where(lengths > 0, lengths, 1.0)
@@ -267,7 +267,7 @@ def _shown(figure: Any, return_fig: bool, is_plotly: bool = True) -> Any:
     ipython = sys.modules.get("IPython")
     if ipython is None or ipython.get_ipython() is None:
         save = "write_html" if is_plotly else "savefig"
-        raise RuntimeError(f"A figure can be shown in a notebook only; elsewhere use return_fig=True and {save}.")
+        raise RuntimeError(f"Figures can be shown only in a notebook. Use return_fig=True and {save}.")
     if not is_plotly:
         file = io.BytesIO()
         figure.savefig(file, format="png", dpi=100)

@@ -1,4 +1,4 @@
-"""Pictures of a RationalLearner1D: the curve with its error band, the points, and the poles."""
+"""Plots of a RationalLearner1D: the curve with its error band, the points, and the poles."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from adaptive_dask.plotting.thinning import MOST_POINTS, Floats, thin
 if TYPE_CHECKING:
     from adaptive_dask.learner.rational_learner1D import RationalLearner1D
 
-# The curve is drawn at as many points, and at some between every two that are known.
+# The number of points of the curve, besides some between each pair of known points.
 CURVE_POINTS = 500
 BETWEEN = 8
 
@@ -28,13 +28,13 @@ def draw(learner: RationalLearner1D, *, most_points: int = MOST_POINTS) -> Any:
     ----------
     learner : RationalLearner1D
     most_points : int, default: 100,000
-        Of more points than that, only the highest and the lowest of each group of neighbours are drawn.
+        If there are more points, only the highest and the lowest of each group of neighbours are drawn.
 
     Returns
     -------
     holoviews.Overlay
-        For each component ``Curve * Spread * Scatter``; complex values have a real and an imaginary component. At the
-        end a ``Scatter`` with a mark below each pole, at its real part.
+        ``Curve * Spread * Scatter`` for each component, where complex values have a real and an imaginary component.
+        The last ``Scatter`` has a mark below each pole, at its real part.
 
     Raises
     ------
@@ -72,14 +72,14 @@ def draw(learner: RationalLearner1D, *, most_points: int = MOST_POINTS) -> Any:
 
 
 def as_reals(values: NDArray[Any]) -> Floats:
-    """Complex columns as pairs of real ones, shape (n, 2 M)."""
+    """Convert complex columns to pairs of real columns, shape (n, 2 M)."""
     if not np.iscomplexobj(values):
         return values.astype(float)
     return np.stack((values.real, values.imag), axis=2).reshape(len(values), -1)
 
 
 def _curve(learner: RationalLearner1D, known: Floats) -> tuple[Floats, Floats, Floats]:
-    """Where the approximation is drawn, its values, and its errors."""
+    """Return the points at which the approximation is drawn, its values, and its errors."""
     low, high = learner.bounds
     try:
         interpolator = learner.interpolator()

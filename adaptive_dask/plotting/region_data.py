@@ -14,25 +14,25 @@ from adaptive_dask.plotting.thinning import Floats, Indices, thin_cells
 if TYPE_CHECKING:
     from adaptive_dask.learner.space_learner import SpaceLearner
 
-# How many points are triangulated for a picture, by dimension; it takes a second or two.
+# The maximum number of points that are triangulated for a plot, by dimension, in one or two seconds.
 MOST_TRIANGULATED = {2: 50_000, 3: 8_000, 4: 1_200, 5: 400}
 
-# As in `adaptive_dask.learner.geometry.region`.
+# as in `adaptive_dask.learner.geometry.region`
 _TOLERANCE = 1e-8
 
 
 @dataclass(frozen=True)
 class RegionData:
-    """A learner's points within its bounds and their values, at one moment.
+    """The points of a learner within its bounds, and their values.
 
     Attributes
     ----------
     points : array of shape (n, d)
-        In the unit cube.
+        Points, in coordinates of the unit cube.
     values : array of shape (n, m)
-        NaN where a value is not finite.
+        Values; NaN in place of values that are not finite.
     low, width : array of shape (d,)
-        Where the unit cube is: a point is at ``low + width * unit``.
+        Position and size of the unit cube: a point is at ``low + width * unit``.
     """
 
     points: Floats
@@ -50,15 +50,15 @@ class RegionData:
         return self.low + self.width * self.points
 
     def at(self, kept: Indices) -> RegionData:
-        """Some of the points only."""
+        """Return the data of some of the points."""
         return RegionData(self.points[kept], self.values[kept], self.low, self.width)
 
     def thinned(self, most: int) -> RegionData:
-        """At most this number of points; the highest and the lowest of each cell of a grid are among them."""
+        """Return at most this number of points: the highest and the lowest of each cell of a grid."""
         return self.at(thin_cells(self.points, self.values.sum(axis=1), most))
 
     def nearest_to_cut(self, cut: dict[int, float], most: int) -> RegionData:
-        """The points nearest to where some coordinates (of the unit cube) have given values, and the corners."""
+        """Return the corners and the points nearest to a cut, given in coordinates of the unit cube."""
         if len(self.points) <= most:
             return self
         fixed = list(cut)
@@ -68,7 +68,7 @@ class RegionData:
 
 
 def region_data(learner: SpaceLearner) -> RegionData:
-    """What a learner knows now.
+    """Return the present data of a learner.
 
     Parameters
     ----------
@@ -76,7 +76,7 @@ def region_data(learner: SpaceLearner) -> RegionData:
     """
     box = np.array(learner.bbox)
     low, width = box[:, 0], box[:, 1] - box[:, 0]
-    data = dict(learner.data)  # another thread may be telling
+    data = dict(learner.data)  # another thread may be telling results
     points = np.array(list(data), dtype=float).reshape(len(data), learner.ndim)
     values = np.array(list(data.values()), dtype=float).reshape(len(data), -1 if len(data) else learner.vdim)
     unit = (points - low) / width
@@ -90,22 +90,22 @@ def region_data(learner: SpaceLearner) -> RegionData:
 
 
 class Interpolation:
-    """The data between the points: linear on simplices, or in many dimensions the value of the nearest point.
+    """Interpolation between the points: linear on simplices or, in many dimensions, of the nearest point.
 
     Parameters
     ----------
     data : RegionData
-        Few enough to be triangulated.
+        A number of points that can be triangulated.
     stretch : array of shape (d,), optional
-        By how much longer each axis counts when the points are triangulated.
+        Scale of each axis for the triangulation.
 
     Attributes
     ----------
     is_known : bool
-        Whether there are enough points.
+        True if there are enough points.
     is_nearest : bool
     simplices : array of int, shape (k, d + 1)
-        Empty if not linear.
+        Simplices; empty if the interpolation is not linear.
     """
 
     def __init__(self, data: RegionData, stretch: Floats | None = None) -> None:
@@ -120,14 +120,14 @@ class Interpolation:
         elif len(points) > data.ndim:
             try:
                 triangulation = Delaunay(points)
-            except QhullError:  # all in one line or plane
+            except QhullError:  # all points in one line or plane
                 return
             self.is_known = True
             self.simplices = triangulation.simplices
             self._linear = LinearNDInterpolator(triangulation, data.values)
 
     def __call__(self, points: Floats) -> Floats:
-        """The values at points of the unit cube.
+        """Return the values at points of the unit cube.
 
         Parameters
         ----------
@@ -136,7 +136,7 @@ class Interpolation:
         Returns
         -------
         array of shape (..., m)
-            NaN where nothing is known.
+            Values; NaN outside of the simplices.
         """
         scaled = points * self._stretch
         if self.is_nearest:

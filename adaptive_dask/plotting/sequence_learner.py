@@ -1,4 +1,4 @@
-"""Pictures of a SequenceLearner: its values by index, or how far it has come."""
+"""Plots of a SequenceLearner: its values by index, or its progress."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ def draw(learner: SequenceLearner) -> Any:
     Returns
     -------
     holoviews.Overlay
-        A `Scatter` for each component of values that are numbers, or vectors of one length; if they are anything
-        else, a mark at 1 for each element that has been evaluated. Values that are not finite are left out.
+        A `Scatter` for each component of values that are numbers, or vectors of one length. For other values, a mark at
+        1 for each evaluated element. Values that are not finite are omitted.
     """
     holoviews = load_holoviews()
     total = len(learner.sequence)
@@ -58,12 +58,12 @@ def draw(learner: SequenceLearner) -> Any:
 
 
 def _columns(items: Iterable[tuple[int, Any]]) -> tuple[Floats, Floats | None]:
-    """The indices, and the values as an array of shape (n, m) if they are numbers."""
+    """Return the indices, and the values as an array of shape (n, m) if they are numbers."""
     pairs = list(items)
     indices = np.array([index for index, _ in pairs], dtype=float)
     try:
         values = np.array([value for _, value in pairs])
-    except ValueError:  # of different lengths
+    except ValueError:  # vectors of different lengths
         return indices, None
     if values.dtype.kind not in "buif" or values.ndim > 2 or (values.ndim == 2 and not values.shape[1]):
         return indices, None

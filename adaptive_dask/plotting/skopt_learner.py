@@ -1,4 +1,4 @@
-"""Pictures of a SKOptLearner: what its model predicts and how certain it is, or how the search went."""
+"""Plots of a SKOptLearner: its model with the uncertainty, or the progress of the search."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from adaptive_dask.plotting.thinning import Floats
 if TYPE_CHECKING:
     from adaptive_dask.learner.skopt_learner import SKOptLearner
 
-# A Gaussian process takes about a second for that many; its time grows with the third power of their number.
+# The number of values with which a Gaussian process takes about a second; its time grows with the third power.
 MOST_FITTED = 150
 
 PIXELS = 60
 
-# Of a normal distribution 95 % are within that many standard deviations.
+# 95 % of a normal distribution are within this number of standard deviations.
 CERTAIN = 1.96
 
 
@@ -33,16 +33,16 @@ def draw(learner: SKOptLearner, nsamples: int = 200) -> Any:
     ----------
     learner : SKOptLearner
     nsamples : int, default: 200
-        At how many places to ask the model, in one dimension.
+        Number of points at which the model is evaluated, in one dimension.
 
     Returns
     -------
     holoviews.Overlay
-        In one dimension ``Spread * Curve * Scatter``: where 95 % of functions would be by the model, what it
-        predicts, and the values. In two ``Image * Points``, the prediction and the points. In more dimensions, or if
-        a coordinate is no number, ``Scatter * Curve``: the values in the order in which they came, and the
-        lowest so far. The model is fitted to all finite values for the picture, without the assumptions about
-        points in flight that the search makes; of more than 150 the lowest third and a fair share of the rest.
+        In one dimension, ``Spread * Curve * Scatter``: the 95 % interval of the model, its prediction, and the values.
+        In two dimensions, ``Image * Points``: the prediction and the points. In more dimensions, or if a coordinate is
+        not a number, ``Scatter * Curve``: the values in the order in which they came, and the lowest so far. The model
+        is fitted to all finite values, without the assumptions of the search about pending points; of more than 150
+        values, to the lowest third and a part of the rest.
 
     Raises
     ------
@@ -50,7 +50,7 @@ def draw(learner: SKOptLearner, nsamples: int = 200) -> Any:
         If ``nsamples`` is less than 2.
     """
     if nsamples < 2:
-        raise ValueError(f"nsamples takes 2 or more, not {nsamples!r}.")
+        raise ValueError(f"nsamples must be 2 or more, got {nsamples!r}.")
     kinds = [type(each).__name__ for each in learner.space.dimensions]
     if set(kinds) <= {"Real", "Integer"} and len(kinds) == 1:
         return _draw_line(learner, nsamples)
@@ -124,7 +124,7 @@ def _draw_progress(learner: SKOptLearner) -> Any:
 
 
 def _finite(learner: SKOptLearner) -> tuple[Floats, Floats]:
-    """The points within the space, shape (n, d), and their values, as far as these are finite."""
+    """Return the points within the space, shape (n, d), and their values, if these are finite."""
     rows = [(list(np.atleast_1d(x)), y) for x, y in dict(learner.data).items()]
     rows = [(x, y) for x, y in rows if np.isfinite(y) and x in learner.space]
     points = np.array([x for x, _ in rows], dtype=float).reshape(-1, learner.ndim)
@@ -132,7 +132,7 @@ def _finite(learner: SKOptLearner) -> tuple[Floats, Floats]:
 
 
 def _places(dimension: Any, n: int) -> Floats:
-    """Places to ask the model at, spread evenly as the search sees them."""
+    """Return points for the model, spaced evenly in the coordinates of the search."""
     if type(dimension).__name__ == "Integer":
         return np.unique(np.linspace(dimension.low, dimension.high, n).round())
     if dimension.prior == "log-uniform":
@@ -141,7 +141,7 @@ def _places(dimension: Any, n: int) -> Floats:
 
 
 def _model(learner: SKOptLearner, points: Floats, y: Floats) -> tuple[Any, int]:
-    """A model of the values and to how many it was fitted, or None and their number if there is none."""
+    """Return a model and the number of values to which it was fitted, or None and the number of values."""
     estimator = learner.optimizer.base_estimator_
     if estimator is None or len(y) < 2:
         return None, len(y)
@@ -153,7 +153,7 @@ def _model(learner: SKOptLearner, points: Floats, y: Floats) -> tuple[Any, int]:
         points, y = points[chosen], y[chosen]
     from sklearn.base import clone
 
-    with warnings.catch_warnings():  # as scikit-optimize does: bounds of length scales are reached often
+    with warnings.catch_warnings():  # as in scikit-optimize: length scales often reach their bounds
         warnings.simplefilter("ignore")
         return clone(estimator).fit(_rows(learner, points), y), len(y)
 
@@ -163,7 +163,7 @@ def _predict(learner: SKOptLearner, model: Any, points: Floats) -> tuple[Floats,
         warnings.simplefilter("ignore")
         try:
             prediction, deviation = model.predict(_rows(learner, points), return_std=True)
-        except TypeError:  # a model without a notion of its error
+        except TypeError:  # a model without an error estimate
             prediction = model.predict(_rows(learner, points))
             deviation = np.zeros(len(points))
     return np.asarray(prediction), np.asarray(deviation)

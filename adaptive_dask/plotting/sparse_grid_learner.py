@@ -1,4 +1,4 @@
-"""Pictures of a SparseGridLearner: slices along the inputs, the error over the number of points, Sobol indices."""
+"""Plots of a SparseGridLearner: slices along the inputs, the error over the number of points, Sobol indices."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from adaptive_dask.plotting.thinning import Floats
 if TYPE_CHECKING:
     from adaptive_dask.learner.sparse_grid_learner import SparseGridLearner
 
-# Of more inputs, the ones along which the function changes most are drawn.
+# The maximum number of slices: those along which the function changes most.
 MAX_SLICES = 8
 
 
@@ -28,7 +28,7 @@ def draw(
     n: int = 201,
     component: int = 0,
 ) -> Any:
-    """Draw what a SparseGridLearner knows.
+    """Draw slices, the error, or Sobol indices of a SparseGridLearner.
 
     Parameters
     ----------
@@ -37,9 +37,9 @@ def draw(
         The function along each input through the centre of the domain, with a band of the estimated error; the
         estimated error over the number of points; or first-order and total Sobol indices as bars.
     n : int, default: 201
-        How many points a slice has.
+        Number of points of a slice.
     component : int, default: 0
-        Which component of vectors to draw. Of complex numbers the real part is drawn.
+        Number of the component to draw, for vectors. The real part of complex numbers is drawn.
 
     Returns
     -------
@@ -48,7 +48,7 @@ def draw(
     Raises
     ------
     ValueError
-        If an argument makes no sense.
+        If an argument is invalid.
     ImportError
         If HoloViews is not installed.
     """
@@ -121,7 +121,7 @@ def _draw_error(learner: SparseGridLearner) -> Any:
 def _draw_indices(learner: SparseGridLearner, component: int) -> Any:
     holoviews = load_holoviews()
     names = coordinates_of(learner.function, learner.ndim).names or coordinate_names(learner.ndim)[0]
-    # Matplotlib cannot draw no bars.
+    # Matplotlib cannot draw an empty set of bars.
     rows = [(name, order, math.nan) for order in ("first", "total") for name in names]
     if learner.is_known:
         rows = []
@@ -130,7 +130,7 @@ def _draw_indices(learner: SparseGridLearner, component: int) -> Any:
             values = np.reshape(estimate.value, (learner.ndim, -1))[:, component]
             rows += [(name, order, float(value)) for name, value in zip(names, values, strict=True)]
     bars = holoviews.Bars(rows, ["input", "order"], holoviews.Dimension("index", label="Sobol index"))
-    # The labels of two levels would overlap in Matplotlib; a legend names the second one.
+    # In Matplotlib, the labels of two levels would overlap, so a legend names the second one.
     bars = with_options(bars, matplotlib={"multi_level": False, "xrotation": 45})
     return as_picture(holoviews.Overlay([bars]), _title(learner), show_legend=True)
 

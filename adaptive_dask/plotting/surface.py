@@ -1,4 +1,4 @@
-"""Pictures of a function of two coordinates: an image, its triangles, and the points without a value."""
+"""Plots of a function of two coordinates: an image, its triangles, and the points without a value."""
 
 from __future__ import annotations
 
@@ -17,22 +17,22 @@ from adaptive_dask.plotting.thinning import Floats, Indices, edges_of, longest
 if TYPE_CHECKING:
     from adaptive_dask.learner.space_learner import SpaceLearner
 
-# How many pixels an image has along each axis, if it is not said.
+# The default number of pixels of an image along each axis.
 FEWEST_PIXELS, MOST_PIXELS = 100, 400
 
-# More are a white area, and a browser takes longer for them than for all the rest.
+# More edges would be a white area, and slow in a browser.
 MOST_EDGES = 20_000
 
 
 class Surface:
-    """What is needed to draw a function of two coordinates.
+    """The data for plots of a function of two coordinates.
 
     Parameters
     ----------
     learner : SpaceLearner
-        Of two dimensions.
+        A learner of two dimensions.
     stretch : float, default: 1
-        By how much longer the second axis counts when the points are triangulated.
+        Scale of the second axis for the triangulation.
     """
 
     def __init__(self, learner: SpaceLearner, stretch: float = 1.0) -> None:
@@ -44,11 +44,11 @@ class Surface:
 
     @property
     def triangles(self) -> Indices:
-        """Numbers of points, shape (k, 3)."""
+        """Indices of points, shape (k, 3)."""
         return self.interpolation.simplices
 
     def overlay(self, n: int | None, tri_alpha: float, component: int) -> Any:
-        """``Image * Segments * Points`` of one component of the values."""
+        """Return ``Image * Segments * Points`` of one component of the values."""
         holoviews = load_holoviews()
         n = pixels(n) or self._default_pixels()
         corner, values = self.data.low, None
@@ -85,7 +85,7 @@ class Surface:
         return title_of(npoints, len(self.data.points) + self._outside, *remarks)
 
     def _default_pixels(self) -> int:
-        """Enough to see the smallest triangle, within limits."""
+        """Return a number of pixels that is sufficient for the smallest triangle, within limits."""
         if not len(self.triangles):
             return FEWEST_PIXELS
         a, b, c = np.moveaxis(self.data.points[self.triangles], 1, 0)
@@ -97,19 +97,19 @@ class Surface:
 def draw_surface(
     learner: SpaceLearner, n: int | None, tri_alpha: float, component: int | None, stretch: float = 1.0
 ) -> Any:
-    """``Image * Segments * Points`` of a learner of two dimensions, or for vectors a HoloMap of these."""
+    """Return ``Image * Segments * Points`` of a learner of two dimensions; for vectors, a HoloMap of overlays."""
     if not 0 <= tri_alpha <= 1:
-        raise ValueError(f"tri_alpha is an opacity between 0 and 1, not {tri_alpha!r}.")
+        raise ValueError(f"tri_alpha must be an opacity between 0 and 1, got {tri_alpha!r}.")
     pixels(n)
     surface = Surface(learner, stretch)
     return by_component(learner.vdim, component, lambda i: surface.overlay(n, tri_alpha, i))
 
 
 def by_component(vdim: int, component: int | None, draw_one: Any) -> Any:
-    """The picture of one component; or if there are several and none was chosen, a HoloMap of all."""
+    """Return the plot of one component, or a HoloMap of all components."""
     if component is not None:
         if not 0 <= component < vdim:
-            raise ValueError(f"component must be between 0 and {vdim - 1}, not {component!r}.")
+            raise ValueError(f"component must be between 0 and {vdim - 1}, got {component!r}.")
         return draw_one(component)
     if vdim == 1:
         return draw_one(0)
@@ -117,26 +117,26 @@ def by_component(vdim: int, component: int | None, draw_one: Any) -> Any:
 
 
 def pixels(n: int | None) -> int | None:
-    """The number of pixels that the user chose, if it makes sense."""
+    """Check the number of pixels."""
     if n is not None and n < 2:
-        raise ValueError(f"n is the number of pixels along each axis, 2 or more, not {n!r}.")
+        raise ValueError(f"n must be 2 or more pixels along each axis, got {n!r}.")
     return n
 
 
 def image(low: Floats, width: Floats, values: Floats | None, axes: list[Any], value_axis: Any) -> Any:
-    """An image of a rectangle.
+    """Return an image of a rectangle.
 
     Parameters
     ----------
     low, width : array of shape (2,)
-        Where the rectangle is.
+        Position and size of the rectangle.
     values : array of shape (n, n), or None
-        In the middle of each pixel, rows along the second axis; not drawn where it is NaN.
+        Values at the centres of the pixels, with rows along the second axis; NaN is transparent.
     axes, value_axis : holoviews.Dimension
     """
     is_empty = values is None or not np.isfinite(values).any()
     if values is None or is_empty:
-        # Matplotlib warns of an image without any number: this one is transparent instead.
+        # Matplotlib warns if all values are NaN, so this image is transparent instead.
         values = np.zeros((2, 2))
     corners = (low[0], low[1], low[0] + width[0], low[1] + width[1])
     element = load_holoviews().Image(values[::-1], bounds=corners, kdims=axes, vdims=[value_axis])
@@ -151,17 +151,17 @@ def image(low: Floats, width: Floats, values: Floats | None, axes: list[Any], va
 
 
 def segments(ends: Floats, axes: list[Any], group: str) -> Any:
-    """Many straight lines.
+    """Draw many straight lines.
 
-    A browser draws them at once; of paths with as many pieces it takes about ten milliseconds for each.
+    A browser draws them at once; the pieces of a path would take about ten milliseconds each.
 
     Parameters
     ----------
     ends : array of shape (k, 2, 2)
-        Of each line the two ends, with two coordinates.
+        Coordinates of the two ends of each line.
     axes : list of holoviews.Dimension
     group : str
-        By which an overlay knows them, such as "EdgePaths": the name of the elements that python-adaptive has there.
+        The name of the element in an overlay, such as "EdgePaths" as in python-adaptive.
     """
     columns = ends.reshape(-1, 4).T
     return load_holoviews().Segments(tuple(columns), [*axes, "x_end", "y_end"], group=group)

@@ -1,4 +1,4 @@
-"""Which of many points to draw, such that the picture looks the same."""
+"""Reduce the number of points of a plot without a visible change."""
 
 from __future__ import annotations
 
@@ -10,34 +10,34 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 Indices = NDArray[np.intp]
 
-# A browser is slow with more points than that; and there are not so many pixels.
+# The maximum number of points; a browser is slow with more, and has fewer pixels.
 MOST_POINTS = 100_000
 
-# A grid has 2 to this power cells at most.
+# The binary logarithm of the maximum number of cells of a grid.
 CELLS_BITS = 20
 
 
 def thin(x: Floats, y: Floats, most: int) -> tuple[Floats, Floats]:
-    """Leave points of a curve out.
+    """Remove points of a curve.
 
     Parameters
     ----------
     x, y : array of shape (n,)
-        Ascending in x; all finite.
+        Coordinates of points, ascending in x and finite.
     most : int
-        How many points to keep at most.
+        Maximum number of points to keep.
 
     Returns
     -------
     x, y : array of shape (k,)
-        With k ≤ `most`: of each group of neighbours the lowest and the highest.
+        The lowest and the highest point of each group of neighbours; k ≤ `most`.
     """
     kept = extremes(y, most)
     return x[kept], y[kept]
 
 
 def extremes(y: Floats, most: int) -> Indices:
-    """The lowest and the highest of each of ``most / 2`` groups of neighbours, as ascending indices."""
+    """Return the lowest and the highest of each of ``most / 2`` groups of neighbours, as ascending indices."""
     if len(y) <= most:
         return np.arange(len(y))
     size = -(-len(y) // (most // 2))
@@ -49,20 +49,20 @@ def extremes(y: Floats, most: int) -> Indices:
 
 
 def thin_cells(points: Floats, values: Floats, most: int) -> Indices:
-    """Leave points of a region out: of each cell of a grid the lowest and the highest stay.
+    """Remove points of a region, except for the lowest and the highest in each cell of a grid.
 
     Parameters
     ----------
     points : array of shape (n, d)
-        In the unit cube.
+        Points in the unit cube.
     values : array of shape (n,)
-        Those that are not finite count as lowest.
+        Values; values that are not finite count as lowest.
     most : int
 
     Returns
     -------
     array of int, shape (k,)
-        With k ≤ `most`, ascending; the grid is as fine as that allows.
+        Ascending indices of the points to keep; the grid is as fine as k ≤ `most` allows.
     """
     n, d = points.shape
     if n <= most:
@@ -86,12 +86,12 @@ def thin_cells(points: Floats, values: Floats, most: int) -> Indices:
 
 
 def edges_of(simplices: Indices) -> Indices:
-    """The edges of simplices, each of them once.
+    """Return the edges of simplices without duplicates.
 
     Parameters
     ----------
     simplices : array of int, shape (k, d + 1)
-        Numbers of points.
+        Indices of points.
 
     Returns
     -------
@@ -103,7 +103,7 @@ def edges_of(simplices: Indices) -> Indices:
 
 
 def longest(edges: Indices, points: Floats, most: int) -> Indices:
-    """The longest of the edges between points, at most this number."""
+    """Return the longest edges, at most this number."""
     if len(edges) <= most:
         return edges
     lengths = np.linalg.norm(points[edges[:, 1]] - points[edges[:, 0]], axis=1)

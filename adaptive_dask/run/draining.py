@@ -1,4 +1,4 @@
-"""Waiting for evaluations that are in flight when the goal of a run is reached."""
+"""Wait for evaluations that are in flight when the run reaches its goal."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from adaptive_dask.plain import as_seconds
 
 
 def check_drain(drain: Any) -> float:
-    """The time limit of the wait in seconds: infinite for True, 0 for False.
+    """Return the time limit of the wait in seconds: infinite for True, 0 for False.
 
     Raises
     ------
     TypeError, ValueError
-        If it is neither of these nor a duration.
+        If `drain` is neither a bool nor a duration.
     """
     if isinstance(drain, bool) or drain == math.inf:
         return math.inf if drain else 0.0
@@ -24,7 +24,7 @@ def check_drain(drain: Any) -> float:
 
 
 class Draining:
-    """The wait of one run.
+    """The wait of a run for its last evaluations.
 
     Parameters
     ----------
@@ -41,7 +41,7 @@ class Draining:
         self._points: Sequence[str] = ()
 
     def __bool__(self) -> bool:
-        """True if the run waits at all."""
+        """Return True if the run waits for evaluations."""
         return self._limit > 0
 
     @property
@@ -62,7 +62,7 @@ class Draining:
         self._since = None
 
     def note(self, count: int, points: Sequence[str]) -> None:
-        """Note the number of evaluations in flight, and some of their points."""
+        """Record the number of evaluations in flight, and some of their points."""
         self._count, self._points = count, points
 
     def describe(self) -> str | None:

@@ -1,4 +1,4 @@
-"""What drives a session, wherever its points are evaluated; called from one thread at a time."""
+"""Driver: connects a session with its evaluators and its checkpoint."""
 
 from __future__ import annotations
 
@@ -27,19 +27,19 @@ LOSS_INTERVAL_S = 0.1
 
 @dataclass(slots=True)
 class Arrivals:
-    """What evaluators reported since the last step.
+    """The reports of evaluators since the last step.
 
     Attributes
     ----------
     outcomes : list of (int, value or Failure)
     returned : list of int
-        Points that were not evaluated, though nothing happened to them.
+        Points that were returned without evaluation.
     lost : list of int
         Points that were lost with their worker, or by the executor.
     blamed : set of int
-        Those of them that may have been the reason.
+        The lost points that may have caused the loss.
     failed : list of int
-        Those of them that failed for good; filled in by `Driver.tell`.
+        The lost points that failed for good; filled in by `Driver.tell`.
     """
 
     outcomes: list[tuple[int, Any]] = field(default_factory=list)
@@ -50,9 +50,9 @@ class Arrivals:
 
 
 class Driver:
-    """A session with its checkpoint, and the numbers that describe it.
+    """A session with its checkpoint and its numbers.
 
-    Any thread may read the attributes, which are not always the newest.
+    Only one thread at a time may call methods. Any thread may read the attributes, which can be out of date.
 
     Parameters
     ----------
@@ -62,9 +62,9 @@ class Driver:
     checkpoint : Checkpoint, optional
         `close` closes it. It is closed at once if the session cannot begin.
     functions : sequence of bytes, optional
-        The learner's functions, pickled, for those who load the checkpoint.
+        The pickled functions of the learner, which are stored in the checkpoint.
     drain : float, default: 0
-        For how many seconds to wait for evaluations that are in flight when the goal is reached.
+        Maximum wait for evaluations that are in flight when the goal is reached, in seconds.
     **options
         Further arguments of `Session`.
 
@@ -75,9 +75,9 @@ class Driver:
     kind : str
         The class of the learner.
     npoints, waiting : int
-        Points that the learner knows, and that wait to be evaluated again.
+        Number of points that the learner knows, and of points that wait to be evaluated again.
     nsamples : int or None
-        Samples of a learner that counts them.
+        Number of samples, if the learner counts them.
     loss : float
         NaN if it cannot be computed.
     troubles : tuple of int
@@ -88,7 +88,7 @@ class Driver:
     seconds : float
         Time spent in the learner.
     time_is_up : bool
-        True once the time of the goal is up; to be set by the caller.
+        True after the time of the goal; set by the caller.
 
     Raises
     ------
@@ -129,7 +129,7 @@ class Driver:
     # ---- a step: first `tell`, then `take`
 
     def tell(self, arrivals: Arrivals) -> Told:
-        """Tell the learner what arrived; returns what it was told."""
+        """Tell the learner the outcomes that arrived; return the points and values that it was told."""
         begin = time.perf_counter()
         if arrivals.returned:
             self.session.give_back(arrivals.returned)
@@ -140,7 +140,7 @@ class Driver:
             self._has_dropped = False
             told = self.session.tell(arrivals.outcomes)
         if self.session.done:
-            self.look()  # nothing may be taken any more
+            self.look()  # no point may be taken any more
         self.seconds += time.perf_counter() - begin
         return told
 
@@ -161,7 +161,7 @@ class Driver:
         -------
         told : list of (point, value)
         error : Exception or None
-            What the learner raised first. The other results are told all the same.
+            The first error of the learner. The other results are told as well.
         """
         told: Told = []
         first: Exception | None = None
@@ -181,7 +181,7 @@ class Driver:
             self.look(force=True)
 
     def drop(self, ids: Iterable[int], points: Sequence[Point]) -> list[tuple[int, Point]]:
-        """Give up points that have no outcome yet; call `tell` afterwards, as others may have waited for these."""
+        """Give up points that have no outcome; call `tell` afterwards, because others may have waited for them."""
         self._has_dropped = True
         return self.session.drop(ids, points)
 
@@ -194,14 +194,14 @@ class Driver:
             If the run has ended.
         """
         if is_over or self.session.done:
-            raise AdaptiveError(f"The run {run!r} is at its end: start a new run for a new goal.")
+            raise AdaptiveError(f"The run {run!r} has ended. Start a new run for a new goal.")
         self.session.set_goal(goal)
         self.goal = goal
         self._goal_in_numbers = goal.in_numbers(self.session.learner, time.time())
         self.look(force=True)
 
     def inspect(self, log_from: int = 0) -> dict[str, Any]:
-        """Points in flight, failures, and the log from some entry on."""
+        """Return the points in flight, failures, and the log from some entry on."""
         session = self.session
         return {
             "pending_points": list(session.points.in_flight.items()),
@@ -216,15 +216,15 @@ class Driver:
 
     @property
     def done(self) -> bool:
-        """True if the run is at its end."""
+        """True if the run has reached its end."""
         return self.time_is_up or self.session.done
 
     def note_draining(self, ids: Sequence[int]) -> None:
-        """Note the evaluations that the run waits for at its goal."""
+        """Record the evaluations that the run waits for at its goal."""
         self.draining.note(len(ids), self.session.points.describe(ids[: self.draining.MAX_NAMED]))
 
     def finish(self) -> None:
-        """End the session; the checkpoint has all of it after `close`."""
+        """End the session; its checkpoint is complete after `close`."""
         self.session.finish()
         self.look(force=True)
 
@@ -236,10 +236,10 @@ class Driver:
     # ---- numbers
 
     def look(self, force: bool = False) -> None:
-        """Update the numbers. The loss is computed now and then, or if `force` is true."""
+        """Update the numbers. The loss is updated only from time to time, unless `force` is true."""
         session = self.session
         book = session.book
-        self.npoints: int = plain(session.npoints)  # losses are sent together with it
+        self.npoints: int = plain(session.npoints)  # the losses of children are sent with the loss
         self.waiting = len(session.points.waiting)
         self.troubles = (book.failed_count, book.retry_count, book.timeout_count, session.blamed_count)
         if force or self.nsamples is not None:
@@ -248,7 +248,7 @@ class Driver:
         if force or now >= self._next_loss:
             try:
                 self.loss = float(session.learner.loss())
-            except BaseException as error:  # for display only; an error in a goal is the run's
+            except BaseException as error:  # for display only: the run itself reports errors of its goal
                 reraise_interrupt(error)
                 self.loss = math.nan
             cost = time.monotonic() - now
@@ -256,12 +256,12 @@ class Driver:
         self.error = session.error
 
     def numbers(self, started: float, elapsed: float) -> dict[str, Any]:
-        """The fields of `RunStatus` that do not depend on who evaluates; from any thread.
+        """Return the fields of `RunStatus` that do not depend on the evaluators; may be called from any thread.
 
         Parameters
         ----------
         started, elapsed : float
-            When the run started, in seconds since the epoch, and for how many seconds it has been going on.
+            Start of the run in seconds since the epoch, and its duration in seconds.
         """
         return {
             "learner": self.kind,
@@ -280,7 +280,7 @@ class Driver:
 def _begin(
     learner: Any, goal: Goal, checkpoint: Checkpoint | None, functions: Sequence[bytes], options: dict[str, Any]
 ) -> Session:
-    """A session that continues the one that wrote the checkpoint, if there is one."""
+    """Return a session that continues the session of the checkpoint, if there is a checkpoint."""
     if checkpoint is None:
         session = Session(learner, goal, **options)
     else:
@@ -295,6 +295,6 @@ def _begin(
 def _count_samples(learner: Any) -> int | None:
     try:
         return int(learner.nsamples)
-    except BaseException as error:  # it has none, or is somebody's own
+    except BaseException as error:  # a learner of the user may have no loss
         reraise_interrupt(error)
         return None

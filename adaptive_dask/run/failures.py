@@ -15,7 +15,7 @@ Point = Any
 
 OnError = Literal["raise", "skip", "infeasible"] | Callable[[Point, AdaptiveError], Any]
 
-# If a function always fails, the first tracebacks are as useful as a million.
+# The number of tracebacks that are kept.
 MAX_TRACEBACKS = 1000
 
 
@@ -26,12 +26,12 @@ class Failure:
     Attributes
     ----------
     traceback_text : str
-        Without control characters; a very long one is shortened to its head and tail.
+        Without control characters; a long text is shortened in the middle.
     exception : Exception, optional
         The exception itself, if it could be sent to this process.
     worker : str, optional
     log : str, optional
-        Where the worker's log is.
+        Location of the worker's log.
     """
 
     traceback_text: str
@@ -40,20 +40,19 @@ class Failure:
     log: str | None = None
 
     def __post_init__(self) -> None:
-        # Every failure of every executor becomes one of these.
         object.__setattr__(self, "traceback_text", shorten(printable(self.traceback_text)))
 
     def as_error(self, point: Point) -> FunctionError:
-        """The error of a run that ends because of this failure."""
+        """Return the error of a run that ends because of this failure."""
         return FunctionError(point, self.traceback_text, self.worker, self.exception, self.log)
 
     def as_infeasible(self, learner: Any, point: Point) -> Infeasible | None:
-        """What to tell the learner if the function said that it has no value at the point."""
+        """Return the `Infeasible` to tell the learner if the function raised one, see `infeasible_from`."""
         return infeasible_from(self.exception, learner, point)
 
 
 def infeasible_from(error: BaseException | None, learner: Any, point: Point) -> Infeasible | None:
-    """What a learner is told if the function raised `Infeasible`; None for other errors, and for other learners."""
+    """Return the value to tell if the function raised `Infeasible`; None for other errors or learners."""
     if isinstance(error, Infeasible) and takes_infeasible(learner, point):
         return Infeasible(error.reason)  # without the frames
     return None
@@ -69,17 +68,17 @@ class FailedPoint:
         The point's number in its run.
     point : object
     status : str
-        ``"retrying"``: it is evaluated again. ``"failed"``: it is not, and stays pending in the learner until
-        the run ends. ``"replaced"``: the learner was told the value that ``on_error`` returned.
+        ``"retrying"``: the point is evaluated again. ``"failed"``: the point stays pending in the learner until the run
+        ends. ``"replaced"``: the learner was told the value that ``on_error`` returned.
     tries : int
-        Number of evaluations that failed, without those that were lost with their worker.
+        Number of failed evaluations, not counting those that were lost with their worker.
     traceback_text : str
         The last traceback.
     worker : str or None
-        The worker of the last failure: its address, or for a local executor the thread, or process and machine. None
-        if it is unknown, or for a coroutine.
+        The worker of the last failure: its address or, for a local executor, the thread, or process and machine. None
+        for a coroutine, or if it is unknown.
     log : str or None
-        Where the log of that worker is.
+        Location of the log of this worker.
     """
 
     id: int
@@ -92,15 +91,14 @@ class FailedPoint:
 
 
 class FailureBook:
-    """The points of a run that failed, each with its last failure.
+    """The failed points of a run, each with its last failure.
 
     Attributes
     ----------
     failed_count : int
         Number of points that failed for good.
     failure_count, retry_count, timeout_count : int
-        Number of evaluations that failed, of those that were retried, and of those that exceeded
-        ``point_timeout``.
+        Number of evaluations that failed, were retried, and exceeded ``point_timeout``.
     """
 
     def __init__(self) -> None:
@@ -112,7 +110,7 @@ class FailureBook:
         self._retrying: dict[int, FailedPoint] = {}
 
     def fail(self, pid: int, point: Point, failure: Failure, retries: int) -> bool:
-        """Note a failure; returns True if the point is to be evaluated again, which happens up to `retries` times."""
+        """Record a failure; return True if the point is to be evaluated again, up to `retries` times."""
         self.failure_count += 1
         self.timeout_count += isinstance(failure.exception, PointTimeoutError)
         before = self._retrying.get(pid)
@@ -123,18 +121,18 @@ class FailureBook:
         return is_retried
 
     def close(self, pid: int, point: Point, failure: Failure, status: Literal["failed", "replaced"]) -> None:
-        """Note the last failure of a point."""
+        """Record the last failure of a point."""
         before = self._retrying.pop(pid, None)
         record = _record(pid, point, status, before.tries if before else 0, failure)
         if len(self._points) >= MAX_TRACEBACKS:
             record = replace(record, traceback_text="(not kept, because many points failed)")
-        known = self._points.get(pid)  # replaced, and the replacement was refused
+        known = self._points.get(pid)  # the learner refused the value of `on_error`
         self._points[pid] = record
         self.failed_count += (status == "failed") - (known is not None and known.status == "failed")
 
     @property
     def last(self) -> FailedPoint:
-        """The last point that failed for good and whose traceback was kept."""
+        """The last point that failed for good with a traceback that was kept."""
         failed = list(itertools.islice(self._points.values(), MAX_TRACEBACKS))
         return next(record for record in reversed(failed) if record.status == "failed")
 
@@ -148,7 +146,7 @@ class FailureBook:
         self._retrying.pop(pid, None)
 
     def forget_retries(self) -> None:
-        """Forget the points that were to be evaluated again."""
+        """Forget the failures of points that wait to be evaluated again."""
         self._retrying.clear()
 
     @property
@@ -162,17 +160,17 @@ class FailureBook:
 
     @property
     def all(self) -> list[FailedPoint]:
-        """All points that failed, those that are evaluated again at the end."""
+        """All failed points; those that are evaluated again come last."""
         return [*self._points.values(), *self._retrying.values()]
 
     @property
     def tracebacks(self) -> list[tuple[Point, str]]:
-        """Each point that failed with its last traceback, as in python-adaptive."""
+        """The failed points with their last tracebacks, as in python-adaptive."""
         return [(failed.point, failed.traceback_text) for failed in self.all]
 
     @property
     def to_retry(self) -> list[tuple[Point, int]]:
-        """Each point that is evaluated again, with the number of its failures so far."""
+        """The points that are evaluated again, with the number of their failures."""
         return [(failed.point, failed.tries) for failed in self._retrying.values()]
 
 
@@ -198,7 +196,7 @@ def check_on_error(value: Any) -> OnError:
 
 
 def error_as_infeasible(point: Point, error: AdaptiveError) -> Infeasible:
-    """The value of a point that failed, for ``on_error="infeasible"``: the error is the reason."""
+    """Return the value of a failed point for ``on_error="infeasible"``, with the error as the reason."""
     cause = error.exception if isinstance(error, FunctionError) else error
     if cause is not None:
         return Infeasible(f"{type(cause).__name__}: {safe_str(cause)}".removesuffix(": "))

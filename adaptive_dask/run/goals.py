@@ -1,4 +1,4 @@
-"""Goals: when a run ends."""
+"""Goals, which determine when a run ends."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from adaptive_dask.storage.learner_copy import working_copy
 
 GoalFunction = Callable[[Any], bool]
 
-# The system clock may be set, so a wait for an `end_time` checks it again after this time (seconds).
+# The system clock may be changed, so an `end_time` is checked again after this time (seconds).
 CLOCK_CHECK_S = 5.0
 
 
-# Points that a learner may ask for in place of points that failed.
+# Number of points that a learner may ask for in place of failed points.
 TRIAL_POINTS = 100
 
 
 @dataclass(frozen=True)
 class LossGoal:
-    """Reached when ``learner.loss() <= loss``, and so is ``learner.exact_loss()`` where there is one."""
+    """Reached when ``learner.loss()``, and ``learner.exact_loss()`` if it exists, are at most `loss`."""
 
     loss: float
 
@@ -36,15 +36,15 @@ class LossGoal:
         return exact_loss is None or bool(exact_loss() <= self.loss)
 
     def unreachable_without(self, learner: Any, points: Sequence[Any], value: Any) -> Sequence[Any]:
-        """Return the points that alone keep the loss infinite, the bounds of the domain for example.
+        """Return the points without which the loss stays infinite, for example the bounds of the domain.
 
         Parameters
         ----------
         learner : BaseLearner
         points : sequence
-            Points that will never have a value, in the order in which the learner was asked for them.
+            Points that failed, in the order in which the learner was asked for them.
         value : object
-            Value of any other point, which a copy of the learner is told at these points, and before that at new ones.
+            Value of another point. A copy of the learner is told this value at new points, and then at `points`.
 
         Returns
         -------
@@ -72,7 +72,7 @@ class LossGoal:
 
 @dataclass(frozen=True)
 class EachGoal:
-    """Reached when each child of a learner has `npoints` points, or has no more to give."""
+    """Reached when each child of a learner has `npoints` points, or returns no more points."""
 
     npoints: int
 
@@ -81,24 +81,24 @@ class EachGoal:
 
 
 def is_done(learner: Any) -> bool:
-    """The goal of a learner that decides itself when it is done."""
+    """Return ``learner.done()``; the goal of a learner that has this method."""
     return bool(learner.done())
 
 
 @dataclass(frozen=True)
 class Goal:
-    """The end of a run; a goal with nothing set is never reached.
+    """The condition for the end of a run; without any attribute, the run never ends.
 
     Attributes
     ----------
     reached : callable, optional
-        Called with the learner; true if it has learned enough.
+        Called with the learner; returns true if the run should end.
     npoints : int, optional
-        The number of points with which the run ends, exactly.
+        The exact number of points at the end of the run.
     end_time : float, optional
-        When the run ends, in seconds since the epoch.
+        Time of the end, in seconds since the epoch.
     duration : float, optional
-        After how many seconds the run ends.
+        Duration of the run, in seconds.
     """
 
     reached: GoalFunction | None = None
@@ -107,51 +107,51 @@ class Goal:
     duration: float | None = None
 
     def is_reached(self, learner: Any) -> bool:
-        """True if the learner has learned enough. Goals in time are not checked."""
+        """Return True if the learner has reached the goal. Time limits are not checked."""
         if self.npoints is not None:
             return bool(learner.npoints >= self.npoints)
         return self.reached is not None and bool(self.reached(learner))
 
     def time_left(self, elapsed: float) -> float | None:
-        """Seconds that are left for a run; None if the goal is not a time.
+        """Return the remaining time in seconds; None if the goal is not a time.
 
         Parameters
         ----------
         elapsed : float
-            Duration of the run so far in seconds, by a monotonic clock. Only an `end_time` is compared with the
-            system clock.
+            Duration of the run so far in seconds, on a monotonic clock. Only an `end_time` is compared with the system
+            clock.
         """
         if self.duration is not None:
             return self.duration - elapsed
         return None if self.end_time is None else self.end_time - time.time()
 
     def next_check(self, elapsed: float) -> float | None:
-        """Seconds until the time has to be checked again; None if the goal is not a time, 0 once the time is up."""
+        """Return the seconds until the next check of the time; None if the goal is not a time, 0 after its end."""
         left = self.time_left(elapsed)
         return None if left is None else max(0.0, min(left, CLOCK_CHECK_S))
 
     def is_time_up(self, elapsed: float) -> bool:
-        """True once the time of the goal, if it has one, is up."""
+        """Return True if the goal is a time that has passed."""
         left = self.time_left(elapsed)
         return left is not None and left <= 0
 
     def in_numbers(self, learner: Any, started: float, elapsed: float = 0.0) -> dict[str, float]:
-        """The goal as a number to display, if it has one.
+        """Return the goal as a number to display, if it has one.
 
         Parameters
         ----------
         learner : BaseLearner
-            Whose run it is.
+            The learner of the run.
         started : float
-            In seconds since the epoch.
+            Start of the run, in seconds since the epoch.
         elapsed : float, default: 0
             Duration of the run so far, in seconds.
 
         Returns
         -------
         dict
-            With one of the keys ``"npoints"``, ``"loss"`` and ``"time"`` (when it ends, as `started` plus the duration
-            in seconds); empty if a function decides, or if there is no goal.
+            One of ``"npoints"``, ``"loss"`` and ``"time"`` (the end, as `started` plus the duration in seconds). Empty
+            without a goal, or if the goal is a function.
         """
         left = self.time_left(elapsed)
         if left is not None:
@@ -167,17 +167,13 @@ class Goal:
         return {}
 
     def at(self, numbers: dict[str, float], started: float, elapsed: float) -> dict[str, float]:
-        """The result of `in_numbers`, updated for the time that has passed since."""
+        """Update the result of `in_numbers` for the time that has passed."""
         left = self.time_left(elapsed)
         return numbers if left is None else {"time": started + elapsed + left}
 
-    @property
-    def is_endless(self) -> bool:
-        return self == Goal()
-
 
 class GoalArguments(TypedDict, total=False):
-    """The arguments that describe a goal, besides ``goal``, a function; at most one may be given."""
+    """The arguments for goals that are not functions; at most one may be given."""
 
     loss_goal: float | None
     npoints_goal: int | None
@@ -195,23 +191,23 @@ def make_goal(
     allow_running_forever: bool = True,
     **others: Unpack[GoalArguments],
 ) -> Goal:
-    """Make a goal of a runner's arguments, of which at most one may be given.
+    """Make a goal from the arguments of a runner, of which at most one may be given.
 
     Parameters
     ----------
     learner : BaseLearner
         Without a goal, a learner with a method ``done`` decides itself.
     goal : callable, optional
-        Called with the learner; the run ends when it returns true.
+        Called with the learner; returns true to end the run.
     allow_running_forever : bool, default: True
-        Whether the goal may be left out.
+        Whether the goal may be omitted.
     **others
         See `AsyncRunner`.
 
     Raises
     ------
     ValueError
-        If more than one goal is given, none where one is needed, or one that makes no sense.
+        If more than one goal is given, a required goal is missing, or a goal is out of range.
     TypeError
         If a goal is of the wrong type.
     """
@@ -219,13 +215,13 @@ def make_goal(
         raise TypeError(f"got an unexpected keyword argument {min(unknown)!r}. Use one of {', '.join(GOAL_NAMES)}.")
     given = {name: value for name, value in {"goal": goal, **others}.items() if value is not None}
     if len(given) > 1:
-        raise ValueError(f"Give one goal, not {len(given)}: {', '.join(given)}.")
+        raise ValueError(f"goal must be given by one argument, got {len(given)}: {', '.join(given)}.")
     for name, value in given.items():
         return _MAKERS[name](learner, value)
     if callable(getattr(learner, "done", None)):
         return Goal(reached=is_done)
     if not allow_running_forever:
-        raise ValueError("A run that blocks needs a goal, loss_goal, npoints_goal, end_time_goal or duration_goal.")
+        raise ValueError("This run needs a goal: goal, loss_goal, npoints_goal, end_time_goal or duration_goal.")
     return Goal()
 
 
@@ -239,7 +235,7 @@ def _loss_goal(learner: Any, loss: Any) -> Goal:
     if not isinstance(loss, Real) or isinstance(loss, bool):
         raise TypeError(f"loss_goal must be a number, got {loss!r}.")
     if math.isnan(loss):
-        raise ValueError(f"loss_goal must be a number that a loss can reach, got {loss!r}.")
+        raise ValueError(f"loss_goal must be a number other than NaN, got {loss!r}.")
     return Goal(reached=LossGoal(float(loss)))
 
 
@@ -275,7 +271,7 @@ _MAKERS = {
 
 
 class TimedGoal:
-    """A goal as a function. Its time starts when it is made, and continues in a process that it is sent to."""
+    """A goal as a function. Its time starts when it is created, and continues in another process."""
 
     def __init__(self, goal: Goal) -> None:
         self._goal = goal
@@ -304,21 +300,21 @@ def auto_goal(
     learner: Any = None,
     allow_running_forever: bool = True,
 ) -> GoalFunction:
-    """Make a function of the learner that is true once the goal is reached.
+    """Make a function of the learner that returns True when the goal is reached.
 
     Parameters
     ----------
     loss, npoints, end_time, duration
-        The runner's arguments ``loss_goal`` and so on; at most one.
+        The arguments ``loss_goal``, ``npoints_goal``, … of a runner; at most one.
     learner : BaseLearner, optional
         Without a goal, a learner with a method ``done`` decides itself.
     allow_running_forever : bool, default: True
-        Whether the goal may be left out.
+        Whether the goal may be omitted.
 
     Returns
     -------
     callable
-        Time starts when the goal is made.
+        The goal; its time starts now.
     """
     given: GoalArguments = {
         "loss_goal": loss,
@@ -330,8 +326,8 @@ def auto_goal(
 
 
 def stop_after(*, seconds: float = 0, minutes: float = 0, hours: float = 0) -> GoalFunction:
-    """Make a goal that is reached some time after it was made.
+    """Make a goal that is reached after a given time from now.
 
-    It is checked when results arrive; ``duration_goal`` is exact.
+    The goal is checked when results arrive. Use ``duration_goal`` for an exact duration.
     """
     return auto_goal(duration=timedelta(hours=hours, minutes=minutes, seconds=seconds))

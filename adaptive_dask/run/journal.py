@@ -1,4 +1,4 @@
-"""Journal: what a session records, so that another session can continue it."""
+"""Journal: the record of a session from which another session can continue."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ class Journal(Protocol):
     """Records the events of a `Session`; called from one thread at a time. No method may raise an error."""
 
     def asked(self, first: int, points: Sequence[Any]) -> None:
-        """The learner was asked for points, whose ids are `first` and the following numbers."""
+        """Record that the learner was asked for points; their ids are consecutive from `first`."""
 
     def told(self, ids: Sequence[int], points: Sequence[Any], values: Sequence[Any]) -> None:
-        """The learner was told values at points; `ids` is empty if it was not asked for them."""
+        """Record that the learner was told values; `ids` is empty if it was not asked for the points."""
 
     def held(self, ids: Sequence[int], values: Sequence[Any]) -> None:
-        """Values arrived that the learner is told later."""
+        """Record values that the learner is told later."""
 
     def dropped(self, ids: Iterable[int]) -> None:
-        """Points that the learner was asked for were given up."""
+        """Record that points were given up."""

@@ -13,13 +13,13 @@ from typing import Any, TypeVar
 
 from adaptive_dask.plain import safe_repr
 from adaptive_dask.run.failures import OnError
-from adaptive_dask.run.goals import GOAL_NAMES, GoalArguments, GoalFunction
+from adaptive_dask.run.goals import GoalArguments, GoalFunction
 
 F = TypeVar("F", bound=Callable[..., Any])
 
 
 class RunArguments(GoalArguments, total=False):
-    """The keyword arguments that every way to start a run has, for type checkers; see `RunOptions`."""
+    """The keyword arguments of all runners, for type checkers; see `RunOptions`."""
 
     ntasks: int | None
     log: bool
@@ -46,7 +46,7 @@ class RunArguments(GoalArguments, total=False):
 
 @dataclass(frozen=True, kw_only=True)
 class RunOptions:
-    """The arguments as they were given, with their defaults; `AsyncRunner` describes them."""
+    """The arguments of a run, with their defaults; see `AsyncRunner`."""
 
     goal: GoalFunction | None = None
     loss_goal: float | None = None
@@ -76,16 +76,19 @@ class RunOptions:
     annotations: Mapping[str, Any] | None = None
 
 
+RUN_NAMES = [each.name for each in fields(RunOptions)]
+
+
 def check_resources(resources: Any) -> dict[str, float]:
-    """Resources of a worker: amounts by name.
+    """Check the argument ``resources``: amounts by name.
 
     Raises
     ------
     ValueError
-        If they are something else.
+        If `resources` is not a mapping of names to amounts.
     """
     if not isinstance(resources, Mapping) or not all(_is_amount(amount) for amount in resources.values()):
-        raise ValueError(f'resources must be amounts by name, as in {{"GPU": 1}}, got {safe_repr(resources)}.')
+        raise ValueError(f'resources must be amounts by name, such as {{"GPU": 1}}, got {safe_repr(resources)}.')
     return {str(name): float(amount) for name, amount in resources.items()}
 
 
@@ -93,8 +96,8 @@ def _is_amount(value: Any) -> bool:
     return isinstance(value, Real) and not isinstance(value, bool) and 0 < float(value) < math.inf
 
 
-def with_arguments(names: Collection[str]) -> Callable[[F], F]:
-    """Have `inspect.signature` list arguments of a run instead of ``**arguments``.
+def with_arguments(names: Collection[str] = RUN_NAMES) -> Callable[[F], F]:
+    """Make `inspect.signature` list arguments of a run, all by default, instead of ``**arguments``.
 
     Parameters
     ----------
@@ -117,7 +120,7 @@ def with_arguments(names: Collection[str]) -> Callable[[F], F]:
 
 
 def with_arguments_of(other: Callable[..., Any], **defaults: Any) -> Callable[[F], F]:
-    """Have `inspect.signature` list the arguments of another function, some of them with other defaults."""
+    """Make `inspect.signature` list the arguments of another function, with other `defaults`."""
     theirs = inspect.signature(other)
     named = [each.replace(default=defaults.get(each.name, each.default)) for each in theirs.parameters.values()]
     return lambda function: _with_signature(function, theirs.replace(parameters=named))
@@ -128,19 +131,9 @@ def _with_signature(function: F, signature: inspect.Signature) -> F:
     return function
 
 
-def with_run_arguments(function: F) -> F:
-    """Have `inspect.signature` list all arguments of a run."""
-    return with_arguments([each.name for each in fields(RunOptions)])(function)
-
-
-def with_goal_arguments(function: F) -> F:
-    """Have `inspect.signature` list the goals of a run."""
-    return with_arguments(GOAL_NAMES)(function)
-
-
 @dataclass(frozen=True)
 class SessionOptions:
-    """The options of a `Session` that can be sent to another process; it describes them."""
+    """The options of a `Session` that can be sent to another process; see `Session`."""
 
     retries: int = 0
     allowed_failures: int = 3

@@ -1,4 +1,4 @@
-"""How points, values and errors are pickled to be loaded in another process, or packed for a message.
+"""Pickle points, values and errors for another process, or pack them for a message.
 
 Learners and their functions are pickled by `adaptive_dask.learner.function_pickle`.
 """
@@ -23,7 +23,7 @@ PackedValue = float | bytes
 PackedError = Sequence[bytes]
 """An error in several forms, the most complete first: the receiver takes the first one that it can load."""
 
-# A larger exception stays where it was raised; only its text travels.
+# Of a larger exception, only the text is sent.
 MAX_EXCEPTION_BYTES = 1_000_000
 
 
@@ -54,12 +54,12 @@ def pack(value: Any) -> PackedValue:
     kind = type(value)
     if kind is float:
         return float(value)
-    numpy = sys.modules.get("numpy")  # children that need no NumPy do not load it
+    numpy = sys.modules.get("numpy")  # not loaded in processes that do not need NumPy
     return float(value) if numpy is not None and kind is numpy.float64 else dumps(value)
 
 
 def pack_returned(value: Any) -> PackedValue:
-    """`pack` a value that the user's function returned.
+    """Pack a value that the user's function returned.
 
     Raises
     ------
@@ -86,13 +86,13 @@ def dumps_exception(error: BaseException) -> bytes | None:
         if isinstance(error, Infeasible):  # the process that gets it may not know a class of the user's
             error = Infeasible(error.reason)
         data = dumps(BaseException.with_traceback(error, None))
-    except BaseException:  # of user code
+    except BaseException:  # pickling calls user code
         return None
     return data if len(data) <= MAX_EXCEPTION_BYTES else None
 
 
 def loads_exception(data: bytes | None) -> BaseException | None:
-    """Undo `dumps_exception`; None if there is no exception, or it cannot be loaded here."""
+    """Undo `dumps_exception`; return None if there is no exception, or if it cannot be loaded here."""
     with contextlib.suppress(Exception):
         error = None if data is None else guarded(unpack, data)
         if isinstance(error, BaseException):
@@ -101,9 +101,9 @@ def loads_exception(data: bytes | None) -> BaseException | None:
 
 
 def pack_error(error: BaseException) -> PackedError:
-    """Pack an error for a client that waits for a reply; raises nothing.
+    """Pack an error for a client that waits for a reply. Never raises.
 
-    The error may not be picklable, or may only fail when it is loaded. So it is also packed without its cause and
+    An error may fail to pickle or to load. It is therefore packed in simpler forms as well: without its cause and
     attributes, and as an `AdaptiveError` with its text.
     """
     makers: tuple[Callable[[BaseException], Any], ...] = (_with_cause, _unchanged, _without_attributes, _as_text)
@@ -115,9 +115,9 @@ def pack_error(error: BaseException) -> PackedError:
 
 
 def unpack_error(packed: PackedError | bytes) -> BaseException:
-    """Undo `pack_error` as far as that is possible here; raises nothing. Other versions send a single form.
+    """Undo `pack_error` as far as possible. Never raises. Other versions send a single form.
 
-    The result can be raised anywhere, also on an event loop.
+    The error may be raised anywhere, including on an event loop.
     """
     for form in [packed] if isinstance(packed, bytes) else packed:
         with contextlib.suppress(Exception):
@@ -127,12 +127,12 @@ def unpack_error(packed: PackedError | bytes) -> BaseException:
                 error = error.error
             if isinstance(error, BaseException):
                 return as_exception(error)
-    return AdaptiveError("The scheduler answered with an error that cannot be loaded here; its log may say more.")
+    return AdaptiveError("The scheduler replied with an error that cannot be loaded here. See the scheduler's log.")
 
 
 @dataclass(frozen=True)
 class _Caused:
-    """An error and its cause, which pickle leaves out."""
+    """An error and its cause, which pickle omits."""
 
     error: BaseException
     cause: BaseException
@@ -158,4 +158,4 @@ def _without_attributes(error: BaseException) -> BaseException:
 
 def _as_text(error: BaseException) -> BaseException:
     kind = f"{type(error).__module__}.{type(error).__qualname__}"
-    return AdaptiveError(f"{kind} was raised, which cannot be loaded here:\n\n{format_error(error)}")
+    return AdaptiveError(f"The scheduler raised {kind}, which cannot be loaded here:\n\n{format_error(error)}")

@@ -14,20 +14,20 @@ Outcomes = Iterable[tuple[int, Any]]
 
 
 class OpenPoints:
-    """The points that the learner was asked for and that have no final outcome yet, by id.
+    """Points, by id, that the learner was asked for and that have no final outcome.
 
     Outcomes are told as they arrive; see `OrderedPoints` for the alternative.
 
     Attributes
     ----------
     unresolved : dict of int to point
-        All of them.
+        All open points.
     waiting : OrderedDict
-        The ids of the points to be taken, the next one first.
+        The ids of the points to take, in this order.
     held : mapping of int to outcome
         Outcomes that wait until they are due.
     losses : dict of int to int
-        How often each point was lost when it may have been the reason.
+        Number of losses for which each point was blamed.
     next_id : int
     """
 
@@ -41,28 +41,28 @@ class OpenPoints:
     # ---- asked for and taken
 
     def missing(self, n: int) -> int:
-        """Number of points to ask the learner for, so that `n` can be taken."""
+        """Return the number of points to ask the learner for before `n` points can be taken."""
         return n - len(self.waiting)
 
     @property
     def reserved(self) -> int:
-        """Number of points that count for a goal in points."""
+        """Number of open points that count towards a goal in points."""
         return len(self.unresolved)
 
     def add(self, points: Sequence[Point]) -> int:
-        """Add new points; returns the id of the first one."""
+        """Add new points; return the id of the first one."""
         first = self.next_id
         self.restore(dict(enumerate(points, first)))
         return first
 
     def restore(self, points: Mapping[int, Point]) -> None:
-        """Add points that have ids already, each higher than those before."""
+        """Add points with given ids, in ascending order."""
         self.unresolved.update(points)
         self.waiting.update(dict.fromkeys(points))
         self.next_id = max(points, default=self.next_id - 1) + 1
 
     def take(self, n: int) -> list[tuple[int, Point]]:
-        """Take up to `n` of the points that wait, oldest first."""
+        """Take up to `n` waiting points, oldest first."""
         taken: list[tuple[int, Point]] = []
         while self.waiting and len(taken) < n:
             pid, _ = self.waiting.popitem(last=False)
@@ -70,20 +70,20 @@ class OpenPoints:
         return taken
 
     def return_(self, ids: Sequence[int]) -> None:
-        """Make points wait again, before all others."""
+        """Put points at the front of the queue."""
         for pid in reversed(ids):
             self.waiting[pid] = None
             self.waiting.move_to_end(pid, last=False)
 
     def retry(self, pid: int, point: Point) -> None:
-        """Make a point that failed wait again, after all others."""
+        """Put a failed point at the end of the queue."""
         self.unresolved[pid] = point
         self.waiting[pid] = None
 
     # ---- outcomes
 
     def due(self, outcomes: Outcomes, is_done: Callable[[], bool]) -> Iterator[tuple[Outcomes, int]]:
-        """Outcomes to tell together and, after each batch, the number of points to ask for."""
+        """Yield outcomes to tell together and, with each batch, the number of points to ask for afterwards."""
         yield outcomes, 0
 
     def resolve(self, pid: int) -> Point:
@@ -92,7 +92,7 @@ class OpenPoints:
         return self.unresolved.pop(pid)
 
     def drop(self, ids: Iterable[int], points: Sequence[Point]) -> list[tuple[int, Point]]:
-        """Remove points, by id or by value, unless they have an outcome."""
+        """Remove points that have no outcome, by id or by value."""
         by_value = [pid for pid, x in self.unresolved.items() if any(_same(x, point) for point in points)]
         dropped = []
         for pid in dict.fromkeys([*ids, *by_value]):
@@ -114,25 +114,25 @@ class OpenPoints:
         return {pid: x for pid, x in self.unresolved.items() if self.is_in_flight(pid)}
 
     def is_in_flight(self, pid: int) -> bool:
-        """True if a point was taken and has no outcome yet."""
+        """Return True if a point was taken and has no outcome yet."""
         return pid in self.unresolved and pid not in self.waiting and pid not in self.held
 
     def describe(self, ids: Iterable[int]) -> list[str]:
-        """Texts for those of the points that have no outcome yet."""
+        """Return texts for the points that have no outcome."""
         return [short_repr(self.unresolved[pid]) for pid in ids if pid in self.unresolved]
 
 
 def short_repr(value: Any) -> str:
-    """The representation of a value, shortened to 200 characters."""
+    """Return the representation of a value, shortened to 200 characters."""
     text = safe_repr(value)
     return text if len(text) <= 200 else text[:200] + "…"
 
 
 def _same(point: Any, given: Any) -> bool:
     try:
-        if isinstance(point, tuple) and not isinstance(given, str):  # lists and arrays stand for tuples
+        if isinstance(point, tuple) and not isinstance(given, str):  # may be given as a list or an array
             return len(point) == len(given) and all(map(_same, point, given))
         return bool(point == given)
-    except BaseException as error:  # the comparison of arrays is an array; give such points by id
+    except BaseException as error:  # points that are arrays can be given only by id
         reraise_interrupt(error)
         return False

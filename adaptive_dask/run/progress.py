@@ -1,4 +1,4 @@
-"""Progress of a run that somebody watches: its pace, its share of the goal, and the time left."""
+"""Progress of a run for displays: its pace, its share of the goal, and the time left."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from typing import NamedTuple
 
 from adaptive_dask.run.status import RunStatus, duration
 
-# The present pace is that of the last seconds.
+# The pace is measured over this time (seconds).
 PACE_WINDOW_S = 10.0
 
-# When there are more moments than this, every second one is dropped.
+# If there are more moments than this, every second one is dropped.
 MAX_MOMENTS = 240
 
-# The decrease of the loss is extrapolated from the time when there was this share of the points.
+# The loss is extrapolated from the moment with this share of the present points.
 TREND_SINCE = 0.5
 
 
@@ -37,17 +37,17 @@ UNKNOWN = Outlook(math.nan, math.nan)
 
 
 class ProgressHistory:
-    """Past states of a run, in bounded memory however long the run takes.
+    """Past states of a run, in bounded memory.
 
     Parameters
     ----------
     before : sequence of (float, int, float)
-        States that others recorded: seconds since the run started, points and loss.
+        Earlier states: seconds since the start of the run, points, and loss.
 
     Attributes
     ----------
     moments : list of Moment
-        The oldest first.
+        In ascending order of time.
     """
 
     def __init__(self, before: Sequence[tuple[float, int, float]] = ()) -> None:
@@ -68,7 +68,7 @@ class ProgressHistory:
             self._spacing = 2 * moment.seconds / MAX_MOMENTS
 
     def pace(self, status: RunStatus) -> float:
-        """`RunStatus.pace`, or if the run does not report it, the pace that was observed here; NaN if unknown."""
+        """Return the pace that the run reports, or else the pace that was observed here; NaN if unknown."""
         if not math.isnan(status.pace) or status.has_ended or not self._recent:
             return status.pace
         first, last = self._recent[0], self._recent[-1]
@@ -77,7 +77,7 @@ class ProgressHistory:
         return (last.npoints - first.npoints) / (last.seconds - first.seconds)
 
     def outlook(self, status: RunStatus) -> Outlook:
-        """Progress to the goal, if that is a number."""
+        """Return the progress towards a goal that is a number."""
         goal = status.goal or {}
         if "time" in goal:
             total = goal["time"] - status.started
@@ -94,7 +94,7 @@ class ProgressHistory:
         return Outlook(_share(status.npoints, wanted), seconds_left)
 
     def time_left(self, status: RunStatus) -> str:
-        """For example "about 2 min 10 s left"; empty if unknown."""
+        """Return a text such as "about 2 min 10 s left"; empty if unknown."""
         seconds_left = self.outlook(status).seconds_left
         if math.isnan(seconds_left):
             return ""
@@ -102,7 +102,7 @@ class ProgressHistory:
         return f"{about}{duration(seconds_left)} left"
 
     def _points_for_loss(self, wanted: float, npoints: int, loss: float) -> float:
-        """Number of points at which the loss is reached, if it falls as a power of that number."""
+        """Return the number of points at which a loss is reached that decreases as a power of this number."""
         if loss <= wanted:
             return npoints
         since = next((m for m in self.moments if m.npoints >= TREND_SINCE * npoints and 0 < m.loss < math.inf), None)

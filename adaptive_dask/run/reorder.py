@@ -1,4 +1,4 @@
-"""Tells outcomes in the order in which their points were asked for."""
+"""Reorder outcomes, so that they are told in the order in which their points were asked for."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ class OrderedPoints(OpenPoints):
         super().__init__()
         self._width = width
         self._journal = journal
-        self._places: deque[int] = deque()  # the points that have a place, oldest first
+        self._places: deque[int] = deque()  # oldest first
 
     def missing(self, n: int) -> int:
-        """Number of free places, independent of `n`."""
+        """Return the number of free places; `n` has no effect."""
         return self._width - len(self._places)
 
     @property
@@ -37,12 +37,12 @@ class OrderedPoints(OpenPoints):
         return len(self._places)
 
     def restore(self, points: Mapping[int, Point]) -> None:
-        """Add points that have ids already, each higher than those before."""
+        """Add points with given ids, in ascending order."""
         super().restore(points)
         self._places.extend(points)
 
     def due(self, outcomes: Outcomes, is_done: Callable[[], bool]) -> Iterator[tuple[Outcomes, int]]:
-        """Outcomes to tell together and, after each batch, the number of points to ask for."""
+        """Yield outcomes to tell together and, with each batch, the number of points to ask for afterwards."""
         for pid, y in outcomes:
             if pid in self.unresolved and pid not in self.held:
                 self.waiting.pop(pid, None)
@@ -53,8 +53,8 @@ class OrderedPoints(OpenPoints):
             pid = self._places[0]
             if pid in self.held:
                 yield [(pid, self.held.pop(pid))], 0
-            if pid in self.unresolved:  # it has no outcome yet, or is evaluated again
+            if pid in self.unresolved:  # no outcome yet, or a retry
                 return
             self._places.popleft()
-            # One place at a time, so that the calls to `ask` do not depend on timing.
+            # One point at a time, so that the calls to `ask` do not depend on timing.
             yield (), self.missing(0)

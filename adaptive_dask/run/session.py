@@ -1,7 +1,7 @@
 """Session: a run as a state machine without clocks, threads, sockets or Dask.
 
-All ways of running a learner use a `Session` for retries, goals, logs, order and counters. A driver takes points,
-has them evaluated, and tells the outcomes; it uses one thread at a time.
+All runs use a `Session` for retries, goals, logs, order and counters. A driver takes points, lets evaluators process
+them, and tells the outcomes; it uses one thread at a time.
 """
 
 from __future__ import annotations
@@ -21,14 +21,15 @@ from adaptive_dask.user_code import guarded, reraise_interrupt
 
 Told = list[tuple[Point, Any]]
 
-# If this number of points were lost with their workers and none was ever evaluated, the run fails.
+# The run fails if this number of points were lost with their workers and none was ever evaluated.
 MAX_DEADLY_POINTS = 3
 
-# If this number of points failed and none had a value, the function is at fault and the run fails. A learner that
-# starts with data may ask again for points that failed before, so one more point may fail for each known point.
+# The run fails if this number of points failed and none had a value, because the function is at fault. A learner that
+# starts with data may return points again that failed before, so one more point may fail for each known point.
 MAX_FAILED_POINTS = 100
 
-# If points failed, this number of results must make the loss finite. It is checked again when the number has doubled.
+# The number of results after which the loss must be finite although points failed. It is checked again when the number
+# has doubled.
 FIRST_LOSS_CHECK = 20
 MAX_NAMED = 3
 
@@ -39,24 +40,24 @@ class Session:
     Parameters
     ----------
     learner : BaseLearner
-        Or any object with ``ask`` and ``tell``. If it has no ``npoints``, the session counts the points it told.
+        Or any object with ``ask`` and ``tell``. If it has no ``npoints``, the session counts the points that it told.
     goal : Goal
     retries : int, default: 0
-        How often a point is evaluated again after its evaluation failed.
+        Number of times that a failed point is evaluated again.
     on_error : "raise", "skip", "infeasible" or callable, default: "raise"
-        What happens when a point fails for good. ``"raise"``: the run fails. ``"skip"``: the point stays pending in
+        Action for a point that failed for good. ``"raise"``: the run fails. ``"skip"``: the point stays pending in
         the learner and is listed in `failed`. ``"infeasible"``: the learner is told `Infeasible` with the error as the
         reason. A function: the learner is told the value that
         ``on_error(point, error)`` returns; an exception in it fails the run. In any case the run fails if the first
         100 points failed (plus one for each point that the learner knew), and if failed points alone keep the loss
         infinite although the goal is a loss.
     allowed_failures : int, default: 3
-        How often a point may be lost with its worker before it counts as failed. Such points do not end
-        the run, unless nothing was ever evaluated.
+        Number of times that a point may be lost with its worker before it counts as failed. Such points do not end the
+        run, unless no point was ever evaluated.
     ordered : int, optional
-        The number of points to keep in flight, if the learner is to be told outcomes in the order in which their
-        points were asked for. Then the data do not depend on timing. Points that are in flight at the goal are
-        dropped, because their progress depends on timing.
+        Tell the learner outcomes in the order in which their points were asked for, with this number of points in
+        flight, so that the data do not depend on timing. Points that are in flight at the goal are dropped, because
+        their progress depends on timing.
     log : bool, default: False
         Whether to record the calls to the learner in `log`, for `replay_log`.
     journal : Journal, optional
@@ -64,11 +65,11 @@ class Session:
     Attributes
     ----------
     error : AdaptiveError or None
-        Why the run failed, if it did.
+        The error of a failed run.
     told : int
-        Number of outcomes that the learner was told; all those in a `call` count as one.
+        Number of outcomes that the learner was told; a `call` that changes data counts as one.
     lost_count, blamed_count : int
-        Number of points that were lost with their worker, and of those that may have been the reason.
+        Number of points that were lost with their worker, and of those that were blamed.
     points : OpenPoints
         The points between `ask` and `tell`.
     book : FailureBook
@@ -107,9 +108,9 @@ class Session:
         self.points = OrderedPoints(ordered, journal) if ordered else OpenPoints()
         self.book = FailureBook()
         self._deadly = 0
-        self._values: list[Any] = []  # of one point, if any has one
+        self._values: list[Any] = []  # a value of a point
         self._next_loss_check = FIRST_LOSS_CHECK
-        self._substitutes: list[tuple[int, Any]] = []  # of deadly points, to be told
+        self._substitutes: list[tuple[int, Any]] = []  # substitute values of deadly points, to be told
         self._goal_reached = False
         self._finished = False
         self._exhausted = False
@@ -123,13 +124,13 @@ class Session:
         Parameters
         ----------
         n : int
-            Maximal number. There are fewer if a goal in points allows no more, if the learner has no more, or if the
-            run has ended.
+            Maximum number of points. There are fewer if a goal in points is about to be reached, if the learner returns
+            fewer, or if the run has ended.
 
         Returns
         -------
         list of (int, point)
-            Points with the ids under which their outcomes are to be told.
+            Points with the ids for `tell`.
         """
         if not self.done:
             self._ask(self.points.missing(n))
@@ -138,9 +139,9 @@ class Session:
         return []
 
     def tell(self, outcomes: Iterable[tuple[int, Any]]) -> Told:
-        """Tell the learner outcomes, in any order. Ids that are unknown or that have an outcome are ignored.
+        """Tell the learner outcomes, in any order. Unknown ids, and ids that have an outcome, are ignored.
 
-        The outcome of a point that was reported as lost counts; the point is not evaluated again.
+        Late outcomes of lost points are accepted, and these points are not evaluated again.
 
         Parameters
         ----------
@@ -168,7 +169,7 @@ class Session:
     def tell_from_elsewhere(self, point: Point, value: Any) -> Told:
         """Tell the learner a result that this session did not ask for; raises the error of the learner.
 
-        A run may exceed a goal in points because of it, by the number of points in flight.
+        With such results, a run may exceed a goal in points, by the number of points in flight.
         """
         guarded(self.learner.tell, point, value)
         told = self._note([], [point], [value])
@@ -176,7 +177,7 @@ class Session:
         return told
 
     def call(self, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
-        """Call ``function(learner, *args, **kwargs)``; `told` increases if that changes the known points."""
+        """Call ``function(learner, *args, **kwargs)``; `told` increases if the known points change."""
         before = self._known
         try:
             return guarded(function, self.learner, *args, **kwargs)
@@ -188,7 +189,7 @@ class Session:
     def resume(self, asked: Mapping[int, Point], held: Mapping[int, Any], told: int = 0) -> Told:
         """Continue with the points of an earlier session of this learner; call this first.
 
-        Points that exceed a goal in points are dropped. If the goal is reached, nothing happens.
+        Points beyond a goal in points are dropped. If the goal is reached, nothing is resumed.
 
         Parameters
         ----------
@@ -202,7 +203,7 @@ class Session:
         Returns
         -------
         list of (point, value)
-            Points and values that the learner was told now.
+            Points and values that the learner was told by this call.
         """
         self.told = told
         self._check_goal()
@@ -210,7 +211,7 @@ class Session:
             return []
         ids = sorted(asked)
         room = len(ids) if self.goal.npoints is None else self.goal.npoints - self.npoints
-        if not hasattr(self.learner, "tell_pending"):  # a custom class would ask for them again
+        if not hasattr(self.learner, "tell_pending"):  # a custom class would return them again
             room = 0
         try:
             for pid in ids[:room]:
@@ -226,22 +227,22 @@ class Session:
         return self.tell((pid, held[pid]) for pid in ids if pid in held)
 
     def lost(self, ids: Iterable[int], *, blame: Callable[[int], bool] = lambda pid: True) -> list[int]:
-        """Take back points that will get no outcome, because their worker was lost.
+        """Return points to the queue because their worker was lost.
 
-        They are the next to be taken. Call `tell` afterwards, possibly without outcomes: a point that fails may have
-        a substitute value, and outcomes of later points may have waited for it.
+        They are the next to be taken. Call `tell` afterwards, possibly without outcomes, because a point that failed
+        may have a substitute value, and outcomes of later points may have waited for it.
 
         Parameters
         ----------
         ids : iterable of int
             Ids that are not in flight are ignored.
         blame : callable, optional
-            Called with an id; true if the point may have been the reason. Only such losses count.
+            Called with an id; returns True if the point may have caused the loss. Only such losses count.
 
         Returns
         -------
         list of int
-            The ids that failed for good, because they were lost too often.
+            The ids of points that failed for good, because they were lost too many times.
         """
         failed, again = [], []
         for pid in dict.fromkeys(ids):
@@ -263,7 +264,7 @@ class Session:
         return failed
 
     def give_back(self, ids: Iterable[int]) -> None:
-        """Take back points whose evaluation has not begun. They are the next to be taken, and are not counted as lost.
+        """Return points whose evaluation has not begun to the queue. They are next, and do not count as lost.
 
         Parameters
         ----------
@@ -273,9 +274,9 @@ class Session:
         self.points.return_([pid for pid in dict.fromkeys(ids) if self.points.is_in_flight(pid)])
 
     def drop(self, ids: Iterable[int] = (), points: Sequence[Point] = ()) -> list[tuple[int, Point]]:
-        """Give up points, by id or by value, that have no outcome yet; later outcomes are ignored.
+        """Give up points that have no outcome, by id or by value; later outcomes are ignored.
 
-        The points stay pending in the learner until the run ends, so it does not ask for them again. Call `tell`
+        The points stay pending in the learner until the run ends, so it does not return them again. Call `tell`
         afterwards, as after `lost`.
 
         Returns
@@ -311,7 +312,7 @@ class Session:
             self._check_goal()
 
     def fail(self, error: AdaptiveError) -> None:
-        """End the run because of an error; only the first one is kept."""
+        """End the run with an error; only the first error is kept."""
         if self.error is None:
             self.error = error
 
@@ -332,18 +333,18 @@ class Session:
 
     @property
     def asks_no_more(self) -> bool:
-        """True if no more points can be taken for a goal in points, unless some of those in flight are given up."""
+        """True if no more points are needed for a goal in points, unless some in flight are given up."""
         return self.goal.npoints is not None and self.npoints + len(self.points.unresolved) >= self.goal.npoints
 
     def is_suspect(self, pid: int) -> bool:
-        """True if the point was lost repeatedly, so that a worker should evaluate nothing else with it."""
+        """Return True if the point was lost repeatedly, so that it must be evaluated alone."""
         return self.points.losses.get(pid, 0) >= max(1, self.allowed_failures - 1)
 
     # ---- inside
 
     @property
     def _known(self) -> tuple[int, Any]:
-        """Number of points that the learner knows and, if it averages, number of samples."""
+        """Number of points that the learner knows, and of samples if it averages."""
         return self.npoints, getattr(self.learner, "nsamples", None)
 
     def _ask(self, n: int) -> None:
@@ -395,8 +396,8 @@ class Session:
                 self.learner.tell_many(xs, ys)
             except BaseException as error:
                 reraise_interrupt(error)
-                # One value that the learner cannot take must not cost the others: learners ignore
-                # what they know already, so each is told again by itself.
+                # The learner rejected one of the values. Learners ignore known values, so each is told again
+                # separately.
                 unexplained = error if self._known != before else None
             else:
                 return self._note(ids, xs, ys)
@@ -409,7 +410,7 @@ class Session:
                 unexplained = None
             else:
                 if unexplained is not None and pid == ids[-1]:
-                    # A loss function raised when the value was stored already, so telling it again did nothing.
+                    # The loss function raised an error after the value was stored, so the second call did nothing.
                     self._refuse(pid, x, y, unexplained)
                 else:
                     told += self._note([pid], [x], [y])
@@ -424,16 +425,16 @@ class Session:
         return list(zip(xs, ys, strict=True))
 
     def _refuse(self, pid: int, x: Point, y: Any, error: BaseException) -> None:
-        """Note that the learner rejected a value; the point is not evaluated again."""
+        """Record that the learner rejected a value; the point is not evaluated again."""
         reraise_interrupt(error)
         text = f"The learner refused the value {short_repr(y)}.\n{format_error(error)}"
         failure = Failure(text, error)
         self.book.close(pid, x, failure, "failed")
-        if self.on_error != "skip" and not self.done:  # no further substitute: the value may be one
+        if self.on_error != "skip" and not self.done:  # no further substitute, because the value may be one
             self.fail(failure.as_error(x))
 
     def _fail(self, pid: int, x: Point, failure: Failure) -> tuple[Any] | None:
-        """Note a failure; a substitute value, if there is one, is returned in a tuple."""
+        """Record a failure; return a tuple with the substitute value, or None."""
         infeasible = failure.as_infeasible(self.learner, x)
         if infeasible is not None:
             self.points.losses.pop(pid, None)
@@ -462,7 +463,7 @@ class Session:
         return None
 
     def _fail_deadly(self, pid: int, losses: int) -> bool:
-        """Note that a point was lost too often; returns True unless there is a substitute value."""
+        """Record that a point was lost too many times; return True unless there is a substitute value."""
         x = self.points.unresolved.pop(pid)
         self.points.losses.pop(pid, None)
         failure = Failure(
@@ -491,7 +492,7 @@ class Session:
         return True
 
     def _check_goal(self) -> None:
-        if self._goal_reached:  # later results may increase the loss again
+        if self._goal_reached:  # later results may increase the loss
             return
         try:
             if self.goal.npoints is not None:
@@ -502,7 +503,7 @@ class Session:
             self.fail(_learner_error("goal", error))
 
     def _check_failed(self) -> None:
-        """Fail if all of the first points failed."""
+        """End the run with an error if all of the first points failed."""
         if self._values or self.book.failed_count < MAX_FAILED_POINTS + self.npoints:
             return
         if any(type(held) is not Failure for held in self.points.held.values()):
@@ -513,14 +514,14 @@ class Session:
         )
 
     def _check_loss(self) -> None:
-        """Fail if the goal is a loss that stays infinite because points failed that the learner needs."""
+        """End the run with an error if the goal is a loss that stays infinite because of failed points."""
         goal = self.goal.reached
         if not (self._values and isinstance(goal, LossGoal)) or self.told < self._next_loss_check or self.done:
             return
         self._next_loss_check = 2 * self.told
         try:
             needed = guarded(goal.unreachable_without, self.learner, self.book.failed_points, *self._values)
-        except Exception:  # the value does not fit these points
+        except Exception:  # the value is invalid at these points
             return
         if needed:
             named = ", ".join(map(short_repr, needed[:MAX_NAMED])) + ", …" * (len(needed) > MAX_NAMED)

@@ -1,4 +1,4 @@
-"""How a run stands: its state, its numbers, and the text that shows them; the same wherever a run is shown."""
+"""The state and the numbers of a run, and their texts for all displays."""
 
 from __future__ import annotations
 
@@ -8,20 +8,20 @@ from typing import Any, NamedTuple
 
 from adaptive_dask.plain import plain_fields
 
-# All states, those that need attention first. "waiting" is shown for a running run that has no slot.
+# All states, with those that need attention first. "waiting" is shown for a running run without a slot.
 STATES = ("failed", "running", "draining", "reconnecting", "paused", "waiting", "cancelled", "finished")
 ENDED = frozenset({"finished", "cancelled", "failed"})
 
-# States that a scheduler reports; clients add the others.
+# The states that a scheduler reports; clients add the others.
 HOSTED_STATES = tuple(state for state in STATES if state not in ("reconnecting", "waiting"))
 
-# States that `Runner.status` reports as "running".
+# The states that `Runner.status` reports as "running".
 RUNNING = frozenset({"running", "draining", "reconnecting"})
 
-# A run that starts has no slot yet; after this time (seconds) it is shown as waiting.
+# A run without a slot is shown as waiting after this time (seconds).
 WAITING_AFTER_S = 0.5
 
-# Counts of evaluations or points that did not go well.
+# The counts of failed, repeated, late and lost evaluations or points.
 TROUBLES = ("failed", "retries", "timeouts", "lost")
 
 
@@ -41,22 +41,22 @@ class RunStatus(NamedTuple):
     loss : float
         NaN if the loss function raised an error.
     started, ended : float
-        In seconds since the epoch; ``ended`` is None before the end, and then ``started + elapsed``, even if the
-        system clock was set in between.
+        In seconds since the epoch; ``ended`` is None before the end, and then ``started + elapsed``, even if the system
+        clock was changed.
     elapsed : float
         Duration of the run so far, in seconds.
     goal : dict
         The goal in numbers, as `Goal.in_numbers` returns it.
     slots, busy : int
-        Number of evaluators, and of those that evaluate.
+        Number of evaluators, and of those that are evaluating a point.
     in_flight : int
-        Points that evaluators have and that were not told yet.
+        Number of points in flight.
     evaluated, failed : int
-        Evaluations that ended, and points that failed for good.
+        Number of evaluations that ended, and of points that failed for good.
     hung : dict
-        Workers or executors with evaluations that never end, and how many.
+        Number of hanging evaluations by worker or executor.
     waits_for : str or None
-        Why the run makes no progress, if that is known.
+        The reason why the run makes no progress, if it is known.
     function_seconds, slot_seconds : float
         Time spent in the function, and total time of all slots.
     learner_seconds : float
@@ -64,7 +64,7 @@ class RunStatus(NamedTuple):
     checkpoint : dict or None
         State of the checkpoint.
     retries, timeouts, lost : int
-        Evaluations that were repeated, exceeded ``point_timeout``, and were lost with their worker.
+        Number of evaluations that were repeated, exceeded ``point_timeout``, and were lost with their worker.
     nsamples : int, optional
         Number of samples, if that is not the number of points.
     id, workers, evaluators, unfit, points_per_second, learner_cpu_seconds, age, pages : optional
@@ -106,11 +106,11 @@ class RunStatus(NamedTuple):
     pages: bool | None = None
 
     def made_plain(self) -> RunStatus:
-        """The same status with values that any protocol can carry, see `plain`."""
+        """Return the same status with values that any protocol can carry, see `plain`."""
         return RunStatus(**plain_fields(self._asdict()))
 
     def as_info(self) -> dict[str, Any]:
-        """The fields, without the optional ones that this run does not have."""
+        """Return the fields as a dictionary, without missing optional ones."""
         fields = self._asdict()
         for name in _OPTIONAL:
             if fields[name] is None:
@@ -119,7 +119,7 @@ class RunStatus(NamedTuple):
 
     @classmethod
     def from_info(cls, info: Mapping[str, Any]) -> RunStatus:
-        """The status that `as_info` was called on."""
+        """Undo `as_info`."""
         return cls(**{name: info[name] for name in cls._fields if name in info})
 
     @property
@@ -136,7 +136,7 @@ class RunStatus(NamedTuple):
 
     @property
     def pace(self) -> float:
-        """Points per second: at present, or the average of a run that has ended; NaN if unknown."""
+        """Points per second: the present pace, or the average of a run that has ended; NaN if unknown."""
         if self.has_ended:
             return self.evaluated / self.elapsed if self.elapsed > 0 else math.nan
         return math.nan if self.points_per_second is None else self.points_per_second
@@ -171,7 +171,7 @@ class RunStatus(NamedTuple):
 
     @property
     def goal_text(self) -> str:
-        """For example "500 points"; empty if the goal is not a number."""
+        """Text of the goal, such as "500 points"; empty if the goal is not a number."""
         goal = self.goal or {}
         if "npoints" in goal:
             return f"{goal['npoints']:,} points"
@@ -183,7 +183,7 @@ class RunStatus(NamedTuple):
 
     @property
     def waiting_text(self) -> str:
-        """Why the run makes no progress, as a clause; empty if it does or has ended."""
+        """The reason why the run makes no progress, as a clause; empty if it does or has ended."""
         if not self.waits_for or self.has_ended:
             return ""
         return self.waits_for if self.waits_for.startswith("its learner") else f"waits for {self.waits_for}"
@@ -193,12 +193,12 @@ _OPTIONAL = [name for name, default in RunStatus._field_defaults.items() if defa
 
 
 def coarse_status(status: str) -> str:
-    """The state as `Runner.status` reports it."""
+    """Return the state that `Runner.status` reports."""
     return "running" if status in RUNNING else status
 
 
 def number(value: float) -> str:
-    """Three significant digits; a dash for NaN."""
+    """Format a number with three significant digits; a dash for NaN."""
     if math.isnan(value):
         return "–"
     if math.isinf(value):
@@ -207,7 +207,7 @@ def number(value: float) -> str:
 
 
 def percent(share: float) -> str:
-    """A share in percent, with two significant digits below 10 %; a dash for NaN."""
+    """Format a share in percent, with two significant digits below 10 %; a dash for NaN."""
     if math.isnan(share):
         return "–"
     if 0 < share < 0.001:
@@ -216,7 +216,7 @@ def percent(share: float) -> str:
 
 
 def duration(seconds: float) -> str:
-    """A duration in its two largest units, for example "2 min 05 s"."""
+    """Format a duration in its two largest units, for example "2 min 05 s"."""
     minutes, rest = divmod(round(max(seconds, 0.0)), 60)
     hours, minutes = divmod(minutes, 60)
     days, hours = divmod(hours, 24)

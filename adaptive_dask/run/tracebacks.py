@@ -15,7 +15,7 @@ _AROUND = tuple(os.path.join(_PACKAGE, folder, "") for folder in ("cluster", "lo
 
 
 def format_error(error: BaseException) -> str:
-    """The traceback as Python prints it, safe for a terminal and shortened if it is very long. Raises nothing."""
+    """Format a traceback as Python does, printable and shortened if it is very long. Never raises."""
     try:
         return shorten(printable("".join(traceback.format_exception(error))))
     except BaseException as trouble:
@@ -24,7 +24,7 @@ def format_error(error: BaseException) -> str:
 
 
 def format_from_function(error: BaseException) -> str:
-    """The traceback, starting at the user's function."""
+    """Return the traceback, starting at the user's function."""
     inner = error.__traceback__
     while inner is not None and inner.tb_frame.f_code.co_filename.startswith(_AROUND):
         inner = inner.tb_next
@@ -32,7 +32,7 @@ def format_from_function(error: BaseException) -> str:
 
 
 def place_of(thread: threading.Thread) -> str:
-    """The function that a thread executes, the outermost one of user code; empty if the thread has ended.
+    """Return the function that a thread executes, the outermost one of user code; empty if the thread has ended.
 
     Reads no files, so it may be called on an event loop.
     """
@@ -47,7 +47,7 @@ def place_of(thread: threading.Thread) -> str:
 
 
 def stack_of(thread: threading.Thread) -> str:
-    """The stack of a thread inside the user's function; empty if the thread has ended."""
+    """Return the stack of a thread inside the user's function; empty if the thread has ended."""
     frame = sys._current_frames().get(thread.ident or 0)
     if frame is None:
         return ""

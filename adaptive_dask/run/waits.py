@@ -25,5 +25,5 @@ def waiting_for_run() -> Iterator[None]:
 
 
 def waits_for_run(thread: threading.Thread) -> bool:
-    """True if a thread is inside `waiting_for_run`."""
+    """Return True if a thread is inside `waiting_for_run`."""
     return thread.ident in _depths

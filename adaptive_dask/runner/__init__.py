@@ -1,4 +1,4 @@
-"""What a user starts: runners."""
+"""Runners."""
 
 from adaptive_dask.local.sequential import SequentialExecutor
 from adaptive_dask.run.goals import auto_goal, stop_after
@@ -8,7 +8,7 @@ from adaptive_dask.runner.runner import AsyncRunner, BlockingRunner, Runner
 from adaptive_dask.runner.sequential import replay_log, simple
 from adaptive_dask.runner.start_many import run_many
 
-# Every runner is one, so this is the class to test for.
+# The base class of all runners.
 BaseRunner = AsyncRunner
 
 __all__ = [

@@ -1,4 +1,4 @@
-"""Which of many runs start when others have finished (``run_many(..., after=…)``)."""
+"""The order of runs that start when others have finished (``run_many(..., after=…)``)."""
 
 from __future__ import annotations
 
@@ -13,12 +13,13 @@ from adaptive_dask.runner.cluster import ClusterRun
 from adaptive_dask.runner.many_runs import Runs
 from adaptive_dask.runner.runner import AsyncRunner
 
-# A predecessor: the number of a run that is started now, or name and id of a hosted run; without an id, of that name.
+# A predecessor: the number of a new run, or the name and the id of a hosted run; without an id, the newest of that
+# name.
 Predecessor = int | tuple[str, str | None]
 
 
 def find_predecessors(after: Any, plans: Sequence[Plan]) -> tuple[list[tuple[tuple[str, str | None], ...]], list[int]]:
-    """The runs that each run comes after, and an order in which the runs can be started.
+    """Return the predecessors of each run, and an order in which the runs can be started.
 
     Parameters
     ----------
@@ -31,12 +32,12 @@ def find_predecessors(after: Any, plans: Sequence[Plan]) -> tuple[list[tuple[tup
     after : list of tuple of (str, str or None)
         For each run the names and ids of its predecessors.
     order : list of int
-        Numbers of the runs; each comes after its predecessors.
+        Numbers of the runs; each run follows its predecessors.
 
     Raises
     ------
     TypeError, ValueError
-        If `after` makes no sense, or if runs would wait for each other.
+        If `after` is invalid, or if runs would wait for each other.
     """
     names = {plan.name: number for number, plan in enumerate(plans)}
     found: list[list[Predecessor]] = [[] for _ in plans]
@@ -44,13 +45,11 @@ def find_predecessors(after: Any, plans: Sequence[Plan]) -> tuple[list[tuple[tup
         for key, entry in after.items():
             number = _as_predecessor(key, names)
             if not isinstance(number, int):
-                raise ValueError(f"after must have names or numbers of the new runs as keys, got {safe_repr(key)}.")
+                raise ValueError(f"keys of after must be names or numbers of the new runs, got {safe_repr(key)}.")
             found[number] += _as_predecessors(entry, names)
     elif isinstance(after, list | tuple):
         if len(after) != len(plans):
-            raise ValueError(
-                f"after has {len(after)} entries for {len(plans)} learners; give one for each, or one for all."
-            )
+            raise ValueError(f"after must have one entry for each of the {len(plans)} learners, got {len(after)}.")
         found = [_as_predecessors(entry, names) for entry in after]
     else:
         found = [_as_predecessors(after, names) for _ in plans]

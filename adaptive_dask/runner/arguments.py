@@ -1,4 +1,4 @@
-"""Checks the arguments of a runner, and converts them to what a run is started with."""
+"""Check the arguments of a runner, and convert them to the plan of a run."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Plan:
     checkpoint : str or None
         A name that is valid in other processes.
     after : tuple of (str, str or None)
-        Names and ids of runs that have to finish before.
+        Names and ids of the predecessors of the run.
     id : str
         Identifies the run for the scheduler and for clients.
     """
@@ -55,18 +55,18 @@ class Plan:
     drain: float
     on_error: OnError
     session: SessionOptions
-    checkpoint: str | None = field(default=None, repr=False)  # the URL may have a password in it
+    checkpoint: str | None = field(default=None, repr=False)  # the URL may contain a password
     after: tuple[tuple[str, str | None], ...] = ()
     id: str = field(default_factory=make_id)
 
 
 def make_plan(learner: Any, options: RunOptions) -> Plan:
-    """Check the arguments of a run; `AsyncRunner` describes them.
+    """Check the arguments of a run; see `AsyncRunner`.
 
     Raises
     ------
     ValueError, TypeError
-        If an argument makes no sense.
+        If an argument is invalid.
     """
     _check_learner(learner)
     goals: Any = {name: vars(options)[name] for name in GOAL_NAMES}
@@ -75,7 +75,7 @@ def make_plan(learner: Any, options: RunOptions) -> Plan:
     _check_count("retries", options.retries, 0)
     _check_count("allowed_failures", options.allowed_failures, 0)
     if options.ordered and options.ntasks is None:
-        raise ValueError("ordered=True needs ntasks, the number of points to keep in flight.")
+        raise ValueError("ordered=True needs ntasks, the number of points in flight.")
     if options.name is not None:
         check_name(options.name)
     return Plan(
@@ -84,7 +84,7 @@ def make_plan(learner: Any, options: RunOptions) -> Plan:
         weight=_check_weight(options.weight),
         evaluation=check_evaluation(learner.function, options),
         tasks=check_task_options(learner.function, options),
-        # In order, points that are in flight at the goal are dropped.
+        # Ordered runs drop the points that are in flight at the goal.
         drain=0.0 if options.ordered else check_drain(options.drain),
         on_error=choose_on_error(options.on_error, options.raise_if_retries_exceeded),
         session=SessionOptions(
@@ -123,12 +123,12 @@ def _check_weight(weight: Any) -> float:
 
 
 def absolute_checkpoint(checkpoint: str | os.PathLike[str] | None) -> str | None:
-    """The name of a checkpoint that is valid in other processes.
+    """Return the name of a checkpoint that is valid in other processes.
 
     Raises
     ------
     ValueError
-        If it is not a name.
+        If `checkpoint` is not a name.
     """
     if checkpoint is None:
         return None
@@ -139,12 +139,12 @@ def absolute_checkpoint(checkpoint: str | os.PathLike[str] | None) -> str | None
 
 
 def check_evaluation(function: Any, options: RunOptions) -> Evaluation:
-    """How the function of a run is called.
+    """Return the options for calling the function of a run.
 
     Raises
     ------
     ValueError, TypeError
-        If an argument makes no sense.
+        If an argument is invalid.
     """
     if options.vectorized and inspect.iscoroutinefunction(function):
         raise not_both()
@@ -171,8 +171,8 @@ def _bytes(limit: int | str | None) -> int | None:
 
 
 def not_both() -> TypeError:
-    """The error for a function that is both asynchronous and vectorized."""
+    """Return the error for a function that is both asynchronous and vectorized."""
     return TypeError(
-        "vectorized=True is for functions that compute an array of values; of an asynchronous function many "
-        "evaluations run at once anyway. Leave out one of the two."
+        "vectorized must be False for an asynchronous function, whose evaluations are concurrent anyway. "
+        "Leave out one of the two."
     )

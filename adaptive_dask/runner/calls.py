@@ -1,4 +1,4 @@
-"""Texts for calls of a learner's function: its name, the point, and the arguments that are bound to it."""
+"""Texts for calls of a learner's function, with its name, the point and bound arguments."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from adaptive_dask.errors import AdaptiveError, FunctionError
 from adaptive_dask.learner.any_learner import children_of, wrapped_by
 from adaptive_dask.plain import one_line, safe_repr
 
-# Characters of an argument.
+# Maximum number of characters of an argument.
 MAX_CHARS = 80
 
 
@@ -20,9 +20,9 @@ def name_run(error: BaseException, name: str, learner: Any) -> None:
     ----------
     error : Exception
     name : str
-        Of the run.
+        Name of the run.
     learner : BaseLearner
-        Has the function.
+        The learner of the run.
     """
     if isinstance(error, FunctionError):
         error.run = name
@@ -32,7 +32,7 @@ def name_run(error: BaseException, name: str, learner: Any) -> None:
 
 
 def describe_call(learner: Any, point: Any) -> str | None:
-    """The call as a text, such as "f(0.5, gate=0.95)"; None for a function without a name.
+    """Return the call as a text, such as "f(0.5, gate=0.95)"; None for a function without a name.
 
     Parameters
     ----------
@@ -42,9 +42,9 @@ def describe_call(learner: Any, point: Any) -> str | None:
     """
     try:
         inside = learner
-        while inside is not None:  # down to the learner whose function it is
+        while inside is not None:  # find the learner that has the function
             learner, children = inside, children_of(inside)
-            if hasattr(type(learner), "arguments_at"):  # it calls the function by name
+            if hasattr(type(learner), "arguments_at"):  # the learner calls the function by name
                 return _describe(learner.learner.function, (), learner.arguments_at(point))
             if children is None:
                 inside = wrapped_by(learner)
@@ -52,7 +52,7 @@ def describe_call(learner: Any, point: Any) -> str | None:
                 index, point = point
                 inside = children[index]
         return _describe(learner.function, (point,), {})
-    except Exception:  # custom learners, functions and values may raise anything
+    except Exception:  # objects of the user may raise any error
         return None
 
 

@@ -1,4 +1,4 @@
-"""A run on a Dask cluster as a client sees it: follows the run and sends it commands."""
+"""A run on a Dask cluster, in the process of a client."""
 
 from __future__ import annotations
 
@@ -35,18 +35,18 @@ if TYPE_CHECKING:
 
 logger = get_logger(__name__)
 
-# Runs that are followed to their end even if the user drops the runner.
+# The runs that are followed to their end even if the user drops the runner.
 _held: set[ClusterRun] = set()
 
-# Named by a run that waits for workers when its cluster may have given them up.
+# The text by which the status of a run shows that it waits for workers.
 LOST_WORKER_TIMEOUT = "lost-worker-timeout"
 
-# A LocalCluster without workers for this time (seconds) is not starting one, but has given them up.
+# A LocalCluster without workers for this time (seconds) has given them up.
 GIVE_UP_AFTER_S = 10.0
 
 
 class ClusterRun(Run):
-    """A hosted run in the process of a client.
+    """A hosted run in the process of a client, which follows it and sends it commands.
 
     Parameters
     ----------
@@ -54,20 +54,20 @@ class ClusterRun(Run):
     name : str
     replica : Replica
     id : str
-        The run is followed by its id, because the name can be used again when the run has ended.
+        Id of the run, because the name can be used again when the run has ended.
     position : int, default: 0
-        Number of results of the run that the replica has.
+        Number of results that the replica has.
 
     Attributes
     ----------
     position, version : int
-        Results and status are known up to here.
+        Position and version up to which results and status are known.
     has_ended : bool
-        True if there will be no more news.
+        True if the run has ended, so that there is no more news.
     details : dict
-        What `inspect` fetched last.
+        The last result of `inspect`.
     is_sent, is_accepted : bool
-        True if the run was sent to the scheduler, and if the scheduler has started it.
+        True if the run was sent to the scheduler, and if the scheduler has accepted it.
     """
 
     details: dict[str, Any] = {}  # noqa: RUF012  replaced, never changed
@@ -99,7 +99,7 @@ class ClusterRun(Run):
 
     @property
     def outlives_program(self) -> str | None:
-        """The scheduler's address; None if the cluster ends with this process, or the run with its start."""
+        """The scheduler's address; None if the run or the cluster ends with this process."""
         scheduler = self.client.scheduler
         ends = self.is_withdrawn or getattr(self.client.cluster, "shutdown_on_close", False)
         if ends or scheduler is None or any(s.address == scheduler.address for s in Scheduler._instances):
@@ -117,14 +117,14 @@ class ClusterRun(Run):
                 return
             self.is_sent = True
             await request(self.client, Route.START, spec=packed)
-            self.started = time.time()  # by the clocks of this process, not those of the scheduler
+            self.started = time.time()  # on the clocks of this process, not those of the scheduler
             self._reported.note({})
             self.note_start(None)
         finally:
             self._begun.set()
 
     def note_start(self, error: BaseException | None) -> None:
-        """Follow the run, which the scheduler has started, or end because of the scheduler's error."""
+        """Follow the run that the scheduler has started; with an error, end."""
         self._begun.set()
         if error is not None:
             self.close("failed", error)
@@ -135,7 +135,7 @@ class ClusterRun(Run):
         self._follow()
 
     async def join(self, summary: dict[str, Any], losses: Sequence[tuple[float, int, float]]) -> None:
-        """Follow a run that is hosted already, with this summary and earlier losses."""
+        """Follow a hosted run, given its summary and earlier losses."""
         self._note_summary(summary)
         self.losses_before = losses
         self.started = summary["started"]
@@ -148,7 +148,7 @@ class ClusterRun(Run):
         self._watcher.add(self)
 
     def hold(self) -> None:
-        """Follow the run to its end even if the user drops the runner, because the learner is the user's."""
+        """Follow the run to its end even if the user drops the runner, because its learner belongs to the user."""
         if not self.done.done():
             _held.add(self)
             self.done.add_done_callback(lambda _: _held.discard(self))
@@ -162,13 +162,13 @@ class ClusterRun(Run):
     # ---- commands; from any thread
 
     def do(self, call: Callable[..., Coroutine[Any, Any, Any]], *args: Any, **kwargs: Any) -> Any:
-        """Call a command on the client's event loop: wait for it, or with an asynchronous client return a task."""
+        """Call a command on the client's event loop, and wait for it; return a task with an asynchronous client."""
         if self.client.asynchronous:
             return asyncio.ensure_future(call(*args, **kwargs))
         return self.client.sync(call, *args, **kwargs)
 
     async def request(self, route: Route, *, at_once: bool = False, **arguments: Any) -> Any:
-        """Send a request about the run, unless `at_once` is true only after the start."""
+        """Send a request about the run, after its start unless `at_once` is true."""
         if not at_once:
             await self._begun.wait()
         return await request(self.client, route, name=self.name, run_id=self.id, **arguments)
@@ -192,7 +192,7 @@ class ClusterRun(Run):
         await self.request(Route.GOAL, goal=pickled_or_explained("The goal", dumps_by_value, goal))
 
     async def drop(self, points: list[Any], ids: list[int]) -> list[tuple[int, Any]]:
-        """Give up points that have no outcome yet."""
+        """Give up points that have no outcome."""
         reply = await self.request(Route.DROP, points=guarded(dumps, points), ids=ids)
         return list(guarded(unpack, reply))
 
@@ -216,7 +216,7 @@ class ClusterRun(Run):
         self.details = {**details, "log": self._log}
 
     def wait_for_results(self, timeout: float) -> None:
-        """Wait until something has arrived for the replica, for at most this many seconds.
+        """Wait up to `timeout` seconds for results.
 
         A function that starts a run and waits for it occupies a thread of a worker that the run may need.
         """
@@ -225,7 +225,7 @@ class ClusterRun(Run):
 
     @contextlib.contextmanager
     def borrowed_learner(self) -> Iterator[Any]:
-        """A copy of the hosted learner, or of what has arrived if that is not available; in a thread that may block."""
+        """Lend a copy of the hosted learner, or of the learner here if that is not available; blocks."""
         hosted = self._fetch_learner()
         with self.replica.lock:
             learner = empty_copy(self.replica.learner)
@@ -236,18 +236,18 @@ class ClusterRun(Run):
         yield learner
 
     def _fetch_learner(self) -> Any:
-        """The hosted learner. None if all its data have arrived, or if it cannot be fetched."""
+        """Return the hosted learner; None if all its data have arrived, or if it cannot be fetched."""
         try:
             if not self.done.done():
                 loop: Any = self.client.loop
                 snapshot = asyncio.run_coroutine_threadsafe(self.request(Route.SNAPSHOT), loop.asyncio_loop)
-                # A client that is closed in the meantime may not answer; but then the run has ended for this process.
+                # A client that is closed in the meantime may not reply, but then the run has ended for this process.
                 with waiting_for_run():
                     concurrent.futures.wait([snapshot, self.done], return_when=concurrent.futures.FIRST_COMPLETED)
             if self.done.done():
                 return None
             packed = snapshot.result()["learner"]
-        except Exception as error:  # the client is closed, or scheduler or network have failed
+        except Exception as error:  # the client is closed, or the scheduler or the network has failed
             logger.debug("The hosted learner of the run %r could not be fetched: %r", self.name, error)
             return None
         return guarded(loads_together, packed, None)
@@ -256,13 +256,13 @@ class ClusterRun(Run):
 
     @property
     def summary(self) -> dict[str, Any]:
-        """The last status of the run; if the scheduler is silent, its numbers are those of the past."""
+        """The last status of the run, which is out of date if the scheduler is silent."""
         is_known = self._watcher is None or self.has_ended or self.done.done()
         return self._reported.during(0.0 if is_known or self._watcher is None else self._watcher.silence)
 
     @property
     def elapsed(self) -> float:
-        """Duration of the run so far in seconds, by the monotonic clock."""
+        """Duration of the run so far in seconds, on the monotonic clock."""
         return self._reported.elapsed
 
     def _note_summary(self, summary: dict[str, Any]) -> None:
@@ -273,7 +273,7 @@ class ClusterRun(Run):
         self._reported.note(summary)
 
     async def take(self, news: dict[str, Any]) -> None:
-        """Process the answer to a request for news."""
+        """Process the reply to a request for news."""
         if news["gap"]:
             with contextlib.suppress(LearnerBusyError):  # it is requested again
                 await self._catch_up()
@@ -301,14 +301,14 @@ class ClusterRun(Run):
         self.replica.copy_from(lambda: loads_together(snapshot["learner"], None))
 
     def close(self, status: str, error: BaseException | None) -> None:
-        """End, when the replica has all results that have arrived."""
+        """End the run when the replica has all results that have arrived."""
         if not self.has_ended:
             self._reported.end(status)
         self._watcher = None
         self.resolve(status, error)
 
     def lose(self, cause: BaseException | None = None) -> None:
-        """End, because the scheduler cannot be reached or does not know the run."""
+        """End the run, because the scheduler cannot be reached or does not know it."""
         text = self._reported.lost_text(self.name, is_unknown=isinstance(cause, RunNotFoundError))
         error = SchedulerLostError(text)
         error.caused_by(cause)
@@ -316,7 +316,7 @@ class ClusterRun(Run):
 
 
 async def _give_up_with_cluster(run: ClusterRun) -> None:
-    """Let a run fail if the client's LocalCluster should have workers, and starts none."""
+    """Let a run fail if the client's LocalCluster has given up its workers."""
     cluster, deadline = run.client.cluster, time.monotonic() + GIVE_UP_AFTER_S
     while isinstance(cluster, LocalCluster) and cluster.worker_spec and not cluster.workers:
         if time.monotonic() >= deadline:

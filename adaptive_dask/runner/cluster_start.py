@@ -1,4 +1,4 @@
-"""Starts hosted runs: packs them, sends them to the scheduler, and withdraws them if that is interrupted."""
+"""Start hosted runs: pack them, send them to the scheduler, and cancel them after an interrupt."""
 
 from __future__ import annotations
 
@@ -21,22 +21,22 @@ if TYPE_CHECKING:
 
     from adaptive_dask.runner.cluster import ClusterRun
 
-# After an interrupt, a start is waited for at most this time (seconds), so that its runs can be cancelled.
+# The time to wait for an interrupted start (seconds), so that its runs can be cancelled.
 WITHDRAWAL_TIMEOUT_S = 5.0
 
-# Runs that are started together are sent in messages of this number.
+# The maximum number of runs in a message.
 MAX_IN_MESSAGE = 50
 
 
 def make_spec(learner: Any, plan: Plan, known: dict[int, tuple[Any, bytes]] | None = None) -> RunSpec:
-    """Pack everything that the scheduler needs for a run.
+    """Pack a run for the scheduler.
 
     Parameters
     ----------
     learner : BaseLearner
     plan : Plan
     known : dict, optional
-        Functions that several runs of the same call have, by ``id``, each with its pickle. New ones are added.
+        Functions with their pickles, by ``id``, for runs that are started together. New functions are added.
 
     Raises
     ------
@@ -52,7 +52,7 @@ def make_spec(learner: Any, plan: Plan, known: dict[int, tuple[Any, bytes]] | No
 
     function = pickle_once("learner.function", learner.function)
     packed, functions = pickled_or_explained("The learner (its loss function, perhaps)", dumps_apart, learner)
-    # Usually they are the same; one object is pickled once.
+    # These are usually one object, which is pickled once.
     functions = [function if other == function else other for other in functions]
     on_error = plan.on_error
     return RunSpec(
@@ -74,18 +74,18 @@ def make_spec(learner: Any, plan: Plan, known: dict[int, tuple[Any, bytes]] | No
 
 
 def pickled_or_explained(what: str, dump: Callable[[Any], Any], value: Any) -> Any:
-    """Pickle a value of the user; the `TypeError` of one that cannot be pickled says what to do."""
+    """Pickle a value of the user, or raise a `TypeError` that contains advice."""
     try:
         return guarded(dump, value)
     except Exception as error:
         raise TypeError(
-            f"{what} cannot be pickled, so it cannot be sent to the cluster: {safe_str(error)}. Create what cannot be "
-            "sent (locks, open files, connections) inside the function instead."
+            f"{what} cannot be pickled, so it cannot be sent to the cluster: {safe_str(error)}. Create such objects "
+            "(locks, open files, connections) inside the function."
         ) from error
 
 
 async def start_together(client: Client, runs: Sequence[ClusterRun], specs: Sequence[RunSpec]) -> None:
-    """Start many runs; an error of one is the error of that run only."""
+    """Start many runs; an error of a run does not affect the others."""
     waiting = list(zip(runs, specs, strict=True))
     try:
         await ensure_host(client)
@@ -106,7 +106,7 @@ async def start_together(client: Client, runs: Sequence[ClusterRun], specs: Sequ
 
 
 def wait_for_start(client: Client, runs: Sequence[ClusterRun], start: Callable[[], Coroutine[Any, Any, None]]) -> None:
-    """Start runs, and wait until they have been started. If that is interrupted, all of them are cancelled.
+    """Wait until runs have been started. An interrupt cancels all of them.
 
     Parameters
     ----------
@@ -114,7 +114,7 @@ def wait_for_start(client: Client, runs: Sequence[ClusterRun], start: Callable[[
         A synchronous one.
     runs : sequence of ClusterRun
     start : callable
-        Starts them.
+        Starts the runs.
 
     Raises
     ------
@@ -125,10 +125,10 @@ def wait_for_start(client: Client, runs: Sequence[ClusterRun], start: Callable[[
 
     async def begin() -> None:
         tasks.append(asyncio.ensure_future(start()))
-        await asyncio.shield(tasks[0])  # an interrupt of this thread cancels what it waits for
+        await asyncio.shield(tasks[0])  # an interrupt cancels the future that this thread waits for
 
     async def withdraw() -> None:
-        # At once: the scheduler also accepts this while the start is still in progress.
+        # The scheduler accepts this even while the start is in progress.
         ours = [run.request(Route.CONTROL, action="cancel", at_once=True) for run in runs if run.is_sent]
         await asyncio.gather(*ours, return_exceptions=True)
         await asyncio.wait(tasks[:1])

@@ -8,10 +8,10 @@ from urllib.parse import quote, urlsplit, urlunsplit
 
 
 def make_link(client: Any, name: str | None, summary: Mapping[str, Any]) -> str | None:
-    """The address of the page about a run, or about all runs; None if there is none, as with an executor.
+    """Return the address of the page about a run, or about all runs; None without a dashboard.
 
     It is derived from the address of Dask's page, which exists even if the dashboard is disabled. The summary of the
-    run says whether the scheduler serves the page.
+    run contains whether the scheduler serves the page.
     """
     if not summary.get("pages", True):
         return None

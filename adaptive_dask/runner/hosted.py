@@ -1,4 +1,4 @@
-"""attach and runs: access to all runs that the scheduler hosts."""
+"""attach and runs: access to all hosted runs."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def attach(name: str, client: Client | None = None) -> Any:
     Returns
     -------
     AsyncRunner
-        Its learner is a copy of the hosted one, and is kept current until you drop the runner. With an
+        Its learner is a copy of the hosted learner, which is kept current until you drop the runner. With an
         asynchronous client, an awaitable of it.
 
     Raises
@@ -49,7 +49,7 @@ def attach(name: str, client: Client | None = None) -> Any:
     client = find_client(client, embed=False)
     if client.asynchronous:
         return asyncio.ensure_future(_attach(client, name))
-    # The runner is made in this thread, because it uses the event loop of this thread if there is one.
+    # The runner is created in this thread, because it uses the event loop of this thread.
     runner, run, snapshot = _make_runner(client, name, *client.sync(_fetch, client, name))
     client.sync(run.join, snapshot["summary"], snapshot["losses"])
     return runner
@@ -77,7 +77,7 @@ async def _fetch(client: Client, name: str) -> tuple[Any, GoalFunction | None, d
 def _load(learner: bytes, functions: Sequence[bytes]) -> Any:
     try:
         return loads_together(learner, functions)
-    except ImportError:  # the function needs a module that is not here; to look on, it is not needed
+    except ImportError:  # a module of the function is missing here, but the function is not needed
         return loads_together(learner, None)
 
 
@@ -100,8 +100,8 @@ def runs(client: Client | None = None) -> Any:
     Returns
     -------
     list of dict
-        Name, status, npoints, loss, and more for each run; runs that have ended are kept for a while.
-        With an asynchronous client, an awaitable of it.
+        Name, status, npoints, loss, and more for each run, including runs that have ended recently. With an
+        asynchronous client, an awaitable of it.
     """
     client = find_client(client, embed=False)
 

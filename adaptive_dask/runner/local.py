@@ -1,4 +1,4 @@
-"""A run on a local executor: drives its session in a thread of this process."""
+"""A run on a local executor, which is driven in a thread of this process."""
 
 from __future__ import annotations
 
@@ -36,13 +36,13 @@ logger = get_logger(__name__)
 
 
 class LocalRun(Run):
-    """A run whose driver is in this process, and whose points are evaluated by an executor.
+    """A run with its driver in this process, and an executor that evaluates the points.
 
     Parameters
     ----------
     name : str
     driver : Driver
-        Its learner is used by nothing else.
+        No other code may use its learner.
     dispatch : Dispatch
     replica : Replica
     shutdown : bool
@@ -61,7 +61,7 @@ class LocalRun(Run):
         self._pool = dispatch.flight.pool
         self._updates = Updates(replica)
         self._shutdown = shutdown
-        self._phase = "running"  # as the thread of the run sees it; `status` follows with the results
+        self._phase = "running"  # for the thread of the run; `status` is updated with the results
         self._is_paused = False
         self._is_cancelled = False
         self._is_at_end = False
@@ -82,23 +82,23 @@ class LocalRun(Run):
         return isinstance(self._pool, LoopPool)
 
     def start(self, *, in_this_thread: bool = False) -> None:
-        """Start the run in a thread of its own, or make all of it here if the points are to be evaluated here.
+        """Start the run in a thread, or execute it in this thread if points have to be evaluated here.
 
         Parameters
         ----------
         in_this_thread : bool, default: False
-            True if this thread waits for the end.
+            True if this thread waits for the end of the run.
         """
         if in_this_thread and self._pool.is_sequential:
             try:
                 self.drive()
-            finally:  # after Ctrl-C, too
+            finally:  # even after Ctrl-C
                 self.replica.apply()
             return
         try:
             program_end.note_run(self)
             threading.Thread(target=self.drive, name=f"adaptive-run-{self.name}", daemon=True).start()
-        except BaseException:  # Ctrl-C while the thread starts: the user has no runner to cancel the run with
+        except BaseException:  # Ctrl-C: the user has no runner with which to cancel the run
             self.cancel_soon()
             raise
 
@@ -121,11 +121,11 @@ class LocalRun(Run):
         """Cancel the run, without waiting for it."""
         self._is_cancelled = True
         if isinstance(self._pool, IsolatedPool):
-            self._pool.close()  # the thread of the run may wait for an evaluation
+            self._pool.close()  # the thread of the run may be waiting for an evaluation
         self._flight.wake()
 
     def tell(self, points: Sequence[Any], values: Sequence[Any]) -> None:
-        """Tell the learner other results; tells all of them before it raises the first error."""
+        """Tell the learner other results; the first error is raised after all of them."""
         with self._lock.request():
             told, error = self._driver.tell_from_elsewhere(list(zip(points, values, strict=True)))
             self._updates.tell(told)
@@ -134,13 +134,13 @@ class LocalRun(Run):
             raise error
 
     def set_goal(self, goal: Goal) -> None:
-        """Set another goal; an error if the run has ended."""
+        """Set another goal; raises an error if the run has ended."""
         with self._lock.request():
             self._driver.set_goal(goal, self.name, is_over=self._is_at_end)
         self._flight.wake()
 
     def drop(self, points: list[Any], ids: list[int]) -> list[tuple[int, Any]]:
-        """Give up points that have no outcome yet; results of calls in progress are ignored."""
+        """Give up points that have no outcome; results of calls in progress are ignored."""
         with self._lock.request():
             dropped = self._driver.drop(ids, points)
             self._updates.tell(self._driver.tell(Arrivals()))
@@ -159,7 +159,7 @@ class LocalRun(Run):
                     self._flight.wake()
 
     def wait_for_results(self, timeout: float) -> None:
-        """Wait until something has arrived for the replica, for at most this many seconds."""
+        """Wait up to `timeout` seconds for results."""
         if isinstance(self._pool, LoopPool) and self._pool.user_loop is running_loop():
             self._pool.evaluate_next(min(timeout, INTERVAL_S))
         else:
@@ -167,16 +167,16 @@ class LocalRun(Run):
 
     @contextlib.contextmanager
     def borrowed_learner(self) -> Iterator[Any]:
-        """A learner with all data that does not change in the meantime."""
+        """Lend a learner with all data, which does not change in the meantime."""
         with self._lock.request():
             learner = working_copy(self._session.learner)
-            if learner is self._session.learner:  # it cannot be copied, so the run waits
+            if learner is self._session.learner:  # the learner cannot be copied, so the run waits
                 yield learner
                 return
         yield learner
 
     def inspect(self) -> dict[str, Any]:
-        """Points in flight, failures and log."""
+        """Return the points in flight, the failures, and the log."""
         with self._lock.request():
             return self._driver.inspect()
 
@@ -187,7 +187,7 @@ class LocalRun(Run):
 
     @property
     def elapsed(self) -> float:
-        """Duration of the run so far in seconds, by the monotonic clock."""
+        """Duration of the run so far in seconds, on the monotonic clock."""
         return time.monotonic() - self._begun_at if self._ended is None else self._ended - self.started
 
     @property
@@ -218,7 +218,7 @@ class LocalRun(Run):
     # ---- the thread of the run
 
     def drive(self) -> None:
-        """Make the run in this thread; Ctrl-C cancels the run and is raised again."""
+        """Execute the run in this thread; Ctrl-C cancels the run and is raised again."""
         status, error = "failed", None
         try:
             self._flight.wake()
@@ -262,7 +262,7 @@ class LocalRun(Run):
             self._show("paused" if self._is_paused else "running")
 
     def _drain(self) -> None:
-        """Wait for evaluations in flight, and tell them; those that take too long are given up."""
+        """Wait for evaluations in flight, and tell their results; evaluations that take too long are given up."""
         self._flight.recall()
         self._driver.draining.begin()
         try:
@@ -305,7 +305,7 @@ class LocalRun(Run):
             self._phase = status
 
     def _give_up_if_late(self) -> None:
-        """Resolve a cancelled run whose learner hangs, as soon as the call is late; in a thread of its own."""
+        """Resolve a cancelled run whose learner hangs as soon as the call is late; runs in a separate thread."""
         while not self.done.done():
             left = self._lock.time_left()
             if left <= 0:
@@ -317,7 +317,7 @@ class LocalRun(Run):
             concurrent.futures.wait([self.done], timeout=left)
 
     def _patience(self) -> float | None:
-        """Time to wait for the next event, in seconds."""
+        """Return the time to wait for the next event, in seconds."""
         if self._driver.draining.is_under_way:
             limit: float | None = self._driver.draining.left
         else:
@@ -346,7 +346,7 @@ class LocalRun(Run):
         self._flight.wake()
 
     def _show(self, phase: str) -> None:
-        """Update the replica, if it is time or the phase has changed."""
+        """Update the replica if it is time, or if the phase has changed."""
         if self._updates.begin_next(force=phase != self._phase):
             self._phase = phase
             self.show(coarse_status(phase))

@@ -1,4 +1,4 @@
-"""Makes a run on a local executor from the arguments of a runner."""
+"""Create a run on a local executor from the arguments of a runner."""
 
 from __future__ import annotations
 
@@ -33,15 +33,15 @@ def start_locally(
     coroutine_loop: asyncio.AbstractEventLoop | None,
     shutdown: bool,
 ) -> LocalRun:
-    """Make a run on an executor, without starting it.
+    """Create a run on an executor, without starting it.
 
     Parameters
     ----------
     loop : asyncio.AbstractEventLoop, optional
         The user's event loop, on which the learner is kept current.
     coroutine_loop : asyncio.AbstractEventLoop, optional
-        The user's event loop, on which coroutine functions are evaluated, and what a `SequentialExecutor` is given;
-        without one, in a thread.
+        The user's event loop, on which coroutine functions and points of a `SequentialExecutor` are evaluated. Without
+        one, they are evaluated in a thread.
 
     Raises
     ------
@@ -92,7 +92,7 @@ def _pickled_functions(learner: Any, checkpoint: str) -> list[bytes]:
         return dumps_apart(learner)[1]
     except Exception as error:
         raise CheckpointError(
-            checkpoint, f"expected a learner that can be pickled, function and all; found that this cannot: {error}."
+            checkpoint, f"must be that of a learner that can be pickled with its function, got {error}."
         ) from error
 
 

@@ -33,10 +33,10 @@ PAUSE_PER_RUN = 1e-4
 
 
 class Runs(Sequence[AsyncRunner]):
-    """Runners of many runs, in the order of their learners; made by `run_many`.
+    """The runners of many runs, in the order of their learners; returned by `run_many`.
 
     ``runs[3]`` and ``runs["name-3"]`` are single runners. Wait for all with ``runs.wait()``, or with ``await runs``
-    on an event loop. In a notebook, the runs are shown as a table, those that failed first.
+    on an event loop. A notebook shows the runs as a table, with failed runs first.
     """
 
     def __init__(self, client: Client, runners: Sequence[AsyncRunner]) -> None:
@@ -53,7 +53,7 @@ class Runs(Sequence[AsyncRunner]):
     @overload
     def __getitem__(self, index: slice) -> Runs: ...
     def __getitem__(self, index: int | str | slice) -> AsyncRunner | Runs:
-        """A runner by number or name, or some of them by a slice.
+        """Return a runner by number or name, or several runners by a slice.
 
         Raises
         ------
@@ -77,11 +77,11 @@ class Runs(Sequence[AsyncRunner]):
     # ---- status
 
     def status(self) -> dict[str, int]:
-        """Number of runs in each state: waiting, running, paused, finished, cancelled and failed."""
+        """Return the number of runs in each state: waiting, running, paused, finished, cancelled and failed."""
         return dict(Counter(map(_status, self)))
 
     def info(self) -> list[dict[str, Any]]:
-        """Status of each run; see `AsyncRunner.info`."""
+        """Return the state and the numbers of each run; see `AsyncRunner.info`."""
         return [runner.info() for runner in self]
 
     @property
@@ -90,7 +90,7 @@ class Runs(Sequence[AsyncRunner]):
         return {runner.name: error for runner in self if (error := _error(runner)) is not None}
 
     def done(self) -> bool:
-        """True if all runs have ended."""
+        """Return True if all runs have ended."""
         return all(runner.done() for runner in self)
 
     # ---- waiting
@@ -174,7 +174,7 @@ class Runs(Sequence[AsyncRunner]):
         return self._control("resume")
 
     def forget(self) -> Any:
-        """Remove the runs that have ended from the scheduler; the runners here stay."""
+        """Remove the runs that have ended from the scheduler; their runners remain usable."""
         return self._control("forget")
 
     def _control(self, action: str) -> Any:
@@ -183,7 +183,7 @@ class Runs(Sequence[AsyncRunner]):
         async def control() -> None:
             replies = await asyncio.gather(*(run.control(action) for run in runs), return_exceptions=True)
             errors = [reply for reply in replies if isinstance(reply, BaseException)]
-            # Runs that failed at their start, or were removed in the meantime, are unknown to the scheduler.
+            # The scheduler does not know runs that failed at their start or were removed in the meantime.
             for error in errors:
                 if not isinstance(error, LookupError):
                     raise error
@@ -237,7 +237,7 @@ class Runs(Sequence[AsyncRunner]):
         return self.newest_html()
 
     def newest_html(self) -> str:
-        """A table of the runs, from any thread, because no learner is changed."""
+        """Return a table of the runs; may be called from any thread, because it changes no learner."""
         runners = sorted(self, key=lambda runner: STATES.index(shown_status(runner._run)))
         head = "".join(f"<th>{title}</th>" for title in ("run", "status", "points", "loss", "failed", "error"))
         rows = "".join(_row(runner) for runner in runners[:MAX_ROWS])
@@ -255,7 +255,7 @@ class Completed:
     def __iter__(self) -> Iterator[AsyncRunner]:
         left = list(self._runners)
         while left:
-            # `done` applies what has arrived, which nothing else does if this thread runs an event loop.
+            # `done` applies results that have arrived; if this thread runs an event loop, no other code does.
             ended = [runner for runner in left if runner.done()]
             yield from ended
             left = [runner for runner in left if runner not in ended]

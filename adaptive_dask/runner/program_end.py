@@ -1,7 +1,7 @@
-"""The end of the program: ends or leaves the runs that have not ended, and prints what happens to them.
+"""The end of the program: end the active runs or leave them to the scheduler, and print a message.
 
-Python ends in this order: the main thread; the callbacks of `threading`, of which this module's is called first;
-thread and process pools, which accept no more work afterwards; `atexit`, where Dask closes its clients and clusters.
+Python ends in this order: the main thread; the callbacks of `threading`, of which that of this module is the first;
+thread and process pools, which accept no more work; and `atexit`, where Dask closes its clients and clusters.
 Everything that needs a pool, such as following a run on a cluster, must therefore end before the pools.
 """
 
@@ -35,7 +35,7 @@ _registered: set[Any] = set()
 
 
 def note_run(run: Run) -> None:
-    """Note a run that was started in this process."""
+    """Record a run that was started in this process."""
     _register(None)
     _runs.add(run)
 
@@ -43,14 +43,14 @@ def note_run(run: Run) -> None:
 def come_before(executor: Any) -> None:
     """Make runs end before an executor that has been used.
 
-    The callback that is registered last is called first. Executors register their end when their module is imported;
-    that of loky does when it gets work for the first time.
+    The callback that was registered last is called first. Executors register their end when their module is imported,
+    and the executor of loky when it gets its first work.
     """
     _register(type(executor))
 
 
 def call_at_end(call: Callable[[], Any]) -> None:
-    """Register a call for the end of the program, after the runs that end with it."""
+    """Register a call for the end of the program, after its runs have ended."""
     _register(None)
     _calls[call] = None
 
@@ -70,7 +70,7 @@ def _register(key: Any) -> None:
     if key in _registered:
         return
     _registered.add(key)
-    register = vars(threading).get("_register_atexit", atexit.register)  # not in every version of Python
+    register = vars(threading).get("_register_atexit", atexit.register)  # private in Python
     try:
         register(_leave)
     except RuntimeError:  # the end of the program has begun
@@ -96,7 +96,7 @@ def _leave() -> None:
 
 
 def _quietly(call: Callable[[], Any]) -> None:
-    with contextlib.suppress(Exception):  # it is too late to react
+    with contextlib.suppress(Exception):  # too late to react
         call()
 
 
@@ -105,7 +105,7 @@ def _wait(runs: list[Run]) -> None:
     for run in runs:
         while not run.done.done() and (left := deadline - time.monotonic()) > 0:
             run.wait_for_results(min(0.1, left))
-            # The event loop that would apply results does not run any more.
+            # The event loop that applies results does not run any more.
             if run.replica.lock.acquire(timeout=max(0.0, deadline - time.monotonic())):
                 try:
                     _quietly(run.replica.apply)
@@ -153,6 +153,6 @@ def _forget_all() -> None:
     _closers.clear()
 
 
-# A forked child has none of the threads, and so none of the runs.
+# A forked child has no threads, and therefore no runs.
 if sys.platform != "win32":
     os.register_at_fork(after_in_child=_forget_all)

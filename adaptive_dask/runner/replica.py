@@ -21,7 +21,7 @@ from adaptive_dask.user_code import as_exception, guarded, reraise_interrupt
 
 logger = get_logger(__name__)
 
-# Called with the learner, points and values, after the learner has been told them.
+# Called with the learner, points and values, after the learner was told these.
 Callback = Callable[[Any, Sequence[Any], Sequence[Any]], Any]
 
 # Adds results that have arrived to a learner.
@@ -74,7 +74,7 @@ class Replica:
     received : int
         Increases with each batch of results that arrives.
     is_derived : bool
-        True if the learner's class is derived from a class of this package by the user.
+        True if the learner's class is the user's and derived from a class of this package.
     is_foreign : bool
         True for a custom learner, which may reject results that it did not ask for, as python-adaptive's
         IntegratorLearner does. Then `make_up` adds them at the end.
@@ -91,11 +91,11 @@ class Replica:
         self.is_foreign = not isinstance(learner, BaseLearner)
         self.is_derived = base_of(type(learner)) is not None
         self._has_refused = False
-        # Changes, which are called with the learner, and calls.
+        # Changes, which are called with the learner, and other calls.
         self._waiting: deque[tuple[Change | None, Callable[[], None] | None]] = deque()
-        self._taken = 0  # number of those that were taken
-        self._gathered: tuple[list[Any], list[Any]] | None = None  # the last one in the queue, if it is results
-        self._guard = threading.Lock()  # of the three
+        self._taken = 0  # number of entries that were taken
+        self._gathered: tuple[list[Any], list[Any]] | None = None  # the last entry, if it contains results
+        self._guard = threading.Lock()  # guards the three attributes above
         self._copy: Any = None  # for `ahead`
         self._copy_taken = 0
 
@@ -119,7 +119,7 @@ class Replica:
         self._queue(lambda learner: copy_learner(learner, load()))
 
     def make_up(self, load: Callable[[], Any]) -> None:
-        """Queue the data that only the learner that `load` returns has, at the end of the run.
+        """Queue data of the learner that `load` returns that the replica lacks, at the end of the run.
 
         These are all results if the replica has rejected some, and the attributes that a derived class has added.
         """
@@ -144,12 +144,12 @@ class Replica:
     def apply(self) -> None:
         """Apply all results that have arrived before this call.
 
-        Others may arrive faster than a busy process tells them to the learner.
+        Later results may arrive faster than a busy process tells them to the learner.
 
         Raises
         ------
         Exception
-            The first error of the learner. The rest of the queue, such as the end of the run, is processed first.
+            The first error of the learner, after the rest of the queue, such as the end of the run, was processed.
         """
         first: Exception | None = None
         with self.lock:
@@ -158,7 +158,7 @@ class Replica:
             with self._guard:
                 self._gathered = None
                 end = self._taken + len(self._waiting)
-            # A call may have applied the rest already.
+            # A call may have applied the rest.
             while self._taken < end and (waiting := self._take()) is not None:
                 change, call = waiting
                 try:
@@ -173,7 +173,7 @@ class Replica:
             raise first
 
     def ahead(self) -> Any:
-        """A learner with all results that have arrived, for a thread that must not change the user's learner.
+        """Return a learner with all results that have arrived, for a thread that must not change the user's learner.
 
         It is a copy if results wait to be applied. Further calls add results to the same copy, until `apply` is
         called. Do not use it afterwards.
@@ -226,7 +226,7 @@ class Replica:
         except BaseException as error:
             reraise_interrupt(error)
             logger.info(
-                "The learner accepts no results that it did not ask for; it gets them at the end. (%s)",
+                "The learner accepts no results that it did not ask for; it is updated at the end. (%s)",
                 safe_repr(error),
             )
             self._has_refused = True

@@ -1,4 +1,4 @@
-"""ReportedStatus: what the scheduler reported last about a run, and what that means for the present."""
+"""ReportedStatus: the last report of the scheduler about a run, and the present status that follows."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ class ReportedStatus:
     Attributes
     ----------
     summary : dict
-        Empty until there is one.
+        The last summary; empty at first.
     """
 
     def __init__(self) -> None:
@@ -25,19 +25,19 @@ class ReportedStatus:
 
     @property
     def elapsed(self) -> float:
-        """Duration of the run so far in seconds, by the monotonic clock."""
+        """Duration of the run so far in seconds, on the monotonic clock."""
         seconds = float(self.summary.get("elapsed", 0.0))
         return seconds if self.summary.get("ended") else seconds + time.monotonic() - self._since
 
     def during(self, silence: float) -> dict[str, Any]:
-        """The summary for display, when the scheduler has not answered for `silence` seconds."""
+        """Return the summary for display, if the scheduler has not answered for `silence` seconds."""
         if not (self.summary and silence):
             return self.summary
         waits_for = f"the scheduler, which has not answered for {silence:.0f} s"
         return {**self.summary, "status": "reconnecting", "points_per_second": 0.0, "waits_for": waits_for}
 
     def end(self, status: str) -> None:
-        """Note that the run has ended for this process, if the scheduler has not reported it."""
+        """Record that the run has ended for this process, unless the scheduler has reported it."""
         if self.summary:
             nothing = {"points_per_second": 0.0, "slots": 0, "busy": 0, "in_flight": 0, "waits_for": None}
             elapsed = self.elapsed
@@ -45,7 +45,7 @@ class ReportedStatus:
             self.summary = {**self.summary, **nothing, **ended}
 
     def lost_text(self, name: str, *, is_unknown: bool) -> str:
-        """What it means for the run that its scheduler cannot be reached, or does not know it."""
+        """Return the error message for a run whose scheduler cannot be reached, or does not know the run."""
         if is_unknown:
             text = f"The scheduler does not know the run {name!r} any more: was it restarted, or the run forgotten?"
         else:

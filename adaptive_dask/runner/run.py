@@ -1,4 +1,4 @@
-"""What a runner needs of a run, on a cluster or in this process."""
+"""The interface of runs for runners, on a cluster or in this process."""
 
 from __future__ import annotations
 
@@ -21,18 +21,17 @@ from adaptive_dask.runner.task import LoopTask, RunTask, look_at, running_loop, 
 if TYPE_CHECKING:
     from adaptive_dask.runner.saving import PeriodicSaving
 
-# A blocking wait is made in steps of this length (seconds), so that Ctrl-C is noticed, and results that another thread
-# applied.
+# The interval in which a blocking wait checks for Ctrl-C and for results applied by another thread (seconds).
 WAIT_STEP_S = 0.5
 
-# A cancelled run is waited for at most this time (seconds).
+# The maximum time to wait for a cancelled run (seconds).
 CANCEL_WAIT_S = 1.0
 
 
 class Run(ABC):
     """A run that was started or joined in this process, with the results that have arrived.
 
-    The run works on a learner of its own; `replica` keeps that of the user current.
+    The run has a separate learner; `replica` keeps the user's learner current.
 
     Parameters
     ----------
@@ -53,7 +52,7 @@ class Run(ABC):
     losses_before : sequence of (float, int, float)
         For a run that was joined: seconds since its start, points and loss at some earlier moments.
     task : LoopTask or RunTask
-        Made by the runner.
+        Created by the runner.
     savings : list of PeriodicSaving
     """
 
@@ -105,12 +104,12 @@ class Run(ABC):
     @property
     @abstractmethod
     def elapsed(self) -> float:
-        """Duration of the run so far in seconds, by the monotonic clock."""
+        """Duration of the run so far in seconds, on the monotonic clock."""
 
     @property
     @abstractmethod
     def details(self) -> dict[str, Any]:
-        """What `inspect` returned last."""
+        """The last result of `inspect`."""
 
     @abstractmethod
     def cancel_soon(self) -> None:
@@ -118,15 +117,15 @@ class Run(ABC):
 
     @abstractmethod
     def do(self, call: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
-        """Call one of the commands: wait for its result, or return an awaitable of it."""
+        """Call a command: wait for its result, or return an awaitable of it."""
 
     @abstractmethod
     def wait_for_results(self, timeout: float) -> None:
-        """Wait until something has arrived for the replica, for at most this many seconds."""
+        """Wait up to `timeout` seconds for results."""
 
     @abstractmethod
     def borrowed_learner(self) -> contextlib.AbstractContextManager[Any]:
-        """A learner with the run's data that does not change in the meantime; in a thread that may block."""
+        """Lend a learner with the run's data, which does not change in the meantime; may block."""
 
     # ---- commands, to be called with `do`
 
@@ -140,11 +139,11 @@ class Run(ABC):
 
     @abstractmethod
     def set_goal(self, goal: Goal) -> Any:
-        """Set another goal; an error if the run has ended."""
+        """Set another goal; raises an error if the run has ended."""
 
     @abstractmethod
     def drop(self, points: list[Any], ids: list[int]) -> Any:
-        """Give up points, by value or by id, that have no outcome yet; returns them with their ids."""
+        """Give up points that have no outcome, by value or by id; return them with their ids."""
 
     @abstractmethod
     def call(self, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
@@ -161,7 +160,7 @@ class Run(ABC):
         self.replica.then(lambda: setattr(self, "status", status))
 
     def resolve(self, status: str, error: BaseException | None) -> None:
-        """Resolve `done` when the replica has all results that have arrived; only the first call does that."""
+        """Resolve `done` when the replica has all results that have arrived; later calls have no effect."""
 
         def end() -> None:
             self.status = status
@@ -185,7 +184,7 @@ class Run(ABC):
         return self.do(self.control, "cancel")
 
     def cancel(self) -> Any:
-        """Cancel the run, and if possible wait a moment until `status` shows it."""
+        """Cancel the run, and if possible wait shortly until `status` is updated."""
         asked = self.ask_to_cancel()
         if not self.asynchronous and self.user_loop is None:
             self.wait(CANCEL_WAIT_S)
@@ -197,7 +196,7 @@ class Run(ABC):
         return callback
 
     def learner(self) -> Any:
-        """The user's learner with all results that have arrived; raises what the learner raised."""
+        """Return the user's learner with all results that have arrived; raises the error of the learner."""
         self.replica.apply()
         if self._trouble is not None:
             trouble, self._trouble = self._trouble, None
@@ -210,7 +209,7 @@ class Run(ABC):
         return self
 
     def wait(self, timeout: float | None) -> Any:
-        """Wait for the end; returns True if the run has ended, or an awaitable of that."""
+        """Wait for the end; return True if the run has ended, or an awaitable of it."""
         if self.asynchronous:
             return asyncio.ensure_future(wait_for_ends([self.done], timeout))
         loop = self.user_loop
@@ -231,7 +230,7 @@ class Run(ABC):
         return True
 
     def result(self, timeout: float | None) -> Any:
-        """Wait for the end; returns the learner or raises the error of the run, or returns an awaitable of that."""
+        """Wait for the end; return the learner or raise the error of the run, or return an awaitable of it."""
         if not self.asynchronous:
             return self._result(self.wait(timeout))
 
@@ -259,9 +258,9 @@ class Run(ABC):
 
 
 def status_of(run: Run) -> RunStatus | None:
-    """The newest status, for any thread; None while the run starts.
+    """Return the newest status; None while the run starts. May be called from any thread.
 
-    `Run.status` is not ahead of the replica, which has to wait for a busy cell.
+    Unlike `Run.status`, this can be ahead of the replica, which has to wait for a busy cell.
     """
     summary = run.summary
     if not summary:
@@ -271,18 +270,18 @@ def status_of(run: Run) -> RunStatus | None:
 
 
 def shown_status(run: Run) -> str:
-    """The newest state to display; see `RunStatus.shown`."""
+    """Return the newest state to display; see `RunStatus.shown`."""
     status = status_of(run)
     return run.status if status is None else status.shown
 
 
 def overhead_of(run: Run) -> float:
-    """Share of the evaluators' time that was not spent in the function, in percent; 0 if unknown."""
+    """Return the share of the evaluators' time that was not spent in the function, in percent; 0 if unknown."""
     status = status_of(run)
     return 0.0 if status is None or math.isnan(status.overhead) else 100 * status.overhead
 
 
 def describe_run(run: Run, kind: str, link: str | None) -> str:
-    """One line for ``repr(runner)``."""
+    """Return one line for ``repr(runner)``."""
     points = run.summary.get("npoints", 0)
     return one_line(f"<{kind} {run.name!r}: {run.status}, {points} points{f', {link}' if link else ''}>")

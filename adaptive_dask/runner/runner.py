@@ -10,7 +10,7 @@ from typing import Any, Self, Unpack
 from adaptive_dask import entry
 from adaptive_dask.run.failures import FailedPoint
 from adaptive_dask.run.goals import GoalFunction, make_goal
-from adaptive_dask.run.options import RunArguments, RunOptions, with_arguments_of, with_run_arguments
+from adaptive_dask.run.options import RunArguments, RunOptions, with_arguments, with_arguments_of
 from adaptive_dask.runner.actor import Actor
 from adaptive_dask.runner.arguments import Plan, make_plan
 from adaptive_dask.runner.dashboard_link import make_link
@@ -23,7 +23,7 @@ from adaptive_dask.runner.terminal import TerminalInfo, print_run
 
 
 class AsyncRunner:
-    """Runs a learner on a Dask cluster, or on an executor of this process, and returns at once.
+    """Run a learner on a Dask cluster, or on an executor of this process, and return at once.
 
     On a cluster, the learner is sent to the scheduler, and evaluators on the workers get points from it. The run
     continues even if this process ends. With another executor, a copy of the learner works in a thread
@@ -32,28 +32,27 @@ class AsyncRunner:
     Parameters
     ----------
     learner : BaseLearner
-        The run starts from its data.
+        The learner, with its data if it has any.
     goal : callable, optional
-        Called with the learner; the run ends when it returns true. It is called on the scheduler, after each batch
-        of results. Without a goal, a run continues until the learner is done, or until you cancel it.
+        Called with the learner, on the scheduler, after each batch of results; returns true to end the run. Without a
+        goal, a run continues until the learner is done, or until you cancel it.
     loss_goal : float, optional
-        End when ``learner.loss()`` is this or less.
+        End when ``learner.loss()`` is at most this value.
     npoints_goal : int, optional
-        End with exactly this many points; with a BalancingLearner, when each child has as many or has no more to
-        give, unless it has ``one_budget``.
+        End with exactly this number of points. A BalancingLearner without ``one_budget`` ends when each child has this
+        number or returns no more points.
     end_time_goal : datetime, optional
         End at this time.
     duration_goal : timedelta or float, optional
-        End after this time; a number is in seconds.
+        End after this time; numbers are in seconds.
     executor : distributed.Client or Executor, optional
         A Dask client, an executor of `concurrent.futures` (threads or processes), `SequentialExecutor`, loky's
-        executor, an ``ipyparallel.Client``, an ``MPIPoolExecutor``, or anything else with a method ``submit`` that
-        returns futures. Without one, the current Dask client is used; if there is none, a local cluster is
-        started. A function that is ``async def`` runs on the event loop, unless a Dask client is passed: on the
-        one that is running here or is passed as `ioloop`, else on one in a thread.
+        executor, an ``ipyparallel.Client``, an ``MPIPoolExecutor``, or any other object with a method ``submit`` that
+        returns futures. By default, the current Dask client, or a new local cluster. Unless a Dask client is passed, an
+        ``async def`` function runs on the running event loop or `ioloop`, or on an event loop in a thread.
     ntasks : int, optional
-        Maximal number of points in flight. By default, on a cluster the number of threads, and a few more if
-        evaluations are short; elsewhere the number of workers, or for coroutines of processors.
+        Maximum number of points in flight. On a cluster, the default is the number of threads, plus a few if
+        evaluations are short; elsewhere, the number of workers or, for coroutines, of processors.
     log : bool, default: False
         Record the calls to the learner in `log`.
     shutdown_executor : bool, default: False
@@ -63,81 +62,78 @@ class AsyncRunner:
         The event loop for `task` and for coroutine functions; by default the running one. In a script without one,
         ``runner.ioloop.run_until_complete(runner.task)`` waits for the end.
     retries : int, default: 0
-        How often a point that failed is evaluated again.
+        Number of times that a failed point is evaluated again.
     raise_if_retries_exceeded : bool, default: True
-        Whether a point that failed for good ends the run; False is python-adaptive's way to say
-        ``on_error="skip"``.
+        If False, the same as ``on_error="skip"``, for compatibility with python-adaptive.
     allow_running_forever : bool, default: True
-        Whether the goal may be left out.
+        Whether the goal may be omitted.
     weight : float, default: 1
-        The run's share of the cluster, relative to other runs at the same time: of two runs
-        with the weights 1 and 3, the second gets three times as many slots. Must be 1 without a cluster.
+        The run's share of the cluster, relative to other active runs: a run with the weight 3 gets three times as many
+        slots as a run with the weight 1. Must be 1 without a cluster.
     name : str, optional
         Name of the run on the scheduler, for `attach`. By default the learner's class and a few
         random characters.
     drain : bool, float or timedelta, default: True
-        Whether to wait for evaluations that are in flight when the goal is reached, or for how long; a number is in
-        seconds. In the meantime, ``info()["status"]`` is draining, and ``info()["waits_for"]`` names the points.
+        Whether to wait for evaluations that are in flight when the goal is reached, or the maximum wait; numbers are in
+        seconds. In the meantime, ``info()["status"]`` is ``"draining"``, and ``info()["waits_for"]`` names the points.
         Evaluations that take longer are given up, as with `cancel`. With `ordered` there is no wait.
     allowed_failures : int, default: 3
-        How often a point may be lost with its worker before it counts as failed.
+        Number of times that a point may be lost with its worker before it counts as failed.
     on_error : "raise", "skip", "infeasible" or callable, optional
-        What happens to a point whose evaluation failed for good, that is, after all `retries`. ``"raise"``, the
-        default: the run fails. ``"skip"``: the run continues; the point is listed in `failed`, and stays pending
-        in the learner until the run ends; the run fails if none of the first 100 points has a value, or if failed
-        points keep the loss infinite that `loss_goal` needs. ``"infeasible"``: the learner is told `Infeasible`, with
-        the error as the reason. A function: the learner is told the value that
-        ``on_error(point, error)`` returns; an exception in it, such as ``raise error``, fails the run. It is called
-        on the scheduler, in the learner's thread. ``error`` is a `FunctionError` with the traceback, the worker, and
-        if possible the exception, or for a point that exceeded `allowed_failures` a `WorkerLostError` (such a point
-        does not end the run with ``"raise"``).
+        Action for a point that failed for good, after all `retries`. ``"raise"``, the default: the run fails.
+        ``"skip"``: the run continues; the point is listed in `failed`, and stays pending in the learner until the run
+        ends; the run fails if none of the first 100 points has a value, or if failed points keep the loss infinite that
+        `loss_goal` needs. ``"infeasible"``: the learner is told `Infeasible`, with the error as the reason. A function:
+        the learner is told the value that ``on_error(point, error)`` returns; an exception in it, such as
+        ``raise error``, fails the run. It is called on the scheduler, in the learner's thread. ``error`` is a
+        `FunctionError` with the traceback, the worker, and if possible the exception, or for a point that exceeded
+        `allowed_failures` a `WorkerLostError` (such a point does not end the run with ``"raise"``).
     point_timeout : float or timedelta, optional
-        How long an evaluation may take; a number is in seconds. One that takes longer is given up and counts as
-        a failure, with `retries` and `on_error` as for any other; its error is a `PointTimeoutError` that
-        says where the function was. A coroutine is cancelled. A thread cannot be interrupted: it continues, its
-        result is ignored, and its slot is given back to Dask, so that another evaluator can come;
-        ``info()["hung"]`` counts such threads by worker. A thread or process of an executor of this process
-        stays busy until it returns; `SequentialExecutor` takes no timeout.
+        Time limit of an evaluation; numbers are in seconds. An evaluation that takes longer is given up and counts as a
+        failure, with `retries` and `on_error`; its error is a `PointTimeoutError` with the location of the function. A
+        coroutine is cancelled. A thread cannot be interrupted: it continues, its result is ignored, and its slot is
+        returned to Dask for another evaluator; ``info()["hung"]`` counts such threads by worker. A thread or process of
+        a local executor stays busy until it returns; `SequentialExecutor` supports no timeout.
     isolate : "process", optional
-        Evaluate the function in processes of its own, one for each slot, which are started once. Then `point_timeout`,
-        `cancel`, `cancel_points` and the end of the run end an evaluation: its process and everything that it has
-        started get SIGTERM, and SIGKILL 0.4 s later. A process that crashes costs one point, whose error is a
-        `ProcessCrashError`. The function must be picklable; it is not on a Dask worker, and has no ``get_worker``.
-        On this machine, it needs a ThreadPoolExecutor or a SequentialExecutor, which then takes `point_timeout`, too.
+        Evaluate the function in separate processes, one for each slot, which are started once. Then `point_timeout`,
+        `cancel`, `cancel_points` and the end of the run end an evaluation: its process and all processes that it has
+        started get SIGTERM, and SIGKILL after 0.4 s. If a process crashes, one point fails with a `ProcessCrashError`.
+        The function must be picklable, and cannot call Dask's ``get_worker``. Without a cluster, this needs a
+        ThreadPoolExecutor or a SequentialExecutor, which then supports `point_timeout`.
     memory_limit : int or str, optional
-        How many bytes an evaluation in such a process may allocate, as in ``"2 GB"``; more raises a MemoryError in the
-        function. Each program that the function starts has the same limit.
+        Maximum memory of an evaluation with `isolate`, in bytes or as in ``"2 GB"``. Beyond it, the function gets a
+        MemoryError. Each program that the function starts has the same limit.
     vectorized : bool, default: False
-        Whether the function accepts many points in one call: an array of shape (n,), or (n, dim) where points
-        are tuples, for which it returns n values. Points are gathered until a call takes
-        about 50 ms. If a call raises an error, its points are evaluated one by one, as arrays of length 1.
+        Whether the function accepts many points in one call: an array of shape (n,), or (n, dim) if points are tuples,
+        for which it returns n values. Points are collected until a call takes about 50 ms. If a call raises an error,
+        its points are evaluated one by one, as arrays of length 1.
     ordered : bool, default: False
-        Tell the learner results in the order in which the points were asked for, with `ntasks` points
-        in flight, so that the data depend neither on timing nor on the cluster. With `vectorized`, this requires that
-        a value does not depend on the other points of a batch; the last bits of a matrix product do.
+        Tell the learner results in the order in which the points were asked for, with `ntasks` points in flight, so
+        that the data depend neither on timing nor on the cluster. With `vectorized`, values must not depend on the
+        other points of a batch, as the last bits of a matrix product do.
     checkpoint : str or path, optional
-        A folder, or a URL that fsspec can open, to which every result is written within a second. After a crash of
-        the whole cluster, the same call continues from there. The scheduler writes it; a relative name is relative
-        to the working folder of this process.
+        A folder, or a URL for fsspec, to which every result is written within a second. After a crash of the whole
+        cluster, the same call continues the run. The scheduler writes the checkpoint; a relative path is relative to
+        the working folder of this process.
     on_results : callable, optional
-        Called as ``on_results(learner, xs, ys)`` with each batch of results; see the method with this name.
+        Called as ``on_results(learner, xs, ys)`` with each batch of results; see the method `on_results`.
     resources : dict, optional
-        Resources of the worker that an evaluation needs, as in ``{"GPU": 1}``; they limit the number of simultaneous
-        evaluations. By default, those of a `Command`. This and the following arguments are those of Dask's
-        `Client.submit`; by default, those of ``dask.annotate`` are used.
+        Worker resources that an evaluation needs, as in ``{"GPU": 1}``; they limit the number of concurrent
+        evaluations. By default, the resources of a `Command`. This and the following arguments are those of Dask's
+        `Client.submit`, with defaults from ``dask.annotate``.
     priority : float, default: 0
-        Of the evaluators' tasks, compared with others of the cluster; higher is earlier.
+        Priority of the evaluators' tasks on the cluster; higher is earlier.
     workers : str, int, or collection of them, optional
         Addresses, names or hosts of the workers to evaluate on.
     allow_other_workers : bool, default: False
-        Whether other workers may be used if there are none of `workers`.
+        Whether other workers may be used if none of `workers` exist.
     annotations : dict, optional
         Further annotations of the evaluators' tasks.
 
     Raises
     ------
     ValueError, TypeError
-        If an argument makes no sense, or if an object cannot be pickled.
+        If an argument is invalid, or if an object cannot be pickled.
     RunExistsError
         If a run with this name has not ended.
     ModuleMissingError
@@ -154,7 +150,7 @@ class AsyncRunner:
     shutdown_executor = False
     saving_task: PeriodicSaving | None = None
 
-    @with_run_arguments
+    @with_arguments()
     def __init__(
         self,
         learner: Any,
@@ -167,7 +163,7 @@ class AsyncRunner:
         **arguments: Unpack[RunArguments],
     ) -> None:
         if on_results is not None:
-            check_callback(on_results)  # before anything is started
+            check_callback(on_results)  # before the run is started
         options = RunOptions(goal=goal, **arguments)
         plan = make_plan(learner, options)
         self.shutdown_executor = shutdown_executor
@@ -177,7 +173,7 @@ class AsyncRunner:
 
     @classmethod
     def _of(cls, run: Run, plan: Plan | None, **arguments: Any) -> Self:
-        """A runner of a run that is started or joined elsewhere."""
+        """Return a runner of a run that is started or joined elsewhere."""
         runner = cls.__new__(cls)
         runner._set_up(run, plan, **arguments)
         return runner
@@ -205,7 +201,7 @@ class AsyncRunner:
 
     @property
     def ioloop(self) -> asyncio.AbstractEventLoop:
-        """The event loop for `task`; where none was running or passed, one to wait with, closed with the runner."""
+        """The event loop of `task`: the running or passed one, or a new one that is closed with the runner."""
         return self.task.get_loop()
 
     @property
@@ -241,12 +237,12 @@ class AsyncRunner:
 
     @property
     def start_time(self) -> float:
-        """When the run started, in seconds since the epoch."""
+        """Start of the run, in seconds since the epoch."""
         return self._run.started
 
     @property
     def end_time(self) -> float | None:
-        """When the run ended, in seconds since the epoch; None before the end."""
+        """End of the run, in seconds since the epoch; None before the end."""
         return self._run.summary.get("ended")
 
     @property
@@ -270,15 +266,15 @@ class AsyncRunner:
         return self._run.learner()
 
     def status(self) -> str:
-        """State: running, paused, finished, cancelled or failed; after the end, the learner has all results."""
+        """Return running, paused, finished, cancelled or failed. After the end, the learner has all results."""
         return self._run.applied().status
 
     def done(self) -> bool:
-        """True if the run has finished, failed or was cancelled."""
+        """Return True if the run has finished, failed or was cancelled."""
         return self._run.applied().done.done()
 
     def info(self) -> dict[str, Any]:
-        """Present state of the run: status, npoints, loss, slots, in_flight, and more, as plain data."""
+        """Return the present state of the run: status, npoints, loss, slots, in_flight, and more, as plain data."""
         return dict(self._run.summary)
 
     def wait(self, timeout: float | None = None) -> Any:
@@ -321,15 +317,15 @@ class AsyncRunner:
         return self._run.result(timeout)
 
     def block_until_done(self) -> None:
-        """Wait for the end of the run; raises the error of one that failed."""
+        """Wait for the end of the run; raises the error of a run that failed."""
         self.result()
 
     def cancel(self) -> Any:
-        """End the run now. Evaluations in flight cannot be interrupted; their results are dropped."""
+        """End the run now. Evaluations in flight are not interrupted; their results are dropped."""
         return self._run.cancel()
 
     def pause(self) -> Any:
-        """Start no more evaluations until `resume`; results of those in flight are told."""
+        """Stop starting evaluations until `resume`; results of evaluations in flight are told."""
         return self._run.do(self._run.control, "pause")
 
     def resume(self) -> Any:
@@ -339,24 +335,23 @@ class AsyncRunner:
     def forget(self) -> Any:
         """Remove a run that has ended from the scheduler, so that no client can attach to it.
 
-        This frees results that a `DataSaver` has kept in the memory of the workers.
+        This frees the remote results of a `DataSaver`.
         """
         return self._run.do(self._run.control, "forget")
 
     def cancel_points(self, points: Iterable[Any] = (), *, ids: Iterable[int] = ()) -> Any:
         """Give up points in flight; points that have a result are not affected.
 
-        The points stay pending in the learner until the run ends, so it does not ask for them
-        again, and a goal in points is reached with others. The call is cancelled if the
-        function is asynchronous; otherwise its result is ignored and its slot is given up as with
-        `point_timeout`.
+        The points stay pending in the learner until the run ends, so it does not return them again, and a goal in
+        points is reached with other points. The call is cancelled if the function is asynchronous; otherwise, its
+        result is ignored and its slot is returned as with `point_timeout`.
 
         Parameters
         ----------
         points : iterable, optional
             Points in the form that the learner uses.
         ids : iterable of int, optional
-            Their numbers in the run, see `pending_points`.
+            Ids of points, see `pending_points`.
 
         Returns
         -------
@@ -391,11 +386,11 @@ class AsyncRunner:
     # ---- progress
 
     def elapsed_time(self) -> float:
-        """Duration of the run so far, in seconds."""
+        """Return the duration of the run so far, in seconds."""
         return self._run.elapsed
 
     def overhead(self) -> float:
-        """Share of the evaluators' time that was not spent in the function, in percent."""
+        """Return the share of the evaluators' time that was not spent in the function, in percent."""
         return overhead_of(self._run)
 
     def on_results(self, callback: Callback) -> Callback:
@@ -404,20 +399,20 @@ class AsyncRunner:
         Parameters
         ----------
         callback : callable
-            Called as ``callback(learner, xs, ys)`` after the learner that you passed in has been told these
-            results: on the event loop that was running when the runner was made, or without one in a thread
-            that all runners share. Its errors are logged. If this process follows a run on a cluster too
-            slowly, it gets some results as a copy of the learner, and the function is not called for these.
+            Called as ``callback(learner, xs, ys)`` after the learner that you passed in was told these results: on the
+            event loop that was running when the runner was created, or in a thread that all runners share. Its errors
+            are logged. A process that follows a run on a cluster too slowly gets some results as a copy of the learner;
+            the function is not called for these.
 
         Returns
         -------
         callable
-            The same function, so that you can use this as a decorator.
+            The same function, so that you can use this method as a decorator.
 
         Raises
         ------
         TypeError
-            If it is not a function, or if it is ``async def``.
+            If `callback` is not a function, or if it is ``async def``.
         """
         return self._run.add_callback(callback)
 
@@ -429,14 +424,14 @@ class AsyncRunner:
     ) -> PeriodicSaving:
         """Save the learner at once, at intervals, and when the run has ended.
 
-        A copy of the learner is saved in a separate thread, even while this thread is busy. If the
-        scheduler cannot be reached, for example because the client is closed, the results that have arrived here
-        are saved; for a run that has ended these are all.
+        A copy of the learner is saved in a separate thread, even while this thread is busy. If the scheduler cannot be
+        reached, for example because the client is closed, the results that have arrived here are saved. After the end
+        of the run, these are all results.
 
         Parameters
         ----------
         save_kwargs : dict, optional
-            Arguments of ``learner.save``, ``{"fname": "scan.pickle"}`` for instance.
+            Arguments of ``learner.save``, for example ``{"fname": "scan.pickle"}``.
         interval : float, default: 30
             In seconds.
         method : callable, optional
@@ -445,13 +440,13 @@ class AsyncRunner:
         Returns
         -------
         PeriodicSaving
-            Also `saving_task`. You can await or ``cancel()`` it. Errors of saving are logged, and the last
-            one is its ``error``; they do not end the run.
+            The same as `saving_task`. You can await it or ``cancel()`` it. Errors of saving are logged and do not end
+            the run; the last one is the attribute ``error``.
 
         Raises
         ------
         ValueError
-            If there is neither ``save_kwargs`` nor ``method``, or if the interval is not positive.
+            If neither ``save_kwargs`` nor ``method`` is given, or if the interval is not positive.
         """
         self.saving_task = start_saving(self._run, save_kwargs, interval, method)
         return self.saving_task
@@ -459,7 +454,7 @@ class AsyncRunner:
     def live_info(self, *, update_interval: float = 0.5) -> None:
         """Show the status of the run in a notebook, with buttons to cancel, pause and resume it.
 
-        It is updated even while a cell is running, but the buttons react only after the cell. If you show a run
+        The widget is updated even while a cell is running, but the buttons react only after the cell. If you show a run
         twice, the same widget is used.
 
         Parameters
@@ -492,11 +487,11 @@ class AsyncRunner:
             Called with the learner; returns a HoloViews object. By default ``learner.plot()``. While a cell is
             running, it is called in a thread, with a copy of the learner.
         update_interval : float, default: 2
-            In seconds. The interval increases if drawing takes more than 30 % of the time, or 10 % if
-            the learner works in the same process; and with time, to 18 s after an hour.
+            In seconds. The interval increases with time, to 18 s after an hour, and if drawing takes more than 30 % of
+            the time (10 % if the learner works in the same process).
         name : hashable, optional
-            Name of this plot in `adaptive_dask.active_plotting_tasks`. An earlier plot with the same name, or
-            without a name if none is given, is not updated any more.
+            Name of this plot in `adaptive_dask.active_plotting_tasks`. An earlier plot with the same name, or without a
+            name, is not updated any more.
         normalize : bool, default: True
             Whether the axes fit the data at each update.
 
@@ -524,8 +519,8 @@ class AsyncRunner:
         Parameters
         ----------
         update_interval : float, optional
-            In seconds. By default 0.5 for a bar, and 60 if standard output is neither a terminal nor a notebook, as in
-            a log file.
+            In seconds. By default, 0.5 for a bar, and 60 if standard output is neither a terminal nor a notebook, for
+            example in a log file.
         overwrite_previous : bool, default: True
             Pass False to print lines instead of a bar.
 
@@ -543,20 +538,20 @@ class AsyncRunner:
 
     @property
     def failures(self) -> list[FailedPoint]:
-        """Each point that failed, with its last traceback, its worker, and the place of the worker's log.
+        """The failed points, with their last traceback, their worker, and the location of its log.
 
-        This includes points that are evaluated again or were replaced by ``on_error``; see their ``status``.
+        This includes points that are evaluated again or were replaced by ``on_error``; see ``status``.
         """
         return list(self._inspect("failures"))
 
     @property
     def tracebacks(self) -> list[tuple[Any, str]]:
-        """Each point that failed, with its last traceback."""
+        """The failed points, each with its last traceback."""
         return list(self._inspect("tracebacks"))
 
     @property
     def to_retry(self) -> list[tuple[Any, int]]:
-        """Each point that is evaluated again, with the number of its failures so far."""
+        """The points that are evaluated again, each with the number of its failures so far."""
         return list(self._inspect("to_retry"))
 
     @property
@@ -570,12 +565,12 @@ class AsyncRunner:
         return self._inspect("log") if self._has_log else None
 
     def _inspect(self, what: str) -> Any:
-        """With an asynchronous client, the state at the last `refresh` or at the end of the run."""
+        """Return an entry of `Run.inspect`; with an asynchronous client, of the last `refresh` or the end."""
         details = self._run.details if self._run.asynchronous else self._run.do(self._run.inspect)
         return details.get(what, ())
 
     async def refresh(self) -> Self:
-        """With an asynchronous client: update `log`, `failures`, `pending_points` and similar properties."""
+        """Update `log`, `failures`, `pending_points` and similar properties, with an asynchronous client."""
         if self._run.asynchronous:
             await self._run.do(self._run.inspect)
         return self
@@ -584,7 +579,7 @@ class AsyncRunner:
         return describe_run(self._run, type(self).__name__, self.dashboard_link)
 
     def _repr_html_(self) -> str:
-        """The present status for a notebook; `live_info` keeps it up to date."""
+        """Return the present status for a notebook; `live_info` keeps it up to date."""
         return str(entry("static_info")(self))
 
 
@@ -592,9 +587,9 @@ Runner = AsyncRunner
 
 
 class BlockingRunner(AsyncRunner):
-    """Runs a learner, and returns when the run has ended.
+    """Run a learner, and return when the run has ended.
 
-    Takes the arguments of `AsyncRunner`, and needs a goal. Ctrl-C cancels the run.
+    The arguments are those of `AsyncRunner`; a goal is required. Ctrl-C cancels the run.
 
     Raises
     ------

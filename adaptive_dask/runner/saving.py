@@ -1,4 +1,4 @@
-"""Saves the learner of a run periodically, independent of the user's thread."""
+"""Save the learner of a run periodically, independent of the user's thread."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ LAST_SAVE = 60.0
 class PeriodicSaving(RunTask):
     """Saves a learner at once, at intervals, and when the run or the program ends.
 
-    A copy of the learner is saved in a separate thread, so that no file contains a part of a batch of results.
-    You can await it; this and `result` raise the error of the last save.
+    A copy of the learner is saved in a separate thread, so that no file contains a part of a batch of results. You can
+    await this object; this and `result` raise the error of the last save.
 
     Parameters
     ----------
     run : Run
     save : callable
-        Saves the learner that it is called with.
+        Called with the learner to save.
     interval : float
         In seconds.
 
@@ -38,7 +38,7 @@ class PeriodicSaving(RunTask):
     saves : int
         Number of saves.
     error : Exception or None
-        The error of the last attempt. It is logged, and does not prevent the next one.
+        The error of the last attempt. It is logged, and does not prevent the next attempt.
     """
 
     def __init__(self, run: Run, save: Callable[[Any], Any], interval: float) -> None:
@@ -106,10 +106,10 @@ def start_saving(
     Raises
     ------
     ValueError
-        If there is neither ``save_kwargs`` nor ``method``, or if the interval is not positive.
+        If neither ``save_kwargs`` nor ``method`` is given, or if the interval is not positive.
     """
     if method is None and save_kwargs is None:
-        raise ValueError("Say how to save: save_kwargs=, the arguments of learner.save, or method=, a function.")
+        raise ValueError("Periodic saving needs save_kwargs, the arguments of learner.save, or method, a function.")
     if not interval > 0:
         raise ValueError(f"interval must be a positive number of seconds, got {interval!r}.")
     arguments = dict(save_kwargs or {})

@@ -13,13 +13,13 @@ from adaptive_dask.cluster.protocol import Evaluation
 from adaptive_dask.errors import AdaptiveError, Infeasible
 from adaptive_dask.isolated.supervisor import EvaluationFailedError
 from adaptive_dask.run.failures import infeasible_from
-from adaptive_dask.run.goals import GoalArguments, GoalFunction, make_goal
-from adaptive_dask.run.options import RunOptions, with_goal_arguments
+from adaptive_dask.run.goals import GOAL_NAMES, GoalArguments, GoalFunction, make_goal
+from adaptive_dask.run.options import RunOptions, with_arguments
 from adaptive_dask.run.session import Session
 from adaptive_dask.runner.arguments import check_evaluation
 
 
-@with_goal_arguments
+@with_arguments(GOAL_NAMES)
 def simple(
     learner: Any,
     goal: GoalFunction | None = None,
@@ -30,7 +30,7 @@ def simple(
     memory_limit: int | str | None = None,
     **goals: Unpack[GoalArguments],
 ) -> None:
-    """Run a learner until the goal is reached, in this thread; the same every time.
+    """Run a learner until the goal is reached, in this thread; the result does not depend on timing.
 
     Errors of the function are raised as they are, so use this to debug a function.
 
@@ -38,16 +38,16 @@ def simple(
     ----------
     learner : BaseLearner
     goal : callable, optional
-        Called with the learner; the run ends when it returns true.
+        Called with the learner; returns true to end the run.
     points_per_ask : int, default: 1
-        The number of points that the learner is asked for at once. A larger number makes the learner faster and its
-        choice of points a bit worse.
+        Number of points that the learner is asked for at once. With a larger number, the learner is faster and its
+        choice of points slightly worse.
     isolate : "process", optional
-        Evaluate the function in a process of its own; see `AsyncRunner`.
+        Evaluate the function in a separate process; see `AsyncRunner`.
     point_timeout : float or timedelta, optional
-        How long an evaluation in such a process may take; a number is in seconds.
+        Time limit of an evaluation in this process; numbers are in seconds.
     memory_limit : int or str, optional
-        How many bytes an evaluation in such a process may allocate.
+        Maximum memory of an evaluation in this process, in bytes or as in ``"2 GB"``.
     **goals
         One of ``loss_goal``, ``npoints_goal``, ``end_time_goal`` and ``duration_goal``, as for `AsyncRunner`.
 
@@ -86,7 +86,7 @@ def _outcome(evaluate: Callable[[Any], Any], learner: Any, x: Any) -> Any:
 
 @contextlib.contextmanager
 def _evaluating(learner: Any, evaluation: Evaluation) -> Iterator[Callable[[Any], Any]]:
-    """A function that evaluates that of the learner, here or in a process."""
+    """Lend a function that evaluates points, in this process or in a separate one."""
     if not evaluation.isolate:
         if evaluation.point_timeout is not None:
             raise ValueError("point_timeout needs a process that can be ended: pass isolate='process' as well.")

@@ -45,24 +45,24 @@ def run_many(
     Parameters
     ----------
     learners : iterable of BaseLearner
-        Each of them once. They are kept current with the results.
+        Different learners, which are kept current with the results.
     goal : callable or sequence of callables, optional
-        As for `AsyncRunner`. This, ``loss_goal``, ``npoints_goal``, ``end_time_goal``, ``duration_goal``, ``weight``
-        and ``resources`` are for all runs, or, as a list or tuple, one for each.
+        As for `AsyncRunner`. For this and for ``loss_goal``, ``npoints_goal``, ``end_time_goal``, ``duration_goal``,
+        ``weight`` and ``resources``, you can pass one value for all runs, or a list or tuple with one for each.
     executor : distributed.Client, optional
-        By default the current client; if there is none, a local cluster is started.
+        By default, the current client, or that of a new local cluster.
     name : str or sequence of str, optional
         A name for each run, or a prefix that is followed by a number.
     after : mapping, list, str, int or runner, optional
-        The runs that have to finish before a run starts. A mapping has entries for some of the runs, by name or number,
-        and a list or tuple has one for each: a run, several of them, or None. Any other value is for all. A run is
-        given by its number in `learners`, its name or its runner; runs that were started earlier also count. If a run
-        fails, those that come after it fail with a `PredecessorError`; if it is cancelled, they are cancelled.
+        The runs that have to finish before a run starts. A mapping has entries for some of the runs, by name or number.
+        A list or tuple has an entry for each run. An entry is a run, several runs, or None. Any other value applies to
+        all runs. A run is given by its number in `learners`, its name or its runner; it may have been started earlier.
+        If a run fails, its successors fail with a `PredecessorError`; if it is cancelled, they are cancelled.
     on_results : callable, optional
         Called with each batch of results of any run, ``on_results(learner, xs, ys)``.
     **arguments
-        Further arguments of `AsyncRunner` for runs on a cluster, the same for all. `checkpoint` is a folder or URL
-        that gets a folder for each run, or a list.
+        Further arguments of `AsyncRunner`, the same for all runs. `checkpoint` is a folder or URL that gets a folder
+        for each run, or a list.
 
     Returns
     -------
@@ -72,9 +72,9 @@ def run_many(
     Raises
     ------
     ValueError, TypeError
-        If an argument makes no sense, if runs would wait for each other, if an object cannot be pickled, or if the
-        executor is not a Dask client. Then no run is started. Other errors at the start of a run are failures of this
-        run, see `Runs.failures`.
+        If an argument is invalid, if runs would wait for each other, if an object cannot be pickled, or if the executor
+        is not a Dask client. Then no run is started. Other errors at the start of a run are failures of this run, see
+        `Runs.failures`.
 
     Examples
     --------
@@ -116,7 +116,7 @@ def _check_learners(given: Any) -> list[Any]:
     if not learners:
         raise ValueError("learners must be a list of learners, got an empty one.")
     if len({id(learner) for learner in learners}) < len(learners):
-        raise ValueError("learners must have each learner once: two runs cannot tell one learner their results.")
+        raise ValueError("learners must be different objects, got one of them twice. Each run needs its own learner.")
     return learners
 
 

@@ -1,4 +1,4 @@
-"""Prepares a run with the arguments of a runner: on a cluster, or on an executor of this process."""
+"""Prepare a run on a cluster or on an executor of this process, with the arguments of a runner."""
 
 from __future__ import annotations
 
@@ -72,8 +72,8 @@ def prepare(
 
 
 def hosted_run(client: Client, name: str, run_id: str, learner: Any, position: int = 0) -> ClusterRun:
-    """A run that is started or joined later."""
-    # With an asynchronous client the user's loop may be the scheduler's, which no learner may block.
+    """Return a hosted run that is started or joined later."""
+    # With an asynchronous client, the user's loop may be that of the scheduler, which no learner may block.
     loop = None if client.asynchronous else running_loop()
     return ClusterRun(client, name, Replica(learner, loop), run_id, position)
 
@@ -88,7 +88,7 @@ def _close_client(run: ClusterRun, _: object) -> None:
 
 
 async def _start_later(run: ClusterRun, spec: Any) -> None:
-    """Start from a constructor, which cannot await; errors become the run's."""
+    """Start a run from a constructor, which cannot await; errors are errors of the run."""
     try:
         await run.start(spec)
     except Exception as error:

@@ -21,10 +21,10 @@ logger = get_logger(__name__)
 
 
 class RunTask:
-    """The end of a run whose runner was started without a running event loop.
+    """The end of a run that was started without a running event loop.
 
-    It has the methods of an `asyncio.Task`, and you can await it on any event loop. A runner that was
-    started on a running event loop has a `LoopTask` instead.
+    It has the methods of an `asyncio.Task`, and you can await it on any event loop. A run that was started on a running
+    event loop has a `LoopTask` instead.
 
     Parameters
     ----------
@@ -53,11 +53,11 @@ class RunTask:
         self._callbacks: list[list[Callback]] = []
 
     def done(self) -> bool:
-        """True if the run has ended."""
+        """Return True if the run has ended."""
         return self._done.done()
 
     def cancelled(self) -> bool:
-        """True if the run was cancelled."""
+        """Return True if the run was cancelled."""
         return self._done.cancelled()
 
     def result(self) -> None:
@@ -75,7 +75,7 @@ class RunTask:
             raise error
 
     def exception(self) -> BaseException | None:
-        """The error of the run if it failed; raises like `result` if it was cancelled or has not ended."""
+        """Return the error of a run that failed; raises an error as `result` if it was cancelled or has not ended."""
         if not self._done.done():
             raise asyncio.InvalidStateError("The run has not ended yet.")
         if self._done.cancelled():
@@ -91,7 +91,7 @@ class RunTask:
         return True
 
     def cancelling(self) -> int:
-        """Number of calls of `cancel`, minus those of `uncancel`."""
+        """Return the number of calls of `cancel`, minus those of `uncancel`."""
         return self._cancels
 
     def uncancel(self) -> int:
@@ -119,7 +119,7 @@ class RunTask:
         self._done.add_done_callback(ended)
 
     def remove_done_callback(self, callback: Callback) -> int:
-        """Remove a callback; returns how often it had been added."""
+        """Remove a callback; return the number of times that it had been added."""
         removed = [entry for entry in self._callbacks if entry == [callback]]
         for entry in removed:
             entry.clear()
@@ -127,7 +127,7 @@ class RunTask:
         return len(removed)
 
     def get_name(self) -> str:
-        """Name of the task."""
+        """Return the name of the task."""
         return self._name
 
     def set_name(self, value: object) -> None:
@@ -135,20 +135,20 @@ class RunTask:
         self._name = str(value)
 
     def get_loop(self) -> asyncio.AbstractEventLoop:
-        """The event loop that was passed, or a new one that does not run and is closed with this task."""
+        """Return the event loop that was passed, or a new one that does not run and is closed with this task."""
         if self._loop is None:
             self._loop = loop_for(self)
         return self._loop
 
     def get_context(self) -> contextvars.Context:
-        """The context in which the run was started."""
+        """Return the context in which the run was started."""
         return self._context
 
     def get_coro(self) -> None:
-        """None, because the run is not a coroutine of this process."""
+        """Return None, because the run is not a coroutine of this process."""
 
     def get_stack(self, *, limit: int | None = None) -> list[FrameType]:
-        """Frames of the run's error, as far as they are known in this process.
+        """Return the frames of the run's error that are known in this process.
 
         Parameters
         ----------
@@ -197,7 +197,7 @@ class RunTask:
             await wait(self._done)
         except asyncio.CancelledError:
             if not self._done.done() and _asked(self.cancel):
-                # After the wait, the run has ended, and its name can be used again.
+                # After the wait, the run has ended and its name can be used again.
                 with contextlib.suppress(Exception):
                     await wait(self._done)
             raise
@@ -213,7 +213,7 @@ def _summary(error: BaseException, limit: int | None) -> traceback.StackSummary:
 
 
 class LoopTask(asyncio.Task[None]):
-    """A task that ends with a run. Cancelling it cancels the run; the task ends when the run has ended.
+    """A task that ends when a run has ended. Cancelling the task cancels the run.
 
     Parameters
     ----------
@@ -256,12 +256,12 @@ class LoopTask(asyncio.Task[None]):
         return True
 
     def _cancel_if_refused(self, request: asyncio.Future[Any]) -> None:
-        # The request failed, for example because all tasks of the loop were cancelled and with them the client.
+        # The request failed, for example because all tasks of the loop, including the client, were cancelled.
         if (request.cancelled() or request.exception() is not None) and not self.done():
             super().cancel()
 
     def _look_at_lost(self) -> None:
-        # Closing the client of a run is not worth a message of asyncio.
+        # asyncio must not warn about the end of the client.
         if not self.cancelled() and isinstance(self._run_done.exception(), SchedulerLostError):
             self.exception()
 
@@ -272,7 +272,7 @@ def make_task(
     name: str,
     loop: asyncio.AbstractEventLoop | None,
 ) -> LoopTask | RunTask:
-    """Make the task of a run, on the running event loop unless another one is given."""
+    """Create the task of a run, on the running event loop unless another one is given."""
     running = running_loop()
     if running is not None and (loop or running) is running:
         return LoopTask(running, done, cancel, name)
@@ -280,14 +280,14 @@ def make_task(
 
 
 async def _until_end(done: concurrent.futures.Future[None], cancels: list[Any]) -> None:
-    # Without a reference to the task, which the frames of the run's error would keep alive.
+    # no reference to the task, because the frames of the run's error would keep it alive
     await wait(done)
-    if cancels:  # the run has ended first, but the wait was cancelled
+    if cancels:  # the run has ended, but the wait was cancelled
         raise asyncio.CancelledError
 
 
 def _asked(cancel: Callable[[], Any]) -> bool:
-    """Cancel a run; returns False if that is impossible, for example because its client is closed."""
+    """Cancel a run; return False if this is impossible, for example because its client is closed."""
     try:
         cancel()
     except Exception:
@@ -297,7 +297,7 @@ def _asked(cancel: Callable[[], Any]) -> bool:
 
 
 def running_loop() -> asyncio.AbstractEventLoop | None:
-    """The event loop that runs in this thread, if there is one."""
+    """Return the running event loop of this thread, if there is one."""
     try:
         return asyncio.get_running_loop()
     except RuntimeError:
@@ -305,7 +305,7 @@ def running_loop() -> asyncio.AbstractEventLoop | None:
 
 
 def loop_for(owner: object) -> asyncio.AbstractEventLoop:
-    """A new event loop, which does not run, and which is closed when its owner is garbage collected."""
+    """Return a new event loop that does not run, and is closed when its owner is garbage collected."""
     loop = asyncio.new_event_loop()
 
     def close() -> None:
@@ -317,7 +317,7 @@ def loop_for(owner: object) -> asyncio.AbstractEventLoop:
 
 
 def look_at(task: asyncio.Task[None] | RunTask) -> None:
-    """Retrieve the error of a task, so that asyncio does not log it; it has been raised elsewhere."""
+    """Retrieve the error of a task, which was raised elsewhere, so that asyncio does not log it."""
     if isinstance(task, asyncio.Task):
         loop = task.get_loop()
         if not loop.is_closed():
@@ -345,7 +345,7 @@ async def wait(done: concurrent.futures.Future[None]) -> None:
 
 
 async def wait_for_ends(ends: Sequence[concurrent.futures.Future[None]], timeout: float | None) -> bool:
-    """Wait for the end of runs; returns True if all have ended, and raises no error of theirs."""
+    """Wait for the end of runs, without raising their errors; return True if all have ended."""
     waiters = [asyncio.ensure_future(wait(end)) for end in ends]
     _, pending = await asyncio.wait(waiters, timeout=timeout)
     for waiter in waiters:

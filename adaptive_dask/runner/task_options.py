@@ -1,4 +1,4 @@
-"""Checks the options of the evaluators' tasks on a Dask cluster."""
+"""Check the options of the evaluators' tasks on a Dask cluster."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from adaptive_dask.run.options import RunOptions, check_resources
 
 
 def check_task_options(function: Any, options: RunOptions) -> dict[str, Any]:
-    """The options of the evaluators' tasks that were given, as arguments, by a `Command`, or with `dask.annotate`.
+    """Check and return the options of tasks that were given as arguments, by a `Command`, or with `dask.annotate`.
 
     Parameters
     ----------
@@ -67,7 +67,7 @@ def check_task_options(function: Any, options: RunOptions) -> dict[str, Any]:
         if workers is None:
             raise ValueError("allow_other_workers=True has a meaning only together with workers.")
         chosen["allow_other_workers"] = True
-    found.pop("retries", None)  # of tasks; evaluators are submitted again while they are needed
+    found.pop("retries", None)  # Dask's option for tasks; evaluators are submitted again while they are needed
     if found:
         chosen["annotations"] = found
     check_plain("resources, priority, workers and annotations", chosen)
@@ -75,12 +75,12 @@ def check_task_options(function: Any, options: RunOptions) -> dict[str, Any]:
 
 
 def _resources_of(function: Any) -> dict[str, float]:
-    """The resources of the `Command` that is the function, or that it calls.
+    """Return the resources of the `Command` that is the function or is called by it.
 
     Raises
     ------
     ValueError
-        If a learner of several functions has commands with different resources.
+        If several functions of the learner are commands with different resources.
     """
     function = bare(function)
     if isinstance(function, Command):
@@ -105,7 +105,7 @@ def refuse_locally(options: RunOptions) -> None:
     Raises
     ------
     ValueError
-        If one of them was given.
+        If such an option was given.
     """
     names = ("resources", "priority", "workers", "allow_other_workers", "annotations")
     asked = ["weight="] * (options.weight != 1) + [f"{name}=" for name in names if vars(options)[name]]

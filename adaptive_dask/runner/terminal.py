@@ -20,21 +20,21 @@ if TYPE_CHECKING:
     from adaptive_dask.runner.many_runs import Runs
     from adaptive_dask.runner.runner import AsyncRunner
 
-# Time between two lines in seconds: where a bar is updated in place, and in a file.
+# The interval of updates of a bar, and of lines in a file (seconds).
 TERMINAL_INTERVAL_S = 0.5
 FILE_INTERVAL_S = 60.0
 
-# The first line is printed after this time at the latest (seconds).
+# The maximum time before the first line (seconds).
 FIRST_LINE_S = 1.0
 
-# How often `join` applies what has arrived (seconds).
+# The interval in which `join` applies results that have arrived (seconds).
 APPLY_INTERVAL_S = 0.1
 
-# Evaluations that are shorter have a large overhead in any case, so that it is not shown (seconds).
+# The overhead is not shown for shorter evaluations, where it is always large (seconds).
 MIN_EVALUATION_S = 1e-3
 
-# Layout of a bar with the share of the goal, and if that is unknown. tqdm cuts what is wider than the terminal; its own
-# "{bar}" takes all the space that is left, and the line of a run leaves none on most terminals.
+# Layouts of a bar. tqdm cuts off text that is wider than the terminal; its own "{bar}" uses only the remaining space,
+# which is empty for the line of a run on most terminals.
 BAR = {"terminal": "{percentage:3.0f}%|{bar:12}| {desc}", "notebook": "{percentage:3.0f}%|{bar}| {desc}"}
 NO_BAR = "{desc}"
 
@@ -59,7 +59,7 @@ def share_of(status: RunStatus, history: ProgressHistory) -> float:
 
 
 def info_line(runner: AsyncRunner, history: ProgressHistory) -> str:
-    """State, time, points, loss, pace, progress and load of a run, in one line.
+    """Return state, time, points, loss, pace, progress and load of a run, in one line.
 
     Parameters
     ----------
@@ -74,7 +74,7 @@ def info_line(runner: AsyncRunner, history: ProgressHistory) -> str:
 
 
 def status_line(status: RunStatus, history: ProgressHistory) -> str:
-    """The same for a run whose status is known."""
+    """Return the line of `info_line` for a status."""
     history.note(status)
     # Numbers of points have no commas, so that log files can be searched.
     parts = [f"{status.name}: {status.shown}", duration(status.elapsed), f"{status.npoints} points"]
@@ -105,7 +105,7 @@ def _progress(status: RunStatus, history: ProgressHistory) -> list[str]:
 
 
 def info_line_of_many(runs: Runs) -> str:
-    """Number of runs in each state, their points, and their pace, in one line."""
+    """Return the number of runs in each state, their points, and their pace, in one line."""
     states = Counter(shown_status(runner._run) for runner in runs)
     known = [status for runner in runs if (status := status_of(runner._run)) is not None]
     parts = [f"{len(runs):,} runs: {states_text(states)}"]
@@ -133,7 +133,7 @@ def shown_runs(runs: Runs, histories: Mapping[AsyncRunner, ProgressHistory]) -> 
 
 
 def states_text(states: Mapping[str, int]) -> str:
-    """For example "3 running, 15 waiting"."""
+    """Return a text such as "3 running, 15 waiting"."""
     return ", ".join(f"{count:,} {status}" for status, count in sorted(states.items()))
 
 
@@ -158,7 +158,7 @@ def print_runs(runs: Runs, update_interval: float | None, overwrite_previous: bo
 
 
 class TerminalInfo:
-    """Shows the status of runs until all have ended, from a thread, so that the main thread may be busy.
+    """Shows the status of runs from a thread until all have ended, even while the main thread is busy.
 
     Parameters
     ----------
@@ -171,7 +171,7 @@ class TerminalInfo:
     update_interval : float, optional
         In seconds. By default 0.5 on a terminal and in a notebook, and 60 elsewhere, as in a log file.
     overwrite_previous : bool
-        Whether there is a bar on a terminal or in a notebook, which is updated in place. A file gets lines.
+        Whether to show a bar on a terminal or in a notebook, which is updated in place. Files contain lines.
     file : TextIO, optional
         Standard output by default.
 

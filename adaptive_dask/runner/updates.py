@@ -1,4 +1,4 @@
-"""Updates: when the results of a local run reach the user's learner."""
+"""Updates: sends the results of a local run to the user's learner from time to time."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from adaptive_dask.run.session import Told
 from adaptive_dask.runner.replica import Replica
 from adaptive_dask.storage.learner_copy import working_copy
 
-# The user's learner is told results at this interval (seconds). Many results are told less often, which costs less.
+# The interval at which the user's learner is told results (seconds), increased for many results.
 INTERVAL_S = 0.1
 INTERVAL_OF_MANY_S = 0.5
 MANY = 100
 
 
 class Updates:
-    """Tells a replica results, and decides when they are applied.
+    """Collects results for a replica, and decides when they are applied.
 
     Parameters
     ----------
@@ -26,7 +26,7 @@ class Updates:
     Attributes
     ----------
     are_stopped : bool
-        True if the replica gets no more results, because the run was given up.
+        True if the replica gets no more results because the run was given up.
     """
 
     def __init__(self, replica: Replica) -> None:
@@ -47,7 +47,7 @@ class Updates:
                 self._next = self._last + INTERVAL_OF_MANY_S
 
     def copy(self, learner: Any) -> None:
-        """Have the replica copied from a learner that a call has changed."""
+        """Copy the replica from a learner that a call has changed."""
         if learner is not self._replica.learner and not self.are_stopped:
             copy = working_copy(learner)
             self._replica.copy_from(lambda: copy)
@@ -55,11 +55,11 @@ class Updates:
 
     @property
     def seconds_left(self) -> float:
-        """Time until the next update; infinite if there is nothing to tell."""
+        """Time until the next update in seconds; infinite without results."""
         return max(0.0, self._next - time.monotonic())
 
     def begin_next(self, *, force: bool) -> bool:
-        """Begin the next update if it is time, or if `force` is true; returns whether it has begun."""
+        """Begin the next update if it is time or if `force` is true; return True if it has begun."""
         now = time.monotonic()
         if self.are_stopped or (not force and now < self._next):
             return False

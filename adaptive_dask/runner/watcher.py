@@ -1,4 +1,4 @@
-"""Follows all runs of a client with one request at a time, however many they are."""
+"""Follow all runs of a client with one request at a time."""
 
 from __future__ import annotations
 
@@ -28,22 +28,22 @@ if TYPE_CHECKING:
 
 logger = get_logger(__name__)
 
-# Without results, the scheduler answers after this time (seconds).
+# The scheduler answers after this time even without results (seconds).
 PATIENCE = 5.0
 
-# The cost of a request grows with the number of runs, so the pause between two requests does as well (seconds per run).
+# The pause between requests (seconds per run), because the cost of a request grows with the number of runs.
 PAUSE = 1e-4
 
-# Maximal number of simultaneous requests for the details of runs that have ended.
+# The maximum number of concurrent requests for the details of runs that have ended.
 AT_ONCE = 8
 
-# After this time without an answer, the scheduler counts as silent (seconds).
+# The scheduler counts as silent after this time without an answer (seconds).
 SILENCE = PATIENCE + 5.0
 
-# After a lost connection, a client tries to reconnect for this time (seconds).
+# The time for which a client tries to reconnect (seconds).
 RECONNECT = 30.0
 
-# Time to wait for watchers at the end of the program (seconds).
+# The time to wait for watchers at the end of the program (seconds).
 STOP_TIMEOUT_S = 2.0
 
 
@@ -63,7 +63,7 @@ class Watcher:
         self._runs: dict[int, weakref.ref[ClusterRun]] = {}
         self._keys = itertools.count()
         self._is_waiting = False
-        self._asked_at: float | None = None  # monotonic time of a request without an answer
+        self._asked_at: float | None = None  # monotonic time of the request that waits for an answer
         self._lost_at: float | None = None
         self._task: asyncio.Task[None] | None = None
         self._turns = asyncio.Semaphore(AT_ONCE)
@@ -71,7 +71,7 @@ class Watcher:
 
     @classmethod
     def of(cls, client: Client) -> Watcher:
-        """The watcher of a client."""
+        """Return the watcher of a client, created at the first call."""
         watcher = cls._of.get(client)
         if watcher is None:
             watcher = cls._of[client] = cls(client)
@@ -88,7 +88,7 @@ class Watcher:
 
     @property
     def silence(self) -> float:
-        """Seconds since the scheduler fell silent; 0 while it answers. For any thread."""
+        """Seconds since the scheduler fell silent; 0 while it answers. May be read in any thread."""
         now, lost_at, asked_at = time.monotonic(), self._lost_at, self._asked_at
         if lost_at is not None:
             return max(now - lost_at, 1e-9)
@@ -108,11 +108,11 @@ class Watcher:
             del self._of[self._client]
 
     async def _fetch(self) -> None:
-        interval = config.get("client.update-interval")  # for which the scheduler gathers results before it answers
+        interval = config.get("client.update-interval")  # for which the scheduler collects results before it answers
         while True:
-            # Further runs are kept current when some of these have ended.
+            # Other runs follow when some of these have ended.
             some = itertools.islice(self._held(), MAX_WATCHED_RUNS)
-            # There must be no reference to a run while the request waits.
+            # No reference to a run may exist while the request waits.
             runs = [(key, run.id, run.position, run.version) for key, run in some]
             self._is_waiting = True
             self._asked_at = time.monotonic()
@@ -132,11 +132,11 @@ class Watcher:
         await asyncio.gather(*(self._take(key, one) for key, one in news.items()))
 
     def _held(self) -> Iterator[tuple[int, ClusterRun]]:
-        """The runs that still exist, by their keys."""
+        """Yield the runs that still exist, with their keys."""
         return ((key, run) for key, ref in list(self._runs.items()) if (run := ref()) is not None)
 
     def _drop_unheld(self) -> bool:
-        """Remove runs that were garbage collected; returns True if any are left."""
+        """Remove runs that were garbage collected; return True if any are left."""
         self._runs = {key: ref for key, ref in self._runs.items() if ref() is not None}
         return bool(self._runs)
 
@@ -153,7 +153,7 @@ class Watcher:
         except RunNotFoundError as error:
             run.lose(error)
         except (OSError, CommClosedError):
-            return  # it is requested again
+            return  # requested again
         except Exception as error:
             logger.exception("Following the run %r failed", run.name)
             run.close("failed", error)
@@ -185,7 +185,7 @@ class Watcher:
         self._runs.clear()
 
     async def _nudge(self) -> None:
-        """Have the waiting request answered, so that the next one includes new runs."""
+        """Let the scheduler answer the waiting request, so that the next one includes new runs."""
         try:
             await request(self._client, Route.NUDGE, watcher=self.id)
         except (OSError, CommClosedError, RunNotFoundError) as error:

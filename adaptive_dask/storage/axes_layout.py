@@ -11,7 +11,7 @@ from adaptive_dask.storage.frame_layouts import Cells, Columns, Layout, Read, la
 
 
 class AxesLayout(Layout):
-    """The columns of the learner inside under the names of the space, and one for each argument with a fixed value."""
+    """The columns of the learner inside with the names of the space, and a column for each fixed argument."""
 
     def options(self, learner: Any) -> dict[str, Any]:
         options = layout_of(learner.learner).options(learner)
@@ -64,7 +64,7 @@ class AxesLayout(Layout):
 
 
 def _inputs(learner: Any) -> dict[str, Any]:
-    """The options that name the columns of coordinates, with the names of the space."""
+    """Return the options for the names of the columns of coordinates, with the names of the space."""
     usual = layout_of(learner.learner).usual_options(learner)
     names = learner.space.names
     if "point_names" in usual:

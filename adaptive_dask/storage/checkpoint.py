@@ -138,7 +138,7 @@ class Checkpoint:
     CheckpointInUseError
         If another run writes to it.
     CheckpointError
-        If it cannot be written, or is not a checkpoint.
+        If the checkpoint cannot be written, or the folder contains other files.
     """
 
     writer: CheckpointWriter
@@ -233,8 +233,8 @@ class Checkpoint:
         content.tell(self.path, learner)
         resumed = Resumed(max(len(content.points), _count(learner) - had), content.asked, content.held, content.damage)
         if base.npoints or had:
-            # The learner with all its data takes the place of the logs. What is on its way comes first, as
-            # nothing counts before the learner is there.
+            # The learner with all its data replaces the logs. Points in flight are written first, because logs are
+            # valid only with the learner.
             number = listing.next_number
             on_its_way = Entry(asked=content.asked, held=content.held)
             if on_its_way:

@@ -77,7 +77,7 @@ class Listing:
     learners : list of int
         The numbers of learner files, highest first.
     logs : list of Log
-        All of them.
+        All logs.
     torn : list of Log
         Incomplete merged logs, left by a crash.
     foreign : list of str
@@ -125,7 +125,7 @@ class Listing:
     def logs_from(self, number: int) -> list[Log]:
         """Return the valid logs from a number on, in order."""
         chosen: list[Log] = []
-        widest: Log | None = None  # of those up to here, the one with the highest last number
+        widest: Log | None = None  # of the logs that begin before this number, the one with the highest last number
         for log in sorted(self.logs, key=lambda log: (log.first, -log.last, log.run)):
             if log.first < number or (widest is not None and widest.holds(log)):
                 continue

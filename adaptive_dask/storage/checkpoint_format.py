@@ -63,14 +63,14 @@ class Entry:
         return bool(self.points or self.asked or self.held or self.gone)
 
     def ask(self, asked: Mapping[int, Any]) -> None:
-        """Note points that were asked for. Results that are held under their ids belong to points of an earlier run."""
+        """Record points that were asked for. Results held under their ids belong to points of an earlier run."""
         if self.held:
             for pid in asked:
                 self.held.pop(pid, None)
         self.asked.update(asked)
 
     def forget(self, ids: Iterable[int]) -> None:
-        """Note points that were told or dropped."""
+        """Record points that were told or dropped."""
         asked, held, gone = self.asked, self.held, self.gone
         for pid in ids:
             if held:

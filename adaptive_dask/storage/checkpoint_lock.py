@@ -107,7 +107,7 @@ class Lock:
             self._folder.remove(NAME)
 
     def let_go(self) -> None:
-        """Release the lock, but log errors instead of raising them: a stale lock is taken over anyway."""
+        """Release the lock, but log errors instead of raising them, because a stale lock is taken over anyway."""
         try:
             self.release()
         except Exception as error:

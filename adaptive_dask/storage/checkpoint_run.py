@@ -24,14 +24,14 @@ MAX_LOGS = 64
 
 
 class FilesOfRun:
-    """The logs of a run; it notices when files of the checkpoint are deleted or moved.
+    """The logs of a run; detects files of the checkpoint that were deleted or moved.
 
     Parameters
     ----------
     folder : Folder
-        Its current files are expected to stay, except for the lock.
+        The folder of the checkpoint; its current files must not be removed, except for the lock.
     mark : str
-        That of the lock, part of the logs' names.
+        The mark of the lock, which is part of the names of logs.
     learner : int
         The number of the learner that the logs belong to.
     number : int
@@ -45,7 +45,7 @@ class FilesOfRun:
         self._numbers = itertools.count(number)
         self._logs = 0
         self._file: GrowingFile | None = None
-        self._retried: str | None = None  # the name of a log that was not written completely
+        self._retried: str | None = None  # the name of an incomplete log
         self._expected: set[str] = set()
         self._expect()
 
@@ -62,7 +62,7 @@ class FilesOfRun:
         return None if self._file is None or self._file.is_in_place() else os.path.basename(self._file.path)
 
     def begin_anew(self, records: Iterable[bytes], functions: list[bytes]) -> None:
-        """Write a learner and its functions, in place of all files that there were."""
+        """Write a learner and its functions, and replace all earlier files."""
         self.close()
         self._retried = None
         self._learner, self._logs = next(self._numbers), 0
@@ -72,7 +72,7 @@ class FilesOfRun:
         self._expect()
 
     def append(self, records: list[bytes]) -> None:
-        """Write records: at the end of the open log, or to a log of their own where files cannot grow."""
+        """Write records to the open log or, if files cannot grow, to a new one."""
         if not isinstance(self._folder, LocalFolder):
             # A retry uses the same name, so that an incomplete file is replaced.
             self._retried = self._retried or self._next_log()
@@ -87,7 +87,7 @@ class FilesOfRun:
         try:
             self._file.append(records if self._file.size else [FIRST_LINE, *records])
         except OSError:
-            self.close()  # its content on disk is not certain any more
+            self.close()  # its content on disk is unknown
             raise
         if self._file.size > MAX_LOG_BYTES:
             self.close()

@@ -21,15 +21,16 @@ from adaptive_dask.user_code import guarded
 
 logger = get_logger(__name__)
 
-# Time until the next try after an error, and time limit for all tries at the end of a run.
+# The time until the next try after an error, and the time limit for all tries at the end of a run (seconds).
 RETRY_AFTER_S = 1.0
 FINAL_TRIES_TIMEOUT_S = 5.0
 
-# How long the end of a run waits for a disk that does not respond.
+# The time limit for a disk that does not respond at the end of a run (seconds).
 CLOSE_TIMEOUT_S = 30.0
 
-# Encoding a record holds Python's interpreter lock, for which the event loop waits, so records have about this size, or
-# contain a single larger result. The first record has a fixed number of results; it shows how large they are.
+# The approximate size of a record (bytes), unless it contains a single larger result, because encoding holds the
+# interpreter lock, for which the event loop waits. The first record has a fixed number of results, whose size is
+# measured.
 MAX_RECORD_BYTES = 2**20
 FIRST_RECORD_RESULTS = 16
 
@@ -37,7 +38,7 @@ FIRST_RECORD_RESULTS = 16
 class CheckpointWriter:
     """The journal of a `Session`: events are in the checkpoint within a second.
 
-    Its methods are called from one thread at a time, and only note the event. They do not raise errors of the files:
+    Its methods are called from one thread at a time, and only record the event. They do not raise errors of the files:
     `problem` describes the error, and events that could not be written are kept and written later.
 
     Parameters
@@ -59,7 +60,7 @@ class CheckpointWriter:
     Attributes
     ----------
     problem : str or None
-        Why writing currently fails, or what can never be written.
+        The reason why writing fails at present, or a description of data that can never be written.
     """
 
     def __init__(
@@ -102,11 +103,11 @@ class CheckpointWriter:
     # ---- events from the session
 
     def asked(self, first: int, points: Sequence[Any]) -> None:
-        """Note that the learner was asked for points. Their ids are consecutive, starting with `first`."""
+        """Record that the learner was asked for points. Their ids are consecutive, starting with `first`."""
         self._note(lambda entry: entry.ask(dict(enumerate(points, first))))
 
     def told(self, ids: Sequence[int], points: Sequence[Any], values: Sequence[Any]) -> None:
-        """Note that the learner was told values. `ids` are those of points that were asked for."""
+        """Record that the learner was told values. `ids` are those of points that were asked for."""
 
         def add(entry: Entry) -> None:
             entry.points += points
@@ -119,11 +120,11 @@ class CheckpointWriter:
             self._take_learner()
 
     def held(self, ids: Sequence[int], values: Sequence[Any]) -> None:
-        """Note values that have arrived and will be told later."""
+        """Record values that have arrived and will be told later."""
         self._note(lambda entry: entry.held.update(zip(ids, values, strict=True)))
 
     def arrived(self, ids: Sequence[int], packed: Sequence[float | bytes]) -> None:
-        """Note values as `held` does; values other than floats are pickled. Safe to call from any thread."""
+        """Record values as `held` does; values other than floats are pickled. Safe to call from any thread."""
 
         def add(entry: Entry) -> None:
             for pid, value in zip(ids, packed, strict=True):
@@ -135,7 +136,7 @@ class CheckpointWriter:
         self._note(add)
 
     def dropped(self, ids: Iterable[int]) -> None:
-        """Note that points are no longer in flight and will not be told."""
+        """Record that points are no longer in flight and will not be told."""
         ids = list(ids)
         self._note(lambda entry: entry.forget(ids))
 

@@ -1,4 +1,4 @@
-"""The children of a learner whose data are laid out one child after the other."""
+"""The children of learners whose data are stored one child after the other."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from adaptive_dask.learner.balancing_learner import BalancingLearner
 from adaptive_dask.learner.data_saver import DataSaver
 from adaptive_dask.learner.picked import ExtraData
 
-# The column and the dimension of their indices.
+# The name of the column and of the dimension of indices of children.
 INDEX = "learner_index"
 
 
 def children_of(learner: Any) -> Sequence[Any] | None:
-    """The children of a `BalancingLearner`, or None.
+    """Return the children of a `BalancingLearner`, or None.
 
-    Those of one in a `DataSaver` are data savers as well, each with its own results.
+    The children of a `BalancingLearner` in a `DataSaver` are data savers as well, with separate results.
     """
     if isinstance(learner, BalancingLearner):
         return learner.learners
@@ -35,13 +35,13 @@ def children_of(learner: Any) -> Sequence[Any] | None:
 
 
 def first_leaf(learner: Any) -> Any:
-    """The learner itself, or the first child that has no children."""
+    """Return the learner itself, or the first child that has no children."""
     children = children_of(learner)
     return learner if children is None else first_leaf(children[0])
 
 
 def index_name_of(child: Any, index_name: str) -> str | None:
-    """The name of the index of children of a child: "learner_index_2" in "learner_index". None if it has none."""
+    """Return the name of the index of a child's children: "learner_index_2" in "learner_index"; None without any."""
     if children_of(child) is None:
         return None
     name, _, depth = index_name.rpartition("_")

@@ -15,12 +15,12 @@ Column = list[Any]  # a letter for the kind, bytes, and parameters of the kind; 
 
 
 def pack_column(values: Sequence[Any]) -> Column:
-    """Pack values: numbers, tuples of floats and arrays of one shape as raw numbers, anything else pickled.
+    """Pack values: numbers, tuples of floats and arrays of one shape as raw numbers, other values as pickles.
 
     Parameters
     ----------
     values : sequence
-        One or more.
+        One or more values.
 
     Raises
     ------
@@ -72,4 +72,4 @@ def unpack_column(column: Column) -> list[Any]:
     if kind == "p":
         values: list[Any] = pickle.loads(data)
         return values
-    raise ValueError(f"The kind of a column must be 'f', 'i', 't', 'a' or 'p', got {kind!r}.")
+    raise ValueError(f"kind of a column must be 'f', 'i', 't', 'a' or 'p', got {kind!r}.")

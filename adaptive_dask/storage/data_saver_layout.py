@@ -1,10 +1,9 @@
-"""The columns of a `DataSaver`: those of the learner inside, and all that its function returned.
+"""The columns of a `DataSaver`: those of the learner inside, and the results of its function.
 
-With ``learn=``, each part of the results has a column with its name, and there is no column of values besides. A name
-that stands for another column already, such as a part that is called as an argument, and one that begins as other
-columns do, gets the prefix ``result.``. Results that lack a part have ``pandas.NA`` there. References to results that
-are kept elsewhere are in the column ``extra_data``; with ``load_extra=True`` they are loaded. A `DataSaver` without
-``learn=`` has all results in that column.
+With ``learn=``, each part of the results has a column with its name, which replaces the column of values. The name gets
+the prefix ``result.`` if it is that of another column, such as an argument, or begins with the prefix of other columns.
+Results that lack a part have ``pandas.NA`` there. References to remote results are in the column ``extra_data``; with
+``load_extra=True``, they are loaded. A `DataSaver` without ``learn=`` has all results in that column.
 """
 
 from __future__ import annotations
@@ -32,19 +31,19 @@ from adaptive_dask.storage.vector_text import as_value
 Parts = dict[str, Any]
 
 RESULT = "result."
-# Other columns begin with these, or are called so.
+# The prefixes and names of other columns.
 _RESERVED = (RESULT, "function.", "failure.")
 _NAMES = (INDEX, "infeasible")
 
-# The column of values of the learner inside, which is not in the data frame.
+# The column of values of the learner inside, which is omitted.
 _LEARNED = "\0learned"
 
 
 class DataSaverLayout(Layout):
-    """See above."""
+    """The layout of a `DataSaver`; see the module."""
 
     def options(self, learner: Any) -> dict[str, Any]:
-        # The names of the inputs are in the layout of the learner inside; python-adaptive wants to be told.
+        # python-adaptive requires the names of inputs, which are options of the learner inside here.
         own = {"extra_data_name": "extra_data", "input_names": (), "load_extra": False}
         return {**self._inner_options(learner, layout_of(learner.learner).options(learner.learner)), **own}
 
@@ -109,7 +108,7 @@ class DataSaverLayout(Layout):
         layout_of(learner.learner).set_function(learner.learner, function)
 
     def _inner_options(self, learner: Any, options: dict[str, Any]) -> dict[str, Any]:
-        """The options of the learner inside; parts of results have their own names."""
+        """Return the options of the learner inside; names of parts are not options."""
         if learner.learn is None:
             return options
         output = layout_of(learner.learner).output_option(learner.learner)
@@ -121,7 +120,7 @@ class DataSaverLayout(Layout):
 
 
 class _WithOutput:
-    """The columns of a data frame, and one with the values to tell."""
+    """The columns of a data frame with an additional column of the values to tell."""
 
     def __init__(self, cells: Cells, values: list[Any]) -> None:
         self._cells = cells
@@ -148,10 +147,10 @@ class _WithOutput:
 
 
 def _parts(learner: Any, extra: Any, y: Any) -> Parts:
-    """The parts of a result; of one that is not here, those that are learned."""
+    """Return the parts of a result; for a remote result, those that are learned."""
     if isinstance(extra, dict):
         return extra
-    if y is not_available() or (extra is None and np.isnan(y).all()):  # not known, or without a value
+    if y is not_available() or (extra is None and np.isnan(y).all()):  # unknown, or without a value
         return {}
     names = learner.arg_picker.names
     return dict(zip(names, y.tolist(), strict=True)) if learner.arg_picker.is_vector else {names[0]: y}
@@ -165,13 +164,13 @@ def _part_columns(rows: Sequence[Parts], learner: Any, taken: Set[str]) -> list[
 
 
 def _read_results(learner: Any, cells: Cells, taken: Set[str], extra_name: str) -> list[Any]:
-    """What is told for each row, or ``pandas.NA``."""
+    """Return the result to tell for each row, or ``pandas.NA``."""
     read_cell = as_value if cells.was_text else as_it_is
     columns = cells.parts(taken)
     wanted = {_column_of(name, taken) for name in learner.arg_picker.names}
     for name in sorted(wanted - set(columns)):
         cells[name]  # raises an error that lists the columns
-    names = [_name_of(column) for column in columns]
+    names = [column.removeprefix(RESULT) for column in columns]
     na = not_available()
     extra: Iterable[Any] = cells[extra_name] if extra_name in cells else [None] * len(cells[columns[0]])
     found: list[Any] = []
@@ -188,10 +187,6 @@ def _read_results(learner: Any, cells: Cells, taken: Set[str], extra_name: str) 
 def _column_of(name: str, taken: Set[str]) -> str:
     is_taken = name in taken or name in _NAMES or name.startswith(_RESERVED)
     return RESULT + name if is_taken else name
-
-
-def _name_of(column: str) -> str:
-    return column.removeprefix(RESULT)
 
 
 DATA_SAVER = DataSaverLayout()

@@ -12,38 +12,38 @@ from adaptive_dask.storage.vector_text import is_plain_array
 
 POINT = "point"
 
-# How a variable is stored whose cells no array has.
+# The encoding of a variable whose cells have no array type.
 _ENCODED, _JSON = "encoded", "json"
 
-# Names that no variable in a Zarr store can have, and the attribute of one that would have such a name.
+# Invalid names of variables in a Zarr store, and the attribute with the original name.
 _NO_FILES, _NAME = {"", ".", "..", "zarr.json"}, "name"
 
 
 def free_name(name: str, taken: Container[str]) -> str:
-    """A name for something, with underscores behind it if others are called so."""
+    """Return a name, with underscores appended if it is taken."""
     while name in taken:
         name += "_"
     return name
 
 
 def component_names(name: str, ndim: int, taken: Container[str]) -> list[str]:
-    """The dimensions of the components of arrays."""
+    """Return the names of the dimensions of the components of arrays."""
     names = [f"{name}_component"] if ndim == 1 else [f"{name}_component_{k}" for k in range(ndim)]
     return [free_name(each, taken) for each in names]
 
 
 def is_dataset(table: Any) -> bool:
-    """Whether something is an xarray Dataset, without importing xarray."""
+    """Return whether an object is an xarray Dataset, without importing xarray."""
     return type(table).__module__.startswith("xarray.") and hasattr(table, "data_vars")
 
 
 def frame_of(dataset: Any) -> Any:
-    """The data frame of a Dataset of `adaptive_dask.storage.samples.samples`.
+    """Return the data frame of a Dataset of `adaptive_dask.storage.samples.samples`.
 
     Raises
     ------
     ValueError
-        If it is another Dataset, such as one of a grid.
+        If the Dataset has other dimensions, for example those of a grid.
     """
     import pandas
 
@@ -54,7 +54,7 @@ def frame_of(dataset: Any) -> Any:
         )
     variables = [dataset[name] for name in dataset.variables if dataset[name].dims[:1] == (POINT,)]
     df = pandas.DataFrame({each.attrs.get(_NAME, each.name): _series(pandas, each) for each in variables})
-    lists = ("inputs", "parts")  # a file may have them as arrays
+    lists = ("inputs", "parts")  # a file may store them as arrays
     df.attrs = {name: list(value) if name in lists else value for name, value in dataset.attrs.items()}
     if not isinstance(df.attrs["output"], str):
         df.attrs["output"] = list(df.attrs["output"])
@@ -62,21 +62,21 @@ def frame_of(dataset: Any) -> Any:
 
 
 def variable_of(dims: list[str], cells: Any, about: dict[str, Any]) -> Any:
-    """A variable of `array_of` a column."""
+    """Return a variable with the array of a column."""
     is_text = cells.dtype == object and all(isinstance(cell, str) or _is_missing(cell) for cell in cells)
     if is_text and not all(isinstance(cell, str) and _is_utf8(cell) for cell in cells):
-        # xarray would change what is missing among text, and refuse half a pair of surrogates.
+        # xarray would change missing values in text, and reject lone surrogates.
         return dims, objects([as_json(cell) for cell in cells]), {**about, _ENCODED: _JSON}
     return dims, cells, about
 
 
 def storable(dataset: Any) -> Any:
-    """The Dataset with text in JSON in place of objects that a file cannot have.
+    """Return a Dataset in which objects that a file cannot contain are replaced by text in JSON.
 
     Raises
     ------
     TypeError
-        If there is no such text for an object; the error says where.
+        If an object has no such text; the message names its variable.
     """
     changed = {}
     for name, variable in dataset.variables.items():
@@ -91,7 +91,7 @@ def storable(dataset: Any) -> Any:
 
 
 def _with_names_of_files(dataset: Any) -> Any:
-    """The Dataset with other names in place of those that no file can have; variables keep theirs as an attribute."""
+    """Replace invalid names of variables, and store the original names as attributes."""
     called = [str(name) for name in {**dataset.variables, **dataset.sizes}]
     new: dict[str, str] = {}
     for name in called:
@@ -115,7 +115,7 @@ def _series(pandas: Any, variable: Any) -> Any:
 
 
 def array_of(column: Any) -> Any:
-    """A column as an array: of numbers or text, of arrays of one shape, or of objects."""
+    """Convert a column to an array: of numbers or text, of arrays of one shape, or of objects."""
     if column.dtype != object:
         values = column.to_numpy()
         return objects(column.tolist()) if values.dtype.kind not in "biufcmM" else values
@@ -129,9 +129,9 @@ def array_of(column: Any) -> Any:
 
 
 def objects(cells: list[Any]) -> Any:
-    """An array of shape (n,) of objects as they are."""
+    """Return an array of shape (n,) of unchanged objects."""
     array = np.empty(len(cells), dtype=object)
-    for k, cell in enumerate(cells):  # all at once, NumPy would make one array of them
+    for k, cell in enumerate(cells):  # one by one, because NumPy would combine arrays of one shape
         array[k] = cell
     return array
 

@@ -1,7 +1,7 @@
-"""Columns of a data frame in types that a Parquet file has, and back.
+"""Convert columns of a data frame to types of Parquet files, and back.
 
-Columns of numbers, text and times are written as they are, arrays as lists, and complex numbers as lists of two
-numbers, so that other programs can read them. Anything else is text in JSON. For each column that was changed,
+Columns of numbers, text and times are written unchanged, arrays as lists, and complex numbers as lists of two numbers,
+so that other programs can read them. Other objects are written as text in JSON. For each column that was changed,
 ``df.attrs["encoded"]`` has ``"array:<dtype>"``, ``"complex:<dtype>"`` or ``"json"``; pandas writes it to the file.
 """
 
@@ -16,7 +16,7 @@ from adaptive_dask.storage.vector_text import is_plain_array
 
 _ENCODED, _JSON = "encoded", "json"
 
-# The types of pandas that have missing values. In that of floats NaN is missing as well.
+# The types of pandas with missing values. NaN also counts as missing in that of floats.
 _NULLABLE = {bool: "boolean", int: "Int64", float: "Float64", str: "string"}
 
 
@@ -26,7 +26,7 @@ def encoded(df: Any) -> Any:
     Raises
     ------
     TypeError
-        If a cell has an object that cannot be written; the error says where.
+        If a cell has an object that cannot be written; the message names its column.
     """
     import pandas
 
@@ -34,7 +34,7 @@ def encoded(df: Any) -> Any:
     columns: dict[str, Any] = {}
     for name in df.columns:
         if not isinstance(name, str) or not _is_utf8(name):
-            raise TypeError(f"The name of a column must be text in Unicode, got {name!r}. Rename it first.")
+            raise TypeError(f"The name of a column must be a Unicode text, got {name!r}. Rename the column first.")
         nullable = _nullable(pandas, df[name])
         if nullable is not None:
             columns[name] = nullable
@@ -52,7 +52,7 @@ def encoded(df: Any) -> Any:
 
 
 def decoded(df: Any) -> Any:
-    """Return a data frame with the columns that `encoded` has changed as they were."""
+    """Undo `encoded`."""
     kinds = df.attrs.get(_ENCODED)
     if not kinds:
         return df
@@ -69,7 +69,7 @@ def decoded(df: Any) -> Any:
 
 
 def _encoded_column(name: str, column: Any) -> tuple[str | None, list[Any]]:
-    """The kind of a column, None if it can stay as it is, and its new cells."""
+    """Return the kind of a column, or None if it need not change, and its new cells."""
     is_plain = column.dtype.kind in "biumM" or (column.dtype.kind == "f" and column.dtype.itemsize <= 8)
     cells = [] if is_plain else column.tolist()
     if is_plain or (set(map(type, cells)) == {str} and all(map(_is_utf8, cells))):
@@ -86,7 +86,7 @@ def _encoded_column(name: str, column: Any) -> tuple[str | None, list[Any]]:
 
 
 def _nullable(pandas: Any, column: Any) -> Any:
-    """Cells of one type of which some are ``pandas.NA``, in a type that has it; None for other columns."""
+    """Convert cells of one type with ``pandas.NA`` to a type that supports it; return None for other columns."""
     if column.dtype != object:
         return None
     kinds = set(map(type, column)) - {type(pandas.NA)}
@@ -102,7 +102,7 @@ def _nullable(pandas: Any, column: Any) -> Any:
 
 
 def _fits(array: Any) -> bool:
-    """Whether an array is the same again after it was a list of lists."""
+    """Return whether an array survives a conversion to a list of lists."""
     is_plain = array.dtype.kind in "biu" or array.dtype.str in ("<f4", "<f8", "<c8", "<c16")
     return bool(is_plain and array.dtype.isnative and array.ndim and (array.ndim == 1 or array.size))
 
@@ -112,13 +112,13 @@ def _as_lists(array: Any) -> Any:
 
 
 def _pairs(array: Any) -> Any:
-    """Real and imaginary parts along one more axis."""
+    """Return real and imaginary parts along an additional axis."""
     array = np.ascontiguousarray(array)
     return array.view(array.real.dtype).reshape((*array.shape, 2))
 
 
 def _json_cells(name: str, column: Any) -> list[str]:
-    known: dict[int, str] = {}  # an argument is the same object in all rows
+    known: dict[int, str] = {}  # an argument is one object in all rows
     cells = column.tolist()
     texts = []
     for cell in cells:
@@ -157,7 +157,7 @@ def _array(cell: Any, dtype: str) -> Any:
 
 
 def _nested(cell: Any) -> Any:
-    """Lists of lists from what pandas reads: arrays of arrays."""
+    """Convert arrays of arrays, as pandas reads them, to lists of lists."""
     if isinstance(cell, np.ndarray) and cell.dtype != object:
         return cell
     return [_nested(each) for each in cell] if isinstance(cell, np.ndarray | list | tuple) else cell
@@ -173,6 +173,6 @@ def _objects(pandas: Any, cells: list[Any], index: Any = None) -> Any:
 def _is_utf8(text: str) -> bool:
     try:
         text.encode()
-    except UnicodeEncodeError:  # half of a pair of surrogates
+    except UnicodeEncodeError:  # lone surrogates
         return False
     return True

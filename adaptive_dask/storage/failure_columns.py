@@ -1,4 +1,4 @@
-"""Failed points in data frames: a row for each, and columns that say how it failed."""
+"""Failed points in data frames: a row for each, with columns about the failure."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ STATUS, TRIES, ERROR, WORKER = "failure.status", "failure.tries", "failure.error
 
 # The status of a point without a failure.
 KNOWN = "known"
-# Points that the learner was told have one of these.
+# The statuses of points that the learner was told.
 _TOLD = (KNOWN, "replaced")
 
 
 def checked_failures(failures: Any) -> list[FailedPoint]:
-    """Failed points as a list.
+    """Check failed points, and return them as a list.
 
     Raises
     ------
     TypeError
-        If they are something else.
+        If `failures` does not consist of failed points.
     """
     if isinstance(failures, Iterable) and not isinstance(failures, str):
         found = list(failures)
@@ -35,14 +35,14 @@ def checked_failures(failures: Any) -> list[FailedPoint]:
 
 
 def of_child(failures: Sequence[FailedPoint], index: int) -> list[FailedPoint]:
-    """The failed points of one child of a `BalancingLearner`."""
+    """Return the failed points of one child of a `BalancingLearner`."""
     return [replace(failed, point=failed.point[1]) for failed in failures if failed.point[0] == index]
 
 
 def with_failures(
     layout: Layout, learner: Any, columns: Columns, options: dict[str, Any], failures: Sequence[FailedPoint]
 ) -> Columns:
-    """Add the columns above, and a row for each failed point that the learner was not told."""
+    """Add the columns about failures, and a row for each failed point that the learner was not told."""
     rows = {_key(point): row for row, point in enumerate(columns.points)}
     known: dict[int, FailedPoint] = {}
     new: list[FailedPoint] = []
@@ -57,7 +57,7 @@ def with_failures(
     cells = [(name, [*old, *(inputs[name] if name in inputs else empty(old, len(new)))]) for name, old in columns.cells]
     records: list[FailedPoint | None] = [*(known.get(row) for row in range(len(columns.points))), *new]
     about: dict[str, list[Any]] = {
-        # A known point has been told by somebody else since it failed, or its value was replaced.
+        # A known point was told by a user after its failure, or its value was replaced.
         STATUS: [
             each.status if each and (k >= len(columns.points) or each.status in _TOLD) else KNOWN
             for k, each in enumerate(records)
@@ -70,7 +70,7 @@ def with_failures(
 
 
 def without_failures(df: Any) -> Any:
-    """The rows of a data frame that a learner is told."""
+    """Return the rows of a data frame without failed points."""
     if STATUS not in df.columns:
         return df
     attrs = df.attrs
@@ -83,13 +83,13 @@ def _key(point: Any) -> Any:
     try:
         hash(point)
     except TypeError:
-        # An element of a sequence, whose index says which it is.
+        # an element of a sequence is identified by its index
         return point[0] if isinstance(point, tuple) else repr(point)
     return point
 
 
 def empty(cells: Sequence[Any], n: int) -> list[Any]:
-    """Cells without a value; NaN where pandas can compute with the column then."""
+    """Return empty cells: NaN if this keeps a numeric type of the column."""
     kinds = set(map(type, cells))
     is_real = len(kinds) == 1 and issubclass(next(iter(kinds)), float | np.floating)
     return [kinds.pop()("nan") if is_real else not_available()] * n

@@ -1,4 +1,4 @@
-"""Which columns the data frame of each kind of learner has, and how points are laid out in them.
+"""The columns of the data frame of each kind of learner, and the layout of points in them.
 
 ================== =================================================================== ==================
 learner            columns, by the option that names each one                           other options
@@ -17,13 +17,13 @@ with learn=        inputs as the learner inside, and a column for each part     
 any other          point_names=("x",) or ("x0", "x1", …), value_name="y"
 ================== =================================================================== ==================
 
-Inputs are called as the function calls its arguments, as in pictures: a ``Learner1D`` of ``f(energy)`` has ``energy``
-and ``y``. See `adaptive_dask.learner.argument_names` for arguments that are tuples. A data frame that is loaded may
-have the names above as well.
+Inputs have the names of the arguments of the function, as in plots: a ``Learner1D`` of ``f(energy)`` has ``energy`` and
+``y``. See `adaptive_dask.learner.argument_names` for arguments that are tuples. A data frame that is loaded may also
+have the names above.
 
 See `adaptive_dask.storage.data_saver_layout` for the columns of a `DataSaver`.
 
-The error beside a mean is ``learner.error[x]``, half the width of its confidence interval.
+The error of a mean is ``learner.error[x]``, half the width of its confidence interval.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ from adaptive_dask.learner.argument_names import Coordinates, coordinates_of, di
 from adaptive_dask.learner.sequence_learner import by_position
 from adaptive_dask.storage.vector_text import Vector, as_value
 
-# The options that come first for most learners.
+# The first options of most learners.
 OF_FUNCTION = ("with_default_function_args", "function_prefix")
 
 
@@ -52,15 +52,15 @@ class Columns:
     Attributes
     ----------
     cells : list of (str, list)
-        Each column's name and cells, in order.
+        Names and cells of the columns, in order.
     inputs : list of str
-        The columns that say what the point was.
+        The columns of the point.
     output : str or list of str
-        The column of the value that is learned, or several columns of its components.
+        The column of the value that is learned, or the columns of its components.
     points : list of X
-        The point of each row, as the learner is told it.
+        The point of each row, as the learner accepts it.
     parts : list of str
-        The columns of results with names.
+        The columns of named results.
     """
 
     cells: list[tuple[str, list[Any]]]
@@ -93,53 +93,53 @@ Read = tuple[list[Any], list[Any]]
 
 
 class Layout(abc.ABC):
-    """How the points of a kind of learner are laid out in columns."""
+    """The layout of the points of a kind of learner in columns."""
 
     @abc.abstractmethod
     def options(self, learner: Any) -> dict[str, Any]:
-        """The options of `to_dataframe` and their defaults; columns are called as the function calls its arguments."""
+        """Return the options of `to_dataframe` and their defaults, with the names of the function's arguments."""
 
     def usual_options(self, learner: Any) -> dict[str, Any]:
-        """The same with python-adaptive's defaults, for data frames that have these."""
+        """Return the options with python-adaptive's defaults, for data frames that have these names."""
         return self.options(learner)
 
     def order(self, learner: Any, loading: bool) -> tuple[str, ...]:
-        """The options that may be given by position, in python-adaptive's order."""
+        """Return the names of options that may be given by position, in python-adaptive's order."""
         return (*OF_FUNCTION, *self.options(learner))
 
     @abc.abstractmethod
     def columns(self, learner: Any, options: dict[str, Any]) -> Columns:
-        """The learner's data, in columns."""
+        """Return the learner's data as columns."""
 
     @abc.abstractmethod
     def read(self, learner: Any, cells: Cells, options: dict[str, Any]) -> Read:
-        """Points and values, as the learner is told them."""
+        """Return points and values, as the learner accepts them."""
 
     def read_points(self, learner: Any, cells: Cells, options: dict[str, Any]) -> list[Any]:
         """The points of rows that have no values."""
         return self.read(learner, cells, options)[0]
 
     def inputs(self, learner: Any, points: Sequence[Any], options: dict[str, Any]) -> list[tuple[str, list[Any]]]:
-        """The columns that say what the point was, with their cells for some points."""
+        """Return the columns of points, with their cells for some points."""
         raise TypeError(
             f"{type(self).__name__} must have a method inputs(learner, points, options) for results with names, failed "
             "points and grids."
         )
 
     def output_option(self, learner: Any) -> str | None:
-        """The option that names the column of values."""
+        """Return the option for the name of the column of values."""
         return None
 
     def axes(self, learner: Any, options: dict[str, Any]) -> list[str]:
-        """The names of the coordinates of the function, as an interpolator takes them."""
+        """Return the names of the coordinates of the function, in the order of an interpolator."""
         return [name for name, _ in self.inputs(learner, [], options)]
 
     def about_axes(self, learner: Any, options: dict[str, Any]) -> Coordinates:
-        """What the function says about these coordinates."""
+        """Return labels and units of these coordinates, from the function."""
         return coordinates_of(self.function(learner), len(self.axes(learner, options)))
 
     def function(self, learner: Any) -> Any:
-        """The function whose default arguments belong to the data."""
+        """Return the function whose default arguments belong to the data."""
         return learner.function
 
     def set_function(self, learner: Any, function: Any) -> None:
@@ -147,15 +147,15 @@ class Layout(abc.ABC):
 
 
 class PlainLayout(Layout):
-    """Points of numbers in a column each, and values in the last one.
+    """A column for each coordinate of points, and a column for values.
 
     Parameters
     ----------
     inputs : tuple of (str, str)
-        For each coordinate the option that names it, and its name. One alone means that points are no tuples.
+        Option and name of each coordinate. With one coordinate, points are not tuples.
     output : (str, str)
     ordered : bool, default: True
-        Whether rows are sorted by point, or as they were told.
+        True if rows are sorted by point, False for the order of tells.
     """
 
     def __init__(self, inputs: Sequence[tuple[str, str]], output: tuple[str, str], ordered: bool = True) -> None:
@@ -188,7 +188,7 @@ class PlainLayout(Layout):
         return self._coordinates(self._names(learner, options)[0], points)
 
     def _coordinates(self, names: Sequence[str], points: Sequence[Any]) -> list[tuple[str, list[Any]]]:
-        """A column for each coordinate of points; one alone means that points are no tuples."""
+        """Return a column for each coordinate of points; with one column, points are not tuples."""
         return _coordinates(names, points)
 
     def _points(self, columns: list[list[Any]]) -> list[Any]:
@@ -207,16 +207,16 @@ class PlainLayout(Layout):
 
 
 class NDLayout(PlainLayout):
-    """As many columns as points have coordinates, named by one option.
+    """A column for each coordinate of points, with names in one option.
 
     Parameters
     ----------
     output : str
-        The name of the column of values.
+        Name of the column of values.
     first_names : tuple of str
-        Names for points that have no more coordinates than that.
+        Names for points with at most this number of coordinates.
     of_tuples : bool, default: False
-        Whether points with one coordinate are tuples, too.
+        True if points with one coordinate are tuples as well.
     """
 
     def __init__(self, output: str, first_names: tuple[str, ...], of_tuples: bool = False) -> None:
@@ -251,12 +251,12 @@ class NDLayout(PlainLayout):
         names = [names] if isinstance(names, str) else list(names)
         ndim = _ndim(learner)
         if len(names) != ndim:
-            raise ValueError(f"point_names has {len(names)} names for {ndim} coordinates: {names}.")
+            raise ValueError(f"point_names must have {ndim} names, one for each coordinate, got {names}.")
         return names, options["value_name"]
 
 
 class OtherLayout(NDLayout):
-    """That of learners of which nothing is known; without data it is the frame that says how points look."""
+    """The layout of unknown learners; without data, the form of points is taken from the data frame."""
 
     def _names(self, learner: Any, options: dict[str, Any]) -> tuple[list[str], str]:
         if len(learner.data):
@@ -279,7 +279,7 @@ class SeedLayout(PlainLayout):
 
 
 class SamplesLayout(PlainLayout):
-    """Points (seed, x), of which a learner's ``data`` have the mean for each x."""
+    """Points (seed, x), with the mean for each x in the learner's ``data``."""
 
     def __init__(self) -> None:
         super().__init__([("seed_name", "seed"), ("x_name", "x")], ("y_name", "y"))
@@ -317,7 +317,7 @@ class SamplesLayout(PlainLayout):
 
 
 class SequenceLayout(Layout):
-    """Points (index, element), of which a learner's ``data`` have the index."""
+    """Points (index, element), with the index in the learner's ``data``."""
 
     def output_option(self, learner: Any) -> str | None:
         return "y_name"
@@ -337,7 +337,7 @@ class SequenceLayout(Layout):
         return _coordinates([options["index_name"], options["x_name"]], points)
 
     def read(self, learner: Any, cells: Cells, options: dict[str, Any]) -> Read:
-        # Any text may be a value of a sequence: it stands for a vector only if vectors have become text.
+        # Text is converted to vectors only if vectors have become text, because it may be a value of a sequence.
         read_cell = as_value if cells.was_text else as_it_is
         rows = zip(
             cells[options["index_name"]],
@@ -368,7 +368,7 @@ _ANY_OTHER = OtherLayout("y", ("x",))
 
 
 def layout_of(learner: Any) -> Layout:
-    """The layout that is registered for a learner's class or the nearest base class."""
+    """Return the layout that is registered for a learner's class or the nearest base class."""
     layout: Layout = kinds.find(learner, "layout", _ANY_OTHER)
     return layout
 
@@ -381,19 +381,19 @@ def core_of(learner: Any) -> Any:
 
 
 def _called(function: Any, usual: Sequence[str], output: str) -> list[str]:
-    """What the columns of a function's points are called."""
+    """Return the names of the columns of a function's points."""
     return distinct_names(usual, coordinates_of(function, len(usual)).names, [output])
 
 
 def _coordinates(names: Sequence[str], points: Sequence[Any]) -> list[tuple[str, list[Any]]]:
-    """A column for each coordinate of points; one alone means that points are no tuples."""
+    """Return a column for each coordinate of points; with one column, points are not tuples."""
     if len(names) == 1:
         return [(names[0], list(points))]
     return [(name, [point[k] for point in points]) for k, name in enumerate(names)]
 
 
 def as_it_is(cell: Any) -> Any:
-    """The value of a cell of a data frame that was never text."""
+    """Return the value of a cell of a data frame that was not stored as text."""
     return np.asarray(cell) if isinstance(cell, Vector) else cell
 
 
@@ -402,7 +402,7 @@ def _point(item: tuple[Any, Any]) -> Any:
 
 
 def _ndim(learner: Any) -> int:
-    """How many columns a point takes; 1 also for points that are not tuples."""
+    """Return the number of columns of a point, which is 1 for points that are not tuples."""
     ndim = getattr(learner, "ndim", None)
     if isinstance(ndim, int):
         return ndim
@@ -411,7 +411,7 @@ def _ndim(learner: Any) -> int:
 
 
 def not_available() -> Any:
-    """``pandas.NA``, for cells without a value."""
+    """Return ``pandas.NA``, for cells without a value."""
     import pandas
 
     return pandas.NA

@@ -1,7 +1,7 @@
-"""Plain objects as text in JSON, exactly: also None, NaN, complex numbers, tuples, sets and arrays.
+"""Encode plain objects as text in JSON exactly, including None, NaN, complex numbers, tuples, sets and arrays.
 
-Lists, text, booleans, None, whole and finite numbers are those of JSON. Everything else is an object with one key that
-names its kind: ``{"tuple": [1, 2]}``. Nothing that is read is executed, as a pickled object would be.
+Lists, text, booleans, None, integers and finite numbers are those of JSON. Other objects are JSON objects with one key
+for their kind: ``{"tuple": [1, 2]}``. Unlike pickles, the text is not executed when it is read.
 """
 
 from __future__ import annotations
@@ -15,23 +15,23 @@ import numpy as np
 
 from adaptive_dask.storage.vector_text import is_plain_array
 
-# The kinds of NumPy's types that are bytes only.
+# The kinds of NumPy's types without references to objects.
 _ARRAYS = "biufcSUmM"
 
 
 def as_json(value: Any) -> str:
-    """The text of an object.
+    """Encode an object as text.
 
     Raises
     ------
     TypeError
-        If it has a part of another kind.
+        If the object has a part of an unsupported type.
     """
     return json.dumps(_packed(value), allow_nan=False)
 
 
 def from_json(text: str) -> Any:
-    """The object of a text.
+    """Decode the text of an object.
 
     Raises
     ------
@@ -41,7 +41,7 @@ def from_json(text: str) -> Any:
     try:
         return _unpacked(json.loads(text))
     except (TypeError, KeyError, AttributeError) as error:
-        raise ValueError(f"A cell must have text of as_json, got {str(text)[:60]!r}.") from error
+        raise ValueError(f"A cell must contain text of as_json, got {str(text)[:60]!r}.") from error
 
 
 def _packed(value: Any) -> Any:
@@ -72,11 +72,11 @@ def _packed(value: Any) -> Any:
     if reference is not None:
         return reference
     of_objects = f" of {value.dtype}" if isinstance(value, np.ndarray) else ""
-    raise TypeError(f"It has an object of the type {kind.__module__}.{kind.__qualname__}{of_objects}.")
+    raise TypeError(f"It contains an object of the type {kind.__module__}.{kind.__qualname__}{of_objects}.")
 
 
 def _packed_reference(value: Any) -> Any:
-    """What says that a value is missing, and references to results that are kept elsewhere."""
+    """Encode missing values, and references to remote results."""
     if type(value).__name__ == "NAType":
         return {"missing": None}
     if type(value).__module__ == "adaptive_dask.storage.extra_files":

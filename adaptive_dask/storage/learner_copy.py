@@ -12,7 +12,7 @@ from adaptive_dask.learner.subclasses import as_base
 
 @runtime_checkable
 class _CopiesData(Protocol):
-    """What a custom class needs to be copied with its data."""
+    """The methods of a custom class that can be copied with its data."""
 
     def new(self) -> Any: ...
 

@@ -26,8 +26,8 @@ def to_parquet(
     ----------
     learner : BaseLearner
     url : str or path
-        A file, or a URL that fsspec supports (``"s3://bucket/scan.parquet"``). It is written completely or not at all,
-        and replaced if it exists.
+        A file, or a URL that fsspec supports (``"s3://bucket/scan.parquet"``). It is written atomically, and replaced
+        if it exists.
     storage_options : mapping, optional
         Options of fsspec, such as credentials.
     **options
@@ -40,12 +40,12 @@ def to_parquet(
     TypeError
         If a value or an argument of the function cannot be written.
     OSError
-        If the file cannot be written. One that was there is unchanged.
+        If the file cannot be written. An existing file is not changed.
 
     Notes
     -----
     ``learner.load_dataframe(pandas.read_parquet(url))`` tells a learner the same data. Other programs can read numbers,
-    text, arrays (as lists) and complex numbers (as lists of real and imaginary part); anything else is text in JSON.
+    text, arrays (as lists) and complex numbers (as lists of real and imaginary part); other objects are text in JSON.
     """
     df = to_dataframe(learner, **options)
     with needed("Parquet files need pyarrow", '"adaptive_dask[data]"'):

@@ -12,7 +12,7 @@ from adaptive_dask.storage.frames import to_dataframe
 
 
 def samples(xarray: Any, learner: Any, options: dict[str, Any]) -> Any:
-    """A Dataset with the columns of the data frame along the dimension "point"; inputs are coordinates."""
+    """Return a Dataset with the columns of the data frame along the dimension "point"; inputs are coordinates."""
     df = to_dataframe(learner, **options)
     child = first_leaf(learner)
     layout = layout_of(child)

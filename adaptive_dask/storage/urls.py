@@ -20,18 +20,18 @@ def reaching(url: str, storage_options: Mapping[str, Any] | None, need: str) -> 
     Parameters
     ----------
     url : str
-        With user and password, if it needs them.
+        URL, with user and password if necessary.
     storage_options : mapping, optional
         Options of fsspec.
     need : str
-        What needs fsspec, for the message.
+        Description of the feature that needs fsspec, for the message.
 
     Raises
     ------
     ImportError
-        If fsspec, or what it needs for this kind of URL, is not installed.
+        If fsspec, or a package that it needs for this kind of URL, is not installed.
     Exception
-        Errors of the file system, and of the body; without user names, passwords and options.
+        Errors of the file system and of the block, without user names, passwords and options.
     """
     with needed(f"{need} needs fsspec, which comes with Dask", "fsspec"):
         from fsspec.core import url_to_fs
@@ -42,12 +42,12 @@ def reaching(url: str, storage_options: Mapping[str, Any] | None, need: str) -> 
 
 
 def local_path(url: str | os.PathLike[str]) -> str | None:
-    """The path of a local file, or None for other URLs.
+    """Return the path of a local file, or None for other URLs.
 
     Raises
     ------
     TypeError, ValueError
-        If it is no path and no URL.
+        If `url` is neither a path nor a URL.
     """
     text = os.fspath(url)
     if not isinstance(text, str):
@@ -73,7 +73,7 @@ def write_file(url: str | os.PathLike[str], content: bytes, storage_options: Map
     Raises
     ------
     OSError
-        If the file cannot be written; one that was there is unchanged.
+        If the file cannot be written. An existing file is not changed.
     """
     path = local_path(url)
     if path is not None:

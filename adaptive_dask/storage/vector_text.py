@@ -26,7 +26,7 @@ class Vector(np.ndarray[Any, Any]):
 
 
 def is_plain_array(value: Any) -> bool:
-    """True for arrays whose elements are all there is: masked arrays and those with units have more."""
+    """Return True for arrays that consist of their elements, unlike masked arrays and arrays with units."""
     return type(value) is np.ndarray or isinstance(value, Vector)
 
 
@@ -38,7 +38,7 @@ def as_cell(value: Any) -> Any:
 
 
 def as_value(cell: Any) -> Any:
-    """Return the value of a cell, also from its text. The ``str`` of a list, tuple or plain array is parsed too.
+    """Return the value of a cell or of its text. The ``str`` of a list, tuple or plain array is parsed as well.
 
     Raises
     ------
@@ -51,7 +51,7 @@ def as_value(cell: Any) -> Any:
         return cell
     if "..." in cell:
         raise ValueError(
-            f"A vector must have all its entries, got the abridged text {cell[:60]!r}. Save the data in another way."
+            f"A vector must have all its entries, got the abbreviated text {cell[:60]!r}. Save the data in another way."
         )
     try:
         return np.array(_parsed(_NUMPY_SCALAR.sub(r"\1", cell)))

@@ -14,7 +14,7 @@ from adaptive_dask.storage.dataset_columns import storable
 from adaptive_dask.storage.grids import to_xarray
 from adaptive_dask.storage.urls import local_path, reaching
 
-# A Zarr store has one of these files.
+# The files of which a Zarr store has at least one.
 _MARKS = {"zarr.json", ".zgroup", ".zmetadata"}
 
 
@@ -32,30 +32,30 @@ def to_zarr(
     ----------
     learner : BaseLearner
     url : str or path
-        A folder, or a URL that fsspec supports (``"s3://bucket/scan.zarr"``). The store is written beside it and then
-        takes its place, so it is complete or not there at all; a Zarr store that was there is replaced.
+        A folder, or a URL that fsspec supports (``"s3://bucket/scan.zarr"``). The store is written to a temporary
+        folder and then renamed, so that it is never incomplete. An existing Zarr store is replaced.
     n : optional
     storage_options : mapping, optional
         Options of fsspec, such as credentials.
     **options
-        ``n`` and these are as for `adaptive_dask.storage.grids.to_xarray`. With ``chunks``, Dask computes and writes
-        the chunks in parallel.
+        As for `adaptive_dask.storage.grids.to_xarray`. With ``chunks``, Dask computes and writes the chunks in
+        parallel.
 
     Raises
     ------
     ImportError
         If xarray or zarr is not installed.
     FileExistsError
-        If there is something else than a Zarr store.
+        If `url` exists and is not a Zarr store.
     TypeError
         If a value cannot be written.
     OSError
-        If the store cannot be written. One that was there is unchanged.
+        If the store cannot be written. An existing store is not changed.
 
     Notes
     -----
-    ``xarray.open_zarr(url, consolidated=False)`` opens the store. ``learner.load_dataframe`` takes what it returns, if
-    the store has the evaluated points.
+    ``xarray.open_zarr(url, consolidated=False)`` opens the store. ``learner.load_dataframe`` accepts the result, if the
+    store has the evaluated points.
     """
     dataset = to_xarray(learner, n, **options)
     with needed("Zarr stores need zarr", '"adaptive_dask[data]"'):
@@ -69,7 +69,7 @@ def to_zarr(
 
 
 def _write(dataset: Any, store: Any, storage_options: Mapping[str, Any] | None = None) -> None:
-    # Consolidated metadata are not part of the format.
+    # Consolidated metadata are not part of the Zarr format.
     dataset.to_zarr(store, mode="w-", consolidated=False, storage_options=storage_options)
 
 

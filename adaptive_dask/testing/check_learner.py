@@ -16,7 +16,7 @@ Guarantee = Callable[[Subject], None]
 
 GUARANTEES: dict[str, Guarantee] = {check.__name__: check for check in (*ASKS, *TELLS, *COPIES)}
 
-# The members that a learner needs, besides ask and tell, for a guarantee to be checked.
+# The members, besides ask and tell, without which a guarantee is not checked.
 _NEEDS = {
     "ask_zero": ["data", "npoints"],
     "ask_that_changes_nothing": ["data", "npoints", "pending_points"],
@@ -45,7 +45,7 @@ class LearnerCheckError(AssertionError):
     Attributes
     ----------
     broken : dict of str to Exception
-        By the name of each guarantee, what went wrong.
+        The error of each broken guarantee, by its name.
     """
 
     def __init__(self, kind: str, broken: dict[str, Exception]) -> None:
@@ -75,17 +75,17 @@ def check_learner(
     Parameters
     ----------
     learner : learner, or callable
-        A learner, whose ``new()`` makes the ones that are checked; or a function that makes a new learner
-        without data. It may be any object with ``ask`` and ``tell``: guarantees about what it does not have
-        are left out. Of a `BaseLearner` everything is checked.
+        A learner, whose ``new()`` creates the learners that are checked; or a function that creates a learner without
+        data. The learner may be any object with ``ask`` and ``tell``: guarantees about members that it does not have
+        are skipped. For a `BaseLearner`, all guarantees are checked.
     function : callable, optional
-        What is evaluated, ``learner.function`` if not given.
+        The function to evaluate, by default ``learner.function``.
     n : int, default: 50
-        With how many points.
+        Number of points.
     skip, only : collection of str
-        Names of guarantees to leave out, or to check and no others; see `GUARANTEES`.
+        Names of guarantees to skip, or to check exclusively; see `GUARANTEES`.
     max_seconds : float, default: 5
-        How much processor time one call of the learner may take.
+        Maximum processor time of a call of the learner, in seconds.
     seed : int, default: 0
 
     Returns
@@ -96,9 +96,9 @@ def check_learner(
     Raises
     ------
     LearnerCheckError
-        If guarantees are broken; the message says which ones, and how.
+        If guarantees are broken; the message describes them.
     TypeError
-        If it is no learner, or not known how to make new ones, or what it learns.
+        If `learner` is not a learner, or if new learners or values cannot be created.
 
     Examples
     --------
@@ -108,13 +108,15 @@ def check_learner(
     """
     unknown = {*skip, *only} - {*GUARANTEES, "bounded_cost"}
     if unknown:
-        raise ValueError(f"There is no guarantee {unknown.pop()!r}; there are {', '.join(GUARANTEES)}, bounded_cost.")
+        raise ValueError(
+            f"skip and only must be names of {', '.join(GUARANTEES)}, bounded_cost, got {unknown.pop()!r}."
+        )
     make = _maker(learner)
     sample = make()
     if not is_learner(sample):
-        raise TypeError(f"A learner has ask and tell; what was made is {sample!r}.")
+        raise TypeError(f"learner must have ask and tell, got {sample!r}.")
     if function is None and not hasattr(sample, "function"):
-        raise TypeError(f"A {type(sample).__name__} has no `function`: give function= to say what is learned.")
+        raise TypeError(f"function must be given, because a {type(sample).__name__} has no attribute `function`.")
     subject = Subject(make, function or sample.function, n, seed)
     names = [
         name
@@ -144,13 +146,13 @@ def check_learner(
 def _maker(learner: Any) -> Callable[[], Any]:
     if isinstance(learner, type) or not hasattr(learner, "ask"):
         if not callable(learner):
-            raise TypeError(f"check_learner takes a learner, or a function that makes new ones, not {learner!r}.")
+            raise TypeError(f"learner must be a learner or a function that makes new ones, got {learner!r}.")
         given: Callable[[], Any] = learner
         return given
     if not hasattr(learner, "new"):
         raise TypeError(
-            f"A {type(learner).__name__} has no `new()`: give a function that makes new learners instead, such as "
-            f"lambda: {type(learner).__name__}(...)."
+            f"learner must have `new()`, got a {type(learner).__name__}. Pass a function that makes new learners, "
+            f"such as lambda: {type(learner).__name__}(...)."
         )
     make: Callable[[], Any] = learner.new
     return make

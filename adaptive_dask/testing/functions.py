@@ -1,6 +1,6 @@
 """Functions from the literature, for tests, examples and benchmarks, with their bounds and known properties.
 
-Integrals with known values are there too: see `adaptive_dask.testing.integrals`.
+Integrals with known values are in `adaptive_dask.testing.integrals`.
 """
 
 from __future__ import annotations

@@ -41,7 +41,7 @@ class KnownIntegral:
 
 
 def _sech_sum(x: float) -> float:
-    # exp(-|u|) does not overflow where cosh(u) would.
+    # with exp(-|u|), because cosh(u) would overflow
     total = 0.0
     for i in (1, 2, 3):
         decay = math.exp(-abs(20.0**i * (x - 0.2 * i)))

@@ -33,14 +33,14 @@ class Subject:
     function : callable
         Returns the value at a point. It is called once for each point.
     n : int
-        With how many points the guarantees are tested.
+        Number of points with which the guarantees are checked.
     seed : int
-        Of all choices that are made at random.
+        Seed of all random choices.
 
     Attributes
     ----------
     slowest : (float, str)
-        The longest call of the learner: its processor time in seconds, and which one it was.
+        The longest call of the learner: its processor time in seconds, and its name.
     """
 
     def __init__(self, make: Callable[[], Any], function: Callable[[Any], Any], n: int, seed: int) -> None:
@@ -75,7 +75,7 @@ class Subject:
         known = len(learner.data) if hasattr(learner, "data") else "some"
         asked = self.timed(f"ask({n}) with {known} points known", lambda: learner.ask(n, **options))
         expect(
-            isinstance(asked, tuple) and len(asked) == 2, f"ask({n}) must return (points, improvements), not {asked!r}"
+            isinstance(asked, tuple) and len(asked) == 2, f"ask({n}) must return (points, improvements), got {asked!r}"
         )
         points, improvements = map(list, asked)
         expect(len(points) <= n, f"ask({n}) returned {len(points)} points")
@@ -116,7 +116,7 @@ class Subject:
 
 
 def key_of(x: Any) -> Any:
-    """Return a hashable key of a point, which need not be hashable itself."""
+    """Return a hashable key of a point, which may be unhashable."""
     try:
         hash(x)
     except TypeError:

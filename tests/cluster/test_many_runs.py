@@ -162,7 +162,7 @@ def test_bad_arguments(client):
         adaptive.run_many(first, npoints_goal=1)
     with pytest.raises(ValueError, match="empty"):
         adaptive.run_many([], npoints_goal=1)
-    with pytest.raises(ValueError, match="each learner once"):
+    with pytest.raises(ValueError, match="must be different objects"):
         adaptive.run_many([first, first], npoints_goal=1)
     with pytest.raises(ValueError, match="npoints_goal has 3 entries for 2 learners"):
         adaptive.run_many([first, second], npoints_goal=[1, 2, 3])

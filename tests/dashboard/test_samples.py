@@ -11,6 +11,8 @@ from typing import Any
 import numpy as np
 import pytest
 import scipy.stats
+from bokeh.models import CustomJSTickFormatter
+from bokeh.plotting import figure
 
 import adaptive_dask as adaptive
 from adaptive_dask.dashboard.patch import Patch
@@ -125,6 +127,14 @@ def test_learners_of_which_nothing_is_known_are_told_so() -> None:
     page.look()
     page.look()
     assert "keeps no table" in page.notes[-1]
+
+
+def test_both_axes_of_a_plane_have_the_names_of_the_space() -> None:
+    space = adaptive.Space({"width": (1, 2), "height": adaptive.Log(1, 100)})
+    chart = make_follower(adaptive.LearnerND(lambda width, height: width * height, space)).make_chart()
+    (plot,) = chart.root.select({"type": figure})
+    assert [plot.xaxis[0].axis_label, plot.yaxis[0].axis_label] == ["width", "height"]
+    assert isinstance(plot.yaxis[0].formatter, CustomJSTickFormatter)
 
 
 def test_another_run_never_has_the_picture_of_the_one_before() -> None:

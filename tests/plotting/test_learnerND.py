@@ -118,10 +118,10 @@ def test_many_points_are_thinned_and_the_title_says_so(backend: str, monkeypatch
 @pytest.mark.parametrize(
     ("cut", "message"),
     [
-        ({5: 0}, "no coordinate 5"),
+        ({5: 0}, "from 0 to 2, got 5"),
         ({0: 3}, "between -1"),
-        ({}, "leaves one or two"),
-        ({0: 0, 1: 0, 2: 0}, "leaves one or two"),
+        ({}, "must leave one or two"),
+        ({0: 0, 1: 0, 2: 0}, "must leave one or two"),
     ],
 )
 def test_a_cut_that_makes_no_sense(cut: dict[int, float], message: str) -> None:

@@ -96,7 +96,7 @@ def test_balancing_learner(dynamic: bool, backend: str) -> None:
 
 def test_children_that_cannot_be_told_apart() -> None:
     learner = adaptive.BalancingLearner([adaptive.Learner1D(abs, (0, 1)) for _ in range(2)])
-    with pytest.raises(ValueError, match="tell the learners apart"):
+    with pytest.raises(ValueError, match="distinguish the learners"):
         learner.plot(cdims=[{"a": 1}, {"a": 1}])
     with pytest.raises(TypeError, match="hashable"):
         learner.plot(cdims=[{"a": [1]}, {"a": [2]}])

@@ -146,7 +146,7 @@ def test_an_error_of_the_goal_is_raised_as_it_is() -> None:
     ("arguments", "words"),
     [
         ({}, "needs a goal"),
-        ({"npoints_goal": 3, "loss_goal": 0.1}, "Give one goal"),
+        ({"npoints_goal": 3, "loss_goal": 0.1}, "goal must be given by one"),
         ({"npoints_goal": 3, "points_per_ask": 0}, "points_per_ask"),
     ],
 )

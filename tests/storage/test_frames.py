@@ -148,7 +148,7 @@ def test_wrong_names_are_errors() -> None:
         learner.to_dataframe(x_name="y")
     with pytest.raises(ValueError, match="no column 'x'; it has 'u', 'y'"):
         learner.load_dataframe(learner.to_dataframe(x_name="u"))
-    with pytest.raises(ValueError, match="2 names for 3 coordinates"):
+    with pytest.raises(ValueError, match="point_names must have 3 names"):
         KINDS["LearnerND"](m).to_dataframe(point_names=("a", "b"))
 
 

@@ -72,7 +72,7 @@ class FailureList(ReadingPart):
 
 def _describe(failed: Any) -> str:
     lines = failed.traceback_text.strip().splitlines() or ["no traceback"]
-    point, last = _shortly(failed.point), lines[-1][:300]
+    point, last = safe_repr(failed.point)[:200], lines[-1][:300]
     where = f" on {failed.worker}" if failed.worker else ""
     tries = f"{failed.status}, {failed.tries} {'try' if failed.tries == 1 else 'tries'}{where}"
     text = failed.traceback_text[-MOST_TEXT:]
@@ -81,7 +81,3 @@ def _describe(failed: Any) -> str:
         f"<b>{html.escape(last)}</b> at {html.escape(point)}</summary>"
         f"<p>{html.escape(tries)}</p><pre>{html.escape(text)}</pre></details>"
     )
-
-
-def _shortly(point: Any) -> str:
-    return safe_repr(point)[:200]

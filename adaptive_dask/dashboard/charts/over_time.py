@@ -24,7 +24,7 @@ class _OverTime(RunChart):
     Parameters
     ----------
     count : callable
-        Returns what an entry of the history has counted.
+        Returns the count of an entry of the history.
     factor : float
         Factor that scales the rate.
     label, color : str

@@ -1,4 +1,4 @@
-"""Samples of a learner over a `Space`: those of the learner inside, on axes in the coordinates of the user."""
+"""Samples of a learner over a `Space`, in the coordinates of the user."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _TIP = "return (10 ** value).toPrecision(6)"
 
 
 class AxesFollower:
-    """Follows the learner inside.
+    """Follows the learner of the transformed coordinates.
 
     Parameters
     ----------
@@ -36,13 +36,13 @@ class AxesFollower:
     def read(self, learner: Any, pending: list[Any]) -> Any:
         inner = []
         for point in pending:
-            with suppress(TypeError, ValueError):  # one that a user told
+            with suppress(TypeError, ValueError):  # a point that the user told
                 inner.append(learner.inner_point(point))
         return self._follower.read(learner.learner, inner)
 
     def make_chart(self) -> Any:
         chart = self._follower.make_chart()
-        components = getattr(chart, "components", 0)
+        components = self._follower.components
         shown = components if isinstance(components, tuple) else (0,)
         for plot in chart.root.select({"type": figure}):
             for column, place, axis in zip(("x", "y"), shown, (plot.xaxis, plot.yaxis), strict=False):
@@ -51,7 +51,7 @@ class AxesFollower:
 
 
 def _name(plot: Any, column: str, axis: Any, label: str, found: Linear) -> None:
-    """Name an axis of a figure, also where it is hovered over, and show powers of ten along a logarithmic one."""
+    """Label an axis and its tooltip; a logarithmic axis shows powers of ten."""
     axis.axis_label = f"{label} ({found.unit})" if found.unit else label
     if isinstance(found, Log):
         axis.formatter = CustomJSTickFormatter(code=_TICK)

@@ -39,10 +39,13 @@ class Follower(ABC):
         True if there is more to read.
     position : int
         Number of entries of the data that were read.
+    components : object
+        A chart is replaced when this changes: the number of lines, or the coordinates of a plane.
     """
 
     behind = False
     position = 0
+    components: Any = None
 
     def __init__(self, learner: Any) -> None:  # noqa: B027  some need nothing of it
         """Start to follow a learner."""

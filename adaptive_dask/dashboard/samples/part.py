@@ -16,7 +16,7 @@ from adaptive_dask.learner.kinds import find
 # Bokeh releases replaced models in the browser after half a minute without a message, which never passes here.
 _FORGET = "const { document } = cb_obj; setTimeout(() => document?._recompute_all_models?.(), 1000)"
 
-# Learners that wrap one another, as a `DataSaver` wraps its learner; more are the mistake of an ``inside``.
+# The maximum number of learners that wrap one another, as a `DataSaver` wraps its learner.
 MAX_WRAPPERS = 100
 
 
@@ -89,7 +89,7 @@ class Samples(ReadingPart):
         """Return the data of the chart, and a new chart if one is needed, because making one takes long."""
         follower, chart = following.follower, self._chart
         prepared = follower.prepare(raw)
-        # Followers of others need not have any; the number of components of a value is known after the first one.
+        # Only some charts have components; their number is known after the first value.
         components = getattr(follower, "components", None)
         fits = following is self._charted and components == self._components
         if not fits:

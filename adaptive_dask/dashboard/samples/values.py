@@ -53,7 +53,7 @@ class ValuesFollower(Follower):
         if not self.best or not len(values):
             return
         lowest = np.fmin.accumulate(np.fmin(values, self._lowest))
-        # Minus infinity, once reached, has no difference to itself that is a number.
+        # The difference of two infinite values is NaN.
         before = self._lowest if np.isfinite(self._lowest) else np.inf
         fell = np.flatnonzero(np.diff(lowest, prepend=before) < 0)
         self._steps += [(float(numbers[i]), float(lowest[i])) for i in fell]

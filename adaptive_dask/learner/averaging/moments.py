@@ -1,27 +1,27 @@
-"""Mean and variance of numbers that come one by one."""
+"""Mean and variance of a stream of numbers."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable
 
-# Deviations between these are squared as they are; their squares are far from the limits of numbers.
+# Deviations between these limits are squared without a unit, because their squares are far from the range of numbers.
 _SMALL, _LARGE = 1e-100, 1e100
 
 
 class Moments:
-    """Mean and variance, updated at the same small cost for every number.
+    """Mean and variance, updated at a constant cost for every number.
 
-    The sum is exact until it is rounded once, as that of `math.fsum` [1]_, so the mean does not depend on the order
-    of the numbers. The variance is updated with the running mean [2]_, so it is as precise when the mean is large.
-    Infinities and NaN lead to infinite or undefined moments, also independent of the order.
+    The sum is exact until it is rounded once, as that of `math.fsum` [1]_, so the mean does not depend on the order of
+    the numbers. The variance is updated with the running mean [2]_, so it is precise even if the mean is large.
+    Infinities and NaN lead to infinite or undefined moments, independent of the order.
 
     Attributes
     ----------
     add : callable, float → None
-        Takes in one more number. All the work is left for when somebody looks.
+        Adds a number. It is processed when a moment is read.
     extend : callable, iterable of float → None
-        Takes in more numbers.
+        Adds numbers.
 
     References
     ----------
@@ -42,7 +42,7 @@ class Moments:
         self._n = 0
         self._mean = 0.0
         self._squares = 0.0
-        # Deviations are multiplied by this power of two before they are squared; 0 as long as all are 0.
+        # Deviations are multiplied by this power of two before they are squared; 0 while all are 0.
         self._unit = 0.0
         self._without_limits = 0.0
         self._unsummed: list[float] = []
@@ -50,13 +50,13 @@ class Moments:
 
     @property
     def n(self) -> int:
-        """How many numbers there are."""
+        """The count of numbers."""
         return self._n + len(self._new)
 
     def summary(self) -> tuple[int, float, float]:
-        """How many numbers there are, their mean and standard deviation up to rounding, at less cost than one by one.
+        """Return count, mean and standard deviation up to rounding, at less cost than the properties.
 
-        Mean and deviation are NaN as long as there are too few numbers, and if not all are finite.
+        Mean and deviation are NaN if there are too few numbers, or if some are not finite.
         """
         new = self._new
         if new:
@@ -81,7 +81,7 @@ class Moments:
         return n, self._mean, math.sqrt(self._squares / (n - 1)) / self._unit if self._unit else 0.0
 
     def _unit_for(self, deviation: float) -> float:
-        """The unit, changed if the square of a deviation, which is not 0, would be out of range."""
+        """Return the unit, changed if the square of a nonzero deviation would be out of range."""
         unit, size = self._unit, abs(deviation)
         if unit and size * unit < _LARGE:
             return unit
@@ -92,17 +92,16 @@ class Moments:
         return new
 
     def _take_in(self, new: list[float]) -> None:
-        """Update mean and squares, with the group's squares around the mean of those before, at C's speed [3]_.
+        """Update mean and squares with a group of numbers, relative to the mean of earlier ones [3]_.
 
-        What that takes off again for the new mean is at most as much as the new squares times the size of the group,
-        so hardly any digits are lost.
+        The correction for the new mean is at most the new squares times the size of the group, so few digits are lost.
         """
         k, n = len(new), self._n
         total = sum(new)
         if total - total != 0.0:
             finite = [y for y in new if y - y == 0.0]
             if len(finite) < k:
-                # With infinite or undefined numbers the result does not count.
+                # infinite or undefined numbers invalidate the result anyway
                 self._without_limits += sum(y for y in new if y - y != 0.0)
                 self._n += k
                 return
@@ -116,18 +115,18 @@ class Moments:
         elif distance:
             unit = self._unit_for(distance)
             squares = (distance * unit) ** 2 - (step * unit) ** 2 * (n + k)
-            self._squares += max(0.0, squares)  # never less, but for rounding
+            self._squares += max(0.0, squares)  # negative only by rounding
         self._n = n + k
 
     def _sum_exactly(self) -> None:
-        """Take in what was added since the sum was last looked at."""
+        """Add new numbers to the sum."""
         self.summary()
         unsummed, self._unsummed = self._unsummed, []
         parts = self._parts
         for y in unsummed:
             if y - y != 0.0:
                 continue
-            # Parts do not overlap, from the smallest to the largest; what is rounded off one goes to the next.
+            # Parts do not overlap, and are in ascending order; the rounding error of one is added to the next.
             kept = 0
             for part in parts:
                 if -part < y < part or part < y < -part:
@@ -140,7 +139,7 @@ class Moments:
                 y = rounded
             parts[kept:] = [y]
             if y - y != 0.0:
-                # Overflow is not undone by numbers of the other sign.
+                # numbers of the other sign do not undo an overflow
                 self._without_limits += y
                 parts.clear()
 
@@ -155,12 +154,12 @@ class Moments:
 
     @property
     def mean(self) -> float:
-        """The average; NaN of nothing."""
+        """The average; NaN without numbers."""
         return self.total / self.n if self.n else math.nan
 
     @property
     def variance(self) -> float:
-        """The variance of the distribution from which the numbers were drawn; NaN for fewer than two of them."""
+        """The sample variance (unbiased); NaN for fewer than two numbers."""
         deviation = self.std
         return deviation * deviation
 

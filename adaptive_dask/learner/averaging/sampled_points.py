@@ -1,4 +1,4 @@
-"""Points on a line where a random function was sampled more than once."""
+"""Points on a line at which a random function was sampled several times."""
 
 from __future__ import annotations
 
@@ -15,18 +15,19 @@ class SampledPoint:
     ----------
     x : float
     slot : int
-        Where the point is in the `PointsOnLine`.
+        The slot of the point in the `PointsOnLine`.
 
     Attributes
     ----------
     samples : dict, int → float
         The values by seed.
     moments : Moments
-        Of the values.
+        The moments of the values.
     error : float
         Half the width of the confidence interval of the mean.
     relative_error : float or None
-        Relative to the distance to the nearest neighbour on the graph; None if it is not to be sampled again.
+        The error relative to the distance to the nearest neighbour on the graph; None if the point is not sampled
+        again.
     pending : set of int
         The seeds that are being evaluated.
     """
@@ -54,7 +55,7 @@ class SampledPoint:
         return len(self.samples) + len(self.pending)
 
     def take_seeds(self, n: int) -> list[int]:
-        """The n smallest seeds that are neither known nor pending; they become pending."""
+        """Take the n smallest seeds that are neither known nor pending; they become pending."""
         seed, samples, pending = self._next_seed, self.samples, self.pending
         seeds: list[int] = []
         while len(seeds) < n:
@@ -66,20 +67,20 @@ class SampledPoint:
         return seeds
 
     def forget(self, seed: int) -> None:
-        """Let a pending seed be taken again."""
+        """Make a pending seed available again."""
         self.pending.discard(seed)
         self._next_seed = min(self._next_seed, seed)
 
 
 class PointAttribute(Mapping[float, float]):
-    """Something about each sampled point, as a read-only mapping ``{x: value}``.
+    """A property of each sampled point, as a read-only mapping ``{x: value}``.
 
     Parameters
     ----------
     points : mapping, float → SampledPoint
-        Those without samples are left out.
+        The points; those without samples are omitted.
     read : callable, SampledPoint → float or None
-        None for points that are left out as well.
+        Returns the property, or None for points to omit.
     """
 
     def __init__(self, points: Mapping[float, SampledPoint], read: Callable[[SampledPoint], float | None]) -> None:

@@ -1,4 +1,4 @@
-"""How uncertain the means of sampled points are, and which point is to be sampled again."""
+"""The uncertainty of the means of sampled points, and the choice of the point to sample again."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class MeanError:
     Parameters
     ----------
     alpha : float
-        The probability that the true mean is above the interval; as large as that it is below.
+        The probability that the true mean is above the interval, and that it is below.
     """
 
     def __init__(self, alpha: float) -> None:
@@ -25,7 +25,7 @@ class MeanError:
         self._factors: dict[int, float] = {}
 
     def __call__(self, n: int, std: float) -> float:
-        """The error of the mean of n samples of that standard deviation; infinite for fewer than two."""
+        """Return the error of the mean of n samples with this standard deviation; infinite for fewer than two."""
         if n < 2:
             return math.inf
         factor = self._factors.get(n)
@@ -42,11 +42,11 @@ class UncertainPoints:
     Parameters
     ----------
     line : PointsOnLine
-        Its y are the means.
+        The points, with the means as y.
     max_samples : int
         Points with this number of samples are not ranked.
     min_error : float
-        Neither are those whose error is not larger than this.
+        Points with at most this error are not ranked.
     """
 
     def __init__(self, line: PointsOnLine, max_samples: int, min_error: float) -> None:
@@ -57,12 +57,12 @@ class UncertainPoints:
         self._by_slot: dict[int, SampledPoint] = {}
 
     def first(self, least: float) -> SampledPoint | None:
-        """The point with the largest expected relative error, if that is larger than ``least``."""
+        """Return the point with the largest expected relative error, if that is larger than ``least``."""
         slot = self._queue.peek()
         return None if slot is None or self._queue.priority(slot) <= least else self._by_slot[slot]
 
     def measure(self, point: SampledPoint) -> None:
-        """Compute the relative error of a point with samples again, after something changed there or beside it."""
+        """Compute the relative error of a sampled point again, after a change of the point or its neighbours."""
         self._by_slot[point.slot] = point
         error = point.error
         if len(point.samples) >= self._max_samples or error <= self._min_error or error != error:
@@ -75,7 +75,7 @@ class UncertainPoints:
         self.rank(point)
 
     def rank(self, point: SampledPoint) -> None:
-        """Rank a point again, after the number of pending samples changed."""
+        """Rank a point again after a change of the number of pending samples."""
         relative, told, requested = point.relative_error, len(point.samples), point.n_requested
         if relative is None or requested >= self._max_samples:
             self._queue.remove(point.slot)
@@ -84,11 +84,11 @@ class UncertainPoints:
         elif told > 1:
             self._queue.set(point.slot, relative * math.sqrt(told / requested))
         else:
-            # One sample tells nothing of the error; a second one on its way will.
+            # One sample does not determine the error, but a pending second one will.
             self._queue.remove(point.slot)
 
     def _distance_to_neighbor(self, point: SampledPoint) -> float:
-        """The distance to the nearest neighbour on the graph; 0 if there is none."""
+        """Return the distance to the nearest neighbour on the graph; 0 without neighbours."""
         line, nearest = self._line, math.inf
         x, y = point.x, line.y_at[point.slot, 0]
         left, right = line.left_at[point.slot], line.right_at[point.slot]
@@ -96,6 +96,6 @@ class UncertainPoints:
             if other:
                 dx = x - line.x_at[other]
                 distance = math.hypot(dx, y - line.y_at[other, 0])
-                # A neighbour whose mean is not a number counts as one of the same height.
+                # a neighbour whose mean is NaN counts as one of the same height
                 nearest = min(nearest, distance if distance == distance else abs(dx))
         return nearest if left or right else 0.0

@@ -137,7 +137,7 @@ def _as_bbox(bounds: Any) -> tuple[tuple[float, float], ...]:
         pairs = tuple((float(low), float(high)) for low, high in bounds)
     except (TypeError, ValueError):
         raise ValueError(
-            f"Bounds are a list of (lower, upper) pairs of numbers, one per dimension, not {bounds!r}."
+            f"bounds must be (lower, upper) pairs of numbers, one per dimension, got {bounds!r}."
         ) from None
     if not pairs:
         raise ValueError("Bounds are a list of (lower, upper) pairs, one per dimension; there are none.")

@@ -1,1 +1,1 @@
-"""The intervals of `Learner1D`: points on a line, losses between them, and which interval is divided next."""
+"""The intervals of `Learner1D`: points on a line, losses between them, and the choice of the next interval."""

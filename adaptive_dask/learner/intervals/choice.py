@@ -1,4 +1,4 @@
-"""Which points to ask next, from the ranks of the open intervals of a `Learner1D`."""
+"""Choose the next points from the ranks of the open intervals of a `Learner1D`."""
 
 from __future__ import annotations
 
@@ -15,25 +15,25 @@ from adaptive_dask.learner.intervals.interval_losses import IntervalLosses
 from adaptive_dask.learner.intervals.points_on_line import PointsOnLine
 from adaptive_dask.learner.intervals.slot_index import Slots
 
-# Below this many points at a time, one by one is faster than NumPy.
+# Below this number of points, choosing them one by one is faster than NumPy.
 _FEW = 12
 
 
 @dataclass
 class Choices:
-    """Points to ask.
+    """The points that were chosen.
 
     Attributes
     ----------
     points : list of float
     before : list of float
-        The point that comes before each in the chain, given that all earlier choices are in the chain.
+        The predecessor of each point in the chain, after all earlier choices were inserted.
     improvements : list of float
-        By how much each is expected to reduce the loss.
+        The expected reduction of the loss by each point.
     intervals : array of int, or None
-        Where every point divides another interval of the chain: the slots of their left ends.
+        If every point divides a different interval of the chain, the slots of their left ends.
     taken : list of (item, priority)
-        What was taken out of `IntervalLosses.open_queue` for them.
+        The entries that were taken out of `IntervalLosses.open_queue`.
     """
 
     points: list[float] = field(default_factory=list)
@@ -43,13 +43,13 @@ class Choices:
     taken: list[tuple[int, float]] = field(default_factory=list)
 
     def add(self, x: float, before: float, improvement: float) -> None:
-        """Choose one more point."""
+        """Add a point."""
         self.points.append(x)
         self.before.append(before)
         self.improvements.append(improvement)
 
     def extend(self, more: Choices) -> Choices:
-        """These choices and then more of them."""
+        """Add further choices, and return these."""
         if not self.points:
             return more
         return Choices(
@@ -61,7 +61,7 @@ class Choices:
 
 
 def choose(line: PointsOnLine, losses: IntervalLosses, bounds: tuple[float, float], n: int, width: float) -> Choices:
-    """The n points to ask next: bounds that are missing, then those that divide the intervals of the highest ranks.
+    """Choose n points: missing bounds first, then points that divide the intervals of the highest ranks.
 
     Parameters
     ----------
@@ -75,7 +75,7 @@ def choose(line: PointsOnLine, losses: IntervalLosses, bounds: tuple[float, floa
     Returns
     -------
     choices : Choices
-        Fewer than n if there are no more numbers between the bounds.
+        Fewer than n if there are no more floating-point numbers between the bounds.
     """
     low, high = bounds
     split = losses.traits.split
@@ -105,10 +105,10 @@ def choose(line: PointsOnLine, losses: IntervalLosses, bounds: tuple[float, floa
 
 
 def choose_one_each(line: PointsOnLine, losses: IntervalLosses, n: int, width: float) -> Choices | None:
-    """A point in each of the n intervals of the highest ranks, if the rule for one after the other leads there.
+    """Choose a point in each of the n intervals of the highest ranks, if choosing one by one gives the same.
 
-    It does when no piece ranks as high as the last of the n, as is usual when n is small compared to
-    the number of intervals.
+    It does if no piece ranks as high as the last of the n intervals, as usual if n is small compared to the number of
+    intervals.
 
     Parameters
     ----------
@@ -121,7 +121,7 @@ def choose_one_each(line: PointsOnLine, losses: IntervalLosses, n: int, width: f
     Returns
     -------
     choices : Choices, or None
-        None if an interval would get more than one point; then nothing has changed.
+        None if an interval would get more than one point; then nothing is changed.
     """
     queue, (order, split) = losses.open_queue, (losses.traits.order, losses.traits.split)
     items, priorities = queue.pop_many(n)
@@ -137,7 +137,7 @@ def choose_one_each(line: PointsOnLine, losses: IntervalLosses, n: int, width: f
         points = np.clip(np.floor(points + 0.5), a + 1, b - 1)
         fractions = (points - a) / lengths
     loss = losses.open[intervals]
-    # The larger piece has the larger share.
+    # the larger piece has the larger share
     larger = np.maximum(fractions, 1 - fractions)
     pieces = loss * larger**order
     ranks = losses.ranking.ranks(pieces, larger * lengths)
@@ -158,7 +158,7 @@ def choose_one_each(line: PointsOnLine, losses: IntervalLosses, n: int, width: f
 
 
 class _Divided(NamedTuple):
-    """An interval in ``pieces`` equal pieces of loss ``loss`` each; sorted as it is ranked."""
+    """An interval in ``pieces`` equal pieces of loss ``loss`` each; the sort order is that of the ranks."""
 
     negative_rank: float
     tie_break: tuple[float, float]
@@ -175,7 +175,7 @@ def choose_equal_pieces(
     unknown: Sequence[tuple[float, float]],
     width: float,
 ) -> Choices:
-    """Distribute n points over the intervals so that the largest loss of a piece is as small as it can be.
+    """Distribute n points over the intervals so that the largest loss of a piece is minimal.
 
     An interval that gets k points is divided into k + 1 equal pieces, among which its loss is shared
     equally: the rule of python-adaptive.
@@ -186,14 +186,14 @@ def choose_equal_pieces(
     losses : IntervalLosses
     n : int
     unknown : sequence of pair of float
-        Intervals that are not in the chain yet, because a bound is missing.
+        Intervals that are not in the chain, because a bound is missing.
     width : float
         The width of the sampled box.
 
     Returns
     -------
     choices : Choices
-        Fewer than n if no other interval has a floating-point number inside.
+        Fewer than n if no other interval contains a floating-point number.
     """
     queue, ranking, order = losses.open_queue, losses.ranking, losses.traits.order
     whole = losses.only_whole
@@ -231,10 +231,10 @@ def choose_equal_pieces(
 
 
 def _comes_first(fresh: _Divided, top: _Divided) -> bool:
-    """Whether an interval is to be divided before ``top`` is divided further."""
+    """Return whether an interval is divided before ``top`` is divided further."""
     if fresh.negative_rank != top.negative_rank:
         return fresh.negative_rank < top.negative_rank
-    # Of equal ones, the intervals from left to right first and then their pieces from left to right.
+    # For equal ranks: intervals from left to right, then their pieces from left to right.
     return (fresh.tie_break[0], -fresh.a) < (top.tie_break[0], -top.a)
 
 
@@ -242,7 +242,7 @@ def _can_divide(a: float, b: float, pieces: int, whole: bool) -> bool:
     length = (b - a) / pieces
     if whole:
         return length >= 1
-    # Steps much longer than the resolution make distinct points; those of denormal length do not even so.
+    # Steps much longer than the resolution give distinct points, unless they are denormal.
     if length > 1e-300 and length > 1e-15 * max(-a, b):
         return True
     points = [a, *_inner_points(a, b, pieces, whole), b]
@@ -251,7 +251,7 @@ def _can_divide(a: float, b: float, pieces: int, whole: bool) -> bool:
 
 def _inner_points(a: float, b: float, pieces: int, whole: bool) -> list[float]:
     step = (b - a) / pieces
-    if whole:  # they differ, as a step is at least one
+    if whole:  # distinct, because a step is at least one
         return [a + math.floor(step * i + 0.5) for i in range(1, pieces)]
     return [a + step * i for i in range(1, pieces)]
 
@@ -269,23 +269,23 @@ def _points(intervals: list[_Divided], taken: list[tuple[int, float]], whole: bo
 def choose_one_by_one(
     line: PointsOnLine, losses: IntervalLosses, n: int, unknown: Sequence[tuple[float, float]], x_scale: float
 ) -> Choices:
-    """Divide the interval of the highest rank in two, n times over, where the loss function says.
+    """Divide the interval of the highest rank n times, at the fraction that the loss function returns.
 
     Parameters
     ----------
     line : PointsOnLine
     losses : IntervalLosses
-        Their `LossTraits.split` must be there.
+        Losses with a `LossTraits.split`.
     n : int
     unknown : sequence of pair of float
-        Intervals that are not in the chain yet, because a bound is missing.
+        Intervals that are not in the chain, because a bound is missing.
     x_scale : float
         The length of the whole domain.
 
     Returns
     -------
     choices : Choices
-        Fewer than n if no other interval has a floating-point number inside.
+        Fewer than n if no other interval contains a floating-point number.
     """
     queue, order, split = losses.open_queue, losses.traits.order, losses.traits.split
     assert split is not None

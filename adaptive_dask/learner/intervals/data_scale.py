@@ -1,4 +1,4 @@
-"""How large the sampled box is, with which x and y are divided before a loss is computed."""
+"""The size of the sampled box, by which x and y are divided before a loss is computed."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ class DataScale:
     x : float
         The width of the box.
     y : float
-        The height of the box; of a vector, that of the component that varies most. Never infinite, and 0 if the
-        values differ by no more than rounding errors.
+        The height of the box; for vectors, that of the component that varies most. Never infinite, and 0 if the values
+        differ only by rounding errors.
     recomputed_y : float
-        The height when all losses were last computed.
+        The height at the last computation of all losses.
     """
 
     def __init__(self, bounds: Sequence[float]) -> None:
@@ -43,12 +43,12 @@ class DataScale:
 
     @property
     def y_divisor(self) -> float:
-        """The divisor of y: the height; 1 if all values are equal, or their size if they differ by rounding only."""
+        """The divisor of y: the height, 1 if all values are equal, or their size if they differ only by rounding."""
         return self.y or self._y_of_noise
 
     @property
     def spans_bounds(self) -> bool:
-        """Whether the box is as wide as the bounds; only `fit` makes it narrower."""
+        """True if the box is as wide as the bounds; only `fit` makes it narrower."""
         return (self._x_low, self._x_high) == self._bounds
 
     def include(self, x: float, y: float | NDArray[np.float64]) -> None:
@@ -72,7 +72,7 @@ class DataScale:
     def include_at(self, x: float, ys: list[float]) -> None:
         """Grow the box by several numbers at one point."""
         spread = sum(ys)
-        # Minimum and maximum of what is not all finite do not say what is finite.
+        # minimum and maximum of the finite numbers only
         for y in (min(ys), max(ys)) if spread - spread == 0.0 and len(ys) > 2 else ys:
             self.include(x, y)
 
@@ -118,10 +118,10 @@ class DataScale:
         return heights
 
     def fit(self, xs: NDArray[np.float64]) -> None:
-        """Make the box just as wide as the given points, as long as these are two or more.
+        """Set the width of the box to that of the given points, if these are two or more.
 
-        As python-adaptive does when it rebuilds everything, so that its asks are ours. It matters
-        only until both bounds are known or pending.
+        python-adaptive does the same when it rebuilds its data, so that the same points are chosen. This matters only
+        until both bounds are known or pending.
         """
         if len(xs) > 1:
             self._x_low, self._x_high = float(xs.min()), float(xs.max())

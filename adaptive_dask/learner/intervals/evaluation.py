@@ -1,4 +1,4 @@
-"""Compute the losses of intervals between evaluated points, one or many at a time."""
+"""Compute the losses of intervals between evaluated points, one by one or many at a time."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ Array = NDArray[np.float64]
 
 
 class IntervalEvaluation:
-    """Shows intervals to a loss function, scaled and with their neighbours.
+    """Calls a loss function for intervals, with scaled coordinates and neighbours.
 
-    An interval whose end has a NaN or infinite value is not shown to the loss function: its loss is its
-    relative length, to the power `LossTraits.order`; if the function failed at an end, see `interval_loss`. A
-    neighbour with such a value is shown as missing, and so are all those behind it. An interval narrower than the
-    resolution has no loss.
+    The loss function is not called for an interval with a NaN or infinite value at an end: its loss is its relative
+    length, to the power `LossTraits.order`; if the function failed at an end, see `interval_loss`. A neighbour with
+    such a value counts as missing, as do all those behind it. The loss of an interval narrower than the resolution is
+    0.
 
     Parameters
     ----------
@@ -38,10 +38,9 @@ class IntervalEvaluation:
     ----------
     traits : LossTraits
     shape : tuple of int
-        That of the values, as the loss function gets them; ``()`` for floats. Loss functions that know batches get
-        flat arrays.
+        Shape of a value as passed to the loss function; ``()`` for floats. Loss functions for batches get flat arrays.
     has_unknown : bool
-        Whether there may be intervals of which the loss function does not know the loss.
+        True if the loss function may have returned NaN, an unknown loss, for some intervals.
     tolerance : float
         The length, in units of the domain, to which the border of a region without values is resolved.
     """
@@ -57,7 +56,7 @@ class IntervalEvaluation:
         self.tolerance = 0.0
 
     def one(self, left: int, right: int, dx: float) -> float:
-        """The loss of the interval of length dx between two neighbouring slots."""
+        """Return the loss of the interval of length dx between two neighbouring slots."""
         if dx < self._resolution:
             return 0.0
         line = self._line
@@ -95,14 +94,14 @@ class IntervalEvaluation:
         return loss if type(loss) is float and loss == loss else self._checked(loss, slots)
 
     def many(self, slots: Slots, divisors: Array | None = None) -> Array:
-        """The losses of many intervals.
+        """Return the losses of many intervals.
 
         Parameters
         ----------
         slots : array of int, shape (n,)
-            Their left ends.
+            The left ends of the intervals.
         divisors : array of float, shape (n,), optional
-            What the values are divided by for each of them, if not by the present height.
+            The divisor of the values of each interval; by default the present height.
 
         Returns
         -------
@@ -155,7 +154,7 @@ class IntervalEvaluation:
         return loss if type(loss) is float and loss == loss else self._checked(loss, slots)
 
     def _checked(self, loss: Any, slots: list[int]) -> float:
-        """A loss that is not plainly a number."""
+        """Check a loss that is not a plain number."""
         if not isinstance(loss, float) or loss != loss:
             left, right = (float(self._line.x[slots[self.traits.nth_neighbors + k]]) for k in (0, 1))
             loss = checked_loss(loss, f"the interval ({left!r}, {right!r}), from {name_of(self._function)},")
@@ -164,11 +163,11 @@ class IntervalEvaluation:
 
     @property
     def _shown(self) -> tuple[int, ...]:
-        """The shape of each value that is shown to the loss function: losses that know batches take flat arrays."""
+        """The shape of each value for the loss function: flat arrays for batches."""
         return (math.prod(self.shape),) if self.traits.batch is not None else self.shape
 
     def around(self, left: Slots) -> list[Slots]:
-        """The slots that the loss of each interval depends on, from left to right; 0 where there is no point."""
+        """Return the slots that the loss of each interval depends on, from left to right; 0 for missing points."""
         line = self._line
         right = line.right[left]
         columns = [left, right]

@@ -22,15 +22,14 @@ _NOTHING = -math.inf
 
 
 class IntervalLosses:
-    """The loss of every interval, and which interval comes next.
+    """The loss of every interval, and the ranking of the intervals.
 
-    An interval is named by the slot of its left end. There are *known* intervals, between evaluated
-    points, with the loss that the loss function gives; and *open* intervals, between points that are
-    evaluated or pending. An open interval inside a known one has its share of that loss, in proportion
-    to its length (to the power `LossTraits.order`); one that is not inside a known interval has an
-    infinite loss.
+    An interval is identified by the slot of its left end. *Known* intervals are between evaluated points; their loss is
+    that of the loss function. *Open* intervals are between points that are evaluated or pending. An open interval
+    inside a known one has a share of its loss, in proportion to its length (to the power `LossTraits.order`); other
+    open intervals have an infinite loss.
 
-    An interval with no floating-point number inside is never divided.
+    An interval that contains no floating-point number is never divided.
 
     Parameters
     ----------
@@ -40,18 +39,18 @@ class IntervalLosses:
     resolution : float
         The length below which an interval has no loss.
     only_whole : bool, default: False
-        Whether only whole numbers are points: an interval without one inside has no loss, and is never divided.
+        True if only integers are points. An interval that contains none has the loss 0, and is never divided.
 
     Attributes
     ----------
     known, open : array of float, shape (capacity,)
-        The loss of each interval in the slot of its left end; infinite where it is not known.
+        The loss of each interval in the slot of its left end; infinite if it is unknown.
     known_queue, open_queue : LossQueue
     evaluation : IntervalEvaluation
     ranking : IntervalRanking
     traits : LossTraits
     recompute_factor : float
-        All losses are computed again when the height of the data has grown by this factor since.
+        All losses are computed again when the height of the data has grown by this factor.
     """
 
     def __init__(
@@ -65,7 +64,7 @@ class IntervalLosses:
         self._line = line
         self._scale = scale
         self.only_whole = only_whole
-        self._least = 2.0 if only_whole else 0.0  # the length of an interval that can be divided
+        self._least = 2.0 if only_whole else 0.0  # the minimum length of an interval that can be divided
         resolution = max(resolution, self._least)
         self.evaluation = IntervalEvaluation(line, scale, loss_function, resolution)
         self.traits = self.evaluation.traits
@@ -99,13 +98,13 @@ class IntervalLosses:
         self._close_ends(slot)
 
     def refresh_pending(self, slot: int, known: int | None = None) -> None:
-        """Divide the open interval in which a new pending point lies.
+        """Divide the open interval that contains a new pending point.
 
         Parameters
         ----------
         slot : int
         known : int, optional
-            The slot of the last evaluated point before it (0 for none) if the caller knows it.
+            The slot of the last evaluated point before it (0 for none), if it is known.
         """
         line = self._line
         self.reserve()
@@ -131,11 +130,11 @@ class IntervalLosses:
                 self._set_open(left, loss, dx)
             else:
                 self.open_queue.remove(left)
-        # The slots will be used again, for points elsewhere.
+        # The slots will be used again for other points.
         self.open_queue.forget_ties()
 
     def _around(self, known: int) -> tuple[float, float]:
-        """Loss and length of the known interval that begins there; infinite beyond the outermost evaluated points."""
+        """Return loss and length of the known interval that begins there; infinite beyond the outermost points."""
         line = self._line
         right = line.right_at[known]
         if not known or not right:
@@ -156,7 +155,7 @@ class IntervalLosses:
             left = after_at[left]
 
     def _close_ends(self, slot: int) -> None:
-        """Make the open intervals beyond the first and the last evaluated point unknown."""
+        """Set the losses of open intervals beyond the first and the last evaluated point to infinity."""
         line = self._line
         before = line.before_at[slot]
         if before and not line.left_at[slot]:
@@ -181,14 +180,14 @@ class IntervalLosses:
     # -- many at once ----------------------------------------------------------------------------
 
     def refresh_around_many(self, slots: Slots, heights: Array | None) -> None:
-        """`refresh_around` for points that were told one after the other.
+        """Call `refresh_around` for points that were told one after the other, all at once.
 
         Parameters
         ----------
         slots : array of int, shape (n,)
             The newly evaluated points between the bounds, in the order in which they were told.
         heights : array of float, shape (n,), or None
-            The height of the data after each of them; None if it did not change.
+            The height of the data after each point; None if it did not change.
         """
         line, reach = self._line, self.traits.nth_neighbors + 1
         self.reserve()
@@ -221,7 +220,7 @@ class IntervalLosses:
             self._close_ends(slot)
 
     def refresh_pending_many(self, slots: Slots) -> None:
-        """`refresh_pending` for new pending points with a neighbour on both sides, no two in one open interval."""
+        """Call `refresh_pending` for new pending points with neighbours on both sides, in different open intervals."""
         line = self._line
         self.reserve()
         before = line.before[slots]
@@ -235,17 +234,16 @@ class IntervalLosses:
             self._set_open_many(pieces, np.where(known, shares, np.inf))
 
     def refresh_all(self) -> None:
-        """Compute every loss with the scale as it is."""
+        """Compute every loss with the present scale."""
         self._scale.recomputed_y = self._scale.y
         slots = self.known_slots()
         self.set_all(slots, self.evaluation.many(slots))
 
     def rebuild(self) -> None:
-        """`refresh_all` after many points were told at once.
+        """Compute all losses after many points were told at once.
 
-        The first known intervals, as far as pending points divide them, count as unknown if there is
-        a pending point before the first evaluated one, until the next result there: python-adaptive
-        does so, and asks accordingly.
+        If a pending point is before the first evaluated one, the first known intervals that pending points divide count
+        as unknown until the next result there. python-adaptive does the same, and chooses the same points.
         """
         self.ranking.width = self._scale.x
         self.refresh_all()
@@ -261,7 +259,7 @@ class IntervalLosses:
                 here = line.after_at[here]
 
     def set_all(self, slots: Slots, losses: Array) -> None:
-        """Set the losses of all known intervals, and from them those of all open ones.
+        """Set the losses of all known intervals, and those of all open intervals accordingly.
 
         Parameters
         ----------
@@ -278,7 +276,7 @@ class IntervalLosses:
         if len(chain) < 2:
             return
         evaluated = line.right[chain] != PENDING
-        # For each open interval, where in the chain the known interval around it begins and ends.
+        # For each open interval, begin and end of the known interval around it in the chain.
         positions = np.arange(len(chain))
         start = np.maximum.accumulate(np.where(evaluated, positions, -1))[:-1]
         end = np.minimum.accumulate(np.where(evaluated, positions, len(chain))[::-1])[::-1][1:]
@@ -289,7 +287,7 @@ class IntervalLosses:
         self._set_open_many(chain[:-1], np.where(inside, shares, np.inf))
 
     def _share(self, losses: Array, lengths: Array, dx: Array) -> Array:
-        """What pieces of some lengths have of the losses of intervals of lengths dx."""
+        """Return the losses of pieces of some lengths, given the losses of intervals of lengths dx."""
         with np.errstate(over="ignore"):
             if self.traits.order == 1:
                 return np.where(lengths == dx, losses, lengths * losses / dx)
@@ -303,24 +301,24 @@ class IntervalLosses:
         self.set_all(slots[known], losses[known])
 
     def has_unknown(self) -> bool:
-        """Whether the loss of an interval is unknown to the loss function.
+        """Return whether the loss function has returned NaN, an unknown loss, for an interval.
 
-        Looks at all intervals, if there ever was one.
+        Checks all intervals if this has ever happened.
         """
         if self.evaluation.has_unknown:
             self.evaluation.has_unknown = bool(np.isinf(self.known[self.known_slots()]).any())
         return self.evaluation.has_unknown
 
     def known_slots(self) -> Slots:
-        """The left ends of all known intervals."""
+        """Return the left ends of all known intervals."""
         line = self._line
         slots = np.sort(line.told[: line.n_told])
         return slots[line.right[slots] > 0]
 
     def _divisors(self, slots: Slots, heights: Array, touched: Slots) -> tuple[Slots, Array]:
-        """Which height each loss is computed with: that after the last result which changed it.
+        """Return the height for each loss: that after the last result which changed the loss.
 
-        When the height has grown by more than a factor since, all losses are computed again.
+        When the height has grown by more than `recompute_factor`, all losses are computed again.
         """
         scale = self._scale
         everything = -1
@@ -356,7 +354,7 @@ class IntervalLosses:
         self.open_queue.set_many(slots, ranks)
 
     def reserve(self) -> None:
-        """Make the arrays as long as those of the points."""
+        """Extend the arrays to the length of those of the points."""
         size = len(self._line.x)
         if len(self.known) == size:
             return

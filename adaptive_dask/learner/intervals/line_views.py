@@ -19,8 +19,8 @@ Interval = tuple[float, float]
 class PointData(DataView[float, Value]):
     """The evaluated points and their values, in the order in which they were told.
 
-    Reads like a dict ``{x: y}``. An iteration runs over the points that there were when it began,
-    also while another thread adds more.
+    Behaves like a dict ``{x: y}``. An iteration visits the points that existed when it began, even while another
+    thread adds more.
 
     Parameters
     ----------
@@ -35,9 +35,9 @@ class PointData(DataView[float, Value]):
         self._shape = shape
 
     def arrays(self, start: int = 0, stop: int | None = None) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """The points, shape (n,), and their values, shape (n, vdim), as copies; all, or a part as of a list."""
+        """Return copies of the points, shape (n,), and their values, shape (n, vdim), or of a slice of these."""
         line = self._line
-        # The length first: arrays that are read later hold at least as many points.
+        # Read the length first, because arrays that are read later have at least this number of points.
         n = line.n_told
         if n == 0 or line.y is None:
             return np.empty(0), np.empty((0, 1))
@@ -101,7 +101,7 @@ class _PointItems(ItemsView[float, Value]):
 
 
 def _equal(a: Any, b: Any) -> bool:
-    """Equality of values, where NaN equals NaN: the same data are equal."""
+    """Return whether values are equal, where NaN equals NaN."""
     if isinstance(a, float) and isinstance(b, float):
         return a == b or (a != a and b != b)
     try:
@@ -111,13 +111,13 @@ def _equal(a: Any, b: Any) -> bool:
 
 
 class Neighbors(Mapping[float, list[float | None]]):
-    """``{x: [left neighbour, right neighbour]}``, ascending; None where there is none.
+    """``{x: [left neighbour, right neighbour]}``, ascending; None for a missing neighbour.
 
     Parameters
     ----------
     line : PointsOnLine
     combined : bool
-        Whether pending points count.
+        True if pending points count as neighbours.
     """
 
     def __init__(self, line: PointsOnLine, combined: bool) -> None:

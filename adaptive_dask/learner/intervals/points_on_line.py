@@ -11,7 +11,7 @@ from adaptive_dask.learner.capacity import next_capacity
 from adaptive_dask.learner.intervals.slot_index import SlotIndex, Slots
 from adaptive_dask.learner.intervals.sorted_points import SortedPoints
 
-# So many points are sorted in one by one, also where that is a large part of all.
+# The number of points up to which points are inserted one by one, even if they are a large part of all.
 _FEW = 32
 
 PENDING = -1
@@ -21,16 +21,16 @@ OUTSIDE = -2
 class PointsOnLine:
     """Evaluated and pending points in arrays, linked to their neighbours by index.
 
-    Every point has a *slot*, an index into all arrays, which it keeps for as long as it exists.
-    Adding a point moves no memory: two linked chains say who is next to whom.
+    Every point has a *slot*, a fixed index into all arrays. Adding a point moves no memory, because two linked chains
+    connect neighbours.
 
     - ``before``/``after`` link all points between the bounds, evaluated or pending.
     - ``left``/``right`` link the evaluated points between the bounds only.
 
-    Slot 0 is no point: it closes both chains into rings, and its x and y are NaN. So ``after[0]`` is
-    the first point, ``before[0]`` the last, and a point without a right neighbour has ``right`` 0.
-    ``right`` also tells what a point is: `PENDING`, or `OUTSIDE` for a point that was evaluated
-    outside of the bounds, which is in neither chain. ``after`` of a pending point outside is `OUTSIDE`.
+    Slot 0 is not a point: it closes both chains into rings, and its x and y are NaN. ``after[0]`` is therefore the
+    first point, ``before[0]`` the last, and a point without a right neighbour has ``right`` 0. ``right`` is `PENDING`
+    for pending points, and `OUTSIDE` for a point that was evaluated outside of the bounds, which is in neither chain.
+    ``after`` of a pending point outside is `OUTSIDE`.
 
     Attributes
     ----------
@@ -71,11 +71,11 @@ class PointsOnLine:
         return self._n_slots
 
     def is_pending(self, slot: int) -> bool:
-        """Whether the point is not evaluated yet."""
+        """Return whether a point is pending."""
         return bool(self.right_at[slot] == PENDING)
 
     def predecessor(self, x: float) -> int:
-        """The slot of the last point in the chain of all points that is smaller than ``x``, or 0."""
+        """Return the slot of the last point in the chain of all points that is smaller than ``x``, or 0."""
         if self._sorted is None or len(self._unsorted) > max(_FEW, len(self._sorted) // 8):
             self._sorted = SortedPoints(self.in_chain()[0].tolist())
         else:
@@ -86,7 +86,7 @@ class PointsOnLine:
         return 0 if below is None else self.slots[below]
 
     def in_chain(self) -> tuple[NDArray[np.float64], Slots]:
-        """All points between the bounds, in ascending order, and their slots."""
+        """Return all points between the bounds, in ascending order, and their slots."""
         used = np.zeros(self._n_slots, dtype=bool)
         used[1:] = (self.after[1 : self._n_slots] != OUTSIDE) & (self.right[1 : self._n_slots] != OUTSIDE)
         used[self._free] = False
@@ -102,7 +102,7 @@ class PointsOnLine:
         return slot
 
     def insert(self, x: float, before: int | None = None) -> int:
-        """Add a pending point between the bounds, after the slot ``before`` if that is known."""
+        """Add a pending point between the bounds, after the slot ``before`` if it is known."""
         slot = self._new_slot(x)
         if before is None:
             before = self.predecessor(x)
@@ -124,7 +124,7 @@ class PointsOnLine:
         ----------
         xs : array of float, shape (n,)
         before : array of int, shape (n,)
-            The slots after which they come, all different.
+            The slots of their predecessors, without duplicates.
 
         Returns
         -------
@@ -150,9 +150,9 @@ class PointsOnLine:
         return slots
 
     def evaluated_before(self, slot: int) -> int:
-        """The last evaluated point that is not above the one in ``slot``, or 0.
+        """Return the last evaluated point that is not above that in ``slot``, or 0.
 
-        The search goes in both directions at once, so that it is short also where many points are pending.
+        The search is in both directions at once, so that it is short even among many pending points.
         """
         right_at, before_at, after_at = self.right_at, self.before_at, self.after_at
         down, up = slot, after_at[slot]
@@ -165,7 +165,7 @@ class PointsOnLine:
             up = after_at[up]
 
     def evaluated_before_many(self, slots: Slots) -> Slots:
-        """`evaluated_before` for many slots, shape (n,)."""
+        """Return `evaluated_before` for many slots, shape (n,)."""
         found = slots
         for _ in range(8):
             pending = self.right[found] == PENDING
@@ -175,7 +175,7 @@ class PointsOnLine:
         return np.array([self.evaluated_before(slot) for slot in found.tolist()], dtype=np.intp)
 
     def mark_evaluated(self, slot: int) -> None:
-        """Make a pending point an evaluated one; its y must be in place."""
+        """Mark a pending point as evaluated; its y must be set."""
         right_at, left_at = self.right_at, self.left_at
         self.told_at[self.n_told] = slot
         if self.after_at[slot] == OUTSIDE:
@@ -187,7 +187,7 @@ class PointsOnLine:
             left_at[slot] = left
             right_at[slot] = right
             left_at[right] = slot
-        # Last, since a reader in another thread may take this many points at any moment.
+        # last, because another thread may read this number of points at any time
         self.n_told += 1
         if self.slots.is_full:
             self._settle()
@@ -203,15 +203,15 @@ class PointsOnLine:
         self._sorted = None
 
     def add_evaluated(self, xs: NDArray[np.float64], ys: NDArray[np.float64], inside: NDArray[np.bool_]) -> Slots:
-        """Add or mark very many points as evaluated, in one go, and relink both chains.
+        """Add very many points, or mark them as evaluated, and relink both chains.
 
         Parameters
         ----------
         xs : array of float, shape (n,)
-            Distinct points, none of them evaluated before.
+            Distinct points that were not evaluated before.
         ys : array of float, shape (n, vdim)
         inside : array of bool, shape (n,)
-            Which of them are between the bounds.
+            True for points between the bounds.
 
         Returns
         -------
@@ -268,7 +268,7 @@ class PointsOnLine:
         if size <= len(self.x):
             return
         size = max(size, next_capacity(len(self.x)))
-        # Filled before they are in place: a reader in another thread sees the old arrays or the new ones.
+        # Filled before they are assigned, so that another thread reads either the old arrays or the new ones.
         self._place(*(_longer(array, size) for array in self._arrays()))
         failed = np.zeros(size, dtype=bool)
         failed[: len(self.failed)] = self.failed

@@ -1,4 +1,4 @@
-"""In which order the intervals of a `Learner1D` are divided."""
+"""The order in which the intervals of a `Learner1D` are divided."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ _ROUND = 1e12
 
 
 class IntervalRanking:
-    """Ranks intervals by ``loss ** (1 / order)``, a number that falls in proportion to the length of a piece.
+    """Ranks intervals by ``loss ** (1 / order)``, which is proportional to the length of a piece.
 
-    It is rounded to 12 decimals, so that the last bits do not decide. An infinite or NaN loss is ranked
-    by the relative length. Of equal rank the leftmost interval is first. But where the loss is zero, or
-    not certain to fall when an interval is divided, the longest is first: a loss that is zero or
-    constant must not divide one spot for ever.
+    The rank is rounded to 12 decimals, so that the last bits do not decide. An infinite or NaN loss is ranked by the
+    relative length. Among equal ranks, the leftmost interval is first. If the loss is zero, or does not always decrease
+    when an interval is divided, the longest is first; otherwise, a zero or constant loss would lead to divisions in one
+    place forever.
 
     Parameters
     ----------
@@ -31,8 +31,7 @@ class IntervalRanking:
     Attributes
     ----------
     width : float
-        The width of the sampled box when everything was last rebuilt; unknown intervals are ranked by
-        its length relative to this.
+        The width of the sampled box at the last rebuild; unknown intervals are ranked by their length relative to it.
     """
 
     def __init__(self, traits: LossTraits, width: float) -> None:
@@ -41,7 +40,7 @@ class IntervalRanking:
         self._bounds_width = self.width = width
 
     def rank(self, loss: float, length: float, width: float | None = None) -> float:
-        """The rank of an interval with that loss and length, in a box of that width."""
+        """Return the rank of an interval with this loss and length, in a box of this width."""
         if not math.isfinite(loss):
             loss = length / (width or self.width)
         elif self._order != 1:
@@ -49,7 +48,7 @@ class IntervalRanking:
         return float(int(loss * _ROUND + 0.5)) / _ROUND if abs(loss) < 1000 else float(loss)
 
     def ranks(self, losses: Array, lengths: Array) -> Array:
-        """`rank` of many intervals, shape (n,)."""
+        """Return the ranks of many intervals, shape (n,)."""
         finite = np.isfinite(losses)
         if self._order != 1:
             losses = np.maximum(losses, 0.0) ** (1 / self._order)
@@ -61,7 +60,7 @@ class IntervalRanking:
         return np.trunc(losses * _ROUND + 0.5) / _ROUND
 
     def tie_break(self, x: float, length: float, rank: float) -> tuple[float, float]:
-        """What sorts intervals of equal rank, the smallest first, given their left end."""
+        """Return a key that sorts intervals of equal rank in ascending order, given their left end."""
         if self._shrinks and rank > 0:
             return 0, x
         return -int(length / self._bounds_width * _ROUND + 0.5), x

@@ -1,4 +1,4 @@
-"""The slot of each point of a `PointsOnLine`."""
+"""The slots of the points of a `PointsOnLine`."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-# The dict is emptied when it has this many points, and this part of all points.
+# The number, and the share of all points, at which the dict is emptied.
 _MANY = 4096
 _SHARE = 16
 

@@ -1,4 +1,4 @@
-"""Find the neighbour of any x among very many points."""
+"""Find the neighbour of an x among very many points."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ _BLOCK = 512
 class SortedPoints:
     """Distinct floats in ascending order, to which points are added one at a time.
 
-    Points are in blocks of a few hundred, so that an insertion moves a few kilobytes for any number of
-    points. There are only the two operations that a chain of neighbours needs: with `sortedcontainers.SortedList`
-    they take 1.4 to 2.2 times as long, and telling a `Learner1D` scattered results takes about 15 % longer.
+    Points are in blocks of a few hundred, so that an insertion moves a few kilobytes for any number of points. It
+    supports only the two operations that a chain of neighbours needs. `sortedcontainers.SortedList` takes 1.4 to 2.2
+    times as long for them, and telling a `Learner1D` scattered results takes about 15 % longer.
 
     Parameters
     ----------
     points : list of float
-        The points to begin with, in ascending order.
+        The initial points, in ascending order.
     """
 
     def __init__(self, points: list[float]) -> None:
@@ -29,7 +29,7 @@ class SortedPoints:
         return self._len
 
     def predecessor(self, x: float) -> float | None:
-        """The largest point below ``x``, or None."""
+        """Return the largest point below ``x``, or None."""
         block = bisect_left(self._firsts, x) - 1
         if block < 0:
             return None
@@ -37,7 +37,7 @@ class SortedPoints:
         return points[bisect_left(points, x) - 1]
 
     def add(self, x: float) -> None:
-        """Add a point that is not there yet."""
+        """Add a new point."""
         self._len += 1
         block = max(0, bisect_left(self._firsts, x) - 1)
         points = self._blocks[block]

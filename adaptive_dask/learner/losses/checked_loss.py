@@ -1,4 +1,4 @@
-"""Check what loss functions return: real numbers, of which NaN says that a loss is not known."""
+"""Check the return values of loss functions: real numbers, where NaN means that the loss is unknown."""
 
 from __future__ import annotations
 
@@ -14,25 +14,25 @@ Array = NDArray[np.float64]
 
 
 def checked_loss(loss: Any, place: str) -> float:
-    """What a loss function returned, as a float; infinite if it is NaN.
+    """Convert the return value of a loss function to a float; NaN becomes infinite.
 
     Parameters
     ----------
     loss : object
     place : str
-        Which interval or simplex it is the loss of, for the message.
+        Description of the interval or simplex, for the message.
 
     Raises
     ------
     TypeError, ValueError
-        If it is no real number.
+        If the loss is not a real number.
     """
     number = as_real(loss, f"The loss of {place}")
     return math.inf if math.isnan(number) else number
 
 
 def checked_losses(losses: Any, n: int, name: str, what: str) -> Array:
-    """What a loss function of n pieces at once returned, as an array of shape (n,), which may have NaN.
+    """Convert the return value of a loss function for n pieces to an array of shape (n,), which may have NaN.
 
     Parameters
     ----------
@@ -41,12 +41,12 @@ def checked_losses(losses: Any, n: int, name: str, what: str) -> Array:
     name : str
         The name of the loss function.
     what : str
-        What the pieces are, in the plural.
+        Name of the pieces, in the plural.
 
     Raises
     ------
     TypeError, ValueError
-        If it is no array of n real numbers.
+        If `losses` is not an array of n real numbers.
     """
     if type(losses) is np.ndarray and losses.dtype == np.float64 and losses.shape == (n,):
         return losses
@@ -60,5 +60,5 @@ def checked_losses(losses: Any, n: int, name: str, what: str) -> Array:
 
 
 def name_of(loss: Any) -> str:
-    """How a loss function is called in messages."""
+    """Return the name of a loss function for messages."""
     return str(getattr(loss, "__qualname__", None) or type(loss).__qualname__)

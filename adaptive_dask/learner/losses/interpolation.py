@@ -1,9 +1,9 @@
-"""A loss that is the error of linear interpolation, so that points go where they reduce that error most.
+"""The error of linear interpolation as a loss, so that points are added where they reduce this error most.
 
-On an interval of length h the straight line between two points of f is off by at most h²|f''|/8, and by
-h³|f''|/12 in the integral. Dividing the interval with the largest error leads to a density of points
-proportional to |f''|^(1/2) or |f''|^(1/3), which is what the smallest maximal and mean error of
-piecewise linear interpolation ask for (C. de Boor, A Practical Guide to Splines, chapter III).
+On an interval of length h, the error of a straight line between two points of f is at most h²|f''|/8, and h³|f''|/12 in
+the integral. Dividing the interval with the largest error leads to a density of points proportional to |f''|^(1/2) or
+|f''|^(1/3), which is optimal for the maximal or the mean error of piecewise linear interpolation (C. de Boor, A
+Practical Guide to Splines, chapter III).
 """
 
 from __future__ import annotations
@@ -19,14 +19,13 @@ from adaptive_dask.learner.losses.interval_loss import Array, LossFunction
 
 
 def even_split(length: float) -> float:
-    """Where to divide an interval so that gaps of all sizes between 1 and 1/2 of the largest occur.
+    """Return the fraction at which to divide an interval, so that gaps of all sizes from 1/2 to 1 of the largest occur.
 
-    Bisecting only ever makes gaps of the domain's length over powers of two. Where the wanted density
-    is the same over a wide region, all gaps there are divided at the same time, and in between half of
-    the points are wasted: at the worst moment the mean error is 1.41 times the smallest possible.
-    With the gaps log₂(1 + 1/k), k = n … 2n - 1, of which the largest is divided into log₂(1 + 1/2n) and
-    log₂(1 + 1/(2n + 1)), it is 1.13 times at any moment [1]_. Also no regular pattern of points can fall
-    on the zeros of a periodic function.
+    Bisection leads to gaps of the domain's length over powers of two. If the intended density is uniform in a wide
+    region, all gaps there are divided at about the same time, and half of the points are wasted in between: at the
+    worst moment, the mean error is 1.41 times the smallest possible. With the gaps log₂(1 + 1/k), k = n … 2n - 1, of
+    which the largest is divided into log₂(1 + 1/2n) and log₂(1 + 1/(2n + 1)), it is 1.13 times at any moment [1]_. In
+    addition, no regular pattern of points can coincide with the zeros of a periodic function.
 
     Parameters
     ----------
@@ -58,8 +57,8 @@ class InterpolationLoss:
         self.norm = norm
         self.min_length = min_length
         self.max_length = max_length
-        # The power of the length with which the error falls, its constant, and the curvature per
-        # length² that is assumed to be hidden.
+        # The power of the length with which the error decreases, its constant, and the assumed hidden curvature per
+        # length².
         self.order = 3 if norm == "mean" else 2
         self._constant, self._hidden = (1 / 12, 0.3) if norm == "mean" else (1 / 8, 10.0)
 
@@ -75,7 +74,7 @@ class InterpolationLoss:
             bends.append(abs(slope - (ys[1] - ys[0]) / (xs[1] - xs[0])) * 2 / (xs[2] - xs[0]))
         if xs[3] is not None and xs[2] < xs[3]:
             bends.append(abs((ys[3] - ys[2]) / (xs[3] - xs[2]) - slope) * 2 / (xs[3] - xs[1]))
-        # Neighbours closer than the resolution of floating-point numbers can coincide after scaling.
+        # Neighbours closer than the floating-point resolution can coincide after scaling.
         if not bends:
             return math.inf
         bend = sum(bends) / len(bends) if self.norm == "mean" else np.max(bends, axis=0)
@@ -88,7 +87,7 @@ class InterpolationLoss:
         lengths[lengths == 0] = np.nan
         slopes = np.diff(ys, axis=1) / lengths[:, :, np.newaxis]
         bends = np.abs(np.diff(slopes, axis=1)) * (2 / (xs[:, 2:] - xs[:, :-2]))[:, :, np.newaxis]
-        # A bend that is unknown, at the edge of the domain, is taken to be as large as the other one.
+        # An unknown bend at the edge of the domain is assumed to be as large as the other one.
         missing = np.isnan(lengths[:, ::2])
         left, right = (np.where(missing[:, i, np.newaxis], bends[:, 1 - i], bends[:, i]) for i in (0, 1))
         bend = (np.maximum(left, right) if self.norm == "max" else (left + right) / 2).max(axis=1)
@@ -99,43 +98,42 @@ class InterpolationLoss:
 
 
 def interpolation_loss_function(norm: str = "mean", min_length: float = 0.0, max_length: float = 0.1) -> LossFunction:
-    """The error of linear interpolation between the points, estimated from second differences.
+    """Return a loss that is the error of linear interpolation, estimated from second differences.
 
-    The loss of an interval is an error relative to the height of the data: for ``norm="max"`` the
-    largest distance between the function and the line, so that a ``loss_goal`` of 0.001 asks for a plot
-    that is right to a thousandth; for ``norm="mean"`` what the interval adds to the mean distance.
+    The loss of an interval is an error relative to the height of the data. For ``norm="max"``, it is the largest
+    distance between the function and the line, so a ``loss_goal`` of 0.001 gives a plot with an error of 0.1 %. For
+    ``norm="mean"``, it is the contribution of the interval to the mean distance.
 
-    What second differences cannot see is guarded against in three ways. Intervals longer than
-    ``max_length`` have an infinite loss and are ranked by their length, so that no goal smaller than
-    ``max_length ** 3`` (``max_length ** 2`` for "max") is reached while there are any. Curvature is
-    assumed to hide in every interval, proportional to the square of its length, so that a part of the
-    points, which vanishes as their number grows, explores regions where the function looks straight.
-    And intervals are not divided in the middle but according to `even_split`, so that no pattern
-    of points can fall on the zeros of a periodic function.
+    Features that second differences miss are found in three ways. Intervals longer than
+    ``max_length`` have an infinite loss and are ranked by their length, so no goal smaller than ``max_length ** 3``
+    (``max_length ** 2`` for "max") is reached while such intervals exist. Each interval is assumed to have a hidden
+    curvature proportional to the square of its length, so that a share of the points, which decreases as their number
+    grows, explores regions where the function looks straight. Intervals are divided according to `even_split` instead
+    of in the middle, so that no pattern of points can coincide with the zeros of a periodic function.
 
     Parameters
     ----------
     norm : {"mean", "max"}, default: "mean"
         Whether to reduce the mean or the maximal error.
     min_length : float, default: 0
-        Intervals shorter than this have no loss. The whole domain has length 1.
+        Intervals shorter than this have the loss 0. The whole domain has length 1.
     max_length : float, default: 0.1
         Intervals longer than this have an infinite loss.
 
     Returns
     -------
     loss : callable
-        Uses one neighbour on each side. Of a vector, the component with the largest error counts.
+        A loss that uses one neighbour on each side. For vectors, the component with the largest error counts.
 
     Raises
     ------
     ValueError
-        If the norm is another, or not 0 ≤ min_length < max_length.
+        If the norm is invalid, or unless 0 ≤ min_length < max_length.
     """
     if norm not in ("mean", "max"):
-        raise ValueError(f'norm must be "mean" or "max", not {norm!r}.')
+        raise ValueError(f'norm must be "mean" or "max", got {norm!r}.')
     if not 0 <= min_length < max_length:
         raise ValueError(
-            f"min_length and max_length must satisfy 0 <= min_length < max_length, not {min_length!r}, {max_length!r}."
+            f"min_length and max_length must satisfy 0 <= min_length < max_length, got {min_length!r}, {max_length!r}."
         )
     return InterpolationLoss(norm, min_length, max_length)

@@ -1,7 +1,7 @@
-"""Loss functions of an interval, for `Learner1D`: how much is not known between two points.
+"""Loss functions of an interval, for `Learner1D`.
 
-All get coordinates that were divided by the size of the sampled box, so that x and y are comparable.
-Each comes twice: for one interval, as a user would write it, and for many at once (`LossTraits.batch`).
+Coordinates are divided by the size of the sampled box, so that x and y are comparable. Each function has two versions:
+for one interval, as users write it, and for many at once (`LossTraits.batch`).
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ def _abs_min_log_batch(xs: Array, ys: Array) -> Array:
 @uses_nth_neighbors(0)
 @batched(_uniform_batch)
 def uniform_loss(xs: Xs, ys: Ys) -> float:
-    """The length of the interval: samples uniformly.
+    """Return the length of the interval: samples uniformly.
 
     Parameters
     ----------
@@ -57,7 +57,7 @@ def uniform_loss(xs: Xs, ys: Ys) -> float:
 @uses_nth_neighbors(0)
 @batched(_default_batch)
 def default_loss(xs: Xs, ys: Ys) -> float:
-    """The length of the line between the two points; for vectors, the longest over the components.
+    """Return the length of the line between the two points; for vectors, the longest over the components.
 
     Parameters
     ----------
@@ -75,19 +75,19 @@ def default_loss(xs: Xs, ys: Ys) -> float:
 @uses_nth_neighbors(0)
 @batched(_abs_min_log_batch)
 def abs_min_log_loss(xs: Xs, ys: Ys) -> float:
-    """The length of the line between the logarithms of the values: finds zeros, of ``|y|`` or of one component.
+    """Return the length of the line between the logarithms of the values: finds zeros, of ``|y|`` or of one component.
 
     Parameters
     ----------
     xs : pair of float
         The ends of the interval, relative to the width of the domain.
     ys : pair of float, or of arrays of shape (vdim,)
-        The values there, relative to the height of the data. Of a vector, the smallest component counts.
+        The values there, relative to the height of the data. For vectors, the smallest component counts.
 
     Returns
     -------
     loss : float
-        Beside an exact zero, which has no logarithm and need not be looked for any more, the length of the interval.
+        The length of the interval next to an exact zero, which has no logarithm and was found.
     """
     left, right = (float(np.abs(y).min()) for y in ys)
     dy = math.log(right) - math.log(left) if left and right else 0.0
@@ -95,13 +95,13 @@ def abs_min_log_loss(xs: Xs, ys: Ys) -> float:
 
 
 def _triangle_areas(xs: Array, ys: Array, first: int) -> Array:
-    """Area of the triangle of points first, first + 1 and first + 2 of each row; NaN if one is not there."""
+    """Return the area of the triangle of points first, first + 1 and first + 2 of each row; NaN if one is missing."""
     ax, bx = xs[:, first + 1] - xs[:, first], xs[:, first + 2] - xs[:, first]
     a, b = ys[:, first + 1] - ys[:, first], ys[:, first + 2] - ys[:, first]
     if a.shape[1] == 1:
         return 0.5 * np.abs(ax * b[:, 0] - bx * a[:, 0])
-    # |b| times the distance of a from the line along b: exact for nearly straight triples, where the
-    # determinant of the distances cancels.
+    # |b| times the distance of a from the line along b, which is precise for nearly collinear points, unlike the
+    # determinant of the distances.
     share = (ax * bx + (a * b).sum(axis=1)) / (bx * bx + (b * b).sum(axis=1))
     height = np.hypot(ax - share * bx, np.sqrt(((a - share[:, np.newaxis] * b) ** 2).sum(axis=1)))
     base = np.hypot(bx, np.sqrt((b * b).sum(axis=1)))
@@ -120,7 +120,7 @@ def _triangle_batch(xs: Array, ys: Array) -> Array:
 @uses_nth_neighbors(1)
 @batched(_triangle_batch)
 def triangle_loss(xs: Xs, ys: Ys) -> float:
-    """The mean area of the two triangles that the interval forms with its neighbouring points.
+    """Return the mean area of the two triangles that the interval forms with its neighbouring points.
 
     Parameters
     ----------
@@ -132,7 +132,7 @@ def triangle_loss(xs: Xs, ys: Ys) -> float:
     Returns
     -------
     loss : float
-        At the edge of the domain the area of the only triangle; the length if there is none.
+        At the edge of the domain, the area of the only triangle, or the length without one.
     """
     points = [(x, y) for x, y in zip(xs, ys, strict=True) if x is not None]
     if len(points) == 2:
@@ -170,12 +170,12 @@ class _ResolutionLoss:
 
 
 def limited(losses: Array, lengths: Array, min_length: float, max_length: float) -> Array:
-    """The losses, with 0 for intervals that are shorter than min_length and inf for those longer than max_length."""
+    """Set the losses of intervals shorter than min_length to 0, and of those longer than max_length to inf."""
     return np.where(lengths < min_length, 0.0, np.where(lengths > max_length, np.inf, losses))
 
 
 def resolution_loss_function(min_length: float = 0, max_length: float = 1) -> LossFunction:
-    """`default_loss`, but no interval is left longer than one length, and none divided below another.
+    """Return `default_loss` with a minimal and a maximal length of intervals.
 
     Parameters
     ----------
@@ -220,7 +220,7 @@ class _CurvatureLoss:
 def curvature_loss_function(
     area_factor: float = 1, euclid_factor: float = 0.02, horizontal_factor: float = 0.02
 ) -> LossFunction:
-    """A loss that is large where the function bends, with a little of its length so that no region is forgotten.
+    """Return a loss that is large at bends of the function, plus terms for the length so that no region is ignored.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""What a loss function of `Learner1D` may carry besides the calculation itself."""
+"""The optional attributes of loss functions of `Learner1D`."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from adaptive_dask.learner.losses.tagged import F, tagged
+from adaptive_dask.learner.losses.tagged import F, tagged, traits_of
 
 Array = NDArray[np.float64]
 LossFunction = Callable[..., Any]
@@ -23,29 +23,28 @@ class LossTraits(NamedTuple):
     Attributes
     ----------
     nth_neighbors : int
-        How many points beyond each end of the interval the loss looks at. 0 if absent.
+        The number of points beyond each end of the interval that the loss uses. 0 if absent.
     batch : callable or None
         The same loss for many intervals: ``batch(xs, ys)`` with xs of shape (n, 2 + 2 nth_neighbors)
-        and ys of shape (n, 2 + 2 nth_neighbors, vdim) returns shape (n,). Neighbours that are not
-        there are NaN in both. Without it the function is called for every interval.
+        and ys of shape (n, 2 + 2 nth_neighbors, vdim) returns shape (n,). Missing neighbours are NaN in both. Without
+        this attribute, the function is called for every interval.
     order : int
-        The power of an interval's length with which the loss falls when the interval is divided. 1
-        if absent. The learner ranks intervals by ``loss ** (1 / order)``, which is what a pending
-        point divides in proportion to the length of the pieces.
+        The power of an interval's length with which the loss decreases when the interval is divided. 1 if absent. The
+        learner ranks intervals by ``loss ** (1 / order)``, which a pending point divides in proportion to the length of
+        the pieces.
     split : callable or None
-        ``split(length)`` returns at which fraction of an interval, whose length is given relative to
-        the whole domain, a point is placed. Without it an interval that gets k points is divided
-        into k + 1 equal pieces.
+        ``split(length)`` returns the fraction of an interval at which a point is placed, given the length relative to
+        the whole domain. Without this attribute, an interval that gets k points is divided into k + 1 equal pieces.
     shrinks : bool
-        Whether the loss of an interval is certain to fall when it is divided, if it is not zero. Then
-        intervals of equal loss are divided from left to right. False if absent: the longest is first.
+        True if a nonzero loss always decreases when the interval is divided. Then intervals of equal loss are divided
+        from left to right. False if absent: the longest is divided first.
     """
 
-    nth_neighbors: int
-    batch: BatchLoss | None
-    order: int
-    split: Split | None
-    shrinks: bool
+    nth_neighbors: int = 0
+    batch: BatchLoss | None = None
+    order: int = 1
+    split: Split | None = None
+    shrinks: bool = False
 
     @classmethod
     def of(cls, loss: LossFunction) -> LossTraits:
@@ -54,18 +53,17 @@ class LossTraits(NamedTuple):
         Raises
         ------
         ValueError
-            If an attribute has a value that makes no sense.
+            If the value of an attribute is invalid.
         """
-        nth_neighbors = getattr(loss, "nth_neighbors", 0)
-        order = getattr(loss, "order", 1)
+        traits: LossTraits = traits_of(loss, cls)
+        nth_neighbors, order = traits.nth_neighbors, traits.order
         if nth_neighbors != int(nth_neighbors) or nth_neighbors < 0:
-            raise ValueError(f"nth_neighbors of a loss is a number of points, 0 or more, not {nth_neighbors!r}.")
+            raise ValueError(f"nth_neighbors of a loss must be a number of points, 0 or more, got {nth_neighbors!r}.")
         if not order > 0 or not math.isfinite(order):
-            raise ValueError(f"order of a loss is a positive power, not {order!r}.")
-        batch, split = getattr(loss, "batch", None), getattr(loss, "split", None)
-        return cls(int(nth_neighbors), batch, order, split, bool(getattr(loss, "shrinks", False)))
+            raise ValueError(f"order of a loss must be a positive power, got {order!r}.")
+        return traits._replace(nth_neighbors=int(nth_neighbors))
 
 
 def batched(batch: BatchLoss) -> Callable[[F], F]:
-    """Give a loss function that shrinks its calculation for many intervals, see `LossTraits`."""
+    """Set `LossTraits.batch` and `LossTraits.shrinks` of a loss function."""
     return lambda loss: tagged(loss, batch=batch, shrinks=True)

@@ -10,21 +10,20 @@ from adaptive_dask.learner.geometry.simplices import Floats, linear_extrapolatio
 from adaptive_dask.learner.losses.simplices import SimplexLoss, for_single_simplices
 from adaptive_dask.learner.losses.tagged import tagged
 
-# The curvature that is assumed to hide in every simplex, for values and coordinates of order one.
+# The assumed hidden curvature of every simplex, for values and coordinates of order one.
 _HIDDEN = 0.05
 
 
 def interpolation_loss_function(min_length: float = 0.0, max_length: float = 0.5) -> SimplexLoss:
-    """What a simplex contributes to the mean error of linear interpolation.
+    """Return a loss that is the contribution of a simplex to the mean error of linear interpolation.
 
-    To halve the simplex with the largest such loss makes the mean distance between the function and its
-    linear interpolation small, with the number of points that there is: better than the default loss of
-    `LearnerND`, which looks for slopes.
+    Halving the simplex with the largest loss reduces the mean distance between the function and its linear
+    interpolation with fewer points than the default loss of `LearnerND`, which is large at slopes.
 
     Parameters
     ----------
     min_length : float, default: 0
-        Simplices whose longest edge is shorter have no loss. The whole region has size 1 along every axis.
+        Simplices whose longest edge is shorter have the loss 0. The whole region has size 1 along every axis.
     max_length : float, default: 0.5
         Simplices whose longest edge is longer have an infinite loss.
 
@@ -36,18 +35,18 @@ def interpolation_loss_function(min_length: float = 0.0, max_length: float = 0.5
     Raises
     ------
     ValueError
-        If not 0 ≤ min_length < max_length.
+        Unless 0 ≤ min_length < max_length.
 
     Notes
     -----
-    For a function of curvature h the error at the barycentric coordinates λ is ``½ h Σ_{i<j} λ_i λ_j |e_ij|²``,
-    with e the edges, and its integral is ``h · volume · Σ|e_ij|² / (2 (d + 1)(d + 2))``. The curvature is the mean
-    over the neighbours of ``2 |δ| / r²``, where δ is what linear extrapolation from the simplex to the point
-    across a face misses, and r the distance of that point from the centre.
+    For a function of curvature h, the error at the barycentric coordinates λ is ``½ h Σ_{i<j} λ_i λ_j |e_ij|²``, where
+    e are the edges, and its integral is ``h · volume · Σ|e_ij|² / (2 (d + 1)(d + 2))``. The curvature is the mean over
+    the neighbours of ``2 |δ| / r²``, where δ is the error of linear extrapolation from the simplex to the point across
+    a face, and r the distance of this point from the centre.
     """
     if not 0 <= min_length < max_length:
         raise ValueError(
-            f"min_length and max_length must satisfy 0 <= min_length < max_length, not {min_length!r}, {max_length!r}."
+            f"min_length and max_length must satisfy 0 <= min_length < max_length, got {min_length!r}, {max_length!r}."
         )
 
     def error(simplices: Floats, values: Floats, others: Floats, other_values: Floats) -> Floats:

@@ -1,4 +1,4 @@
-"""When a loss per simplex has to be computed, and of what."""
+"""Update the losses of simplices after changes of the mesh."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from adaptive_dask.learner.geometry.failed_region import Flags
 from adaptive_dask.learner.geometry.mesh import SimplexMesh
 from adaptive_dask.learner.geometry.simplices import Floats, Ints, fill_undefined
 from adaptive_dask.learner.losses.checked_loss import checked_loss, checked_losses, name_of
-from adaptive_dask.learner.losses.tagged import SimplexTraits
+from adaptive_dask.learner.losses.tagged import SimplexTraits, traits_of
 from adaptive_dask.learner.losses.value_range import ValueRange
 
-# So many simplices at once, so that a pass over a large mesh stays in the cache.
+# The number of simplices per batch, which fits into the cache of the processor.
 CHUNK = 8192
 
 
 class SimplexRule:
-    """Applies a loss per simplex to the simplices that a change concerns.
+    """Computes a loss per simplex for the simplices that are affected by a change.
 
     Parameters
     ----------
@@ -27,16 +27,16 @@ class SimplexRule:
         ``loss(simplex, values, value_scale[, neighbors, neighbor_values])``; with an attribute ``batch`` it is
         computed for many simplices at once, see `for_single_simplices`.
     origin : sequence of d floats
-        Where the unit cube is for a loss without that attribute, which may refer to places.
+        Position of the unit cube, for a loss without this attribute, which may depend on positions.
     is_scalar : callable
-        Whether values are numbers to such a loss; asked if they have one component, as sequences of one have too.
+        Returns True if values are numbers, not sequences of one number; called for values with one component.
     """
 
     def __init__(self, loss: Callable[..., Any], origin: Sequence[float], is_scalar: Callable[[], bool]) -> None:
         self._origin = np.array(origin)
         self._is_scalar = is_scalar
         self._loss = loss
-        neighbors, self._batch, self.extra_order = SimplexTraits.of(loss)
+        neighbors, self._batch, self.extra_order = traits_of(loss, SimplexTraits)
         self._with_neighbors = bool(neighbors)
         self._range = ValueRange()
         self._scalar = True
@@ -48,7 +48,7 @@ class SimplexRule:
         """See `LossRule`."""
         rescaled = self._range.include(told)
         if self._blank:
-            # Without a single value there is nothing that a loss could look at.
+            # without values, there are no losses
             if not np.isfinite(values).any():
                 return born, mesh.volumes[born]
             self._blank, rescaled = False, True
@@ -75,12 +75,12 @@ class SimplexRule:
 
     @property
     def value_scale(self) -> float:
-        """What the values are divided by before they go to the loss."""
+        """The divisor of the values that are passed to the loss."""
         return self._range.scale
 
     @property
     def gradients(self) -> None:
-        """See `LossRule`: there are none."""
+        """See `LossRule`; always None."""
 
     @property
     def gradient_scale(self) -> float:
@@ -101,13 +101,13 @@ class SimplexRule:
         return self.of_simplices(*arguments, scale=self._range.scale)
 
     def of_simplices(self, *arguments: Floats, scale: float) -> Floats:
-        """The losses of any simplices.
+        """Return the losses of simplices.
 
         Parameters
         ----------
         *arguments : arrays
-            Corners, shape (m, d + 1, d), and values, shape (m, d + 1, vdim), divided by ``scale``; for a loss with
-            neighbors also the points across the faces and their values, not a number where there are none.
+            Corners, shape (m, d + 1, d), and values, shape (m, d + 1, vdim), divided by ``scale``. For a loss with
+            neighbors, also the points across the faces and their values, or NaN for missing ones.
         scale : float
 
         Returns
@@ -121,7 +121,7 @@ class SimplexRule:
         return np.array([self._one(scale, *each) for each in zip(*placed, strict=True)])
 
     def _one(self, scale: float, simplex: Floats, heights: Floats, *opposite: Floats) -> float:
-        """The loss of one simplex, by a function that knows no batches."""
+        """Return the loss of one simplex, for a function without batches."""
         if self._scalar:
             heights = heights[:, 0]
         arguments: list[Any] = [simplex, heights, 1.0 / scale]

@@ -1,7 +1,7 @@
 """Losses of simplices, for any number of dimensions.
 
-Every loss can be called for one simplex, as users do, and for many at once, as `LearnerND` does. Written
-once, for many: `for_single_simplices` makes the public function of it.
+Every loss can be called for one simplex, as users do, and for many at once, as `LearnerND` does. It is written for
+many; `for_single_simplices` makes the public function.
 """
 
 from __future__ import annotations
@@ -20,17 +20,17 @@ SimplexLoss = Callable[..., float]
 
 
 def for_single_simplices(batch: BatchLoss, nth_neighbors: int, name: str, doc: str | None = None) -> SimplexLoss:
-    """Make a loss for one simplex of a loss for many.
+    """Make a loss for one simplex from a loss for many.
 
     Parameters
     ----------
     batch : callable
-        Takes arrays of shape (m, d + 1, d) and (m, d + 1, vdim), and if ``nth_neighbors`` is 1 the points and
-        values opposite each face, of the same shapes and not a number where there is none. Returns shape (m,).
+        Takes arrays of shape (m, d + 1, d) and (m, d + 1, vdim) and, if ``nth_neighbors`` is 1, the points and values
+        opposite each face, of the same shapes, with NaN for missing ones. Returns shape (m,).
     nth_neighbors : int
         0 or 1.
     name, doc : str
-        Of the function that is made.
+        Name and docstring of the function.
 
     Returns
     -------
@@ -65,27 +65,27 @@ def for_single_simplices(batch: BatchLoss, nth_neighbors: int, name: str, doc: s
 
 
 def _uniform(simplices: Floats, values: Floats) -> Floats:
-    """The volume of the simplex: samples homogeneously."""
+    """Return the volume of the simplex: samples homogeneously."""
     return volumes(simplices)
 
 
 def _std(simplices: Floats, values: Floats) -> Floats:
-    """The standard deviation of the values times the simplex's size, plus its volume."""
+    """Return the standard deviation of the values times the simplex's size, plus its volume."""
     sizes = volumes(simplices)
-    # Relative to one of them, for the sum of several may be larger than any number.
+    # relative to one of them, because the sum may overflow
     spread = np.linalg.norm((values - values[:, :1]).std(axis=1), axis=1)
     return np.asarray(spread * sizes ** (1.0 / simplices.shape[2]) + sizes)
 
 
 def _default(simplices: Floats, values: Floats) -> Floats:
-    """The volume of the simplex in the graph of the function, (x, f(x)): steep parts are divided."""
+    """Return the volume of the simplex in the graph of the function, (x, f(x)), which is large at slopes."""
     return embedded_volumes(np.concatenate([simplices, values], axis=2))
 
 
 def _triangle(simplices: Floats, values: Floats, others: Floats, other_values: Floats) -> Floats:
-    """The mean volume that a simplex of the graph spans with the points opposite its faces.
+    """Return the mean volume that a simplex of the graph spans with the points opposite its faces.
 
-    It is zero where the function is linear. A simplex that has no neighbours has loss 0.
+    It is zero where the function is linear, and for a simplex without neighbours.
     """
     graph = np.concatenate([simplices, values], axis=2)
     opposite = np.concatenate([others, other_values], axis=2)
@@ -103,7 +103,7 @@ triangle_loss = for_single_simplices(_triangle, 1, "triangle_loss")
 
 
 def curvature_loss_function(exploration: float = 0.05) -> SimplexLoss:
-    """A loss that looks for curvature, and for large simplices.
+    """Return a loss that is large for curvature and for large simplices.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""The largest loss of a triangle with the gradients of the smoothest surface, as python-adaptive computes it."""
+"""The largest loss of a triangle with the gradients of the smoothest surface, as in python-adaptive."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ Mask = NDArray[np.bool_]
 
 
 class _Smooth(Graph):
-    """An interpolator in all but calling, with gradients of the smoothest surface."""
+    """The attributes of an interpolator, with gradients of the smoothest surface."""
 
     def __init__(self, tri: Delaunay, values: Floats, shown: Mask) -> None:
         extent = float(np.ptp(values / 2, axis=0).max()) * 2
@@ -48,23 +48,23 @@ def smooth_loss(
     are_used_up: Callable[[Floats], Mask] | None = None,
     failed: Mask | None = None,
 ) -> float | None:
-    """The largest loss of a triangle.
+    """Return the largest loss of a triangle.
 
     Parameters
     ----------
     points : array, shape (n, 2)
     values : array, shape (n, vdim)
-        Points whose values are not finite are left out.
+        Values; points with values that are not finite are omitted.
     loss : callable
     are_used_up : callable, optional
-        Which triangles, with corners of shape (m, 3, 2), have no loss.
+        Returns True for triangles, with corners of shape (m, 3, 2), whose loss is 0.
     failed : array of bool, shape (n,), optional
         Points where the function has no value. Triangles around them do not count.
 
     Returns
     -------
     float or None
-        None if it cannot be computed: there are too few points, or the loss takes other interpolators only.
+        None if there are too few points, or if the loss needs another interpolator.
     """
     known: Mask = np.logical_and.reduce(np.isfinite(values), axis=1)
     if known.sum() < 4:
@@ -85,7 +85,7 @@ def smooth_loss(
 
 
 def _edges(tri: Delaunay, shown: Mask | None = None) -> Ints:
-    """The edges of triangles that are shown, shape (2, k); of two that share one, the later one gives it."""
+    """Return the edges of triangles that are shown, shape (2, k), in the order of the last triangle of each edge."""
     first = tri.neighbors < np.arange(len(tri.simplices))[:, None]
     if shown is not None:
         first = (first | ~shown[tri.neighbors]) & shown[:, None]
@@ -94,7 +94,7 @@ def _edges(tri: Delaunay, shown: Mask | None = None) -> Ints:
 
 
 def smoothest_gradients(points: Floats, edges: Ints, values: Floats) -> Floats:
-    """Compute the gradients with which cubic curves along all edges bend least.
+    """Compute the gradients that minimise the bending of cubic curves along all edges.
 
     Minimises the sum over the edges of the integral of the squared second derivative (Nielson, Math. Comp. 40 (1983)
     253), by Chebyshev's semi-iteration.
@@ -103,7 +103,7 @@ def smoothest_gradients(points: Floats, edges: Ints, values: Floats) -> Floats:
     ----------
     points : array, shape (n, 2)
     edges : array of int, shape (2, k)
-        The numbers of the points at both ends.
+        The indices of the points at both ends.
     values : array, shape (n, vdim)
 
     Returns
@@ -116,13 +116,13 @@ def smoothest_gradients(points: Floats, edges: Ints, values: Floats) -> Floats:
     weights = (lengths * np.sqrt(lengths))[:, None]
     along /= weights
     rises = (values[edges[1]] - values[edges[0]]) / weights
-    # Slopes in units in which the slopes at one end only have the matrix 1: those of both ends together have 1 + N.
+    # in units of slopes in which the matrix of one end is 1, and that of both ends is 1 + N
     ends = edges.ravel()
     x, y = np.concatenate([along, along]).T
     unit = 2 * np.sqrt(np.bincount(ends, x * x, minlength=n))
     skew = 4 * np.bincount(ends, x * y, minlength=n) / unit
     rest = 4 * np.bincount(ends, y * y, minlength=n) - skew * skew
-    other = np.sqrt(np.where(rest > 0, rest, np.inf))  # infinite for a point that belongs to no triangle
+    other = np.sqrt(np.where(rest > 0, rest, np.inf))  # infinite for a point without triangles
     first = x / unit[ends]
     entries = np.array([first, (y - skew[ends] * first) / other[ends]]).T.reshape(2, -1)
     columns = (2 * edges[:, :, None] + [0, 1]).reshape(2, -1)

@@ -15,25 +15,24 @@ def tagged(function: F, **attributes: Any) -> F:
     return function
 
 
+def traits_of(loss: Callable[..., Any], kind: Any) -> Any:
+    """Return the attributes of a loss as a named tuple `kind`, with its defaults for missing ones."""
+    return kind(**{name: getattr(loss, name, default) for name, default in kind._field_defaults.items()})
+
+
 class SimplexTraits(NamedTuple):
     """The optional attributes of a loss of triangles or simplices, read once.
 
     Attributes
     ----------
     nth_neighbors : int or None
-        1 if the loss looks at the points across the faces of a simplex. None if absent.
+        1 if the loss uses the points across the faces of a simplex. None if absent.
     batch : callable or None
         The same loss for many simplices, see `for_single_simplices`.
     extra_order : float
         See `LossRule.extra_order`. 0 if absent.
     """
 
-    nth_neighbors: int | None
-    batch: Callable[..., Any] | None
-    extra_order: float
-
-    @classmethod
-    def of(cls, loss: Any) -> SimplexTraits:
-        """Read the attributes of a loss."""
-        neighbors, batch = getattr(loss, "nth_neighbors", None), getattr(loss, "batch", None)
-        return cls(neighbors, batch, float(getattr(loss, "extra_order", 0.0)))
+    nth_neighbors: int | None = None
+    batch: Callable[..., Any] | None = None
+    extra_order: float = 0.0

@@ -1,4 +1,4 @@
-"""When a loss per triangle has to be computed, and on which part of the triangulation."""
+"""Update the losses of triangles after changes of the triangulation."""
 
 from __future__ import annotations
 
@@ -14,41 +14,40 @@ from adaptive_dask.learner.geometry.mesh import SimplexMesh
 from adaptive_dask.learner.geometry.patch import Patch
 from adaptive_dask.learner.geometry.simplices import Floats, Ints, vertex_gradients
 from adaptive_dask.learner.losses.checked_loss import checked_losses, name_of
-from adaptive_dask.learner.losses.tagged import SimplexTraits
+from adaptive_dask.learner.losses.tagged import SimplexTraits, traits_of
 from adaptive_dask.learner.losses.triangles import TriangleLoss
 from adaptive_dask.learner.losses.value_range import ValueRange
 
-# A loss of which nothing is known is compared with itself on the whole triangulation whenever the number of
-# points has doubled, between these numbers.
+# An unknown loss is compared with its values on the whole triangulation whenever the number of points has doubled,
+# between these numbers.
 FIRST_CHECK, LAST_CHECK = 8, 1024
 
-# Where values differ by more than the first or less than the second number, differences and slopes are computed of the
-# values times a power of two.
+# If values differ by more than the first or less than the second number, they are multiplied by a power of two before
+# differences and slopes are computed.
 LARGE, SMALL = 1e200, 1e-200
 SMALLER, LARGER = 2.0**-250, 2.0**250
 
 
 class TriangleRule:
-    """Applies a loss per triangle where the triangulation has changed.
+    """Computes a loss per triangle where the triangulation has changed.
 
-    A loss that depends on a triangle, the gradients at its corners and its neighbours only is computed on a
-    `Patch`: the triangles around all points that are new or whose surroundings are. The losses of
-    `adaptive_dask.learner.losses` declare that with ``uses_nth_neighbors``. Of any other function it is found
-    out: as long as there are few points, its losses on the patch are compared with those on everything. If
-    they differ, or if it asks the patch for what only an interpolator has, it is a loss of the whole
-    triangulation, see `_WholeLosses`.
+    A loss that depends only on a triangle, the gradients at its corners and its neighbours is computed on a `Patch`:
+    the triangles around all points that are new or have new surroundings. The losses of `adaptive_dask.learner.losses`
+    declare this with ``uses_nth_neighbors``. Other functions are tested: while there are few points, their losses on
+    the patch are compared with those on the whole triangulation. If these differ, or if the function uses other
+    attributes of an interpolator, it is a loss of the whole triangulation, see `_WholeLosses`.
 
     Parameters
     ----------
     loss : callable
         ``loss(ip) -> array``, one number per triangle of ``ip.tri``.
     stack_size : callable
-        Gives the number of points for which a loss of the whole triangulation may be kept.
+        Returns the number of points for which a loss of the whole triangulation may be kept.
     """
 
     def __init__(self, loss: TriangleLoss, stack_size: Callable[[], int]) -> None:
         self._loss = loss
-        neighbors, _, self.extra_order = SimplexTraits.of(loss)
+        neighbors, _, self.extra_order = traits_of(loss, SimplexTraits)
         self._needs_neighbors = neighbors != 0
         self._is_declared = neighbors is not None
         self._next_check = LAST_CHECK + 1 if self._is_declared else FIRST_CHECK
@@ -66,7 +65,7 @@ class TriangleRule:
 
     @property
     def gradients(self) -> Floats | None:
-        """See `LossRule`: losses of a higher order than the area measure how much the function bends."""
+        """See `LossRule`; not None for losses of a higher order than the area, which measure bending."""
         return self._gradients if self.extra_order > 0 else None
 
     @property
@@ -74,7 +73,7 @@ class TriangleRule:
         """See `LossRule`."""
         return self._range.scale * self._unit
 
-    # Differences of the largest numbers there are count as infinite.
+    # differences of the largest numbers count as infinite
     @np.errstate(over="ignore", invalid="ignore")
     def update(
         self, mesh: SimplexMesh, values: Floats, told: Floats, born: Ints, revalued: Ints, feasible: Flags | None = None
@@ -85,7 +84,7 @@ class TriangleRule:
             self._choose_unit()
         self._make_room(mesh.n_points, values.shape[1])
         if self._blank:
-            # Without a single value there is nothing that a loss could look at.
+            # without values, there are no losses
             if not np.isfinite(values).any():
                 return born, mesh.volumes[born]
             self._blank, rescaled, born = False, True, mesh.live_slots()
@@ -103,7 +102,7 @@ class TriangleRule:
         try:
             if rescaled or self._needs_neighbors:
                 losses = self._on_patch(mesh, values, slots, feasible)
-            else:  # what the gradients were computed of is at hand
+            else:  # the graph of the gradients is available
                 losses = _losses(self._loss, patch, len(slots))
             is_local = self._check(mesh, values, feasible)
         except Exception:
@@ -120,11 +119,11 @@ class TriangleRule:
         return self._range.save(), self._blank, self._whole is not None
 
     def resume(self, saved: tuple[Any, bool, bool]) -> None:
-        """See `LossRule`. A loss of the whole triangulation is computed again, with all points that there are."""
+        """See `LossRule`. A loss of the whole triangulation is computed again."""
         value_range, self._blank, whole = saved
         self._range.resume(value_range)
         self._choose_unit()
-        if whole and self._next_check <= LAST_CHECK:  # else it was another loss
+        if whole and self._next_check <= LAST_CHECK:  # otherwise, it was another loss
             self._whole = _WholeLosses(self._loss)
 
     def _choose_unit(self) -> None:
@@ -154,7 +153,7 @@ class TriangleRule:
         return self._beside(mesh, values, slots, None)
 
     def _beside(self, mesh: SimplexMesh, values: Floats, slots: Ints, is_shown: Flags | None) -> Floats:
-        """The losses of triangles that see their neighbours, or those of them that are shown."""
+        """Return the losses of triangles with their neighbours, or with the neighbours that are shown."""
         shown = slots
         if self._needs_neighbors:
             around = mesh.neighbors[slots]
@@ -163,10 +162,10 @@ class TriangleRule:
         return _losses(self._loss, self._patch(mesh, values, shown), len(shown))[: len(slots)]
 
     def _check(self, mesh: SimplexMesh, values: Floats, feasible: Flags | None) -> bool:
-        """Whether the loss gives parts of the triangulation what it gives the whole; True if that is not in doubt.
+        """Return whether the loss is the same on parts of the triangulation; True if this is certain.
 
-        The parts are the quarters with the smallest to the largest losses: a loss that refers to an extreme one
-        misses it in most of them.
+        The parts are the quarters with the smallest to the largest losses, because most of them lack the extreme values
+        to which a loss may refer.
         """
         if mesh.n_points < self._next_check:
             return True
@@ -188,8 +187,8 @@ class TriangleRule:
 class _WholeLosses:
     """Losses that can only be computed on the whole triangulation.
 
-    They are computed on a true interpolator of all points, for every twentieth part of new points. In between
-    new triangles have the loss of where they are, in proportion to their area.
+    They are computed on an interpolator of all points whenever the number of points has grown by a twentieth. In
+    between, new triangles have the loss at their position, in proportion to their area.
     """
 
     def __init__(self, loss: TriangleLoss) -> None:
@@ -199,7 +198,7 @@ class _WholeLosses:
         self._densities = np.zeros(0)
 
     def update(self, mesh: SimplexMesh, values: Floats, born: Ints, stack_size: int) -> tuple[Ints, Floats]:
-        """The losses that are new, as in `LossRule`."""
+        """Return new losses, as in `LossRule`."""
         known = np.isfinite(values).all(axis=1)
         slots = born
         if self._ip is None and known.sum() < 4:
@@ -209,7 +208,7 @@ class _WholeLosses:
             slots = mesh.live_slots()
             try:
                 self._ip = LinearNDInterpolator(mesh.points[known], values[known])
-            except QhullError:  # all on one line
+            except QhullError:  # all points on one line
                 return slots, mesh.volumes[slots]
             self._done_at = mesh.n_points
             corners = mesh.points[known][self._ip.tri.simplices]

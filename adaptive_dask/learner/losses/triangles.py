@@ -1,7 +1,7 @@
 """Losses of triangles, for `Learner2D`: functions of an interpolator, one number per triangle.
 
-The interpolator is a `scipy.interpolate.LinearNDInterpolator`, or a part of one (`Patch`) that holds the
-triangles that have changed. Both have ``tri.points``, ``tri.simplices``, ``tri.neighbors`` and ``values``.
+The interpolator is a `scipy.interpolate.LinearNDInterpolator`, or a part of one (`Patch`) with the triangles that have
+changed. Both have ``tri.points``, ``tri.simplices``, ``tri.neighbors`` and ``values``.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ TriangleLoss = Callable[[Interpolator], Floats]
 
 
 def areas(ip: Interpolator) -> Floats:
-    """The area of every triangle of an interpolator.
+    """Return the area of every triangle of an interpolator.
 
     Parameters
     ----------
@@ -41,10 +41,10 @@ def areas(ip: Interpolator) -> Floats:
 
 
 def deviations(ip: Interpolator) -> Floats:
-    """By how much a triangle's values deviate from what the slopes at its corners predict.
+    """Return the deviations of a triangle's values from linear extrapolations from its corners.
 
-    For every corner the largest difference between the linear extrapolation from there and the values at the
-    other corners, added up over the corners. Values are taken relative to their range.
+    The largest difference between the linear extrapolation from a corner and the values at the other corners, summed
+    over the corners. Values are relative to their range.
 
     Parameters
     ----------
@@ -56,8 +56,8 @@ def deviations(ip: Interpolator) -> Floats:
 
     Notes
     -----
-    The gradients are means over the triangles around a point (`vertex_gradients`), not the globally smoothest
-    ones: a new point then changes the losses of the triangles around it and no others.
+    The gradients are means over the triangles around a point (`vertex_gradients`), not the globally smoothest ones, so
+    that a new point changes only the losses of the triangles around it.
     """
     values = _two_dimensional(ip.values)
     simplices = ip.tri.simplices
@@ -76,7 +76,7 @@ def deviations(ip: Interpolator) -> Floats:
 
 @uses_nth_neighbors(0)
 def uniform_loss(ip: Interpolator) -> Floats:
-    """The square root of the area: samples homogeneously.
+    """Return the square root of the area: samples homogeneously.
 
     Parameters
     ----------
@@ -91,7 +91,7 @@ def uniform_loss(ip: Interpolator) -> Floats:
 
 @uses_nth_neighbors(0)
 def default_loss(ip: Interpolator) -> Floats:
-    """How much the function deviates from a plane over the triangle, and a little of the triangle's area.
+    """Return the deviation of the function from a plane over the triangle, plus a term for the area.
 
     Parameters
     ----------
@@ -106,13 +106,13 @@ def default_loss(ip: Interpolator) -> Floats:
     return np.asarray(deviations(ip).sum(axis=0) * np.sqrt(sizes) + 0.3 * sizes)
 
 
-# Deviations go as the square of a triangle's size, so the loss goes as its cube: see `LossRule.extra_order`.
+# Deviations are proportional to the square of the size, and the loss to its cube; see `LossRule.extra_order`.
 tagged(default_loss, extra_order=1.0)
 
 
 @uses_nth_neighbors(0)
 def minimize_triangle_surface_loss(ip: Interpolator) -> Floats:
-    """The area of the triangle in the graph of the function, with values relative to their range.
+    """Return the area of the triangle in the graph of the function, with values relative to their range.
 
     Parameters
     ----------
@@ -127,9 +127,9 @@ def minimize_triangle_surface_loss(ip: Interpolator) -> Floats:
 
 @uses_nth_neighbors(1)
 def triangle_loss(ip: Interpolator) -> Floats:
-    """The mean volume that a triangle of the graph spans with the points of its neighbours.
+    """Return the mean volume that a triangle of the graph spans with the points of its neighbours.
 
-    The same as `adaptive_dask.learner.learnerND.triangle_loss`, of values as they are.
+    The same as `adaptive_dask.learner.learnerND.triangle_loss`, for unscaled values.
 
     Parameters
     ----------
@@ -141,7 +141,7 @@ def triangle_loss(ip: Interpolator) -> Floats:
     """
     tri = ip.tri
     values = _two_dimensional(ip.values)
-    # The volume is proportional to the height of one component: it may be in range where its factors are not.
+    # The volume is proportional to the height of one component, and may be in range although its factors are not.
     units = ip.unit if isinstance(ip, Graph) else 1.0
     unit = units if values.shape[1] == 1 else 1.0
     values = values * unit
@@ -161,14 +161,14 @@ def triangle_loss(ip: Interpolator) -> Floats:
 
 
 def resolution_loss_function(min_distance: float = 0, max_distance: float = 1) -> TriangleLoss:
-    """The default loss with a smallest and a largest size of triangles.
+    """Return the default loss with a minimal and a maximal size of triangles.
 
     Parameters
     ----------
     min_distance : float, default: 0
-        Triangles of a smaller size, the square root of the area, have loss 0.
+        Triangles of a smaller size (the square root of the area) have the loss 0.
     max_distance : float, default: 1
-        Triangles of a larger size have infinite loss. The whole domain has size 1.
+        Triangles of a larger size have an infinite loss. The whole domain has size 1.
 
     Returns
     -------
@@ -185,7 +185,7 @@ def resolution_loss_function(min_distance: float = 0, max_distance: float = 1) -
 
 @uses_nth_neighbors(0)
 def resolution_loss(ip: Interpolator, min_distance: float = 0, max_distance: float = 1) -> Floats:
-    """See `resolution_loss_function`; to be used with `functools.partial`.
+    """Return the loss of `resolution_loss_function`; use this with `functools.partial`.
 
     Returns
     -------
@@ -203,14 +203,14 @@ def thresholded_loss_function(
     upper_threshold: float | None = None,
     priority_factor: float = 0.1,
 ) -> TriangleLoss:
-    """The default loss, reduced where the function is beyond a threshold.
+    """Return the default loss, reduced for values beyond a threshold.
 
     Parameters
     ----------
     lower_threshold, upper_threshold : float, optional
-        A triangle all of whose values are below the lower or above the upper one matters less.
+        The loss of a triangle is reduced if all of its values are below the lower or above the upper threshold.
     priority_factor : float, default: 0.1
-        By how much its loss is multiplied.
+        The factor by which the loss is multiplied.
 
     Returns
     -------
@@ -232,12 +232,12 @@ def thresholded_loss_function(
 
 
 def _corners(ip: Interpolator) -> Floats:
-    """The corners of the triangles, shape (m, 3, 2); a `Graph` has them at hand."""
+    """Return the corners of the triangles, shape (m, 3, 2), which a `Graph` stores."""
     return ip.corners if isinstance(ip, Graph) else np.asarray(ip.tri.points[ip.tri.simplices])
 
 
 def _heights(ip: Interpolator) -> Floats:
-    """The values there, made finite, shape (m, 3, vdim); of a `Graph` times its unit, as `_value_range` is."""
+    """Return finite values at the corners, shape (m, 3, vdim); of a `Graph` times its unit, like `_value_range`."""
     return ip.heights if isinstance(ip, Graph) else fill_undefined(_two_dimensional(ip.values)[ip.tri.simplices])
 
 

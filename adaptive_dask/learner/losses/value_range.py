@@ -1,4 +1,4 @@
-"""The scale of the values, which follows the data."""
+"""The scale of the values, which is adapted to the data."""
 
 from __future__ import annotations
 
@@ -6,29 +6,28 @@ import numpy as np
 
 from adaptive_dask.learner.geometry.simplices import Floats
 
-# A range that is not larger than this part of the values themselves is rounding error: scaled up, it would look like a
-# function.
+# A range of at most this part of the values is a rounding error; scaled up, it would look like a function.
 ROUNDING = 1e-13
 
-# The values are scaled again when their range has grown by this factor.
+# The scale changes when the range has grown by this factor.
 RESCALE = 1.1
-# Even if all values are equal, what is computed of values larger than this is relative to their size.
+# Values larger than this are scaled by their size even if all of them are equal.
 LARGE = 1e100
 
 
 class ValueRange:
-    """The range of all finite values seen, and the scale that goes with it.
+    """The range of all finite values so far, and the corresponding scale.
 
     Parameters
     ----------
     by_component : bool, default: False
-        Take the largest of the components' ranges instead of the range of all values together.
+        Use the largest range of a component instead of the range of all values.
 
     Attributes
     ----------
     scale : float
-        What to divide values by: their range when it last grew by a tenth. Lagging behind saves computing
-        all losses again whenever a new largest value comes.
+        The divisor of values: their range when it last grew by a tenth. Small changes are ignored, because all losses
+        are computed again after a change of the scale.
     """
 
     def __init__(self, by_component: bool = False) -> None:
@@ -39,15 +38,15 @@ class ValueRange:
         self._used = 0.0
 
     def save(self) -> tuple[float, Floats, Floats, float]:
-        """The state that `resume` continues from."""
+        """Return the state that `resume` continues from."""
         return self.scale, self._low, self._high, self._used
 
     def resume(self, saved: tuple[float, Floats, Floats, float]) -> None:
-        """Continue as another range that was saved."""
+        """Continue from a saved state."""
         self.scale, self._low, self._high, self._used = saved
 
     def include(self, values: Floats) -> bool:
-        """Take in values, shape (k, vdim); True if the scale has changed."""
+        """Include values, shape (k, vdim); return True if the scale has changed."""
         if not values.size:
             return False
         columns = values if self._by_component else values.reshape(-1, 1)
@@ -67,7 +66,7 @@ class ValueRange:
             sizes = np.maximum(np.abs(self._low), np.abs(self._high))
             noise = ~(extents > ROUNDING * sizes)
             if noise.all() and ((extents > 0).any() or sizes.max() > LARGE):
-                # Losses computed with the scale before have seen no differences: they stay.
+                # losses that were computed with the earlier scale remain, because all values were equal
                 self.scale = float(sizes.max())
             extents[noise] = 0.0
         extent = min(float(extents.max()), float(np.finfo(float).max))

@@ -1,1 +1,1 @@
-"""Doubly adaptive Clenshaw–Curtis quadrature: rules, intervals, their tree, and what to evaluate next."""
+"""Doubly adaptive Clenshaw–Curtis quadrature: rules, intervals, their tree, and the plan of evaluations."""

@@ -1,4 +1,4 @@
-"""Which values an `IntervalTree` needs next, also as long as those before are still being computed."""
+"""The plan of the next evaluations for an `IntervalTree`, even while earlier ones are in flight."""
 
 from __future__ import annotations
 
@@ -8,23 +8,22 @@ import math
 from adaptive_dask.learner.quadrature.interval import Interval, Step
 from adaptive_dask.learner.quadrature.interval_tree import IntervalTree
 
-# An evaluation in flight is expected to leave this part of the error; the next step on the same interval
-# competes with other intervals on that ground.
+# The expected reduction of the error by an evaluation in flight, for the ranking of the next step on the same interval.
 _REFINED = 0.1
 _HALVED = 0.25
-# The error before anything is known: above all that are known, below that of an interval without any finite value.
+# The error without values: above all known errors, below that of an interval without finite values.
 _UNKNOWN = 1e300
-_GUESSED = 1e200  # above this an expected error comes from there, whatever steps are planned
+_GUESSED = 1e200  # expected errors above this were derived from it, after any number of planned steps
 
 Action = tuple[float, int | None]
 Entry = tuple[float, int, float, int, Interval]
 
 
 class EvaluationPlan:
-    """Chooses the interval of the largest error, and takes the step there that it is due.
+    """Chooses the interval with the largest error, and the next step for it.
 
-    Steps whose results are not there yet are followed by the next ones, with an error that is a guess, so that
-    any number of points can be planned at any time.
+    Further steps are planned with an expected error before results arrive, so that any number of points can be planned
+    at any time.
     """
 
     def __init__(self) -> None:
@@ -32,14 +31,14 @@ class EvaluationPlan:
         self._undo: dict[Interval, int] | None = None
 
     def update(self, interval: Interval) -> None:
-        """Rank an interval again, and the halves of it that have no estimate of their own."""
+        """Rank an interval again, and its halves without an estimate."""
         todo = [interval]
         while todo:
             interval = todo.pop()
             interval.plan.ticket += 1
             action = _next_action(interval)
             if action is not None and (action[1] is not None or interval.halves is None):
-                # Where nothing is finite, go deep in one place rather than everywhere.
+                # Without finite values, divide in one place instead of everywhere.
                 order = -interval.generation if math.isinf(action[0]) else interval.generation
                 heapq.heappush(self._heap, (-action[0], order, interval.a, interval.plan.ticket, interval))
                 expected = 0.0
@@ -49,7 +48,7 @@ class EvaluationPlan:
                 if half.level < 0 and half.plan.expected_err != expected:
                     half.plan.expected_err = expected
                     todo.append(half)
-                elif half.level >= 0:  # whether they are of use may have changed
+                elif half.level >= 0:  # their use may have changed
                     todo.append(half)
 
     def next_level(self, tree: IntervalTree) -> tuple[list[float], float] | None:
@@ -58,11 +57,11 @@ class EvaluationPlan:
         Returns
         -------
         points : list of float
-            Those of the level, known ones among them.
+            The points of the level, including known ones.
         error : float
-            That of the interval; infinite before there is one.
+            The error of the interval; infinite without an estimate.
 
-        Instead of both, None is returned if there is nothing left to gain.
+        None is returned if no evaluation can improve the estimate.
         """
         while self._heap:
             negative, _, _, ticket, interval = heapq.heappop(self._heap)
@@ -84,7 +83,7 @@ class EvaluationPlan:
         return None
 
     def start_over(self, tree: IntervalTree) -> None:
-        """Forget what was planned, apart from values that are there."""
+        """Forget the plan, except for known values."""
         self._heap.clear()
         tree.root.plan.expected_err = _UNKNOWN
         intervals = [tree.root]
@@ -96,11 +95,11 @@ class EvaluationPlan:
                 self.update(interval)
 
     def remember(self) -> None:
-        """From here on, remember planned evaluations, so that they can be taken back."""
+        """Start to record planned evaluations, so that they can be taken back."""
         self._undo = {}
 
     def take_back(self) -> None:
-        """Forget what was planned since `remember`."""
+        """Undo the plan since `remember`."""
         undo, self._undo = self._undo, None
         for interval, planned_level in (undo or {}).items():
             interval.plan.level = planned_level
@@ -108,13 +107,13 @@ class EvaluationPlan:
 
 
 def _is_of_use(interval: Interval) -> bool:
-    """Whether a better estimate of it makes a better one of the whole."""
+    """Return whether a better estimate of an interval improves that of the whole."""
     parent = interval.parent
     return parent is None or interval.level < 0 or not parent.is_known or parent.is_replaced
 
 
 def _next_action(interval: Interval) -> Action | None:
-    """The expected error after the planned evaluations, and the level to evaluate next (None: that of the halves)."""
+    """Return the expected error after planned evaluations, and the next level (None: that of the halves)."""
     known = interval.level
     if known < 0:
         known, last, error = interval.first_level - 1, interval.max_level, interval.plan.expected_err

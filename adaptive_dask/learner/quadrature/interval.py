@@ -24,18 +24,18 @@ from adaptive_dask.learner.quadrature.rules import (
 ROOT_LEVEL = 2
 
 _EPS = 2.0**-52
-# Coefficients that differ by more than this, relative to their norm, do not converge: divide instead of refining.
+# Coefficients that differ by more than this, relative to their norm, do not converge; the interval is divided.
 _HINT = 0.1
-# Neither do they if dividing an interval leaves more of the difference than this at the halves' first nodes.
+# They do not converge either if more than this share of the difference remains at the first nodes of the halves.
 _SLOW = 0.5
-# An interval that is known to rounding stays in place of its halves if their first nodes confirm it to so many times
-# the error: halves that were planned before that was known begin with a lower degree.
+# An interval that is known up to rounding replaces halves that were planned earlier, with a lower degree, if their
+# first nodes confirm it up to this multiple of the error.
 _CONFIRMED = 10.0
-# Nodes closer to each other than this, relative to where they are, are too close for new information.
+# Nodes with a smaller relative distance than this add no information.
 _MIN_SEPARATION = 16 * _EPS
 _NARROWEST = 1e-290
-# A mean value that grows by this much when the interval is halved keeps the integral over it from falling. It is 2 for
-# 1/x, where rounding must not decide.
+# If the mean value grows by this factor when the interval is halved, the integral does not decrease. The factor is 2
+# for 1/x, where rounding must not decide.
 _DIVERGING_GROWTH = 2 * (1 - 1e-9)
 _MAX_DIVERGING = 32
 _MANY = 16
@@ -44,7 +44,7 @@ _STEPS_OF_GROWTH = 6
 
 
 class Step(enum.Enum):
-    """How to improve the estimate of an interval."""
+    """The next step to improve the estimate of an interval."""
 
     REFINE = "evaluate the next level"
     SPLIT = "divide"
@@ -52,14 +52,14 @@ class Step(enum.Enum):
 
 
 class Plan:
-    """What an `EvaluationPlan` keeps of an interval.
+    """The state of an interval in an `EvaluationPlan`.
 
     Attributes
     ----------
     level : int
-        The highest level that is planned; -1 if there is none.
+        The highest planned level; -1 without one.
     expected_err : float
-        The error that is expected before there is an estimate.
+        The expected error before there is an estimate.
     ticket : int
         The number of the interval's current entry in the ranking.
     """
@@ -75,38 +75,38 @@ class Plan:
 class Interval:
     """An interval with the estimates of the integral over it.
 
-    All of it depends on the function's values only, not on the order in which they came.
+    The estimates depend only on the values of the function, not on their order.
 
     Parameters
     ----------
     a, b : float
         The ends.
     parent : Interval, optional
-        The interval of which this is one half.
+        The interval of which this is a half.
 
     Attributes
     ----------
     halves : pair of Interval, or None
     generation : int
-        How often the whole was halved to get here.
+        The number of halvings of the whole.
     level : int
-        The highest level at which all values are known; -1 if there is none.
+        The highest level at which all values are known; -1 without one.
     igral, err : float
         The estimates of the integral over the interval and of its error.
     step : Step
     is_known : bool
-        Whether the error is rounding.
+        True if the error is that of rounding.
     first_coefficients : array or None
-        Those of the interpolant at the first level.
+        The coefficients of the interpolant at the first level.
     max_level : int
-        The level to end with; the ends of intervals that are very narrow differ by few floating-point numbers.
+        The last level; the ends of very narrow intervals differ by few floating-point numbers.
     diverging : int
-        In how many halvings up to here the integral did not fall.
+        The number of halvings in which the integral did not decrease.
     total : tuple of float
         The integral, its error, and the part of the error that cannot be reduced, summed over the best
         intervals that cover this one.
     open_levels : dict, int → int
-        How many values are missing at the levels that are watched.
+        The number of missing values at the watched levels.
     plan : Plan
     """
 
@@ -141,7 +141,7 @@ class Interval:
         self.generation: int = parent.generation + 1 if parent else 0
         self.level = -1
         separation = _MIN_SEPARATION * max(abs(a), abs(b))
-        # Without a second level the whole would have no error.
+        # without a second level, the whole would have no error estimate
         self.max_level = 0 if parent else MAX_LEVEL
         while self.max_level < MAX_LEVEL and (b - a) * _GAPS[self.max_level + 1] > separation:
             self.max_level += 1
@@ -161,34 +161,34 @@ class Interval:
 
     @property
     def first_level(self) -> int:
-        """The level to begin with."""
+        """The first level."""
         return ROOT_LEVEL if self.parent is None else 0
 
     @property
     def splittable(self) -> bool:
-        """Whether there are enough floating-point numbers between the ends for two halves."""
+        """True if there are enough floating-point numbers between the ends for two halves."""
         half, separation = (self.b - self.a) / 2, _MIN_SEPARATION * max(abs(self.a), abs(self.b))
         return half * _GAPS[0] > separation and 2 * half > _NARROWEST
 
     @property
     def middle(self) -> float:
-        """Where the interval is halved."""
+        """The point at which the interval is halved."""
         return 0.5 * self.a + 0.5 * self.b
 
     def points(self, level: int) -> list[float]:
-        """The nodes of a level, ascending, with exact ends and an exact middle."""
+        """Return the nodes of a level, ascending, with exact ends and an exact middle."""
         middle, half = self.middle, 0.5 * self.b - 0.5 * self.a
         points = [middle + half * node for node in RULES[level].nodes]
         points[0], points[len(points) // 2], points[-1] = self.a, middle, self.b
         return points
 
     def new_points(self, level: int) -> list[float]:
-        """The nodes of a level that the one before does not have."""
+        """Return the nodes of a level that are not in the previous one."""
         points = self.points(level)
         return points if level == self.first_level else points[1::2]
 
     def complete(self, level: int, data: Mapping[float, float]) -> None:
-        """Estimate again, now that all values at a level are known."""
+        """Update the estimates after all values at a level became known."""
         new = coefficients([data[x] for x in self.points(level)], level)
         if self.level < 0 and self.parent is not None:
             self.diverging = self.parent.diverging
@@ -207,7 +207,7 @@ class Interval:
             self.compare_with_parent()
 
     def compare_with_parent(self) -> None:
-        """Estimate the error at the first level, from what the parent predicts here."""
+        """Estimate the error at the first level from the prediction of the parent."""
         if self.parent is None or self.parent.coefficients is None or self.coefficients is None:
             return
         if not self.coefficients.any() and math.isinf(self.err) and self.step is not Step.REFINE:
@@ -215,24 +215,24 @@ class Interval:
         known = self.parent.coefficients
         n, side = len(known), int(self.a != self.parent.a)
         predicted = TO_HALF[side][:n, :n].dot(known)
-        # At the new nodes alone, so that the parent's higher degree does not count as an error.
+        # only at new nodes, so that the parent's higher degree does not count as an error
         self.residual = distance(RESTRICT[side][:, :n].dot(known), self.coefficients)
         self._decide(distance(predicted, self.coefficients), self.parent.residual)
 
     def _give_up_on_values(self) -> None:
-        """Where nothing is finite there is nothing to interpolate; halves may do better."""
+        """Divide an interval without finite values, which has no interpolant."""
         if self.level == self.first_level:
             self.diverging += 1
         self.err = math.inf
         self.step = Step.SPLIT if self.splittable else Step.STOP
 
     def _compare_means(self, parent: Interval) -> None:
-        """See how the mean value grows as intervals shrink, as it does near a singularity."""
+        """Measure the growth of the mean value as intervals shrink, to detect a singularity."""
         if parent.mean and self.mean / parent.mean >= _DIVERGING_GROWTH:
             self.diverging += 1
-        # At a singularity |x|^-p the error falls by q = growth / 2 from halving to halving. The difference between two
-        # of them is what is lost in this step; with all the steps to come it is q / (1 - q) times as much. Where in
-        # its interval the singularity is changes from halving to halving, so look at some of them.
+        # At a singularity |x|^-p, the error decreases by q = growth / 2 with each halving. The difference between two
+        # halvings is the part that this step misses; all later steps miss q / (1 - q) times as much. The position of
+        # the singularity in the interval changes with each halving, so several of them are compared.
         ancestor, steps = parent, 1
         while steps < _STEPS_OF_GROWTH and ancestor.parent is not None and ancestor.parent.mean:
             ancestor, steps = ancestor.parent, steps + 1
@@ -241,11 +241,11 @@ class Interval:
         self._tail = min(max(1.0, q / max(1 - q, 1e-9)), _MAX_TAIL)
 
     def _decide(self, difference: float, residual_of_parent: float) -> None:
-        """Estimate the error from the difference of two interpolants, and choose what to do about it."""
+        """Estimate the error from the difference of two interpolants, and choose the next step."""
         assert self.coefficients is not None
         size, width = norm(self.coefficients), self.b - self.a
         n = len(self.coefficients)
-        # Values are rounded, and so are nodes: the steeper the function, the more that matters.
+        # the rounding of values, and of nodes, which matters for steep functions
         steepness = math.sqrt(2) * norm(DERIVATIVE[:n, :n].dot(self.coefficients))
         rounding = _EPS * (width * size + max(abs(self.a), abs(self.b)) * steepness)
         converges = difference <= _HINT * size
@@ -262,20 +262,20 @@ class Interval:
             self.step = Step.SPLIT
         else:
             self.step = Step.STOP
-            self.err *= 2  # there is no later step that could show an estimate to be too small
+            self.err *= 2  # no later step could correct an estimate that is too small
 
     @property
     def diverges(self) -> bool:
-        """Whether the integral was so often seen not to fall that it must be infinite, or nothing is finite here."""
+        """True if the integral did not decrease in many halvings, so that it is infinite, or if no value is finite."""
         if self.diverging > _MAX_DIVERGING and 2 * self.diverging > self.generation:
             return True
         return not self.splittable and self._diverged_on_the_way()
 
     def _diverged_on_the_way(self) -> bool:
-        """Whether the mean value grew as fast as intervals shrank, over many halvings down to the narrowest.
+        """Return whether the mean value grew as fast as intervals shrank, in many halvings down to the narrowest.
 
-        Beside other numbers than zero there are too few halvings to count those in which it did, as the growth is
-        uneven: it depends on where in its interval the singularity is.
+        At numbers other than zero, there are too few halvings to count, and the growth is uneven because it depends on
+        the position of the singularity in the interval.
         """
         ancestor, needed = self, abs(self.mean)
         for steps in range(1, _MAX_DIVERGING + 1):
@@ -300,7 +300,7 @@ class Interval:
 
     @property
     def size(self) -> float:
-        """About the integral of the absolute values."""
+        """The approximate integral of the absolute values."""
         if self.coefficients is None:
             return 0.0
         with np.errstate(over="ignore"):
@@ -308,7 +308,7 @@ class Interval:
 
     @property
     def is_replaced(self) -> bool:
-        """Whether the halves are the better estimate."""
+        """True if the halves are the better estimate."""
         halves = self.halves
         if halves is None or halves[0].level < 0 or halves[1].level < 0:
             return False
@@ -317,14 +317,14 @@ class Interval:
         return any(self._deviation(half, side) > _CONFIRMED * self.err for side, half in enumerate(halves))
 
     def _deviation(self, half: Interval, side: int) -> float:
-        """By how much a half's values at its first level differ from the interpolant, as an error of the integral."""
+        """Return the deviation of a half's first values from the interpolant, as an error of the integral."""
         known, new = self.coefficients, half.first_coefficients
         if known is None or new is None:
             return math.inf
         return (half.b - half.a) * distance(RESTRICT[side][:, : len(known)].dot(known), new)
 
     def split(self) -> tuple[Interval, Interval]:
-        """The two halves, made at the first call."""
+        """Return the two halves, which are created at the first call."""
         if self.halves is None:
             middle = self.middle
             self.halves = (Interval(self.a, middle, self), Interval(middle, self.b, self))

@@ -1,4 +1,4 @@
-"""The intervals into which an integral has been divided, kept up to date as values come in."""
+"""The intervals into which an integral has been divided, updated as values arrive."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ Watch = tuple[Interval, int]
 class IntervalTree:
     """A binary tree of intervals.
 
-    What is known of an interval depends on the values alone: a level counts when all values at its points are
-    there and all levels before it count, and a half when its parent has an estimate. So any order of the same
-    values, with or without having planned to evaluate them, gives the same tree of estimates.
+    The estimates depend only on the values: a level counts if all its values are known and all earlier levels count,
+    and a half counts if its parent has an estimate. Any order of the same values, planned or not, therefore gives the
+    same tree.
 
     Parameters
     ----------
@@ -33,7 +33,7 @@ class IntervalTree:
         The values.
     root : Interval
     diverging : list of Interval
-        Where the integral was found to be infinite, or not to exist.
+        The intervals in which the integral is infinite, or does not exist.
     """
 
     def __init__(self, a: float, b: float, on_change: Callable[[Interval], None]) -> None:
@@ -59,7 +59,7 @@ class IntervalTree:
                 self._complete(interval)
 
     def watch(self, interval: Interval, level: int) -> list[float]:
-        """Watch out for the values at a level, and at those before it; return the new points of the level."""
+        """Watch the values at a level and at earlier ones; return the new points of the level."""
         points: list[float] = []
         for lower in range(interval.first_level, level + 1):
             if lower in interval.open_levels:
@@ -74,7 +74,7 @@ class IntervalTree:
         return points or interval.new_points(level)
 
     def leaves(self) -> Iterator[Interval]:
-        """The best intervals that cover the whole, from left to right; none until there is an estimate."""
+        """Yield the best intervals that cover the whole, from left to right; none without an estimate."""
         stack = [self.root] if self.root.level >= 0 else []
         while stack:
             interval = stack.pop()
@@ -85,11 +85,11 @@ class IntervalTree:
                 yield interval
 
     def _claim(self, x: float, interval: Interval) -> None:
-        """Find the interval to which a value belongs that was not planned."""
+        """Find the interval of a value that was not planned."""
         if not interval.a <= x <= interval.b:
             return
         while interval.level >= 0:
-            # All levels, for no value is looked at again once it was passed on to a half.
+            # all levels, because values that were passed on to a half are not used again
             self.watch(interval, interval.max_level)
             if x in self._nodes:
                 return
@@ -98,7 +98,7 @@ class IntervalTree:
         self._unclaimed.setdefault(interval, []).append(x)
 
     def _complete(self, interval: Interval) -> None:
-        """Take in all levels that are complete by now, and what this makes possible below."""
+        """Process all complete levels, and those of the halves that become available."""
         ready = [interval]
         while ready:
             interval = ready.pop()
@@ -108,7 +108,7 @@ class IntervalTree:
             level = max(before + 1, interval.first_level)
             if interval.open_levels.get(level) != 0:
                 continue
-            # Values near the largest numbers overflow; an error of infinity is what should come of it.
+            # values near the largest numbers overflow, which correctly gives an infinite error
             with np.errstate(over="ignore", invalid="ignore"):
                 while interval.open_levels.get(level) == 0:
                     interval.complete(level, self.data)
@@ -135,7 +135,7 @@ class IntervalTree:
 
     @property
     def igral(self) -> float:
-        """The integral; infinite or NaN where it diverges."""
+        """The integral; infinite or NaN if it diverges."""
         if self.diverging:
             return sum(_infinity(interval) for interval in self.diverging)
         return self.root.total[0]

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
 
-# The number of nodes at each level; a level has the nodes of the one before and one between each two.
+# The number of nodes at each level; a level has the nodes of the previous one, and one between each pair.
 SIZES = (5, 9, 17, 33)
 MAX_LEVEL = len(SIZES) - 1
 
@@ -29,9 +29,9 @@ class Rule:
     values : array of float, shape (n, n)
         ``values[i, j]`` is the polynomial of degree j at node i.
     inverse : array of float, shape (n, n)
-        Takes values at the nodes to the coefficients of the interpolant.
+        Maps values at the nodes to the coefficients of the interpolant.
     condition : float
-        By how much rounding errors of the values are amplified at most, in the 2-norm.
+        The maximum amplification of rounding errors of the values, in the 2-norm.
     """
 
     nodes: tuple[float, ...]
@@ -41,7 +41,7 @@ class Rule:
 
 
 def legendre(xs: NDArray[Any], n: int) -> NDArray[Any]:
-    """The first n Legendre polynomials, orthonormal on (-1, 1).
+    """Return the first n Legendre polynomials, orthonormal on (-1, 1).
 
     Parameters
     ----------
@@ -57,20 +57,20 @@ def legendre(xs: NDArray[Any], n: int) -> NDArray[Any]:
 
 
 def _rule(level: int) -> Rule:
-    # The nodes of coarser levels are taken from the finest, so that they are the same numbers.
+    # The nodes of coarser levels are taken from the finest, so that they are identical numbers.
     angles = np.linspace(0, np.pi, SIZES[-1])
     finest = -np.cos(angles)
     finest = (finest - finest[::-1]) / 2
     nodes = finest[:: 2 ** (MAX_LEVEL - level)]
     values: Array = legendre(nodes, len(nodes))
-    # A step of Newton's iteration in longer numbers makes the weights of the rule right to the last digit.
+    # A step of Newton's iteration in extended precision makes the weights of the rule exact to the last digit.
     longer = np.linalg.inv(values).astype(np.longdouble)
     exact = legendre(nodes.astype(np.longdouble), len(nodes))
     inverse: Array = np.ascontiguousarray(2 * longer - longer @ exact @ longer, dtype=np.float64)
     return Rule(tuple(nodes.tolist()), values, inverse, float(np.linalg.cond(values)))
 
 
-# Sums of squares below this may have lost digits of the squares.
+# Sums of squares below this may have lost digits.
 _LEAST_SQUARES = 1e-280
 
 RULES = tuple(_rule(level) for level in range(len(SIZES)))
@@ -81,10 +81,10 @@ def _to_half(side: int) -> Array:
     return np.ascontiguousarray(RULES[-1].inverse @ legendre((nodes + side) / 2, SIZES[-1]))
 
 
-# TO_HALF[side] takes coefficients of a function on an interval to those on its left (0) or right (1) half.
+# TO_HALF[side] maps coefficients of a function on an interval to those on its left (0) or right (1) half.
 TO_HALF = (_to_half(-1), _to_half(1))
 
-# RESTRICT[side] takes them to those of the interpolant of the function at the nodes of the first rule on that half.
+# RESTRICT[side] maps them to those of the interpolant at the nodes of the first rule on this half.
 RESTRICT = tuple(RULES[0].inverse @ legendre(np.array(RULES[0].nodes), SIZES[-1]) @ to_half for to_half in TO_HALF)
 
 
@@ -96,15 +96,15 @@ def _derivative() -> Array:
     return derivative
 
 
-# Takes coefficients of a function to those of its derivative.
+# Maps coefficients of a function to those of its derivative.
 DERIVATIVE = _derivative()
 
 
 def coefficients(values: list[float], level: int) -> Array | None:
-    """The interpolant through the finite values at the nodes of a rule.
+    """Return the interpolant through the finite values at the nodes of a rule.
 
-    Nodes whose value is NaN or infinite are left out, and the degree is lowered by their number, as in
-    [1]_, which computes the same polynomial by downdating.
+    Nodes with NaN or infinite values are omitted, and the degree is reduced by their number, as in [1]_, where the same
+    polynomial is computed by downdating.
 
     Parameters
     ----------
@@ -114,16 +114,16 @@ def coefficients(values: list[float], level: int) -> Array | None:
     Returns
     -------
     coefficients : array of float, shape (n,), or None
-        Of the orthonormal Legendre polynomials; zero from the number of finite values on. None if two
-        neighbouring nodes have no finite value: that is no isolated singularity, and to extrapolate from the
-        other nodes would make values up.
+        Coefficients of the orthonormal Legendre polynomials; zero from the number of finite values on. None if two
+        neighbouring nodes have no finite value, which is not an isolated singularity, so that values cannot be
+        extrapolated from other nodes.
 
     References
     ----------
     .. [1] P. Gonnet, Increasing the reliability of adaptive quadrature using explicit interpolants,
        ACM Trans. Math. Softw. 37, 26 (2010), section 3.1.
     """
-    # A sum is finite if its terms are, but for overflow, which the slower way can handle.
+    # A sum of finite terms is finite except for overflow, which the slower way handles.
     result: Array
     if math.isfinite(sum(values)):
         result = RULES[level].inverse.dot(np.array(values))
@@ -138,7 +138,7 @@ def coefficients(values: list[float], level: int) -> Array | None:
 
 
 def norm(vector: Array) -> float:
-    """The 2-norm; faster than that of NumPy for short vectors, and right for the smallest and largest numbers."""
+    """Return the 2-norm; faster than in NumPy for short vectors, and without overflow or underflow."""
     squares = float(vector.dot(vector))
     if _LEAST_SQUARES < squares < math.inf:
         return math.sqrt(squares)
@@ -150,7 +150,7 @@ def norm(vector: Array) -> float:
 
 
 def distance(a: Array, b: Array) -> float:
-    """The 2-norm of the difference of two vectors of coefficients, where those that are missing are zero."""
+    """Return the 2-norm of the difference of two vectors of coefficients, where missing ones are zero."""
     if len(a) < len(b):
         a, b = b, a
     difference = a.copy()

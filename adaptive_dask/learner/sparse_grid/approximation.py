@@ -1,4 +1,4 @@
-"""What a `SparseGridLearner` knows of its function: the values on its grids, and how well each basis predicts."""
+"""The data of a `SparseGridLearner`: the values on its grids, and the prediction errors of the bases."""
 
 from __future__ import annotations
 
@@ -27,32 +27,32 @@ from adaptive_dask.learner.sparse_grid.selection import (
     share_points,
 )
 
-# The bases are judged again when the number of points has grown by this factor.
+# The bases are compared again when the number of points has grown by this factor.
 JUDGED_AGAIN = 1.15
 
-# Polynomials with an error below this share of the standard deviation converge: radial fits are not tried.
+# Polynomials with an error below this share of the standard deviation converge, and radial fits are not tried.
 CONVERGED = 5e-3
 
-# Radial fits are judged less often while their error is this many times that of the others.
+# Radial fits are judged less often while their error is larger than that of the others by this factor.
 BEHIND = 1.5
 
-# The bases are judged from this number of points on, for each input.
+# The number of points per input from which the bases are compared.
 FIRST_POINTS = 8
 
-# Where the error of polynomials falls with a smaller power of the number of points, local functions are given a chance.
-# Below that error, relative to the range of the values, rounding stops it.
+# If the error of polynomials decreases with a smaller power of the number of points, local functions are tried. Below
+# this error, relative to the range of the values, rounding prevents a decrease.
 SLOW = 0.9
 EXACT = 1e-12
 
-# Moments by sampling have an error of this share of the standard deviation. Those of better polynomials are exact.
+# The error of moments by sampling, as a share of the standard deviation. Those of better polynomials are exact.
 EXACT_MOMENTS = 1e-3
 
-# The error of the interpolant is estimated by leaving out the last nodes, all but this share.
+# The error of the interpolant is estimated with this share of the nodes, the first ones.
 COARSE = 0.7
 
 
 class Approximation:
-    """The bases with the values at their points, and how well they predict values that they have not seen.
+    """The bases with the values at their points, and their errors at other points.
 
     Parameters
     ----------
@@ -63,9 +63,9 @@ class Approximation:
     ----------
     grids : dict of str to GridBasis
     on_grid : dict of str to set of tuple of float
-        The points of each grid, also those whose values are not finite.
+        The points of each grid, including those with values that are not finite.
     shares : dict of str to float
-        The shares of the next points that each basis gets; ``"radial"`` are scattered points.
+        The share of the next points for each basis; ``"radial"`` are scattered points.
     error_history : list of (int, float)
         Numbers of points, and the root mean square errors relative to the range of the values.
     """
@@ -84,14 +84,14 @@ class Approximation:
         self._history: dict[str, list[tuple[int, float]]] = {name: [] for name in (*names, "radial")}
         self._known: Known | None = None
         self._judged: list[Judged] | None = None
-        self._radial: list[Judged] = []  # as of when the bases were judged
+        self._radial: list[Judged] = []  # at the last comparison of the bases
         self._judge_at: float = FIRST_POINTS * domain.ndim
         self._judge_radial_at = 0.0
         self._rebuild_at = 16
 
     @property
     def is_known(self) -> bool:
-        """Whether there are values to interpolate."""
+        """True if there are values to interpolate."""
         return bool(self._values) and any(len(grid) for grid in self.grids.values())
 
     @property
@@ -100,10 +100,10 @@ class Approximation:
         if self._low is None:
             return np.ones(1)
         scales: Floats = np.hypot(*np.abs(np.array([(self._high - self._low).real, (self._high - self._low).imag])))
-        return np.where(scales > 0, scales, 1.0)  # also where none is finite
+        return np.where(scales > 0, scales, 1.0)  # for components without finite values as well
 
     def take_in(self, results: list[tuple[Point, Values]], pending: Iterable[Point]) -> None:
-        """Give the bases new values; `pending` are the points whose values are still to come."""
+        """Add new values to the bases; `pending` are the points without values."""
         self._known = self._judged = None
         for point, value in results:
             if np.isfinite(value).any():
@@ -143,7 +143,7 @@ class Approximation:
         return self._known
 
     def _judge_when_due(self, pending: Iterable[Point]) -> None:
-        """Share the points to come between the bases, by how well they will predict with twice as many points."""
+        """Share the next points between the bases, by their expected errors with twice the number of points."""
         count = len(self._values)
         if count < self._judge_at:
             return
@@ -170,7 +170,7 @@ class Approximation:
         self.shares = share_points(expected, known.spread, is_slow, len(self.grids["local"]) < trial)
 
     def _radial_error(self, known: Known, others: float) -> float:
-        """The error of radial fits; as it was before if they were far behind then."""
+        """Return the error of radial fits, or the last one if it was far larger than that of the others."""
         count = len(known.x)
         least = min((each.rms for each in self._radial), default=math.inf)
         if count >= self._judge_radial_at or least < BEHIND * others:
@@ -180,7 +180,7 @@ class Approximation:
         return least
 
     def judgements(self) -> list[Judged]:
-        """The bases that can be judged, the best first."""
+        """Return the bases that can be judged, with the best first."""
         if not self._values:
             return []
         if self._judged is None:
@@ -192,17 +192,17 @@ class Approximation:
         return self._judged
 
     def best(self) -> Judged:
-        """The basis that predicts best; of those that cannot be judged yet, the one with the most nodes."""
+        """Return the basis with the smallest error or, before errors are known, with the most nodes."""
         judged = self.judgements()
         if judged:
             return judged[0]
         name, _ = max(self.grids.items(), key=lambda item: len(item[1]))
         if not self.is_known:
-            raise ValueError("There is nothing to interpolate yet: the learner needs more values.")
+            raise ValueError("The learner needs more values before they can be interpolated.")
         return Judged(name, 0, math.inf, math.inf)
 
     def moments(self) -> tuple[Moments, Floats, Floats]:
-        """Moments, and the mean and root mean square of the errors at scattered points."""
+        """Return the moments, and the mean and root mean square of the errors at scattered points."""
         best, known = self.best(), self._all_known()
         exact = next((j for j in self.judgements() if j.basis == "global" and j.kind == 0), best)
         if exact.rms <= EXACT_MOMENTS * known.spread:
@@ -223,7 +223,7 @@ class Approximation:
         return moments, bias, rms
 
     def interpolator(self, shape: tuple[int, ...]) -> SparseGridInterpolator:
-        """The best interpolant, of values of a shape."""
+        """Return the best interpolant, for values of this shape."""
         best = self.best()
         known = self._all_known()
         if best.basis == "radial":
@@ -239,7 +239,7 @@ class Approximation:
         return SparseGridInterpolator(self._domain, best.basis, fine, coarse, best.rms * self.scales, shape)
 
     def get_state(self) -> dict[str, Any]:
-        """What does not follow from the values alone."""
+        """Return the state that does not follow from the values."""
         return {
             "judged": (self.shares, self._history, self._radial, self._judge_at, self._judge_radial_at),
             "error_history": self.error_history,
@@ -247,7 +247,7 @@ class Approximation:
         }
 
     def restore(self, state: dict[str, Any], results: list[tuple[Point, Values]]) -> None:
-        """Take in all results, with a state instead of judging them."""
+        """Add all results, and restore a state instead of comparing the bases."""
         self._judge_at = math.inf
         self.take_in(results, ())
         self.shares, self._history, self._radial, self._judge_at, self._judge_radial_at = state["judged"]
@@ -258,6 +258,6 @@ class Approximation:
 
 
 def _nodes(grid: GridBasis, points: Iterable[Point]) -> list[Index]:
-    """The nodes of a grid at points, parents first."""
+    """Return the nodes of a grid at points, with parents first."""
     indices = [index for x in points if (index := grid.index(x)) is not None]
     return sorted(indices, key=lambda index: (len(index), index))

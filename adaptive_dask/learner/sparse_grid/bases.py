@@ -16,17 +16,17 @@ from adaptive_dask.learner.sparse_grid.interpolant import SparseInterpolant
 from adaptive_dask.learner.sparse_grid.rules import Floats, LocalRule, Rule
 
 Point = tuple[float, ...]
-Evaluate = Callable[[Floats], Values]  # coordinates x of shape (n, d) to values of shape (n, m)
+Evaluate = Callable[[Floats], Values]  # from coordinates x of shape (n, d) to values of shape (n, m)
 
-# Of a local node, the basis function is narrower than its parent's and the coefficient smaller.
+# The basis function of a local node is narrower than its parent's, and the coefficient is smaller.
 LOCAL_DECAY = 0.35
 
-# Predictions of logarithms are not larger than that, so that squares of values are finite.
+# The maximum of predicted logarithms, so that squares of values are finite.
 MAX_LOG = 300.0
 
 
 class Kind(NamedTuple):
-    """One of the interpolants on the nodes of a grid: of the values, or of their logarithms."""
+    """An interpolant on the nodes of a grid, of the values or of their logarithms."""
 
     rules: list[Rule]
     is_log: bool
@@ -68,24 +68,24 @@ class GridBasis:
         return [number for number, kind in enumerate(self._kinds) if self._is_positive or not kind.is_log]
 
     def is_plain(self, kind: int) -> bool:
-        """Whether a kind interpolates the values themselves."""
+        """Return whether a kind interpolates the values themselves."""
         return not self._kinds[kind].is_log
 
     def _new_frontier(self) -> Frontier:
         return Frontier(self.hierarchies[self.leading], LOCAL_DECAY if self._is_local else 1.0)
 
     def __len__(self) -> int:
-        """How many nodes the interpolant goes through."""
+        """Return the number of nodes of the interpolant."""
         return len(self.hierarchies[0].coefficients)
 
     def point(self, index: Index) -> Point:
-        """The point of a node."""
+        """Return the point of a node."""
         nodes = dict(index)
         rules = self.hierarchies[0].rules
         return tuple(axis.coordinate(rules[i], nodes.get(i, 0)) for i, axis in enumerate(self._domain.axes))
 
     def index(self, point: Point) -> Index | None:
-        """The index of the node at a point, or None."""
+        """Return the index of the node at a point, or None."""
         rules, index = self.hierarchies[0].rules, []
         for i, axis in enumerate(self._domain.axes):
             k = axis.number(rules[i], point[i])
@@ -96,7 +96,7 @@ class GridBasis:
         return tuple(index)
 
     def tell(self, index: Index, value: Values, scales: Floats) -> None:
-        """Take in a value; `scales` are the ranges of its components."""
+        """Add a value; `scales` are the ranges of its components."""
         if self._is_positive and (np.iscomplexobj(value) or np.any(value <= 0)):
             self._is_positive = False
             if not self.is_plain(self.leading):
@@ -112,7 +112,7 @@ class GridBasis:
             self.frontier.note(each, self._contribution(each, scales))
 
     def rebuild_frontier(self, scales: Floats, pending: Sequence[Index]) -> None:
-        """Estimate again which nodes matter, with the ranges as they are now."""
+        """Estimate the contributions of nodes again, with the present ranges."""
         self.frontier = self._new_frontier()
         for index in self.hierarchies[self.leading].coefficients:
             self.frontier.note(index, self._contribution(index, scales))
@@ -120,18 +120,18 @@ class GridBasis:
             self.frontier.note(index, None)
 
     def lead(self, kind: int, scales: Floats, pending: Sequence[Index]) -> None:
-        """Let the coefficients of a kind decide which nodes come next."""
+        """Choose the next nodes by the coefficients of a kind."""
         if kind != self.leading:
             self.leading = kind
             self.rebuild_frontier(scales, pending)
 
     def residuals(self, kind: int, x: Floats, values: Values) -> Values:
-        """Values minus predictions at points that the interpolant of a kind does not go through."""
+        """Return values minus predictions of a kind at points that are not nodes."""
         predictions = self._residuals[kind].at(self.coordinates(x))
         return values - (predictions if self.is_plain(kind) else _exponential(predictions))
 
     def newest(self, kind: int, count: int) -> Values:
-        """The prediction errors at the last nodes, of shape (count, m)."""
+        """Return the prediction errors at the last nodes, of shape (count, m)."""
         coefficients = self.hierarchies[kind].coefficients
         last = list(itertools.islice(reversed(coefficients.items()), count))
         if self.is_plain(kind):
@@ -140,11 +140,11 @@ class GridBasis:
         return np.array(errors)
 
     def coordinates(self, x: Floats) -> Floats:
-        """The coordinates t of points x; shapes (n, d)."""
+        """Return the coordinates t of points x; shapes (n, d)."""
         return 2 * self._domain.to_unit(x) - 1 if self._is_local else self._domain.to_standard(x)
 
     def interpolant(self, kind: int, share: float = 1.0) -> Evaluate:
-        """The interpolant of a kind through the first nodes, or all."""
+        """Return the interpolant of a kind through the first nodes, or all."""
         hierarchy = self.hierarchies[kind]
         count = max(1, math.ceil(share * len(hierarchy.coefficients)))
         interpolant = SparseInterpolant(hierarchy.rules, dict(itertools.islice(hierarchy.coefficients.items(), count)))
@@ -174,15 +174,15 @@ def _exponential(logs: Values) -> Values:
 
 
 class _Predictions:
-    """What a growing interpolant predicts at a growing list of points."""
+    """The predictions of a growing interpolant at a growing list of points."""
 
     def __init__(self, hierarchy: Hierarchy) -> None:
         self._hierarchy = hierarchy
-        self._values: Values | None = None  # of the points so far, of shape (n, m)
-        self._nodes = 0  # so many nodes are part of them
+        self._values: Values | None = None  # predictions at the points so far, shape (n, m)
+        self._nodes = 0  # number of nodes that they include
 
     def at(self, t: Floats) -> Values:
-        """The predictions at all points; those of the last call come first and in the same order."""
+        """Return the predictions at all points, which begin with those of the last call."""
         coefficients = self._hierarchy.coefficients
         known = 0 if self._values is None else len(self._values)
         if self._values is None or len(coefficients) - self._nodes > 200:

@@ -11,7 +11,7 @@ import numpy as np
 from adaptive_dask.learner.sparse_grid.rules import Floats, LejaRule, LocalRule, Rule, leja_rule_of, uniform_leja_rule
 from adaptive_dask.learner.sparse_grid.whole_numbers import WholeNumbers
 
-# Of a distribution without ends, so much probability at each end is left out where a box is needed.
+# The probability that is omitted at each end of an unbounded distribution if a box is needed.
 TAIL = 1e-6
 
 
@@ -22,18 +22,18 @@ class Axis:
     ----------
     bounds : (float, float) or frozen distribution
     name : str
-        For messages.
+        Name of the input, for messages.
     is_whole : bool, default: False
-        Whether only whole numbers between the bounds are points.
+        True if only integers between the bounds are points.
 
     Attributes
     ----------
     whole : WholeNumbers or None
         The numbers ``x - low``.
     low, high : float
-        The ends of the support; infinite if there are none.
+        The ends of the support, which may be infinite.
     leja : LejaRule
-        Of the coordinate ``t = (x - loc) / scale``.
+        The rule in the coordinate ``t = (x - loc) / scale``.
     """
 
     def __init__(self, bounds: Any, name: str, is_whole: bool = False) -> None:
@@ -66,13 +66,13 @@ class Axis:
 
     @property
     def extent(self) -> tuple[float, float]:
-        """The ends of the support; of an infinite one, the outermost nodes of `leja`."""
+        """The ends of the support, or the outermost nodes of `leja` if it is infinite."""
         nodes = [self.from_standard(self.leja.node(k)) for k in range(len(self.leja))]
         low = self.low if np.isfinite(self.low) else float(min(nodes))
         return low, self.high if np.isfinite(self.high) else float(max(nodes))
 
     def from_standard(self, t: Any) -> Any:
-        """x of the coordinate t of `leja`."""
+        """Return x for a coordinate t of `leja`."""
         x = self.loc + self.scale * t
         return np.clip(x if self.whole is None else np.rint(x), self.low, self.high)[()]
 
@@ -80,7 +80,7 @@ class Axis:
         return (x - self.loc) / self.scale
 
     def from_unit(self, u: Any) -> Any:
-        """x below which lies the share u of the probability, tails left out."""
+        """Return the quantile x of the probability u, without the tails."""
         if self.whole is not None:
             return np.clip(self.low + self.whole.at(u), self.low, self.high)[()]
         if self.distribution is None:
@@ -97,12 +97,12 @@ class Axis:
         return np.asarray(np.clip((self.distribution.cdf(x) - left) / (1 - left - right), 0.0, 1.0))
 
     def coordinate(self, rule: Rule, k: int) -> float:
-        """x of a rule's node."""
+        """Return x for a node of a rule."""
         t = rule.node(k)
         return float(self.from_standard(t) if isinstance(rule, LejaRule) else self.from_unit((t + 1) / 2))
 
     def number(self, rule: Rule, x: float) -> int | None:
-        """The node of a rule at x, or None."""
+        """Return the node of a rule at x, or None."""
         numbers = self._numbers[type(rule)]
         if x in numbers or isinstance(rule, LejaRule):
             return numbers.get(x)
@@ -121,9 +121,9 @@ class Domain:
     Parameters
     ----------
     bounds : sequence
-        Of each axis; see `Axis`.
+        The bounds of each axis; see `Axis`.
     whole : sequence of bool, optional
-        Which axes have only whole numbers.
+        True for axes with integers only.
     """
 
     def __init__(self, bounds: Sequence[Any], whole: Sequence[bool] = ()) -> None:
@@ -132,32 +132,32 @@ class Domain:
         whole = whole or [False] * len(bounds)
         self.axes = [Axis(each, f"bounds[{i}]", whole[i]) for i, each in enumerate(bounds)]
         self.ndim = len(self.axes)
-        # The import of scipy.stats that this needs takes a second: not in a call of ask.
+        # imports scipy.stats, which takes a second, now instead of in a call of ask
         self._sequence = self.from_unit(unit_sequence(self.ndim, 64))
 
     def contains(self, point: Sequence[float]) -> bool:
         return all(axis.low <= x <= axis.high for axis, x in zip(self.axes, point, strict=True))
 
     def to_standard(self, x: Floats) -> Floats:
-        """Coordinates of the global basis; shapes (n, d)."""
+        """Return coordinates of the global basis; shapes (n, d)."""
         return np.stack([axis.to_standard(x[:, i]) for i, axis in enumerate(self.axes)], axis=1)
 
     def to_unit(self, x: Floats) -> Floats:
-        """Coordinates in the unit cube, in which the probability is uniform; shapes (n, d)."""
+        """Return coordinates in the unit cube, in which the probability is uniform; shapes (n, d)."""
         return np.stack([axis.to_unit(x[:, i]) for i, axis in enumerate(self.axes)], axis=1)
 
     def from_unit(self, u: Floats) -> Floats:
         return np.stack([np.asarray(axis.from_unit(u[:, i])) for i, axis in enumerate(self.axes)], axis=1)
 
     def scattered(self, number: int) -> tuple[float, ...]:
-        """A point of a low-discrepancy sequence that fills the domain, no two of them alike."""
+        """Return a point of a low-discrepancy sequence of distinct points that fills the domain."""
         while number >= len(self._sequence):
             self._sequence = self.from_unit(unit_sequence(self.ndim, 2 * len(self._sequence)))
         return tuple(map(float, self._sequence[number]))
 
 
 def unit_sequence(ndim: int, size: int) -> Floats:
-    """The first points of a scrambled Sobol sequence, always the same; shape (size, ndim)."""
+    """Return the first points of a fixed scrambled Sobol sequence; shape (size, ndim)."""
     from scipy.stats import qmc
 
     sobol = qmc.Sobol(ndim, scramble=True, bits=50, seed=np.random.default_rng(0))

@@ -1,4 +1,4 @@
-"""Which nodes of a sparse grid to evaluate next."""
+"""The choice of the next nodes of a sparse grid."""
 
 from __future__ import annotations
 
@@ -8,25 +8,25 @@ from copy import copy
 
 from adaptive_dask.learner.sparse_grid.hierarchy import Hierarchy, Index
 
-# A coefficient that is zero by accident does not hide what lies behind it: the node counts as this share of what was
-# expected of it. Near the root of an axis, where there is least evidence, it counts as more.
+# A coefficient may be zero by accident, so the contribution of a node counts as at least this share of its estimate.
+# Near the root of an axis, where there is least evidence, the share is larger.
 DOUBT = 0.003
 DOUBT_NEAR_ROOT = 0.1
 NEAR_ROOT = 3
 
-# A mixed node is expected to be no larger than so many times what a product of one-dimensional functions would give.
+# The estimate of a mixed node is at most this multiple of that for a product of one-dimensional functions.
 PRODUCT_MARGIN = 3.0
 
-# One of so many nodes is chosen for being near the root, not for its expected size, so that every direction is
-# explored again and again.
+# One of this number of nodes is chosen near the root instead of by its estimate, so that every direction is explored
+# repeatedly.
 EXPLORATION = 8
 
-# A node that is still being evaluated is expected to be so much smaller than its parent.
+# The expected ratio of a node that is being evaluated to its parent.
 DECAY_WHILE_PENDING = 0.3
 
 
 class Frontier:
-    """Estimates of the nodes whose parents are known or being evaluated, the largest first.
+    """Estimates of the nodes whose parents are known or being evaluated, in descending order.
 
     Parameters
     ----------
@@ -38,14 +38,14 @@ class Frontier:
     def __init__(self, hierarchy: Hierarchy, decay: float) -> None:
         self._hierarchy = hierarchy
         self._decay = decay
-        self._sizes: dict[Index, float] = {}  # of nodes that were chosen or are known
+        self._sizes: dict[Index, float] = {}  # for nodes that were chosen or are known
         self._estimates: dict[Index, float] = {(): math.inf}
         self._by_size: list[tuple[float, Index]] = [(-math.inf, ())]
         self._by_depth: list[tuple[int, Index]] = [(0, ())]
         self._chosen = 0
 
     def choose(self) -> tuple[Index, float] | None:
-        """The next node to evaluate and its estimate, or None if there is none; it counts as being evaluated."""
+        """Return the next node and its estimate, or None; the node then counts as being evaluated."""
         explore = self._chosen % EXPLORATION == EXPLORATION - 1
         index = self._pop_nearest() if explore else self._pop_largest()
         if index is None:
@@ -56,16 +56,16 @@ class Frontier:
         return index, estimate
 
     def copy(self) -> Frontier:
-        """A frontier that can be changed without changing this one."""
+        """Return an independent copy."""
         new = copy(self)
         new._sizes, new._estimates = dict(self._sizes), dict(self._estimates)
         new._by_size, new._by_depth = list(self._by_size), list(self._by_depth)
         return new
 
     def note(self, index: Index, size: float | None) -> None:
-        """Note that a node is being evaluated, or that its basis function makes this contribution (root mean square).
+        """Record that a node is being evaluated, or the contribution of its basis function (root mean square).
 
-        A node whose parents are not noted yet is left out: what lies behind it cannot be estimated.
+        A node whose parents are not recorded is ignored, because its children cannot be estimated.
         """
         if any(parent not in self._sizes for parent in self._hierarchy.parents(index)):
             return
@@ -99,7 +99,7 @@ class Frontier:
             logs.append(math.log(size + 1e-300))
         estimate = sum(logs) / len(logs) if logs else 690.0
         if len(parents) > 1:
-            # Of f(x) g(y), the coefficients are products.
+            # the coefficients of f(x) g(y) are products
             products = []
             for place, parent in enumerate(parents):
                 for other in range(place + 1, len(parents)):

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from adaptive_dask.learner.sparse_grid.rules import Floats, Rule
 
-# The nodes of a point on the axes where it is not the root: pairs (axis, node), by axis.
+# The nodes of a point on the axes where it is not the root: pairs (axis, node), sorted by axis.
 Index = tuple[tuple[int, int], ...]
 
 Values = npt.NDArray[Any]  # real or complex, of shape (m,)
@@ -20,9 +20,9 @@ Values = npt.NDArray[Any]  # real or complex, of shape (m,)
 class Hierarchy:
     """Interpolates on the nodes whose ancestors are all known.
 
-    The set of these nodes is closed under taking parents. The coefficient of a node is the error that the
-    interpolant of its ancestors makes at the node, and so that of every such interpolant without its descendants: an
-    honest prediction error, in any order of the points.
+    The set of these nodes is closed under taking parents. The coefficient of a node is the prediction error at the node
+    of the interpolant of its ancestors, which is the same for every interpolant without its descendants, in any order
+    of the points.
 
     Parameters
     ----------
@@ -32,7 +32,7 @@ class Hierarchy:
     Attributes
     ----------
     coefficients : dict of Index to ndarray of shape (m,)
-        Of the nodes that the interpolant goes through, in the order in which they could be computed.
+        The coefficients of the nodes of the interpolant, in the order in which they were computed.
     """
 
     def __init__(self, rules: Sequence[Rule]) -> None:
@@ -41,20 +41,20 @@ class Hierarchy:
         self._waiting: dict[Index, Values] = {}
 
     def parents(self, index: Index) -> Iterator[Index]:
-        """The indices one step nearer to the root, on each axis."""
+        """Yield the indices one step nearer to the root, on each axis."""
         for place, (axis, k) in enumerate(index):
             parent = self.rules[axis].parent(k)
             yield index[:place] + (((axis, parent),) if parent else ()) + index[place + 1 :]
 
     def children(self, index: Index) -> Iterator[Index]:
-        """The indices one step further from the root, on each axis."""
+        """Yield the indices one step further from the root, on each axis."""
         nodes = dict(index)
         for axis, rule in enumerate(self.rules):
             for child in rule.children(nodes.get(axis, 0)):
                 yield tuple(sorted({**nodes, axis: child}.items()))
 
     def add(self, index: Index, value: Values) -> list[Index]:
-        """Note a value; a component that is NaN counts as predicted.
+        """Add a value; a component that is NaN counts as predicted.
 
         Returns
         -------
@@ -77,7 +77,7 @@ class Hierarchy:
         return added
 
     def basis(self, index: Index, t: Floats) -> Floats:
-        """The basis function of a node at coordinates `t` of shape (n, d); shape (n,)."""
+        """Return the basis function of a node at coordinates `t` of shape (n, d); shape (n,)."""
         values = np.ones(len(t))
         for axis, k in index:
             values *= self.rules[axis].values([k], t[:, axis])[0]

@@ -10,7 +10,7 @@ import numpy as np
 from adaptive_dask.learner.sparse_grid.hierarchy import Index, Values
 from adaptive_dask.learner.sparse_grid.rules import Floats, Rule
 
-# Points are evaluated in pieces whose tables stay in the processor's cache.
+# The size of pieces in which points are evaluated, whose tables fit into the processor's cache.
 CHUNK = 4096
 
 
@@ -21,7 +21,7 @@ class _Node(NamedTuple):
     ----------
     coefficient : ndarray of shape (m,)
     leaves : list of (axis, rows, coefficients)
-        Indices that go one axis further, and no other further than they: rows of the axis's table with their
+        Indices with one more axis that are not the beginning of others: rows of the axis's table with their
         coefficients of shape (m, number of rows).
     branches : list of (axis, row, node)
     """
@@ -32,13 +32,13 @@ class _Node(NamedTuple):
 
 
 class SparseInterpolant:
-    """Evaluates ``sum(coefficient * basis function)``; picklable, and knows no learner.
+    """Evaluates ``sum(coefficient * basis function)``; picklable, without a reference to the learner.
 
     Parameters
     ----------
     rules : sequence of Rule
     coefficients : mapping of Index to ndarray of shape (m,)
-        Closed under taking parents, and thus under leaving out the last axes: common beginnings are shared.
+        Closed under taking parents, and thus under removing the last axes, so that common beginnings are shared.
     """
 
     def __init__(self, rules: Sequence[Rule], coefficients: Mapping[Index, Values]) -> None:
@@ -66,7 +66,7 @@ class SparseInterpolant:
                     of_axis[1].append(coefficients[child])
             sums = []
             for axis, (numbers, values) in leaves.items():
-                # Rows of a table that follow each other need not be copied.
+                # consecutive rows of a table need not be copied
                 start = min(numbers)
                 by_row = np.zeros((len(values[0]), max(numbers) + 1 - start), dtype=np.result_type(*values))
                 by_row[:, np.array(numbers) - start] = np.array(values).T
@@ -77,7 +77,7 @@ class SparseInterpolant:
         self._root = build(())
 
     def __call__(self, t: Floats) -> Values:
-        """The values at coordinates `t` of shape (n, d); shape (n, m)."""
+        """Return the values at coordinates `t` of shape (n, d); shape (n, m)."""
         pieces = [self._evaluate(t[start : start + CHUNK]) for start in range(0, len(t), CHUNK)]
         return np.concatenate(pieces) if pieces else np.empty((0, len(self._root.coefficient)))
 
@@ -91,7 +91,7 @@ class SparseInterpolant:
             values: Values = np.empty((len(node.coefficient), len(t)), dtype=self._dtype)
             values[:] = node.coefficient[:, None]
             for axis, rows, coefficients in node.leaves:
-                # BLAS would start threads for small matrices.
+                # because BLAS would start threads for small matrices
                 values += np.einsum("mr,rn->mn", coefficients, tables[axis][rows])
             for axis, row, branch in node.branches:
                 part = total(branch)

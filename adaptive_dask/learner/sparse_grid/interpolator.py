@@ -1,4 +1,4 @@
-"""The function that a `SparseGridLearner` knows, for use anywhere."""
+"""The approximation of a `SparseGridLearner` as a picklable function."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ class SparseGridInterpolator:
     ----------
     domain : Domain
     basis : "global", "local" or "radial"
-        Of which coordinates `fine` and `coarse` are functions.
+        The kind of coordinates of `fine` and `coarse`.
     fine, coarse : callable
-        The interpolant, and one with less data: coordinates of shape (n, d) to values of shape (n, m).
+        The interpolant, and one with less data: functions from coordinates of shape (n, d) to values of shape (n, m).
     error : ndarray of shape (m,)
         The typical error.
     shape : tuple of int
-        Of a value of the function.
+        Shape of a value of the function.
     """
 
     def __init__(
@@ -45,17 +45,17 @@ class SparseGridInterpolator:
         self._shape = shape
 
     def __call__(self, x: Any) -> Any:
-        """Values at points of shape (n, d), or (n,) with one input; NaN outside of the bounds."""
+        """Return values at points of shape (n, d), or (n,) with one input; NaN outside of the bounds."""
         return self._shaped(self.components(self._points(x)))
 
     def error(self, x: Any) -> Any:
-        """The estimated error at points, in the shape of the values; NaN outside of the bounds."""
+        """Return the estimated error at points, in the shape of the values; NaN outside of the bounds."""
         points = self._points(x)
         difference = np.abs(self.components(points) - self._evaluate(self._coarse, points))
         return self._shaped(np.maximum(difference, self._error + 0 * difference))
 
     def components(self, points: Floats) -> Values:
-        """Values at points of shape (n, d), as an array of shape (n, m)."""
+        """Return values at points of shape (n, d), as an array of shape (n, m)."""
         return self._evaluate(self._fine, points)
 
     def _evaluate(self, fit: Callable[[Floats], Values], points: Floats) -> Values:

@@ -12,7 +12,7 @@ from adaptive_dask.learner.sparse_grid.domain import Domain, unit_sequence
 from adaptive_dask.learner.sparse_grid.hierarchy import Index, Values
 from adaptive_dask.learner.sparse_grid.rules import Floats, LejaRule
 
-# Points of the quasi-Monte Carlo integration, for bases without exact formulas.
+# The number of points of the quasi-Monte Carlo integration, for bases without exact formulas.
 SAMPLES = 2**13
 
 
@@ -24,7 +24,7 @@ class Moments(NamedTuple):
     mean : ndarray of shape (m,)
     variance : ndarray of shape (m,)
     first, total : ndarray of shape (d, m)
-        Sobol indices; NaN where the variance is 0.
+        Sobol indices; NaN if the variance is 0.
     """
 
     mean: Values
@@ -34,7 +34,7 @@ class Moments(NamedTuple):
 
 
 def moments_of_polynomials(rules: Sequence[LejaRule], coefficients: Mapping[Index, Values]) -> Moments:
-    """The moments of Newton polynomials, exactly, from their orthonormal coefficients [1]_.
+    """Return the moments of Newton polynomials, exactly, from their orthonormal coefficients [1]_.
 
     References
     ----------
@@ -70,7 +70,7 @@ def moments_of_polynomials(rules: Sequence[LejaRule], coefficients: Mapping[Inde
 
 
 def moments_by_sampling(domain: Domain, evaluate: Evaluate) -> Moments:
-    """The moments by quasi-Monte Carlo, with Jansen's estimators of the Sobol indices."""
+    """Return the moments by quasi-Monte Carlo, with Jansen's estimators of the Sobol indices."""
     d = domain.ndim
     u = unit_sequence(2 * d, SAMPLES)
     one, other = u[:, :d], u[:, d:]

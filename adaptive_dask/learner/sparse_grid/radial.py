@@ -1,4 +1,4 @@
-"""Radial basis functions through any points, in pieces where there are many."""
+"""Radial basis functions through scattered points, in pieces if there are many."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ import numpy as np
 from adaptive_dask.learner.sparse_grid.hierarchy import Values
 from adaptive_dask.learner.sparse_grid.rules import Floats
 
-# Up to so many points there is one fit through all of them; beyond, a fit to the nearest ones in each cell.
+# The maximum number of points of a single fit; beyond it, each cell has a fit to the nearest points.
 MAX_DENSE = 1200
 NEIGHBORS = 200
 POINTS_PER_CELL = 40
 
-# Points are evaluated in pieces whose tables stay in the processor's cache.
+# The size of pieces in which points are evaluated, whose tables fit into the processor's cache.
 CHUNK = 1024
 
-# The degree of the polynomial that each kernel needs beside it.
+# The degree of the polynomial that each kernel needs.
 KERNELS = {"linear": 0, "cubic": 1, "quintic": 2}
 
 
 class RadialFit:
-    """Radial basis functions through any points, in the unit cube; picklable.
+    """A fit of radial basis functions through points in the unit cube; picklable.
 
     Parameters
     ----------
@@ -65,7 +65,7 @@ class RadialFit:
 
 
 class _Piece:
-    """One fit to a few points, complete when `coefficients` are set to the solution of `system`."""
+    """A fit to a few points, complete when `coefficients` are set to the solution of `system`."""
 
     coefficients: Values
 
@@ -77,13 +77,13 @@ class _Piece:
 
     @property
     def is_determined(self) -> bool:
-        """Whether the points determine the polynomial."""
+        """True if the points determine the polynomial."""
         polynomials = self._polynomials(self._t)
         diagonal = np.abs(np.diag(np.linalg.qr(polynomials, mode="r")))
         return bool(len(polynomials) >= polynomials.shape[1] and diagonal.min() > 1e-10 * diagonal.max())
 
     def system(self, values: Values) -> tuple[Floats, Values]:
-        """The matrix and the right side of the linear equations."""
+        """Return the matrix and the right side of the linear equations."""
         polynomials = self._polynomials(self._t)
         n, k = polynomials.shape
         matrix = np.zeros((n + k, n + k))
@@ -104,7 +104,7 @@ class _Piece:
         return values
 
     def _functions(self, t: Floats) -> Floats:
-        """The radial functions at `t`; shape (len(t), number of points)."""
+        """Return the radial functions at `t`; shape (len(t), number of points)."""
         squares = (t**2).sum(axis=1)[:, None] + (self._t**2).sum(axis=1) - 2 * t @ self._t.T
         np.maximum(squares, 0.0, out=squares)
         radii: Floats = np.sqrt(squares)
@@ -124,7 +124,7 @@ class _Piece:
 
 
 def _fitted(u: Floats, values: Values, kernel: str) -> _Piece:
-    """A fit with a kernel, or a linear one if the points lie in a plane."""
+    """Return a fit with a kernel, or a linear one if the points lie in a plane."""
     piece = _Piece(u, kernel)
     if not piece.is_determined:
         piece = _Piece(u, "linear")
@@ -133,10 +133,10 @@ def _fitted(u: Floats, values: Values, kernel: str) -> _Piece:
 
 
 def predict_nearby(u: Floats, values: Values, at: Floats, kernel: str, neighbors: int) -> Values:
-    """Predictions at a few points, each from its nearest ones; not finite where these lie in a plane.
+    """Predict values at a few points, each from its nearest ones; not finite if these lie in a plane.
 
-    The equations are solved without BLAS, whose threads make small matrices take a hundred times longer when all
-    processors are busy, as on a cluster.
+    The equations are solved without BLAS, whose threads slow small matrices down by a factor of 100 if all processors
+    are busy, as on a cluster.
     """
     pieces, systems = [], []
     for point in at:
@@ -152,7 +152,7 @@ def predict_nearby(u: Floats, values: Values, at: Floats, kernel: str, neighbors
 
 
 def _solve(matrices: Floats, right: Values) -> Values:
-    """Gaussian elimination of several systems at once; shapes (c, n, n) and (c, n, m). Not finite if singular."""
+    """Solve several systems by Gaussian elimination; shapes (c, n, n) and (c, n, m). Not finite if singular."""
     rows = np.concatenate([matrices, right], axis=2)
     c, n = np.arange(len(matrices)), matrices.shape[1]
     with np.errstate(all="ignore"):
@@ -169,6 +169,6 @@ def _solve(matrices: Floats, right: Values) -> Values:
 
 
 def kernels_for(count: int, ndim: int) -> list[str]:
-    """The kernels that this number of points determines in a space of this dimension."""
+    """Return the kernels that a number of points determines, in a space of this dimension."""
     terms = {"linear": 1, "cubic": ndim + 1, "quintic": (ndim + 1) * (ndim + 2) // 2}
     return [kernel for kernel, least in terms.items() if count >= 2 * least]

@@ -1,8 +1,8 @@
 """One-dimensional hierarchical rules: nodes, basis functions, and their parents and children.
 
-Each rule numbers its nodes from 0, the root, whose basis function is 1. Node ``k`` has a basis function that is 1 at
-that node and 0 at all nodes but its descendants. So the coefficient of a node depends on the values at the node and
-at its ancestors only, in any order in which they become known.
+Nodes are numbered from 0, the root, whose basis function is 1. The basis function of node ``k`` is 1 at this node, and
+0 at all other nodes except for its descendants. The coefficient of a node therefore depends only on the values at the
+node and at its ancestors, in any order.
 """
 
 from __future__ import annotations
@@ -17,19 +17,19 @@ import numpy.typing as npt
 
 Floats = npt.NDArray[np.float64]
 
-# A polynomial of higher degree resolves nothing that its bisected domain would not resolve better.
+# The maximum degree of polynomials.
 MAX_DEGREE = 100
 
-# The first nodes on (-1, 1). They are not symmetric: with symmetric nodes the coefficients of odd and even functions
-# vanish by accident, and the directions behind them look as if nothing were there.
+# The first nodes on (-1, 1). They are not symmetric, because with symmetric nodes the coefficients of odd and even
+# functions vanish by accident, and their directions would not be explored.
 _FIRST_NODES = (-0.35, 0.8)
 
-# Halving the interval more often than that leaves the precision of floating-point numbers.
+# The maximum number of halvings, limited by the precision of floating-point numbers.
 MAX_DEPTH = 20
 
 
 class Among(Protocol):
-    """Which of the places at which intervals are halved can be nodes."""
+    """The places at which intervals are halved that can be nodes."""
 
     def has_node(self, place: float) -> bool: ...
 
@@ -39,34 +39,34 @@ class Rule(abc.ABC):
 
     @abc.abstractmethod
     def node(self, k: int) -> float:
-        """The coordinate of node `k`."""
+        """Return the coordinate of node `k`."""
 
     @abc.abstractmethod
     def parent(self, k: int) -> int:
-        """The parent of node `k`, for k > 0."""
+        """Return the parent of node `k`, for k > 0."""
 
     @abc.abstractmethod
     def children(self, k: int) -> tuple[int, ...]:
-        """The children of node `k`."""
+        """Return the children of node `k`."""
 
     @abc.abstractmethod
     def depth(self, k: int) -> int:
-        """How many ancestors node `k` has."""
+        """Return the number of ancestors of node `k`."""
 
     @abc.abstractmethod
     def values(self, ks: Sequence[int], t: Floats) -> Floats:
-        """The basis functions of nodes `ks` at coordinates `t` of shape (n,); shape (len(ks), n)."""
+        """Return the basis functions of nodes `ks` at coordinates `t` of shape (n,); shape (len(ks), n)."""
 
     @abc.abstractmethod
     def norm(self, k: int) -> float:
-        """The root mean square of the basis function of node `k`."""
+        """Return the root mean square of the basis function of node `k`."""
 
     @functools.cached_property
     def _ancestor_values(self) -> dict[int, list[tuple[int, float]]]:
         return {}
 
     def at_node(self, k: int) -> list[tuple[int, float]]:
-        """Node `k` and its ancestors, each with the value of its basis function at node `k`, where that is not 0."""
+        """Return node `k` and its ancestors with their nonzero basis functions at node `k`."""
         known = self._ancestor_values.get(k)
         if known is None:
             line = [k]
@@ -81,8 +81,8 @@ class Rule(abc.ABC):
 class LejaRule(Rule):
     """Newton polynomials on a Leja sequence: the basis function of node k is a polynomial of degree k.
 
-    Each node maximises the (weighted) product of the distances to those before it, so the basis functions are
-    bounded by about 1 [1]_.
+    Each node maximises the (weighted) product of the distances to earlier ones, so the basis functions are bounded by
+    about 1 [1]_.
 
     Parameters
     ----------
@@ -117,7 +117,7 @@ class LejaRule(Rule):
                 nodes.append(float(candidates[np.argmax(product)]))
                 product = product + np.log(np.abs(candidates - nodes[-1]))
         self._nodes = np.array(nodes)
-        # Differences are scaled by the capacity of the domain, so that their products neither overflow nor vanish.
+        # Differences are scaled by the capacity of the domain, so that their products neither overflow nor underflow.
         self._scale = 4.0 / np.ptp(self._nodes)
         self._factors = np.ones(len(nodes))
         for k in range(1, len(nodes)):
@@ -141,7 +141,7 @@ class LejaRule(Rule):
         return k
 
     def table(self, size: int, t: Floats) -> Floats:
-        """The first `size` basis functions at `t`; shape (size, n)."""
+        """Return the first `size` basis functions at `t`; shape (size, n)."""
         table = np.empty((size, len(t)))
         product = np.ones(len(t))
         for k in range(size):
@@ -158,17 +158,17 @@ class LejaRule(Rule):
         return float(self._norms[k])
 
     def orthonormal_factors(self, size: int) -> Floats:
-        """Column k has the coefficients of basis function k in the first `size` orthonormal polynomials."""
+        """Return a matrix whose column k contains the coefficients of basis function k in orthonormal polynomials."""
         t, weights = self.quadrature
         _, factors = np.linalg.qr((self.table(size, t) * np.sqrt(weights)).T)
-        return np.asarray(factors * np.sign(np.diag(factors))[:, None])  # whose first polynomial is +1
+        return np.asarray(factors * np.sign(np.diag(factors))[:, None])  # so that the first polynomial is +1
 
 
 class LocalRule(Rule):
     """Piecewise linear or quadratic functions on a binary tree of nodes in [-1, 1].
 
-    The root is 0 with a constant; its children are the ends -1 and 1, each with a linear function on its half.
-    Every further node halves an interval.
+    The root is 0 with a constant; its children are the ends -1 and 1, each with a linear function on its half. All
+    other nodes halve an interval.
 
     Parameters
     ----------
@@ -189,7 +189,7 @@ class LocalRule(Rule):
         return float(-1.0 + (2 * (k - 2 ** (depth - 1) - 1) + 1) * 2.0 ** (1 - depth))
 
     def nodes_near(self, t: float) -> Iterator[int]:
-        """At each depth, the node that is nearest to `t`."""
+        """Yield the node nearest to `t` at each depth."""
         yield from filter(self._exists, range(3))
         for depth in range(2, MAX_DEPTH + 1):
             step = 2.0 ** (2 - depth)
@@ -246,21 +246,21 @@ class LocalRule(Rule):
 
 @functools.cache
 def uniform_leja_rule() -> LejaRule:
-    """The rule of a uniform distribution on [-1, 1]."""
+    """Return the rule of a uniform distribution on [-1, 1]."""
     candidates = np.cos(np.linspace(0.0, np.pi, 20_001))
     t, weights = np.polynomial.legendre.leggauss(2 * MAX_DEGREE)
     return LejaRule(candidates, np.zeros_like(candidates), (t, weights / 2), _FIRST_NODES)
 
 
 def leja_rule_of(distribution: Any, loc: float, scale: float) -> LejaRule:
-    """The rule of a frozen distribution of `scipy.stats` in the coordinate ``t = (x - loc) / scale``."""
+    """Return the rule of a frozen distribution of `scipy.stats` in the coordinate ``t = (x - loc) / scale``."""
     tails = 10.0 ** -np.linspace(16, 1, 1501)
     quantiles = np.unique(np.concatenate([tails, np.linspace(0.1, 0.9, 6001)]))
     x = np.concatenate([distribution.ppf(quantiles), distribution.isf(tails)])
     x = np.unique(x[np.isfinite(x)])
     half_log_density = 0.5 * distribution.logpdf(x)
     keep = np.isfinite(half_log_density)
-    # Panels that halve towards both ends follow the tails.
+    # panels that halve towards both ends, for the tails
     ends = 0.5 ** np.arange(1, 50)
     edges = np.concatenate([[0.0], ends[::-1], 1 - ends[1:], [1.0]])
     t, weights = np.polynomial.legendre.leggauss(24)

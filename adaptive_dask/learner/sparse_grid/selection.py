@@ -1,4 +1,4 @@
-"""Which basis describes the function best, judged at points that it has not seen."""
+"""The choice of the basis with the smallest errors, at points that were not used."""
 
 from __future__ import annotations
 
@@ -15,50 +15,49 @@ from adaptive_dask.learner.sparse_grid.hierarchy import Values
 from adaptive_dask.learner.sparse_grid.radial import kernels_for, predict_nearby
 from adaptive_dask.learner.sparse_grid.rules import Floats
 
-# Of the points that are on no grid, every so-manieth is left out of a radial fit to judge it.
+# A radial fit is judged at every n-th of the points that are on no grid, which are omitted from the fit.
 HELD_OUT = 4
 
-# Radial fits are judged at so many points, and by so many neighbours of each: that takes less than 0.1 s.
+# The number of points at which radial fits are judged, and of neighbours of each, which takes less than 0.1 s.
 MAX_HELD_OUT = 32
 NEIGHBORS_WHEN_JUDGED = 100
 
-# Radial fits are also judged at the points with the most extreme values. Few points show how a function with a narrow
-# peak looks there.
+# The number of points with extreme values at which radial fits are judged as well, because few points are on a narrow
+# peak.
 EXTREMES = 2
 
-# Minimum number of points by which errors are judged.
+# The minimum number of points for an estimate of errors.
 MIN_CHECKS = 5
 
-# The largest of a few errors is less than the largest everywhere. Beyond it, the tail of the distribution of errors is
-# extrapolated to this number of points, with an exponent from the largest quarter. Few errors say little of the
-# tail: the exponent is multiplied by n / (n + TAIL_PRIOR).
+# The largest of a few errors underestimates the largest everywhere. The tail of the distribution of errors is therefore
+# extrapolated to this number of points, with an exponent from the largest quarter. The exponent from n errors is
+# multiplied by n / (n + TAIL_PRIOR), because few errors determine it poorly.
 TAIL_POINTS = 1000
 TAIL_SHARE = 0.25
 TAIL_PRIOR = 20
 MAX_TAIL_EXPONENT = 0.7
 
-# An error is not extrapolated beyond the range of the values.
+# The maximum extrapolated error, relative to the range of the values.
 MAX_EXTRAPOLATED = 1.0
 
-# The newest nodes whose prediction errors count: this share, and no fewer than the smallest number.
+# The share of the newest nodes whose prediction errors count, and their minimum number.
 NEWEST_SHARE = 0.03
 MIN_NEWEST = 3
 
-# Rounding errors of an interpolant, relative to the range of the values.
+# The rounding errors of an interpolant, relative to the range of the values.
 ROUNDING = 8 * float(np.finfo(float).eps)
 
-# The best basis gets most of the points; those that may overtake it share the rest.
+# The share of the best basis; bases that may become better share the rest.
 SHARE_OF_BEST = 0.75
 MAY_OVERTAKE = 4.0
 
-# Polynomials always get this share: their error can stay large for long before it falls fast.
+# The minimum share of polynomials, whose error can be large for a long time before it decreases fast.
 LEAST_OF_GLOBAL = 0.15
 
-# Polynomials gain speed as they converge, so another basis must be so much better to replace them.
+# Another basis must be better by this factor to replace polynomials, whose convergence accelerates.
 PREFERENCE = 0.5
 
-# Where no basis is much better than a constant, most points fill the domain; where none is good, the local one is
-# tried.
+# If no basis is much better than a constant, most points fill the domain; if no basis is good, the local one is tried.
 HOPELESS = 0.3
 UNCONVERGED = 0.05
 
@@ -70,7 +69,7 @@ class Judged(NamedTuple):
     ----------
     basis : "global", "local" or "radial"
     kind : int or str
-        Which interpolant of a `GridBasis`, or which kernel.
+        The interpolant of a `GridBasis`, or the kernel.
     rms, largest : float
     """
 
@@ -82,7 +81,7 @@ class Judged(NamedTuple):
 
 @dataclass
 class Known:
-    """What is known of the function at all points with finite values.
+    """The data at all points with finite values.
 
     Attributes
     ----------
@@ -90,7 +89,7 @@ class Known:
     values : ndarray of shape (n, m)
     scales : ndarray of shape (m,)
     on_grid : dict of str to ndarray of bool, shape (n,)
-        Whether the interpolant of a grid goes through the point.
+        True if the point is a node of the interpolant of the grid.
     """
 
     x: Floats
@@ -100,7 +99,7 @@ class Known:
 
     @property
     def scattered(self) -> np.ndarray:
-        """Whether a point is on no grid."""
+        """True for points that are on no grid."""
         return np.asarray(~np.any(list(self.on_grid.values()), axis=0))
 
     @property
@@ -112,7 +111,7 @@ class Known:
 
 
 def judge_grid(name: str, basis: GridBasis, known: Known) -> list[Judged]:
-    """The errors of a grid's interpolants at the points that are on no grid, and of their newest coefficients."""
+    """Return the errors of a grid's interpolants, at the points that are on no grid and at their newest nodes."""
     checks = known.scattered
     if len(basis) < 2 or np.count_nonzero(checks) < MIN_CHECKS:
         return []
@@ -122,9 +121,9 @@ def judge_grid(name: str, basis: GridBasis, known: Known) -> list[Judged]:
         newest = np.abs(basis.newest(kind, max(MIN_NEWEST, int(NEWEST_SHARE * len(basis))))) / known.scales
         largest = max(_largest(residuals), float(np.nanmax(newest, initial=0.0)))
         if not basis.is_plain(kind):
-            # Where a function is largest, logarithms with the same error make the largest one.
+            # an error of logarithms has the largest effect where the function is largest
             values = known.values / known.scales
-            with np.errstate(divide="ignore", invalid="ignore", over="ignore"):  # of values that are almost 0
+            with np.errstate(divide="ignore", invalid="ignore", over="ignore"):  # for values that are almost 0
                 relative = residuals / values[checks]
             largest = max(largest, _rms(relative) * float(np.nanmax(np.abs(values))))
         judged.append(Judged(name, kind, _rms(residuals), largest))
@@ -132,7 +131,7 @@ def judge_grid(name: str, basis: GridBasis, known: Known) -> list[Judged]:
 
 
 def judge_radial(domain: Domain, known: Known, last: Sequence[Judged]) -> list[Judged]:
-    """The errors of radial fits at held-out points; of many points only with the kernel that was best last."""
+    """Return the errors of radial fits at held-out points; for many points, only with the last best kernel."""
     usable = np.isfinite(known.values).all(axis=1)
     scattered = np.flatnonzero(known.scattered & usable)
     held_out = np.zeros(len(known.x), dtype=bool)
@@ -163,18 +162,18 @@ def judge_radial(domain: Domain, known: Known, last: Sequence[Judged]) -> list[J
 
 
 def preferred(judged: Sequence[Judged]) -> Judged:
-    """The best of a basis's interpolants; another than the first must be much better."""
+    """Return the best interpolant of a basis; only a much better one is chosen instead of the first."""
     best = min(judged, key=lambda each: each.rms)
     return best if best.rms < PREFERENCE * judged[0].rms else judged[0]
 
 
 def expected_error(history: Sequence[tuple[int, float]], size: int) -> float:
-    """The error with `size` points, if it continues to fall as it has since there were half as many.
+    """Extrapolate the error to `size` points, with the rate since half of the present number.
 
     Parameters
     ----------
     history : sequence of (int, float)
-        Numbers of points, ascending, and the errors with them.
+        Numbers of points, ascending, and the corresponding errors.
     """
     now, error = history[-1]
     rate = convergence_rate(history)
@@ -182,7 +181,7 @@ def expected_error(history: Sequence[tuple[int, float]], size: int) -> float:
 
 
 def convergence_rate(history: Sequence[tuple[int, float]]) -> float:
-    """The exponent with which the error falls with the number of points; infinite if too little is known."""
+    """Return the exponent with which the error decreases with the number of points; infinite without enough data."""
     now, error = history[-1]
     before = [(then, old) for then, old in history if 0 < then <= 0.6 * now and 0 < old < math.inf]
     if not before or not 0 < error < math.inf:
@@ -194,18 +193,18 @@ def convergence_rate(history: Sequence[tuple[int, float]]) -> float:
 def share_points(
     expected: Mapping[str, float], spread: float, is_slow: bool, is_local_untried: bool
 ) -> dict[str, float]:
-    """The shares of the next points that each basis gets.
+    """Return the share of the next points for each basis.
 
     Parameters
     ----------
     expected : mapping of str to float
-        The error that is expected of each basis.
+        The expected error of each basis.
     spread : float
         The error of a constant.
     is_slow : bool
-        Whether the error of polynomials falls slowly.
+        True if the error of polynomials decreases slowly.
     is_local_untried : bool
-        Whether the local basis had too few points to be judged.
+        True if the local basis had too few points to be judged.
     """
     preferred = {name: error * (PREFERENCE if name == "global" else 1.0) for name, error in expected.items()}
     leader = min(preferred, key=lambda name: preferred[name])
@@ -224,7 +223,7 @@ def share_points(
 
 
 def _largest(residuals: Values) -> float:
-    """The largest error to expect anywhere, from errors at some points of shape (n, m), by their tail [1]_.
+    """Estimate the largest error anywhere from the tail of errors at some points, shape (n, m) [1]_.
 
     References
     ----------
@@ -244,7 +243,7 @@ def _largest(residuals: Values) -> float:
 
 
 def _rms(residuals: Values) -> float:
-    """The largest root mean square of a component; components that are never finite are left out."""
+    """Return the largest root mean square of a component; components without finite values are omitted."""
     with np.errstate(over="ignore"):
         squares = [np.abs(each[np.isfinite(each)]) ** 2 for each in residuals.T]
         return math.sqrt(max((float(each.mean()) for each in squares if len(each)), default=math.inf))

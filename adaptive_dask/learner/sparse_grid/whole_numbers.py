@@ -1,4 +1,4 @@
-"""Axes of whole numbers: where the nodes of rules are among them."""
+"""Axes of whole numbers: the places of the nodes of rules."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 
 from adaptive_dask.learner.sparse_grid.rules import MAX_DEGREE, Floats, LejaRule
 
-# Up to so many numbers have places in a table.
+# The maximum number of places in a table.
 _LARGE = 2**14
 
 # Polynomials through equidistant points oscillate if their degree is larger than a few times the root of their number.
@@ -17,7 +17,7 @@ _DEGREES = 3.0
 
 
 class WholeNumbers:
-    """The numbers 0 to n - 1 as nodes of a binary tree: the middle one, both ends, then the middle of each interval.
+    """The numbers 0 to n - 1 as nodes of a binary tree: the middle, both ends, then the middle of each interval.
 
     The *place* of a number, between 0 and 1, is where its node would be if all intervals were halved exactly.
 
@@ -48,26 +48,26 @@ class WholeNumbers:
         self._nodes = frozenset(places.tolist())
 
     def has_node(self, place: float) -> bool:
-        """Whether a number is at a place at which intervals are halved."""
+        """Return whether a number is at a place at which intervals are halved."""
         if self._places is not None:
             return place in self._nodes
-        # Of very many, those with different nearest numbers.
+        # among very many, those with different nearest numbers
         return _depth(place) <= math.log2(self.n - 1)
 
     def to_places(self, numbers: Floats) -> Floats:
-        """The places of numbers, also of those between whole ones."""
+        """Return the places of numbers, including numbers between whole ones."""
         if self._places is None:
             return np.asarray(numbers / (self.n - 1))
         return np.asarray(np.interp(numbers, np.arange(self.n), self._places))
 
     def at(self, places: Any) -> Floats:
-        """The whole numbers that are nearest to places."""
+        """Return the whole numbers that are nearest to places."""
         if self._places is None:
             return np.asarray(np.rint(np.asarray(places) * (self.n - 1)))
         return np.asarray(np.rint(np.interp(places, self._places, np.arange(self.n))))
 
     def leja_rule(self) -> LejaRule:
-        """The rule of a uniform distribution on these numbers, in coordinates from -1 to 1."""
+        """Return the rule of a uniform distribution on these numbers, in coordinates from -1 to 1."""
         if self.n <= _LARGE:
             t = np.linspace(-1.0, 1.0, self.n)
             quadrature = t, np.full(self.n, 1 / self.n)
@@ -82,7 +82,7 @@ class WholeNumbers:
 
 
 def _depth(place: float) -> int:
-    """How often the interval from 0 to 1 is halved to get to a place."""
+    """Return the number of halvings of the interval from 0 to 1 that lead to a place."""
     depth = 0
     while place % 1.0:
         place *= 2
