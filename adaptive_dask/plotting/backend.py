@@ -67,7 +67,7 @@ def with_options(
 
 
 def style_of(element: Any) -> dict[str, Any]:
-    """The style that an element has by `with_options`, as the backend that is loaded calls it."""
+    """Return the style of an element from `with_options`, with the names of the loaded backend."""
     store = load_holoviews().Store
     known = [backend for backend in store.loaded_backends() if backend in _NAMES]
     return store.lookup_options(known[0], element, "style").kwargs if known else {}
