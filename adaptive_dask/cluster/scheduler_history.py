@@ -175,7 +175,7 @@ class ProgressHistory:
     def _make_room(self) -> None:
         """Count the half of the workers with the fewest evaluations together, if there are too many.
 
-        One at a time would take a look at all of them for almost every report.
+        Merging one at a time would visit all of them for almost every report.
         """
         if len(self.workers) <= MAX_WORKERS:
             return
