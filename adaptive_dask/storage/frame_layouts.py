@@ -116,7 +116,7 @@ class Layout(abc.ABC):
         """Return points and values, as the learner accepts them."""
 
     def read_points(self, learner: Any, cells: Cells, options: dict[str, Any]) -> list[Any]:
-        """The points of rows that have no values."""
+        """Return the points of rows without values."""
         return self.read(learner, cells, options)[0]
 
     def inputs(self, learner: Any, points: Sequence[Any], options: dict[str, Any]) -> list[tuple[str, list[Any]]]:
@@ -374,7 +374,7 @@ def layout_of(learner: Any) -> Layout:
 
 
 def core_of(learner: Any) -> Any:
-    """The learner inside of data savers and of the coordinates of a space."""
+    """Return the learner inside of data savers and of the coordinates of a space."""
     while "learner" in getattr(learner, "__dict__", {}):
         learner = learner.learner
     return learner

@@ -1,4 +1,4 @@
-"""The column of a data frame that says at which points the function has no value, and why."""
+"""The column of a data frame with the reasons for points without a value."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from adaptive_dask.learner.sequence_learner import SequenceLearner
 from adaptive_dask.storage.failure_columns import empty
 from adaptive_dask.storage.frame_layouts import Cells, Columns, Layout, Read, core_of
 
-# The column is there if there are such points; the others have empty text in it.
+# The name of the column, which exists if there are such points; it is empty for other points.
 REASON = "infeasible"
 
 
 def with_reasons(learner: Any, columns: Columns) -> Columns:
-    """Add the column, if the learner has points without a value."""
+    """Add the column if the learner has points without a value."""
     reasons: Mapping[Any, str] = getattr(learner, "infeasible", {})
     if not reasons:
         return columns
@@ -27,20 +27,20 @@ def with_reasons(learner: Any, columns: Columns) -> Columns:
 
 
 def _without(cells: list[Any], reasons: list[str]) -> list[Any]:
-    """The cells of a part of results, NaN where there are no results if the others are real numbers."""
+    """Return the cells of a part of results; missing ones are NaN if the others are real numbers."""
     (missing,) = empty([cell for cell, reason in zip(cells, reasons, strict=True) if not reason], 1)
     return [missing if reason else cell for cell, reason in zip(cells, reasons, strict=True)]
 
 
 def read_with_reasons(layout: Layout, learner: Any, rows: Any, options: dict[str, Any]) -> Read:
-    """Points and values, with an `Infeasible` for each point without a value.
+    """Return points and values, with an `Infeasible` for each point without a value.
 
     Parameters
     ----------
     layout : Layout
     learner : BaseLearner
     rows : object
-        Its ``where(mask)`` has the columns of the rows that are in the mask; all without a mask.
+        Its ``where(mask)`` returns the columns of the rows in the mask, or of all rows.
     options : dict
     """
     everything: Cells = rows.where()
@@ -53,7 +53,7 @@ def read_with_reasons(layout: Layout, learner: Any, rows: Any, options: dict[str
     known = layout.read(learner, rows.where([not each for each in has_none]), options)
     gone = layout.read_points(learner, rows.where(has_none), options)
     told = [Infeasible(reason) for reason, each in zip(reasons, has_none, strict=True) if each]
-    if len(known[0]) + len(gone) < len(reasons):  # rows without a value are left out
+    if len(known[0]) + len(gone) < len(reasons):  # rows without a value are omitted
         return [*known[0], *gone], [*known[1], *told]
     pairs = iter(zip(*known, strict=True)), iter(zip(gone, told, strict=True))
     points, values = zip(*(next(pairs[each]) for each in has_none), strict=True)
