@@ -1,6 +1,6 @@
 """What a point costs in a BalancingLearner, by the number of children, beside python-adaptive.
 
-Run ``python tests/benchmarks/balancing_cost.py``. Each figure is the median over blocks of ask(1), tell and
+Run ``python -m tests.benchmarks.balancing_cost``. Each figure is the median over blocks of ask(1), tell and
 loss, after every child has a few points, in microseconds of processor time a point.
 """
 

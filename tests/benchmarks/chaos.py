@@ -1,18 +1,15 @@
 """A long storm over a cluster: nothing may be lost, told twice, wrong, or left over.
 
-Run it with ``python tests/benchmarks/chaos.py``; it takes some minutes, with the numbers of the defaults about three.
+Run it with ``python -m tests.benchmarks.chaos``; it takes some minutes, with the numbers of the defaults about three.
 """
 
 from __future__ import annotations
 
 import argparse
-import sys
 import tempfile
 from pathlib import Path
 
 import cloudpickle
-
-sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from tests.cluster import chaos, neighbours
 

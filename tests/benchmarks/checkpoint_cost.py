@@ -1,6 +1,6 @@
 """What a checkpoint costs a run at full speed, and how long a long one takes to go on from.
 
-Run it with ``python tests/benchmarks/checkpoint_cost.py`` on a machine that does nothing else. Runs with and without a
+Run it with ``python -m tests.benchmarks.checkpoint_cost`` on a machine that does nothing else. Runs with and without a
 checkpoint take turns on one cluster; the cost is the median over the turns of the ratio within a turn. What it costs in
 computing is told too, since that depends less on what else the machine does.
 """
@@ -15,13 +15,14 @@ import tempfile
 import time
 
 import numpy as np
-from cluster_sides import local_client, print_row
 from distributed import Client
 
 import adaptive_dask
 from adaptive_dask.run.driver import Driver
 from adaptive_dask.run.goals import Goal
 from adaptive_dask.storage.checkpoint import Checkpoint
+from tests.benchmarks.cluster_sides import local_client
+from tests.benchmarks.reporting import print_row
 
 
 def function(x: float) -> float:

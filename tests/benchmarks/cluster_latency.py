@@ -1,6 +1,6 @@
 """Another client's round trip to the scheduler, while a run goes at full speed.
 
-Run it with ``python tests/benchmarks/cluster_latency.py`` on a machine that does nothing else. The other client is a
+Run it with ``python -m tests.benchmarks.cluster_latency`` on a machine that does nothing else. The other client is a
 process of its own, which sends the scheduler an echo request every few milliseconds.
 """
 
@@ -14,11 +14,12 @@ import time
 from typing import Any
 
 import numpy as np
-from cluster_sides import local_client, print_row
 from dask.distributed import Client
 
 import adaptive_dask
 from adaptive_dask.learner.learnerND import LearnerND
+from tests.benchmarks.cluster_sides import local_client
+from tests.benchmarks.reporting import print_row
 
 NEEDED = 10.0  # milliseconds, 95th percentile
 PAUSE = 0.005  # seconds between requests
@@ -61,7 +62,15 @@ def measure(client: Client, learner: Any, seconds: float) -> tuple[np.ndarray, f
         while runner.info().get("npoints", 0) < 500:
             runner.wait(0.1)
         begin, npoints = time.perf_counter(), runner.info()["npoints"]
-    command = [sys.executable, __file__, "--probe", client.scheduler.address, "--seconds", str(seconds)]
+    command = [
+        sys.executable,
+        "-m",
+        "tests.benchmarks.cluster_latency",
+        "--probe",
+        client.scheduler.address,
+        "--seconds",
+        str(seconds),
+    ]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     rate = 0.0
     if runner is not None:

@@ -7,7 +7,6 @@ import threading
 import time
 import warnings
 from collections.abc import Callable, Iterator
-from typing import Any
 
 import adaptive
 from dask.distributed import Client, LocalCluster
@@ -64,9 +63,3 @@ def ours(client: Client, function: Function, npoints: int) -> float:
     seconds = time.perf_counter() - begin
     assert learner.npoints == npoints
     return seconds
-
-
-def print_row(*cells: Any) -> None:
-    """A row of a table: a wide first column, and narrow ones."""
-    first, *others = map(str, cells)
-    print(f"{first:28}" + "".join(f"{cell:>20}" for cell in others), flush=True)

@@ -1,6 +1,6 @@
 """How long it takes from the start of a run to its first evaluation.
 
-Run it with ``python tests/benchmarks/cluster_start.py`` on a machine that does nothing else. The function returns
+Run it with ``python -m tests.benchmarks.cluster_start`` on a machine that does nothing else. The function returns
 the time, so the learner's values tell when it was called. The first run on a cluster is the cold one.
 """
 
@@ -12,9 +12,10 @@ import time
 from typing import Any
 
 import adaptive
-from cluster_sides import local_client, print_row
 
 import adaptive_dask
+from tests.benchmarks.cluster_sides import local_client
+from tests.benchmarks.reporting import print_row
 
 NEEDED = 0.5  # seconds, warm
 

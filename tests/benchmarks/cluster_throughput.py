@@ -1,6 +1,6 @@
 """Points per second, and the share of the time in which the workers are busy with the function.
 
-Run it with ``python tests/benchmarks/cluster_throughput.py [rows…]`` on a machine that does nothing else; rows are
+Run it with ``python -m tests.benchmarks.cluster_throughput [rows…]`` on a machine that does nothing else; rows are
 counted from 0. Both sides take turns on one cluster; a figure is the median of the turns.
 
 Busy share = points × seconds per point / (slots × seconds from the start of the run to its end).
@@ -14,7 +14,8 @@ import time
 from dataclasses import dataclass
 from functools import partial
 
-from cluster_sides import local_client, ours, print_row, theirs
+from tests.benchmarks.cluster_sides import local_client, ours, theirs
+from tests.benchmarks.reporting import print_row
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 A page is a client in another process that takes all that the server sends, as a browser does. Times of the event loop
 are processor times of its thread, so that other programs on the machine do not count.
 
-Run with ``python tests/benchmarks/dashboard_cost.py [pages] [points of the large run] [pace or frames]``.
+Run with ``python -m tests.benchmarks.dashboard_cost [pages] [points of the large run] [pace or frames]``.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """From a cluster without workers to the first result, and what of it is Dask's own start-up.
 
-Run it with ``python tests/benchmarks/elastic_start.py`` on a machine that does nothing else. Each measurement has a new
+Run it with ``python -m tests.benchmarks.elastic_start`` on a machine that does nothing else. Each measurement has a new
 cluster with ``adapt(minimum=0, maximum=1)``; ``client.submit`` and a run take turns. With a larger maximum a run asks
 for two workers at first where a single task asks for one, and to start two processes takes Dask longer.
 """
@@ -12,10 +12,10 @@ import statistics
 import time
 from collections.abc import Callable
 
-from cluster_sides import print_row
 from dask.distributed import Client, LocalCluster
 
 import adaptive_dask
+from tests.benchmarks.reporting import print_row
 
 NEEDED = 1.0  # seconds beyond what client.submit takes
 

@@ -1,6 +1,6 @@
 """What a run on an executor costs per point, beside the executor driven by hand and beside python-adaptive.
 
-    python tests/benchmarks/executor_overhead.py [--points 2000] [--rounds 5] [--executors threads processes loky]
+    python -m tests.benchmarks.executor_overhead [--points 2000] [--rounds 5] [--executors threads processes loky]
 
 The function does nothing, so all the time is overhead: the learner's, the runner's and the executor's. "by
 hand" is a plain loop around `concurrent.futures.wait` with the same learner and as many points in flight.

@@ -4,7 +4,7 @@ For each region, the share of evaluations that fail is printed, the Hausdorff di
 and the true one in units of ``feasibility_tol``, and the error where the function has values, divided by that of the
 same function without failures at as many points with values. python-adaptive is told NaN, and 0, at the same regions.
 
-    python tests/benchmarks/feasibility.py [--n 1000 10000] [--region crescent …] [--dim 2 3] [--seed 0]
+    python -m tests.benchmarks.feasibility [--n 1000 10000] [--region crescent …] [--dim 2 3] [--seed 0]
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """For how long the scheduler's event loop is held, while anybody sends it anything.
 
-Run it with ``python tests/benchmarks/fuzz_event_loop.py``. The scheduler is a process of its own. While a run goes on,
+Run it with ``python -m tests.benchmarks.fuzz_event_loop``. The scheduler is a process of its own. While a run goes on,
 workers send malformed reports and a client malformed requests, small and large. A turn of the event loop ends when the
 loop is ready to listen again; the stack of its thread is noted for each that takes long.
 
@@ -20,16 +20,14 @@ from pathlib import Path
 from typing import Any
 
 import cloudpickle
-from cluster_sides import print_row
 from dask.distributed import Client
-
-sys.path.insert(0, str(Path(__file__).parents[2]))
 
 import adaptive_dask
 from adaptive_dask.cluster.protocol import REPORT, Evaluation, Route, RunSpec
 from adaptive_dask.cluster.versions import own_versions
 from adaptive_dask.run.options import SessionOptions
 from adaptive_dask.run.pickling import dumps
+from tests.benchmarks.reporting import print_row
 from tests.cluster import functions, malformed, neighbours
 from tests.cluster.chaos import scheduler
 

@@ -1,6 +1,6 @@
 """Evaluations and true errors on the integrals of the literature, beside SciPy's quad and quad_vec and python-adaptive.
 
-Run with ``python tests/benchmarks/integration_table.py [--tol 1e-8] [--families 10]``. Four columns for each: how many
+Run with ``python -m tests.benchmarks.integration_table [--tol 1e-8] [--families 10]``. Four columns for each: how many
 evaluations, the true error, whether it is within the reported one ("ok", or how many times larger), and whether the
 tolerance was claimed to be reached ("*"). The families of Lyness and Kaganove are summed over random draws.
 """

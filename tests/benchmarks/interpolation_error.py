@@ -4,7 +4,7 @@ Prints the mean error of linear interpolation on a dense grid as a multiple of t
 (∫|f''|^(1/3) dx)³ / (12 N² L), for N = 100 and the worst of N = 900 … 1100; and what 64 points in
 flight cost, as a multiple of the error of the sequential run.
 
-    python tests/benchmarks/interpolation_error.py [--quick]
+    python -m tests.benchmarks.interpolation_error [--quick]
 """
 
 from __future__ import annotations

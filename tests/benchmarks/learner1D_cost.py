@@ -2,7 +2,7 @@
 
 Prints the smallest of five measurements of process time, in microseconds per point, when N points are known.
 
-    python tests/benchmarks/learner1D_cost.py [--quick]
+    python -m tests.benchmarks.learner1D_cost [--quick]
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Cost of a point of the averaging, integrating and sequence learners beside python-adaptive.
 
-Run with ``python tests/benchmarks/learners_cost.py``. Both are measured in one run, on the same function, as their
+Run with ``python -m tests.benchmarks.learners_cost``. Both are measured in one run, on the same function, as their
 runners use them: k points are asked at a time, the results of k points are told, and the goal looks at the loss. A
 session of ours tells them with one ``tell_many``; python-adaptive's runner calls ``tell`` for each. What
 python-adaptive would need with ``tell_many`` stands beside. The figure is the best of some alternating rounds of

@@ -1,6 +1,6 @@
 """What live_info and live_plot cost a run, and how soon the first picture is there, in JupyterLab in Chromium.
 
-    python tests/benchmarks/live_cost.py [--points 50000] [--repeat 5] [--interval 0.5]
+    python -m tests.benchmarks.live_cost [--points 50000] [--repeat 5] [--interval 0.5]
 
 Runs that are watched and runs that are not take turns in one kernel: on a cluster of this kernel with two worker
 processes of a thread each, and on two threads of the kernel. The function does nothing, so that all that a run takes is
@@ -14,18 +14,15 @@ from __future__ import annotations
 import argparse
 import shutil
 import statistics
-import sys
 import tempfile
 import time
 from pathlib import Path
 from typing import Any
 
 import psutil
-from cluster_sides import print_row
 from playwright.sync_api import sync_playwright
 
-sys.path.insert(0, str(Path(__file__).parents[2]))
-
+from tests.benchmarks.reporting import print_row
 from tests.browser.jupyter_lab import PATIENCE, Notebook, start_lab
 
 SETUP = """

@@ -1,6 +1,6 @@
 """Many small runs at once: the share of the time in which the workers are busy with the functions.
 
-Run it with ``python tests/benchmarks/many_runs.py [--runs 1000]`` on a machine that does nothing else. Beside
+Run it with ``python -m tests.benchmarks.many_runs [--runs 1000]`` on a machine that does nothing else. Beside
 `run_many`, python-adaptive's BalancingLearner gets fewer learners of the same kind on the same cluster: it evaluates
 them in one run, which is what it has for many learners.
 
@@ -16,10 +16,11 @@ from typing import Any
 
 import adaptive
 import psutil
-from cluster_sides import local_client, print_row
 from distributed import Client
 
 import adaptive_dask
+from tests.benchmarks.cluster_sides import local_client
+from tests.benchmarks.reporting import print_row
 
 SECONDS = 0.01
 THREADS = 16

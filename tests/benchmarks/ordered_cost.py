@@ -1,6 +1,6 @@
 """What it costs to tell results in the order of asking, in busy share, for durations that are alike and that are not.
 
-    python tests/benchmarks/ordered_cost.py [--points 2000] [--repeat 3]
+    python -m tests.benchmarks.ordered_cost [--points 2000] [--repeat 3]
 
 2 workers with 8 threads each. "even": every point takes 10 ms. "heavy tail": log-normal, 10 ms in the mean and
 0.4 s at the 99.9th percentile (sigma 1.5), decided by the point, so all runs have the same distribution. Unordered runs
@@ -16,9 +16,8 @@ import statistics
 import time
 from functools import partial
 
-from cluster_sides import local_client
-
 import adaptive_dask as adaptive
+from tests.benchmarks.cluster_sides import local_client
 
 SLOTS = 16
 SECONDS = 0.01

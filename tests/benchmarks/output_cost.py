@@ -1,6 +1,6 @@
 """Another client's round trip to the scheduler while a run goes at full speed and a client writes its data.
 
-    python tests/benchmarks/output_cost.py [--rows 1000000] [--grid 1000] [--seconds 10] [--threads 4]
+    python -m tests.benchmarks.output_cost [--rows 1000000] [--grid 1000] [--seconds 10] [--threads 4]
 
 The cluster is a process of its own, and so is the other client, which sends the scheduler an echo request every few
 milliseconds. This process follows the run. A fourth one writes again and again: a Parquet file with so many rows of
@@ -23,11 +23,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from cluster_latency import NEEDED, line, measure
-from cluster_sides import local_client, print_row
 from dask.distributed import Client
 
 import adaptive_dask as adaptive
+from tests.benchmarks.cluster_latency import NEEDED, line, measure
+from tests.benchmarks.cluster_sides import local_client
+from tests.benchmarks.reporting import print_row
 
 
 def named(x: float) -> dict[str, Any]:
@@ -77,7 +78,7 @@ def keep_writing(what: str, rows: int, grid: int) -> None:
 @contextlib.contextmanager
 def child(*arguments: object) -> Iterator[subprocess.Popen[str]]:
     """Another process of the script, which ends when its stdin is closed."""
-    command = [sys.executable, __file__, *map(str, arguments)]
+    command = [sys.executable, "-m", "tests.benchmarks.output_cost", *map(str, arguments)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         yield process
 

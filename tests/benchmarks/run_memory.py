@@ -1,6 +1,6 @@
 """How much memory a long run takes on the scheduler and in the client, per point.
 
-Run it with ``python tests/benchmarks/run_memory.py``; a million points take a minute or two. Scheduler, client and
+Run it with ``python -m tests.benchmarks.run_memory``; a million points take a minute or two. Scheduler, client and
 workers are processes of their own; what is counted is the growth of the resident set from before the run to some time
 after its end. Beyond the learner itself, which is in both, nothing should grow with the points.
 """
@@ -16,10 +16,10 @@ import textwrap
 import time
 
 import psutil
-from cluster_sides import print_row
 from dask.distributed import Client
 
 import adaptive_dask
+from tests.benchmarks.reporting import print_row
 
 CLUSTER = """
     import asyncio, sys

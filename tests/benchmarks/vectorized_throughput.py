@@ -1,6 +1,6 @@
 """Points per second of a function that does nothing, point by point and vectorized.
 
-    python tests/benchmarks/vectorized_throughput.py [--points 40000] [--repeat 3] [--threads 8]
+    python -m tests.benchmarks.vectorized_throughput [--points 40000] [--repeat 3] [--threads 8]
 
 2 workers. Wanted is a ratio of 5. "learner alone" asks the learner for points and tells them in batches of N/6, in one
 thread and with nothing around it: no run is faster than that.
@@ -14,9 +14,8 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from cluster_sides import local_client
-
 import adaptive_dask as adaptive
+from tests.benchmarks.cluster_sides import local_client
 
 
 def function(x: Any) -> Any:

@@ -1,6 +1,6 @@
 """Points per second of a run that many clients watch, beside the same run with one.
 
-    python tests/benchmarks/watchers_cost.py [--points 20000] [--repeat 3] [--watchers 20]
+    python -m tests.benchmarks.watchers_cost [--points 20000] [--repeat 3] [--watchers 20]
 
 2 workers with 8 threads each, a function that takes 1 ms. All clients but the first are in one further process, each
 with a learner of its own that it keeps current. Wanted: at most 20 % fewer points/s.
@@ -14,9 +14,8 @@ import statistics
 import time
 from typing import Any
 
-from cluster_sides import local_client
-
 import adaptive_dask as adaptive
+from tests.benchmarks.cluster_sides import local_client
 
 
 def function(x: float) -> float:
