@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -16,6 +16,16 @@ from adaptive_dask.learner.told_data import ToldData
 
 # What a NaN is called, if it is taken as infeasible.
 NAN_REASON = "NaN"
+
+
+# If so many points in a row are not feasible, and none was before, a learner gives up.
+MOST_BARRED = 20_000
+
+
+def _checked_feasible(value: Any, name: str) -> Any:
+    if value is not None and not callable(value):
+        raise TypeError(f"{name} must be a function of a point that returns True or False, got {value!r}.")
+    return value
 
 
 def _checked_nan(value: Any, name: str) -> Any:
@@ -68,13 +78,33 @@ class RegionLearner(ReasonsLearner):
 
     feasibility_tol = Setting(lambda value, name: checked_fraction(value, name, one_allowed=True))
     nan = Setting(_checked_nan)
+    feasible = Setting(_checked_feasible)
 
     _shape: tuple[int, ...] | None
     _feasibility_tol: float
     _nan: str | None
+    _feasible: Callable[[Any], Any] | None
 
     def _feasibility_settings(self) -> dict[str, Any]:
-        return {"feasibility_tol": self.feasibility_tol, "nan": self.nan}
+        return {"feasibility_tol": self.feasibility_tol, "nan": self.nan, "feasible": self.feasible}
+
+    def _is_barred(self, point: Any) -> bool:
+        """Whether it is known beforehand that the function has no value at a point."""
+        return self._feasible is not None and not self._feasible(point)
+
+    def _check_barred(self, count: int) -> bool:
+        """Whether to look for another point, after `count` points that are barred.
+
+        Raises
+        ------
+        ValueError
+            If none seems to be feasible.
+        """
+        if count < MOST_BARRED:
+            return True
+        if len(self._infeasible) == len(self.data):
+            raise ValueError(f"feasible must be true somewhere between the bounds, got False at {count:,} points.")
+        return False
 
     def _no_value(self) -> Any:
         """What ``data`` has at a point without a value."""

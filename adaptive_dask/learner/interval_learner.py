@@ -173,7 +173,12 @@ class IntervalLearner(SettingsLearner):
             If nothing is known yet.
         """
         xs, ys = self._data.arrays()
-        feasible = ~self._line.failed[self._line.told[: len(xs)]]
+        line = self._line
+        feasible = ~line.failed[line.told[: len(xs)]]
+        if line.barred:
+            barred = line.x[line.barred]
+            xs, ys = np.append(xs, barred), np.append(ys, np.full((len(barred), ys.shape[1]), np.nan), axis=0)
+            feasible = np.append(feasible, np.zeros(len(barred), dtype=bool))
         return best_line(xs, ys, self._shape or (), self.bounds, smooth, feasible=feasible)
 
     def _set_shape(self, shape: tuple[int, ...]) -> None:

@@ -79,6 +79,9 @@ class Learner1D(RegionLearner, IntervalLearner):
         value because it raises `Infeasible`.
     nan : "infeasible", optional
         Take values with NaN as `Infeasible`. By default, they are values like others.
+    feasible : callable, optional
+        ``feasible(x)`` is False where it is known beforehand that the function has no value. Such points are never
+        asked for.
 
     Attributes
     ----------
@@ -129,7 +132,9 @@ class Learner1D(RegionLearner, IntervalLearner):
         *,
         feasibility_tol: float = TOLERANCE,
         nan: Literal["infeasible"] | None = None,
+        feasible: Callable[[float], bool] | None = None,
     ) -> None:
+        self.feasible = feasible
         self.feasibility_tol = feasibility_tol
         self.nan = nan
         super().__init__(function, bounds, loss_per_interval)
@@ -169,12 +174,42 @@ class Learner1D(RegionLearner, IntervalLearner):
         """
         n = checked_size(n)
         choices = choose(self._line, self._losses, self._bounds, n, self._scale.x)
+        if self._feasible is not None:
+            choices = self._feasible_choices(choices, n)
         if tell_pending:
             self._add_pending(choices)
         else:
-            for interval, priority in choices.taken:
-                self._losses.open_queue.set(interval, priority)
+            self._put_back(choices)
         return choices.points, choices.improvements
+
+    def _put_back(self, choices: Choices) -> None:
+        for interval, priority in choices.taken:
+            self._losses.open_queue.set(interval, priority)
+
+    def _feasible_choices(self, choices: Choices, n: int) -> Choices:
+        """Choices without points that are barred; these divide the line from now on, and others are chosen."""
+        count = 0
+        while barred := [x for x in choices.points if self._is_barred(x)]:
+            self._put_back(choices)
+            count += len(barred)
+            if not self._check_barred(count):
+                return Choices()
+            if self._line.y is None:
+                self._line.reserve_y(1)
+            for x in barred:
+                self._losses.refresh_around(self._line.bar(x))
+            choices = choose(self._line, self._losses, self._bounds, n, self._scale.x)
+        return choices
+
+    def _setting_changed(self, name: str) -> None:
+        if name == "feasible":
+            self._forget_barred()
+        super()._setting_changed(name)
+
+    def _forget_barred(self) -> None:
+        """Forget which points are barred."""
+        if self._line.barred:
+            self.data = self._get_data()
 
     def _add_pending(self, choices: Choices) -> None:
         line, losses, slots = self._line, self._losses, self._line.slots
@@ -240,7 +275,9 @@ class Learner1D(RegionLearner, IntervalLearner):
             return
         slot = self._line.slots.get(x)
         if slot is not None and not self._line.is_pending(slot):
-            if x not in self._infeasible:
+            if slot in self._line.barred:
+                self._forget_barred()
+            elif x not in self._infeasible:
                 return
             self._forget_points([x])
         slot = self._place(x)
@@ -284,6 +321,8 @@ class Learner1D(RegionLearner, IntervalLearner):
             points, values = [points[i] for i in np.flatnonzero(~bad).tolist()], values[~bad]
         if self._infeasible:
             self._forget_points(points)
+        if self._line.barred and not set(self._line.barred).isdisjoint(map(self._line.slots.get, points)):
+            self._forget_barred()
         self._tell_values(points, values, shape, force)
         for x, reason in failed:
             self._fail(x, reason)
@@ -308,7 +347,9 @@ class Learner1D(RegionLearner, IntervalLearner):
         """Note that the function has no value at a point."""
         slot = self._line.slots.get(x)
         if slot is not None and not self._line.is_pending(slot):
-            return
+            if slot not in self._line.barred:
+                return
+            self._forget_barred()
         if self._line.y is None:
             self._line.reserve_y(1)
         slot = self._place(x)
@@ -460,5 +501,8 @@ class Learner1D(RegionLearner, IntervalLearner):
                 self._infeasible.put(x, reason)
                 self._line.failed[self._line.slots[x]] = True
             vars(self._scale).update(vars(state["scale"]))
-            self._losses.restore(state["losses"])
+            if self._feasible is None:
+                self._losses.restore(state["losses"])
+            else:  # losses depend on points that are barred
+                self._losses.refresh_all()
         self._losses.recompute_factor = state["recompute_factor"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Literal
 
 import numpy as np
@@ -87,6 +87,9 @@ class Learner2D(SpaceLearner):
         because it raises `Infeasible`.
     nan : "infeasible", optional
         Take values with NaN as `Infeasible`. By default, they are values like others.
+    feasible : callable, optional
+        ``feasible(point)`` is False where it is known beforehand that the function has no value. Such points are never
+        asked for.
 
     Attributes
     ----------
@@ -120,6 +123,7 @@ class Learner2D(SpaceLearner):
         *,
         feasibility_tol: float = TOLERANCE,
         nan: Literal["infeasible"] | None = None,
+        feasible: Callable[[Point], bool] | None = None,
     ) -> None:
         assert not isinstance(bounds, Space), "BaseLearner.__new__ takes it"
         region = BoxRegion(bounds)
@@ -127,6 +131,7 @@ class Learner2D(SpaceLearner):
             raise ValueError(f"bounds must be two pairs of numbers, got {len(region.bbox)}. Use LearnerND for others.")
         self.feasibility_tol = feasibility_tol
         self.nan = nan
+        self.feasible = feasible
         super().__init__(function, region, region.corners)
         self.bounds = region.bbox
         self.loss_per_triangle = loss_per_triangle
@@ -194,8 +199,7 @@ class Learner2D(SpaceLearner):
             If there are fewer than three points.
         """
         if not scaled:
-            points, values = self._inside_data()
-            feasible = self._are_feasible(points)
+            points, values, feasible = self._samples()
             return best_in_space(points, values, self._shape or (), self._region, smooth, "linear", feasible)
         if self._scaled_interpolator is None or self._scaled_interpolator[0] != self.npoints:
             self._scaled_interpolator = self.npoints, self._interpolate_scaled()

@@ -104,6 +104,9 @@ class LearnerND(SpaceLearner):
         because it raises `Infeasible`.
     nan : "infeasible", optional
         Take values with NaN as `Infeasible`. By default, they are values like others.
+    feasible : callable, optional
+        ``feasible(point)`` is False where it is known beforehand that the function has no value. Such points are never
+        asked for.
 
     Attributes
     ----------
@@ -141,6 +144,7 @@ class LearnerND(SpaceLearner):
         partition: str = "auto",
         feasibility_tol: float = TOLERANCE,
         nan: Literal["infeasible"] | None = None,
+        feasible: Callable[[tuple[float, ...]], bool] | None = None,
     ) -> None:
         if triangulation_backend not in ("auto", "rust"):
             raise ValueError(f"triangulation_backend must be 'auto' or 'rust', got {triangulation_backend!r}.")
@@ -160,6 +164,7 @@ class LearnerND(SpaceLearner):
             raise ValueError(f"bounds must have at most {MOST_DIMENSIONS} dimensions, got {dim}. Fix some coordinates.")
         self.feasibility_tol = feasibility_tol
         self.nan = nan
+        self.feasible = feasible
         # A box in 40 dimensions has 10¹² corners: where they are of no use they must not even be listed.
         super().__init__(func, region, [] if self._in_boxes else region.corners)
         self.bounds = bounds
@@ -257,9 +262,9 @@ class LearnerND(SpaceLearner):
         ValueError
             If there are too few points.
         """
-        points, values = self._inside_data()
+        points, values, feasible = self._samples()
         plain = "linear" if self.ndim <= MOST_SIMPLEX_DIMENSIONS else "nearest"
-        return best_in_space(points, values, self._shape or (), self._region, smooth, plain, self._are_feasible(points))
+        return best_in_space(points, values, self._shape or (), self._region, smooth, plain, feasible)
 
     def plot(self, n: int | None = None, tri_alpha: float = 0, *, component: int | None = None) -> Any:
         """Draw an image of a function of two variables, or a curve of one.

@@ -50,9 +50,12 @@ class DividedData(dict[Point, Any]):
     Attributes
     ----------
     partition : SavedPartition, optional
+    barred : sequence of (int, tuple of float)
+        Points that are part of the partition and have no data, with their places among those that it has absorbed.
     """
 
     partition: SavedPartition | None = None
+    barred: Sequence[tuple[int, Point]] = ()
 
 
 class SpaceLearner(RegionLearner):
@@ -78,6 +81,7 @@ class SpaceLearner(RegionLearner):
 
     def _start_over(self) -> None:
         self._forget_reasons()
+        self._barred: set[Point] = set()  # where `feasible` is false; the partition has these points
         self._data: ToldData[Point, Any] = ToldData()
         self.pending_points: set[Point] = set()
         self._bounds_left = list(self._bounds_points)
@@ -116,7 +120,7 @@ class SpaceLearner(RegionLearner):
     @property
     def bounds_are_done(self) -> bool:
         """Whether all corners of the region have been evaluated."""
-        self._bounds_left = [p for p in self._bounds_left if p not in self._data]
+        self._bounds_left = [p for p in self._bounds_left if p not in self._data and p not in self._barred]
         return not self._bounds_left
 
     def tell(self, point: Sequence[float], value: Any) -> None:
@@ -178,6 +182,9 @@ class SpaceLearner(RegionLearner):
         self.pending_points.discard(point)
         if point in self._data:
             return
+        if point in self._barred:
+            self._barred.remove(point)
+            self._rebuild()
         components = None
         if isinstance(value, Infeasible):
             self._infeasible.put(point, value.reason)
@@ -232,37 +239,62 @@ class SpaceLearner(RegionLearner):
         """
         n = checked_size(n)
         self._proposal = None
-        partition = self._partition
-        before = (set(self.pending_points), dict(self._numbers), partition.snapshot()) if not tell_pending else None
         points: list[Point] = []
         gains: list[float] = []
+        count = 0
+        while True:
+            partition = self._partition
+            before = (set(self.pending_points), dict(self._numbers), partition.snapshot()) if not tell_pending else None
+            first, barred = self._choose(partition, n, points, gains)
+            if before is not None:
+                self.pending_points, self._numbers, snapshot = before
+                partition.restore(snapshot)
+            if barred is None:
+                break
+            self._bar(barred)  # a part of the partition from now on, which changes what comes next
+            count += 1
+            if not tell_pending:
+                points, gains = [], []
+            if not self._check_barred(count):
+                break
+        if not tell_pending:
+            # Most probably that point becomes pending next, which takes a search in a mesh; boxes find it at once.
+            self._proposal = first if len(points) == n == 1 and isinstance(first, Proposal) else None
+        return points, gains
+
+    def _choose(
+        self, partition: Partition, n: int, points: list[Point], gains: list[float]
+    ) -> tuple[Any, Point | None]:
+        """Put points in flight until there are n, or one is barred; return the first proposal, and that point."""
         first: Any = None
         if not self.bounds_are_done:
-            points = [p for p in self._bounds_left if p not in self.pending_points][:n]
-            gains = [math.inf] * len(points)
-            self.pending_points.update(points)
+            corners = [p for p in self._bounds_left if p not in self.pending_points]
+            for corner in corners[: n - len(points)]:
+                if self._is_barred(corner):
+                    return first, corner
+                self.pending_points.add(corner)
+                points.append(corner)
+                gains.append(math.inf)
         while len(points) < n:
             proposal = partition.propose()
             if proposal is None:
                 break
             first = proposal if first is None else first
             point = self._unscale(proposal.point)
-            if point in self._data or (point in self.pending_points and point not in self._numbers):
+            is_known = point in self._data or point in self._barred
+            if is_known or (point in self.pending_points and point not in self._numbers):
                 partition.give_up(proposal)
                 continue
             known = point in self.pending_points
+            if not known and self._is_barred(point):
+                return first, point
             partition.accept(proposal, self._number(point))
             if known:
                 continue
             self.pending_points.add(point)
             points.append(point)
             gains.append(proposal.gain)
-        if before is not None:
-            self.pending_points, self._numbers, snapshot = before
-            partition.restore(snapshot)
-            # Most probably that point becomes pending next, which takes a search in a mesh; boxes find it at once.
-            self._proposal = first if len(points) == n == 1 and isinstance(first, Proposal) else None
-        return points, gains
+        return first, None
 
     def loss(self, real: bool = True) -> float:
         """The largest loss of a piece of the region; infinite until all of its corners are known.
@@ -345,7 +377,7 @@ class SpaceLearner(RegionLearner):
 
     def _table(self, values: Sequence[Floats | None]) -> tuple[Floats, Flags | None]:
         """Values as rows of an array, and which of them there are not; None if there are all."""
-        if not self._infeasible:
+        if not self._infeasible and not self._barred:
             return np.array(values), None
         failed = np.array([value is None for value in values])
         table = np.full((len(values), self.vdim), np.nan)
@@ -357,7 +389,8 @@ class SpaceLearner(RegionLearner):
         self._absorbed = []
         self._proposal = None
         self._numbers.clear()
-        self._backlog = [
+        self._backlog = [(point, None, None) for point in sorted(self._barred)]
+        self._backlog += [
             (point, None if point in self._infeasible else _components(value), None)
             for point, value in self._data.items()
             if self.inside_bounds(point)
@@ -365,7 +398,15 @@ class SpaceLearner(RegionLearner):
 
     def _setting_changed(self, name: str) -> None:
         """Compute all losses again, with another loss function or another way to measure."""
+        if name == "feasible":
+            self._barred.clear()
+            self._bounds_left = list(self._bounds_points)
         self._rebuild()
+
+    def _bar(self, point: Point) -> None:
+        """Note that the function has no value at a point, which is never asked for."""
+        self._barred.add(point)
+        self._backlog.append((point, None, None))
 
     def _rebuild(self) -> None:
         """Start with a new partition, for example because the scale has changed."""
@@ -389,6 +430,7 @@ class SpaceLearner(RegionLearner):
             data.partition = SavedPartition(
                 self._what_is_divided(), len(self._absorbed), self._partition_or_none.save()
             )
+            data.barred = [(i, point) for i, point in enumerate(self._absorbed) if point in self._barred]
         return data
 
     def _set_data(self, data: Any) -> None:
@@ -396,7 +438,13 @@ class SpaceLearner(RegionLearner):
         super()._set_data(data)
         saved = getattr(data, "partition", None)
         if is_new and saved is not None and saved.region == self._what_is_divided():
+            barred = getattr(data, "barred", ())
+            if barred and self._feasible is None:
+                return
             self._saved = saved
+            for i, point in barred:
+                self._barred.add(point)
+                self._backlog.insert(i, (point, None, None))
 
     def _what_is_divided(self) -> tuple[Any, ...]:
         return (self.bbox, *self._scale(self._bounds_points))
@@ -406,9 +454,15 @@ class SpaceLearner(RegionLearner):
         points = [point for point in self.data if self.inside_bounds(point)]
         return points, np.array([np.ravel(self.data[point]) for point in points], dtype=float).reshape(-1, self.vdim)
 
-    def _are_feasible(self, points: Sequence[Point]) -> Flags | None:
-        """Which of the points have a value; None if all have."""
-        return np.array([point not in self._infeasible for point in points]) if self._infeasible else None
+    def _samples(self) -> tuple[list[Point], Floats, Flags | None]:
+        """`_inside_data` and which of these points have a value; with points that are barred."""
+        points, values = self._inside_data()
+        if not self._infeasible and not self._barred:
+            return points, values, None
+        barred = sorted(self._barred)
+        values = np.append(values, np.full((len(barred), values.shape[1]), np.nan), axis=0)
+        feasible = [point not in self._infeasible for point in points] + [False] * len(barred)
+        return points + barred, values, np.array(feasible)
 
     def to_numpy(self) -> Floats:
         """The data as an array of shape (npoints, ndim + vdim), sorted by point."""

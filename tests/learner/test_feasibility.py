@@ -300,6 +300,97 @@ def test_interpolators_are_nan_where_there_is_no_value(make: Callable[..., Any])
         assert (np.isnan(ip.error(points)) == np.isnan(values)).all()
 
 
+# ---- what is known beforehand
+
+SHAPES: dict[str, Callable[[Any], bool]] = {
+    "disc": is_outside,
+    "nothing but a disc": lambda point: not is_outside(point),
+    "corner": lambda point: float(np.sum(point)) > 0.3,
+    "stripes": lambda point: math.sin(15 * float(np.sum(point))) > 0,
+    "ring": lambda point: 0.2 < math.hypot(*(x - 0.5 for x in np.atleast_1d(point))) < 0.4,
+}
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_what_is_not_feasible_is_never_asked_for(make: Callable[..., Any], shape: str) -> None:
+    feasible = SHAPES[shape]
+    learner = make(lambda point: float(np.sum(point)) ** 2, feasible=feasible)
+    asked: list[Any] = []
+    for n in (1, 5, 2, 60):
+        planned, _ = learner.ask(n, tell_pending=False)
+        assert all(map(feasible, planned))
+        assert learner.ask(n, tell_pending=False)[0] == planned
+        assert not learner.pending_points
+        xs, _ = learner.ask(n)
+        assert len(xs) == n
+        asked += xs
+        learner.tell_many(xs, [learner.function(x) for x in xs])
+    assert all(map(feasible, asked))
+    assert len(set(asked)) == len(asked)
+    assert learner.data.keys() == set(asked)
+    assert learner.npoints == len(asked)
+    assert learner.infeasible == {}
+    assert 0 < learner.loss() < math.inf
+    share = learner.interpolator().feasibility(points_in(learner, 300))
+    true = np.array([feasible(x) for x in points_in(learner, 300)])
+    assert ((share >= 0.5) == true).mean() > (0.6 if shape != "stripes" else 0.4)  # those are thin
+    for copy in (make_like(learner), learner.new()):
+        assert all(map(feasible, copy.ask(20)[0]))
+
+
+def test_points_told_where_it_is_not_feasible(make: Callable[..., Any]) -> None:
+    learner = make(lambda point: 1.0, feasible=is_outside)
+    while learner.npoints < 40:
+        for x in learner.ask(4)[0]:
+            learner.tell(x, float(np.sum(x)))
+    barred = [learner._line.x[i] for i in learner._line.barred] if hasattr(learner, "_line") else learner._barred
+    x, *others = [float(x) if hasattr(learner, "_line") else x for x in barred][:3]
+    learner.tell(x, 0.25)
+    assert learner.data[x] == 0.25
+    learner.tell_many(others, [0.5] * len(others))
+    assert all(learner.data[each] == 0.5 for each in others)
+    fill(learner, 70)
+    learner.feasible = None
+    fill(learner, 150)
+    assert any(not is_outside(each) for each in learner.data.keys() - {x, *others})
+
+
+def test_nothing_is_feasible_beforehand() -> None:
+    with pytest.raises(ValueError, match="feasible must be true somewhere"):
+        Learner1D(smooth, (0.0, 1.0), feasible=lambda x: False).ask(1)
+    with pytest.raises(TypeError, match="feasible must be a function"):
+        Learner2D(smooth, SQUARE, feasible=True)  # type: ignore[arg-type]
+
+
+def test_over_a_space() -> None:
+    space = adaptive_dask.Space(energy=adaptive_dask.Log(1.0, 100.0), field=(0.0, 1.0))
+
+    def is_possible(energy: float, field: float) -> bool:
+        return energy > 3 or field > 0.5
+
+    def gap(energy: float, field: float) -> float:
+        assert is_possible(energy, field)
+        if energy > 50:
+            raise Infeasible("too hot")
+        return math.log(energy) * field
+
+    learner = Learner2D(gap, space, feasible=is_possible)
+    simple(learner, npoints_goal=80)
+    assert learner.infeasible
+    assert all(energy > 50 for energy, _ in learner.infeasible)
+    assert set(learner.infeasible.values()) == {"too hot"}
+    copy = make_like(learner)
+    assert same(copy, learner)
+    wider = learner.extended(adaptive_dask.Space(energy=adaptive_dask.Log(1.0, 1000.0), field=(0.0, 1.0)))
+    assert wider.infeasible == learner.infeasible
+    assert all(is_possible(*point) for point in wider.ask(50)[0])
+    share = learner.interpolator().feasibility(energy=np.array([90.0, 20.0, 1.5]), field=np.array([0.7, 0.7, 0.2]))
+    assert (share > 0.5).tolist() == [False, True, False]
+    learner.forget_failures()
+    assert learner.infeasible == {}
+    assert learner.npoints == len(learner.data)
+
+
 # ---- runs
 
 

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 import adaptive_dask
 from adaptive_dask.learner.axes.axis import Axis, Categories, Fixed, Int, Linear, Log, Periodic, UnsupportedAxisError
+from adaptive_dask.learner.axes.feasible import FeasibleByName
 from adaptive_dask.learner.axes.keyword_function import NUMBER, SAMPLE, SEED, TUPLE
 from adaptive_dask.learner.axes.space import Space
 from adaptive_dask.learner.axes_learner import AxesLearner
@@ -73,6 +74,8 @@ def make(kind: type, args: tuple[Any, ...], options: dict[str, Any]) -> Any:
     if name == "SKOptLearner":
         args, options = args[:1], {**options, **({"dimensions": args[1]} if len(args) > 1 else {})}
         form = NUMBER if len(pairs) == 1 else TUPLE
+    if callable(options.get("feasible")):
+        options = {**options, "feasible": FeasibleByName(options["feasible"], space, form)}
     learner = kind(*args, **options)
     whole = tuple(isinstance(axis, Int) for axis in space.numeric)
     if any(whole) and name != "SKOptLearner":

@@ -312,7 +312,8 @@ class IntervalLosses:
     def known_slots(self) -> Slots:
         """Return the left ends of all known intervals."""
         line = self._line
-        slots = np.sort(line.told[: line.n_told])
+        slots: Slots = np.concatenate([line.told[: line.n_told], np.array(line.barred, dtype=line.told.dtype)])
+        slots.sort()
         return slots[line.right[slots] > 0]
 
     def _divisors(self, slots: Slots, heights: Array, touched: Slots) -> tuple[Slots, Array]:

@@ -48,12 +48,18 @@ class PointData(DataView[float, Value]):
         return self._line.n_told
 
     def __contains__(self, x: object) -> bool:
-        slot = self._line.slots.get(cast(float, x))
-        return slot is not None and not self._line.is_pending(slot)
+        return self._slot(cast(float, x)) is not None
+
+    def _slot(self, x: float) -> int | None:
+        line = self._line
+        slot = line.slots.get(x)
+        if slot is None or line.is_pending(slot) or (line.failed[slot] and slot in line.barred):
+            return None
+        return slot
 
     def __getitem__(self, x: float) -> Value:
-        slot = self._line.slots.get(x)
-        if slot is None or self._line.is_pending(slot):
+        slot = self._slot(x)
+        if slot is None:
             raise KeyError(x)
         assert self._line.y is not None
         shape = self._shape()

@@ -42,6 +42,8 @@ class PointsOnLine:
         The slot of each point.
     failed : array of bool, shape (capacity,)
         The evaluated points where the function has no value; their y is NaN.
+    barred : list of int
+        The slots of points that are never evaluated; they are linked like evaluated ones, and are in ``failed``.
     x_at, y_at, before_at, after_at, left_at, right_at, told_at : memoryview
         The same memory as the arrays, faster to read and write one number at a time.
     """
@@ -64,6 +66,7 @@ class PointsOnLine:
             chain[0] = 0
         self.x[0] = np.nan
         self.failed[:] = False
+        self.barred: list[int] = []
 
     @property
     def n_slots(self) -> int:
@@ -176,21 +179,32 @@ class PointsOnLine:
 
     def mark_evaluated(self, slot: int) -> None:
         """Mark a pending point as evaluated; its y must be set."""
-        right_at, left_at = self.right_at, self.left_at
         self.told_at[self.n_told] = slot
         if self.after_at[slot] == OUTSIDE:
-            right_at[slot] = OUTSIDE
+            self.right_at[slot] = OUTSIDE
         else:
-            left = self.evaluated_before(slot)
-            right = right_at[left]
-            right_at[left] = slot
-            left_at[slot] = left
-            right_at[slot] = right
-            left_at[right] = slot
+            self._link_evaluated(slot)
         # last, because another thread may read this number of points at any time
         self.n_told += 1
         if self.slots.is_full:
             self._settle()
+
+    def bar(self, x: float) -> int:
+        """Add a point between the bounds that is never evaluated, where the function has no value."""
+        slot = self.insert(x)
+        self._link_evaluated(slot)
+        self.failed[slot] = True
+        self.barred.append(slot)
+        return slot
+
+    def _link_evaluated(self, slot: int) -> None:
+        right_at, left_at = self.right_at, self.left_at
+        left = self.evaluated_before(slot)
+        right = right_at[left]
+        right_at[left] = slot
+        left_at[slot] = left
+        right_at[slot] = right
+        left_at[right] = slot
 
     def remove(self, slot: int) -> None:
         """Remove a pending point."""
