@@ -221,7 +221,8 @@ class SpaceInterpolator:
         self._shares: Any = None
         if feasible is not None and not feasible.all():
             shares = feasible[:, None].astype(float)
-            self._shares = _fit("nearest" if kind == "nearest" else "linear", points, shares)
+            kinds = ("nearest" if kind == "nearest" else "linear", "nearest")
+            self._shares = [_fit(each, points, shares) for each in kinds]
             values = extrapolated(points, values, feasible)
         self._shape = shape
         self._region = region
@@ -265,7 +266,9 @@ class SpaceInterpolator:
         if self._shares is None:
             inside = self._region.contain(points.reshape(-1, points.shape[-1]))
             return np.where(inside, 1.0, np.nan).reshape(points.shape[:-1])
-        return np.clip(self._placed(self._shares, points)[..., 0], 0.0, 1.0)
+        shares, near = (self._placed(fit, points)[..., 0] for fit in self._shares)
+        # Beyond all points, what the nearest one says.
+        return np.clip(np.where(np.isnan(shares), near, shares), 0.0, 1.0)
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("_"):

@@ -316,6 +316,7 @@ class LearnerND(SpaceLearner):
                 lambda corners, values, scale: rule.of_simplices(corners, values, scale=scale),
                 self._region.spacing,
                 BoxPlaces(self._steps()) if any(self._whole) else None,
+                self.feasibility_tol,
             )
         corners = np.array(self._scale(self._bounds_points))
         height = 1.0 if self.anisotropic else HEIGHT

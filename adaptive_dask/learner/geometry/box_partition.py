@@ -14,7 +14,8 @@ from adaptive_dask.learner.losses.value_range import ValueRange
 
 from .box_places import BoxPlaces
 from .box_tree import BoxTree
-from .failed_region import Flags
+from .failed_boxes import FailedBoxes
+from .failed_region import FAILED, FEASIBLE, TOLERANCE, Flags
 from .partition import Point
 from .simplices import Floats, Ints
 
@@ -43,6 +44,7 @@ class BoxProposal(NamedTuple):
     gain: float
     box: int
     axis: int
+    kind: int = FEASIBLE
 
 
 class BoxSnapshot(NamedTuple):
@@ -95,6 +97,8 @@ class BoxPartition:
         not cut.
     places : BoxPlaces, optional
         Where points can be, if not everywhere. A box in which there is no other has no loss.
+    tolerance : float
+        The length to which the border of a region without values is resolved.
     """
 
     def __init__(
@@ -103,9 +107,11 @@ class BoxPartition:
         loss_of: LossOf,
         spacing: Sequence[float] | None = None,
         places: BoxPlaces | None = None,
+        tolerance: float = TOLERANCE,
     ) -> None:
         self._places = places
         self._tree = BoxTree(dim)
+        self._failed = FailedBoxes(self._tree, tolerance)
         self._smallest = np.maximum(np.zeros(dim) if spacing is None else spacing, SMALLEST)
         self._loss_of = loss_of
         self._enough = min(2 * dim, ENOUGH)
@@ -139,6 +145,8 @@ class BoxPartition:
                 self._vacate(self._pending.pop(number))
             path = self._occupy(points[i])
             doubled += [box for box in path if tree.occupants[box] == 2]
+            if failed is not None and failed[i]:
+                self._failed.points.add(points[i])
             if np.isfinite(values[i]).all():
                 tree.add(path, points[i], values[i])
                 changed.update(path)
@@ -157,6 +165,9 @@ class BoxPartition:
             leaves = np.array([tree.path(point)[-1] for point in points])
             outdated[leaves[self._places.are_single(tree.low[leaves], tree.high[leaves])]] = True
         self._to_rescale = start
+        if self._failed.points:
+            leaves = np.array([tree.path(point)[-1] for point in points])
+            outdated[leaves] = True
         self._update(np.flatnonzero(outdated).tolist())
 
     def save(self) -> SavedBoxes:
@@ -171,6 +182,8 @@ class BoxPartition:
         self._range.resume(saved.value_range)
         self._to_rescale = 0
         tree = self._tree
+        if failed is not None:
+            self._failed.points.update(point for point, each in zip(points, failed, strict=True) if each)
         for point, value in zip(points, values, strict=True):
             path = self._occupy(point)
             if np.isfinite(value).all():
@@ -192,14 +205,16 @@ class BoxPartition:
     def propose(self) -> BoxProposal | None:
         """See `Partition.propose`."""
         tree = self._tree
-        while (box := self._expected.peek()) is not None:
+        while (found := self._next()) is not None:
+            box, kind = found
             low, high = tree.low[box].copy(), tree.high[box].copy()
             axis = -1
             if box in self._points:
-                axis = self._axis_to_cut(box)
+                axis = self._axis_to_cut(box) if kind == FEASIBLE else self._longest_side(box)
                 if axis < 0:
                     self._refusals[box] = REFUSALS
                     self._expected.remove(box)
+                    self._failed.remove(box)
                     continue
                 middle = 0.5 * (low[axis] + high[axis])
                 empty_half = low if self._points[box][axis] < middle else high
@@ -209,8 +224,18 @@ class BoxPartition:
             point = low + place * (high - low)
             if self._places is not None:
                 point = self._places.nearest(point, low, high)
-            return BoxProposal(tuple(point.tolist()), _loss_of_rank(self._expected.priority(box)), box, axis)
+            gain = max(0.0, _loss_of_rank(self._expected.priority(box)))
+            if kind != FEASIBLE:  # a point that is due, whatever its own loss
+                gain = max(gain, self.loss(False))
+            return BoxProposal(tuple(point.tolist()), gain, box, axis, kind)
         return None
+
+    def _next(self) -> tuple[int, int] | None:
+        """The box to divide next, and as one of which kind."""
+        if self._failed.points:
+            return self._failed.next(self._expected, self._pending)
+        box = self._expected.peek()
+        return None if box is None else (box, FEASIBLE)
 
     def accept(self, proposal: BoxProposal, number: int) -> None:
         """See `Partition.accept`."""
@@ -218,6 +243,7 @@ class BoxPartition:
             self.give_up(proposal)
             return
         self._pending[number] = proposal.point
+        self._failed.note_in_flight(number, proposal.kind)
         if proposal.axis >= 0:
             lower = self._cut(proposal.box, proposal.axis)
             self._update([lower, lower + 1])
@@ -229,6 +255,7 @@ class BoxPartition:
         self._refusals[box] = self._refusals.get(box, 0) + 1
         if self._refusals[box] >= REFUSALS:
             self._expected.remove(box)
+            self._failed.remove(box)
 
     def add_pending(self, points: Mapping[int, Point]) -> None:
         """See `Partition.add_pending`."""
@@ -256,6 +283,9 @@ class BoxPartition:
         leaves = np.flatnonzero(tree.first_half[: tree.count] < 0)
         self._expected.set_many(leaves, self._ranks(leaves, losses[leaves]))
         self._real.set_many(leaves, losses[leaves])
+        if self._failed.points:
+            self._failed.start_over(leaves.tolist(), self._points)
+            self._drop_failed(leaves.tolist())
 
     def snapshot(self) -> BoxSnapshot:
         """See `Partition.snapshot`."""
@@ -277,6 +307,8 @@ class BoxPartition:
                     self._points[box] = self._points.pop(half)
             self._tree.join(box)
             self._expected.set(box, loss)
+            if self._failed.points:
+                self._failed.come_back(box)
         refused = [box for box, refusals in self._refusals.items() if refusals != snapshot.refusals.get(box)]
         self._refusals = dict(snapshot.refusals)
         self._update([box for box in refused if box < self._tree.count and self._tree.first_half[box] < 0])
@@ -297,6 +329,19 @@ class BoxPartition:
         long: NDArray[np.bool_] = high - low >= self._smallest
         return long if self._places is None else long & (self._places.counts(low, high) > 1)
 
+    def _longest_side(self, box: int) -> int:
+        sides = self._tree.high[box] - self._tree.low[box]
+        axis = int(np.argmax(sides))
+        return axis if sides[axis] >= self._smallest[axis] else -1
+
+    def _drop_failed(self, leaves: Sequence[int]) -> None:
+        """Leave the ordinary order to boxes with values; the others have no loss."""
+        for leaf in leaves:
+            if self._failed.kind_of_leaf(leaf, self._points) == FAILED:
+                self._expected.remove(leaf)
+                if self._tree.number_of_points[0]:
+                    self._real.set(leaf, 0.0)
+
     def _cut(self, box: int, axis: int) -> int:
         """Halve a leaf, whose point goes into the half that contains it; returns the lower half, without a loss yet."""
         point = self._points.pop(box, None)
@@ -305,6 +350,7 @@ class BoxPartition:
             self._model_of = np.concatenate([self._model_of, np.full_like(self._model_of, -1)])
         self._cuts.append((box, self._expected.priority(box), int(self._model_of[box])))
         self._expected.remove(box)
+        self._failed.remove(box)
         if not self._is_real(np.array([box]))[0]:
             self._model_of[box] = -1
         if point is not None:
@@ -401,6 +447,10 @@ class BoxPartition:
                 self._expected.set(box, rank)
             if is_real:
                 self._real.set(box, loss)
+        if self._failed.points:
+            leaves = [box for box in numbers if tree.first_half[box] < 0]
+            self._failed.rank(leaves, self._points, with_neighbors=not self._cuts)
+            self._drop_failed(leaves)
 
 
 def _loss_of_rank(rank: float) -> float:

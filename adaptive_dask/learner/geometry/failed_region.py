@@ -10,7 +10,6 @@ Thus the order of results does not matter.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -91,6 +90,65 @@ def interval_losses(lengths: Floats, order: float, tolerance: float, kinds: Ints
     return np.asarray(lengths**order)
 
 
+class FailureQueues:
+    """The cells that are mixed or failed, the longest first.
+
+    Parameters
+    ----------
+    dim : int
+    tolerance : float
+        The length below which they are not divided.
+    """
+
+    def __init__(self, dim: int, tolerance: float) -> None:
+        self.tolerance = tolerance
+        self._share = FailureShare(dim)
+        self._queues = {MIXED: LossQueue(), FAILED: LossQueue()}
+
+    def set(self, cell: int, kind: int, length: float) -> None:
+        """Note of which kind a cell is, and how long."""
+        for each, queue in self._queues.items():
+            queue.set(cell, length if each == kind and length > self.tolerance else -np.inf)
+
+    def set_many(self, cells: Ints, kinds: NDArray[Any], lengths: Floats) -> None:
+        """`set` for cells of shape (m,)."""
+        for kind, queue in self._queues.items():
+            queue.set_many(cells, np.where((kinds == kind) & (lengths > self.tolerance), lengths, -np.inf))
+
+    def remove(self, cell: int) -> None:
+        """Forget a cell that is gone."""
+        for queue in self._queues.values():
+            queue.remove(cell)
+
+    def clear(self) -> None:
+        """Forget all cells."""
+        for queue in self._queues.values():
+            queue.clear()
+
+    def next(self, feasible: LossQueue, n: int, failures: float) -> tuple[int, int] | None:
+        """The cell to divide next, and the kind as which it is divided; None if there is none.
+
+        Parameters
+        ----------
+        feasible : LossQueue
+            The cells with values.
+        n : int
+            The number of points, with those in flight.
+        failures : float
+            How many of these failed, or are expected to.
+        """
+        kinds = [FEASIBLE, MIXED, FAILED]
+        if self._share.allows(failures, n):
+            kinds.insert(0, MIXED)
+        if self._share.explores(n):
+            kinds.insert(0, FAILED)
+        for kind in kinds:
+            cell = self._queues.get(kind, feasible).peek()
+            if cell is not None:
+                return cell, kind
+        return None
+
+
 class FailedRegion:
     """The simplices of a mesh that have vertices without a value, and which of them comes next.
 
@@ -118,8 +176,7 @@ class FailedRegion:
     def __init__(self, dim: int, tolerance: float) -> None:
         self.tolerance = tolerance
         self._dim = dim
-        self._share = FailureShare(dim)
-        self._border, self._inside = LossQueue(), LossQueue()
+        self._queues = FailureQueues(dim, tolerance)
         self.count = 0
         self.has_feasible = False
         self.vertices: Flags = np.zeros(0, dtype=bool)
@@ -179,36 +236,26 @@ class FailedRegion:
         shares : array, shape (m,)
             Of their volumes, those of the largest parts that points in flight leave; 0 for what cannot be divided.
         """
-        kinds = self.kinds[slots]
-        lengths = self.lengths[slots] * shares ** (1 / self._dim)
-        for queue, kind in ((self._border, MIXED), (self._inside, FAILED)):
-            queue.set_many(slots, np.where((kinds == kind) & (lengths > self.tolerance), lengths, -np.inf))
+        self._queues.set_many(slots, self.kinds[slots], self.lengths[slots] * shares ** (1 / self._dim))
 
     def remove(self, slot: int) -> None:
         """Forget a simplex that is gone."""
-        self._border.remove(slot)
-        self._inside.remove(slot)
+        self._queues.remove(slot)
         self.kinds[slot] = FEASIBLE
 
-    def order(self, feasible: LossQueue, n: int, risk: float) -> Iterator[LossQueue]:
-        """The queues of simplices from which the next point may come, the best first.
+    def next(self, feasible: LossQueue, n: int, risk: float) -> int | None:
+        """The slot of the simplex to divide next; see `FailureQueues.next`.
 
         Parameters
         ----------
         feasible : LossQueue
-            The simplices with values at all vertices.
         n : int
             The number of vertices and points in flight.
         risk : float
             How many of those in flight are expected to fail.
         """
-        if self._share.explores(n):
-            yield self._inside
-        if self._share.allows(self.count + risk, n):
-            yield self._border
-        yield feasible
-        yield self._border
-        yield self._inside
+        found = self._queues.next(feasible, n, self.count + risk)
+        return None if found is None else found[0]
 
     def make_room(self, mesh: SimplexMesh) -> None:
         """Make the arrays long enough."""

@@ -300,8 +300,7 @@ class Refinement:
         if not self.failed.count:
             return self.priorities.peek()
         n, risk = self.mesh.n_points + len(self._homes), sum(self._risks.values())
-        slots = (queue.peek() for queue in self.failed.order(self.priorities, n, risk))
-        return next((slot for slot in slots if slot is not None), None)
+        return self.failed.next(self.priorities, n, risk)
 
     def _has_failed(self, slot: int) -> bool:
         return self.failed.count > 0 and self.failed.kinds[slot] != FEASIBLE
