@@ -31,7 +31,7 @@ TOLERANCE = 0.02
 
 # The numbers of 1,000 points that may fail at the border, and that explore what failed. Both grow with a power of the
 # number of points: that with which the cells at the border of a region grow, if all cells are of one size.
-BORDER_FAILURES, EXPLORING = 125, 16
+BORDER_FAILURES, EXPLORING = 138, 16
 
 # How many of the points in flight in cells of each kind are expected to fail.
 RISKS = (0.0, 0.5, 1.0)
