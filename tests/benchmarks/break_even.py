@@ -1,11 +1,11 @@
 """How long an evaluation must take for a learner to be faster than a grid: ``python -m tests.benchmarks.break_even``.
 
 A grid of N points takes N × t / slots. A run of n points with the same error takes n × (t / slots + c), where c is the
-serial cost of a point: choosing, sending and telling it. The run is faster from t = slots × c / (N / n - 1) on. A function of
-arrays has the t of its arrays: what NumPy needs for one of many points.
+serial cost of a point: choosing, sending and telling it. The run is faster from t = slots × c / (N / n - 1) on. A
+function of arrays has the t of its arrays: what NumPy needs for one of many points.
 
-c is measured as the processor time of the process that has the learner, with a function that takes next to no time. On a
-cluster this is the process of scheduler and client.
+c is measured as the processor time of the process that has the learner, with a function that takes next to no time. On
+a cluster this is the process of scheduler and client.
 """
 
 from __future__ import annotations
