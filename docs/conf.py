@@ -68,7 +68,7 @@ html_css_files = ["adaptive.css"]
 html_show_sourcelink = False
 html_sidebars: dict[str, list[str]] = {page: [] for page in ("start", "choosing", "changelog", "contributing")}
 html_theme_options = {
-    "header_links_before_dropdown": 7,
+    "header_links_before_dropdown": 6,
     "navbar_align": "left",
     "show_toc_level": 2,
     "navigation_with_keys": False,
