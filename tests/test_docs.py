@@ -76,6 +76,24 @@ def test_every_page_is_in_a_table_of_contents() -> None:
     assert {page.stem for page in PAGES} - {"index"} <= listed
 
 
+@pytest.mark.parametrize("page", ["docs/design.md", "CONTRIBUTING.md"])
+def test_files_that_are_named_exist(page: str) -> None:
+    files = {path.relative_to(ROOT).as_posix() for path in ROOT.rglob("*.py")}
+    ends = {
+        name[start:] for name in files for start in (0, *(k + 1 for k, letter in enumerate(name) if letter in "/_"))
+    }
+    assert set(re.findall(r"`([\w/]+\.py)`", (ROOT / page).read_text())) - ends == set()
+
+
+def test_the_design_has_every_file_of_a_run() -> None:
+    text = (ROOT / "docs/design.md").read_text()
+    table = text[text.index("| file (`cluster/scheduler_…`)") :].partition("\n\n")[0]
+    package = ROOT / "adaptive_dask"
+    ours = {path.name.removeprefix("scheduler_") for path in package.glob("cluster/scheduler_*.py")}
+    assert set(re.findall(r"`(\w+\.py)`", table)) == ours
+    assert {path.name for path in package.glob("run/[!_]*.py")} == set(re.findall(r"`run/(\w+\.py)`", text))
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
 def test_examples_are_python(page: Path) -> None:
     for block in blocks(page):

@@ -44,7 +44,7 @@ class PointsOnLine:
         The evaluated points where the function has no value; their y is NaN.
     barred : list of int
         The slots of points that are never evaluated; they are linked like evaluated ones, and are in ``failed``.
-    x_at, y_at, before_at, after_at, left_at, right_at, told_at : memoryview
+    x_at, y_at, before_at, after_at, left_at, right_at : memoryview
         The same memory as the arrays, faster to read and write one number at a time.
     """
 
@@ -179,7 +179,7 @@ class PointsOnLine:
 
     def mark_evaluated(self, slot: int) -> None:
         """Mark a pending point as evaluated; its y must be set."""
-        self.told_at[self.n_told] = slot
+        self.told[self.n_told] = slot
         if self.after_at[slot] == OUTSIDE:
             self.right_at[slot] = OUTSIDE
         else:
@@ -297,7 +297,7 @@ class PointsOnLine:
         self.x = x
         self.before, self.after, self.left, self.right, self.told = links
         self.x_at: Any = x.data
-        self.before_at, self.after_at, self.left_at, self.right_at, self.told_at = (link.data for link in links)
+        self.before_at, self.after_at, self.left_at, self.right_at = (link.data for link in links[:4])
 
     def _place_y(self, y: NDArray[np.float64]) -> None:
         self.y = y
