@@ -1,0 +1,60 @@
+"""Functions that have no value at some points, on a cluster."""
+
+from __future__ import annotations
+
+import adaptive_dask as adaptive
+
+from ..patience import TIMEOUT
+
+
+def make_function():
+    class NotConvergedError(adaptive.Infeasible):
+        """Of the user: the scheduler does not know it."""
+
+    def solve(point):
+        x, y = point
+        if x * x + y * y < 0.3:
+            raise NotConvergedError(f"not converged at {x:.3f}")
+        return x * y
+
+    return solve
+
+
+def square():
+    return adaptive.Learner2D(make_function(), bounds=[(-1, 1), (-1, 1)])
+
+
+def test_points_without_a_value_are_told(client, tmp_path):
+    runner = adaptive.Runner(square(), npoints_goal=150, retries=2, checkpoint=tmp_path / "log")
+    learner = runner.result(TIMEOUT)
+    assert learner.infeasible
+    assert all(reason.startswith("not converged at ") for reason in learner.infeasible.values())
+    assert all(x * x + y * y < 0.3 for x, y in learner.infeasible)
+    assert runner.failures == []
+    again = adaptive.load(tmp_path / "log")
+    assert again.infeasible == learner.infeasible
+    runner = adaptive.Runner(learner, npoints_goal=180)
+    before = dict(learner.infeasible)
+    after = runner.result(TIMEOUT).infeasible
+    assert {x: after[x] for x in before} == before
+
+
+def test_failures_are_forgotten_during_a_run(client):
+    def broken(point):
+        raise OSError("the licence server is away")
+
+    runner = adaptive.Runner(
+        adaptive.Learner2D(broken, bounds=[(-1, 1), (-1, 1)]), goal=lambda learner: False, on_error="infeasible"
+    )
+    while runner.call(lambda learner: learner.npoints) < 20:
+        pass
+    runner.pause()
+    assert runner.call(lambda learner: set(learner.infeasible.values())) == {"OSError: the licence server is away"}
+    left = runner.call(lambda learner: (learner.forget_failures(), learner.npoints)[1])
+    assert left == 0
+    runner.resume()
+    while runner.call(lambda learner: learner.npoints) < 20:
+        pass
+    assert runner.call(lambda learner: learner.infeasible.keys() == learner.data.keys())
+    assert not runner.failed
+    runner.cancel()
