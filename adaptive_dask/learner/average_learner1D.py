@@ -145,7 +145,7 @@ class AverageLearner1D(IntervalLearner):
 
     def _setting_changed(self, name: str) -> None:
         """Measure all errors again, and look which points have too few samples."""
-        if name in ("loss_per_interval", "_whole"):
+        if name in ("loss_per_interval", "_whole", "_periodic"):
             super()._setting_changed(name)
             return
         self._check_numbers_of_samples()

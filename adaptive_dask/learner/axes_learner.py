@@ -95,6 +95,9 @@ class AxesLearner(BaseLearner):
         if name.startswith("__") or name in ("learner", "_is_same", "_points"):
             raise AttributeError(name)
         kind = type(self.learner)
+        if name == "nsamples" and self._points.translation.is_periodic:
+            samples = self.learner._number_samples
+            return sum(samples[u] for u in self._points.told.values())
         if name == "done" and self._points.are_countable:
             return self._is_done
         if self._form == SAMPLE and name in _BY_PLACE and not self._is_same:
@@ -220,7 +223,7 @@ class AxesLearner(BaseLearner):
             self.learner.tell(u, y)
         except (TypeError, ValueError) as error:
             complain(error, [(u, x)])
-        for image in points.translation.images(u):
+        for image in points.images(u):
             self.learner.tell(image, y)
         points.took(key, seed, u)
 

@@ -60,6 +60,7 @@ class IntervalLearner(SettingsLearner):
         resolution = 2 * max(map(abs, self._bounds)) * float(np.finfo(float).eps)
         losses = IntervalLosses(self._line, self._scale, self._loss_per_interval, resolution, any(self._whole))
         losses.recompute_factor = recompute_factor
+        losses.evaluation.seam = self._bounds if any(self._periodic) else None
         losses.evaluation.shape = self._shape or ()
         losses.evaluation.tolerance = self._tolerance()
         return losses

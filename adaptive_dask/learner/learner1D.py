@@ -479,7 +479,7 @@ class Learner1D(RegionLearner, IntervalLearner):
             "losses": self._losses.known[slots],
             "scale": self._scale,
             "recompute_factor": self._losses.recompute_factor,
-            "whole": self._whole,
+            "kinds": {"_whole": self._whole, "_periodic": self._periodic},
         }
 
     def __setstate__(self, state: dict[str, Any]) -> None:
@@ -487,8 +487,9 @@ class Learner1D(RegionLearner, IntervalLearner):
         if settings is None:  # until 0.1
             settings = {"bounds": state["bounds"], "loss_per_interval": cloudpickle.loads(state["loss_per_interval"])}
         Learner1D.__init__(self, state["function"], **unwrapped(settings))
-        if state.get("whole"):
-            self._whole = state["whole"]
+        for name, value in state.get("kinds", {}).items():
+            if value:
+                setattr(self, name, value)
         if len(state["xs"]):
             # Until 0.1, a state said only whether values are arrays.
             shape = state["shape"] if "shape" in state else state["ys"].shape[1:] if state["as_arrays"] else ()

@@ -30,6 +30,7 @@ class SettingsLearner(BaseLearner):
     data = Data()
     _data: Mapping[Any, Any]
     _is_whole: tuple[bool, ...] = ()
+    _is_periodic: tuple[bool, ...] = ()
 
     @abc.abstractmethod
     def _settings(self) -> dict[str, Any]:
@@ -49,12 +50,23 @@ class SettingsLearner(BaseLearner):
         self._is_whole = whole
         self._setting_changed("_whole")
 
+    @property
+    def _periodic(self) -> tuple[bool, ...]:
+        """Along which axes the function is the same at both bounds and goes on beyond; empty for none."""
+        return self._is_periodic
+
+    @_periodic.setter
+    def _periodic(self, periodic: tuple[bool, ...]) -> None:
+        self._is_periodic = periodic
+        self._setting_changed("_periodic")
+
     def _setting_changed(self, name: str) -> None:
         """Do what follows from a new value of a setting; nothing, where it is read when it is needed."""
 
     def _adjustments(self) -> dict[str, Any]:
         """Return attributes that can be set after construction, and that copies get too."""
-        return {"_whole": self._whole} if self._whole else {}
+        kinds = {"_whole": self._whole, "_periodic": self._periodic}
+        return {name: value for name, value in kinds.items() if value}
 
     @property
     def npoints(self) -> int:

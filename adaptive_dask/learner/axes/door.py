@@ -30,12 +30,12 @@ _REAL = (Linear, Log)
 # By the names of classes, as these need not be loaded. An IntegratorLearner would integrate over a logarithm.
 TAKES = {
     "Learner1D": Takes((*_REAL, Periodic, Int), 1, NUMBER),
-    "Learner2D": Takes((*_REAL, Int), 2, TUPLE),
+    "Learner2D": Takes((*_REAL, Periodic, Int), 2, TUPLE),
     "LearnerND": Takes((*_REAL, Periodic, Int), None, TUPLE),
-    "AverageLearner1D": Takes((*_REAL, Int), 1, SAMPLE),
+    "AverageLearner1D": Takes((*_REAL, Periodic, Int), 1, SAMPLE),
     "RationalLearner1D": Takes((*_REAL, Int), 1, NUMBER),
     "IntegratorLearner": Takes((Linear,), 1, NUMBER),
-    "SparseGridLearner": Takes((*_REAL, Int), None, TUPLE),
+    "SparseGridLearner": Takes((*_REAL, Periodic, Int), None, TUPLE),
     "SKOptLearner": Takes((*_REAL, Int), None, TUPLE),
 }
 
@@ -80,6 +80,8 @@ def make(kind: type, args: tuple[Any, ...], options: dict[str, Any]) -> Any:
     whole = tuple(isinstance(axis, Int) for axis in space.numeric)
     if any(whole) and name != "SKOptLearner":
         learner._whole = whole
+    if any(isinstance(axis, Periodic) for axis in space.numeric) and isinstance(learner, SettingsLearner):
+        learner._periodic = tuple(isinstance(axis, Periodic) for axis in space.numeric)
     return AxesLearner(learner, space, form)
 
 

@@ -153,8 +153,15 @@ class UsersPoints:
         if not self.translation.is_periodic:
             return us, ys
         pairs = list(zip(us, ys, strict=True))
-        pairs += [(image, y) for u, y in pairs for image in self.translation.images(u)]
+        pairs += [(image, y) for u, y in pairs for image in self.images(u)]
         return [u for u, _ in pairs], [y for _, y in pairs]
+
+    def images(self, u: Any) -> list[Any]:
+        """The other points of the learner inside that are the same to the user."""
+        if not self._of_samples:
+            return self.translation.images(u)
+        seed, place = u
+        return [(seed, image) for image in self.translation.images(place)]
 
     def point(self, key: Any, seed: Any) -> Any:
         """The point with that key and seed."""
@@ -223,7 +230,7 @@ class UsersPoints:
         if are_pending:
             self.pending.update(dict.fromkeys(points))
             for u in proposed if self.translation.is_periodic else ():
-                for image in self.translation.images(u):
+                for image in self.images(u):
                     self._learner.tell_pending(image)
         if len(self._asked) > _MAX_PROPOSED + 2 * len(self.pending):
             pending = {self.split(each)[0] for each in self.pending}
@@ -237,7 +244,8 @@ class UsersPoints:
 
     def _are_new(self, points: list[Any]) -> bool:
         if self._of_samples:
-            return self.pending.keys().isdisjoint(points)
+            is_new = self.pending.keys().isdisjoint(points)
+            return is_new and (not self.translation.is_periodic or len(set(points)) == len(points))
         new = dict.fromkeys(points).keys()
         return len(new) == len(points) and new.isdisjoint(self.told.keys()) and new.isdisjoint(self.pending.keys())
 

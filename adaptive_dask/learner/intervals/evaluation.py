@@ -37,6 +37,8 @@ class IntervalEvaluation:
     Attributes
     ----------
     traits : LossTraits
+    seam : pair of float, optional
+        The bounds of a periodic axis: beyond them are the points on the other side.
     shape : tuple of int
         Shape of a value as passed to the loss function; ``()`` for floats. Loss functions for batches get flat arrays.
     has_unknown : bool
@@ -51,6 +53,7 @@ class IntervalEvaluation:
         self._function = loss_function
         self._resolution = resolution
         self.traits = LossTraits.of(loss_function)
+        self.seam: tuple[float, float] | None = None
         self.shape: tuple[int, ...] = ()
         self.has_unknown = False
         self.tolerance = 0.0
@@ -62,13 +65,17 @@ class IntervalEvaluation:
         line = self._line
         slots = [left, right]
         left_at, right_at = line.left_at, line.right_at
+        low, high = self.ends()
         for _ in range(self.traits.nth_neighbors):
-            left = left_at[left] if left else 0
-            right = right_at[right] if right else 0
+            left = left_at[high if left and left == low else left] if left else 0
+            right = right_at[low if right and right == high else right] if right else 0
             slots.insert(0, left)
             slots.append(right)
         x_at, x_scale, y_scale = line.x_at, self._scale.x, self._scale.y_divisor
         xs: list[float | None] = [x_at[s] / x_scale for s in slots]
+        if low:
+            places = self._unwrapped(np.array([[x_at[s] for s in slots]]), np.array([slots]))
+            xs = (places[0] / x_scale).tolist()
         ys: list[Any]
         if self.shape:
             assert line.y is not None
@@ -111,7 +118,7 @@ class IntervalEvaluation:
         if not len(slots) or line.y is None:
             return np.empty(0)
         around = np.stack(self.around(slots), axis=1)
-        xs = line.x[around] / scale.x
+        xs = self._unwrapped(line.x[around], around) / scale.x
         ys = line.y[around]
         finite: Any = np.isfinite(ys).all(axis=2)
         with np.errstate(over="ignore"):
@@ -168,14 +175,48 @@ class IntervalEvaluation:
 
     def around(self, left: Slots) -> list[Slots]:
         """Return the slots that the loss of each interval depends on, from left to right; 0 for missing points."""
-        line = self._line
-        right = line.right[left]
+        right = self._line.right[left]
         columns = [left, right]
         for _ in range(self.traits.nth_neighbors):
-            left = line.left[left] * (left != 0)
-            right = line.right[right] * (right != 0)
+            left, right = self.left_of(left), self.right_of(right)
             columns = [left, *columns, right]
         return columns
+
+    def ends(self) -> tuple[int, int]:
+        """The slots of both sides of a seam if both are evaluated, and neighbours matter; else zeros."""
+        if self.seam is None or not self.traits.nth_neighbors:
+            return 0, 0
+        line = self._line
+        low, high = (line.slots.get(bound, 0) for bound in self.seam)
+        if not (low and high) or line.right_at[low] <= 0 or line.left_at[high] <= 0:
+            return 0, 0
+        return low, high
+
+    def left_of(self, slots: Slots) -> Slots:
+        """The evaluated points to the left, maybe across a seam; 0 where there is none."""
+        low, high = self.ends()
+        left: Slots = self._line.left[slots] * (slots != 0)
+        return np.where(slots == low, self._line.left[high], left) if low else left
+
+    def right_of(self, slots: Slots) -> Slots:
+        """The evaluated points to the right, maybe across a seam; 0 where there is none."""
+        low, high = self.ends()
+        right: Slots = self._line.right[slots] * (slots != 0)
+        return np.where(slots == high, self._line.right[low], right) if low else right
+
+    def _unwrapped(self, xs: Array, slots: Slots) -> Array:
+        """Coordinates, shape (n, k), of which those across a seam are moved by a period, so that they ascend."""
+        if not self.ends()[0]:
+            return xs
+        assert self.seam is not None
+        period = self.seam[1] - self.seam[0]
+        reach = self.traits.nth_neighbors
+        xs = xs.copy()
+        for i in range(reach - 1, -1, -1):
+            xs[:, i] -= period * np.floor((xs[:, i] - xs[:, i + 1]) / period + 1)
+        for i in range(reach + 2, xs.shape[1]):
+            xs[:, i] += period * np.floor((xs[:, i - 1] - xs[:, i]) / period + 1)
+        return np.where(slots > 0, xs, np.nan)
 
 
 def _hide_beyond(xs: list[float | None], ys: list[Any], finite: list[bool], outwards: range) -> None:

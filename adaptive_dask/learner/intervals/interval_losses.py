@@ -84,13 +84,15 @@ class IntervalLosses:
         self.reserve()
         left_at, right_at = line.left_at, line.right_at
         left = slot
+        low, high = self.evaluation.ends()
         for _ in range(reach):
-            left = left_at[left]
+            left = left_at[high if low and left == low else left]
             if not left:
                 break
             self._refresh(left)
         here = slot
         for _ in range(reach):
+            here = low if low and here == high else here
             if not right_at[here]:
                 break
             self._refresh(here)
@@ -191,14 +193,14 @@ class IntervalLosses:
         """
         line, reach = self._line, self.traits.nth_neighbors + 1
         self.reserve()
-        columns = [slots]
+        low, high = self.evaluation.ends()
+        columns: list[Slots] = []
         left = right = slots
-        for step in range(reach):
-            left = line.left[left] * (left != 0)
-            columns.append(left)
-            if step < reach - 1:
-                right = line.right[right] * (right != 0)
-                columns.append(right)
+        for _ in range(reach):
+            left = self.evaluation.left_of(left)
+            right = np.where(right == high, low, right) if low else right
+            columns += [left, right]
+            right = line.right[right] * (right != 0)
         touched = np.unique(np.concatenate(columns))
         touched = touched[(line.right[touched] > 0) & (touched > 0)]
 
