@@ -308,7 +308,11 @@ class AxesLearner(BaseLearner):
         if translation.is_periodic:  # the array has both ends
             users.update({image: image for u in told.values() for image in translation.images(u)})
         coordinates = table[:, seeds : seeds + ndim].real
-        places = map(tuple, coordinates.tolist()) if self._form == TUPLE else coordinates[:, 0].tolist()
+        places = list(map(tuple, coordinates.tolist())) if self._form == TUPLE else coordinates[:, 0].tolist()
+        if type(self.learner)._beyond_seam and translation.is_periodic:  # without what is there twice
+            own = set(told.values())
+            table = table[[place in own for place in places]]
+            places = [place for place in places if place in own]
         table[:, seeds : seeds + ndim] = np.array([users[u] for u in places], dtype=float).reshape(-1, ndim)
         return table
 

@@ -68,6 +68,10 @@ class BaseLearner(abc.ABC):
     data: Mapping[Any, Any] | MutableMapping[Any, Any]
     pending_points: Set[Any] | MutableSet[Any]
 
+    # How far beyond the bounds of a periodic axis of a space it is told the points of the other side, as a share of
+    # the period.
+    _beyond_seam: float = 0.0
+
     # Over a space it is another object, with the same methods. Type checkers would skip `__init__` for any other type.
     def __new__(cls, *args: Any, **options: Any) -> Self:
         if any(isinstance(each, Space) for each in (*args, *options.values())):

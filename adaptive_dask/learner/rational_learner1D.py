@@ -103,6 +103,9 @@ class RationalLearner1D(SettingsLearner):
     array([0.3-0.001j])
     """
 
+    # What it is told of the other side continues the function beyond the seam.
+    _beyond_seam = 0.125
+
     def __init__(self, function: Callable[..., Any], bounds: tuple[float, float] | Space, rtol: float = 1e-6) -> None:
         self.function = function
         self._bounds = checked_bounds(bounds)

@@ -65,6 +65,8 @@ class SKOptLearner(BaseLearner):
     """
 
     data = Data()
+    # Its model knows no periods: what it is told of the other side continues the function beyond the seam.
+    _beyond_seam = 0.125
 
     def __init__(self, function: Callable[[Any], float], **kwargs: Any) -> None:
         skopt = _skopt()

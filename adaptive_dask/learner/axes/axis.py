@@ -223,6 +223,11 @@ class Periodic(Linear):
         If these are not finite numbers in ascending order.
     """
 
+    def widened(self, margin: float) -> tuple[float, float]:
+        """The bounds, and beyond each of them a share of the period."""
+        beyond = margin * (self.high - self.low)
+        return self.low - beyond, self.high + beyond
+
     def to_inner(self, x: float) -> float:
         return x if self.low <= x < self.high else self._wrapped(x)
 

@@ -33,10 +33,10 @@ TAKES = {
     "Learner2D": Takes((*_REAL, Periodic, Int), 2, TUPLE),
     "LearnerND": Takes((*_REAL, Periodic, Int), None, TUPLE),
     "AverageLearner1D": Takes((*_REAL, Periodic, Int), 1, SAMPLE),
-    "RationalLearner1D": Takes((*_REAL, Int), 1, NUMBER),
+    "RationalLearner1D": Takes((*_REAL, Periodic, Int), 1, NUMBER),
     "IntegratorLearner": Takes((Linear,), 1, NUMBER),
     "SparseGridLearner": Takes((*_REAL, Periodic, Int), None, TUPLE),
-    "SKOptLearner": Takes((*_REAL, Int), None, TUPLE),
+    "SKOptLearner": Takes((*_REAL, Periodic, Int), None, TUPLE),
 }
 
 
@@ -66,7 +66,7 @@ def make(kind: type, args: tuple[Any, ...], options: dict[str, Any]) -> Any:
     _check(name, takes, space)
     if callable(function):
         space.check_function(function, (SEED,) if takes.form == SAMPLE else ())
-    pairs = [_bounds_for(name, axis) for axis in space.numeric]
+    pairs = [_bounds_for(kind, axis) for axis in space.numeric]
     bounds = pairs if takes.form == TUPLE else pairs[0]
     args = tuple(bounds if isinstance(each, Space) else each for each in args)
     options = {key: bounds if isinstance(each, Space) else each for key, each in options.items()}
@@ -85,9 +85,11 @@ def make(kind: type, args: tuple[Any, ...], options: dict[str, Any]) -> Any:
     return AxesLearner(learner, space, form)
 
 
-def _bounds_for(name: str, axis: Linear) -> tuple[float, float]:
+def _bounds_for(kind: Any, axis: Linear) -> tuple[float, float]:
     """The bounds that a learner gets for an axis; scikit-optimize takes integers for a dimension of whole numbers."""
-    if name == "SKOptLearner" and isinstance(axis, Int):
+    if isinstance(axis, Periodic):
+        return axis.widened(kind._beyond_seam)
+    if isinstance(axis, Int) and any(each.__name__ == "SKOptLearner" for each in kind.__mro__):
         return int(axis.low), int(axis.high)
     return axis.inner_bounds
 

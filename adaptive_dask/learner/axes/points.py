@@ -71,7 +71,7 @@ class UsersPoints:
     """
 
     def __init__(self, learner: Any, space: Space, form: str) -> None:
-        self.translation = Translation(space, form)
+        self.translation = Translation(space, form, type(learner)._beyond_seam)
         self.told: dict[Any, Any] = {}
         self.pending: dict[Any, None] = {}
         self._learner = learner

@@ -20,6 +20,8 @@ class Translation:
     space : Space
     form : "number", "tuple" or "sample"
         How points are written. The key of a sample (seed, x) is x.
+    margin : float, default: 0
+        How far beyond the bounds of a periodic axis the learner inside has points, as a share of the period.
 
     Attributes
     ----------
@@ -32,7 +34,8 @@ class Translation:
         Whether an axis has whole numbers.
     """
 
-    def __init__(self, space: Space, form: str) -> None:
+    def __init__(self, space: Space, form: str, margin: float = 0.0) -> None:
+        self._margin = margin
         self.axes = space.numeric
         self.is_same = all(type(axis) is Linear for axis in self.axes)
         self.is_straight = all(not isinstance(axis, Log) for axis in self.axes)
@@ -84,12 +87,20 @@ class Translation:
         if not self.is_periodic:
             return []
         places = u if self._of_tuples else (u,)
-        ends = [
-            {axis.low, axis.high} if isinstance(axis, Periodic) and c in (axis.low, axis.high) else {c}
-            for axis, c in zip(self.axes, places, strict=True)
-        ]
+        ends = [_same_places(axis, c, self._margin) for axis, c in zip(self.axes, places, strict=True)]
         same = itertools.product(*ends) if self._of_tuples else ends[0]
         return [each for each in same if each != u]
+
+
+def _same_places(axis: Linear, c: float, margin: float) -> list[float]:
+    """The coordinates up to a margin beyond the bounds that are the same as one."""
+    if not isinstance(axis, Periodic):
+        return [c]
+    if c in (axis.low, axis.high):  # without rounding
+        return [axis.low, axis.high]
+    low, high = axis.widened(margin)
+    period = axis.high - axis.low
+    return [c, *(each for each in (c - period, c + period) if margin and low <= each <= high)]
 
 
 def _as_in_data(axis: Linear, c: float) -> Any:
