@@ -12,11 +12,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from adaptive_dask.learner.across_seams import AcrossSeams
 from adaptive_dask.learner.feasibility import extrapolated, with_border
 
 if TYPE_CHECKING:
@@ -203,6 +205,8 @@ class SpaceInterpolator:
     kind : "linear", "nearest", "clough-tocher" or "radial"
     feasible : array of bool, shape (n,), optional
         Which points have a value; those of the others are NaN.
+    periodic : tuple of bool, optional
+        Along which axes of the region the function repeats itself. What is beyond a seam then counts as well.
 
     Attributes
     ----------
@@ -217,19 +221,21 @@ class SpaceInterpolator:
         region: Region,
         kind: str,
         feasible: Array | None = None,
+        periodic: tuple[bool, ...] = (),
     ) -> None:
+        self._periodic = periodic
+        self._region = region
         self._shares: Any = None
         if feasible is not None and not feasible.all():
             shares = feasible[:, None].astype(float)
             kinds = ("nearest" if kind == "nearest" else "linear", "nearest")
-            self._shares = [_fit(each, points, shares) for each in kinds]
+            self._shares = [self._fitted(each, points, shares) for each in kinds]
             values = extrapolated(points, values, feasible)
         self._shape = shape
-        self._region = region
         self._points, self._values = points, values
         self._centre = points.mean(axis=0)
         self.kind = kind
-        self._fit = _fit(kind, points, values)
+        self._fit = self._fitted(kind, points, values)
         self._coarse: Any = None
 
     def __call__(self, *x: Any) -> Any:
@@ -253,7 +259,7 @@ class SpaceInterpolator:
         if count <= len(self._centre) + 1:
             return np.full((*points.shape[:-1], *self._shape), np.inf)
         if self._coarse is None:
-            coarse = _fit(self.kind, self._points[:count], self._values[:count])
+            coarse = self._fitted(self.kind, self._points[:count], self._values[:count])
             missed = np.abs(self._at(coarse, self._points[count:]) - self._values[count:])
             self._coarse = coarse, 0.5 * _median(missed)
         coarse, typical = self._coarse
@@ -274,6 +280,12 @@ class SpaceInterpolator:
         if name.startswith("_"):
             raise AttributeError(name)
         return getattr(self._fit, name)
+
+    def _fitted(self, kind: str, points: Array, values: Array) -> Any:
+        # In the plane, straight lines on both sides of a seam are the same.
+        if any(self._periodic) and not (kind == "linear" and points.shape[1] == 2):
+            return AcrossSeams(partial(_fit, kind), points, values, self._region.bbox, self._periodic)
+        return _fit(kind, points, values)
 
     def _at(self, fit: Any, points: Array) -> Array:
         values = self._placed(fit, points)
@@ -334,12 +346,13 @@ def best_in_space(
     smooth: Smooth,
     plain: str,
     feasible: Array | None = None,
+    periodic: tuple[bool, ...] = (),
 ) -> SpaceInterpolator | LineInterpolator:
     """A `SpaceInterpolator`, or in one dimension a `LineInterpolator`.
 
     Parameters
     ----------
-    points, values, shape, region
+    points, values, shape, region, periodic
         As for `SpaceInterpolator`.
     smooth : bool or "auto"
         With ``"auto"`` the kind that predicted the newest points better.
@@ -373,12 +386,14 @@ def best_in_space(
                     region,
                     kind,
                     None if feasible is None else feasible[:count],
+                    periodic,
                 )
                 for kind in (plain, better)
             ]
             linear, curved = (_mean_error(fit(coordinates[count:]), values[count:]) for fit in fits)
             smooth = curved < linear
-    return SpaceInterpolator(coordinates, values, shape, region, better if smooth else plain, feasible)
+    kind = better if smooth else plain
+    return SpaceInterpolator(coordinates, values, shape, region, kind, feasible, periodic)
 
 
 def _check_smooth(smooth: Any) -> None:

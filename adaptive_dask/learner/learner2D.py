@@ -200,7 +200,8 @@ class Learner2D(SpaceLearner):
         """
         if not scaled:
             points, values, feasible = self._samples()
-            return best_in_space(points, values, self._shape or (), self._region, smooth, "linear", feasible)
+            shape, periodic = self._shape or (), self._periodic
+            return best_in_space(points, values, shape, self._region, smooth, "linear", feasible, periodic)
         if self._scaled_interpolator is None or self._scaled_interpolator[0] != self.npoints:
             self._scaled_interpolator = self.npoints, self._interpolate_scaled()
         return self._scaled_interpolator[1]

@@ -264,7 +264,8 @@ class LearnerND(SpaceLearner):
         """
         points, values, feasible = self._samples()
         plain = "linear" if self.ndim <= MOST_SIMPLEX_DIMENSIONS else "nearest"
-        return best_in_space(points, values, self._shape or (), self._region, smooth, plain, feasible)
+        shape, periodic = self._shape or (), self._periodic
+        return best_in_space(points, values, shape, self._region, smooth, plain, feasible, periodic)
 
     def plot(self, n: int | None = None, tri_alpha: float = 0, *, component: int | None = None) -> Any:
         """Draw an image of a function of two variables, or a curve of one.

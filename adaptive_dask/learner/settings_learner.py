@@ -52,7 +52,7 @@ class SettingsLearner(BaseLearner):
 
     @property
     def _periodic(self) -> tuple[bool, ...]:
-        """Along which axes the function is the same at both bounds and goes on beyond; empty for none."""
+        """Along which axes the function repeats itself beyond the bounds; empty for none."""
         return self._is_periodic
 
     @_periodic.setter

@@ -516,5 +516,5 @@ def test_the_error_at_the_seam_is_that_elsewhere() -> None:
 
 
 def test_a_learner_that_has_no_periodic_axes_says_which_have() -> None:
-    with pytest.raises(UnsupportedAxisError, match="Learners that take one: Learner1D, LearnerND"):
-        adaptive.Learner2D(on_plane, Space(energy=Periodic(0, 1), field=(0, 1)))
+    with pytest.raises(UnsupportedAxisError, match="Learners that take one: Learner1D, Learner2D, LearnerND"):
+        adaptive.IntegratorLearner(on_line, Space(energy=Periodic(0, 1)), 1e-3)

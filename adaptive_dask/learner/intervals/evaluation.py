@@ -187,7 +187,7 @@ class IntervalEvaluation:
         if self.seam is None or not self.traits.nth_neighbors:
             return 0, 0
         line = self._line
-        low, high = (line.slots.get(bound, 0) for bound in self.seam)
+        low, high = (line.slots.get(bound) or 0 for bound in self.seam)
         if not (low and high) or line.right_at[low] <= 0 or line.left_at[high] <= 0:
             return 0, 0
         return low, high
