@@ -183,7 +183,7 @@ class IntervalEvaluation:
         return columns
 
     def ends(self) -> tuple[int, int]:
-        """The slots of both sides of a seam if both are evaluated, and neighbours matter; else zeros."""
+        """Return the slots of both sides of a seam if both are evaluated and neighbours matter; otherwise zeros."""
         if self.seam is None or not self.traits.nth_neighbors:
             return 0, 0
         line = self._line
@@ -193,19 +193,19 @@ class IntervalEvaluation:
         return low, high
 
     def left_of(self, slots: Slots) -> Slots:
-        """The evaluated points to the left, maybe across a seam; 0 where there is none."""
+        """Return the evaluated points to the left, also across a seam; 0 for missing points."""
         low, high = self.ends()
         left: Slots = self._line.left[slots] * (slots != 0)
         return np.where(slots == low, self._line.left[high], left) if low else left
 
     def right_of(self, slots: Slots) -> Slots:
-        """The evaluated points to the right, maybe across a seam; 0 where there is none."""
+        """Return the evaluated points to the right, also across a seam; 0 for missing points."""
         low, high = self.ends()
         right: Slots = self._line.right[slots] * (slots != 0)
         return np.where(slots == high, self._line.right[low], right) if low else right
 
     def _unwrapped(self, xs: Array, slots: Slots) -> Array:
-        """Coordinates, shape (n, k), of which those across a seam are moved by a period, so that they ascend."""
+        """Move coordinates, shape (n, k), that are across a seam by a period, so that they ascend."""
         if not self.ends()[0]:
             return xs
         assert self.seam is not None
