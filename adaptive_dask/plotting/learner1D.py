@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from adaptive_dask.plotting.backend import as_picture, cycle, load_holoviews, with_options
+from adaptive_dask.plotting.border import border_on_line
 from adaptive_dask.plotting.labels import component_label, coordinate_names, counted, dimensions
-from adaptive_dask.plotting.thinning import MOST_POINTS, Floats, thin
+from adaptive_dask.plotting.thinning import MOST_POINTS, Floats, Indices, thin
 
 if TYPE_CHECKING:
     from adaptive_dask.learner.learner1D import Learner1D
@@ -38,6 +39,7 @@ def draw(
     -------
     holoviews.Overlay
         An element for each component of the function's values. Values that are not finite are omitted.
+        Where the function has no value, lines are interrupted, and vertical lines are the borders.
 
     Raises
     ------
@@ -51,14 +53,22 @@ def draw(
     if most_points < 2:
         raise ValueError(f"most_points must be 2 or more, got {most_points!r}.")
     table = learner.to_numpy() if learner.npoints else np.empty((0, 2))
-    overlay = draw_columns(
-        learner.function, table[:, 0], table[:, 1:], is_line=scatter_or_line == "line", most_points=most_points
-    )
-    title = line_title(table, most_points)
+    x, columns, is_line = table[:, 0], table[:, 1:], scatter_or_line == "line"
+    gone = np.array([each in learner.infeasible for each in x.tolist()], dtype=bool)
+    overlay = draw_columns(learner.function, x, columns, is_line=is_line, most_points=most_points, gone=gone)
+    title = line_title(table, most_points, int(gone.sum()))
     return as_picture(overlay.redim.range(x=padded(*learner.bounds)), title, show_legend=True)
 
 
-def draw_columns(function: Any, x: Floats, columns: Floats, *, is_line: bool, most_points: int = MOST_POINTS) -> Any:
+def draw_columns(
+    function: Any,
+    x: Floats,
+    columns: Floats,
+    *,
+    is_line: bool,
+    most_points: int = MOST_POINTS,
+    gone: Indices | None = None,
+) -> Any:
     """Return an element for each column of values.
 
     Parameters
@@ -69,6 +79,8 @@ def draw_columns(function: Any, x: Floats, columns: Floats, *, is_line: bool, mo
     columns : array of shape (n, m)
     is_line : bool
     most_points : int
+    gone : array of bool, shape (n,), optional
+        Where the function has no value.
 
     Returns
     -------
@@ -80,6 +92,8 @@ def draw_columns(function: Any, x: Floats, columns: Floats, *, is_line: bool, mo
     elements = []
     for i, values in enumerate(columns.T):
         finite = np.isfinite(values)
+        if is_line and gone is not None and len(x) <= most_points:
+            finite |= gone  # NaN interrupts the line
         data = thin(x[finite], values[finite], most_points)
         label = component_label(y_axis, i, columns.shape[1])
         if is_line:
@@ -87,6 +101,8 @@ def draw_columns(function: Any, x: Floats, columns: Floats, *, is_line: bool, mo
         else:
             element = holoviews.Scatter(data, x_axis, y_axis, label=label)
             elements.append(with_options(element, color=cycle(), diameter=4.0))
+    if gone is not None and gone.any():
+        elements.append(border_on_line(x, 1.0 - gone, columns, [x_axis, y_axis]))
     return holoviews.Overlay(elements)
 
 
@@ -96,11 +112,12 @@ def padded(low: float, high: float) -> tuple[float, float]:
     return low - margin, high + margin
 
 
-def line_title(table: Floats, most: int = MOST_POINTS) -> str:
-    """Return a title with the number of rows (x, *values), and of those that are not drawn."""
+def line_title(table: Floats, most: int = MOST_POINTS, gone: int = 0) -> str:
+    """Return a title with the number of rows (x, *values), of those without a value, and of others not drawn."""
     npoints = len(table)
     title = counted(npoints)
     if npoints > most:
         title += f", of which {most:,} or fewer are drawn"
-    left_out = npoints - int(np.isfinite(table[:, 1:]).all(axis=1).sum())
+    left_out = npoints - int(np.isfinite(table[:, 1:]).all(axis=1).sum()) - gone
+    title += f"; {gone:,} infeasible" if gone else ""
     return f"{title}; {left_out:,} not finite" if left_out else title

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from adaptive_dask.plotting.backend import as_picture, cycle, load_holoviews, with_options
+from adaptive_dask.plotting.border import border_of_pixels
 from adaptive_dask.plotting.labels import component_label, coordinate_names, counted, dimensions, title_of
 from adaptive_dask.plotting.learner1D import draw_columns, line_title, padded
 from adaptive_dask.plotting.level_set import level_set
@@ -84,6 +85,7 @@ def draw_slice(
     unit = {i: float((value - data.low[i]) / data.width[i]) for i, value in cut.items()}
     used = data.nearest_to_cut(unit, MOST_TRIANGULATED.get(data.ndim, MOST_NEAREST))
     between = Interpolation(used)
+    shares = Interpolation(used.of_shares) if used.has_gaps else None
     axes, value_axis = dimensions(learner.function, *coordinate_names(learner.ndim))
     free = [i for i in range(data.ndim) if i not in cut]
     title = title_of(
@@ -102,7 +104,11 @@ def draw_slice(
         values = _across(between, unit, free, n or SLICE_PIXELS)[..., i] if between.is_known else None
         kdims = [axes[j] for j in free]
         ranges = {axis.name: padded(a, a + b) for axis, a, b in zip(kdims, low, width, strict=True)}
-        overlay = load_holoviews().Overlay([image(low, width, values, kdims, value_axis)])
+        elements = [image(low, width, values, kdims, value_axis)]
+        if shares is not None and shares.is_known:
+            known = _across(shares, unit, free, n or SLICE_PIXELS)[..., 0]
+            elements.append(border_of_pixels(low, width, known, kdims))
+        overlay = load_holoviews().Overlay(elements)
         return as_picture(overlay.redim.range(**ranges), title)
 
     return by_component(learner.vdim, component, plane)
@@ -170,8 +176,10 @@ def _draw_line(learner: LearnerND, is_line: bool = False) -> Any:
     """Draw the points of a function of one variable, or the lines between them."""
     data = learner.to_numpy() if learner.npoints else np.empty((0, 1 + learner.vdim))
     table = data[np.argsort(data[:, 0])]
-    overlay = draw_columns(learner.function, table[:, 0], table[:, 1:], is_line=is_line)
-    return as_picture(overlay.redim.range(x=padded(*learner.bbox[0])), line_title(table), show_legend=True)
+    gone = np.array([(x,) in learner.infeasible for x in table[:, 0].tolist()], dtype=bool)
+    overlay = draw_columns(learner.function, table[:, 0], table[:, 1:], is_line=is_line, gone=gone)
+    title = line_title(table, gone=int(gone.sum()))
+    return as_picture(overlay.redim.range(x=padded(*learner.bbox[0])), title, show_legend=True)
 
 
 def _across(between: Interpolation, cut: dict[int, float], free: list[int], n: int) -> Floats:

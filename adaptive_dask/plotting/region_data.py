@@ -32,17 +32,30 @@ class RegionData:
     values : array of shape (n, m)
         Values; NaN in place of values that are not finite.
     low, width : array of shape (d,)
-        Position and size of the unit cube: a point is at ``low + width * unit``.
+        Where the unit cube is: a point is at ``low + width * unit``.
+    shares : array of shape (n,)
+        1 where the function has a value, and 0 where the learner was told that it has none.
     """
 
     points: Floats
     values: Floats
     low: Floats
     width: Floats
+    shares: Floats
 
     @property
     def ndim(self) -> int:
         return int(self.points.shape[1])
+
+    @property
+    def has_gaps(self) -> bool:
+        """Whether the function has no value at some points."""
+        return bool((self.shares == 0).any())
+
+    @property
+    def of_shares(self) -> RegionData:
+        """The same points with the shares as values."""
+        return RegionData(self.points, self.shares[:, None], self.low, self.width, self.shares)
 
     @property
     def originals(self) -> Floats:
@@ -50,8 +63,8 @@ class RegionData:
         return self.low + self.width * self.points
 
     def at(self, kept: Indices) -> RegionData:
-        """Return the data of some of the points."""
-        return RegionData(self.points[kept], self.values[kept], self.low, self.width)
+        """Some of the points only."""
+        return RegionData(self.points[kept], self.values[kept], self.low, self.width, self.shares[kept])
 
     def thinned(self, most: int) -> RegionData:
         """Return at most this number of points: the highest and the lowest of each cell of a grid."""
@@ -76,7 +89,9 @@ def region_data(learner: SpaceLearner) -> RegionData:
     """
     box = np.array(learner.bbox)
     low, width = box[:, 0], box[:, 1] - box[:, 0]
-    data = dict(learner.data)  # another thread may be telling results
+    data = dict(learner.data)  # another thread may be telling
+    reasons = getattr(learner, "infeasible", {})
+    shares = np.array([x not in reasons for x in data], dtype=float)
     points = np.array(list(data), dtype=float).reshape(len(data), learner.ndim)
     values = np.array(list(data.values()), dtype=float).reshape(len(data), -1 if len(data) else learner.vdim)
     unit = (points - low) / width
@@ -86,7 +101,7 @@ def region_data(learner: SpaceLearner) -> RegionData:
         faces = hull.equations
         inside &= (points @ faces[:, :-1].T + faces[:, -1] <= _TOLERANCE * width.max()).all(axis=1)
     values[~np.isfinite(values)] = np.nan
-    return RegionData(np.clip(unit[inside], 0, 1), values[inside], low, width)
+    return RegionData(np.clip(unit[inside], 0, 1), values[inside], low, width, shares[inside])
 
 
 class Interpolation:

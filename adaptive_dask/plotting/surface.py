@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from adaptive_dask.plotting.backend import as_picture, load_holoviews, with_options
+from adaptive_dask.plotting.border import border
 from adaptive_dask.plotting.labels import coordinate_names, dimensions, title_of
 from adaptive_dask.plotting.learner1D import padded
 from adaptive_dask.plotting.palette import COLOR_MAP, COLORS
@@ -66,15 +67,21 @@ class Surface:
             with_options(segments(ends, self.axes, "EdgePaths"), color="white", line_width=0.5, opacity=tri_alpha),
             with_options(marks, color=COLORS[1], diameter=5.0),
         ]
+        if self.data.has_gaps:
+            elements.append(border(self.data.originals, self.data.shares, self.triangles, self.axes))
         (x_low, y_low), (x_high, y_high) = corner, corner + self.data.width
         ranges = {"x": padded(x_low, x_high), "y": padded(y_low, y_high)}
         return as_picture(holoviews.Overlay(elements).redim.range(**ranges), self.title(component, len(edges)))
 
     def title(self, component: int, n_edges: int = 0) -> str:
+        gone = int((self._whole.shares == 0).sum())
         strange = int((~np.isfinite(self._whole.values[:, component])).sum()) if len(self._whole.points) else 0
+        strange -= gone
         remarks = []
         if self._outside:
             remarks.append(f"{self._outside:,} out of bounds")
+        if gone:
+            remarks.append(f"{gone:,} infeasible (marked)")
         if strange:
             remarks.append(f"{strange:,} not finite (marked)")
         if not self.interpolation.is_known:
