@@ -17,7 +17,7 @@ COLOR = "#555555"
 
 
 def border(points: Floats, shares: Floats, triangles: Indices, axes: list[Any]) -> Any:
-    """The border in a picture of two coordinates.
+    """Return the border in a picture of two coordinates.
 
     Parameters
     ----------
@@ -36,7 +36,7 @@ def border(points: Floats, shares: Floats, triangles: Indices, axes: list[Any]) 
 
 
 def border_of_pixels(low: Floats, width: Floats, shares: Floats, axes: list[Any]) -> Any:
-    """The same from shares in the middle of pixels, shape (n, n), rows along the second axis."""
+    """Return the border from shares in the middle of pixels, shape (n, n), rows along the second axis."""
     n = len(shares)
     line = (np.arange(n) + 0.5) / n
     points = low + width * np.stack(np.meshgrid(line, line), axis=-1).reshape(-1, 2)
@@ -47,7 +47,7 @@ def border_of_pixels(low: Floats, width: Floats, shares: Floats, axes: list[Any]
 
 
 def border_on_line(x: Floats, shares: Any, values: Floats, axes: list[Any]) -> Any:
-    """Vertical lines in a picture of one coordinate, in the middle between points with and without a value.
+    """Return vertical lines for a picture of one coordinate, halfway between points with and without a value.
 
     Parameters
     ----------

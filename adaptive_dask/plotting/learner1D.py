@@ -39,7 +39,7 @@ def draw(
     -------
     holoviews.Overlay
         An element for each component of the function's values. Values that are not finite are omitted.
-        Where the function has no value, lines are interrupted, and vertical lines are the borders.
+        Lines are interrupted in regions without a value, and vertical lines are the borders of these.
 
     Raises
     ------
@@ -80,7 +80,7 @@ def draw_columns(
     is_line : bool
     most_points : int
     gone : array of bool, shape (n,), optional
-        Where the function has no value.
+        True for points without a value.
 
     Returns
     -------

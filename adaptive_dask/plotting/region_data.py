@@ -32,7 +32,7 @@ class RegionData:
     values : array of shape (n, m)
         Values; NaN in place of values that are not finite.
     low, width : array of shape (d,)
-        Where the unit cube is: a point is at ``low + width * unit``.
+        Position and size of the unit cube: a point is at ``low + width * unit``.
     shares : array of shape (n,)
         1 where the function has a value, and 0 where the learner was told that it has none.
     """
@@ -54,7 +54,7 @@ class RegionData:
 
     @property
     def of_shares(self) -> RegionData:
-        """The same points with the shares as values."""
+        """Data with the shares as values."""
         return RegionData(self.points, self.shares[:, None], self.low, self.width, self.shares)
 
     @property
@@ -63,7 +63,7 @@ class RegionData:
         return self.low + self.width * self.points
 
     def at(self, kept: Indices) -> RegionData:
-        """Some of the points only."""
+        """Return the data of some of the points."""
         return RegionData(self.points[kept], self.values[kept], self.low, self.width, self.shares[kept])
 
     def thinned(self, most: int) -> RegionData:
@@ -89,7 +89,7 @@ def region_data(learner: SpaceLearner) -> RegionData:
     """
     box = np.array(learner.bbox)
     low, width = box[:, 0], box[:, 1] - box[:, 0]
-    data = dict(learner.data)  # another thread may be telling
+    data = dict(learner.data)  # another thread may be telling results
     reasons = getattr(learner, "infeasible", {})
     shares = np.array([x not in reasons for x in data], dtype=float)
     points = np.array(list(data), dtype=float).reshape(len(data), learner.ndim)
