@@ -534,9 +534,9 @@ def test_bad_arguments_are_refused_at_the_door(client, arguments):
 def test_a_client_that_is_closed_is_refused(cluster):
     with Client(cluster, set_as_default=False) as client:
         pass
-    with pytest.raises(ValueError, match="is closed"):
+    with pytest.raises(ValueError, match="client must be open"):
         adaptive.Runner(learner(), npoints_goal=5, executor=client)
-    with pytest.raises(ValueError, match="is closed"):
+    with pytest.raises(ValueError, match="client must be open"):
         adaptive.runs(client)
 
 

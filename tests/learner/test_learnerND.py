@@ -148,14 +148,14 @@ def test_the_function_travels_apart_and_the_loss_stays():
         ([(0, 1), (1, 0)], {}, "lower bound"),
         ([(0, 1), (0, math.inf)], {}, "lower bound"),
         ([(0, 1), (1, 1)], {}, "lower bound"),
-        ([0, 1], {}, "list of"),
+        ([0, 1], {}, "pairs of numbers"),
         ([], {}, "there are none"),
         (CUBE, {"partition": "cells"}, "partition must be"),
         (CUBE, {"triangulation_backend": "python"}, "triangulation_backend"),
         (CUBE, {"partition": "boxes", "anisotropic": True}, "no neighbors and no shape"),
         (CUBE, {"partition": "boxes", "loss_per_simplex": triangle_loss}, "no neighbors and no shape"),
         (ConvexHull(np.eye(3)[:, :2]), {"partition": "boxes"}, "convex hull"),
-        (CUBE, {"loss_per_simplex": uses_nth_neighbors(2)(lambda *_: 1.0)}, "0 or 1 neighbors"),
+        (CUBE, {"loss_per_simplex": uses_nth_neighbors(2)(lambda *_: 1.0)}, "must be 0 or 1"),
     ],
 )
 def test_bad_settings_are_refused(bounds, options, message):

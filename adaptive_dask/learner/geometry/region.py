@@ -140,7 +140,7 @@ def _as_bbox(bounds: Any) -> tuple[tuple[float, float], ...]:
             f"bounds must be (lower, upper) pairs of numbers, one per dimension, got {bounds!r}."
         ) from None
     if not pairs:
-        raise ValueError("Bounds are a list of (lower, upper) pairs, one per dimension; there are none.")
+        raise ValueError("bounds must be (lower, upper) pairs of numbers, one per dimension, got none.")
     for low, high in pairs:
         if not (np.isfinite(low) and np.isfinite(high) and low < high and np.isfinite(high - low)):
             raise ValueError(f"A lower bound must be finite and below a finite upper bound, not ({low}, {high}).")
