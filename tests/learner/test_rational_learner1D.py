@@ -350,3 +350,20 @@ def test_poles_of_rounding_errors_do_not_hold_up_a_run() -> None:
         return sum(a * w**2 / ((x - c) ** 2 + w**2) for a, c, w in zip(height, at, width, strict=True))
 
     assert run(f, 100).done()
+
+
+@pytest.mark.parametrize("place", [-0.61, -0.05, 0.1, 0.37, 0.66])
+def test_the_sample_that_closes_a_kink_makes_no_poles(place: float) -> None:
+    learner = run(lambda x: abs(x - place), 100)
+    assert learner.done()
+    assert learner.npoints < 45
+    assert error(learner, lambda x: abs(x - place)) < 1e-6
+
+
+@pytest.mark.parametrize("in_flight", [1, 16])
+def test_a_jump_is_narrowed_down_before_the_parts_are_tested(in_flight: int) -> None:
+    for place in (-0.58, 1 / 3, 0.71):
+        learner = run(lambda x, a=place: float(x > a), 36 if in_flight == 1 else 75, in_flight)
+        x = np.array(sorted(learner.data))
+        i = np.searchsorted(x, place)
+        assert x[i] - x[i - 1] < 2e-3

@@ -23,11 +23,13 @@ _SHARE = 5
 _LATER_SHARE, _SHARE_FALLS = 8, 40
 # So many points are spread evenly before anything is concluded.
 _FIRST = 6
-_SECTIONS = np.arange(1, 16) / 16
+_SECTIONS, _EIGHTHS = np.arange(1, 16) / 16, np.arange(1, 8) / 8
 # Errors that are expected to be smaller are rounding errors.
 _NOTHING = 1e-13
 # By how much a candidate loses for each point in flight in the same gap.
 _IN_FLIGHT = 0.1
+# By how much a jump comes before the parts beside it, times the root of its share of the domain.
+_JUMP_FIRST = 300.0
 
 
 class Gaps:
@@ -172,13 +174,15 @@ def _in_border(pieces: Pieces, k: int) -> Found:
         return (np.empty(0),) * 5
     claim = border.claim(left, right, pieces.scale)
     if border.crossing is None:
-        # The error in a narrow gap concerns few.
-        claim *= max(((b - a) / (pieces.bounds[1] - pieces.bounds[0])) ** 0.5, 3 * pieces.tolerance)
+        # The error in a narrow gap concerns few. In a wide one it is known, while that of the parts is only feared.
+        claim *= max(_JUMP_FIRST * ((b - a) / (pieces.bounds[1] - pieces.bounds[0])) ** 0.5, 3 * pieces.tolerance)
         at = a + (b - a) * _SECTIONS
         at = at[(a < at) & (at < b)]
         score = claim * (1 - np.abs(2 * (at - a) / (b - a) - 1))
         return at, score, np.full(len(at), a), np.full(len(at), b), np.ones(len(at))
-    return np.array([x]), np.array([claim]), np.array([a]), np.array([b]), np.zeros(1)
+    # The points beside it narrow the gap as long as that one is in flight.
+    at, score = np.array([x, (a + x) / 2, (x + b) / 2]), claim * np.array([1.0, 0.1, 0.1])
+    return at, score, np.full(3, a), np.full(3, b), np.zeros(3)
 
 
 def _in_doubt(part: Part) -> Found:
@@ -195,10 +199,12 @@ def _in_suspect(part: Part) -> Found:
     """In a gap over which the function seems to break."""
     assert part.suspect is not None
     a, b = part.suspect
-    x = a + (b - a) / 2
-    if not a < x < b or part.x[bisect.bisect_right(part.x, a)] < b:
-        return (np.empty(0),) * 5
-    return np.array([x]), np.array([1e4]), np.array([a]), np.array([b]), np.zeros(1)
+    at = a + (b - a) * _EIGHTHS
+    at = at[(a < at) & (at < b)]
+    if part.x[bisect.bisect_right(part.x, a)] < b:
+        at = at[:0]
+    score = 2e3 * (1 - np.abs(2 * (at - a) / (b - a) - 1))
+    return at, score, np.full(len(at), a), np.full(len(at), b), np.ones(len(at))
 
 
 def _beside(part: Part) -> Found:
@@ -236,16 +242,13 @@ def choose(pieces: Pieces, gaps: Gaps, pending: list[float], n: int) -> tuple[li
     candidates: Candidates | None = None
     # After that, only large gaps can hide something.
     done = pieces.done()
+    # Where a break is found, large gaps can wait.
+    breaks = any(border.crossing is None for border in pieces.borders) or any(part.suspect for part in pieces.parts)
+    share = _SHARE if len(gaps.points) < _SHARE_FALLS and not breaks else _LATER_SHARE
     while len(points) < n:
         count = len(gaps.points)
         best = None
-        if (
-            not done
-            and count >= _FIRST
-            and samples >= 4
-            and count % (_SHARE if count < _SHARE_FALLS else _LATER_SHARE)
-            and len(points) <= 2 * samples + 8
-        ):
+        if not done and count >= _FIRST and samples >= 4 and count % share and len(points) <= 2 * samples + 8:
             if candidates is None:
                 candidates = Candidates(pieces, pending + points, count)
             best = _best_free(candidates, gaps)

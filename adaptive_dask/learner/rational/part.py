@@ -131,8 +131,11 @@ class Part:
         self.add(x, y)
 
     def extend(self, x: float, y: Array) -> None:
-        """Add a sample beyond the ends that was predicted; what lies in between has to be tested still."""
-        self.add(x, y)
+        """Add a sample beyond the ends that was predicted; what lies in between has to be tested still.
+
+        It may be a little beyond a kink. A part that a simple function explains therefore takes the predicted value.
+        """
+        self.add(x, self.evaluate(np.array([x]))[0] if self.is_simple else y)
         self.record.start_over(self.record.shape)
         self.stale = True
 
@@ -144,10 +147,13 @@ class Part:
 
     def is_sure(self, scale: Array, tolerance: float) -> bool:
         """Whether the error is known to be below the tolerance, or a simple function explains all samples."""
+        return self.is_simple or (self.is_tested and self.claim(scale) <= tolerance)
+
+    @property
+    def is_simple(self) -> bool:
+        """Whether a function with fewer parameters than there are samples explains all of them."""
         found = self._active_fit()
-        if found is not None and found.converged and self.n > 2 * found.model.order:
-            return True
-        return self.is_tested and self.claim(scale) <= tolerance
+        return found is not None and found.converged and self.n > 2 * found.model.order
 
     def belongs(self, end: int, scale: Array, tolerance: float) -> bool:
         """Whether the other samples tell the value of the first (0) or the last (-1) one."""
@@ -393,7 +399,9 @@ class Part:
             count = CHECKS + self.record.checks
         else:
             count = max(CHECKS, self.record.checks)
-        error = max(errors[-count:])
+        present = max(errors[-self.record.checks :]) if self.record.checks else 0.0
+        # Approximations that were wrong by more than everything are gone.
+        error = max(present, min(max(errors[-count:]), 1.0))
         if self.active == "linear":
             return max(error, float(np.where(np.diff(self.x) < least, 0.0, self.line_errors(scale)).max()))
         if self.active == "rational" and not self.is_tested:

@@ -102,8 +102,9 @@ class Pieces:
         misses = [miss if np.isfinite(miss) else np.inf for miss in misses]
         sure = border.mismatch <= self.tolerance or all(p.is_sure(self.scale, self.tolerance) for p in (left, right))
         if max(misses) <= self.tolerance and left.n > 2 and right.n > 2 and sure:
-            left.extend(x, y)
-            right.extend(x, y)
+            better, worse = (left, right) if misses[0] <= misses[1] else (right, left)
+            better.add(x, y)
+            worse.extend(x, y)
             border.closed_with = max(misses)
         elif (
             border.is_singular
