@@ -296,6 +296,10 @@ class AxesLearner(BaseLearner):
         """
         return AxesInterpolator(self.learner.interpolator(**options), self.space, self._form)
 
+    def feasibility(self, *x: Any, **named: Any) -> Any:
+        """Whether the function has a value at points, or at coordinates by name, from 0 to 1."""
+        return self.interpolator().feasibility(*x, **named)
+
     def to_numpy(self, *args: Any, **options: Any) -> Any:
         """The data as the array that the learner inside makes, in the coordinates of the user."""
         table = self.learner.to_numpy(*args, **options)

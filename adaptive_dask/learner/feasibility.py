@@ -39,7 +39,8 @@ def extrapolated(points: Array, values: Array, feasible: Flags) -> Array:
     array, shape (n, m)
         NaN without a value anywhere.
     """
-    known, places = points[feasible], points[~feasible]
+    is_known = feasible & np.isfinite(values).all(axis=1)
+    known, places = points[is_known], points[~feasible]
     if not len(places) or not len(known):
         return values
     from scipy.spatial import cKDTree
@@ -57,7 +58,7 @@ def extrapolated(points: Array, values: Array, feasible: Flags) -> Array:
     offsets = (known[nearest] - places[:, None]) / size[:, :, None]
     weights = size / distances
     design = np.stack([offsets[:, :, list(power)].prod(axis=2) for power in _powers(dim, degree)], axis=2)
-    seen = values[feasible][nearest]
+    seen = values[is_known][nearest]
     inverse = np.linalg.pinv(design * weights[:, :, None], rcond=CONDITION)
     found = (inverse[:, :1] @ (seen * weights[:, :, None]))[:, 0]  # of a polynomial at 0 the constant is left
     least, most = seen.min(axis=1), seen.max(axis=1)

@@ -88,6 +88,14 @@ class RegionLearner(ReasonsLearner):
     def _feasibility_settings(self) -> dict[str, Any]:
         return {"feasibility_tol": self.feasibility_tol, "nan": self.nan, "feasible": self.feasible}
 
+    def feasibility(self, x: Any) -> Any:
+        """Whether the function has a value at points of shape (n,), or (n, d), from 0 to 1; shape (n,).
+
+        The same as ``interpolator().feasibility(x)``, which is faster if it is called several times.
+        """
+        learner: Any = self
+        return learner.interpolator().feasibility(x)
+
     def _is_barred(self, point: Any) -> bool:
         """Whether it is known beforehand that the function has no value at a point."""
         return self._feasible is not None and not self._feasible(point)

@@ -259,7 +259,7 @@ def test_the_border_is_found_and_few_points_fail(kind: str) -> None:
     learner = fill(DIVIDING[kind](), 900, at_once=4)
     assert len(learner.infeasible) < 0.15 * learner.npoints
     circle = 0.45 + 0.3 * np.exp(2j * math.pi * np.arange(200) / 200).view(float).reshape(-1, 2)
-    share = learner.interpolator().feasibility
+    share = learner.feasibility
     out, inside = (0.45 + (circle - 0.45) * (1 + sign * 0.02 / 0.3) for sign in (1, -1))
     assert (share(out) > 0.5).mean() > 0.98
     assert (share(inside) < 0.5).mean() > 0.98
@@ -388,7 +388,7 @@ def test_over_a_space() -> None:
     wider = learner.extended(adaptive_dask.Space(energy=adaptive_dask.Log(1.0, 1000.0), field=(0.0, 1.0)))
     assert wider.infeasible == learner.infeasible
     assert all(is_possible(*point) for point in wider.ask(50)[0])
-    share = learner.interpolator().feasibility(energy=np.array([90.0, 20.0, 1.5]), field=np.array([0.7, 0.7, 0.2]))
+    share = learner.feasibility(energy=np.array([90.0, 20.0, 1.5]), field=np.array([0.7, 0.7, 0.2]))
     assert (share > 0.5).tolist() == [False, True, False]
     learner.forget_failures()
     assert learner.infeasible == {}

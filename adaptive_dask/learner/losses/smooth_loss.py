@@ -120,6 +120,7 @@ def smoothest_gradients(points: Floats, edges: Ints, values: Floats) -> Floats:
     ends = edges.ravel()
     x, y = np.concatenate([along, along]).T
     unit = 2 * np.sqrt(np.bincount(ends, x * x, minlength=n))
+    unit[unit == 0] = np.inf  # of a point without edges
     skew = 4 * np.bincount(ends, x * y, minlength=n) / unit
     rest = 4 * np.bincount(ends, y * y, minlength=n) - skew * skew
     other = np.sqrt(np.where(rest > 0, rest, np.inf))  # infinite for a point without triangles
