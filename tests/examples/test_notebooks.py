@@ -28,7 +28,7 @@ def test_there_is_one_for_every_learner() -> None:
     assert {"rational_learner1D.ipynb", "sparse_grid_learner.ipynb"} <= set(NOTEBOOKS)
     for name in ("sequence_learner", "balancing_learner", "data_saver", "skopt_learner"):
         assert f"{name}.ipynb" in NOTEBOOKS
-    assert {"spaces.ipynb", "labelled_output.ipynb"} <= set(NOTEBOOKS)
+    assert {"spaces.ipynb", "labelled_output.ipynb", "feasibility.ipynb"} <= set(NOTEBOOKS)
     assert set(NOTEBOOKS) >= ELSEWHERE
 
 
