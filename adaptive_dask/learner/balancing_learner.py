@@ -423,7 +423,11 @@ class BalancingLearner(BaseLearner):
         }
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        BalancingLearner.__init__(self, **{"one_budget": False, **state})
+        # By name: the state of a subclass has more.
+        names = ("learners", "cdims", "strategy")
+        BalancingLearner.__init__(
+            self, **{name: state[name] for name in names}, one_budget=state.get("one_budget", False)
+        )
 
 
 def named_product(**items: Sequence[Any]) -> list[dict[str, Any]]:
