@@ -108,7 +108,7 @@ def _write_remote(dataset: Any, url: str, storage_options: Mapping[str, Any] | N
         temporary_url = f"{folder}/.{name}.{mark}" + (f"?{query}" if query else "")
         temporary = f"{target.rpartition('/')[0]}/.{target.rpartition('/')[2]}.{mark}"
         try:
-            _write(dataset, temporary_url, dict(storage_options or {}))
+            _write(dataset, temporary_url, dict(storage_options) if storage_options else None)
             files.invalidate_cache()
             if files.exists(target):
                 files.rm(target, recursive=True)

@@ -190,7 +190,8 @@ def test_an_isosurface_is_where_the_function_has_the_value() -> None:
     (surface,) = (
         learner_of(3).plot_isosurface(0.5, hull_opacity=0, return_fig=True, backend="matplotlib").axes[0].collections
     )
-    corners = np.asarray(surface._faces).reshape(-1, 3)
+    faces = surface._faces if hasattr(surface, "_faces") else surface._vec[:3].T  # before Matplotlib 3.11
+    corners = np.asarray(faces).reshape(-1, 3)
     assert 1 + 2 * corners[:, 0] - corners[:, 1] - corners[:, 2] == pytest.approx(0.5)
 
 
