@@ -149,7 +149,7 @@ def test_the_function_travels_apart_and_the_loss_stays():
         ([(0, 1), (0, math.inf)], {}, "lower bound"),
         ([(0, 1), (1, 1)], {}, "lower bound"),
         ([0, 1], {}, "pairs of numbers"),
-        ([], {}, "there are none"),
+        ([], {}, "got none"),
         (CUBE, {"partition": "cells"}, "partition must be"),
         (CUBE, {"triangulation_backend": "python"}, "triangulation_backend"),
         (CUBE, {"partition": "boxes", "anisotropic": True}, "no neighbors and no shape"),
