@@ -40,6 +40,13 @@ def test_a_report_is_written(tmp_path: Path) -> None:
     assert "### sparse_grid_limits" in page
     assert "measure nothing" in page
     assert "numpy" in page
+    # Benchmarks that are not run again are kept.
+    report["outcomes"]["chaos"] = report["outcomes"]["sparse_grid_limits"] | {"name": "chaos", "trouble": "lost"}
+    (tmp_path / "benchmarks.json").write_text(json.dumps(report))
+    subprocess.run(command, check=True, cwd=ROOT, capture_output=True)
+    page = (tmp_path / "benchmarks.md").read_text()
+    assert "### sparse_grid_limits" in page
+    assert "It failed: lost" in page
 
 
 def test_a_benchmark_that_fails_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:

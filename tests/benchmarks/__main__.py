@@ -3,8 +3,9 @@
     python -m tests.benchmarks [--quick] [--list] [--output FOLDER] [names …]
 
 Each benchmark runs in a process of its own, one after the other. The figures go to ``benchmarks.json`` and
-``benchmarks.md`` in the folder, also of those that fail or exceed their time. ``--quick`` shows within a few minutes
-that everything works; its figures are no measurements.
+``benchmarks.md`` in the folder, also of those that fail or exceed their time. A report that is there keeps the
+benchmarks that are not run again, unless it is one of the other form. ``--quick`` shows within a few minutes that
+everything works; its figures are no measurements.
 """
 
 from __future__ import annotations
@@ -128,6 +129,8 @@ class Outcome:
         What it printed, if it reported no rows.
     trouble : str
         Why it failed.
+    when : str
+        The date, and how busy the machine was before.
     """
 
     name: str
@@ -138,6 +141,7 @@ class Outcome:
     rows: list[dict[str, Any]] = field(default_factory=list)
     output: str = ""
     trouble: str = ""
+    when: str = ""
 
 
 def run(benchmark: Benchmark, quick: bool) -> Outcome:
@@ -147,7 +151,8 @@ def run(benchmark: Benchmark, quick: bool) -> Outcome:
     command = [sys.executable, "-m", name, *arguments]
     if has_rows(benchmark.name):
         command = [sys.executable, "-m", "tests.benchmarks", "--only", benchmark.name, *arguments]
-    outcome = Outcome(benchmark.name, about(benchmark.name), " ".join(["python", *command[1:]]))
+    shown = ["python", "-m", "tests.benchmarks", benchmark.name] if has_rows(benchmark.name) else command
+    outcome = Outcome(benchmark.name, about(benchmark.name), " ".join(["python", *shown[1:]]), when=present())
     with tempfile.TemporaryDirectory() as folder:
         collected = Path(folder) / "rows"
         begin = time.perf_counter()
@@ -209,13 +214,16 @@ def machine() -> dict[str, str]:
             versions[package] = "not installed"
     if versions["adaptive_dask"] == "not installed":
         versions["adaptive_dask"] = importlib.import_module("adaptive_dask").__version__
-    load = ", ".join(f"{each:.1f}" for each in os.getloadavg())
     return {
         "machine": f"{platform.machine()}, {os.cpu_count()} processors, {platform.system()} {platform.release()}",
         "versions": ", ".join(f"{name} {version}" for name, version in versions.items()),
-        "load before": load,
-        "date": datetime.now(UTC).strftime("%Y-%m-%d"),
+        "command": "`python -m tests.benchmarks`, or with names those alone",
     }
+
+
+def present() -> str:
+    """The date, and the load of the last minute."""
+    return f"{datetime.now(UTC):%Y-%m-%d}, load {os.getloadavg()[0]:.1f}"
 
 
 def as_markdown(report: dict[str, Any]) -> str:
@@ -228,7 +236,7 @@ def as_markdown(report: dict[str, Any]) -> str:
             lines += ["", f"## {group}"]
         for outcome in outcomes:
             lines += ["", f"### {outcome['name']}", "", outcome["about"], ""]
-            lines += [f"`{outcome['command']}`, {outcome['seconds']:.0f} s", ""]
+            lines += [f"`{outcome['command']}`, {outcome['seconds']:.0f} s, {outcome['when']}", ""]
             if outcome["rows"]:
                 lines += as_table([TITLES, *(Row(**row).cells for row in outcome["rows"])])
             for table in outcome["tables"]:
@@ -237,6 +245,9 @@ def as_markdown(report: dict[str, Any]) -> str:
                 lines += ["```text", outcome["output"].rstrip(), "```", ""]
             if outcome["trouble"]:
                 lines += [f"It failed: {outcome['trouble']}"]
+    others = [each.name for group in GROUPS.values() for each in group if each.name not in report["outcomes"]]
+    if others:
+        lines += ["", "## Not run for this report", "", ", ".join(f"`{name}`" for name in others)]
     return "\n".join(lines).rstrip() + "\n"
 
 
@@ -284,16 +295,18 @@ def main() -> None:
         print(*(f"{name:24}{about(name)}" for name in known), sep="\n")
         return
     report: dict[str, Any] = {"notes": notes(arguments.quick), "conditions": machine(), "outcomes": {}}
-    report["conditions"]["command"] = "`python -m tests.benchmarks" + (" --quick`" if arguments.quick else "`")
     folder = Path(arguments.output)
     folder.mkdir(parents=True, exist_ok=True)
+    before = folder / "benchmarks.json"
+    if before.exists() and (found := json.loads(before.read_text()))["notes"] == report["notes"]:
+        report["outcomes"] = {name: each for name, each in found["outcomes"].items() if name in known}
     for name in arguments.names or known:
         outcome = run(known[name], arguments.quick)
         print(f"{name:24}{outcome.seconds:8.1f} s  {outcome.trouble or 'ok'}", flush=True)
         report["outcomes"][name] = asdict(outcome)
         (folder / "benchmarks.json").write_text(json.dumps(report, indent=1))
         (folder / "benchmarks.md").write_text(as_markdown(report))
-    if any(outcome["trouble"] for outcome in report["outcomes"].values()):
+    if any(report["outcomes"][name]["trouble"] for name in arguments.names or known):
         sys.exit(1)
 
 
