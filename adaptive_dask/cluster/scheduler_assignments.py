@@ -35,6 +35,9 @@ MIN_BATCHED_S = 0.002
 BATCHING_S = 0.06
 MIN_AHEAD = 3
 
+# The heap of workers is made again if it has more entries for each worker.
+MAX_ENTRIES = 8
+
 SMOOTHING = 0.1  # the weight of the newest measurement in a running mean
 
 DEVIATIONS = 2.0  # the number of mean deviations above the mean in the expected duration of a point
@@ -95,6 +98,10 @@ class Assignments:
         self._deviation = 0.0
         self._slot_seconds = 0.0
         self._slots_since = time.monotonic()
+        self._suspects: set[int] = set()  # in flight
+        # Points of each worker for its slots, as a heap. There are several entries for a worker; the smallest is at
+        # most what is true, and corrected when it is needed. Sorting all workers for each point would take longer.
+        self._fewest: list[tuple[float, str]] = []
 
     @property
     def workers(self) -> int:
@@ -131,6 +138,7 @@ class Assignments:
         if (slots, places) != (load.slots, load.places):
             self._change(slots - load.slots, places - load.places)
             load.slots, load.places = slots, places
+            self._note_load(worker, load)
         self._clear_if_empty(worker, load)
 
     def take_back(self, worker: str, ids: Iterable[int]) -> list[int]:
@@ -140,6 +148,9 @@ class Assignments:
             return []
         taken = [pid for pid in ids if load.ids.pop(pid, None) is not None]
         self.in_flight -= len(taken)
+        self._suspects.difference_update(taken)
+        if taken:
+            self._note_load(worker, load)
         self._clear_if_empty(worker, load)
         return taken
 
@@ -159,6 +170,7 @@ class Assignments:
         self._change(-load.slots, -load.places)
         self.in_flight -= len(load.ids)
         ids = list(load.ids)
+        self._suspects.difference_update(ids)
         begun = set(ids[: load.places * self._batch])
         if self.lifetimes.is_over(worker):
             self.lifetimes.cut_off(begun)
@@ -270,7 +282,10 @@ class Assignments:
         left : list of OutgoingPoint
             The points that no worker can take now.
         """
+        points = list(points)
         assigned: dict[str, list[OutgoingPoint]] = {}
+        if not (self._suspects or self.lifetimes.matter or any(point.suspect for point in points)):
+            return assigned, self._assign_to_fewest(points, assigned)
         left: list[OutgoingPoint] = []
         waiting: list[OutgoingPoint] = []
         for point in points:
@@ -302,6 +317,34 @@ class Assignments:
             heapq.heapreplace(loads, (len(load.ids) / load.places, worker))
         return assigned, left
 
+    def _assign_to_fewest(
+        self, points: list[OutgoingPoint], assigned: dict[str, list[OutgoingPoint]]
+    ) -> list[OutgoingPoint]:
+        """Assign points if all workers can take them; return those that are left, because there are no workers."""
+        heap = self._fewest
+        for number, point in enumerate(points):
+            while heap:
+                noted, worker = heap[0]
+                load = self.loads.get(worker)
+                if load is None or not load.places:
+                    heapq.heappop(heap)
+                elif (true := len(load.ids) / load.places) != noted:
+                    heapq.heapreplace(heap, (true, worker))
+                else:
+                    break
+            else:
+                return points[number:]
+            self._put(point, worker, assigned)
+        return []
+
+    def _note_load(self, worker: str, load: WorkerLoad) -> None:
+        """Note that a worker has fewer points, or more slots."""
+        if load.places:
+            heapq.heappush(self._fewest, (len(load.ids) / load.places, worker))
+        if len(self._fewest) > MAX_ENTRIES * len(self.loads) + MAX_ENTRIES:
+            self._fewest = [(len(each.ids) / each.places, name) for name, each in self.loads.items() if each.places]
+            heapq.heapify(self._fewest)
+
     def _open_workers(self, need: float) -> list[tuple[float, str]]:
         """Return the workers that have `need` seconds left, in ascending order of points per slot."""
         return sorted(
@@ -319,6 +362,8 @@ class Assignments:
 
     def _put(self, point: OutgoingPoint, worker: str, assigned: dict[str, list[OutgoingPoint]]) -> None:
         ids = self.loads[worker].ids
+        if point.suspect:
+            self._suspects.add(point.pid)
         self.in_flight += point.pid not in ids  # after a late failure, the worker may have it already
         ids[point.pid] = point.suspect
         assigned.setdefault(worker, []).append(point)

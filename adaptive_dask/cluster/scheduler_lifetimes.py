@@ -39,6 +39,11 @@ class Lifetimes:
         """Return True if workers have lifetimes."""
         return bool(self._workers)
 
+    @property
+    def matter(self) -> bool:
+        """True if a point may have to wait for a worker with a longer lifetime."""
+        return bool(self._workers or self._cut_off)
+
     def note(self, worker: str, lifetime: tuple[float, float] | None) -> None:
         """Record the lifetime of a worker: the total and the rest; None if it has none."""
         is_new = worker not in self._workers and worker not in self._others

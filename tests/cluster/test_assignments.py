@@ -11,7 +11,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from adaptive_dask.cluster.scheduler_assignments import MIN_AHEAD, MOST_AHEAD, Assignments, OutgoingPoint, WorkerLoad
+from adaptive_dask.cluster.scheduler_assignments import (
+    MAX_ENTRIES,
+    MIN_AHEAD,
+    MOST_AHEAD,
+    Assignments,
+    OutgoingPoint,
+    WorkerLoad,
+)
 
 WORKERS = ["a", "b", "c"]
 
@@ -32,6 +39,30 @@ def placed(assigned: dict[str, list[OutgoingPoint]]) -> dict[str, list[int]]:
 
 
 # ---- assigning
+
+
+@given(
+    st.lists(st.integers(1, 5), min_size=1, max_size=6),
+    st.lists(st.tuples(st.integers(0, 9), st.integers(0, 3)), max_size=30),
+)
+def test_each_point_goes_to_the_worker_with_the_fewest_points_for_its_slots(slots, steps):
+    assignments = assignments_with(**{f"w{i}": number for i, number in enumerate(slots)})
+    expected: dict[str, list[int]] = {worker: [] for worker in assignments.loads}
+    following = 0
+    for new, finished in steps:
+        ids = range(following, following + new)
+        following += new
+        assigned, left = assignments.assign(points(*ids))
+        assert not left
+        found: dict[str, list[int]] = {}
+        for pid in ids:
+            worker = min(expected, key=lambda name: (len(expected[name]) / slots[int(name[1:])], name))
+            expected[worker].append(pid)
+            found.setdefault(worker, []).append(pid)
+        assert placed(assigned) == found
+        for worker, here in expected.items():
+            assert assignments.take_back(worker, here[:finished]) == here[:finished]
+            del here[:finished]
 
 
 def test_without_slots_nothing_is_assigned() -> None:
@@ -226,6 +257,18 @@ class AnyReports(RuleBasedStateMachine):
             assert load.slots == self.slots.get(worker, 0)
         assert all(load.slots or load.ids for load in loads.values())
         assert all(len(load.ids) == 1 for load in loads.values() if load.has_suspect), "it is alone"
+
+    @invariant()
+    def the_heap_finds_the_worker_with_the_fewest_points(self) -> None:
+        assignments = self.assignments
+        loads = {worker: load for worker, load in assignments.loads.items() if load.places}
+        suspects = [pid for load in assignments.loads.values() for pid, suspect in load.ids.items() if suspect]
+        assert assignments._suspects == set(suspects)
+        for worker, load in loads.items():
+            entries = [noted for noted, name in assignments._fewest if name == worker]
+            assert entries
+            assert min(entries) <= len(load.ids) / load.places
+        assert len(assignments._fewest) <= MAX_ENTRIES * (1 + len(assignments.loads)) + len(self.slots)
 
     @invariant()
     def room_is_bounded(self) -> None:
