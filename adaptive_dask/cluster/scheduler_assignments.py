@@ -99,8 +99,8 @@ class Assignments:
         self._slot_seconds = 0.0
         self._slots_since = time.monotonic()
         self._suspects: set[int] = set()  # in flight
-        # Points of each worker for its slots, as a heap. There are several entries for a worker; the smallest is at
-        # most what is true, and corrected when it is needed. Sorting all workers for each point would take longer.
+        # A heap of workers by their points for each slot. A worker may have several entries. The smallest is never too
+        # large, and is corrected when it is used. Sorting all workers for each point would take longer.
         self._fewest: list[tuple[float, str]] = []
 
     @property

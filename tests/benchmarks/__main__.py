@@ -244,7 +244,7 @@ def as_markdown(report: dict[str, Any]) -> str:
             if outcome["output"].strip():
                 lines += ["```text", outcome["output"].rstrip(), "```", ""]
             if outcome["trouble"]:
-                lines += [f"It failed: {outcome['trouble']}"]
+                lines += ["", f"It failed: {outcome['trouble']}"]
     others = [each.name for group in GROUPS.values() for each in group if each.name not in report["outcomes"]]
     if others:
         lines += ["", "## Not run for this report", "", ", ".join(f"`{name}`" for name in others)]
