@@ -119,6 +119,7 @@ def simulate(scenario: Scenario, world: World) -> Result:
                 return loop.run_until_complete(_simulate(scenario, world))
             finally:
                 gc.unfreeze()
+                world.forget()
                 loop.close()
 
 

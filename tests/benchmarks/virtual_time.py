@@ -68,6 +68,10 @@ class World:
         """Simulate an event at a time (seconds)."""
         heapq.heappush(self._events, (when, next(self._count), call, args))
 
+    def forget(self) -> None:
+        """Forget events that have not happened, at the end of a simulation: they belong to its event loop."""
+        self._events.clear()
+
     @property
     def host_seconds(self) -> float:
         """The processor time of this process so far, without the simulation."""
