@@ -315,7 +315,7 @@ SHAPES: dict[str, Callable[[Any], bool]] = {
 }
 
 
-@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("shape", ["disc", *(pytest.param(each, marks=pytest.mark.long) for each in list(SHAPES)[1:])])
 def test_what_is_not_feasible_is_never_asked_for(make: Callable[..., Any], shape: str) -> None:
     feasible = SHAPES[shape]
     learner = make(lambda point: float(np.sum(point)) ** 2, feasible=feasible)
