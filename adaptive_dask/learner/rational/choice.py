@@ -110,7 +110,7 @@ class Candidates:
         found += [_in_border(pieces, k) for k in range(len(pieces.borders))]
         found += [_at_poles(part, pieces) for part in pieces.parts]
         found += [_in_suspect(part) for part in pieces.parts if part.suspect]
-        found += [_in_doubt(part) for part in pieces.parts if part.doubted]
+        found += [_in_doubt(part) for part in pieces.parts if part.doubted and part.doubted[1] > pieces.tolerance]
         found += [_beside(part) for part in pieces.parts if part.pairs.are_wanted]
         self.x, score, self._low, self._high, self._divides = (
             np.concatenate(each) for each in zip(*found, strict=True)
@@ -241,7 +241,8 @@ def choose(pieces: Pieces, gaps: Gaps, pending: list[float], n: int) -> tuple[li
             errors.append(np.inf)
     candidates: Candidates | None = None
     # After that, only large gaps can hide something.
-    done = pieces.done()
+    rational = all(part.active == "rational" for part in pieces.parts)
+    done = pieces.is_accurate() if rational else pieces.done()
     # Where a break is found, large gaps can wait.
     breaks = any(border.crossing is None for border in pieces.borders) or any(part.suspect for part in pieces.parts)
     share = _SHARE if len(gaps.points) < _SHARE_FALLS and not breaks else _LATER_SHARE

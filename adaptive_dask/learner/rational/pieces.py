@@ -214,14 +214,18 @@ class Pieces:
 
     def done(self) -> bool:
         """Whether the error is known to be below the tolerance, or as small as noise allows."""
-        if sum(part.n for part in self.parts) < _LEAST_SAMPLES or not all(map(self.validated, self.parts)):
+        if not self.is_accurate():
             return False
         if not self._is_spread:
             x = np.concatenate([part.x for part in self.parts])
             gap = np.diff(x).max()
             gap = max([gap, *(min(abs(x[0] - end), abs(x[-1] - end)) for end in self._unknown)])
             self._is_spread = bool(gap <= (self.bounds[1] - self.bounds[0]) / _LEAST_GAPS)
-        if not self._is_spread:
+        return self._is_spread
+
+    def is_accurate(self) -> bool:
+        """Whether the error is small enough everywhere, apart from what large gaps may hide."""
+        if sum(part.n for part in self.parts) < _LEAST_SAMPLES or not all(map(self.validated, self.parts)):
             return False
         noise = max((relative(part.noise, self.scale) for part in self.parts if part.noise is not None), default=0.0)
         return self.claim() <= max(self.tolerance, 4 * noise)
