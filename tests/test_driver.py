@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+import adaptive_dask as adaptive
 from adaptive_dask.errors import AdaptiveError, LearnerError
 from adaptive_dask.run.driver import Arrivals, Driver
 from adaptive_dask.run.failures import Failure
@@ -55,6 +56,28 @@ def test_points_come_back_in_every_way() -> None:
     assert arrivals.failed == [ids[2]]
     assert sorted(pid for pid, _ in driver.take(2)) == ids[:2]
     assert driver.troubles == (1, 0, 0, 1)
+
+
+def test_points_without_a_value_are_counted_until_they_are_forgotten() -> None:
+    driver = Driver(adaptive.SequenceLearner(abs, range(4)), Goal())
+    (first, point), (second, _), *_ = driver.take(4)
+    driver.tell(Arrivals(outcomes=[(first, adaptive.Infeasible("no")), (second, 1)]))
+    driver.look(force=True)
+    numbers = driver.numbers(100.0, 3.0)
+    assert (numbers["infeasible"], numbers["failed"]) == (1, 0)
+    driver.call(lambda learner: learner.forget_failures())
+    assert driver.numbers(100.0, 3.0)["infeasible"] == 0
+    driver.tell_from_elsewhere([(point, adaptive.Infeasible("no"))])
+    assert driver.infeasible == 1
+
+
+def test_learners_that_do_not_say_where_they_have_no_value_have_none() -> None:
+    class Broken(CountingLearner):
+        @property
+        def infeasible(self) -> Any:
+            raise RuntimeError("of the user")
+
+    assert Driver(Broken(), Goal()).infeasible == 0
 
 
 def test_the_goal_is_computed_only_when_something_arrived() -> None:

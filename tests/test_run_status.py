@@ -9,7 +9,12 @@ from typing import Any
 import numpy as np
 import pytest
 
+from adaptive_dask.cli.showing import details
+from adaptive_dask.dashboard import header
+from adaptive_dask.notebook import figures
+from adaptive_dask.run.progress import ProgressHistory
 from adaptive_dask.run.status import ENDED, HOSTED_STATES, STATES, RunStatus, duration, number, percent
+from adaptive_dask.runner.terminal import status_line
 
 from .fakes import make_status as status
 
@@ -87,6 +92,29 @@ def test_numbers_and_shares() -> None:
     assert [number(value) for value in values] == ["–", "∞", "-∞", "0", "0.123", "12,346", "1e+07"]
     shares = (math.nan, 0.0, 1e-4, 0.0123, 0.5, 1.0)
     assert [percent(share) for share in shares] == ["–", "0 %", "< 0.1 %", "1.2 %", "50 %", "100 %"]
+
+
+def test_points_without_a_value_are_counted_and_are_no_trouble() -> None:
+    assert status().counts == status().troubles == {}
+    now = status(infeasible=12, failed=2, lost=1)
+    assert now.counts == {"infeasible": 12, "failed": 2, "lost": 1}
+    assert now.troubles == {"failed": 2, "lost": 1}
+
+
+@pytest.mark.parametrize("count", [0, 1200])
+def test_all_displays_count_points_without_a_value_if_there_are_any(count: int) -> None:
+    now = status(infeasible=count, npoints=5000)
+    history = ProgressHistory()
+    displays = [
+        status_line(now, history),
+        figures.describe("scan", "running", now, history),
+        details(now.as_info()),
+        header.describe(now, None),
+    ]
+    for text in displays:
+        assert ("infeasible" in text) == (count > 0)
+        assert ("1,200" in text or "1200" in text) == (count > 0)
+        assert "class=bad" not in text
 
 
 def test_goals_and_reasons_to_wait() -> None:

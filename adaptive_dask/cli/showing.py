@@ -81,6 +81,7 @@ def details(info: Mapping[str, Any]) -> str:
         "slots": f"{status.slots}, {status.busy} busy",
         "in flight": status.in_flight,
         "overhead": "" if math.isnan(status.overhead) else percent(status.overhead),
+        "infeasible": f"{status.infeasible} points" if status.infeasible else "",
         "troubles": ", ".join(f"{count} {kind}" for kind, count in status.troubles.items()),
         "hung": ", ".join(f"{count} on {where}" for where, count in (status.hung or {}).items()),
         "unfit workers": "; ".join(f"{where}: {reason}" for where, reason in (status.unfit or {}).items()),

@@ -62,7 +62,7 @@ class Header(Part):
         text = ""
         if look.run is not None:
             status = look.run.numbers()
-            text = _name(status) if self._short else _describe(status, look.run.error)
+            text = _name(status) if self._short else describe(status, look.run.error)
         if text != self._text:
             self._text = text
             patch.put(self._figures, text=text)
@@ -71,7 +71,8 @@ class Header(Part):
             patch.put(self._figures, tags=[bool(look.runs), look.wanted or "", self._beat])
 
 
-def _describe(status: RunStatus, error: BaseException | None) -> str:
+def describe(status: RunStatus, error: BaseException | None) -> str:
+    """Return the numbers of a run as HTML."""
     in_flight = f"{status.in_flight:,}"
     if status.in_flight:
         in_flight += f" ({percent(status.in_flight_share)})"
@@ -83,7 +84,7 @@ def _describe(status: RunStatus, error: BaseException | None) -> str:
         "in flight (of points)": in_flight,
         "evaluators": f"{status.slots:,}",
         "failed": "0",
-        **{kind: f"{count:,}" for kind, count in status.troubles.items()},
+        **{kind: f"{count:,}" for kind, count in status.counts.items()},
         "learner, of a core": percent(status.learner_share),
         "time": duration(status.elapsed),
     }

@@ -18,6 +18,7 @@ _GAUGES: dict[str, str] = {
     "slots": "Evaluators at work",
     "in_flight": "Points that were sent to workers and are not back",
     "failed": "Points that failed for good",
+    "infeasible": "Points where the function has no value",
 }
 _COUNTERS: dict[str, str] = {
     "evaluated": "Evaluations that have ended",

@@ -39,6 +39,7 @@ def as_row(status: RunStatus) -> dict[str, Any]:
         "in_flight_share": status.in_flight_share,
         "evaluated": status.evaluated,
         "failed": status.failed,
+        "infeasible": status.infeasible,
         "retries": status.retries,
         "timeouts": status.timeouts,
         "lost": status.lost,

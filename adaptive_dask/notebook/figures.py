@@ -99,7 +99,7 @@ def _cells(status: RunStatus, history: ProgressHistory) -> list[str]:
             cells["workers"] = f"{status.workers:,}"
         cells["in flight"] = f"{status.in_flight:,}"
     cells["overhead"] = percent(status.overhead)
-    cells |= {kind: f"{count:,}" for kind, count in status.troubles.items()}
+    cells |= {kind: f"{count:,}" for kind, count in status.counts.items()}
     return [f"<div><i>{label}</i><b>{value}</b></div>" for label, value in cells.items()]
 
 

@@ -83,6 +83,8 @@ class Driver:
     troubles : tuple of int
         The counts of `TROUBLES`: points that failed for good, and evaluations that were repeated, exceeded
         ``point_timeout``, and were lost with their worker.
+    infeasible : int
+        Number of points where the function has no value; updated with the loss.
     error : AdaptiveError or None
         Why the run failed.
     seconds : float
@@ -236,7 +238,10 @@ class Driver:
     # ---- numbers
 
     def look(self, force: bool = False) -> None:
-        """Update the numbers. The loss is updated only from time to time, unless `force` is true."""
+        """Update the numbers.
+
+        The loss and the number of infeasible points are updated only from time to time, unless `force` is true.
+        """
         session = self.session
         book = session.book
         self.npoints: int = plain(session.npoints)  # the losses of children are sent with the loss
@@ -251,6 +256,7 @@ class Driver:
             except BaseException as error:  # for display only: the run itself reports errors of its goal
                 reraise_interrupt(error)
                 self.loss = math.nan
+            self.infeasible = _count_infeasible(session.learner)
             cost = time.monotonic() - now
             self._next_loss = now + max(LOSS_INTERVAL_S, cost / LOSS_SHARE)
         self.error = session.error
@@ -271,6 +277,7 @@ class Driver:
             "elapsed": elapsed,
             "goal": self.goal.at(self._goal_in_numbers, started, elapsed),
             **dict(zip(TROUBLES, self.troubles, strict=True)),
+            "infeasible": self.infeasible,
             "nsamples": None if self.nsamples == self.npoints else self.nsamples,
             "learner_seconds": self.seconds,
             "checkpoint": None if self.checkpoint is None else self.checkpoint.status(),
@@ -298,3 +305,11 @@ def _count_samples(learner: Any) -> int | None:
     except BaseException as error:  # a learner of the user may have no loss
         reraise_interrupt(error)
         return None
+
+
+def _count_infeasible(learner: Any) -> int:
+    try:
+        return len(learner.infeasible)
+    except BaseException as error:  # a learner of the user may have no such attribute
+        reraise_interrupt(error)
+        return 0

@@ -24,6 +24,9 @@ WAITING_AFTER_S = 0.5
 # The counts of failed, repeated, late and lost evaluations or points.
 TROUBLES = ("failed", "retries", "timeouts", "lost")
 
+# All counts that are displayed only if they are not zero.
+COUNTS = ("infeasible", *TROUBLES)
+
 
 class RunStatus(NamedTuple):
     """The state and the numbers of a run at one moment.
@@ -65,6 +68,8 @@ class RunStatus(NamedTuple):
         State of the checkpoint.
     retries, timeouts, lost : int
         Number of evaluations that were repeated, exceeded ``point_timeout``, and were lost with their worker.
+    infeasible : int
+        Number of points where the function has no value, see `Infeasible`. They are not failures.
     nsamples : int, optional
         Number of samples, if that is not the number of points.
     id, workers, evaluators, unfit, points_per_second, learner_cpu_seconds, age, pages : optional
@@ -95,6 +100,7 @@ class RunStatus(NamedTuple):
     retries: int = 0
     timeouts: int = 0
     lost: int = 0
+    infeasible: int = 0
     nsamples: int | None = None
     id: str | None = None
     workers: int | None = None
@@ -167,7 +173,12 @@ class RunStatus(NamedTuple):
     @property
     def troubles(self) -> dict[str, int]:
         """The counts of `TROUBLES` that are not zero."""
-        return {name: count for name in TROUBLES if (count := getattr(self, name))}
+        return {name: count for name, count in self.counts.items() if name in TROUBLES}
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """The counts of `COUNTS` that are not zero."""
+        return {name: count for name in COUNTS if (count := getattr(self, name))}
 
     @property
     def goal_text(self) -> str:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TextIO
 
 from adaptive_dask.plain import one_line
 from adaptive_dask.run.progress import ProgressHistory
-from adaptive_dask.run.status import TROUBLES, RunStatus, duration, number, percent
+from adaptive_dask.run.status import COUNTS, RunStatus, duration, number, percent
 from adaptive_dask.runner.run import shown_status, status_of
 
 if TYPE_CHECKING:
@@ -91,7 +91,7 @@ def status_line(status: RunStatus, history: ProgressHistory) -> str:
             parts.append(f"{status.in_flight:,} in flight")
     if status.evaluated and status.function_seconds >= MIN_EVALUATION_S * status.evaluated:
         parts.append(f"overhead {percent(status.overhead)}")
-    parts += [f"{count:,} {kind}" for kind, count in status.troubles.items()]
+    parts += [f"{count:,} {kind}" for kind, count in status.counts.items()]
     parts += [status.waiting_text] * bool(status.waiting_text)
     return one_line(" | ".join(parts))
 
@@ -115,8 +115,8 @@ def info_line_of_many(runs: Runs) -> str:
         paces = [status.pace for status in known if not (status.has_ended or math.isnan(status.pace))]
         if paces:
             parts.append(f"{number(sum(paces))} points/s")
-        troubles = {kind: sum(status.troubles.get(kind, 0) for status in known) for kind in TROUBLES}
-        parts += [f"{count:,} {kind}" for kind, count in troubles.items() if count]
+        counts = {kind: sum(status.counts.get(kind, 0) for status in known) for kind in COUNTS}
+        parts += [f"{count:,} {kind}" for kind, count in counts.items() if count]
     return one_line(" | ".join(parts))
 
 
