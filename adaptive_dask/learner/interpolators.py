@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from adaptive_dask.learner.across_seams import AcrossSeams
 from adaptive_dask.learner.feasibility import extrapolated, with_border
+from adaptive_dask.learner.mirror_images import MOST_MIRRORED_DIMENSIONS, with_images
 
 if TYPE_CHECKING:
     from adaptive_dask.learner.geometry.region import Region
@@ -207,6 +208,8 @@ class SpaceInterpolator:
         Which points have a value; those of the others are NaN.
     periodic : tuple of bool, optional
         Along which axes of the region the function repeats itself. What is beyond a seam then counts as well.
+    to_bounds : bool, default: False
+        Whether to extrapolate up to the bounds, in up to three dimensions, as no points are on them.
 
     Attributes
     ----------
@@ -222,14 +225,16 @@ class SpaceInterpolator:
         kind: str,
         feasible: Array | None = None,
         periodic: tuple[bool, ...] = (),
+        to_bounds: bool = False,
     ) -> None:
         self._periodic = periodic
         self._region = region
+        self._to_bounds = to_bounds and points.shape[1] <= MOST_MIRRORED_DIMENSIONS
         self._shares: Any = None
         if feasible is not None and not feasible.all():
             shares = feasible[:, None].astype(float)
             kinds = ("nearest" if kind == "nearest" else "linear", "nearest")
-            self._shares = [self._fitted(each, points, shares) for each in kinds]
+            self._shares = [self._fitted(each, points, shares, are_shares=True) for each in kinds]
             values = extrapolated(points, values, feasible)
         self._shape = shape
         self._points, self._values = points, values
@@ -281,7 +286,13 @@ class SpaceInterpolator:
             raise AttributeError(name)
         return getattr(self._fit, name)
 
-    def _fitted(self, kind: str, points: Array, values: Array) -> Any:
+    def _fitted(self, kind: str, points: Array, values: Array, *, are_shares: bool = False) -> Any:
+        if self._to_bounds and kind in ("linear", "clough-tocher"):
+            count = len(points)
+            points, numbers = with_images(points, self._region.bbox, self._periodic)
+            values = values[numbers]
+            if not are_shares:
+                values = extrapolated(points, values, np.arange(len(points)) < count)
         # In the plane, straight lines on both sides of a seam are the same.
         if any(self._periodic) and not (kind == "linear" and points.shape[1] == 2):
             return AcrossSeams(partial(_fit, kind), points, values, self._region.bbox, self._periodic)
@@ -347,12 +358,14 @@ def best_in_space(
     plain: str,
     feasible: Array | None = None,
     periodic: tuple[bool, ...] = (),
+    *,
+    to_bounds: bool = False,
 ) -> SpaceInterpolator | LineInterpolator:
     """A `SpaceInterpolator`, or in one dimension a `LineInterpolator`.
 
     Parameters
     ----------
-    points, values, shape, region, periodic
+    points, values, shape, region, periodic, to_bounds
         As for `SpaceInterpolator`.
     smooth : bool or "auto"
         With ``"auto"`` the kind that predicted the newest points better.
@@ -387,13 +400,14 @@ def best_in_space(
                     kind,
                     None if feasible is None else feasible[:count],
                     periodic,
+                    to_bounds,
                 )
                 for kind in (plain, better)
             ]
             linear, curved = (_mean_error(fit(coordinates[count:]), values[count:]) for fit in fits)
             smooth = curved < linear
     kind = better if smooth else plain
-    return SpaceInterpolator(coordinates, values, shape, region, kind, feasible, periodic)
+    return SpaceInterpolator(coordinates, values, shape, region, kind, feasible, periodic, to_bounds)
 
 
 def _check_smooth(smooth: Any) -> None:

@@ -250,7 +250,8 @@ class LearnerND(SpaceLearner):
         smooth : bool or "auto", default: False
             With False it is linear, and from six dimensions on the value of the nearest point. With True it is a cubic
             spline in one dimension, a Clough-Tocher interpolation in two, and made of radial basis functions in
-            more. ``"auto"`` takes the kind that predicted the newest points better before they were told.
+            more. ``"auto"`` takes the kind that predicted the newest points better before they were told. With boxes,
+            in two and three dimensions values are extrapolated from the points next to the bounds up to these.
 
         Returns
         -------
@@ -265,7 +266,10 @@ class LearnerND(SpaceLearner):
         points, values, feasible = self._samples()
         plain = "linear" if self.ndim <= MOST_SIMPLEX_DIMENSIONS else "nearest"
         shape, periodic = self._shape or (), self._periodic
-        return best_in_space(points, values, shape, self._region, smooth, plain, feasible, periodic)
+        to_bounds = self._in_boxes
+        return best_in_space(
+            points, values, shape, self._region, smooth, plain, feasible, periodic, to_bounds=to_bounds
+        )
 
     def plot(self, n: int | None = None, tri_alpha: float = 0, *, component: int | None = None) -> Any:
         """Draw an image of a function of two variables, or a curve of one.

@@ -265,6 +265,25 @@ def test_the_border_is_found_and_few_points_fail(kind: str) -> None:
     assert (share(inside) < 0.5).mean() > 0.98
 
 
+def test_boxes_know_the_border_along_the_bounds() -> None:
+    """No points are on the bounds, and triangles along them must not join points that are far apart."""
+    learner = fill(DIVIDING["boxes"](above), 700)
+    for x in (0.002, 0.998):
+        y = np.linspace(0, 1, 201)
+        places = np.stack([np.full_like(y, x), y], axis=1)
+        share, true = learner.feasibility(places), np.array([above(place, 0.0) >= 0 for place in places])
+        near = np.abs([above(place, 0.0) for place in places]) < 0.03
+        assert ((share >= 0.5) == true)[~near].all()
+        wrong = np.abs(learner.interpolator()(places) - [above(place, 0.0) for place in places])
+        assert wrong[true & ~near].max() < 0.01
+
+
+def above(point: Any, least: float | None = None) -> float:
+    """A plane, with values on one side of a line."""
+    height = float(point[1] - 0.4 - 0.2 * point[0])
+    return height if least is not None or height >= 0 else raise_it()
+
+
 def test_nothing_is_feasible(make: Callable[..., Any]) -> None:
     learner = fill(make(raise_it_at), 60)
     assert len(learner.infeasible) == 60
@@ -291,9 +310,6 @@ def test_interpolators_are_nan_where_there_is_no_value(make: Callable[..., Any])
         values, share = ip(points), ip.feasibility(points)
         assert values.shape == share.shape == (300,)
         assert ((share >= 0) & (share <= 1)).all()
-        if getattr(learner, "partition", "") == "boxes":  # there are no corners, and no values beyond the points
-            values[np.isnan(values) & (share >= 0.5)] = 0.0
-            continue
         assert (np.isnan(values) == (share < 0.5)).all()
         true = np.array([is_outside(x) for x in points])
         assert ((share >= 0.5) == true).mean() > 0.9

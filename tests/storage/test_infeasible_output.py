@@ -158,8 +158,7 @@ def test_grids_have_the_feasibility(kind: str) -> None:
     assert share.sizes == value.sizes
     assert ((share >= 0) & (share <= 1) | share.isnull()).all()
     assert not (value.notnull() & (share < 0.5)).any()
-    if kind != "boxes":  # without points at the bounds, there are no values either
-        assert (value.isnull() == ~(share >= 0.5)).mean() > 0.9  # the border may be between
+    assert (value.isnull() == ~(share >= 0.5)).mean() > 0.9  # the border may be between
     assert (share == 0).any()
     assert (share == 1).any()
     xr.testing.assert_allclose(lazy.compute(scheduler="sync"), dataset, rtol=1e-12)
