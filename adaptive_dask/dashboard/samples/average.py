@@ -20,6 +20,10 @@ class MeanFollower(Follower):
     """Follows the mean of the samples in order of arrival."""
 
     def __init__(self, learner: Any) -> None:
+        self.start_over()
+
+    def start_over(self) -> None:
+        super().start_over()
         self._n = 0
         self._mean = 0.0
         self._squares = 0.0  # sum of the squared distances from the mean

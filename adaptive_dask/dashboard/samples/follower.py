@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Reversible
+from collections.abc import Mapping, Reversible, Sequence
+from contextlib import suppress
 from itertools import islice
 from typing import Any, Protocol
+from weakref import ReferenceType, ref
 
 import numpy as np
 from numpy.typing import NDArray
@@ -46,6 +48,7 @@ class Follower(ABC):
     behind = False
     position = 0
     components: Any = None
+    _data: ReferenceType[Any] | None = None  # what was read last
 
     def __init__(self, learner: Any) -> None:  # noqa: B027  some need nothing of it
         """Start to follow a learner."""
@@ -62,8 +65,22 @@ class Follower(ABC):
     def make_chart(self) -> Chart:
         """Return an empty chart."""
 
+    def start_over(self) -> None:
+        """Forget all that was read, to read it again."""
+        self.position = 0
+        self.behind = True
+
+    def follow(self, data: Mapping[Any, Any]) -> None:
+        """Start over if the learner has replaced its data, as `forget_failures` does; call this before reading them."""
+        known = data if self._data is None else self._data()
+        if known is not data or len(data) < self.position:
+            self.start_over()
+        with suppress(TypeError):  # the dict of a custom learner cannot be referenced weakly
+            self._data = ref(data)
+
     def take(self, data: Mapping[Any, Any]) -> tuple[list[Any], list[Any]]:
-        """Return the new keys and values of a mapping that only grows, in portions."""
+        """Return the new keys and values of a mapping that grows or is replaced, in portions."""
+        self.follow(data)
         end = min(len(data), self.position + MOST_NEW)
         back = len(data) - self.position
         if back < MOST_NEW and isinstance(data, Reversible):
@@ -83,6 +100,34 @@ def as_floats(values: list[Any]) -> Floats:
     except (TypeError, ValueError):
         array = np.array([_as_float(value) for value in values], dtype=float)
     return array.reshape(len(values), -1) if len(values) else np.empty((0, 1))
+
+
+def with_gaps(learner: Any, points: Sequence[Any] | Floats, values: Floats) -> Floats:
+    """Return values with NaN only at points where the function has no value; another NaN becomes infinite.
+
+    Parameters
+    ----------
+    learner : BaseLearner
+    points : sequence
+        The points, as ``learner.infeasible`` has them.
+    values : array of shape (n, components)
+    """
+    reasons = getattr(learner, "infeasible", {})
+    strange = np.isnan(values)
+    for i in np.flatnonzero(strange.all(axis=1)):
+        if points[i] in reasons:
+            strange[i] = False
+    return np.where(strange, np.inf, values)
+
+
+def describe_gaps(count: int, marks: str = "") -> str:
+    """Return the number of points without a value as a part of a note; empty if there are none."""
+    return f", {count:,} of them infeasible{marks}" if count else ""
+
+
+def count_gaps(learner: Any) -> int:
+    """Return the number of points without a value."""
+    return len(getattr(learner, "infeasible", ()))
 
 
 def _as_float(value: Any) -> float:

@@ -21,6 +21,10 @@ class IntegralFollower(Follower):
 
     def __init__(self, learner: Any) -> None:
         self._low, self._high = map(float, learner.bounds)
+        self.start_over()
+
+    def start_over(self) -> None:
+        super().start_over()
         self._thin = ThinLine(self._low, self._high)
 
     def read(self, learner: Any, pending: list[Any]) -> Any:

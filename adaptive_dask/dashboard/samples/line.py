@@ -11,7 +11,17 @@ from bokeh.models import ColumnDataSource, HoverTool, Range1d
 from bokeh.models.annotations import TeeHead, Whisker
 
 from adaptive_dask.dashboard.patch import Patch
-from adaptive_dask.dashboard.samples.follower import MOST_NEW, MOST_PENDING, NEWEST, Floats, Follower, as_floats
+from adaptive_dask.dashboard.samples.follower import (
+    MOST_NEW,
+    MOST_PENDING,
+    NEWEST,
+    Floats,
+    Follower,
+    as_floats,
+    count_gaps,
+    describe_gaps,
+    with_gaps,
+)
 from adaptive_dask.dashboard.samples.thinning import ThinLine
 from adaptive_dask.dashboard.style import GREY, ORANGE, SERIES, TOOLS, new_figure, new_note
 
@@ -31,24 +41,28 @@ class LineFollower(Follower):
 
     def look_at(self, window: tuple[float, float]) -> None:
         """Read all data again, for the visible part of the line."""
-        low, high = window
+        self._window = window
+        self.start_over()
+
+    def start_over(self) -> None:
+        super().start_over()
+        low, high = self._window
         margin = 0.1 * (high - low)
         self._thin = ThinLine(low - margin, high + margin)
         self._newest: deque[tuple[float, float]] = deque(maxlen=NEWEST)
-        self.position = 0
-        self.behind = True
 
     def _bounds(self, learner: Any) -> Any:
         return learner.bounds
 
     def read(self, learner: Any, pending: list[Any]) -> Any:
+        self.follow(learner.data)
         x, y = learner.data.arrays(self.position, self.position + MOST_NEW)
         self.position += len(x)
         self.behind = self.position < len(learner.data)
-        return x, y, self.position, pending[:MOST_PENDING]
+        return x, with_gaps(learner, x, y), self.position, pending[:MOST_PENDING], count_gaps(learner)
 
     def prepare(self, raw: Any) -> dict[str, Any]:
-        x, y, npoints, pending = raw
+        x, y, npoints, pending, n_gaps = raw
         self._thin.add(x, y)
         self._newest.extend(zip(x[-NEWEST:].tolist(), y[-NEWEST:, 0].tolist(), strict=True))
         return {
@@ -59,6 +73,8 @@ class LineFollower(Follower):
             "npoints": npoints,
             "errors": None,
             "thinned": self._thin.thinned,
+            "border": _border(self._thin.x, self._thin.y[:, 0]) if n_gaps else np.empty(0),
+            "n_gaps": n_gaps,
         }
 
     def make_chart(self) -> LineChart:
@@ -80,9 +96,10 @@ class TuplesFollower(LineFollower):
         points, values = self.take(learner.data)
         return (
             np.ravel(np.array(points, dtype=float)),
-            as_floats(values),
+            with_gaps(learner, points, as_floats(values)),
             self.position,
             np.ravel(pending[:MOST_PENDING]),
+            count_gaps(learner),
         )
 
 
@@ -99,7 +116,7 @@ class RationalFollower(LineFollower):
             self._is_complex = np.iscomplexobj(y)
         if self._is_complex:
             y = np.stack((y.real, y.imag), axis=2).reshape(len(y), 2 * y.shape[1])
-        return np.array(points, dtype=float), y.real, self.position, pending[:MOST_PENDING]
+        return np.array(points, dtype=float), y.real, self.position, pending[:MOST_PENDING], 0
 
 
 class MeansFollower(Follower):
@@ -123,6 +140,8 @@ class MeansFollower(Follower):
             "newest": np.empty((0, 2)),
             "pending": np.array(pending, dtype=float),
             "npoints": len(x),
+            "border": np.empty(0),
+            "n_gaps": 0,
             "errors": None if errors is None else (x, y[:, 0], np.nan_to_num(np.array(errors), posinf=0.0)),
             "nsamples": nsamples,
         }
@@ -132,7 +151,7 @@ class MeansFollower(Follower):
 
 
 class LineChart:
-    """Points over x; the newest points and those in flight are marked."""
+    """Points over x; the newest points, those in flight and the borders of gaps are marked."""
 
     def __init__(self, low: float, high: float, components: int = 1, y_label: str = "y") -> None:
         self._components = components
@@ -141,10 +160,12 @@ class LineChart:
         self._thinned = self._zoomed = False
         self.root = new_figure(tools=TOOLS, x_range=self._x_range, x_axis_label="x", y_axis_label=y_label)
         self._pending = ColumnDataSource({"x": []})
+        self._border = ColumnDataSource({"x": []})
         self._errors = ColumnDataSource({"x": [], "low": [], "high": []})
         self._points = ColumnDataSource({"x": [], **{f"y{i}": [] for i in range(components)}})
         self._newest = ColumnDataSource({"x": [], "y": []})
         self.root.vspan("x", source=self._pending, color=GREY, line_alpha=0.35, line_width=1)
+        self.root.vspan("x", source=self._border, color=GREY, line_width=1.5, line_dash="dashed")
         bars = Whisker(base="x", lower="low", upper="high", source=self._errors, line_color=GREY)
         bars.upper_head = bars.lower_head = TeeHead(size=4, line_color=GREY)
         self.root.add_layout(bars)
@@ -181,6 +202,7 @@ class LineChart:
         newest = data["newest"]
         patch.fill(self._newest, {"x": newest[:, 0], "y": _drawable(newest[:, 1])})
         patch.fill(self._pending, {"x": data["pending"]})
+        patch.fill(self._border, {"x": data["border"]})
         if data["errors"] is not None:
             at, mean, error = data["errors"]
             patch.fill(self._errors, {"x": at, "low": mean - error, "high": mean + error})
@@ -193,13 +215,21 @@ def _describe(data: dict[str, Any]) -> str:
     npoints, drawn = data["npoints"], len(data["x"])
     if not npoints:
         return "No result yet."
-    text = f"{npoints:,} points"
+    text = f"{npoints:,} points" + describe_gaps(data["n_gaps"])
     if "nsamples" in data:
         text += f", {data['nsamples']:,} samples"
     if data.get("thinned"):
         text += f", {drawn:,} drawn; zoom in for more"
     text += "; orange: newest" if len(data["newest"]) else ""
     return text + (f"; grey: {len(data['pending'])} on their way" if len(data["pending"]) else "")
+
+
+def _border(x: Floats, y: Floats) -> Floats:
+    """Return where gaps begin and end, halfway between points with and without a value."""
+    order = np.argsort(x)
+    x, y = x[order], y[order]
+    ends = np.flatnonzero(np.diff(np.isnan(y)))
+    return (x[ends] + x[ends + 1]) / 2
 
 
 def _drawable(values: Floats) -> Floats:

@@ -10,11 +10,23 @@ from bokeh.models import Column, ColumnDataSource, HoverTool, LinearColorMapper,
 from bokeh.models.annotations import ColorBar
 from bokeh.models.widgets import Select
 from bokeh.palettes import Viridis256
+from numpy.typing import NDArray
 
 from adaptive_dask.dashboard.patch import Patch
-from adaptive_dask.dashboard.samples.follower import MOST_PENDING, NEWEST, Floats, Follower, as_floats
+from adaptive_dask.dashboard.samples.follower import (
+    MOST_PENDING,
+    NEWEST,
+    Floats,
+    Follower,
+    as_floats,
+    count_gaps,
+    describe_gaps,
+    with_gaps,
+)
 from adaptive_dask.dashboard.samples.thinning import ThinPlane
 from adaptive_dask.dashboard.style import GREY, ORANGE, TOOLS, new_figure, new_note, select_style
+from adaptive_dask.plotting.border import LEVEL
+from adaptive_dask.plotting.level_set import level_set
 from adaptive_dask.plotting.thinning import edges_of
 
 # Above this number of points, the edges of triangles would be a grey area.
@@ -41,10 +53,13 @@ class PlaneFollower(Follower):
     def look_at(self, axes: tuple[int, int]) -> None:
         """Read all data again, for other coordinates."""
         self.axes = axes
-        self.position = 0
-        self._thin = ThinPlane(self._low[list(axes)], self._high[list(axes)])
+        self.start_over()
+
+    def start_over(self) -> None:
+        super().start_over()
+        axes = list(self.axes)
+        self._thin = ThinPlane(self._low[axes], self._high[axes])
         self._newest: Floats = np.empty((0, 2))
-        self.behind = True
 
     @property
     def components(self) -> tuple[int, int]:
@@ -53,32 +68,36 @@ class PlaneFollower(Follower):
 
     def read(self, learner: Any, pending: list[Any]) -> Any:
         points, values = self.take(learner.data)
-        return points, values, self.position, pending[:MOST_PENDING]
+        floats = with_gaps(learner, points, as_floats(values)[:, :1])[:, 0]
+        return points, floats, self.position, pending[:MOST_PENDING], count_gaps(learner)
 
     def prepare(self, raw: Any) -> dict[str, Any]:
-        points, values, npoints, pending = raw
+        points, values, npoints, pending, n_gaps = raw
         axes = list(self.axes)
         if points:
             here = np.array(points, dtype=float).reshape(len(points), -1)[:, axes]
-            self._thin.add(here, as_floats(values)[:, 0])
+            # Gaps can be seen between two variables, and not among more.
+            shown = slice(None) if self.ndim == 2 else np.isfinite(values)
+            self._thin.add(here[shown], values[shown])
             self._newest = np.concatenate([self._newest, here])[-NEWEST:]
-        finite = np.isfinite(self._thin.values)
-        points_shown, values_shown = self._thin.points[finite], self._thin.values[finite]
+        points, values = self._thin.points, self._thin.values
         data: dict[str, Any] = {
-            "points": points_shown,
-            "values": values_shown,
+            "points": points,
+            "values": np.where(np.isfinite(values), values, np.nan),
             "newest": self._newest,
             "pending": np.array(pending, dtype=float).reshape(len(pending), self.ndim)[:, axes],
             "npoints": npoints,
+            "n_gaps": n_gaps,
             "image": None,
             "mesh": np.empty((0, 2)),
+            "border": np.empty((0, 2)),
         }
-        if self.ndim == 2 and len(points_shown) > 3:
-            data |= self._between(points_shown, values_shown)
+        if self.ndim == 2 and len(points) > 3:
+            data |= self._between(points, data["values"], ~np.isnan(values))
         return data
 
-    def _between(self, points: Floats, values: Floats) -> dict[str, Any]:
-        """Return the linear interpolation on a grid, and the edges of the triangles."""
+    def _between(self, points: Floats, values: Floats, has_value: NDArray[np.bool_]) -> dict[str, Any]:
+        """Return the linear interpolation on a grid, the edges of the triangles, and the border of gaps."""
         # Not before it is needed: every scheduler with a dashboard loads this module.
         from scipy.interpolate import LinearNDInterpolator
         from scipy.spatial import Delaunay, QhullError
@@ -91,9 +110,10 @@ class PlaneFollower(Follower):
         image = LinearNDInterpolator(mesh, values)(*np.meshgrid(grid, grid))
         found: dict[str, Any] = {"image": image.astype(np.float32)}
         if not self._thin.thinned and len(points) <= MOST_IN_MESH:
-            edges = edges_of(mesh.simplices)
-            gaps = np.full((len(edges), 1, 2), np.nan)
-            found["mesh"] = np.concatenate([points[edges], gaps], axis=1).reshape(-1, 2).astype(np.float32)
+            found["mesh"] = _separated(points[edges_of(mesh.simplices)])
+        if not has_value.all():
+            ends, facets = level_set(points, has_value.astype(float), mesh.simplices, LEVEL)
+            found["border"] = _separated(ends[facets])
         return found
 
     def make_chart(self) -> PlaneChart:
@@ -122,6 +142,8 @@ class PlaneChart:
         self._figure.image("image", x=x, y=y, dw=width, dh=height, source=self._image, color_mapper=self._colors)
         self._mesh = ColumnDataSource({"x": [], "y": []})
         self._figure.line("x", "y", source=self._mesh, color="#000000", line_alpha=0.3, line_width=0.7)
+        self._border = ColumnDataSource({"x": [], "y": []})
+        self._figure.line("x", "y", source=self._border, color=GREY, line_width=2)
         self._points = ColumnDataSource({"x": [], "y": [], "value": []})
         # An edge keeps dark points visible on black and light points on white, and separates points from the picture.
         edge = {"line_color": "#000000", "line_alpha": 0.4} if len(all_names) == 2 else {"line_color": GREY}
@@ -162,11 +184,13 @@ class PlaneChart:
 
     def show(self, data: dict[str, Any], patch: Patch) -> None:
         points, values = data["points"], data["values"]
-        if len(values):
-            low, high = float(values.min()), float(values.max())
+        known = values[~np.isnan(values)]
+        if len(known):
+            low, high = float(known.min()), float(known.max())
             patch.put(self._colors, low=low, high=max(high, low + 1e-12 * max(1.0, abs(low))))
         patch.fill(self._image, {"image": [] if data["image"] is None else [data["image"]]})
         patch.fill(self._mesh, {"x": data["mesh"][:, 0], "y": data["mesh"][:, 1]})
+        patch.fill(self._border, {"x": data["border"][:, 0], "y": data["border"][:, 1]})
         patch.fill(self._points, {"x": points[:, 0], "y": points[:, 1], "value": values})
         size = 6.0 if len(points) < 500 else 3.5 if len(points) < 2000 else 2.0
         patch.put(self._dots.glyph, size={"value": size})
@@ -179,11 +203,17 @@ def _describe(data: dict[str, Any]) -> str:
     npoints, drawn = data["npoints"], len(data["points"])
     if not npoints:
         return "No result yet."
-    text = f"{npoints:,} points"
+    text = f"{npoints:,} points" + describe_gaps(data["n_gaps"], " (hollow)" if data["image"] is not None else "")
     if drawn < npoints:
         text += f", {drawn:,} of them drawn"
     pending = len(data["pending"])
     return text + "; colour: value, ring: newest" + (f"; cross: {pending} on their way" if pending else "")
+
+
+def _separated(ends: Floats) -> Floats:
+    """Return lines, shape (k, 2, 2), as one line with gaps, shape (3 k, 2)."""
+    gaps = np.full((len(ends), 1, 2), np.nan)
+    return np.concatenate([ends, gaps], axis=1).reshape(-1, 2).astype(np.float32)
 
 
 def _subscript(number: int) -> str:

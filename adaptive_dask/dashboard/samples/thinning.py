@@ -18,7 +18,7 @@ CELLS = 512
 
 
 class ThinLine:
-    """Points over a line. If there are many, only the extremes of each column are kept.
+    """Points over a line. If there are many, only the extremes of each column are kept, and gaps, which are NaN.
 
     Parameters
     ----------
@@ -38,8 +38,9 @@ class ThinLine:
         x, y = x[seen], y[seen]
         if not len(x):
             return
-        if not len(self.x):
-            self.y = np.empty((0, y.shape[1]))
+        if y.shape[1] != self.y.shape[1]:  # the number of components is unknown before the first value
+            width = max(y.shape[1], self.y.shape[1]) if len(self.x) else y.shape[1]
+            self.y, y = _widened(self.y, width), _widened(y, width)
         self.x = np.concatenate([self.x, x])
         self.y = np.concatenate([self.y, y])
         if len(self.x) > 2 * COLUMNS * self.y.shape[1]:
@@ -54,7 +55,7 @@ class ThinLine:
 
 
 class ThinPlane:
-    """Points in a plane. If there are many, only the lowest and the highest in each cell are kept.
+    """Points in a plane. If there are many, only the lowest and the highest in each cell are kept, and gaps (NaN).
 
     Cells are as small as the number of points allows, so densely sampled regions stay visible.
 
@@ -91,8 +92,14 @@ class ThinPlane:
         return np.unique(_lowest_and_highest(self.values, place @ [1, self._cells]))
 
 
+def _widened(values: Floats, width: int) -> Floats:
+    missing = np.full((len(values), max(width - values.shape[1], 0)), np.nan)
+    return np.concatenate([values, missing], axis=1)[:, :width]
+
+
 def _lowest_and_highest(values: Floats, group: NDArray[np.intp]) -> NDArray[np.intp]:
-    """Return the indices of the lowest and the highest value of each group."""
+    """Return the indices of the lowest and the highest value of each group, and of two points without a value."""
+    group = 2 * group + np.isnan(values)
     order = np.lexsort((np.nan_to_num(values), group))
     ends = np.flatnonzero(np.diff(group[order], append=-1))
     starts = np.concatenate([[0], ends[:-1] + 1])

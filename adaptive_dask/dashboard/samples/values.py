@@ -23,6 +23,10 @@ class ValuesFollower(Follower):
     best = False
 
     def __init__(self, learner: Any) -> None:
+        self.start_over()
+
+    def start_over(self) -> None:
+        super().start_over()
         self._room = ROOM
         self._thin = ThinLine(0, ROOM)
         self._count = 0
