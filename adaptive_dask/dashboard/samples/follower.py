@@ -114,7 +114,7 @@ def with_gaps(learner: Any, points: Sequence[Any] | Floats, values: Floats) -> F
     """
     reasons = getattr(learner, "infeasible", {})
     strange = np.isnan(values)
-    for i in np.flatnonzero(strange.all(axis=1)):
+    for i in np.flatnonzero(strange.all(axis=1)).tolist():
         if points[i] in reasons:
             strange[i] = False
     return np.where(strange, np.inf, values)
