@@ -360,6 +360,18 @@ def test_the_sample_that_closes_a_kink_makes_no_poles(place: float) -> None:
     assert error(learner, lambda x: abs(x - place)) < 1e-6
 
 
+def test_a_side_that_is_not_known_well_does_not_take_the_sample_at_the_crossing() -> None:
+    place, slope, frequency = -0.20217497945509744, 1.626803236312119, 1.5842580667796393
+
+    def f(x: Any) -> Any:
+        return abs(x - place) * (1 + slope * x / 2) + np.sin(frequency * x)
+
+    learner = run(f, 100)  # where the two approximations meet after 26 points, the function has crossed already
+    assert learner.done()
+    near = place + np.concatenate([-np.geomspace(1e-6, 0.1, 100), np.geomspace(1e-6, 0.1, 100)])
+    assert np.abs(learner.interpolator()(near) - f(near)).max() < 1e-5
+
+
 @pytest.mark.parametrize("in_flight", [1, 16])
 def test_a_jump_is_narrowed_down_before_the_parts_are_tested(in_flight: int) -> None:
     for place in (-0.58, 1 / 3, 0.71):

@@ -77,6 +77,8 @@ class Border:
                     break
                 # Where two sides are expected to meet, both tell the same value, which may be wrong for one of them.
                 if other.is_sure(scale, tolerance) and other.belongs(end, scale, tolerance):
+                    if not part.is_sure(scale, tolerance):
+                        break
                     part.extend(x, y)
                     self.closed_with = miss
                     return True
