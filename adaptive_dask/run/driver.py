@@ -84,7 +84,7 @@ class Driver:
         The counts of `TROUBLES`: points that failed for good, and evaluations that were repeated, exceeded
         ``point_timeout``, and were lost with their worker.
     infeasible : int
-        Number of points where the function has no value; updated with the loss.
+        Number of points where the function has no value.
     error : AdaptiveError or None
         Why the run failed.
     seconds : float
@@ -125,7 +125,7 @@ class Driver:
         self.seconds = 0.0
         self.time_is_up = False
         self._has_dropped = False
-        self._next_loss = 0.0
+        self._next_loss = self._next_count = 0.0
         self.look(force=True)
 
     # ---- a step: first `tell`, then `take`
@@ -240,7 +240,8 @@ class Driver:
     def look(self, force: bool = False) -> None:
         """Update the numbers.
 
-        The loss and the number of infeasible points are updated only from time to time, unless `force` is true.
+        The loss and, if counting takes long, the number of infeasible points are updated only from time to time, unless
+        `force` is true.
         """
         session = self.session
         book = session.book
@@ -250,13 +251,17 @@ class Driver:
         if force or self.nsamples is not None:
             self.nsamples = _count_samples(session.learner)
         now = time.monotonic()
+        if force or now >= self._next_count:
+            self.infeasible = _count_infeasible(session.learner)
+            # With a space or with children, this takes as long as there are such points.
+            self._next_count = now + (time.monotonic() - now) / LOSS_SHARE
+        now = time.monotonic()
         if force or now >= self._next_loss:
             try:
                 self.loss = float(session.learner.loss())
             except BaseException as error:  # for display only: the run itself reports errors of its goal
                 reraise_interrupt(error)
                 self.loss = math.nan
-            self.infeasible = _count_infeasible(session.learner)
             cost = time.monotonic() - now
             self._next_loss = now + max(LOSS_INTERVAL_S, cost / LOSS_SHARE)
         self.error = session.error

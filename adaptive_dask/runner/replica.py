@@ -115,8 +115,13 @@ class Replica:
         self._queue(lambda learner: self._tell(learner, *unpack(data)))
 
     def copy_from(self, load: Callable[[], Any]) -> None:
-        """Queue a copy from the learner that `load` returns."""
-        self._queue(lambda learner: copy_learner(learner, load()))
+        """Queue a copy from the learner that `load` returns, without failures that it has forgotten."""
+        self._queue(lambda learner: _bring_up_to_date(learner, load()))
+
+    def note_change(self) -> None:
+        """Count a change of a learner that the run works on itself."""
+        with self._guard:
+            self.received += 1
 
     def make_up(self, load: Callable[[], Any]) -> None:
         """Queue data of the learner that `load` returns that the replica lacks, at the end of the run.
@@ -243,3 +248,9 @@ class Replica:
             self.apply()
         except Exception:
             logger.exception("A learner could not be kept current")
+
+
+def _bring_up_to_date(learner: Any, other: Any) -> None:
+    if isinstance(learner, BaseLearner) and learner.infeasible.keys() - other.infeasible.keys():
+        learner.forget_failures()  # those that remain are copied
+    copy_learner(learner, other)

@@ -48,7 +48,9 @@ class Updates:
 
     def copy(self, learner: Any) -> None:
         """Copy the replica from a learner that a call has changed."""
-        if learner is not self._replica.learner and not self.are_stopped:
+        if learner is self._replica.learner:
+            self._replica.note_change()
+        elif not self.are_stopped:
             copy = working_copy(learner)
             self._replica.copy_from(lambda: copy)
         self._next = min(self._next, time.monotonic())

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import adaptive_dask as adaptive
 
 from ..patience import TIMEOUT
@@ -52,6 +54,9 @@ def test_failures_are_forgotten_during_a_run(client):
     assert runner.call(lambda learner: set(learner.infeasible.values())) == {"OSError: the licence server is away"}
     left = runner.call(lambda learner: (learner.forget_failures(), learner.npoints)[1])
     assert left == 0
+    deadline = time.monotonic() + TIMEOUT
+    while runner.learner.infeasible or runner.info()["infeasible"]:  # the copy here follows
+        assert time.monotonic() < deadline
     runner.resume()
     while runner.call(lambda learner: learner.npoints) < 20:
         pass

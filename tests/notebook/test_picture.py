@@ -39,6 +39,25 @@ def test_a_picture_follows_the_run_to_its_end(kernel: Any) -> None:
     assert kernel.run(AT_WORK) == NOTHING
 
 
+def test_failures_that_were_forgotten_leave_the_picture(kernel: Any) -> None:
+    kernel.run("""
+def broken(point):
+    time.sleep(0.01)
+    if point[0] < 0.5:
+        raise adaptive.Infeasible("away")
+    return point[1]
+
+learner = adaptive.Learner2D(broken, [(-1, 1), (-1, 1)])
+runner = adaptive.Runner(learner, executor=ThreadPoolExecutor(2), goal=lambda learner: False)
+display(runner.live_plot(update_interval=0.1));
+""")
+    kernel.open_pictures()
+    kernel.until(lambda: any("infeasible" in title for title in kernel.titles))
+    kernel.run("runner.pause(); runner.call(lambda learner: learner.forget_failures())")
+    kernel.until(lambda: "infeasible" not in kernel.titles[-1])
+    kernel.run("runner.cancel()")
+
+
 @pytest.mark.parametrize("sleep", ["time.sleep", "await asyncio.sleep"])
 def test_pictures_change_while_a_cell_is_at_work(kernel: Any, sleep: str, tmp_path: Path) -> None:
     kernel.run(RUN.format("") + SHOW)

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+import adaptive_dask as adaptive
 from adaptive_dask.run.pickling import dumps
 from adaptive_dask.runner.replica import Replica
 
@@ -28,6 +29,10 @@ class ThreadLearner(CountingLearner):
         self.threads.append(threading.current_thread().name)
 
 
+def by_name(a: float, b: float = 0.0) -> float:
+    return a + b
+
+
 def packed(**results: float) -> bytes:
     return dumps((tuple(results), tuple(results.values())))
 
@@ -45,6 +50,23 @@ def test_nothing_is_applied_until_somebody_asks() -> None:
     assert replica.learner.data == {}
     replica.apply()
     assert replica.learner.data == {"a": 1.0}
+
+
+@pytest.mark.parametrize("space", [[(0, 1), (0, 1)], adaptive.Space(a=adaptive.Log(1, 10), b=(0, 1))])
+def test_failures_that_were_forgotten_are_not_kept(space: Any) -> None:
+    first, second, third = adaptive.Learner2D(by_name, space).ask(3)[0]
+    replica = Replica(adaptive.Learner2D(by_name, space), None)
+    replica.tell([first, second], [adaptive.Infeasible("away"), 1.0])
+    replica.apply()
+    other = adaptive.Learner2D(by_name, space)
+    other.tell_many([second, third], [1.0, adaptive.Infeasible("no")])
+    before = replica.received
+    replica.copy_from(lambda: other)
+    assert replica.received > before
+    assert dict(replica.ahead().infeasible) == {third: "no"}
+    replica.apply()
+    assert dict(replica.learner.infeasible) == {third: "no"}
+    assert replica.learner.data.keys() == {second, third}
 
 
 def test_results_are_applied_in_the_order_of_arrival() -> None:
