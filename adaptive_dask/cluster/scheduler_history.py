@@ -6,7 +6,7 @@ import heapq
 import math
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -162,6 +162,14 @@ class ProgressHistory:
         count.evaluated += len(durations)
         count.failures += failures
         count.seconds += sum(durations) + seconds_of_failures
+
+    def note_infeasible(self, workers: Iterable[str]) -> None:
+        """Count an evaluation of each of these workers as one that did not fail; see `Infeasible`."""
+        for worker in workers:
+            count = self.workers.get(worker) or self.workers.get(OTHERS)
+            if count is not None and count.failures:
+                count.failures -= 1
+                count.evaluated += 1
 
     def points_per_second(self) -> float:
         """Return the present pace."""

@@ -13,6 +13,7 @@ from adaptive_dask.cluster.loading import loading_on_scheduler, missing_module
 from adaptive_dask.cluster.protocol import RunSpec
 from adaptive_dask.cluster.remote_result import RemoteResult
 from adaptive_dask.cluster.scheduler_assignments import OutgoingPoint
+from adaptive_dask.errors import Infeasible
 from adaptive_dask.learner.function_pickle import dumps_apart, loads_together
 from adaptive_dask.learner.picked import references_in
 from adaptive_dask.plain import safe_repr
@@ -49,6 +50,8 @@ class Step(NamedTuple):
         CPU time of the thread.
     error : Exception or None
         An error to raise in the caller.
+    infeasible : sequence of str
+        For each reported failure that is none, because the function has no value at the point, the worker.
     """
 
     points: Sequence[OutgoingPoint]
@@ -58,6 +61,7 @@ class Step(NamedTuple):
     asks_no_more: bool = False
     cpu_seconds: float = 0.0
     error: Exception | None = None
+    infeasible: Sequence[str] = ()
 
 
 class HostedLearner:
@@ -129,15 +133,21 @@ class HostedLearner:
             arrivals.blamed |= blamed
         for ids, values in inbox.outcomes:
             arrivals.outcomes += zip(ids, self._unpack(values), strict=True)
+        infeasible = []
         for pid, text, error, worker, log in inbox.failures:
-            arrivals.outcomes.append((pid, Failure(text, loads_exception(error), worker, log or None)))
+            failure = Failure(text, loads_exception(error), worker, log or None)
+            arrivals.outcomes.append((pid, failure))
+            if isinstance(failure.exception, Infeasible):
+                infeasible.append((pid, worker))
         told = self.driver.tell(arrivals)
         is_suspect = self.driver.session.is_suspect
         points = [OutgoingPoint(pid, pack(point), is_suspect(pid)) for pid, point in self.driver.take(room)]
         made = self._made(told, is_watched, points)
         cpu_seconds = time.thread_time() - begin
         self.cpu_seconds += cpu_seconds
-        return made._replace(cpu_seconds=cpu_seconds)
+        has_failed = self.driver.session.book.has  # if the learner needs a value
+        workers = [worker for pid, worker in infeasible if not has_failed(pid)]
+        return made._replace(cpu_seconds=cpu_seconds, infeasible=workers)
 
     def tell_from_elsewhere(self, points: bytes, values: bytes, is_watched: bool) -> Step:
         """Tell results that the run did not ask for; `Step.error` is the first error of the learner."""

@@ -404,6 +404,7 @@ class HostedRun:
 
     def _publish(self, step: Step) -> None:
         self.history.note_loss(self._driver.npoints, self._driver.loss)
+        self.history.note_infeasible(step.infeasible)
         if step.told:
             self.feed.publish(step.told, step.chunk)
 

@@ -141,6 +141,10 @@ class FailureBook:
         """The points that failed for good, in the order in which the learner was asked for them."""
         return [record.point for pid, record in sorted(self._points.items()) if record.status == "failed"]
 
+    def has(self, pid: int) -> bool:
+        """Return True if the last evaluation of a point failed."""
+        return pid in self._retrying or pid in self._points
+
     def forget(self, pid: int) -> None:
         """Forget the failures of a point that has succeeded."""
         self._retrying.pop(pid, None)

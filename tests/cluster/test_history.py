@@ -121,3 +121,13 @@ def test_workers_that_come_and_go_are_counted_together() -> None:
     assert sum(count.evaluated for count in history.workers.values()) == sum(1 + i % 7 for i in range(1000))
     assert sum(history.durations) == sum(1 + i % 7 for i in range(1000))
     assert math.isclose(sum(count.seconds for count in history.workers.values()), 0.5 * sum(history.durations))
+
+
+def test_evaluations_without_a_value_are_no_failures() -> None:
+    history = ProgressHistory()
+    history.note_evaluations("a", [0.1], 2, 0.2)
+    history.note_infeasible(["a", "gone"])
+    count = history.workers["a"]
+    assert (count.evaluated, count.failures, history.evaluated) == (2, 1, 3)
+    history.note_infeasible(["a", "a"])
+    assert (count.evaluated, count.failures) == (3, 0)

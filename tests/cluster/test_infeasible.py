@@ -33,12 +33,41 @@ def test_points_without_a_value_are_told(client, tmp_path):
     assert all(reason.startswith("not converged at ") for reason in learner.infeasible.values())
     assert all(x * x + y * y < 0.3 for x, y in learner.infeasible)
     assert runner.failures == []
+    assert (runner.info()["infeasible"], runner.info()["failed"]) == (len(learner.infeasible), 0)
+    evaluated, failures = count_of_workers(client, runner.name)
+    assert evaluated >= 150
+    assert failures == 0
     again = adaptive.load(tmp_path / "log")
     assert again.infeasible == learner.infeasible
     runner = adaptive.Runner(learner, npoints_goal=180)
     before = dict(learner.infeasible)
     after = runner.result(TIMEOUT).infeasible
     assert {x: after[x] for x in before} == before
+
+
+def count_of_workers(client, name):
+    """The evaluations that the dashboard shows, and of these the failures."""
+
+    def count(dask_scheduler):
+        (run,) = [run for run in dask_scheduler.plugins["adaptive"].runs.values() if run.name == name]
+        counts = run.history.workers.values()
+        return sum(count.evaluated for count in counts), sum(count.failures for count in counts)
+
+    return client.run_on_scheduler(count)
+
+
+def test_a_learner_that_needs_a_value_has_failures(client):
+    def solve(seed):
+        if seed % 3 == 0:
+            raise adaptive.Infeasible("no")
+        return float(seed % 7)
+
+    runner = adaptive.Runner(adaptive.AverageLearner(solve, atol=1e-9), npoints_goal=20, on_error="skip")
+    runner.result(TIMEOUT)
+    evaluated, failures = count_of_workers(client, runner.name)
+    assert failures >= len(runner.failed) > 5
+    assert evaluated >= 20
+    assert runner.info()["infeasible"] == 0
 
 
 def test_failures_are_forgotten_during_a_run(client):

@@ -44,7 +44,8 @@ class WorkerChart(RunChart):
         self._note = new_note(self.root)
 
     def key(self, look: Look, run: HostedRun) -> object:
-        return run.history.evaluated, len(look.scheduler.workers)
+        failures = sum(count.failures for count in run.history.workers.values())
+        return run.history.evaluated, failures, len(look.scheduler.workers)
 
     def draw(self, look: Look, run: HostedRun, patch: Patch) -> None:
         counts = sorted(run.history.workers.items(), key=lambda item: (item[0] == OTHERS, -item[1].evaluated))
