@@ -15,11 +15,11 @@ Array = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 
 # A polynomial of second degree is fitted to so many times as many points as it has coefficients.
-POINTS_PER_COEFFICIENT = 2
+POINTS_PER_COEFFICIENT = 3
 # In more dimensions it would have too many coefficients.
 MOST_QUADRATIC_DIMENSIONS = 3
 # What is left out of a fit if points are nearly on a line or a plane.
-CONDITION = 1e-3
+CONDITION = 1e-2
 # Extrapolated values exceed the range of those that they are from by no more than this part of it.
 MARGIN = 0.5
 

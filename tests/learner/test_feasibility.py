@@ -265,6 +265,25 @@ def test_the_border_is_found_and_few_points_fail(kind: str) -> None:
     assert (share(inside) < 0.5).mean() > 0.98
 
 
+def test_a_peak_at_the_border_is_resolved_as_elsewhere() -> None:
+    """Cells at the border are longer than a peak is wide, and are divided for it beside the border."""
+    places = np.random.default_rng(0).random((4000, 2)) * [0.2, 1.0] + [0.3, 0.0]
+    true = np.array([peak(place) for place in places])
+    cut, whole = (
+        fill(LearnerND(function, SQUARE, feasibility_tol=0.2), 300).interpolator()(places) - true
+        for function in (peak_on_one_side, peak)
+    )
+    assert np.sqrt(np.nanmean(cut**2)) <= 1.15 * np.sqrt(np.mean(whole**2))
+
+
+def peak(point: Any) -> float:
+    return math.exp(-40 * ((point[0] - 0.42) ** 2 + (point[1] - 0.5) ** 2))
+
+
+def peak_on_one_side(point: Any) -> float:
+    return peak(point) if point[0] <= 0.5 else raise_it()
+
+
 def test_boxes_know_the_border_along_the_bounds() -> None:
     """No points are on the bounds, and triangles along them must not join points that are far apart."""
     learner = fill(DIVIDING["boxes"](above), 700)

@@ -2,7 +2,8 @@
 
 A cell, which is an interval, a simplex or a box, is *mixed* if some of its points have a value and others failed, and
 *failed* if it has points that failed and none with a value. The border is resolved by dividing mixed cells, the longest
-first, as long as they are longer than a tolerance. Failed cells are explored by a small share of the points.
+first, as long as they are longer than a tolerance. Failed cells are explored by a small share of the points. Mixed
+simplices have losses as others do, for which they are divided beside the border, between points with values.
 
 The numbers of evaluations that may fail for the border, and of points that explore, follow from the number of points.
 Thus the order of results does not matter.
@@ -171,6 +172,9 @@ class FailedRegion:
         `FEASIBLE`, `MIXED` or `FAILED`, by slot.
     lengths : array, shape (capacity,)
         The longest edge between a vertex with a value and one that failed; of a failed simplex the longest of all.
+    has_sides : array of bool, shape (capacity,)
+        Whether a mixed simplex has an edge beside the border: both ends have values, and no vertex failed between them,
+        which is in the ball around the edge. Divided there, it says more of the function up to the border.
     """
 
     def __init__(self, dim: int, tolerance: float) -> None:
@@ -182,6 +186,7 @@ class FailedRegion:
         self.vertices: Flags = np.zeros(0, dtype=bool)
         self.kinds = np.zeros(0, dtype=np.int8)
         self.lengths: Floats = np.zeros(0)
+        self.has_sides: Flags = np.zeros(0, dtype=bool)
         self._first, self._second = np.triu_indices(dim + 1, 1)
 
     def note(self, vertices: Ints, mesh: SimplexMesh) -> None:
@@ -208,6 +213,7 @@ class FailedRegion:
         mixed: Flags = some & np.logical_or.reduce(feasible, axis=1)
         kinds = np.where(mixed, MIXED, np.where(some, FAILED, FEASIBLE))
         self.kinds[slots] = kinds
+        self.has_sides[slots] = False
         self.lengths[slots] = 0.0
         bad = np.flatnonzero(kinds)
         if len(bad):
@@ -218,14 +224,19 @@ class FailedRegion:
             across = (failed[:, a] & feasible[:, b]) | (feasible[:, a] & failed[:, b])
             lengths[mixed[bad, None] & ~across] = 0.0
             self.lengths[slots[bad]] = lengths.max(axis=1)
+            beside = feasible[:, a] & feasible[:, b]
+            for c in range(self._dim + 1):
+                other = corners[:, c, None]
+                angles = ((corners[:, a] - other) * (corners[:, b] - other)).sum(axis=2)
+                beside &= ~failed[:, c, None] | (angles > 0)
+            self.has_sides[slots[bad]] = beside.any(axis=1)
 
     def losses(self, slots: Ints, losses: Floats) -> Floats:
         """The losses of simplices, shape (m,), given those that they have if the function is flat where it failed."""
         if not self.has_feasible:
             return losses
-        kinds = self.kinds[slots]
-        unresolved = (kinds == MIXED) & (self.lengths[slots] > self.tolerance)
-        return np.where((kinds == FEASIBLE) | unresolved, losses, 0.0)
+        unresolved = (self.kinds[slots] == MIXED) & (self.lengths[slots] > self.tolerance)
+        return np.where((self.kinds[slots] == FEASIBLE) | unresolved | self.has_sides[slots], losses, 0.0)
 
     def set_shares(self, slots: Ints, shares: Floats) -> None:
         """Rank simplices, if they are mixed or failed.
@@ -243,8 +254,8 @@ class FailedRegion:
         self._queues.remove(slot)
         self.kinds[slot] = FEASIBLE
 
-    def next(self, feasible: LossQueue, n: int, risk: float) -> int | None:
-        """The slot of the simplex to divide next; see `FailureQueues.next`.
+    def next(self, feasible: LossQueue, n: int, risk: float) -> tuple[int, int] | None:
+        """The slot of the simplex to divide next, and its kind; see `FailureQueues.next`.
 
         Parameters
         ----------
@@ -254,12 +265,12 @@ class FailedRegion:
         risk : float
             How many of those in flight are expected to fail.
         """
-        found = self._queues.next(feasible, n, self.count + risk)
-        return None if found is None else found[0]
+        return self._queues.next(feasible, n, self.count + risk)
 
     def make_room(self, mesh: SimplexMesh) -> None:
         """Make the arrays long enough."""
         self.vertices = _longer(self.vertices, mesh.n_points)
+        self.has_sides = _longer(self.has_sides, mesh.capacity)
         self.kinds, self.lengths = _longer(self.kinds, mesh.capacity), _longer(self.lengths, mesh.capacity)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable, Collection, Mapping
 from typing import NamedTuple
@@ -212,9 +213,10 @@ class Refinement:
         return proposal
 
     def _cut_largest(self) -> Proposal | None:
-        slot = self._next()
-        if slot is None:
+        found = self._next()
+        if found is None:
             return None
+        slot, kind = found
         simplex: Simplex = tuple(self.mesh.vertices[slot].tolist())
         divided = self._subdivisions.get(simplex)
         cell = Cell(1.0, simplex) if divided is None else divided.largest
@@ -222,10 +224,10 @@ class Refinement:
         share, vertices = cell
         corners = [self._point(v) for v in vertices]
         heights = [self._height(v) for v in vertices]
-        across = self._across_border(vertices, corners) if self._has_failed(slot) else None
-        i, j, part = across or self._where_to_cut(corners, heights)
+        edge = self._edge_at_border(vertices, corners, across=kind != FEASIBLE) if self._has_failed(slot) else None
+        i, j, part = edge or self._where_to_cut(corners, heights)
         gain = self.losses.priority(slot) * share**self._share_power
-        if self._has_failed(slot):  # a point that is due, whatever its own loss
+        if kind != FEASIBLE:  # a point that is due, whatever its own loss
             gain = max(gain, self.expected_loss())
         point = point_between(corners[i], corners[j], part)
         a, b = heights[i], heights[j]
@@ -244,11 +246,11 @@ class Refinement:
             return
         self._coordinates[vertex] = proposal.point
         slot = self.mesh.slot_of[proposal.simplex]
-        if self._has_failed(slot):
+        edge = proposal.edge
+        if self._has_failed(slot) and not (edge and all(v < 0 or not self.failed.vertices[v] for v in edge)):
             self._risks[vertex] = RISKS[self.failed.kinds[slot]]
         if proposal.height is not None:
             self._heights[vertex] = proposal.height
-        edge = proposal.edge
         mesh_edge = edge if edge is not None and min(edge) >= 0 else None
         homes = self.mesh.sharing(proposal.simplex, self._support(proposal))
         for simplex in homes:
@@ -295,10 +297,34 @@ class Refinement:
         for simplex in changed:
             self._update_priority(simplex)
 
-    def _next(self) -> int | None:
+    def _edge_at_border(
+        self, vertices: tuple[Vertex, ...], corners: list[Point], *, across: bool
+    ) -> tuple[int, int, float] | None:
+        """The middle of the longest edge from a vertex with a value to one that failed; None if there is none.
+
+        Not `across`, it is the longest edge beside the border; see `FailedRegion.has_sides`.
+        """
+        failed = [v >= 0 and bool(self.failed.vertices[v]) for v in vertices]
+        bad = [corner for corner, each in zip(corners, failed, strict=True) if each]
+        edges = [
+            (math.dist(corners[i], corners[j]), i, j)
+            for i, j in itertools.combinations(range(len(vertices)), 2)
+            if (
+                min(vertices[i], vertices[j]) >= 0 and failed[i] != failed[j]
+                if across
+                else not (failed[i] or failed[j]) and all(_cosine(corners[i], corners[j], c) > 0 for c in bad)
+            )
+        ]
+        if not edges:
+            return None
+        _, i, j = max(edges)
+        return i, j, 0.5
+
+    def _next(self) -> tuple[int, int] | None:
         """The slot of the simplex to divide next."""
         if not self.failed.count:
-            return self.priorities.peek()
+            slot = self.priorities.peek()
+            return None if slot is None else (slot, FEASIBLE)
         n, risk = self.mesh.n_points + len(self._homes), sum(self._risks.values())
         return self.failed.next(self.priorities, n, risk)
 
@@ -306,23 +332,9 @@ class Refinement:
         return self.failed.count > 0 and self.failed.kinds[slot] != FEASIBLE
 
     def _rank_failed(self, slots: Ints) -> None:
-        others = slots[self.failed.kinds[slots] != FEASIBLE]
+        others = slots[(self.failed.kinds[slots] != FEASIBLE) & ~self.failed.has_sides[slots]]
         self.priorities.set_many(others, np.full(len(others), -np.inf))
         self.failed.set_shares(slots, self._shares[slots])
-
-    def _across_border(self, vertices: tuple[Vertex, ...], corners: list[Point]) -> tuple[int, int, float] | None:
-        """The middle of the longest edge from a vertex with a value to one that failed; None if there is none."""
-        failed = [v >= 0 and bool(self.failed.vertices[v]) for v in vertices]
-        edges = [
-            (math.dist(corners[i], corners[j]), i, j)
-            for i, v in enumerate(vertices)
-            for j, w in enumerate(vertices)
-            if i < j and v >= 0 and w >= 0 and failed[i] != failed[j]
-        ]
-        if not edges:
-            return None
-        _, i, j = max(edges)
-        return i, j, 0.5
 
     def _support(self, proposal: Proposal) -> Collection[int]:
         """The mesh vertices that span the smallest face of the simplex that contains the proposed edge, or point."""
@@ -383,7 +395,8 @@ class Refinement:
         self._shares[slot] = share = 1.0 if subdivision is None else subdivision.largest_share
         if self._has_failed(slot):
             self._rank_failed(np.array([slot]))
-            return
+            if not self.failed.has_sides[slot]:
+                return
         priority = self.losses.priority(slot)
         if not _NOTHING < priority < np.inf:
             priority = (_INFINITE if priority == np.inf else _NOTHING) * float(self.mesh.volumes[slot])
@@ -435,3 +448,8 @@ class Refinement:
         if len(self._shares) < capacity:
             self._shares = np.concatenate([self._shares, np.ones(capacity - len(self._shares))])
         self.failed.make_room(self.mesh)
+
+
+def _cosine(a: Point, b: Point, c: Point) -> float:
+    """A number of the sign of the cosine of the angle at c."""
+    return sum((x - z) * (y - z) for x, y, z in zip(a, b, c, strict=True))
