@@ -83,14 +83,15 @@ def draw_slice(
         return _draw_line(learner, is_line=True)
     data = region_data(learner)
     unit = {i: float((value - data.low[i]) / data.width[i]) for i, value in cut.items()}
-    used = data.nearest_to_cut(unit, MOST_TRIANGULATED.get(data.ndim, MOST_NEAREST))
+    evaluated = data.nearest_to_cut(unit, MOST_TRIANGULATED.get(data.ndim, MOST_NEAREST))
+    used = data.with_barred(learner).nearest_to_cut(unit, MOST_TRIANGULATED.get(data.ndim, MOST_NEAREST))
     between = Interpolation(used)
     shares = Interpolation(used.of_shares) if used.has_gaps else None
     axes, value_axis = dimensions(learner.function, *coordinate_names(learner.ndim))
     free = [i for i in range(data.ndim) if i not in cut]
     title = title_of(
         learner.npoints,
-        len(used.points) + learner.npoints - len(data.points),
+        len(evaluated.points) + learner.npoints - len(data.points),
         ", ".join(f"{axes[i].label} = {value:.6g}" for i, value in cut.items()),
         "values of the nearest points" if between.is_nearest else "",
         "" if between.is_known else "too few to interpolate",

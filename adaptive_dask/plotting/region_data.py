@@ -70,6 +70,15 @@ class RegionData:
         """Return at most this number of points: the highest and the lowest of each cell of a grid."""
         return self.at(thin_cells(self.points, self.values.sum(axis=1), most))
 
+    def with_barred(self, learner: SpaceLearner) -> RegionData:
+        """Return the data, and after these the points where ``feasible`` is false, which were not evaluated."""
+        barred = np.array(list(getattr(learner, "_barred", ())), dtype=float).reshape(-1, self.ndim)
+        if not len(barred):
+            return self
+        points = np.concatenate([self.points, np.clip((barred - self.low) / self.width, 0, 1)])
+        values = np.concatenate([self.values, np.full((len(barred), self.values.shape[1]), np.nan)])
+        return RegionData(points, values, self.low, self.width, np.append(self.shares, np.zeros(len(barred))))
+
     def nearest_to_cut(self, cut: dict[int, float], most: int) -> RegionData:
         """Return the corners and the points nearest to a cut, given in coordinates of the unit cube."""
         if len(self.points) <= most:

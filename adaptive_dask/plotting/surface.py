@@ -38,7 +38,9 @@ class Surface:
 
     def __init__(self, learner: SpaceLearner, stretch: float = 1.0) -> None:
         self._whole = region_data(learner)
-        self.data: RegionData = self._whole.thinned(MOST_TRIANGULATED[2])
+        evaluated = self._whole.thinned(MOST_TRIANGULATED[2])
+        self._n_drawn = len(evaluated.points)
+        self.data: RegionData = evaluated.with_barred(learner)
         self.interpolation = Interpolation(self.data, np.array([1.0, stretch]))
         self.axes, self.value_axis = dimensions(learner.function, *coordinate_names(2))
         self._outside = learner.npoints - len(self._whole.points)
@@ -60,8 +62,10 @@ class Surface:
         picture = image(corner, self.data.width, values, self.axes, self.value_axis)
         edges = edges_of(self.triangles if tri_alpha else self.triangles[:0])
         ends = self.data.originals[longest(edges, self.data.points, MOST_EDGES)]
-        strange = ~np.isfinite(self.data.values[:, component]) if self.interpolation.is_known else slice(None)
-        marks = holoviews.Points(self.data.originals[strange], kdims=self.axes)
+        strange = (
+            ~np.isfinite(self.data.values[: self._n_drawn, component]) if self.interpolation.is_known else slice(None)
+        )
+        marks = holoviews.Points(self.data.originals[: self._n_drawn][strange], kdims=self.axes)
         elements = [
             picture,
             with_options(segments(ends, self.axes, "EdgePaths"), color="white", line_width=0.5, opacity=tri_alpha),
@@ -89,7 +93,7 @@ class Surface:
         if n_edges > MOST_EDGES:
             remarks.append(f"the longest {MOST_EDGES:,} of {n_edges:,} edges are drawn")
         npoints = len(self._whole.points) + self._outside
-        return title_of(npoints, len(self.data.points) + self._outside, *remarks)
+        return title_of(npoints, self._n_drawn + self._outside, *remarks)
 
     def _default_pixels(self) -> int:
         """Return a number of pixels that is sufficient for the smallest triangle, within limits."""

@@ -184,3 +184,15 @@ def test_thinning_keeps_gaps_and_peaks_beside_them() -> None:
         assert np.array_equal(np.isnan(kept), x < 0.5)
         assert 0.3 < np.isnan(kept).mean() < 0.7
         assert (np.nanmin(kept), np.nanmax(kept)) == (np.nanmin(values), 9.0)
+
+
+@pytest.mark.parametrize("kind", [adaptive.Learner2D, adaptive.LearnerND])
+def test_what_is_known_beforehand_is_blank_as_well(kind: Any) -> None:
+    learner = kind(sum, SQUARE, feasible=lambda point: math.hypot(*point) > 0.5)
+    adaptive.simple(learner, npoints_goal=300)
+    picture = Picture(learner)
+    middle = len(picture.data["image"]) // 2
+    assert np.isnan(picture.data["image"][middle, middle])
+    assert len(picture.data["border"]) > 30
+    assert len(picture.data["points"]) == 300
+    assert "infeasible" not in picture.note()

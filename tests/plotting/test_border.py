@@ -102,3 +102,24 @@ def test_a_border_in_a_picture_that_changes() -> None:
     adaptive.simple(learner, npoints_goal=300)
     changes.event()
     assert sum(type(each.glyph).__name__ == "Segment" for each in drawn.renderers) == 2
+
+
+@pytest.mark.parametrize("kind", ["Learner2D", "LearnerND", "slice"])
+def test_what_is_known_beforehand_is_blank_as_well(kind: str, backend: str) -> None:
+    bounds = [*SQUARE, (0, 1)] if kind == "slice" else SQUARE
+    learner = getattr(adaptive, "LearnerND" if kind == "slice" else kind)(sum, bounds, feasible=is_outside)
+    adaptive.simple(learner, npoints_goal=500)
+    assert not learner.infeasible
+    overlay = learner.plot_slice({2: 0.5}) if kind == "slice" else learner.plot()
+    assert len(ends_of(overlay)) > 10
+    image = overlay.Image.I
+    assert np.isnan(image[0.0, 0.0])
+    assert not np.isnan(image[0.9, 0.9])
+    if kind != "slice":
+        assert title(overlay, backend) == "500 points"
+        assert not len(overlay.Points.I)
+    holoviews.renderer(backend).get_plot(overlay)
+
+
+def is_outside(point: Any) -> bool:
+    return math.hypot(*point[:2]) > 0.5

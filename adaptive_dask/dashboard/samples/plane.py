@@ -69,10 +69,11 @@ class PlaneFollower(Follower):
     def read(self, learner: Any, pending: list[Any]) -> Any:
         points, values = self.take(learner.data)
         floats = with_gaps(learner, points, as_floats(values)[:, :1])[:, 0]
-        return points, floats, self.position, pending[:MOST_PENDING], count_gaps(learner)
+        barred = list(getattr(learner, "_barred", ()))  # where `feasible` is false; never evaluated
+        return points, floats, self.position, pending[:MOST_PENDING], count_gaps(learner), barred
 
     def prepare(self, raw: Any) -> dict[str, Any]:
-        points, values, npoints, pending, n_gaps = raw
+        points, values, npoints, pending, n_gaps, barred = raw
         axes = list(self.axes)
         if points:
             here = np.array(points, dtype=float).reshape(len(points), -1)[:, axes]
@@ -93,7 +94,10 @@ class PlaneFollower(Follower):
             "border": np.empty((0, 2)),
         }
         if self.ndim == 2 and len(points) > 3:
-            data |= self._between(points, data["values"], ~np.isnan(values))
+            blank = np.full(len(barred), np.nan)
+            points = np.concatenate([points, np.array(barred, dtype=float).reshape(-1, 2)])
+            has_value = ~np.isnan(np.append(values, blank))
+            data |= self._between(points, np.append(data["values"], blank), has_value)
         return data
 
     def _between(self, points: Floats, values: Floats, has_value: NDArray[np.bool_]) -> dict[str, Any]:
