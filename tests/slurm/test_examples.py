@@ -67,7 +67,7 @@ def test_a_notebook_has_jobs_as_workers(slurm: PrivateSlurm, site: Site) -> None
 
 
 def test_a_job_hosts_a_run_whose_notebook_is_killed(slurm: PrivateSlurm, site: Site) -> None:
-    site.environment["SECONDS_PER_POINT"] = "0.3"
+    site.environment["SECONDS_PER_POINT"] = "0.6"
     job = site.submit("host.sbatch", "scheduler.json", *LOOPBACK, options=("--cpus-per-task=2", "--mem-per-cpu=300"))
     scheduler_file = site.folder / "scheduler.json"
     wait_until(scheduler_file.exists, explain=site.logs)
