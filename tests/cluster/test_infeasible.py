@@ -80,6 +80,8 @@ def test_failures_are_forgotten_during_a_run(client):
     while runner.call(lambda learner: learner.npoints) < 20:
         pass
     runner.pause()
+    while runner.info()["in_flight"]:  # what is evaluated already would be told afterwards
+        pass
     assert runner.call(lambda learner: set(learner.infeasible.values())) == {"OSError: the licence server is away"}
     left = runner.call(lambda learner: (learner.forget_failures(), learner.npoints)[1])
     assert left == 0

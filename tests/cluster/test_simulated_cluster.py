@@ -6,11 +6,15 @@ The simulation replaces the clocks of its process, so it has one of its own.
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
+ROOT = Path(__file__).parents[2]
+ENVIRONMENT = {**os.environ, "PYTHONSAFEPATH": ""}  # the folder `tests` is found in the current one
 SCRIPT = """
 import cProfile, json
 from tests.benchmarks import virtual_time
@@ -40,7 +44,8 @@ print(json.dumps(found))
 
 @pytest.fixture(scope="module")
 def found():
-    done = subprocess.run([sys.executable, "-c", SCRIPT], capture_output=True, text=True, check=False, timeout=300)
+    command = [sys.executable, "-c", SCRIPT]
+    done = subprocess.run(command, cwd=ROOT, env=ENVIRONMENT, capture_output=True, text=True, check=False, timeout=300)
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout.splitlines()[-1])
 
