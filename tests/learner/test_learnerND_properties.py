@@ -107,7 +107,7 @@ def check_books(learner, volume):
         assert rule._whole is None or not hasattr(learner.loss_per_triangle, "nth_neighbors")
         if rule._whole is not None:
             return
-        fresh = rule._on_patch(mesh, partition.values, slots)
+        fresh = rule._on_patch(mesh, partition.values, slots, None)
     else:
         fresh = rule._losses(mesh, partition.values, slots)
     fresh = np.where(np.isnan(fresh), 0, fresh)
