@@ -176,7 +176,7 @@ def measure_adaptive(name: str, dim: int, n: int, seed: int, value: float) -> di
     try:
         run(learner, margin, n, lambda point: value)
     except Exception as failure:  # it cannot go on with NaN
-        return {"raised": len(learner.data), "kind": type(failure).__name__}  # type: ignore[dict-item]
+        return {"raised": len(learner.data), "kind": type(failure).__name__}
     failed = {p for p in learner.data if margin(np.array(p)) < 0}
     x = grid(dim).reshape(-1, dim)
     inside = margin(x) >= 0
@@ -187,7 +187,7 @@ def measure_adaptive(name: str, dim: int, n: int, seed: int, value: float) -> di
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])  # type: ignore[union-attr]
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--n", type=int, nargs="+", default=[1000, 10_000])
     parser.add_argument("--region", nargs="+", default=list(REGIONS))
     parser.add_argument("--dim", type=int, nargs="+", default=[2, 3])

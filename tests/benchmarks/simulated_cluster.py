@@ -261,11 +261,11 @@ def _counted_threads(loop: Any) -> Iterator[None]:
     from adaptive_dask.cluster.scheduler_threads import CallThreads
 
     begin = CallThreads.begin
-    CallThreads.begin = lambda self, *args, **kwargs: loop.count(begin(self, *args, **kwargs))  # type: ignore[method-assign]
+    CallThreads.begin = lambda self, *args, **kwargs: loop.count(begin(self, *args, **kwargs))
     try:
         yield
     finally:
-        CallThreads.begin = begin  # type: ignore[method-assign]
+        CallThreads.begin = begin
 
 
 def rows(quick: bool) -> Iterator[Row]:

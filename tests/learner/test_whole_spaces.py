@@ -219,8 +219,6 @@ def test_mixed_spaces_have_whole_numbers_along_their_axes(name: str, at_a_time: 
 
 @pytest.mark.parametrize("name", ["Learner1D", "RationalLearner1D", "SparseGridLearner", "LearnerND"])
 def test_categories_of_whole_numbers(name: str) -> None:
-    if name not in TAKE_WHOLE:
-        pytest.skip(f"{name} takes no whole numbers yet")
     many: Any = getattr(adaptive, name)(with_material, Space(material=["Si", "GaAs"], n=Int(1, 5)))
     adaptive.simple(many)
     assert [child.npoints for child in many.learners] == [5, 5]

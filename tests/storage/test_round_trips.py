@@ -72,7 +72,7 @@ class Positional(Function):
     def __init__(self, is_named: bool) -> None:
         super().__init__(["x"], is_named)
 
-    def __call__(self, x: Any) -> Any:  # type: ignore[override]
+    def __call__(self, x: Any) -> Any:
         return super().__call__(**{f"x{k}": each for k, each in enumerate(x if isinstance(x, tuple) else [x])})
 
 
