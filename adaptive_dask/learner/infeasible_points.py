@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import abc
 import math
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
@@ -96,6 +97,10 @@ class RegionLearner(ReasonsLearner):
         learner: Any = self
         return learner.interpolator().feasibility(x)
 
+    @abc.abstractmethod
+    def _barred_points(self) -> list[Any]:
+        """Return the points that were passed over because they are barred; they have no data."""
+
     def _is_barred(self, point: Any) -> bool:
         """Whether it is known beforehand that the function has no value at a point."""
         return self._feasible is not None and not self._feasible(point)
@@ -120,3 +125,8 @@ class RegionLearner(ReasonsLearner):
 
     def _has_no_value(self, y: Any) -> bool:
         return self._nan is not None and bool(np.isnan(y).any())
+
+
+def barred_points(learner: Any) -> list[Any]:
+    """Return the points that a learner passed over because its ``feasible`` is false there."""
+    return learner._barred_points() if isinstance(learner, RegionLearner) else []

@@ -206,6 +206,9 @@ class Learner1D(RegionLearner, IntervalLearner):
             self._forget_barred()
         super()._setting_changed(name)
 
+    def _barred_points(self) -> list[float]:
+        return [float(self._line.x[slot]) for slot in self._line.barred]
+
     def _forget_barred(self) -> None:
         """Forget which points are barred."""
         if self._line.barred:

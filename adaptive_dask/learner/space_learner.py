@@ -403,6 +403,9 @@ class SpaceLearner(RegionLearner):
             self._bounds_left = list(self._bounds_points)
         self._rebuild()
 
+    def _barred_points(self) -> list[Point]:
+        return list(self._barred)
+
     def _bar(self, point: Point) -> None:
         """Note that the function has no value at a point, which is never asked for."""
         self._barred.add(point)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from adaptive_dask.learner.infeasible_points import barred_points
 from adaptive_dask.plotting.backend import as_picture, cycle, load_holoviews, with_options
 from adaptive_dask.plotting.border import border_on_line
 from adaptive_dask.plotting.labels import component_label, coordinate_names, counted, dimensions
@@ -55,7 +56,10 @@ def draw(
     table = learner.to_numpy() if learner.npoints else np.empty((0, 2))
     x, columns, is_line = table[:, 0], table[:, 1:], scatter_or_line == "line"
     gone = np.array([each in learner.infeasible for each in x.tolist()], dtype=bool)
-    overlay = draw_columns(learner.function, x, columns, is_line=is_line, most_points=most_points, gone=gone)
+    barred = np.array(barred_points(learner), dtype=float)
+    overlay = draw_columns(
+        learner.function, x, columns, is_line=is_line, most_points=most_points, gone=gone, barred=barred
+    )
     title = line_title(table, most_points, int(gone.sum()))
     return as_picture(overlay.redim.range(x=padded(*learner.bounds)), title, show_legend=True)
 
@@ -68,6 +72,7 @@ def draw_columns(
     is_line: bool,
     most_points: int = MOST_POINTS,
     gone: Indices | None = None,
+    barred: Floats | None = None,
 ) -> Any:
     """Return an element for each column of values.
 
@@ -81,6 +86,8 @@ def draw_columns(
     most_points : int
     gone : array of bool, shape (n,), optional
         True for points without a value.
+    barred : array of shape (k,), optional
+        Further places that have no value.
 
     Returns
     -------
@@ -88,6 +95,11 @@ def draw_columns(
         An overlay even for a single column, because a DynamicMap does not support changes of the type of its elements.
     """
     holoviews = load_holoviews()
+    if gone is not None and barred is not None and len(barred):
+        x, gone = np.append(x, barred), np.append(gone, np.ones(len(barred), dtype=bool))
+        columns = np.append(columns, np.full((len(barred), columns.shape[1]), np.nan), axis=0)
+        order = np.argsort(x)
+        x, columns, gone = x[order], columns[order], gone[order]
     (x_axis,), y_axis = dimensions(function, *coordinate_names(1))
     elements = []
     for i, values in enumerate(columns.T):

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from adaptive_dask.learner.infeasible_points import barred_points
 from adaptive_dask.plotting.backend import as_picture, cycle, load_holoviews, with_options
 from adaptive_dask.plotting.border import border_of_pixels
 from adaptive_dask.plotting.labels import component_label, coordinate_names, counted, dimensions, title_of
@@ -178,7 +179,8 @@ def _draw_line(learner: LearnerND, is_line: bool = False) -> Any:
     data = learner.to_numpy() if learner.npoints else np.empty((0, 1 + learner.vdim))
     table = data[np.argsort(data[:, 0])]
     gone = np.array([(x,) in learner.infeasible for x in table[:, 0].tolist()], dtype=bool)
-    overlay = draw_columns(learner.function, table[:, 0], table[:, 1:], is_line=is_line, gone=gone)
+    barred = np.ravel(np.array(barred_points(learner), dtype=float))
+    overlay = draw_columns(learner.function, table[:, 0], table[:, 1:], is_line=is_line, gone=gone, barred=barred)
     title = line_title(table, gone=int(gone.sum()))
     return as_picture(overlay.redim.range(x=padded(*learner.bbox[0])), title, show_legend=True)
 

@@ -9,6 +9,7 @@ import numpy as np
 from scipy.interpolate import LinearNDInterpolator
 from scipy.spatial import ConvexHull, Delaunay, QhullError, cKDTree
 
+from adaptive_dask.learner.infeasible_points import barred_points
 from adaptive_dask.plotting.thinning import Floats, Indices, thin_cells
 
 if TYPE_CHECKING:
@@ -72,7 +73,7 @@ class RegionData:
 
     def with_barred(self, learner: SpaceLearner) -> RegionData:
         """Return the data, and after these the points where ``feasible`` is false, which were not evaluated."""
-        barred = np.array(list(getattr(learner, "_barred", ())), dtype=float).reshape(-1, self.ndim)
+        barred = np.array(barred_points(learner), dtype=float).reshape(-1, self.ndim)
         if not len(barred):
             return self
         points = np.concatenate([self.points, np.clip((barred - self.low) / self.width, 0, 1)])

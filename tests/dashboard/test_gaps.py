@@ -186,6 +186,22 @@ def test_thinning_keeps_gaps_and_peaks_beside_them() -> None:
         assert (np.nanmin(kept), np.nanmax(kept)) == (np.nanmin(values), 9.0)
 
 
+@pytest.mark.parametrize("kind", ["Learner1D", "LearnerND"])
+def test_a_line_ends_where_it_is_known_beforehand(kind: str) -> None:
+    if kind == "Learner1D":
+        learner: Any = adaptive.Learner1D(abs, (-1, 1), feasible=lambda x: not 0.2 < x < 0.6)
+    else:
+        learner = adaptive.LearnerND(lambda x: x[0], [(-1, 1)], feasible=lambda x: not 0.2 < x[0] < 0.6)
+    adaptive.simple(learner, npoints_goal=60)
+    picture = Picture(learner)
+    gaps = picture.data["x"][np.isnan(picture.data["y"][:, 0])]
+    assert len(gaps)
+    assert (np.abs(gaps - 0.4) < 0.2).all()
+    np.testing.assert_allclose(picture.data["border"], [0.2, 0.6], atol=0.1)
+    assert picture.data["npoints"] == 60
+    assert "infeasible" not in picture.note()
+
+
 @pytest.mark.parametrize("kind", [adaptive.Learner2D, adaptive.LearnerND])
 def test_what_is_known_beforehand_is_blank_as_well(kind: Any) -> None:
     learner = kind(sum, SQUARE, feasible=lambda point: math.hypot(*point) > 0.5)

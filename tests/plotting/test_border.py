@@ -84,6 +84,23 @@ def test_lines(kind: str, backend: str) -> None:
         holoviews.renderer(backend).get_plot(overlay)
 
 
+@pytest.mark.parametrize("kind", ["Learner1D", "LearnerND"])
+def test_lines_end_where_it_is_known_beforehand(kind: str, backend: str) -> None:
+    if kind == "Learner1D":
+        learner: Any = adaptive.Learner1D(abs, (-1, 1), feasible=lambda x: not 0.2 < x < 0.6)
+    else:
+        learner = adaptive.LearnerND(lambda x: x[0], [(-1, 1)], feasible=lambda x: not 0.2 < x[0] < 0.6)
+    adaptive.simple(learner, npoints_goal=60)
+    pictures = [learner.plot()]
+    if kind == "Learner1D":
+        pictures.append(learner.plot(scatter_or_line="line"))
+        assert np.isnan(pictures[1].Curve.I.dimension_values(1)).any()
+    for overlay in pictures:
+        np.testing.assert_allclose(ends_of(overlay)[:, 0], [0.2, 0.6], atol=0.1)
+        assert title(overlay, backend) == "60 points"
+        holoviews.renderer(backend).get_plot(overlay)
+
+
 def test_nothing_but_points_without_a_value(backend: str) -> None:
     for learner in (adaptive.Learner1D(line, (0.3, 0.5)), adaptive.LearnerND(disc, [(-0.1, 0.1)] * 2)):
         adaptive.simple(learner, npoints_goal=8)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -24,6 +24,7 @@ from adaptive_dask.dashboard.samples.follower import (
 )
 from adaptive_dask.dashboard.samples.thinning import ThinLine
 from adaptive_dask.dashboard.style import GREY, ORANGE, SERIES, TOOLS, new_figure, new_note
+from adaptive_dask.learner.infeasible_points import barred_points
 
 # Above this number of points, only the line is drawn.
 MOST_MARKED = 400
@@ -59,21 +60,29 @@ class LineFollower(Follower):
         x, y = learner.data.arrays(self.position, self.position + MOST_NEW)
         self.position += len(x)
         self.behind = self.position < len(learner.data)
-        return x, with_gaps(learner, x, y), self.position, pending[:MOST_PENDING], count_gaps(learner)
+        return (
+            x,
+            with_gaps(learner, x, y),
+            self.position,
+            pending[:MOST_PENDING],
+            count_gaps(learner),
+            barred_points(learner),
+        )
 
     def prepare(self, raw: Any) -> dict[str, Any]:
-        x, y, npoints, pending, n_gaps = raw
+        x, y, npoints, pending, n_gaps, barred = raw
         self._thin.add(x, y)
         self._newest.extend(zip(x[-NEWEST:].tolist(), y[-NEWEST:, 0].tolist(), strict=True))
+        x, y = _with_barred(self._thin.x, self._thin.y, barred)
         return {
-            "x": self._thin.x,
-            "y": self._thin.y,
+            "x": x,
+            "y": y,
             "newest": np.array(self._newest).reshape(-1, 2),
             "pending": np.array(pending, dtype=float),
             "npoints": npoints,
             "errors": None,
             "thinned": self._thin.thinned,
-            "border": _border(self._thin.x, self._thin.y[:, 0]) if n_gaps else np.empty(0),
+            "border": _border(x, y[:, 0]) if n_gaps or len(barred) else np.empty(0),
             "n_gaps": n_gaps,
         }
 
@@ -100,6 +109,7 @@ class TuplesFollower(LineFollower):
             self.position,
             np.ravel(pending[:MOST_PENDING]),
             count_gaps(learner),
+            np.ravel(barred_points(learner)),
         )
 
 
@@ -116,7 +126,7 @@ class RationalFollower(LineFollower):
             self._is_complex = np.iscomplexobj(y)
         if self._is_complex:
             y = np.stack((y.real, y.imag), axis=2).reshape(len(y), 2 * y.shape[1])
-        return np.array(points, dtype=float), y.real, self.position, pending[:MOST_PENDING], 0
+        return np.array(points, dtype=float), y.real, self.position, pending[:MOST_PENDING], 0, []
 
 
 class MeansFollower(Follower):
@@ -222,6 +232,15 @@ def _describe(data: dict[str, Any]) -> str:
         text += f", {drawn:,} drawn; zoom in for more"
     text += "; orange: newest" if len(data["newest"]) else ""
     return text + (f"; grey: {len(data['pending'])} on their way" if len(data["pending"]) else "")
+
+
+def _with_barred(x: Floats, y: Floats, barred: Sequence[float] | Floats) -> tuple[Floats, Floats]:
+    """Return the points of a line with a gap at each point that is barred."""
+    if not len(barred):
+        return x, y
+    x, y = np.append(x, barred), np.append(y, np.full((len(barred), y.shape[1]), np.nan), axis=0)
+    order = np.argsort(x)
+    return x[order], y[order]
 
 
 def _border(x: Floats, y: Floats) -> Floats:

@@ -25,6 +25,7 @@ from adaptive_dask.dashboard.samples.follower import (
 )
 from adaptive_dask.dashboard.samples.thinning import ThinPlane
 from adaptive_dask.dashboard.style import GREY, ORANGE, TOOLS, new_figure, new_note, select_style
+from adaptive_dask.learner.infeasible_points import barred_points
 from adaptive_dask.plotting.border import LEVEL
 from adaptive_dask.plotting.level_set import level_set
 from adaptive_dask.plotting.thinning import edges_of
@@ -69,7 +70,7 @@ class PlaneFollower(Follower):
     def read(self, learner: Any, pending: list[Any]) -> Any:
         points, values = self.take(learner.data)
         floats = with_gaps(learner, points, as_floats(values)[:, :1])[:, 0]
-        barred = list(getattr(learner, "_barred", ()))  # where `feasible` is false; never evaluated
+        barred = barred_points(learner)  # where `feasible` is false; never evaluated
         return points, floats, self.position, pending[:MOST_PENDING], count_gaps(learner), barred
 
     def prepare(self, raw: Any) -> dict[str, Any]:
