@@ -10,7 +10,7 @@ import numpy as np
 from adaptive_dask import entry
 from adaptive_dask.learner.axes.axis import Linear, Log
 from adaptive_dask.learner.axes.interpolator import AxesInterpolator
-from adaptive_dask.learner.axes.keyword_function import SAMPLE, SEED, TUPLE, KeywordFunction
+from adaptive_dask.learner.axes.keyword_function import SAMPLE, TUPLE, KeywordFunction
 from adaptive_dask.learner.axes.points import UsersData, UsersPoints, complain
 from adaptive_dask.learner.axes.space import Space
 from adaptive_dask.learner.base_learner import BaseLearner, takes_infeasible
@@ -99,7 +99,7 @@ class AxesLearner(BaseLearner):
             samples = self.learner._number_samples
             return sum(samples[u] for u in self._points.told.values())
         if name == "done" and self._points.are_countable:
-            return self._is_done
+            return self._points.is_done
         if self._form == SAMPLE and name in _BY_PLACE and not self._is_same:
             found = getattr(self.learner, name)
             return {x: found[u] for x, u in sorted(self._points.told.items())}
@@ -188,9 +188,6 @@ class AxesLearner(BaseLearner):
         """The points that were asked for and not yet told."""
         pending: Set[Any] = self.learner.pending_points if self._is_same else self._points.pending.keys()
         return pending
-
-    def _pending_to_tell(self) -> list[Any]:
-        return list(self.learner._pending_to_tell() if self._is_same else self._points.pending)
 
     def ask(self, n: int, tell_pending: bool = True) -> tuple[list[Any], list[float]]:
         """Choose the next points to evaluate, as the learner inside does.
@@ -281,9 +278,6 @@ class AxesLearner(BaseLearner):
             return 0.0
         return float(self.learner.loss(real))
 
-    def _is_done(self) -> bool:
-        return self._points.is_done() or (hasattr(self.learner, "done") and bool(self.learner.done()))
-
     # -- what is known -----------------------------------------------------------------------------
 
     def interpolator(self, **options: Any) -> AxesInterpolator:
@@ -353,13 +347,6 @@ class AxesLearner(BaseLearner):
         """Points and values as they are told, in order; for an `AverageLearner1D` those of each sample."""
         data = self.learner._get_data()
         return _as_told({x: x for x in data} if self._is_same else self._points.told, data, self._form)
-
-    def point_of(self, arguments: Mapping[str, Any]) -> Any:
-        """The point at which the function is called with these arguments."""
-        coordinates = tuple(arguments[name] for name in self.space.names)
-        if self._form == SAMPLE:
-            return arguments[SEED], *coordinates
-        return coordinates if self._form == TUPLE else coordinates[0]
 
     def _get_data(self) -> dict[str, Any]:
         return {"axes": self.space.plain(), "told": dict(self._points.told), "data": self.learner._get_data()}

@@ -239,7 +239,8 @@ class BalancingLearner(BaseLearner):
         """Tell the value ``y`` of the function at ``x`` = (index, point of that child)."""
         i, point = self._checked(x)
         self.learners[i].tell(point, y)
-        self._told(i)
+        self._turns.told(i)
+        self._losses.told(i)
 
     def tell_many(self, xs: Iterable[Point], ys: Iterable[Any]) -> None:
         """Tell the values ``ys`` of the function at ``xs``, to each child its own values at once."""
@@ -253,7 +254,8 @@ class BalancingLearner(BaseLearner):
             try:
                 self.learners[i].tell_many(points, values)
             finally:
-                self._told(i)
+                self._turns.told(i)
+                self._losses.told(i)
 
     def tell_pending(self, x: Point) -> None:
         """Tell that ``x`` = (index, point of that child) is being evaluated."""
@@ -269,10 +271,6 @@ class BalancingLearner(BaseLearner):
                 child.remove_unfinished()
                 self._turns.got_free(i)
                 self._losses.pending_changed(i)
-
-    def _told(self, i: int) -> None:
-        self._turns.told(i)
-        self._losses.told(i)
 
     def _checked(self, x: Point) -> Point:
         try:

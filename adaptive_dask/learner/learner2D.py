@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any, Literal
 
 import numpy as np
 from scipy.interpolate import LinearNDInterpolator
 
 from adaptive_dask.learner.axes.space import Space
+from adaptive_dask.learner.geometry.coordinates import Coordinates
 from adaptive_dask.learner.geometry.failed_region import TOLERANCE
 from adaptive_dask.learner.geometry.partition import Partition
 from adaptive_dask.learner.geometry.region import BoxRegion
@@ -136,7 +138,7 @@ class Learner2D(SpaceLearner):
         self.bounds = region.bbox
         self.loss_per_triangle = loss_per_triangle
         self.stack_size = 10
-        self._aspect_ratio = 1.0
+        self._coordinates = Coordinates(region, aspect_ratio=1.0)
         self._scaled_interpolator: tuple[int, LinearNDInterpolator] | None = None
         self._reported: tuple[int, float | None] | None = None
 
@@ -150,7 +152,7 @@ class Learner2D(SpaceLearner):
     @property
     def xy_scale(self) -> Floats:
         """The size of the rectangle along x, and along y divided by the aspect ratio; shape (2,)."""
-        return np.array([high - low for low, high in self.bounds]) / (1.0, self._aspect_ratio)
+        return np.array([high - low for low, high in self.bounds]) / (1.0, self.aspect_ratio)
 
     @property
     def xy_mean(self) -> Floats:
@@ -163,14 +165,16 @@ class Learner2D(SpaceLearner):
 
         Give more than 1 if there is more detail along y. Changing it triangulates all points again.
         """
-        return self._aspect_ratio
+        ratio = self._coordinates.aspect_ratio
+        assert ratio is not None
+        return ratio
 
     @aspect_ratio.setter
     def aspect_ratio(self, ratio: float) -> None:
         if not (0 < ratio < math.inf):
             raise ValueError(f"aspect_ratio must be a positive number, got {ratio!r}.")
-        if ratio != self._aspect_ratio:
-            self._aspect_ratio = float(ratio)
+        if ratio != self.aspect_ratio:
+            self._coordinates = replace(self._coordinates, aspect_ratio=float(ratio))
             self._scaled_interpolator = None
             self._rebuild()
 
@@ -269,7 +273,7 @@ class Learner2D(SpaceLearner):
         loss = smooth_loss(places, values, self.loss_per_triangle, are_used_up, failed)
         if loss is None or self.loss_per_triangle is not default_loss:
             return loss
-        share = float(mesh.volumes[mesh.live_slots()].max()) / self._aspect_ratio
+        share = float(mesh.volumes[mesh.live_slots()].max()) / self.aspect_ratio
         return max(loss, UNEXPLORED_LOSS * math.sqrt(share)) if share > UNEXPLORED_SHARE else loss
 
     def inside_bounds(self, xy: Sequence[float]) -> bool:
@@ -298,7 +302,7 @@ class Learner2D(SpaceLearner):
             n = max(10, int(0.658 / size)) if MOST_GRID_POINTS * size > 0.658 else MOST_GRID_POINTS
         # On the very boundary rounding could put a point outside.
         line = np.linspace(-0.5, 0.5, n) * (1 - 1e-13)
-        values = ip(line[:, None], line[None, :] * self._aspect_ratio)
+        values = ip(line[:, None], line[None, :] * self.aspect_ratio)
         (x_low, x_high), (y_low, y_high) = self.bounds
         xs = line * (x_high - x_low) + (x_low + x_high) / 2
         ys = line * (y_high - y_low) + (y_low + y_high) / 2
@@ -312,14 +316,7 @@ class Learner2D(SpaceLearner):
         points, values = self._inside_data()
         if len(points) < 3:
             raise ValueError(f"3 points are needed to interpolate, and there are {len(points)}.")
-        return LinearNDInterpolator(self._scale(points), values)
-
-    def _scale(self, points: Sequence[Point]) -> list[Point]:
-        ratio = self._aspect_ratio
-        return [(u - 0.5, (v - 0.5) * ratio) for u, v in self._region.scale(points)]
-
-    def _unscale(self, point: Point) -> Point:
-        return self._rounded(self._region.unscale((point[0] + 0.5, point[1] / self._aspect_ratio + 0.5)))
+        return LinearNDInterpolator(self._coordinates.scale(points), values)
 
     def _discard_partition(self) -> None:
         super()._discard_partition()
@@ -328,5 +325,5 @@ class Learner2D(SpaceLearner):
     def _new_partition(self) -> Partition:
         self._reported = None
         rule = TriangleRule(self.loss_per_triangle, lambda: self.stack_size)
-        corners = np.array(self._scale(self._bounds_points))
-        return SimplexPartition(corners, rule, lattice=self._lattice(), tolerance=self.feasibility_tol)
+        corners = np.array(self._coordinates.scale(self._bounds_points))
+        return SimplexPartition(corners, rule, lattice=self._coordinates.lattice(), tolerance=self.feasibility_tol)

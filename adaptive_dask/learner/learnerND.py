@@ -320,12 +320,12 @@ class LearnerND(SpaceLearner):
                 self.ndim,
                 lambda corners, values, scale: rule.of_simplices(corners, values, scale=scale),
                 self._region.spacing,
-                BoxPlaces(self._steps()) if any(self._whole) else None,
+                BoxPlaces(self._coordinates.steps) if any(self._whole) else None,
                 self.feasibility_tol,
             )
-        corners = np.array(self._scale(self._bounds_points))
+        corners = np.array(self._coordinates.scale(self._bounds_points))
         height = 1.0 if self.anisotropic else HEIGHT
-        return SimplexPartition(corners, rule, height, self._lattice(), self.feasibility_tol)
+        return SimplexPartition(corners, rule, height, self._coordinates.lattice(), self.feasibility_tol)
 
     def _simplex_partition(self) -> SimplexPartition:
         partition = self._partition

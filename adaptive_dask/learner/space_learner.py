@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import abc
 import math
-import weakref
 from collections.abc import Callable, Iterable, Sequence
-from functools import partial
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from adaptive_dask.errors import Infeasible
 from adaptive_dask.learner.checked import checked_coordinates, checked_size, checked_value, in_shape
+from adaptive_dask.learner.geometry.coordinates import Coordinates
 from adaptive_dask.learner.geometry.failed_region import Flags
-from adaptive_dask.learner.geometry.lattice import Lattice
 from adaptive_dask.learner.geometry.partition import Partition
 from adaptive_dask.learner.geometry.refinement import Proposal
 from adaptive_dask.learner.geometry.region import Region
@@ -76,6 +75,7 @@ class SpaceLearner(RegionLearner):
     def __init__(self, function: Function, region: Region, corners: list[Point]) -> None:
         self.function = function
         self._region = region
+        self._coordinates = Coordinates(region)
         self._bounds_points = corners
         self._start_over()
 
@@ -204,7 +204,11 @@ class SpaceLearner(RegionLearner):
             return
         self.pending_points.add(point)
         proposal, self._proposal = self._proposal, None
-        if proposal is not None and self._partition_or_none is not None and self._unscale(proposal.point) == point:
+        if (
+            proposal is not None
+            and self._partition_or_none is not None
+            and self._coordinates.unscale(proposal.point) == point
+        ):
             self._partition_or_none.accept(proposal, self._number(point))
         elif point not in self._bounds_points and self.inside_bounds(point):
             self._unplaced.append(point)
@@ -251,7 +255,9 @@ class SpaceLearner(RegionLearner):
                 partition.restore(snapshot)
             if barred is None:
                 break
-            self._bar(barred)  # a part of the partition from now on, which changes what comes next
+            # The point becomes part of the partition, which changes the next proposals.
+            self._barred.add(barred)
+            self._backlog.append((barred, None, None))
             count += 1
             if not tell_pending:
                 points, gains = [], []
@@ -280,7 +286,7 @@ class SpaceLearner(RegionLearner):
             if proposal is None:
                 break
             first = proposal if first is None else first
-            point = self._unscale(proposal.point)
+            point = self._coordinates.unscale(proposal.point)
             is_known = point in self._data or point in self._barred
             if is_known or (point in self.pending_points and point not in self._numbers):
                 partition.give_up(proposal)
@@ -308,37 +314,6 @@ class SpaceLearner(RegionLearner):
             return math.inf
         return self._partition.loss(real)
 
-    def _scale(self, points: Sequence[Point]) -> list[Point]:
-        """Points of the region in the coordinates of the partition."""
-        return self._region.scale(points)
-
-    def _unscale(self, point: Point) -> Point:
-        """A point of the partition in the coordinates of the function, inside the region."""
-        return self._rounded(self._region.unscale(point))
-
-    def _rounded(self, point: Point) -> Point:
-        """A point with whole numbers along the axes that have only such."""
-        if not self._whole:
-            return point
-        return tuple([float(round(x)) if whole else x for x, whole in zip(point, self._whole, strict=True)])
-
-    def _lattice(self) -> Lattice | None:
-        """The points of the partition that can be evaluated, if an axis has only whole numbers."""
-        if not any(self._whole):
-            return None
-        low, high = zip(*self.bbox, strict=True)
-        # Without a cycle, so that all of it is freed together with the learner.
-        snap = partial(type(self)._snapped, weakref.proxy(self))
-        first, last = self._scale([low, high])
-        return Lattice(first, last, self._steps(), snap)
-
-    def _steps(self) -> list[int]:
-        """Into how many steps each axis is divided; 0 for one with real numbers."""
-        return [round(high - low) if whole else 0 for (low, high), whole in zip(self.bbox, self._whole, strict=True)]
-
-    def _snapped(self, point: Point) -> Point:
-        return self._scale([self._unscale(point)])[0]
-
     @property
     def _partition(self) -> Partition:
         """The partition, with everything taken in that was told."""
@@ -348,7 +323,7 @@ class SpaceLearner(RegionLearner):
             if self._saved is not None:
                 _, absorbed, content = self._saved
                 points, values, _ = zip(*self._backlog[:absorbed], strict=True)
-                partition.resume(content, self._scale(points), *self._table(values))
+                partition.resume(content, self._coordinates.scale(points), *_as_table(values, self.vdim))
                 del self._backlog[:absorbed]
                 self._absorbed += points
                 self._saved = None
@@ -367,22 +342,15 @@ class SpaceLearner(RegionLearner):
             backlog, self._backlog = self._backlog, []
             points, values, numbers = zip(*backlog, strict=True)
             self._absorbed += points
-            table, failed = self._table(values)
-            partition.absorb(self._scale(points), table, numbers, failed)
+            table, failed = _as_table(values, self.vdim)
+            partition.absorb(self._coordinates.scale(points), table, numbers, failed)
         if self._unplaced:
             unplaced = [p for p in self._unplaced if p in self.pending_points and p not in self._numbers]
             if unplaced:
-                partition.add_pending(dict(zip(map(self._number, unplaced), self._scale(unplaced), strict=True)))
+                partition.add_pending(
+                    dict(zip(map(self._number, unplaced), self._coordinates.scale(unplaced), strict=True))
+                )
             self._unplaced = []
-
-    def _table(self, values: Sequence[Floats | None]) -> tuple[Floats, Flags | None]:
-        """Values as rows of an array, and which of them there are not; None if there are all."""
-        if not self._infeasible and not self._barred:
-            return np.array(values), None
-        failed = np.array([value is None for value in values])
-        table = np.full((len(values), self.vdim), np.nan)
-        table[~failed] = [value for value in values if value is not None] or np.empty((0, self.vdim))
-        return table, failed
 
     def _discard_partition(self) -> None:
         self._partition_or_none = self._saved = None
@@ -398,6 +366,8 @@ class SpaceLearner(RegionLearner):
 
     def _setting_changed(self, name: str) -> None:
         """Compute all losses again, with another loss function or another way to measure."""
+        if name == "_whole":
+            self._coordinates = replace(self._coordinates, whole=self._whole)
         if name == "feasible":
             self._barred.clear()
             self._bounds_left = list(self._bounds_points)
@@ -405,11 +375,6 @@ class SpaceLearner(RegionLearner):
 
     def _barred_points(self) -> list[Point]:
         return list(self._barred)
-
-    def _bar(self, point: Point) -> None:
-        """Note that the function has no value at a point, which is never asked for."""
-        self._barred.add(point)
-        self._backlog.append((point, None, None))
 
     def _rebuild(self) -> None:
         """Start with a new partition, for example because the scale has changed."""
@@ -430,9 +395,7 @@ class SpaceLearner(RegionLearner):
         data = DividedData(super()._get_data())
         data.partition = self._saved
         if self._absorbed and self._partition_or_none is not None:
-            data.partition = SavedPartition(
-                self._what_is_divided(), len(self._absorbed), self._partition_or_none.save()
-            )
+            data.partition = SavedPartition(self._scaled_region(), len(self._absorbed), self._partition_or_none.save())
             data.barred = [(i, point) for i, point in enumerate(self._absorbed) if point in self._barred]
         return data
 
@@ -440,7 +403,7 @@ class SpaceLearner(RegionLearner):
         is_new = not self.data and self._partition_or_none is None
         super()._set_data(data)
         saved = getattr(data, "partition", None)
-        if is_new and saved is not None and saved.region == self._what_is_divided():
+        if is_new and saved is not None and saved.region == self._scaled_region():
             barred = getattr(data, "barred", ())
             if barred and self._feasible is None:
                 return
@@ -449,8 +412,8 @@ class SpaceLearner(RegionLearner):
                 self._barred.add(point)
                 self._backlog.insert(i, (point, None, None))
 
-    def _what_is_divided(self) -> tuple[Any, ...]:
-        return (self.bbox, *self._scale(self._bounds_points))
+    def _scaled_region(self) -> tuple[Any, ...]:
+        return (self.bbox, *self._coordinates.scale(self._bounds_points))
 
     def _inside_data(self) -> tuple[list[Point], Floats]:
         """The points of the region in the order in which they were told, and their values, shape (n, vdim)."""
@@ -476,6 +439,16 @@ class SpaceLearner(RegionLearner):
 
 def _components(value: float | Floats) -> Floats:
     return np.array([value]) if type(value) is float else np.ravel(value)
+
+
+def _as_table(values: Sequence[Floats | None], vdim: int) -> tuple[Floats, Flags | None]:
+    """Return values as rows of an array, and which of them are None, if any."""
+    failed = np.array([value is None for value in values])
+    if not failed.any():
+        return np.array(values), None
+    table = np.full((len(values), vdim), np.nan)
+    table[~failed] = [value for value in values if value is not None] or np.empty((0, vdim))
+    return table, failed
 
 
 def _by_point(item: tuple[Point, Any]) -> Point:

@@ -18,6 +18,7 @@ from adaptive_dask.learner.sparse_grid.bases import Point
 from adaptive_dask.learner.sparse_grid.domain import Domain
 from adaptive_dask.learner.sparse_grid.hierarchy import Values
 from adaptive_dask.learner.sparse_grid.interpolator import SparseGridInterpolator
+from adaptive_dask.learner.sparse_grid.next_points import NextPoints
 from adaptive_dask.learner.told_data import Data, ToldData
 
 
@@ -47,12 +48,6 @@ def _checked_basis(value: Any, name: str) -> str:
 __all__ = ["Estimate", "SparseGridLearner"]
 
 Basis = Literal["auto", "global", "local"]
-
-# Scattered points check what the grids predict: about CHECKS * sqrt(n) of n points.
-CHECKS = 1.5
-
-# How often the next scattered point may be known before all count as known, as those of whole numbers may be.
-MAX_DRAWS = 200
 
 
 class Estimate(NamedTuple):
@@ -135,9 +130,7 @@ class SparseGridLearner(BaseLearner):
         self._shape: tuple[int, ...] = ()
         self._backlog: list[tuple[Point, Values]] = []
         self._known = Approximation(self._domain, self.basis)
-        self._credits: dict[str, float] = {}
-        self._next_scattered = 0
-        self._scattered: set[Point] = set()  # pending, and on no grid
+        self._next = NextPoints(self._domain)
 
     # ---- what is known
 
@@ -227,7 +220,7 @@ class SparseGridLearner(BaseLearner):
         self._vdim, self._shape = vdim, shape
         for point, y, components in results:
             self.pending_points.discard(point)
-            self._scattered.discard(point)
+            self._next.scattered.discard(point)
             if point not in self._data:
                 self._data.put(point, y)
                 if self._domain.contains(point):
@@ -246,8 +239,7 @@ class SparseGridLearner(BaseLearner):
     def remove_unfinished(self) -> None:
         """Forget every pending point."""
         self.pending_points.clear()
-        self._scattered.clear()
-        self._next_scattered = 0
+        self._next.forget_pending()
         known = self._absorb()
         for grid in known.grids.values():
             grid.rebuild_frontier(known.scales, [])
@@ -269,59 +261,23 @@ class SparseGridLearner(BaseLearner):
             What each point is expected to contribute, relative to the range of the values.
         """
         n = checked_size(n)
-        grids = self._absorb().grids
+        known = self._absorb()
         before = None
         if not tell_pending:
-            before = (
-                set(self.pending_points),
-                dict(self._credits),
-                self._next_scattered,
-                set(self._scattered),
-                {name: grid.frontier.copy() for name, grid in grids.items()},
-            )
+            frontiers = {name: grid.frontier.copy() for name, grid in known.grids.items()}
+            before = set(self.pending_points), self._next.copy(), frontiers
         points: list[Point] = []
         gains: list[float] = []
-        while len(points) < n and (chosen := self._choose()) is not None:
+        while len(points) < n and (chosen := self._next.choose(known, self._data.keys(), self.pending_points)):
             point, gain = chosen
             self.pending_points.add(point)
             points.append(point)
             gains.append(gain)
         if before is not None:
-            self.pending_points, self._credits, self._next_scattered, self._scattered, frontiers = before
+            self.pending_points, self._next, frontiers = before
             for name, frontier in frontiers.items():
-                grids[name].frontier = frontier
+                known.grids[name].frontier = frontier
         return points, gains
-
-    def _choose(self) -> tuple[Point, float] | None:
-        count = len(self.data) + len(self.pending_points)
-        checks = len(self.data) - sum(map(len, self._known.on_grid.values())) + len(self._scattered)
-        if count and checks < CHECKS * math.sqrt(count) and (scattered := self._choose_scattered()) is not None:
-            return scattered
-        grids, shares, credits = self._known.grids, self._known.shares, self._credits
-        for name, share in shares.items():
-            credits[name] = credits.get(name, 0.0) + share
-        for name in sorted(shares, key=lambda each: -credits[each]):
-            credits[name] -= 1.0
-            while name in grids:
-                chosen = grids[name].frontier.choose()
-                if chosen is None:
-                    break
-                index, gain = chosen
-                point = grids[name].point(index)
-                if point not in self.data and point not in self.pending_points:
-                    return point, gain
-            else:
-                break
-        return self._choose_scattered()
-
-    def _choose_scattered(self) -> tuple[Point, float] | None:
-        for _ in range(MAX_DRAWS):
-            point = self._domain.scattered(self._next_scattered)
-            self._next_scattered += 1
-            if point not in self.data and point not in self.pending_points:
-                self._scattered.add(point)
-                return point, 0.0
-        return None
 
     def _absorb(self) -> Approximation:
         """What is known, with all values that were told since the last call."""

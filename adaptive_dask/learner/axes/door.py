@@ -164,7 +164,7 @@ def _moved(old: AxesLearner, new: AxesLearner, point: Any) -> Any:
     for name, value in new.space.fixed.items():
         if name in old.space.names or Fixed(known[name]).about != Fixed(value).about:
             raise ValueError(f"{name} must vary, or have the value {known[name]!r} of the data, got {value!r}.")
-    return new.point_of(known)
+    return new.function.point(known)
 
 
 def _check(name: str, takes: Takes, space: Space) -> None:

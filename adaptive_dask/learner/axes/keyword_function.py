@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -62,6 +62,13 @@ class KeywordFunction:
             seed, x = point
             return {SEED: seed, self._names[0]: x}
         return dict(zip(self._names, point, strict=True))
+
+    def point(self, arguments: Mapping[str, Any]) -> Any:
+        """Return the point with these coordinates, the inverse of `arguments`."""
+        coordinates = tuple(arguments[name] for name in self._names)
+        if self.form == SAMPLE:
+            return arguments[SEED], *coordinates
+        return coordinates if self.form == TUPLE else coordinates[0]
 
     def call_batch(self, points: Sequence[Any], split: Split | None = None) -> list[Any]:
         """The values at several points, of a vectorized function: it gets an array of shape (n,) for each name."""

@@ -176,10 +176,12 @@ class UsersPoints:
         return sum(map(self.translation.is_inside, itertools.chain(self.told, pending))) == size
 
     def is_done(self) -> bool:
-        """Whether all points are known, and a learner that averages has enough samples of each."""
-        if not self.are_all_known():
-            return False
-        return not self._of_samples or not (self.pending or self._learner.ask(1, tell_pending=False)[0])
+        """Return True if all points are known, with enough samples each, or if the wrapped learner is done."""
+        if self.are_all_known():
+            has_more = self._of_samples and (self.pending or self._learner.ask(1, tell_pending=False)[0])
+            if not has_more:
+                return True
+        return hasattr(self._learner, "done") and bool(self._learner.done())
 
     # -- asked, and pending ------------------------------------------------------------------------
 
