@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
+import cloudpickle
 import pytest
 from distributed import Client, LocalCluster
 
@@ -16,6 +17,8 @@ import adaptive_dask as adaptive
 from adaptive_dask.logs import ROOT, DaskLogs, get_logger
 
 from .patience import TIMEOUT, wait_until
+
+cloudpickle.register_pickle_by_value(sys.modules[__name__])  # workers cannot import the tests
 
 
 @pytest.fixture(scope="module")
