@@ -54,7 +54,8 @@ def test_runs_of_intervals_start_without_scipy() -> None:
 def test_a_first_run_on_a_cluster_without_a_dashboard_loads_neither_scipy_nor_bokeh() -> None:
     code = """
 import distributed, adaptive_dask as adaptive
-options = dict(n_workers=1, threads_per_worker=1, processes=False, dashboard_address=None)
+options = dict(n_workers=1, threads_per_worker=1, processes=False, dashboard_address="127.0.0.1:0")
+options["scheduler_kwargs"] = {"dashboard": False}
 with distributed.LocalCluster(**options) as cluster, distributed.Client(cluster) as client:
     adaptive.BlockingRunner(adaptive.Learner1D(abs, (-1, 1)), npoints_goal=4, executor=client)
 """

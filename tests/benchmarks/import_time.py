@@ -19,7 +19,8 @@ from tests.benchmarks.reporting import Row
 PACKAGE = "import adaptive_dask"
 CLUSTER = """
 import distributed, numpy
-cluster = distributed.LocalCluster(n_workers=1, threads_per_worker=1, processes=False, dashboard_address=None)
+options = dict(n_workers=1, threads_per_worker=1, processes=False, dashboard_address="127.0.0.1:0")
+cluster = distributed.LocalCluster(**options, scheduler_kwargs={"dashboard": False})
 client = distributed.Client(cluster)
 client.submit(abs, 1).result()
 """

@@ -51,6 +51,7 @@ def test_a_scheduler_that_has_only_its_own_certificate():
     )
     spec = {"cls": Worker, "options": {"nthreads": 1, "security": security, "dashboard": False}}
     scheduler = {"security": schedulers, "host": "tls://127.0.0.1", "dashboard": False}
+    scheduler["dashboard_address"] = "127.0.0.1:0"  # that of the other HTTP routes
     with (
         SpecCluster({0: spec}, {"cls": Scheduler, "options": scheduler}, security=security) as cluster,
         Client(cluster, security=security),
