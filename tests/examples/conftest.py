@@ -1,7 +1,8 @@
-"""Notebooks are executed two at a time, whatever is asked of them."""
+"""Notebooks are executed two at a time, whatever is asked of them; CI has executed ours for the documentation."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -24,6 +25,8 @@ def executed(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
 
     def run(name: str) -> nbformat.NotebookNode:
         is_ours = name != PYTHON_ADAPTIVE
+        if is_ours and "ADAPTIVE_DASK_SITE" in os.environ:
+            return of_the_documentation(name, Path(os.environ["ADAPTIVE_DASK_SITE"]))
         notebook = nbformat.read(FOLDER / name, as_version=4) if is_ours else python_adaptive.notebook()
         own_folder = folder / name.removesuffix(".ipynb")
         own_folder.mkdir()
@@ -34,3 +37,14 @@ def executed(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
     runs = {name: pool.submit(run, name) for name in dict.fromkeys(wanted) if name is not None}
     yield lambda name: runs[name].result(900)
     pool.shutdown(cancel_futures=True)
+
+
+def of_the_documentation(name: str, site: Path) -> nbformat.NotebookNode:
+    """A notebook as it was executed when the documentation was built, without the cell that prepared it."""
+    from jupyter_cache import get_cache  # of the extra docs
+
+    cache = get_cache(site.parent / ".jupyter_cache")
+    (record,) = (record for record in cache.list_cache_records() if Path(record.uri).name == name)
+    notebook: nbformat.NotebookNode = cache.get_cache_bundle(record.pk).nb
+    notebook.cells = [cell for cell in notebook.cells if "remove-cell" not in cell.metadata.get("tags", ())]
+    return notebook
