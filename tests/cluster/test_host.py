@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import gc
 import math
+import operator
 import pickle
 import subprocess
 import sys
@@ -368,7 +369,7 @@ KINDS = {
     "Learner2D": lambda: adaptive.Learner2D(math.fsum, [(-1, 1), (-1, 1)]),
     "LearnerND": lambda: adaptive.LearnerND(math.fsum, [(-1, 1)] * 3),
     "AverageLearner": lambda: adaptive.AverageLearner(peak, atol=1e-9),
-    "AverageLearner1D": lambda: adaptive.AverageLearner1D(math.fsum, (-1, 1), min_samples=3),
+    "AverageLearner1D": lambda: adaptive.AverageLearner1D(operator.itemgetter(1), (-1, 1), min_samples=3),
     "IntegratorLearner": lambda: adaptive.IntegratorLearner(peak, (-1, 1), 1e-9),
     "SequenceLearner": lambda: adaptive.SequenceLearner(peak, range(50)),
     "BalancingLearner": lambda: adaptive.BalancingLearner([KINDS["Learner1D"](), KINDS["Learner1D"]()]),
