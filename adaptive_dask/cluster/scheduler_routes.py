@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
+from distributed.protocol.serialize import to_serialize
+
 from adaptive_dask.cluster.protocol import STOP, Report, Route, check_lifetime
 from adaptive_dask.cluster.scheduler_remote_results import RemoteResults
 from adaptive_dask.cluster.scheduler_resources import HostResources
@@ -78,16 +80,15 @@ class RunRoutes:
         learner, position = await run.in_turn(run.learner.snapshot)
         losses = [tuple(loss) for loss in run.history.some_losses()]
         told = {"position": position, "summary": run.summary(), "losses": losses}
-        return {"learner": learner, "functions": run.spec.functions, "goal": run.goal, **told}
+        return {"learner": _as_buffer(learner), "functions": run.spec.functions, "goal": run.goal, **told}
 
-    async def inspect_run(self, name: str, log_from: int, run_id: str | None = None) -> bytes:
+    async def inspect_run(self, name: str, log_from: int, run_id: str | None = None) -> Any:
         """Return the points in flight, failures and log."""
         run = self._table.find(name, run_id)
-        data: bytes = await run.in_turn(run.learner.inspect, log_from)
-        return data
+        return _as_buffer(await run.in_turn(run.learner.inspect, log_from))
 
-    async def call_run(self, name: str, payload: bytes, run_id: str | None = None) -> bytes:
-        return await self._table.find(name, run_id).call(payload)
+    async def call_run(self, name: str, payload: bytes, run_id: str | None = None) -> Any:
+        return _as_buffer(await self._table.find(name, run_id).call(payload))
 
     async def tell_run(self, name: str, points: bytes, values: bytes, run_id: str | None = None) -> None:
         await self._table.find(name, run_id).tell(points, values)
@@ -114,6 +115,11 @@ class RunRoutes:
             getattr(run, action)()
         else:
             raise ValueError(f"action must be cancel, pause, resume, give_up or forget, got {shown(action)}.")
+
+
+def _as_buffer(data: bytes) -> Any:
+    """Wrap bytes that may be large: Dask sends a buffer as it is, and would copy bytes on the event loop."""
+    return to_serialize(memoryview(data))
 
 
 class WorkerMessages:

@@ -72,6 +72,7 @@ GROUPS = {
         Benchmark("learner_process"),
     ),
     "Clients, pages, files and memory": (
+        Benchmark("attach_cost"),
         Benchmark("watchers_cost", "--points 2000 --repeat 1 --watchers 3"),
         Benchmark("live_cost", "--points 2000 --repeat 1"),
         Benchmark("dashboard_cost", "1 20000 pace"),
