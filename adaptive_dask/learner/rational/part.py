@@ -37,6 +37,9 @@ _NOISE_CHECKS = 8
 # A fit with small errors of small values is kept as long as these are below so many times the tolerance, each relative
 # to its value.
 _SMALL_DIFFER = 100.0
+# This share of the differences of residuals of neighbours is below this many standard deviations of the noise, whether
+# values are real or complex. Unlike their size, it is not increased by features that the approximation misses.
+_SHARE, _BELOW = 0.75, 1.64
 # A sample that is this many standard deviations away is not explained by noise.
 _OUTLIER = 6.0
 # A pole is known when a sample is this close to it, in units of its distance to the axis.
@@ -291,7 +294,9 @@ class Part:
             return
         x, y = self.table()
         left = max(self.n - 2 * self.smooth.model.order, 1)
-        self.noise = np.sqrt(np.square(_distance(self.smooth.model(x), y)).sum(axis=0) / left)
+        residual = self.smooth.model(x) - y
+        differences = np.quantile(_distance(residual[1:], residual[:-1]), _SHARE, axis=0)
+        self.noise = differences / _BELOW * np.sqrt(self.n / left)
 
     # -- errors ----------------------------------------------------------------------------------
 
