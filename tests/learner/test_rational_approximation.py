@@ -10,7 +10,7 @@ import pytest
 
 from adaptive_dask.learner.rational.barycentric import Barycentric
 from adaptive_dask.learner.rational.breaks import find_break
-from adaptive_dask.learner.rational.error_shape import ErrorShape
+from adaptive_dask.learner.rational.error_shape import ErrorShape, innermost_gaps
 from adaptive_dask.learner.rational.fit import fit
 from adaptive_dask.learner.rational.interpolator import Lines, Piece, RationalInterpolator
 from adaptive_dask.learner.rational.poles import fast_poles, residues, roots
@@ -67,6 +67,8 @@ def test_a_fit_may_begin_with_support_points_of_another_one() -> None:
     warm = fit(x, values, cold.support[:-3])
     assert warm.converged
     assert warm.support[: cold.model.order - 3] == cold.support[:-3]
+    assert -1.0 in cold.support
+    assert -1.0 not in fit(x[1:], values[1:], cold.support).support
 
 
 def test_evaluation_in_many_chunks_and_at_support_points() -> None:
@@ -86,6 +88,16 @@ def test_the_shape_of_the_error_tells_the_largest_one_from_a_few(f: Any) -> None
     few = well_known & (size > np.quantile(size[well_known], 0.9))
     expected = np.exp(np.median(np.log(error[few]) - size[few]) + size.max())
     assert 0.03 < expected / error.max() < 30
+
+
+def test_poles_gather_at_a_singularity_and_not_at_a_peak() -> None:
+    x = np.linspace(-1, 1, 21)
+    gathered = 0.33 + 1e-6j * 5.0 ** np.arange(5)
+    ((low, place, high),) = innermost_gaps(x, np.concatenate((gathered, gathered.conj())))
+    assert (low, place, high) == pytest.approx((x[13], 0.33, x[14]))
+    assert innermost_gaps(x, np.array([0.33 + 1e-6j, 0.33 - 1e-6j, 0.4 + 0.5j, 0.4 - 0.5j])) == []
+    assert innermost_gaps(x, 0.1j + np.linspace(-1, 1, 9)) == []
+    assert [gap[0] for gap in innermost_gaps(x, np.array([-1 - 1e-6, -1.1, 1.5]))] == [-1.0]
 
 
 def test_poles_residues_and_zeros() -> None:

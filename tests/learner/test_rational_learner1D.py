@@ -111,6 +111,16 @@ def test_noise_is_measured_and_ends_the_run() -> None:
     assert run(np.sin, 40).noise == 0
 
 
+def test_features_that_are_not_resolved_yet_do_not_count_as_noise() -> None:
+    def f(x: float) -> float:
+        noise = np.random.default_rng([1, int((x + 2) * 1e15)]).normal()
+        return float(np.sin(3 * x) + np.exp(-50 * x * x) + 1e-3 * noise)
+
+    learner = run(f, 250)
+    assert learner.done()
+    assert 0.4e-3 < learner.noise < 2.5e-3
+
+
 def test_a_fast_wave_is_not_taken_for_noise() -> None:
     learner = run(lambda x: np.sin(150 * x), 100)
     assert not learner.done()
@@ -379,3 +389,26 @@ def test_a_jump_is_narrowed_down_before_the_parts_are_tested(in_flight: int) -> 
         x = np.array(sorted(learner.data))
         i = np.searchsorted(x, place)
         assert x[i] - x[i - 1] < 2e-3
+
+
+SINGULAR: dict[str, Callable[[Any], Any]] = {
+    "root at both ends": lambda x: np.sqrt(np.clip(1 - x * x, 0, None)),
+    "one more root": lambda x: np.sqrt(np.clip(1 - x * x, 0, None)) * (2 + x),
+    "two powers": lambda x: np.where(x > 0.2, 1.5 * np.abs(x - 0.2) ** 0.9, -(np.abs(x - 0.2) ** 1.4)),
+}
+
+
+@pytest.mark.parametrize("in_flight", [1, 8])
+@pytest.mark.parametrize("name", SINGULAR)
+def test_a_singularity_is_tested_where_it_is(name: str, in_flight: int) -> None:
+    f, distance = SINGULAR[name], np.geomspace(1e-12, 0.1, 300)
+    learner = run(f, 250, in_flight)
+    assert learner.done()
+    x = np.concatenate((GRID, -1 + distance, 1 - distance, 0.2 - distance, 0.2 + distance))
+    true = np.abs(learner.interpolator()(x) - f(x)).max() / np.ptp(f(x))
+    assert 0.1 < learner.loss() / true < 10
+
+
+def test_a_sample_that_moves_to_the_other_side_of_a_kink_may_be_a_support_point() -> None:
+    learner = run(lambda x: np.clip(np.sin(5.3 * x), -0.3, 0.3), 200)
+    assert learner.done()

@@ -20,6 +20,9 @@ from adaptive_dask.learner.rational.barycentric import SPIKE
 
 Array = NDArray[Any]
 
+# Samples closer to a support point than this fraction of the interval count less.
+_BESIDE = 1e-5
+
 
 class Loewner:
     """The Loewner matrices of samples and a growing list of support points.
@@ -69,15 +72,20 @@ class Loewner:
             Which of the support points are used; all if not given.
         """
         m = len(self.support)
+        free = self.free
         if columns is None:
-            columns, rows = range(m), self._matrix[self.free, :, :m]
+            columns, rows = range(m), self._matrix[free, :, :m]
         else:
-            free = self.free.copy()
+            free = free.copy()
             free[self.support] = True
             free[[self.support[j] for j in columns]] = False
             rows = self._matrix[free][:, :, columns]
         if len(columns) == 1:
             return np.ones(1, dtype=self.values.dtype)
+        # Beside a support point the quotients of differences consist of rounding errors, and hardly any error is left.
+        near = np.abs(self._cauchy[free][:, columns]).max(axis=1) * (_BESIDE * (self.x[-1] - self.x[0]))
+        if near.max(initial=0.0) > 1:
+            rows = rows / np.maximum(near, 1.0)[:, np.newaxis, np.newaxis]
         rows = rows.reshape(-1, len(columns))
         # Where a column is far larger than the others the null vector would lose its digits.
         size = np.sqrt(np.einsum("ij,ij->j", rows, rows.conj()).real)

@@ -48,9 +48,13 @@ def change(model: Barycentric, x: Array, y: Array, scale: Array, new: float, at:
     ``new`` instead of the last one. Each may have spurious poles of its own, so the median of the three differences is
     taken. It is no smaller than what the rounding of ``x`` makes of the values.
     """
-    m = model.order
+    # A sample may have gone to another part since.
+    support = model.support[np.isin(model.support, x)]
+    m = len(support)
+    if not m:
+        return np.full(len(at), np.inf)
     loewner = Loewner(x, y / scale, m + 1)
-    for i in np.searchsorted(x, [*model.support, new]).tolist():
+    for i in np.searchsorted(x[:-1], [*support, new]).tolist():
         loewner.add(i)
     found = []
     for columns in ([*range(m)], [*range(m + 1)], [*range(m - 1), m]):

@@ -28,6 +28,11 @@ _SECTIONS, _EIGHTHS = np.arange(1, 16) / 16, np.arange(1, 8) / 8
 _NOTHING = 1e-13
 # By how much a candidate loses for each point in flight in the same gap.
 _IN_FLIGHT = 0.1
+# In a part with fewer samples all errors count, also those of earlier approximations. More are wanted as long as these
+# are too large.
+_FEW = 12
+# How much an error at a singularity is expected to be, in units of the tolerance, until it is tested there.
+_SINGULAR_FIRST = 3.0
 # By how much a jump comes before the parts beside it, times the root of its share of the domain.
 _JUMP_FIRST = 300.0
 
@@ -111,6 +116,7 @@ class Candidates:
         found += [_at_poles(part, pieces) for part in pieces.parts]
         found += [_in_suspect(part) for part in pieces.parts if part.suspect]
         found += [_in_doubt(part) for part in pieces.parts if part.doubted and part.doubted[1] > pieces.tolerance]
+        found += [_at_singularities(part, pieces) for part in pieces.parts if part.active == "rational"]
         found += [_beside(part) for part in pieces.parts if part.pairs.are_wanted]
         self.x, score, self._low, self._high, self._divides = (
             np.concatenate(each) for each in zip(*found, strict=True)
@@ -151,9 +157,9 @@ def _in_part(part: Part, pieces: Pieces, turn: int) -> Found:
     x, at, i, score = np.array(part.x), survey.x, survey.gap, survey.error
     length = np.diff(x)
     middle = 1 - np.abs(2 * (at - x[i]) / length[i] - 1)
-    if part.active == "linear" and part.n >= 40 and turn % 2:
+    if part.active == "linear" and (part.n >= 40 or pieces.borders) and turn % 2:
         score = part.line_errors(pieces.scale)[i] * middle
-    if not part.is_tested and part.noise is None:
+    if part.noise is None and not (part.is_tested and (part.n >= _FEW or part.claim(pieces.scale) <= pieces.tolerance)):
         # Where two fits agree they still have to be tested.
         score = np.maximum(score, 2 * pieces.tolerance * survey.untested)
     return at, score, x[i], x[i + 1], np.zeros(len(at))
@@ -193,6 +199,13 @@ def _in_doubt(part: Part) -> Found:
     a = part.x[i - 1] if i else min(part.ends, default=x)
     b = part.x[i] if i < part.n else max(part.ends, default=x)
     return np.array([x]), np.array([error]), np.array([a]), np.array([b]), np.zeros(1)
+
+
+def _at_singularities(part: Part, pieces: Pieces) -> Found:
+    """Where poles gather, to test the approximation there before elsewhere."""
+    gaps = [] if part.is_tested else part.record.untested_gaps()
+    a, at, b = np.array(gaps).reshape(-1, 3).T
+    return at, np.full(len(at), _SINGULAR_FIRST * pieces.tolerance), a, b, np.zeros(len(at))
 
 
 def _in_suspect(part: Part) -> Found:

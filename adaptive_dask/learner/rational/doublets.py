@@ -65,7 +65,8 @@ def without_doublets(found: Fit, poles: Array, x: Array, y: Array, scale: Array,
         if not len(poles):
             break
         heights, real = peaks(best, poles, x, scale)
-        spurious = poles[~real & (heights > tolerance)]
+        # A function with finite values has no poles on the axis.
+        spurious = poles[(~real | (poles.imag == 0)) & (heights > tolerance)]
         if not len(spurious) or best.model.order <= len(spurious) + 1:
             break
         nearest = np.abs(spurious.real[:, np.newaxis] - best.model.support).argmin(axis=1)

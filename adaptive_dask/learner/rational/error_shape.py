@@ -15,6 +15,9 @@ _NEAREST = 0.1
 # Distances of less, between points from -1 to 1, are rounding errors. The product of this many is a normal number.
 _CLOSEST = 1e-18
 _FACTORS = 16
+# Poles gather at a singularity if the nearest one is as close to the axis as this fraction of the interval, and this
+# many are within a factor of its distance, apart from conjugate ones. Beyond an end one is enough.
+_CLOSE, _GATHERED, _WITHIN = 1e-3, 3, 100.0
 
 
 class ErrorShape:
@@ -28,6 +31,11 @@ class ErrorShape:
         Those of the approximation, k < n.
     order : int
         Its number of support points m.
+
+    Attributes
+    ----------
+    innermost : list of (float, float, float)
+        See `innermost_gaps`.
 
     Notes
     -----
@@ -44,6 +52,7 @@ class ErrorShape:
         self._x = x
         self._middle, self._half = (x[0] + x[-1]) / 2, (x[-1] - x[0]) / 2
         self._nodes = (x - self._middle) / self._half
+        self.innermost = innermost_gaps(x, poles)
         poles = (poles - self._middle) / self._half
         poles = poles[np.abs(poles) < 1e3]
         i = np.clip(np.searchsorted(self._nodes, poles.real), 1, len(x) - 1)
@@ -85,3 +94,43 @@ def _log_product(t: Array, roots: Array) -> Array:
         distance = np.abs(t - some[:, np.newaxis])
         result += np.log(np.multiply.reduce(np.maximum(distance, _CLOSEST), axis=0))
     return result
+
+
+def innermost_gaps(x: Array, poles: Array) -> list[tuple[float, float, float]]:
+    """The gaps between samples next to which poles gather, as they do at a singularity.
+
+    However often an approximation is right elsewhere, there the function may still differ from it.
+
+    Parameters
+    ----------
+    x : array of float, shape (n,)
+        Ascending.
+    poles : array of complex, shape (k,)
+
+    Returns
+    -------
+    list of (float, float, float)
+        The samples on both sides of each gap, and between them a place that is as far from the singularity as the
+        nearest pole is.
+    """
+    low, high = x[0], x[-1]
+    poles = np.unique(poles.real + 1j * np.abs(poles.imag))
+    poles = poles[(poles.imag > 0) | (poles.real < low) | (poles.real > high)]
+    if not len(poles):
+        return []
+    end = np.clip(poles.real, low, high)
+    distance = np.abs(poles - end)
+    left, right = np.minimum(distance, (x[1] - low) / 4), np.minimum(distance, (high - x[-2]) / 4)
+    place = np.where(poles.real < low, low + left, np.where(poles.real > high, high - right, poles.real))
+    between = np.abs(poles - end[:, np.newaxis])
+    gathered = (between < _WITHIN * distance[:, np.newaxis]).sum(axis=1) >= _GATHERED
+    gathered |= (poles.real < low) | (poles.real > high)
+    nearest = (between.min(axis=1) >= distance) & (distance < _CLOSE * (high - low))
+    found: dict[int, tuple[float, float, float]] = {}
+    for at in place[gathered & nearest & (low < place) & (place < high)].tolist():
+        i = int(np.searchsorted(x, at))
+        a, b = float(x[i - 1]), float(x[i])
+        middle = a + (b - a) / 2
+        if a < middle < b:
+            found[i] = (a, at if a < at < b else middle, b)
+    return list(found.values())

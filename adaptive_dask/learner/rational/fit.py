@@ -24,6 +24,9 @@ _PARSIMONY = 2.0
 _FEWER = 2
 # A residual of this fraction of the tolerance is small enough.
 _ENOUGH = 1e-7
+# Where a high order is also more than a third of the number of samples, this fraction is: few samples are left to tell
+# the function from errors of rounding, and near singularities ever higher orders would follow.
+_HIGH_ORDER, _ENOUGH_OF_HIGH = 32, 1e-4
 # So many orders without improvement end the search.
 _PATIENCE = 12
 # Where small values are to have small errors, too, these errors may be this fraction of the tolerance. Even smaller
@@ -89,7 +92,7 @@ def fit(x: Array, values: Array, start: Sequence[float] = (), tolerance: float =
     values : array of float or complex, shape (n, M)
         Scaled, so that an error means the same in each component.
     start : sequence of float
-        Points among ``x`` to begin with as support points, in this order.
+        Points to begin with as support points, in this order; those that are not among ``x`` are left out.
     tolerance : float
         The error that is wanted. Where the residual is far smaller, a higher order would describe rounding errors.
 
@@ -104,8 +107,10 @@ def fit(x: Array, values: Array, start: Sequence[float] = (), tolerance: float =
     n = len(x)
     cap = min(MAX_ORDER, max(1, n // 2))
     loewner = Loewner(x, values, cap)
-    floor = max(_ENOUGH * tolerance, ROUNDING * max(1.0, float(np.abs(values).max(initial=0.0))))
-    for i in np.searchsorted(x, start[:cap]).tolist():
+    rounding = ROUNDING * max(1.0, float(np.abs(values).max(initial=0.0)))
+    floor = max(_ENOUGH * tolerance, rounding)
+    known = [point for point in start if point in x]
+    for i in np.searchsorted(x, known[:cap]).tolist():
         loewner.add(i)
     orders: dict[int, _Order] = {}
     approximation = np.broadcast_to(values.mean(axis=0), values.shape)
@@ -117,6 +122,8 @@ def fit(x: Array, values: Array, start: Sequence[float] = (), tolerance: float =
             orders[m] = order
             if not best or order.score < 0.7 * orders[best].score:
                 best = m
+            if m > max(_HIGH_ORDER, n / 3):
+                floor = max(_ENOUGH_OF_HIGH * tolerance, rounding)
             if order.residual <= floor or m >= cap or (m - best >= _PATIENCE and order.spread < 1e-2):
                 break
         error = np.abs(approximation - values).max(axis=1)

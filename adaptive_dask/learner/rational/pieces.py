@@ -167,9 +167,10 @@ class Pieces:
             part.suspect = suspect
         width = self.bounds[1] - self.bounds[0]
         if part.n >= _CLUSTER_FROM and part.active != "smooth" and part.claim(self.scale) > 10 * self.tolerance:
-            gaps = np.diff(x)[4:-4]
-            i = int(gaps.argmin()) + 4
-            if gaps[i - 4] < _CLUSTER * (x[-1] - x[0]) and x[-1] - x[0] > 1e-6 * width:
+            gaps = np.diff(x)
+            i = int(gaps.argmin())
+            inside = 4 <= i < len(gaps) - 4
+            if inside and gaps[i] < _CLUSTER * (x[-1] - x[0]) and x[-1] - x[0] > 1e-6 * width:
                 return i, "singularity"
         if part.n > 2.2 * MAX_ORDER and part.rational.model.order >= 0.8 * MAX_ORDER:
             return part.n // 2, "size"

@@ -106,8 +106,16 @@ class Record:
         """Whether the present approximation has predicted enough values, also where its error is large."""
         if self.checks < CHECKS:
             return False
-        self._is_tested = self._is_tested or len(self._where_large()) >= _LARGE_CHECKS
+        if not self._is_tested:
+            # A value may be missing in a gap, or the gap have no room for one.
+            is_complete = self.checks >= _MEMORY or not self.untested_gaps()
+            self._is_tested = is_complete and len(self._where_large()) >= _LARGE_CHECKS
         return self._is_tested or kind != "rational"
+
+    def untested_gaps(self) -> list[tuple[float, float, float]]:
+        """The innermost gaps at singularities, see `innermost_gaps`, in which no value was predicted yet."""
+        gaps = self.shape.innermost if self.shape else []
+        return [(a, x, b) for a, x, b in gaps if not any(a < p.x < b for p in self._present())]
 
     def _where_large(self) -> list[Prediction]:
         return [p for p in self._present() if p.size >= self.largest_size + _LARGE]
