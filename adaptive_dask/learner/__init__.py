@@ -6,10 +6,10 @@ from typing import Any
 
 import adaptive_dask
 
-# Those of modules right here: a `Space` and its axes are no learners.
+# The names defined in this package: a `Space` and its axes are not learners.
 __all__ = sorted(name for name, home in adaptive_dask._HOME.items() if home.rpartition(".")[0] == "learner")
 
-# Modules that users name: those of the learners, and two more.
+# Modules that users import: those of the learners, and two more.
 PUBLIC_MODULES = tuple(
     sorted({adaptive_dask._HOME[name].rpartition(".")[2] for name in __all__} | {"kinds", "triangulation"})
 )

@@ -1,4 +1,4 @@
-"""Interpolation of functions that repeat themselves along some axes."""
+"""Interpolation of functions that are periodic along some axes."""
 
 from __future__ import annotations
 
@@ -10,22 +10,22 @@ from numpy.typing import NDArray
 
 Array = NDArray[Any]
 
-# How far beyond a seam points are repeated, as a share of the period: at least, and in units of the distance of points.
+# The distance beyond a seam up to which points are repeated: minimum share of the period, and number of cells.
 _LEAST_SHARE, _CELLS = 0.1, 3.0
 
 
 class AcrossSeams:
-    """An interpolator of points that are repeated beyond the seams of periodic axes.
+    """An interpolator with points repeated beyond the seams of periodic axes.
 
-    Simplices that go across a seam may differ on both sides, as of points on a lattice there are several
-    triangulations. Near a seam the values of both sides are therefore mixed, so that they are the same on it.
+    Simplices across a seam may differ on its two sides, because points on a lattice have several triangulations. Near a
+    seam, the values of both sides are therefore mixed, so that they are equal on the seam.
 
     Parameters
     ----------
     fit : callable
-        Makes an interpolator of points, shape (n, d), and values, shape (n, m).
+        Returns an interpolator of points, shape (n, d), and values, shape (n, m).
     points, values : array
-        Points on a seam are among them on both sides.
+        With points on a seam on both sides.
     bbox : sequence of pairs of float
     periodic : sequence of bool
     """
@@ -59,7 +59,7 @@ class AcrossSeams:
         self._fit = fit(points, values)
 
     def __call__(self, points: Array) -> Array:
-        """Values, shape (n, m), at points of shape (n, d)."""
+        """Return values, shape (n, m), at points of shape (n, d)."""
         return self._mixed(points, len(self._seams))
 
     def __getattr__(self, name: str) -> Any:
@@ -68,14 +68,14 @@ class AcrossSeams:
         return getattr(self._fit, name)
 
     def _mixed(self, points: Array, count: int) -> Array:
-        """The values, mixed across the first seams."""
+        """Return the values, mixed across the first ``count`` seams."""
         if not count:
             return np.array(self._fit(points))
         values = self._mixed(points, count - 1)
         axis, low, high, margin = self._seams[count - 1]
         x = points[:, axis]
         from_low, from_high = x - low, high - x
-        part = 0.5 - np.minimum(from_low, from_high) / margin  # a half on the seam, 0 at half a margin
+        part = 0.5 - np.minimum(from_low, from_high) / margin  # 0.5 on the seam, 0 at half the margin
         rows = np.flatnonzero((part > 0) & (part <= 0.5))
         if not len(rows):
             return values

@@ -1,4 +1,4 @@
-"""What learners of any class may have besides `ask` and `tell`, also those that are not derived from `BaseLearner`."""
+"""Optional features of learners of any class, including those that are not derived from `BaseLearner`."""
 
 from __future__ import annotations
 
@@ -7,23 +7,23 @@ from typing import Any
 
 
 def is_learner(value: Any) -> bool:
-    """Whether an object, not a class, has `ask` and `tell`."""
+    """Return True if an object, which is not a class, has `ask` and `tell`."""
     return not isinstance(value, type) and hasattr(value, "ask") and hasattr(value, "tell")
 
 
 def children_of(learner: Any) -> Sequence[Any] | None:
-    """The learners of a `BalancingLearner`; None if a learner has no children."""
+    """Return the learners of a `BalancingLearner`, or None if a learner has no children."""
     children: Sequence[Any] | None = getattr(learner, "learners", None)
     return children
 
 
 def wrapped_by(learner: Any) -> Any:
-    """The learner inside of a `DataSaver`; None if a learner wraps no other."""
+    """Return the learner that a `DataSaver` wraps, or None if a learner wraps no other."""
     return getattr(learner, "learner", None)
 
 
 def tell_all(learner: Any, points: Sequence[Any], values: Sequence[Any]) -> None:
-    """Tell a learner results: all at once, or one by one if it has only `tell`."""
+    """Tell results to a learner: together, or one by one if it has only `tell`."""
     if hasattr(learner, "tell_many"):
         learner.tell_many(points, values)
     else:

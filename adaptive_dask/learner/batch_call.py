@@ -1,4 +1,4 @@
-"""Calling a vectorized function: one that takes an array of points and returns an array of values."""
+"""Calls of vectorized functions, which take an array of points and return an array of values."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 
 from adaptive_dask.errors import BatchShapeError
 
-# Makes n values of what a function returned at n points, or returns None if it is not of the kind that it splits.
+# Splits the result of a function for n points into n values; returns None for results that it cannot split.
 Split = Callable[[Any, int], list[Any] | None]
 
 
@@ -19,18 +19,18 @@ def call_batch(function: Callable[..., Any], points: Sequence[Any], split: Split
     Parameters
     ----------
     function : callable
-        Takes what `as_batch` makes of n points, and returns n values: an array whose first axis has length
-        n, a list, or a tuple. A function of a learner that wraps that of the user has a method
-        ``call_batch(points, split)``, which is called instead.
+        Takes the result of `as_batch` for n points and returns n values: an array whose first axis has length n, a
+        list, or a tuple. If the function has a method ``call_batch(points, split)``, because it wraps that of the user,
+        that method is called instead.
     points : sequence
         n points of a learner.
     split : callable, optional
-        For functions that return something else than n values in a row.
+        For functions with results other than n values in a row.
 
     Returns
     -------
     list
-        The n values; those of an array of numbers are numbers.
+        The n values, as numbers if they come from an array of numbers.
 
     Raises
     ------
@@ -46,28 +46,27 @@ def call_batch(function: Callable[..., Any], points: Sequence[Any], split: Split
 
 
 def as_batch(points: Sequence[Any]) -> Any:
-    """What a vectorized function gets.
+    """Convert points to the argument of a vectorized function.
 
     Returns
     -------
     ndarray or list
-        Shape (n,) for n numbers, (n, dim) for tuples or arrays of ``dim`` numbers; a list of the points where
-        they are anything else.
+        Shape (n,) for n numbers, (n, dim) for tuples or arrays of ``dim`` numbers, or a list for all other points.
     """
     try:
         array = np.array(points)
-    except ValueError:  # of different shapes
+    except ValueError:  # different shapes
         return list(points)
     return array if array.dtype.kind in "biufc" else list(points)
 
 
 def values_of_batch(result: Any, n: int, split: Split | None = None) -> list[Any]:
-    """The n values in what a vectorized function returned.
+    """Return the n values in the result of a vectorized function.
 
     Raises
     ------
     BatchShapeError
-        If there are not n.
+        If there are not n values.
     """
     values = None if split is None else split(result, n)
     if values is not None:

@@ -1,4 +1,4 @@
-"""Pickles functions by value, with the ufuncs that they use by the module these come from."""
+"""Pickles functions by value, and the ufuncs in them by the module that defines them."""
 
 from __future__ import annotations
 
@@ -11,10 +11,11 @@ import cloudpickle
 
 
 class ValuePickler(cloudpickle.Pickler):  # type: ignore[misc]
-    """A pickler as cloudpickle's, except for NumPy's ufuncs.
+    """A pickler like cloudpickle's, except for NumPy's ufuncs.
 
-    A ufunc does not know its module, so pickle takes the first where it finds it. In a process that has started
-    others that may be ``__mp_main__``, with the names that a notebook imported, which other processes do not have.
+    A ufunc does not store its module, so pickle uses the first module in which it finds the ufunc. In a process that
+    has started other processes, this may be ``__mp_main__`` with the names imported by a notebook, which other
+    processes do not have.
     """
 
     def reducer_override(self, obj: Any) -> Any:
@@ -28,7 +29,7 @@ class ValuePickler(cloudpickle.Pickler):  # type: ignore[misc]
 
 
 def dumps_by_value(value: Any) -> bytes:
-    """Pickle something, functions in it by value."""
+    """Pickle an object with its functions by value."""
     file = io.BytesIO()
     ValuePickler(file, protocol=pickle.HIGHEST_PROTOCOL).dump(value)
     return file.getvalue()

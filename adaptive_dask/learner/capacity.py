@@ -1,4 +1,4 @@
-"""How arrays grow to which items are added one at a time."""
+"""The growth of arrays to which items are added one at a time."""
 
 from __future__ import annotations
 

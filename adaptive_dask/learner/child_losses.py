@@ -1,4 +1,4 @@
-"""The losses of the children of a `BalancingLearner`, and which of them are done."""
+"""The losses of the children of a `BalancingLearner`, and whether they are done."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from adaptive_dask.learner.child_queue import ChildQueue, Key
 
 
 class ChildLosses:
-    """The largest loss of all children, computed again only for those that changed.
+    """The largest loss of all children, computed again only for children that changed.
 
     Parameters
     ----------
@@ -32,18 +32,18 @@ class ChildLosses:
         self._done = {i for i, child in enumerate(learners) if self.know_done and child.done()}
 
     def told(self, i: int) -> None:
-        """Note that child ``i`` was told results."""
+        """Record that child ``i`` was told results."""
         self._losses.touch(i)
         self._open_losses.touch(i)
         if self.know_done:
             (self._done.add if self._learners[i].done() else self._done.discard)(i)
 
     def pending_changed(self, i: int) -> None:
-        """Note that the pending points of child ``i`` changed."""
+        """Record that the pending points of child ``i`` changed."""
         self._open_losses.touch(i)
 
     def largest(self, real: bool) -> float:
-        """Return the largest loss; with ``real=False``, the one that is expected after the pending points."""
+        """Return the largest loss or, with ``real=False``, the largest one expected with the pending points."""
         first = (self._losses if real else self._open_losses).first()
         assert first is not None
         return -float(first[1][0])

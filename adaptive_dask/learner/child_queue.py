@@ -1,4 +1,4 @@
-"""Which of many children comes first, when only few of them change between two looks."""
+"""A priority queue of many children, few of which change between two queries."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ Key = tuple[Any, ...]
 
 
 class ChildQueue:
-    """The child with the smallest key; of equal ones the one with the smallest index.
+    """The child with the smallest key or, among equal ones, the smallest index.
 
-    Keys are computed when they are needed: those of the children that were touched since the last time. What
-    the heap still holds of a touched child is recognised by its stamp and dropped when it comes up, so a look
-    costs O(log n) for each child that was touched. With `sortedcontainers.SortedList`, a point of a `BalancingLearner`
-    with the strategy "loss" takes up to 30 % longer.
+    Keys are computed when they are needed, for the children that were touched since the last query. Old entries of the
+    heap are recognised by their stamp and dropped when they reach the top, so a query costs O(log n) for each touched
+    child. With `sortedcontainers.SortedList`, a point of a `BalancingLearner` with the strategy "loss" takes up to 30 %
+    longer.
 
     Parameters
     ----------
     n : int
         The number of children.
     key : callable
-        Takes a child's index and returns its key, or None if the child is not to be considered.
+        Takes a child's index and returns its key, or None to ignore the child.
     """
 
     def __init__(self, n: int, key: Callable[[int], Key | None]) -> None:
@@ -32,11 +32,11 @@ class ChildQueue:
         self._touched = set(range(n))
 
     def touch(self, index: int) -> None:
-        """Say that a child's key may have changed."""
+        """Record that a child's key may have changed."""
         self._touched.add(index)
 
     def first(self) -> tuple[int, Key] | None:
-        """The first child and its key, or None if there is none to be considered."""
+        """Return the first child and its key, or None if all are ignored."""
         heap, stamps = self._heap, self._stamps
         if self._touched:
             touched, self._touched = self._touched, set()
@@ -57,7 +57,7 @@ class ChildQueue:
             if key is not None:
                 entries.append((key, index, stamps[index]))
         if len(heap) + len(entries) > 2 * len(stamps) + 64:
-            # Mostly what is left of touched children; to sift them out costs less than they have cost so far.
+            # Most entries are outdated: removing them costs less than adding them did.
             heap[:] = [entry for entry in heap if entry[2] == stamps[entry[1]]] + entries
             heapq.heapify(heap)
             return

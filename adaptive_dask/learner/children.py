@@ -1,4 +1,4 @@
-"""What the children of a learner are together: one function and one mapping of data."""
+"""The children of a learner combined: one function and one mapping of data."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ Function = Callable[..., Any]
 
 
 class ChildFunctions:
-    """Evaluates a point (index, x) with the function of the child that it belongs to.
+    """Evaluates a point (index, x) with the function of the child at that index.
 
-    Where the children are it uses their functions of the moment; pickled, it is those functions only.
+    It uses the current functions of the children. Its pickle contains only these functions.
 
     Parameters
     ----------
@@ -29,7 +29,7 @@ class ChildFunctions:
         return self._learners[index].function(x)
 
     def call_batch(self, points: Sequence[tuple[int, Any]], split: Split | None = None) -> list[Any]:
-        """The values at several points, with functions that are vectorized."""
+        """Evaluate several points with vectorized functions."""
         return FunctionList(self.functions).call_batch(points, split)
 
     def __reduce__(self) -> tuple[type[FunctionList], tuple[list[Function]]]:
@@ -37,7 +37,7 @@ class ChildFunctions:
 
     @property
     def functions(self) -> list[Function]:
-        """The functions of the children at this moment."""
+        """The current functions of the children."""
         return [learner.function for learner in self._learners]
 
 
@@ -52,7 +52,7 @@ class FunctionList:
         return self.functions[index](x)
 
     def call_batch(self, points: Sequence[tuple[int, Any]], split: Split | None = None) -> list[Any]:
-        """The values at several points, one call for each child that is among them."""
+        """Evaluate several points, with one call for each child that has some of them."""
         of_children: dict[int, list[int]] = {}
         for place, (index, _) in enumerate(points):
             of_children.setdefault(index, []).append(place)
@@ -65,7 +65,7 @@ class FunctionList:
 
 
 class ChildrenData(DataView[tuple[int, Any], Any]):
-    """``{(index, x): y}`` of all children; it changes as they do."""
+    """``{(index, x): y}`` of all children, a view of their data."""
 
     def __init__(self, learners: Sequence[Any]) -> None:
         super().__init__()

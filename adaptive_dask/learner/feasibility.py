@@ -1,7 +1,7 @@
-"""Interpolation next to a region without values: which side a place is on, and values up to the border.
+"""Interpolation at the border of a region without values.
 
-Values are known at points on one side of the border only. So that they can be interpolated up to it, those on the other
-side are extrapolated from the nearest points with values.
+Values are known only on one side of the border. To interpolate up to the border, values on the other side are
+extrapolated from the nearest points with values.
 """
 
 from __future__ import annotations
@@ -14,30 +14,30 @@ from numpy.typing import NDArray
 Array = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 
-# A polynomial of second degree is fitted to so many times as many points as it has coefficients.
+# A polynomial of second degree is fitted to this multiple of the number of its coefficients.
 POINTS_PER_COEFFICIENT = 3
-# In more dimensions it would have too many coefficients.
+# In more dimensions the polynomial would have too many coefficients.
 MOST_QUADRATIC_DIMENSIONS = 3
-# What is left out of a fit if points are nearly on a line or a plane.
+# Smaller singular values, relative to the largest one, are ignored. They occur if points are nearly on a plane.
 CONDITION = 1e-2
-# Extrapolated values exceed the range of those that they are from by no more than this part of it.
+# Extrapolated values exceed the range of their points by at most this share of it.
 MARGIN = 0.5
 
 
 def extrapolated(points: Array, values: Array, feasible: Flags) -> Array:
-    """Values at all points, those without one by a local fit to the others.
+    """Return values at all points, extrapolated by a local fit where there are none.
 
     Parameters
     ----------
     points : array, shape (n, d)
     values : array, shape (n, m)
     feasible : array of bool, shape (n,)
-        Which points have a value.
+        True for points with a value.
 
     Returns
     -------
     array, shape (n, m)
-        NaN without a value anywhere.
+        NaN if no point has a value.
     """
     is_known = feasible & np.isfinite(values).all(axis=1)
     known, places = points[is_known], points[~feasible]
@@ -60,7 +60,7 @@ def extrapolated(points: Array, values: Array, feasible: Flags) -> Array:
     design = np.stack([offsets[:, :, list(power)].prod(axis=2) for power in _powers(dim, degree)], axis=2)
     seen = values[is_known][nearest]
     inverse = np.linalg.pinv(design * weights[:, :, None], rcond=CONDITION)
-    found = (inverse[:, :1] @ (seen * weights[:, :, None]))[:, 0]  # of a polynomial at 0 the constant is left
+    found = (inverse[:, :1] @ (seen * weights[:, :, None]))[:, 0]  # the constant term, the value of the polynomial at 0
     least, most = seen.min(axis=1), seen.max(axis=1)
     slack = MARGIN * (most - least)
     filled = values.copy()
@@ -73,7 +73,7 @@ def _powers(dim: int, degree: int) -> list[tuple[int, ...]]:
 
 
 def with_border(x: Array, y: Array, feasible: Flags) -> tuple[Array, Array]:
-    """Samples of a function of one variable, and its values half-way to each neighbour without one.
+    """Return samples of a function of one variable, with values half-way to each neighbour without a value.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Points beyond the bounds, for interpolation up to them where no points are on them."""
+"""Mirror images of points beyond the bounds, to interpolate up to bounds that have no points."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ from numpy.typing import NDArray
 
 Array = NDArray[Any]
 
-# In more dimensions most points are next to a bound, and their images would be too many to triangulate.
+# In more dimensions most points are next to a bound, and there would be too many images to triangulate.
 MOST_MIRRORED_DIMENSIONS = 3
-# Points that are closer to a bound than this part of the width count as on it.
+# Points closer to a bound than this share of the width count as on it.
 _ON_BOUND = 1e-9
 
 
 def with_images(
     points: Array, bbox: Sequence[tuple[float, float]], periodic: Sequence[bool] = ()
 ) -> tuple[Array, NDArray[np.intp]]:
-    """Points inside bounds, then their mirror images beyond the bounds and the corners.
+    """Return points inside bounds, then their mirror images beyond the bounds and the corners.
 
-    A triangulation of points inside alone has long and thin triangles at the bounds, which join points that are far
-    apart. Images of the points next to the bounds are beyond, so no triangle lies along a bound. A point has an
-    image if no other is as close to where it is projected on the bound.
+    A triangulation of the inner points alone has long, thin triangles at the bounds, which connect distant points. With
+    images of the points next to the bounds, no triangle lies along a bound. A point has an image if no other point is
+    as close to its projection on the bound.
 
     Parameters
     ----------
@@ -36,9 +36,9 @@ def with_images(
     Returns
     -------
     points : array, shape (k, d)
-        The first n are those that were given.
+        Begins with the given points.
     numbers : array of int, shape (k,)
-        Of which point each is the image, or to which it is next.
+        The index of the point that is mirrored, or next to the corner.
     """
     from scipy.spatial import cKDTree
 

@@ -1,4 +1,4 @@
-"""Settings of learners that may be assigned at any time: each takes effect at once, or says why it cannot."""
+"""Settings of learners, which can be assigned at any time and take effect at once."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ _NEVER_SET = object()
 
 
 class Setting:
-    """An attribute that is checked when it is set; its learner is told when it changes.
+    """An attribute that is checked when it is set, and notifies its learner of changes.
 
     The value is in ``_name``, for code that reads it often. Once the learner has ``_data``, its method
-    ``_setting_changed(name)`` is called after a change; what that raises undoes the change.
+    ``_setting_changed(name)`` is called after a change. If it raises an error, the change is undone.
 
     Parameters
     ----------
     check : callable
-        Takes the value and the name; returns the value to keep, or raises.
+        Takes the value and the name; returns the value to store, or raises an error.
     key : str, optional
-        Where the value is, if not in ``_name``.
+        The attribute with the value, if not ``_name``.
     """
 
     def __init__(self, check: Callable[[Any, str], Any], key: str = "") -> None:
@@ -41,7 +41,7 @@ class Setting:
         checked = self._check(value, self._name)
         before = _own(learner, self._key)
         setattr(learner, self._key, checked)
-        # A subclass may set it before the constructor here does.
+        # A subclass may set it before calling this constructor.
         if before is _NEVER_SET or before is checked or _own(learner, "_data") is _NEVER_SET:
             return
         try:
@@ -75,9 +75,9 @@ class Fixed(Setting):
 
 
 def _own(learner: Any, key: str) -> Any:
-    """An attribute of a learner itself; a DataSaver gives those of the learner inside as well.
+    """Return an attribute of the learner itself; a DataSaver also has those of the learner that it wraps.
 
-    Not by `vars`: an object whose __dict__ was looked at once has slower attributes.
+    `vars` is not used, because attribute access becomes slower once an object's __dict__ has been created.
     """
     try:
         return object.__getattribute__(learner, key)
@@ -86,7 +86,7 @@ def _own(learner: Any, key: str) -> Any:
 
 
 def function_or_default(default: Callable[..., Any]) -> Callable[[Any, str], Callable[..., Any]]:
-    """A check for functions, which None leaves at a default."""
+    """Return a check for functions that replaces None by a default."""
 
     def check(value: Any, name: str) -> Callable[..., Any]:
         if value is not None and not callable(value):
@@ -98,7 +98,7 @@ def function_or_default(default: Callable[..., Any]) -> Callable[[Any, str], Cal
 
 
 def _same(old: Any, new: Any) -> bool:
-    """Whether two settings are equal; sequences of any kind are if their elements are."""
+    """Return True if two settings are equal; sequences of any type are equal if their elements are."""
     if old is new:
         return True
     try:
@@ -106,5 +106,5 @@ def _same(old: Any, new: Any) -> bool:
         if are_sequences:
             return len(old) == len(new) and all(map(_same, old, new))
         return bool(old == new)
-    except Exception:  # of objects that cannot be compared
+    except Exception:  # objects that cannot be compared
         return False

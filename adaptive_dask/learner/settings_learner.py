@@ -1,4 +1,4 @@
-"""SettingsLearner: a learner that is copied and pickled as its function, its settings and the data it was told."""
+"""SettingsLearner: a learner whose copies and pickles consist of its function, settings and data."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _NO_SETTINGS = {"function", "settings", "adjustments", "data", "recompute_factor
 
 
 def wrapped(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Return settings for a state: unlike the learner's function, a loss is needed wherever the learner is."""
+    """Return settings for a state. A loss is needed in every process, unlike the learner's function."""
     return {name: KeptByValue(each) if callable(each) else each for name, each in settings.items()}
 
 
@@ -25,7 +25,7 @@ def unwrapped(settings: Mapping[str, Any]) -> dict[str, Any]:
 
 
 class SettingsLearner(BaseLearner):
-    """A learner whose constructor takes the function and `_settings`, and that keeps its results in ``_data``."""
+    """A learner whose constructor takes the function and `_settings`, with its results in ``_data``."""
 
     data = Data()
     _data: Mapping[Any, Any]
@@ -42,7 +42,7 @@ class SettingsLearner(BaseLearner):
 
     @property
     def _whole(self) -> tuple[bool, ...]:
-        """Along which axes only whole numbers are asked for, which the bounds must be then; empty for none."""
+        """The axes along which all points and bounds are whole numbers; empty if there are none."""
         return self._is_whole
 
     @_whole.setter
@@ -52,7 +52,7 @@ class SettingsLearner(BaseLearner):
 
     @property
     def _periodic(self) -> tuple[bool, ...]:
-        """Along which axes the function repeats itself beyond the bounds; empty for none."""
+        """The axes along which the function is periodic; empty if there are none."""
         return self._is_periodic
 
     @_periodic.setter
@@ -61,10 +61,10 @@ class SettingsLearner(BaseLearner):
         self._setting_changed("_periodic")
 
     def _setting_changed(self, name: str) -> None:
-        """Do what follows from a new value of a setting; nothing, where it is read when it is needed."""
+        """Apply a new value of a setting. Settings that are read when they are needed require nothing."""
 
     def _adjustments(self) -> dict[str, Any]:
-        """Return attributes that can be set after construction, and that copies get too."""
+        """Return attributes that can be set after construction, and that are copied."""
         kinds = {"_whole": self._whole, "_periodic": self._periodic}
         return {name: value for name, value in kinds.items() if value}
 
@@ -80,7 +80,7 @@ class SettingsLearner(BaseLearner):
         return learner
 
     def _adjust(self, function: Callable[..., Any], adjustments: Mapping[str, Any]) -> None:
-        self.function = function  # the constructor of some wraps what it is given
+        self.function = function  # some constructors wrap their function
         for name, value in adjustments.items():
             setattr(self, name, value)
 
@@ -94,9 +94,9 @@ class SettingsLearner(BaseLearner):
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         settings = state.get("settings", {})
-        if "adjustments" not in state:  # until 0.1, settings were among the rest of the state
+        if "adjustments" not in state:  # until 0.1, settings were part of the rest of the state
             settings = {**{name: each for name, each in state.items() if name not in _NO_SETTINGS}, **settings}
-        # mypy refuses this because a derived class may take other arguments; here none does.
+        # mypy reports that derived classes may take other arguments; here none does.
         self.__init__(state["function"], **unwrapped(settings))  # type: ignore[misc]
         self._adjust(state["function"], state.get("adjustments", {}))
         self._set_data(state["data"])

@@ -1,8 +1,7 @@
-"""Learners of classes that users derive from this package's: copied and pickled with the attributes that those added.
+"""Learners of classes that users derive from those of this package, copied and pickled with their added attributes.
 
-A class of a user's may have a constructor with other arguments, and a `tell` that notes something. As when Python
-pickles objects, neither is called where a copy is made: the copy is made as one of this package's learner, and then
-gets the class and the attributes.
+Derived classes may have a constructor with other arguments, or a `tell` with side effects. As in Python's pickling, a
+copy calls neither: it is created as a learner of this package, and then gets the class and the attributes.
 """
 
 from __future__ import annotations
@@ -21,17 +20,17 @@ _NOT_COPIED = {"fname"}
 
 
 def base_of(kind: type) -> type | None:
-    """The learner of this package that a user's class is derived from; None for any other class."""
+    """Return the learner of this package from which a user's class is derived; None for any other class."""
     if kind.__module__.startswith(_OWN_MODULES):
         return None
     base = next((each for each in kind.__mro__ if each.__module__.startswith(_OWN_MODULES)), None)
-    # Of the protocol alone there is no state to know of.
+    # A class derived from the protocol alone has no known state.
     return None if base is None or getattr(base, "__abstractmethods__", None) else base
 
 
 @contextmanager
 def as_base(learner: Any) -> Iterator[None]:
-    """Give a learner the class of this package meanwhile, so that overridden methods are not called."""
+    """Replace the class of a learner by its base of this package in a block, to bypass overridden methods."""
     kind = type(learner)
     base = base_of(kind)
     if base is None:
@@ -45,7 +44,7 @@ def as_base(learner: Any) -> Iterator[None]:
 
 
 def added_attributes(learner: Any) -> dict[str, Any]:
-    """The attributes that a user's class adds to its learner."""
+    """Return the attributes that a user's class adds to its learner."""
     base = base_of(type(learner))
     if base is None:
         return {}
@@ -54,7 +53,7 @@ def added_attributes(learner: Any) -> dict[str, Any]:
 
 
 def travels(kind: type) -> None:
-    """Make the copies of a learner of this package fit for derived classes."""
+    """Prepare the copies of a learner of this package for derived classes."""
     for name, wrap in (("new", _new), ("__getstate__", _getstate), ("__setstate__", _setstate)):
         if name in vars(kind):
             setattr(kind, name, wrap(vars(kind)[name]))
@@ -63,7 +62,7 @@ def travels(kind: type) -> None:
 def goes_through_overrides(kind: type) -> None:
     """Let `tell_many` and `ask` of a user's class call the `tell` and the `tell_pending` that it overrides.
 
-    The learners of this package place many points at once, without a call for each.
+    The learners of this package add many points together, without a call for each.
     """
     if base_of(kind) is None:
         return
@@ -74,7 +73,7 @@ def goes_through_overrides(kind: type) -> None:
 
 
 def takes_batches(learner: Any) -> bool:
-    """Whether `tell_many` of a learner is more than calls of `tell`. The learner may be any object, also without it."""
+    """Return True if `tell_many` of a learner, which may have none, is more than repeated calls of `tell`."""
     tell_many = getattr(type(learner), "tell_many", None)
     return callable(tell_many) and not getattr(tell_many, "is_one_by_one", False)
 
@@ -91,7 +90,7 @@ def _one_by_one(original: Callable[..., None]) -> Callable[..., None]:
 
 
 def _noting(original: Callable[..., Any]) -> Callable[..., Any]:
-    if getattr(original, "is_noting", False):  # of a class between
+    if getattr(original, "is_noting", False):  # of an intermediate class
         return original
 
     @functools.wraps(original)
@@ -99,7 +98,7 @@ def _noting(original: Callable[..., Any]) -> Callable[..., Any]:
         points, improvements = original(self, n, tell_pending)
         if tell_pending:
             for x in points:
-                self.tell_pending(x)  # pending already: only what the class adds has an effect
+                self.tell_pending(x)  # pending already, so only additions of the class have an effect
         return points, improvements
 
     return tagged(ask, is_noting=True)

@@ -1,4 +1,4 @@
-"""What a learner says of itself: one line in a terminal, a small table in a notebook."""
+"""The representation of a learner: a line in a terminal, a small table in a notebook."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from adaptive_dask.learner.any_learner import children_of
 from adaptive_dask.plain import one_line
 from adaptive_dask.user_code import reraise_interrupt
 
-# Longer texts, such as bounds in many dimensions, are cut.
+# Longer texts, such as bounds in many dimensions, are truncated.
 MOST_LETTERS = 120
 
 
 def as_text(learner: Any) -> str:
-    """One line: the class, the function, the bounds and the number of points. Computes nothing and never raises."""
+    """Return one line with the class, function, bounds and number of points; compute nothing and never raise."""
     facts = dict(_facts(learner))
     where = f" on {facts['bounds']}" if "bounds" in facts else ""
     pending = f", {facts['pending']} pending" if facts.get("pending", "0") != "0" else ""
@@ -26,7 +26,7 @@ def as_text(learner: Any) -> str:
 
 
 def as_html(learner: Any) -> str:
-    """A table with what `as_text` says, and the loss; all texts are escaped. Never raises."""
+    """Return a table with the contents of `as_text` and the loss; escape all texts and never raise."""
     rows = [*_facts(learner), ("loss", _safely(lambda: f"{float(learner.loss()):.4g}"))]
     cells = "".join(
         f'<tr><th style="text-align: left">{html.escape(name)}</th>'
@@ -57,7 +57,7 @@ def _bounds(learner: Any) -> str:
 
 
 class _Bound:
-    """The text of one entry of bounds: a frozen distribution of SciPy has none of its own."""
+    """The text of one entry of bounds. Frozen distributions of SciPy have no useful ``repr``."""
 
     def __init__(self, bound: Any) -> None:
         self._bound = bound
@@ -71,7 +71,7 @@ class _Bound:
 
 
 def _name(function: Any) -> str:
-    """The name of a function, also of one that is wrapped."""
+    """Return the name of a function, which may be wrapped."""
     if isinstance(function, functools.partial):
         given = [*map(_short, function.args), *(f"{name}={_short(value)}" for name, value in function.keywords.items())]
         return _cut(f"{_name(function.func)}({', '.join(['…', *given])})")
@@ -92,7 +92,7 @@ def _cut(text: str, most: int = MOST_LETTERS) -> str:
 
 
 def _safely(tell: Callable[[], str]) -> str:
-    """A fact; a learner that is half made or broken is looked at as well, above all then."""
+    """Return a property as text. The learner may be incomplete or invalid, for example in a debugger."""
     try:
         return tell()
     except BaseException as error:

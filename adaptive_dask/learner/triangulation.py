@@ -1,4 +1,4 @@
-"""Geometry of simplices, under the names of python-adaptive's module; loss functions and scripts import them."""
+"""Geometry of simplices, under the names of python-adaptive's module, for loss functions and scripts."""
 
 from __future__ import annotations
 
@@ -40,12 +40,12 @@ __all__ = [
 
 
 def fast_det(matrix: ArrayLike) -> float:
-    """Determinant of a square matrix."""
+    """Return the determinant of a square matrix."""
     return float(determinants(np.asarray(matrix, dtype=float)))
 
 
 def volume(simplex: ArrayLike, ys: Any = None) -> float:
-    """Volume of a simplex.
+    """Compute the volume of a simplex.
 
     Parameters
     ----------
@@ -62,7 +62,7 @@ def volume(simplex: ArrayLike, ys: Any = None) -> float:
 
 
 def orientation_of_simplex(simplex: ArrayLike) -> float:
-    """Sign of the determinant of the edges to the last corner: 1, -1, or 0 for a flat simplex.
+    """Return the sign of the determinant of the edges to the last corner: 1, -1, or 0 for a flat simplex.
 
     Parameters
     ----------
@@ -107,8 +107,8 @@ def choose_point_in_triangle(triangle: ArrayLike, max_badness: float) -> Floats:
     ----------
     triangle : array-like, shape (3, 2)
     max_badness : float
-        Longest edge squared over the area, in units of that of an equilateral triangle, from which the longest edge
-        is halved.
+        The squared longest edge over the area, relative to an equilateral triangle, above which the longest edge is
+        halved.
 
     Returns
     -------
