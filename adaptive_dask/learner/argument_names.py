@@ -1,6 +1,6 @@
-"""What the coordinates of a function's points are called: pictures and data frames use the same names.
+"""Names and units of the coordinates of a function's points, as used in plots and data frames.
 
-Names and units come from the signature. The type of a tuple can name its elements::
+Names and units are read from the signature. The type of a tuple can name its elements::
 
     class Point(NamedTuple):
         energy: Annotated[float, "meV"]
@@ -25,9 +25,9 @@ _POSITIONAL = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_O
 
 
 class Coordinates(NamedTuple):
-    """Names of a point's coordinates, None if the function does not say, with their units and that of the value.
+    """Names of a point's coordinates, or None if the function has none, with the units of coordinates and value.
 
-    Axes of pictures say ``labels`` in place of ``names``, if there are any.
+    Axes of plots use ``labels`` instead of ``names``, if given.
     """
 
     names: list[str] | None
@@ -37,20 +37,20 @@ class Coordinates(NamedTuple):
 
 
 def coordinates_of(function: Any, n: int) -> Coordinates:
-    """What a function says about its argument.
+    """Return names and units from a function's signature.
 
     Parameters
     ----------
     function : callable
-        If its points have one coordinate, that is called like the first argument. If they have several, the type of the
-        argument names them: a `typing.NamedTuple`, or ``Annotated[tuple[float, float], "energy", "field"]``. Without
-        that, an argument called ``xy`` or ``uvw``, letters in alphabetical order, does. One string in
-        ``Annotated[float, "meV"]`` is the unit, also of a field of the tuple.
+        If its points have one coordinate, its name is that of the first argument. If they have several, the type of the
+        argument names them: a `typing.NamedTuple`, or ``Annotated[tuple[float, float], "energy", "field"]``. Otherwise,
+        an argument such as ``xy`` or ``uvw`` does, if its letters are in alphabetical order. A single string in
+        ``Annotated[float, "meV"]`` is the unit; this includes fields of the tuple.
     n : int
-        How many coordinates a point has.
+        The number of coordinates of a point.
     """
     said = getattr(bare(function), "coordinates", None)
-    if isinstance(said, Coordinates) and len(said.units) == n:  # of a function over a `Space`
+    if isinstance(said, Coordinates) and len(said.units) == n:  # a function over a `Space`
         return said
     argument, hint, value_hint = _first_argument(function)
     value_unit = next(iter(_strings(value_hint)), None)
@@ -77,9 +77,9 @@ def coordinates_of(function: Any, n: int) -> Coordinates:
 
 
 def units_of_parts(function: Any) -> dict[str, str]:
-    """The units of results with names: of ``Annotated`` fields of the named tuple, dataclass or `TypedDict`."""
+    """Return the units of ``Annotated`` parts of results: fields of a named tuple, dataclass or `TypedDict`."""
     plain = bare(function)
-    if isinstance(getattr(plain, "coordinates", None), Coordinates):  # of a function over a `Space`
+    if isinstance(getattr(plain, "coordinates", None), Coordinates):  # a function over a `Space`
         function = plain.function
     _, _, hint = _first_argument(function)
     inner = hint.__origin__ if hasattr(hint, "__metadata__") else hint
@@ -88,29 +88,29 @@ def units_of_parts(function: Any) -> dict[str, str]:
 
 
 def distinct_names(names: Sequence[str], found: Sequence[str] | None, others: Sequence[str]) -> list[str]:
-    """The names that were found, unless one of them stands for another column already."""
+    """Return the names that were found, or the default names if another column has one of them."""
     return list(names) if found is None or set(found) & set(others) else list(found)
 
 
 def bare(function: Any) -> Any:
-    """The function that arguments were bound to, by `functools.partial`."""
+    """Return a function without the arguments bound by `functools.partial`."""
     while isinstance(function, functools.partial):
         function = function.func
     return function
 
 
 def texts_of(function: Any) -> dict[str, list[str]]:
-    """The strings in the ``Annotated`` types of a function's arguments, and of its result as "return"."""
+    """Return the strings in the ``Annotated`` types of a function's arguments, and of its result as "return"."""
     plain = bare(function)
     hints = _hints(plain if hasattr(plain, "__name__") else type(plain).__call__)
     return {name: _strings(hint) for name, hint in hints.items()}
 
 
 def _first_argument(function: Any) -> tuple[str, Any, Any]:
-    """The name of the first argument, its type and that of the result."""
+    """Return the name and the type of the first argument, and the type of the result."""
     try:
         parameters = list(inspect.signature(function).parameters.values())
-    except (TypeError, ValueError):  # functions written in C do not always say
+    except (TypeError, ValueError):  # functions written in C may have no signature
         return "", None, None
     name = parameters[0].name if parameters and parameters[0].kind in _POSITIONAL else ""
     plain = bare(function)
@@ -121,7 +121,7 @@ def _first_argument(function: Any) -> tuple[str, Any, Any]:
 def _hints(annotated: Any) -> dict[str, Any]:
     try:
         return typing.get_type_hints(annotated, include_extras=True)
-    except Exception:  # whatever stands in the annotations, it must not keep a picture from being drawn
+    except Exception:  # invalid annotations must not prevent a plot
         return {}
 
 

@@ -38,7 +38,7 @@ class AverageLearner(SettingsLearner):
     rtol : float, optional
         The relative tolerance. At least one of the two must be given.
     min_npoints : int, default: 2
-        How many points there must be before the error is trusted; at least 2.
+        The minimum number of points for an error estimate; at least 2.
 
     Attributes
     ----------
@@ -49,12 +49,12 @@ class AverageLearner(SettingsLearner):
     Raises
     ------
     TypeError, ValueError
-        If there is no tolerance, or one that is not a positive number.
+        If no tolerance is given, or one is not a positive number.
 
     Notes
     -----
-    The mean does not depend on the order of the results, not even in its last digit. If a value is NaN or
-    infinite, the mean and the error are not finite, and the loss stays infinite.
+    The mean does not depend on the order of the results, including its last digit. If a value is NaN or infinite, the
+    mean and the error are not finite, and the loss is infinite.
     """
 
     atol = Setting(lambda value, name: _checked_tolerance(value, name))
@@ -90,14 +90,14 @@ class AverageLearner(SettingsLearner):
     def _start_over(self) -> None:
         self._data: ToldData[int, float] = ToldData()
         self.pending_points = set()
-        self._n_of_loss, self._loss = -1, math.inf  # the loss, and the number of values that it belongs to
+        self._n_of_loss, self._loss = -1, math.inf  # the loss, and its number of values
         self._moments = Moments()
         self._add = self._moments.add
-        # All smaller seeds are known or pending; and no larger ones, as long as all came in order.
+        # All smaller seeds are known or pending. If all points came in order, larger ones are not.
         self._next_seed = 0
         self._in_order = True
 
-    # -- what is known ---------------------------------------------------------------------------
+    # -- results ---------------------------------------------------------------------------
 
     @property
     def n_requested(self) -> int:
@@ -111,7 +111,7 @@ class AverageLearner(SettingsLearner):
 
     @property
     def mean(self) -> float:
-        """The average of all values; NaN until there is one."""
+        """The average of all values; NaN without values."""
         return self._moments.mean
 
     @property
@@ -122,20 +122,20 @@ class AverageLearner(SettingsLearner):
         return self._moments.std
 
     def loss(self, real: bool = True, *, n: int | None = None) -> float:
-        """The standard error of the mean in units of the tolerance; the stricter one if there are two.
+        """Return the standard error of the mean in units of the tolerance, the stricter one if there are two.
 
         Parameters
         ----------
         real : bool, default: True
-            With False, what it will be with the pending points, if the standard deviation stays as it is.
+            With False, the loss that is expected with the pending points, for an unchanged standard deviation.
         n : int, optional
-            The loss that is expected with this number of points.
+            Return the loss that is expected with this number of points.
 
         Returns
         -------
         float
-            Infinite for fewer than ``min_npoints`` points, or if not all values are finite. The relative
-            tolerance does not count for a mean of exactly zero, for which it is no tolerance at all.
+            Infinite for fewer than ``min_npoints`` points, or if a value is not finite. The relative tolerance is
+            ignored if the mean is exactly zero.
         """
         known = len(self._data)
         if known < self._min_npoints:
@@ -155,7 +155,7 @@ class AverageLearner(SettingsLearner):
         return self._loss * math.sqrt(known / n) if n >= self._min_npoints else math.inf
 
     def to_numpy(self) -> NDArray[np.float64]:
-        """The data as an array of shape (npoints, 2), seeds and values, ascending in the seed."""
+        """Return the data as an array of shape (npoints, 2), seeds and values, in ascending order of seeds."""
         return np.array(sorted(self._data.items()), dtype=float).reshape(-1, 2)
 
     # -- ask and tell ----------------------------------------------------------------------------
@@ -167,13 +167,13 @@ class AverageLearner(SettingsLearner):
         ----------
         n : int
         tell_pending : bool, default: True
-            Whether the points become pending. With False the learner stays as it is.
+            If True, the points become pending. If False, the learner is not changed.
 
         Returns
         -------
         points : list of int
         loss_improvements : list of float
-            By how much the loss is expected to fall, in equal parts.
+            The expected reduction of the loss, divided equally.
         """
         if type(n) is not int or n <= 0:
             n = checked_size(n)
@@ -193,23 +193,23 @@ class AverageLearner(SettingsLearner):
             self._next_seed = points[-1] + 1
         known = len(self._data)
         loss = self._loss if self._n_of_loss == known >= self._min_npoints else self.loss()
-        # The error falls with the square root of the number of points.
+        # The error is inversely proportional to the square root of the number of points.
         improvement = loss * (1 - math.sqrt(known / (known + n))) / n if loss < math.inf else math.inf
         return points, [improvement] * n
 
     def tell(self, n: int, value: Any) -> None:
-        """Tell the value of the function at the seed ``n``; nothing happens if it is known.
+        """Tell the value of the function at the seed ``n``; known points are ignored.
 
         Parameters
         ----------
         n : int
-            May be any integer, asked for or not.
+            Any integer, proposed or not.
         value : float
 
         Raises
         ------
         TypeError
-            If n is not an integer, or the value not a real number.
+            If n is not an integer, or the value is not a real number.
         """
         seed = n if type(n) is int else checked_seed(n)
         if type(value) is not float:
@@ -222,7 +222,7 @@ class AverageLearner(SettingsLearner):
             self._add(value)
 
     def tell_many(self, xs: Iterable[int], ys: Iterable[Any]) -> None:
-        """Tell the values ``ys`` at the seeds ``xs``, in one go.
+        """Tell the values ``ys`` at the seeds ``xs``.
 
         Raises
         ------
@@ -235,7 +235,7 @@ class AverageLearner(SettingsLearner):
         others = len(pending) - len(seeds)
         pending.difference_update(seeds)
         if len(pending) == others:
-            # All were pending, each once: none is known.
+            # All points were pending and none occurs twice, so none is known.
             self._data.put_many(zip(seeds, values, strict=True))
             self._moments.extend(values)
         else:
@@ -243,7 +243,7 @@ class AverageLearner(SettingsLearner):
                 AverageLearner.tell(self, seed, value)
 
     def tell_pending(self, n: int) -> None:
-        """Tell that the seed ``n`` is being evaluated, so that it is not proposed again."""
+        """Mark the seed ``n`` as pending, so that it is not proposed again."""
         seed = checked_seed(n)
         if seed >= self._next_seed:
             self._in_order = False
@@ -251,7 +251,7 @@ class AverageLearner(SettingsLearner):
             self.pending_points.add(seed)
 
     def remove_unfinished(self) -> None:
-        """Forget every pending point."""
+        """Remove all pending points."""
         self.pending_points.clear()
         self._next_seed = 0
         self._in_order = not self._data

@@ -1,4 +1,4 @@
-"""AverageLearner1D: learns a noisy function of one real number by sampling points more than once."""
+"""AverageLearner1D: learns a noisy function of one real number by sampling points repeatedly."""
 
 from __future__ import annotations
 
@@ -37,8 +37,8 @@ Point = tuple[int, float]
 class AverageLearner1D(IntervalLearner):
     """Learns the mean of a noisy function f: ℝ → ℝ.
 
-    A new point is sampled some times. It is sampled again as long as the error of its mean is large compared to
-    the distance to its neighbours on the graph; else the intervals with the largest losses are divided, as by
+    A new point is sampled several times. It is sampled again while the error of its mean is large relative to the
+    distance to its neighbours on the graph. Otherwise, the intervals with the largest losses are divided, as by
     `Learner1D`.
 
     Parameters
@@ -49,27 +49,27 @@ class AverageLearner1D(IntervalLearner):
     bounds : pair of float, or Space
         The interval on which to learn the function.
     loss_per_interval : callable, optional
-        ``loss(xs, ys)``, of the means, see `Learner1D`.
+        ``loss(xs, ys)`` of the means; see `Learner1D`.
     delta : float, default: 0.2
-        A point is sampled again if its error is larger than ``delta`` times the distance to the nearest of its two
+        A point is sampled again if its error is larger than ``delta`` times the distance to the nearer of its two
         neighbours on the graph. Between 0 (exclusive) and 1.
     alpha : float, default: 0.005
         The true mean is within the error of the sampled one with probability ``1 - 2 * alpha``. Between 0 and 1
         (both exclusive).
     neighbor_sampling : float, default: 0.3
-        A new point gets at least this fraction of the number of samples that its neighbours have on average.
-        Between 0 (exclusive) and 1.
+        A new point gets at least this fraction of the mean number of samples of its neighbours. Between 0 (exclusive)
+        and 1.
     min_samples : int, default: 50
-        How many samples each point gets at least.
+        The minimum number of samples of each point.
     max_samples : int, optional
-        How many samples a point gets at most.
+        The maximum number of samples of each point.
     min_error : float, default: 0
-        A point whose error is not larger than this is not sampled again.
+        Points with at most this error are not sampled again.
 
     Attributes
     ----------
     data : mapping, float → float
-        The sampled points and the means there, in the order in which their first samples were told.
+        The sampled points and their means, in the order of their first samples.
     pending_points : set of (int, float)
     error : mapping, float → float
         Half the width of the confidence interval of the mean, by Student's t-distribution; infinite for one sample.
@@ -77,15 +77,15 @@ class AverageLearner1D(IntervalLearner):
     Raises
     ------
     TypeError, ValueError
-        If a setting is not of the kind or in the range given above.
+        If a setting has the wrong type or is outside the range given above.
 
     Notes
     -----
-    Points are pairs ``(seed, x)``. ``npoints`` counts different x, ``nsamples`` all samples. The means do not depend
-    on the order of the samples. A point whose mean is not finite is not sampled again.
+    Points are pairs ``(seed, x)``. ``npoints`` is the number of different x, ``nsamples`` that of all samples. The
+    means do not depend on the order of the samples. A point whose mean is not finite is not sampled again.
 
-    Unlike python-adaptive, pending samples count: many points that are asked for at a time are what one would ask
-    for one by one if the means stayed as they are.
+    Unlike in python-adaptive, pending samples count: asking for many points returns the points that would be proposed
+    one by one with the current means.
     """
 
     delta = Setting(lambda value, name: checked_fraction(value, name, one_allowed=True))
@@ -139,12 +139,12 @@ class AverageLearner1D(IntervalLearner):
     def _check_numbers_of_samples(self) -> None:
         if not 0 <= self._min_samples <= self._max_samples or self._max_samples < 1:
             raise ValueError(
-                "There must be 0 <= min_samples <= max_samples and max_samples >= 1, "
+                "min_samples and max_samples must satisfy 0 <= min_samples <= max_samples and max_samples >= 1, "
                 f"got {self._min_samples} and {self._max_samples}."
             )
 
     def _setting_changed(self, name: str) -> None:
-        """Measure all errors again, and look which points have too few samples."""
+        """Compute all errors again, and find the points with too few samples."""
         if name in ("loss_per_interval", "_whole", "_periodic"):
             super()._setting_changed(name)
             return
@@ -168,45 +168,45 @@ class AverageLearner1D(IntervalLearner):
     def _adjustments(self) -> dict[str, Any]:
         return {**super()._adjustments(), "_recompute_losses_factor": self._recompute_losses_factor}
 
-    # -- what is known ---------------------------------------------------------------------------
+    # -- results ---------------------------------------------------------------------------
 
     @property
     def min_samples_per_point(self) -> int:
-        """The number of samples of the point that has the fewest; 0 if there is no point."""
+        """The smallest number of samples of a point; 0 without data."""
         return min((point.n for point in self._points.values() if point.samples), default=0)
 
     @property
     def rescaled_error(self) -> Mapping[float, float]:
         """The errors of the means, relative to the distance to the nearest neighbour on the graph.
 
-        Only of points that may be sampled again. These are the numbers that are compared with ``delta``.
+        It contains only points that may be sampled again. These numbers are compared with ``delta``.
         """
         return PointAttribute(self._points, lambda point: point.relative_error)
 
     @property
     def _data_samples(self) -> dict[float, dict[int, float]]:
-        """All samples, ``{x: {seed: y}}``, ascending in x."""
+        """All samples, ``{x: {seed: y}}``, in ascending order of x."""
         return {x: self._points[x].samples for x in sorted(self.data)}
 
     @property
     def _number_samples(self) -> dict[float, int]:
-        """The number of samples of each point, ascending in x."""
+        """The number of samples of each point, in ascending order of x."""
         return {x: self._points[x].n for x in sorted(self.data)}
 
     def interpolator(self, *, smooth: Smooth = False) -> LineInterpolator:
-        """The means, interpolated; ``error(x)`` includes their errors. See `Learner1D.interpolator`."""
+        """Return an interpolation of the means; ``error(x)`` includes their errors. See `Learner1D.interpolator`."""
         xs = np.array(list(self.data), dtype=float)
         means = np.array(list(self.data.values()), dtype=float)
         noise = np.array([self.error[x] for x in xs], dtype=float)
         return best_line(xs, means, (), self.bounds, smooth, noise=noise)
 
     def to_numpy(self, mean: bool = False) -> NDArray[np.float64]:
-        """All samples as an array of shape (nsamples, 3): seed, x and y, ascending in x.
+        """Return all samples as an array of shape (nsamples, 3): seed, x and y, in ascending order of x.
 
         Parameters
         ----------
         mean : bool, default: False
-            Whether to give the means instead: an array of shape (npoints, 2).
+            If True, return the means instead, in an array of shape (npoints, 2).
         """
         if mean:
             return super().to_numpy()
@@ -216,23 +216,23 @@ class AverageLearner1D(IntervalLearner):
     # -- ask -------------------------------------------------------------------------------------
 
     def ask(self, n: int, tell_pending: bool = True) -> tuple[list[Point], list[float]]:
-        """Choose the n samples that are most needed.
+        """Choose the n most useful samples.
 
-        Points with too few samples come first, then the point with the largest error, as long as that is larger
-        than ``delta`` allows, then a new point.
+        Points with too few samples are first, then the point with the largest error, if it is larger than allowed by
+        ``delta``, then a new point.
 
         Parameters
         ----------
         n : int
         tell_pending : bool, default: True
-            Whether the points become pending. With False the learner stays as it is.
+            If True, the points become pending. If False, the learner is not changed.
 
         Returns
         -------
         points : list of (int, float)
             Seed and x.
         loss_improvements : list of float
-            The loss beside x, times the expected relative improvement of the error there.
+            The loss beside x, multiplied by the expected relative improvement of the error at x.
         """
         n = checked_size(n)
         chosen: list[Point] = []
@@ -256,7 +256,7 @@ class AverageLearner1D(IntervalLearner):
         return chosen, improvements
 
     def _most_needed(self) -> tuple[SampledPoint, int] | None:
-        """The point that needs samples most, and how many it needs at least."""
+        """Return the point that needs samples most, and the minimum number of them."""
         for point in self._undersampled.values():
             lacking = self._fewest(point) - point.n_requested
             if lacking > 0:
@@ -272,17 +272,17 @@ class AverageLearner1D(IntervalLearner):
         return point, max(self._fewest(point) - point.n_requested, 1)
 
     def _has_too_few(self, point: SampledPoint) -> bool:
-        """Whether a point with samples needs more, independent of its error."""
+        """Return True if a point with samples needs more, independent of its error."""
         return len(point.samples) < self._fewest(point) and math.isfinite(point.moments.mean)
 
     def _fewest(self, point: SampledPoint) -> int:
-        """The number of samples that a point gets at least, pending ones included."""
+        """Return the minimum number of samples of a point, including pending ones."""
         line = self._line
         left = line.left_at[point.slot] if point.samples else line.evaluated_before(line.before_at[point.slot])
         right = line.right_at[point.slot] if point.samples else line.right_at[left]
         counts = [self._by_slot[slot].n for slot in (left, right) if slot]
         average = sum(counts) / len(counts) if counts else 0.0
-        # One sample has no error: two are the fewest that tell whether more are needed.
+        # One sample has no error, so at least two are needed.
         fewest = max(self._min_samples, int(self._neighbor_sampling * average) + 1, 2)
         return min(fewest, self._max_samples)
 
@@ -293,7 +293,7 @@ class AverageLearner1D(IntervalLearner):
         return float(sum(pieces) / len(pieces)) if len(pieces) else math.inf
 
     def tell_pending(self, seed_x: Any) -> None:
-        """Tell that a sample ``(seed, x)`` is being evaluated, so that it is not proposed again."""
+        """Mark a sample ``(seed, x)`` as pending, so that it is not proposed again."""
         seed, place = _checked_sample(seed_x)
         point = self._points.get(place) or self._add_point(place)
         if seed not in point.samples:
@@ -302,7 +302,7 @@ class AverageLearner1D(IntervalLearner):
             self._uncertain.rank(point)
 
     def _add_point(self, x: float) -> SampledPoint:
-        """Add a point that has no samples yet."""
+        """Add a point without samples."""
         inside = self._bounds[0] <= x <= self._bounds[1]
         slot = self._line.insert(x) if inside else self._line.add_outside(x)
         point = self._points[x] = self._by_slot[slot] = SampledPoint(x, slot)
@@ -312,7 +312,7 @@ class AverageLearner1D(IntervalLearner):
         return point
 
     def remove_unfinished(self) -> None:
-        """Forget every pending point."""
+        """Remove all pending points."""
         self._forget(list(self.pending_points))
 
     def _forget(self, pending: list[Point]) -> None:
@@ -334,24 +334,24 @@ class AverageLearner1D(IntervalLearner):
     # -- tell ------------------------------------------------------------------------------------
 
     def tell(self, seed_x: Any, y: Any) -> None:
-        """Tell the value ``y`` of a sample ``(seed, x)``; nothing happens if it is known.
+        """Tell the value ``y`` of a sample ``(seed, x)``; known points are ignored.
 
         Parameters
         ----------
         seed_x : (int, float)
-            The seed and the point, which may be outside of the bounds: then it is kept, and has no influence.
+            The seed and the point. A point outside the bounds is stored and has no influence.
         y : float
 
         Raises
         ------
         TypeError, ValueError
-            If seed_x is not a pair of an integer and a finite number, or y not a real number.
+            If seed_x is not a pair of an integer and a finite number, or y is not a real number.
         """
         seed, place = _checked_sample(seed_x)
         self._add_samples(place, [seed], [_checked_value(y, place)])
 
     def tell_many(self, xs: Iterable[Any], ys: Iterable[Any], *, force: bool = False) -> None:
-        """Tell the values ``ys`` of the samples ``xs``, in one go.
+        """Tell the values ``ys`` of the samples ``xs``.
 
         Parameters
         ----------
@@ -379,7 +379,7 @@ class AverageLearner1D(IntervalLearner):
             self._losses.refresh_all()
 
     def tell_many_at_point(self, x: float, seed_y_mapping: Mapping[int, float]) -> None:
-        """Tell many samples at one point.
+        """Tell several samples at one point.
 
         Parameters
         ----------
@@ -448,8 +448,8 @@ class AverageLearner1D(IntervalLearner):
         for x, samples in data.items():
             if not isinstance(samples, Mapping):
                 raise AttributeError(
-                    "data of an AverageLearner1D must be set to samples, {x: {seed: y}}, as a mean does not say of how "
-                    f"many samples it is, got {samples!r} at {x!r}. Tell samples with tell_many_at_point(x, samples)."
+                    "data of an AverageLearner1D must be set to samples, {x: {seed: y}}, as a mean has no number of"
+                    f" samples, got {samples!r} at {x!r}. Tell samples with tell_many_at_point(x, samples)."
                 )
         self._set_data(data)
 
@@ -458,12 +458,12 @@ class AverageLearner1D(IntervalLearner):
             self.tell_many_at_point(x, samples)
 
 
-# As in python-adaptive, ``isinstance(learner, Learner1D)`` is true, although nothing is inherited.
+# As in python-adaptive, ``isinstance(learner, Learner1D)`` is true, although `Learner1D` is not a base class.
 Learner1D.register(AverageLearner1D)
 
 
 def _is_sample(point: Any) -> bool:
-    """Whether it is a sample for certain; otherwise `_checked_sample` looks closer."""
+    """Return True for a valid sample; all others are checked by `_checked_sample`."""
     if type(point) is not tuple or len(point) != 2:
         return False
     return type(point[0]) is int and type(point[1]) is float and point[1] - point[1] == 0.0

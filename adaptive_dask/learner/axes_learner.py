@@ -20,26 +20,25 @@ from adaptive_dask.learner.told_data import checked_data
 
 Function = Callable[..., Any]
 
-# What learners say about themselves in any coordinates.
+# Attributes of learners that do not depend on coordinates.
 _SAME_IN_ALL_COORDINATES = {
     *("vdim", "ndim", "nsamples", "min_samples_per_point", "nth_neighbors", "noise", "is_known", "error_history"),
     *("done", "exact_loss", "mean", "variance", "sobol_indices", "stack_size", "aspect_ratio"),
 }
 
-# Mappings whose keys are those of the data.
+# Mappings with the keys of the data.
 _BY_PLACE = {"error", "rescaled_error", "_data_samples", "_number_samples"}
 
 
 class AxesLearner(BaseLearner):
     """Learns a function over a `Space` with another learner, which divides transformed coordinates.
 
-    It is what ``Learner1D(f, Space(…))`` and other learners of that kind return. Points, in ``data`` and everywhere,
-    are as the learner has them without a space: numbers, tuples with the arguments that vary in the order of the
-    space, or (seed, number). They are in the coordinates of the user, ``10.0**u`` on a logarithmic axis. The function
-    is called with keyword arguments.
+    ``Learner1D(f, Space(…))``, like other learners, returns an object of this class. Points have the same form as
+    without a space: numbers, tuples with the varying arguments in the order of the space, or (seed, number). They are
+    in the coordinates of the user, ``10.0**u`` on a logarithmic axis. The function is called with keyword arguments.
 
-    Attributes and methods of the learner inside can be used where they do not depend on coordinates, and all of them
-    if no coordinate is transformed.
+    Attributes and methods of the wrapped learner can be used if they do not depend on coordinates, and all of them if
+    no coordinate is transformed.
 
     Parameters
     ----------
@@ -47,19 +46,19 @@ class AxesLearner(BaseLearner):
         Its function takes keyword arguments.
     space : Space
     form : "number", "tuple" or "sample"
-        How points are written.
+        The form of points.
 
     Attributes
     ----------
     learner : BaseLearner
-        The learner inside. Its points have transformed coordinates.
+        The wrapped learner. Its points have transformed coordinates.
     space : Space
     bounds : pair of float, or list of pairs
-        Of the axes that vary, in the coordinates of the user.
+        The bounds of the varying axes, in the coordinates of the user.
     """
 
     def __new__(cls, *args: Any) -> Self:
-        return object.__new__(cls)  # this one is made with a space and not over it
+        return object.__new__(cls)  # this object is created with a space, not over it
 
     def __init__(self, learner: Any, space: Space, form: str) -> None:
         self.learner = learner
@@ -82,16 +81,16 @@ class AxesLearner(BaseLearner):
 
     @property
     def bounds(self) -> Any:
-        """The bounds of the axes that vary, in the form that the learner inside has."""
+        """The bounds of the varying axes, in the form of the wrapped learner."""
         pairs = [(axis.low, axis.high) for axis in self._axes]
         return pairs if self._form == TUPLE else pairs[0]
 
     def arguments_at(self, point: Any) -> dict[str, Any]:
-        """The keyword arguments with which the function is called at a point."""
+        """Return the keyword arguments of the function at a point."""
         return {**self.function.arguments(point), **self.space.fixed}
 
     def __getattr__(self, name: str) -> Any:
-        # Pickling looks for attributes of an object that has none yet.
+        # Pickling reads attributes before there are any.
         if name.startswith("__") or name in ("learner", "_is_same", "_points"):
             raise AttributeError(name)
         kind = type(self.learner)
@@ -111,13 +110,13 @@ class AxesLearner(BaseLearner):
             return getattr(self.learner, name)
         if hasattr(kind, name) and not name.startswith("_"):
             raise AttributeError(
-                f"{name} of a {kind.__name__} over a {self.space!r} is in transformed coordinates: take "
+                f"{name} of a {kind.__name__} over a {self.space!r} is in transformed coordinates: use "
                 f"learner.learner.{name}, which has {_transformed(self.space)}."
             )
         raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
 
     def __setattr__(self, name: str, value: Any) -> None:
-        """Set a setting of the learner inside, such as a loss function, there."""
+        """Set an attribute; settings, such as a loss function, are set in the wrapped learner."""
         if name not in ("learner", "space", "fname") and not name.startswith("_") and not hasattr(type(self), name):
             kind = type(self.learner)
             if isinstance(getattr(kind, name, None), Setting | property):
@@ -128,12 +127,12 @@ class AxesLearner(BaseLearner):
     # -- points ------------------------------------------------------------------------------------
 
     def inner_point(self, point: Any) -> Any:
-        """The point of the learner inside for one of the user.
+        """Return the point of the wrapped learner for a point of the user.
 
         Raises
         ------
         TypeError, ValueError
-            If it is no point, or one that has no transformed coordinates, as 0 on a logarithmic axis.
+            If it is not a point, or has no transformed coordinates, such as 0 on a logarithmic axis.
         """
         if self._is_same:
             return point
@@ -185,18 +184,18 @@ class AxesLearner(BaseLearner):
 
     @property
     def pending_points(self) -> Set[Any]:  # type: ignore[override]
-        """The points that were asked for and not yet told."""
+        """The points that were proposed and have no result yet."""
         pending: Set[Any] = self.learner.pending_points if self._is_same else self._points.pending.keys()
         return pending
 
     def ask(self, n: int, tell_pending: bool = True) -> tuple[list[Any], list[float]]:
-        """Choose the next points to evaluate, as the learner inside does.
+        """Choose the next points to evaluate with the wrapped learner.
 
         Parameters
         ----------
         n : int
         tell_pending : bool, default: True
-            Whether the points become pending. With False the learner stays as it is.
+            If True, the points become pending. If False, the learner is not changed.
 
         Returns
         -------
@@ -209,7 +208,7 @@ class AxesLearner(BaseLearner):
         return self._points.propose(checked_size(n), tell_pending)
 
     def tell(self, x: Any, y: Any) -> None:
-        """Tell the value ``y`` of the function at ``x``; nothing happens if it is known."""
+        """Tell the value ``y`` of the function at ``x``; known points are ignored."""
         if self._is_same:
             self.learner.tell(x, y)
             return
@@ -225,12 +224,12 @@ class AxesLearner(BaseLearner):
         points.took(key, seed, u)
 
     def tell_many(self, xs: Iterable[Any], ys: Iterable[Any], **options: Any) -> None:
-        """Tell the values ``ys`` of the function at ``xs``, in one go.
+        """Tell the values ``ys`` of the function at ``xs``.
 
         Raises
         ------
         TypeError, ValueError
-            As the learner inside does. Then nothing is told.
+            As in the wrapped learner. Then nothing is told.
         """
         if self._is_same:
             self.learner.tell_many(xs, ys, **options)
@@ -253,7 +252,7 @@ class AxesLearner(BaseLearner):
             points.took(key, seed, u)
 
     def tell_pending(self, x: Any) -> None:
-        """Tell that ``x`` is being evaluated, so that it is not proposed again."""
+        """Mark ``x`` as pending, so that it is not proposed again."""
         if self._is_same:
             self.learner.tell_pending(x)
             return
@@ -264,38 +263,38 @@ class AxesLearner(BaseLearner):
             return
         u = points.to_inner(key, seed)
         self.learner.tell_pending(u)
-        if u in self.learner.pending_points:  # not a sample that is known
+        if u in self.learner.pending_points:  # not a known sample
             points.note([point], [u], True)
 
     def remove_unfinished(self) -> None:
-        """Forget every pending point."""
+        """Remove all pending points."""
         self.learner.remove_unfinished()
         self._points.pending.clear()
 
     def loss(self, real: bool = True) -> float:
-        """The loss of the learner inside; 0 if nothing is left to ask for."""
+        """Return the loss of the wrapped learner; 0 if there are no more points."""
         if self._points.are_countable and self._points.are_all_known(or_pending=not real):
             return 0.0
         return float(self.learner.loss(real))
 
-    # -- what is known -----------------------------------------------------------------------------
+    # -- results -----------------------------------------------------------------------------
 
     def interpolator(self, **options: Any) -> AxesInterpolator:
-        """The function as it is known, in the coordinates of the user; see the learner inside for the options.
+        """Return an interpolation in the coordinates of the user; the options are those of the wrapped learner.
 
         Returns
         -------
         AxesInterpolator
-            Called with arrays by name, ``ip(energy=…, field=…)``, or as the interpolator of the learner inside.
+            Takes arrays by name, ``ip(energy=…, field=…)``, or the arguments of the wrapped learner's interpolator.
         """
         return AxesInterpolator(self.learner.interpolator(**options), self.space, self._form)
 
     def feasibility(self, *x: Any, **named: Any) -> Any:
-        """Whether the function has a value at points, or at coordinates by name, from 0 to 1."""
+        """Return the feasibility, from 0 to 1, at points or at coordinates by name."""
         return self.interpolator().feasibility(*x, **named)
 
     def to_numpy(self, *args: Any, **options: Any) -> Any:
-        """The data as the array that the learner inside makes, in the coordinates of the user."""
+        """Return the array of the wrapped learner, in the coordinates of the user."""
         table = self.learner.to_numpy(*args, **options)
         if self._is_same or not len(table):
             return table
@@ -303,11 +302,11 @@ class AxesLearner(BaseLearner):
         ndim = len(self._axes)
         told, translation = self._points.told, self._points.translation
         users = {u: key for key, u in told.items()}
-        if translation.is_periodic:  # the array has both ends
+        if translation.is_periodic:  # the array contains both ends
             users.update({image: image for u in told.values() for image in translation.images(u)})
         coordinates = table[:, seeds : seeds + ndim].real
         places = list(map(tuple, coordinates.tolist())) if self._form == TUPLE else coordinates[:, 0].tolist()
-        if type(self.learner)._beyond_seam and translation.is_periodic:  # without what is there twice
+        if type(self.learner)._beyond_seam and translation.is_periodic:  # without duplicates
             own = set(told.values())
             table = table[[place in own for place in places]]
             places = [place for place in places if place in own]
@@ -317,34 +316,34 @@ class AxesLearner(BaseLearner):
     # -- copies ------------------------------------------------------------------------------------
 
     def new(self) -> Self:
-        """A learner with the same function, space and settings and no data."""
+        """Return a learner with the same function, space and settings and no data."""
         return type(self)(self.learner.new(), self.space, self._form)
 
     def extended(self, space: Space) -> AxesLearner:
-        """A learner over a larger space, with the same function, settings and data.
+        """Return a learner over a larger space, with the same function, settings and data.
 
         Parameters
         ----------
         space : Space
-            With the same arguments, and maybe more of the function's that have defaults. A range may grow or shrink, an
-            axis may become logarithmic, and an argument that was fixed may vary: data are then those of a slice.
+            With the same arguments, and possibly others that have defaults. A range may grow or shrink, an axis may
+            become logarithmic, and a fixed argument may vary, so that the data are those of a slice.
 
         Returns
         -------
         AxesLearner
-            A `Learner1D` becomes a `Learner2D` or a `LearnerND`, with the losses of these, if more arguments vary.
-            Points in flight are not part of it.
+            If more arguments vary, a `Learner1D` becomes a `Learner2D` or a `LearnerND`, with its default loss. Pending
+            points are omitted.
 
         Raises
         ------
         TypeError, ValueError
-            If the data do not belong to that space: an argument is missing, or is fixed at another value.
+            If the data are not in that space: an argument is missing, or is fixed at another value.
         """
         learner: AxesLearner = entry("extended_over_space")(self, space)
         return learner
 
     def results(self) -> tuple[list[Any], list[Any]]:
-        """Points and values as they are told, in order; for an `AverageLearner1D` those of each sample."""
+        """Return points and values in the order told; those of each sample for an `AverageLearner1D`."""
         data = self.learner._get_data()
         return _as_told({x: x for x in data} if self._is_same else self._points.told, data, self._form)
 
@@ -375,13 +374,13 @@ class AxesLearner(BaseLearner):
 
 
 def _transformed(space: Space) -> str:
-    """The coordinates of the learner inside, by name."""
+    """Return the names of the wrapped learner's coordinates."""
     pairs = zip(space.names, space.numeric, strict=True)
     return ", ".join(f"log10({name})" if isinstance(axis, Log) else name for name, axis in pairs)
 
 
 def _as_told(told: Mapping[Any, Any], data: Mapping[Any, Any], form: str) -> tuple[list[Any], list[Any]]:
-    """Points of the user and values as they are told, from the data of the learner inside."""
+    """Return points of the user and values as they were told, from the data of the wrapped learner."""
     if form != SAMPLE:
         return list(told), [data[u] for u in told.values()]
     samples = [((seed, x), y) for x, u in told.items() for seed, y in data[u].items()]

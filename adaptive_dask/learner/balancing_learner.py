@@ -1,4 +1,4 @@
-"""BalancingLearner: many learners, of which the one that needs it most gets the next point."""
+"""BalancingLearner: many learners; a strategy chooses the one that gets the next point."""
 
 from __future__ import annotations
 
@@ -23,27 +23,27 @@ Point = tuple[int, Any]
 Cdims = Sequence[Mapping[str, Any]] | tuple[Sequence[str], Iterable[Sequence[Any]]]
 FileNames = Callable[[Any], str | os.PathLike[str]] | Iterable[str | os.PathLike[str]]
 
-# So few children are looked at every time; of more, looks take at most one part in this many of the time.
+# Up to this number, all children are checked every time. With more, checks take at most this part of the time.
 FEW_CHILDREN, LOOK_SHARE = 16, 100
 
 
 class BalancingLearner(BaseLearner):
     """Learns many functions at once, one learner for each.
 
-    A point is ``(index, x)``: the point x of the learner at that index.
+    A point is ``(index, x)``: the point x of the learner at this index.
 
     Parameters
     ----------
     learners : sequence of BaseLearner
-        The children, all of one type. A child that is told directly, or appended to ``learners``, is noticed when
-        the balancing learner is next looked at; with more than 16 children after some milliseconds (5 for a thousand).
+        The children, all of one type. A child that is told results directly, or appended to ``learners``, is noticed in
+        the next call. With more than 16 children, this takes some milliseconds (5 for a thousand).
     cdims : sequence of dict, or (names, iterable of values), optional
-        What distinguishes the children, for plots: for each a dict of names and values.
+        Names and values that distinguish each child, for plots.
     strategy : {"loss_improvements", "loss", "npoints", "cycle"} or callable, default: "loss_improvements"
-        Whose turn it is, see `strategy`.
+        The choice of the next child; see `strategy`.
     one_budget : bool, default: False
-        Whether the ``npoints_goal`` of a run is the number of points of all children together, as for categories of a
-        `Space`, or of each child.
+        If True, the ``npoints_goal`` of a run is the number of points of all children together, as for categories of a
+        `Space`. If False, it is that of each child.
 
     Attributes
     ----------
@@ -56,17 +56,17 @@ class BalancingLearner(BaseLearner):
     Raises
     ------
     TypeError, ValueError
-        If there are no children, they are of different types, or cdims do not fit them.
+        If there are no children, they have different types, or cdims do not match them.
 
     Notes
     -----
-    A child is not asked while it is done, has no more points, or raises when it is asked; the others continue.
-    It is tried again once it was told something.
+    A child is skipped while it is done, has no more points, or raises an error when it is asked. The others continue.
+    It is tried again after it was told a result.
 
-    No child starves: whenever one has less than a tenth of the mean number of points, it is served first,
-    independent of its loss. Otherwise a child whose first points happen to look flat would never get more.
+    Children with less than a tenth of the mean number of points are always first, independent of their loss. Otherwise,
+    a child whose first points are equal by chance would get no more points.
 
-    An ask or a tell looks at the children that have changed only, so its cost hardly depends on their number.
+    Each call only updates the children that have changed, so its cost hardly depends on their number.
     """
 
     def __init__(
@@ -101,17 +101,17 @@ class BalancingLearner(BaseLearner):
         combos: Mapping[str, Sequence[Any]],
         **options: Any,
     ) -> Self:
-        """Make a learner for every combination of the values of named arguments.
+        """Create a learner for every combination of the values of named arguments.
 
         Parameters
         ----------
         f : callable
             Takes a point and the named arguments.
         learner_type : type
-            The kind of the children, called with ``function=`` and ``learner_kwargs``.
+            The type of the children, called with ``function=`` and ``learner_kwargs``.
         learner_kwargs : dict
         combos : dict of str to sequence
-            The values of each argument. The last one changes fastest among the children.
+            The values of each argument. Those of the last one vary fastest.
         **options
             Further arguments of `BalancingLearner`.
 
@@ -125,22 +125,23 @@ class BalancingLearner(BaseLearner):
         return cls(learners, cdims=arguments, **options)
 
     def new(self) -> Self:
-        """A balancing learner of new children, with the same settings and no data."""
+        """Return a balancing learner of new children, with the same settings and no data."""
         children = [child.new() for child in self.learners]
         return type(self)(children, cdims=self.cdims, strategy=self.strategy, one_budget=self.one_budget)
 
     @property
     def strategy(self) -> Strategy:
-        """Which child gets the next point; it may be changed at any time.
+        """The choice of the child that gets the next point. It can be changed at any time.
 
-        Among equals it is the one with fewest points.
+        Among equal children, it is the one with the fewest points.
 
-        - "loss_improvements": the one whose next point improves its loss the most;
-        - "loss": the one with the largest loss, points in flight taken into account;
-        - "npoints": the one with fewest points;
+        - "loss_improvements": the child whose next point improves its loss the most;
+        - "loss": the child with the largest loss, including pending points;
+        - "npoints": the child with the fewest points;
         - "cycle": one after the other;
-        - a function: it takes a child and returns a number, the largest of which wins. It may depend on the
-          child's data and points in flight, and is called when these have changed. NaN counts as infinite.
+        - a function, which takes a child and returns a number: the child with the largest number. It may depend on the
+        child's
+          data and pending points, and is called when these have changed. NaN counts as infinite.
         """
         return self._strategy
 
@@ -150,19 +151,19 @@ class BalancingLearner(BaseLearner):
         self._strategy = strategy
 
     def refresh(self) -> None:
-        """Look at all children again, after some of them were changed directly."""
+        """Update the state of all children, after some of them were changed directly."""
         self._n_known = len(self.learners)
         self._next_look = 0.0
         self._turns = ChildTurns(self.learners, self._strategy)
         self._losses = ChildLosses(self.learners)
 
     def _notice_changes(self) -> None:
-        """Refresh if children were told directly, or there are more of them."""
+        """Refresh if children were told results directly, or new ones were added."""
         if len(self.learners) <= FEW_CHILDREN:
             if not self._turns.is_current():
                 self.refresh()
             return
-        # A look at very many costs more than an ask: it gets a share of the time.
+        # Checking very many children takes longer than an ask, so it gets a share of the time.
         started = time.perf_counter()
         if started >= self._next_look:
             if not self._turns.is_current():
@@ -177,7 +178,7 @@ class BalancingLearner(BaseLearner):
 
     @property
     def infeasible(self) -> Mapping[Point, str]:
-        """The points without a value of all children, as (index, point of that child), and the reasons."""
+        """The points without a value of all children, as (index, point of the child), and the reasons."""
         return {(i, x): reason for i, child in enumerate(self.learners) for x, reason in child.infeasible.items()}
 
     def forget_failures(self) -> None:
@@ -193,19 +194,19 @@ class BalancingLearner(BaseLearner):
         ----------
         n : int
         tell_pending : bool, default: True
-            Whether the points become pending. With False the learner stays as it is.
+            If True, the points become pending. If False, the learner is not changed.
 
         Returns
         -------
         points : list of (int, X)
-            Fewer than n if no child has more.
+            Fewer than n if no child has more points.
         loss_improvements : list of float
-            By how much each reduces the loss of its child.
+            The expected reduction of the loss of each child.
 
         Raises
         ------
         Exception
-            What a child raised, if no child has a point and none is in flight.
+            The error of a child, if no child has a point and none is pending.
         """
         n = checked_size(n)
         self._notice_changes()
@@ -220,12 +221,12 @@ class BalancingLearner(BaseLearner):
             points.append((i, x))
             improvements.append(improvement)
             if not tell_pending:
-                if n == 1:  # nothing was changed yet
+                if n == 1:  # nothing has changed
                     break
                 if i not in before:
                     before[i] = self._turns.state(i)
             self._turns.took(i)
-            BalancingLearner.tell_pending(self, (i, x))  # a subclass hears of all points when they are returned
+            BalancingLearner.tell_pending(self, (i, x))  # overridden methods are called later
         self._turns.take_back(before)
         for i in before:
             self._losses.pending_changed(i)
@@ -236,14 +237,14 @@ class BalancingLearner(BaseLearner):
         return points, improvements
 
     def tell(self, x: Point, y: Any) -> None:
-        """Tell the value ``y`` of the function at ``x`` = (index, point of that child)."""
+        """Tell the value ``y`` of the function at ``x`` = (index, point of the child)."""
         i, point = self._checked(x)
         self.learners[i].tell(point, y)
         self._turns.told(i)
         self._losses.told(i)
 
     def tell_many(self, xs: Iterable[Point], ys: Iterable[Any]) -> None:
-        """Tell the values ``ys`` of the function at ``xs``, to each child its own values at once."""
+        """Tell the values ``ys`` of the function at ``xs``, together for each child."""
         groups: dict[int, tuple[list[Any], list[Any]]] = {}
         for x, y in zip(xs, ys, strict=True):
             i, point = self._checked(x)
@@ -258,14 +259,14 @@ class BalancingLearner(BaseLearner):
                 self._losses.told(i)
 
     def tell_pending(self, x: Point) -> None:
-        """Tell that ``x`` = (index, point of that child) is being evaluated."""
+        """Mark ``x`` = (index, point of the child) as pending."""
         i, point = self._checked(x)
         self.learners[i].tell_pending(point)
         self._turns.changed(i)
         self._losses.pending_changed(i)
 
     def remove_unfinished(self) -> None:
-        """Forget every pending point."""
+        """Remove all pending points."""
         for i, child in enumerate(self.learners):
             if self._turns.has_pending(i):
                 child.remove_unfinished()
@@ -279,12 +280,12 @@ class BalancingLearner(BaseLearner):
         except (TypeError, ValueError):
             raise TypeError(f"A point must be (index of the learner, point of that learner), got {x!r}.") from None
         if not 0 <= index < len(self.learners):
-            raise ValueError(f"There is no learner {index}; there are {len(self.learners)}. The point was {x!r}.")
+            raise ValueError(f"A point must have the index of a learner, below {len(self.learners)}, got {x!r}.")
         if index >= self._n_known:
             self.refresh()
         return index, point
 
-    # -- what is known ---------------------------------------------------------------------------
+    # -- results ---------------------------------------------------------------------------
 
     @property
     def npoints(self) -> int:
@@ -294,7 +295,7 @@ class BalancingLearner(BaseLearner):
 
     @property
     def data(self) -> Any:
-        """The data of all children; assigning gives each child its own, see there."""
+        """The data of all children; assigned data are distributed to the children."""
         return self._data
 
     @data.setter
@@ -317,21 +318,21 @@ class BalancingLearner(BaseLearner):
             self.refresh()
 
     def each_has(self, npoints: int) -> bool:
-        """Whether each child has at least ``npoints`` points, or has none pending and none to propose."""
+        """Return True if each child has at least ``npoints`` points, or has none pending and none to propose."""
         return self._turns.each_has(npoints)
 
     @property
     def nsamples(self) -> int:
-        """The number of samples of all children, where they count them."""
+        """The number of samples of all children, if they count samples."""
         return sum(child.nsamples for child in self.learners)
 
     @property
     def pending_points(self) -> set[Point]:  # type: ignore[override]
-        """The pending points of all children; a new set each time."""
+        """The pending points of all children, in a new set."""
         return {(i, x) for i, child in enumerate(self.learners) for x in child.pending_points}
 
     def loss(self, real: bool = True) -> float:
-        """The largest loss of a child.
+        """Return the largest loss of a child.
 
         Parameters
         ----------
@@ -343,10 +344,10 @@ class BalancingLearner(BaseLearner):
 
     @property
     def done(self) -> Callable[[], bool]:
-        """``done()`` says whether all children are done; not there if they do not know."""
+        """A function that returns True if all children are done; missing if children have no ``done``."""
         self._notice_changes()
         if not self._losses.know_done:
-            raise AttributeError(f"A {type(self.learners[0]).__name__} does not know when it is done.")
+            raise AttributeError(f"A {type(self.learners[0]).__name__} has no method done.")
         return lambda: self._losses.all_done()
 
     def plot(
@@ -363,9 +364,9 @@ class BalancingLearner(BaseLearner):
         Parameters
         ----------
         fname : callable, iterable of str, or str; optional
-            A function of a learner that returns the name of its file, or a name for each: then each child
-            has a file of its own. One name: one file for all. If not given, ``fname`` of this learner, and
-            without that each child's own.
+            A function of a learner that returns the name of its file, or a name for each: then, each child has its own
+            file. A single name: one file for all. By default, ``fname`` of this learner or, if it is not set, that of
+            each child.
         compress : bool, default: True
         """
         fname = fname if fname is not None else self.fname
@@ -381,9 +382,9 @@ class BalancingLearner(BaseLearner):
         *,
         missing_ok: bool = False,
     ) -> None:
-        """Add what `save` saved, from files named as there; if one cannot be loaded, none is.
+        """Add data that `save` saved, from files with the same names; if one cannot be loaded, no data are added.
 
-        With ``missing_ok=True``, children without a file stay as they are.
+        With ``missing_ok=True``, children without a file are not changed.
         """
         fname = fname if fname is not None else self.fname
         if isinstance(fname, str | os.PathLike):
@@ -404,7 +405,7 @@ class BalancingLearner(BaseLearner):
 
     def _set_data(self, data: Sequence[Any]) -> None:
         if len(data) != len(self.learners):
-            raise ValueError(f"The data are those of {len(data)} learners, and there are {len(self.learners)}.")
+            raise ValueError(f"The data must be those of {len(self.learners)} learners, got those of {len(data)}.")
         try:
             for child, each in zip(self.learners, data, strict=True):
                 child._set_data(each)
@@ -421,7 +422,7 @@ class BalancingLearner(BaseLearner):
         }
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        # By name: the state of a subclass has more.
+        # By name, because the state of a subclass has more.
         names = ("learners", "cdims", "strategy")
         BalancingLearner.__init__(
             self, **{name: state[name] for name in names}, one_budget=state.get("one_budget", False)
@@ -429,7 +430,7 @@ class BalancingLearner(BaseLearner):
 
 
 def named_product(**items: Sequence[Any]) -> list[dict[str, Any]]:
-    """Every combination of the values of names, as dicts; the last name changes fastest.
+    """Return all combinations of values of names, as dicts; those of the last name vary fastest.
 
     >>> named_product(a=[1, 2], b="x")
     [{'a': 1, 'b': 'x'}, {'a': 2, 'b': 'x'}]
@@ -438,14 +439,14 @@ def named_product(**items: Sequence[Any]) -> list[dict[str, Any]]:
 
 
 def checked_cdims(cdims: Cdims, n: int) -> list[dict[str, Any]]:
-    """Names and values for each of n children, in one form."""
+    """Return names and values for each of n children, as dicts."""
     rows: Iterable[Any] = cdims
     if isinstance(cdims, tuple | list) and len(cdims) == 2 and not isinstance(cdims[0], Mapping):
         names, values = cdims
         rows = (dict(zip(names, each, strict=True)) for each in values)
     checked = [dict(row) for row in rows]
     if len(checked) != n:
-        raise ValueError(f"cdims describe {len(checked)} learners, and there are {n}.")
+        raise ValueError(f"cdims must describe {n} learners, got {len(checked)}.")
     if len({tuple(row) for row in checked}) > 1:
         raise ValueError("cdims must have the same names for every learner.")
     return checked

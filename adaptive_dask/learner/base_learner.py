@@ -1,4 +1,4 @@
-"""The protocol that every learner keeps."""
+"""The protocol of all learners."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ Loss = TypeVar("Loss", bound=Callable[..., Any])
 
 
 def uses_nth_neighbors(n: int) -> Callable[[Loss], Loss]:
-    """Declare how many neighbours on each side a loss function looks at.
+    """Declare the number of neighbours on each side that a loss function uses.
 
     Parameters
     ----------
     n : int
-        For `Learner1D` the loss is called with the interval's two points and ``n`` more on each
-        side, None where there is none. For `LearnerND` ``n`` is 0 or 1: with 1 the loss also gets
-        the values at the points opposite each face.
+        For `Learner1D`, the loss is called with the two points of the interval and ``n`` more on each side, or None
+        beyond the bounds. For `LearnerND`, ``n`` is 0 or 1. With 1, the loss is also called with the points opposite
+        each face and their values.
 
     Returns
     -------
@@ -31,7 +31,7 @@ def uses_nth_neighbors(n: int) -> Callable[[Loss], Loss]:
         A decorator that sets ``nth_neighbors`` on the loss function and returns it.
     """
     if n < 0:
-        raise ValueError(f"A loss cannot use {n} neighbours; give 0 or more.")
+        raise ValueError(f"n must be the number of neighbours of a loss, 0 or more, got {n}.")
 
     return lambda loss: tagged(loss, nth_neighbors=n)
 
@@ -39,15 +39,14 @@ def uses_nth_neighbors(n: int) -> Callable[[Loss], Loss]:
 class BaseLearner(abc.ABC):
     """An algorithm that learns a function f: X → Y by choosing where to evaluate it.
 
-    A learner is asked for points, and told results. The guarantees that runners build on, and that
-    every learner keeps:
+    Learners propose points and are told results. Every learner guarantees to runners that
 
-    - ``ask`` never raises for lack of data, never proposes a point that is pending or known, and may
-      return fewer points than were asked for only when there are no more that make sense.
-    - ``tell`` accepts results in any order, also of points that were never asked for. Telling a known
-      point again changes nothing.
-    - The data do not depend on the order or grouping of tells.
-    - A learner is pickled with its data and its function; points in flight are not part of it.
+    - ``ask`` raises no errors for lack of data, never proposes a pending or known point, and returns fewer points than
+      requested only if there are no more useful points.
+    - ``tell`` accepts results in any order, and of points that were not proposed. Telling a known point again has no
+      effect.
+    - the data do not depend on the order or grouping of tells.
+    - a learner is pickled with its data and its function, without pending points.
 
     Attributes
     ----------
@@ -56,11 +55,11 @@ class BaseLearner(abc.ABC):
     data : mapping, X → Y
         The results that were told.
     pending_points : set of X
-        Points that were asked for and not yet told.
+        Points that were proposed and have no result yet.
     npoints : int
         The number of evaluated points.
     fname : str or path, optional
-        Where `save` and `load` go when they are given no name. It does not travel with the learner.
+        The default file of `save` and `load`. It is not copied or pickled.
     """
 
     fname: str | os.PathLike[str] | None = None
@@ -68,11 +67,10 @@ class BaseLearner(abc.ABC):
     data: Mapping[Any, Any] | MutableMapping[Any, Any]
     pending_points: Set[Any] | MutableSet[Any]
 
-    # How far beyond the bounds of a periodic axis of a space it is told the points of the other side, as a share of
-    # the period.
+    # How far points are repeated beyond the bounds of a periodic axis of a space, as a share of the period.
     _beyond_seam: float = 0.0
 
-    # Over a space it is another object, with the same methods. Type checkers would skip `__init__` for any other type.
+    # Over a space, it is another object with the same methods. For another type, type checkers would ignore `__init__`.
     def __new__(cls, *args: Any, **options: Any) -> Self:
         if any(isinstance(each, Space) for each in (*args, *options.values())):
             over_space: Self = entry("learner_over_space")(cls, args, options)
@@ -97,15 +95,15 @@ class BaseLearner(abc.ABC):
         Parameters
         ----------
         n : int
-            How many points.
+            The number of points.
         tell_pending : bool, default: True
-            Whether the points become pending. With False the learner stays as it is.
+            If True, the points become pending. If False, the learner is not changed.
 
         Returns
         -------
         points : list of X
         loss_improvements : list of float
-            By how much each point is expected to reduce the loss.
+            The expected reduction of the loss by each point.
         """
 
     @abc.abstractmethod
@@ -113,21 +111,21 @@ class BaseLearner(abc.ABC):
         """Tell the value ``y`` of the function at ``x``."""
 
     def tell_many(self, xs: Iterable[Any], ys: Iterable[Any]) -> None:
-        """Tell the values ``ys`` of the function at ``xs``, in one go."""
+        """Tell the values ``ys`` of the function at ``xs``."""
         for x, y in zip(xs, ys, strict=True):
             self.tell(x, y)
 
     @abc.abstractmethod
     def tell_pending(self, x: Any) -> None:
-        """Tell that ``x`` is being evaluated, so that it is not proposed again."""
+        """Mark ``x`` as pending, so that it is not proposed again."""
 
     @abc.abstractmethod
     def remove_unfinished(self) -> None:
-        """Forget every pending point."""
+        """Remove all pending points."""
 
     @abc.abstractmethod
     def loss(self, real: bool = True) -> float:
-        """How far the function is from being known; a learner stops being needed as it falls.
+        """Return an error estimate of the current approximation; lower is better.
 
         Parameters
         ----------
@@ -137,27 +135,27 @@ class BaseLearner(abc.ABC):
 
     @abc.abstractmethod
     def new(self) -> Self:
-        """A learner with the same function and settings and no data."""
+        """Return a learner with the same function and settings and no data."""
 
     def copy_from(self, other: BaseLearner) -> None:
-        """Add the data of another learner of the same kind to this one."""
+        """Add the data of another learner of the same type to this one."""
         self._set_data(other._get_data())
 
     def _takes_infeasible(self, point: Any) -> bool:
-        """Whether `Infeasible` can be told at a point."""
+        """Return True if `Infeasible` can be told at a point."""
         return False
 
     @property
     def infeasible(self) -> Mapping[Any, str]:
-        """The points where the function has no value, each with the reason; see `Infeasible`."""
+        """The points where the function has no value, with the reasons; see `Infeasible`."""
         return {}
 
     def forget_failures(self) -> None:
-        """Forget the points without a value, so that they may be asked for again.
+        """Forget the points without a value, so that they can be proposed again.
 
-        Also in a run: ``runner.call(lambda learner: learner.forget_failures())``.
+        In a run, use ``runner.call(lambda learner: learner.forget_failures())``.
         """
-        return  # of a learner that needs a value at every point
+        return  # learners that need a value at every point
 
     def plot(self, *args: Any, **kwargs: Any) -> Any:
         """Draw the data with HoloViews; takes the arguments of `adaptive_dask.plotting.draw`."""
@@ -167,7 +165,7 @@ class BaseLearner(abc.ABC):
         return summary.as_text(self)
 
     def _repr_html_(self) -> str:
-        """What a notebook shows."""
+        """Return the representation in notebooks."""
         return summary.as_html(self)
 
     def save(self, fname: str | os.PathLike[str] | None = None, compress: bool = True) -> None:
@@ -177,21 +175,21 @@ class BaseLearner(abc.ABC):
     def load(
         self, fname: str | os.PathLike[str] | None = None, compress: bool = True, *, missing_ok: bool = False
     ) -> None:
-        """Add the data of a file, also of python-adaptive's; see `adaptive_dask.storage.load`.
+        """Add the data of a file, including files of python-adaptive; see `adaptive_dask.storage.load`.
 
         Parameters
         ----------
         fname : str or path, optional
             ``self.fname`` if not given.
         compress : bool, default: True
-            Ignored: the file itself tells whether it is compressed.
+            Ignored: compression is detected.
         missing_ok : bool, default: False
-            Keep the learner as it is if there is no such file.
+            Do not raise an error if the file does not exist.
         """
         entry("load")(self, fname, missing_ok)
 
     def to_dataframe(self, *args: Any, **options: Any) -> Any:
-        """The data as a table; see `adaptive_dask.storage.frames.to_dataframe`."""
+        """Return the data as a table; see `adaptive_dask.storage.frames.to_dataframe`."""
         return entry("to_dataframe")(self, *args, **options)
 
     def to_parquet(self, url: str | os.PathLike[str], **options: Any) -> None:
@@ -199,11 +197,11 @@ class BaseLearner(abc.ABC):
         entry("to_parquet")(self, url, **options)
 
     def to_xarray(self, n: Any = None, **options: Any) -> Any:
-        """The data, or their interpolation on a grid, as a Dataset; see `adaptive_dask.storage.grids.to_xarray`."""
+        """Return the data, or an interpolation on a grid, as a Dataset; see `adaptive_dask.storage.grids.to_xarray`."""
         return entry("to_xarray")(self, n, **options)
 
     def to_zarr(self, url: str | os.PathLike[str], n: Any = None, **options: Any) -> None:
-        """Write that Dataset to a Zarr store; see `adaptive_dask.storage.zarr_store.to_zarr`."""
+        """Write this Dataset to a Zarr store; see `adaptive_dask.storage.zarr_store.to_zarr`."""
         entry("to_zarr")(self, url, n, **options)
 
     def load_dataframe(self, df: Any, *args: Any, **options: Any) -> None:
@@ -211,25 +209,25 @@ class BaseLearner(abc.ABC):
         entry("load_dataframe")(self, df, *args, **options)
 
     def _get_data(self) -> Any:
-        """The data in a form that can be pickled and given to `_set_data`."""
+        """Return the data in a form that can be pickled and passed to `_set_data`."""
         return dict(self.data)
 
     def _set_data(self, data: Any) -> None:
-        """Add data that came from `_get_data`."""
+        """Add data from `_get_data`."""
         if data:
             self.tell_many(data.keys(), data.values())
 
     def _assign(self, data: Mapping[Any, Any]) -> None:
-        """Tell what was assigned to ``data``, after everything else was forgotten; see `told_data.Data`."""
+        """Tell the results assigned to ``data``, after all others were forgotten; see `told_data.Data`."""
         self._set_data(data)
 
     def _pending_to_tell(self) -> list[Any]:
-        """The pending points, as `tell_pending` takes them."""
+        """Return the pending points, as `tell_pending` takes them."""
         return list(self.pending_points)
 
 
 def takes_infeasible(learner: Any, point: Any) -> bool:
-    """Whether a learner, which may be of a class of the user, can be told `Infeasible` at a point."""
+    """Return True if a learner, which may be of a user's class, can be told `Infeasible` at a point."""
     return isinstance(learner, BaseLearner) and learner._takes_infeasible(point)
 
 

@@ -1,9 +1,9 @@
-"""Check the arguments of learners: bounds, points, values, seeds and settings, by the same rules for every learner.
+"""Checks of bounds, points, values, seeds and settings, with the same rules for every learner.
 
-A value is a real number or an array of real numbers. Besides Python's and NumPy's own, these are objects that
-have ``__array__``, ``__float__`` or ``item()`` (Decimal, Fraction, 0-d arrays of any library, pandas, PyTorch, JAX,
-xarray), and sequences of them. An array with one element is a number to a learner of numbers. Masked values, those of
-`numpy.ma`, are NaN. None, text, complex numbers, dates, durations, dictionaries, generators and coroutines are refused.
+A value is a real number or an array of real numbers. Besides the types of Python and NumPy, these are objects that have
+``__array__``, ``__float__`` or ``item()`` (Decimal, Fraction, 0-d arrays of any library, pandas, PyTorch, JAX, xarray),
+and sequences of them. An array with one element counts as a number for a learner of numbers. Masked values of
+`numpy.ma` are NaN. None, text, complex numbers, dates, durations, dictionaries, generators and coroutines are refused.
 """
 
 from __future__ import annotations
@@ -32,34 +32,34 @@ _MAX_TEXT = 200
 
 
 def checked_bounds(bounds: Any) -> tuple[float, float]:
-    """Two finite numbers in ascending order, as floats."""
+    """Check two finite numbers in ascending order, and return them as floats."""
     try:
         low, high = bounds
     except (TypeError, ValueError) as error:
         raise type(error)(f"bounds must be two real numbers (low, high), got {bounds!r}.") from None
     low, high = _real(low, "A bound"), _real(high, "A bound")
     if not math.isfinite(high - low):
-        raise ValueError(f"bounds must be finite, and so must be their distance, got {bounds!r}.")
+        raise ValueError(f"bounds must be finite with a finite distance, got {bounds!r}.")
     if low >= high:
         raise ValueError(f"bounds must be in ascending order, (low, high) with low < high, got {bounds!r}.")
     return low, high
 
 
 def checked_point(x: Any) -> float:
-    """A finite number, as a float."""
-    # An infinite number or NaN minus itself is NaN; this is quicker than a call.
+    """Check a finite number, and return it as a float."""
+    # For infinite numbers and NaN, the difference is NaN. This is faster than a call.
     return x if type(x) is float and x - x == 0.0 else _real(x, "A point")
 
 
 def checked_points(xs: Iterable[Any]) -> list[float]:
-    """Finite numbers, as floats."""
+    """Check finite numbers, and return them as floats."""
     if type(xs) is not list:
         xs = xs.tolist() if isinstance(xs, np.ndarray) else list(xs)
     return [checked_point(x) for x in xs]
 
 
 def checked_coordinates(x: Any, ndim: int) -> tuple[float, ...]:
-    """A point of several dimensions: ``ndim`` finite numbers, as a tuple of floats."""
+    """Check a point with ``ndim`` finite coordinates, and return it as a tuple of floats."""
     if isinstance(x, str | bytes):
         raise TypeError(f"A point must be a sequence of {ndim} numbers, got {x!r}.")
     try:
@@ -89,12 +89,12 @@ def _real(x: Any, what: str) -> float:
 
 
 def checked_value(y: Any, x: Any) -> float | Array:
-    """The value at ``x``, as a float or an array of floats.
+    """Check the value at ``x``, and return it as a float or an array of floats.
 
     Raises
     ------
     TypeError, ValueError
-        If it is no real number and no array of real numbers; with what to do.
+        If it is not a real number or an array of real numbers.
     """
     if isinstance(y, float):
         return float(y)
@@ -103,12 +103,12 @@ def checked_value(y: Any, x: Any) -> float | Array:
 
 
 def checked_amplitude(y: Any, x: Any) -> float | complex | NDArray[Any]:
-    """The value at ``x`` of a function that may be complex: a number or an array of numbers.
+    """Check the value at ``x`` of a function that may be complex: a number or an array of numbers.
 
     Raises
     ------
     TypeError, ValueError
-        If it is something else; with what to do.
+        If it is another object.
     """
     if isinstance(y, float | complex) and not isinstance(y, np.generic):
         return y
@@ -116,14 +116,14 @@ def checked_amplitude(y: Any, x: Any) -> float | complex | NDArray[Any]:
 
 
 def checked_number(y: Any, x: Any) -> float:
-    """The value at ``x`` of a function to numbers; an array with one element counts as one."""
+    """Check the value at ``x`` of a function that returns numbers; an array with one element counts as one."""
     if isinstance(y, float):
         return float(y)
     return as_real(y, f"The value at {x!r}")
 
 
 def as_array(y: Any, what: str) -> Array:
-    """An array of floats; see `as_real`."""
+    """Convert an object to an array of floats; see `as_real`."""
     try:
         return _converted(y)
     except _Refused as refused:
@@ -131,7 +131,7 @@ def as_array(y: Any, what: str) -> Array:
 
 
 def as_amplitude(y: Any, what: str) -> float | complex | NDArray[Any]:
-    """A real or complex number, or an array of such numbers; see `as_real`."""
+    """Convert an object to a real or complex number, or an array of them; see `as_real`."""
     if isinstance(y, float | complex) and not isinstance(y, np.generic):
         return y
     try:
@@ -145,18 +145,18 @@ def as_amplitude(y: Any, what: str) -> float | complex | NDArray[Any]:
 
 
 def as_real(y: Any, what: str) -> float:
-    """A real number, finite or not, as a float.
+    """Convert an object to a float, finite or not.
 
     Parameters
     ----------
     y : object
     what : str
-        What it is, for the message.
+        Its name, for the message.
 
     Raises
     ------
     TypeError, ValueError
-        If it is something else.
+        If it is not a real number.
     """
     if isinstance(y, float):
         return float(y)
@@ -170,10 +170,10 @@ def as_real(y: Any, what: str) -> float:
 
 
 def checked_numbers(ys: Iterable[Any], xs: Sequence[Any]) -> list[float]:
-    """`checked_number` of each, as many as there are points."""
+    """Return `checked_number` of each value, if there are as many as points."""
     values = list(ys)
     if len(values) != len(xs):
-        raise ValueError(f"There are {len(values)} values for {len(xs)} points.")
+        raise ValueError(f"ys must have a value for each of {len(xs)} points, got {len(values)}.")
     if set(map(type, values)) != {float}:
         values = [checked_number(y, x) for x, y in zip(xs, values, strict=True)]
     return values
@@ -182,26 +182,26 @@ def checked_numbers(ys: Iterable[Any], xs: Sequence[Any]) -> list[float]:
 def checked_values(
     ys: Iterable[Any], xs: Sequence[Any], shape: tuple[int, ...] | None = None
 ) -> tuple[Array, tuple[int, ...]]:
-    """The values at ``xs``, all of one shape.
+    """Check values at ``xs``, which must have the same shape.
 
     Parameters
     ----------
     ys : iterable, length n
     xs : sequence, length n
     shape : tuple of int, optional
-        That of the values told before.
+        The shape of earlier values.
 
     Returns
     -------
     values : array of float, shape (n, vdim)
-        Each as one row.
+        A value in each row.
     shape : tuple of int
-        That of each value; ``()`` for numbers.
+        The shape of each value; ``()`` for numbers.
     """
     if not isinstance(ys, np.ndarray):
         ys = list(ys)
     if len(ys) != len(xs):
-        raise ValueError(f"There are {len(ys)} values for {len(xs)} points.")
+        raise ValueError(f"ys must have a value for each of {len(xs)} points, got {len(ys)}.")
     if not len(ys):
         return np.empty((0, 1)), shape or ()
     table = _table(ys)
@@ -214,7 +214,7 @@ def checked_values(
 
 
 def in_shape(value: float | Array, shape: tuple[int, ...], x: Any) -> float | Array:
-    """A value in the shape of those told before: a flat array and one with a single element are brought into it.
+    """Return a value in the shape of earlier ones; flat arrays and those with a single element are reshaped.
 
     Raises
     ------
@@ -239,31 +239,31 @@ def in_shape(value: float | Array, shape: tuple[int, ...], x: Any) -> float | Ar
 
 
 def checked_seed(seed: Any, what: str = "A seed") -> int:
-    """An integer, as an int.
+    """Check an integer, and return it as an int.
 
     Parameters
     ----------
     seed : object
     what : str
-        What it is, for the message.
+        Its name, for the message.
 
     Raises
     ------
     TypeError
-        If it is something else.
+        If it is not an integer.
     """
     if type(seed) is int:
         return seed
     if isinstance(seed, np.integer) or (isinstance(seed, int) and not isinstance(seed, bool)):
         return int(seed)
     if isinstance(seed, float | np.floating) and float(seed).is_integer():
-        # Tables with a column of floats beside that of the seeds make floats of both.
+        # In tables with another column of floats, seeds become floats as well.
         return int(seed)
     raise TypeError(f"{what} must be an integer, got {seed!r}.")
 
 
 def checked_seeds(seeds: Iterable[Any], what: str = "A seed") -> list[int]:
-    """`checked_seed` of each."""
+    """Return `checked_seed` of each seed."""
     checked = list(seeds)
     if set(map(type, checked)) != _INTS:
         checked = [checked_seed(seed, what) for seed in checked]
@@ -271,27 +271,27 @@ def checked_seeds(seeds: Iterable[Any], what: str = "A seed") -> list[int]:
 
 
 def checked_size(n: Any) -> int:
-    """For how many points is asked, an int that is not negative.
+    """Check the number of requested points, an int that is not negative.
 
     Raises
     ------
     TypeError, ValueError
-        If it is something else.
+        If it is another object.
     """
     if type(n) is not int:
         n = operator.index(n)
     if n < 0:
-        raise ValueError(f"Cannot ask for {n} points; give 0 or more.")
+        raise ValueError(f"n must be the number of points, 0 or more, got {n}.")
     return int(n)
 
 
 def checked_fraction(value: Any, name: str, *, one_allowed: bool) -> float:
-    """A number between 0, which is not allowed, and 1.
+    """Check a number between 0 (exclusive) and 1.
 
     Raises
     ------
     TypeError, ValueError
-        If it is not a number, or not in that range.
+        If it is not a number, or outside this range.
     """
     number = as_real(value, name)
     if not 0 < number < 1 and not (one_allowed and number == 1):
@@ -300,12 +300,12 @@ def checked_fraction(value: Any, name: str, *, one_allowed: bool) -> float:
 
 
 def checked_count(value: Any, name: str) -> int:
-    """An integer.
+    """Check an integer.
 
     Raises
     ------
     TypeError
-        If it is something else.
+        If it is not an integer.
     """
     try:
         return operator.index(value)
@@ -325,7 +325,7 @@ _TIME = "Return a number, such as seconds: y.total_seconds(), or y / numpy.timed
 
 
 class _Refused(Exception):
-    """Something that is not a value."""
+    """Raised for objects that are not values."""
 
     def __init__(self, got: str, hint: str, kind: type[Exception] = TypeError, cause: Exception | None = None) -> None:
         super().__init__(got, hint)
@@ -345,7 +345,7 @@ def _converted(y: Any) -> Array:
 
 
 def _array_of(y: Any, number: type = float) -> NDArray[Any]:
-    """An object as an array of floats, or of floats or complex numbers; raises `_Refused` if it is none."""
+    """Convert an object to an array of floats, or of complex numbers; raise `_Refused` if this is impossible."""
     if isinstance(y, np.ndarray | np.generic):
         return _of_array(y, number)
     if isinstance(y, float | int):
@@ -358,7 +358,7 @@ def _array_of(y: Any, number: type = float) -> NDArray[Any]:
     if refusal is not None:
         raise refusal
     cause: Exception | None = None
-    kind = type(y)  # an object may have any attribute, as a Delayed of Dask's does
+    kind = type(y)  # the class, because some objects, such as Delayed of Dask, have any attribute
     for name, convert in (("__array__", np.asarray), ("item", _item), ("__float__", _float)):
         if getattr(kind, name, None) is None:
             continue
@@ -366,7 +366,7 @@ def _array_of(y: Any, number: type = float) -> NDArray[Any]:
             converted = convert(y)
         except _Refused:
             raise
-        except Exception as error:  # of whoever wrote that class; another way may do
+        except Exception as error:  # errors of other libraries; another conversion may succeed
             cause = cause or error
             continue
         if converted is y or (isinstance(converted, np.ndarray) and converted.dtype == object and not converted.ndim):
@@ -403,7 +403,7 @@ def _of_array(y: Any, number: type) -> NDArray[Any]:
         raise _Refused(_short(y), _TIME if kind in "mM" else _MORE)
     if array.size == 0:
         raise _Refused(f"an empty array of shape {array.shape}", "Return at least one number.", kind=ValueError)
-    with np.errstate(over="ignore"):  # a long double may be beyond the range
+    with np.errstate(over="ignore"):  # a long double may exceed the range
         return np.array(array, dtype=complex if kind == "c" else float, subok=False)
 
 
@@ -425,7 +425,7 @@ def _of_sequence(items: Sequence[Any], number: type) -> NDArray[Any]:
 
 
 def _refusal(y: Any) -> _Refused | None:
-    """The types that are never values, even if they can be converted."""
+    """Return an error for types that are never values, even if they can be converted."""
     if y is None:
         return _Refused("None", _NONE)
     if isinstance(y, Infeasible):
@@ -447,14 +447,14 @@ def _refusal(y: Any) -> _Refused | None:
 
 
 def _table(ys: Any) -> Array | None:
-    """Values that are plainly a table of numbers, as one array; None for others, which are looked at one by one."""
+    """Return values that are a plain table of numbers as one array; None for others, which are checked one by one."""
     if not isinstance(ys, np.ndarray):
         kinds = set(map(type, ys))
         if not (kinds <= _PLAIN or kinds == {np.ndarray}):
             return None
         try:
             ys = np.asarray(ys)
-        except (ValueError, OverflowError):  # of several shapes
+        except (ValueError, OverflowError):  # different shapes
             return None
     if isinstance(ys, np.ma.MaskedArray) or ys.dtype.kind not in "buif" or 0 in ys.shape or ys.ndim < 1:
         return None
@@ -465,6 +465,6 @@ def _table(ys: Any) -> Array | None:
 def _short(y: Any) -> str:
     try:
         text = repr(y)
-    except Exception:  # of whoever wrote that class
+    except Exception:  # errors of other libraries
         text = f"<{type(y).__name__}>"
     return text if len(text) <= _MAX_TEXT else text[:_MAX_TEXT] + "…"

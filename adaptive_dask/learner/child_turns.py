@@ -1,4 +1,4 @@
-"""Whose turn it is among the children of a `BalancingLearner`."""
+"""The choice of the child of a `BalancingLearner` that gets the next point."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from adaptive_dask.learner.sequence_learner import by_position
 Strategy = Literal["loss_improvements", "loss", "npoints", "cycle"] | Callable[[Any], float]
 NAMES = ("loss_improvements", "loss", "npoints", "cycle")
 
-# No child is left behind further than this share of the mean number of points.
+# Every child has at least this share of the mean number of points.
 FAIR_SHARE = 0.1
 
 
 class ChildState(NamedTuple):
-    """The pending points of a child, and the turn that it had last."""
+    """The pending points of a child, and its last turn."""
 
     pending: list[Any]
     last_turn: int
@@ -35,7 +35,7 @@ class ChildTurns:
     Attributes
     ----------
     npoints, total : int
-        The number of points of all children: evaluated ones, and with those in flight.
+        The number of points of all children: evaluated ones, and including pending ones.
     """
 
     def __init__(self, learners: Sequence[Any], strategy: Strategy) -> None:
@@ -45,7 +45,7 @@ class ChildTurns:
         self._learners = learners
         self._queue = ChildQueue(len(learners), self._key_function(strategy))
         self._proposals: dict[int, tuple[Any, float]] = {}
-        self._idle: dict[int, Exception | None] = {}  # children that have no point to give, and what they raised
+        self._idle: dict[int, Exception | None] = {}  # children without a point to propose, and their errors
         self._npoints = [int(child.npoints) for child in learners]
         self._totals = [self._npoints[i] + len(child.pending_points) for i, child in enumerate(learners)]
         self.npoints, self.total = sum(self._npoints), sum(self._totals)
@@ -57,7 +57,7 @@ class ChildTurns:
         self._short: list[int] = []
 
     def next(self) -> tuple[int, Any, float] | None:
-        """The index of the child whose turn it is, its point, and by how much that improves its loss."""
+        """Return the index of the next child, its point, and the expected improvement of its loss."""
         while True:
             i = self._first_behind()
             if i is None:
@@ -70,7 +70,7 @@ class ChildTurns:
                 return i, *proposal
 
     def is_current(self) -> bool:
-        """Whether all children have as many points as when they were last looked at, and there are no more of them."""
+        """Return True if no child was added, or told results directly, since the last check."""
         return [child.npoints for child in self._learners] == self._npoints
 
     def took(self, i: int) -> None:
@@ -79,11 +79,11 @@ class ChildTurns:
         self._last_turns[i] = self._turn
 
     def state(self, i: int) -> ChildState:
-        """Return what `take_back` needs to undo later turns of child ``i``."""
+        """Return the state that `take_back` needs to undo later turns of child ``i``."""
         return ChildState(_in_flight(self._learners[i]), self._last_turns[i])
 
     def take_back(self, before: Mapping[int, ChildState]) -> None:
-        """Give children the pending points and turns back that they had before."""
+        """Restore the earlier pending points and turns of children."""
         for i, (points, turn) in before.items():
             self._learners[i].remove_unfinished()
             for x in points:
@@ -94,7 +94,7 @@ class ChildTurns:
             self._turn = max(self._last_turns)
 
     def told(self, i: int) -> None:
-        """A child was told results."""
+        """Record that a child was told results."""
         npoints = int(self._learners[i].npoints)
         self.npoints += npoints - self._npoints[i]
         self._npoints[i] = npoints
@@ -102,13 +102,13 @@ class ChildTurns:
         self.changed(i)
 
     def got_free(self, i: int) -> None:
-        """Pending points of a child were forgotten."""
+        """Record that the pending points of a child were removed."""
         self._floor = 0
         self._idle.pop(i, None)
         self.changed(i)
 
     def changed(self, i: int) -> None:
-        """The pending points of a child have changed."""
+        """Record that the pending points of a child have changed."""
         total = self._npoints[i] + len(self._learners[i].pending_points)
         self.total += total - self._totals[i]
         self._totals[i] = total
@@ -116,13 +116,13 @@ class ChildTurns:
         self._queue.touch(i)
 
     def has_pending(self, i: int) -> bool:
-        """Whether a child has pending points."""
+        """Return True if a child has pending points."""
         return self._totals[i] > self._npoints[i]
 
     def each_has(self, npoints: int) -> bool:
-        """Whether each child has this number of points, or has none pending and none to give.
+        """Return True if each child has at least this number of points, or none pending and none to propose.
 
-        Looks at every child once, however often it is called for one number: a child that has enough keeps it.
+        Repeated calls with the same number check each child only until it has enough points.
         """
         if npoints != self._enough:
             self._enough = npoints
@@ -135,13 +135,13 @@ class ChildTurns:
         return True
 
     def error(self) -> Exception | None:
-        """What a child raised that was asked for a point, if any."""
+        """Return an error that a child raised in `ask`, if any."""
         return next((error for error in self._idle.values() if error is not None), None)
 
-    # ---- inside
+    # ---- internal
 
     def _key_function(self, strategy: Strategy) -> Callable[[int], Key | None]:
-        """The key of a child; the smallest wins. Among equals fewest points, and then the smallest index."""
+        """Return the key of children for a strategy: the smallest is next, then the fewest points, then the index."""
         learners = self._learners
 
         def by_loss_improvement(i: int) -> Key | None:
@@ -169,7 +169,7 @@ class ChildTurns:
         return by_function
 
     def _propose(self, i: int) -> tuple[Any, float] | None:
-        """The next point of a child and its improvement, or None if it has none to give now."""
+        """Return the next point of a child and its improvement, or None if it has none at the moment."""
         if i in self._proposals:
             return self._proposals[i]
         if i in self._idle:
@@ -178,7 +178,7 @@ class ChildTurns:
         if not _is_done(child):
             try:
                 points, improvements = child.ask(1, tell_pending=False)
-            except Exception as raised:  # the other children go on
+            except Exception as raised:  # other children continue
                 error = raised
             else:
                 if len(points):
@@ -189,10 +189,10 @@ class ChildTurns:
         return None
 
     def _first_behind(self) -> int | None:
-        """A child that has too few points to be passed over."""
+        """Return a child with too few points, which must be next."""
         floor = int(FAIR_SHARE * self.total / len(self._learners))
         if floor > self._floor:
-            # Numbers of points only grow, so this look at all children is due once in very many points.
+            # Numbers of points only grow, so all children are rarely checked.
             self._floor = floor
             self._behind = [i for i, total in enumerate(self._totals) if total < floor]
         while self._behind:
@@ -209,13 +209,13 @@ def _is_done(child: Any) -> bool:
 
 
 def _or_infinite(priority: float) -> float:
-    """A priority of NaN is one that is not known."""
+    """Replace NaN, an unknown priority, by infinity."""
     return math.inf if math.isnan(priority) else priority
 
 
 def _in_flight(child: Any) -> list[Any]:
-    """The pending points of a learner, as its ``tell_pending`` takes them."""
+    """Return the pending points of a learner, as its ``tell_pending`` takes them."""
     pending = list(child.pending_points)
-    # A SequenceLearner keeps the indices only.
+    # A SequenceLearner stores only the indices.
     sequence = by_position(getattr(child, "sequence", None))
     return pending if sequence is None else [(i, sequence[i]) for i in pending]

@@ -1,4 +1,4 @@
-"""DataSaver: learns one part of what a function returns, and keeps the rest."""
+"""DataSaver: learns one part of a function's result, and keeps all of it."""
 
 from __future__ import annotations
 
@@ -16,76 +16,75 @@ from adaptive_dask.learner.settings import Setting
 
 Function = Callable[..., Any]
 
-# A list or an array that is not longer may be a point.
+# A list or an array up to this length may be a point.
 MOST_COORDINATES = 100
 
 
 def _checked_picker(value: Any, name: str) -> Function:
     if not callable(value):
         hint = f" To learn a part by name, pass learn={value!r}." if isinstance(value, str) else ""
-        raise TypeError(f"{name} must be a function of what learner.function returns, got {value!r}.{hint}")
+        raise TypeError(f"{name} must be a function of the result of learner.function, got {value!r}.{hint}")
     picker: Function = value
     return picker
 
 
 class DataSaver(BaseLearner):
-    """Has a learner learn one part of what its function returns, and keeps all of it.
+    """Lets a learner learn one part of its function's result, and keeps all of it.
 
-    Its attributes are those of the learner inside, where it has none of its own.
+    Attributes that it does not have are those of the wrapped learner.
 
     Parameters
     ----------
     learner : BaseLearner
-        Its function returns more than the learner can learn.
+        Its function returns results that the learner cannot learn completely.
     arg_picker : callable, optional
-        Takes what the function returned, and returns the value to learn, for example
-        ``operator.itemgetter("y")``. It is called where the function is, thus on the worker.
+        Takes the result of the function and returns the value to learn, for example ``operator.itemgetter("y")``. It is
+        called in the same process as the function, on the worker.
     learn : str or sequence of str, optional
         Instead of ``arg_picker``: the function returns a mapping, a named tuple or a dataclass, and this is the name of
-        the part to learn, a number or an array. With several names the learner learns a vector of these parts, each of
-        which is a number. All parts are kept, as a dict.
+        the part to learn, a number or an array. With several names, the learner learns a vector of these parts, which
+        must be numbers. All parts are kept, as a dict.
     evaluation : bool or "output", default: False
-        With ``learn``, add the parts ``"evaluation.seconds"``, how long the function took, and ``"evaluation.where"``,
-        the process and the host name. For a vectorized function it is the mean over its call. With ``"output"``, also
-        add ``"evaluation.output"``, the last 4,000 characters that the function printed or logged. In threads of the
-        user's own process this is empty, because it is visible there.
+        With ``learn``, add the parts ``"evaluation.seconds"``, the duration, and ``"evaluation.where"``, the process
+        and the host name. For a vectorized function, the duration is the mean over its call. ``"output"`` also adds
+        ``"evaluation.output"``, the last 4,000 characters that the function printed or logged. In threads of the user's
+        own process, it is empty, because the output is visible there.
     extra : {"learner", "cluster"}, default: "learner"
-        Where results are kept: in `extra_data`, or on the workers' side, so that large ones pass neither through
-        the scheduler nor into the learner; see Notes.
+        The storage of results: in `extra_data`, or on the workers, so that large results do not pass through the
+        scheduler or the learner; see Notes.
     target : str, optional
-        With ``extra="cluster"``, a folder that workers and clients reach: a path, or any URL that fsspec
-        knows (``"s3://bucket/run"``). Each evaluation writes a file of its own there; one that was
-        evaluated twice, since its worker was lost, leaves two. Without it, results stay in the workers' memory.
+        With ``extra="cluster"``, a folder that workers and clients can access: a path, or any URL that fsspec supports
+        (``"s3://bucket/run"``). Each evaluation writes a file there. If a point is evaluated twice, because its worker
+        was lost, there are two files. By default, results stay in the memory of the workers.
     storage_options : mapping, optional
-        What fsspec needs besides, such as credentials. Workers get them with the function, and so user and password
-        of the target's URL. They are in no result, file or checkpoint, and clients that attach do not get them: another
-        process that loads results makes a `DataSaver` with the same target and options, or calls
+        Options of fsspec, such as credentials. Workers receive them with the function, and the user and password of the
+        target's URL as well. They are not part of results, files or checkpoints, and clients that attach do not receive
+        them. Another process that loads results creates a `DataSaver` with the same target and options, or calls
         ``load(storage_options=…)``.
 
     Attributes
     ----------
     learner : BaseLearner
     extra_data : mapping, X → result
-        What the function returned, by point, in the order told; with ``learn`` a dict of all parts by name. With
-        ``extra="cluster"`` a reference
-        for each point, whose ``load()`` brings the result: an `ExtraFile`, or a `RemoteResult`. With elements of a
-        sequence that are not hashable, points have None in their place; `extra_for` takes either.
+        The results of the function by point, in the order told. With ``learn``, each is a dict of all named parts. With
+        ``extra="cluster"``, each is an `ExtraFile` or a `RemoteResult`, whose ``load()`` returns the result. For
+        elements of a sequence that are not hashable, keys contain None instead; `extra_for` accepts both.
 
     Raises
     ------
     TypeError, ValueError
-        If an argument is invalid, or there is neither or both of ``arg_picker`` and ``learn``.
+        If an argument is invalid, or neither or both of ``arg_picker`` and ``learn`` are given.
 
     Notes
     -----
-    ``function(x)`` evaluates and picks: it returns a `Picked` with the attributes ``y`` and ``extra``. The
-    bare function is ``learner.learner.function``. `tell` takes what either of them returns.
+    ``function(x)`` evaluates and picks: it returns a `Picked` with the attributes ``y`` and ``extra``. The original
+    function is ``learner.learner.function``. `tell` accepts the results of both.
 
-    Results in the workers' memory are data of Dask: spilled to disk when there are many, moved when a worker
-    retires, and lost when one dies, which costs only these results: ``load()`` raises a `ResultLostError`, the
-    learned part is safe. They stay until the scheduler forgets the run (``runner.forget()``, or when 32 others have
-    ended since); a run that is started with a learner which refers to such results holds them, too. A file written
-    by `save`, and a checkpoint, have the references only. A run without a cluster keeps results in `extra_data`.
+    Results in the memory of workers are data of Dask: they are spilled to disk if necessary, moved when a worker
+    retires, and lost when a worker dies. Then, ``load()`` raises a `ResultLostError`; the learned part is not lost.
+    They are kept until the scheduler forgets the run (``runner.forget()``, or when 32 other runs have ended since). A
+    run that is started with a learner with such references keeps them as well. Files of `save`, and checkpoints,
+    contain only the references. A run without a cluster keeps results in `extra_data`.
 
     Examples
     --------
@@ -96,7 +95,7 @@ class DataSaver(BaseLearner):
     >>> learner.extra_data
     {0.5: {'y': 0.25, 'seconds': 0.1}}
 
-    The same by name:
+    With a name instead of a function:
 
     >>> learner = DataSaver(Learner1D(lambda x: {"y": x**2, "seconds": 0.1}, (-1, 1)), learn="y")
     >>> learner.function(0.5)
@@ -119,18 +118,18 @@ class DataSaver(BaseLearner):
         if extra not in ("learner", "cluster"):
             raise ValueError(f'extra must be "learner" or "cluster", got {extra!r}.')
         if extra != "cluster" and target is not None:
-            raise ValueError('target= is where results are written to with extra="cluster"; give both.')
+            raise ValueError('target= is the destination of results with extra="cluster"; give both.')
         if (arg_picker is None) == (learn is None):
             raise TypeError(
-                "Say what is learned of each result, by arg_picker, a function, or by learn=, the names of its parts: "
-                f"one of them must be given, got arg_picker={arg_picker!r} and learn={learn!r}."
+                "Either arg_picker, a function, or learn=, the names of parts of the result, must be given, "
+                f"got arg_picker={arg_picker!r} and learn={learn!r}."
             )
         self.learner = learner
         self.arg_picker = arg_picker if learn is None else NamedPicker(learn)
         if evaluation not in (True, False, "output"):
             raise ValueError(f'evaluation must be True, False or "output", got {evaluation!r}.')
         if evaluation and self.learn is None:
-            raise ValueError("evaluation=True adds parts to results with names: pass learn= instead of arg_picker.")
+            raise ValueError("evaluation= must be used with learn=, got arg_picker. It adds named parts to results.")
         self.extra_data = ExtraData()
         if target is not None:
             target = entry("note_target")(target, storage_options)
@@ -138,12 +137,12 @@ class DataSaver(BaseLearner):
 
     @property
     def learn(self) -> str | tuple[str, ...] | None:
-        """The name of the part that is learned, a tuple of several, or None with another ``arg_picker``."""
+        """The name of the learned part, a tuple of several names, or None with another ``arg_picker``."""
         return self.arg_picker.learn if isinstance(self.arg_picker, NamedPicker) else None
 
     @property
     def function(self) -> PickingFunction:
-        """Evaluates and picks; see Notes."""
+        """The function that evaluates and picks; see Notes."""
         keep: Function | None = None
         if self._settings["target"] is not None:
             keep = entry("write_to_target")(self._settings["target"])
@@ -157,24 +156,24 @@ class DataSaver(BaseLearner):
         self.learner.function = function.function if isinstance(function, PickingFunction) else function
 
     def __getattr__(self, name: str) -> Any:
-        # Pickling looks for attributes of an object that has none yet.
+        # Pickling reads attributes before there are any.
         if name == "learner" or name.startswith("__"):
             raise AttributeError(name)
         return getattr(self.learner, name)
 
     @property
     def data(self) -> Mapping[Any, Any]:
-        """The data of the learner inside."""
+        """The data of the wrapped learner."""
         data: Mapping[Any, Any] = self.learner.data
         return data
 
     @data.setter
     def data(self, data: Mapping[Any, Any]) -> None:
-        # These are values that were picked already; what is in extra_data stays there.
+        # These values were picked already; extra_data is not changed.
         self.learner.data = data
 
     def __setattr__(self, name: str, value: Any) -> None:
-        """Set a setting of the learner inside, such as a loss function, there."""
+        """Set an attribute; settings, such as a loss function, are set in the wrapped learner."""
         if name != "learner" and not hasattr(type(self), name):
             kind = type(self.learner) if hasattr(self, "learner") else None
             if isinstance(getattr(kind, name, None), Setting | property):
@@ -184,7 +183,7 @@ class DataSaver(BaseLearner):
 
     @property
     def pending_points(self) -> Any:  # type: ignore[override]
-        """The pending points of the learner inside."""
+        """The pending points of the wrapped learner."""
         return self.learner.pending_points
 
     def _takes_infeasible(self, point: Any) -> bool:
@@ -192,7 +191,7 @@ class DataSaver(BaseLearner):
 
     @property
     def infeasible(self) -> Mapping[Any, str]:
-        """The points without a value of the learner inside, and the reasons."""
+        """The points without a value of the wrapped learner, and the reasons."""
         reasons: Mapping[Any, str] = self.learner.infeasible
         return reasons
 
@@ -206,18 +205,18 @@ class DataSaver(BaseLearner):
         return int(self.learner.npoints)
 
     def ask(self, n: int, tell_pending: bool = True) -> tuple[list[Any], list[float]]:
-        """Choose the next points, as the learner inside does."""
+        """Choose the next points with the wrapped learner."""
         asked: tuple[list[Any], list[float]] = self.learner.ask(n, tell_pending)
         return asked
 
     def tell(self, x: Any, result: Any) -> None:
-        """Tell what the function returned at ``x``; nothing happens if it is known.
+        """Tell the result of the function at ``x``; known points are ignored.
 
         Parameters
         ----------
         x : X
         result : object or Picked
-            What ``function(x)`` or ``learner.function(x)`` returned, or `Infeasible`.
+            The result of ``function(x)`` or ``learner.function(x)``, or `Infeasible`.
         """
         if isinstance(result, Infeasible):
             self.learner.tell(x, result)
@@ -232,7 +231,7 @@ class DataSaver(BaseLearner):
         self.extra_data.add(_key(x), picked)
 
     def tell_many(self, xs: Iterable[Any], ys: Iterable[Any]) -> None:
-        """Tell what the function returned at several points."""
+        """Tell the results of the function at several points."""
         xs, picked = list(xs), [y if isinstance(y, Infeasible) else self._picked(y) for y in ys]
         self.learner.tell_many(xs, [each if isinstance(each, Infeasible) else each.y for each in picked])
         for x, each in zip(xs, picked, strict=True):
@@ -240,27 +239,27 @@ class DataSaver(BaseLearner):
                 self.extra_data.add(_key(x), each)
 
     def tell_pending(self, x: Any) -> None:
-        """Tell that ``x`` is being evaluated."""
+        """Mark ``x`` as pending."""
         self.learner.tell_pending(x)
 
     def remove_unfinished(self) -> None:
-        """Forget every pending point."""
+        """Remove all pending points."""
         self.learner.remove_unfinished()
 
     def loss(self, real: bool = True) -> float:
-        """The loss of the learner inside."""
+        """Return the loss of the wrapped learner."""
         return float(self.learner.loss(real))
 
     def plot(self, *args: Any, **kwargs: Any) -> Any:
-        """Draw the learner inside."""
+        """Draw the wrapped learner."""
         return self.learner.plot(*args, **kwargs)
 
     def new(self) -> Self:
-        """A data saver with the same settings and no data."""
+        """Return a data saver with the same settings and no data."""
         return type(self)(self.learner.new(), self.arg_picker, **self._settings)
 
     def extra_for(self, x: Any) -> Any:
-        """What the function returned at ``x``, or None if that is not known."""
+        """Return the result of the function at ``x``, or None if it is not known."""
         return self.extra_data.get(_key(x))
 
     def _picked(self, result: Any) -> Picked:
@@ -277,7 +276,7 @@ class DataSaver(BaseLearner):
     def __getstate__(self) -> dict[str, Any]:
         return {
             "learner": self.learner,
-            # The scheduler can pick by name itself.
+            # The scheduler can pick by name.
             "arg_picker": ByValue(self.arg_picker) if self.learn is None else self.arg_picker,
             "extra_data": self.extra_data,
             "settings": self._settings,
@@ -296,7 +295,7 @@ def learner_inside(saver: DataSaver) -> Any:
 
 
 def _key(x: Any) -> Any:
-    """The key of a point: lists and arrays become tuples, and other objects that are not hashable None."""
+    """Return the key of a point: lists and arrays become tuples, other objects that are not hashable become None."""
     try:
         hash(x)
     except TypeError:
@@ -311,12 +310,12 @@ def _key(x: Any) -> Any:
 def make_datasaver(
     learner_type: Callable[..., Any], arg_picker: Function | None = None, **options: Any
 ) -> Callable[..., DataSaver]:
-    """Make a function that makes learners in a `DataSaver`, as `BalancingLearner.from_product` takes it.
+    """Make a function that creates learners in a `DataSaver`, for `BalancingLearner.from_product`.
 
     Parameters
     ----------
     learner_type : type
-        The kind of learner inside.
+        The type of the wrapped learner.
     arg_picker : callable, optional
     **options
         Further arguments of `DataSaver`, such as ``learn="y"``.

@@ -1,9 +1,9 @@
-"""How a learner's function travels: by value, and apart from the learner.
+"""Pickles of a learner and its function: by value, and separately.
 
-A learner is pickled together with its function, also when that is a lambda or a closure. On a
-cluster the two part: the learner goes to the scheduler, where the function is never unpickled, and
-the function goes to the workers. `dumps_apart` and `loads_together` do that for any learner whose
-state wraps its function in `ByValue`, however deep learners are nested.
+A learner is pickled together with its function, even if that is a lambda or a closure. On a cluster they are separated:
+the learner is sent to the scheduler, where the function is never unpickled, and the function is sent to the workers.
+`dumps_apart` and `loads_together` do this for any learner whose state wraps its function in `ByValue`, including nested
+learners.
 """
 
 from __future__ import annotations
@@ -32,16 +32,16 @@ class ByValue:
 
 
 class KeptByValue(ByValue):
-    """Wraps a function that a learner needs wherever it is, such as its loss: `dumps_apart` leaves it in."""
+    """Wraps a function that a learner needs in every process, such as its loss: `dumps_apart` does not remove it."""
 
 
 class FunctionElsewhere:
-    """Stands for a function that lives on the workers only; calling it is an error.
+    """Replaces a function that exists only on the workers; calling it is an error.
 
     Parameters
     ----------
     index : int
-        Which of the functions that were taken out of the learner this one stands for.
+        The index of the function among those that were removed from the learner.
     """
 
     def __init__(self, index: int) -> None:
@@ -84,13 +84,13 @@ class _TogetherUnpickler(pickle.Unpickler):
 
 
 def dumps_apart(learner: Any) -> tuple[bytes, list[bytes]]:
-    """Pickle a learner without its functions, and the functions one by one.
+    """Pickle a learner without its functions, and each function separately.
 
     Parameters
     ----------
     learner : BaseLearner
-        The learner. One that was loaded without its functions can be dumped again; the list of
-        functions is then empty, and the one that it was dumped with first still fits.
+        If it was loaded without its functions, the list of functions is empty, and the list from the first call remains
+        valid.
 
     Returns
     -------
@@ -108,7 +108,7 @@ def dumps_apart(learner: Any) -> tuple[bytes, list[bytes]]:
                 kind = type(learner).__name__
                 raise TypeError(
                     f"The attribute {name!r} of a {kind} must be picklable, got {type(value).__name__}: {error}. "
-                    f"Define __getstate__ and __setstate__ in {kind} that call those of its base and leave it out."
+                    f"Define __getstate__ and __setstate__ in {kind} that call those of its base and omit it."
                 ) from error
         raise
     return file.getvalue(), pickler.functions
@@ -130,6 +130,6 @@ def loads_together(data: bytes, functions: Sequence[bytes] | None) -> Any:
     data : bytes
         The pickled learner.
     functions : sequence of bytes, or None
-        The functions that belong to it. None leaves a `FunctionElsewhere` in the place of each.
+        The functions that were removed from it. None inserts a `FunctionElsewhere` for each.
     """
     return _TogetherUnpickler(io.BytesIO(data), functions).load()

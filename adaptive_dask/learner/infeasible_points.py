@@ -1,4 +1,4 @@
-"""Points at which the function has no value, and why."""
+"""Points at which the function has no value, and the reasons."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from adaptive_dask.learner.settings import Setting
 from adaptive_dask.learner.settings_learner import SettingsLearner
 from adaptive_dask.learner.told_data import ToldData
 
-# What a NaN is called, if it is taken as infeasible.
+# The reason for NaN, if it counts as infeasible.
 NAN_REASON = "NaN"
 
 
-# If so many points in a row are not feasible, and none was before, a learner gives up.
+# If this number of points in a row is infeasible, and no other points are known, a learner raises an error.
 MOST_BARRED = 20_000
 
 
@@ -36,10 +36,10 @@ def _checked_nan(value: Any, name: str) -> Any:
 
 
 class ReasonsLearner(SettingsLearner):
-    """A learner that is told `Infeasible` where its function has no value.
+    """A learner that can be told `Infeasible` where its function has no value.
 
-    There, ``data`` has NaN in the shape of the other values. A value that is told later at such a point replaces it, in
-    whichever order the two come. The learner calls `_forget_reasons` in its ``_start_over``.
+    At such points, ``data`` has NaN in the shape of the other values. A value told for the same point takes precedence,
+    regardless of the order. The learner calls `_forget_reasons` in its ``_start_over``.
     """
 
     _infeasible: ToldData[Any, str]
@@ -52,11 +52,11 @@ class ReasonsLearner(SettingsLearner):
 
     @property
     def infeasible(self) -> Mapping[Any, str]:
-        """The points without a value, as ``data`` has them, each with the reason."""
+        """The points without a value, as in ``data``, with the reasons."""
         return self._infeasible
 
     def forget_failures(self) -> None:
-        """Forget the points without a value, so that they may be asked for again."""
+        """Forget the points without a value, so that they can be proposed again."""
         self._forget_points(self._infeasible)
 
     def _forget_points(self, points: Iterable[Any]) -> None:
@@ -67,7 +67,7 @@ class ReasonsLearner(SettingsLearner):
         self.data = {x: Infeasible(reasons[x]) if x in reasons else y for x, y in self.data.items() if x not in gone}
 
     def _get_data(self) -> Any:
-        """The data as they are told, with an `Infeasible` at each point without a value."""
+        """Return the data as they were told, with `Infeasible` at points without a value."""
         data = super()._get_data()
         for x, reason in self._infeasible.items():
             data[x] = Infeasible(reason)
@@ -90,28 +90,28 @@ class RegionLearner(ReasonsLearner):
         return {"feasibility_tol": self.feasibility_tol, "nan": self.nan, "feasible": self.feasible}
 
     def feasibility(self, x: Any) -> Any:
-        """Whether the function has a value at points of shape (n,), or (n, d), from 0 to 1; shape (n,).
+        """Return the feasibility, from 0 to 1, at points of shape (n,) or (n, d); shape (n,).
 
-        The same as ``interpolator().feasibility(x)``, which is faster if it is called several times.
+        The result is that of ``interpolator().feasibility(x)``, which is faster for several calls.
         """
         learner: Any = self
         return learner.interpolator().feasibility(x)
 
     @abc.abstractmethod
     def _barred_points(self) -> list[Any]:
-        """Return the points that were passed over because they are barred; they have no data."""
+        """Return the points that were skipped because `feasible` is false there; they have no data."""
 
     def _is_barred(self, point: Any) -> bool:
-        """Whether it is known beforehand that the function has no value at a point."""
+        """Return True if `feasible` is false at a point."""
         return self._feasible is not None and not self._feasible(point)
 
     def _check_barred(self, count: int) -> bool:
-        """Whether to look for another point, after `count` points that are barred.
+        """Return True if another point may be tried after `count` points where `feasible` is false.
 
         Raises
         ------
         ValueError
-            If none seems to be feasible.
+            If no point seems to be feasible.
         """
         if count < MOST_BARRED:
             return True
@@ -120,7 +120,7 @@ class RegionLearner(ReasonsLearner):
         return False
 
     def _no_value(self) -> Any:
-        """What ``data`` has at a point without a value."""
+        """Return the entry of ``data`` at a point without a value."""
         return np.full(self._shape, math.nan) if self._shape else math.nan
 
     def _has_no_value(self, y: Any) -> bool:
@@ -128,5 +128,5 @@ class RegionLearner(ReasonsLearner):
 
 
 def barred_points(learner: Any) -> list[Any]:
-    """Return the points that a learner passed over because its ``feasible`` is false there."""
+    """Return the points that a learner skipped because its ``feasible`` is false there."""
     return learner._barred_points() if isinstance(learner, RegionLearner) else []

@@ -29,16 +29,16 @@ class DivergentIntegralError(ValueError):
 class IntegratorLearner(SettingsLearner):
     """Integrates a function f: ℝ → ℝ, by the doubly adaptive quadrature of [1]_ (CQUAD).
 
-    An interval is interpolated by polynomials at 5, 9, 17 and 33 Clenshaw–Curtis nodes in turn, and divided when
-    that does not converge. The error is estimated from the difference of the interpolants themselves, rather than
-    of their integrals, which are alike by chance more often.
+    An interval is interpolated by polynomials at 5, 9, 17 and 33 Clenshaw–Curtis nodes in turn, and divided if they do
+    not converge. The error is estimated from the difference of the interpolants, not of their integrals, which agree by
+    chance more often.
 
     Parameters
     ----------
     function : callable
         Takes a real number and returns a real number.
     bounds : pair of float, or Space
-        Where the integral begins and ends: finite numbers, in ascending order.
+        The limits of the integral: finite numbers in ascending order.
     tol : float
         The relative tolerance: the learner is done when ``err <= tol * abs(igral)``.
 
@@ -55,20 +55,21 @@ class IntegratorLearner(SettingsLearner):
 
     Notes
     -----
-    The estimates depend on the data only: in any order and grouping of the results, and whether or not they were
-    asked for, the same data have the same integral and error.
+    The estimates depend only on the data: equal data have the same integral and error, for any order and grouping of
+    the results.
 
-    - Values that are NaN or infinite are left out of the interpolation, as in [1]_.
-    - An interval is given up when its error is rounding, or its points are too close to each other. Its error still
-      counts. The learner is done as well when the error that is left elsewhere is within the tolerance.
-    - An integral diverges if, in a sequence of halvings of which at least half and more than 32 (in [1]_ 20) do so,
-      the mean value grows at least as much as the interval shrinks; or if no value of such a sequence is
-      finite. Then ``igral`` is infinite (or NaN), ``err`` is infinite, `divergence` says where, `done` is true and
-      `ask` has no more points. Unlike in python-adaptive, no exception is raised while results come in.
-    - Where the mean value grows from halving to halving, but not that fast, the error is estimated for all halvings
-      that are still to come, as a geometric series. That is not in [1]_; it keeps the error reliable at
-      singularities such as 1/√x.
-    - Nothing is ever evaluated again: the number of intervals is not limited.
+    - Values that are NaN or infinite are omitted from the interpolation, as in [1]_.
+    - An interval is not divided further if its error is due to rounding, or its points are too close to each other. Its
+      error is still part of the total. The learner is also done if the error of all other intervals is within the
+      tolerance.
+    - An integral diverges if, in a sequence of halvings, at least half of them and more than 32 (in [1]_ 20) increase
+    the
+      mean value by at least the factor by which the interval shrinks, or if no value of such a sequence is finite. Then
+      ``igral`` is infinite (or NaN), ``err`` is infinite, `divergence` is the reason, `done` is true, and `ask` returns
+      no more points. Unlike in python-adaptive, telling a result raises no exception.
+    - If the mean value grows more slowly from halving to halving, the error of all further halvings is estimated as a
+      geometric series. This is not in [1]_; it keeps the error reliable at singularities such as 1/√x.
+    - No point is evaluated twice, and the number of intervals is not limited.
 
     References
     ----------
@@ -100,7 +101,7 @@ class IntegratorLearner(SettingsLearner):
         self._stack: deque[tuple[float, float]] = deque()
         self._data = self._tree.data
 
-    # -- what is known ---------------------------------------------------------------------------
+    # -- results ---------------------------------------------------------------------------
 
     @property
     def nr_points(self) -> int:
@@ -109,27 +110,27 @@ class IntegratorLearner(SettingsLearner):
 
     @property
     def igral(self) -> float:
-        """The estimate of the integral; 0 until there is one, infinite or NaN if it diverges."""
+        """The estimate of the integral: 0 without data, infinite or NaN if it diverges."""
         return self._tree.igral
 
     @property
     def err(self) -> float:
-        """The estimate of the absolute error of the integral; infinite until there is one."""
+        """The estimate of the absolute error of the integral; infinite without data."""
         return math.inf if self._tree.diverging else self._tree.root.total[1]
 
     @property
     def divergence(self) -> DivergentIntegralError | None:
-        """What is wrong with the integral if it diverges: an exception that is yours to raise.
+        """An exception with the reason if the integral diverges, otherwise None. It is not raised.
 
-        Also if no more evaluations can bring the error down (`done`), and it is larger than all that was
-        integrated: then not a single digit of the integral is known.
+        It is also set if no more evaluations can reduce the error (`done`), and the error is larger than the integral
+        of the absolute value. Then, no digit of the integral is known.
         """
         if self._tree.diverging:
             interval = min(self._tree.diverging, key=lambda interval: interval.a)
             what = "no value is finite" if not interval.mean else "the integral is infinite"
         elif self.done() and self.err > 0:
             leaves = self.approximating_intervals
-            # Where values cancel, the integral may well be smaller than an error that is rounding.
+            # If values cancel, the integral may be smaller than an error that is due to rounding.
             if self.err <= max(sum(abs(leaf.igral) for leaf in leaves), 1e-3 * sum(leaf.size for leaf in leaves)):
                 return None
             interval = max(leaves, key=lambda leaf: leaf.err)
@@ -138,31 +139,31 @@ class IntegratorLearner(SettingsLearner):
             return None
         return DivergentIntegralError(
             f"The integral over {self.bounds} does not exist: near x = {interval.middle!r} {what}. "
-            "If the function is right, choose bounds that leave that point out."
+            "If the function is correct, choose bounds that exclude this point."
         )
 
     @property
     def approximating_intervals(self) -> list[Interval]:
-        """The intervals whose estimates make up the integral, from left to right."""
+        """The intervals whose estimates are summed, from left to right."""
         return list(self._tree.leaves())
 
     def done(self) -> bool:
-        """Whether the tolerance is reached, or no more evaluations can bring the error down."""
+        """Return True if the tolerance is reached, or no more evaluations can reduce the error."""
         if self._tree.diverging:
             return True
         igral, err, given_up = self._tree.root.total
         if err == 0 or err <= self._tol * abs(igral):
             return True
-        # `inf - inf` is for the next line of the comparison to reject.
+        # `inf - inf` is rejected by the next comparison.
         return given_up > 0 and (err == given_up or err - given_up <= self._tol * abs(igral) < given_up)
 
     def loss(self, real: bool = True) -> float:
-        """By how much the error exceeds the tolerance; zero when it is reached, infinite if the integral diverges.
+        """Return the excess of the error over the tolerance; 0 when it is reached, infinite if the integral diverges.
 
         Parameters
         ----------
         real : bool, default: True
-            Makes no difference: what pending points will leave of the error is not predicted.
+            Ignored: the effect of pending points is not predicted.
         """
         if self._tree.diverging:
             return math.inf
@@ -170,11 +171,11 @@ class IntegratorLearner(SettingsLearner):
         return max(0.0, err - self._tol * abs(igral))
 
     def to_numpy(self) -> NDArray[np.float64]:
-        """The data as an array of shape (npoints, 2), ascending in x."""
+        """Return the data as an array of shape (npoints, 2), in ascending order of x."""
         return np.array(sorted(self._data.items()), dtype=float).reshape(-1, 2)
 
     def interpolator(self, *, smooth: Smooth = "auto") -> LineInterpolator:
-        """The integrand as it is known; see `Learner1D.interpolator`."""
+        """Return an interpolation of the integrand; see `Learner1D.interpolator`."""
         xs, ys = np.array(list(self._data.items()), dtype=float).reshape(-1, 2).T
         return best_line(xs, ys, (), self.bounds, smooth)
 
@@ -187,14 +188,14 @@ class IntegratorLearner(SettingsLearner):
         ----------
         n : int
         tell_pending : bool, default: True
-            Whether the points become pending. With False the learner stays as it is.
+            If True, the points become pending. If False, the learner is not changed.
 
         Returns
         -------
         points : list of float
-            Fewer than n if the integral diverges, or is known to rounding.
+            Fewer than n if the integral diverges, or is known up to rounding.
         loss_improvements : list of float
-            The (expected) error of the interval to which each point belongs; infinite before anything is known.
+            The (expected) error of the interval of each point; infinite without data.
         """
         n = checked_size(n)
         if tell_pending:
@@ -226,13 +227,12 @@ class IntegratorLearner(SettingsLearner):
         return points, improvements
 
     def tell(self, point: float, value: Any) -> None:
-        """Tell the value of the function at a point; nothing happens if it is known.
+        """Tell the value of the function at a point; known points are ignored.
 
         Parameters
         ----------
         point : float
-            May be any finite number, asked for or not. Points that the quadrature has no use for are kept in
-            ``data``.
+            Any finite number, proposed or not. Points that the quadrature does not need are stored in ``data``.
         value : float
             May be NaN or infinite.
 
@@ -248,13 +248,13 @@ class IntegratorLearner(SettingsLearner):
             self._tree.add(x, y)
 
     def tell_pending(self, x: float) -> None:
-        """Tell that ``x`` is being evaluated, so that it is not proposed again."""
+        """Mark ``x`` as pending, so that it is not proposed again."""
         x = checked_point(x)
         if x not in self._data:
             self.pending_points.add(x)
 
     def remove_unfinished(self) -> None:
-        """Forget every pending point; those that are still of use will be proposed again."""
+        """Remove all pending points; those that are still needed will be proposed again."""
         self.pending_points.clear()
         self._stack.clear()
         self._plan.start_over(self._tree)

@@ -1,11 +1,13 @@
-"""Interpolators: the functions that learners know, as objects that can be pickled and know no learner.
+"""Interpolators: approximations of functions by learners, as objects that can be pickled without the learner.
 
-Each takes an array of n points, of shape (n,) in one dimension and (n, d) in more. It returns values of shape (n,) for
-a function that returns numbers, else (n, …) in the shape of its values. Values are NaN outside of the bounds, and where
-the function probably has none. ``error(x)`` estimates the error of the values, in the same shape. ``feasibility(x)``
-of shape (n,) is 1 where the function has values and 0 where it has none; in between, values are NaN below 0.5.
+They take an array of n points, of shape (n,) in one dimension and (n, d) in more. They return values of shape (n,) for
+a function that returns numbers, otherwise (n, …) with the shape of its values. Values are NaN outside the bounds, and
+where the function probably has none. ``error(x)`` estimates the error of the values, in the same shape.
+``feasibility(x)`` of shape (n,) is 1 where the function has values and 0 where it has none; values are NaN where it is
+below 0.5.
 
-SciPy is imported when it is needed: it takes as long as Dask, and the learners of intervals need it for nothing else.
+SciPy is imported when it is needed: its import takes as long as that of Dask, and the learners of intervals do not need
+it otherwise.
 """
 
 from __future__ import annotations
@@ -29,14 +31,14 @@ Array = NDArray[Any]
 
 Smooth = bool | Literal["auto"]
 
-# A kind of interpolation is judged by how well the first points that were told, this share of them, predict the others.
+# Kinds of interpolation are compared by their predictions from the first points, this share, of the other points.
 KNOWN_FIRST = 0.75
 
-# Radial basis functions go through all points up to so many, which takes a second; beyond, through the nearest of each.
+# Radial basis functions use all points up to this number, which takes a second; above, the nearest ones of each point.
 MAX_DENSE = 2000
 NEIGHBORS = 64
 
-# A point on the boundary may lie outside of all simplices by rounding; so far inside, it lies in one.
+# Rounding may put points of the boundary outside all simplices, so they are moved inside by this distance.
 ROUNDING = 1e-9
 
 
@@ -46,18 +48,18 @@ class LineInterpolator:
     Parameters
     ----------
     x : array of float, shape (n,)
-        Ascending.
+        In ascending order.
     y : array, shape (n, m)
     shape : tuple of int
-        Of a value of the function.
+        The shape of a value of the function.
     is_smooth : bool, default: False
-        Whether it is a spline.
+        If True, the function is a spline.
     noise : array, shape (n, m), optional
         The errors of the samples themselves.
     of_tuples : bool, default: False
-        Whether points are tuples with one coordinate, so that arrays of them have the shape (n, 1).
+        If True, points are tuples with one coordinate, so that arrays of them have the shape (n, 1).
     feasible : array of bool, shape (n,), optional
-        Which samples have a value; the y of the others is NaN.
+        True for samples with a value; the y of the others is NaN.
     """
 
     def __init__(
@@ -72,7 +74,7 @@ class LineInterpolator:
         feasible: Array | None = None,
     ) -> None:
         if not len(x):
-            raise ValueError("There is nothing to interpolate yet: the learner needs values inside of its bounds.")
+            raise ValueError("The learner needs values between its bounds before they can be interpolated.")
         self._samples = None if feasible is None or feasible.all() else (x, feasible)
         if self._samples is not None:
             x, y = with_border(x, y, self._samples[1])
@@ -89,11 +91,11 @@ class LineInterpolator:
 
     @property
     def is_smooth(self) -> bool:
-        """Whether it is a spline."""
+        """True if the function is a spline."""
         return self._spline is not None
 
     def __call__(self, x: Any) -> Any:
-        """Values at points of shape (n,)."""
+        """Return values at points of shape (n,)."""
         points = self._line(x)
         if self._spline is None:
             return self._shaped(points, self._linear(points, self.y))
@@ -103,16 +105,16 @@ class LineInterpolator:
         return self._shaped(points, values)
 
     def feasibility(self, x: Any) -> Array:
-        """Whether the function has a value at points of shape (n,): from 0 to 1, NaN outside of the bounds."""
+        """Return the feasibility at points of shape (n,), from 0 to 1, with NaN outside the bounds."""
         points = self._line(x)
         places, known = self._samples or (self.x, np.ones(len(self.x)))
         shares = np.interp(points, places, known.astype(float))
         return np.where((points < places[0]) | (points > places[-1]), np.nan, shares)
 
     def error(self, x: Any) -> Any:
-        """The estimated error at points of shape (n,).
+        """Return the estimated error at points of shape (n,).
 
-        Linear interpolation is wrong by ``f'' (x - a) (b - x) / 2``; f'' is taken from neighbouring samples. The error
+        The error of linear interpolation is ``f'' (x - a) (b - x) / 2``, with f'' from neighbouring samples. The error
         of a spline is estimated by its distance from the straight lines.
         """
         points = self._line(x)
@@ -161,14 +163,14 @@ def best_line(
     of_tuples: bool = False,
     feasible: Array | None = None,
 ) -> LineInterpolator:
-    """A `LineInterpolator`, with ``smooth="auto"`` of the kind that predicted the newest samples better.
+    """Return a `LineInterpolator`; ``smooth="auto"`` selects the kind that predicted the newest samples better.
 
     Parameters
     ----------
     x, y, shape, noise, of_tuples, feasible
         As for `LineInterpolator`, but in the order in which they were told.
     bounds : (float, float)
-        Samples outside are left out.
+        Samples outside are ignored.
     smooth : bool or "auto"
     """
     _check_smooth(smooth)
@@ -192,7 +194,7 @@ def best_line(
 
 
 class SpaceInterpolator:
-    """A function of several variables, interpolated by SciPy; attributes such as ``tri`` are those of SciPy's object.
+    """A function of several variables, interpolated by SciPy, with attributes of SciPy's object such as ``tri``.
 
     Parameters
     ----------
@@ -200,16 +202,16 @@ class SpaceInterpolator:
         In the order in which they were told.
     values : array, shape (n, m)
     shape : tuple of int
-        Of a value of the function.
+        The shape of a value of the function.
     region : Region
-        Outside of it values are NaN.
+        Values outside are NaN.
     kind : "linear", "nearest", "clough-tocher" or "radial"
     feasible : array of bool, shape (n,), optional
-        Which points have a value; those of the others are NaN.
+        True for points with a value; values of the others are NaN.
     periodic : tuple of bool, optional
-        Along which axes of the region the function repeats itself. What is beyond a seam then counts as well.
+        The axes along which the function is periodic. Points beyond a seam are used as well.
     to_bounds : bool, default: False
-        Whether to extrapolate up to the bounds, in up to three dimensions, as no points are on them.
+        Extrapolate up to the bounds, in up to three dimensions, if there are no points on them.
 
     Attributes
     ----------
@@ -244,10 +246,10 @@ class SpaceInterpolator:
         self._coarse: Any = None
 
     def __call__(self, *x: Any) -> Any:
-        """Values at points of shape (n, d).
+        """Return values at points of shape (n, d).
 
-        With ``d`` arrays of coordinates instead, the last axis of the result runs over the components of a value, as
-        with SciPy's interpolators.
+        With ``d`` arrays of coordinates instead, the last axis of the result contains the components of values, as in
+        SciPy's interpolators.
         """
         if len(x) > 1:
             coordinates = np.broadcast_arrays(*(np.asarray(each, dtype=float) for each in x))
@@ -258,7 +260,7 @@ class SpaceInterpolator:
         return self._at(self._fit, points).reshape((*points.shape[:-1], *self._shape))
 
     def error(self, x: Any) -> Any:
-        """The estimated error: how far the first points that were told are from predicting what all say."""
+        """Return the estimated error, from predictions of all points by the first ones that were told."""
         points = np.asarray(x, dtype=float)
         count = int(KNOWN_FIRST * len(self._points))
         if count <= len(self._centre) + 1:
@@ -272,13 +274,13 @@ class SpaceInterpolator:
         return np.maximum(errors, typical).reshape((*points.shape[:-1], *self._shape))
 
     def feasibility(self, x: Any) -> Array:
-        """Whether the function has a value at points of shape (n, d): from 0 to 1, NaN outside of the bounds."""
+        """Return the feasibility at points of shape (n, d), from 0 to 1, with NaN outside the bounds."""
         points = np.asarray(x, dtype=float)
         if self._shares is None:
             inside = self._region.contain(points.reshape(-1, points.shape[-1]))
             return np.where(inside, 1.0, np.nan).reshape(points.shape[:-1])
         shares, near = (self._placed(fit, points)[..., 0] for fit in self._shares)
-        # Beyond all points, what the nearest one says.
+        # Outside all points, the nearest one is used.
         return np.clip(np.where(np.isnan(shares), near, shares), 0.0, 1.0)
 
     def __getattr__(self, name: str) -> Any:
@@ -293,7 +295,7 @@ class SpaceInterpolator:
             values = values[numbers]
             if not are_shares:
                 values = extrapolated(points, values, np.arange(len(points)) < count)
-        # In the plane, straight lines on both sides of a seam are the same.
+        # In two dimensions, linear interpolation is the same on both sides of a seam.
         if any(self._periodic) and not (kind == "linear" and points.shape[1] == 2):
             return AcrossSeams(partial(_fit, kind), points, values, self._region.bbox, self._periodic)
         return _fit(kind, points, values)
@@ -334,7 +336,7 @@ def _fit(kind: str, points: Array, values: Array) -> Any:
 
 
 class _Radial:
-    """Cubic radial basis functions in coordinates of one scale."""
+    """Cubic radial basis functions of scaled coordinates."""
 
     def __init__(self, points: Array, values: Array) -> None:
         from scipy.interpolate import RBFInterpolator
@@ -361,14 +363,14 @@ def best_in_space(
     *,
     to_bounds: bool = False,
 ) -> SpaceInterpolator | LineInterpolator:
-    """A `SpaceInterpolator`, or in one dimension a `LineInterpolator`.
+    """Return a `SpaceInterpolator` or, in one dimension, a `LineInterpolator`.
 
     Parameters
     ----------
     points, values, shape, region, periodic, to_bounds
         As for `SpaceInterpolator`.
     smooth : bool or "auto"
-        With ``"auto"`` the kind that predicted the newest points better.
+        ``"auto"`` selects the kind that predicted the newest points better.
     plain : str
         The kind that is not smooth.
     feasible : array of bool, shape (n,), optional
@@ -377,7 +379,7 @@ def best_in_space(
     Raises
     ------
     ValueError
-        If there are too few points, or `smooth` is something else.
+        If there are too few points, or `smooth` is invalid.
     """
     _check_smooth(smooth)
     coordinates = np.array(points, dtype=float).reshape(len(points), len(region.bbox))
@@ -385,7 +387,7 @@ def best_in_space(
         return best_line(coordinates[:, 0], values, shape, region.bbox[0], smooth, of_tuples=True, feasible=feasible)
     needed = coordinates.shape[1] + 1
     if len(coordinates) < needed:
-        raise ValueError(f"{needed} points are needed to interpolate, and there are {len(points)}.")
+        raise ValueError(f"Interpolation needs at least {needed} points, got {len(points)}.")
     better = "clough-tocher" if coordinates.shape[1] == 2 else "radial"
     if smooth == "auto":
         count = int(KNOWN_FIRST * len(coordinates))

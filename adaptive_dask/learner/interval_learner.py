@@ -22,9 +22,9 @@ from adaptive_dask.learner.settings_learner import SettingsLearner
 
 
 class IntervalLearner(SettingsLearner):
-    """A learner of a function of one real number that divides the intervals between points.
+    """A learner of a function of one real number that divides intervals between points.
 
-    Derived classes choose the points and place the values. See `Learner1D` for the parameters.
+    Derived classes choose the points and store the values. See `Learner1D` for the parameters.
     """
 
     bounds = Fixed(lambda bounds, name: checked_bounds(bounds))
@@ -66,11 +66,11 @@ class IntervalLearner(SettingsLearner):
         return losses
 
     def _tolerance(self) -> float:
-        """The relative length to which the border of a region without values is resolved."""
+        """Return the relative length to which the border of a region without values is resolved."""
         return 0.0
 
     def _setting_changed(self, name: str) -> None:
-        """Compute all losses again, with another loss function."""
+        """Compute all losses again."""
         self._losses = self._new_losses(self._losses.recompute_factor)
         if self._line.n_slots > 1:
             self._losses.refresh_all()
@@ -82,22 +82,22 @@ class IntervalLearner(SettingsLearner):
 
     @property
     def vdim(self) -> int:
-        """The length of the function's values; 1 for numbers, and as long as there are no data."""
+        """The number of components of a value; 1 for numbers, and without data."""
         return math.prod(self._shape or ())
 
     @property
     def _vdim(self) -> int | None:
-        """The same; None as long as there are no data."""
+        """The same; None without data."""
         return None if self._shape is None else math.prod(self._shape)
 
     @property
     def nth_neighbors(self) -> int:
-        """How many neighbours on each side of an interval the loss function looks at."""
+        """The number of neighbours on each side of an interval that the loss function uses."""
         return self._losses.traits.nth_neighbors
 
     @property
     def _recompute_losses_factor(self) -> float:
-        """All losses are computed again when the height of the data has grown by this factor since."""
+        """All losses are computed again when the range of the values has grown by this factor."""
         return self._losses.recompute_factor
 
     @_recompute_losses_factor.setter
@@ -125,7 +125,7 @@ class IntervalLearner(SettingsLearner):
         return IntervalLossView(Neighbors(self._line, combined=True), self._line, self._losses.open)
 
     def loss(self, real: bool = True) -> float:
-        """The largest loss of an interval; infinite until both bounds have been told.
+        """Return the largest loss of an interval; infinite until both bounds have been told.
 
         Parameters
         ----------
@@ -142,36 +142,36 @@ class IntervalLearner(SettingsLearner):
         queue = self._losses.known_queue if real else self._losses.open_queue
         interval = queue.peek()
         if interval is None:
-            # Open intervals may all be too narrow to divide, which leaves nothing to expect.
+            # Open intervals may all be too narrow to be divided, so no further reduction is expected.
             known = line.right_at[line.right_at[0]] > 0
             return 0.0 if known and not real else math.inf
         return float((self._losses.known if real else self._losses.open)[interval])
 
     def to_numpy(self) -> NDArray[np.float64]:
-        """The data as an array of shape (npoints, 1 + vdim), ascending in x."""
+        """Return the data as an array of shape (npoints, 1 + vdim), in ascending order of x."""
         xs, ys = self._data.arrays()
         table = np.column_stack((xs, ys))
         return table[np.argsort(xs)]
 
     def interpolator(self, *, smooth: Smooth = False) -> LineInterpolator:
-        """The function as it is known, as an object that can be pickled and knows no learner.
+        """Return an interpolation of the data, as an object that can be pickled and does not refer to the learner.
 
         Parameters
         ----------
         smooth : bool or "auto", default: False
-            With False straight lines, with True a cubic spline. ``"auto"`` takes the one that predicted the newest
-            points better before they were told.
+            With False, linear interpolation; with True, a cubic spline. ``"auto"`` selects the one that predicted the
+            newest points better.
 
         Returns
         -------
         LineInterpolator
-            Takes points of shape (n,) and returns values of shape (n,), or (n, M) for vectors, NaN outside of the
+            Takes points of shape (n,) and returns values of shape (n,), or (n, M) for vectors, with NaN outside the
             bounds. ``error(x)`` estimates their error.
 
         Raises
         ------
         ValueError
-            If nothing is known yet.
+            If there are no data.
         """
         xs, ys = self._data.arrays()
         line = self._line
@@ -183,6 +183,6 @@ class IntervalLearner(SettingsLearner):
         return best_line(xs, ys, self._shape or (), self.bounds, smooth, feasible=feasible)
 
     def _set_shape(self, shape: tuple[int, ...]) -> None:
-        """Note the shape of the values, which is that of the first one."""
+        """Set the shape of the values, which is that of the first one."""
         self._shape = self._losses.evaluation.shape = shape
         self._line.reserve_y(math.prod(shape))

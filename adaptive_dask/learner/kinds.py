@@ -1,4 +1,4 @@
-"""How each kind of learner is drawn, shown in the dashboard, and stored: one record for each class.
+"""The drawing, dashboard view and storage of each kind of learner: one record for each class.
 
 The records of this package's learners are in `adaptive_dask.KINDS`; `register` adds those of other learners.
 """
@@ -13,7 +13,7 @@ import adaptive_dask
 
 PARTS = ("draw", "follower", "layout", "reader", "inside")
 
-# A class carries its own record, so that a class that is pickled by value takes it along to the scheduler.
+# The record is an attribute of the class, so that it is included when a class is pickled by value.
 _RECORD = "_adaptive_dask_kind"
 
 Learner = TypeVar("Learner", bound=type)
@@ -28,22 +28,22 @@ def register(
     reader: Callable[[Any, Any], tuple[list[Any], list[Any]]] | str | None = None,
     inside: Callable[[Any], Any] | str | None = None,
 ) -> Learner:
-    """Tell how learners of a class are drawn, shown in the dashboard, and stored.
+    """Define how learners of a class are drawn, shown in the dashboard, and stored.
 
-    Derived classes inherit each part. A part that is not given stays as it was. Each part can also be a string
-    ``"module:name"``, which is imported when the part is first needed: then importing the learner loads no plotting
-    library, and the scheduler does not need the modules.
+    Derived classes inherit each part. Omitted parts are not changed. Each part can also be a string ``"module:name"``,
+    which is imported when the part is first needed. Then, importing the learner does not import a plotting library, and
+    the scheduler does not need the modules.
 
     Parameters
     ----------
     learner : class
-        It need not be derived from `adaptive_dask.BaseLearner`.
+        It does not have to be derived from `adaptive_dask.BaseLearner`.
     draw : callable, optional
         ``draw(learner, *args, **options)`` returns a HoloViews object. It is called by ``learner.plot()``,
         `adaptive_dask.plotting.draw` and live plots.
     follower : callable, optional
-        ``follower(learner)`` returns what the dashboard's page uses to show the learner's samples, with the methods
-        of `adaptive_dask.dashboard.samples.values.ValuesFollower`. It runs on the scheduler.
+        ``follower(learner)`` returns an object with which the dashboard's page shows the learner's samples. It has the
+        methods of `adaptive_dask.dashboard.samples.values.ValuesFollower` and runs on the scheduler.
     layout : adaptive_dask.storage.frame_layouts.Layout, optional
         The columns of ``learner.to_dataframe()`` and ``learner.load_dataframe()``.
     reader : callable, optional
@@ -83,7 +83,7 @@ def register(
 
 
 def find(learner: Any, part: str, default: Any = None) -> Any:
-    """A part of the record of a learner's class, or of the nearest base class that has it.
+    """Return a part of the record of a learner's class, or of the nearest base class that has it.
 
     Parameters
     ----------
@@ -91,7 +91,7 @@ def find(learner: Any, part: str, default: Any = None) -> Any:
     part : str
         One of `PARTS`.
     default : object, optional
-        What is returned if no class has it.
+        The result if no class has the part.
     """
     for kind in type(learner).__mro__:
         found = _record(kind).get(part)

@@ -1,4 +1,4 @@
-"""Learner1D: learns a function of one real number by dividing the intervals of largest loss."""
+"""Learner1D: learns a function of one real number by dividing the intervals with the largest losses."""
 
 from __future__ import annotations
 
@@ -54,17 +54,16 @@ uniform_sampling = uniform_loss
 
 Value = float | NDArray[np.float64]
 
-# Below this many results at a time, one by one is faster than NumPy.
+# Below this number of results, telling them one by one is faster than NumPy.
 _FEW = 12
 
 
 class Learner1D(RegionLearner, IntervalLearner):
     """Learns a function f: ℝ → ℝ^N.
 
-    Each interval between neighbouring points has a loss, computed from the points at its ends and, if
-    the loss function wants them, from their neighbours. The next points divide the intervals with the
-    largest losses. Points in flight count: an interval's loss is shared among the pieces into which
-    pending points divide it.
+    Each interval between neighbouring points has a loss, computed from its end points and, depending on the loss
+    function, from their neighbours. The next points divide the intervals with the largest losses. The loss of an
+    interval with pending points is shared among its parts.
 
     Parameters
     ----------
@@ -75,13 +74,12 @@ class Learner1D(RegionLearner, IntervalLearner):
     loss_per_interval : callable, optional
         ``loss(xs, ys)``, see Notes. `default_loss` if not given.
     feasibility_tol : float, default: 0.02
-        The length, as a fraction of the bounds, to which the border of a region is resolved where the function has no
-        value because it raises `Infeasible`.
+        The length, as a fraction of the bounds, to which the border of regions without values (`Infeasible`) is
+        resolved.
     nan : "infeasible", optional
-        Take values with NaN as `Infeasible`. By default, they are values like others.
+        If ``"infeasible"``, values with NaN count as `Infeasible`. By default, they are stored as values.
     feasible : callable, optional
-        ``feasible(x)`` is False where it is known beforehand that the function has no value. Such points are never
-        asked for.
+        ``feasible(x)`` is False where the function is known to have no value. Such points are never proposed.
 
     Attributes
     ----------
@@ -99,29 +97,29 @@ class Learner1D(RegionLearner, IntervalLearner):
 
     Notes
     -----
-    A loss function gets two tuples: ``xs``, the ends of the interval, divided by the width of the
-    bounds; and ``ys``, the values there, divided by the height of the data so far (of the component
-    that varies most). If it was tagged with `uses_nth_neighbors(k)`, both have k points more on each
-    side, None where there is none. Optional attributes of a loss function (`LossTraits`) make it
-    faster or say how it wants intervals divided.
+    A loss function is called with two tuples: ``xs``, the ends of the interval, divided by the width of the bounds; and
+    ``ys``, the values there, divided by the height of the data so far (of the component that varies most). With
+    `uses_nth_neighbors(k)`, both have k more points on each side, or None beyond the bounds. Optional attributes of a
+    loss function (`LossTraits`) make it faster or define how intervals are divided.
 
-    The losses of intervals next to a new point are computed with the present height of the data; all
-    others are computed again only when that height has doubled. So two learners with the same data,
-    told in another order or grouping, may differ in loss by that lag; `tell_many` with ``force=True``
-    removes it.
+    The losses of intervals next to a new point are computed with the current height of the data. All others are
+    computed again only when that height has doubled. Losses can therefore differ between two learners with the same
+    data that were told in another order or grouping; `tell_many` with ``force=True`` computes all of them.
 
-    What is asked next depends on the data, the pending points and that lag only. It is what
-    python-adaptive asks, except for ties, for points outside of the bounds (they are kept in ``data``
-    and ignored otherwise) and for values that are not finite:
+    The next points depend only on the data, the pending points and these losses. They are those of python-adaptive,
+    except for ties, for points outside the bounds (which are stored in ``data`` and otherwise ignored) and for values
+    that are not finite:
 
-    - A NaN or infinite value is kept in ``data`` and does not enter the height of the data. The loss of
-      an interval beside it is its length relative to the bounds, for any loss function, so the
-      region is explored as if the function were flat there.
-    - An interval narrower than the resolution of floating-point numbers at the larger bound has no
-      loss, which ends the refinement of a divergence or a jump.
-    - Of intervals without loss the longest is divided first; of intervals with equal losses the
-      leftmost, or the longest if the loss function is not known to shrink (`LossTraits`).
-    - When no interval has a number inside that is not known, `ask` returns fewer points.
+    - A NaN or infinite value is stored in ``data`` and not part of the height of the data. The loss of an interval
+    beside
+      it is its length relative to the bounds, for any loss function, so the region is explored as if the function were
+      constant there.
+    - An interval narrower than the resolution of floating-point numbers at the larger bound has no loss, which ends the
+      refinement of a divergence or a jump.
+    - Of intervals without loss, the longest is divided first. Of intervals with equal losses, it is the leftmost, or
+    the
+      longest if the loss function is not known to shrink (`LossTraits`).
+    - If all numbers inside all intervals are known, `ask` returns fewer points.
     """
 
     def __init__(
@@ -155,22 +153,22 @@ class Learner1D(RegionLearner, IntervalLearner):
     def ask(self, n: int, tell_pending: bool = True) -> tuple[list[float], list[float]]:
         """Choose the n points that reduce the loss the most.
 
-        The bounds come first. An interval that gets several points at a time is divided equally,
-        unless the loss function has a rule of its own.
+        The bounds are first. An interval that gets several points is divided equally, unless the loss function defines
+        another division.
 
         Parameters
         ----------
         n : int
         tell_pending : bool, default: True
-            Whether the points become pending. With False the learner stays as it is.
+            If True, the points become pending. If False, the learner is not changed.
 
         Returns
         -------
         points : list of float
-            Fewer than n if there are no more numbers between the bounds that are not known.
+            Fewer than n if all other numbers between the bounds are known.
         loss_improvements : list of float
-            The loss that each piece is expected to have; for a loss with its own rule of division, by
-            how much it falls. Infinite where nothing is known.
+            The expected loss of each part or, for a loss with its own division, the expected reduction. Infinite
+            without data.
         """
         n = checked_size(n)
         choices = choose(self._line, self._losses, self._bounds, n, self._scale.x)
@@ -187,7 +185,7 @@ class Learner1D(RegionLearner, IntervalLearner):
             self._losses.open_queue.set(interval, priority)
 
     def _feasible_choices(self, choices: Choices, n: int) -> Choices:
-        """Choices without points that are barred; these divide the line from now on, and others are chosen."""
+        """Return choices without barred points; those become part of the line, and are replaced by others."""
         count = 0
         while barred := [x for x in choices.points if self._is_barred(x)]:
             self._put_back(choices)
@@ -210,7 +208,7 @@ class Learner1D(RegionLearner, IntervalLearner):
         return [float(self._line.x[slot]) for slot in self._line.barred]
 
     def _forget_barred(self) -> None:
-        """Forget which points are barred."""
+        """Remove all barred points."""
         if self._line.barred:
             self.data = self._get_data()
 
@@ -230,9 +228,9 @@ class Learner1D(RegionLearner, IntervalLearner):
             losses.refresh_pending(slot, known[before])
 
     def tell_pending(self, x: float) -> None:
-        """Tell that ``x`` is being evaluated, so that it is not proposed again.
+        """Mark ``x`` as pending, so that it is not proposed again.
 
-        Nothing happens if it is pending or known.
+        Pending and known points are ignored.
         """
         x = checked_point(x)
         if x in self._line.slots:
@@ -244,25 +242,25 @@ class Learner1D(RegionLearner, IntervalLearner):
             self._line.add_outside(x)
 
     def remove_unfinished(self) -> None:
-        """Forget every pending point."""
+        """Remove all pending points."""
         self._losses.remove_pending([self._line.slots[x] for x in self.pending_points])
         self.pending_points = set()
 
     # -- tell ------------------------------------------------------------------------------------
 
     def tell(self, x: float, y: Any) -> None:
-        """Tell the value ``y`` of the function at ``x``; nothing happens if it is known.
+        """Tell the value ``y`` of the function at ``x``; known points are ignored.
 
         Parameters
         ----------
         x : float
-            May be any finite number, asked for or not, also outside of the bounds.
+            Any finite number, proposed or not, including numbers outside the bounds.
         y : float, sequence of float, or Infeasible
 
         Raises
         ------
         TypeError, ValueError
-            If x is not a finite number, or y not a number or a vector as long as those before.
+            If x is not a finite number, or y is not a number or a vector of the same length as before.
         """
         x = checked_point(x)
         value: Value
@@ -294,17 +292,17 @@ class Learner1D(RegionLearner, IntervalLearner):
             losses.refresh_all()
 
     def tell_many(self, xs: Iterable[float], ys: Iterable[Any], *, force: bool = False) -> None:
-        """Tell the values ``ys`` of the function at ``xs``, in one go.
+        """Tell the values ``ys`` of the function at ``xs``.
 
-        If these are at least half as many results as are known already, the losses of all intervals are
-        computed again.
+        If the number of results is at least half that of the known ones, the losses of all intervals are computed
+        again.
 
         Parameters
         ----------
         xs : iterable of float, length n
         ys : iterable of float, or of sequences of float; length n
         force : bool, default: False
-            Compute all losses again in any case.
+            Always compute all losses again.
 
         Raises
         ------
@@ -333,21 +331,21 @@ class Learner1D(RegionLearner, IntervalLearner):
     def _feasible_part(
         self, points: list[float], ys: Iterable[Any]
     ) -> tuple[list[float], Iterable[Any], list[tuple[float, str]]]:
-        """The points that have a value, and the others with the reasons."""
+        """Return the points with a value, and the others with the reasons."""
         if isinstance(ys, np.ndarray) and ys.dtype != object:
             return points, ys, []
         ys = list(ys)
         if Infeasible not in set(map(type, ys)) and not any(isinstance(y, Infeasible) for y in ys):
             return points, ys, []
         if len(ys) != len(points):
-            raise ValueError(f"There are {len(ys)} values for {len(points)} points.")
+            raise ValueError(f"ys must have a value for each of {len(points)} points, got {len(ys)}.")
         pairs = list(zip(points, ys, strict=True))
         rest = [(x, y) for x, y in pairs if not isinstance(y, Infeasible)]
         failed = [(x, y.reason) for x, y in pairs if isinstance(y, Infeasible)]
         return [x for x, _ in rest], [y for _, y in rest], failed
 
     def _fail(self, x: float, reason: str) -> None:
-        """Note that the function has no value at a point."""
+        """Record that the function has no value at a point."""
         slot = self._line.slots.get(x)
         if slot is not None and not self._line.is_pending(slot):
             if slot not in self._line.barred:
@@ -391,7 +389,7 @@ class Learner1D(RegionLearner, IntervalLearner):
             self._tell_batch(points, values)
 
     def _are_few_and_plain(self, xs: Iterable[float], ys: Iterable[Any]) -> bool:
-        """Whether these are finite numbers that `tell` takes one by one, without a look at all of them before."""
+        """Return True for a few finite numbers, which `tell` takes one by one without a check of all of them before."""
         if not (isinstance(xs, list | tuple) and isinstance(ys, list | tuple) and len(xs) == len(ys) < _FEW):
             return False
         if self._shape != () or 2 * len(xs) > self.npoints:
@@ -424,7 +422,7 @@ class Learner1D(RegionLearner, IntervalLearner):
         self._losses.rebuild()
 
     def _not_known(self, points: list[float]) -> list[int]:
-        """Which of the points are not evaluated and occur for the first time."""
+        """Return the indices of points that are not evaluated and occur for the first time."""
         line, seen, new = self._line, set(), []
         for i, x in enumerate(points):
             slot = line.slots.get(x)
@@ -434,7 +432,7 @@ class Learner1D(RegionLearner, IntervalLearner):
         return new
 
     def _place(self, x: float) -> int:
-        """The slot of a point that was pending or is new."""
+        """Return the slot of a point that was pending or is new."""
         slot = self._line.slots.get(x)
         if slot is not None:
             self.pending_points.discard(x)
@@ -453,7 +451,7 @@ class Learner1D(RegionLearner, IntervalLearner):
         line.mark_evaluated(slot)
 
     def _fitted(self, x: float, value: Value) -> Value:
-        """A value as the line keeps it: a number, or a flat array as long as those before."""
+        """Return a value in the form of the line: a number, or a flat array of the same length as before."""
         shape = self._shape
         if shape is None:
             shape = np.shape(value)
@@ -487,14 +485,14 @@ class Learner1D(RegionLearner, IntervalLearner):
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         settings = state.get("settings")
-        if settings is None:  # until 0.1
+        if settings is None:  # state from before 0.1
             settings = {"bounds": state["bounds"], "loss_per_interval": cloudpickle.loads(state["loss_per_interval"])}
         Learner1D.__init__(self, state["function"], **unwrapped(settings))
         for name, value in state.get("kinds", {}).items():
             if value:
                 setattr(self, name, value)
         if len(state["xs"]):
-            # Until 0.1, a state said only whether values are arrays.
+            # Until 0.1, a state contained only whether values are arrays.
             shape = state["shape"] if "shape" in state else state["ys"].shape[1:] if state["as_arrays"] else ()
             reasons = state.get("infeasible", {})
             if shape is None:  # none of the points has a value
@@ -507,6 +505,6 @@ class Learner1D(RegionLearner, IntervalLearner):
             vars(self._scale).update(vars(state["scale"]))
             if self._feasible is None:
                 self._losses.restore(state["losses"])
-            else:  # losses depend on points that are barred
+            else:  # losses depend on barred points
                 self._losses.refresh_all()
         self._losses.recompute_factor = state["recompute_factor"]

@@ -1,4 +1,4 @@
-"""Learns functions of two variables."""
+"""Learner2D: learns a function of two variables."""
 
 from __future__ import annotations
 
@@ -55,23 +55,23 @@ uniform_sampling = uniform_loss
 
 _WITHOUT_GRADIENTS = (uniform_loss, minimize_triangle_surface_loss, triangle_loss)
 
-# The loss that is reported costs 4 µs for each point. It is that of all points up to the first number, and then of as
-# many as the largest power of the second one allows.
+# The reported loss costs 4 µs per point. Up to the first number, it includes all points; above, their number is rounded
+# down to a power of the second one, times the first.
 MAX_ALWAYS_EXACT, GROWTH = 128, 1.1
 
-# As long as a triangle takes more than this share of the region, a feature inside of it may have been missed: then the
-# reported loss is at least so much times the square root of its share, whatever the values at its corners.
+# If the share of a triangle in the region exceeds this number, there may be a hidden feature. Then, the reported loss
+# is at least this multiple of the square root of its share, for any values at its corners.
 UNEXPLORED_SHARE, UNEXPLORED_LOSS = 1 / 64, 0.24
 
-# Along each axis of a grid of which nobody says how fine it is to be.
+# The maximum number of points along each axis of a grid, by default.
 MOST_GRID_POINTS = 1000
 
 
 class Learner2D(SpaceLearner):
     """Learns a function f: ℝ² → ℝ^M over a rectangle.
 
-    The evaluated points are triangulated (Delaunay), every triangle has a loss, and the next point divides the
-    triangle, or the part that points in flight leave of it, whose loss is largest.
+    The evaluated points are triangulated (Delaunay), and every triangle has a loss. The next point divides the triangle
+    with the largest loss, or a part of it if it has pending points.
 
     Parameters
     ----------
@@ -80,18 +80,17 @@ class Learner2D(SpaceLearner):
     bounds : two pairs of float
         ``[(x_min, x_max), (y_min, y_max)]``, or a `Space` with two axes that vary.
     loss_per_triangle : callable, optional
-        ``loss(ip) -> array`` with one loss per triangle of ``ip.tri``. ``ip`` has the attributes ``tri`` and
-        ``values`` of a `scipy.interpolate.LinearNDInterpolator` over the scaled rectangle; `areas` and
-        `deviations` are made for it. A loss of a triangle and its neighbours is computed where the
-        triangulation has changed, any other one on everything, less and less often (see `TriangleRule`).
+        ``loss(ip) -> array`` with one loss per triangle of ``ip.tri``. ``ip`` has the attributes ``tri`` and ``values``
+        of a `scipy.interpolate.LinearNDInterpolator` over the scaled rectangle, for functions such as `areas` and
+        `deviations`. A loss of a triangle and its neighbours is computed where the triangulation has changed. Any other
+        loss is computed for all triangles, less and less often (see `TriangleRule`).
     feasibility_tol : float, default: 0.02
-        The length, as a fraction of the rectangle, to which the border is resolved of where the function has no value
-        because it raises `Infeasible`.
+        The length, as a fraction of the rectangle, to which the border of regions without values (`Infeasible`) is
+        resolved.
     nan : "infeasible", optional
-        Take values with NaN as `Infeasible`. By default, they are values like others.
+        If ``"infeasible"``, values with NaN count as `Infeasible`. By default, they are stored as values.
     feasible : callable, optional
-        ``feasible(point)`` is False where it is known beforehand that the function has no value. Such points are never
-        asked for.
+        ``feasible(point)`` is False where the function is known to have no value. Such points are never proposed.
 
     Attributes
     ----------
@@ -101,7 +100,7 @@ class Learner2D(SpaceLearner):
     infeasible : mapping of point to str
         The points without a value, where ``data`` has NaN, and the reasons.
     stack_size : int, default: 10
-        For how many new points a loss of the whole triangulation is kept at least.
+        The minimum number of new points after which a loss of the whole triangulation is computed again.
 
     Raises
     ------
@@ -110,8 +109,8 @@ class Learner2D(SpaceLearner):
 
     Notes
     -----
-    Points outside of the rectangle are kept in ``data`` and have no influence. A value that is not finite
-    counts as known; in the triangles around it the function counts as flat.
+    Points outside the rectangle are stored in ``data`` and have no influence. Values that are not finite count as
+    known; the function counts as constant in the triangles around them.
     """
 
     bounds = Fixed()
@@ -161,9 +160,9 @@ class Learner2D(SpaceLearner):
 
     @property
     def aspect_ratio(self) -> float:
-        """How many times as long in x as in y the triangles are to be; 1 by default.
+        """The ratio of the extents of triangles in x and in y; 1 by default.
 
-        Give more than 1 if there is more detail along y. Changing it triangulates all points again.
+        Use more than 1 if there is more detail along y. Changing it triangulates all points again.
         """
         ratio = self._coordinates.aspect_ratio
         assert ratio is not None
@@ -179,23 +178,21 @@ class Learner2D(SpaceLearner):
             self._rebuild()
 
     def interpolator(self, *, scaled: bool = False, smooth: Smooth = False) -> Any:
-        """The interpolation of the data, as an object that can be pickled and knows no learner.
+        """Return an interpolation of the data, as an object that can be pickled and does not refer to the learner.
 
         Parameters
         ----------
         scaled : bool, default: False
-            With True, linear and over the scaled rectangle: the square from -0.5 to 0.5, times the aspect ratio
-            along y.
+            With True, linear over the scaled rectangle: the square from -0.5 to 0.5, times the aspect ratio along y.
         smooth : bool or "auto", default: False
-            With True a Clough-Tocher interpolation, whose gradient is continuous. ``"auto"`` takes the kind that
-            predicted the newest points better before they were told.
+            With True, a Clough-Tocher interpolation, which has a continuous gradient. ``"auto"`` selects the kind that
+            predicted the newest points better.
 
         Returns
         -------
         SpaceInterpolator
-            See `adaptive_dask.learner.interpolators`; also called as ``ip(x, y)``, when the last axis of what it
-            returns runs over the components of a value. Of the scaled rectangle a
-            `scipy.interpolate.LinearNDInterpolator`.
+            See `adaptive_dask.learner.interpolators`. It can also be called as ``ip(x, y)``; then, the last axis of the
+            result contains the components. With ``scaled=True``, a `scipy.interpolate.LinearNDInterpolator`.
 
         Raises
         ------
@@ -211,24 +208,24 @@ class Learner2D(SpaceLearner):
         return self._scaled_interpolator[1]
 
     def ip(self) -> LinearNDInterpolator:
-        """The same as ``interpolator(scaled=True)``; an old name of python-adaptive's, which scripts still use."""
+        """Return ``interpolator(scaled=True)``, under an old name of python-adaptive that scripts still use."""
         return self.interpolator(scaled=True)
 
     def loss(self, real: bool = True) -> float:
-        """The largest loss of a triangle, on python-adaptive's scale; infinite until all corners have been told.
+        """Return the largest loss of a triangle, on python-adaptive's scale; infinite until all corners have been told.
 
-        Points are chosen by losses with gradients from the nearest neighbours. Those of the globally smoothest
-        surface, as here, are larger beside what has not been resolved yet. With more than 128 points it is the loss of
-        the first points told, at most a tenth fewer than there are; `exact_loss` takes all.
+        Points are chosen by losses with gradients from the nearest neighbours. This loss uses those of the smoothest
+        surface, which are larger beside parts that are not resolved. With more than 128 points, it is the loss of the
+        first points told, at most a tenth fewer than all; `exact_loss` uses all points.
 
-        Unlike in python-adaptive, `default_loss` is at least 0.24 times the square root of the share of the region that
-        the largest triangle has, as long as that is more than 1/64: a goal of 0.03 or less is not reached before
-        all parts of the region have been sampled.
+        Unlike in python-adaptive, `default_loss` is at least 0.24 times the square root of the largest triangle's share
+        of the region, while this share is more than 1/64. A goal of 0.03 or less is therefore not reached before all
+        parts of the region have been sampled.
 
         Parameters
         ----------
         real : bool, default: True
-            With False, reduced by as much as the points in flight are expected to reduce it.
+            With False, reduced by the expected effect of the pending points.
         """
         loss = super().loss(real)
         if not 0 < loss < math.inf or self.loss_per_triangle in _WITHOUT_GRADIENTS:
@@ -240,18 +237,18 @@ class Learner2D(SpaceLearner):
         return reported if real else reported * loss / known
 
     def exact_loss(self) -> float:
-        """Return `loss` of all points, in 4 µs for each; ``loss_goal`` asks for it before it ends a run."""
+        """Return `loss` of all points, in 4 µs per point; ``loss_goal`` checks it before it ends a run."""
         loss = self.loss()
         if self._reported is None or not 0 < loss < math.inf or len(self._absorbed) == self._reported[0]:
             return loss
-        # From now on, this is what `loss` reports, so that a goal which is not reached is not computed again soon.
+        # `loss` reports it from now on, so that it is not computed again soon if the goal is not reached.
         self._reported = self._reported[0], self._compute_loss(len(self._absorbed))
         return self.loss()
 
     def _reported_loss(self) -> float | None:
         n = len(self._absorbed)
         if n > MAX_ALWAYS_EXACT:
-            # So that it does not depend on how results were grouped, or on when somebody looked.
+            # The number does not depend on the grouping of results, or on the times of calls.
             steps = int(math.log(n / MAX_ALWAYS_EXACT) / math.log(GROWTH))
             n = int(MAX_ALWAYS_EXACT * GROWTH**steps)
         if self._reported is None or self._reported[0] != n:
@@ -259,7 +256,7 @@ class Learner2D(SpaceLearner):
         return self._reported[1]
 
     def _compute_loss(self, n: int) -> float | None:
-        """The loss of the first n points, or of all if the corners are not among them."""
+        """Return the loss of the first n points, or of all if the corners are not among them."""
         partition = self._partition
         assert isinstance(partition, SimplexPartition)
         mesh, sources = partition.mesh, np.array(partition.sources)
@@ -277,17 +274,17 @@ class Learner2D(SpaceLearner):
         return max(loss, UNEXPLORED_LOSS * math.sqrt(share)) if share > UNEXPLORED_SHARE else loss
 
     def inside_bounds(self, xy: Sequence[float]) -> bool:
-        """Whether a point belongs to the rectangle."""
+        """Return True if a point belongs to the rectangle."""
         return super().inside_bounds(xy)
 
     def interpolated_on_grid(self, n: int | None = None) -> tuple[Floats, Floats, Floats]:
-        """The data interpolated on a grid.
+        """Return the data interpolated on a grid.
 
         Parameters
         ----------
         n : int, optional
-            The number of points along each axis. By default enough to resolve the smallest triangle, at most 1000: two
-            points that are very close would ask for more than fits into memory.
+            The number of points along each axis. By default, the smallest triangle is resolved, with at most 1000
+            points, because two very close points would need more memory than there is.
 
         Returns
         -------
@@ -300,7 +297,7 @@ class Learner2D(SpaceLearner):
             # The side of an equilateral triangle with the area of the smallest one is 1.52 √area.
             size = math.sqrt(areas(ip).min())
             n = max(10, int(0.658 / size)) if MOST_GRID_POINTS * size > 0.658 else MOST_GRID_POINTS
-        # On the very boundary rounding could put a point outside.
+        # Rounding could put a point on the boundary outside.
         line = np.linspace(-0.5, 0.5, n) * (1 - 1e-13)
         values = ip(line[:, None], line[None, :] * self.aspect_ratio)
         (x_low, x_high), (y_low, y_high) = self.bounds
@@ -315,7 +312,7 @@ class Learner2D(SpaceLearner):
     def _interpolate_scaled(self) -> LinearNDInterpolator:
         points, values = self._inside_data()
         if len(points) < 3:
-            raise ValueError(f"3 points are needed to interpolate, and there are {len(points)}.")
+            raise ValueError(f"Interpolation needs at least 3 points, got {len(points)}.")
         return LinearNDInterpolator(self._coordinates.scale(points), values)
 
     def _discard_partition(self) -> None:

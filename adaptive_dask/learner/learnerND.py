@@ -1,4 +1,4 @@
-"""Learns functions of any number of variables."""
+"""LearnerND: learns a function of any number of variables."""
 
 from __future__ import annotations
 
@@ -61,52 +61,49 @@ __all__ = [
 ]
 
 
-# In five dimensions a new point takes a few milliseconds to triangulate, in six a good part of a second when there are
-# many. In seven the box alone has 5,040 simplices, and ten times as many with every dimension more.
+# With many points, a new point takes a few milliseconds to triangulate in five dimensions, and a large part of a second
+# in six. In seven, the box alone has 5,040 simplices. Each further dimension multiplies this by ten.
 MOST_SIMPLEX_DIMENSIONS = 5
 MOST_SIMPLEX_DIMENSIONS_BY_CHOICE = 7
-# Volumes go with one over the factorial of the dimension and leave the range of numbers at 170.
+# Volumes are proportional to the inverse factorial of the dimension and underflow at 170.
 MOST_DIMENSIONS = 100
 
 
 class LearnerND(SpaceLearner):
     """Learns a function f: ℝ^N → ℝ^M.
 
-    The evaluated points are triangulated (Delaunay), every simplex has a loss, and the next point divides the
-    simplex, or the part that points in flight leave of it, whose loss is largest, in the middle of its longest
-    edge.
+    The evaluated points are triangulated (Delaunay), and every simplex has a loss. The next point halves the longest
+    edge of the simplex with the largest loss, or of a part of it if it has pending points.
 
     Parameters
     ----------
     func : callable
-        Takes a tuple of N floats, also for N = 1, and returns a number or a sequence of M numbers.
+        Takes a tuple of N floats, even if N is 1, and returns a number or a sequence of M numbers.
     bounds : list of pairs of float, scipy.spatial.ConvexHull, or Space
-        One pair ``(lower, upper)`` per dimension, or the convex hull that is to be explored.
+        One pair ``(lower, upper)`` per dimension, or the convex hull to explore.
     loss_per_simplex : callable, optional
-        ``loss(simplex, values, value_scale) -> float`` with the corners, shape (N + 1, N), divided by the widths of
-        the region, and the values there, shape (N + 1,) or (N + 1, M), scaled by ``value_scale``. Decorated with
-        ``uses_nth_neighbors(1)`` it also gets the points opposite each face and their values, None where
-        there is none. Losses of `adaptive_dask.learner.losses` are computed for many simplices at once.
+        ``loss(simplex, values, value_scale) -> float`` with the corners, shape (N + 1, N), divided by the widths of the
+        region, and their values, shape (N + 1,) or (N + 1, M), scaled by ``value_scale``. With
+        ``uses_nth_neighbors(1)``, it is also called with the points opposite each face and their values, or None
+        outside the region. Losses of `adaptive_dask.learner.losses` are computed for many simplices together.
     anisotropic : bool, default: False
-        Measure edges along the graph of the function, with values divided by their range, when choosing which
-        one to halve. That makes simplices short along the gradient and long across it. Without it the
-        graph counts only where it is very steep.
+        Measure edges along the graph of the function, with values divided by their range, to choose which one to halve.
+        This makes simplices short along the gradient and long across it. By default, the graph is used only where it
+        is very steep.
     triangulation_backend : {"auto", "rust"}
-        There is one: adaptive-triangulation.
+        There is only one: adaptive-triangulation.
     partition : {"auto", "simplices", "boxes"}
-        How the region is divided. Simplices interpolate, but in six and more dimensions a point has thousands
-        of them around it, and each point would take seconds. Boxes take less than a millisecond per point
-        in any number of dimensions; there the corners of the region are not evaluated, the loss sees a linear
-        model of the function, and it cannot use neighbors. "auto" takes simplices up to five dimensions; more than
-        seven are refused.
+        The type of pieces of the region. Simplices interpolate, but in six and more dimensions each point is a corner
+        of thousands of them, and takes seconds. Boxes take less than a millisecond per point in any number of
+        dimensions. With boxes, the corners of the region are not evaluated, and losses use a linear model of the
+        function and no neighbors. "auto" selects simplices up to five dimensions; more than seven are refused.
     feasibility_tol : float, default: 0.02
-        The length, as a fraction of the region, to which the border is resolved of where the function has no value
-        because it raises `Infeasible`.
+        The length, as a fraction of the region, to which the border of regions without values (`Infeasible`) is
+        resolved.
     nan : "infeasible", optional
-        Take values with NaN as `Infeasible`. By default, they are values like others.
+        If ``"infeasible"``, values with NaN count as `Infeasible`. By default, they are stored as values.
     feasible : callable, optional
-        ``feasible(point)`` is False where it is known beforehand that the function has no value. Such points are never
-        asked for.
+        ``feasible(point)`` is False where the function is known to have no value. Such points are never proposed.
 
     Attributes
     ----------
@@ -119,13 +116,13 @@ class LearnerND(SpaceLearner):
     Raises
     ------
     ValueError
-        If the bounds are not bounds, or the options do not fit together.
+        If the bounds are invalid, or the options cannot be combined.
 
     Notes
     -----
-    Points outside of the region are kept in ``data`` and have no influence. A value that is not finite counts
-    as known; in the simplices around it the function counts as flat. Two points closer together than 1e-8 of
-    the simplex they lie in are not both triangulated.
+    Points outside the region are stored in ``data`` and have no influence. Values that are not finite count as known;
+    the function counts as constant in the simplices around them. Of two points closer together than 1e-8 of their
+    simplex, only one is triangulated.
     """
 
     bounds = Fixed()
@@ -165,7 +162,7 @@ class LearnerND(SpaceLearner):
         self.feasibility_tol = feasibility_tol
         self.nan = nan
         self.feasible = feasible
-        # A box in 40 dimensions has 10¹² corners: where they are of no use they must not even be listed.
+        # A box in 40 dimensions has 10¹² corners, which must not be listed if they are not needed.
         super().__init__(func, region, [] if self._in_boxes else region.corners)
         self.bounds = bounds
         self.loss_per_simplex = loss_per_simplex
@@ -174,7 +171,7 @@ class LearnerND(SpaceLearner):
 
     @property
     def nth_neighbors(self) -> int:
-        """1 if the loss function looks at the points across the faces of a simplex, otherwise 0."""
+        """1 if the loss function uses the points across the faces of a simplex, otherwise 0."""
         return int(traits_of(self.loss_per_simplex, SimplexTraits).nth_neighbors or 0)
 
     def _setting_changed(self, name: str) -> None:
@@ -196,11 +193,11 @@ class LearnerND(SpaceLearner):
         if not self._in_boxes:
             return
         if isinstance(self._region, HullRegion):
-            raise ValueError("A convex hull cannot be divided into boxes; give bounds, or partition='simplices'.")
+            raise ValueError("bounds must not be a convex hull with boxes; give bounds, or use partition='simplices'.")
         if self.nth_neighbors or self.anisotropic:
             raise ValueError(
-                "Boxes have no neighbors and no shape: in this many dimensions use a loss without neighbors and "
-                "anisotropic=False, or choose partition='simplices' (slow beyond five dimensions)."
+                "Boxes have no neighbors and no shape: in this many dimensions, use a loss without neighbors and "
+                "anisotropic=False, or partition='simplices' (slow beyond five dimensions)."
             )
 
     @property
@@ -210,14 +207,14 @@ class LearnerND(SpaceLearner):
 
     @property
     def values(self) -> Floats:
-        """The values there, shape (npoints,) or (npoints, M)."""
+        """The values at `points`, shape (npoints,) or (npoints, M)."""
         return np.array(list(self.data.values()), dtype=float)
 
     @property
     def tri(self) -> TriangulationView | None:
         """The triangulation of the evaluated points.
 
-        None until all corners of the region are known, and with ``partition="boxes"``.
+        It is None until all corners of the region are known, and with ``partition="boxes"``.
         """
         if self._in_boxes or not self.bounds_are_done:
             return None
@@ -232,26 +229,26 @@ class LearnerND(SpaceLearner):
         return TriangulationView(vertices, set(mesh.slot_of), hull)
 
     def tell_pending(self, point: Sequence[float], *, simplex: Any = None) -> None:
-        """Tell that a point is being evaluated, so that it is not proposed again.
+        """Mark a point as pending, so that it is not proposed again.
 
         Parameters
         ----------
         point : sequence of float
         simplex : optional
-            Not needed here; taken for the sake of scripts that were written for python-adaptive.
+            Ignored; accepted for compatibility with python-adaptive.
         """
         super().tell_pending(point)
 
     def interpolator(self, *, smooth: Smooth = False) -> Any:
-        """The interpolation of the data, as an object that can be pickled and knows no learner.
+        """Return an interpolation of the data, as an object that can be pickled and does not refer to the learner.
 
         Parameters
         ----------
         smooth : bool or "auto", default: False
-            With False it is linear, and from six dimensions on the value of the nearest point. With True it is a cubic
-            spline in one dimension, a Clough-Tocher interpolation in two, and made of radial basis functions in
-            more. ``"auto"`` takes the kind that predicted the newest points better before they were told. With boxes,
-            in two and three dimensions values are extrapolated from the points next to the bounds up to these.
+            With False, it is linear, or the value of the nearest point from six dimensions on. With True, it is a cubic
+            spline in one dimension, a Clough-Tocher interpolation in two, and consists of radial basis functions in
+            more. ``"auto"`` selects the kind that predicted the newest points better. With boxes in two and three
+            dimensions, values are extrapolated from the outermost points to the bounds.
 
         Returns
         -------
@@ -281,7 +278,7 @@ class LearnerND(SpaceLearner):
     def plot_slice(
         self, cut_mapping: Mapping[int, float], n: int | None = None, *, component: int | None = None
     ) -> Any:
-        """Draw where some coordinates are fixed; see `adaptive_dask.plotting.learnerND.draw_slice`."""
+        """Draw a slice at fixed coordinates; see `adaptive_dask.plotting.learnerND.draw_slice`."""
         return entry("draw_slice")(self, cut_mapping, n, component=component)
 
     def plot_isoline(

@@ -1,4 +1,4 @@
-"""Which of very many items has the largest loss, when losses change much more often than they are asked for."""
+"""A priority queue of very many items, whose losses change much more often than they are read."""
 
 from __future__ import annotations
 
@@ -23,23 +23,21 @@ def _no_tie_break(item: int, priority: float) -> tuple[float, ...]:
 
 
 class LossQueue:
-    """A priority queue over small non-negative integers, made for millions of items.
+    """A priority queue of small non-negative integers, for millions of items.
 
-    All priorities live in one array. Only the items at the top, those above a moving threshold, are
-    also in a heap: to change the priority of any other item is to write one number. When the heap
-    runs empty the threshold sinks, and one pass over the array finds the next items for the heap. A
-    pass takes a fixed share of all items (1/32, at least 256), so that its price per item taken out
-    does not grow with their number, and the heap stays small enough for the cache.
+    All priorities are in one array. Only the items above a threshold are also in a heap, so changing the priority of
+    another item writes one number. When the heap is empty, the threshold is lowered, and one pass over the array finds
+    the next items for the heap. A pass takes a fixed share of all items (1/32, at least 256), so that its cost per item
+    does not grow with their number, and the heap fits into the cache.
 
-    Entries of the heap whose priority has changed since are skipped when they come to the top.
+    Entries of the heap with an outdated priority are skipped when they reach the top.
 
     Parameters
     ----------
     tie_break : callable, optional
-        ``tie_break(item, priority)``, a tuple of floats, sorts items of equal priority: the smallest
-        tuple first. Without it, the smallest item is first. A tuple may grow while its item has the same
-        priority, unless its first number is 0, which says that it stays; when one becomes smaller, call
-        `forget_ties`.
+        ``tie_break(item, priority)`` returns a tuple of floats that sorts items of equal priority, the smallest tuple
+        first. By default, the smallest item is first. A tuple may grow while the priority of its item is the same,
+        unless its first number is 0, which marks a constant. If a tuple becomes smaller, call `forget_ties`.
     """
 
     def __init__(self, tie_break: Callable[[int, float], tuple[float, ...]] = _no_tie_break) -> None:
@@ -54,11 +52,11 @@ class LossQueue:
         self._forget_heap()
 
     def priority(self, item: int) -> float:
-        """The priority of ``item``; -inf if it is not in the queue."""
+        """Return the priority of ``item``; -inf if it is not in the queue."""
         return self._view[item] if item < self._used else _ABSENT
 
     def set(self, item: int, priority: float) -> None:
-        """Add ``item`` or change its priority; -inf takes it out. NaN is not a priority."""
+        """Add ``item`` or change its priority; -inf removes it. NaN is invalid."""
         if item >= self._used:
             self._use(item + 1)
         view = self._view
@@ -74,7 +72,7 @@ class LossQueue:
         Parameters
         ----------
         items : array of int, shape (n,)
-            Each item once.
+            Without duplicates.
         priorities : array of float, shape (n,)
         """
         if not len(items):
@@ -87,20 +85,20 @@ class LossQueue:
             hot &= self._priorities[items] != priorities
         self._priorities[items] = priorities
         for item, priority in zip(items[hot].tolist(), priorities[hot].tolist(), strict=True):
-            if priority >= self._threshold:  # a push may have given up the heap
+            if priority >= self._threshold:  # the heap may have been discarded by a push
                 self._push(item, priority)
 
     def remove(self, item: int) -> None:
-        """Take ``item`` out; nothing happens if it is not in the queue."""
+        """Remove ``item``, if it is in the queue."""
         if item < self._used:
             self._view[item] = _ABSENT
 
     def forget_ties(self) -> None:
-        """Read all tie-breaks again: needed when one became smaller, or an item stands for something else."""
+        """Read all tie-breaks again, because one became smaller, or the meaning of an item has changed."""
         self._forget_heap()
 
     def peek(self) -> int | None:
-        """The item with the largest priority, or None if the queue is empty."""
+        """Return the item with the largest priority, or None if the queue is empty."""
         heap, view = self._heap, self._view
         while True:
             while heap:
@@ -115,7 +113,7 @@ class LossQueue:
             heap = self._heap
 
     def pop(self) -> int | None:
-        """Take out the item with the largest priority and return it, or None if the queue is empty."""
+        """Remove and return the item with the largest priority, or return None if the queue is empty."""
         item = self.peek()
         if item is not None:
             heapq.heappop(self._heap)
@@ -123,12 +121,12 @@ class LossQueue:
         return item
 
     def pop_many(self, n: int) -> tuple[list[int], list[float]]:
-        """Take out the n items with the largest priorities, or all there are.
+        """Remove the n items with the largest priorities, or all if there are fewer.
 
         Returns
         -------
         items : list of int
-            From the largest priority down.
+            In descending order of priority.
         priorities : list of float
         """
         items: list[int] = []
@@ -148,7 +146,7 @@ class LossQueue:
         return items, priorities
 
     def _is_current(self, top: Entry) -> bool:
-        """Whether the tie-break of the heap's top is as it was read; if not, it is read again and the top sinks."""
+        """Return True if the tie-break of the heap's top has not changed; otherwise, update the heap."""
         negative, tie, item = top
         now = self._tie_break(item, -negative)
         if now == tie:
@@ -159,7 +157,7 @@ class LossQueue:
     def _push(self, item: int, priority: float) -> None:
         heapq.heappush(self._heap, (-priority, self._tie_break(item, priority), item))
         if len(self._heap) > self._heap_limit:
-            # Nobody has looked for long; whoever looks next pays for one pass.
+            # The heap was not read for a long time; the next query needs one pass.
             self._forget_heap()
 
     def _forget_heap(self) -> None:
@@ -168,7 +166,7 @@ class LossQueue:
         self._heap_limit = 1024
 
     def _sink_threshold(self) -> bool:
-        """Fill the empty heap with the next items; False if there are none."""
+        """Fill the empty heap with the next items; return False if there are none."""
         if self._threshold == _LOWEST:
             return False
         priorities = self._priorities[: self._used]

@@ -1,4 +1,4 @@
-"""Results whose parts have names: mappings, named tuples and dataclasses, of which a learner learns one or several."""
+"""Results with named parts: mappings, named tuples and dataclasses. Learners learn one or several of the parts."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ class NamedPicker:
     Parameters
     ----------
     learn : str or sequence of str
-        One name: the learned value is that part, a number or an array. Several: a vector of these parts, which are
-        numbers.
+        With one name, the learned value is that part, a number or an array. With several names, it is a vector of these
+        parts, which must be numbers.
 
     Raises
     ------
     TypeError, ValueError
-        If they are not names, or one of them is given twice.
+        If they are not names, or one of them occurs twice.
     """
 
     def __init__(self, learn: str | Sequence[str]) -> None:
@@ -51,17 +51,17 @@ class NamedPicker:
 
     @property
     def learn(self) -> str | tuple[str, ...]:
-        """The name, or a tuple of several."""
+        """The name, or a tuple of names."""
         return self.names if self.is_vector else self.names[0]
 
     def __call__(self, result: Any) -> Any:
-        """The value to learn of a result.
+        """Return the value to learn from a result.
 
         Raises
         ------
         TypeError, ValueError
-            If the result has no names, lacks one of those to learn, or has None there, or if one of several is not
-            a number. The error lists the names of the result.
+            If the result has no named parts, or a part to learn is missing or None, or one of several parts is not a
+            number. The error lists the names of the result.
         """
         parts = named_parts(result, self.names)
         for name in self.names:
@@ -81,13 +81,13 @@ class NamedPicker:
 
 
 def named_parts(result: Any, wanted: Iterable[str] = ()) -> Parts:
-    """The parts of a result by name, as a new dict.
+    """Return the named parts of a result as a new dict.
 
     Parameters
     ----------
     result : mapping, named tuple or dataclass
     wanted : iterable of str
-        Names that are needed, for the message.
+        Required names, for the message.
 
     Raises
     ------
@@ -113,7 +113,7 @@ def named_parts(result: Any, wanted: Iterable[str] = ()) -> Parts:
 
 
 def named_batch(result: Any, n: int) -> list[Parts] | None:
-    """Results at n points from named arrays, the first axis of which runs over the points; None if there are no names.
+    """Split named arrays, whose first axis runs over the points, into n results; return None if there are no names.
 
     Raises
     ------
@@ -142,7 +142,7 @@ def named_batch(result: Any, n: int) -> list[Parts] | None:
 
 
 def evaluation_parts(seconds: float, *, with_output: bool = False) -> Parts:
-    """How long an evaluation took, in which process, and the end of its output."""
+    """Return the duration of an evaluation, its process, and the end of its output."""
     parts = {SECONDS: seconds, WHERE: f"process {os.getpid()} on {socket.gethostname()}"}
     return parts | {OUTPUT: output.written()} if with_output else parts
 

@@ -1,4 +1,4 @@
-"""A result of which a learner learns one part: what travels from the worker, and where the rest is kept."""
+"""A result of which one part is learned: its transport from the worker, and the storage of the rest."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Function = Callable[..., Any]
 
 
 class Packed:
-    """An object, pickled, until somebody looks at it."""
+    """A pickled object, which is unpickled when it is first read."""
 
     __slots__ = ("pickled",)
 
@@ -31,7 +31,7 @@ class Packed:
 
 
 class Reference:
-    """Base of references to results on the workers, which every process can load."""
+    """Base of references to results on the workers; every process can load them."""
 
 
 _keeper: ContextVar[Function | None] = ContextVar("keeper", default=None)
@@ -39,7 +39,7 @@ _keeper: ContextVar[Function | None] = ContextVar("keeper", default=None)
 
 @contextmanager
 def keeping(keep: Function) -> Iterator[None]:
-    """Let every `KeepOnWorker` that is unpickled meanwhile keep results with this function."""
+    """Let every `KeepOnWorker` that is unpickled in a block store results with this function."""
     token = _keeper.set(keep)
     try:
         yield
@@ -48,12 +48,12 @@ def keeping(keep: Function) -> Iterator[None]:
 
 
 class KeepOnWorker:
-    """Takes a result and returns a reference to it; returns the result itself where no worker would keep it.
+    """Takes a result and returns a reference to it, or the result itself outside a worker.
 
     Parameters
     ----------
     keep : callable, optional
-        Keeps a result on this worker.
+        Stores a result on this worker.
     """
 
     def __init__(self, keep: Function | None = None) -> None:
@@ -71,17 +71,16 @@ def _keep_here() -> KeepOnWorker:
 
 
 class Picked:
-    """A function's result, and the part of it that is learned.
+    """The result of a function, and the part of it that is learned.
 
-    It is pickled so that only the learned part is unpickled where it arrives: the scheduler of a cluster
-    need not know the classes in the rest.
+    Only the learned part is unpickled on arrival: the scheduler of a cluster does not need the classes in the rest.
 
     Parameters
     ----------
     y : object
-        What the learner is told.
+        The value that is told to the learner.
     extra : object
-        All that the function returned, or a reference to it.
+        The complete result of the function, or a reference to it.
     """
 
     __slots__ = ("_extra", "y")
@@ -92,7 +91,7 @@ class Picked:
 
     @property
     def extra(self) -> Any:
-        """All that the function returned, or a reference to it."""
+        """The complete result of the function, or a reference to it."""
         if isinstance(self._extra, Packed):
             self._extra = cloudpickle.loads(self._extra.pickled)
         return self._extra
@@ -105,17 +104,17 @@ class Picked:
 
 
 class PickingFunction:
-    """Evaluates a function and picks from its result the value to learn, where it is called.
+    """Evaluates a function and picks the value to learn from its result, in the process of the evaluation.
 
     Parameters
     ----------
     function : callable
     arg_picker : callable
-        Takes what the function returned, and returns the value to learn.
+        Takes the result of the function and returns the value to learn.
     keep : callable, optional
-        Takes what the function returned, puts it away and returns a reference to it.
+        Takes the result of the function, stores it, and returns a reference to it.
     is_timed : bool, default: False
-        Add to each result how long the evaluation took and where; for a `NamedPicker`.
+        Add the duration and process of the evaluation to each result; requires a `NamedPicker`.
     keeps_output : bool, default: False
         Add the end of its output as well.
     """
@@ -137,8 +136,8 @@ class PickingFunction:
         self.keeps_output = keeps_output
 
     def __getattr__(self, name: str) -> Any:
-        """What the function has: ``keywords`` of a `functools.partial`, for example."""
-        if name.startswith("_") or name == "function":  # of Python's own, and while this is unpickled
+        """Return an attribute of the function, for example ``keywords`` of a `functools.partial`."""
+        if name.startswith("_") or name == "function":  # special names, and during unpickling
             raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
         return getattr(self.function, name)
 
@@ -151,10 +150,9 @@ class PickingFunction:
         return self._pick(await result, begun)
 
     def call_batch(self, points: Sequence[Any], split: Split | None = None) -> list[Picked]:
-        """The same at several points, with a function that is vectorized.
+        """Evaluate several points with a vectorized function.
 
-        It returns a result for each point, or with a `NamedPicker` named arrays of which each has an entry for each
-        point.
+        It returns a result for each point or, with a `NamedPicker`, named arrays with an entry for each point.
         """
         begun = time.perf_counter()
         results = call_batch(self.function, points, named_batch if isinstance(self.arg_picker, NamedPicker) else split)
@@ -162,7 +160,7 @@ class PickingFunction:
         return [self.pick(result, added) for result in results]
 
     def pick(self, result: Any, added: Parts | None = None) -> Picked:
-        """What is learned of a result, and the rest.
+        """Return the learned part of a result, with the rest.
 
         Parameters
         ----------
@@ -190,22 +188,22 @@ class PickingFunction:
 
 
 class ExtraData(MutableMapping[Any, Any]):
-    """``{x: result}``, in the order in which they were told; results that came pickled are loaded when looked at."""
+    """``{x: result}``, in the order in which they were told; pickled results are loaded when they are read."""
 
     def __init__(self, data: Mapping[Any, Any] | None = None) -> None:
         self._data: dict[Any, Any] = {}
         self.add_missing(data or {})
 
     def references(self) -> Iterator[Reference]:
-        """Those of the results that are references."""
+        """Iterate over the results that are references."""
         return (value for value in self._data.values() if isinstance(value, Reference))
 
     def add_missing(self, other: Mapping[Any, Any]) -> None:
-        """Add results of points that are not known yet, without loading them."""
+        """Add results of unknown points, without loading them."""
         self._data = {**(other._data if isinstance(other, ExtraData) else other), **self._data}
 
     def add(self, x: Any, picked: Picked) -> None:
-        """Add a result, unless there is one, without loading it."""
+        """Add a result, unless the point has one, without loading it."""
         self._data.setdefault(x, picked._extra)
 
     def __getitem__(self, x: Any) -> Any:
@@ -234,7 +232,7 @@ class ExtraData(MutableMapping[Any, Any]):
 
 
 def references_in(learner: Any) -> Iterator[Reference]:
-    """Every reference in the `ExtraData` of a learner and of the learners inside."""
+    """Iterate over the references in the `ExtraData` of a learner and of its wrapped learners."""
     attributes = getattr(learner, "__dict__", {})
     extra = attributes.get("extra_data")
     if isinstance(extra, ExtraData):

@@ -21,12 +21,12 @@ Point = tuple[int, Any]
 
 
 def by_position(sequence: Any) -> Any:
-    """What to index to get the element at a position: pandas looks integers up among the labels otherwise."""
+    """Return an object whose elements are indexed by position, unlike those of pandas with integer labels."""
     return getattr(sequence, "iloc", sequence)
 
 
 class _OfElement:
-    """Calls a function of an element with the point ``(index, element)``."""
+    """Calls a function of an element with a point ``(index, element)``."""
 
     def __init__(self, function: Callable[..., Any]) -> None:
         self.function = function
@@ -35,7 +35,7 @@ class _OfElement:
         return self.function(point[1], *args, **kwargs)
 
     def call_batch(self, points: Sequence[Point], split: Split | None = None) -> list[Any]:
-        """The values at several points, with a function that is vectorized."""
+        """Evaluate several points with a vectorized function."""
         return call_batch(self.function, [element for _, element in points], split)
 
     def __getstate__(self) -> dict[str, Any]:
@@ -45,7 +45,7 @@ class _OfElement:
 class ValuesByIndex(DataView[int, Any]):
     """A read-only mapping ``{index: value}`` in ascending order of the index.
 
-    An iteration runs over the values that there were when it began, also while another thread adds more.
+    Iteration covers the values at its beginning, even if another thread adds more.
 
     Parameters
     ----------
@@ -68,7 +68,7 @@ class ValuesByIndex(DataView[int, Any]):
         return len(self._values)
 
     def __iter__(self) -> Iterator[int]:
-        # Values are never taken out, so the length tells whether there are new ones.
+        # Values are never removed, so a different length means that there are new ones.
         if len(self._sorted) != len(self._values):
             self._sorted = sorted(self._values)
         return iter(self._sorted)
@@ -77,24 +77,24 @@ class ValuesByIndex(DataView[int, Any]):
 class SequenceLearner(ReasonsLearner):
     """Evaluates a function for every element of a sequence, from the first to the last.
 
-    Useful where no other learner applies, to have the same ways to run, save and watch.
+    Use it where no other learner applies, to run, save and monitor evaluations in the same way.
 
     Parameters
     ----------
     function : callable
         Takes one element of the sequence.
     sequence : sequence
-        Anything with a length and with elements by index, of any kind, hashable or not. A shallow copy is kept. The
-        elements of a pandas Series are taken by position, not by label.
+        An object with a length and elements by index, of any type, hashable or not. The learner keeps a shallow copy.
+        Elements of a pandas Series are used by position, not by label.
 
     Attributes
     ----------
     function : callable
-        Takes a point, ``(index, element)``, and calls the function given with the element.
+        Takes a point, ``(index, element)``, and calls the given function with the element.
     data : mapping, int → object
         The values by index, in ascending order of the index.
     pending_points : set of int
-        The indices of elements that were asked for and not yet told.
+        The indices of elements that were proposed and have no value yet.
     sequence : sequence
 
     Raises
@@ -104,7 +104,7 @@ class SequenceLearner(ReasonsLearner):
 
     Notes
     -----
-    Points are pairs ``(index, element)``. `tell` and `tell_pending` look at the index only.
+    Points are pairs ``(index, element)``. `tell` and `tell_pending` use only the index.
     """
 
     sequence = Fixed(lambda sequence, name: _checked_sequence(sequence))
@@ -127,7 +127,7 @@ class SequenceLearner(ReasonsLearner):
         self._values: dict[int, Any] = {}
         self._data = ValuesByIndex(self._values)
         self.pending_points = set()
-        # All smaller indices are known or pending; and no larger ones, as long as all came in order.
+        # All smaller indices are known or pending. If all points came in order, larger ones are not.
         self._next_index = 0
         self._in_order = True
 
@@ -140,7 +140,7 @@ class SequenceLearner(ReasonsLearner):
     def _original_function(self, function: Callable[..., Any]) -> None:
         self.function = _OfElement(function)
 
-    # -- what is known ---------------------------------------------------------------------------
+    # -- results ---------------------------------------------------------------------------
 
     @property
     def npoints(self) -> int:
@@ -148,23 +148,23 @@ class SequenceLearner(ReasonsLearner):
         return len(self._values)
 
     def done(self) -> bool:
-        """Whether every element has been evaluated."""
+        """Return True if every element has been evaluated."""
         return len(self._values) == self._ntotal
 
     def result(self) -> list[Any]:
-        """The values in the order of the sequence.
+        """Return the values in the order of the sequence.
 
         Raises
         ------
         ValueError
-            If not every element has been evaluated yet.
+            If not all elements have been evaluated.
         """
         if not self.done():
-            raise ValueError(f"Only {len(self._values)} of {self._ntotal} elements have been evaluated.")
+            raise ValueError(f"result() needs the values of all elements, got {len(self._values)} of {self._ntotal}.")
         return list(self._data.values())
 
     def loss(self, real: bool = True) -> float:
-        """The fraction of elements that have not been evaluated.
+        """Return the fraction of elements that have not been evaluated.
 
         Parameters
         ----------
@@ -185,7 +185,7 @@ class SequenceLearner(ReasonsLearner):
         ----------
         n : int
         tell_pending : bool, default: True
-            Whether the points become pending. With False the learner stays as it is.
+            If True, the points become pending. If False, the learner is not changed.
 
         Returns
         -------
@@ -217,14 +217,14 @@ class SequenceLearner(ReasonsLearner):
         return points, [1 / total] * len(points) if points else []
 
     def tell(self, point: Point, value: Any) -> None:
-        """Tell the value for an element; nothing happens if it is known.
+        """Tell the value of an element; known elements are ignored.
 
         Parameters
         ----------
         point : (int, object)
             The index and the element.
         value : object
-            Anything, also None: a sequence's values are kept and not looked at. Only `Infeasible` becomes NaN.
+            Any object, including None; values are stored without checks. `Infeasible` becomes NaN.
 
         Raises
         ------
@@ -236,7 +236,7 @@ class SequenceLearner(ReasonsLearner):
         self._keep(index, value)
 
     def tell_many(self, xs: Iterable[Point], ys: Iterable[Any]) -> None:
-        """Tell the values for many elements, in one go; nothing is told if there are not as many."""
+        """Tell the values of several elements; if their numbers differ, nothing is told."""
         indices = [self._checked_index(point) for point in xs]
         pairs = list(zip(indices, ys, strict=True))
         self.pending_points.difference_update(indices)
@@ -255,13 +255,13 @@ class SequenceLearner(ReasonsLearner):
             self._values.setdefault(index, value)
 
     def tell_pending(self, point: Point) -> None:
-        """Tell that an element is being evaluated, so that it is not proposed again."""
+        """Mark an element as pending, so that it is not proposed again."""
         index = self._checked_index(point)
         if index not in self._values:
             self.pending_points.add(index)
 
     def remove_unfinished(self) -> None:
-        """Forget every pending point."""
+        """Remove all pending points."""
         self.pending_points.clear()
         self._next_index = 0
         self._in_order = not self._values

@@ -1,4 +1,4 @@
-"""SKOptLearner: looks for the minimum of a function with scikit-optimize."""
+"""SKOptLearner: finds the minimum of a function with scikit-optimize."""
 
 from __future__ import annotations
 
@@ -18,30 +18,30 @@ from adaptive_dask.missing_module import needed
 
 Point = Any
 
-# A model is fitted for each point, which takes longer the more points there are: no more than so many in
-# one call, the others are drawn where the last of these models expects improvement.
+# A model is fitted for each point, which takes longer with more points. One call fits this number of models, and draws
+# further points where the last model expects an improvement.
 MAX_FITS = 4
 CANDIDATES = 2000
 
-# The model learns of so many points in flight, the last that were asked for; the time that a Gaussian
-# process takes grows with the third power of their number.
+# The model includes this number of pending points, the last proposed ones, because the time for a Gaussian process
+# grows with the third power of the number of points.
 MAX_LIES = 50
 
-# How often a point is drawn before a space counts as used up, as one of few whole numbers may be.
+# Number of draws of known points in a row after which a space, such as one of few whole numbers, counts as used up.
 MAX_DRAWS = 200
 
 
 class SKOptLearner(BaseLearner):
-    """Looks for the minimum of a function with a model of it, by ``skopt.Optimizer``.
+    """Finds the minimum of a function with a model by ``skopt.Optimizer``.
 
     Parameters
     ----------
     function : callable
         Takes a number, or a tuple if there are several dimensions, and returns a number.
     **kwargs
-        Arguments of ``skopt.Optimizer``: ``dimensions``, and for example ``base_estimator``, ``acq_func``,
-        ``acq_optimizer``, ``n_initial_points``, ``random_state``. Acquisition functions "per second"
-        (``"EIps"``, ``"PIps"``) are not supported, as functions return no times.
+        Arguments of ``skopt.Optimizer``: ``dimensions`` and, for example, ``base_estimator``, ``acq_func``,
+        ``acq_optimizer``, ``n_initial_points``, ``random_state``. Acquisition functions "per second" (``"EIps"``,
+        ``"PIps"``) are not supported, because functions do not return their duration.
 
     Attributes
     ----------
@@ -56,27 +56,27 @@ class SKOptLearner(BaseLearner):
 
     Notes
     -----
-    Points in flight count as evaluated with the smallest value known (the "constant liar", Ginsbourger,
-    Le Riche, Carraro, "Kriging is well-suited to parallelize optimization", 2010), so that any number of
-    points can be asked for at a time, and one by one while others are in flight.
+    Pending points count as evaluated with the smallest known value (the "constant liar", Ginsbourger, Le Riche,
+    Carraro, "Kriging is well-suited to parallelize optimization", 2010). Any number of points can therefore be
+    requested together, or one by one while others are pending.
 
-    A value that is not finite is kept in ``data``; for the model it is the largest finite value known,
-    which keeps the search away. A point outside of the space is kept as well and not used otherwise.
+    Values that are not finite are stored in ``data``. The model uses the largest known finite value instead, so that
+    the search avoids these points. Points outside the space are stored, and not used otherwise.
     """
 
     data = Data()
-    # Its model knows no periods: what it is told of the other side continues the function beyond the seam.
+    # The model has no periods: points of the other side continue the function beyond the seam.
     _beyond_seam = 0.125
 
     def __init__(self, function: Callable[[Any], float], **kwargs: Any) -> None:
         skopt = _skopt()
         if str(kwargs.get("acq_func", "")).endswith("ps"):
             raise ValueError(
-                f"acq_func={kwargs['acq_func']!r} needs times, which functions do not return; take another."
+                f"acq_func must not need the duration of evaluations, got {kwargs['acq_func']!r}. Use another one."
             )
         self.function = function
         self._settings = kwargs
-        # Old models are of no use here and would make the learner large.
+        # Old models are not needed and would make the learner large.
         self.optimizer = skopt.Optimizer(**{"model_queue_size": 1, **kwargs})
         self._n_initial = int(kwargs.get("n_initial_points", 10))
         self._start_over()
@@ -84,14 +84,14 @@ class SKOptLearner(BaseLearner):
     def _start_over(self) -> None:
         """Forget all results and pending points."""
         self._data: ToldData[Point, float] = ToldData()
-        self._inside: dict[Point, float] = {}  # the data of the space
-        self._pending: dict[Point, None] = {}  # in the order in which they were asked for
+        self._inside: dict[Point, float] = {}  # data inside the space
+        self._pending: dict[Point, None] = {}  # in the order in which they were proposed
         self._fitted_to: tuple[Any, ...] | None = None
         self._loss: tuple[int, float] = (0, math.inf)
 
     @property
     def space(self) -> Any:
-        """The space of points, as scikit-optimize describes it."""
+        """The space of points of scikit-optimize."""
         return self.optimizer.space
 
     @property
@@ -101,7 +101,7 @@ class SKOptLearner(BaseLearner):
 
     @property
     def pending_points(self) -> Set[Point]:  # type: ignore[override]
-        """The points that were asked for and not yet told."""
+        """The points that were proposed and have no result yet."""
         return self._pending.keys()
 
     @property
@@ -110,7 +110,7 @@ class SKOptLearner(BaseLearner):
         return len(self._data)
 
     def new(self) -> Self:
-        """A learner with the same function and settings and no data."""
+        """Return a learner with the same function and settings and no data."""
         return type(self)(self.function, **self._settings)
 
     # -- ask -------------------------------------------------------------------------------------
@@ -122,15 +122,14 @@ class SKOptLearner(BaseLearner):
         ----------
         n : int
         tell_pending : bool, default: True
-            Whether the points become pending. With False the learner stays as it is.
+            If True, the points become pending. If False, the learner is not changed.
 
         Returns
         -------
         points : list of float or tuple
             Fewer than n if the space has no more.
         loss_improvements : list of float
-            By how much each is expected to be below the smallest value known; infinite as long as there is
-            no model.
+            The expected difference of each value to the smallest known value; infinite without a model.
         """
         n = checked_size(n)
         before = None if tell_pending else (dict(self._pending), copy.deepcopy(self.optimizer), self._fitted_to)
@@ -158,9 +157,9 @@ class SKOptLearner(BaseLearner):
         if not self._can_model():
             return [(x, math.inf) for x in self._draw(1)]
         self._fit()
-        if not self.optimizer.models:  # too few of the points are inside of the space
+        if not self.optimizer.models:  # too few points are inside the space
             return [(x, math.inf) for x in self._draw(1)]
-        with warnings.catch_warnings():  # it warns of known points, which are replaced here
+        with warnings.catch_warnings():  # its warnings concern known points, which are replaced here
             warnings.simplefilter("ignore")
             x = self._from_optimizer(self.optimizer.ask())
         if self._is_known(x):
@@ -176,20 +175,21 @@ class SKOptLearner(BaseLearner):
         xs += [self._to_optimizer(x) for x in list(self._pending)[-MAX_LIES:] if self._is_inside(x)]
         ys += [min(ys)] * (len(xs) - len(ys))
         optimizer = self.optimizer
-        # The optimizer fits when it is told: all at once at first, as it counts what it was told, then the last one.
+        # The optimizer fits with the last point: the others are told first, because it counts the points that it was
+        # told.
         told = len(xs) - 1 if optimizer.models else 0
         optimizer.Xi, optimizer.yi = xs[:told], ys[:told]
         optimizer.tell(xs[told:], ys[told:])
         self._fitted_to = state
 
     def _known(self) -> tuple[list[list[Any]], list[float]]:
-        """Points and values for a model: inside of the space, and finite."""
+        """Return points and values for a model, inside the space and finite."""
         worst = max(filter(math.isfinite, self._inside.values()))
         ys = [y if math.isfinite(y) else worst for y in self._inside.values()]
         return [self._to_optimizer(x) for x in self._inside], ys
 
     def _draw(self, n: int) -> list[Point]:
-        """Points of the initial design, and at random when that is used up."""
+        """Return points of the initial design, or random points after all of it was used."""
         points: list[Point] = []
         design = getattr(self.optimizer, "_initial_samples", None) or []
         for x in map(self._from_optimizer, design):
@@ -204,7 +204,7 @@ class SKOptLearner(BaseLearner):
         return points
 
     def _draw_where_expected(self, n: int) -> list[tuple[Point, float]]:
-        """Points at random, the more likely the more improvement is expected there."""
+        """Return random points, drawn with probabilities that increase with the expected improvement."""
         candidates = [
             self._from_optimizer(x)
             for x in self.space.rvs(n_samples=max(CANDIDATES, 4 * n), random_state=self.optimizer.rng)
@@ -220,7 +220,7 @@ class SKOptLearner(BaseLearner):
         return [(candidates[i], float(expected[i])) for i in chosen]
 
     def _expected(self, points: Sequence[Point]) -> list[float]:
-        """By how much each point is expected to be below the smallest value."""
+        """Return the expected difference of each point's value to the smallest value."""
         from skopt.acquisition import gaussian_ei
 
         optimizer = self.optimizer
@@ -231,7 +231,7 @@ class SKOptLearner(BaseLearner):
     # -- tell ------------------------------------------------------------------------------------
 
     def tell(self, x: Point, y: float) -> None:
-        """Tell the value ``y`` of the function at ``x``; nothing happens if it is known."""
+        """Tell the value ``y`` of the function at ``x``; known points are ignored."""
         x = self._checked(x)
         value = checked_number(y, x)
         if x not in self._data:
@@ -241,17 +241,17 @@ class SKOptLearner(BaseLearner):
         self._pending.pop(x, None)
 
     def tell_pending(self, x: Point) -> None:
-        """Tell that ``x`` is being evaluated, so that it is not proposed again."""
+        """Mark ``x`` as pending, so that it is not proposed again."""
         x = self._checked(x)
         if x not in self._data:
             self._pending[x] = None
 
     def remove_unfinished(self) -> None:
-        """Forget every pending point."""
+        """Remove all pending points."""
         self._pending = {}
 
     def _checked(self, x: Any) -> Point:
-        """A point as it is kept: its coordinate in one dimension, a tuple in more."""
+        """Check a point: return a coordinate in one dimension, a tuple in more."""
         given = x.tolist() if isinstance(x, np.ndarray) else x
         if self.ndim == 1 and not self._is_row(given):
             given = (given,)
@@ -264,7 +264,7 @@ class SKOptLearner(BaseLearner):
         return point[0] if self.ndim == 1 else point
 
     def _is_row(self, x: Any) -> bool:
-        """Whether ``x`` holds coordinates; a category may be a tuple itself, as the sizes of hidden layers are."""
+        """Return True if ``x`` holds coordinates; a category can be a tuple itself."""
         return isinstance(x, list | tuple) and x not in getattr(self.space.dimensions[0], "categories", ())
 
     def _from_optimizer(self, x: Iterable[Any]) -> Point:
@@ -280,13 +280,13 @@ class SKOptLearner(BaseLearner):
     def _is_known(self, x: Point) -> bool:
         return x in self._data or x in self._pending
 
-    # -- what is known ---------------------------------------------------------------------------
+    # -- results ---------------------------------------------------------------------------
 
     def loss(self, real: bool = True) -> float:
-        """How badly a model of the data explains them: 1 - R².
+        """Return how badly a model of the data explains them: 1 - R².
 
-        Infinite until there are as many points as the initial design has. It says little about the minimum; a
-        goal in points is mostly the better one.
+        It is infinite until the initial design is complete. It says little about the minimum, so a goal in points is
+        usually better.
         """
         if self._loss[0] != len(self._data):
             self._loss = (len(self._data), self._score())
@@ -301,7 +301,7 @@ class SKOptLearner(BaseLearner):
 
         xs, ys = self._known()
         rows = self.space.transform(xs)
-        with warnings.catch_warnings():  # as scikit-optimize does: bounds of length scales are reached often
+        with warnings.catch_warnings():  # as in scikit-optimize: length scales often reach their bounds
             warnings.simplefilter("ignore")
             score = float(clone(estimator).fit(rows, ys).score(rows, ys))
         return math.inf if math.isnan(score) else max(0.0, 1 - score)
@@ -311,7 +311,7 @@ class SKOptLearner(BaseLearner):
         return super().plot(nsamples)
 
     def to_numpy(self) -> Any:
-        """The data as an array of shape (npoints, ndim + 1)."""
+        """Return the data as an array of shape (npoints, ndim + 1)."""
         return np.array([(*self._to_optimizer(x), y) for x, y in self._data.items()])
 
     def __getstate__(self) -> dict[str, Any]:
@@ -331,7 +331,7 @@ class SKOptLearner(BaseLearner):
 
 
 def _checked_coordinate(x: Any, dimension: Any) -> Any:
-    """A category as it is, and a number as Python's own."""
+    """Check a coordinate: a category is not changed, a number becomes one of Python."""
     value = x.item() if isinstance(x, np.generic) else x
     if hasattr(dimension, "categories"):
         if not isinstance(value, Hashable):

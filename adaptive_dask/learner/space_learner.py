@@ -1,4 +1,4 @@
-"""What the learners over a region of space share: data, points in flight, and a partition that is kept up to date."""
+"""SpaceLearner: the common part of learners over a region, with data, pending points and a partition."""
 
 from __future__ import annotations
 
@@ -26,16 +26,16 @@ Function = Callable[..., Any]
 
 
 class SavedPartition(NamedTuple):
-    """How a region was divided.
+    """The partition of a region, as it is saved.
 
     Attributes
     ----------
     region : tuple
-        What tells the region from others, for data may be loaded by another learner.
+        Identifies the region, because data may be loaded by another learner.
     absorbed : int
-        How many of the points in the region, from the first, are part of the partition.
+        Number of the points of the region that are part of the partition, from the first.
     content
-        What `Partition.save` gave.
+        The result of `Partition.save`.
     """
 
     region: tuple[Any, ...]
@@ -50,7 +50,7 @@ class DividedData(dict[Point, Any]):
     ----------
     partition : SavedPartition, optional
     barred : sequence of (int, tuple of float)
-        Points that are part of the partition and have no data, with their places among those that it has absorbed.
+        Points of the partition without data, with their indices among the absorbed points.
     """
 
     partition: SavedPartition | None = None
@@ -60,16 +60,16 @@ class DividedData(dict[Point, Any]):
 class SpaceLearner(RegionLearner):
     """Learns f: ℝ^N → ℝ^M over a bounded region, by dividing it into pieces.
 
-    Telling only stores the result, or which point is in flight. The partition takes everything in that was told when
-    it is next needed, in one go: that makes a batch cheap, and a learner that is only told (a copy of one that runs
-    elsewhere) does no geometry at all.
+    Results and pending points are only stored when they are told. The partition absorbs them together when it is
+    needed. This makes batches fast, and a learner that is only told results, such as a copy of a remote learner,
+    computes no geometry at all.
 
     Parameters
     ----------
     function : callable
     region : Region
     corners : list of tuple of float
-        The first points to be proposed: those of the region, if its pieces need them.
+        The first points to be proposed: the corners of the region, if the partition needs them.
     """
 
     def __init__(self, function: Function, region: Region, corners: list[Point]) -> None:
@@ -86,7 +86,7 @@ class SpaceLearner(RegionLearner):
         self.pending_points: set[Point] = set()
         self._bounds_left = list(self._bounds_points)
         self._shape: tuple[int, ...] | None = None
-        self._backlog: list[tuple[Point, Floats | None, int | None]] = []  # with the value, if there is one
+        self._backlog: list[tuple[Point, Floats | None, int | None]] = []  # None for points without a value
         self._unplaced: list[Point] = []
         self._numbers: dict[Point, int] = {}
         self._next_number = -1
@@ -109,17 +109,17 @@ class SpaceLearner(RegionLearner):
         return self._region.bbox
 
     def inside_bounds(self, point: Sequence[float]) -> bool:
-        """Whether a point belongs to the region."""
+        """Return True if a point belongs to the region."""
         return self._region.contains(point)
 
     @property
     def vdim(self) -> int:
-        """The length of the function's output; 1 for a scalar, and as long as nothing is known."""
+        """The number of components of a value; 1 for scalars, and without data."""
         return math.prod(self._shape or ())
 
     @property
     def bounds_are_done(self) -> bool:
-        """Whether all corners of the region have been evaluated."""
+        """True if all corners of the region have been evaluated."""
         self._bounds_left = [p for p in self._bounds_left if p not in self._data and p not in self._barred]
         return not self._bounds_left
 
@@ -129,19 +129,19 @@ class SpaceLearner(RegionLearner):
         Parameters
         ----------
         point : sequence of float
-            Points outside of the region are kept in ``data`` and do not influence the learner otherwise.
+            Points outside the region are stored in ``data`` and have no other effect.
         value : float, sequence of float, or Infeasible
-            Values that are not finite are kept as well; around them the function counts as flat.
+            Values that are not finite are stored; the function counts as constant around them.
 
         Raises
         ------
         ValueError, TypeError
-            If the one is not a point or the other not a value as told before. Nothing is changed then.
+            If the point is not a point, or the value has another shape than those before. Nothing is told then.
         """
         SpaceLearner.tell_many(self, [point], [value])
 
     def tell_many(self, xs: Iterable[Any], ys: Iterable[Any]) -> None:
-        """Tell the values ``ys`` of the function at ``xs``; the same as telling one after the other.
+        """Tell the values ``ys`` of the function at ``xs``, with the same result as one by one.
 
         Raises
         ------
@@ -173,7 +173,7 @@ class SpaceLearner(RegionLearner):
             self._take(point, value)
 
     def _set_shape(self, shape: tuple[int, ...]) -> None:
-        """Note the shape of the values, which is that of the first one."""
+        """Set the shape of the values, which is that of the first one."""
         self._shape = shape
         for point in self._infeasible:
             self._data.put(point, self._no_value())
@@ -198,7 +198,7 @@ class SpaceLearner(RegionLearner):
             self._proposal = None
 
     def tell_pending(self, point: Sequence[float]) -> None:
-        """Tell that a point is being evaluated, so that it is not proposed again."""
+        """Mark a point as pending, so that it is not proposed again."""
         point = checked_coordinates(point, self.ndim)
         if point in self._data or point in self.pending_points:
             return
@@ -214,7 +214,7 @@ class SpaceLearner(RegionLearner):
             self._unplaced.append(point)
 
     def remove_unfinished(self) -> None:
-        """Forget every pending point."""
+        """Remove all pending points."""
         self.pending_points.clear()
         self._unplaced.clear()
         self._numbers.clear()
@@ -226,20 +226,20 @@ class SpaceLearner(RegionLearner):
     def ask(self, n: int, tell_pending: bool = True) -> tuple[list[Point], list[float]]:
         """Choose the next points to evaluate.
 
-        The corners of the region come first. There are fewer points than asked for only if the remaining
-        pieces are too small to be divided further.
+        The corners of the region are first. Fewer points are returned only if the remaining pieces are too small to be
+        divided.
 
         Parameters
         ----------
         n : int
         tell_pending : bool, default: True
-            Whether the points become pending. With False the learner stays as it is.
+            If True, the points become pending. If False, the learner is not changed.
 
         Returns
         -------
         points : list of tuple of float
         loss_improvements : list of float
-            The loss of what each point divides.
+            The loss of the piece that each point divides.
         """
         n = checked_size(n)
         self._proposal = None
@@ -264,14 +264,14 @@ class SpaceLearner(RegionLearner):
             if not self._check_barred(count):
                 break
         if not tell_pending:
-            # Most probably that point becomes pending next, which takes a search in a mesh; boxes find it at once.
+            # That point will probably become pending next; finding it again would need a search in the mesh.
             self._proposal = first if len(points) == n == 1 and isinstance(first, Proposal) else None
         return points, gains
 
     def _choose(
         self, partition: Partition, n: int, points: list[Point], gains: list[float]
     ) -> tuple[Any, Point | None]:
-        """Put points in flight until there are n, or one is barred; return the first proposal, and that point."""
+        """Add points until there are n, or one is barred; return the first proposal and the barred point."""
         first: Any = None
         if not self.bounds_are_done:
             corners = [p for p in self._bounds_left if p not in self.pending_points]
@@ -303,12 +303,12 @@ class SpaceLearner(RegionLearner):
         return first, None
 
     def loss(self, real: bool = True) -> float:
-        """The largest loss of a piece of the region; infinite until all of its corners are known.
+        """Return the largest loss of a piece of the region; infinite until all corners have been evaluated.
 
         Parameters
         ----------
         real : bool, default: True
-            With False, the loss is spread over what the pending points make of each piece.
+            If False, the loss that is expected with the pending points.
         """
         if not self.bounds_are_done:
             return math.inf
@@ -316,7 +316,7 @@ class SpaceLearner(RegionLearner):
 
     @property
     def _partition(self) -> Partition:
-        """The partition, with everything taken in that was told."""
+        """The partition, with all results and pending points."""
         partition = self._partition_or_none
         if partition is None:
             partition = self._new_partition()
@@ -332,7 +332,7 @@ class SpaceLearner(RegionLearner):
             try:
                 self._take_in(partition)
             except BaseException:
-                # A loss function that raises leaves the partition half done: start over the next time.
+                # If a loss function raises an error, the partition is incomplete and must be built again.
                 self._discard_partition()
                 raise
         return partition
@@ -365,7 +365,7 @@ class SpaceLearner(RegionLearner):
         ]
 
     def _setting_changed(self, name: str) -> None:
-        """Compute all losses again, with another loss function or another way to measure."""
+        """Compute all losses again, for example with another loss function."""
         if name == "_whole":
             self._coordinates = replace(self._coordinates, whole=self._whole)
         if name == "feasible":
@@ -377,7 +377,7 @@ class SpaceLearner(RegionLearner):
         return list(self._barred)
 
     def _rebuild(self) -> None:
-        """Start with a new partition, for example because the scale has changed."""
+        """Build the partition again, for example because the scale has changed."""
         self._discard_partition()
         pending, self.pending_points = self.pending_points, set()
         for point in pending:
@@ -391,7 +391,7 @@ class SpaceLearner(RegionLearner):
         return number
 
     def _get_data(self) -> DividedData:
-        """The data, and the partition of those that it has absorbed: a copy continues with the same pieces."""
+        """Return the data with the current partition, so that a copy continues with the same pieces."""
         data = DividedData(super()._get_data())
         data.partition = self._saved
         if self._absorbed and self._partition_or_none is not None:
@@ -416,12 +416,12 @@ class SpaceLearner(RegionLearner):
         return (self.bbox, *self._coordinates.scale(self._bounds_points))
 
     def _inside_data(self) -> tuple[list[Point], Floats]:
-        """The points of the region in the order in which they were told, and their values, shape (n, vdim)."""
+        """Return the points of the region in the order told, and their values, shape (n, vdim)."""
         points = [point for point in self.data if self.inside_bounds(point)]
         return points, np.array([np.ravel(self.data[point]) for point in points], dtype=float).reshape(-1, self.vdim)
 
     def _samples(self) -> tuple[list[Point], Floats, Flags | None]:
-        """`_inside_data` and which of these points have a value; with points that are barred."""
+        """Return `_inside_data` and barred points, and which of these points have a value."""
         points, values = self._inside_data()
         if not self._infeasible and not self._barred:
             return points, values, None
@@ -431,7 +431,7 @@ class SpaceLearner(RegionLearner):
         return points + barred, values, np.array(feasible)
 
     def to_numpy(self) -> Floats:
-        """The data as an array of shape (npoints, ndim + vdim), sorted by point."""
+        """Return the data as an array of shape (npoints, ndim + vdim), sorted by point."""
         if not self.data:
             return np.zeros((0, self.ndim + self.vdim))
         return np.array([(*point, *np.ravel(value)) for point, value in sorted(self.data.items(), key=_by_point)])

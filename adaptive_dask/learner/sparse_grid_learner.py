@@ -1,4 +1,4 @@
-"""SparseGridLearner: smooth functions of many inputs, and what uncertainty quantification asks of them."""
+"""SparseGridLearner: smooth functions of many inputs, and statistics for uncertainty quantification."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ Basis = Literal["auto", "global", "local"]
 
 
 class Estimate(NamedTuple):
-    """A number, or an array of one for each component, with an estimate of its error."""
+    """A number, or an array with one for each component, with an estimate of its error."""
 
     value: Any
     error: Any
@@ -60,20 +60,20 @@ class Estimate(NamedTuple):
 class SparseGridLearner(BaseLearner):
     """Learns f: ℝ^d → ℝ^M or ℂ^M for 1 ≤ d ≤ 50 by adaptive interpolation on sparse grids.
 
-    Global polynomials on Leja points [1]_ [2]_ come first. A smooth function of ten inputs takes hundreds of points
-    where other learners take millions. Scattered points check the predictions. Where polynomials do not converge,
-    piecewise linear and quadratic functions on locally refined grids, or radial basis functions, take over.
+    It begins with global polynomials on Leja points [1]_ [2]_. A smooth function of ten inputs takes hundreds of
+    points, where other learners take millions. Scattered points check the predictions. If polynomials do not converge,
+    piecewise linear and quadratic functions on locally refined grids, or radial basis functions, are used.
 
     Parameters
     ----------
     function : callable
         Takes a tuple of d floats; returns a real or complex number, or an array of them.
     bounds : sequence of (float, float) or frozen `scipy.stats` distributions, or Space
-        One for each input. With a distribution, points go where the probability is.
+        One for each input. With a distribution, points follow its probability.
     rtol : float, default: 1e-6
-        The largest error that is accepted, relative to the range of the values: `done` is true below it.
+        The accepted error, relative to the range of the values: `done` is true below it.
     basis : "auto", "global" or "local", default: "auto"
-        The basis functions; ``"auto"`` takes the ones that predict best.
+        The basis functions; ``"auto"`` selects the ones with the best predictions.
 
     Attributes
     ----------
@@ -83,7 +83,7 @@ class SparseGridLearner(BaseLearner):
     Raises
     ------
     ValueError, TypeError
-        If an argument makes no sense.
+        If an argument is invalid.
 
     References
     ----------
@@ -110,7 +110,7 @@ class SparseGridLearner(BaseLearner):
 
     @property
     def _whole(self) -> tuple[bool, ...]:
-        """Along which inputs there are only whole numbers; empty for none."""
+        """The inputs that have only whole numbers; empty if there are none."""
         return self._is_whole
 
     @_whole.setter
@@ -120,7 +120,7 @@ class SparseGridLearner(BaseLearner):
         self._start_over()
 
     def _setting_changed(self, name: str) -> None:
-        """`rtol` says only when the learner is done."""
+        """Do nothing: `rtol` only defines when the learner is done."""
 
     def _start_over(self) -> None:
         """Forget all results and pending points."""
@@ -132,7 +132,7 @@ class SparseGridLearner(BaseLearner):
         self._known = Approximation(self._domain, self.basis)
         self._next = NextPoints(self._domain)
 
-    # ---- what is known
+    # ---- results
 
     @property
     def ndim(self) -> int:
@@ -141,7 +141,7 @@ class SparseGridLearner(BaseLearner):
 
     @property
     def vdim(self) -> int:
-        """The number of components of a value; 1 as long as nothing is known."""
+        """The number of components of a value; 1 without data."""
         return self._vdim or 1
 
     @property
@@ -151,12 +151,12 @@ class SparseGridLearner(BaseLearner):
 
     @property
     def bbox(self) -> list[tuple[float, float]]:
-        """The lower and upper end of each input; of one without ends, those between which points lie."""
+        """The lower and upper bound of each input or, if it is unbounded, the range of its points."""
         return [axis.extent for axis in self._domain.axes]
 
     @property
     def is_known(self) -> bool:
-        """Whether there is enough data for `interpolator`."""
+        """True if there are enough data for `interpolator`."""
         return self._absorb().is_known
 
     @property
@@ -165,12 +165,12 @@ class SparseGridLearner(BaseLearner):
         return list(self._absorb().error_history)
 
     def slices(self, positions: Any) -> Any:
-        """The function along each input through the centre of the domain.
+        """Return the function along each input through the centre of the domain.
 
         Parameters
         ----------
         positions : ndarray of shape (n,)
-            Shares of the probability below; 0 and 1 are the bounds.
+            Cumulative probabilities; 0 and 1 are the bounds.
 
         Returns
         -------
@@ -187,7 +187,7 @@ class SparseGridLearner(BaseLearner):
         return np.stack([np.broadcast_to(along[..., None], values.shape), values, fit.error(x).reshape(values.shape)])
 
     def to_numpy(self) -> Any:
-        """The data as an array of shape (npoints, d + M)."""
+        """Return the data as an array of shape (npoints, d + M)."""
         if not self.data:
             return np.zeros((0, self.ndim + self.vdim))
         return np.array([(*point, *np.ravel(value)) for point, value in self.data.items()])
@@ -195,17 +195,17 @@ class SparseGridLearner(BaseLearner):
     # ---- ask and tell
 
     def tell(self, x: Sequence[float], y: Any) -> None:
-        """Tell the value of the function at a point; a known point changes nothing.
+        """Tell the value of the function at a point; known points are ignored.
 
         Raises
         ------
         ValueError, TypeError
-            If `x` is not a point, or `y` not a number or an array with as many components as before.
+            If `x` is not a point, or `y` is not a number or an array with as many components as before.
         """
         SparseGridLearner.tell_many(self, [x], [y])
 
     def tell_many(self, xs: Iterable[Any], ys: Iterable[Any]) -> None:
-        """Tell many values in one go; all of them, or none if one is refused."""
+        """Tell the values at several points; nothing is told if one is refused."""
         results: list[tuple[Point, Any, Values]] = []
         vdim, shape = self._vdim, self._shape
         for x, y in zip(xs, ys, strict=True):
@@ -227,7 +227,7 @@ class SparseGridLearner(BaseLearner):
                     self._backlog.append((point, components))
 
     def tell_pending(self, x: Sequence[float]) -> None:
-        """Tell that a point is being evaluated, so that it is not proposed again."""
+        """Mark a point as pending, so that it is not proposed again."""
         point = checked_coordinates(x, self.ndim)
         if point not in self.data:
             self.pending_points.add(point)
@@ -237,7 +237,7 @@ class SparseGridLearner(BaseLearner):
                     grid.frontier.note(index, None)
 
     def remove_unfinished(self) -> None:
-        """Forget every pending point."""
+        """Remove all pending points."""
         self.pending_points.clear()
         self._next.forget_pending()
         known = self._absorb()
@@ -251,14 +251,14 @@ class SparseGridLearner(BaseLearner):
         ----------
         n : int
         tell_pending : bool, default: True
-            Whether the points become pending. With False the learner stays as it is.
+            If True, the points become pending. If False, the learner is not changed.
 
         Returns
         -------
         points : list of tuple of float
-            Fewer than n if the domain has no more.
+            Fewer than n if the domain has no more points.
         loss_improvements : list of float
-            What each point is expected to contribute, relative to the range of the values.
+            The expected contribution of each point, relative to the range of the values.
         """
         n = checked_size(n)
         known = self._absorb()
@@ -280,7 +280,7 @@ class SparseGridLearner(BaseLearner):
         return points, gains
 
     def _absorb(self) -> Approximation:
-        """What is known, with all values that were told since the last call."""
+        """Return the approximation, with all values that were told since the last call."""
         if self._backlog:
             backlog, self._backlog = self._backlog, []
             self._known.take_in(backlog, self.pending_points)
@@ -289,67 +289,67 @@ class SparseGridLearner(BaseLearner):
     # ---- errors
 
     def loss(self, real: bool = True) -> float:
-        """Estimated largest error of the interpolant, relative to the range of the values.
+        """Return the estimated largest error of the interpolant, relative to the range of the values.
 
-        It comes from the errors of predictions at points that the interpolant had not seen: scattered points, and the
-        newest nodes. It is infinite until there are enough of them.
+        It is computed from the errors of predictions at points that the interpolant did not include: scattered points
+        and the newest nodes. It is infinite until there are enough of them.
 
         Parameters
         ----------
         real : bool, default: True
-            Makes no difference.
+            Ignored.
         """
         judged = self._absorb().judgements()
         return judged[0].largest if judged else math.inf
 
     def done(self) -> bool:
-        """Whether the estimated error is at most `rtol`."""
+        """Return True if the estimated error is at most `rtol`."""
         return self.loss() <= float(self.rtol)
 
-    # ---- what follows from it
+    # ---- interpolation and statistics
 
     def interpolator(self) -> SparseGridInterpolator:
-        """The function as it is known, as an object that can be pickled and knows no learner.
+        """Return an interpolation of the data, as an object that can be pickled and does not refer to the learner.
 
         Returns
         -------
         callable
-            Takes points of shape (n, d), or (n,) with one input; returns values of shape (n,) or (n, M), NaN
-            outside of the bounds. ``error(x)`` estimates the error, in the same shape.
+            Takes points of shape (n, d), or (n,) with one input; returns values of shape (n,) or (n, M), with NaN
+            outside the bounds. ``error(x)`` estimates the error, in the same shape.
 
         Raises
         ------
         ValueError
-            If too little is known.
+            If there are too few data.
         """
         return self._absorb().interpolator(self._shape)
 
     def mean(self) -> Estimate:
-        """The mean over the bounds, or under the distributions."""
+        """Return the mean over the bounds, or under the distributions."""
         moments, bias, _ = self._absorb().moments()
         return Estimate(self._shaped(moments.mean), self._shaped(bias))
 
     def integral(self) -> Estimate:
-        """The integral over the bounds; inputs with a distribution, or of whole numbers, are averaged over."""
+        """Return the integral over the bounds; inputs with a distribution, or of whole numbers, are averaged."""
         mean = self.mean()
         axes = [axis for axis in self._domain.axes if axis.distribution is None and axis.whole is None]
         volume = math.prod(axis.high - axis.low for axis in axes)
         return Estimate(mean.value * volume, mean.error * volume)
 
     def variance(self) -> Estimate:
-        """The variance over the bounds, or under the distributions."""
+        """Return the variance over the bounds, or under the distributions."""
         moments, _, rms = self._absorb().moments()
         error = 2 * np.sqrt(moments.variance) * rms + rms**2
         return Estimate(self._shaped(moments.variance), self._shaped(error))
 
     def sobol_indices(self) -> dict[str, Estimate]:
-        """The shares of the variance that each input causes.
+        """Return the shares of the variance that each input causes.
 
         Returns
         -------
         dict
-            ``"first"``: by itself; ``"total"``: together with others. Each an `Estimate` with arrays of shape (d,) or
-            (d, M).
+            ``"first"``: by itself; ``"total"``: including interactions with others. Each is an `Estimate` with arrays
+            of shape (d,) or (d, M).
         """
         moments, _, rms = self._absorb().moments()
         with np.errstate(invalid="ignore", divide="ignore"):
@@ -361,13 +361,13 @@ class SparseGridLearner(BaseLearner):
         }
 
     def _shaped(self, components: Any) -> Any:
-        """An array whose last axis runs over components, in the shape of the function's values."""
+        """Reshape the last axis of an array, the components, to the shape of the function's values."""
         return components.reshape((*components.shape[:-1], *self._shape))[()]
 
     # ---- copies
 
     def new(self) -> Self:
-        """A learner with the same function and settings and no data."""
+        """Return a learner with the same function and settings and no data."""
         learner = type(self)(self.function, self.bounds, rtol=self.rtol, basis=self.basis)
         if self._whole:
             learner._whole = self._whole

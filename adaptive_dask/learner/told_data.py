@@ -1,4 +1,4 @@
-"""What ``learner.data`` is to users: a dict that only telling changes, and that can be assigned as a whole."""
+"""The type of ``learner.data``: a dict that changes only when results are told, and can be assigned as a whole."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ _HOW = "tell a result with learner.tell(x, y); to take some out, assign those th
 
 
 class ToldData(dict[K, V]):
-    """The results that a learner was told, as a dict that users read.
+    """The results that a learner was told, as a read-only dict.
 
-    Copies (``copy()``, ``|``, pickles) are plain dicts. The learner writes with `put` and `put_many`, as the rest
-    of its state must follow.
+    Copies (``copy()``, ``|``, pickles) are plain dicts. The learner writes with `put` and `put_many`, because the rest
+    of its state must be updated as well.
     """
 
     def _refuse(self, *args: Any, **kwargs: Any) -> NoReturn:
@@ -24,7 +24,7 @@ class ToldData(dict[K, V]):
     __setitem__ = __delitem__ = __ior__ = _refuse
     pop = popitem = clear = update = setdefault = _refuse
 
-    # Those of dict itself: a method around them would double what telling costs the quickest learners.
+    # Methods of dict itself: wrappers would double the time to tell a result to the fastest learners.
     put = dict.__setitem__
     put_many = dict.update
 
@@ -36,10 +36,10 @@ class ToldData(dict[K, V]):
 
 
 class DataView(ToldData[K, V]):
-    """`ToldData` whose results are elsewhere: a subclass gives `__getitem__`, `__iter__` and `__len__`.
+    """`ToldData` with results stored elsewhere. Subclasses define `__getitem__`, `__iter__` and `__len__`.
 
-    The dict itself holds a single entry, which is never visible: the JSON module writes a dict without any as ``{}``
-    before it asks for the items.
+    The dict itself has one hidden entry, because the JSON module writes an empty dict as ``{}`` without reading its
+    items.
     """
 
     def __init__(self) -> None:
@@ -78,7 +78,7 @@ class DataView(ToldData[K, V]):
         return {**other, **self} if isinstance(other, Mapping) else NotImplemented
 
     def copy(self) -> dict[K, V]:
-        """A dict with the results that there are now."""
+        """Return a dict with the current results."""
         return {x: self[x] for x in self}
 
     def __repr__(self) -> str:
@@ -86,11 +86,11 @@ class DataView(ToldData[K, V]):
 
 
 class Data:
-    """The attribute ``data`` of a learner: reading gives the results, assigning tells them.
+    """The attribute ``data`` of a learner, which returns the results; results are told to the learner when assigned.
 
-    An assignment forgets what was told before and tells the learner the assigned data at once. Points that are
-    pending stay so, unless they are told. If the learner refuses the new data it stays as it was. The learner has
-    ``_data``, ``_start_over()``, which forgets all results and pending points, and ``_assign(data)``, which tells.
+    An assignment replaces all results that were told before. Pending points stay pending, unless they have a result. If
+    the learner refuses the new data, it is not changed. The learner needs ``_data``, ``_start_over()``, which forgets
+    all results and pending points, and ``_assign(data)``, which tells results.
     """
 
     @overload
@@ -126,10 +126,10 @@ class Data:
 
 
 def checked_data(data: Any) -> dict[Any, Any]:
-    """What ``learner.data`` is assigned, as a dict."""
+    """Return the value that is assigned to ``learner.data`` as a dict."""
     if not isinstance(data, Mapping):
         raise AttributeError(
             f"learner.data must be set to a mapping of points to values, got {type(data).__name__}. "
-            "The learner forgets its data and is told these."
+            "Its results replace those of the learner."
         )
     return dict(data)

@@ -211,7 +211,7 @@ def test_many_at_a_time_are_one_after_the_other(results, asked):
     assert one.pending_points == many.pending_points
     assert one.ask(5)[0] == many.ask(5)[0]
     assert one.sum_f == many.sum_f
-    with pytest.raises(ValueError, match="1 values for 2"):
+    with pytest.raises(ValueError, match="value for each of 2 points, got 1"):
         many.tell_many([77, 78], [1.0])
     assert one.data == many.data
 

@@ -323,7 +323,7 @@ def test_bad_results_are_refused_before_anything_changes(x, y, error, message):
 
 
 def test_as_many_values_as_points():
-    with pytest.raises(ValueError, match="1 values for 2 points"):
+    with pytest.raises(ValueError, match="value for each of 2 points, got 1"):
         Learner1D(peak, (0, 1)).tell_many([0, 1], [0])
 
 

@@ -64,7 +64,7 @@ def test_the_interpolator_holds_the_data():
     vector = run(Learner2D(lambda xy: [f(xy), xy[0]], BOUNDS), 50)
     assert vector.interpolated_on_grid(12)[2].shape == (12, 12, 2)
     assert vector.to_numpy().shape == (50, 4)
-    with pytest.raises(ValueError, match="3 points are needed"):
+    with pytest.raises(ValueError, match="needs at least 3 points"):
         Learner2D(f, BOUNDS).interpolator()
 
 

@@ -161,7 +161,7 @@ def test_points_that_are_none_are_refused_and_nothing_is_lost(x: Any) -> None:
 def test_settings_that_make_no_sense() -> None:
     with pytest.raises(ValueError, match="EIps"):
         quick(acq_func="EIps")
-    with pytest.raises(ValueError, match="Cannot ask for -1"):
+    with pytest.raises(ValueError, match="0 or more, got -1"):
         quick().ask(-1)
 
 
