@@ -129,7 +129,7 @@ class DataSaver(BaseLearner):
         if evaluation not in (True, False, "output"):
             raise ValueError(f'evaluation must be True, False or "output", got {evaluation!r}.')
         if evaluation and self.learn is None:
-            raise ValueError("evaluation= must be used with learn=, got arg_picker. It adds named parts to results.")
+            raise ValueError("evaluation= adds named parts to results: pass learn= instead of arg_picker.")
         self.extra_data = ExtraData()
         if target is not None:
             target = entry("note_target")(target, storage_options)

@@ -1,4 +1,4 @@
-"""A learner's data as a pandas data frame, and back."""
+"""Conversion between a learner's data and a pandas data frame."""
 
 from __future__ import annotations
 
@@ -26,39 +26,38 @@ def to_dataframe(learner: Any, *args: Any, **options: Any) -> Any:
     ----------
     learner : BaseLearner
     *args
-        Options by position, in python-adaptive's order: for an `AverageLearner1D` ``mean`` comes first, a
-        `BalancingLearner` takes ``index_name`` only, for a `DataSaver` ``extra_data_name`` comes third. Any other
-        learner takes the options in the order below.
+        Options by position, in python-adaptive's order: ``mean`` is the first one of an `AverageLearner1D`,
+        ``index_name`` the only one of a `BalancingLearner`, and ``extra_data_name`` the third one of a `DataSaver`.
+        Other learners take the options in the order below.
     with_default_function_args : bool, default: True
-        Whether to add a column for each default argument of the learner's function.
+        Add a column for each default argument of the learner's function.
     function_prefix : str, default: "function."
-        What the names of those columns begin with.
+        The prefix of the names of these columns.
     failures : iterable of FailedPoint, optional
         ``runner.failures``: a row for each point that has failed, without a value, and the columns
         ``failure.status`` ("known" for points that have not failed, "failed", "retrying" or "replaced"),
         ``failure.tries``, ``failure.error`` and ``failure.worker``.
     **options
-        What the columns are called, and what else there is to choose. It depends on the learner and is
-        as in python-adaptive, see `adaptive_dask.storage.frame_layouts`; for a `Learner1D`
-        ``x_name``, by default what the function calls its argument, and ``y_name="y"``. A `BalancingLearner` has
-        ``index_name="learner_index"`` and what its children have; a `BalancingLearner` among these has
-        ``"learner_index_2"``.
+        The names of columns, and other options. They depend on the learner and are those of python-adaptive; see
+        `adaptive_dask.storage.frame_layouts`. For a `Learner1D`, they are ``x_name``, by default the name of the
+        function's argument, and ``y_name="y"``. A `BalancingLearner` has ``index_name="learner_index"`` and the options
+        of its children; a nested `BalancingLearner` has ``"learner_index_2"``.
 
     Returns
     -------
     pandas.DataFrame
-        ``attrs`` has the names of the columns with points, as "inputs", and with values, as "output"; of a
-        `DataSaver` with ``learn=``, "parts" has those of all parts of its results. If the function has no value at some
-        points, the column ``infeasible`` has the reason there, and empty text elsewhere. A
-        value that is not a number is in its cell as it is, be it an array or a dict. The text of an array has all
-        its digits, so `load_dataframe` can read it from a CSV file.
+        ``attrs`` has the names of the columns with points, as "inputs", and with values, as "output". For a `DataSaver`
+        with ``learn=``, "parts" has those of all parts of its results. If the function has no value at some points, the
+        column ``infeasible`` contains the reasons, and empty text elsewhere. Values other than numbers, such as arrays
+        or dicts, are stored in the cells unchanged. The text of an array has all digits, so `load_dataframe` can read
+        it from a CSV file.
 
     Raises
     ------
     ImportError
         If pandas is not installed.
     TypeError, ValueError
-        If an option is not one that there is, or not of its type, or a name stands for two columns.
+        If an option does not exist or has the wrong type, or two columns have the same name.
     """
     failures = options.pop("failures", None)
     names = _by_name(learner, args, options)
@@ -80,9 +79,9 @@ def to_dataframe(learner: Any, *args: Any, **options: Any) -> Any:
     called = [name for name, _ in cells]
     twice = {name for name in called if called.count(name) > 1}
     if twice:
-        raise ValueError(f"Two columns would be called {twice.pop()!r}; give each a name of its own.")
+        raise ValueError(f"Columns must have different names, got {twice.pop()!r} twice. Rename one of them.")
     parts = set(columns.parts)
-    kept = {*parts, columns.output} if isinstance(layout, SequenceLayout) else parts  # values may be anything
+    kept = {*parts, columns.output} if isinstance(layout, SequenceLayout) else parts  # values of any type
     df = pandas.DataFrame({name: _series(pandas, each, name in kept) for name, each in cells})
     df.attrs["inputs"] = columns.inputs
     df.attrs["output"] = columns.output
@@ -92,22 +91,21 @@ def to_dataframe(learner: Any, *args: Any, **options: Any) -> Any:
 
 
 def load_dataframe(learner: Any, df: Any, *args: Any, **options: Any) -> None:
-    """Tell a learner the data of a data frame.
+    """Tell the data of a data frame to a learner.
 
     Parameters
     ----------
     learner : BaseLearner
     df : pandas.DataFrame
-        As `to_dataframe` makes it, of this learner or of python-adaptive. Other columns may be there too, and rows of
-        failed points are left out. It may come from the file of `to_parquet`, and be the Dataset of `to_xarray`, also
-        from a Zarr store. It may have been a text file in between; before pandas 3 ``read_csv`` needs
-        ``float_precision="round_trip"`` for numbers to be exact.
+        A result of `to_dataframe`, of this learner or of python-adaptive. Other columns, and rows of failed points, are
+        ignored. It may come from the file of `to_parquet`, or be the Dataset of `to_xarray`, including one from a Zarr
+        store. It may have been written to a text file and read again; before pandas 3, ``read_csv`` needs
+        ``float_precision="round_trip"`` for exact numbers.
     *args
-        Options by position, as for `to_dataframe`; ``mean`` is none of them.
+        Options by position, as for `to_dataframe`, without ``mean``.
     with_default_function_args : bool, default: True
-        Whether the learner's function gets the default arguments that the data frame has. They are
-        bound with `functools.partial`; where the function has other ones, there is a warning. None and NaN,
-        which are the same in a text file, count as equal.
+        Set the default arguments of the learner's function to those of the data frame, with `functools.partial`. If the
+        function has different ones, there is a warning. None and NaN, which are the same in a text file, are equal.
     function_prefix : str, default: "function."
     **options
         As for `to_dataframe`.
@@ -117,15 +115,15 @@ def load_dataframe(learner: Any, df: Any, *args: Any, **options: Any) -> None:
     ImportError
         If pandas is not installed.
     TypeError, ValueError
-        If columns are missing, a default argument is not the same in all rows or is none of the
-        function's, or the learner refuses the data. Then it is told nothing.
+        If columns are missing, a default argument differs between rows or does not exist, or the learner refuses the
+        data. Then nothing is told.
     """
     _pandas()
     if is_dataset(df):
         df = frame_of(df)
     df = without_failures(decoded(df))
     found = list(_read(learner, df, **_by_name(learner, args, options, loading=True)))
-    for rows in found:  # whatever is wrong shows with a learner that nobody needs
+    for rows in found:  # errors occur with a temporary learner
         if hasattr(rows.learner, "new"):
             rows.learner.new().tell_many(rows.points, rows.values)
     for rows in found:
@@ -135,7 +133,7 @@ def load_dataframe(learner: Any, df: Any, *args: Any, **options: Any) -> None:
 
 
 class _Rows(NamedTuple):
-    """What a data frame has for a learner; the function of the learner without children if it is another one."""
+    """The data for a learner, and a function for the innermost learner if it has changed."""
 
     learner: Any
     points: list[Any]
@@ -145,7 +143,7 @@ class _Rows(NamedTuple):
 
 
 def _read(learner: Any, df: Any, **names: Any) -> Iterator[_Rows]:
-    """What a data frame has for a learner, or for each of its children."""
+    """Iterate over the data for a learner, or for each of its children."""
     children = children_of(learner)
     if children is not None:
         yield from _read_children(learner, children, df, **names)
@@ -164,7 +162,7 @@ def _read(learner: Any, df: Any, **names: Any) -> Iterator[_Rows]:
 
 
 class _RowsOf:
-    """Rows of a data frame, see `read_with_reasons`."""
+    """Rows of a data frame; see `read_with_reasons`."""
 
     def __init__(self, df: Any) -> None:
         self._df = df
@@ -178,7 +176,7 @@ class _RowsOf:
 
 
 class _Cells:
-    """The columns of a data frame as lists; one that is missing is an error that says so."""
+    """The columns of a data frame as lists; a missing column is an error."""
 
     def __init__(self, df: Any) -> None:
         self._df = df
@@ -189,17 +187,17 @@ class _Cells:
     def __getitem__(self, name: str) -> list[Any]:
         if name not in self._df.columns:
             there = ", ".join(map(repr, self._df.columns)) or "none"
-            raise ValueError(f"The data frame has no column {name!r}; it has {there}. Say which one it is by *_name=.")
+            raise ValueError(f"The data frame must have a column {name!r}, got {there}. Give its name with *_name=.")
         cells: list[Any] = self._df[name].tolist()
         return cells
 
     @property
     def was_text(self) -> bool:
-        """Whether the data frame comes from a text file, where NaN is an empty cell and a vector is its text."""
+        """True if the data frame comes from a text file, in which NaN is an empty cell and a vector is its text."""
         return "output" not in self._df.attrs
 
     def parts(self, others: Set[str]) -> list[str]:
-        """The columns of results with names; from a text file, all that are not others, arguments or failures."""
+        """Return the columns of named results; in a text file, all except others, arguments and failures."""
         known: list[str] | None = self._df.attrs.get("parts")
         if known is None:
             known = [
@@ -210,7 +208,7 @@ class _Cells:
         return known
 
     def missing(self, name: str) -> list[bool]:
-        """Which cells have ``pandas.NA``, or nothing in a text file."""
+        """Return which cells are ``pandas.NA``, or empty in a text file."""
         na, was_text = _pandas().NA, self.was_text
         return [cell is na or (was_text and isinstance(cell, float) and cell != cell) for cell in self[name]]
 
@@ -219,17 +217,17 @@ def _children_to_dataframe(children: Sequence[Any], index_name: str = INDEX, fai
     pandas = _pandas()
     failed = None if failures is None else checked_failures(failures)
     called = [layout_of(child).options(child) for child in children if children_of(child) is None]
-    if any(options != called[0] for options in called):  # each calls its arguments otherwise
+    if any(options != called[0] for options in called):  # different options for the children
         names = {**layout_of(children[0]).usual_options(children[0]), **names}
     frames = []
     for index, child in enumerate(children):
         options = {**names, **_index_of_nested(child, index_name)}
         df = to_dataframe(child, failures=None if failed is None else of_child(failed, index), **options)
         if index_name in df.columns:
-            raise ValueError(f"Two columns would be called {index_name!r}; choose another index_name.")
+            raise ValueError(f"Columns must have different names, got {index_name!r} twice. Choose another index_name.")
         df.insert(0, index_name, index)
         frames.append(df)
-    # Empty ones would turn whole numbers and booleans into objects.
+    # Empty frames would convert whole numbers and booleans to objects.
     full = [df for df in frames if len(df)] or frames[:1]
     parts = list(dict.fromkeys(name for df in full for name in df.attrs.get("parts", ())))
     for df in full:
@@ -250,13 +248,13 @@ def _read_children(
     if not indices <= set(range(len(children))):
         raise ValueError(
             f"The data frame's column {index_name!r} must have numbers from 0 to {len(children) - 1}, one for each "
-            f"child, but it has {sorted(indices - set(range(len(children))), key=repr)[:3]}."
+            f"child, got {sorted(indices - set(range(len(children))), key=repr)[:3]}."
         )
     for index, rows in df.groupby(index_name):
         rows = rows.drop(columns=index_name)
         rows.attrs = df.attrs
         for each in _read(children[index], rows, **names, **_index_of_nested(children[index], index_name)):
-            if isinstance(learner, DataSaver):  # which has the results of its children
+            if isinstance(learner, DataSaver):  # it has the results of its children
                 each = each._replace(learner=learner, points=[(index, x) for x in each.points])
             yield each
 
@@ -267,14 +265,14 @@ def _index_of_nested(child: Any, index_name: str) -> dict[str, str]:
 
 
 def _by_name(learner: Any, args: Sequence[Any], options: dict[str, Any], loading: bool = False) -> dict[str, Any]:
-    """All options by name."""
+    """Return all options by name."""
     if not args and children_of(learner) is None:
         return options
     order = ("index_name",) if children_of(learner) is not None else layout_of(learner).order(learner, loading)
     if len(args) > len(order):
         raise TypeError(
-            f"Of the options of the data frame of a {type(learner).__name__} at most {len(order)} can be given by "
-            f"position ({', '.join(order)}), got {len(args)}."
+            f"The data frame of a {type(learner).__name__} must have at most {len(order)} options by position "
+            f"({', '.join(order)}), got {len(args)}."
         )
     given = dict(zip(order, args, strict=False))
     twice = given.keys() & options.keys()
@@ -287,7 +285,7 @@ def _by_name(learner: Any, args: Sequence[Any], options: dict[str, Any], loading
 
 
 def _of_function(names: dict[str, Any]) -> tuple[bool, str]:
-    """Take the options about the function's arguments out of the others."""
+    """Remove the options for the function's arguments from the others."""
     with_defaults, prefix = names.pop("with_default_function_args", True), names.pop("function_prefix", "function.")
     if with_defaults not in (True, False):
         raise TypeError(f"with_default_function_args must be True or False, got {with_defaults!r}.")
@@ -301,8 +299,8 @@ def _checked(learner: Any, layout: Layout, names: dict[str, Any]) -> dict[str, A
     unknown = names.keys() - options.keys()
     if unknown:
         raise TypeError(
-            f"The data frame of a {type(learner).__name__} has no option {unknown.pop()!r}; it has "
-            f"{', '.join(options)}."
+            f"An option of the data frame of a {type(learner).__name__} must be one of {', '.join(options)}, "
+            f"got {unknown.pop()!r}."
         )
     for name, value in names.items():
         if isinstance(options[name], str | bool) and not isinstance(value, type(options[name])):
@@ -312,12 +310,12 @@ def _checked(learner: Any, layout: Layout, names: dict[str, Any]) -> dict[str, A
 
 
 def _is_missing(df: Any, name: Any) -> bool:
-    """Whether a data frame lacks a column, or one of several."""
+    """Return True if a data frame lacks a column, or one of several."""
     return any(each not in df.columns for each in ((name,) if isinstance(name, str) else name or ()))
 
 
 def _series(pandas: Any, cells: list[Any], is_kept: bool = False) -> Any:
-    """A column; pandas finds out the type, except of what it would take apart, and of cells to keep."""
+    """Make a column; pandas infers the type, except of cells that it would split, and of cells to keep."""
     if is_kept:
         kinds = set(map(type, cells))
         if len(kinds) > 1 or kinds & {np.longdouble, np.clongdouble}:

@@ -1,4 +1,4 @@
-"""A learner's data as an xarray Dataset: the evaluated points, or the interpolation on a grid."""
+"""A learner's data as an xarray Dataset: the evaluated points, or an interpolation on a grid."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ from adaptive_dask.storage.samples import samples
 
 Array = NDArray[Any]
 
-# So many points are evaluated in one call, which limits the memory that an interpolator needs.
+# Number of points in one call, which limits the memory of an interpolator.
 _MAX_POINTS = 1 << 18
 
-# An axis with a distribution without bounds ends at these quantiles.
+# An axis with an unbounded distribution ends at these quantiles.
 _TAILS = (0.001, 0.999)
 
 
@@ -43,30 +43,30 @@ def to_xarray(
     ----------
     learner : BaseLearner
     n : int, sequence of int, or mapping of str to int, optional
-        How many coordinates each axis of the grid has, evenly spaced between the bounds; the same for all axes, one for
-        each, or by the name of the axis.
+        The number of coordinates along each axis of the grid, evenly spaced between the bounds: the same for all axes,
+        one for each, or by the name of the axis.
     coords : mapping of str to array, optional
-        The coordinates along some axes; the others have `n`. A number instead of an array is a cut, and the
-        variables do not have this dimension.
+        The coordinates along some axes; the others use `n`. A number instead of an array is a cut, and the variables do
+        not have this dimension.
     chunks : int, "auto", sequence, or mapping of str to int, optional
         Evaluate with Dask when the values are needed, in chunks of this shape.
     smooth : bool or "auto", optional
         The kind of interpolation, for learners whose ``interpolator`` has this argument.
     error : bool, default: True
-        Whether to add the estimated error, as the variable ``<name>_error``.
+        Add the estimated error, as the variable ``<name>_error``.
     **options
         Without ``n`` and ``coords``, as for `to_dataframe`.
 
     Returns
     -------
     xarray.Dataset
-        With ``n`` or ``coords``, the interpolation: axes and variables are called as the columns of the data frame,
-        and have ``units`` where the types of the function say so. The components of a vector have a dimension of their
-        own, or variables of their own if ``DataSaver(learn=[…])`` names them. The dimension of the children of a
-        `BalancingLearner` is "learner_index". If the function has no value at some points, the variables are NaN there,
-        and ``feasibility`` is a number from 0 to 1.
+        With ``n`` or ``coords``, the interpolation. Axes and variables have the names of the columns of the data frame,
+        and ``units`` from the types of the function. The components of a vector have their own dimension, or their own
+        variables if ``DataSaver(learn=[…])`` names them. The dimension of the children of a `BalancingLearner` is
+        "learner_index". If the function has no value at some points, the variables are NaN there, and ``feasibility``
+        is a number from 0 to 1.
 
-        Without them, the points that were evaluated along the dimension "point", with the columns of the data frame.
+        Otherwise, the evaluated points along the dimension "point", with the columns of the data frame.
         ``learner.load_dataframe(dataset)`` tells a learner the same data.
 
     Raises
@@ -74,17 +74,17 @@ def to_xarray(
     ImportError
         If xarray is not installed, or Dask with ``chunks``.
     TypeError, ValueError
-        If an argument is invalid, the learner knows no function of continuous coordinates, or it has too few points.
+        If an argument is invalid, the learner has no continuous coordinates, or it has too few points.
     """
     xarray = _xarray()
     if n is None and coords is None:
         for name, value in (("chunks", chunks), ("smooth", smooth)):
             if value is not None:
-                raise TypeError(f"{name} belongs to a grid: pass n= or coords= as well, or leave out {name}.")
+                raise TypeError(f"{name} must be used with n= or coords=, got neither. Pass one, or omit {name}.")
         return samples(xarray, learner, options)
     if options:
-        raise TypeError(f"A grid takes n, coords, chunks, smooth and error, got {', '.join(options)}.")
-    # Children that work everywhere have the variable beside others that do not.
+        raise TypeError(f"Options of a grid must be n, coords, chunks, smooth and error, got {', '.join(options)}.")
+    # Children with values at all points need the variable if others do not have them.
     gaps = bool(getattr(learner, "infeasible", None))
     make = partial(_Grid, xarray, n=n, coords=coords or {}, chunks=chunks, smooth=smooth, error=error, gaps=gaps)
     return _interpolated(xarray, learner, make, INDEX)
@@ -110,8 +110,8 @@ class _Grid:
         make = getattr(learner, "interpolator", None)
         if make is None:
             raise TypeError(
-                f"A {type(learner).__name__} has no interpolator, so it cannot be put on a grid: leave out n and "
-                "coords for the points that were evaluated."
+                f"A learner on a grid must have an interpolator, got a {type(learner).__name__}. Omit n and coords for "
+                "the evaluated points."
             )
         layout = layout_of(learner)
         self._names = layout.axes(learner, layout.options(learner))
@@ -150,12 +150,12 @@ class _Grid:
         return dataset.isel(dict.fromkeys(self._cuts, 0))
 
     def _parts(self, shape: tuple[int, ...]) -> list[tuple[str, Any, str | None]]:
-        """The name, the index and the unit of each variable; one that is called as an axis gets a prefix."""
+        """Return the name, index and unit of each variable; a variable named like an axis gets a prefix."""
         layout = layout_of(self._learner)
         units = units_of_parts(layout.function(self._learner))
         learn = getattr(self._learner, "learn", None)
         parts: list[tuple[str, Any, str | None]]
-        if isinstance(learn, tuple) and not shape:  # to a learner of numbers
+        if isinstance(learn, tuple) and not shape:  # for a learner of numbers
             (learn,) = learn
         if isinstance(learn, tuple):
             parts = [(name, (..., k), units.get(name)) for k, name in enumerate(learn)]
@@ -167,7 +167,7 @@ class _Grid:
         return [(f"{RESULT}{name}" if name in self._names else name, index, unit) for name, index, unit in parts]
 
     def _axes(self) -> dict[str, Any]:
-        """The coordinates, and the arguments that have one value in the whole space."""
+        """Return the coordinates, and the arguments that are constant in the space."""
         axes: dict[str, Any] = {}
         labels = self._about.labels or self._names
         for name, axis, unit, label in zip(self._names, self._coords, self._about.units, labels, strict=True):
@@ -177,17 +177,18 @@ class _Grid:
         return {**axes, **{name: value for name, value in fixed.items() if isinstance(value, int | float | str)}}
 
     def _evaluated(self, method: str, shape: tuple[int, ...], dtype: Any) -> Any:
-        """Values or errors on the grid, as an array of NumPy or of Dask."""
+        """Return values or errors on the grid, as an array of NumPy or of Dask."""
         if self._chunks is None:
             return _evaluate(self._coords, self._interpolator, method, self._of_tuples)
         try:
             import dask.array as da
             from dask.delayed import delayed
         except ImportError as error:
-            raise ImportError("chunks= needs Dask, which is not installed here: pip install dask.") from error
+            raise ImportError("chunks= needs Dask, which is not installed: pip install dask.") from error
         lengths = tuple(map(len, self._coords))
         chunks = da.core.normalize_chunks(_by_axis(self._chunks, self._names, "chunks"), shape=lengths, dtype=dtype)
-        # The interpolator is one task, not a part of each; its name does not depend on its content, which may be large.
+        # The interpolator is one task, not part of each one. Its name does not depend on its content, which may be
+        # large.
         interpolator = delayed(self._interpolator, pure=False)
         axes = [da.from_array(axis, chunks=(sizes,)) for axis, sizes in zip(self._coords, chunks, strict=True)]
         arguments: list[Any] = []
@@ -213,7 +214,7 @@ def _evaluate_block(*coords: Array, interpolator: Any, method: str, of_tuples: b
 
 
 def _evaluate(coords: Sequence[Array], interpolator: Any, method: str, of_tuples: bool) -> Array:
-    """Values, or errors, on a grid: an array with the shape of the grid followed by that of a value."""
+    """Return values or errors on a grid, in an array with the shape of the grid followed by that of a value."""
     evaluate = getattr(interpolator, method) if method else interpolator
     lengths = tuple(map(len, coords))
     size = math.prod(lengths)
@@ -229,7 +230,7 @@ def _evaluate(coords: Sequence[Array], interpolator: Any, method: str, of_tuples
 def _coordinates(
     learner: Any, names: Sequence[str], n: Any, coords: Mapping[str, Any]
 ) -> tuple[list[Array], list[str]]:
-    """The coordinates along each axis, and the names of the axes that are cut."""
+    """Return the coordinates along each axis, and the names of the axes that are cut."""
     if not isinstance(coords, Mapping):
         raise TypeError(f"coords must be a mapping of {', '.join(names)} to arrays, got {coords!r}.")
     unknown = [name for name in coords if name not in names]
@@ -251,7 +252,7 @@ def _coordinates(
 
 
 def _by_axis(value: Any, names: Sequence[str], what: str) -> tuple[Any, ...]:
-    """What each axis gets of one argument."""
+    """Return the part of an argument for each axis."""
     if isinstance(value, Mapping):
         unknown = [name for name in value if name not in names]
         if unknown:
@@ -275,13 +276,13 @@ def _checked_length(length: Any, name: str) -> int:
 def _evenly(learner: Any, k: int, length: int) -> Array:
     bounds = learner.bounds
     numeric = getattr(getattr(learner, "space", None), "numeric", None)
-    if numeric is not None:  # evenly in the coordinates that the learner divides
+    if numeric is not None:  # evenly spaced in the coordinates that the learner divides
         axis = numeric[k]
         low, high = axis.inner_bounds
         inner = np.linspace(low, high, length)
-        # Rounding must not take the ends out of the bounds, and whole numbers may be there twice.
+        # Rounding must not move the ends outside the bounds, and whole numbers may occur twice.
         return np.unique(np.clip(axis.many_to_user(inner), axis.low, axis.high))
-    if hasattr(bounds, "points"):  # of a hull
+    if hasattr(bounds, "points"):  # a convex hull
         low, high = bounds.points[:, k].min(), bounds.points[:, k].max()
     elif not _has_tuples(learner):
         low, high = bounds
@@ -294,14 +295,14 @@ def _evenly(learner: Any, k: int, length: int) -> Array:
 
 
 def _has_tuples(learner: Any) -> bool:
-    """Whether points are tuples, also in one dimension."""
+    """Return True if points are tuples, including one dimension."""
     return (
         hasattr(learner.bounds, "points") or hasattr(learner.bounds[0], "__len__") or hasattr(learner.bounds[0], "ppf")
     )
 
 
 def _interpolated(xarray: Any, learner: Any, make: Callable[[Any], _Grid], index: str) -> Any:
-    """The grid of a learner, or of all children along a dimension."""
+    """Return the grid of a learner, or of all children along a dimension."""
     children = children_of(learner)
     if children is None:
         return make(learner).dataset()
@@ -312,10 +313,10 @@ def _interpolated(xarray: Any, learner: Any, make: Callable[[Any], _Grid], index
     if other is not None:
         raise ValueError(f"The children must have the same axes, got {', '.join(dims)} and {', '.join(other)}.")
     if index in first.variables:
-        raise ValueError(f"An axis or a part of the results must not be called {index!r}, which numbers the children.")
+        raise ValueError(f"Axes and parts of results must not have the name {index!r}, which is that of the children.")
     if not all(grid[name].variable.equals(first[name].variable) for grid in grids for name in dims if name in first):
-        raise ValueError("The children have different bounds: pass the coordinates along every axis in coords.")
-    # Arguments with one value in each child have several here.
+        raise ValueError("The children must have the same bounds: pass the coordinates along every axis in coords.")
+    # Arguments that are constant in each child may differ between children.
     names = dict.fromkeys(name for grid in grids for name in grid.coords if not grid[name].dims)
     single = {name: [grid[name].item() if name in grid else None for grid in grids] for name in names}
     differ = {name: values for name, values in single.items() if any(value != values[0] for value in values)}
@@ -338,7 +339,7 @@ def _interpolated(xarray: Any, learner: Any, make: Callable[[Any], _Grid], index
 
 
 def _labels(values: list[Any]) -> Any:
-    """Values along a dimension, as numbers or text if they all are."""
+    """Return values along a dimension, as numbers or text if possible."""
     kinds = set(map(type, values))
     return np.array(values) if len(kinds) == 1 and kinds <= {bool, int, float, str} else objects(values)
 

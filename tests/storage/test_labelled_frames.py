@@ -288,7 +288,7 @@ def test_a_frame_without_the_learned_part() -> None:
         with pytest.raises((ValueError, TypeError)):
             other.load_dataframe(wrong)
     assert other.npoints == 0
-    with pytest.raises(TypeError, match="no option 'y_name'"):
+    with pytest.raises(TypeError, match="got 'y_name'"):
         learner.to_dataframe(y_name="y")
 
 

@@ -1,4 +1,4 @@
-"""The axes of a `Space`: what a coordinate is to users, and which coordinate a learner divides."""
+"""The axes of a `Space`, which convert between the coordinates of users and those of learners."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ from adaptive_dask.plain import safe_repr
 
 
 class UnsupportedAxisError(TypeError):
-    """A learner does not take a space, or an axis of it. The message says which learners do."""
+    """A learner does not support a space, or one of its axes. The message lists learners that do."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Axis:
-    """What an axis is called in pictures.
+    """The labels of an axis in plots.
 
     Parameters
     ----------
     unit : str, optional
         For example ``"meV"``.
     label : str, optional
-        The name of the argument if not given.
+        By default, the name of the argument.
     """
 
     unit: str | None = field(default=None)
@@ -45,11 +45,11 @@ class Axis:
 
     @property
     def about(self) -> tuple[Any, ...]:
-        """What tells the axis from others of its kind, apart from unit and label."""
+        """Return the properties that distinguish the axis from others of its type, without unit and label."""
         raise NotImplementedError
 
     def called(self, unit: str | None, label: str | None) -> Self:
-        """The same axis with another unit and label."""
+        """Return the same axis with another unit and label."""
         axis = object.__new__(type(self))  # a copy would pickle the value of a `Fixed`
         vars(axis).update(vars(self), unit=unit, label=label)
         return axis
@@ -62,12 +62,12 @@ class Axis:
 
 @dataclass(frozen=True, repr=False)
 class Linear(Axis):
-    """Real numbers from ``low`` to ``high``; the pair ``(low, high)`` is the same without unit and label.
+    """Real numbers from ``low`` to ``high``; equivalent to a pair ``(low, high)``, with unit and label.
 
     Raises
     ------
     TypeError, ValueError
-        If these are not finite numbers in ascending order.
+        If they are not finite numbers in ascending order.
     """
 
     low: float
@@ -89,19 +89,19 @@ class Linear(Axis):
         return self.low, self.high
 
     def to_inner(self, x: float) -> float:
-        """The learner's coordinate of a user's."""
+        """Return the learner's coordinate for that of the user."""
         return x
 
     def to_user(self, u: float) -> Any:
-        """The user's coordinate of a learner's."""
+        """Return the user's coordinate for that of the learner."""
         return u
 
     def many_to_inner(self, x: Any) -> Any:
-        """`to_inner` of an array, NaN where there is none."""
+        """Return `to_inner` of an array, with NaN for coordinates that cannot be converted."""
         return x
 
     def many_to_user(self, u: Any) -> Any:
-        """`to_user` of an array."""
+        """Return `to_user` of an array."""
         return u
 
 
@@ -109,11 +109,12 @@ class Linear(Axis):
 class Log(Linear):
     """Positive numbers from ``low`` to ``high``, of which learners divide the decimal logarithm.
 
-    A learner asks for ``10.0**u`` where it would ask for ``u`` between ``log10(low)`` and ``log10(high)``.
+    A learner proposes ``10.0**u`` instead of ``u`` between ``log10(low)`` and ``log10(high)``.
 
     Raises
     ------
     TypeError, ValueError
+        If they are not positive numbers in ascending order.
         If these are not positive numbers in ascending order.
 
     Examples
@@ -131,7 +132,7 @@ class Log(Linear):
             raise ValueError(f"low and high must have different logarithms, got {self.low!r} and {self.high!r}.")
         vars(self).update(_lowest=bounds[0], _highest=bounds[1])
 
-    _lowest: ClassVar[float]  # no fields, as they follow from these
+    _lowest: ClassVar[float]  # no fields, because they are computed from these
     _highest: ClassVar[float]
 
     @property
@@ -148,7 +149,7 @@ class Log(Linear):
     def to_user(self, u: float) -> float:
         if self._lowest < u < self._highest:
             x: float = 10.0**u
-            # By rounding, the power of a number inside of the bounds may lie outside.
+            # Rounding may move the power of a number outside the bounds.
             return x if self.low <= x <= self.high else min(max(x, self.low), self.high)
         if u in (self._lowest, self._highest):
             return self.high if u == self._highest else self.low
@@ -172,7 +173,7 @@ class Int(Linear):
     Raises
     ------
     TypeError, ValueError
-        If these are not whole numbers in ascending order, or too large for a float to tell them from their neighbours.
+        If they are not whole numbers in ascending order, or exceed the range in which floats represent all of them.
     """
 
     def __post_init__(self) -> None:
@@ -191,7 +192,7 @@ class Int(Linear):
 
     @property
     def size(self) -> int:
-        """How many numbers there are."""
+        """The number of whole numbers."""
         return int(self.high - self.low) + 1
 
     @property
@@ -199,7 +200,7 @@ class Int(Linear):
         return float(self.low), float(self.high)
 
     def checked(self, x: float) -> int:
-        """A coordinate as data have it."""
+        """Return a coordinate as it is stored in data."""
         if x != math.floor(x):
             raise ValueError(f"A coordinate must be a whole number on an Int axis, got {x!r}.")
         return int(x)
@@ -213,18 +214,18 @@ class Int(Linear):
 
 @dataclass(frozen=True, repr=False)
 class Periodic(Linear):
-    """Real numbers from ``low`` to ``high``, beyond which the function repeats itself.
+    """Real numbers from ``low`` to ``high``, the period of the function.
 
-    A learner never asks for ``high``. Coordinates outside of the bounds stand for those inside.
+    A learner never proposes ``high``. Coordinates outside the bounds are equivalent to those inside.
 
     Raises
     ------
     TypeError, ValueError
-        If these are not finite numbers in ascending order.
+        If they are not finite numbers in ascending order.
     """
 
     def widened(self, margin: float) -> tuple[float, float]:
-        """The bounds, and beyond each of them a share of the period."""
+        """Return the bounds, extended by a share of the period on both sides."""
         beyond = margin * (self.high - self.low)
         return self.low - beyond, self.high + beyond
 
@@ -246,12 +247,12 @@ class Periodic(Linear):
 
 @dataclass(frozen=True, repr=False)
 class Categories(Axis):
-    """One of several values without an order; the list of them is the same without unit and label.
+    """One of several values without an order; equivalent to a list of them, with unit and label.
 
     Raises
     ------
     TypeError, ValueError
-        If that is not a sequence, or has fewer than one value or one of them twice.
+        If values is not a sequence, is empty, or has a value twice.
     """
 
     values: Sequence[Any]
@@ -278,16 +279,17 @@ class Categories(Axis):
 
 @dataclass(frozen=True, repr=False)
 class Fixed(Axis):
-    """An argument that always has the same value. Values that are no tuples or lists need no ``Fixed(…)``.
+    """An argument with a constant value. ``Fixed(…)`` is only needed for tuples and lists.
 
-    A value that is no number or text is unpickled when it is first needed, as the scheduler may not have its modules.
+    Values other than numbers and text are unpickled when they are first needed, because the scheduler may not have
+    their modules.
     """
 
     value: Any
 
     @property
     def about(self) -> tuple[Any, ...]:
-        """The value if it is a number or text, else an object with its text as `repr`."""
+        """Return the value if it is a number or text, otherwise an object with its text as `repr`."""
         state = vars(self)
         if "_pickled" in state:
             return (state["_text"],)
@@ -313,7 +315,7 @@ def _fixed(unit: str | None, label: str | None, state: dict[str, Any]) -> Fixed:
 
 
 class _Text(str):
-    """The text of a value, which shows itself without quotes."""
+    """The text of a value, with a `repr` without quotes."""
 
     __slots__ = ()
 
@@ -326,12 +328,12 @@ _ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
 
 
 def as_axis(given: Any, name: str) -> Axis:
-    """The axis that is meant by what a user gave.
+    """Convert a user's description of an axis to an axis.
 
     Raises
     ------
     TypeError, ValueError
-        If nothing is meant by it.
+        If it does not describe an axis.
     """
     try:
         if isinstance(given, Axis):

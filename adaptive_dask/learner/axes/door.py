@@ -1,4 +1,4 @@
-"""Learners over a `Space`: which ones there are, how they are made, and how they are extended."""
+"""Learners over a `Space`: the supported learners, their construction and their extension."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from adaptive_dask.learner.settings_learner import SettingsLearner
 
 
 class Takes(NamedTuple):
-    """What a kind of learner takes: which axes, how many of them, and how its points are written."""
+    """The axes that a type of learner supports, their number, and the form of its points."""
 
     axes: tuple[type[Axis], ...]
     ndim: int | None
@@ -27,7 +27,7 @@ class Takes(NamedTuple):
 
 _REAL = (Linear, Log)
 
-# By the names of classes, as these need not be loaded. An IntegratorLearner would integrate over a logarithm.
+# By name, because the classes may not be imported. An IntegratorLearner would integrate over a logarithm.
 TAKES = {
     "Learner1D": Takes((*_REAL, Periodic, Int), 1, NUMBER),
     "Learner2D": Takes((*_REAL, Periodic, Int), 2, TUPLE),
@@ -41,14 +41,14 @@ TAKES = {
 
 
 def make(kind: type, args: tuple[Any, ...], options: dict[str, Any]) -> Any:
-    """A learner over the `Space` that is among the arguments of its constructor.
+    """Make a learner over the `Space` among the arguments of its constructor.
 
     Raises
     ------
     UnsupportedAxisError
-        If learners of that kind take no space, or not all of its axes.
+        If learners of this type do not support a space, or one of its axes.
     TypeError
-        If the function does not take the arguments by name.
+        If the function does not accept the arguments by name.
     """
     given = [each for each in (*args, *options.values()) if isinstance(each, Space)]
     if len(given) > 1:
@@ -86,7 +86,7 @@ def make(kind: type, args: tuple[Any, ...], options: dict[str, Any]) -> Any:
 
 
 def _bounds_for(kind: Any, axis: Linear) -> tuple[float, float]:
-    """The bounds that a learner gets for an axis; scikit-optimize takes integers for a dimension of whole numbers."""
+    """Return the bounds of an axis for a learner; scikit-optimize needs integers for whole numbers."""
     if isinstance(axis, Periodic):
         return axis.widened(kind._beyond_seam)
     if isinstance(axis, Int) and any(each.__name__ == "SKOptLearner" for each in kind.__mro__):
@@ -95,7 +95,7 @@ def _bounds_for(kind: Any, axis: Linear) -> tuple[float, float]:
 
 
 def _balanced(kind: type, args: tuple[Any, ...], options: dict[str, Any], space: Space) -> BalancingLearner:
-    """A child for each combination of categories, in the order of the space; the last one changes fastest."""
+    """Make a child for each combination of categories, in the order of the space; the last one varies fastest."""
     categories = {name: axis for name, axis in space.axes.items() if isinstance(axis, Categories)}
     if len(categories) == space.ndim:
         raise ValueError(
@@ -115,7 +115,7 @@ def _balanced(kind: type, args: tuple[Any, ...], options: dict[str, Any], space:
 
 
 def extended(learner: AxesLearner, space: Space) -> AxesLearner:
-    """A learner over another space with the data of a learner; see `AxesLearner.extended`."""
+    """Return a learner over another space with the data of a learner; see `AxesLearner.extended`."""
     if not isinstance(space, Space):
         raise TypeError(f"space must be a Space, got {space!r}.")
     inner: Any = learner.learner
@@ -133,7 +133,7 @@ def extended(learner: AxesLearner, space: Space) -> AxesLearner:
 
 
 def _settings(inner: Any) -> dict[str, Any]:
-    """The arguments of the constructor of a learner besides function and bounds."""
+    """Return the arguments of a learner's constructor, without function and bounds."""
     if isinstance(inner, SettingsLearner):
         settings = inner._settings()
     elif type(inner).__name__ == "SKOptLearner":
@@ -144,14 +144,14 @@ def _settings(inner: Any) -> dict[str, Any]:
 
 
 def _moved(old: AxesLearner, new: AxesLearner, point: Any) -> Any:
-    """A point of one space as that of another."""
+    """Convert a point of one space to another."""
     known = old.arguments_at(point)
     lost = [name for name in old.space.axes if name not in new.space.axes]
     if lost:
         raise ValueError(f"space must have all arguments of {old.space!r}, got none called {lost[0]!r}.")
     try:
         parameters = inspect.signature(old.learner.function).parameters
-    except (TypeError, ValueError):  # functions written in C do not always say
+    except (TypeError, ValueError):  # functions written in C may have no signature
         parameters = MappingProxyType({})
     for name in new.space.axes:
         if name not in known:
@@ -177,7 +177,7 @@ def _check(name: str, takes: Takes, space: Space) -> None:
     if takes.ndim is not None and space.ndim != takes.ndim:
         raise ValueError(
             f"The space of a {name} must have {takes.ndim} ax{'is' if takes.ndim == 1 else 'es'} that var"
-            f"{'ies' if takes.ndim == 1 else 'y'}, got {space.ndim} in {space!r}. Give the others a value, or take a "
+            f"{'ies' if takes.ndim == 1 else 'y'}, got {space.ndim} in {space!r}. Give the others a value, or use a "
             "LearnerND."
         )
     if takes.form == SAMPLE and SEED in space.axes:

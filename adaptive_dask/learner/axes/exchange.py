@@ -1,4 +1,4 @@
-"""Spaces from and to the formats of other packages: VOCS of gest-api, and the distributions of Optuna."""
+"""Conversion of spaces to and from VOCS of gest-api, and distributions of Optuna."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _MAX_LISTED = 100_000
 
 
 def axes_of_vocs(vocs: Any) -> dict[str, Any]:
-    """The axes of the variables and constants of a VOCS."""
+    """Return the axes of the variables and constants of a VOCS."""
     module = _gest_api()
     if not isinstance(vocs, module.VOCS):
         raise TypeError(f"vocs must be a gest_api.vocs.VOCS, got {vocs!r}.")
@@ -26,11 +26,11 @@ def axes_of_vocs(vocs: Any) -> dict[str, Any]:
 
 
 def vocs_of_axes(axes: Mapping[str, Axis], outputs: Mapping[str, Any]) -> Any:
-    """A VOCS with these variables and constants, and further fields."""
+    """Return a VOCS with these variables and constants, and further fields."""
     module = _gest_api()
     taken = outputs.keys() & {"variables", "constants"}
     if taken:
-        raise TypeError(f"{taken.pop()} are those of the space, got others. Give objectives, constraints, observables.")
+        raise TypeError(f"{taken.pop()} are those of the space, got others. Pass objectives, constraints, observables.")
     return module.VOCS(
         variables={name: _variable(module, name, axis) for name, axis in axes.items() if not isinstance(axis, Fixed)},
         constants={name: module.Constant(value=axis.value) for name, axis in axes.items() if isinstance(axis, Fixed)},
@@ -56,7 +56,7 @@ def _of_variable(module: Any, name: str, variable: Any) -> Any:
 
 
 def _of_values(values: set[Any]) -> Axis:
-    """Whole numbers without a gap, or categories. The order of a set changes from process to process."""
+    """Return an axis of whole numbers without gaps, or of categories. The order of a set differs between processes."""
     if len(values) > 1 and all(type(value) is int for value in values) and max(values) - min(values) < len(values):
         return Int(min(values), max(values))
     kinds = set(map(type, values))
@@ -85,7 +85,7 @@ def _variable(module: Any, name: str, axis: Axis) -> Any:
 def _is_whole(dtype: Any) -> bool:
     try:
         return dtype is not None and np.dtype(dtype).kind in "iu"
-    except (TypeError, ValueError):  # what is no dtype of NumPy
+    except (TypeError, ValueError):  # not a dtype of NumPy
         return False
 
 
@@ -93,7 +93,7 @@ def _is_whole(dtype: Any) -> bool:
 
 
 def axes_of_optuna(distributions: Mapping[str, Any]) -> dict[str, Any]:
-    """The axes of Optuna's distributions."""
+    """Return the axes of Optuna's distributions."""
     module = _optuna()
     if not isinstance(distributions, Mapping):
         raise TypeError(f"distributions must be a mapping of names to distributions, got {distributions!r}.")
@@ -101,7 +101,7 @@ def axes_of_optuna(distributions: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def optuna_of_axes(axes: Mapping[str, Axis]) -> dict[str, Any]:
-    """Optuna's distributions for axes."""
+    """Return Optuna's distributions for axes."""
     module = _optuna()
     make: dict[type, Callable[[Any], Any]] = {
         Linear: lambda axis: module.FloatDistribution(axis.low, axis.high),

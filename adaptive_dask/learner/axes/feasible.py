@@ -1,4 +1,4 @@
-"""FeasibleByName: where a function over a `Space` has values, in the coordinates of the user."""
+"""FeasibleByName: the ``feasible`` function of a learner over a `Space`."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from adaptive_dask.learner.axes.translation import Translation
 
 
 class FeasibleByName:
-    """Calls the ``feasible`` of a learner over a space with keyword arguments, where the learner inside has points.
+    """Calls the user's ``feasible`` with keyword arguments, for points of the wrapped learner.
 
     Parameters
     ----------
     feasible : callable
-        Of the user, or one of these objects over another space.
+        The function of the user, or an object of this class for another space.
     space : Space
     form : "number" or "tuple"
-        How points are written.
+        The form of points.
     """
 
     def __init__(self, feasible: Function, space: Space, form: str) -> None:

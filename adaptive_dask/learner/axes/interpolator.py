@@ -1,4 +1,4 @@
-"""AxesInterpolator: what a learner over a `Space` knows, in the coordinates of the user."""
+"""AxesInterpolator: the interpolation of a learner over a `Space`, in the coordinates of the user."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from adaptive_dask.learner.axes.space import Space
 
 
 class AxesInterpolator:
-    """Interpolates in transformed coordinates, at points in those of the user.
+    """Interpolates in transformed coordinates, for points in those of the user.
 
     Parameters
     ----------
     inner : callable
-        The interpolator of the learner inside.
+        The interpolator of the wrapped learner.
     space : Space
     form : str
-        How points are written.
+        The form of points.
     """
 
     def __init__(self, inner: Any, space: Space, form: str) -> None:
@@ -28,24 +28,24 @@ class AxesInterpolator:
         self._of_tuples = form == TUPLE
 
     def __call__(self, *x: Any, **named: Any) -> Any:
-        """Values at points of the shape that the learner's interpolator takes, or at coordinates by name.
+        """Return values at points in the form of the learner's interpolator, or at coordinates by name.
 
         Parameters
         ----------
         *x : array
             Shape (n,) in one dimension, (n, d) in more.
         **named : array
-            One for each axis that varies, of shapes that are broadcast. The result has their shape, followed by that
-            of a value.
+            One for each varying axis. The arrays are broadcast, and the result has their shape, followed by that of a
+            value.
         """
         return self.inner(self._points(x, named))
 
     def error(self, *x: Any, **named: Any) -> Any:
-        """The estimated error of the values, in the same shape."""
+        """Return the estimated error of the values, in the same shape."""
         return self.inner.error(self._points(x, named))
 
     def feasibility(self, *x: Any, **named: Any) -> Any:
-        """Whether the function has values there, from 0 to 1."""
+        """Return the feasibility, from 0 to 1."""
         return self.inner.feasibility(self._points(x, named))
 
     def _points(self, x: tuple[Any, ...], named: dict[str, Any]) -> Any:

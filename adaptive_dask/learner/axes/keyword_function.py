@@ -1,4 +1,4 @@
-"""KeywordFunction: calls a function with keyword arguments where a learner has points."""
+"""KeywordFunction: calls a function with keyword arguments for a point of a learner."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from adaptive_dask.learner.batch_call import Split, values_of_batch
 
 Function = Callable[..., Any]
 
-# How points are written: a number, a tuple of coordinates, or (seed, number).
+# The form of points: a number, a tuple of coordinates, or (seed, number).
 NUMBER, TUPLE, SAMPLE = "number", "tuple", "sample"
 
-# What the function of an AverageLearner1D gets besides.
+# A further argument of the function of an AverageLearner1D.
 SEED = "seed"
 
 
@@ -31,7 +31,7 @@ class KeywordFunction:
     function : callable
     space : Space
     form : "number", "tuple" or "sample"
-        How points are written.
+        The form of points.
     """
 
     def __init__(self, function: Function, space: Space, form: str) -> None:
@@ -42,20 +42,20 @@ class KeywordFunction:
         self._fixed: dict[str, Any] | None = None
 
     def __getattr__(self, name: str) -> Any:
-        """What the function has, such as ``keywords`` of a `functools.partial`."""
-        if name.startswith("_") or name in ("function", "space", "form"):  # of Python, and while this is unpickled
+        """Return an attribute of the function, such as ``keywords`` of a `functools.partial`."""
+        if name.startswith("_") or name in ("function", "space", "form"):  # special names, and during unpickling
             raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
         return getattr(self.function, name)
 
     def __call__(self, point: Any, **more: Any) -> Any:
-        if self._fixed is None:  # not before it is called, as the values may be large
+        if self._fixed is None:  # not before it is called, because the values may be large
             self._fixed = self.space.fixed
         if self.form == NUMBER:
             return self.function(**{self._names[0]: point}, **self._fixed, **more)
         return self.function(**self.arguments(point), **self._fixed, **more)
 
     def arguments(self, point: Any) -> dict[str, Any]:
-        """The coordinates of a point by name, without the fixed values."""
+        """Return the coordinates of a point by name, without the fixed values."""
         if self.form == NUMBER:
             return {self._names[0]: point}
         if self.form == SAMPLE:
@@ -71,7 +71,7 @@ class KeywordFunction:
         return coordinates if self.form == TUPLE else coordinates[0]
 
     def call_batch(self, points: Sequence[Any], split: Split | None = None) -> list[Any]:
-        """The values at several points, of a vectorized function: it gets an array of shape (n,) for each name."""
+        """Evaluate several points with a vectorized function, called with an array of shape (n,) for each name."""
         rows = [tuple(self.arguments(point).values()) for point in points]
         names = (SEED, *self._names) if self.form == SAMPLE else self._names
         columns = {name: _array(column) for name, column in zip(names, zip(*rows, strict=True), strict=True)}
@@ -82,12 +82,12 @@ class KeywordFunction:
 
     @property
     def coordinates(self) -> Coordinates:
-        """How pictures and data frames call the coordinates."""
+        """The names of the coordinates in plots and data frames."""
         return self.space.coordinates(self.function, (SEED,) if self.form == SAMPLE else ())
 
     @property
     def __signature__(self) -> inspect.Signature:
-        """The point, and the arguments of the function that are not in the space."""
+        """The signature with a point, and the arguments of the function that are not in the space."""
         point = inspect.Parameter("point", inspect.Parameter.POSITIONAL_ONLY)
         others = inspect.signature(self.function).parameters.values()
         keyword = [each for each in others if each.kind in (each.POSITIONAL_OR_KEYWORD, each.KEYWORD_ONLY)]
@@ -97,7 +97,7 @@ class KeywordFunction:
 
     @staticmethod
     def users(function: Function) -> Function:
-        """The function of the user in one that is assigned to a learner: it may have arguments bound to this one."""
+        """Return the user's function in a function assigned to a learner, which may be a `functools.partial`."""
         if isinstance(function, functools.partial) and isinstance(function.func, KeywordFunction):
             return functools.partial(function.func.function, **function.keywords)
         return function.function if isinstance(function, KeywordFunction) else function

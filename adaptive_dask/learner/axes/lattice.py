@@ -1,4 +1,4 @@
-"""The points of a space all of whose axes have whole numbers: how many there are, and which are left."""
+"""The points of a space in which all axes have whole numbers."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ from adaptive_dask.learner.axes.axis import Int, Linear
 
 
 class Lattice:
-    """Points of whole numbers, in the order of the space; the last coordinate changes fastest.
+    """Points of whole numbers, in the order of the space; the last coordinate varies fastest.
 
     Parameters
     ----------
     axes : sequence of Linear
     of_tuples : bool
-        Whether points are tuples.
+        If True, points are tuples.
 
     Attributes
     ----------
     is_all : bool
-        Whether these are all points of the space: each axis has whole numbers.
+        True if these are all points of the space, because every axis has whole numbers.
     size : int
-        How many there are.
+        The number of points.
     """
 
     def __init__(self, axes: Sequence[Linear], *, of_tuples: bool) -> None:
@@ -35,7 +35,7 @@ class Lattice:
         self._first = 0  # all points before this one are known
 
     def point(self, number: int) -> Any:
-        """The point with that number."""
+        """Return the point with this number."""
         coordinates = []
         for axis in reversed(self._axes):
             number, place = divmod(number, axis.size)
@@ -43,7 +43,7 @@ class Lattice:
         return tuple(reversed(coordinates)) if self._of_tuples else coordinates[0]
 
     def left(self, known: Container[Any], pending: Container[Any]) -> Iterator[Any]:
-        """The points that are neither known nor pending. What is known must stay so until `start_over`."""
+        """Iterate over points neither known nor pending. Known points must stay known until `start_over`."""
         while self._first < self.size and self.point(self._first) in known:
             self._first += 1
         for number in range(self._first, self.size):
@@ -52,5 +52,5 @@ class Lattice:
                 yield point
 
     def start_over(self) -> None:
-        """Note that less may be known."""
+        """Allow that fewer points are known than before."""
         self._first = 0

@@ -1,4 +1,4 @@
-"""UsersPoints: what was told to, and asked of, a learner over a `Space`, in the coordinates of the user."""
+"""UsersPoints: the known and pending points of a learner over a `Space`, in the coordinates of the user."""
 
 from __future__ import annotations
 
@@ -13,22 +13,22 @@ from adaptive_dask.learner.axes.space import Space
 from adaptive_dask.learner.axes.translation import Translation
 from adaptive_dask.learner.told_data import DataView
 
-# How often a learner is asked again if it proposes what is known: numbers near 1 have more logarithms than numbers.
+# Maximum number of requests if a learner proposes known points: near 1, numbers have several logarithms.
 _MAX_ROUNDS = 64
 
-# So many points that were proposed and are not pending keep their exact coordinates.
+# Number of proposed points that are not pending and keep their exact coordinates.
 _MAX_PROPOSED = 4096
 
 
 class UsersData(DataView[Any, Any]):
-    """``{x: y}`` in the coordinates of the user; it changes as the learner inside does.
+    """``{x: y}`` in the coordinates of the user, a view of the wrapped learner's data.
 
     Parameters
     ----------
     inner : mapping
-        The data of the learner inside.
+        The data of the wrapped learner.
     told : dict
-        For each point of the user that of the learner inside, in the order told.
+        The wrapped learner's point for each point of the user, in the order told.
     """
 
     def __init__(self, inner: Mapping[Any, Any], told: Mapping[Any, Any]) -> None:
@@ -47,27 +47,27 @@ class UsersData(DataView[Any, Any]):
 
 
 class UsersPoints:
-    """Points of the user, each with the coordinates that it has for the learner inside.
+    """Points of the user, with their coordinates in the wrapped learner.
 
-    The *key* of a point is what data have it under: the point itself, or x of a sample (seed, x).
+    The *key* of a point is its key in data: the point itself, or x of a sample (seed, x).
 
     Parameters
     ----------
     learner : BaseLearner
-        The learner inside.
+        The wrapped learner.
     space : Space
     form : "number", "tuple" or "sample"
-        How points are written.
+        The form of points.
 
     Attributes
     ----------
     translation : Translation
     told : dict
-        For each key of the user that of the learner inside, in the order told.
+        The wrapped learner's key for each key of the user, in the order told.
     pending : dict
-        The points of the user that were asked for and not yet told, as keys.
+        The points of the user that were proposed and have no result yet, as keys.
     are_countable : bool
-        Whether all axes have whole numbers.
+        True if all axes have whole numbers.
     """
 
     def __init__(self, learner: Any, space: Space, form: str) -> None:
@@ -82,12 +82,12 @@ class UsersPoints:
         self._lattice = Lattice(space.numeric, of_tuples=form == TUPLE)
         self.are_countable = self._lattice.is_all
         self._asked: dict[Any, Any] = {}  # as `told`, for points that were proposed
-        self._users: dict[Any, Any] = {}  # the other way, for samples, which have points in common
+        self._users: dict[Any, Any] = {}  # the inverse, for samples, which share points
 
     # -- translation -------------------------------------------------------------------------------
 
     def to_user(self, u: Any) -> Any:
-        """The point of the user for one that the learner inside proposes."""
+        """Return the user's point for one that the wrapped learner proposes."""
         if not self._of_samples:
             return self.translation.to_user(u)
         seed, place = u
@@ -95,12 +95,12 @@ class UsersPoints:
         return seed, self.translation.to_user(place) if x is None else x
 
     def split(self, point: Any) -> tuple[Any, Any]:
-        """The key of a point, checked, and a seed or None.
+        """Return the checked key of a point, and a seed or None.
 
         Raises
         ------
         TypeError, ValueError
-            If it is no point.
+            If it is not a point.
         """
         if not self._of_samples:
             return self.translation.checked(point), None
@@ -111,12 +111,12 @@ class UsersPoints:
         return self.translation.checked(x), seed
 
     def to_inner(self, key: Any, seed: Any) -> Any:
-        """The point of the learner inside for a key of the user and a seed.
+        """Return the wrapped learner's point for a key of the user and a seed.
 
         Raises
         ------
         ValueError
-            If the key has no transformed coordinates, as 0 on a logarithmic axis.
+            If the key has no transformed coordinates, such as 0 on a logarithmic axis.
         """
         u = self.told.get(key)
         if u is None:
@@ -128,7 +128,7 @@ class UsersPoints:
         return (seed, u) if self._of_samples else u
 
     def all_to_inner(self, xs: list[Any]) -> tuple[list[tuple[Any, Any]], list[Any]]:
-        """The keys and seeds of points that are told together, and the points of the learner inside, all different."""
+        """Return the keys and seeds of points that are told together, and distinct points of the wrapped learner."""
         split = [self.split(x) for x in xs]
         taken: dict[Any, Any] = {}
         us = []
@@ -142,14 +142,14 @@ class UsersPoints:
         return split, us
 
     def if_asked(self, xs: list[Any]) -> list[Any] | None:
-        """The points of the learner inside if all were proposed as they are, else None. Not for samples."""
+        """Return the wrapped learner's points if all were proposed unchanged, otherwise None. Not for samples."""
         if self._of_samples or {type(x) for x in xs} != {self._plain}:
             return None
         us = list(map(self._asked.get, xs))
         return None if None in us else us
 
     def with_images(self, us: list[Any], ys: Iterable[Any]) -> tuple[list[Any], Iterable[Any]]:
-        """Results of the learner inside, and the same on the far side of a seam."""
+        """Return results of the wrapped learner, repeated on the other side of seams."""
         if not self.translation.is_periodic:
             return us, ys
         pairs = list(zip(us, ys, strict=True))
@@ -157,18 +157,18 @@ class UsersPoints:
         return [u for u, _ in pairs], [y for _, y in pairs]
 
     def images(self, u: Any) -> list[Any]:
-        """The other points of the learner inside that are the same to the user."""
+        """Return the other points of the wrapped learner that are the same point of the user."""
         if not self._of_samples:
             return self.translation.images(u)
         seed, place = u
         return [(seed, image) for image in self.translation.images(place)]
 
     def point(self, key: Any, seed: Any) -> Any:
-        """The point with that key and seed."""
+        """Return the point with this key and seed."""
         return (seed, key) if self._of_samples else key
 
     def are_all_known(self, *, or_pending: bool = False) -> bool:
-        """Whether all points between the bounds were told, of which there is a number only if they are countable."""
+        """Return True if all points between the bounds were told; False if they are not countable."""
         size = self._lattice.size
         pending = self.pending if or_pending and not self._of_samples else {}
         if not self.are_countable or len(self.told) + len(pending) < size:
@@ -186,9 +186,9 @@ class UsersPoints:
     # -- asked, and pending ------------------------------------------------------------------------
 
     def propose(self, n: int, tell_pending: bool) -> tuple[list[Any], list[float]]:
-        """Up to n points that are neither known nor pending, and their gains, as the learner inside chooses them.
+        """Return up to n points that are neither known nor pending, and their gains, chosen by the wrapped learner.
 
-        Where it sees nothing more to ask for, all that is left of countable points follows.
+        If it has no more points, all remaining countable points follow.
         """
         points, gains = self._choose(n, tell_pending)
         if len(points) < n and self.are_countable and not self._of_samples:
@@ -213,7 +213,7 @@ class UsersPoints:
             settled = 0
             for u, point, gain in zip(proposed, found, gains, strict=True):
                 if point in points or self._is_known(point):
-                    # Two points of the learner inside are one of the user: it is told that it knows this one.
+                    # Two points of the wrapped learner are one point of the user, so it is told the known value.
                     if tell_pending:
                         self._settle(u, point)
                     settled += 1
@@ -222,13 +222,13 @@ class UsersPoints:
                     points[point] = gain
             if not settled or len(points) == n or len(proposed) < missing:
                 break
-            # Without a change, the same points are proposed again: others come behind them.
+            # Without a change, the same points are proposed again, followed by others.
             missing = n - len(points) if tell_pending else 2 * missing
             points = points if tell_pending else {}
         return list(points), list(points.values())
 
     def note(self, points: list[Any], proposed: list[Any], are_pending: bool) -> None:
-        """Remember the exact coordinates of points that were proposed, and that they are pending."""
+        """Store the exact coordinates of proposed points, and mark them as pending."""
         if are_pending:
             self.pending.update(dict.fromkeys(points))
             for u in proposed if self.translation.is_periodic else ():
@@ -265,7 +265,7 @@ class UsersPoints:
     # -- told --------------------------------------------------------------------------------------
 
     def took(self, key: Any, seed: Any, u: Any) -> None:
-        """Note that a point was told."""
+        """Record that a point was told."""
         if self._of_samples:
             self.pending.pop((seed, key), None)
             u = u[1]
@@ -276,7 +276,7 @@ class UsersPoints:
         self.told.setdefault(key, u)
 
     def took_asked(self, xs: list[Any], us: list[Any]) -> None:
-        """Note that points were told of which `if_asked` knows the coordinates."""
+        """Record that points were told whose coordinates `if_asked` returned."""
         for x, u in zip(xs, us, strict=True):
             self.pending.pop(x, None)
             self.told[x] = u
@@ -284,7 +284,7 @@ class UsersPoints:
             self._asked.pop(x, None)
 
     def replace(self, told: dict[Any, Any], *, forget_pending: bool) -> None:
-        """Note that these are all that is known: for each key of the user that of the learner inside."""
+        """Replace all known points, with the wrapped learner's key for each key of the user."""
         self.told = told
         self._lattice.start_over()
         self._users = {u: key for key, u in told.items()} if self._of_samples else {}
@@ -293,13 +293,13 @@ class UsersPoints:
 
 
 def complain(error: Exception, points: list[tuple[Any, Any]]) -> NoReturn:
-    """Raise an error of the learner inside with the coordinates of the user.
+    """Raise an error of the wrapped learner again, with the coordinates of the user.
 
     Parameters
     ----------
     error : Exception
     points : list of pairs
-        A point of the learner inside, and the same of the user.
+        A point of the wrapped learner, and the same of the user.
     """
     text = str(error)
     for u, x in points:

@@ -1,4 +1,4 @@
-"""Space: the arguments of a function by name, each with the values that it may have."""
+"""Space: the arguments of a function by name, with their possible values."""
 
 from __future__ import annotations
 
@@ -13,36 +13,36 @@ from adaptive_dask.learner.axes.exchange import axes_of_optuna, axes_of_vocs, op
 
 
 class Space:
-    """The arguments of a function by name, in order, each with the values that it may have.
+    """The arguments of a function by name, in order, with their possible values.
 
-    It is passed to a learner in place of ``bounds``. The function is then called with keyword arguments.
+    It is passed to a learner instead of ``bounds``. The function is then called with keyword arguments.
 
     Parameters
     ----------
     axes : mapping of str to object, optional
         The same as keyword arguments.
     **named
-        For each argument one of
+        For each argument, one of
 
         - a pair ``(low, high)`` or `Linear`: real numbers;
         - `Log`: positive numbers, of which the logarithm is divided;
         - `Int`: whole numbers;
-        - `Periodic`: real numbers, and the function continues at ``low`` after ``high``;
+        - `Periodic`: real numbers; the function is periodic;
         - a list or `Categories`: one of several values;
-        - any other value, or `Fixed`: always this one.
+        - any other value, or `Fixed`: a constant.
 
     Attributes
     ----------
     axes : mapping of str to Axis
     names : tuple of str
-        The arguments that vary; points have their values, in this order.
+        The varying arguments; points have their values, in this order.
     fixed : dict of str to object
-        The values of the others.
+        The values of the other arguments.
 
     Raises
     ------
     TypeError, ValueError
-        If a name is no name of an argument, or something is no axis, or nothing varies.
+        If a name is not the name of an argument, a value is not an axis, or no argument varies.
 
     Examples
     --------
@@ -75,26 +75,26 @@ class Space:
 
     @property
     def fixed(self) -> dict[str, Any]:
-        """The values of the arguments that do not vary."""
+        """The values of the constant arguments."""
         return {name: axis.value for name, axis in self.axes.items() if isinstance(axis, Fixed)}
 
     @property
     def ndim(self) -> int:
-        """How many axes vary."""
+        """The number of varying axes."""
         return len(self.names)
 
     @property
     def varying(self) -> list[Axis]:
-        """The axes that vary."""
+        """The varying axes."""
         return [self.axes[name] for name in self.names]
 
     @property
     def numeric(self) -> list[Linear]:
-        """Those of them that have bounds."""
+        """The varying axes that have bounds."""
         return [axis for axis in self.varying if isinstance(axis, Linear)]
 
     def replaced(self, **axes: Any) -> Space:
-        """The space with other axes of these names."""
+        """Return the space with other axes of these names."""
         unknown = axes.keys() - self.axes.keys()
         if unknown:
             raise ValueError(f"axes must be among {', '.join(self.axes)}, got {unknown.pop()!r}.")
@@ -102,14 +102,14 @@ class Space:
 
     @classmethod
     def from_vocs(cls, vocs: Any) -> Space:
-        """The space of the variables and constants of a VOCS of gest-api.
+        """Return the space of the variables and constants of a VOCS of gest-api.
 
         Parameters
         ----------
         vocs : gest_api.vocs.VOCS
-            Continuous variables become `Linear` axes, or `Int` if their dtype is one of whole numbers. Discrete ones
-            become `Int` axes if they are whole numbers without a gap, otherwise `Categories` in sorted order, as they
-            are sets. Constants become `Fixed`.
+            Continuous variables become `Linear` axes, or `Int` if they have an integer dtype. Discrete variables become
+            `Int` axes if they are whole numbers without gaps, otherwise `Categories` in sorted order, because they are
+            sets. Constants become `Fixed`.
 
         Raises
         ------
@@ -118,12 +118,12 @@ class Space:
         UnsupportedAxisError
             If a variable is contextual.
         TypeError, ValueError
-            If it is no VOCS, a name is not that of an argument, or bounds are infinite.
+            If it is not a VOCS, a name is not the name of an argument, or bounds are infinite.
         """
         return cls(axes_of_vocs(vocs))
 
     def to_vocs(self, **outputs: Any) -> Any:
-        """The space as variables and constants of a VOCS of gest-api.
+        """Return the space as variables and constants of a VOCS of gest-api.
 
         Parameters
         ----------
@@ -146,7 +146,7 @@ class Space:
 
     @classmethod
     def from_optuna(cls, distributions: Mapping[str, Any]) -> Space:
-        """The space of distributions of Optuna.
+        """Return the space of distributions of Optuna.
 
         Parameters
         ----------
@@ -160,12 +160,12 @@ class Space:
         UnsupportedAxisError
             If a distribution has a step, or whole numbers have ``log=True``.
         TypeError, ValueError
-            If it is something else than a distribution, or a name is not that of an argument.
+            If a value is not a distribution, or a name is not the name of an argument.
         """
         return cls(axes_of_optuna(distributions))
 
     def to_optuna(self) -> dict[str, Any]:
-        """The space as distributions of Optuna.
+        """Return the space as distributions of Optuna.
 
         Returns
         -------
@@ -182,10 +182,10 @@ class Space:
         return optuna_of_axes(self.axes)
 
     def with_texts_of(self, function: Callable[..., Any]) -> Space:
-        """The space with the units and labels that the types of a function's arguments have.
+        """Return the space with the units and labels in the types of a function's arguments.
 
-        In ``Annotated[float, "meV", "photon energy"]`` the first string is the unit and the second the label. What
-        the space says itself goes first.
+        In ``Annotated[float, "meV", "photon energy"]``, the first string is the unit and the second one the label.
+        Units and labels of the space take precedence.
         """
         texts = texts_of(function)
         axes: dict[str, Axis] = {}
@@ -195,14 +195,14 @@ class Space:
         return Space(axes)
 
     def coordinates(self, function: Callable[..., Any], before: tuple[str, ...] = ()) -> Coordinates:
-        """Names, units and labels of the coordinates of a point.
+        """Return names, units and labels of the coordinates of a point.
 
         Parameters
         ----------
         function : callable
-            The type of its result has the unit of the value.
+            The type of its result contains the unit of the value.
         before : tuple of str
-            The names of what points have before the coordinates.
+            The names of elements of points before the coordinates.
         """
         names = [*before, *self.names]
         units = [*(None for _ in before), *(axis.unit for axis in self.varying)]
@@ -213,7 +213,7 @@ class Space:
         """Raise TypeError if a function cannot be called with these arguments."""
         try:
             signature = inspect.signature(function)
-        except (TypeError, ValueError):  # functions written in C do not always say
+        except (TypeError, ValueError):  # functions written in C may have no signature
             return
         names = [*also, *self.axes]
         try:
@@ -224,7 +224,7 @@ class Space:
             ) from None
 
     def plain(self) -> list[list[Any]]:
-        """What tells the space from others, as plain data without units and labels."""
+        """Return the properties that distinguish the space from others, as plain data without units and labels."""
         return [[name, type(axis).__name__, *map(_plain, axis.about)] for name, axis in self.axes.items()]
 
     def __eq__(self, other: object) -> bool:

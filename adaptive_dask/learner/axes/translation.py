@@ -1,4 +1,4 @@
-"""Translation: points in the coordinates of the user, and the same in those of the learner inside."""
+"""Translation: conversion of points between the coordinates of the user and those of the wrapped learner."""
 
 from __future__ import annotations
 
@@ -13,25 +13,26 @@ from adaptive_dask.learner.checked import checked_coordinates, checked_point
 
 
 class Translation:
-    """Translates keys of data: numbers, or tuples of coordinates.
+    """Converts keys of data: numbers, or tuples of coordinates.
 
     Parameters
     ----------
     space : Space
     form : "number", "tuple" or "sample"
-        How points are written. The key of a sample (seed, x) is x.
+        The form of points. The key of a sample (seed, x) is x.
     margin : float, default: 0
-        How far beyond the bounds of a periodic axis the learner inside has points, as a share of the period.
+        The distance beyond the bounds of a periodic axis up to which the wrapped learner has points, as a share of the
+        period.
 
     Attributes
     ----------
     is_same : bool
-        Whether both coordinates are the same, with nothing to translate.
+        True if both coordinates are the same, so that nothing is converted.
     is_straight : bool
-        Whether numbers are the same; on a periodic axis, both ends are one point of the user.
+        True if numbers are the same; the ends of a periodic axis may still be one point of the user.
     is_periodic : bool
     has_whole : bool
-        Whether an axis has whole numbers.
+        True if an axis has whole numbers.
     """
 
     def __init__(self, space: Space, form: str, margin: float = 0.0) -> None:
@@ -44,12 +45,12 @@ class Translation:
         self._of_tuples = form == TUPLE
 
     def checked(self, key: Any) -> Any:
-        """The key as data have it.
+        """Return the key in the form of data.
 
         Raises
         ------
         TypeError, ValueError
-            If it is none.
+            If it is not a key.
         """
         checked: Any = checked_coordinates(key, len(self.axes)) if self._of_tuples else checked_point(key)
         if not (self.is_periodic or self.has_whole):
@@ -59,31 +60,31 @@ class Translation:
         return tuple([_as_in_data(axis, c) for axis, c in zip(self.axes, checked, strict=True)])
 
     def is_inside(self, key: Any) -> bool:
-        """Whether a key is between the bounds."""
+        """Return True if a key is between the bounds."""
         places = key if self._of_tuples else (key,)
         return all(axis.low <= c <= axis.high for axis, c in zip(self.axes, places, strict=True))
 
     def to_inner(self, key: Any) -> Any:
-        """The key of the learner inside."""
+        """Return the key of the wrapped learner."""
         if self._of_tuples:
             return tuple([axis.to_inner(c) for axis, c in zip(self.axes, key, strict=True)])
         return self.axes[0].to_inner(key)
 
     def to_user(self, u: Any) -> Any:
-        """The key of the user."""
+        """Return the key of the user."""
         if self._of_tuples:
             return tuple([axis.to_user(c) for axis, c in zip(self.axes, u, strict=True)])
         return self.axes[0].to_user(u)
 
     def next(self, u: Any) -> Any:
-        """The next key of the learner inside: two of the user may be closer together than its numbers."""
+        """Return the next key of the wrapped learner, because different keys of the user may have equal ones."""
         if not self._of_tuples:
             return math.nextafter(u, math.inf)
         pairs = zip(self.axes, u, strict=True)
         return tuple([math.nextafter(c, math.inf) if isinstance(axis, Log) else c for axis, c in pairs])
 
     def images(self, u: Any) -> list[Any]:
-        """The other keys of the learner inside that are the same to the user: those on the far side of a seam."""
+        """Return other keys of the wrapped learner that are the same for the user, on the other side of a seam."""
         if not self.is_periodic:
             return []
         places = u if self._of_tuples else (u,)
@@ -93,7 +94,7 @@ class Translation:
 
 
 def _same_places(axis: Linear, c: float, margin: float) -> list[float]:
-    """The coordinates up to a margin beyond the bounds that are the same as one."""
+    """Return the equivalent coordinates up to a margin beyond the bounds."""
     if not isinstance(axis, Periodic):
         return [c]
     if c in (axis.low, axis.high):  # without rounding
@@ -104,7 +105,7 @@ def _same_places(axis: Linear, c: float, margin: float) -> list[float]:
 
 
 def _as_in_data(axis: Linear, c: float) -> Any:
-    """A finite number as a coordinate of a point along an axis."""
+    """Convert a finite number to a coordinate of a point along an axis."""
     if isinstance(axis, Int):
         return axis.checked(c)
     return axis.to_inner(c) if isinstance(axis, Periodic) else c
