@@ -1,4 +1,4 @@
-"""Which edge of a triangle to halve where it is known how the function bends."""
+"""The choice of the edge of a triangle to halve, given the curvature of the function."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ from typing import NamedTuple
 
 from .longest_edge import TIE, Point, longest_edge
 
-# How much the plain length of an edge counts: as a part of the strongest bend, because gradients are estimates and
-# an edge along which none is seen must not stay long for ever; as a slope in every triangle, because where the
-# loss of Learner2D explores (its term in the area) there is no bend to follow; and in a saddle.
+# Weights of the plain length of an edge: as a share of the strongest bend, because gradients are estimates and edges
+# without a visible bend must not stay long; as a slope in every triangle, because exploration by the loss of Learner2D
+# (its term with the area) has no bend to follow; and in a saddle.
 _LENGTH_COUNTS = 0.05
 _SADDLE = 2.0
 _UNSEEN = 0.03
-# A saddle is even if the sum of its two curvatures is less than this part of their difference: one is at most one and
-# a half times the other.
+# A saddle is even if the sum of its curvatures is less than this share of their difference, so that their ratio is at
+# most 1.5.
 _EVEN = 0.2
 
 
 class BentEdge(NamedTuple):
-    """An edge of a triangle, by the positions of its ends, and whether the function is an even saddle there."""
+    """An edge of a triangle, by the positions of its ends, and whether the function is an even saddle at it."""
 
     first: int
     second: int
@@ -28,21 +28,20 @@ class BentEdge(NamedTuple):
 
 
 def most_bent_edge(corners: Sequence[Point], heights: Sequence[Point], gradients: Sequence[Point]) -> BentEdge:
-    """The edge of a triangle along which linear interpolation is most wrong.
+    """Return the edge of a triangle with the largest error of linear interpolation.
 
-    Along an edge e the error is an eighth of |eᵀHe|, where He is the difference of the gradients at its ends. To
-    halve where that is largest makes triangles short across a ridge and long along it. Where the function
-    is a saddle, eᵀHe vanishes along two directions, of which no mesh of halved edges can make use; so there √|det H|
-    counts as a bend in all directions. In an even saddle, as harmonic functions have everywhere, the longest edge is
-    taken.
+    Along an edge e, the error is |eᵀHe| / 8, where He is the difference of the gradients at its ends. Halving the edge
+    with the largest error makes triangles short across a ridge and long along it. If the function is a saddle, eᵀHe
+    vanishes along two directions, but meshes of halved edges cannot use this. √|det H| is therefore added as a bend in
+    all directions. In an even saddle, as of harmonic functions everywhere, the longest edge is returned.
 
     Parameters
     ----------
     corners : three pairs of float
     heights : three tuples of vdim floats
-        Of the graph of the function at the corners, by which its edges are longer than those in the plane.
+        Heights of the graph of the function at the corners, which make its edges longer than those in the plane.
     gradients : three tuples of 2 · vdim floats
-        First the derivatives along x of all components, then those along y.
+        The derivatives of all components along x, then those along y.
 
     Returns
     -------

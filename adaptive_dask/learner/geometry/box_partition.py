@@ -1,4 +1,4 @@
-"""A region divided into boxes: for numbers of dimensions in which a triangulation explodes."""
+"""A region divided into boxes, for dimensions in which a triangulation is too expensive."""
 
 from __future__ import annotations
 
@@ -22,18 +22,18 @@ from .simplices import Floats, Ints
 # (simplices, scaled values, scale) → losses
 LossOf = Callable[[Floats, Floats, float], Floats]
 
-# How much of an axis along which nothing seems to change counts when the axis to cut is chosen: a change by a
-# tenth of the range of the values.
+# The minimum weight of an axis along which the function does not seem to change, in the choice of the axis to cut: a
+# change by a tenth of the range of the values.
 UNSEEN = 0.1
-# Sides shorter than this are not cut, and points closer together share a box.
+# Shorter sides are not cut, and points closer together share a box.
 SMALLEST = 1e-12
-# A box is full when so many points in it, at different places, were not new ones.
+# A box is full after this number of proposals, at different places, were known points.
 REFUSALS = 8
-# So many points say how the function changes in a box: twice as many as there are dimensions, up to this number.
+# A regression uses twice as many points as there are dimensions, up to this number.
 ENOUGH = 40
-# As exact as losses are.
+# The accuracy of losses.
 LOSS_BITS = 40
-# When the range of the values has grown, so many boxes are brought up to date with every batch of results.
+# After the range of the values has grown, this number of boxes is updated with every batch of results.
 RESCALED_AT_ONCE = 200
 
 
@@ -48,7 +48,7 @@ class BoxProposal(NamedTuple):
 
 
 class BoxSnapshot(NamedTuple):
-    """The points in flight; see `BoxPartition.snapshot`."""
+    """The pending points; see `BoxPartition.snapshot`."""
 
     cuts: int
     drawn: int
@@ -57,7 +57,7 @@ class BoxSnapshot(NamedTuple):
 
 
 class SavedBoxes(NamedTuple):
-    """What `BoxPartition.save` keeps: which boxes were cut along which axes, how far the sequence is, and the scale."""
+    """The result of `BoxPartition.save`: boxes and the axes of their cuts, position in the sequence, and scale."""
 
     boxes: Ints
     axes: Ints
@@ -65,27 +65,26 @@ class SavedBoxes(NamedTuple):
     value_range: Any
 
 
-# What stands for an infinite loss among ranks, times the volume, and the least that counts as one.
+# The rank of an infinite loss, multiplied by the volume, and the smallest infinite one.
 _INFINITE, _UNKNOWN = 1e300, 1e250
 
 
 class BoxPartition:
-    """Boxes with one point each; keeps the `Partition` protocol.
+    """Boxes with one point each; implements the `Partition` protocol.
 
-    A leaf of a tree of boxes holds at most one point. The next point goes into the leaf with the largest loss:
-    the leaf is cut in halves along the axis along which the function changes most, and the empty half gets
-    the point, at a place that differs from box to box (a Kronecker sequence), so that all axes are explored.
+    A leaf of a tree of boxes holds at most one point. The next point is in the leaf with the largest loss. The leaf is
+    halved along the axis along which the function changes most, and the empty half gets the point. Its place differs
+    between boxes (a Kronecker sequence), so that all axes are explored.
 
-    The function in a box is taken to be linear, as regression over the smallest box around it says that has
-    enough points. The loss of a box is the loss of the simplex that one of its corners spans with the
-    adjacent ones, with those values. A point costs as much as the tree is deep plus a number of boxes that
-    does not grow.
+    The function in a box is approximated by regression over the smallest box around it that has enough points. The loss
+    of a box is the loss of the simplex of one of its corners and the adjacent ones, with these values. The cost of a
+    point is proportional to the depth of the tree, plus a constant number of boxes.
 
     A point that was not proposed may lie in the box of another one, which is cut at its longest side until they are
-    apart: what comes of such points does not depend on their order.
+    separated. The result does not depend on the order of such points.
 
-    A cut counts for the real loss, and lasts, if there are evaluated points to be kept apart. So the loss is the same
-    whether or not points are in flight, and so are the boxes once they have been forgotten.
+    Cuts between evaluated points are permanent and count for the real loss. The loss is therefore independent of
+    pending points, and so are the boxes after pending points were removed.
 
     Parameters
     ----------
@@ -93,10 +92,10 @@ class BoxPartition:
     loss_of : callable
         ``loss_of(simplices, values, scale)`` for arrays of shape (m, d + 1, d) and (m, d + 1, vdim).
     spacing : sequence of dim floats, optional
-        Along every axis, less than neighbouring floating-point numbers of the user's are apart. Shorter sides are
-        not cut.
+        Along every axis, less than the distance of neighbouring floating-point numbers of the user's coordinate.
+        Shorter sides are not cut.
     places : BoxPlaces, optional
-        Where points can be, if not everywhere. A box in which there is no other has no loss.
+        The possible places of points, if restricted. A box without another place has no loss.
     tolerance : float
         The length to which the border of a region without values is resolved.
     """
@@ -116,15 +115,15 @@ class BoxPartition:
         self._loss_of = loss_of
         self._enough = min(2 * dim, ENOUGH)
         self._range = ValueRange()
-        self._points: dict[int, Point] = {}  # the point in each leaf that has one
+        self._points: dict[int, Point] = {}  # the point in each leaf, if any
         self._pending: dict[int, Point] = {}
         self._refusals: dict[int, int] = {}  # by box
         self._expected = LossQueue()  # losses of the leaves
-        self._real = LossQueue()  # losses of the boxes that there are without points in flight
-        self._cuts: list[tuple[int, float, int]] = []  # boxes, and the losses that they had, and what these were from
+        self._real = LossQueue()  # losses of the boxes without pending points
+        self._cuts: list[tuple[int, float, int]] = []  # boxes, their former losses, and the models of these
         self._drawn = 0
-        self._to_rescale = 0  # boxes below this number still have losses in an old scale
-        self._model_of = np.full(64, -1, dtype=np.intp)  # what the loss of a box is from; -1 if it has none
+        self._to_rescale = 0  # boxes below this number have losses in an old scale
+        self._model_of = np.full(64, -1, dtype=np.intp)  # the box with the model for the loss of a box; -1 without loss
         # Powers of the generalised golden ratio (Roberts 2018) spread the points evenly.
         ratio = 2.0
         for _ in range(50):
@@ -135,7 +134,7 @@ class BoxPartition:
     def absorb(
         self, points: Sequence[Point], values: Floats, numbers: Sequence[int | None], failed: Flags | None = None
     ) -> None:
-        """See `Partition.absorb`."""
+        """Implement `Partition.absorb`."""
         tree = self._tree
         changed: set[int] = set()
         doubled: list[int] = []
@@ -156,12 +155,12 @@ class BoxPartition:
         exposed = self._expose(doubled)
         start = max(0, self._to_rescale - RESCALED_AT_ONCE)
         model_of = self._model_of[: tree.count]
-        outdated = np.zeros(len(self._model_of) + 1, dtype=bool)  # the last entry stands for -1
+        outdated = np.zeros(len(self._model_of) + 1, dtype=bool)  # the last entry is for -1
         outdated[list(changed)] = True
         outdated = outdated[model_of]
         outdated[start : self._to_rescale] = model_of[start : self._to_rescale] >= 0
         outdated[exposed] = True
-        if self._places is not None:  # a box that got its only point has no loss, whatever the value
+        if self._places is not None:  # a box that has its only point has no loss, for any value
             leaves = np.array([tree.path(point)[-1] for point in points])
             outdated[leaves[self._places.are_single(tree.low[leaves], tree.high[leaves])]] = True
         self._to_rescale = start
@@ -171,11 +170,11 @@ class BoxPartition:
         self._update(np.flatnonzero(outdated).tolist())
 
     def save(self) -> SavedBoxes:
-        """See `Partition.save`."""
+        """Implement `Partition.save`."""
         return SavedBoxes(*self._tree.cuts(), self._drawn, self._range.save())
 
     def resume(self, saved: SavedBoxes, points: Sequence[Point], values: Floats, failed: Flags | None = None) -> None:
-        """See `Partition.resume`. The same up to rounding, for sums are added up in another order."""
+        """Implement `Partition.resume`. The result is equal up to rounding, because sums are in another order."""
         for box, axis in zip(saved.boxes.tolist(), saved.axes.tolist(), strict=True):
             self._cut(box, axis)
         self._drawn = saved.drawn
@@ -195,7 +194,7 @@ class BoxPartition:
         self._update(boxes[(tree.first_half[: tree.count] < 0) | self._is_real(boxes)].tolist())
 
     def loss(self, real: bool) -> float:
-        """See `Partition.loss`; infinite as long as there are too few points for any regression."""
+        """Implement `Partition.loss`; infinite while there are too few points for a regression."""
         if self._tree.number_of_points[0] < self._enough:
             return np.inf
         queue = self._real if real else self._expected
@@ -203,7 +202,7 @@ class BoxPartition:
         return 0.0 if box is None else _loss_of_rank(queue.priority(box))
 
     def propose(self) -> BoxProposal | None:
-        """See `Partition.propose`."""
+        """Implement `Partition.propose`."""
         tree = self._tree
         while (found := self._next()) is not None:
             box, kind = found
@@ -225,21 +224,21 @@ class BoxPartition:
             if self._places is not None:
                 point = self._places.nearest(point, low, high)
             gain = max(0.0, _loss_of_rank(self._expected.priority(box)))
-            if kind != FEASIBLE:  # a point that is due, whatever its own loss
+            if kind != FEASIBLE:  # a point that is due, independent of its loss
                 gain = max(gain, self.loss(False))
             return BoxProposal(tuple(point.tolist()), gain, box, axis, kind)
         return None
 
     def _next(self) -> tuple[int, int] | None:
-        """The box to divide next, and as one of which kind."""
+        """Return the next box to divide, and its kind."""
         if self._failed.points:
             return self._failed.next(self._expected, self._pending)
         box = self._expected.peek()
         return None if box is None else (box, FEASIBLE)
 
     def accept(self, proposal: BoxProposal, number: int) -> None:
-        """See `Partition.accept`."""
-        if number in self._pending:  # rounded to a point that is in flight
+        """Implement `Partition.accept`."""
+        if number in self._pending:  # rounded to a pending point
             self.give_up(proposal)
             return
         self._pending[number] = proposal.point
@@ -250,7 +249,7 @@ class BoxPartition:
         self._points[self._tree.path(proposal.point)[-1]] = proposal.point
 
     def give_up(self, proposal: BoxProposal) -> None:
-        """See `Partition.give_up`. The next proposals for the same box are at other places in it, until it is full."""
+        """Implement `Partition.give_up`. The next proposals for the box are at other places in it, until it is full."""
         box = proposal.box
         self._refusals[box] = self._refusals.get(box, 0) + 1
         if self._refusals[box] >= REFUSALS:
@@ -258,13 +257,13 @@ class BoxPartition:
             self._failed.remove(box)
 
     def add_pending(self, points: Mapping[int, Point]) -> None:
-        """See `Partition.add_pending`."""
+        """Implement `Partition.add_pending`."""
         self._pending.update(points)
         for point in points.values():
             self._place(point)
 
     def clear_pending(self) -> None:
-        """See `Partition.clear_pending`. Boxes that were cut only for them are whole again."""
+        """Implement `Partition.clear_pending`. Boxes that were cut only for pending points are joined."""
         tree = self._tree
         points = [point for leaf, point in self._points.items() if tree.occupants[leaf]]
         kept = tree.prune()
@@ -273,7 +272,7 @@ class BoxPartition:
         self._refusals.clear()
         self._points = {tree.path(point)[-1]: point for point in points}
         self._to_rescale = int(np.searchsorted(kept, self._to_rescale))
-        # What is left has its losses, and those are from boxes that are left, as they have several points.
+        # Remaining boxes keep their losses, whose models are remaining boxes with several points.
         models = self._model_of[kept]
         self._model_of = np.full_like(self._model_of, -1)
         self._model_of[: tree.count] = np.where(models < 0, -1, np.searchsorted(kept, models))
@@ -288,11 +287,11 @@ class BoxPartition:
             self._drop_failed(leaves.tolist())
 
     def snapshot(self) -> BoxSnapshot:
-        """See `Partition.snapshot`."""
+        """Implement `Partition.snapshot`."""
         return BoxSnapshot(len(self._cuts), self._drawn, dict(self._pending), dict(self._refusals))
 
     def restore(self, snapshot: BoxSnapshot) -> None:
-        """See `Partition.restore`."""
+        """Implement `Partition.restore`."""
         for number in self._pending.keys() - snapshot.pending.keys():
             self._vacate(self._pending[number])
         self._drawn, self._pending = snapshot.drawn, dict(snapshot.pending)
@@ -314,7 +313,7 @@ class BoxPartition:
         self._update([box for box in refused if box < self._tree.count and self._tree.first_half[box] < 0])
 
     def _axis_to_cut(self, box: int) -> int:
-        """Along which the function changes most, -1 if all sides are too short."""
+        """Return the axis along which the function changes most, or -1 if all sides are too short."""
         tree = self._tree
         model = tree.models(np.array([box]), self._enough)
         changes = np.linalg.norm(tree.slopes(model)[0] / (self._range.scale * tree.unit), axis=1)
@@ -324,7 +323,7 @@ class BoxPartition:
         return axis if measure[axis] >= 0 else -1
 
     def _can_cut(self, box: int) -> NDArray[np.bool_]:
-        """Along which axes a box can be cut, shape (dim,)."""
+        """Return the axes along which a box can be cut, shape (dim,)."""
         low, high = self._tree.low[box], self._tree.high[box]
         long: NDArray[np.bool_] = high - low >= self._smallest
         return long if self._places is None else long & (self._places.counts(low, high) > 1)
@@ -335,7 +334,7 @@ class BoxPartition:
         return axis if sides[axis] >= self._smallest[axis] else -1
 
     def _drop_failed(self, leaves: Sequence[int]) -> None:
-        """Leave the ordinary order to boxes with values; the others have no loss."""
+        """Remove boxes without values from the queue by loss."""
         for leaf in leaves:
             if self._failed.kind_of_leaf(leaf, self._points) == FAILED:
                 self._expected.remove(leaf)
@@ -343,7 +342,7 @@ class BoxPartition:
                     self._real.set(leaf, 0.0)
 
     def _cut(self, box: int, axis: int) -> int:
-        """Halve a leaf, whose point goes into the half that contains it; returns the lower half, without a loss yet."""
+        """Halve a leaf, whose point moves to the half that contains it; return the lower half, without a loss."""
         point = self._points.pop(box, None)
         lower = self._tree.halve(box, axis, point)
         if len(self._model_of) < self._tree.count:
@@ -358,7 +357,7 @@ class BoxPartition:
         return lower
 
     def _place(self, point: Point) -> list[int]:
-        """Give a point a leaf of its own, if need be by cutting; returns the path there."""
+        """Give a point its own leaf, by cutting if necessary; return the path to it."""
         tree = self._tree
         path = tree.path(point)
         new: list[int] = []
@@ -376,7 +375,7 @@ class BoxPartition:
         return path
 
     def _occupy(self, point: Point) -> list[int]:
-        """The same for an evaluated point."""
+        """Do the same for an evaluated point."""
         path = self._place(point)
         if not self._tree.occupants[path[-1]]:
             self._points[path[-1]] = point
@@ -384,20 +383,20 @@ class BoxPartition:
         return path
 
     def _vacate(self, point: Point) -> None:
-        """Forget where a point was in flight."""
+        """Remove a pending point from its leaf."""
         leaf = self._tree.path(point)[-1]
         if self._points.get(leaf) == point and not self._tree.occupants[leaf]:
             del self._points[leaf]
 
     def _is_real(self, boxes: Ints) -> NDArray[np.bool_]:
-        """Whether boxes, shape (k,), are those that there are without points in flight."""
+        """Return which boxes, shape (k,), exist without pending points."""
         tree = self._tree
         is_leaf = (tree.first_half[boxes] < 0) | (tree.occupants[boxes] < 2)
         result: NDArray[np.bool_] = is_leaf & ((boxes == 0) | (tree.occupants[tree.parent[boxes]] > 1))
         return result
 
     def _expose(self, boxes: list[int]) -> Ints:
-        """Boxes with two points have to be cut; returns those of their halves that are real, and have no loss yet."""
+        """Make cuts of boxes with two points permanent; return those of their halves without a loss."""
         for box in boxes:
             self._real.remove(box)
         self._model_of[boxes] = -1
@@ -407,7 +406,7 @@ class BoxPartition:
         return real
 
     def _ranks(self, boxes: Ints, losses: Floats) -> Floats:
-        """What orders boxes, shape (k,), with these losses: of several with an infinite one the largest is first."""
+        """Return the ranks of boxes, shape (k,), with these losses; among infinite ones, the largest box is first."""
         if not np.isposinf(losses).any():
             return losses
         volumes = (self._tree.high[boxes] - self._tree.low[boxes]).prod(axis=1)
@@ -429,10 +428,10 @@ class BoxPartition:
         values = means[which][:, None] + (corners - middles[which][:, None]) @ slopes
         if tree.number_of_points[0]:
             losses = self._loss_of(corners, values / (self._range.scale * tree.unit), self._range.scale)
-        else:  # there is nothing that a loss could look at
+        else:  # no values for a loss
             losses = widths.prod(axis=1)
-        # Boxes of one shape with one model have equal losses but for rounding, which must not decide who is first:
-        # it is different in a copy, where sums are added up in another order.
+        # Boxes of one shape with one model have equal losses up to rounding, which must not decide their order. It
+        # differs in a copy, where sums are in another order.
         mantissas, exponents = np.frexp(np.where(np.isnan(losses), np.inf, losses))
         losses = np.ldexp(np.round(mantissas * 2.0**LOSS_BITS), exponents - LOSS_BITS)
         real = self._is_real(boxes).tolist()

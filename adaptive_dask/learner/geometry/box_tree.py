@@ -1,4 +1,4 @@
-"""Boxes cut in halves again and again, with the statistics of the points in them."""
+"""A tree of boxes that are halved repeatedly, with statistics of their points."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from numpy.typing import NDArray
 from .partition import Point
 from .simplices import Floats, Ints
 
-# Sums of values up to this size, and slopes from them, are far from the limits of numbers. Larger values are made
-# smaller by this power of two.
+# Sums of values up to this size, and slopes from them, do not overflow. Larger values are multiplied by this power of
+# two.
 _LARGE, _SMALLER = 1e240, 2.0**-250
 
 
 class BoxTree:
-    """A binary tree of boxes: the unit cube, its two halves along some axis, their halves, and so on.
+    """A binary tree of boxes: the unit cube, its two halves along an axis, their halves, and so on.
 
-    Every box keeps the sums over the evaluated points in it that are needed to say how the values change along
-    every axis. Boxes are numbered; the numbers of the two halves of a box follow each other.
+    Every box has sums over its evaluated points, to compute how the values change along every axis. Boxes are numbered;
+    the two halves of a box have consecutive numbers.
 
     Parameters
     ----------
@@ -30,13 +30,13 @@ class BoxTree:
     low, high : array, shape (capacity, dim)
         The corners of the boxes.
     parent, first_half, axis : array of int, shape (capacity,)
-        ``first_half`` is the number of the lower half, -1 for a leaf; ``axis`` is along which it was cut.
+        ``first_half`` is the number of the lower half, or -1 for a leaf; ``axis`` is the axis of the cut.
     number_of_points : array of int, shape (capacity,)
         Evaluated points with finite values.
     occupants : array of int, shape (capacity,)
-        Evaluated points that have a leaf to themselves.
+        Evaluated points that have their own leaf.
     unit : float
-        What values are multiplied by before they are added up: 1, or less where they are very large.
+        The factor of values in sums: 1, or less if they are very large.
     """
 
     def __init__(self, dim: int) -> None:
@@ -50,14 +50,14 @@ class BoxTree:
         self.axis: Ints = np.zeros(64, dtype=np.intp)
         self.number_of_points: Ints = np.zeros(64, dtype=np.intp)
         self.occupants: Ints = np.zeros(64, dtype=np.intp)
-        # Coordinates are taken relative to the middle of the box, so that no digits are lost in small ones.
+        # Coordinates are relative to the centre of the box, so that no digits are lost in small boxes.
         self._x: Floats = np.zeros((64, dim))
         self._xx: Floats = np.zeros((64, dim))
         self._y: Floats = np.zeros((64, 1))
         self._xy: Floats = np.zeros((64, dim, 1))
 
     def path(self, point: Point) -> list[int]:
-        """The boxes that contain a point, from the whole to the leaf. A point on a cut is in the upper half."""
+        """Return the boxes that contain a point, from the cube to the leaf. A point on a cut is in the upper half."""
         box = 0
         path = [0]
         while self.first_half[box] >= 0:
@@ -66,14 +66,14 @@ class BoxTree:
         return path
 
     def half_with(self, box: int, point: Point) -> int:
-        """The half of a box that was cut that contains a point."""
+        """Return the half of a divided box that contains a point."""
         lower, axis = int(self.first_half[box]), self.axis[box]
         return lower + int(point[axis] >= self.low[lower + 1, axis])
 
     def halve(self, box: int, axis: int, point: Point | None = None) -> int:
-        """Cut a leaf in halves; returns the number of the lower one.
+        """Halve a leaf, and return the number of the lower half.
 
-        Everything that was counted in the leaf is counted in the half that contains ``point``.
+        The counts of the leaf are added to the half that contains ``point``.
         """
         if self.count + 2 > len(self.parent):
             self._grow()
@@ -103,16 +103,16 @@ class BoxTree:
         self._xy[half] = self._xy[box] + shift[:, None] * self._y[box]
 
     def is_needed(self) -> NDArray[np.bool_]:
-        """Which boxes there would be without points in flight, shape (count,).
+        """Return which boxes exist without pending points, shape (count,).
 
-        Only evaluated points that have to be kept apart are a reason to cut a box.
+        Only evaluated points that must be separated are a reason to cut a box.
         """
         needed: NDArray[np.bool_] = self.occupants[self.parent[: self.count]] > 1
         needed[0] = True
         return needed
 
     def cuts(self) -> tuple[Ints, Ints]:
-        """Which boxes have to be halved, and along which axes, in the order in which it was done.
+        """Return the boxes that must be halved, and the axes, in the order in which it was done.
 
         Boxes have the numbers that they get if only this is done.
         """
@@ -121,7 +121,7 @@ class BoxTree:
         return np.cumsum(needed)[boxes] - 1, self.axis[boxes]
 
     def prune(self) -> Ints:
-        """Undo all cuts that are not needed; returns the former numbers of the boxes that are left, shape (count,)."""
+        """Undo all cuts that are not needed; return the former numbers of the remaining boxes, shape (count,)."""
         needed = self.is_needed()
         kept = np.flatnonzero(needed)
         numbers = np.cumsum(needed) - 1
@@ -139,13 +139,13 @@ class BoxTree:
         return kept
 
     def join(self, box: int) -> None:
-        """Undo the last `halve`, which was of this box."""
+        """Undo the last `halve`, which must have been of this box."""
         assert self.first_half[box] == self.count - 2, "only the last cut can be undone"
         self.first_half[box] = -1
         self.count -= 2
 
     def add(self, path: list[int], point: Point, value: Floats) -> None:
-        """Count an evaluated point with a finite value, shape (vdim,), in boxes that contain it."""
+        """Add an evaluated point with a finite value, shape (vdim,), to boxes that contain it."""
         if self._y.shape[1] != len(value):
             self._y = np.zeros((len(self.parent), len(value)))
             self._xy = np.zeros((len(self.parent), self.dim, len(value)))
@@ -162,7 +162,7 @@ class BoxTree:
         self._xy[path] += x[:, :, None] * value
 
     def models(self, boxes: Ints, enough: int) -> Ints:
-        """For every box the smallest box around it, or itself, that has enough points; the whole if none has."""
+        """Return the smallest box with enough points that contains each box, or the cube if there is none."""
         models = np.array(boxes, dtype=np.intp)
         while True:
             poor = (self.number_of_points[models] < enough) & (models > 0)
@@ -171,12 +171,12 @@ class BoxTree:
             models[poor] = self.parent[models[poor]]
 
     def slopes(self, boxes: Ints) -> Floats:
-        """How the values, times `unit`, change along every axis in k boxes, by regression on one axis at a time.
+        """Return the slopes of the values, times `unit`, in k boxes, by regression along one axis at a time.
 
         Returns
         -------
         array, shape (k, dim, vdim)
-            0 along an axis along which all points are at the same place.
+            0 along an axis if all points have the same coordinate.
         """
         n = np.maximum(self.number_of_points[boxes], 1)[:, None]
         x = self._x[boxes] / n
@@ -187,7 +187,7 @@ class BoxTree:
         return np.asarray(np.where(known[:, :, None], slopes, 0.0))
 
     def means(self, boxes: Ints) -> tuple[Floats, Floats]:
-        """The mean point, shape (k, dim), and the mean value, times `unit`, shape (k, vdim), in k boxes."""
+        """Return the mean point, shape (k, dim), and the mean value, times `unit`, shape (k, vdim), of k boxes."""
         n = np.maximum(self.number_of_points[boxes], 1)[:, None]
         return self._x[boxes] / n + 0.5 * (self.low[boxes] + self.high[boxes]), self._y[boxes] / n
 

@@ -1,4 +1,4 @@
-"""Where pickles of earlier versions look for `DataScale`."""
+"""`DataScale`, at the place where pickles of earlier versions expect it."""
 
 from adaptive_dask.learner.intervals.data_scale import DataScale
 

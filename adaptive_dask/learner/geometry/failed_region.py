@@ -1,12 +1,12 @@
-"""Where a function has no value: the rules by which intervals, simplices and boxes are divided there.
+"""The division of intervals, simplices and boxes where a function has no value.
 
 A cell, which is an interval, a simplex or a box, is *mixed* if some of its points have a value and others failed, and
-*failed* if it has points that failed and none with a value. The border is resolved by dividing mixed cells, the longest
-first, as long as they are longer than a tolerance. Failed cells are explored by a small share of the points. Mixed
-simplices have losses as others do, for which they are divided beside the border, between points with values.
+*failed* if it has only points that failed. The border is resolved by dividing mixed cells, the longest first, while
+they are longer than a tolerance. Failed cells are explored by a small share of the points. Mixed simplices also have
+losses, by which they are divided beside the border, between points with values.
 
-The numbers of evaluations that may fail for the border, and of points that explore, follow from the number of points.
-Thus the order of results does not matter.
+The numbers of evaluations that may fail at the border, and of points that explore, depend only on the number of points.
+The order of results therefore does not matter.
 """
 
 from __future__ import annotations
@@ -30,21 +30,21 @@ FEASIBLE, MIXED, FAILED = 0, 1, 2
 # The length, relative to the domain, to which the border is resolved.
 TOLERANCE = 0.02
 
-# The numbers of 1,000 points that may fail at the border, and that explore what failed. Both grow with a power of the
-# number of points: that with which the cells at the border of a region grow, if all cells are of one size.
+# The numbers of 1,000 points that may fail at the border, and that explore failed cells. Both grow with a power of the
+# number of points: that of the number of cells at the border of a region, if all cells have the same size.
 BORDER_FAILURES, EXPLORING = 138, 16
 
-# How many of the points in flight in cells of each kind are expected to fail.
+# The expected share of failures among pending points in cells of each kind.
 RISKS = (0.0, 0.5, 1.0)
 
-# In one dimension a border is a point. Mixed intervals are so many times as important as an interval of that length.
+# In one dimension, the border is a point. The length of mixed intervals counts this many times.
 URGENCY = 4.0
-# A failed interval of relative length h has the loss of one of length h² times this.
+# The loss of a failed interval of relative length h is that of an interval of length h² times this.
 CURIOSITY = 0.25
 
 
 class FailureShare:
-    """How many points may fail, and how many explore.
+    """The numbers of points that may fail, and that explore.
 
     Parameters
     ----------
@@ -56,26 +56,26 @@ class FailureShare:
         self._power = min(max((dim - 1) / dim, 0.5), 0.75)
 
     def allows(self, failures: float, n: int) -> bool:
-        """Whether the next of n points may fail at the border, given the number of failures."""
+        """Return True if the next of n points may fail at the border, given the number of failures."""
         return failures < float(BORDER_FAILURES * (n / 1000) ** self._power)
 
     def explores(self, n: int) -> bool:
-        """Whether the next point after n explores what failed."""
+        """Return True if the next point after n explores failed cells."""
         before, after = (EXPLORING * (k / 1000) ** self._power for k in (n, n + 1))
         return int(after) > int(before)
 
 
 def interval_loss(length: float, order: float, tolerance: float, kind: int) -> float:
-    """The loss of an interval that has an end without a value.
+    """Return the loss of an interval that has an end without a value.
 
     Parameters
     ----------
     length, tolerance : float
         In units of the domain.
     order : float
-        A loss goes as the length to this power.
+        The power of the length to which losses are proportional.
     kind : int
-        How many of its ends failed: `FEASIBLE`, `MIXED` or `FAILED`.
+        The number of its ends that failed: `FEASIBLE`, `MIXED` or `FAILED`.
     """
     if kind == FAILED:
         length *= CURIOSITY * length
@@ -85,20 +85,20 @@ def interval_loss(length: float, order: float, tolerance: float, kind: int) -> f
 
 
 def interval_losses(lengths: Floats, order: float, tolerance: float, kinds: Ints) -> Floats:
-    """`interval_loss` of many intervals; all arrays have shape (n,)."""
+    """Return `interval_loss` of several intervals; all arrays have shape (n,)."""
     lengths = np.where(kinds == FAILED, CURIOSITY * lengths**2, lengths)
     lengths = np.where(kinds == MIXED, np.where(lengths > tolerance, URGENCY * lengths, 0.0), lengths)
     return np.asarray(lengths**order)
 
 
 class FailureQueues:
-    """The cells that are mixed or failed, the longest first.
+    """The mixed and failed cells, the longest first.
 
     Parameters
     ----------
     dim : int
     tolerance : float
-        The length below which they are not divided.
+        Shorter cells are not divided.
     """
 
     def __init__(self, dim: int, tolerance: float) -> None:
@@ -107,36 +107,36 @@ class FailureQueues:
         self._queues = {MIXED: LossQueue(), FAILED: LossQueue()}
 
     def set(self, cell: int, kind: int, length: float) -> None:
-        """Note of which kind a cell is, and how long."""
+        """Set the kind and the length of a cell."""
         for each, queue in self._queues.items():
             queue.set(cell, length if each == kind and length > self.tolerance else -np.inf)
 
     def set_many(self, cells: Ints, kinds: NDArray[Any], lengths: Floats) -> None:
-        """`set` for cells of shape (m,)."""
+        """Apply `set` to cells of shape (m,)."""
         for kind, queue in self._queues.items():
             queue.set_many(cells, np.where((kinds == kind) & (lengths > self.tolerance), lengths, -np.inf))
 
     def remove(self, cell: int) -> None:
-        """Forget a cell that is gone."""
+        """Remove a cell."""
         for queue in self._queues.values():
             queue.remove(cell)
 
     def clear(self) -> None:
-        """Forget all cells."""
+        """Remove all cells."""
         for queue in self._queues.values():
             queue.clear()
 
     def next(self, feasible: LossQueue, n: int, failures: float) -> tuple[int, int] | None:
-        """The cell to divide next, and the kind as which it is divided; None if there is none.
+        """Return the next cell to divide, and its kind; None if there is none.
 
         Parameters
         ----------
         feasible : LossQueue
             The cells with values.
         n : int
-            The number of points, with those in flight.
+            The number of points, including pending ones.
         failures : float
-            How many of these failed, or are expected to.
+            The number of these that failed, or are expected to fail.
         """
         kinds = [FEASIBLE, MIXED, FAILED]
         if self._share.allows(failures, n):
@@ -151,7 +151,7 @@ class FailureQueues:
 
 
 class FailedRegion:
-    """The simplices of a mesh that have vertices without a value, and which of them comes next.
+    """The simplices of a mesh that have vertices without a value, and the next one to divide.
 
     Parameters
     ----------
@@ -165,16 +165,16 @@ class FailedRegion:
     count : int
         The number of vertices that failed.
     has_feasible : bool
-        Whether a vertex has a value.
+        True if a vertex has a value.
     vertices : array of bool, shape (capacity,)
         The vertices that failed.
     kinds : array of int8, shape (capacity,)
         `FEASIBLE`, `MIXED` or `FAILED`, by slot.
     lengths : array, shape (capacity,)
-        The longest edge between a vertex with a value and one that failed; of a failed simplex the longest of all.
+        The longest edge between a vertex with a value and one that failed or, for failed simplices, the longest edge.
     has_sides : array of bool, shape (capacity,)
-        Whether a mixed simplex has an edge beside the border: both ends have values, and no vertex failed between them,
-        which is in the ball around the edge. Divided there, it says more of the function up to the border.
+        True if a mixed simplex has an edge beside the border: both ends have values, and no vertex failed in the ball
+        around the edge. Dividing it there improves the approximation near the border.
     """
 
     def __init__(self, dim: int, tolerance: float) -> None:
@@ -190,19 +190,19 @@ class FailedRegion:
         self._first, self._second = np.triu_indices(dim + 1, 1)
 
     def note(self, vertices: Ints, mesh: SimplexMesh) -> None:
-        """Note vertices that failed."""
+        """Record vertices that failed."""
         self.make_room(mesh)
         self.vertices[vertices] = True
         self.count += len(vertices)
 
     def classify(self, mesh: SimplexMesh, values: Floats, slots: Ints) -> None:
-        """Find out of which kind simplices are.
+        """Determine the kinds of simplices.
 
         Parameters
         ----------
         mesh : SimplexMesh
         values : array, shape (n_points, vdim)
-            At the vertices; not a number where there is none.
+            The values at the vertices, NaN for those without.
         slots : array of int, shape (m,)
         """
         self.make_room(mesh)
@@ -232,43 +232,43 @@ class FailedRegion:
             self.has_sides[slots[bad]] = beside.any(axis=1)
 
     def losses(self, slots: Ints, losses: Floats) -> Floats:
-        """The losses of simplices, shape (m,), given those that they have if the function is flat where it failed."""
+        """Return the losses of simplices, shape (m,), from those for a function that is constant at failed vertices."""
         if not self.has_feasible:
             return losses
         unresolved = (self.kinds[slots] == MIXED) & (self.lengths[slots] > self.tolerance)
         return np.where((self.kinds[slots] == FEASIBLE) | unresolved | self.has_sides[slots], losses, 0.0)
 
     def set_shares(self, slots: Ints, shares: Floats) -> None:
-        """Rank simplices, if they are mixed or failed.
+        """Rank the mixed and failed simplices among these.
 
         Parameters
         ----------
         slots : array of int, shape (m,)
         shares : array, shape (m,)
-            Of their volumes, those of the largest parts that points in flight leave; 0 for what cannot be divided.
+            Shares of the largest parts without pending points in the volumes; 0 for simplices that cannot be divided.
         """
         self._queues.set_many(slots, self.kinds[slots], self.lengths[slots] * shares ** (1 / self._dim))
 
     def remove(self, slot: int) -> None:
-        """Forget a simplex that is gone."""
+        """Remove a simplex."""
         self._queues.remove(slot)
         self.kinds[slot] = FEASIBLE
 
     def next(self, feasible: LossQueue, n: int, risk: float) -> tuple[int, int] | None:
-        """The slot of the simplex to divide next, and its kind; see `FailureQueues.next`.
+        """Return the slot of the next simplex to divide, and its kind; see `FailureQueues.next`.
 
         Parameters
         ----------
         feasible : LossQueue
         n : int
-            The number of vertices and points in flight.
+            The number of vertices and pending points.
         risk : float
-            How many of those in flight are expected to fail.
+            The expected number of pending points that fail.
         """
         return self._queues.next(feasible, n, self.count + risk)
 
     def make_room(self, mesh: SimplexMesh) -> None:
-        """Make the arrays long enough."""
+        """Extend the arrays to the capacity of the mesh."""
         self.vertices = _longer(self.vertices, mesh.n_points)
         self.has_sides = _longer(self.has_sides, mesh.capacity)
         self.kinds, self.lengths = _longer(self.kinds, mesh.capacity), _longer(self.lengths, mesh.capacity)

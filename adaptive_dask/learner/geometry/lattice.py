@@ -1,4 +1,4 @@
-"""Regions along some of whose axes only equidistant coordinates are points, as those of whole numbers are."""
+"""Regions with equidistant coordinates, such as whole numbers, along some axes."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _TOLERANCE = 1e-6
 # Points closer together than this, in units of the region, are the same.
 _SAME = 1e-7
 
-# So many cuts of edges are tried before a cell counts as one without a point of the lattice.
+# The maximum number of cut edges before a cell counts as one without a point of the lattice.
 _MOST_CUTS = 20_000
 
 
@@ -31,14 +31,14 @@ class Lattice:
     low, high : tuple of float
         The corners of the region, in the coordinates of the partition.
     steps : sequence of int
-        Into how many steps each axis is divided; 0 for one along which all coordinates are points.
+        The number of steps along each axis, or 0 for real numbers.
     snap : callable
-        Gives the exact coordinates of the point of the lattice that is nearest.
+        Returns the exact coordinates of the nearest point of the lattice.
 
     Attributes
     ----------
     is_all : bool
-        Whether all axes are divided into steps.
+        True if all axes are divided into steps.
     """
 
     def __init__(self, low: Point, high: Point, steps: Sequence[int], snap: Callable[[Point], Point]) -> None:
@@ -49,13 +49,13 @@ class Lattice:
         self._scale = np.array([n / (b - a) if n else 1.0 for a, b, n in zip(low, high, steps, strict=True)])
 
     def contains(self, point: Point) -> bool:
-        """Whether a point can be evaluated, up to rounding."""
+        """Return True if a point can be evaluated, up to rounding."""
         return all(abs(place - round(place)) < _TOLERANCE for place in self._places(point, self._axes))
 
     def point_in(self, corners: Sequence[Point], target: Point) -> Point | None:
-        """A point of the lattice in a simplex that is none of its corners, and near a target; None if there is none.
+        """Return a point of the lattice in a simplex, near a target and not at a corner; None if there is none.
 
-        Between the slices of the lattice that are nearest to the target, the one in the middle of its slice is taken.
+        In the slices of the lattice nearest to the target, it is the centre of the slice.
         """
         axes = range(len(self._scale))
         cuts = _Cuts({tuple(self._places(corner, axes)) for corner in corners})
@@ -65,20 +65,20 @@ class Lattice:
         return self.snap(tuple((self._low + np.array(found) / self._scale).tolist()))
 
     def are_used_up(self, corners: Floats) -> NDArray[np.bool_]:
-        """Which simplices, shape (m, d + 1, d), have no point of the lattice besides their corners, also on faces.
+        """Return which simplices, shape (m, d + 1, d), have no point of the lattice besides their corners.
 
-        The volume of a simplex with corners on the lattice is a multiple of that of the smallest one, which has no
-        other point.
+        Points on faces count. The volume of a simplex with corners on the lattice is a multiple of that of the smallest
+        one, which has no other point.
         """
         if not self.is_all or not len(corners):
             return np.zeros(len(corners), dtype=bool)
         edges = (corners[:, 1:] - corners[:, :1]) * self._scale
         volumes = np.abs(np.linalg.det(edges))
         used: NDArray[np.bool_] = volumes < 1.5
-        if corners.shape[2] > 2 and not used.all():  # there, larger ones may be empty as well
+        if corners.shape[2] > 2 and not used.all():  # larger ones may be empty as well
             unsure = (~used).nonzero()[0]
             places = np.rint((corners[unsure] - self._low) * self._scale)
-            # Most have the point that is nearest to their centre.
+            # Most contain the point that is nearest to their centre.
             nearest = np.rint(places.mean(axis=1))
             weights = np.linalg.solve(edges[unsure].transpose(0, 2, 1), (nearest - places[:, 0])[:, :, None])[:, :, 0]
             inside = (weights.min(axis=1) >= 0) & (weights.sum(axis=1) <= 1) & (weights.max(axis=1) < 1 - _TOLERANCE)
@@ -94,12 +94,12 @@ class Lattice:
         )
 
     def _places(self, point: Point, axes: Collection[int]) -> list[float]:
-        """The coordinates along axes, in steps of the lattice."""
+        """Return the coordinates along axes, in steps of the lattice."""
         places = [(point[axis] - self._low.item(axis)) * self._scale.item(axis) for axis in axes]
         return [round(p) if abs(p - round(p)) < _TOLERANCE else p for p in places]
 
     def _search(self, cuts: _Cuts, points: Collection[Point], target: list[float], axes: list[int]) -> Point | None:
-        """A point of the lattice in the convex hull of points: slice by slice, the nearest to the target first."""
+        """Return a point of the lattice in the convex hull of points, in the slices nearest to the target first."""
         if not axes:
             middle = tuple(sum(each) / len(points) for each in zip(*points, strict=True))
             is_new = all(math.dist(middle, corner) > _SAME for corner in cuts.corners)
@@ -121,7 +121,7 @@ class Lattice:
 
 
 class _Extent(NamedTuple):
-    """How many steps a convex hull has along an axis, from where to where."""
+    """The number of steps of a convex hull along an axis, and its ends."""
 
     steps: int
     axis: int
@@ -130,14 +130,14 @@ class _Extent(NamedTuple):
 
 
 class _Cuts:
-    """Slices of a simplex. Their number is limited."""
+    """Slices of a simplex, in a limited number."""
 
     def __init__(self, corners: set[Point]) -> None:
         self.corners = corners
         self.left = _MOST_CUTS
 
     def slice(self, points: Collection[Point], axis: int, value: int) -> set[Point]:
-        """Points that have the convex hull of others at a coordinate as theirs."""
+        """Return points whose convex hull is the slice of that of others at a coordinate."""
         found, below, above = set(), [], []
         for point in points:
             height = point[axis] - value
@@ -159,7 +159,7 @@ class _Cuts:
 
 
 def _outwards(middle: int, low: int, high: int) -> list[int] | range:
-    """The numbers from low to high, those near a middle first."""
+    """Return the numbers from low to high, in the order of their distance from a number."""
     if high - low > 2 * _MOST_CUTS:
         low, high = max(low, middle - _MOST_CUTS), min(high, middle + _MOST_CUTS)
     return sorted(range(low, high + 1), key=lambda value: abs(value - middle))

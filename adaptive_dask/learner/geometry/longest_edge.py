@@ -1,4 +1,4 @@
-"""Which edge of a simplex to halve."""
+"""The choice of the edge of a simplex to halve."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from itertools import combinations
 
 Point = tuple[float, ...]
 
-# Edges whose squared lengths differ by less than this are equally long, and the first one is taken: rounding
-# must not decide.
+# Edges whose squared lengths differ by less than this are equally long, and the first one is chosen, so that rounding
+# does not decide.
 TIE = 1e-9
 
 
@@ -19,10 +19,10 @@ def _edges(corners: int) -> tuple[tuple[int, int], ...]:
 
 
 def longest_edge(corners: Sequence[Point]) -> tuple[int, int]:
-    """The longest edge of a simplex.
+    """Return the longest edge of a simplex.
 
-    Halving the longest edge (Rivara 1984) keeps the simplices in shape. In the Delaunay mesh of the resulting
-    points it also gave smaller errors than points in the centres of well-shaped triangles.
+    Halving the longest edge (Rivara 1984) keeps the simplices well shaped. In the Delaunay mesh of the resulting
+    points, errors were also smaller than with points in the centres of well-shaped triangles.
 
     Parameters
     ----------
@@ -44,5 +44,5 @@ def longest_edge(corners: Sequence[Point]) -> tuple[int, int]:
 
 
 def point_between(a: Point, b: Point, part: float) -> Point:
-    """The point that is a part of the way from a to b; ``part=0.5`` is exactly the middle."""
+    """Return the point at a fraction of the way from a to b; ``part=0.5`` is exactly the midpoint."""
     return tuple((1.0 - part) * x + part * y for x, y in zip(a, b, strict=True))

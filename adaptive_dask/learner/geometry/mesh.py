@@ -1,4 +1,4 @@
-"""A Delaunay mesh that grows point by point, with its simplices in numbered slots of arrays."""
+"""An incremental Delaunay mesh, with its simplices in numbered slots of arrays."""
 
 from __future__ import annotations
 
@@ -25,43 +25,42 @@ class SavedMesh(NamedTuple):
     Attributes
     ----------
     simplices : array of int32, shape (capacity, d + 1)
-        By slots; zeros where there is none.
+        By slot; zeros for free slots.
     free : array of int32
-        The free slots, the next one last.
+        The free slots, with the next one last.
     """
 
     simplices: NDArray[np.int32]
     free: NDArray[np.int32]
 
     def live(self) -> list[Simplex]:
-        """The simplices, in the order of their slots."""
+        """Return the simplices in the order of their slots."""
         return list(map(tuple, self.simplices[self.simplices[:, 1] > 0].tolist()))
 
 
 class SimplexMesh:
-    """The Delaunay triangulation of a domain, kept in arrays so that work on simplices vectorises.
+    """The Delaunay triangulation of a domain, in arrays, so that work on simplices can be vectorized.
 
-    The triangulation itself is adaptive-triangulation's. This class gives every simplex a slot: a row
-    number that stays the same while the simplex lives and is reused afterwards. Insertions are collected
-    and `commit` brings the arrays up to date in one go, so simplices that come and go between two commits
-    cost nothing but their triangulation.
+    The triangulation itself is that of adaptive-triangulation. This class assigns a slot to every simplex, a row number
+    that is constant while the simplex exists, and reused afterwards. Insertions are collected, and `commit` updates the
+    arrays. Simplices that exist only between two commits therefore cost only their triangulation.
 
     Parameters
     ----------
     points : array, shape (k, d)
         Points whose convex hull is the domain. Coordinates should be of order one.
     saved : SavedMesh, optional
-        To have a mesh of these points again, slot for slot, also where several triangulations are Delaunay.
+        Restores a mesh of these points, slot by slot, even if several triangulations are Delaunay.
 
     Attributes
     ----------
     vertices : array of int, shape (capacity, d + 1)
-        The vertex indices of the simplex in each slot, ascending.
+        The vertex indices of the simplex in each slot, in ascending order.
     neighbors : array of int, shape (capacity, d + 1)
-        The slot across the face opposite to each vertex, -1 on the hull.
+        The slot across the face opposite to each vertex, or -1 on the hull.
     volumes : array, shape (capacity,)
     slot_of : dict of simplex to slot
-        The simplices as of the last commit.
+        The simplices after the last commit.
     """
 
     def __init__(self, points: Floats, saved: SavedMesh | None = None) -> None:
@@ -72,20 +71,20 @@ class SimplexMesh:
         self._points = np.zeros((max(64, 2 * len(points)), self.dim))
         self._key_weights = _key_weights(self.dim, len(self._points))
         self._points[: len(points)] = points
-        self._tuples: list[Point] = list(map(tuple, points.tolist()))  # the same, quicker to read one by one
+        self._tuples: list[Point] = list(map(tuple, points.tolist()))  # the same, faster to read one by one
         self.n_points = len(points)
         self._n_committed = 0
         self.vertices: Ints = np.zeros((0, self.dim + 1), dtype=np.intp)
         self.neighbors: Ints = np.zeros((0, self.dim + 1), dtype=np.intp)
         self.volumes: Floats = np.zeros(0)
         self.slot_of: dict[Simplex, int] = {}
-        self._flags = np.zeros(1, dtype=bool)  # scratch; the last entry stands for -1, the outside
+        self._flags = np.zeros(1, dtype=bool)  # scratch; the last entry is for -1, the outside
         self._vertex_places = np.zeros(len(self._points), dtype=np.intp)  # scratch
         self._free: list[int] = []
         self._dead: list[int] = []
         self._fresh: set[Simplex] = set()
-        # The vertices of faces without a neighbor. One may not get all around them from face to face: also within the
-        # domain there are gaps, where the triangulation left out a simplex without volume.
+        # The vertices of faces without a neighbor. A walk around them from face to face may be incomplete: the
+        # triangulation omits simplices without volume, which leaves gaps inside the domain as well.
         self._on_rim = np.zeros(len(self._points), dtype=bool)
         if saved is None or simplices is None:
             self._fresh.update(self._triangulation.simplices)
@@ -97,7 +96,7 @@ class SimplexMesh:
             self._put(simplices, np.flatnonzero(saved.simplices[:, 1]), np.zeros(0, dtype=np.intp))
 
     def save(self) -> SavedMesh:
-        """The simplices as of the last commit, after which nothing may have been inserted."""
+        """Return the simplices after the last commit; no point may have been inserted since then."""
         free = np.array(self._free, dtype=np.int32)
         simplices = self.vertices.astype(np.int32)
         simplices[free] = 0
@@ -109,7 +108,7 @@ class SimplexMesh:
         return self._points[: self.n_points]
 
     def point(self, vertex: int) -> Point:
-        """The coordinates of a vertex."""
+        """Return the coordinates of a vertex."""
         return self._tuples[vertex]
 
     @property
@@ -118,15 +117,15 @@ class SimplexMesh:
         return len(self.volumes)
 
     def live_slots(self) -> Ints:
-        """The slots in use, in the order in which their simplices came."""
+        """Return the slots in use, in the order in which their simplices were added."""
         return np.fromiter(self.slot_of.values(), dtype=np.intp, count=len(self.slot_of))
 
     def locate(self, point: Point) -> Simplex | None:
-        """A simplex that contains the point, or None if it is outside the domain."""
+        """Return a simplex that contains the point, or None if it is outside the domain."""
         try:
             found: Simplex = self._triangulation.locate_point(point)
         except (ValueError, AssertionError):
-            # The walk came to a simplex that is all but flat.
+            # The walk reached a simplex that is almost flat.
             return self._search(point)
         return found or None
 
@@ -137,12 +136,12 @@ class SimplexMesh:
         return simplices[best] if least[best] >= -ON_FACE else None
 
     def containing(self, face: Iterable[int]) -> set[Simplex]:
-        """The simplices that have all these vertices."""
+        """Return the simplices that have all these vertices."""
         found: set[Simplex] = self._triangulation.containing(tuple(face))
         return found
 
     def sharing(self, simplex: Simplex, face: Container[int]) -> set[Simplex]:
-        """The simplices that have all these vertices of one, after a commit; the same as `containing`."""
+        """Return the simplices that have all these vertices of a simplex, after a commit; the same as `containing`."""
         others = [i for i, vertex in enumerate(simplex) if vertex not in face]
         if len(others) > 1:
             return self.containing(vertex for vertex in simplex if vertex in face)
@@ -150,16 +149,16 @@ class SimplexMesh:
         return {simplex, *(tuple(self.vertices[slot].tolist()) for slot in across if slot >= 0)}
 
     def attached(self, vertices: Iterable[int]) -> Ints:
-        """The slots of all simplices that have at least one of these vertices, after a commit."""
+        """Return the slots of all simplices that have at least one of these vertices, after a commit."""
         slot_of = self.slot_of
         simplices: set[Simplex] = set().union(*map(self._triangulation.vertex_to_simplices_for, vertices))
         return np.fromiter(sorted(slot_of[s] for s in simplices), dtype=np.intp, count=len(simplices))
 
     def surroundings(self, slots: Ints) -> tuple[Ints, Ints, Ints]:
-        """All vertices of some simplices, and all simplices around those vertices, after a commit.
+        """Return all vertices of some simplices, and all simplices around these vertices, after a commit.
 
-        The same as `attached` of the vertices, for many simplices at once: walks from face to face around
-        every vertex.
+        This is the same as `attached` of the vertices, for many simplices: it walks from face to face around every
+        vertex.
 
         Parameters
         ----------
@@ -168,9 +167,9 @@ class SimplexMesh:
         Returns
         -------
         vertices, slots : arrays of int
-            Ascending.
+            In ascending order.
         places : array of int, shape (number of slots, d + 1)
-            Where the vertices of the simplices are in ``vertices``, counted from 1; 0 for those that are not.
+            The positions in ``vertices`` of the vertices of simplices, counted from 1, or 0 if they are not in it.
         """
         vertices = distinct(self.vertices[slots].ravel())
         if not len(vertices):
@@ -203,13 +202,13 @@ class SimplexMesh:
         ----------
         point : tuple of float
         hint : simplex, optional
-            A simplex that contains the point. Without it the triangulation walks there.
+            A simplex that contains the point. By default, the triangulation searches it.
 
         Returns
         -------
         deleted, added : sets of simplices
-            What the point replaced, or None if it is too close to a vertex or too far from the domain to be
-            triangulated; the mesh is then as before.
+            The simplices that were replaced. None if the point is too close to a vertex or too far from the domain to
+            be triangulated; then, the mesh is not changed.
         """
         if hint is None:
             hint = self.locate(point)
@@ -218,7 +217,7 @@ class SimplexMesh:
         try:
             deleted, added = self._triangulation.add_point(point, hint)
         except (ValueError, AssertionError):
-            # Closer to a vertex than the predicates can tell apart (1e-8 of the simplex).
+            # Closer to a vertex than the resolution of the predicates (1e-8 of the simplex).
             return None
         if self.n_points == len(self._points):
             self._points = np.concatenate([self._points, np.zeros_like(self._points)])
@@ -235,17 +234,17 @@ class SimplexMesh:
         return deleted, added
 
     def commit(self) -> tuple[Ints, Ints, Ints]:
-        """Bring the arrays up to date with the insertions.
+        """Update the arrays.
 
         Returns
         -------
         gone, born : arrays of int
-            The slots that are free now and were not before, and those of the new simplices.
+            The slots that have become free, and those of the new simplices.
         bared : array of int
-            The slots of old simplices that have another neighbor or none where the triangulation left out, then or now,
-            a simplex that had no volume.
+            The slots of old simplices with a changed neighbor that is not new, because the triangulation omits, or had
+            omitted, a simplex without volume.
         """
-        # Sorted, because slots decide ties and must not depend on how sets are laid out in memory.
+        # Sorted, because slots decide ties and must not depend on the order of sets in memory.
         self._dead.sort()
         fresh = sorted(self._fresh)
         dead = np.array(self._dead, dtype=np.intp)
@@ -257,10 +256,10 @@ class SimplexMesh:
         del self._free[first:]
         bared = self._put(fresh, born, dead)
         self._dead, self._fresh = [], set()
-        return dead[: max(0, len(dead) - len(fresh))], born, bared  # the last of the dead slots were taken first
+        return dead[: max(0, len(dead) - len(fresh))], born, bared  # the last of the dead slots were reused
 
     def opposite_vertices(self, slots: Ints) -> Ints:
-        """The vertex of each face neighbour that is not on the shared face.
+        """Return the vertex of each face neighbour that is not on the shared face.
 
         Parameters
         ----------
@@ -269,7 +268,7 @@ class SimplexMesh:
         Returns
         -------
         array of int, shape (m, d + 1)
-            Entry i is across the face opposite to vertex i; -1 on the hull.
+            Entry i is across the face opposite to vertex i, or -1 on the hull.
         """
         own = self.vertices[slots]
         across = self.neighbors[slots]
@@ -288,7 +287,7 @@ class SimplexMesh:
         self._free = [*range(new - 1, old - 1, -1), *self._free]
 
     def _put(self, simplices: list[Simplex], slots: Ints, dead: Ints) -> Ints:
-        """Put simplices into slots, in place of those that were in the dead ones; returns those that were bared."""
+        """Put simplices into slots, replacing those in the dead ones; return those that were bared."""
         shape = len(simplices), self.dim + 1
         vertices = np.fromiter(chain.from_iterable(simplices), dtype=np.intp, count=shape[0] * shape[1]).reshape(shape)
         walls = self._cavity_walls(dead)
@@ -301,7 +300,7 @@ class SimplexMesh:
         return bared
 
     def _cavity_walls(self, dead: Ints) -> tuple[Ints, Ints]:
-        """Where the faces are that the dead simplices share with others: their keys, and their places (see `_join`)."""
+        """Return the keys and places (see `_join`) of the faces that dead simplices share with others."""
         no_wall = self._flags  # dead, or outside
         no_wall[dead] = no_wall[-1] = True
         around = self.neighbors[dead]
@@ -314,7 +313,7 @@ class SimplexMesh:
     def _join(self, born: Ints, fresh: Ints, outer_keys: Ints, outer_places: Ints) -> Ints:
         """Pair the faces of the new simplices with each other and with the walls of the cavity.
 
-        The place of a face is where it is in the flattened array of neighbors. Returns those without a partner.
+        The place of a face is its index in the flattened array of neighbors. Return those without a partner.
         """
         sides = self.dim + 1
         keys = np.concatenate([self._face_keys(fresh).ravel(), outer_keys])
@@ -322,11 +321,11 @@ class SimplexMesh:
         order = keys.argsort(kind="stable")
         keys = keys[order]
         pairs = (keys[1:] == keys[:-1]).nonzero()[0]
-        if len(pairs) > 1:  # where simplices overlap by rounding a face may have three; two of them are neighbors
+        if len(pairs) > 1:  # if simplices overlap by rounding, a face may have three, of which two are neighbors
             pairs = pairs[np.concatenate([[True], pairs[1:] > pairs[:-1] + 1])]
         left, right = places[order[pairs]], places[order[pairs + 1]]
         neighbors = self.neighbors.reshape(-1)
-        # A wall without a partner is on the hull now: what was behind it had no volume and was left out.
+        # A wall without a partner is on the hull: the simplex behind it had no volume and was omitted.
         neighbors[places] = -1
         neighbors[left] = right // sides
         neighbors[right] = left // sides
@@ -334,15 +333,16 @@ class SimplexMesh:
         return lonely
 
     def _bare(self, lonely: Ints, born: Ints) -> Ints:
-        """The old simplices among those with these faces, and those that have one of them as well.
+        """Return the old simplices that have one of these faces.
 
-        An old face is on the hull from now on; a new one is, or was before, when the simplex behind it was left out.
+        An old face is now on the hull. A new face is on the hull, or was before, because the simplex behind it was
+        omitted.
         """
         n_sides, flags = self.dim + 1, self._flags
         slots, sides = np.divmod(lonely, n_sides)
         faces = self.vertices[slots]
         rows = np.arange(len(slots))
-        faces[rows, sides] = faces[rows, sides - 1]  # instead of the vertex opposite
+        faces[rows, sides] = faces[rows, sides - 1]  # instead of the opposite vertex
         self._on_rim[faces] = True
         flags[born] = True
         is_new = flags[slots]
@@ -360,19 +360,19 @@ class SimplexMesh:
         return distinct(np.array(bared, dtype=np.intp)) if bared else born[:0]
 
     def _face_keys(self, simplices: Ints) -> Ints:
-        """For simplices, shape (m, d + 1), a key of the face opposite to each vertex, equal for equal faces."""
+        """Return a key, equal for equal faces, of the face opposite to each vertex; simplices have shape (m, d + 1)."""
         if self._key_weights is not None:
             return np.asarray(simplices @ self._key_weights)
-        # Long ones: the bytes of all the vertices.
+        # Long keys: the bytes of all the vertices.
         others = [[j for j in range(self.dim + 1) if j != i] for i in range(self.dim + 1)]
         keys: Ints = np.ascontiguousarray(simplices[:, others]).view(f"V{simplices.itemsize * self.dim}")[..., 0]
         return keys
 
 
 def _key_weights(dim: int, base: int) -> Ints | None:
-    """What the vertices of a simplex are multiplied by for keys of the faces opposite to each: numbers in some base.
+    """Return weights of vertices for keys of the faces opposite to each vertex: numbers in some base.
 
-    Vertices before the one that is left out keep their digits, the others move up. None if such numbers are too large.
+    Vertices before the omitted one keep their digits, the others are shifted. None if the numbers would be too large.
     """
     if base**dim > _LARGEST_KEY:
         return None

@@ -1,4 +1,4 @@
-"""What a learner over a region of space needs from the way in which the region is divided."""
+"""The protocol of partitions of a region, for learners."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ Point = tuple[float, ...]
 
 
 class Proposal(Protocol):
-    """A point that would be best to evaluate next, and the loss of the piece of space that it divides."""
+    """The best point to evaluate next, and the loss of the piece of the region that it divides."""
 
     @property
     def point(self) -> Point: ...
@@ -21,10 +21,10 @@ class Proposal(Protocol):
 
 
 class Partition(Protocol):
-    """A region divided into pieces that have losses, with points in flight.
+    """A region divided into pieces that have losses, with pending points.
 
-    Coordinates are scaled, so that the region has size one along every axis. Points in flight are known by
-    negative numbers.
+    Coordinates are scaled, so that the region has size one along every axis. Pending points are identified by negative
+    numbers.
     """
 
     def absorb(
@@ -37,37 +37,37 @@ class Partition(Protocol):
         points : sequence of k tuples
         values : array, shape (k, vdim)
         numbers : sequence of k int or None
-            The numbers of those that were in flight.
+            The numbers of the points that were pending.
         failed : array of bool, shape (k,)
-            Those where the function has no value; their values are not numbers.
+            True where the function has no value; the value is NaN.
         """
 
     def save(self) -> Any:
-        """What `resume` needs to make an equal partition; arrays and numbers, without the points in flight."""
+        """Return the state for `resume`: arrays and numbers, without the pending points."""
 
     def resume(self, saved: Any, points: Sequence[Point], values: Floats, failed: Flags | None = None) -> None:
-        """Become, from a new partition, what one was that had absorbed these points; in place of `absorb`."""
+        """Restore a saved state in a new partition; replaces `absorb` of these points."""
 
     def loss(self, real: bool) -> float:
-        """The largest loss of a piece; with ``real=False``, of what the points in flight make of the pieces."""
+        """Return the largest loss of a piece; with ``real=False``, including the division by pending points."""
 
     def propose(self) -> Any:
-        """The best `Proposal`, or None if nothing is left that could be divided."""
+        """Return the best `Proposal`, or None if no piece can be divided."""
 
     def accept(self, proposal: Any, number: int) -> None:
-        """Put a proposed point in flight."""
+        """Add a proposed point to the pending points."""
 
     def give_up(self, proposal: Any) -> None:
-        """Do not propose this piece again as it is."""
+        """Exclude this piece from proposals until it changes."""
 
     def add_pending(self, points: Mapping[int, Point]) -> None:
-        """Put any points of the region in flight, by their numbers."""
+        """Add any points of the region to the pending points, by their numbers."""
 
     def clear_pending(self) -> None:
-        """Forget all points in flight."""
+        """Remove all pending points."""
 
     def snapshot(self) -> Any:
-        """The points in flight, to go back to with `restore` while nothing is absorbed."""
+        """Return the pending points, for `restore` while no points are absorbed."""
 
     def restore(self, snapshot: Any) -> None:
-        """Go back to the points in flight of a snapshot."""
+        """Restore the pending points of a snapshot."""

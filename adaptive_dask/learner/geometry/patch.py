@@ -1,4 +1,4 @@
-"""A few triangles of a mesh, in the shape of a `scipy.interpolate.LinearNDInterpolator`."""
+"""A few triangles of a mesh, in the form of a `scipy.interpolate.LinearNDInterpolator`."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from .simplices import Floats, Ints, fill_undefined
 
 
 class PatchTriangulation:
-    """Some simplices of a mesh, with the attributes of a `scipy.spatial.Delaunay` that losses look at.
+    """Some simplices of a mesh, with the attributes of a `scipy.spatial.Delaunay` that losses use.
 
     Attributes
     ----------
@@ -20,7 +20,7 @@ class PatchTriangulation:
         All points of the mesh.
     simplices : array of int, shape (m, d + 1)
     neighbors : array of int, shape (m, d + 1)
-        Row numbers in ``simplices``, -1 for neighbors outside of the patch.
+        Row numbers in ``simplices``, or -1 for neighbors outside the patch.
     """
 
     def __init__(self, mesh: SimplexMesh, slots: Ints) -> None:
@@ -39,7 +39,7 @@ class PatchTriangulation:
 
 
 class Graph:
-    """Values at the corners of simplices, and what losses need of them.
+    """Values at the corners of simplices, and related attributes for losses.
 
     Attributes
     ----------
@@ -47,14 +47,14 @@ class Graph:
         Has ``points`` and ``simplices``.
     values : array, shape (n_points, vdim)
     gradients : array, shape (n_points, d, vdim)
-        At all points, of the values times ``unit``.
+        At all points, of the values multiplied by ``unit``.
     value_range : float
-        The largest extent of a component of the values, times ``unit``.
+        The largest range of a component of the values, multiplied by ``unit``.
     unit : float
         A power of two, for values near the limits of numbers.
     corners : array, shape (m, d + 1, d)
     heights : array, shape (m, d + 1, vdim)
-        The values there, made finite by `fill_undefined`, times ``unit``.
+        The values at the corners, made finite by `fill_undefined`, multiplied by ``unit``.
     """
 
     tri: Any
@@ -75,19 +75,19 @@ class Graph:
 
 
 class Patch(Graph):
-    """What a loss per triangle is given: a part of the triangulation that is an interpolator in all but calling.
+    """The argument of a loss per triangle: a part of the triangulation that is an interpolator without ``__call__``.
 
     Parameters
     ----------
     mesh : SimplexMesh
     slots : array of int, shape (m,)
-        The simplices whose losses are wanted, and maybe others that those depend on.
+        The simplices whose losses are computed, and possibly others on which they depend.
     values : array, shape (n_points, vdim)
         At all points of the mesh.
     gradients : array, shape (n_points, d, vdim)
-        At all points of the mesh, of the values times ``unit``.
+        At all points of the mesh, of the values multiplied by ``unit``.
     value_range : float
-        The largest extent of a component of the values.
+        The largest range of a component of the values.
     unit : float, default: 1
         A power of two, for values near the limits of numbers.
 

@@ -19,34 +19,33 @@ from .mesh import Point, Simplex, SimplexMesh
 from .simplices import ON_FACE, Floats, Ints, barycentric, weights_at
 from .subdivision import Cell, Subdivision, Vertex
 
-# What stands for an infinite loss among the priorities, and for none at all, both times the volume: of
-# several simplices with such a loss the largest comes first.
+# The priority of an infinite loss, and of no loss, both multiplied by the volume, so that the largest simplex is first.
 _INFINITE, _NOTHING = 1e200, 1e-200
 
-# Halved again and again, right-angled triangles stay right-angled, and the points form a lattice whose edges all lie
-# along the same directions: the best there is for some functions, the worst for others, in turn as the mesh gets finer.
-# So in the plane, edges that are longer than this (in units of the region) are cut away from their middles.
+# Right-angled triangles stay right-angled when they are halved repeatedly. Their points form a lattice whose edges have
+# only a few directions, alternately the best and the worst ones for some functions as the mesh is refined. In the
+# plane, edges that are longer than this, in units of the region, are therefore not cut at their midpoints.
 _LONG, _OFF_MIDDLE = 0.4, 0.45
-# Where gradients tell even saddles from the rest, it is done there and nowhere else.
+# If gradients distinguish even saddles, it is done only there.
 _LONG_IN_SADDLE, _OFF_MIDDLE_IN_SADDLE = 0.2, 0.4
 
-# Gives the heights of the graph of the function at a vertex of the mesh, in units of the coordinates; with gradients
-# also those, d for each height.
+# Returns the heights of the graph of the function at a vertex of the mesh, in units of the coordinates; with gradients,
+# these as well, d for each height.
 HeightsOf = Callable[[int], Point]
 
 
 class Proposal(NamedTuple):
-    """A point that would be best to evaluate next.
+    """The best point to evaluate next.
 
     Attributes
     ----------
     point : tuple of float
     gain : float
-        The share of the simplex's loss that belongs to the cell which the point divides.
+        The share of the simplex's loss that belongs to the cell that the point divides.
     simplex, cell, edge, part
-        Where it is: a part of the way along an edge of a cell of a simplex; anywhere in the cell without an edge.
+        Its position: at a fraction of an edge of a cell of a simplex, or anywhere in the cell if there is no edge.
     height : tuple of float, optional
-        What linear interpolation along the edge says of the graph of the function, and of its gradients.
+        Linear interpolation, along the edge, of the graph of the function and its gradients.
     """
 
     point: Point
@@ -62,24 +61,24 @@ Snapshot = tuple[dict[Simplex, Subdivision], dict[Vertex, frozenset[Simplex]]]
 
 
 class Refinement:
-    """Which simplex to divide next, with points in flight taken into account.
+    """The choice of the next simplex to divide, with pending points.
 
-    The loss of a simplex is spread evenly over its volume. Points in flight cut a simplex into cells, and
-    the cell with the largest loss is the one to divide next.
+    The loss of a simplex is distributed evenly over its volume. Pending points divide a simplex into cells, and the
+    cell with the largest loss is divided next.
 
-    Points in flight are known by negative numbers. All coordinates are those of the mesh.
+    Pending points are identified by negative numbers. All coordinates are those of the mesh.
 
     Parameters
     ----------
     mesh : SimplexMesh
     heights_of : callable, optional
-        With it edges are measured along the graph of the function, without in the domain.
+        If given, edges are measured along the graph of the function, otherwise in the domain.
     with_gradients : bool, default: False
-        ``heights_of`` gives gradients too, in two dimensions: the edge to halve is the one that is most bent.
+        If True, ``heights_of`` returns gradients as well, in two dimensions, and the most bent edge is halved.
     share_power : float, default: 1
         A cell with a fraction s of the simplex's volume has s ** share_power of its loss.
     lattice : Lattice, optional
-        The points that can be evaluated, if these are not all. A simplex without any has no loss.
+        The points that can be evaluated, if restricted. A simplex without any has no loss.
     tolerance : float, default: 0
         The length to which the border of a region without values is resolved.
 
@@ -89,7 +88,7 @@ class Refinement:
     losses : LossQueue
         The loss of the simplex in each slot.
     priorities : LossQueue
-        The loss of its largest cell, if all of its vertices may have a value.
+        The loss of its largest cell, if all of its vertices can have a value.
     failed : FailedRegion
         The other simplices.
     """
@@ -117,7 +116,7 @@ class Refinement:
         self._moved: set[Simplex] = set()
         self._shares: Floats = np.ones(0)
         self.failed = FailedRegion(mesh.dim, tolerance)
-        self._risks: dict[Vertex, float] = {}  # of points in flight that may fail
+        self._risks: dict[Vertex, float] = {}  # pending points that may fail
         self._make_room()
 
     def insert(self, point: Point, pending: Vertex | None = None) -> bool:
@@ -127,12 +126,12 @@ class Refinement:
         ----------
         point : tuple of float
         pending : int, optional
-            Its number, if it was in flight.
+            Its number, if it was pending.
 
         Returns
         -------
         bool
-            False if the mesh cannot take the point: it is too close to a vertex.
+            False if the mesh refuses the point, because it is too close to a vertex.
         """
         homes = self._homes.pop(pending, frozenset()) if pending is not None else frozenset()
         replaced = None
@@ -155,10 +154,9 @@ class Refinement:
         return replaced is not None
 
     def commit(self) -> Ints:
-        """Bring the arrays up to date.
+        """Update the arrays.
 
-        Return the rows of the simplices that need new losses: those that are new, and those whose neighbors changed
-        other than to a new simplex.
+        Return the slots of simplices that need new losses: new ones, and those with a changed neighbor that is not new.
         """
         gone, born, bared = self.mesh.commit()
         self._make_room()
@@ -171,15 +169,15 @@ class Refinement:
         return np.concatenate([born, bared])
 
     def set_losses(self, slots: Ints, losses: Floats) -> None:
-        """Write the losses, shape (m,), of the simplices in slots, shape (m,). NaN counts as infinite."""
+        """Set the losses, shape (m,), of the simplices in slots, shape (m,). NaN counts as infinite."""
         if not len(slots):
             return
         if self._lattice is not None and self._lattice.is_all:
             used = self._lattice.are_used_up(self.mesh.points[self.mesh.vertices[slots]])
             losses = np.where(used, 0.0, losses)
         priorities = losses
-        # `reduce` is the same as `min` and `max` and has less around it.
-        if not (np.minimum.reduce(losses) > 1e-150 and np.maximum.reduce(losses) < np.inf):  # also if one is NaN
+        # `reduce` is the same as `min` and `max` with less overhead.
+        if not (np.minimum.reduce(losses) > 1e-150 and np.maximum.reduce(losses) < np.inf):  # includes NaN
             losses = np.where(np.isnan(losses), np.inf, losses)
             volumes = self.mesh.volumes[slots]
             priorities = np.where(np.isposinf(losses), _INFINITE * volumes, np.maximum(losses, _NOTHING * volumes))
@@ -190,19 +188,19 @@ class Refinement:
             self._rank_failed(slots)
 
     def largest_loss(self) -> float:
-        """The largest loss of a simplex."""
+        """Return the largest loss of a simplex."""
         slot = self.losses.peek()
         return 0.0 if slot is None else self.losses.priority(slot)
 
     def expected_loss(self) -> float:
-        """The largest loss of a cell, infinite if its simplex's is."""
+        """Return the largest loss of a cell, infinite if that of its simplex is infinite."""
         slot = self.priorities.peek()
         if slot is None:
             return self.largest_loss() if self.failed.count else 0.0
         return np.inf if self.losses.priority(slot) == np.inf else self.priorities.priority(slot)
 
     def propose(self) -> Proposal | None:
-        """The best point to evaluate next; None if nothing is left that could be divided."""
+        """Return the best point to evaluate next, or None if no simplex can be divided."""
         while (proposal := self._cut_largest()) is not None and self._lattice is not None:
             if self._lattice.contains(proposal.point):
                 return proposal._replace(point=self._lattice.snap(proposal.point))
@@ -227,7 +225,7 @@ class Refinement:
         edge = self._edge_at_border(vertices, corners, across=kind != FEASIBLE) if self._has_failed(slot) else None
         i, j, part = edge or self._where_to_cut(corners, heights)
         gain = self.losses.priority(slot) * share**self._share_power
-        if kind != FEASIBLE:  # a point that is due, whatever its own loss
+        if kind != FEASIBLE:  # a point that is due, independent of its loss
             gain = max(gain, self.expected_loss())
         point = point_between(corners[i], corners[j], part)
         a, b = heights[i], heights[j]
@@ -235,11 +233,11 @@ class Refinement:
         return Proposal(point, gain, simplex, cell, (vertices[i], vertices[j]), part, height)
 
     def give_up(self, proposal: Proposal) -> None:
-        """Never divide this cell."""
+        """Exclude this cell from division."""
         self._store(proposal.simplex, self._subdivision(proposal.simplex).without(proposal.cell))
 
     def accept(self, proposal: Proposal, vertex: Vertex) -> None:
-        """Put the proposed point in flight, in every simplex that it touches."""
+        """Add the proposed point to the pending points, in every simplex that it touches."""
         divided = self._subdivisions.get(proposal.simplex)
         if divided is not None and vertex in divided.inside:
             self.give_up(proposal)
@@ -265,7 +263,7 @@ class Refinement:
         self._homes[vertex] = self._homes.get(vertex, frozenset()) | homes
 
     def add_pending(self, points: Mapping[Vertex, Point]) -> None:
-        """Put any points of the domain in flight."""
+        """Add any points of the domain to the pending points."""
         together: dict[tuple[Simplex, ...], list[Vertex]] = {}
         for vertex, point in points.items():
             found = self.mesh.locate(point)
@@ -279,15 +277,15 @@ class Refinement:
         self._settle()
 
     def clear_pending(self) -> None:
-        """Forget all points in flight."""
+        """Remove all pending points."""
         self.restore(({}, {}))
 
     def snapshot(self) -> Snapshot:
-        """The points in flight, to come back to with `restore` as long as nothing is inserted."""
+        """Return the pending points, for `restore` while no points are inserted."""
         return dict(self._subdivisions), dict(self._homes)
 
     def restore(self, snapshot: Snapshot) -> None:
-        """Go back to the points in flight of a snapshot."""
+        """Restore the pending points of a snapshot."""
         old, new = self._subdivisions, snapshot[0]
         changed = [simplex for simplex in {**old, **new} if old.get(simplex) is not new.get(simplex)]
         self._subdivisions, self._homes = dict(snapshot[0]), dict(snapshot[1])
@@ -300,9 +298,9 @@ class Refinement:
     def _edge_at_border(
         self, vertices: tuple[Vertex, ...], corners: list[Point], *, across: bool
     ) -> tuple[int, int, float] | None:
-        """The middle of the longest edge from a vertex with a value to one that failed; None if there is none.
+        """Return the middle of the longest edge from a vertex with a value to one that failed, or None.
 
-        Not `across`, it is the longest edge beside the border; see `FailedRegion.has_sides`.
+        If not `across`, it is the longest edge beside the border; see `FailedRegion.has_sides`.
         """
         failed = [v >= 0 and bool(self.failed.vertices[v]) for v in vertices]
         bad = [corner for corner, each in zip(corners, failed, strict=True) if each]
@@ -321,7 +319,7 @@ class Refinement:
         return i, j, 0.5
 
     def _next(self) -> tuple[int, int] | None:
-        """The slot of the simplex to divide next."""
+        """Return the slot of the next simplex to divide, and its kind."""
         if not self.failed.count:
             slot = self.priorities.peek()
             return None if slot is None else (slot, FEASIBLE)
@@ -337,7 +335,7 @@ class Refinement:
         self.failed.set_shares(slots, self._shares[slots])
 
     def _support(self, proposal: Proposal) -> Collection[int]:
-        """The mesh vertices that span the smallest face of the simplex that contains the proposed edge, or point."""
+        """Return the mesh vertices of the smallest face of the simplex that contains the proposed edge, or point."""
         if proposal.edge is None:
             return self._face_at(proposal.simplex, proposal.point)
         if min(proposal.edge) >= 0:
@@ -360,7 +358,7 @@ class Refinement:
         return found
 
     def _where_to_cut(self, corners: list[Point], heights: list[Point]) -> tuple[int, int, float]:
-        """The edge of a cell to cut, by the positions of its ends, and how far along it."""
+        """Return the edge of a cell to cut, by the positions of its ends, and the fraction along it."""
         known = math.isfinite(sum(map(sum, heights)))
         if self._with_gradients:
             if not known:
@@ -377,7 +375,7 @@ class Refinement:
         return i, j, _OFF_MIDDLE if is_long else 0.5
 
     def _height(self, vertex: Vertex) -> Point:
-        """At points in flight what linear interpolation says, nothing if that is not known."""
+        """Return the heights at a vertex, interpolated for pending points; empty if they are not known."""
         if self._heights_of is None:
             return ()
         return self._heights_of(vertex) if vertex >= 0 else self._heights.get(vertex, (math.nan,))
@@ -408,7 +406,7 @@ class Refinement:
         gone: set[Simplex],
         candidates: list[Simplex],
     ) -> None:
-        """Find the new simplices of points in flight whose old ones are gone."""
+        """Find the new simplices of pending points whose old ones were removed."""
         points = np.array([self._coordinates[v] for v in strays])
         weights = barycentric(self.mesh.points[np.array(candidates)], points)
         least = weights.min(axis=2)
@@ -436,7 +434,7 @@ class Refinement:
         self._moved.clear()
 
     def _take_out(self, vertex: Vertex | None, simplex: Simplex) -> None:
-        """Remove a point in flight from a simplex that survives."""
+        """Remove a pending point from a simplex that still exists."""
         old = self._subdivisions.pop(simplex)
         others = [other for other in old.inside if other != vertex]
         if others:
@@ -451,5 +449,5 @@ class Refinement:
 
 
 def _cosine(a: Point, b: Point, c: Point) -> float:
-    """A number of the sign of the cosine of the angle at c."""
+    """Return a number with the sign of the cosine of the angle at c."""
     return sum((x - z) * (y - z) for x, y, z in zip(a, b, c, strict=True))

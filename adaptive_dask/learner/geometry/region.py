@@ -1,4 +1,4 @@
-"""The regions that a learner can explore: a box, or the convex hull of points."""
+"""The regions that a learner can explore: boxes and convex hulls."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from scipy.spatial import ConvexHull
 from .mesh import Point
 from .simplices import Floats
 
-# Points this far outside, relative to the size of the region, count as on its boundary.
+# Points up to this distance outside, relative to the size of the region, count as on its boundary.
 TOLERANCE = 1e-8
 
 
@@ -35,7 +35,7 @@ class BoxRegion:
     Raises
     ------
     ValueError
-        If a pair is not a finite lower bound below a finite upper one.
+        If a pair does not consist of a finite lower bound below a finite upper one.
     """
 
     def __init__(self, bounds: Sequence[Sequence[float]]) -> None:
@@ -52,7 +52,7 @@ class BoxRegion:
         return [0.5 * math.ulp(max(abs(low), abs(high))) / width for low, high, width in self._axes]
 
     def contains(self, point: Sequence[float]) -> bool:
-        """Whether a point is in the box, or on its boundary within rounding error."""
+        """Return True if a point is in the box, or on its boundary within rounding error."""
         for x, (low, high) in zip(point, self.bbox, strict=True):
             slack = TOLERANCE * (high - low)
             if not low - slack <= x <= high + slack:
@@ -60,13 +60,13 @@ class BoxRegion:
         return True
 
     def contain(self, points: Floats) -> NDArray[np.bool_]:
-        """`contains` of each of an array of points of shape (n, d)."""
+        """Return `contains` of an array of points of shape (n, d)."""
         low, high = np.array(self.bbox).T
         slack = TOLERANCE * (high - low)
         return np.asarray(((points >= low - slack) & (points <= high + slack)).all(axis=1))
 
     def scale(self, points: Sequence[Point]) -> list[Point]:
-        """Points of the box in the unit cube."""
+        """Convert points of the box to the unit cube."""
         axes = self._axes
         return [
             tuple([min(max((x - low) / width, 0.0), 1.0) for x, (low, _, width) in zip(point, axes, strict=True)])
@@ -74,7 +74,7 @@ class BoxRegion:
         ]
 
     def unscale(self, point: Point) -> Point:
-        """A point of the unit cube in the box."""
+        """Convert a point of the unit cube to the box."""
         axes = self._axes
         return tuple([min(max(x * width + low, low), high) for x, (low, high, width) in zip(point, axes, strict=True)])
 
@@ -96,26 +96,26 @@ class HullRegion:
         # Outward normals n and offsets c of the faces: inside, n·x + c ≤ 0.
         self._faces: Floats = ConvexHull(scaled).equations
         self._centre = scaled.mean(axis=0)
-        # Corners must stay exactly what they are, so that they are recognised.
+        # Corners must be exact, so that they are recognised.
         self._exact: dict[Point, Point] = dict(zip(self.corners, map(tuple, scaled.tolist()), strict=True))
 
     def contains(self, point: Sequence[float]) -> bool:
-        """Whether a point is in the hull, or on its boundary within rounding error."""
+        """Return True if a point is in the hull, or on its boundary within rounding error."""
         if not self._box.contains(point):
             return False
         scaled = np.array(self._box.scale([tuple(point)])[0])
         return bool((self._faces[:, :-1] @ scaled + self._faces[:, -1]).max() <= TOLERANCE)
 
     def contain(self, points: Floats) -> NDArray[np.bool_]:
-        """`contains` of each of an array of points of shape (n, d)."""
+        """Return `contains` of an array of points of shape (n, d)."""
         low, high = np.array(self.bbox).T
         outside = (points - low) / (high - low) @ self._faces[:, :-1].T + self._faces[:, -1]
         return np.asarray(outside.max(axis=1) <= TOLERANCE)
 
     def scale(self, points: Sequence[Point]) -> list[Point]:
-        """Points of the hull in the unit cube; those outside by rounding are drawn onto the boundary."""
+        """Convert points of the hull to the unit cube; points outside due to rounding are moved to the boundary."""
         scaled = np.array(self._box.scale(points))
-        # Not with @, which may round otherwise for another number of points.
+        # Not with @, whose rounding may depend on the number of points.
         outside = (np.einsum("id,fd->if", scaled, self._faces[:, :-1]) + self._faces[:, -1]).max(axis=1)
         for i in np.nonzero(outside > 0)[0]:
             reach = self._faces[:, :-1] @ (scaled[i] - self._centre)
@@ -125,7 +125,7 @@ class HullRegion:
         return [self._exact.get(p, tuple(row)) for p, row in zip(points, scaled.tolist(), strict=True)]
 
     def unscale(self, point: Point) -> Point:
-        """A point of the unit cube in the coordinates of the hull."""
+        """Convert a point of the unit cube to the coordinates of the hull."""
         return self._box.unscale(point)
 
 
@@ -143,5 +143,5 @@ def _as_bbox(bounds: Any) -> tuple[tuple[float, float], ...]:
         raise ValueError("bounds must be (lower, upper) pairs of numbers, one per dimension, got none.")
     for low, high in pairs:
         if not (np.isfinite(low) and np.isfinite(high) and low < high and np.isfinite(high - low)):
-            raise ValueError(f"A lower bound must be finite and below a finite upper bound, not ({low}, {high}).")
+            raise ValueError(f"A lower bound must be finite and below a finite upper bound, got ({low}, {high}).")
     return pairs

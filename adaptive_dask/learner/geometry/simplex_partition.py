@@ -16,13 +16,13 @@ from .mesh import Point, SavedMesh, SimplexMesh
 from .refinement import Proposal, Refinement, Snapshot
 from .simplices import Floats, Ints
 
-# Measuring the graph of the function makes a difference where it is steeper than 1 / HEIGHT: there edges that
-# cross the slope count as longer, so that a step is cut from both sides and not just surrounded.
+# The graph of the function matters where it is steeper than 1 / HEIGHT. There, edges across the slope count as longer,
+# so that a step is cut from both sides and not only surrounded.
 HEIGHT = 0.03
 
 
 class LossRule(Protocol):
-    """Computes the losses of simplices, and knows which ones a change concerns."""
+    """Computes the losses of simplices, and determines which ones are affected by a change."""
 
     @property
     def value_scale(self) -> float:
@@ -30,13 +30,13 @@ class LossRule(Protocol):
 
     @property
     def extra_order(self) -> float:
-        """The loss of a simplex of size h goes as h^(d + extra_order); 0 if it goes as the volume."""
+        """The loss of a simplex of size h is proportional to h^(d + extra_order), to its volume if this is 0."""
 
     @property
     def gradients(self) -> Floats | None:
         """Gradients at the vertices of the triangulation, shape (n, 2, vdim).
 
-        None unless the loss measures how much the function bends. Whether it is None never changes.
+        It is None unless the loss depends on the curvature of the function. This never changes.
         """
 
     @property
@@ -44,30 +44,30 @@ class LossRule(Protocol):
         """The range of the values in the units of the gradients."""
 
     def save(self) -> Any:
-        """The state that `resume` continues from: the scale, which follows the values with a lag."""
+        """Return the state for `resume`: the scale, which is updated with a lag."""
 
     def resume(self, saved: Any) -> None:
-        """Continue as another rule that was saved, possibly of another loss."""
+        """Restore the state of another rule, possibly of another loss."""
 
     def update(
         self, mesh: SimplexMesh, values: Floats, told: Floats, born: Ints, revalued: Ints, feasible: Flags | None
     ) -> tuple[Ints, Floats]:
-        """The losses that are new or different after a change.
+        """Return the losses that are new or different after a change.
 
         Parameters
         ----------
         mesh : SimplexMesh
         values : array, shape (n_points, vdim)
-            Not a number where there is no value (yet).
+            NaN for vertices without a value.
         told : array, shape (k, vdim)
-            The values that are new.
+            The new values.
         born : array of int
             The slots of the new simplices.
-        revalued : array of int
+        The old vertices with new values.
             The vertices that were there before, and have only now got their values.
         feasible : array of bool, shape (capacity,), optional
-            By slot, false where a vertex failed: there losses count for little, and others do not look there. None if
-            nothing failed.
+            By slot, false if a vertex failed: there, losses have little weight and are not used for others. None if no
+            vertex failed.
 
         Returns
         -------
@@ -77,7 +77,7 @@ class LossRule(Protocol):
 
 
 class SavedSimplices(NamedTuple):
-    """What `SimplexPartition.save` keeps: the mesh, `SimplexPartition.sources`, and what `LossRule.save` keeps."""
+    """The result of `SimplexPartition.save`: the mesh, `SimplexPartition.sources`, and that of `LossRule.save`."""
 
     mesh: SavedMesh
     sources: NDArray[np.int32]
@@ -85,18 +85,17 @@ class SavedSimplices(NamedTuple):
 
 
 class SimplexPartition:
-    """The Delaunay mesh of the corners of a region and its evaluated points; keeps the `Partition` protocol.
+    """The Delaunay mesh of the corners of a region and its evaluated points; implements the `Partition` protocol.
 
-    The corners are in the mesh from the beginning, so that it always covers the region exactly, in whichever order
-    points come. As long as a corner has not been evaluated its value is not a number.
+    The corners are in the mesh from the beginning, so that it covers the region exactly, for any order of points. The
+    value of a corner is NaN until it has been evaluated.
 
     Parameters
     ----------
     corners : array, shape (k, d)
     rule : LossRule
     height : float
-        How high the graph of the function counts, in units of the size of the region, when the edges of a
-        simplex are measured.
+        The weight of the graph of the function, in units of the size of the region, in the lengths of edges.
     lattice : Lattice, optional
         See `Refinement`.
     tolerance : float
@@ -105,7 +104,7 @@ class SimplexPartition:
     Attributes
     ----------
     sources : list of int
-        For every vertex of the mesh its number among the absorbed points, -1 for a corner without value.
+        For every vertex of the mesh, its number among the absorbed points, or -1 for a corner without a value.
     """
 
     def __init__(
@@ -129,12 +128,12 @@ class SimplexPartition:
 
     @property
     def mesh(self) -> SimplexMesh:
-        """The simplices, as of the last `absorb`."""
+        """The simplices, after the last `absorb`."""
         return self._refinement.mesh
 
     @property
     def values(self) -> Floats:
-        """The values at the mesh's vertices, shape (n_points, vdim); not a number where there is none."""
+        """The values at the mesh's vertices, shape (n_points, vdim); NaN for vertices without a value."""
         return self._values[: self.mesh.n_points]
 
     @property
@@ -157,8 +156,8 @@ class SimplexPartition:
         rows: list[int] = []
         vertices: list[int] = []
         revalued: list[int] = []
-        # In the order in which they were told: of points on a lattice there are many Delaunay triangulations, and which
-        # one it is must not depend on how results were grouped, or on when somebody looked.
+        # In the order in which they were told: points on a lattice have many Delaunay triangulations, and the choice
+        # must not depend on the grouping of results or the times of calls.
         for i in range(len(points)):
             corner = self._corners.get(points[i])
             if corner is not None:
@@ -229,7 +228,7 @@ class SimplexPartition:
 
     def _refine(self, mesh: SimplexMesh) -> Refinement:
         share_power = 1 + self._rule.extra_order / mesh.dim
-        # Without a cycle, so that all of it is freed together with the learner.
+        # Without a reference cycle, so that it is freed together with the learner.
         heights_of = partial(SimplexPartition._heights_of, weakref.proxy(self))
         with_gradients = self._rule.gradients is not None
         return Refinement(mesh, heights_of, share_power, with_gradients, self.lattice, self._tolerance)
@@ -239,7 +238,7 @@ class SimplexPartition:
             self._values = np.concatenate([self._values, np.full_like(self._values, np.nan)])
 
     def _heights_of(self, vertex: int) -> Point:
-        # A few numbers: multiplied one by one they cost less than as arrays.
+        # For a few numbers, multiplying them one by one is faster than arrays.
         scale, vdim, value = self._height_of_one, self._values.shape[1], self._values.item
         heights = [value(i) * scale for i in range(vertex * vdim, vertex * vdim + vdim)]
         if self._gradients is not None:

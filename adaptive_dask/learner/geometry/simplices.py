@@ -1,4 +1,4 @@
-"""Vectorised measures of simplices: volume, embedded volume, barycentric coordinates."""
+"""Vectorized functions of simplices: volume, embedded volume, barycentric coordinates."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 Ints = NDArray[np.intp]
 
-# A point closer to a face than this, in barycentric coordinates, lies on the face.
+# A point up to this distance from a face, in barycentric coordinates, is on the face.
 ON_FACE = 1e-9
 
 
 def distinct(numbers: Ints) -> Ints:
-    """The same as `numpy.unique`, several times faster for a few hundred.
+    """Return the result of `numpy.unique`, several times faster for a few hundred numbers.
 
     Parameters
     ----------
@@ -25,7 +25,7 @@ def distinct(numbers: Ints) -> Ints:
     Returns
     -------
     array of int
-        Ascending.
+        In ascending order.
     """
     ordered = numbers.copy()
     ordered.sort()
@@ -36,9 +36,9 @@ def distinct(numbers: Ints) -> Ints:
 
 
 def determinants(matrices: Floats) -> Floats:
-    """Determinants of a stack of small square matrices.
+    """Compute the determinants of a stack of small square matrices.
 
-    Written out for two and three rows, where that is several times faster than LAPACK.
+    Explicit formulas for two and three rows are several times faster than LAPACK.
 
     Parameters
     ----------
@@ -64,7 +64,7 @@ def determinants(matrices: Floats) -> Floats:
 
 
 def volumes(simplices: Floats) -> Floats:
-    """Volumes of full-dimensional simplices.
+    """Compute the volumes of full-dimensional simplices.
 
     Parameters
     ----------
@@ -81,9 +81,9 @@ def volumes(simplices: Floats) -> Floats:
 
 
 def embedded_volumes(simplices: Floats) -> Floats:
-    """Volumes of k-simplices in a space of n ≥ k dimensions.
+    """Compute the volumes of k-simplices in a space of n ≥ k dimensions.
 
-    The square root of the Gram determinant of the edges that leave the first vertex, over k!. A flat
+    The result is the square root of the Gram determinant of the edges at the first vertex, divided by k!. A flat
     simplex has volume 0.
 
     Parameters
@@ -102,7 +102,7 @@ def embedded_volumes(simplices: Floats) -> Floats:
 
 
 def linear_extrapolation(simplices: Floats, values: Floats, points: Floats) -> Floats:
-    """What the linear interpolants on simplices say at points.
+    """Evaluate the linear interpolants on simplices at points.
 
     Parameters
     ----------
@@ -113,7 +113,7 @@ def linear_extrapolation(simplices: Floats, values: Floats, points: Floats) -> F
     Returns
     -------
     array, shape (m, k, vdim)
-        Not a number for a simplex that is flat.
+        NaN for a flat simplex.
     """
     edges = simplices[:, 1:] - simplices[:, :1]
     slopes, flat = _solve(edges, values[:, 1:] - values[:, :1])
@@ -122,7 +122,7 @@ def linear_extrapolation(simplices: Floats, values: Floats, points: Floats) -> F
 
 
 def barycentric(simplices: Floats, points: Floats) -> Floats:
-    """Barycentric coordinates of every point in every simplex.
+    """Compute the barycentric coordinates of every point in every simplex.
 
     Parameters
     ----------
@@ -132,7 +132,7 @@ def barycentric(simplices: Floats, points: Floats) -> Floats:
     Returns
     -------
     array, shape (m, k, d + 1)
-        Rows sum to one. A flat simplex contains nothing: its coordinates are -inf.
+        Rows sum to one. The coordinates in a flat simplex are -inf, so it contains no point.
     """
     edges = (simplices[:, 1:] - simplices[:, :1]).transpose(0, 2, 1)
     offsets = (points[None] - simplices[:, :1]).transpose(0, 2, 1)
@@ -144,9 +144,10 @@ def barycentric(simplices: Floats, points: Floats) -> Floats:
 
 
 def weights_at(corners: Sequence[Sequence[float]], point: Sequence[float]) -> list[float]:
-    """Barycentric coordinates of one point in one simplex, all -inf if the simplex is flat.
+    """Compute the barycentric coordinates of one point in one simplex, all -inf if the simplex is flat.
 
-    The same as `barycentric`: for a single small system, Gaussian elimination in Python is several times faster.
+    The result is that of `barycentric`. For a single small system, Gaussian elimination in Python is several times
+    faster.
 
     Parameters
     ----------
@@ -179,7 +180,7 @@ def weights_at(corners: Sequence[Sequence[float]], point: Sequence[float]) -> li
 def _solve(matrices: Floats, rights: Floats) -> tuple[Floats, NDArray[np.bool_]]:
     """Solve m systems of linear equations, shapes (m, d, d) and (m, d, k).
 
-    Also return which of the systems have no solution; their rows of the result are meaningless.
+    Also return which of the systems have no solution; their rows of the result are undefined.
     """
     flat: NDArray[np.bool_] = determinants(matrices) == 0.0
     solvable = matrices
@@ -188,7 +189,7 @@ def _solve(matrices: Floats, rights: Floats) -> tuple[Floats, NDArray[np.bool_]]
     try:
         return np.asarray(np.linalg.solve(solvable, rights)), flat
     except np.linalg.LinAlgError:
-        # Rounding is another here, and of a tiny determinant a pivot may be left that is none.
+        # Rounding differs here, and even a tiny determinant may leave a nonzero pivot.
         flat = flat | np.array([_is_singular(matrix) for matrix in matrices])
         solvable = np.where(flat[:, None, None], np.eye(matrices.shape[-1]), matrices)
         return np.asarray(np.linalg.solve(solvable, rights)), flat
@@ -203,7 +204,7 @@ def _is_singular(matrix: Floats) -> bool:
 
 
 def fill_undefined(values: Floats) -> Floats:
-    """Replace values that are not finite by the mean of the simplex's others, 0 if there are none.
+    """Replace values that are not finite by the mean of the simplex's other values, or 0 if there are none.
 
     Parameters
     ----------
@@ -212,14 +213,14 @@ def fill_undefined(values: Floats) -> Floats:
     Returns
     -------
     array of the same shape
-        The same array if all is finite. A point without a value says nothing: the function counts as flat
-        there, and the loss of the simplex stays finite.
+        The same array if all values are finite. The function counts as constant around a point without a value, so that
+        the loss of the simplex stays finite.
     """
     finite = np.isfinite(values)
     if finite.all():
         return values
     zeroed = np.where(finite, values, 0.0)
-    # Divided first, for a sum may be larger than any number.
+    # Divided first, because the sum may overflow.
     means = (zeroed / np.maximum(finite.sum(axis=1, keepdims=True), 1)).sum(axis=1, keepdims=True)
     return np.where(finite, values, means)
 
@@ -227,18 +228,18 @@ def fill_undefined(values: Floats) -> Floats:
 def vertex_gradients(places: Ints, corners: Floats, heights: Floats, count: int) -> Floats:
     """Estimate the gradients at points of the plane from the triangles around them.
 
-    The mean of the gradients of the linear interpolants on the triangles around a point, weighted by their
-    areas: an estimate that needs the nearest neighbours only.
+    The estimate is the mean of the gradients of the linear interpolants on the triangles around a point, weighted by
+    their areas. It only needs the nearest neighbours.
 
     Parameters
     ----------
     places : array of int, shape (m, 3)
-        For at least all triangles around the k points which of these each corner is, counted from 1, or 0 for none.
+        For all triangles around the k points, the index of the point at each corner, counted from 1, or 0 for others.
     corners : array, shape (m, 3, 2)
     heights : array, shape (m, 3, vdim)
-        The values there, all of them finite.
+        The values at the corners, all finite.
     count : int
-        k
+        The number of points, k.
 
     Returns
     -------
@@ -247,7 +248,7 @@ def vertex_gradients(places: Ints, corners: Floats, heights: Floats, count: int)
     x, y = (corners[:, 1:] - corners[:, :1]).transpose(2, 1, 0)
     rises = (heights[:, 1:] - heights[:, :1]).transpose(2, 1, 0)
     doubled = x[0] * y[1] - x[1] * y[0]
-    # The gradient times the area has no division in it, so flat triangles need no care.
+    # The gradient multiplied by the area is computed without a division, so flat triangles are no special case.
     sign = np.sign(doubled)
     along_x = sign * (y[1] * rises[:, 0] - y[0] * rises[:, 1])
     along_y = sign * (x[0] * rises[:, 1] - x[1] * rises[:, 0])

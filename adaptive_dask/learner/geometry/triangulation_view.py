@@ -1,4 +1,4 @@
-"""A triangulation to look at, in the coordinates of the user."""
+"""A triangulation for users, in their coordinates."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from .simplices import volumes
 
 
 class TriangulationView:
-    """A triangulation as it was when it was asked for.
+    """A snapshot of a triangulation.
 
     Parameters
     ----------
     vertices : sequence of tuple of float
     simplices : set of tuple of int
-        Each with its vertex numbers in ascending order.
+        Their vertex numbers in ascending order.
     hull : set of int
         The vertices on the boundary.
 
@@ -29,7 +29,7 @@ class TriangulationView:
     vertices, simplices, hull
         As given.
     vertex_to_simplices : list of set of simplices
-        For every vertex the simplices around it.
+        The simplices around every vertex.
     """
 
     def __init__(self, vertices: Sequence[Point], simplices: set[Simplex], hull: set[int]) -> None:
@@ -43,56 +43,56 @@ class TriangulationView:
                 self.vertex_to_simplices[vertex].add(simplex)
 
     def get_vertices(self, indices: Iterable[int]) -> list[Point]:
-        """The coordinates of these vertices."""
+        """Return the coordinates of these vertices."""
         return [self.vertices[i] for i in indices]
 
     def get_vertex(self, index: int) -> Point:
-        """The coordinates of a vertex."""
+        """Return the coordinates of a vertex."""
         return self.vertices[index]
 
     def point_in_simplex(self, point: Sequence[float], simplex: Simplex, eps: float = 1e-8) -> bool:
-        """Whether a point lies in a simplex, or is less than ``eps`` outside in barycentric coordinates."""
+        """Return True if a point is in a simplex, or less than ``eps`` outside in barycentric coordinates."""
         return bool(point_in_simplex(tuple(point), self.get_vertices(simplex), eps))
 
     def locate_point(self, point: Sequence[float]) -> Simplex | tuple[()]:
-        """A simplex that contains the point; an empty tuple for a point outside. Looks at every simplex."""
+        """Return a simplex that contains the point, or an empty tuple for a point outside. Checks every simplex."""
         return next((simplex for simplex in self.simplices if self.point_in_simplex(point, simplex)), ())
 
     def faces(self, dim: int | None = None, simplices: Iterable[Simplex] | None = None) -> Iterator[tuple[int, ...]]:
-        """The faces with ``dim`` vertices of each simplex; by default those between two simplices."""
+        """Iterate over the faces with ``dim`` vertices of each simplex; by default those between two simplices."""
         for simplex in self.simplices if simplices is None else simplices:
             yield from combinations(simplex, self.dim if dim is None else dim)
 
     def containing(self, face: Iterable[int]) -> set[Simplex]:
-        """The simplices that have all of these vertices."""
+        """Return the simplices that have all of these vertices."""
         return set.intersection(*(self.vertex_to_simplices[vertex] for vertex in face))
 
     def get_neighbors_from_vertices(self, vertices: Iterable[int]) -> set[Simplex]:
-        """The simplices that have any of these vertices."""
+        """Return the simplices that have any of these vertices."""
         return set.union(*(self.vertex_to_simplices[vertex] for vertex in vertices))
 
     def get_face_sharing_neighbors(self, neighbors: Iterable[Simplex], simplex: Iterable[int]) -> set[Simplex]:
-        """Those of ``neighbors`` that share a face with a simplex."""
+        """Return those of ``neighbors`` that share a face with a simplex."""
         return {other for other in neighbors if len({*other} & {*simplex}) == self.dim}
 
     def get_simplices_attached_to_points(self, simplex: Iterable[int]) -> set[Simplex]:
-        """The simplices that share a face with a simplex."""
+        """Return the simplices that share a face with a simplex."""
         corners = list(simplex)
         return self.get_face_sharing_neighbors(self.get_neighbors_from_vertices(corners), corners)
 
     def get_opposing_vertices(self, simplex: Simplex) -> tuple[int | None, ...]:
-        """For each vertex of a simplex the one on the other side of the opposite face; None on the boundary."""
+        """Return the vertices across the faces opposite to each vertex of a simplex; None on the boundary."""
         if simplex not in self.simplices:
             raise ValueError(f"simplex must be one of the triangulation, got {simplex!r}.")
         beyond = [self.containing(set(simplex) - {vertex}) - {simplex} for vertex in simplex]
         return tuple(next(iter(set(others.pop()) - set(simplex))) if others else None for others in beyond)
 
     def volume(self, simplex: Simplex) -> float:
-        """The volume of a simplex."""
+        """Return the volume of a simplex."""
         return float(volumes(np.array([self.get_vertices(simplex)]))[0])
 
     def volumes(self) -> list[float]:
-        """The volumes of all simplices, in the order in which ``simplices`` iterates."""
+        """Return the volumes of all simplices, in the order of ``simplices``."""
         corners = np.array([self.get_vertices(simplex) for simplex in self.simplices])
         return list(map(float, volumes(corners)))
 
