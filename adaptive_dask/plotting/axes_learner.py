@@ -27,13 +27,13 @@ class _Named:
 
 
 def draw(learner: AxesLearner, *args: Any, **options: Any) -> Any:
-    """Draw the learner inside, with the arguments of its ``plot``.
+    """Draw the wrapped learner, with the arguments of its ``plot``.
 
     Parameters
     ----------
     learner : AxesLearner
     *args, **options
-        The arguments of the drawing of the learner inside.
+        The arguments of the drawing of the wrapped learner.
 
     Returns
     -------

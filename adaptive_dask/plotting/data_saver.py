@@ -1,4 +1,4 @@
-"""Plots of a DataSaver: those of the learner inside."""
+"""Plots of a DataSaver: those of the wrapped learner."""
 
 from __future__ import annotations
 
@@ -9,5 +9,5 @@ if TYPE_CHECKING:
 
 
 def draw(learner: DataSaver, *args: Any, **options: Any) -> Any:
-    """Draw the learner inside, with the arguments of its ``plot``."""
+    """Draw the wrapped learner, with the arguments of its ``plot``."""
     return learner.learner.plot(*args, **options)

@@ -136,7 +136,7 @@ def read_sequence(learner: Any, data: Any) -> Taken:
 
 
 def read_data_saver(learner: Any, data: Any) -> Taken:
-    """Read the data of a `DataSaver`, and of the learner inside."""
+    """Read the data of a `DataSaver`, and of the wrapped learner."""
     inner, extra = _tuple_of(data, 2)
     points, _ = points_and_values(learner.learner, inner)
     by_key = _mapping_of(extra)

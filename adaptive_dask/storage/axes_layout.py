@@ -11,7 +11,7 @@ from adaptive_dask.storage.frame_layouts import Cells, Columns, Layout, Read, la
 
 
 class AxesLayout(Layout):
-    """The columns of the learner inside with the names of the space, and a column for each fixed argument."""
+    """The columns of the wrapped learner, with the names of the space, and a column for each fixed argument."""
 
     def options(self, learner: Any) -> dict[str, Any]:
         options = layout_of(learner.learner).options(learner)

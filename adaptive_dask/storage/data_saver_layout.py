@@ -1,4 +1,4 @@
-"""The columns of a `DataSaver`: those of the learner inside, and the results of its function.
+"""The columns of a `DataSaver`: those of the wrapped learner, and the results of its function.
 
 With ``learn=``, each part of the results has a column with its name, which replaces the column of values. The name gets
 the prefix ``result.`` if it is that of another column, such as an argument, or begins with the prefix of other columns.
@@ -35,7 +35,7 @@ RESULT = "result."
 _RESERVED = (RESULT, "function.", "failure.")
 _NAMES = (INDEX, "infeasible")
 
-# The column of values of the learner inside, which is omitted.
+# The column of values of the wrapped learner, which is omitted.
 _LEARNED = "\0learned"
 
 
@@ -43,7 +43,7 @@ class DataSaverLayout(Layout):
     """The layout of a `DataSaver`; see the module."""
 
     def options(self, learner: Any) -> dict[str, Any]:
-        # python-adaptive requires the names of inputs, which are options of the learner inside here.
+        # python-adaptive requires the names of inputs, which are options of the wrapped learner here.
         own = {"extra_data_name": "extra_data", "input_names": (), "load_extra": False}
         return {**self._inner_options(learner, layout_of(learner.learner).options(learner.learner)), **own}
 
@@ -108,7 +108,7 @@ class DataSaverLayout(Layout):
         layout_of(learner.learner).set_function(learner.learner, function)
 
     def _inner_options(self, learner: Any, options: dict[str, Any]) -> dict[str, Any]:
-        """Return the options of the learner inside; names of parts are not options."""
+        """Return the options of the wrapped learner; names of parts are not options."""
         if learner.learn is None:
             return options
         output = layout_of(learner.learner).output_option(learner.learner)

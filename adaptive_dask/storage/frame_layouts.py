@@ -12,8 +12,8 @@ AverageLearner     seed_name="seed", y_name="y"
 AverageLearner1D   seed_name="seed", x_name="x", y_name="y"                             mean=False
 with mean=True     x_name="x", y_name="y", error_name="error", count_name="count"
 SequenceLearner    index_name="i", x_name="x", y_name="y"                               full_sequence=False
-DataSaver          as the learner inside, and extra_data_name="extra_data"             load_extra=False
-with learn=        inputs as the learner inside, and a column for each part             load_extra=False
+DataSaver          as the wrapped learner, and extra_data_name="extra_data"             load_extra=False
+with learn=        inputs as the wrapped learner, and a column for each part             load_extra=False
 any other          point_names=("x",) or ("x0", "x1", …), value_name="y"
 ================== =================================================================== ==================
 
@@ -374,7 +374,7 @@ def layout_of(learner: Any) -> Layout:
 
 
 def core_of(learner: Any) -> Any:
-    """Return the learner inside of data savers and of the coordinates of a space."""
+    """Return the learner wrapped by data savers and of the coordinates of a space."""
     while "learner" in getattr(learner, "__dict__", {}):
         learner = learner.learner
     return learner

@@ -21,7 +21,7 @@ def identity(learner: Any) -> dict[str, Any]:
     """Return the properties that must be equal for a learner to use the data of another one.
 
     These are the class, its ``bounds``, space or the length of its ``sequence``, and the same properties of the
-    learners inside it. The code of the function and the loss are not included: the user decides whether old data are
+    wrapped learners. The code of the function and the loss are not included: the user decides whether old data are
     still valid.
 
     Parameters
