@@ -143,7 +143,7 @@ def test_arguments_that_exclude_each_other() -> None:
     with pytest.raises(ValueError, match="each name once"):
         line(abs, learn=["a", "a"])
     for options in ({}, {"learn": "a", "arg_picker": abs}):
-        with pytest.raises(TypeError, match="must be given, got arg_picker=None"):
+        with pytest.raises(TypeError, match="must be given, got arg_picker="):
             line(abs, **options)
     with pytest.raises(ValueError, match="pass learn="):
         line(abs, arg_picker=abs, evaluation=True)
