@@ -329,7 +329,7 @@ def test_as_many_values_as_points():
 
 def test_bad_number_of_points():
     learner = Learner1D(peak, (0, 1))
-    with pytest.raises(ValueError, match="-1 points"):
+    with pytest.raises(ValueError, match="0 or more, got -1"):
         learner.ask(-1)
     with pytest.raises(TypeError):
         learner.ask(1.5)
