@@ -140,8 +140,7 @@ class BalancingLearner(BaseLearner):
         - "npoints": the child with the fewest points;
         - "cycle": one after the other;
         - a function, which takes a child and returns a number: the child with the largest number. It may depend on the
-        child's
-          data and pending points, and is called when these have changed. NaN counts as infinite.
+          child's data and pending points, and is called when these have changed. NaN counts as infinite.
         """
         return self._strategy
 

@@ -63,10 +63,9 @@ class IntegratorLearner(SettingsLearner):
       error is still part of the total. The learner is also done if the error of all other intervals is within the
       tolerance.
     - An integral diverges if, in a sequence of halvings, at least half of them and more than 32 (in [1]_ 20) increase
-    the
-      mean value by at least the factor by which the interval shrinks, or if no value of such a sequence is finite. Then
-      ``igral`` is infinite (or NaN), ``err`` is infinite, `divergence` is the reason, `done` is true, and `ask` returns
-      no more points. Unlike in python-adaptive, telling a result raises no exception.
+      the mean value by at least the factor by which the interval shrinks, or if no value of such a sequence is finite.
+      Then ``igral`` is infinite (or NaN), ``err`` is infinite, `divergence` is the reason, `done` is true, and `ask`
+      returns no more points. Unlike in python-adaptive, telling a result raises no exception.
     - If the mean value grows more slowly from halving to halving, the error of all further halvings is estimated as a
       geometric series. This is not in [1]_; it keeps the error reliable at singularities such as 1/√x.
     - No point is evaluated twice, and the number of intervals is not limited.

@@ -111,14 +111,12 @@ class Learner1D(RegionLearner, IntervalLearner):
     that are not finite:
 
     - A NaN or infinite value is stored in ``data`` and not part of the height of the data. The loss of an interval
-    beside
-      it is its length relative to the bounds, for any loss function, so the region is explored as if the function were
-      constant there.
+      beside it is its length relative to the bounds, for any loss function, so the region is explored as if the
+      function were constant there.
     - An interval narrower than the resolution of floating-point numbers at the larger bound has no loss, which ends the
       refinement of a divergence or a jump.
     - Of intervals without loss, the longest is divided first. Of intervals with equal losses, it is the leftmost, or
-    the
-      longest if the loss function is not known to shrink (`LossTraits`).
+      the longest if the loss function is not known to shrink (`LossTraits`).
     - If all numbers inside all intervals are known, `ask` returns fewer points.
     """
 

@@ -115,7 +115,6 @@ class Log(Linear):
     ------
     TypeError, ValueError
         If they are not positive numbers in ascending order.
-        If these are not positive numbers in ascending order.
 
     Examples
     --------
