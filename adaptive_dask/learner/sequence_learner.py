@@ -275,10 +275,12 @@ class SequenceLearner(ReasonsLearner):
             index = checked_seed(index, "The index of a point")
         if index >= self._next_index:
             if index >= self._ntotal:
-                raise ValueError(f"There is no element {index} in a sequence of length {self._ntotal}.")
+                raise ValueError(
+                    f"The index of a point must be less than {self._ntotal}, the number of elements, got {index}."
+                )
             self._in_order = False
         elif index < 0:
-            raise ValueError(f"There is no element {index}; the first one is 0.")
+            raise ValueError(f"The index of a point must be 0 or more, got {index}.")
         return index
 
     def plot(self) -> Any:

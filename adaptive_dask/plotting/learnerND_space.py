@@ -218,7 +218,7 @@ def _triangulated(learner: LearnerND) -> tuple[RegionData, Indices]:
 
 
 def _title(learner: LearnerND, data: RegionData, *remarks: str) -> str:
-    # not counting points outside of the region
+    # not counting points outside the region
     outside = learner.npoints - len(region_data(learner).points) if learner.npoints > len(data.points) else 0
     return title_of(learner.npoints, len(data.points) + outside, *remarks)
 

@@ -161,7 +161,7 @@ class Interpolation:
         Returns
         -------
         array of shape (..., m)
-            Values; NaN outside of the simplices.
+            Values; NaN outside the simplices.
         """
         scaled = points * self._stretch
         if self.is_nearest:

@@ -258,9 +258,9 @@ def test_settings_are_those_of_the_learner_inside() -> None:
 @pytest.mark.parametrize(
     ("make", "error", "text"),
     [
-        (lambda: adaptive.SequenceLearner(on_line, LINE), UnsupportedAxisError, "Learners over a Space: Learner1D"),
-        (lambda: adaptive.AverageLearner(on_line, LINE), UnsupportedAxisError, "takes no Space"),
-        (lambda: adaptive.IntegratorLearner(on_line, LINE, 1e-3), UnsupportedAxisError, "takes no Log axis"),
+        (lambda: adaptive.SequenceLearner(on_line, LINE), UnsupportedAxisError, "Use one of Learner1D"),
+        (lambda: adaptive.AverageLearner(on_line, LINE), UnsupportedAxisError, "does not support a Space"),
+        (lambda: adaptive.IntegratorLearner(on_line, LINE, 1e-3), UnsupportedAxisError, "does not support Log axes"),
         (lambda: adaptive.Learner1D(on_plane, PLANE), ValueError, "must have 1 axis that varies, got 2"),
         (lambda: adaptive.Learner2D(on_line, LINE), ValueError, "must have 2 axes that vary, got 1"),
         (lambda: adaptive.Learner1D(on_plane, LINE), TypeError, "missing a required argument: 'field'"),
@@ -516,5 +516,5 @@ def test_the_error_at_the_seam_is_that_elsewhere() -> None:
 
 
 def test_a_learner_that_has_no_periodic_axes_says_which_have() -> None:
-    with pytest.raises(UnsupportedAxisError, match="Learners that take one: Learner1D, Learner2D, LearnerND"):
+    with pytest.raises(UnsupportedAxisError, match="Learners that support them: Learner1D, Learner2D, LearnerND"):
         adaptive.IntegratorLearner(on_line, Space(energy=Periodic(0, 1)), 1e-3)

@@ -184,5 +184,5 @@ def test_bounds_that_make_no_sense(low: Any, high: Any, error: type[Exception], 
 
 
 def test_learners_without_whole_numbers_say_which_have() -> None:
-    with pytest.raises(UnsupportedAxisError, match="Learners that take one: Learner1D"):
+    with pytest.raises(UnsupportedAxisError, match="Learners that support them: Learner1D"):
         adaptive.IntegratorLearner(step, Space(n=Int(1, 9)), 1e-3)

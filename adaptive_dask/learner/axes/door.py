@@ -58,7 +58,7 @@ def make(kind: type, args: tuple[Any, ...], options: dict[str, Any]) -> Any:
         (kind.__name__, None),
     )
     if takes is None:
-        raise UnsupportedAxisError(f"A {name} takes no Space, got {given[0]!r}. Learners over a Space: {_names(None)}.")
+        raise UnsupportedAxisError(f"{name} does not support a Space, got {given[0]!r}. Use one of {_names(None)}.")
     function = options.get("function", options.get("func", args[0] if args else None))
     space = given[0].with_texts_of(function) if callable(function) else given[0]
     if any(isinstance(axis, Categories) for axis in space.varying):
@@ -171,8 +171,8 @@ def _check(name: str, takes: Takes, space: Space) -> None:
     for called, axis in zip(space.names, space.varying, strict=True):
         if type(axis) not in takes.axes:
             raise UnsupportedAxisError(
-                f"A {name} takes no {type(axis).__name__} axis, got {called}={axis!r}. Learners that take one: "
-                f"{_names(type(axis)) or 'none yet'}."
+                f"{name} does not support {type(axis).__name__} axes, got {called}={axis!r}. Learners that support "
+                f"them: {_names(type(axis)) or 'none yet'}."
             )
     if takes.ndim is not None and space.ndim != takes.ndim:
         raise ValueError(

@@ -51,10 +51,10 @@ class AxesInterpolator:
     def _points(self, x: tuple[Any, ...], named: dict[str, Any]) -> Any:
         names, axes = self.space.names, self.space.numeric
         if len(x) > 1 or bool(x) == bool(named):
-            raise TypeError(f"An interpolator takes one array of points, or {', '.join(names)} by name.")
+            raise TypeError(f"Arguments must be one array of points, or {', '.join(names)} by name.")
         if named:
             if set(named) != set(names):
-                raise TypeError(f"An interpolator takes {', '.join(names)} by name, got {', '.join(named)}.")
+                raise TypeError(f"Arguments must be {', '.join(names)} by name, got {', '.join(named)}.")
             columns = list(np.broadcast_arrays(*(np.asarray(named[name], dtype=float) for name in names)))
         else:
             points = np.asarray(x[0], dtype=float)

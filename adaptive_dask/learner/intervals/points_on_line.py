@@ -29,7 +29,7 @@ class PointsOnLine:
 
     Slot 0 is not a point: it closes both chains into rings, and its x and y are NaN. ``after[0]`` is therefore the
     first point, ``before[0]`` the last, and a point without a right neighbour has ``right`` 0. ``right`` is `PENDING`
-    for pending points, and `OUTSIDE` for a point that was evaluated outside of the bounds, which is in neither chain.
+    for pending points, and `OUTSIDE` for a point that was evaluated outside the bounds, which is in neither chain.
     ``after`` of a pending point outside is `OUTSIDE`.
 
     Attributes

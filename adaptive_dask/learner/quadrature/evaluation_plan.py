@@ -1,4 +1,4 @@
-"""The plan of the next evaluations for an `IntervalTree`, even while earlier ones are in flight."""
+"""The plan of the next evaluations for an `IntervalTree`, even while earlier ones are pending."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import math
 from adaptive_dask.learner.quadrature.interval import Interval, Step
 from adaptive_dask.learner.quadrature.interval_tree import IntervalTree
 
-# The expected reduction of the error by an evaluation in flight, for the ranking of the next step on the same interval.
+# The expected reduction of the error by a pending evaluation, for the ranking of the next step on the same interval.
 _REFINED = 0.1
 _HALVED = 0.25
 # The error without values: above all known errors, below that of an interval without finite values.

@@ -45,11 +45,11 @@ class SparseGridInterpolator:
         self._shape = shape
 
     def __call__(self, x: Any) -> Any:
-        """Return values at points of shape (n, d), or (n,) with one input; NaN outside of the bounds."""
+        """Return values at points of shape (n, d), or (n,) with one input; NaN outside the bounds."""
         return self._shaped(self.components(self._points(x)))
 
     def error(self, x: Any) -> Any:
-        """Return the estimated error at points, in the shape of the values; NaN outside of the bounds."""
+        """Return the estimated error at points, in the shape of the values; NaN outside the bounds."""
         points = self._points(x)
         difference = np.abs(self.components(points) - self._evaluate(self._coarse, points))
         return self._shaped(np.maximum(difference, self._error + 0 * difference))
