@@ -62,23 +62,31 @@ def without_doublets(found: Fit, poles: Array, x: Array, y: Array, scale: Array,
     best = found
     for _ in range(_TIMES):
         poles = poles[(poles.real > x[0]) & (poles.real < x[-1])]
-        if not len(poles):
-            break
         heights, real = peaks(best, poles, x, scale)
-        # A function with finite values has no poles on the axis.
-        spurious = poles[(~real | (poles.imag == 0)) & (heights > tolerance)]
-        if not len(spurious) or best.model.order <= len(spurious) + 1:
+        high = heights > tolerance
+        # Poles that no sample is close to are taken away, too, if no sample tells of them.
+        unknown = ~real | (distances(poles, x) > np.abs(poles.imag))
+        for chosen, least in ((high & unknown, min(0.01 * tolerance, _ROUNDING_SEEN)), (high & ~real, 0.01 * tolerance)):
+            again = _without(best.model, poles[chosen], x, y, scale)
+            if again is not None and again[1] <= max(_LARGER * found.residual, least):
+                break
+        else:
             break
-        nearest = np.abs(spurious.real[:, np.newaxis] - best.model.support).argmin(axis=1)
-        support = np.delete(best.model.support, nearest)
-        loewner = Loewner(x, y / scale, len(support))
-        chosen = np.searchsorted(x, support).tolist()
-        for i in chosen:
-            loewner.add(i)
-        weights = loewner.weights()
-        residual = float(np.nan_to_num(np.abs(loewner.approximation(weights) - loewner.values), nan=np.inf).max())
-        if residual > max(_LARGER * found.residual, 0.01 * tolerance):
-            break
-        best = dataclasses.replace(best, model=Barycentric(x[chosen], y[chosen], weights), residual=residual)
+        best = dataclasses.replace(best, model=again[0], residual=again[1])
         poles = fast_poles(best.model)
     return best
+
+
+def _without(model: Barycentric, poles: Array, x: Array, y: Array, scale: Array) -> tuple[Barycentric, float] | None:
+    """The approximation without the support points next to poles, and its residual; None if there are none or too few."""
+    if not len(poles) or model.order <= len(poles) + 1:
+        return None
+    nearest = np.abs(poles.real[:, np.newaxis] - model.support).argmin(axis=1)
+    support = np.delete(model.support, nearest)
+    loewner = Loewner(x, y / scale, len(support))
+    chosen = np.searchsorted(x, support).tolist()
+    for i in chosen:
+        loewner.add(i)
+    weights = loewner.weights()
+    residual = float(np.nan_to_num(np.abs(loewner.approximation(weights) - loewner.values), nan=np.inf).max())
+    return Barycentric(x[chosen], y[chosen], weights), residual
