@@ -111,6 +111,18 @@ def test_noise_is_measured_and_ends_the_run() -> None:
     assert run(np.sin, 40).noise == 0
 
 
+@pytest.mark.parametrize("width", [2e-3, 2e-4])
+def test_the_error_of_an_exact_fit_is_that_of_rounding(width: float) -> None:
+    def f(x: Any) -> Any:
+        return ((x + 0.5) / width + 1.2) ** 2 / (((x + 0.5) / width) ** 2 + 1)
+
+    learner = run(f, 80)
+    assert learner.done()
+    x = np.concatenate((GRID, -0.5 + width * np.linspace(-9, 9, 999)))
+    true = np.abs(learner.interpolator()(x) - f(x)).max() / np.ptp(f(x))
+    assert 0.1 < learner.loss() / max(true, 2e-15) < 10
+
+
 def test_features_that_are_not_resolved_yet_do_not_count_as_noise() -> None:
     def f(x: float) -> float:
         noise = np.random.default_rng([1, int((x + 2) * 1e15)]).normal()
@@ -360,6 +372,21 @@ def test_poles_of_rounding_errors_do_not_hold_up_a_run() -> None:
         return sum(a * w**2 / ((x - c) ** 2 + w**2) for a, c, w in zip(height, at, width, strict=True))
 
     assert run(f, 100).done()
+
+
+@pytest.mark.parametrize("seed", [4, 7, 13])
+def test_rounding_of_points_far_from_zero_does_not_hold_up_a_run(seed: int) -> None:
+    def f(x: Any) -> Any:
+        u = x / 5.3e-9 - 10
+        return (u - 0.47 - 2e-3j) / (u - 0.47 + 2e-3j) * (u - 0.936 - 2e-4j) / (u - 0.936 + 2e-4j)
+
+    learner = RationalLearner1D(f, (9 * 5.3e-9, 11 * 5.3e-9))
+    random, queue = np.random.default_rng(seed), list(learner.ask(8)[0])
+    while learner.npoints < 50 and not learner.done():
+        x = queue.pop(random.integers(len(queue)))
+        learner.tell(x, f(x))
+        queue += learner.ask(1)[0]
+    assert learner.done()
 
 
 @pytest.mark.parametrize("place", [-0.61, -0.05, 0.1, 0.37, 0.66])

@@ -17,6 +17,8 @@ Array = NDArray[Any]
 _BESIDE = np.array([-2.0, -0.5, 0.5, 2.0])
 # Rounding errors of samples cancel in part.
 _ROUNDED = 0.1
+# Where a step makes a smaller difference, that of a sample may have another cause.
+_STEEP = 1e-13
 
 
 def change(model: Barycentric, x: Array, y: Array, scale: Array, new: float, at: Array) -> Array:
@@ -46,7 +48,7 @@ def change(model: Barycentric, x: Array, y: Array, scale: Array, new: float, at:
     -----
     There are three approximations of all samples: with the same support points, with ``new`` in addition, and with
     ``new`` instead of the last one. Each may have spurious poles of its own, so the median of the three differences is
-    taken. It is no smaller than what the rounding of ``x`` makes of the values.
+    taken. It is no smaller than what the rounding of ``x`` makes of the values, as far as the samples show it.
     """
     # A sample may have gone to another part since.
     support = model.support[np.isin(model.support, x)]
@@ -61,11 +63,17 @@ def change(model: Barycentric, x: Array, y: Array, scale: Array, new: float, at:
         chosen = [loewner.support[j] for j in columns]
         again = Barycentric(x[chosen], y[chosen], loewner.weights(columns))
         found.append(differences(again, model, at, scale))
-    step = np.spacing(np.abs(x[[0, -1]]).max())
+    steps = np.nan_to_num(_over_steps(model, np.concatenate((at, x))) / scale, nan=0.0, posinf=0.0).max(axis=1)
+    missed = np.nan_to_num(np.abs(model(x) - y) / scale, nan=np.inf).max(axis=1)
+    rounding = steps[: len(at)] * min(_ROUNDED, (missed / (steps[len(at) :] + _STEEP)).max())
+    result: Array = np.maximum(np.median(found, axis=0), rounding)
+    return result
+
+
+def _over_steps(model: Barycentric, at: Array) -> Array:
+    """By how much an approximation changes over the distance of two numbers, shape (k, M)."""
     with np.errstate(all="ignore"):
-        rounding = (np.abs(model(at + step) - model(at)) / scale).max(axis=1)
-    rounding *= _ROUNDED
-    result: Array = np.maximum(np.median(found, axis=0), np.nan_to_num(rounding, nan=0.0, posinf=0.0))
+        result: Array = np.abs(model(at + np.spacing(np.abs(at).max())) - model(at))
     return result
 
 

@@ -66,27 +66,27 @@ def without_doublets(found: Fit, poles: Array, x: Array, y: Array, scale: Array,
         high = heights > tolerance
         # Poles that no sample is close to are taken away, too, if no sample tells of them.
         unknown = ~real | (distances(poles, x) > np.abs(poles.imag))
-        for chosen, least in ((high & unknown, min(0.01 * tolerance, _ROUNDING_SEEN)), (high & ~real, 0.01 * tolerance)):
-            again = _without(best.model, poles[chosen], x, y, scale)
-            if again is not None and again[1] <= max(_LARGER * found.residual, least):
+        least = 0.01 * tolerance
+        for chosen, allowed in ((high & unknown, min(least, _ROUNDING_SEEN)), (high & ~real, least)):
+            again = _without(best, poles[chosen], x, y, scale)
+            if again is not best and again.residual <= max(_LARGER * found.residual, allowed):
                 break
         else:
             break
-        best = dataclasses.replace(best, model=again[0], residual=again[1])
-        poles = fast_poles(best.model)
+        best, poles = again, fast_poles(again.model)
     return best
 
 
-def _without(model: Barycentric, poles: Array, x: Array, y: Array, scale: Array) -> tuple[Barycentric, float] | None:
-    """The approximation without the support points next to poles, and its residual; None if there are none or too few."""
-    if not len(poles) or model.order <= len(poles) + 1:
-        return None
-    nearest = np.abs(poles.real[:, np.newaxis] - model.support).argmin(axis=1)
-    support = np.delete(model.support, nearest)
+def _without(found: Fit, poles: Array, x: Array, y: Array, scale: Array) -> Fit:
+    """The approximation without the support points next to poles; the same if there are no poles, or too many."""
+    if not len(poles) or found.model.order <= len(poles) + 1:
+        return found
+    nearest = np.abs(poles.real[:, np.newaxis] - found.model.support).argmin(axis=1)
+    support = np.delete(found.model.support, nearest)
     loewner = Loewner(x, y / scale, len(support))
     chosen = np.searchsorted(x, support).tolist()
     for i in chosen:
         loewner.add(i)
     weights = loewner.weights()
     residual = float(np.nan_to_num(np.abs(loewner.approximation(weights) - loewner.values), nan=np.inf).max())
-    return Barycentric(x[chosen], y[chosen], weights), residual
+    return dataclasses.replace(found, model=Barycentric(x[chosen], y[chosen], weights), residual=residual)

@@ -308,7 +308,7 @@ class Part:
         return self._survey
 
     def _make_survey(self, scale: Array) -> Survey:
-        x, record = np.array(self.x), self.record
+        (x, y), record = self.table(), self.record
         survey = candidates(x, self._poles)
         found = self._active_fit() or self.rational
         if found is None or self.n < 4:
@@ -341,6 +341,10 @@ class Part:
             if self.n >= _KNOWN_FROM and self.is_tested:
                 survey.largest = max(self._doubt(found.model, survey.x, scale), found.residual)
             self._look_at_poles(survey)
+        if survey.largest > 1:
+            # The function is not expected to leave the range of its values, even if the companion does.
+            beyond = np.abs(found.model(survey.x) - y[survey.gap]) / scale
+            survey.largest = min(survey.largest, 1 + float(np.nan_to_num(beyond, nan=np.inf).max(initial=0.0)))
         return survey
 
     def _missed(self, model: Barycentric, scale: Array) -> Array:
