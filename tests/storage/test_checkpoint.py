@@ -54,6 +54,11 @@ class PlainFileSystem(LocalFileSystem):
 
     protocol = "plain"
 
+    @classmethod
+    def _strip_protocol(cls, path):
+        # fsspec before 2025 does not look at `protocol` and would write to a folder "plain:".
+        return super()._strip_protocol(str(path).removeprefix("plain://"))
+
 
 fsspec.register_implementation("plain", PlainFileSystem, clobber=True)
 
