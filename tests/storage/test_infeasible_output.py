@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import pickle
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -17,6 +16,7 @@ import xarray as xr
 import adaptive_dask as adaptive
 from adaptive_dask import Infeasible, Int, Log, Periodic, Space
 from adaptive_dask.learner.infeasible_points import ReasonsLearner
+from tests.storage.test_frames import through_csv
 from tests.storage.test_round_trips import contents, same
 
 
@@ -142,7 +142,7 @@ def test_columns_and_text_files(kind: str) -> None:
     assert df[value].isna().tolist() == (df["infeasible"] != "").tolist()
     if kind != "SequenceLearner":
         assert df[value].dtype == float
-    other = loaded(learner, pd.read_csv(io.StringIO(df.to_csv(index=False))))
+    other = loaded(learner, through_csv(df))
     assert dict(other.infeasible) == dict(learner.infeasible)
     for x, y in learner.data.items():
         np.testing.assert_array_equal(other.data[x], y)

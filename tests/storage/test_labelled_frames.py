@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import math
 import pickle
 import sys
@@ -24,6 +23,7 @@ from adaptive_dask.storage import atomic_file, urls
 from adaptive_dask.storage.frame_layouts import Layout, PlainLayout
 from tests.learner.test_data_saver import LockedFileSystem, secrets_of
 from tests.storage.test_adaptive_files import run
+from tests.storage.test_frames import through_csv
 
 
 class Point(NamedTuple):
@@ -276,7 +276,7 @@ def test_text_files(tmp_path: Path) -> None:
     df = learner.to_dataframe()
     assert list(df.columns) == ["energy", "gap", "levels", "result.energy", "function.gate"]
     other = learner.new()
-    other.load_dataframe(pd.read_csv(io.StringIO(df.to_csv(index=False))))
+    other.load_dataframe(through_csv(df))
     assert_same(learner, other)
 
 
