@@ -83,6 +83,7 @@ def copy_notebooks(folder: Path) -> None:
         notebook = nbformat.read(source, as_version=4)
         for cell in notebook.cells:
             if cell.cell_type == "markdown":
+                cell.source = re.sub(r"\[docs/\w+\.md\]\(", "[](", cell.source)  # with the title of the page
                 cell.source = re.sub(r"\]\((\.\./)+docs/", "](../", cell.source)
                 cell.source = re.sub(r"\]\(slurm/(\w+\.ipynb)", r"](\1", cell.source)
                 cell.source = re.sub(r"\[([^\[\]]*)\]\([\w.]+\.(?:yaml|sbatch)\)", r"\1", cell.source)  # not pages

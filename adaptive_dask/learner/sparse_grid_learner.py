@@ -283,7 +283,10 @@ class SparseGridLearner(BaseLearner):
         """Return the approximation, with all values that were told since the last call."""
         if self._backlog:
             backlog, self._backlog = self._backlog, []
-            self._known.take_in(backlog, self.pending_points)
+            while backlog:  # in parts, so that a copy that follows a run has a history of errors, too
+                size = int(min(self._known.until_judged, len(backlog)))
+                part, backlog = backlog[:size], backlog[size:]
+                self._known.take_in(part, self.pending_points)
         return self._known
 
     # ---- errors

@@ -237,6 +237,9 @@ def _children_to_dataframe(children: Sequence[Any], index_name: str = INDEX, fai
             if name not in df.columns:
                 df[name] = _series(pandas, [not_available()] * len(df))
     df = pandas.concat(full, ignore_index=True)
+    for name in parts:  # pandas 2 writes NaN where all cells of a frame are missing
+        if any(each[name].dtype == object for each in full):
+            df[name] = pandas.Series([cell for each in full for cell in each[name]], dtype=object)
     df.attrs = {**frames[0].attrs, **({"parts": parts} if parts else {})}
     return df
 

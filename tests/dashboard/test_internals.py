@@ -41,9 +41,9 @@ def test_a_document_is_encoded_once_and_then_as_usual() -> None:
     doc = Document()
     internals.encode_beforehand(doc)
     doc.add_root(Div(text="later"))
-    first, second = doc.to_json(), doc.to_json()
-    assert first.content["roots"] == []  # type: ignore[attr-defined]
-    assert len(second.content["roots"]) == 1  # type: ignore[attr-defined]
+    first, second = (getattr(each, "content", each) for each in (doc.to_json(), doc.to_json()))  # Bokeh 3.9, 3.4
+    assert first["roots"] == []
+    assert len(second["roots"]) == 1
 
 
 async def test_servers_have_bokeh_applications_menus_and_routes() -> None:

@@ -349,3 +349,12 @@ def test_values_over_six_hundred_decades():
     values = learner.interpolator()(x)
     assert np.isfinite(values).all()
     assert 0 <= learner.loss() < math.inf
+
+
+def test_errors_do_not_depend_on_the_grouping_of_results():
+    learner = run(SparseGridLearner(ishigami, ISHIGAMI_BOUNDS), 100)
+    other = learner.new()
+    other.tell_many(list(learner.data), list(learner.data.values()))  # as a client that follows a run
+    assert len(other.error_history) > 5
+    assert other.error_history == learner.error_history
+    assert other.loss() == pytest.approx(learner.loss())

@@ -245,7 +245,8 @@ def test_other_programs_can_read_the_columns(tmp_path: Path) -> None:
     assert types["x"] == types["gap"] == "double"
     assert types["vector"] == types["complex"] == "list<element: double>"
     assert types["matrix"].startswith("list<element: list<")
-    assert types["text"] == types["deep"] == "large_string"
+    assert types["text"] == types["deep"]
+    assert types["text"] in ("large_string", "string")  # pandas 3, pandas 2
     assert types["flag"] == "bool"
 
 

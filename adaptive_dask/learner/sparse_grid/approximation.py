@@ -102,6 +102,11 @@ class Approximation:
         scales: Floats = np.hypot(*np.abs(np.array([(self._high - self._low).real, (self._high - self._low).imag])))
         return np.where(scales > 0, scales, 1.0)  # for components without finite values as well
 
+    @property
+    def until_judged(self) -> float:
+        """The number of values until the bases are compared again."""
+        return max(1, self._judge_at - len(self._values))
+
     def take_in(self, results: list[tuple[Point, Values]], pending: Iterable[Point]) -> None:
         """Add new values to the bases; `pending` are the points without values."""
         self._known = self._judged = None
