@@ -4,6 +4,8 @@ The checkpoint is a folder that the next job can access, so the next job resumes
 reason. During the run, ``adaptive.attach("resonances")`` follows it from any client of the scheduler file.
 """
 
+import asyncio
+import json
 import os
 import sys
 
@@ -26,9 +28,21 @@ worker_options = {
     "local_directory": os.environ.get("TMPDIR", "/tmp"),
 }
 
+
+class JobRunner(SLURMRunner):
+    """Reads the scheduler file again if the scheduler has not written all of it."""
+
+    async def get_scheduler_address(self) -> str:
+        while True:
+            try:
+                return await super().get_scheduler_address()
+            except json.JSONDecodeError:
+                await asyncio.sleep(0.2)
+
+
 if __name__ == "__main__":
     with (
-        SLURMRunner(
+        JobRunner(
             scheduler_file="scheduler-{job_id}.json",
             scheduler_options=scheduler_options,
             worker_class="distributed.Nanny",  # restarts a worker that has died

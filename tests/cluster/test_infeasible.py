@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import time
-
 import adaptive_dask as adaptive
 
-from ..patience import TIMEOUT
+from ..patience import TIMEOUT, wait_until
 
 
 def make_function():
@@ -77,20 +75,16 @@ def test_failures_are_forgotten_during_a_run(client):
     runner = adaptive.Runner(
         adaptive.Learner2D(broken, bounds=[(-1, 1), (-1, 1)]), goal=lambda learner: False, on_error="infeasible"
     )
-    while runner.call(lambda learner: learner.npoints) < 20:
-        pass
+    wait_until(lambda: runner.call(lambda learner: learner.npoints) >= 20)
     runner.pause()
-    while runner.info()["in_flight"]:  # what is evaluated already would be told afterwards
-        pass
+    # What is in flight would be told afterwards. `info()` may be older than the pause; this asks the scheduler.
+    wait_until(lambda: not runner.pending_points)
     assert runner.call(lambda learner: set(learner.infeasible.values())) == {"OSError: the licence server is away"}
     left = runner.call(lambda learner: (learner.forget_failures(), learner.npoints)[1])
     assert left == 0
-    deadline = time.monotonic() + TIMEOUT
-    while runner.learner.infeasible or runner.info()["infeasible"]:  # the copy here follows
-        assert time.monotonic() < deadline
+    wait_until(lambda: not runner.learner.infeasible and not runner.info()["infeasible"])  # the copy here follows
     runner.resume()
-    while runner.call(lambda learner: learner.npoints) < 20:
-        pass
+    wait_until(lambda: runner.call(lambda learner: learner.npoints) >= 20)
     assert runner.call(lambda learner: learner.infeasible.keys() == learner.data.keys())
     assert not runner.failed
     runner.cancel()
