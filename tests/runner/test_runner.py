@@ -209,7 +209,7 @@ def test_the_runs_thread_sleeps_while_slow_points_outlast_a_time_goal(monkeypatc
     monkeypatch.setattr(Flight, "recall", noted_recall)
     monkeypatch.setattr(Flight, "collect", noted_collect)
     learned = learner(lambda x: float(gate.wait(TIMEOUT)))
-    adaptive.Runner(learned, duration_goal=0.01, ntasks=2, executor=Prompt()).result(TIMEOUT)
+    adaptive.Runner(learned, duration_goal=0.3, ntasks=2, executor=Prompt()).result(TIMEOUT)
     assert learned.npoints == 2
     assert len(looks) <= 10
 
