@@ -295,8 +295,9 @@ class SpaceInterpolator:
             values = values[numbers]
             if not are_shares:
                 values = extrapolated(points, values, np.arange(len(points)) < count)
-        # In two dimensions, linear interpolation is the same on both sides of a seam.
-        if any(self._periodic) and not (kind == "linear" and points.shape[1] == 2):
+        # With points on a seam, linear interpolation in the plane is the same on both sides. Boxes have none there.
+        is_same = kind == "linear" and points.shape[1] == 2 and not self._to_bounds
+        if any(self._periodic) and not is_same:
             return AcrossSeams(partial(_fit, kind), points, values, self._region.bbox, self._periodic)
         return _fit(kind, points, values)
 

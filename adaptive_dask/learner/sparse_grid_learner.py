@@ -97,6 +97,7 @@ class SparseGridLearner(BaseLearner):
     basis = Fixed(lambda value, name: _checked_basis(value, name))
     pending_points: set[Point]
     _is_whole: tuple[bool, ...] = ()
+    _is_periodic: tuple[bool, ...] = ()
 
     def __init__(
         self, function: Callable[..., Any], bounds: Sequence[Any] | Space, *, rtol: float = 1e-6, basis: Basis = "auto"
@@ -116,8 +117,18 @@ class SparseGridLearner(BaseLearner):
     @_whole.setter
     def _whole(self, whole: tuple[bool, ...]) -> None:
         self._is_whole = whole
-        self._domain = Domain(self.bounds, whole)
+        self._domain = Domain(self.bounds, whole, self._periodic)
         self._start_over()
+
+    @property
+    def _periodic(self) -> tuple[bool, ...]:
+        """The inputs along which the function is periodic; empty if there are none."""
+        return self._is_periodic
+
+    @_periodic.setter
+    def _periodic(self, periodic: tuple[bool, ...]) -> None:
+        self._is_periodic = periodic
+        self._whole = self._is_whole  # with a new domain
 
     def _setting_changed(self, name: str) -> None:
         """Do nothing: `rtol` only defines when the learner is done."""
@@ -374,6 +385,8 @@ class SparseGridLearner(BaseLearner):
         learner = type(self)(self.function, self.bounds, rtol=self.rtol, basis=self.basis)
         if self._whole:
             learner._whole = self._whole
+        if self._periodic:
+            learner._periodic = self._periodic
         return learner
 
     def __getstate__(self) -> dict[str, Any]:
@@ -383,6 +396,7 @@ class SparseGridLearner(BaseLearner):
             "rtol": self.rtol,
             "basis": self.basis,
             "whole": self._whole,
+            "periodic": self._periodic,
             "data": self._get_data(),
             **self._absorb().get_state(),
         }
@@ -391,6 +405,8 @@ class SparseGridLearner(BaseLearner):
         self.__init__(state["function"], state["bounds"], rtol=state["rtol"], basis=state["basis"])  # type: ignore[misc]
         if state.get("whole"):
             self._whole = state["whole"]
+        if state.get("periodic"):
+            self._periodic = state["periodic"]
         self._set_data(state["data"])
         self._known.restore(state, self._backlog)
         self._backlog = []

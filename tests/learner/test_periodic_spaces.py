@@ -16,6 +16,7 @@ import adaptive_dask as adaptive
 from adaptive_dask import Periodic, Space
 from adaptive_dask.learner import learner1D
 from adaptive_dask.learner.axes.door import TAKES
+from adaptive_dask.learner.sparse_grid.selection import Judged
 
 PERIOD = 2 * math.pi
 LINE = Space(x=Periodic(0, PERIOD))
@@ -114,8 +115,8 @@ def test_copies_continue_alike(name: str, tmp_path: Path) -> None:
             assert all(a.low <= x <= a.high for a, x in zip(BOX.numeric, coordinates(copy, point), strict=False))
 
 
-# The basis functions of a SparseGridLearner are not periodic, and the minimum of a SKOptLearner has no interpolator.
-@pytest.mark.parametrize("name", [name for name in LEARNERS if name not in ("SparseGridLearner", "SKOptLearner")])
+# The minimum of a SKOptLearner has no interpolator.
+@pytest.mark.parametrize("name", [name for name in LEARNERS if name != "SKOptLearner"])
 def test_interpolators_go_across(name: str) -> None:
     learner = LEARNERS[name][0]()
     run(name, learner)
@@ -220,10 +221,47 @@ def errors_beside_the_seam(make: Any, ndim: int, n: int, shifts: int) -> tuple[f
     return float(seam), float(elsewhere)
 
 
+def in_boxes(f: Any, space: Space) -> Any:
+    return adaptive.LearnerND(f, space, partition="boxes")
+
+
+def by_radial_functions(f: Any, space: Space) -> Any:
+    learner = adaptive.SparseGridLearner(f, space, rtol=1e-12)
+    learner.learner._known.best = lambda: Judged("radial", "cubic", 1.0, 1.0)  # which smooth functions do not need
+    return learner
+
+
+@pytest.mark.parametrize("make", [in_boxes, by_radial_functions])
+def test_the_error_without_points_at_the_seam_is_that_elsewhere(make: Any) -> None:
+    seam, elsewhere = errors_beside_the_seam(make, 2, 200, 3)
+    assert seam <= 1.2 * elsewhere
+
+
+def test_a_sparse_grid_uses_periodic_functions() -> None:
+    """Polynomials have an error of 1e-2 after as many points."""
+    learner: Any = adaptive.SparseGridLearner(
+        lambda x, y: math.sin(3 * x + 2 * y) + math.cos(x - 2), Space(x=Periodic(0, PERIOD), y=Periodic(0, PERIOD))
+    )
+    adaptive.simple(learner, npoints_goal=150)
+    for each in (learner, pickle.loads(pickle.dumps(learner))):
+        x, y = np.random.default_rng(0).random((2, 500)) * PERIOD
+        assert each.interpolator()(x=x, y=y) == pytest.approx(np.sin(3 * x + 2 * y) + np.cos(x - 2), abs=1e-8)
+        assert learner.mean().value == pytest.approx(0, abs=1e-8)
+        assert learner.variance().value == pytest.approx(1, abs=1e-8)
+    adaptive.simple(again := learner.new(), npoints_goal=150)
+    assert again.data == learner.data
+
+
 @pytest.mark.long
 @pytest.mark.parametrize(
     ("make", "ndim", "n", "shifts"),
-    [(adaptive.Learner2D, 2, 400, 6), (adaptive.LearnerND, 2, 400, 6), (adaptive.LearnerND, 3, 800, 4)],
+    [
+        (adaptive.Learner2D, 2, 400, 6),
+        (adaptive.LearnerND, 2, 400, 6),
+        (adaptive.LearnerND, 3, 800, 4),
+        (in_boxes, 2, 400, 6),
+        (in_boxes, 3, 800, 4),
+    ],
 )
 def test_the_error_at_the_seam_is_that_elsewhere(make: Any, ndim: int, n: int, shifts: int) -> None:
     seam, elsewhere = errors_beside_the_seam(make, ndim, n, shifts)

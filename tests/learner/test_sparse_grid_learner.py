@@ -14,7 +14,7 @@ import adaptive_dask as adaptive
 from adaptive_dask.learner.sparse_grid.domain import Axis, Domain
 from adaptive_dask.learner.sparse_grid.hierarchy import Hierarchy
 from adaptive_dask.learner.sparse_grid.interpolant import SparseInterpolant
-from adaptive_dask.learner.sparse_grid.rules import LocalRule, uniform_leja_rule
+from adaptive_dask.learner.sparse_grid.rules import LocalRule, periodic_rule, uniform_leja_rule
 from adaptive_dask.learner.sparse_grid_learner import SparseGridLearner
 
 
@@ -45,7 +45,10 @@ def random_points(bounds, n=500):
     return low + np.random.default_rng(1).uniform(size=(n, len(bounds))) * (high - low)
 
 
-@pytest.mark.parametrize("rule", [uniform_leja_rule(), LocalRule(1), LocalRule(2)], ids=["leja", "linear", "quadratic"])
+RULES = {"leja": uniform_leja_rule(), "periodic": periodic_rule(), "linear": LocalRule(1), "quadratic": LocalRule(2)}
+
+
+@pytest.mark.parametrize("rule", RULES.values(), ids=RULES)
 def test_a_basis_function_is_1_at_its_node_and_0_at_all_but_its_descendants(rule):
     nodes = np.array([rule.node(k) for k in range(33)])
     values = rule.values(range(33), nodes)
@@ -62,11 +65,25 @@ def test_a_basis_function_is_1_at_its_node_and_0_at_all_but_its_descendants(rule
         assert all(rule.parent(child) == k for child in rule.children(k))
 
 
-@pytest.mark.parametrize("rule", [uniform_leja_rule(), LocalRule(1), LocalRule(2)], ids=["leja", "linear", "quadratic"])
+@pytest.mark.parametrize("rule", RULES.values(), ids=RULES)
 def test_the_norm_of_a_basis_function(rule):
     t, weights = np.polynomial.legendre.leggauss(700)
     for k in range(20):
         assert rule.norm(k) == pytest.approx(np.sqrt(rule.values([k], t)[0] ** 2 @ weights / 2), rel=5e-3)
+
+
+def test_functions_of_a_periodic_rule_are_all_trigonometric_polynomials():
+    rule, t = periodic_rule(), np.linspace(-1, 1, 201)
+    nodes = np.array([rule.node(k) for k in range(11)])
+    assert len(set(nodes)) == 11
+    assert np.abs(nodes).max() < 1
+    table, at_nodes = rule.values(range(11), t), rule.values(range(11), nodes)
+    assert table[:, 0] == pytest.approx(table[:, -1])
+    for degree in range(6):
+        for f in (np.sin, np.cos):
+            coefficients = np.linalg.solve(at_nodes.T, f(np.pi * degree * nodes))
+            assert coefficients @ table == pytest.approx(f(np.pi * degree * t), abs=1e-12)
+            assert coefficients[2 * degree + 1 :] == pytest.approx(0, abs=1e-12)
 
 
 def test_coefficients_do_not_depend_on_the_order_of_values():

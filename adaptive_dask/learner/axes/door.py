@@ -80,7 +80,7 @@ def make(kind: type, args: tuple[Any, ...], options: dict[str, Any]) -> Any:
     whole = tuple(isinstance(axis, Int) for axis in space.numeric)
     if any(whole) and name != "SKOptLearner":
         learner._whole = whole
-    if any(isinstance(axis, Periodic) for axis in space.numeric) and isinstance(learner, SettingsLearner):
+    if any(isinstance(axis, Periodic) for axis in space.numeric) and hasattr(learner, "_periodic"):
         learner._periodic = tuple(isinstance(axis, Periodic) for axis in space.numeric)
     return AxesLearner(learner, space, form)
 

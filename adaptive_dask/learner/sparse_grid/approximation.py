@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
+from functools import partial
 from typing import Any
 
 import numpy as np
 
+from adaptive_dask.learner.across_seams import AcrossSeams
 from adaptive_dask.learner.sparse_grid.bases import Evaluate, GridBasis, Point
 from adaptive_dask.learner.sparse_grid.domain import Domain
 from adaptive_dask.learner.sparse_grid.hierarchy import Index, Values
@@ -46,6 +48,9 @@ EXACT = 1e-12
 
 # The error of moments by sampling, as a share of the standard deviation. Those of better polynomials are exact.
 EXACT_MOMENTS = 1e-3
+
+# Radial fits use points beyond the seams of up to this number of periodic axes; each can double the number of points.
+MAX_SEAMS = 3
 
 # The error of the interpolant is estimated with this share of the nodes, the first ones.
 COARSE = 0.7
@@ -236,12 +241,18 @@ class Approximation:
             usable = np.asarray(np.isfinite(known.values).all(axis=1))
             half = usable.copy()
             half[np.flatnonzero(known.scattered)[::2]] = False
-            fine: Evaluate = RadialFit(u[usable], known.values[usable], str(best.kind))
-            coarse: Evaluate = RadialFit(u[half], known.values[half], str(best.kind))
+            fine = self._radial_fit(u[usable], known.values[usable], str(best.kind))
+            coarse = self._radial_fit(u[half], known.values[half], str(best.kind))
         else:
             grid, kind = self.grids[best.basis], int(best.kind)
             fine, coarse = grid.interpolant(kind), grid.interpolant(kind, COARSE)
         return SparseGridInterpolator(self._domain, best.basis, fine, coarse, best.rms * self.scales, shape)
+
+    def _radial_fit(self, u: Floats, values: Values, kernel: str) -> Evaluate:
+        periodic = [axis.is_periodic for axis in self._domain.axes]
+        if 0 < sum(periodic) <= MAX_SEAMS:
+            return AcrossSeams(partial(RadialFit, kernel=kernel), u, values, [(0.0, 1.0)] * u.shape[1], periodic)
+        return RadialFit(u, values, kernel)
 
     def get_state(self) -> dict[str, Any]:
         """Return the state that does not follow from the values."""

@@ -8,7 +8,15 @@ from typing import Any
 
 import numpy as np
 
-from adaptive_dask.learner.sparse_grid.rules import Floats, LejaRule, LocalRule, Rule, leja_rule_of, uniform_leja_rule
+from adaptive_dask.learner.sparse_grid.rules import (
+    Floats,
+    LejaRule,
+    LocalRule,
+    Rule,
+    leja_rule_of,
+    periodic_rule,
+    uniform_leja_rule,
+)
 from adaptive_dask.learner.sparse_grid.whole_numbers import WholeNumbers
 
 # The probability that is omitted at each end of an unbounded distribution if a box is needed.
@@ -25,9 +33,12 @@ class Axis:
         Name of the input, for messages.
     is_whole : bool, default: False
         True if only integers between the bounds are points.
+    is_periodic : bool, default: False
+        True if the function is periodic.
 
     Attributes
     ----------
+    is_periodic : bool
     whole : WholeNumbers or None
         The numbers ``x - low``.
     low, high : float
@@ -36,7 +47,8 @@ class Axis:
         The rule in the coordinate ``t = (x - loc) / scale``.
     """
 
-    def __init__(self, bounds: Any, name: str, is_whole: bool = False) -> None:
+    def __init__(self, bounds: Any, name: str, is_whole: bool = False, is_periodic: bool = False) -> None:
+        self.is_periodic = is_periodic
         self.whole: WholeNumbers | None = None
         self.distribution = bounds if hasattr(bounds, "ppf") else None
         if self.distribution is not None:
@@ -58,7 +70,10 @@ class Axis:
                 raise ValueError(f"{name} must be two finite numbers, the lower one first, got {bounds!r}.")
             self.loc, self.scale = self.low + (self.high - self.low) / 2, (self.high - self.low) / 2
             self.whole = WholeNumbers(round(self.high - self.low) + 1) if is_whole else None
-            self.leja = uniform_leja_rule() if self.whole is None else self.whole.leja_rule()
+            if self.whole is not None:
+                self.leja = self.whole.leja_rule()
+            else:
+                self.leja = periodic_rule() if is_periodic else uniform_leja_rule()
         self._tails = tuple(0.0 if np.isfinite(end) else TAIL for end in (self.low, self.high))
         self._numbers: dict[type[Rule], dict[float, int]] = {LejaRule: {}, LocalRule: {}}
         for k in range(len(self.leja)):
@@ -103,8 +118,9 @@ class Axis:
 
     def number(self, rule: Rule, x: float) -> int | None:
         """Return the node of a rule at x, or None."""
-        numbers = self._numbers[type(rule)]
-        if x in numbers or isinstance(rule, LejaRule):
+        is_leja = isinstance(rule, LejaRule)
+        numbers = self._numbers[LejaRule if is_leja else LocalRule]
+        if x in numbers or is_leja:
             return numbers.get(x)
         t = 2 * float(self.to_unit(np.array([x]))[0]) - 1
         assert isinstance(rule, LocalRule)
@@ -124,13 +140,15 @@ class Domain:
         The bounds of each axis; see `Axis`.
     whole : sequence of bool, optional
         True for axes with integers only.
+    periodic : sequence of bool, optional
+        True for axes along which the function is periodic.
     """
 
-    def __init__(self, bounds: Sequence[Any], whole: Sequence[bool] = ()) -> None:
+    def __init__(self, bounds: Sequence[Any], whole: Sequence[bool] = (), periodic: Sequence[bool] = ()) -> None:
         if not isinstance(bounds, Sized) or not 1 <= len(bounds) <= 50:
             raise ValueError(f"bounds must have between 1 and 50 entries, one for each input, got {bounds!r}.")
-        whole = whole or [False] * len(bounds)
-        self.axes = [Axis(each, f"bounds[{i}]", whole[i]) for i, each in enumerate(bounds)]
+        whole, periodic = (each or [False] * len(bounds) for each in (whole, periodic))
+        self.axes = [Axis(each, f"bounds[{i}]", whole[i], periodic[i]) for i, each in enumerate(bounds)]
         self.ndim = len(self.axes)
         # imports scipy.stats, which takes a second, now instead of in a call of ask
         self._sequence = self.from_unit(unit_sequence(self.ndim, 64))

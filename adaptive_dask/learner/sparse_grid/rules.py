@@ -112,18 +112,22 @@ class LejaRule(Rule):
     ) -> None:
         nodes = list(first) or [float(candidates[np.argmax(log_weights)])]
         with np.errstate(divide="ignore"):
-            product = log_weights + sum(np.log(np.abs(candidates - t)) for t in nodes)
+            product = log_weights + sum(np.log(np.abs(self._factor(candidates, t))) for t in nodes)
             while len(nodes) <= max_degree:
                 nodes.append(float(candidates[np.argmax(product)]))
-                product = product + np.log(np.abs(candidates - nodes[-1]))
+                product = product + np.log(np.abs(self._factor(candidates, nodes[-1])))
         self._nodes = np.array(nodes)
         # Differences are scaled by the capacity of the domain, so that their products neither overflow nor underflow.
         self._scale = 4.0 / np.ptp(self._nodes)
         self._factors = np.ones(len(nodes))
         for k in range(1, len(nodes)):
-            self._factors[k] = 1.0 / np.prod((self._nodes[k] - self._nodes[:k]) * self._scale)
+            self._factors[k] = 1.0 / np.prod(self._factor(self._nodes[k], self._nodes[:k]) * self._scale)
         self.quadrature = quadrature
         self._norms = np.sqrt(self.table(len(nodes), quadrature[0]) ** 2 @ quadrature[1])
+
+    def _factor(self, t: Any, node: Any) -> Any:
+        """Return the factor of basis functions that is 0 at a node."""
+        return t - node
 
     def node(self, k: int) -> float:
         return float(self._nodes[k])
@@ -146,7 +150,7 @@ class LejaRule(Rule):
         product = np.ones(len(t))
         for k in range(size):
             table[k] = product * self._factors[k]
-            product = product * ((t - self._nodes[k]) * self._scale)
+            product = product * (self._factor(t, self._nodes[k]) * self._scale)
         return table
 
     def values(self, ks: Sequence[int], t: Floats) -> Floats:
@@ -162,6 +166,23 @@ class LejaRule(Rule):
         t, weights = self.quadrature
         _, factors = np.linalg.qr((self.table(size, t) * np.sqrt(weights)).T)
         return np.asarray(factors * np.sign(np.diag(factors))[:, None])  # so that the first polynomial is +1
+
+
+class PeriodicRule(LejaRule):
+    """Trigonometric functions on a Leja sequence of a circle, which is the interval from -1 to 1 with its ends joined.
+
+    The basis function of node k is a product of k sines of half angles, which changes its sign after a period if k is
+    odd. There, a cosine that is 1 at the node is another factor. The first 2m + 1 functions span all trigonometric
+    polynomials of degree m.
+    """
+
+    def _factor(self, t: Any, node: Any) -> Any:
+        return np.sin(0.5 * np.pi * (t - node))
+
+    def table(self, size: int, t: Floats) -> Floats:
+        table = super().table(size, t)
+        table[1::2] *= np.cos(0.5 * np.pi * (t - self._nodes[1:size:2, None]))
+        return table
 
 
 class LocalRule(Rule):
@@ -250,6 +271,14 @@ def uniform_leja_rule() -> LejaRule:
     candidates = np.cos(np.linspace(0.0, np.pi, 20_001))
     t, weights = np.polynomial.legendre.leggauss(2 * MAX_DEGREE)
     return LejaRule(candidates, np.zeros_like(candidates), (t, weights / 2), _FIRST_NODES)
+
+
+@functools.cache
+def periodic_rule() -> PeriodicRule:
+    """Return the rule of a uniform distribution on a circle; no node is at the seam."""
+    candidates = (np.arange(20_000) + 0.5) / 10_000 - 1.0
+    t = (np.arange(2 * MAX_DEGREE) + 0.5) / MAX_DEGREE - 1.0
+    return PeriodicRule(candidates, np.zeros(len(candidates)), (t, np.full(len(t), 1 / len(t))), _FIRST_NODES)
 
 
 def leja_rule_of(distribution: Any, loc: float, scale: float) -> LejaRule:
