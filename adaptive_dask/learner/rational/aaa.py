@@ -83,8 +83,9 @@ class Loewner:
         if len(columns) == 1:
             return np.ones(1, dtype=self.values.dtype)
         # Beside a support point the quotients of differences consist of rounding errors, and hardly any error is left.
+        # That is so of absolute errors, not of those that ``importance`` makes relative.
         near = np.abs(self._cauchy[free][:, columns]).max(axis=1) * (_BESIDE * (self.x[-1] - self.x[0]))
-        if near.max(initial=0.0) > 1:
+        if self.importance is None and near.max(initial=0.0) > 1:
             rows = rows / np.maximum(near, 1.0)[:, np.newaxis, np.newaxis]
         rows = rows.reshape(-1, len(columns))
         # Where a column is far larger than the others the null vector would lose its digits.

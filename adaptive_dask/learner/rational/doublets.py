@@ -64,10 +64,11 @@ def without_doublets(found: Fit, poles: Array, x: Array, y: Array, scale: Array,
         poles = poles[(poles.real > x[0]) & (poles.real < x[-1])]
         heights, real = peaks(best, poles, x, scale)
         high = heights > tolerance
+        # A function with finite values has no poles on the axis.
+        spurious = ~real | (poles.imag == 0)
         # Poles that no sample is close to are taken away, too, if no sample tells of them.
-        unknown = ~real | (distances(poles, x) > np.abs(poles.imag))
-        least = 0.01 * tolerance
-        for chosen, allowed in ((high & unknown, min(least, _ROUNDING_SEEN)), (high & ~real, least)):
+        unknown = spurious | (distances(poles, x) > np.abs(poles.imag))
+        for chosen, allowed in ((high & unknown, 1e-4 * tolerance), (high & spurious, 0.01 * tolerance)):
             again = _without(best, poles[chosen], x, y, scale)
             if again is not best and again.residual <= max(_LARGER * found.residual, allowed):
                 break
