@@ -68,6 +68,7 @@ def test_the_scheduler_tells_the_start_and_the_end_of_a_run(client: Client, capf
     assert "adaptive_dask" not in "".join(capfd.readouterr())  # quiet by default
 
 
+@pytest.mark.long
 def test_the_worker_tells_what_fails(client: Client) -> None:
     runner = start(client, fails, "bad", npoints_goal=5)
     run_id = runner.info()["id"]
@@ -78,6 +79,7 @@ def test_the_worker_tells_what_fails(client: Client) -> None:
     assert f"An evaluation of the run {runner.info()['id']} was given up after 0." in worker_logs(client)
 
 
+@pytest.mark.long
 def test_warnings_of_checkpoints_are_in_the_logs_of_the_scheduler(client: Client, tmp_path: Any) -> None:
     runner = adaptive.Runner(
         adaptive.Learner1D(hangs, (-1, 1)), executor=client, name="kept", checkpoint=tmp_path / "kept"

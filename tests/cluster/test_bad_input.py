@@ -96,6 +96,7 @@ DANGEROUS: list[list[dict[str, Any]]] = [
 ]
 
 
+@pytest.mark.long
 def test_any_report_of_a_worker(attacked):
     rng = random.Random(1)
     attacks = DANGEROUS + [[make_report(rng) for _ in range(rng.randrange(1, 9))] for _ in range(ROUNDS)]

@@ -336,6 +336,7 @@ def test_no_thread_is_left(client, cluster, tmp_path):
     assert not [thread for thread in threading.enumerate() if thread.name == "adaptive-checkpoint"]
 
 
+@pytest.mark.long
 def test_results_that_the_learner_has_no_time_for_are_written(client, cluster, tmp_path):
     """A learner that is busy keeps nobody's results from the disk."""
     from adaptive_dask.storage.checkpoint import Checkpoint

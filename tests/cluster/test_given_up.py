@@ -60,6 +60,7 @@ async def test_a_hung_point_fails_and_says_where(c, s, a, b, kind):
     await assert_clean(s, a, b)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("kind", ["function", "coroutine"])
 @gen_cluster(**OPTIONS)
 async def test_hung_points_do_not_stop_the_run(c, s, a, b, kind):
@@ -90,6 +91,7 @@ async def test_hung_points_do_not_stop_the_run(c, s, a, b, kind):
     await until(lambda: not stray_threads(a, b))
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("kind", ["function", "coroutine"])
 @gen_cluster(**OPTIONS)
 async def test_a_point_that_is_tried_again_is_told_once(c, s, a, b, kind):
@@ -148,6 +150,7 @@ async def test_a_substitute_for_what_hangs(c, s, a, b):
     await assert_clean(s, a, b)
 
 
+@pytest.mark.long
 @gen_cluster(**OPTIONS)
 async def test_in_a_batch_only_what_hangs_fails(c, s, a, b):
     gate = Gate(lambda x: np.any(x > 0.95))

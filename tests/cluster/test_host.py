@@ -418,6 +418,7 @@ async def test_memory_of_forgotten_runs_is_given_back(c, s, a, b):
     scheduler_runs.scheduler_memory.trim()
 
 
+@pytest.mark.long
 @gen_cluster(**OPTIONS)
 async def test_dask_keeps_nothing_of_a_run(c, s, a, b):
     async def one_run():

@@ -52,6 +52,7 @@ async def use_again(client, scheduler, name, kind):
     return adaptive.Runner(LEARNERS[kind](), npoints_goal=150, name=name, executor=client)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("kind", list(LEARNERS))
 @pytest.mark.parametrize("has_ended", [True, False])
 @gen_cluster(**OPTIONS)

@@ -106,6 +106,7 @@ def workers(request: pytest.FixtureRequest) -> Iterator[Client]:
         yield client
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("kind", LEARNERS)
 def test_on_a_cluster(workers: Client, kind: str, expected: dict[str, str]) -> None:
     assert run(kind, workers, delays=True) == expected[kind]
@@ -160,6 +161,7 @@ def test_what_is_dropped_at_the_goal_is_not_waited_for(kind: str, tmp_path: Path
     assert learner.data == {0: 0, 1: 1}
 
 
+@pytest.mark.long
 def test_when_a_worker_is_killed(own_client: Client, kill_worker: Callable[[int], None]) -> None:
     def run(executor: Any) -> Any:
         learner = line(late_peak)

@@ -60,6 +60,7 @@ def test_numpy_floats_travel_as_floats(value: np.float64) -> None:
 simple_values = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text() | st.binary()
 
 
+@pytest.mark.long
 @given(
     st.recursive(
         simple_values | st.complex_numbers(allow_nan=False) | st.fractions(),

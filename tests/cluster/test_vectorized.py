@@ -73,6 +73,7 @@ def test_a_wrong_number_of_values_is_told(client, wrong):
     assert isinstance(caught.value.exception, BatchShapeError)
 
 
+@pytest.mark.long
 def test_a_worker_that_is_killed_loses_nothing(own_client, kill_worker):
     def slow(x):
         import time

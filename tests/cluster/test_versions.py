@@ -51,6 +51,7 @@ async def test_a_worker_of_another_version_is_named(c, s, a, b):
     assert (await adaptive.Runner(learner(), npoints_goal=20, executor=c).result(TIMEOUT)).npoints == 20
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("trouble", ["version", "module"])
 @gen_cluster(**{**OPTIONS, "nthreads": [("127.0.0.1", 2)]})
 async def test_a_worker_that_comes_later_and_cannot_have_the_function_ends_no_run(c, s, a, trouble):

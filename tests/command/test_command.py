@@ -172,6 +172,7 @@ def test_time_limit_and_cancel_of_a_run_on_threads(make, isolate):
     wait_until(lambda: not processes_here())
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("isolate", [None, "process"])
 @gen_cluster(**OPTIONS)
 async def test_time_limit_and_cancel_of_a_run_on_a_cluster(c, s, a, b, isolate, tmp_path):

@@ -43,6 +43,7 @@ def test_all_ranks_count(make):
     wait_until(lambda: not processes_here())
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("isolate", [None, "process"])
 def test_no_rank_is_left(make, isolate):
     learner = adaptive.Learner1D(make([sys.executable, PROGRAM, "{x}", "hang"]), (-1, 1))

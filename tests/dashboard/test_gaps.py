@@ -137,6 +137,7 @@ def test_a_value_that_replaces_a_failure_is_drawn(make: Callable[[], Any]) -> No
     assert data["npoints"] == 60
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("make", [*LINES.values(), *PLANES.values()])
 def test_nothing_but_points_without_a_value(make: Callable[[], Any]) -> None:
     learner = make()

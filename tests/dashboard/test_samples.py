@@ -180,6 +180,7 @@ def test_a_large_run_is_read_in_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
     assert data["npoints"] == len(data["points"]) == 1000
 
 
+@pytest.mark.long
 def test_what_a_view_keeps_of_many_updates_is_bounded() -> None:
     """As of a page that is open for half an hour, with two looks a second."""
     learner = adaptive.Learner1D(math.sin, (-1, 1))

@@ -87,6 +87,7 @@ def run(learner: Any, n: int = 60, at_a_time: int = 1) -> Any:
     return learner
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", LEARNERS)
 def test_every_guarantee(name: str) -> None:
     assert check_learner(LEARNERS[name], n=20, max_seconds=2.0) == [*GUARANTEES, "bounded_cost"]
@@ -346,6 +347,7 @@ def test_calls_and_identities_have_names() -> None:
     assert repr(learner) == "<AxesLearner of on_line on (1.0, 10.0): 0 points>"
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", LEARNERS)
 @pytest.mark.parametrize("n", [0, 60])
 def test_pictures_have_the_names_and_the_coordinates_of_the_user(name: str, n: int) -> None:

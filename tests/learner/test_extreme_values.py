@@ -44,6 +44,7 @@ def wave(x: float) -> float:
     return math.sin(7 * x) * math.exp(-x)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("scale", [2.0**-1000, 2.0**-600, 2.0**600, 2.0**1023])
 @pytest.mark.parametrize("kind", LEARNERS)
 def test_losses_do_not_depend_on_the_unit_of_the_values(kind: str, scale: float) -> None:
@@ -70,6 +71,7 @@ def unity(x: float) -> float:
     return math.sin(7 * x) ** 2 + math.cos(7 * x) ** 2
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("size", [1e-300, 1.0, 1e17, 1e300])
 @pytest.mark.parametrize("kind", LEARNERS)
 def test_rounding_noise_is_constant(kind: str, size: float) -> None:

@@ -43,6 +43,7 @@ def errors(function, bounds, norm="mean", in_flight=1, sizes=SIZES):
     return np.array(found)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("function", "bounds", "resolved"), FUNCTIONS.values(), ids=FUNCTIONS)
 def test_mean_error_is_near_the_optimum_also_with_many_points_in_flight(function, bounds, resolved):
     sequential = errors(function, bounds)

@@ -136,6 +136,7 @@ def test_its_new_files_are_read(learner: Halving, tmp_path: Path) -> None:
     assert again.data == learner.data
 
 
+@pytest.mark.long
 def test_a_class_pickled_by_value_takes_its_record_along() -> None:
     """As to a scheduler, where the module with the class is not installed."""
 

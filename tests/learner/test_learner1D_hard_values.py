@@ -77,6 +77,7 @@ def explore(learner, function, steps, seed=0):
     return sorted(asked)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("function", FUNCTIONS.values(), ids=FUNCTIONS)
 @pytest.mark.parametrize("loss", LOSSES.values(), ids=LOSSES)
 def test_goes_on_everywhere(loss, function):

@@ -117,6 +117,7 @@ def test_any_sequence_of_calls(their_loss, our_loss, function, seed):
         check_same_state(theirs, mine)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("their_loss", "our_loss"), LOSSES.values(), ids=LOSSES)
 @pytest.mark.parametrize("n", [1, 7, 64])
 def test_long_run_in_batches(their_loss, our_loss, n):

@@ -86,6 +86,7 @@ def test_order_and_grouping_of_tells_do_not_matter(loss, results, data):
     assert one.ask(5) == other.ask(5)
 
 
+@pytest.mark.long
 @settings(max_examples=100, deadline=None)
 @given(loss=losses, results=results_in_two_orders(min_size=36), pending=st.integers(0, 9))
 def test_a_batch_is_the_same_as_one_by_one(loss, results, pending):
@@ -106,6 +107,7 @@ def test_a_batch_is_the_same_as_one_by_one(loss, results, pending):
         np.testing.assert_allclose(list(mine.values()), list(theirs.values()), rtol=1e-9, atol=1e-15)
 
 
+@pytest.mark.long
 @settings(max_examples=100, deadline=None)
 @given(loss=losses, seed=st.integers(0, 2**32 - 1), vdim=st.integers(0, 2))
 def test_every_ask_is_new_and_inside(loss, seed, vdim):

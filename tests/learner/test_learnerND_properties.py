@@ -164,6 +164,7 @@ def use_at_random(learner, volume, seed, most):
 CASES = [(kind, seed) for kind in ("2D", "2", "3", "hull") for seed in range(7)] + [("4", 1), ("4", 5)]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("kind", "seed"), CASES)
 def test_books_are_in_order_after_anything(kind, seed):
     learner, volume = make(kind, seed)
@@ -214,6 +215,7 @@ def test_order_and_grouping_of_tells_change_neither_data_nor_loss(kind, seed):
     assert losses == pytest.approx([losses[0]] * 4, rel=1e-6)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("asked", [False, True])
 @pytest.mark.parametrize("dim", [2, 3, 8])
 def test_order_and_grouping_of_tells_do_not_change_boxes(dim, asked):

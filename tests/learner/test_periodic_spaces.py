@@ -188,6 +188,7 @@ def test_results_of_both_sides_count_for_both() -> None:
     assert many.learner.data == {0.0: 1.5, PERIOD: 1.5}
 
 
+@pytest.mark.long
 def test_a_minimum_at_the_seam_is_found() -> None:
     learner: Any = adaptive.SKOptLearner(lambda x: -math.cos(x + 0.01), LINE, random_state=0)
     adaptive.simple(learner, npoints_goal=20)

@@ -86,6 +86,7 @@ def pickled_twice(learner, _):
     return pickled(pickled(learner, None), None)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("kind", MAKERS)
 def test_goes_on_exactly(kind, tmp_path):
     learner = MAKERS[kind]()

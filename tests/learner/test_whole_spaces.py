@@ -107,6 +107,7 @@ def place(point: Any, learner: Any) -> Any:
     return point[1] if isinstance(learner.learner, adaptive.AverageLearner1D) else point
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", taken(FINITE))
 @pytest.mark.parametrize("seed", range(3))
 def test_each_point_is_asked_for_once_in_any_order_and_grouping(name: str, seed: int) -> None:
@@ -225,6 +226,7 @@ def test_categories_of_whole_numbers(name: str) -> None:
     assert len(many.data) == 10
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", [name for name in taken(MIXED) if "log" in name and "SKOpt" not in name])
 def test_every_guarantee(name: str) -> None:
     make, mixed = MIXED[name]

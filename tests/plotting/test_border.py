@@ -39,6 +39,7 @@ def ends_of(overlay: Any) -> np.ndarray[Any, Any]:
     return np.column_stack([columns.dimension_values(i) for i in range(4)])
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("kind", ["Learner2D", "LearnerND", "slice"])
 def test_planes(kind: str, backend: str) -> None:
     if kind == "slice":

@@ -86,6 +86,7 @@ def run(learner: Any, npoints: int) -> Any:
     return learner
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("npoints", [0, 1, 40])
 @pytest.mark.parametrize("kind", MAKERS)
 def test_it_is_rendered_alone_and_beside_another(kind: str, npoints: int, backend: str) -> None:

@@ -297,6 +297,7 @@ def test_the_goal_may_be_changed(executor: Any) -> None:
         assert runner.goal is new
 
 
+@pytest.mark.long
 def test_a_goal_in_time_may_be_taken_back(executor: Any) -> None:
     runner = adaptive.Runner(learner(slow_peak), executor=executor, duration_goal=0.5)
     runner.goal = None

@@ -51,6 +51,7 @@ def learner(bad=None):
     return adaptive.Learner1D(function, (-1, 1))
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("bad", "error"), [("hangs", PointTimeoutError), ("crashes", ProcessCrashError), ("raises", ValueError)]
 )

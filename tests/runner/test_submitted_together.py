@@ -116,6 +116,7 @@ def test_only_points_that_cannot_be_pickled_fail() -> None:
         assert runner.failures
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("allowed_failures", [0, 1, 3])
 def test_of_points_that_were_lost_together_only_the_culprit_fails(allowed_failures: int) -> None:
     executor = loky.get_reusable_executor(2)

@@ -111,6 +111,7 @@ def test_in_order(threads: ThreadPoolExecutor, gate: Gate) -> None:
     assert [failed.point for failed in runner.failures] == [1]
 
 
+@pytest.mark.long
 def test_waiting_for_a_thread_is_no_evaluation(gate: Gate) -> None:
     def slow(x: float) -> float:
         gate.opened.wait(0.05)
@@ -121,6 +122,7 @@ def test_waiting_for_a_thread_is_no_evaluation(gate: Gate) -> None:
         assert runner.result(TIMEOUT).npoints == 40
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("kind", ["processes", "loky"])
 def test_a_hung_process_is_reported(kind: str, tmp_path: Path) -> None:
     with open_executor(kind) as executor:
@@ -153,6 +155,7 @@ async def test_coroutines_are_cancelled() -> None:
     assert runner.info()["hung"] == {}
 
 
+@pytest.mark.long
 def test_in_a_batch_only_what_hangs_fails(threads: ThreadPoolExecutor, gate: Gate) -> None:
     gate.holds = lambda x: np.any(x == 300)
     runner = adaptive.Runner(

@@ -24,13 +24,13 @@ from adaptive_dask.run.session import Session
 
 from ..patience import TIMEOUT
 from . import functions
-from .conftest import open_executor
+from .conftest import MARKED_KINDS, open_executor
 from .functions import fussy_squares, squares, too_few
 
 cloudpickle.register_pickle_by_value(functions)
 
 
-@pytest.fixture(scope="module", params=["sequential", "threads", "processes", "loky", "ipyparallel", "mpi"])
+@pytest.fixture(scope="module", params=MARKED_KINDS[:-1])  # but for a cluster
 def executor(request: pytest.FixtureRequest) -> Iterator[Any]:
     with open_executor(request.param) as executor:
         yield executor

@@ -516,6 +516,7 @@ def test_no_run_writes_over_the_logs_of_another(tmp_path):
     assert load(place).known == known
 
 
+@pytest.mark.long
 def test_a_lock_of_another_machine_is_watched(place, monkeypatch):
     monkeypatch.setattr(checkpoint_lock, "STALE_AFTER_S", 1.0)
     run = Run(place, make(), 5)

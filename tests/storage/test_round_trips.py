@@ -202,6 +202,7 @@ COPIES: dict[str, Callable[[Any, Path], Any]] = {
 }
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("learner", "axis", "results"), CASES)
 def test_everything_is_exact(learner: str, axis: type, results: str, tmp_path: Path) -> None:
     known = run(make(learner, axis, results), 11)
