@@ -54,7 +54,9 @@ class Estimate(NamedTuple):
     """A number, or an array with one for each component, with an estimate of its error."""
 
     value: Any
+    """The estimate."""
     error: Any
+    """Estimated error of the value, in its shape."""
 
 
 class SparseGridLearner(BaseLearner):
