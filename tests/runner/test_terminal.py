@@ -120,7 +120,7 @@ def test_a_bar_fits_on_the_terminal(runner: Any) -> None:
         runner.cancel()
         info.join(TIMEOUT)
         *bars, last = keyboard.readline().rstrip("\n").split("\r")[:-1]
-    assert max(map(len, bars)) == 39
+    assert max(map(len, bars)) in (39, 40)  # old versions of tqdm use the last column
     assert " 50%|██████      | xxx" in max(bars)
     assert last == "x" * 200
 
