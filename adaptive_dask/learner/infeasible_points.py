@@ -5,7 +5,7 @@ from __future__ import annotations
 import abc
 import math
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 
@@ -27,6 +27,20 @@ def _checked_feasible(value: Any, name: str) -> Any:
     if value is not None and not callable(value):
         raise TypeError(f"{name} must be a function of a point that returns True or False, got {value!r}.")
     return value
+
+
+def _checked_answer(found: Any) -> bool:
+    """Return what ``feasible`` returned as a bool.
+
+    Raises
+    ------
+    TypeError
+        If it is not a bool, 0, 1, or an array of one of these: a string, NaN and None would count as true or false.
+    """
+    answer = np.asarray(found)
+    if answer.size != 1 or answer.dtype.kind not in "biu":
+        raise TypeError(f"feasible must return True or False, got {found!r}.")
+    return bool(answer.reshape(-1)[0])
 
 
 def _checked_nan(value: Any, name: str) -> Any:
@@ -103,7 +117,10 @@ class RegionLearner(ReasonsLearner):
 
     def _is_barred(self, point: Any) -> bool:
         """Return True if `feasible` is false at a point."""
-        return self._feasible is not None and not self._feasible(point)
+        if self._feasible is None:
+            return False
+        found = self._feasible(point)
+        return not (found if type(found) is bool else _checked_answer(found))
 
     def _check_barred(self, count: int) -> bool:
         """Return True if another point may be tried after `count` points where `feasible` is false.
@@ -116,8 +133,11 @@ class RegionLearner(ReasonsLearner):
         if count < MOST_BARRED:
             return True
         if len(self._infeasible) == len(self.data):
-            raise ValueError(f"feasible must be true somewhere between the bounds, got False at {count:,} points.")
+            self._complain_of_barred(count)
         return False
+
+    def _complain_of_barred(self, count: int) -> NoReturn:
+        raise ValueError(f"feasible must be true somewhere between the bounds, got False at {count:,} points.")
 
     def _no_value(self) -> Any:
         """Return the entry of ``data`` at a point without a value."""

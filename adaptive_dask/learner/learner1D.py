@@ -195,6 +195,8 @@ class Learner1D(RegionLearner, IntervalLearner):
             for x in barred:
                 self._losses.refresh_around(self._line.bar(x))
             choices = choose(self._line, self._losses, self._bounds, n, self._scale.x)
+        if n and not (choices.points or self.pending_points or self._data) and self._line.barred:  # no other points
+            self._complain_of_barred(len(self._line.barred))
         return choices
 
     def _setting_changed(self, name: str) -> None:
@@ -276,6 +278,7 @@ class Learner1D(RegionLearner, IntervalLearner):
         if slot is not None and not self._line.is_pending(slot):
             if slot in self._line.barred:
                 self._forget_barred()
+                value = self._fitted(x, checked_value(y, x))  # the line is a new one
             elif x not in self._infeasible:
                 return
             self._forget_points([x])

@@ -263,6 +263,8 @@ class SpaceLearner(RegionLearner):
                 points, gains = [], []
             if not self._check_barred(count):
                 break
+        if n and not (points or self.pending_points or self._data) and self._barred:  # all pieces are small
+            self._complain_of_barred(len(self._barred))
         if not tell_pending:
             # That point will probably become pending next; finding it again would need a search in the mesh.
             self._proposal = first if len(points) == n == 1 and isinstance(first, Proposal) else None

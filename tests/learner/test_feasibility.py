@@ -19,9 +19,11 @@ from adaptive_dask import (
     BlockingRunner,
     DataSaver,
     Infeasible,
+    Int,
     Learner1D,
     Learner2D,
     LearnerND,
+    Space,
     errors,
     simple,
 )
@@ -399,6 +401,68 @@ def test_nothing_is_feasible_beforehand() -> None:
         Learner1D(smooth, (0.0, 1.0), feasible=lambda x: False).ask(1)
     with pytest.raises(TypeError, match="feasible must be a function"):
         Learner2D(smooth, SQUARE, feasible=True)
+
+
+@pytest.mark.parametrize("answer", [math.nan, None, "yes", 1.0, np.array([True, False]), np.array([])])
+def test_feasible_returns_true_or_false(make: Callable[..., Any], answer: Any) -> None:
+    """Anything else has a truth value that is probably not meant, or none."""
+    learner = make(feasible=lambda point: answer)
+    with pytest.raises(TypeError, match="feasible must return True or False, got"):
+        learner.ask(1)
+    assert not learner.pending_points
+    learner.feasible = lambda point: np.array([point == point])
+    assert learner.ask(1)[0]
+
+
+def test_an_error_of_feasible_is_raised_as_it_is(make: Callable[..., Any]) -> None:
+    learner = make(feasible=lambda point: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        learner.ask(1)
+
+
+LATTICES: dict[str, Callable[..., Any]] = {
+    "1D": lambda **options: Learner1D(lambda n: smooth((n, 0)), Space(n=Int(0, 19)), **options),
+    "2D": lambda **options: Learner2D(lambda n, m: smooth((n, m)), Space(n=Int(0, 4), m=Int(1, 4)), **options),
+    "ND": lambda **options: LearnerND(lambda n, m: smooth((n, m)), Space(n=Int(0, 4), m=Int(1, 4)), **options),
+    "boxes": lambda **options: LearnerND(
+        lambda n, m: smooth((n, m)), Space(n=Int(0, 4), m=Int(1, 4)), partition="boxes", **options
+    ),
+}
+
+
+def is_even(n: int, m: int = 0) -> bool:
+    return (n + m) % 2 == 0
+
+
+@pytest.mark.parametrize("name", LATTICES)
+def test_all_feasible_whole_numbers_are_asked_for_and_no_others(name: str) -> None:
+    learner = LATTICES[name](feasible=is_even)
+    asked = []
+    while not learner.done():
+        assert learner.loss() > 0
+        points, _ = learner.ask(3)
+        assert points
+        asked += points
+        learner.tell_many(points, [Infeasible("no") if i % 2 else 1.0 for i in range(len(points))])
+    assert len(asked) == len(set(asked)) == 10
+    assert all(is_even(*(point if isinstance(point, tuple) else (point,))) for point in asked)
+    assert learner.ask(3)[0] == []
+    assert learner.loss() == 0
+    learner.feasible = None
+    assert not learner.done()
+    assert len(learner.ask(100)[0]) == 10
+
+
+@pytest.mark.parametrize("name", LATTICES)
+def test_no_whole_number_is_feasible(name: str) -> None:
+    learner = LATTICES[name](feasible=lambda **named: False)
+    with pytest.raises(ValueError, match="feasible must be true somewhere"):
+        learner.ask(3)
+    assert not learner.done()
+    point = LATTICES[name]().ask(1)[0][0]
+    learner.tell(point, 1.0)  # nevertheless
+    assert dict(learner.data) == {point: 1.0}
+    assert learner.done()
 
 
 def test_over_a_space() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Container, Iterator, Sequence
+from collections.abc import Callable, Container, Iterator, Sequence
 from typing import Any
 
 from adaptive_dask.learner.axes.axis import Int, Linear
@@ -42,13 +42,13 @@ class Lattice:
             coordinates.append(int(axis.low) + place)
         return tuple(reversed(coordinates)) if self._of_tuples else coordinates[0]
 
-    def left(self, known: Container[Any], pending: Container[Any]) -> Iterator[Any]:
+    def left(self, is_known: Callable[[Any], bool], pending: Container[Any]) -> Iterator[Any]:
         """Iterate over points neither known nor pending. Known points must stay known until `start_over`."""
-        while self._first < self.size and self.point(self._first) in known:
+        while self._first < self.size and is_known(self.point(self._first)):
             self._first += 1
         for number in range(self._first, self.size):
             point = self.point(number)
-            if point not in known and point not in pending:
+            if point not in pending and not is_known(point):
                 yield point
 
     def start_over(self) -> None:

@@ -81,6 +81,8 @@ class UsersPoints:
         self._plain = plain if form == NUMBER else tuple
         self._lattice = Lattice(space.numeric, of_tuples=form == TUPLE)
         self.are_countable = self._lattice.is_all
+        self._barred: set[Any] = set()  # keys at which `feasible` is false, as far as they were asked for
+        self._barred_by: Any = None
         self._asked: dict[Any, Any] = {}  # as `told`, for points that were proposed
         self._users: dict[Any, Any] = {}  # the inverse, for samples, which share points
 
@@ -171,9 +173,29 @@ class UsersPoints:
         """Return True if all points between the bounds were told; False if they are not countable."""
         size = self._lattice.size
         pending = self.pending if or_pending and not self._of_samples else {}
+        if self.are_countable and self._feasible is not None:
+            return bool(self.told) and next(self._lattice.left(self._is_settled, pending), None) is None
         if not self.are_countable or len(self.told) + len(pending) < size:
             return False
         return sum(map(self.translation.is_inside, itertools.chain(self.told, pending))) == size
+
+    @property
+    def _feasible(self) -> Any:
+        """The function that says where there are points; None if they are everywhere."""
+        feasible = getattr(self._learner, "_feasible", None)
+        if feasible is not self._barred_by:
+            self._barred_by, self._barred = feasible, set()
+            self._lattice.start_over()
+        return feasible
+
+    def _is_settled(self, key: Any) -> bool:
+        """Return True if a point is known or not feasible, so that it is never proposed."""
+        if key in self.told or (self._feasible is not None and key in self._barred):
+            return True
+        if self._feasible is None or not self._learner._is_barred(self.translation.to_inner(key)):
+            return False
+        self._barred.add(key)
+        return True
 
     def is_done(self) -> bool:
         """Return True if all points are known, with enough samples each, or if the wrapped learner is done."""
@@ -193,7 +215,7 @@ class UsersPoints:
         points, gains = self._choose(n, tell_pending)
         if len(points) < n and self.are_countable and not self._of_samples:
             chosen = {*self.pending, *points}
-            rest = list(itertools.islice(self._lattice.left(self.told, chosen), n - len(points)))
+            rest = list(itertools.islice(self._lattice.left(self._is_settled, chosen), n - len(points)))
             inner = [self.to_inner(key, None) for key in rest]
             for u in inner if tell_pending else ():
                 self._learner.tell_pending(u)
