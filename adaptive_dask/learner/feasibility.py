@@ -15,7 +15,7 @@ Array = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 
 # A polynomial of second degree is fitted to this multiple of the number of its coefficients.
-POINTS_PER_COEFFICIENT = 3
+POINTS_PER_COEFFICIENT = 4
 # In more dimensions the polynomial would have too many coefficients.
 MOST_QUADRATIC_DIMENSIONS = 3
 # Smaller singular values, relative to the largest one, are ignored. They occur if points are nearly on a plane.

@@ -27,6 +27,7 @@ from adaptive_dask import (
     errors,
     simple,
 )
+from adaptive_dask.learner.feasibility import extrapolated
 from adaptive_dask.runner import replay_log
 from tests.learner.learners import LEARNERS
 
@@ -303,6 +304,20 @@ def above(point: Any, least: float | None = None) -> float:
     """A plane, with values on one side of a line."""
     height = float(point[1] - 0.4 - 0.2 * point[0])
     return height if least is not None or height >= 0 else raise_it()
+
+
+def test_extrapolation_from_points_along_the_border() -> None:
+    """They are nearly on a line, so that the nearest ones hardly show the slope across it."""
+    rng = np.random.default_rng(0)
+    along = np.stack([0.5 - 0.01 * rng.random(100), 0.25 + 0.005 * np.arange(100)], axis=1)
+    coarse = np.stack(np.meshgrid(np.arange(10) * 0.045, np.arange(21) * 0.05), axis=-1).reshape(-1, 2)
+    points = np.concatenate([[[0.51, 0.5], [0.52, 0.43], [1.0, 1.0]], along, coarse])
+    x, y = points.T
+    values = (1 + 2 * x - 3 * y + x**2 - x * y + y**2)[:, None]
+    found = extrapolated(points, values, np.arange(len(points)) >= 3)
+    missed = np.abs(found - values)[:2, 0]
+    assert missed[0] < 0.008
+    assert missed[1] < 0.035
 
 
 def test_nothing_is_feasible(make: Callable[..., Any]) -> None:
