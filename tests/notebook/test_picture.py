@@ -53,7 +53,13 @@ display(runner.live_plot(update_interval=0.1));
 """)
     kernel.open_pictures()
     kernel.until(lambda: any("infeasible" in title for title in kernel.titles))
-    kernel.run("runner.pause(); runner.call(lambda learner: learner.forget_failures())")
+    kernel.run("""
+import asyncio
+runner.pause()
+while runner.pending_points:  # they would be told afterwards
+    await asyncio.sleep(0.01)
+runner.call(lambda learner: learner.forget_failures())
+""")
     kernel.until(lambda: "infeasible" not in kernel.titles[-1])
     kernel.run("runner.cancel()")
 
