@@ -16,11 +16,15 @@ if TYPE_CHECKING:
 
 
 class _Named:
-    """The learner in transformed coordinates, with a function that has the names of the space."""
+    """The learner in transformed coordinates, with a function that has the names of the space.
 
-    def __init__(self, learner: Any, function: Any) -> None:
-        self._learner = learner
-        self.function = function
+    Its number of points counts those on the seam of a periodic axis once.
+    """
+
+    def __init__(self, learner: AxesLearner) -> None:
+        self._learner = learner.learner
+        self.function = learner.function
+        self.npoints = learner.npoints
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._learner, name)
@@ -42,7 +46,7 @@ def draw(learner: AxesLearner, *args: Any, **options: Any) -> Any:
         ``QuadMesh`` elements.
     """
     drawing = kinds.find(learner.learner, "draw")
-    picture = drawing(_Named(learner.learner, learner.function), *args, **options)
+    picture = drawing(_Named(learner), *args, **options)
     names, _ = coordinate_names(learner.space.ndim)
     axes = dict(zip(names, learner.space.numeric, strict=True))
     return in_coordinates(picture, {name: axis for name, axis in axes.items() if isinstance(axis, Log)})
@@ -94,6 +98,7 @@ def _transformed(element: Any, axes: dict[str, Linear]) -> Any:
             colorbar=bool(np.isfinite(values).any() and options.get("alpha", 1.0)),
             opacity=options.get("alpha", 1.0),
             bokeh={"tools": ["hover"]},
+            matplotlib={"aspect": "auto"},  # otherwise the colour bar is placed beside a square
         )
     columns = {each.name: element.dimension_values(each.name) for each in element.dimensions()}
     for name, axis in along.items():

@@ -60,7 +60,7 @@ def draw(
     overlay = draw_columns(
         learner.function, x, columns, is_line=is_line, most_points=most_points, gone=gone, barred=barred
     )
-    title = line_title(table, most_points, int(gone.sum()))
+    title = line_title(table, most_points, int(gone.sum()), learner.npoints)
     return as_picture(overlay.redim.range(x=padded(*learner.bounds)), title, show_legend=True)
 
 
@@ -124,12 +124,14 @@ def padded(low: float, high: float) -> tuple[float, float]:
     return low - margin, high + margin
 
 
-def line_title(table: Floats, most: int = MOST_POINTS, gone: int = 0) -> str:
-    """Return a title with the number of rows (x, *values), of those without a value, and of others not drawn."""
-    npoints = len(table)
-    title = counted(npoints)
-    if npoints > most:
+def line_title(table: Floats, most: int = MOST_POINTS, gone: int = 0, npoints: int | None = None) -> str:
+    """Return a title with the number of rows (x, *values), of those without a value, and of others not drawn.
+
+    `npoints` is the number of points if it differs, because a point on the seam of a periodic axis has two rows.
+    """
+    title = counted(len(table) if npoints is None else npoints)
+    if len(table) > most:
         title += f", of which {most:,} or fewer are drawn"
-    left_out = npoints - int(np.isfinite(table[:, 1:]).all(axis=1).sum()) - gone
+    left_out = len(table) - int(np.isfinite(table[:, 1:]).all(axis=1).sum()) - gone
     title += f"; {gone:,} infeasible" if gone else ""
     return f"{title}; {left_out:,} not finite" if left_out else title

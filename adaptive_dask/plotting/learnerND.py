@@ -181,7 +181,7 @@ def _draw_line(learner: LearnerND, is_line: bool = False) -> Any:
     gone = np.array([(x,) in learner.infeasible for x in table[:, 0].tolist()], dtype=bool)
     barred = np.ravel(np.array(barred_points(learner), dtype=float))
     overlay = draw_columns(learner.function, table[:, 0], table[:, 1:], is_line=is_line, gone=gone, barred=barred)
-    title = line_title(table, gone=int(gone.sum()))
+    title = line_title(table, gone=int(gone.sum()), npoints=learner.npoints)
     return as_picture(overlay.redim.range(x=padded(*learner.bbox[0])), title, show_legend=True)
 
 

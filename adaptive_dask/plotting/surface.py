@@ -82,7 +82,7 @@ class Surface:
         strange = int((~np.isfinite(self._whole.values[:, component])).sum()) if len(self._whole.points) else 0
         strange -= gone
         remarks = []
-        if self._outside:
+        if self._outside > 0:
             remarks.append(f"{self._outside:,} out of bounds")
         if gone:
             remarks.append(f"{gone:,} infeasible (marked)")
