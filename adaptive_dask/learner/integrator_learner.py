@@ -27,10 +27,10 @@ class DivergentIntegralError(ValueError):
 
 
 class IntegratorLearner(SettingsLearner):
-    """Integrates a function f: ℝ → ℝ, by the doubly adaptive quadrature of [1]_ (CQUAD).
+    """Integrates a function f: ℝ → ℝ by doubly adaptive quadrature (CQUAD).
 
     An interval is interpolated by polynomials at 5, 9, 17 and 33 Clenshaw–Curtis nodes in turn, and divided if they do
-    not converge. The error is estimated from the difference of the interpolants, not of their integrals, which agree by
+    not converge [1]_. The error is estimated from the difference of the interpolants, not of their integrals, which agree by
     chance more often.
 
     Parameters
