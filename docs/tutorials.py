@@ -43,7 +43,7 @@ from adaptive_dask.runner import AsyncRunner, Runs
 dask.config.set({"distributed.worker.multiprocessing-method": "forkserver"})  # clusters start faster
 holoviews.extension("matplotlib", logo=False, inline=False)
 holoviews.output(fig="png", dpi=80, holomap="gif", fps=1)
-holoviews.opts.defaults(holoviews.opts.Layout(fig_inches=(11, 4.5), sublabel_format="", tight=True))
+holoviews.opts.defaults(holoviews.opts.Layout(fig_inches=(11, 4.5), sublabel_format="", hspace=0.6))
 holoviews.opts.defaults(holoviews.opts.GridSpace(fig_inches=(11, 2.5)))
 adaptive_dask.notebook_extension = lambda: None
 learnerND_space._uses_plotly = lambda backend: False
@@ -53,9 +53,22 @@ displays = []
 def live(picture):
     def show(run, *arguments, **options):
         shown = display(HTML(""), display_id=True)
-        displays.append(lambda: shown.update(picture(run, **options)))
+        displays.append((run, lambda: shown.update(picture(run, **options))))
 
     return show
+
+
+def update_displays(result):
+    for each in displays.copy():
+        run, update = each
+        has_ended = run.done()  # then its display stays as it is, even if the learner gets more points
+        update()
+        if has_ended:
+            displays.remove(each)
+
+
+def first_of(pictures):  # a page has no process that could draw the others
+    return display(pictures[tuple(each.values[0] for each in pictures.kdims)])
 
 
 def table(run, **options):
@@ -68,7 +81,8 @@ def drawing(run, plotter=None, **options):
 
 AsyncRunner.live_info = Runs.live_info = live(table)
 AsyncRunner.live_plot = live(drawing)
-get_ipython().events.register("post_run_cell", lambda result: [update() for update in displays])
+get_ipython().events.register("post_run_cell", update_displays)
+get_ipython().display_formatter.ipython_display_formatter.for_type(holoviews.DynamicMap, first_of)
 """
 
 
