@@ -30,8 +30,8 @@ class IntegratorLearner(SettingsLearner):
     """Integrates a function f: ℝ → ℝ by doubly adaptive quadrature (CQUAD).
 
     An interval is interpolated by polynomials at 5, 9, 17 and 33 Clenshaw–Curtis nodes in turn, and divided if they do
-    not converge [1]_. The error is estimated from the difference of the interpolants, not of their integrals, which agree by
-    chance more often.
+    not converge [1]_. The error is estimated from the difference of the interpolants, not of their integrals, which
+    agree by chance more often.
 
     Parameters
     ----------
