@@ -268,6 +268,22 @@ def test_the_border_is_found_and_few_points_fail(kind: str) -> None:
     assert (share(inside) < 0.5).mean() > 0.98
 
 
+@pytest.mark.parametrize(("dim", "seed"), [(2, 0), (2, 2), (3, 1)])
+def test_flat_simplices_along_the_bounds_are_not_divided(dim: int, seed: int) -> None:
+    """They stay long however often they are divided, and the mesh refuses points that are too close to others."""
+    rng = np.random.default_rng([seed, dim])
+    normal = rng.normal(size=dim)
+    normal /= np.linalg.norm(normal)
+    width = rng.uniform(0.08, 0.15)
+
+    def stripe(point: Any) -> float:
+        return 1.0 + point[0] if abs(normal @ (np.array(point) - 0.5)) >= width else raise_it()
+
+    learner = fill(LearnerND(stripe, [(0.0, 1.0)] * dim, feasibility_tol=0.02), 700)
+    assert learner._simplex_partition().mesh.n_points == learner.npoints
+    assert 50 < len(learner.infeasible) < 0.17 * learner.npoints
+
+
 def test_a_peak_at_the_border_is_resolved_as_elsewhere() -> None:
     """Cells at the border are longer than a peak is wide, and are divided for it beside the border."""
     places = np.random.default_rng(0).random((4000, 2)) * [0.2, 1.0] + [0.3, 0.0]

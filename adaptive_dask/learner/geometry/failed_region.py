@@ -11,6 +11,7 @@ The order of results therefore does not matter.
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -36,6 +37,10 @@ BORDER_FAILURES, EXPLORING = 138, 16
 
 # The expected share of failures among pending points in cells of each kind.
 RISKS = (0.0, 0.5, 1.0)
+
+# A simplex counts as at most this many times as long as the cube with the volume of the parallelepiped of its edges.
+# Flat simplices along the bounds keep their long edges, however many points are close to these.
+MOST_FLAT = 10.0
 
 # In one dimension, the border is a point. The length of mixed intervals counts this many times.
 URGENCY = 4.0
@@ -171,7 +176,8 @@ class FailedRegion:
     kinds : array of int8, shape (capacity,)
         `FEASIBLE`, `MIXED` or `FAILED`, by slot.
     lengths : array, shape (capacity,)
-        The longest edge between a vertex with a value and one that failed or, for failed simplices, the longest edge.
+        The longest edge between a vertex with a value and one that failed or, for failed simplices, the longest edge;
+        less for flat simplices.
     has_sides : array of bool, shape (capacity,)
         True if a mixed simplex has an edge beside the border: both ends have values, and no vertex failed in the ball
         around the edge. Dividing it there improves the approximation near the border.
@@ -223,7 +229,8 @@ class FailedRegion:
             failed, feasible = failed[bad], feasible[bad]
             across = (failed[:, a] & feasible[:, b]) | (feasible[:, a] & failed[:, b])
             lengths[mixed[bad, None] & ~across] = 0.0
-            self.lengths[slots[bad]] = lengths.max(axis=1)
+            sizes = (math.factorial(self._dim) * mesh.volumes[slots[bad]]) ** (1 / self._dim)
+            self.lengths[slots[bad]] = np.minimum(lengths.max(axis=1), MOST_FLAT * sizes)
             beside = feasible[:, a] & feasible[:, b]
             for c in range(self._dim + 1):
                 other = corners[:, c, None]
