@@ -1,4 +1,4 @@
-"""How long a client needs to attach to a run with many points that goes on, and for how long that holds the scheduler.
+"""The time a client needs to attach to a large run in progress, and the longest turn of the event loop meanwhile.
 
     python -m tests.benchmarks.attach_cost [--points 1000000] [--repeat 3]
 
