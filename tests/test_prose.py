@@ -75,15 +75,10 @@ STRICT = (
     *("cluster", "command", "dashboard", "isolated", "learner", "local", "notebook", "plotting", "run", "runner"),
     "storage",
 )
-# To be rewritten: learner/rational and learner/rational_learner1D.py.
-NOT_STRICT = "learner/rational"
 MODULES = [*(ROOT / "adaptive_dask").glob("*.py")]
 MODULES += [path for name in CHECKED_PACKAGES for path in (ROOT / "adaptive_dask" / name).rglob("*.py")]
 STRICT_MODULES = [*(ROOT / "adaptive_dask").glob("*.py")]
 STRICT_MODULES += [path for name in STRICT for path in (ROOT / "adaptive_dask" / name).rglob("*.py")]
-STRICT_MODULES = [
-    path for path in STRICT_MODULES if not path.relative_to(ROOT / "adaptive_dask").as_posix().startswith(NOT_STRICT)
-]
 
 
 def prose_of_page(path: Path) -> str:

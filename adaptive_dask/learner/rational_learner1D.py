@@ -33,8 +33,8 @@ __all__ = ["RationalLearner1D"]
 Array = NDArray[Any]
 Value = float | complex | Array
 
-# Results that are told together are predicted in portions of this fraction of the known points. While there are few,
-# the error estimate depends on each prediction, and they are predicted one by one.
+# Results that are told together are predicted in portions of this fraction of the known points. With few points, the
+# error estimate depends on each prediction, so they are predicted one by one.
 _PORTION = 0.25
 _SINGLY = 40
 
@@ -42,24 +42,24 @@ _SINGLY = 40
 class RationalLearner1D(SettingsLearner):
     """Learns a smooth function f: ℝ → ℝ^M or ℂ^M by adaptive rational approximation.
 
-    Where straight lines between the points of a `Learner1D` have an error that falls with the square of their number,
-    that of a rational function falls exponentially. So a spectrum with narrow resonances, a response function, or
-    anything else that is smooth takes a few dozen points to six digits.
+    The error of a rational approximation decreases exponentially with the number of points, while that of the straight
+    lines of a `Learner1D` decreases with the square of the number. A spectrum with narrow resonances, a response
+    function, or any other smooth function takes a few dozen points for six digits.
 
     Parameters
     ----------
     function : callable
-        Takes a real number and returns a real or complex number, or a vector of M of these. A complex amplitude is
-        better than its square: it has half as many poles, and no small values that must be known to many digits.
+        Function of a real number that returns a real or complex number, or a vector of M of these. Prefer a complex
+        amplitude to its square: it has half as many poles, and no small values that need many digits.
     bounds : pair of float, or Space
-        The interval on which to learn the function.
+        Interval on which to learn the function.
     rtol : float, default: 1e-6
-        The largest error that is wanted, relative to the range of the values (of each component for itself).
+        Target error, relative to the range of the values of each component.
 
     Attributes
     ----------
     data : mapping, float → float, complex, or array of shape (M,)
-        The evaluated points and their values, in the order in which they were told.
+        Evaluated points and their values, in the order in which they were told.
     pending_points : set of float
     bounds : pair of float
     rtol : float
@@ -72,18 +72,18 @@ class RationalLearner1D(SettingsLearner):
     Notes
     -----
     The function is approximated by the AAA algorithm [1]_, with support points shared by the components of a vector
-    [2]_. The next points are where a second approximation, of lower order, differs most, where Hermite's formula says
-    that the error is largest, and next to poles close to the axis; a fifth of all points goes into the largest gap, so
-    that nothing hides. Every value is compared with what was predicted of it before it was known. `loss` is the largest
-    of these errors, extended by Hermite's formula to where no value is known; it is not the residual of a fit. The
-    approximation is only computed again when a prediction was wrong, or when there are many more values. `done` waits
-    for predictions where the error is expected to be largest.
+    [2]_. New points are placed where a second approximation of lower order differs most, where the error is largest by
+    Hermite's formula, and next to poles close to the axis. A fifth of all points goes into the largest gap, to find
+    features that the approximation misses. Every value is compared with its prediction. `loss` is the largest of these
+    prediction errors, extended by Hermite's formula to the intervals between the samples; it is not the residual of a
+    fit. The approximation is computed again only after a wrong prediction, or with many more values. `done` requires
+    predictions where the error is expected to be largest.
 
-    Where the function jumps or has a kink, the domain is divided, and each part is learned by itself. Where neither a
-    rational function nor one that smooths noise predicts values better than straight lines do, straight lines are used.
-    Noise is recognised by points that lie very close to each other; see `noise`.
+    The domain is divided at jumps and kinks of the function, and each part is learned separately. Straight lines are
+    used where they predict values better than a rational function and a smoothing one. Noise is detected from points
+    that are very close to each other; see `noise`.
 
-    Points outside of the bounds, and values that are NaN or infinite, are kept in ``data`` and ignored otherwise.
+    Points outside of the bounds, and values that are NaN or infinite, are kept in ``data`` but otherwise ignored.
 
     References
     ----------
@@ -103,7 +103,7 @@ class RationalLearner1D(SettingsLearner):
     array([0.3-0.001j])
     """
 
-    # What it is told of the other side continues the function beyond the seam.
+    # Fraction of a period by which the interval extends beyond the seam, where values from the other side are told.
     _beyond_seam = 0.125
 
     def __init__(self, function: Callable[..., Any], bounds: tuple[float, float] | Space, rtol: float = 1e-6) -> None:
@@ -124,27 +124,27 @@ class RationalLearner1D(SettingsLearner):
 
     @property
     def _least_gap(self) -> float:
-        """The length of a gap that can be divided."""
+        """Minimum length of a gap that can be divided."""
         return 2.0 if any(self._whole) else 0.0
 
     def _settings(self) -> dict[str, Any]:
         return {"bounds": self.bounds, "rtol": self.rtol}
 
     def _setting_changed(self, name: str) -> None:
-        """Do not divide the gaps between neighbouring whole numbers."""
+        """Update the minimum gap: those between neighbouring whole numbers are not divided."""
         self._gaps = None
         self._pieces.least = self._least_gap
 
-    # -- what is known ---------------------------------------------------------------------------
+    # -- results ---------------------------------------------------------------------------------
 
     @property
     def vdim(self) -> int:
-        """The length of the function's values; 1 for numbers, and as long as there are no data."""
+        """Length of the function's values; 1 for numbers, and before there are data."""
         return math.prod(self._shape or ())
 
     @property
     def bounds(self) -> tuple[float, float]:
-        """The interval on which the function is learned; setting it keeps the data."""
+        """Interval on which the function is learned; setting it keeps the data."""
         return self._bounds
 
     @bounds.setter
@@ -154,7 +154,7 @@ class RationalLearner1D(SettingsLearner):
 
     @property
     def rtol(self) -> float:
-        """The largest error that is wanted, relative to the range of the values."""
+        """Target error, relative to the range of the values."""
         return self._rtol
 
     @rtol.setter
@@ -162,32 +162,32 @@ class RationalLearner1D(SettingsLearner):
         self._rtol = self._pieces.tolerance = _checked_rtol(rtol)
 
     def loss(self, real: bool = True) -> float:
-        """The largest error that is expected, relative to the range of the values.
+        """Return the largest expected error, relative to the range of the values.
 
-        It comes from predictions of values before they were known, and is infinite until there are enough of them.
+        It is estimated from predictions of values before they were known, and infinite until there are enough of them.
 
         Parameters
         ----------
         real : bool, default: True
-            Makes no difference: what pending points will tell is not known.
+            Has no effect, because the values at pending points are unknown.
         """
         self._pieces.update()
         return float(self._pieces.claim())
 
     def done(self) -> bool:
-        """Whether the error is below ``rtol`` by several predictions, or as small as noise allows."""
+        """Return whether several predictions show that the error is below ``rtol``, or at the level of the noise."""
         self._pieces.update()
         return self._pieces.done()
 
     @property
     def noise(self) -> float | Array:
-        """The standard deviation of the noise of the values, in their shape; 0 where none was found."""
+        """Standard deviation of the noise of the values, in their shape; 0 where none was found."""
         self._pieces.update()
         sigma = self._pieces.noise()
         return sigma.reshape(self._shape) if self._shape else float(sigma.max(initial=0.0))
 
     def to_numpy(self) -> Array:
-        """The data as an array of shape (npoints, 1 + vdim), ascending in x; complex if a value is."""
+        """Return the data as an array of shape (npoints, 1 + vdim), ascending in x; complex if a value is complex."""
         if not self._data:
             return np.empty((0, 1 + self.vdim))
         xs = np.array(list(self._data))
@@ -195,7 +195,7 @@ class RationalLearner1D(SettingsLearner):
         return np.column_stack((xs, ys))[np.argsort(xs)]
 
     def interpolator(self) -> RationalInterpolator:
-        """The approximation, as an object that can be evaluated, pickled and sent without the learner.
+        """Return the approximation as an object that can be evaluated and pickled without the learner.
 
         Raises
         ------
@@ -206,10 +206,10 @@ class RationalLearner1D(SettingsLearner):
         return RationalInterpolator(self.bounds, self._pieces.segments(self._missing), self._shape or ())
 
     def poles(self, return_uncertainty: bool = False) -> Any:
-        """The poles of the approximation above and below the interval, ascending in their real parts.
+        """Return the poles of the approximation above and below the interval, ascending in their real parts.
 
-        For a spectrum these are the resonances: of a pole E - iΓ/2, E is the position and Γ the full width at half
-        maximum of the square of its amplitude. A real function has them in conjugate pairs.
+        The poles of a spectrum are its resonances: for a pole at E - iΓ/2, E is the position, and Γ the full width at
+        half maximum of the squared amplitude. The poles of a real function are conjugate pairs.
 
         Parameters
         ----------
@@ -218,22 +218,22 @@ class RationalLearner1D(SettingsLearner):
         Returns
         -------
         poles : array of complex, shape (k,)
-            Without those that change too much when samples are left out, and those with a zero next to them that hides
-            them: they belong to the approximation, not to the function.
+            Spurious poles are excluded: those that change too much when samples are omitted, and those that a nearby
+            zero cancels.
         uncertainty : array of float, shape (k,)
-            With ``return_uncertainty``: by how much a pole moves when samples are left out.
+            Only with ``return_uncertainty``: shifts of the poles when samples are omitted.
         """
         found = self._find_poles()
         return (found.at, found.uncertainty) if return_uncertainty else found.at
 
     def residues(self, return_uncertainty: bool = False) -> Any:
-        """The residues at `poles`, in the same order.
+        """Return the residues at `poles`, in the same order.
 
         Returns
         -------
         residues : array of complex, shape (k,), or (k, M) for vectors
         uncertainty : array of float of the same shape
-            With ``return_uncertainty``.
+            Only with ``return_uncertainty``.
         """
         found = self._find_poles()
         residues, uncertainty = found.residues, found.residue_uncertainty
@@ -242,13 +242,13 @@ class RationalLearner1D(SettingsLearner):
         return (residues, uncertainty) if return_uncertainty else residues
 
     def zeros(self, return_uncertainty: bool = False) -> Any:
-        """The zeros of the approximation on, above and below the interval, ascending in their real parts.
+        """Return the zeros of the approximation on, above and below the interval, ascending in their real parts.
 
         Returns
         -------
         zeros : array of complex, shape (k,); for vectors a list of M such arrays
         uncertainty : array of float, shape (k,); for vectors a list of M such arrays
-            With ``return_uncertainty``: by how much a zero moves when samples are left out.
+            Only with ``return_uncertainty``: shifts of the zeros when samples are omitted.
         """
         self._pieces.update()
         found = [find_zeros(self._pieces.parts, k) for k in range(self.vdim)]
@@ -265,23 +265,22 @@ class RationalLearner1D(SettingsLearner):
     # -- ask -------------------------------------------------------------------------------------
 
     def ask(self, n: int, tell_pending: bool = True) -> tuple[list[float], list[float]]:
-        """Choose the n points that tell the most.
+        """Choose the n points that reduce the error most.
 
-        The bounds come first, then a few points that are spread evenly.
+        The bounds come first, then a few evenly distributed points.
 
         Parameters
         ----------
         n : int
         tell_pending : bool, default: True
-            Whether the points become pending. With False the learner stays as it is.
+            Whether the points become pending. If False, the learner does not change.
 
         Returns
         -------
         points : list of float
-            Fewer than n if there are no more numbers between the bounds that are not known.
+            Fewer than n if there are no more new numbers between the bounds.
         loss_improvements : list of float
-            The error that is expected at each point, relative to the range of the values; infinite where nothing is
-            known.
+            Expected error at each point, relative to the range of the values; infinite at the bounds.
         """
         n = checked_size(n)
         self._pieces.update()
@@ -294,7 +293,7 @@ class RationalLearner1D(SettingsLearner):
         return points, errors
 
     def _gaps_with(self, pending: list[float]) -> Gaps:
-        """Return the gaps between all points; pending ones may have gone since the last time."""
+        """Return the gaps between all points; some may no longer be pending since the last call."""
         count = len(self._inside) + len(pending)
         if self._gaps is None or len(self._gaps.points) != count or not all(x in self._gaps for x in pending):
             width = self.bounds[1] - self.bounds[0]
@@ -306,9 +305,9 @@ class RationalLearner1D(SettingsLearner):
             self._gaps.add(x)
 
     def tell_pending(self, x: float) -> None:
-        """Tell that ``x`` is being evaluated, so that it is not proposed again.
+        """Mark ``x`` as pending, so that it is not proposed again.
 
-        Nothing happens if it is pending or known.
+        Nothing happens if it is already pending or known.
         """
         x = checked_point(x)
         if x not in self._data:
@@ -322,18 +321,18 @@ class RationalLearner1D(SettingsLearner):
     # -- tell ------------------------------------------------------------------------------------
 
     def tell(self, x: float, y: Any) -> None:
-        """Tell the value ``y`` of the function at ``x``; nothing happens if it is known.
+        """Add the value ``y`` of the function at ``x``; nothing happens if it is already known.
 
         Parameters
         ----------
         x : float
-            May be any finite number, asked for or not, also outside of the bounds.
+            Any finite number, requested or not, inside or outside of the bounds.
         y : float, complex, or sequence of these
 
         Raises
         ------
         TypeError, ValueError
-            If x is not a finite number, or y not a number or a vector as long as those before.
+            If x is not a finite number, or y is not a number or a vector of the same length as earlier values.
         """
         x = checked_point(x)
         value = _in_shape(checked_amplitude(y, x), self._shape, x)
@@ -341,12 +340,12 @@ class RationalLearner1D(SettingsLearner):
             self._add(x, value)
 
     def tell_many(self, xs: Iterable[float], ys: Iterable[Any]) -> None:
-        """Tell the values ``ys`` of the function at ``xs``, in one go.
+        """Add the values ``ys`` of the function at ``xs``.
 
         Raises
         ------
         TypeError, ValueError
-            As in `tell`, or if there are not as many values as points. Then nothing is told.
+            As in `tell`, or if the numbers of values and points differ. Then no value is added.
         """
         points = [checked_point(x) for x in xs]
         values = list(ys)
@@ -361,7 +360,7 @@ class RationalLearner1D(SettingsLearner):
             if x in self._data:
                 continue
             if portion >= (1 if self.npoints < _SINGLY else _PORTION * self.npoints):
-                # What was told so far says what the rest should be, so that there is something to compare it with.
+                # Fit the values added so far, to have predictions for the rest.
                 self._pieces.update()
                 portion = 0
             self._add(x, value)
@@ -385,7 +384,7 @@ class RationalLearner1D(SettingsLearner):
     # -- copies ----------------------------------------------------------------------------------
 
     def __getstate__(self) -> dict[str, Any]:
-        # Packed apart, because another version may have other classes: it learns the data again.
+        # Pickled separately, because the classes of other versions may differ. These learn the data again.
         learned = pickle.dumps({name: vars(self)[name] for name in _LEARNED})
         return super().__getstate__() | {"learned": learned, "layout": _layout()}
 
@@ -400,12 +399,12 @@ class RationalLearner1D(SettingsLearner):
         vars(self).update(pickle.loads(state["learned"]), _data=ToldData(state["data"]))
 
 
-# What follows from the data and from the order in which they were told.
+# Attributes that follow from the data and the order in which they were told.
 _LEARNED = ("_shape", "_pieces", "_inside", "_missing")
 
 
 def _layout() -> list[tuple[str, list[str]]]:
-    """The classes that `_LEARNED` consists of and their attributes, by which versions differ."""
+    """Return the classes used by `_LEARNED` and their attributes, which may differ between versions."""
     numbers = np.arange(2.0)
     model, shape = Barycentric(numbers, numbers, numbers), ErrorShape(numbers, np.empty(0), 1)
     objects = (Pieces((0.0, 1.0), 0.1), Part(), Record(), Pairs(), Border(), model, shape)
@@ -415,7 +414,7 @@ def _layout() -> list[tuple[str, list[str]]]:
 
 
 def _in_shape(value: Any, shape: tuple[int, ...] | None, x: float) -> Value:
-    """A value in the shape of those told before."""
+    """Return a value in the shape of earlier ones."""
     found = np.shape(value)
     if shape is None or found == shape:
         result: Value = value

@@ -1,1 +1,1 @@
-"""Rational approximation of functions of one variable: what `RationalLearner1D` is made of."""
+"""Rational approximation of functions of one variable, for `RationalLearner1D`."""

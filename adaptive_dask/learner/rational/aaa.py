@@ -20,7 +20,7 @@ from adaptive_dask.learner.rational.barycentric import SPIKE
 
 Array = NDArray[Any]
 
-# Samples closer to a support point than this fraction of the interval count less.
+# Samples closer to a support point than this fraction of the interval have a lower weight.
 _BESIDE = 1e-5
 
 
@@ -31,11 +31,11 @@ class Loewner:
     ----------
     x : array of float, shape (n,)
     values : array, shape (n, M)
-        Scaled, so that an error means the same in each component.
+        Scaled, so that errors of all components are comparable.
     capacity : int
-        The largest number of support points.
+        Maximum number of support points.
     importance : array, shape (n, M), optional
-        By what the error of each value counts more.
+        Factors by which the errors of the values are weighted.
     """
 
     def __init__(self, x: Array, values: Array, capacity: int, importance: Array | None = None) -> None:
@@ -64,12 +64,12 @@ class Loewner:
         self.free[i] = False
 
     def weights(self, columns: Sequence[int] | None = None) -> Array:
-        """The weights that minimise the linearised residual of the samples that are not support points.
+        """Return the weights that minimise the linearised residual of the samples that are not support points.
 
         Parameters
         ----------
         columns : sequence of int, optional
-            Which of the support points are used; all if not given.
+            Indices of the support points to use. By default, all.
         """
         m = len(self.support)
         free = self.free
@@ -82,23 +82,23 @@ class Loewner:
             rows = self._matrix[free][:, :, columns]
         if len(columns) == 1:
             return np.ones(1, dtype=self.values.dtype)
-        # Beside a support point the quotients of differences consist of rounding errors, and hardly any error is left.
-        # That is so of absolute errors, not of those that ``importance`` makes relative.
+        # Next to a support point, rounding errors dominate the quotients of differences, while the absolute error of
+        # the approximation is small. This does not apply to errors that ``importance`` makes relative.
         near = np.abs(self._cauchy[free][:, columns]).max(axis=1) * (_BESIDE * (self.x[-1] - self.x[0]))
         if self.importance is None and near.max(initial=0.0) > 1:
             rows = rows / np.maximum(near, 1.0)[:, np.newaxis, np.newaxis]
         rows = rows.reshape(-1, len(columns))
-        # Where a column is far larger than the others the null vector would lose its digits.
+        # Normalise the columns: a column far larger than the others would cost the null vector its accuracy.
         size = np.sqrt(np.einsum("ij,ij->j", rows, rows.conj()).real)
         size[size == 0] = 1.0
         weights: Array = smallest_singular_vector(rows / size) / size
         return weights
 
     def approximation(self, weights: Array) -> Array:
-        """The rational function with these weights at all samples, shape (n, M).
+        """Return the rational function with these weights at all samples, shape (n, M).
 
-        At a support point it has the value there, unless only within a distance that is far smaller than that to the
-        next sample: then it is what it would be without that spike.
+        At a support point, it is the sampled value. The exception is a spike far narrower than the distance to the next
+        sample, which is removed.
         """
         m = len(weights)
         if m == 1:
@@ -115,12 +115,12 @@ class Loewner:
 
 
 def smallest_singular_vector(matrix: Array) -> Array:
-    """The right singular vector of the smallest singular value, of a matrix of shape (n, m)."""
+    """Return the right singular vector of the smallest singular value of a matrix of shape (n, m)."""
     n, m = matrix.shape
     if n > 2 * m:
         matrix = scipy.linalg.qr(matrix, mode="r", check_finite=False)[0][:m]
-    # The default driver, gesdd, multiplies small matrices in several threads, which wait for each other: on a busy
-    # machine twenty times as long as the whole takes.
+    # The default driver, gesdd, multiplies small matrices in several threads, which wait for each other. On a busy
+    # machine, this makes the whole fit twenty times slower.
     try:
         vectors = scipy.linalg.svd(matrix, full_matrices=n < m, check_finite=False, lapack_driver="gesvd")[2]
     except (np.linalg.LinAlgError, ValueError):

@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 
 Array = NDArray[Any]
 
-# How many points are evaluated at a time, so that the matrices of a million points stay in the processor's cache.
+# Number of points evaluated at a time, so that the matrices for many points stay in the processor's cache.
 _CHUNK = 4096
-# A support point whose value holds only within this fraction of the distance to the next sample is a spurious spike.
+# A support point that affects only this fraction of the distance to the next sample is a spurious spike.
 SPIKE = 1e-6
 
 
@@ -38,7 +38,7 @@ class Barycentric:
 
     @property
     def order(self) -> int:
-        """The number of support points."""
+        """Number of support points."""
         return len(self.support)
 
     def __call__(self, x: Array) -> Array:
@@ -57,7 +57,7 @@ class Barycentric:
         return np.concatenate([self._evaluate(x[i : i + _CHUNK]) for i in range(0, len(x), _CHUNK)])
 
     def without_spikes(self, x: Array) -> Array:
-        """Evaluate at samples; a support point that changes only its own value has that of the points beside it.
+        """Evaluate at samples, ignoring support points that change only their own value.
 
         Parameters
         ----------

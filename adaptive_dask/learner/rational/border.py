@@ -12,27 +12,27 @@ from adaptive_dask.learner.rational.part import Part, relative
 
 Array = NDArray[Any]
 
-# Two sides meet where their distance is this small compared to that at the ends of the gap.
+# Two sides meet where their distance is at most this fraction of that at the ends of the gap.
 _MEETS = 0.02
-# A part with fewer samples does not tell whether one of them belongs to it.
+# A part must have this many samples to determine whether one of them belongs to it.
 _FEW = 6
 _GRID = np.linspace(0, 1, 33)
 
 
 class Border:
-    """Between the last sample of one part and the first of the next.
+    """The gap between the last sample of one part and the first of the next.
 
     Attributes
     ----------
     crossing : float or None
-        Where the continuations of the two parts meet, if they do: a kink. Each part then extends as far as that.
-        If they do not, the function jumps or is singular, and straight lines cross the gap.
+        Point at which the continuations of the two parts meet, a kink. Each part extends to it. None if they do not
+        meet: then the function jumps or is singular, and a straight line crosses the gap.
     mismatch : float
-        How far the continuation of one part misses the other one.
+        Distance of the continuation of one part from the other one.
     closed_with : float
-        If the parts share a sample: the error with which it was predicted, relative to the scale.
+        Error with which a sample shared by the parts was predicted, relative to the scale.
     is_singular : bool
-        Whether the function is smooth on neither side, so that only narrowing the gap helps.
+        Whether the function is not smooth on either side, so that the error falls only if the gap is narrowed.
     """
 
     def __init__(self, is_singular: bool = False) -> None:
@@ -42,7 +42,7 @@ class Border:
         self.closed_with = 0.0
 
     def update(self, left: Part, right: Part, scale: Array, tolerance: float) -> None:
-        """Look at the parts again, after they have changed."""
+        """Update after the parts have changed."""
         self.crossing, self.mismatch = None, 0.0
         if left.x[-1] == right.x[0] or (not self.is_singular and self._close(left, right, scale, tolerance)):
             return
@@ -65,9 +65,9 @@ class Border:
             self.crossing = min(max(crossing, a), b)
 
     def _close(self, left: Part, right: Part, scale: Array, tolerance: float) -> bool:
-        """Let the parts share a sample if one predicted the end of the other, and both are smooth there.
+        """Share a sample between the parts if one predicted the end of the other, and both are smooth there.
 
-        If only the one that predicted it is, the sample was on the wrong side.
+        If only the part that predicted the sample is smooth there, move the sample to it.
         """
         for part, other, end in ((right, left, -1), (left, right, 0)):
             while part.n > 2:
@@ -75,7 +75,7 @@ class Border:
                 miss = relative(np.abs(part.evaluate(np.array([x]))[0] - y), scale)
                 if not miss <= 0.5 * tolerance:
                     break
-                # Where two sides are expected to meet, both tell the same value, which may be wrong for one of them.
+                # Where two sides are expected to meet, both get the same value, which may be wrong for one of them.
                 if other.is_sure(scale, tolerance) and other.belongs(end, scale, tolerance):
                     if not part.is_sure(scale, tolerance):
                         break
@@ -95,7 +95,7 @@ class Border:
         return result
 
     def evaluate(self, x: float, left: Part, right: Part) -> Array:
-        """The value expected in the gap, shape (M,)."""
+        """Return the value expected in the gap, shape (M,)."""
         if self.crossing is not None:
             value: Array = (left if x < self.crossing else right).evaluate(np.array([x]))[0]
             return value
@@ -105,7 +105,7 @@ class Border:
         return value
 
     def claim(self, left: Part, right: Part, scale: Array, least: float = 0.0) -> float:
-        """The largest error in the gap, relative to the scale; none if the gap is shorter than ``least``."""
+        """Return the largest error in the gap, relative to the scale; 0 if the gap is shorter than ``least``."""
         a, b = left.x[-1], right.x[0]
         if a == b:
             return self.closed_with

@@ -1,4 +1,4 @@
-"""Find where a function breaks: jumps, and kinks between smooth pieces."""
+"""Detection of breaks of a function: jumps, and kinks between smooth pieces."""
 
 from __future__ import annotations
 
@@ -9,22 +9,22 @@ from numpy.typing import NDArray
 
 Array = NDArray[Any]
 
-# How much larger the third difference across a break is than on both sides of it.
+# Minimum ratio of the third difference across a break to those on both sides of it.
 _CONTRAST = 30.0
-# How much larger it is than noise would make it that explains the differences elsewhere.
+# Minimum ratio of the third difference across a break to that of noise, estimated from the other differences.
 _ABOVE_NOISE = 15.0
-# On each side the last sample must be missed by less than this fraction of the miss across the gap.
+# The extrapolation error at the last sample on each side must be below this fraction of that across the gap.
 _BELONGS = 0.2
-# Differences below this, relative to the range of the values, are taken for rounding errors.
+# Differences below this, relative to the range of the values, are considered rounding errors.
 _SMALL = 1e-12
 
 
 def find_break(x: Array, values: Array, least: float) -> int | None:
-    """The gap over which a function breaks.
+    """Find the gap over which a function breaks.
 
-    Third divided differences say how far a parabola through three points misses the next one. Where they are small on
-    both sides of a gap and large across it, from either side, two smooth pieces meet. A smooth function that the
-    samples do not resolve has large ones everywhere.
+    A third divided difference measures the error of a parabola through three points at the next one. Where it is small
+    on both sides of a gap and large across it, from either side, two smooth pieces meet. For a smooth function that the
+    samples do not resolve, it is large everywhere.
 
     Parameters
     ----------
@@ -33,12 +33,12 @@ def find_break(x: Array, values: Array, least: float) -> int | None:
     values : array, shape (n, M)
         Scaled.
     least : float
-        The smallest miss that matters.
+        Minimum extrapolation error across a break.
 
     Returns
     -------
     int or None
-        The index i of the gap (x[i], x[i + 1]) with the largest miss.
+        Index i of the gap (x[i], x[i + 1]) with the largest extrapolation error.
     """
     n = len(x)
     if n < 8:
@@ -46,7 +46,7 @@ def find_break(x: Array, values: Array, least: float) -> int | None:
     difference = values
     for k in (1, 2, 3):
         difference = np.diff(difference, axis=0) / (x[k:] - x[:-k])[:, np.newaxis]
-    third = np.abs(difference).max(axis=1)  # third[j] is over x[j] … x[j + 3]
+    third = np.abs(difference).max(axis=1)  # third[j] covers x[j] … x[j + 3]
     reach = (x[3:] - x[:-3]) * (x[3:] - x[1:-2]) * (x[3:] - x[2:-1])
     back = (x[3:] - x[:-3]) * (x[2:-1] - x[:-3]) * (x[1:-2] - x[:-3])
     third = np.where(third * np.minimum(reach, back) < _SMALL, 0.0, third)
@@ -56,11 +56,11 @@ def find_break(x: Array, values: Array, least: float) -> int | None:
     over_left, over_right = third[i - 2], third[i]
     miss = np.minimum(over_left * reach[i - 2], over_right * back[i])
     breaks = (over_left > _CONTRAST * left) & (over_right > _CONTRAST * right)
-    # What noise of a standard deviation of 1 makes of third differences.
+    # Standard deviation of third differences of noise with a standard deviation of 1.
     unit = np.sqrt(sum(1 / np.square(_weight(x, j)) for j in range(4)))
     noise = _ABOVE_NOISE * np.quantile(third / unit, 0.25)
     breaks &= (over_left / unit[i - 2] > noise) & (over_right / unit[i] > noise)
-    # The last sample on each side must belong to that side, which the first one on a narrow peak does not.
+    # The last sample on each side must belong to that side. The first sample on a narrow peak does not.
     breaks &= np.maximum(third[i - 3] * reach[i - 3], third[i + 1] * back[i + 1]) < _BELONGS * miss
     breaks &= miss > least
     if not breaks.any():
@@ -69,7 +69,7 @@ def find_break(x: Array, values: Array, least: float) -> int | None:
 
 
 def _weight(x: Array, j: int) -> Array:
-    """By what the value at one of four neighbouring points is divided in their third divided difference."""
+    """Return the divisor of the value at one of four neighbouring points in their third divided difference."""
     n = len(x) - 3
     product = np.ones(n)
     for k in range(4):

@@ -1,4 +1,4 @@
-"""By how much an approximation changes with values that it has predicted."""
+"""Error estimate of an approximation from its change with values that it has predicted."""
 
 from __future__ import annotations
 
@@ -13,32 +13,32 @@ from adaptive_dask.learner.rational.survey import differences
 
 Array = NDArray[Any]
 
-# Where else to look beside a pole, in units of its distance to the axis.
+# Positions of additional points beside a pole, in units of its distance to the axis.
 _BESIDE = np.array([-2.0, -0.5, 0.5, 2.0])
 # Rounding errors of samples cancel in part.
 _ROUNDED = 0.1
-# Where a step makes a smaller difference, that of a sample may have another cause.
+# If a step changes the approximation by less, the error at a sample may have another cause than rounding.
 _STEEP = 1e-13
 
 
 def change(model: Barycentric, x: Array, y: Array, scale: Array, new: float, at: Array) -> Array:
-    """By how much a rational approximation changes with new samples, relative to the scale.
+    """Return the change of a rational approximation with new samples, relative to the scale.
 
-    The new values were predicted, so this says how wrong the approximation is where there are no samples: it differs
-    from one that knows more by about as much as from the function.
+    The new values were predicted, so the change estimates the error between the samples: an approximation differs from
+    one of more samples by about as much as from the function.
 
     Parameters
     ----------
     model : Barycentric
-        The approximation of the samples without the new ones.
+        Approximation of the samples without the new ones.
     x : array of float, shape (n,)
         All samples, ascending.
     y : array of float or complex, shape (n, M)
     scale : array of float, shape (M,)
     new : float
-        The new sample whose value was predicted worst.
+        New sample with the largest prediction error.
     at : array of float, shape (k,)
-        Where to look.
+        Points at which to evaluate the change.
 
     Returns
     -------
@@ -46,11 +46,11 @@ def change(model: Barycentric, x: Array, y: Array, scale: Array, new: float, at:
 
     Notes
     -----
-    There are three approximations of all samples: with the same support points, with ``new`` in addition, and with
-    ``new`` instead of the last one. Each may have spurious poles of its own, so the median of the three differences is
-    taken. It is no smaller than what the rounding of ``x`` makes of the values, as far as the samples show it.
+    Three approximations of all samples are made: with the same support points, with ``new`` in addition, and with
+    ``new`` instead of the last one. The result is the median of the three differences, because each approximation may
+    have spurious poles. It is at least the effect of rounding ``x``, as far as the samples show this effect.
     """
-    # A sample may have gone to another part since.
+    # A sample may have been moved to another part.
     support = model.support[np.isin(model.support, x)]
     m = len(support)
     if not m:
@@ -71,14 +71,14 @@ def change(model: Barycentric, x: Array, y: Array, scale: Array, new: float, at:
 
 
 def _over_steps(model: Barycentric, at: Array) -> Array:
-    """By how much an approximation changes over the distance of two numbers, shape (k, M)."""
+    """Return the change of an approximation over the spacing of floating-point numbers, shape (k, M)."""
     with np.errstate(all="ignore"):
         result: Array = np.abs(model(at + np.spacing(np.abs(at).max())) - model(at))
     return result
 
 
 def more_places(poles: Array, low: float, high: float) -> Array:
-    """Places on the axis beside poles, and two ends."""
+    """Return points on the axis beside poles, and two ends."""
     near = poles[(poles.real > low) & (poles.real < high)]
     at = (near.real[:, np.newaxis] + near.imag[:, np.newaxis] * _BESIDE).ravel()
     result: Array = np.concatenate((at[(at > low) & (at < high)], (low, high)))

@@ -1,4 +1,4 @@
-"""Choose where to evaluate next."""
+"""Choice of the next points of a `RationalLearner1D`."""
 
 from __future__ import annotations
 
@@ -18,33 +18,34 @@ from adaptive_dask.learner.rational.pieces import Pieces
 
 Array = NDArray[Any]
 
-# Of all points, one in this many goes into the largest gap, whatever the approximations say.
+# One point in this many goes into the largest gap, independently of the approximations. There are fewer of these from
+# this many points on.
 _SHARE = 5
 _LATER_SHARE, _SHARE_FALLS = 8, 40
-# So many points are spread evenly before anything is concluded.
+# Number of points that are evenly distributed before the approximations are used.
 _FIRST = 6
 _SECTIONS, _EIGHTHS = np.arange(1, 16) / 16, np.arange(1, 8) / 8
-# Errors that are expected to be smaller are rounding errors.
+# Smaller expected errors are rounding errors.
 _NOTHING = 1e-13
-# By how much a candidate loses for each point in flight in the same gap.
+# Factor on the score of a candidate for each point in flight in the same gap.
 _IN_FLIGHT = 0.1
-# In a part with fewer samples all errors count, also those of earlier approximations. More are wanted as long as these
-# are too large.
+# In a part with fewer samples, all errors count, including those of earlier approximations. Until these are small, the
+# part is tested further.
 _FEW = 12
-# How much an error at a singularity is expected to be, in units of the tolerance, until it is tested there.
+# Expected error at a singularity, in units of the tolerance, until the approximation is tested there.
 _SINGULAR_FIRST = 3.0
-# By how much a jump comes before the parts beside it, times the root of its share of the domain.
+# Priority of a jump over the parts beside it, to be multiplied by the square root of its fraction of the domain.
 _JUMP_FIRST = 300.0
 
 
 class Gaps:
-    """All points, known or in flight, and the gaps between them.
+    """The gaps between all points, known or in flight.
 
     Parameters
     ----------
     points : iterable of float
     width : float
-        The distance of the bounds.
+        Distance between the bounds.
     only_whole : bool, default: False
         Whether only whole numbers can be points.
     """
@@ -72,11 +73,11 @@ class Gaps:
             heapq.heappush(self._heap, (a - b, a, b))
 
     def nearest(self, x: float, a: float, b: float) -> float:
-        """What can be a point between two others and is nearest to x; not between them if nothing can."""
+        """Return the valid point between two others that is nearest to x; outside of them if there is none."""
         return min(max(math.floor(x + 0.5), a + 1.0), b - 1.0) if self._only_whole else x
 
     def free(self, x: float) -> float | None:
-        """What can be a point in the same gap and is nearest to x, which is no point itself; None if nothing can."""
+        """Return the valid point nearest to x in its gap, or None; x must not be a point already."""
         if not self._only_whole:
             return x
         i = bisect.bisect(self.points, x)
@@ -86,7 +87,7 @@ class Gaps:
         return self.nearest(x, a, b) if b - a >= 2 else None
 
     def in_largest(self) -> tuple[float, float] | None:
-        """A point in the largest gap, and the gap's size relative to the bounds; None if no gap has a number inside."""
+        """Return a point in the largest gap and its size relative to the bounds, or None if no gap can be divided."""
         while self._heap:
             size, a, b = self._heap[0]
             i = bisect.bisect_right(self.points, a)
@@ -101,13 +102,13 @@ class Gaps:
 
 
 class Candidates:
-    """Points that would tell something, with how much.
+    """Candidates for the next points, with scores.
 
     Attributes
     ----------
     x : array, shape (n,)
     score : array, shape (n,)
-        The error that is expected there, relative to the range of the values, less where points are in flight.
+        Expected errors relative to the range of the values, lowered near points in flight.
     """
 
     def __init__(self, pieces: Pieces, pending: Sequence[float], turn: int) -> None:
@@ -127,13 +128,13 @@ class Candidates:
             self.take(x)
 
     def take(self, x: float) -> None:
-        """Lower the scores near a point that is in flight now."""
+        """Lower the scores near a point that is now in flight."""
         same = ((self._low < x) & (x < self._high)).nonzero()[0]
         if not len(same):
             return
         distance = np.abs(self.x[same] - x)
         factor = _IN_FLIGHT * np.minimum(1.0, 4 * distance / (self._high[same] - self._low[same])) ** 2
-        # A break is searched for by dividing its gap into ever more pieces.
+        # A break is located by dividing its gap repeatedly.
         nearest = np.minimum(self._nearest[same], distance)
         factor = np.where(self._divides[same] > 0, nearest / np.maximum(self._nearest[same], 1e-300), factor)
         self.score[same] *= factor
@@ -150,7 +151,7 @@ Found = tuple[Array, Array, Array, Array, Array]
 
 
 def _in_part(part: Part, pieces: Pieces, turn: int) -> Found:
-    """Candidates between the samples of a part: x, score, the samples on both sides, and 0."""
+    """Return candidates between the samples of a part: x, score, the samples on both sides, and 0."""
     survey = part.survey(pieces.scale)
     if not len(survey.x):
         return (np.empty(0),) * 5
@@ -160,13 +161,13 @@ def _in_part(part: Part, pieces: Pieces, turn: int) -> Found:
     if part.active == "linear" and (part.n >= 40 or pieces.borders) and turn % 2:
         score = part.line_errors(pieces.scale)[i] * middle
     if part.noise is None and not (part.is_tested and (part.n >= _FEW or part.claim(pieces.scale) <= pieces.tolerance)):
-        # Where two fits agree they still have to be tested.
+        # Test the approximation even where two fits agree.
         score = np.maximum(score, 2 * pieces.tolerance * survey.untested)
     return at, score, x[i], x[i + 1], np.zeros(len(at))
 
 
 def _at_poles(part: Part, pieces: Pieces) -> Found:
-    """Next to poles without samples nearby, also if there are points in flight elsewhere in the same gap."""
+    """Return candidates at poles without samples nearby, even if their gap has other points in flight."""
     poles, heights = part.unvisited(pieces.scale)
     reach = VISITED * np.abs(poles.imag)
     return poles.real, heights, poles.real - reach, poles.real + reach, np.zeros(len(poles))
@@ -180,19 +181,20 @@ def _in_border(pieces: Pieces, k: int) -> Found:
         return (np.empty(0),) * 5
     claim = border.claim(left, right, pieces.scale)
     if border.crossing is None:
-        # The error in a narrow gap concerns few. In a wide one it is known, while that of the parts is only feared.
+        # The error in a narrow gap affects a small part of the domain. In a wide gap, it is certain, while the errors
+        # of the parts are only estimates.
         claim *= max(_JUMP_FIRST * ((b - a) / (pieces.bounds[1] - pieces.bounds[0])) ** 0.5, 3 * pieces.tolerance)
         at = a + (b - a) * _SECTIONS
         at = at[(a < at) & (at < b)]
         score = claim * (1 - np.abs(2 * (at - a) / (b - a) - 1))
         return at, score, np.full(len(at), a), np.full(len(at), b), np.ones(len(at))
-    # The points beside it narrow the gap as long as that one is in flight.
+    # While the crossing is in flight, the points beside it narrow the gap.
     at, score = np.array([x, (a + x) / 2, (x + b) / 2]), claim * np.array([1.0, 0.1, 0.1])
     return at, score, np.full(3, a), np.full(3, b), np.zeros(3)
 
 
 def _in_doubt(part: Part) -> Found:
-    """Where an approximation that was tested is expected to be wrong most."""
+    """Return the point with the largest expected error of a tested approximation."""
     assert part.doubted is not None
     x, error = part.doubted
     i = bisect.bisect(part.x, x)
@@ -202,14 +204,14 @@ def _in_doubt(part: Part) -> Found:
 
 
 def _at_singularities(part: Part, pieces: Pieces) -> Found:
-    """Where poles gather, to test the approximation there before elsewhere."""
+    """Return points where poles cluster, to test the approximation there first."""
     gaps = [] if part.is_tested else part.record.untested_gaps()
     a, at, b = np.array(gaps).reshape(-1, 3).T
     return at, np.full(len(at), _SINGULAR_FIRST * pieces.tolerance), a, b, np.zeros(len(at))
 
 
 def _in_suspect(part: Part) -> Found:
-    """In a gap over which the function seems to break."""
+    """Return candidates in a gap over which the function seems to break."""
     assert part.suspect is not None
     a, b = part.suspect
     at = a + (b - a) * _EIGHTHS
@@ -221,7 +223,7 @@ def _in_suspect(part: Part) -> Found:
 
 
 def _beside(part: Part) -> Found:
-    """Next to samples, to see whether the function has noise."""
+    """Return candidates next to samples, to detect noise."""
     at = np.array(part.pairs.wanted(part.x))
     x = np.array(part.x)
     i = np.clip(np.searchsorted(x, at, side="right") - 1, 0, len(x) - 2)
@@ -229,7 +231,7 @@ def _beside(part: Part) -> Found:
 
 
 def _best_free(candidates: Candidates, gaps: Gaps) -> tuple[float, float] | None:
-    """The best candidate that can be a point and is none yet; of no score if there is none."""
+    """Return the best candidate that is valid and not a point yet; its score is 0 if there is none."""
     best = candidates.best()
     while best is not None and best[1] > 0:
         x, score = best
@@ -253,10 +255,10 @@ def choose(pieces: Pieces, gaps: Gaps, pending: list[float], n: int) -> tuple[li
             points.append(bound)
             errors.append(np.inf)
     candidates: Candidates | None = None
-    # After that, only large gaps can hide something.
+    # Once the error is small, only large gaps are divided, because they may hide a feature.
     rational = all(part.active == "rational" for part in pieces.parts)
     done = pieces.is_accurate() if rational else pieces.done()
-    # Where a break is found, large gaps can wait.
+    # Breaks have priority over large gaps.
     breaks = any(border.crossing is None for border in pieces.borders) or any(part.suspect for part in pieces.parts)
     share = _SHARE if len(gaps.points) < _SHARE_FALLS and not breaks else _LATER_SHARE
     while len(points) < n:

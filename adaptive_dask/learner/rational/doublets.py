@@ -1,4 +1,4 @@
-"""Take away poles of an approximation that describe rounding errors."""
+"""Removal of poles of an approximation that describe rounding errors."""
 
 from __future__ import annotations
 
@@ -15,25 +15,25 @@ from adaptive_dask.learner.rational.poles import fast_poles, residues
 
 Array = NDArray[Any]
 
-# A pole is real if it changes the samples next to it by this many times their errors.
+# A pole is genuine if it changes the samples next to it by this many times their errors.
 _SEEN, _ROUNDING_SEEN = 10.0, 2e-9
-# The residual without spurious poles may be larger by this factor.
+# Factor by which the residual may increase without spurious poles.
 _LARGER = 10.0
-# How often they are taken away, because others may appear.
+# Number of rounds of removal, because others may appear.
 _TIMES = 3
 
 
 def distances(poles: Array, x: Array) -> Array:
-    """How far poles are from the samples next to them; 0 if they are not between samples."""
+    """Return the distances of poles to the samples next to them; 0 for poles that are not between samples."""
     i = np.clip(np.searchsorted(x, poles.real), 1, len(x) - 1)
     distance: Array = np.clip(np.minimum(poles.real - x[i - 1], x[i] - poles.real), 0.0, None)
     return distance
 
 
 def peaks(found: Fit, poles: Array, x: Array, scale: Array) -> tuple[Array, Array]:
-    """The peaks that poles make on the axis, relative to the scale, and which poles follow from the values.
+    """Return the heights of the peaks of poles on the axis, relative to the scale, and a mask of genuine poles.
 
-    Others follow from errors of the samples.
+    The other poles describe errors of the samples.
     """
     with np.errstate(all="ignore"):
         strength = (np.abs(residues(found.model, poles)) / scale).max(axis=1)
@@ -43,10 +43,10 @@ def peaks(found: Fit, poles: Array, x: Array, scale: Array) -> tuple[Array, Arra
 
 
 def without_doublets(found: Fit, poles: Array, x: Array, y: Array, scale: Array, tolerance: float) -> Fit:
-    """The approximation without poles that follow from errors of the samples and make peaks on the axis.
+    """Return the approximation without poles that describe errors of the samples.
 
-    Each of these has a zero next to it. The support point next to it is taken away, if the samples are still
-    approximated well.
+    Each of these poles makes a peak on the axis and has a zero next to it. The nearest support point is removed if the
+    samples are still approximated well without it.
 
     Parameters
     ----------
@@ -57,7 +57,7 @@ def without_doublets(found: Fit, poles: Array, x: Array, y: Array, scale: Array,
     y : array of float or complex, shape (n, M)
     scale : array of float, shape (M,)
     tolerance : float
-        Lower peaks do no harm.
+        Lower peaks are kept.
     """
     best = found
     for _ in range(_TIMES):
@@ -66,7 +66,7 @@ def without_doublets(found: Fit, poles: Array, x: Array, y: Array, scale: Array,
         high = heights > tolerance
         # A function with finite values has no poles on the axis.
         spurious = ~real | (poles.imag == 0)
-        # Poles that no sample is close to are taken away, too, if no sample tells of them.
+        # Also remove poles without a sample nearby, because no sample confirms them.
         unknown = spurious | (distances(poles, x) > np.abs(poles.imag))
         for chosen, allowed in ((high & unknown, 1e-4 * tolerance), (high & spurious, 0.01 * tolerance)):
             again = _without(best, poles[chosen], x, y, scale)
@@ -79,7 +79,7 @@ def without_doublets(found: Fit, poles: Array, x: Array, y: Array, scale: Array,
 
 
 def _without(found: Fit, poles: Array, x: Array, y: Array, scale: Array) -> Fit:
-    """The approximation without the support points next to poles; the same if there are no poles, or too many."""
+    """Return the approximation without the support points next to poles; unchanged if there are none or too many."""
     if not len(poles) or found.model.order <= len(poles) + 1:
         return found
     nearest = np.abs(poles.real[:, np.newaxis] - found.model.support).argmin(axis=1)

@@ -1,4 +1,4 @@
-"""Where the error of a rational approximation is large, and where small."""
+"""The dependence of the error of a rational approximation on the position."""
 
 from __future__ import annotations
 
@@ -10,27 +10,27 @@ from numpy.typing import NDArray
 Array = NDArray[Any]
 
 
-# A pole counts as if it were no closer to the axis than this fraction of the gap between the samples there.
+# Minimum distance of a pole to the axis, as a fraction of the gap between the samples there. Closer ones are moved.
 _NEAREST = 0.1
-# Distances of less, between points from -1 to 1, are rounding errors. The product of this many is a normal number.
+# Smaller distances, between points from -1 to 1, are rounding errors. The product of this many is a normal number.
 _CLOSEST = 1e-18
 _FACTORS = 16
-# Poles gather at a singularity if the nearest one is as close to the axis as this fraction of the interval, and this
-# many are within a factor of its distance, apart from conjugate ones. Beyond an end one is enough.
+# Poles cluster at a singularity if the nearest one is closer to the axis than this fraction of the interval, and this
+# many are within this factor of its distance, not counting conjugates. Beyond an end, one is enough.
 _CLOSE, _GATHERED, _WITHIN = 1e-3, 3, 100.0
 
 
 class ErrorShape:
-    """How the error of a rational approximation depends on the place, up to a constant factor.
+    """The error of a rational approximation as a function of the position, up to a constant factor.
 
     Parameters
     ----------
     x : array of float, shape (n,)
-        The samples that were approximated, ascending.
+        Approximated samples, ascending.
     poles : array of complex, shape (k,)
-        Those of the approximation, k < n.
+        Poles of the approximation, k < n.
     order : int
-        Its number of support points m.
+        Number m of support points of the approximation.
 
     Attributes
     ----------
@@ -39,9 +39,9 @@ class ErrorShape:
 
     Notes
     -----
-    By Hermite's formula the error of a rational interpolant with the denominator q is ω(x) / q(x)², where ω is zero at
-    the interpolated points, times an integral that depends on x far less. There are 2m - 1 such points, spread like the
-    samples.
+    By Hermite's formula, the error of a rational interpolant with the denominator q is ω(x) / q(x)², where ω is zero
+    at the interpolated points, times an integral that depends on x only weakly. There are 2m - 1 such points, assumed
+    to be distributed like the samples.
 
     References
     ----------
@@ -56,19 +56,19 @@ class ErrorShape:
         poles = (poles - self._middle) / self._half
         poles = poles[np.abs(poles) < 1e3]
         i = np.clip(np.searchsorted(self._nodes, poles.real), 1, len(x) - 1)
-        # A spurious pole on the axis is no reason to look there for ever.
+        # A spurious pole on the axis must not attract all further points.
         nearest = _NEAREST * (self._nodes[i] - self._nodes[i - 1])
         self._poles = poles.real + 1j * np.maximum(np.abs(poles.imag), nearest)
         self._share = min(1.0, (2 * order - 1) / len(x))
 
     def __call__(self, x: Array) -> Array:
-        """The logarithm of the error at ``x``, shape (k,), to be compared with that elsewhere."""
+        """Return the logarithm of the error at ``x``, up to a constant, shape (k,)."""
         t = (x - self._middle) / self._half
         result: Array = self._share * _log_product(t, self._nodes) - 2 * _log_product(t, self._poles)
         return result
 
     def untested(self, at: Array, x: Array, gap: Array) -> Array:
-        """Between 0 at samples that came after the approximation, and 1 where there are none nearby.
+        """Return factors from 0 at samples that came after the approximation to 1 where there are none nearby.
 
         Parameters
         ----------
@@ -76,7 +76,7 @@ class ErrorShape:
         x : array of float, shape (n,)
             All samples, ascending.
         gap : array of int, shape (k,)
-            After which sample each point is.
+            Index of the sample before each point.
         """
         j = np.clip(np.searchsorted(self._x, at) - 1, 0, len(self._x) - 2)
         now = (at - x[gap]) * (x[gap + 1] - at)
@@ -86,9 +86,9 @@ class ErrorShape:
 
 
 def _log_product(t: Array, roots: Array) -> Array:
-    """log Π |t - root|, shape (len(t),)."""
+    """Return log Π |t - root|, shape (len(t),)."""
     result = np.zeros(len(t))
-    # A logarithm takes ten times as long as a product, which has room for so many factors.
+    # Take logarithms of products of several factors: a logarithm takes ten times as long as a product.
     for i in range(0, len(roots), _FACTORS):
         some = roots[i : i + _FACTORS]
         distance = np.abs(t - some[:, np.newaxis])
@@ -97,9 +97,9 @@ def _log_product(t: Array, roots: Array) -> Array:
 
 
 def innermost_gaps(x: Array, poles: Array) -> list[tuple[float, float, float]]:
-    """The gaps between samples next to which poles gather, as they do at a singularity.
+    """Find the gaps between samples at which poles cluster, as they do at a singularity.
 
-    However often an approximation is right elsewhere, there the function may still differ from it.
+    The error there may be large even if the approximation is accurate elsewhere.
 
     Parameters
     ----------
@@ -110,8 +110,8 @@ def innermost_gaps(x: Array, poles: Array) -> list[tuple[float, float, float]]:
     Returns
     -------
     list of (float, float, float)
-        The samples on both sides of each gap, and between them a place that is as far from the singularity as the
-        nearest pole is.
+        For each gap, the sample before it, a point in it as far from the singularity as the nearest pole, and the
+        sample after it.
     """
     low, high = x[0], x[-1]
     poles = np.unique(poles.real + 1j * np.abs(poles.imag))

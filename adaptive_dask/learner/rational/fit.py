@@ -1,4 +1,4 @@
-"""Rational approximation of samples: how many support points, and how far it can be trusted."""
+"""Rational approximation of samples, with a choice of the order and an error estimate."""
 
 from __future__ import annotations
 
@@ -14,27 +14,27 @@ from adaptive_dask.learner.rational.barycentric import Barycentric
 
 Array = NDArray[Any]
 
-# The smallest residual that rounding errors allow, relative to the size of the values.
+# Smallest residual in the presence of rounding errors, relative to the size of the values.
 ROUNDING = 2e-14
 MAX_ORDER = 100
 
-# A higher order must have a residual that is smaller by this factor.
+# A higher order must reduce the residual by this factor.
 _PARSIMONY = 2.0
-# The second approximation, whose difference says what is not known, has this many support points fewer.
+# The companion, whose difference estimates the error, has this many fewer support points.
 _FEWER = 2
 # A residual of this fraction of the tolerance is small enough.
 _ENOUGH = 1e-7
-# Where a high order is also more than a third of the number of samples, this fraction is: few samples are left to tell
-# the function from errors of rounding, and near singularities ever higher orders would follow.
+# For high orders that exceed a third of the number of samples, use this fraction instead: too few samples are left to
+# distinguish the function from rounding errors, and the order would keep increasing near singularities.
 _HIGH_ORDER, _ENOUGH_OF_HIGH = 32, 1e-4
-# So many orders without improvement end the search.
+# The search ends after this many orders without improvement.
 _PATIENCE = 12
-# Where small values are to have small errors, too, these errors may be this fraction of the tolerance. Even smaller
-# ones would describe rounding errors.
+# Maximum relative error of a relative fit, as a fraction of the tolerance. With even smaller errors, the fit would
+# describe rounding errors.
 _SPARE = 0.1
-# Values count as small down to this fraction of the tolerance,
+# Errors of values below this fraction of the tolerance are not relative.
 _SMALLEST = 1e-4
-# and the order may be larger by this much, because that of a rational function is the same.
+# The order of a relative fit may be larger by this much. For a rational function, it is the same.
 _MORE = 3
 
 
@@ -45,18 +45,18 @@ class Fit:
     Attributes
     ----------
     model, companion : Barycentric
-        Of scaled values.
+        Approximations of the scaled values.
     residual : float
-        The largest error at the samples.
+        Largest error at the samples.
     spread : float
-        The root of the mean square error, per degree of freedom.
+        Root of the mean square error, per degree of freedom.
     converged : bool
-        Whether the residual is as small as is wanted, or as rounding errors allow.
+        Whether the residual is within the tolerance or at the level of rounding errors.
     support : list of float
     n : int
-        The number of samples.
+        Number of samples.
     is_relative : bool
-        Whether small values have small errors.
+        Whether small values have small relative errors.
     """
 
     model: Barycentric
@@ -92,17 +92,17 @@ def fit(x: Array, values: Array, start: Sequence[float] = (), tolerance: float =
     values : array of float or complex, shape (n, M)
         Scaled, so that an error means the same in each component.
     start : sequence of float
-        Points to begin with as support points, in this order; those that are not among ``x`` are left out.
+        Initial support points, in this order; those that are not in ``x`` are ignored.
     tolerance : float
-        The error that is wanted. Where the residual is far smaller, a higher order would describe rounding errors.
+        Target error. If the residual is far smaller, a higher order would describe rounding errors.
 
     Notes
     -----
-    At most n / 2 support points are taken, because a function of type (m - 1, m - 1) has 2m - 1 parameters. Of these
-    orders the smallest is chosen whose residual, per degree of freedom left, is close to the smallest.
+    There are at most n / 2 support points, because a function of type (m - 1, m - 1) has 2m - 1 parameters. The order
+    is the lowest one whose residual per remaining degree of freedom is close to the minimum.
 
-    Values of one sign that span many orders of magnitude, like probabilities of transmission, are approximated to the
-    tolerance first, and then again with small errors of small values, if that is possible.
+    Values of one sign that span many orders of magnitude, such as transmission probabilities, are first approximated to
+    the tolerance, and then again with small relative errors, if possible.
     """
     n = len(x)
     cap = min(MAX_ORDER, max(1, n // 2))
@@ -137,7 +137,7 @@ def fit(x: Array, values: Array, start: Sequence[float] = (), tolerance: float =
 
 
 def _is_wide(values: Array, tolerance: float) -> bool:
-    """Whether the values have one sign, and are in places smaller than the tolerance."""
+    """Return whether the values have one sign, and some are smaller than the tolerance."""
     if np.iscomplexobj(values):
         return False
     size = np.abs(values)
@@ -146,7 +146,7 @@ def _is_wide(values: Array, tolerance: float) -> bool:
 
 
 def _relative_fit(x: Array, values: Array, plain: Fit, tolerance: float) -> Fit | None:
-    """An approximation with small relative errors, also of values below the tolerance; None if there is none."""
+    """Return an approximation with small relative errors, even of values below the tolerance, or None."""
     size = np.abs(values)
     importance = 1.0 / (size + _SMALLEST * tolerance * size.max(axis=0))
     cap = min(MAX_ORDER, len(x) // 2, plain.model.order + _MORE)
@@ -167,7 +167,7 @@ def _relative_fit(x: Array, values: Array, plain: Fit, tolerance: float) -> Fit 
 
 
 def _examine(loewner: Loewner) -> tuple[_Order, Array]:
-    """How well the present support points approximate, and the approximation at all samples."""
+    """Return the errors with the current support points, and the approximation at all samples."""
     weights = loewner.weights()
     approximation = loewner.approximation(weights)
     error = np.abs(approximation - loewner.values)

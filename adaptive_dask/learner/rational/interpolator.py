@@ -1,4 +1,4 @@
-"""What a `RationalLearner1D` knows of its function, as a small object that can be sent anywhere."""
+"""RationalInterpolator: the approximation of a `RationalLearner1D`, independent of the learner."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Lines:
         self.x, self.y = x, y
 
     def __call__(self, x: Array) -> Array:
-        """Shape (len(x), M)."""
+        """Evaluate at ``x``, shape (len(x), M)."""
         if len(self.x) == 1:
             return np.broadcast_to(self.y[0], (len(x), self.y.shape[1])).copy()
         i = np.clip(np.searchsorted(self.x, x) - 1, 0, len(self.x) - 2)
@@ -38,19 +38,19 @@ class Lines:
 
 @dataclass
 class Piece:
-    """An approximation that holds up to the start of the next one.
+    """An approximation that applies up to the start of the next one.
 
     Attributes
     ----------
     start : float
     value : Barycentric, Lines, or None
-        None where the function has no finite values.
+        The approximation; None where the function has no finite values.
     other : Barycentric or None
-        A second approximation, which differs by more than the first is wrong.
+        A second approximation, whose difference from the first estimates its error.
     trust : float
-        By how much more.
+        Ratio of the error to this difference.
     error : array, shape (M,)
-        The largest error.
+        Largest error.
     """
 
     start: float
@@ -69,11 +69,11 @@ class RationalInterpolator:
     pieces : list of Piece
         Ascending; the first starts at the lower bound.
     shape : tuple of int
-        That of the values; ``()`` for numbers, ``(M,)`` for vectors.
+        Shape of the values: ``()`` for numbers, ``(M,)`` for vectors.
 
     Notes
     -----
-    It has no reference to the learner that made it, and consists of a few small arrays. Evaluation is vectorised.
+    The interpolator has no reference to the learner. It consists of a few small arrays. Evaluation is vectorised.
     """
 
     def __init__(self, bounds: tuple[float, float], pieces: list[Piece], shape: tuple[int, ...]) -> None:
@@ -89,7 +89,7 @@ class RationalInterpolator:
         self._dtype = np.result_type(float, *kinds)
 
     def __call__(self, x: Any) -> Array:
-        """The approximation.
+        """Evaluate the approximation.
 
         Parameters
         ----------
@@ -98,12 +98,12 @@ class RationalInterpolator:
         Returns
         -------
         array of float or complex, shape (n,), or (n, M) if values are vectors
-            NaN outside of the bounds, and where the function was found to have no finite values.
+            NaN outside of the bounds, and where the function has no finite values.
         """
         return self._in_pieces(x, self._dtype, lambda piece, x: np.nan if piece.value is None else piece.value(x))
 
     def error(self, x: Any) -> Array:
-        """An estimate of the error of the approximation, in the unit of the values.
+        """Estimate the error of the approximation, in the unit of the values.
 
         Parameters
         ----------
@@ -112,7 +112,7 @@ class RationalInterpolator:
         Returns
         -------
         array of float, shape (n,), or (n, M) if values are vectors
-            NaN outside of the bounds; infinite where nothing is known of the error.
+            NaN outside of the bounds; infinite where there is no estimate.
         """
         return self._in_pieces(x, np.dtype(float), _error)
 
@@ -142,6 +142,6 @@ def _error(piece: Piece, x: Array) -> Any:
         return piece.error
     with np.errstate(all="ignore"):
         local = piece.trust * np.abs(piece.value(x) - piece.other(x))
-    # The largest error that was seen somewhere says how small it can be elsewhere.
+    # The error elsewhere is at least a fraction of the largest one.
     least = np.where(np.isfinite(piece.error), 0.1 * piece.error, 0.0)
     return np.minimum(np.maximum(np.nan_to_num(local, nan=np.inf), least), piece.error)

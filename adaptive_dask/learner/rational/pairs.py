@@ -1,4 +1,4 @@
-"""Samples beside each other, which tell noise from a function that is not resolved."""
+"""Pairs of neighbouring samples, which distinguish noise from unresolved features."""
 
 from __future__ import annotations
 
@@ -9,20 +9,19 @@ from numpy.typing import NDArray
 
 Array = NDArray[Any]
 
-# Samples are beside each other if this close, in units of their mean distance.
+# Maximum distance of a pair, in units of the mean distance of the samples.
 _BESIDE = 1e-3
-# The part is divided into as many sections. A pair is wanted in each, because samples are also close to each other
-# where the function is singular.
+# Number of sections of a part, each of which needs a pair: samples are close to each other at a singularity as well.
 _SECTIONS = 4
 
 
 class Pairs:
-    """Differences of values so close to each other that those of a smooth function are the same.
+    """Differences of values at points close enough that a smooth function does not change between them.
 
     Attributes
     ----------
     are_wanted : bool
-        Whether more of them would tell something.
+        Whether more pairs are needed.
     """
 
     def __init__(self) -> None:
@@ -30,23 +29,23 @@ class Pairs:
         self.are_wanted = False
 
     def is_beside(self, x: float, other: float, samples: list[float]) -> bool:
-        """Whether two points are beside each other among these samples."""
+        """Return whether two points form a pair among these samples."""
         return abs(x - other) * len(samples) < 2 * _BESIDE * (samples[-1] - samples[0])
 
     def add(self, x: float, difference: Array, samples: list[float]) -> None:
-        """Add the difference of the value at ``x`` to that beside it."""
+        """Add the difference between the value at ``x`` and its neighbour."""
         section = int(_SECTIONS * (x - samples[0]) / (samples[-1] - samples[0]))
         self._differences.setdefault(min(max(section, 0), _SECTIONS - 1), difference)
 
     def sigma(self, scale: Array) -> float:
-        """The standard deviation of the noise, relative to the scale; 0 if it is not known."""
+        """Return the standard deviation of the noise, relative to the scale; 0 if it is unknown."""
         if len(self._differences) < _SECTIONS - 1:
             return 0.0
-        # The median, because a pair may lie on both sides of a step.
+        # Use the median, because a step may separate a pair.
         return float(np.median([(each / scale).max() for each in self._differences.values()]) / 0.954)
 
     def wanted(self, samples: list[float]) -> list[float]:
-        """Where a sample beside a known one would tell whether there is noise."""
+        """Return points next to samples at which a value is needed to detect noise."""
         if not self.are_wanted:
             return []
         x, width = np.array(samples), samples[-1] - samples[0]

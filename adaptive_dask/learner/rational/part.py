@@ -1,4 +1,4 @@
-"""A part of the domain on which a function is smooth: its samples, its approximations, and how well they predicted."""
+"""A part of the domain on which a function is smooth: samples, approximations and their prediction errors."""
 
 from __future__ import annotations
 
@@ -23,26 +23,25 @@ from adaptive_dask.learner.rational.survey import Survey, beside, candidates, di
 
 Array = NDArray[Any]
 
-# From this many samples on a fit begins with the support points of the one before.
+# From this many samples on, a fit starts with the support points of the previous one.
 _WARM = 32
-# With fewer samples noise is not looked for, and all predictions count.
+# With fewer samples, noise is not detected, and all predictions count.
 _SMOOTH_FROM = 12
-# With fewer samples nothing is known well enough to say that errors are small in places.
+# With fewer samples, errors between the samples cannot be estimated from the change of the approximation.
 _KNOWN_FROM = 16
-# An approximation that predicts well is fitted again after this many checks or more, to use what they told,
+# An approximation that predicts well is fitted again after this many checks or more, to use their values,
 _LONG_CHECKED = 8
-# unless the new one differs from it by this many times the error that it had.
+# unless the new one differs from it by this many times its error.
 _DISPUTED = 10.0
 _NOISE_CHECKS = 8
-# A fit with small errors of small values is kept as long as these are below so many times the tolerance, each relative
-# to its value.
+# A fit with small relative errors is kept as long as these are below this many times the tolerance.
 _SMALL_DIFFER = 100.0
-# This share of the differences of residuals of neighbours is below this many standard deviations of the noise, whether
-# values are real or complex. Unlike their size, it is not increased by features that the approximation misses.
+# This fraction of the differences of residuals of neighbours is below this many standard deviations of the noise, for
+# real and complex values. Unlike the residuals, the differences do not increase with unresolved features.
 _SHARE, _BELOW = 0.75, 1.64
-# A sample that is this many standard deviations away is not explained by noise.
+# An error of more than this many standard deviations is not noise.
 _OUTLIER = 6.0
-# A pole is known when a sample is this close to it, in units of its distance to the axis.
+# A pole is resolved if a sample is this close to it, in units of its distance to the axis.
 VISITED = 1.0
 
 
@@ -54,13 +53,13 @@ class Part:
     x : list of float
     y : list of array, shape (M,)
     active : str
-        The approximation that predicted best of late.
+        The approximation with the best recent predictions.
     noise : array, shape (M,), or None
-        The standard deviation of the noise where there is some.
+        Standard deviation of the noise; None if there is none.
     ends : list of float
-        Bounds of the domain as long as nothing was told there, beyond the first or the last sample.
+        Bounds of the domain beyond the first or the last sample, until their values are known.
     doubted : (float, float) or None
-        Where the present approximation, which was tested, has the largest error, and how large it is.
+        Position and size of the largest error of the current approximation, after it was tested.
     """
 
     def __init__(self, ends: Iterable[float] = ()) -> None:
@@ -102,21 +101,21 @@ class Part:
 
     @property
     def is_tested(self) -> bool:
-        """Whether the present approximation predicted enough values."""
+        """Whether the current approximation predicted enough values."""
         if self.active == "smooth" and self.noise is None and self.record.checks < _NOISE_CHECKS:
             return False
         return self.record.is_tested(self.active)
 
     def table(self) -> tuple[Array, Array]:
-        """The samples: x of shape (n,) and y of shape (n, M)."""
+        """Return the samples: x of shape (n,) and y of shape (n, M)."""
         return np.array(self.x), np.array(self.y)
 
     def evaluate(self, x: Array) -> Array:
-        """The active approximation at ``x``, shape (n, M)."""
+        """Evaluate the active approximation at ``x``, shape (n, M)."""
         return self.approximation()(x)
 
     def approximation(self) -> Barycentric | Lines:
-        """The active approximation."""
+        """Return the active approximation."""
         found = self._active_fit()
         return found.model if found else Lines(*self.table())
 
@@ -126,7 +125,7 @@ class Part:
     # -- results ---------------------------------------------------------------------------------
 
     def insert(self, x: float, y: Array, scale: Array, tolerance: float) -> None:
-        """Add a sample that lies between the ends, after having looked at what was predicted."""
+        """Add a sample between the ends, and compare it with the predictions."""
         if self.rational is not None and self.n >= 2:
             self._compare(x, y, scale, tolerance)
         else:
@@ -134,9 +133,9 @@ class Part:
         self.add(x, y)
 
     def extend(self, x: float, y: Array) -> None:
-        """Add a sample beyond the ends that was predicted; what lies in between has to be tested still.
+        """Add a predicted sample beyond the ends; the interval in between has yet to be tested.
 
-        It may be a little beyond a kink. A part that a simple function explains therefore takes the predicted value.
+        The sample may be slightly beyond a kink. A simple part therefore uses the predicted value.
         """
         self.add(x, self.evaluate(np.array([x]))[0] if self.is_simple else y)
         self.record.start_over(self.record.shape)
@@ -149,24 +148,24 @@ class Part:
         self.stale = True
 
     def is_sure(self, scale: Array, tolerance: float) -> bool:
-        """Whether the error is known to be below the tolerance, or a simple function explains all samples."""
+        """Return whether the error is known to be below the tolerance, or the part is simple."""
         return self.is_simple or (self.is_tested and self.claim(scale) <= tolerance)
 
     @property
     def is_simple(self) -> bool:
-        """Whether a function with fewer parameters than there are samples explains all of them."""
+        """Whether a function with fewer parameters than samples fits all samples."""
         found = self._active_fit()
         return found is not None and found.converged and self.n > 2 * found.model.order
 
     def belongs(self, end: int, scale: Array, tolerance: float) -> bool:
-        """Whether the other samples tell the value of the first (0) or the last (-1) one."""
+        """Return whether the other samples predict the value of the first (0) or the last (-1) one."""
         x, y = self.table()
         keep = np.arange(self.n) != end % self.n
         known = fit(x[keep], y[keep] / scale, tolerance=tolerance).model(x[[end]])[0]
         return relative(_distance(known * scale, y[end]), scale) <= tolerance
 
     def add(self, x: float, y: Array) -> None:
-        """Add a sample without looking at what was predicted."""
+        """Add a sample without comparing it with the predictions."""
         i = bisect.bisect(self.x, x)
         if self.n >= _SMOOTH_FROM:
             j = min((j for j in (i - 1, i) if 0 <= j < self.n), key=lambda j: abs(self.x[j] - x))
@@ -203,7 +202,7 @@ class Part:
             self.doubted = None
 
     def _nothing_new(self, scale: Array) -> bool:
-        """Whether the checks differ from what was predicted by no more than rounding errors."""
+        """Return whether the prediction errors of the checks are at most rounding errors."""
         if self.rational is not None and self.rational.is_relative:
             return not self._small_differ
         return max(self.record.errors(self.active, self.record.checks)) <= self._rounding(scale)
@@ -212,14 +211,14 @@ class Part:
         return 10 * ROUNDING * max(1.0, float((np.abs(self.y[0]) / scale).max()))
 
     def _excuse(self, scale: Array) -> float:
-        """The prediction error that is no news: rounding, or noise."""
+        """Return the prediction error that rounding or noise explains."""
         floor = self._rounding(scale)
         return floor if self.noise is None else max(floor, 4 * relative(self.noise, scale))
 
     # -- fits ------------------------------------------------------------------------------------
 
     def update(self, scale: Array, tolerance: float) -> bool:
-        """Fit again if something new was told; returns whether that was so."""
+        """Fit again if there are new data, and return whether the approximation changed."""
         if not self.stale and (not self.record.checks or self.n < self._not_before or self._nothing_new(scale)):
             return False
         self._claim_before = np.inf if self.stale else self.claim(scale)
@@ -252,9 +251,9 @@ class Part:
         return True
 
     def _is_disputed(self, found: Fit, poles: Array, scale: Array) -> bool:
-        """Whether a new approximation differs from a proven one by far more than this one was wrong.
+        """Return whether a new approximation differs from a tested one by far more than the error of the latter.
 
-        More samples that were predicted well must not make it worse, which rounding errors can do.
+        More samples that were predicted well must not worsen the approximation, which rounding errors can do.
         """
         assert self.rational is not None
         at = np.concatenate((self.survey(scale).x, beside(poles, self.x[0], self.x[-1])))
@@ -262,7 +261,7 @@ class Part:
         return bool(difference > _DISPUTED * self._claim_before)
 
     def _choose(self) -> None:
-        """Take the approximation that predicted the last values best."""
+        """Activate the approximation that predicted the last values best."""
         assert self.rational is not None
         if self.rational.converged or len(self.record.predictions()) < 3:
             self.active = "rational"
@@ -281,7 +280,7 @@ class Part:
         self.active = best
 
     def _estimate_noise(self, scale: Array) -> None:
-        """Noise is what a smooth approximation of low order leaves, and what samples beside each other differ by."""
+        """Estimate the noise from the residuals of a smooth approximation of low order, if pairs confirm it."""
         self.noise, self.pairs.are_wanted = None, False
         if self.active != "smooth" or self.smooth is None or self.n < 20 or self.smooth.model.order > self.n / 3:
             return
@@ -301,7 +300,7 @@ class Part:
     # -- errors ----------------------------------------------------------------------------------
 
     def survey(self, scale: Array) -> Survey:
-        """Where between the samples errors are expected, and how large."""
+        """Return the errors expected between the samples."""
         if self._survey is None:
             self._survey = self._make_survey(scale)
             self._largest = self._survey.largest
@@ -317,11 +316,11 @@ class Part:
         record.largest_difference = float(error.max(initial=0.0))
         trust = record.trust(self.x)
         if self.noise is not None:
-            # Differences that are as small as the noise are no reason to look there.
+            # Differences as small as the noise need no more points.
             error = np.maximum(error - 3 * relative(self.noise, scale), 0.0)
         survey.error = error * np.sqrt(trust[survey.gap] * trust[survey.gap + 1])
         if not record.is_telling() and self.noise is None and len(error):
-            # Samples nearby may have been predicted well, but this is where the approximations are tested.
+            # Test the approximations here, even if samples nearby were predicted well.
             worst = int(error.argmax())
             survey.error[worst] = record.common * error[worst]
         survey.largest = record.common * float(error.max(initial=0.0))
@@ -342,13 +341,13 @@ class Part:
                 survey.largest = max(self._doubt(found.model, survey.x, scale), found.residual)
             self._look_at_poles(survey)
         if survey.largest > 1:
-            # The function is not expected to leave the range of its values, even if the companion does.
+            # Assume that the function stays in the range of its values, even if the companion does not.
             beyond = np.abs(found.model(survey.x) - y[survey.gap]) / scale
             survey.largest = min(survey.largest, 1 + float(np.nan_to_num(beyond, nan=np.inf).max(initial=0.0)))
         return survey
 
     def _missed(self, model: Barycentric, scale: Array) -> Array:
-        """By how much an approximation that smooths misses each sample, shape (n,); 0 where it may be noise."""
+        """Return the error of a smoothing approximation at each sample, shape (n,); 0 where it may be noise."""
         x, y = self.table()
         missed: Array = (_distance(model.without_spikes(x), y) / scale).max(axis=1)
         if self.noise is not None:
@@ -356,7 +355,7 @@ class Part:
         return missed
 
     def _doubt(self, model: Barycentric, at: Array, scale: Array) -> float:
-        """The largest error of an approximation that was tested."""
+        """Return the largest error of a tested approximation."""
         if self.doubted is None:
             low, high = min([self.x[0], *self.ends]), max([self.x[-1], *self.ends])
             at = np.concatenate((at, more_places(self._poles, low, high)))
@@ -366,7 +365,7 @@ class Part:
         return self.doubted[1]
 
     def _peaks(self, found: Fit, poles: Array, scale: Array) -> tuple[Array, Array]:
-        """Poles without samples nearby, and the peaks that they make on the axis, relative to the scale."""
+        """Return poles without samples nearby, and the heights of their peaks on the axis, relative to the scale."""
         if self.n < 4 or not len(poles):
             return poles[:0], np.empty(0)
         x = np.array(self.x)
@@ -375,30 +374,30 @@ class Part:
         return poles[keep], heights[keep]
 
     def _look_at_poles(self, survey: Survey) -> None:
-        """Expect errors as large as the peaks of poles without samples nearby: only their tails are known."""
+        """Include errors as large as the peaks of poles without samples nearby, because only their tails are known."""
         keep = distances(self._unvisited, np.array(self.x)) > VISITED * np.abs(self._unvisited.imag)
         self._unvisited, self._heights = self._unvisited[keep], self._heights[keep]
         survey.largest = max(survey.largest, float(self._heights.max(initial=0.0)))
 
     def unvisited(self, scale: Array) -> tuple[Array, Array]:
-        """Poles without samples nearby, and how large the error next to them may be, relative to the scale."""
+        """Return poles without samples nearby, and the largest possible errors next to them, relative to the scale."""
         self.survey(scale)
         return (self._unvisited, self._heights) if self.active == "rational" else (self._unvisited[:0], np.empty(0))
 
     def line_errors(self, scale: Array) -> Array:
-        """The errors of straight lines between the samples, shape (n - 1,)."""
+        """Return the errors of straight lines between the samples, shape (n - 1,)."""
         x, y = self.table()
         return line_errors(x, y / scale)
 
     def claim(self, scale: Array, least: float = 0.0) -> float:
-        """The largest error that the active approximation is expected to have, relative to the scale.
+        """Return the largest expected error of the active approximation, relative to the scale.
 
-        Straight lines have none in gaps that are shorter than ``least``.
+        The error of straight lines is 0 in gaps shorter than ``least``.
         """
         errors = self.record.errors(self.active)
         if len(errors) < CHECKS:
             return np.inf
-        # As long as values are predicted well, more of them do not change what is expected elsewhere.
+        # As long as values are predicted well, they do not change the errors expected elsewhere.
         surveyed = self.survey(scale).largest if self._largest is None else self._largest
         if self.n < _SMOOTH_FROM:
             count = len(errors)
@@ -409,7 +408,7 @@ class Part:
         else:
             count = max(CHECKS, self.record.checks)
         present = max(errors[-self.record.checks :]) if self.record.checks else 0.0
-        # Approximations that were wrong by more than everything are gone.
+        # Errors above the range of the values were those of earlier approximations.
         error = max(present, min(max(errors[-count:]), 1.0))
         if self.active == "linear":
             return max(error, float(np.where(np.diff(self.x) < least, 0.0, self.line_errors(scale)).max()))
@@ -418,7 +417,7 @@ class Part:
         return max(error, surveyed, self._excuse(scale) / 100 if self.noise is None else 0.0)
 
     def piece(self, start: float, scale: Array) -> Piece:
-        """The active approximation from a point on."""
+        """Return the active approximation as a piece that begins at ``start``."""
         found = self._active_fit()
         companion = found.companion if found else None
         return Piece(start, self.approximation(), companion, self.record.common, self.claim(scale) * scale)
@@ -432,12 +431,12 @@ def _distance(a: Array, b: Array) -> Array:
 
 
 def relative(error: Array, scale: Array) -> float:
-    """The largest of the errors of the components, each relative to its scale."""
+    """Return the largest of the errors of the components, each relative to its scale."""
     return float((error / scale).max())
 
 
 def unscaled(found: Fit, scale: Array) -> Fit:
-    """The fit in the units of the values."""
+    """Convert a fit to the units of the values."""
     for model in {id(m): m for m in (found.model, found.companion)}.values():
         model.values = model.values * scale
     return found

@@ -1,4 +1,4 @@
-"""A function as a row of parts on which it is smooth, with borders between them."""
+"""A function as a sequence of parts on which it is smooth, with borders between them."""
 
 from __future__ import annotations
 
@@ -20,28 +20,28 @@ from adaptive_dask.learner.rational.part import Part, relative
 Array = NDArray[Any]
 Reason = Literal["break", "singularity", "size"]
 
-# A point in a gap belongs to the side that predicted it with an error of this fraction of the mismatch.
+# A point in a gap belongs to the side that predicted it with an error below this fraction of the mismatch.
 _BELONGS = 0.2
-# A division that turned out wrong is made again only in a gap that is narrower by this factor.
+# A refuted division is repeated only in a gap that is narrower by this factor.
 _NARROWER = 8.0
-# Samples closer to each other than this fraction of a part, and no end: a singularity.
+# Samples closer to each other than this fraction of a part indicate a singularity, from this many samples on.
 _CLUSTER = 1e-9
 _CLUSTER_FROM = 60
-# Nothing is known for certain with fewer samples, or with gaps larger than a fraction of the bounds.
+# `done` requires this many samples, and gaps no longer than the distance of the bounds divided by this number.
 _LEAST_SAMPLES = 16
 _LEAST_GAPS = 12
 
 
 class Pieces:
-    """All that is known of a function between the bounds.
+    """The approximation of a function between the bounds.
 
     Parameters
     ----------
     bounds : (float, float)
     tolerance : float
-        The error that is wanted, relative to the range of the values.
+        Target error, relative to the range of the values.
     least : float, default: 0
-        The length of a gap that can be divided. Shorter ones have no error.
+        Minimum length of a gap that can be divided. Shorter ones have no error.
     """
 
     def __init__(self, bounds: tuple[float, float], tolerance: float, least: float = 0.0) -> None:
@@ -61,7 +61,7 @@ class Pieces:
     # -- results ---------------------------------------------------------------------------------
 
     def reach(self, x: float) -> None:
-        """Note that something was told at ``x``, which may be a bound."""
+        """Record that the value at ``x``, which may be a bound, is known."""
         if x in self._unknown:
             self._unknown.remove(x)
             for part in self.parts:
@@ -88,7 +88,7 @@ class Pieces:
         np.maximum(self._high, both, out=self._high)
         self._size = np.maximum(self._size, np.abs(y))
         extent = (self._high - self._low).max(axis=0)
-        # A component that does not vary, or is rounding noise beside the others, has no scale of its own.
+        # A component that is constant, or rounding noise relative to the others, has no scale of its own.
         least = np.maximum(1e-12 * self._size.max(), 64 * np.finfo(float).eps * self._size)
         extent = np.where(extent > least, extent, np.where(self._size > 0, self._size, 1.0))
         tiny = extent < least
@@ -132,7 +132,7 @@ class Pieces:
     # -- parts -----------------------------------------------------------------------------------
 
     def update(self) -> None:
-        """Fit what has changed, divide parts where the function breaks."""
+        """Fit the parts that have changed, and divide parts where the function breaks."""
         k = 0
         while k < len(self.parts):
             part = self.parts[k]
@@ -147,7 +147,7 @@ class Pieces:
             k += 1
 
     def _where_to_divide(self, part: Part) -> tuple[int, Reason] | None:
-        """After which sample to divide a part, and why."""
+        """Return the sample after which to divide a part, and the reason, or None."""
         assert part.rational is not None
         if part.rational.converged or part.noise is not None or part.n < 8 or part.n <= part.tested_for_breaks:
             return None
@@ -160,7 +160,7 @@ class Pieces:
         suspect, part.suspect = part.suspect, None
         if i is not None and not self._was_refuted(x[i], x[i + 1]):
             part.suspect, part.suspected_at = (float(x[i]), float(x[i + 1])), part.n
-            # A sample within the gap has to confirm it, for a smooth function that is not resolved may look the same.
+            # A sample within the gap must confirm the break, because an unresolved smooth function may look the same.
             if suspect and suspect[0] <= x[i] and x[i + 1] <= suspect[1] and suspect != part.suspect:
                 return i, "break"
         elif suspect and part.n < part.suspected_at + 6:
@@ -206,7 +206,7 @@ class Pieces:
     # -- errors ----------------------------------------------------------------------------------
 
     def validated(self, part: Part) -> bool:
-        """Whether the part's approximation predicted enough values, or has no room for more points."""
+        """Return whether the part's approximation predicted enough values, or has no room for more points."""
         return part.is_tested or self._crowded(part)
 
     def _crowded(self, part: Part) -> bool:
@@ -214,7 +214,7 @@ class Pieces:
         return len(self.parts) > 1 and (width < self.least or width <= 1e-9 * (self.bounds[1] - self.bounds[0]))
 
     def done(self) -> bool:
-        """Whether the error is known to be below the tolerance, or as small as noise allows."""
+        """Return whether the error is known to be below the tolerance, or at the level of the noise."""
         if not self.is_accurate():
             return False
         if not self._is_spread:
@@ -225,14 +225,14 @@ class Pieces:
         return self._is_spread
 
     def is_accurate(self) -> bool:
-        """Whether the error is small enough everywhere, apart from what large gaps may hide."""
+        """Return whether the error is small enough everywhere, except for features that large gaps may hide."""
         if sum(part.n for part in self.parts) < _LEAST_SAMPLES or not all(map(self.validated, self.parts)):
             return False
         noise = max((relative(part.noise, self.scale) for part in self.parts if part.noise is not None), default=0.0)
         return self.claim() <= max(self.tolerance, 4 * noise)
 
     def claim(self) -> float:
-        """The largest error anywhere, relative to the scale."""
+        """Return the largest error anywhere, relative to the scale."""
         if not self.parts:
             return np.inf
         claims = [0.0 if self._crowded(part) else part.claim(self.scale, self.least) for part in self.parts]
@@ -244,12 +244,12 @@ class Pieces:
         return max(claims)
 
     def noise(self) -> Array:
-        """The standard deviation of the noise of each component, 0 where none was found."""
+        """Return the standard deviation of the noise of each component; 0 where none was found."""
         found = [part.noise for part in self.parts if part.noise is not None]
         return np.max(found, axis=0) if found else np.zeros(len(self.scale))
 
     def segments(self, missing: list[float]) -> list[Piece]:
-        """The approximations from the lower bound to the upper one.
+        """Return the approximations from the lower bound to the upper one.
 
         Parameters
         ----------
@@ -268,7 +268,7 @@ class Pieces:
         return _without(pieces, missing, [x for part in self.parts for x in part.x], self.bounds)
 
     def _across(self, k: int, before: Piece) -> list[Piece]:
-        """The approximations between a part and the next one."""
+        """Return the approximations between a part and the next one."""
         left, right, border = self.parts[k], self.parts[k + 1], self.borders[k]
         a, b = left.x[-1], right.x[0]
         if a == b:
@@ -276,13 +276,13 @@ class Pieces:
         if border.crossing is not None:
             return [right.piece(border.crossing, self.scale)]
         error = np.abs(right.y[0] - left.y[-1])
-        # The last sample of the part belongs to it still.
+        # The last sample still belongs to the part.
         line = Lines(np.array([a, b]), np.array([left.y[-1], right.y[0]]))
         return [Piece(math.nextafter(a, math.inf), line, None, 1.0, error)]
 
 
 def _without(pieces: list[Piece], missing: list[float], known: list[float], bounds: tuple[float, float]) -> list[Piece]:
-    """The pieces, with holes between points without values that are next to each other."""
+    """Return the pieces, with holes between adjacent points without values."""
     if len(missing) < 2:
         return pieces
     points = sorted([(x, False) for x in missing] + [(x, True) for x in set(known)])

@@ -14,15 +14,15 @@ Array = NDArray[Any]
 
 
 def fast_poles(model: Barycentric) -> Array:
-    """The poles, to the accuracy that choosing points needs, at a tenth of the cost of `roots`.
+    """Return the poles to the accuracy that the choice of points needs, at a tenth of the cost of `roots`.
 
-    The zeros of Σ wⱼ / (x - zⱼ) are the eigenvalues of Z - w zᵀ / Σw, beside one at 0.
+    The zeros of Σ wⱼ / (x - zⱼ) are the eigenvalues of Z - w zᵀ / Σw, except for one at 0.
     """
     z, w = model.support, model.weights
     if model.order < 2:
         return np.empty(0, dtype=complex)
     low, high = z.min(), z.max()
-    # Shifted so that 0 is far away from where poles matter.
+    # Shifted so that 0 is far from the relevant poles.
     t = 2.0 + 2.0 * (z - low) / (high - low)
     total = w.sum()
     if not np.isfinite(total) or abs(total) < 1e-14 * np.abs(w).max():
@@ -37,7 +37,7 @@ def fast_poles(model: Barycentric) -> Array:
 
 
 def roots(z: Array, coefficients: Array) -> Array:
-    """The zeros of Σ cⱼ / (x - zⱼ), all that are finite.
+    """Return the finite zeros of Σ cⱼ / (x - zⱼ).
 
     Parameters
     ----------
@@ -64,7 +64,7 @@ def roots(z: Array, coefficients: Array) -> Array:
         except (np.linalg.LinAlgError, ValueError):
             return np.empty(0, dtype=complex)
     found = found[np.isfinite(found)]
-    # Newton's method on Σ cⱼ / (x - zⱼ) gives back the digits that the eigenvalues of narrow features lost.
+    # Newton's method on Σ cⱼ / (x - zⱼ) restores the accuracy that the eigenvalues of narrow features lack.
     t = (z - middle) / half
     with np.errstate(all="ignore"):
         for _ in range(3):
@@ -77,7 +77,7 @@ def roots(z: Array, coefficients: Array) -> Array:
 
 
 def residues(model: Barycentric, poles: Array) -> Array:
-    """The residues at simple poles, shape (number of poles, M)."""
+    """Return the residues at simple poles, shape (number of poles, M)."""
     difference = poles[:, np.newaxis] - model.support
     with np.errstate(all="ignore"):
         kernel = model.weights / difference

@@ -1,4 +1,4 @@
-"""Poles, residues and zeros of what was learned, with uncertainties, and without spurious pairs of both."""
+"""Poles, residues and zeros of the learned function, with uncertainties and without spurious pole-zero pairs."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from adaptive_dask.learner.rational.poles import residues, roots
 
 Array = NDArray[Any]
 
-# A pole that moves by more than this fraction of its distance to the axis, when samples are left out, is none.
+# A pole is spurious if it moves by more than this fraction of its distance to the axis when samples are omitted.
 _STEADY = 0.3
 
 
@@ -28,9 +28,9 @@ class Resonances:
     ----------
     at : array of complex, shape (k,)
     uncertainty : array of float, shape (k,)
-        By how much they move when samples are left out.
+        Shifts when samples are omitted.
     residues, residue_uncertainty : array, shape (k, M)
-        Of poles.
+        Residues of poles, and their uncertainties.
     """
 
     at: Array
@@ -40,13 +40,13 @@ class Resonances:
 
 
 def find_poles(parts: list[Part], scale: Array, claim: Callable[[Part], float]) -> Resonances:
-    """The poles above and below the parts."""
+    """Find the poles above and below the parts."""
     found = [_poles_of(part, scale, claim(part)) for part in parts]
     return _joined(found, len(scale))
 
 
 def find_zeros(parts: list[Part], component: int) -> tuple[Array, Array]:
-    """The zeros of a component above, below and on the parts, and their uncertainties."""
+    """Find the zeros of a component above, below and on the parts, and their uncertainties."""
     found = []
     for part in parts:
         if part.rational is not None:
@@ -84,7 +84,7 @@ def _poles_of(part: Part, scale: Array, claim: float) -> Resonances:
         strength_moved = np.maximum(strength_moved, np.abs(residues(other, theirs[nearest]) - strength))
     if not others:
         moved[:] = np.inf
-    # A spurious pole has a zero beside it, so it changes the function by less than the function is known.
+    # A spurious pole has a zero beside it, so it changes the function by less than the error of the approximation.
     with np.errstate(all="ignore"):
         height = (np.abs(strength) / scale).max(axis=1) / np.abs(at.imag)
     least = max(10 * claim, 1e-11) if np.isfinite(claim) else 1e-3
@@ -93,7 +93,7 @@ def _poles_of(part: Part, scale: Array, claim: float) -> Resonances:
 
 
 def _near(at: Array, part: Part) -> Array:
-    """Those above, below and on the part."""
+    """Select the points above, below and on the part."""
     low, high = part.x[0], part.x[-1]
     edge = 1e-9 * (high - low)
     near: Array = at[(at.real >= low - edge) & (at.real <= high + edge) & (np.abs(at.imag) < 0.5 * (high - low))]
@@ -109,7 +109,7 @@ def _moved(at: Array, others: list[Array]) -> Array:
 
 
 def _left_out(part: Part, model: Barycentric) -> Iterator[Barycentric]:
-    """The same approximation from fewer samples: each time a share of those between the support points is left out."""
+    """Yield the same approximation from fewer samples, each time without a share of those between support points."""
     x, y = part.table()
     free = np.flatnonzero(~np.isin(x, model.support))
     needed = -(-model.order // y.shape[1])

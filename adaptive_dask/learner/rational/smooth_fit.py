@@ -1,4 +1,4 @@
-"""Rational approximation of samples with noise: of low order, without poles between the samples."""
+"""Rational approximation of low order for samples with noise, without poles between the samples."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ Array = NDArray[Any]
 
 _MAX_ORDER = 30
 _PATIENCE = 5
-# A model with more parameters must be better by this factor.
+# A model with more parameters must have a score that is better by this factor.
 _PARSIMONY = 1.1
-# 1 is generalised cross validation, which takes too many parameters where the denominator was chosen among many.
+# With 1, this is generalised cross-validation, which overfits when the denominator is chosen among many.
 _PENALTY = 1.5
-# How often support points next to spurious poles are taken away.
+# Maximum number of times that support points next to spurious poles are removed.
 _CLEANINGS = 5
 
 
@@ -28,8 +28,8 @@ def smooth_fit(x: Array, values: Array) -> Fit | None:
     """Approximate samples that have noise.
 
     The denominators are those of AAA. The values at the support points, which AAA interpolates with their noise, come
-    from a linear least-squares problem. The order has the smallest generalised cross validation; denominators with
-    zeros between the samples, closer to the axis than the samples are to each other, are left out.
+    from a linear least-squares problem. The order minimises the generalised cross-validation score. Denominators with
+    zeros between the samples, closer to the axis than the distance of the samples, are excluded.
 
     Parameters
     ----------
@@ -86,7 +86,7 @@ def _result(found: list[tuple[float, float, Barycentric, Array]], n: int) -> Fit
 
 
 def _least_squares(model: Barycentric, x: Array, values: Array) -> tuple[Barycentric, Array]:
-    """The same denominator with the values at the support points that fit best, and the residuals."""
+    """Return the same denominator with least-squares values at the support points, and the residuals."""
     difference = x[:, np.newaxis] - model.support
     exact = difference == 0
     difference[exact] = 1.0
@@ -105,7 +105,7 @@ def _least_squares(model: Barycentric, x: Array, values: Array) -> tuple[Barycen
 
 
 def _without_poles_between(loewner: Loewner, weights: Array) -> Barycentric | None:
-    """The denominator, after the support points next to poles between the samples were taken away."""
+    """Return the denominator without the support points next to poles between the samples, or None."""
     x, columns = loewner.x, np.arange(len(loewner.support))
     for _ in range(_CLEANINGS):
         support = np.array(loewner.support)[columns]
@@ -122,11 +122,11 @@ def _without_poles_between(loewner: Loewner, weights: Array) -> Barycentric | No
 
 
 def _poles_between(model: Barycentric, x: Array) -> Array:
-    """Poles that are closer to the axis than the samples are to each other."""
+    """Return the poles that are closer to the axis than the distance of the samples."""
     poles = fast_poles(model)
     poles = poles[(poles.real > x[0]) & (poles.real < x[-1])]
     i = np.clip(np.searchsorted(x, poles.real), 1, len(x) - 1)
-    # A feature must be seen by several samples, not by one that has a large error.
+    # Several samples must resolve a feature; a single one may have a large error.
     gap = x[np.minimum(i + 1, len(x) - 1)] - x[np.maximum(i - 2, 0)]
     near: Array = poles[np.abs(poles.imag) < 0.5 * gap]
     return near

@@ -1,4 +1,4 @@
-"""What is expected of the error of an approximation between the samples."""
+"""Expected errors of an approximation between the samples."""
 
 from __future__ import annotations
 
@@ -12,30 +12,30 @@ from adaptive_dask.learner.rational.barycentric import Barycentric
 
 Array = NDArray[Any]
 
-# Where candidates lie between two samples.
+# Positions of candidates between two samples.
 _FRACTIONS = np.array([0.08, 0.25, 0.5, 0.75, 0.92])
-# Beside a pole, in units of its distance to the axis.
+# Positions of candidates beside a pole, in units of its distance to the axis.
 _BESIDE = np.array([0.0, 1.0, -1.0, 3.0, -3.0])
-# Larger differences of approximations are cut off.
+# Maximum difference of approximations; larger ones are clipped.
 _MOST = 1e3
 
 
 @dataclass
 class Survey:
-    """What is expected between the samples of a part.
+    """The errors expected between the samples of a part.
 
     Attributes
     ----------
     x : array, shape (k,)
         Candidates, each between two samples.
     gap : array of int, shape (k,)
-        After which sample.
+        Index of the sample before each candidate.
     error : array, shape (k,)
-        The error expected there, relative to the scale.
+        Expected error, relative to the scale.
     untested : array, shape (k,)
-        The same in units of the largest one, lower near samples that came after the approximation.
+        Expected error in units of the largest one, lowered near samples that came after the approximation.
     largest : float
-        The largest error anywhere, if the present approximation is wrong by as much as it was at its checks.
+        Largest error anywhere, if the errors of the current approximation are like those of its checks.
     """
 
     x: Array
@@ -46,7 +46,7 @@ class Survey:
 
 
 def candidates(x: Array, poles: Array) -> Survey:
-    """Places between samples and beside poles, with an error of 0."""
+    """Return points between samples and beside poles, with an error of 0."""
     length = np.diff(x)
     at = np.concatenate(((x[:-1, np.newaxis] + length[:, np.newaxis] * _FRACTIONS).ravel(), beside(poles, x[0], x[-1])))
     gap = np.clip(np.searchsorted(x, at) - 1, 0, len(x) - 2)
@@ -57,7 +57,7 @@ def candidates(x: Array, poles: Array) -> Survey:
 
 
 def beside(poles: Array, low: float, high: float) -> Array:
-    """Places between two ends, on the axis beside poles close to it."""
+    """Return points between two ends, on the axis beside poles close to it."""
     near = poles[(poles.real > low) & (poles.real < high) & (np.abs(poles.imag) < 0.25 * (high - low))]
     at = (near.real[:, np.newaxis] + near.imag[:, np.newaxis] * _BESIDE).ravel()
     result: Array = at[(at > low) & (at < high)]
@@ -65,7 +65,7 @@ def beside(poles: Array, low: float, high: float) -> Array:
 
 
 def differences(a: Barycentric, b: Barycentric, x: Array, scale: Array) -> Array:
-    """By how much two approximations differ, relative to the scale, shape (len(x),)."""
+    """Return the differences of two approximations, relative to the scale, shape (len(x),)."""
     with np.errstate(all="ignore"):
         result: Array = (np.abs(a(x) - b(x)) / scale).max(axis=1)
     result[~np.isfinite(result)] = _MOST
@@ -73,7 +73,7 @@ def differences(a: Barycentric, b: Barycentric, x: Array, scale: Array) -> Array
 
 
 def line_errors(x: Array, y: Array) -> Array:
-    """The errors of straight lines between samples, from second divided differences; shape (n - 1,).
+    """Return the errors of straight lines between samples, from second divided differences, shape (n - 1,).
 
     Parameters
     ----------
