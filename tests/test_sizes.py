@@ -17,10 +17,8 @@ MAX_ATTRIBUTES = 20
 
 MANY_METHODS = {
     "AsyncRunner": "the public runner: one short method for each command and number of a run",
-    "Part": "one piece of a rational approximation, with the fits that are tried on it",
 }
 MANY_ATTRIBUTES = {
-    "Part": "see MANY_METHODS",
     "PointsOnLine": "an array for each property of the points, and a memoryview of each for single points",
     "RunArguments": "a field for each argument of a run",
     "RunOptions": "a field for each argument of a run",

@@ -15,10 +15,12 @@ from adaptive_dask.learner.axes.space import Space
 from adaptive_dask.learner.checked import as_real, checked_amplitude, checked_bounds, checked_point, checked_size
 from adaptive_dask.learner.rational.barycentric import Barycentric
 from adaptive_dask.learner.rational.border import Border
+from adaptive_dask.learner.rational.breaks import BreakSearch
 from adaptive_dask.learner.rational.choice import Gaps, choose
 from adaptive_dask.learner.rational.error_shape import ErrorShape
 from adaptive_dask.learner.rational.fit import Fit
 from adaptive_dask.learner.rational.interpolator import RationalInterpolator
+from adaptive_dask.learner.rational.model_poles import ModelPoles
 from adaptive_dask.learner.rational.pairs import Pairs
 from adaptive_dask.learner.rational.part import Part
 from adaptive_dask.learner.rational.pieces import Pieces
@@ -407,7 +409,7 @@ def _layout() -> list[tuple[str, list[str]]]:
     """Return the classes used by `_LEARNED` and their attributes, which may differ between versions."""
     numbers = np.arange(2.0)
     model, shape = Barycentric(numbers, numbers, numbers), ErrorShape(numbers, np.empty(0), 1)
-    objects = (Pieces((0.0, 1.0), 0.1), Part(), Record(), Pairs(), Border(), model, shape)
+    objects = (Pieces((0.0, 1.0), 0.1), Part(), Record(), Pairs(), Border(), ModelPoles(), BreakSearch(), model, shape)
     names: list[tuple[type, list[str]]] = [(type(each), sorted(vars(each))) for each in objects]
     names += [(each, sorted(each.__annotations__)) for each in (Prediction, Fit, Survey)]
     return [(f"{kind.__module__}.{kind.__qualname__}", attributes) for kind, attributes in names]

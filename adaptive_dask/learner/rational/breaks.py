@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,40 @@ _ABOVE_NOISE = 15.0
 _BELONGS = 0.2
 # Differences below this, relative to the range of the values, are considered rounding errors.
 _SMALL = 1e-12
+# A suspected break is dropped if it is not found again within this many samples.
+_PATIENCE = 6
+
+
+@dataclass
+class BreakSearch:
+    """The search for a break in a part.
+
+    Attributes
+    ----------
+    tested_with : int
+        Number of samples at the last search.
+    suspect : (float, float) or None
+        Gap over which the function seems to break.
+    suspected_with : int
+        Number of samples when it was found.
+    """
+
+    tested_with: int = 0
+    suspect: tuple[float, float] | None = None
+    suspected_with: int = 0
+
+    def confirms(self, gap: tuple[float, float] | None, n: int) -> bool:
+        """Set the gap found among ``n`` samples, and return whether it confirms the suspected break.
+
+        A sample within the gap must confirm the break, because an unresolved smooth function may look the same.
+        """
+        before = self.suspect
+        if gap is None:
+            if n >= self.suspected_with + _PATIENCE:
+                self.suspect = None
+            return False
+        self.suspect, self.suspected_with = gap, n
+        return before is not None and before[0] <= gap[0] and gap[1] <= before[1] and before != gap
 
 
 def find_break(x: Array, values: Array, least: float) -> int | None:

@@ -13,7 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from adaptive_dask.learner.losses.interpolation import even_split
-from adaptive_dask.learner.rational.part import VISITED, Part
+from adaptive_dask.learner.rational.model_poles import VISITED
+from adaptive_dask.learner.rational.part import Part
 from adaptive_dask.learner.rational.pieces import Pieces
 
 Array = NDArray[Any]
@@ -115,7 +116,7 @@ class Candidates:
         found = [_in_part(part, pieces, turn) for part in pieces.parts]
         found += [_in_border(pieces, k) for k in range(len(pieces.borders))]
         found += [_at_poles(part, pieces) for part in pieces.parts]
-        found += [_in_suspect(part) for part in pieces.parts if part.suspect]
+        found += [_in_suspect(part) for part in pieces.parts if part.breaks.suspect]
         found += [_in_doubt(part) for part in pieces.parts if part.doubted and part.doubted[1] > pieces.tolerance]
         found += [_at_singularities(part, pieces) for part in pieces.parts if part.active == "rational"]
         found += [_beside(part) for part in pieces.parts if part.pairs.are_wanted]
@@ -212,8 +213,8 @@ def _at_singularities(part: Part, pieces: Pieces) -> Found:
 
 def _in_suspect(part: Part) -> Found:
     """Return candidates in a gap over which the function seems to break."""
-    assert part.suspect is not None
-    a, b = part.suspect
+    assert part.breaks.suspect is not None
+    a, b = part.breaks.suspect
     at = a + (b - a) * _EIGHTHS
     at = at[(a < at) & (at < b)]
     if part.x[bisect.bisect_right(part.x, a)] < b:
@@ -259,7 +260,9 @@ def choose(pieces: Pieces, gaps: Gaps, pending: list[float], n: int) -> tuple[li
     rational = all(part.active == "rational" for part in pieces.parts)
     done = pieces.is_accurate() if rational else pieces.done()
     # Breaks have priority over large gaps.
-    breaks = any(border.crossing is None for border in pieces.borders) or any(part.suspect for part in pieces.parts)
+    breaks = any(border.crossing is None for border in pieces.borders) or any(
+        part.breaks.suspect for part in pieces.parts
+    )
     share = _SHARE if len(gaps.points) < _SHARE_FALLS and not breaks else _LATER_SHARE
     while len(points) < n:
         count = len(gaps.points)

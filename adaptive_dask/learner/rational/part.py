@@ -10,11 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from adaptive_dask.learner.rational.barycentric import Barycentric
+from adaptive_dask.learner.rational.breaks import BreakSearch
 from adaptive_dask.learner.rational.change import change, more_places
-from adaptive_dask.learner.rational.doublets import distances, peaks, without_doublets
+from adaptive_dask.learner.rational.doublets import without_doublets
 from adaptive_dask.learner.rational.error_shape import ErrorShape
 from adaptive_dask.learner.rational.fit import ROUNDING, Fit, fit
 from adaptive_dask.learner.rational.interpolator import Lines, Piece
+from adaptive_dask.learner.rational.model_poles import ModelPoles
 from adaptive_dask.learner.rational.pairs import Pairs
 from adaptive_dask.learner.rational.poles import fast_poles
 from adaptive_dask.learner.rational.record import CHECKS, Kind, Prediction, Record
@@ -41,8 +43,6 @@ _SMALL_DIFFER = 100.0
 _SHARE, _BELOW = 0.75, 1.64
 # An error of more than this many standard deviations is not noise.
 _OUTLIER = 6.0
-# A pole is resolved if a sample is this close to it, in units of its distance to the axis.
-VISITED = 1.0
 
 
 class Part:
@@ -74,12 +74,8 @@ class Part:
         self.record = Record()
         self.pairs = Pairs()
         self.stale = True
-        self.tested_for_breaks = 0
-        self.suspect: tuple[float, float] | None = None
-        self.suspected_at = 0
-        self._poles: Array = np.empty(0, dtype=complex)
-        self._unvisited: Array = np.empty(0, dtype=complex)
-        self._heights: Array = np.empty(0)
+        self.breaks = BreakSearch()
+        self._poles = ModelPoles()
         self._survey: Survey | None = None
         self._largest: float | None = None
         self._small_differ = False
@@ -176,7 +172,7 @@ class Part:
         self.x.insert(i, x)
         self.y.insert(i, y)
         self._survey = None
-        if self.stale or self.doubted is None or len(self._unvisited):
+        if self.stale or self.doubted is None or len(self._poles.unvisited):
             self._largest = None
 
     def _compare(self, x: float, y: Array, scale: Array, tolerance: float) -> None:
@@ -235,8 +231,7 @@ class Part:
         poles = fast_poles(found.model)
         if not self.stale and self.active == "rational" and self._is_disputed(found, poles, scale):
             return False
-        self.rational, self._poles = found, poles
-        self._unvisited, self._heights = self._peaks(found, poles, scale)
+        self.rational, self._poles = found, ModelPoles.of(found, poles, x, scale)
         if found.converged:
             self.smooth = None
         elif self.n >= _SMOOTH_FROM and self.n >= 1.05 * self._smoothed:
@@ -246,7 +241,7 @@ class Part:
         self.record.start_over(ErrorShape(x, poles, found.model.order) if self.n > 3 else None)
         self.stale, self._survey, self._largest, self._small_differ = False, None, None, False
         self.doubted = None
-        self._choose()
+        self.active = "rational" if found.converged else self.record.best_kind(self.active, self.smooth is not None)
         self._estimate_noise(scale)
         return True
 
@@ -259,25 +254,6 @@ class Part:
         at = np.concatenate((self.survey(scale).x, beside(poles, self.x[0], self.x[-1])))
         difference = differences(found.model, self.rational.model, at, scale).max(initial=0.0)
         return bool(difference > _DISPUTED * self._claim_before)
-
-    def _choose(self) -> None:
-        """Activate the approximation that predicted the last values best."""
-        assert self.rational is not None
-        if self.rational.converged or len(self.record.predictions()) < 3:
-            self.active = "rational"
-            return
-        best, lowest = self.active, np.inf
-        kinds: tuple[Kind, ...] = ("rational", "smooth", "linear")
-        last = self.record.predictions()[-(3 if self.active == "linear" else 6) :]
-        for kind in kinds:
-            errors = [p.errors[kind] for p in last if kind in p.errors]
-            if len(errors) < 3 or (kind == "smooth" and self.smooth is None):
-                continue
-            bonus = 0.7 * (kind == self.active) + 0.7 * (kind != "linear")
-            typical = float(np.mean(np.log(np.maximum(errors, 1e-16)))) - bonus
-            if typical < lowest:
-                best, lowest = kind, typical
-        self.active = best
 
     def _estimate_noise(self, scale: Array) -> None:
         """Estimate the noise from the residuals of a smooth approximation of low order, if pairs confirm it."""
@@ -308,7 +284,7 @@ class Part:
 
     def _make_survey(self, scale: Array) -> Survey:
         (x, y), record = self.table(), self.record
-        survey = candidates(x, self._poles)
+        survey = candidates(x, self._poles.at)
         found = self._active_fit() or self.rational
         if found is None or self.n < 4:
             return survey
@@ -339,7 +315,8 @@ class Part:
             survey.largest = max(survey.largest, largest)
             if self.n >= _KNOWN_FROM and self.is_tested:
                 survey.largest = max(self._doubt(found.model, survey.x, scale), found.residual)
-            self._look_at_poles(survey)
+            self._poles.visit(x)
+            survey.largest = max(survey.largest, float(self._poles.heights.max(initial=0.0)))
         if survey.largest > 1:
             # Assume that the function stays in the range of its values, even if the companion does not.
             beyond = np.abs(found.model(survey.x) - y[survey.gap]) / scale
@@ -358,31 +335,17 @@ class Part:
         """Return the largest error of a tested approximation."""
         if self.doubted is None:
             low, high = min([self.x[0], *self.ends]), max([self.x[-1], *self.ends])
-            at = np.concatenate((at, more_places(self._poles, low, high)))
+            at = np.concatenate((at, more_places(self._poles.at, low, high)))
             error = change(model, *self.table(), scale, self.record.worst(), at)
             worst = int(error.argmax())
             self.doubted = float(at[worst]), float(error[worst])
         return self.doubted[1]
 
-    def _peaks(self, found: Fit, poles: Array, scale: Array) -> tuple[Array, Array]:
-        """Return poles without samples nearby, and the heights of their peaks on the axis, relative to the scale."""
-        if self.n < 4 or not len(poles):
-            return poles[:0], np.empty(0)
-        x = np.array(self.x)
-        heights, real = peaks(found, poles, x, scale)
-        keep = real & (distances(poles, x) > VISITED * np.abs(poles.imag))
-        return poles[keep], heights[keep]
-
-    def _look_at_poles(self, survey: Survey) -> None:
-        """Include errors as large as the peaks of poles without samples nearby, because only their tails are known."""
-        keep = distances(self._unvisited, np.array(self.x)) > VISITED * np.abs(self._unvisited.imag)
-        self._unvisited, self._heights = self._unvisited[keep], self._heights[keep]
-        survey.largest = max(survey.largest, float(self._heights.max(initial=0.0)))
-
     def unvisited(self, scale: Array) -> tuple[Array, Array]:
         """Return poles without samples nearby, and the largest possible errors next to them, relative to the scale."""
         self.survey(scale)
-        return (self._unvisited, self._heights) if self.active == "rational" else (self._unvisited[:0], np.empty(0))
+        poles = self._poles if self.active == "rational" else ModelPoles()
+        return poles.unvisited, poles.heights
 
     def line_errors(self, scale: Array) -> Array:
         """Return the errors of straight lines between the samples, shape (n - 1,)."""

@@ -149,22 +149,18 @@ class Pieces:
     def _where_to_divide(self, part: Part) -> tuple[int, Reason] | None:
         """Return the sample after which to divide a part, and the reason, or None."""
         assert part.rational is not None
-        if part.rational.converged or part.noise is not None or part.n < 8 or part.n <= part.tested_for_breaks:
+        if part.rational.converged or part.noise is not None or part.n < 8 or part.n <= part.breaks.tested_with:
             return None
-        part.tested_for_breaks = part.n
+        part.breaks.tested_with = part.n
         x, y = part.table()
         least = max(10 * self.tolerance, 12 * part.pairs.sigma(self.scale))
         if part.active == "smooth" and part.smooth is not None:
             least = max(least, 10 * part.smooth.spread)
         i = find_break(x, y / self.scale, least)
-        suspect, part.suspect = part.suspect, None
-        if i is not None and not self._was_refuted(x[i], x[i + 1]):
-            part.suspect, part.suspected_at = (float(x[i]), float(x[i + 1])), part.n
-            # A sample within the gap must confirm the break, because an unresolved smooth function may look the same.
-            if suspect and suspect[0] <= x[i] and x[i + 1] <= suspect[1] and suspect != part.suspect:
-                return i, "break"
-        elif suspect and part.n < part.suspected_at + 6:
-            part.suspect = suspect
+        found = None if i is None else (float(x[i]), float(x[i + 1]))
+        gap = found if found and not self._was_refuted(*found) else None
+        if part.breaks.confirms(gap, part.n) and i is not None:
+            return i, "break"
         width = self.bounds[1] - self.bounds[0]
         if part.n >= _CLUSTER_FROM and part.active != "smooth" and part.claim(self.scale) > 10 * self.tolerance:
             gaps = np.diff(x)

@@ -99,6 +99,23 @@ class Record:
         """Return the last errors of a kind of approximation, at most ``count``."""
         return [p.errors[kind] for p in self._predictions if kind in p.errors][-count:]
 
+    def best_kind(self, active: Kind, has_smooth: bool) -> Kind:
+        """Return the kind of approximation that predicted the last values best."""
+        if len(self._predictions) < 3:
+            return "rational"
+        best, lowest = active, np.inf
+        kinds: tuple[Kind, ...] = ("rational", "smooth", "linear")
+        last = self.predictions()[-(3 if active == "linear" else 6) :]
+        for kind in kinds:
+            errors = [p.errors[kind] for p in last if kind in p.errors]
+            if len(errors) < 3 or (kind == "smooth" and not has_smooth):
+                continue
+            bonus = 0.7 * (kind == active) + 0.7 * (kind != "linear")
+            typical = float(np.mean(np.log(np.maximum(errors, 1e-16)))) - bonus
+            if typical < lowest:
+                best, lowest = kind, typical
+        return best
+
     def _present(self) -> list[Prediction]:
         return self.predictions()[-self.checks :] if self.checks else []
 
