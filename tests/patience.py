@@ -1,8 +1,9 @@
-"""How tests wait: until something holds, and on a small and busy machine for as long as it takes."""
+"""How tests wait on a small and busy machine, and what Dask logs on one."""
 
 from __future__ import annotations
 
 import asyncio
+import re
 import time
 from collections.abc import Callable
 from typing import Any
@@ -19,6 +20,13 @@ OPTIONS: dict[str, Any] = {
     "config": {"distributed.comm.timeouts.connect": f"{TIMEOUT} s"},
     "clean_kwargs": {"threads": False},
 }
+
+# What Dask logs, with tracebacks, if a worker sends a heartbeat while its cluster is closed.
+HEARTBEAT = re.compile(
+    r"^\S+ \S+ - distributed\.worker - ERROR - Failed to communicate with scheduler during heartbeat\.\n"
+    r"(?:(?: .*|Traceback .*|The above .*|During .*|[\w.]+(?:Error|Exception)\b.*|)\n)*",
+    re.MULTILINE,
+)
 
 
 def wait_until(condition: Callable[[], Any], explain: Callable[[], str] = str) -> Any:
