@@ -1,4 +1,4 @@
-"""SettingsLearner: a learner whose copies and pickles consist of its function, settings and data."""
+"""SettingsLearner: a learner whose copies and pickles consist of its function, settings and data; and its axes."""
 
 from __future__ import annotations
 
@@ -24,21 +24,11 @@ def unwrapped(settings: Mapping[str, Any]) -> dict[str, Any]:
     return {name: each.function if isinstance(each, KeptByValue) else each for name, each in settings.items()}
 
 
-class SettingsLearner(BaseLearner):
-    """A learner whose constructor takes the function and `_settings`, with its results in ``_data``."""
+class LearnerWithAxes(BaseLearner):
+    """A learner whose axes may have only whole numbers, or be periodic."""
 
-    data = Data()
-    _data: Mapping[Any, Any]
     _is_whole: tuple[bool, ...] = ()
     _is_periodic: tuple[bool, ...] = ()
-
-    @abc.abstractmethod
-    def _settings(self) -> dict[str, Any]:
-        """Return the arguments of the constructor besides the function."""
-
-    @abc.abstractmethod
-    def _start_over(self) -> None:
-        """Forget all results and pending points."""
 
     @property
     def _whole(self) -> tuple[bool, ...]:
@@ -62,6 +52,21 @@ class SettingsLearner(BaseLearner):
 
     def _setting_changed(self, name: str) -> None:
         """Apply a new value of a setting. Settings that are read when they are needed require nothing."""
+
+
+class SettingsLearner(LearnerWithAxes):
+    """A learner whose constructor takes the function and `_settings`, with its results in ``_data``."""
+
+    data = Data()
+    _data: Mapping[Any, Any]
+
+    @abc.abstractmethod
+    def _settings(self) -> dict[str, Any]:
+        """Return the arguments of the constructor besides the function."""
+
+    @abc.abstractmethod
+    def _start_over(self) -> None:
+        """Forget all results and pending points."""
 
     def _adjustments(self) -> dict[str, Any]:
         """Return attributes that can be set after construction, and that are copied."""

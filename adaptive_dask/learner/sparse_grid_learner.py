@@ -9,10 +9,10 @@ from typing import Any, Literal, NamedTuple, Self
 import numpy as np
 
 from adaptive_dask.learner.axes.space import Space
-from adaptive_dask.learner.base_learner import BaseLearner
 from adaptive_dask.learner.checked import checked_amplitude, checked_coordinates, checked_size
 from adaptive_dask.learner.function_pickle import ByValue
 from adaptive_dask.learner.settings import Fixed, Setting
+from adaptive_dask.learner.settings_learner import LearnerWithAxes
 from adaptive_dask.learner.sparse_grid.approximation import Approximation
 from adaptive_dask.learner.sparse_grid.bases import Point
 from adaptive_dask.learner.sparse_grid.domain import Domain
@@ -59,7 +59,7 @@ class Estimate(NamedTuple):
     """Estimated error of the value, in its shape."""
 
 
-class SparseGridLearner(BaseLearner):
+class SparseGridLearner(LearnerWithAxes):
     """Learns f: ℝ^d → ℝ^M or ℂ^M for 1 ≤ d ≤ 50 by adaptive interpolation on sparse grids.
 
     It begins with global polynomials on Leja points [1]_ [2]_. A smooth function of ten inputs takes hundreds of
@@ -98,8 +98,6 @@ class SparseGridLearner(BaseLearner):
     rtol = Setting(lambda value, name: _checked_rtol(value, name))
     basis = Fixed(lambda value, name: _checked_basis(value, name))
     pending_points: set[Point]
-    _is_whole: tuple[bool, ...] = ()
-    _is_periodic: tuple[bool, ...] = ()
 
     def __init__(
         self, function: Callable[..., Any], bounds: Sequence[Any] | Space, *, rtol: float = 1e-6, basis: Basis = "auto"
@@ -111,29 +109,10 @@ class SparseGridLearner(BaseLearner):
         self._domain = Domain(self.bounds)
         self._start_over()
 
-    @property
-    def _whole(self) -> tuple[bool, ...]:
-        """The inputs that have only whole numbers; empty if there are none."""
-        return self._is_whole
-
-    @_whole.setter
-    def _whole(self, whole: tuple[bool, ...]) -> None:
-        self._is_whole = whole
-        self._domain = Domain(self.bounds, whole, self._periodic)
-        self._start_over()
-
-    @property
-    def _periodic(self) -> tuple[bool, ...]:
-        """The inputs along which the function is periodic; empty if there are none."""
-        return self._is_periodic
-
-    @_periodic.setter
-    def _periodic(self, periodic: tuple[bool, ...]) -> None:
-        self._is_periodic = periodic
-        self._whole = self._is_whole  # with a new domain
-
     def _setting_changed(self, name: str) -> None:
-        """Do nothing: `rtol` only defines when the learner is done."""
+        if name in ("_whole", "_periodic"):
+            self._domain = Domain(self.bounds, self._whole, self._periodic)
+            self._start_over()
 
     def _start_over(self) -> None:
         """Forget all results and pending points."""
