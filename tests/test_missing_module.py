@@ -60,6 +60,7 @@ def test_a_module_that_was_made_by_hand(monkeypatch: pytest.MonkeyPatch) -> None
     assert "If it is a file of yours" in advise("made_by_hand")
 
 
+@pytest.mark.long
 def test_the_error_travels_and_is_made_up_where_it_is_shown() -> None:
     error = ModuleMissingError("The scheduler cannot load it", "sklearn", "No module named 'sklearn'")
     copy = pickle.loads(pickle.dumps(error))

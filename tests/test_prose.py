@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.long  # of the text of the code: for those who change it
+
 ROOT = Path(__file__).parents[1]
 
 # What to write instead. Add a phrase when a review finds it.

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.long  # of the text of the code: for those who change it
+
 PACKAGE = Path(__file__).parents[1] / "adaptive_dask"
 
 MAX_FILE_LINES = 350  # without blank lines, comments and docstrings

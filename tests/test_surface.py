@@ -133,6 +133,7 @@ def test_what_python_adaptive_offers_is_here(name: str) -> None:
     assert not [item for item in missing if item not in ELSEWHERE]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "statement",
     [

@@ -31,11 +31,11 @@ STYLE = """<style>
 .adaptive-info .figures { display: flex; flex-wrap: wrap; gap: 4px 18px; margin: 6px 0; }
 .adaptive-info .figures div { min-width: 76px; }
 .adaptive-info .figures i { display: block; font-style: normal; font-size: 11px;
-  color: var(--jp-ui-font-color2, #666); }
+  color: var(--jp-ui-font-color2, #595959); }
 .adaptive-info .figures b { font-weight: 500; font-variant-numeric: tabular-nums; white-space: nowrap; }
 .adaptive-info .bar { height: 8px; border-radius: 4px; background: var(--jp-layout-color3, #ddd); overflow: hidden; }
 .adaptive-info .bar div { height: 100%; background: #0072b2; }
-.adaptive-info .left { font-size: 12px; color: var(--jp-ui-font-color2, #666); }
+.adaptive-info .left { font-size: 12px; color: var(--jp-ui-font-color2, #595959); }
 .adaptive-info svg { vertical-align: middle; margin-left: 6px; }
 .adaptive-info pre { white-space: pre-wrap; overflow-wrap: anywhere; font-size: 12px; line-height: 1.35;
   margin: 2px 0 8px; padding: 4px 8px; border-left: 3px solid var(--jp-layout-color3, #ddd); }

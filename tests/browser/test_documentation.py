@@ -1,4 +1,4 @@
-"""The pages of the documentation in Chromium, on narrow screens."""
+"""The pages of the documentation in Chromium: wide and narrow, light and dark."""
 
 from __future__ import annotations
 
@@ -11,10 +11,11 @@ from typing import Any
 
 import pytest
 
+from .documentation_pictures import THEMES, WIDTHS, new_context, pages_of
+
 pytestmark = pytest.mark.long
 
 ROOT = Path(__file__).parents[2]
-WIDTH = 400
 
 # Texts that are cut off or widen the page: those right of the window, in no
 # table or block of code that scrolls.
@@ -26,6 +27,38 @@ CUT_OFF = """() => [...document.querySelectorAll('.bd-article *')].filter(elemen
         if (['auto', 'scroll'].includes(getComputedStyle(around).overflowX)) return false;
     return true;
 }).map(element => element.textContent.trim().slice(0, 80))"""
+
+
+# Texts that can hardly be read: those whose colour is too near to what is behind them, by the measure of the
+# guidelines for accessible pages (WCAG 2).
+LEAST_CONTRAST = 4.5
+HARD_TO_READ = """least => {
+    // "rgb(255, 0, 0)", and "color(srgb 1 0 0)" of colours that the style sheet mixes.
+    const numbers = colour => colour.match(/[\\d.]+/g).map(
+        (part, i) => Number(part) * (i < 3 && colour.startsWith('color') ? 255 : 1));
+    const luminance = rgb => rgb.slice(0, 3)
+        .map(part => part / 255)
+        .map(part => part <= 0.04045 ? part / 12.92 : ((part + 0.055) / 1.055) ** 2.4)
+        .reduce((sum, part, i) => sum + part * [0.2126, 0.7152, 0.0722][i], 0);
+    const behind = element => {
+        for (let around = element; around; around = around.parentElement) {
+            const colour = numbers(getComputedStyle(around).backgroundColor);
+            if (colour.length < 4 || colour[3] > 0.5) return colour;
+        }
+        return [255, 255, 255];
+    };
+    const contrast = element => {
+        const [a, b] = [numbers(getComputedStyle(element).color), behind(element)].map(luminance);
+        return (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
+    };
+    return [...document.querySelectorAll('.bd-article *')].filter(element =>
+        element.getBoundingClientRect().width > 2
+        && getComputedStyle(element).visibility === 'visible'
+        && !element.closest('svg, canvas, .headerlink, button, .jupyter-widgets, .bk-root')
+        && [...element.childNodes].some(node => node.nodeType === Node.TEXT_NODE && node.textContent.trim())
+        && contrast(element) < least
+    ).map(element => element.className + ': ' + element.textContent.trim().slice(0, 60));
+}"""
 
 
 @pytest.fixture(scope="module")
@@ -46,15 +79,21 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "html"
 
 
-def test_no_page_scrolls_sideways(site: Path, browser: Any) -> None:
-    pages = [path for path in (*site.glob("*.html"), *site.glob("reference/*.html")) if path.name != "genindex.html"]
+# What is cut off does not depend on the theme, and what is hard to read not on the width.
+@pytest.mark.parametrize(("width", "theme"), zip(WIDTHS, THEMES, strict=True))
+def test_all_is_to_be_seen(site: Path, browser: Any, width: int, theme: str) -> None:
+    pages = pages_of(site)
     assert len(pages) > 30
-    context = browser.new_context(viewport={"width": WIDTH, "height": 900})
+    context = new_context(browser, width, theme)
     page = context.new_page()
     wrong = {}
     for path in pages:
         page.goto(path.as_uri())
-        if page.evaluate("document.documentElement.scrollWidth") > WIDTH or page.evaluate(CUT_OFF):
-            wrong[path.name] = page.evaluate(CUT_OFF)
+        assert page.evaluate("document.documentElement.dataset.theme") == theme
+        too_wide = page.evaluate("document.documentElement.scrollWidth") > width
+        cut_off, hard_to_read = page.evaluate(CUT_OFF), page.evaluate(HARD_TO_READ, LEAST_CONTRAST)
+        if too_wide or cut_off or hard_to_read:
+            name = str(path.relative_to(site))
+            wrong[name] = {"too wide": too_wide, "cut off": cut_off, "hard to read": hard_to_read}
     context.close()
     assert wrong == {}

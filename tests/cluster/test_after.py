@@ -73,6 +73,7 @@ def test_a_chain(client, after):
     assert all(runner.info()["busy"] == 0 for runner in runs)
 
 
+@pytest.mark.long
 def test_it_does_not_matter_in_which_order_the_learners_are_given(client):
     runs = start(client, {i: i + 1 for i in range(51)}, learners=52)
     assert runs.wait(TIMEOUT)

@@ -92,6 +92,7 @@ def test_a_line_has_a_gap(kind: str) -> None:
     assert "infeasible" not in picture.note()
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("kind", PLANES)
 def test_a_plane_is_blank_inside_its_border(kind: str) -> None:
     learner = PLANES[kind]()

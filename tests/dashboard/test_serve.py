@@ -72,6 +72,7 @@ async def test_numbers_and_list_of_plots() -> None:
         assert "Bokeh" in await fetch(scheduler, "/individual-adaptive-runs")
 
 
+@pytest.mark.long
 async def test_nothing_of_a_request_is_in_the_answer() -> None:
     """No JSONP: a page of another site could read it as a script, and have any text in it."""
     async with Cluster() as (scheduler, client):

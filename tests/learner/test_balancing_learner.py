@@ -411,6 +411,7 @@ def test_points_are_spread_over_children_without_data() -> None:
     assert set(Counter(i for i, _ in points).values()) == {2}
 
 
+@pytest.mark.long
 def test_ten_thousand_children() -> None:
     learner = BalancingLearner([Learner1D(peak, (-1, 1)) for _ in range(10_000)])
     points, _ = learner.ask(10_000)

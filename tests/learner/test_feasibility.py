@@ -268,6 +268,7 @@ def test_the_border_is_found_and_few_points_fail(kind: str) -> None:
     assert (share(inside) < 0.5).mean() > 0.98
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("dim", "seed"), [(2, 0), (2, 2), (3, 1)])
 def test_flat_simplices_along_the_bounds_are_not_divided(dim: int, seed: int) -> None:
     """They stay long however often they are divided, and the mesh refuses points that are too close to others."""
@@ -303,6 +304,7 @@ def peak_on_one_side(point: Any) -> float:
     return peak(point) if point[0] <= 0.5 else raise_it()
 
 
+@pytest.mark.long
 def test_boxes_know_the_border_along_the_bounds() -> None:
     """No points are on the bounds, and triangles along them must not join points that are far apart."""
     learner = fill(DIVIDING["boxes"](above), 700)

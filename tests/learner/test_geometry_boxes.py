@@ -69,6 +69,7 @@ def check(partition):
         assert sum(tree.number_of_points[leaves]) == tree.number_of_points[0]
 
 
+@pytest.mark.long
 def test_any_order_of_asking_and_telling_keeps_the_boxes_in_order():
     rng = np.random.default_rng(3)
     partition = BoxPartition(3, by_volume)

@@ -40,6 +40,7 @@ COLLECTION = [*KAHANER, *GANDER_GAUTSCHI, *lyness_kaganove(5, seed=1)]
 UNSEEN = {"Kahaner 21"}
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("tol", [1e-3, 1e-6, 1e-9])
 def test_true_errors_are_within_reported_ones(tol):
     for integral in COLLECTION:
@@ -48,6 +49,7 @@ def test_true_errors_are_within_reported_ones(tol):
         assert is_honest(learner.igral, learner.err, integral.exact) or integral.name in UNSEEN, integral.name
 
 
+@pytest.mark.long
 def test_at_least_as_many_are_right_as_quad_gets_right():
     ours = theirs = 0
     for integral in COLLECTION:
@@ -253,6 +255,7 @@ def test_a_lost_learner_goes_on_from_its_data():
     assert abs(copy.igral - STAIRS.exact) <= copy.err
 
 
+@pytest.mark.long
 def test_deep_trees_do_not_recurse():
     def spike(x):
         return x**-0.99 if x else math.inf

@@ -276,6 +276,7 @@ def test_the_loss_does_not_depend_on_batches(batch: int) -> None:
     assert again.loss() <= 1e-6
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("seed", [0, 3, 17, 35])
 def test_narrow_peaks_of_which_only_the_tails_were_seen_are_looked_at(seed: int) -> None:
     random = np.random.default_rng(seed)
@@ -320,6 +321,7 @@ CLAIMED: dict[str, Callable[[Any], Any]] = {
 }
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("in_flight", [1, 4, 16])
 @pytest.mark.parametrize("name", CLAIMED)
 def test_the_error_that_is_claimed_is_about_the_true_one(name: str, in_flight: int) -> None:
@@ -425,6 +427,7 @@ SINGULAR: dict[str, Callable[[Any], Any]] = {
 }
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("in_flight", [1, 8])
 @pytest.mark.parametrize("name", SINGULAR)
 def test_a_singularity_is_tested_where_it_is(name: str, in_flight: int) -> None:

@@ -97,6 +97,7 @@ def test_several_dimensions_are_tuples() -> None:
             learner.tell(x, 1.0)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("dimensions", [[(1, 6)], [["a", "b", "c", "d", "e", "f"]], [(1, 2), ["a", "b", "c"]]])
 def test_a_space_that_is_used_up(dimensions: Any) -> None:
     learner = quick(

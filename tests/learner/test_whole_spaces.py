@@ -150,6 +150,7 @@ def test_a_run_ends_when_all_is_known(name: str) -> None:
     assert not learner.pending_points
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", taken(FINITE))
 def test_results_by_hand_and_from_a_file(name: str, tmp_path: Path) -> None:
     make, spaces = FINITE[name]
@@ -197,6 +198,7 @@ MIXED: dict[str, tuple[Make, Space]] = {
 }
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", taken(MIXED))
 @pytest.mark.parametrize("at_a_time", [1, 7])
 def test_mixed_spaces_have_whole_numbers_along_their_axes(name: str, at_a_time: int) -> None:

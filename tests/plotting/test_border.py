@@ -122,6 +122,7 @@ def test_a_border_in_a_picture_that_changes() -> None:
     assert sum(type(each.glyph).__name__ == "Segment" for each in drawn.renderers) == 2
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("kind", ["Learner2D", "LearnerND", "slice"])
 def test_what_is_known_beforehand_is_blank_as_well(kind: str, backend: str) -> None:
     bounds = [*SQUARE, (0, 1)] if kind == "slice" else SQUARE

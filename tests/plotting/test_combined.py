@@ -37,6 +37,7 @@ def title(picture: Any, backend: str) -> str:
     return str(rendered.title.text if backend == "bokeh" else rendered.axes[0].get_title())
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("kind", LEARNERS)
 def test_a_label_stands_above_the_title(kind: str, backend: str) -> None:
     before = picture(kind)

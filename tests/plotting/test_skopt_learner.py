@@ -26,6 +26,7 @@ def learner_of(dimensions: list[Any], npoints: int) -> adaptive.SKOptLearner:
     return learner
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("npoints", [0, 1, 8])
 @pytest.mark.parametrize("dimension", [(-1.0, 1.0), (-3, 3), (0.01, 1.0, "log-uniform")])
 def test_one_dimension(dimension: Any, npoints: int, backend: str) -> None:

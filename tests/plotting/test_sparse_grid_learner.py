@@ -21,6 +21,7 @@ def run(learner: adaptive.SparseGridLearner, n: int = 80) -> adaptive.SparseGrid
     return learner
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("what", ["slices", "error", "indices"])
 @pytest.mark.parametrize("npoints", [0, 1, 80])
 def test_every_picture_is_rendered(what: str, npoints: int, backend: str) -> None:

@@ -82,6 +82,7 @@ def run(learner: Any, n: int = 33) -> Any:
     return learner
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("compress", [True, False])
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_file_of_each_kind_of_learner(kind: str, compress: bool, tmp_path: Path) -> None:

@@ -200,6 +200,7 @@ def test_in_order_points_on_their_way_keep_their_order(tmp_path):
     assert run.learner.npoints == 60
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("cut", ["everywhere", "damaged"])
 def test_a_torn_tail_is_dropped(tmp_path, cut):
     place = tmp_path / "scan"
@@ -223,6 +224,7 @@ def test_a_torn_tail_is_dropped(tmp_path, cut):
     assert len(sizes) >= 5
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("step", range(4))
 def test_a_crash_while_logs_are_merged_loses_nothing(place, monkeypatch, step):
     for goal in (10, 20, 30):
@@ -632,6 +634,7 @@ def remove(folder, *names):
             folder.remove(name)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("what", ["everything", "learner", "log", "functions"])
 @pytest.mark.parametrize("when", ["during", "at the end"])
 def test_files_that_are_deleted_are_told_and_written_again(place, monkeypatch, what, when):

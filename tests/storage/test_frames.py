@@ -36,6 +36,7 @@ FRAME_OPTIONS: dict[str, list[dict[str, Any]]] = {
 CASES = [(kind, options) for kind, several in FRAME_OPTIONS.items() for options in several]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("kind", "options"), CASES)
 def test_columns_are_python_adaptives(kind: str, options: dict[str, Any]) -> None:
     theirs, ours = run(KINDS[kind](adaptive)), run(KINDS[kind](Ours()))

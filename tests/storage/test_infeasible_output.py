@@ -117,6 +117,7 @@ WAYS: dict[str, Callable[[Any, Path], Any]] = {
 }
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("kind", LEARNERS)
 def test_reasons_are_kept(kind: str, tmp_path: Path) -> None:
     learner = run(LEARNERS[kind]())

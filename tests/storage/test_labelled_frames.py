@@ -153,6 +153,7 @@ CASES = [
 ]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("kind", "learn", "way"), CASES)
 def test_every_learner_with_named_results(kind: str, learn: Any, way: str, tmp_path: Path) -> None:
     learner = run(saver(kind, learn=learn), 6)
