@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import abc
+import inspect
 import os
 from collections.abc import Callable, Iterable, Mapping, MutableMapping, MutableSet, Set
 from typing import Any, Self, TypeVar
@@ -10,6 +11,7 @@ from typing import Any, Self, TypeVar
 from adaptive_dask import entry
 from adaptive_dask.learner import subclasses, summary
 from adaptive_dask.learner.axes.space import Space
+from adaptive_dask.learner.checked import refuse_learn
 from adaptive_dask.learner.losses.tagged import tagged
 
 Loss = TypeVar("Loss", bound=Callable[..., Any])
@@ -72,6 +74,8 @@ class BaseLearner(abc.ABC):
 
     # Over a space, it is another object with the same methods. For another type, type checkers would ignore `__init__`.
     def __new__(cls, *args: Any, **options: Any) -> Self:
+        if "learn" in options and not _may_learn(cls):
+            refuse_learn(f"a {cls.__name__}", options)
         if any(isinstance(each, Space) for each in (*args, *options.values())):
             over_space: Self = entry("learner_over_space")(cls, args, options)
             return over_space
@@ -224,6 +228,13 @@ class BaseLearner(abc.ABC):
     def _pending_to_tell(self) -> list[Any]:
         """Return the pending points, as `tell_pending` takes them."""
         return list(self.pending_points)
+
+
+def _may_learn(cls: Any) -> bool:
+    """Return True if the constructor of a learner may have the argument ``learn``."""
+    if "learn" in inspect.signature(cls.__init__).parameters:
+        return True
+    return not cls.__init__.__module__.startswith("adaptive_dask.learner.")  # it may be among a user's ``**options``
 
 
 def takes_infeasible(learner: Any, point: Any) -> bool:

@@ -28,6 +28,20 @@ _INTS = {int}
 _MAX_TEXT = 200
 
 
+# ---- arguments
+
+
+def refuse_learn(what: str, arguments: Mapping[str, Any]) -> None:
+    """Raise a `TypeError` if ``learn``, an argument of `DataSaver`, is among the arguments of a learner or a run."""
+    if "learn" in arguments:
+        learn = arguments["learn"]
+        raise TypeError(f"learn must be an argument of a DataSaver, got learn={learn!r} for {what}. {_pick(learn)}")
+
+
+def _pick(learn: Any) -> str:
+    return f"Wrap the learner in a DataSaver, which picks what is learned: DataSaver(learner, learn={learn!r})."
+
+
 # ---- bounds and points
 
 
@@ -437,8 +451,7 @@ def _refusal(y: Any) -> _Refused | None:
     if isinstance(y, datetime.date | datetime.time | datetime.timedelta):
         return _Refused(_short(y), _TIME)
     if isinstance(y, Mapping | Set):
-        hint = "Wrap the learner in a DataSaver, which picks what is learned: DataSaver(learner, learn='y')."
-        return _Refused(_short(y), hint)
+        return _Refused(_short(y), _pick("y"))
     if inspect.isawaitable(y):
         return _Refused(_short(y), "Has the function called a coroutine function without `await`?")
     if isinstance(y, Iterator):

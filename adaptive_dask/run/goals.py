@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from numbers import Integral, Real
 from typing import Any, TypedDict, Unpack
 
+from adaptive_dask.learner.checked import refuse_learn
 from adaptive_dask.plain import MAX_INT, as_seconds
 from adaptive_dask.storage.learner_copy import working_copy
 
@@ -211,6 +212,7 @@ def make_goal(
     TypeError
         If a goal is of the wrong type.
     """
+    refuse_learn("a run", others)
     if unknown := others.keys() - set(GOAL_NAMES):
         raise TypeError(f"got an unexpected keyword argument {min(unknown)!r}. Use one of {', '.join(GOAL_NAMES)}.")
     given = {name: value for name, value in {"goal": goal, **others}.items() if value is not None}

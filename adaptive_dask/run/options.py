@@ -9,8 +9,9 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
 from numbers import Real
-from typing import Any, TypeVar
+from typing import Any, Self, TypeVar
 
+from adaptive_dask.learner.checked import refuse_learn
 from adaptive_dask.plain import safe_repr
 from adaptive_dask.run.failures import OnError
 from adaptive_dask.run.goals import GoalArguments, GoalFunction
@@ -74,6 +75,10 @@ class RunOptions:
     workers: str | int | Collection[str | int] | None = None
     allow_other_workers: bool = False
     annotations: Mapping[str, Any] | None = None
+
+    def __new__(cls, **arguments: Any) -> Self:
+        refuse_learn("a run", arguments)
+        return super().__new__(cls)
 
 
 RUN_NAMES = [each.name for each in fields(RunOptions)]

@@ -91,7 +91,7 @@ def to_xarray(
 
 
 class _Grid:
-    """The interpolation of one learner."""
+    """The interpolation of one learner; ``which`` names it in errors if it is a child of another one."""
 
     def __init__(
         self,
@@ -104,6 +104,7 @@ class _Grid:
         smooth: Any,
         error: bool,
         gaps: bool,
+        which: str,
     ) -> None:
         self._xarray = xarray
         self._learner = learner
@@ -117,7 +118,15 @@ class _Grid:
         self._names = layout.axes(learner, layout.options(learner))
         self._about = layout.about_axes(learner, layout.options(learner))
         self._coords, self._cuts = _coordinates(learner, self._names, n, coords)
-        self._interpolator = make() if smooth is None else make(smooth=smooth)
+        try:
+            self._interpolator = make() if smooth is None else make(smooth=smooth)
+        except ValueError as error:
+            if not which:
+                raise
+            raise ValueError(
+                f"{which} must have values on a grid, got {learner.npoints} points: {error} Evaluate more points of "
+                "this child, or omit n and coords for the evaluated points of all children."
+            ) from error
         self._of_tuples = _has_tuples(learner)
         self._chunks = chunks
         self._error = error and hasattr(self._interpolator, "error")
@@ -301,12 +310,16 @@ def _has_tuples(learner: Any) -> bool:
     )
 
 
-def _interpolated(xarray: Any, learner: Any, make: Callable[[Any], _Grid], index: str) -> Any:
+def _interpolated(xarray: Any, learner: Any, make: Callable[..., _Grid], index: str, which: str = "") -> Any:
     """Return the grid of a learner, or of all children along a dimension."""
     children = children_of(learner)
     if children is None:
-        return make(learner).dataset()
-    grids = [_interpolated(xarray, child, make, index_name_of(child, index) or index) for child in children]
+        return make(learner, which=which).dataset()
+    grids = []
+    for number, child in enumerate(children):
+        name = f"{which}, child {number}" if which else f"Child {number}"
+        name += f" ({', '.join(f'{k}={v!r}' for k, v in learner.cdims[number].items())})" if learner.cdims else ""
+        grids.append(_interpolated(xarray, child, make, index_name_of(child, index) or index, name))
     first = grids[0]
     dims = sorted(map(str, first.dims))
     other = next((sorted(map(str, grid.dims)) for grid in grids if set(grid.dims) != set(first.dims)), None)

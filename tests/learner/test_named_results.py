@@ -234,3 +234,72 @@ def test_many_learners_are_made_by_name() -> None:
     children = [make(lambda x, a=a: {"y": a * x, "a": a}, (0, 1)) for a in (1, 2)]
     adaptive.simple(adaptive.BalancingLearner(children), npoints_goal=3)
     assert [child.extra_data[1.0] for child in children] == [{"y": 1.0, "a": 1}, {"y": 2.0, "a": 2}]
+
+
+SPACE = adaptive.Space(x=(-1, 1))
+MAKERS: dict[str, Callable[..., Any]] = {
+    "Learner1D": lambda **k: adaptive.Learner1D(abs, (-1, 1), **k),
+    "Learner1D over a space": lambda **k: adaptive.Learner1D(lambda x: x, SPACE, **k),
+    "categories": lambda **k: adaptive.Learner1D(lambda x, c: x, adaptive.Space(x=(-1, 1), c=["a", "b"]), **k),
+    "Learner2D": lambda **k: adaptive.Learner2D(abs, [(-1, 1)] * 2, **k),
+    "LearnerND": lambda **k: adaptive.LearnerND(abs, [(-1, 1)] * 3, **k),
+    "SparseGridLearner": lambda **k: adaptive.SparseGridLearner(abs, [(-1, 1)] * 3, **k),
+    "AverageLearner": lambda **k: adaptive.AverageLearner(abs, atol=0.1, **k),
+    "AverageLearner1D": lambda **k: adaptive.AverageLearner1D(abs, (-1, 1), **k),
+    "RationalLearner1D": lambda **k: adaptive.RationalLearner1D(abs, (-1, 1), **k),
+    "IntegratorLearner": lambda **k: adaptive.IntegratorLearner(abs, (-1, 1), tol=0.1, **k),
+    "SequenceLearner": lambda **k: adaptive.SequenceLearner(abs, [1, 2], **k),
+    "SKOptLearner": lambda **k: adaptive.SKOptLearner(abs, dimensions=[(-1.0, 1.0)], **k),
+    "BalancingLearner": lambda **k: adaptive.BalancingLearner([adaptive.Learner1D(abs, (-1, 1))], **k),
+}
+
+
+@pytest.mark.parametrize("kind", MAKERS)
+def test_other_learners_say_where_learn_belongs(kind: str) -> None:
+    if kind == "SKOptLearner":
+        pytest.importorskip("skopt")
+    name = kind.split(" ")[0].replace("categories", "Learner1D")
+    with pytest.raises(TypeError, match=rf"got learn='gap' for a {name}\. .* DataSaver\(learner, learn='gap'\)"):
+        MAKERS[kind](learn="gap")
+    assert adaptive.DataSaver(MAKERS[kind](), learn="gap").learn == "gap"
+
+
+def test_learners_of_users_may_have_the_argument_learn() -> None:
+    class Declared(adaptive.Learner1D):
+        def __init__(self, learn: str) -> None:
+            super().__init__(abs, (-1, 1))
+            self.learned = learn
+
+    class Passed(adaptive.Learner1D):
+        def __init__(self, **options: Any) -> None:
+            self.learned = options.pop("learn")
+            super().__init__(abs, (-1, 1), **options)
+
+    class Saver(adaptive.DataSaver):
+        pass
+
+    assert Declared(learn="gap").learned == Passed(learn="gap").learned == "gap"
+    assert Saver(MAKERS["Learner1D"](), learn="gap").learn == "gap"
+
+    class Plain(adaptive.SKOptLearner):
+        pass
+
+    with pytest.raises(TypeError, match="for a Plain"):
+        Plain(abs, dimensions=[(-1.0, 1.0)], learn="gap")
+
+
+@pytest.mark.parametrize(
+    "start",
+    [
+        adaptive.runner.simple,
+        adaptive.Runner,
+        adaptive.BlockingRunner,
+        adaptive.AsyncRunner,
+        lambda learner, **k: adaptive.run_many([learner], **k),
+    ],
+)
+def test_runs_say_where_learn_belongs(start: Callable[..., Any]) -> None:
+    with pytest.raises(
+        TypeError, match=r"got learn=\['a', 'b'\] for a run\. .* DataSaver\(learner, learn=\['a', 'b'\]"
+    ):
+        start(MAKERS["Learner1D"](), npoints_goal=3, learn=["a", "b"])

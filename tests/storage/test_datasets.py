@@ -267,6 +267,30 @@ def test_learners_without_interpolation_or_points() -> None:
             GRIDS[kind]().to_xarray(3)
 
 
+@pytest.mark.parametrize("kind", sorted(GRIDS))
+def test_errors_name_the_child_without_enough_points(kind: str, tmp_path: Path) -> None:
+    def pair(full: int) -> Any:
+        children = [run(GRIDS[kind](), 9), GRIDS[kind]()]
+        return adaptive.BalancingLearner([children[i != full] for i in range(2)], cdims=[{"b": 1}, {"b": "two"}])
+
+    learner = pair(0)
+    with pytest.raises(ValueError, match=r"^Child 1 \(b='two'\) must have values on a grid, got 0 points: .*omit n"):
+        learner.to_xarray(3)
+    with pytest.raises(ValueError, match=r"^Child 1 \(b='two'\) must"):
+        learner.to_zarr(tmp_path / "grid", 3)
+    with pytest.raises(ValueError, match=r"^Child 0, child 0 \(b=1\) must"):
+        adaptive.BalancingLearner([pair(1), pair(0)]).to_xarray(3)
+    with pytest.raises(ValueError, match=r"^n must"):  # no fault of a child
+        adaptive.BalancingLearner([run(GRIDS[kind](), 9)]).to_xarray(0)
+    assert len(learner.to_dataframe()) == learner.to_xarray().sizes["point"] > 0
+    learner.to_zarr(tmp_path / "points")
+    learner.to_parquet(tmp_path / "points.parquet")
+    for data in (pd.read_parquet(tmp_path / "points.parquet"), learner.to_xarray()):
+        again = learner.new()
+        again.load_dataframe(data)
+        assert_same(learner, again)
+
+
 STORED = ("Learner1D", "AverageLearner1D", "SequenceLearner")
 
 
