@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from adaptive_dask.learner.capacity import next_capacity
+from adaptive_dask.learner.capacity import longer, next_capacity
 
 _LOWEST = -sys.float_info.max
 _ABSENT = -np.inf
@@ -42,7 +42,7 @@ class LossQueue:
 
     def __init__(self, tie_break: Callable[[int, float], tuple[float, ...]] = _no_tie_break) -> None:
         self._tie_break = tie_break
-        self._resize(256)
+        self._place(np.full(256, _ABSENT))
         self.clear()
 
     def clear(self) -> None:
@@ -187,13 +187,11 @@ class LossQueue:
 
     def _use(self, size: int) -> None:
         if size > len(self._priorities):
-            old = self._priorities[: self._used].copy()
-            self._resize(max(size, next_capacity(len(self._priorities))))
-            self._priorities[: len(old)] = old
+            self._place(longer(self._priorities, max(size, next_capacity(len(self._priorities))), _ABSENT))
         self._used = size
 
-    def _resize(self, size: int) -> None:
-        self._priorities: NDArray[np.float64] = np.full(size, _ABSENT)
+    def _place(self, priorities: NDArray[np.float64]) -> None:
+        self._priorities = priorities
         # Reading one number through a memoryview takes half the time of reading it from the array.
         self._view: Any = self._priorities.data
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from adaptive_dask.learner.capacity import longer
+
 from .partition import Point
 from .simplices import Floats, Ints
 
@@ -192,11 +194,8 @@ class BoxTree:
         return self._x[boxes] / n + 0.5 * (self.low[boxes] + self.high[boxes]), self._y[boxes] / n
 
     def _grow(self) -> None:
-        def doubled(array: Floats) -> Floats:
-            return np.concatenate([array, np.zeros_like(array)])
-
-        self.low, self.high = doubled(self.low), doubled(self.high)
-        self._x, self._xx, self._y, self._xy = map(doubled, (self._x, self._xx, self._y, self._xy))
-        for name in ("parent", "first_half", "axis", "number_of_points", "occupants"):
-            array = getattr(self, name)
-            setattr(self, name, np.concatenate([array, np.zeros_like(array)]))
+        size = 2 * len(self.parent)
+        # All arrays have an item for each box.
+        for name, array in vars(self).items():
+            if isinstance(array, np.ndarray):
+                setattr(self, name, longer(array, size))

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from adaptive_dask.learner.capacity import longer
 from adaptive_dask.learner.loss_queue import LossQueue
 
 from .simplices import Floats, Ints
@@ -276,14 +277,7 @@ class FailedRegion:
 
     def make_room(self, mesh: SimplexMesh) -> None:
         """Extend the arrays to the capacity of the mesh."""
-        self.vertices = _longer(self.vertices, mesh.n_points)
-        self.has_sides = _longer(self.has_sides, mesh.capacity)
-        self.kinds, self.lengths = _longer(self.kinds, mesh.capacity), _longer(self.lengths, mesh.capacity)
-
-
-def _longer(array: NDArray[Any], size: int) -> NDArray[Any]:
-    if len(array) >= size:
-        return array
-    longer = np.zeros(max(size, 2 * len(array)), dtype=array.dtype)
-    longer[: len(array)] = array
-    return longer
+        if len(self.vertices) < mesh.n_points:
+            self.vertices = longer(self.vertices, 2 * mesh.n_points)
+        self.has_sides = longer(self.has_sides, mesh.capacity)
+        self.kinds, self.lengths = longer(self.kinds, mesh.capacity), longer(self.lengths, mesh.capacity)

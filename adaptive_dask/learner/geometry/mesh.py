@@ -10,6 +10,8 @@ import numpy as np
 from adaptive_triangulation import Triangulation
 from numpy.typing import NDArray
 
+from adaptive_dask.learner.capacity import longer
+
 from .simplices import ON_FACE, Floats, Ints, barycentric, distinct, volumes
 
 Simplex = tuple[int, ...]
@@ -280,9 +282,9 @@ class SimplexMesh:
     def _grow(self) -> None:
         old = self.capacity
         new = max(64, 2 * old)
-        self.vertices = np.concatenate([self.vertices, np.zeros((new - old, self.dim + 1), dtype=np.intp)])
-        self.neighbors = np.concatenate([self.neighbors, np.full((new - old, self.dim + 1), -1, dtype=np.intp)])
-        self.volumes = np.concatenate([self.volumes, np.zeros(new - old)])
+        self.vertices = longer(self.vertices, new)
+        self.neighbors = longer(self.neighbors, new, -1)
+        self.volumes = longer(self.volumes, new)
         self._flags = np.zeros(new + 1, dtype=bool)
         self._free = [*range(new - 1, old - 1, -1), *self._free]
 

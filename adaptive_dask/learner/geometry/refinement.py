@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from adaptive_dask.learner.capacity import longer
 from adaptive_dask.learner.loss_queue import LossQueue
 
 from .bent_edge import most_bent_edge
@@ -442,9 +443,7 @@ class Refinement:
         self._moved.add(simplex)
 
     def _make_room(self) -> None:
-        capacity = self.mesh.capacity
-        if len(self._shares) < capacity:
-            self._shares = np.concatenate([self._shares, np.ones(capacity - len(self._shares))])
+        self._shares = longer(self._shares, self.mesh.capacity, 1.0)
         self.failed.make_room(self.mesh)
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from adaptive_dask.learner.capacity import longer
 from adaptive_dask.learner.intervals.data_scale import DataScale
 from adaptive_dask.learner.intervals.evaluation import IntervalEvaluation
 from adaptive_dask.learner.intervals.points_on_line import PENDING, PointsOnLine
@@ -359,15 +360,10 @@ class IntervalLosses:
     def reserve(self) -> None:
         """Extend the arrays to the length of those of the points."""
         size = len(self._line.x)
-        if len(self.known) == size:
-            return
-        old_known, old_open = self.known, self.open
-        known, open_ = np.full(size, np.inf), np.full(size, np.inf)
-        known[: len(old_known)] = old_known
-        open_[: len(old_open)] = old_open
-        self.known, self.open = known, open_
-        self.known_at: Any = known.data
-        self.open_at: Any = open_.data
+        if len(self.known) != size:
+            self.known, self.open = longer(self.known, size, np.inf), longer(self.open, size, np.inf)
+            self.known_at: Any = self.known.data
+            self.open_at: Any = self.open.data
 
     def _known_tie_break(self, left: int, rank: float) -> tuple[float, ...]:
         x_at = self._line.x_at

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from adaptive_dask.learner.capacity import next_capacity
+from adaptive_dask.learner.capacity import longer, next_capacity
 from adaptive_dask.learner.intervals.slot_index import SlotIndex, Slots
 from adaptive_dask.learner.intervals.sorted_points import SortedPoints
 
@@ -283,15 +283,11 @@ class PointsOnLine:
             return
         size = max(size, next_capacity(len(self.x)))
         # Filled before they are assigned, so that another thread reads either the old arrays or the new ones.
-        self._place(*(_longer(array, size) for array in self._arrays()))
-        failed = np.zeros(size, dtype=bool)
-        failed[: len(self.failed)] = self.failed
-        self.failed = failed
+        arrays = (self.x, self.before, self.after, self.left, self.right, self.told)
+        self._place(*(longer(array, size) for array in arrays))
+        self.failed = longer(self.failed, size)
         if self.y is not None:
-            self._place_y(_longer(self.y, size))
-
-    def _arrays(self) -> tuple[NDArray[Any], ...]:
-        return self.x, self.before, self.after, self.left, self.right, self.told
+            self._place_y(longer(self.y, size))
 
     def _place(self, x: NDArray[np.float64], *links: Slots) -> None:
         self.x = x
@@ -302,12 +298,6 @@ class PointsOnLine:
     def _place_y(self, y: NDArray[np.float64]) -> None:
         self.y = y
         self.y_at: Any = y.data
-
-
-def _longer(array: NDArray[Any], size: int) -> NDArray[Any]:
-    longer = np.empty((size, *array.shape[1:]), dtype=array.dtype)
-    longer[: len(array)] = array
-    return longer
 
 
 def _link(backward: Slots, forward: Slots, chain: Slots) -> None:
