@@ -24,9 +24,14 @@ def unwrapped(settings: Mapping[str, Any]) -> dict[str, Any]:
     return {name: each.function if isinstance(each, KeptByValue) else each for name, each in settings.items()}
 
 
-class LearnerWithAxes(BaseLearner):
-    """A learner whose axes may have only whole numbers, or be periodic."""
+class SettingsLearner(BaseLearner):
+    """A learner whose constructor takes the function and `_settings`, with its results in ``_data``.
 
+    Its axes may have only whole numbers, or be periodic.
+    """
+
+    data = Data()
+    _data: Mapping[Any, Any]
     _is_whole: tuple[bool, ...] = ()
     _is_periodic: tuple[bool, ...] = ()
 
@@ -52,13 +57,6 @@ class LearnerWithAxes(BaseLearner):
 
     def _setting_changed(self, name: str) -> None:
         """Apply a new value of a setting. Settings that are read when they are needed require nothing."""
-
-
-class SettingsLearner(LearnerWithAxes):
-    """A learner whose constructor takes the function and `_settings`, with its results in ``_data``."""
-
-    data = Data()
-    _data: Mapping[Any, Any]
 
     @abc.abstractmethod
     def _settings(self) -> dict[str, Any]:

@@ -4,22 +4,21 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Sequence, Sized
-from typing import Any, Literal, NamedTuple, Self
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
 from adaptive_dask.learner.axes.space import Space
 from adaptive_dask.learner.checked import checked_amplitude, checked_coordinates, checked_size
-from adaptive_dask.learner.function_pickle import ByValue
 from adaptive_dask.learner.settings import Fixed, Setting
-from adaptive_dask.learner.settings_learner import LearnerWithAxes
+from adaptive_dask.learner.settings_learner import SettingsLearner
 from adaptive_dask.learner.sparse_grid.approximation import Approximation
 from adaptive_dask.learner.sparse_grid.bases import Point
 from adaptive_dask.learner.sparse_grid.domain import Domain
 from adaptive_dask.learner.sparse_grid.hierarchy import Values
 from adaptive_dask.learner.sparse_grid.interpolator import SparseGridInterpolator
 from adaptive_dask.learner.sparse_grid.next_points import NextPoints
-from adaptive_dask.learner.told_data import Data, ToldData
+from adaptive_dask.learner.told_data import ToldData
 
 
 def _as_tuples(bounds: Any) -> tuple[Any, ...]:
@@ -59,7 +58,7 @@ class Estimate(NamedTuple):
     """Estimated error of the value, in its shape."""
 
 
-class SparseGridLearner(LearnerWithAxes):
+class SparseGridLearner(SettingsLearner):
     """Learns f: ℝ^d → ℝ^M or ℂ^M for 1 ≤ d ≤ 50 by adaptive interpolation on sparse grids.
 
     It begins with global polynomials on Leja points [1]_ [2]_. A smooth function of ten inputs takes hundreds of
@@ -93,7 +92,6 @@ class SparseGridLearner(LearnerWithAxes):
     .. [2] Narayan, Jakeman, SIAM J. Sci. Comput. 36 (2014) A2952.
     """
 
-    data = Data()
     bounds = Fixed(lambda value, name: _as_tuples(value))
     rtol = Setting(lambda value, name: _checked_rtol(value, name))
     basis = Fixed(lambda value, name: _checked_basis(value, name))
@@ -108,6 +106,9 @@ class SparseGridLearner(LearnerWithAxes):
         self.basis = basis
         self._domain = Domain(self.bounds)
         self._start_over()
+
+    def _settings(self) -> dict[str, Any]:
+        return {"bounds": self.bounds, "rtol": self.rtol, "basis": self.basis}
 
     def _setting_changed(self, name: str) -> None:
         if name in ("_whole", "_periodic"):
@@ -135,11 +136,6 @@ class SparseGridLearner(LearnerWithAxes):
     def vdim(self) -> int:
         """The number of components of a value; 1 without data."""
         return self._vdim or 1
-
-    @property
-    def npoints(self) -> int:
-        """The number of evaluated points."""
-        return len(self.data)
 
     @property
     def bbox(self) -> list[tuple[float, float]]:
@@ -361,33 +357,14 @@ class SparseGridLearner(LearnerWithAxes):
 
     # ---- copies
 
-    def new(self) -> Self:
-        """Return a learner with the same function and settings and no data."""
-        learner = type(self)(self.function, self.bounds, rtol=self.rtol, basis=self.basis)
-        if self._whole:
-            learner._whole = self._whole
-        if self._periodic:
-            learner._periodic = self._periodic
-        return learner
-
     def __getstate__(self) -> dict[str, Any]:
-        return {
-            "function": ByValue(self.function),
-            "bounds": self.bounds,
-            "rtol": self.rtol,
-            "basis": self.basis,
-            "whole": self._whole,
-            "periodic": self._periodic,
-            "data": self._get_data(),
-            **self._absorb().get_state(),
-        }
+        return super().__getstate__() | self._absorb().get_state()
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__init__(state["function"], state["bounds"], rtol=state["rtol"], basis=state["basis"])  # type: ignore[misc]
-        if state.get("whole"):
-            self._whole = state["whole"]
-        if state.get("periodic"):
-            self._periodic = state["periodic"]
-        self._set_data(state["data"])
+        if "settings" not in state:  # until 0.1
+            settings = {name: state[name] for name in ("bounds", "rtol", "basis")}
+            kinds = {f"_{name}": state[name] for name in ("whole", "periodic") if state.get(name)}
+            state = {**state, "settings": settings, "adjustments": kinds}
+        super().__setstate__(state)
         self._known.restore(state, self._backlog)
         self._backlog = []

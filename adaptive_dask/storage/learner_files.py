@@ -89,7 +89,7 @@ def load_children(learners: Sequence[Any], fnames: FileNames | None, missing_ok:
         add()
 
 
-_COMMON = {"BaseLearner", "SettingsLearner", "LearnerWithAxes", "ReasonsLearner", "RegionLearner", "ABC", "object"}
+_COMMON = {"BaseLearner", "SettingsLearner", "ReasonsLearner", "RegionLearner", "ABC", "object"}
 
 
 def _read(learner: Any, fname: str | os.PathLike[str] | None, missing_ok: bool) -> Callable[[], None]:

@@ -291,6 +291,19 @@ def test_asking_without_telling_changes_nothing():
     assert learner.ask(30) == first
 
 
+def test_a_state_of_an_earlier_version_has_the_same_settings_and_data():
+    learner = SparseGridLearner(math.fsum, [(0, 3), (0, 1)], rtol=1e-3, basis="local")
+    learner._whole = (True, False)
+    run(learner, 20)
+    state = learner.__getstate__()
+    settings = state.pop("settings"), state.pop("adjustments")
+    other = SparseGridLearner.__new__(SparseGridLearner)
+    other.__setstate__({**state, **settings[0], "whole": (True, False), "periodic": (), "function": math.fsum})
+    assert (other._settings(), other._adjustments()) == settings
+    copy = pickle.loads(pickle.dumps(learner))
+    assert (other.data, other.loss(), other.ask(5)) == (learner.data, learner.loss(), copy.ask(5))
+
+
 def test_a_runner_learns_it():
     learner = SparseGridLearner(product, [(0, 1)] * 3)
     adaptive.simple(learner, goal=lambda learner: learner.loss() < 1e-4)
