@@ -227,18 +227,25 @@ def checked_values(
     return np.array(rows, dtype=float).reshape(len(rows), -1), shape
 
 
-def in_shape(value: float | Array, shape: tuple[int, ...], x: Any) -> float | Array:
+def in_shape(value: complex | NDArray[Any], shape: tuple[int, ...] | None, x: Any) -> Any:
     """Return a value in the shape of earlier ones; flat arrays and those with a single element are reshaped.
+
+    Parameters
+    ----------
+    value : float, complex or ndarray
+    shape : tuple of int or None
+        None if there are no earlier values.
+    x : object
+        Its point, for the message.
 
     Raises
     ------
     ValueError
         If it has another shape.
     """
-    if isinstance(value, float):
-        if shape == ():
-            return value
-        value = np.array(value)
+    if shape is None or (shape == () and isinstance(value, float)):
+        return value
+    value = np.asarray(value)
     if value.shape != shape:
         if value.size != math.prod(shape) or (value.ndim > 1 and len(shape) > 1):
             raise ValueError(
@@ -246,7 +253,7 @@ def in_shape(value: float | Array, shape: tuple[int, ...], x: Any) -> float | Ar
                 "(() is a number). The function must return values of one shape."
             )
         value = value.reshape(shape)
-    return value if shape else float(value)
+    return value if shape else value.item()
 
 
 # ---- seeds, numbers of points, settings

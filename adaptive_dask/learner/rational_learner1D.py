@@ -12,7 +12,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from adaptive_dask.learner.axes.space import Space
-from adaptive_dask.learner.checked import as_real, checked_amplitude, checked_bounds, checked_point, checked_size
+from adaptive_dask.learner.checked import (
+    as_real,
+    checked_amplitude,
+    checked_bounds,
+    checked_point,
+    checked_size,
+    in_shape,
+)
 from adaptive_dask.learner.rational.barycentric import Barycentric
 from adaptive_dask.learner.rational.border import Border
 from adaptive_dask.learner.rational.breaks import BreakSearch
@@ -27,6 +34,7 @@ from adaptive_dask.learner.rational.pieces import Pieces
 from adaptive_dask.learner.rational.record import Prediction, Record
 from adaptive_dask.learner.rational.resonances import find_poles, find_zeros
 from adaptive_dask.learner.rational.survey import Survey
+from adaptive_dask.learner.settings import Setting
 from adaptive_dask.learner.settings_learner import SettingsLearner
 from adaptive_dask.learner.told_data import ToldData
 
@@ -64,6 +72,7 @@ class RationalLearner1D(SettingsLearner):
         Evaluated points and their values, in the order in which they were told.
     pending_points : set of float
     bounds : pair of float
+        Setting it keeps the data.
     rtol : float
 
     Raises
@@ -108,10 +117,15 @@ class RationalLearner1D(SettingsLearner):
     # Fraction of a period by which the interval extends beyond the seam, where values from the other side are told.
     _beyond_seam = 0.125
 
+    bounds = Setting(lambda bounds, name: checked_bounds(bounds))
+    rtol = Setting(lambda rtol, name: _checked_rtol(rtol))
+    _bounds: tuple[float, float]
+    _rtol: float
+
     def __init__(self, function: Callable[..., Any], bounds: tuple[float, float] | Space, rtol: float = 1e-6) -> None:
         self.function = function
-        self._bounds = checked_bounds(bounds)
-        self._rtol = _checked_rtol(rtol)
+        self.bounds = bounds
+        self.rtol = rtol
         self._start_over()
 
     def _start_over(self) -> None:
@@ -133,9 +147,13 @@ class RationalLearner1D(SettingsLearner):
         return {"bounds": self.bounds, "rtol": self.rtol}
 
     def _setting_changed(self, name: str) -> None:
-        """Update the minimum gap: those between neighbouring whole numbers are not divided."""
-        self._gaps = None
-        self._pieces.least = self._least_gap
+        if name == "bounds":
+            self.data = dict(self.data)
+        elif name == "rtol":
+            self._pieces.tolerance = self._rtol
+        else:
+            self._gaps = None
+            self._pieces.least = self._least_gap  # gaps between neighbouring whole numbers are not divided
 
     # -- results ---------------------------------------------------------------------------------
 
@@ -143,25 +161,6 @@ class RationalLearner1D(SettingsLearner):
     def vdim(self) -> int:
         """Length of the function's values; 1 for numbers, and before there are data."""
         return math.prod(self._shape or ())
-
-    @property
-    def bounds(self) -> tuple[float, float]:
-        """Interval on which the function is learned; setting it keeps the data."""
-        return self._bounds
-
-    @bounds.setter
-    def bounds(self, bounds: tuple[float, float]) -> None:
-        self._bounds = checked_bounds(bounds)
-        self.data = dict(self.data)
-
-    @property
-    def rtol(self) -> float:
-        """Target error, relative to the range of the values."""
-        return self._rtol
-
-    @rtol.setter
-    def rtol(self, rtol: float) -> None:
-        self._rtol = self._pieces.tolerance = _checked_rtol(rtol)
 
     def loss(self, real: bool = True) -> float:
         """Return the largest expected error, relative to the range of the values.
@@ -337,7 +336,7 @@ class RationalLearner1D(SettingsLearner):
             If x is not a finite number, or y is not a number or a vector of the same length as earlier values.
         """
         x = checked_point(x)
-        value = _in_shape(checked_amplitude(y, x), self._shape, x)
+        value = in_shape(checked_amplitude(y, x), self._shape, x)
         if x not in self._data:
             self._add(x, value)
 
@@ -355,7 +354,7 @@ class RationalLearner1D(SettingsLearner):
             raise ValueError(f"ys must have as many values as xs has points, {len(points)}, got {len(values)}.")
         shape = self._shape
         for i, x in enumerate(points):
-            values[i] = _in_shape(checked_amplitude(values[i], x), shape, x)
+            values[i] = in_shape(checked_amplitude(values[i], x), shape, x)
             shape = np.shape(values[i])
         portion = 1
         for x, value in zip(points, values, strict=True):
@@ -413,21 +412,6 @@ def _layout() -> list[tuple[str, list[str]]]:
     names: list[tuple[type, list[str]]] = [(type(each), sorted(vars(each))) for each in objects]
     names += [(each, sorted(each.__annotations__)) for each in (Prediction, Fit, Survey)]
     return [(f"{kind.__module__}.{kind.__qualname__}", attributes) for kind, attributes in names]
-
-
-def _in_shape(value: Any, shape: tuple[int, ...] | None, x: float) -> Value:
-    """Return a value in the shape of earlier ones."""
-    found = np.shape(value)
-    if shape is None or found == shape:
-        result: Value = value
-        return result
-    if np.size(value) != math.prod(shape) or (len(found) > 1 and len(shape) > 1):
-        raise ValueError(
-            f"The value at {x!r} must have the shape of the values told before, {shape}, got {found} (() is a number). "
-            "The function must return values of one shape."
-        )
-    result = np.reshape(value, shape)[()]
-    return result if shape else result.item()
 
 
 def _checked_rtol(rtol: Any) -> float:

@@ -134,12 +134,8 @@ def extended(learner: AxesLearner, space: Space) -> AxesLearner:
 
 def _settings(inner: Any) -> dict[str, Any]:
     """Return the arguments of a learner's constructor, without function and bounds."""
-    if isinstance(inner, SettingsLearner):
-        settings = inner._settings()
-    elif type(inner).__name__ == "SKOptLearner":
-        settings = dict(inner._settings)
-    else:
-        settings = {name: getattr(inner, name) for name in ("rtol", "basis") if hasattr(inner, name)}
+    # Those of a SKOptLearner are the arguments themselves.
+    settings = inner._settings() if isinstance(inner, SettingsLearner) else inner._settings
     return {name: value for name, value in settings.items() if name not in ("bounds", "dimensions")}
 
 
