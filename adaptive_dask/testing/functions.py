@@ -44,7 +44,7 @@ GRAMACY_LEE_BOUNDS = (0.5, 2.5)
 
 
 def gramacy_lee(x: float) -> float:
-    """A wave that fades into a quartic, with its minimum -0.869 at x = 0.5486.
+    """Compute a wave that fades into a quartic, with its minimum -0.869 at x = 0.5486.
 
     Parameters
     ----------
@@ -62,7 +62,7 @@ FORRESTER_BOUNDS = (0.0, 1.0)
 
 
 def forrester(x: float) -> float:
-    """One flat and one deep valley, with the minimum -6.0207 at x = 0.7572.
+    """Compute a curve with a flat and a deep valley, whose minimum is -6.0207 at x = 0.7572.
 
     Parameters
     ----------
@@ -80,7 +80,7 @@ STEP_BOUNDS = (-1.0, 1.0)
 
 
 def step(x: float, at: float = 0.3) -> float:
-    """A jump from 0 to 1, on (-1, 1)."""
+    """Return 0 before a jump and 1 after it, on (-1, 1)."""
     return float(x >= at)
 
 
@@ -88,7 +88,7 @@ CUSP_BOUNDS = (-1.0, 1.0)
 
 
 def cusp(x: float, at: float = 0.3) -> float:
-    """√|x - at|, with an infinite slope on both sides of its minimum; on (-1, 1)."""
+    """Compute √|x - at|, with an infinite slope on both sides of its minimum; on (-1, 1)."""
     return math.sqrt(abs(x - at))
 
 
@@ -96,12 +96,12 @@ PEAK_BOUNDS = (-1.0, 1.0)
 
 
 def peak(x: float, at: float = 0.3, width: float = 0.01) -> float:
-    """A Lorentzian peak of height 1 on a slope, on (-1, 1): the example of python-adaptive's tutorial."""
+    """Compute a Lorentzian peak of height 1 on a slope, on (-1, 1): the example of python-adaptive's tutorial."""
     return x + width**2 / (width**2 + (x - at) ** 2)
 
 
 def noisy_peak(seed_x: tuple[int, float], sigma: float = 0.1, at: float = 0.3, width: float = 0.1) -> float:
-    """A `peak` with Gaussian noise that depends only on seed and x; on (-1, 1).
+    """Compute a `peak` with Gaussian noise that depends only on seed and x; on (-1, 1).
 
     Parameters
     ----------
@@ -119,7 +119,7 @@ BRANIN_BOUNDS = ((-5.0, 10.0), (0.0, 15.0))
 
 
 def branin(point: Sequence[float]) -> float:
-    """Three valleys of equal depth, 0.397887, at (-π, 12.275), (π, 2.275) and (3π, 2.475).
+    """Compute a surface with three valleys of equal depth, 0.397887, at (-π, 12.275), (π, 2.275) and (3π, 2.475).
 
     Parameters
     ----------
@@ -139,7 +139,7 @@ RING_BOUNDS = ((-1.0, 1.0), (-1.0, 1.0))
 
 
 def ring(point: Sequence[float], radius: float = 0.75, width: float = 0.2) -> float:
-    """A ridge along a circle on a slope: the two-dimensional example of python-adaptive's tutorial."""
+    """Compute a ridge along a circle on a slope: the two-dimensional example of python-adaptive's tutorial."""
     x, y = point
     return x + math.exp(-((x * x + y * y - radius**2) ** 2) / width**4)
 
@@ -150,7 +150,7 @@ ISHIGAMI_BOUNDS = ((-math.pi, math.pi),) * 3
 
 
 def ishigami(point: Sequence[float], a: float = 7.0, b: float = 0.1) -> float:
-    """A strongly nonlinear, non-monotonic function, with an interaction of the first and the third coordinate.
+    """Compute a strongly nonlinear function, in which the first and the third coordinate interact.
 
     The mean over its bounds is a / 2, the variance a² / 8 + b π⁴ / 5 + b² π⁸ / 18 + 1 / 2.
 
@@ -172,6 +172,6 @@ SPHERE_BOUNDS = ((-1.0, 1.0),) * 3
 
 
 def sphere(point: Sequence[float], radius: float = 0.75, width: float = 0.4) -> float:
-    """A shell on a slope: the three-dimensional example of python-adaptive's tutorial."""
+    """Compute a shell on a slope: the three-dimensional example of python-adaptive's tutorial."""
     x, y, z = point
     return x + z * z + math.exp(-((x * x + y * y + z * z - radius**2) ** 2) / width**4)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from adaptive_dask.testing.subject import Subject, describe, expect, expect_same_state, key_of, repeated, short
+from adaptive_dask.testing.subject import Subject, describe, expect, expect_distinct, expect_same_state, key_of, short
 
 
 def ask_without_data(subject: Subject) -> None:
@@ -30,8 +30,7 @@ def ask_many(subject: Subject) -> None:
         subject.run(learner, n)
         known = subject.run(learner, 3)
         points = subject.ask(learner, 1000) + subject.ask(learner, 10)
-        twice = repeated([*known, *points])
-        expect(not twice, f"points were proposed again while pending or known: {twice[:5]}")
+        expect_distinct([*known, *points], "points were proposed again while pending or known")
         for x in points[:20]:
             subject.tell(learner, x)
 
@@ -40,8 +39,7 @@ def ask_without_tells(subject: Subject) -> None:
     """A learner that is told nothing always proposes new points."""
     learner = subject.make()
     points = [x for _ in range(subject.n) for x in subject.ask(learner, 1)]
-    twice = repeated(points)
-    expect(not twice, f"points were proposed again while pending: {twice[:5]}")
+    expect_distinct(points, "points were proposed again while pending")
 
 
 def points_never_repeated(subject: Subject) -> None:
@@ -56,8 +54,7 @@ def points_never_repeated(subject: Subject) -> None:
             points += asked
         elif out:
             subject.tell(learner, out.pop(subject.random.randrange(len(out))))
-    twice = repeated(points)
-    expect(not twice, f"points were proposed again while pending or known: {twice[:5]}")
+    expect_distinct(points, "points were proposed again while pending or known")
 
 
 def ask_that_changes_nothing(subject: Subject) -> None:
@@ -103,8 +100,7 @@ def tell_pending(subject: Subject) -> None:
         len(learner.pending_points) == len(points) - 1,
         f"{len(points) - 1} points were told to be pending, {len(learner.pending_points)} are",
     )
-    twice = repeated(points + subject.ask(learner, 10))
-    expect(not twice, f"points were proposed that are pending or known: {short(twice)}")
+    expect_distinct(points + subject.ask(learner, 10), "points were proposed that are pending or known")
 
 
 def remove_unfinished(subject: Subject) -> None:
@@ -118,8 +114,7 @@ def remove_unfinished(subject: Subject) -> None:
     expect(len(learner.pending_points) == 0, f"{short(learner.pending_points)} are still pending")
     expect_same_state(before, learner, "asking and remove_unfinished()")
     again = subject.ask(learner, 5)
-    twice = repeated(known + again)
-    expect(not twice, f"known points were proposed: {short(twice)}")
+    expect_distinct(known + again, "known points were proposed")
     expect(
         len(again) >= len(points), f"{len(points)} points were removed, but only {len(again)} can be asked for again"
     )

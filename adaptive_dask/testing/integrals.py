@@ -62,7 +62,7 @@ def _si(x: float) -> float:
 
 
 def _sinc_squared(x: float) -> float:
-    """An antiderivative of (sin(x) / x)²."""
+    """Compute an antiderivative of (sin(x) / x)²."""
     return _si(2 * x) - math.sin(x) ** 2 / x
 
 

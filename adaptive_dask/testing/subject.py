@@ -85,8 +85,7 @@ class Subject:
         )
         nans = [x for x, each in zip(points, improvements, strict=True) if np.isnan(each)]
         expect(not nans, f"ask({n}) returned a loss improvement of NaN at {short(nans)}")
-        twice = repeated(points)
-        expect(not twice, f"ask({n}) returned the same point twice: {short(twice)}")
+        expect_distinct(points, f"ask({n}) returned the same point twice")
         return points
 
     def tell(self, learner: Any, x: Any) -> None:
@@ -124,15 +123,15 @@ def key_of(x: Any) -> Any:
     return x
 
 
-def repeated(points: Iterable[Any]) -> list[Any]:
-    """Return the points that occur more than once."""
+def expect_distinct(points: Iterable[Any], what: str) -> None:
+    """Raise `Broken` if points occur more than once, with a message that begins with `what`."""
     seen: set[Any] = set()
     twice = []
     for x in points:
         if key_of(x) in seen:
             twice.append(x)
         seen.add(key_of(x))
-    return twice
+    expect(not twice, f"{what}: {short(twice)}")
 
 
 def same_data(a: Mapping[Any, Any], b: Mapping[Any, Any]) -> bool:
@@ -177,9 +176,10 @@ def expect_same_state(before: dict[str, Any], learner: Any, after: str) -> None:
     """Raise `Broken` if a property differs from the earlier result of `describe`."""
     for name, value in describe(learner).items():
         old = before[name]
-        same = same_data(value, old) if name == "data" else value == old if name != "loss" else same_value(value, old)
-        if name == "expected loss":
-            same = same_value(value, old)
+        if name == "data":
+            same = same_data(value, old)
+        else:
+            same = same_value(value, old) if name.endswith("loss") else value == old
         expect(same, f"{after} changed the {name}: {short(old)} before, {short(value)} after")
 
 
