@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import heapq
+import itertools
 import math
 import time
 from collections import deque
@@ -34,6 +35,11 @@ MIN_BATCHED_S = 0.002
 # of points from the beginning, so that its slots do not wait for their first points.
 BATCHING_S = 0.06
 MIN_AHEAD = 3
+
+# The scheduler's time for a message with points and for the reports about them (seconds), and the largest number of
+# points that a worker gets at a time.
+MESSAGE_S = 1e-4
+MAX_PORTION = 100
 
 # The heap of workers is made again if it has more entries for each worker.
 MAX_ENTRIES = 8
@@ -99,9 +105,11 @@ class Assignments:
         self._slot_seconds = 0.0
         self._slots_since = time.monotonic()
         self._suspects: set[int] = set()  # in flight
-        # A heap of workers by their points for each slot. A worker may have several entries. The smallest is never too
-        # large, and is corrected when it is used. Sorting all workers for each point would take longer.
-        self._fewest: list[tuple[float, str]] = []
+        # A heap of workers by their points for each slot; of equal ones, the one that has waited longest is first. A
+        # worker may have several entries. The smallest is never too large, and is corrected when it is used. Sorting
+        # all workers for each point would take longer.
+        self._fewest: list[tuple[float, int, str]] = []
+        self._turns = itertools.count()
 
     @property
     def workers(self) -> int:
@@ -271,7 +279,9 @@ class Assignments:
         return chosen
 
     def assign(self, points: Iterable[OutgoingPoint]) -> tuple[dict[str, list[OutgoingPoint]], list[OutgoingPoint]]:
-        """Choose workers for points; each point goes to the worker with the fewest points for its slots.
+        """Choose workers for points; each portion goes to the worker with the fewest points for its slots.
+
+        A portion is one point, or several if the scheduler cannot keep all slots busy.
 
         A suspect gets a worker without other points, so that no other point is lost or blamed. If necessary, the
         workers with the fewest points are emptied first. No point is assigned to a worker whose lifetime is too short.
@@ -293,14 +303,14 @@ class Assignments:
                 waiting.append(point)
             elif loads := self._open_workers(self.lifetimes.longest_need):
                 # This point is suspected to be slow, not to kill workers.
-                self._put(point._replace(suspect=False), loads[0][1], assigned)
+                self._put([point._replace(suspect=False)], loads[0][1], assigned)
             else:
                 left.append(point)
         suspects = [point for point in waiting if point.suspect]
         loads = self._open_workers(self.lifetimes.need)
         for point, (_, worker) in zip(suspects, loads, strict=False):
             if not self.loads[worker].ids:
-                self._put(point, worker, assigned)
+                self._put([point], worker, assigned)
             else:
                 left.append(point)
         left += suspects[len(loads) :]
@@ -312,7 +322,7 @@ class Assignments:
                 left.append(point)
                 continue
             _, worker = loads[0]
-            self._put(point, worker, assigned)
+            self._put([point], worker, assigned)
             load = self.loads[worker]
             heapq.heapreplace(loads, (len(load.ids) / load.places, worker))
         return assigned, left
@@ -322,27 +332,46 @@ class Assignments:
     ) -> list[OutgoingPoint]:
         """Assign points if all workers can take them; return those that are left, because there are no workers."""
         heap = self._fewest
-        for number, point in enumerate(points):
+        portion = self._portion
+        for first in range(0, len(points), portion):
             while heap:
-                noted, worker = heap[0]
+                noted, _, worker = heap[0]
                 load = self.loads.get(worker)
                 if load is None or not load.places:
                     heapq.heappop(heap)
                 elif (true := len(load.ids) / load.places) != noted:
-                    heapq.heapreplace(heap, (true, worker))
+                    heapq.heapreplace(heap, (true, next(self._turns), worker))
                 else:
                     break
             else:
-                return points[number:]
-            self._put(point, worker, assigned)
+                return points[first:]
+            self._put(points[first : first + portion], worker, assigned)
+            # At once, because otherwise a worker that is soon done would be the first again.
+            heapq.heapreplace(heap, (len(load.ids) / load.places, next(self._turns), worker))
         return []
+
+    @property
+    def _portion(self) -> int:
+        """The number of points that a worker gets at a time.
+
+        While the scheduler makes and sends one point for each slot, in separate messages, a slot can evaluate this
+        number of points. If it is more than one, not all slots can be busy, and larger messages help.
+        """
+        if not self.seconds_per_point:
+            return 1
+        seconds = (self.learner_seconds or 0.0) + MESSAGE_S
+        return min(MAX_PORTION, max(1, int(self.places * seconds / self.seconds_per_point)))
 
     def _note_load(self, worker: str, load: WorkerLoad) -> None:
         """Note that a worker has fewer points, or more slots."""
         if load.places:
-            heapq.heappush(self._fewest, (len(load.ids) / load.places, worker))
+            heapq.heappush(self._fewest, (len(load.ids) / load.places, next(self._turns), worker))
         if len(self._fewest) > MAX_ENTRIES * len(self.loads) + MAX_ENTRIES:
-            self._fewest = [(len(each.ids) / each.places, name) for name, each in self.loads.items() if each.places]
+            self._fewest = [
+                (len(each.ids) / each.places, next(self._turns), name)
+                for name, each in self.loads.items()
+                if each.places
+            ]
             heapq.heapify(self._fewest)
 
     def _open_workers(self, need: float) -> list[tuple[float, str]]:
@@ -360,13 +389,13 @@ class Assignments:
         need = self.lifetimes.need
         return [worker for worker in self.loads if not self.lifetimes.allow(worker, need)]
 
-    def _put(self, point: OutgoingPoint, worker: str, assigned: dict[str, list[OutgoingPoint]]) -> None:
+    def _put(self, points: list[OutgoingPoint], worker: str, assigned: dict[str, list[OutgoingPoint]]) -> None:
         ids = self.loads[worker].ids
-        if point.suspect:
-            self._suspects.add(point.pid)
-        self.in_flight += point.pid not in ids  # after a late failure, the worker may have it already
-        ids[point.pid] = point.suspect
-        assigned.setdefault(worker, []).append(point)
+        before = len(ids)
+        ids.update((point.pid, point.suspect) for point in points)
+        self.in_flight += len(ids) - before  # after a late failure, the worker may have a point already
+        self._suspects.update(point.pid for point in points if point.suspect)
+        assigned.setdefault(worker, []).extend(points)
 
     def _ahead(self, npoints: int | None) -> int:
         """Return the number of points beyond one per place: for batches, and to hide the latency of new points."""

@@ -13,6 +13,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from adaptive_dask.cluster.scheduler_assignments import (
     MAX_ENTRIES,
+    MAX_PORTION,
     MIN_AHEAD,
     MOST_AHEAD,
     Assignments,
@@ -54,12 +55,12 @@ def test_each_point_goes_to_the_worker_with_the_fewest_points_for_its_slots(slot
         following += new
         assigned, left = assignments.assign(points(*ids))
         assert not left
-        found: dict[str, list[int]] = {}
+        where = {pid: worker for worker, some in placed(assigned).items() for pid in some}
+        assert sorted(where) == list(ids)
         for pid in ids:
-            worker = min(expected, key=lambda name: (len(expected[name]) / slots[int(name[1:])], name))
-            expected[worker].append(pid)
-            found.setdefault(worker, []).append(pid)
-        assert placed(assigned) == found
+            shares = {name: len(here) / slots[int(name[1:])] for name, here in expected.items()}
+            assert shares[where[pid]] == min(shares.values())
+            expected[where[pid]].append(pid)
         for worker, here in expected.items():
             assert assignments.take_back(worker, here[:finished]) == here[:finished]
             del here[:finished]
@@ -84,6 +85,20 @@ def test_the_worker_with_the_fewest_points_for_its_slots_comes_first() -> None:
     assignments.assign(points(0, 1))
     assignments.take_back("b", [0, 1])
     assert placed(assignments.assign(points(2))[0]) == {"b": [2]}
+
+
+def test_a_worker_gets_several_points_at_a_time_if_the_scheduler_cannot_keep_all_slots_busy() -> None:
+    assignments = assignments_with(a=20, b=20, c=20)
+    assignments.measure([0.00099] * 500, None)
+    assignments.measure_step(0.01, 0.01, 100)  # 60 slots × 0.2 ms for a point and its messages / 0.99 ms
+    assert placed(assignments.assign(points(*range(24)))[0]) == {"a": [*range(12)], "b": [*range(12, 24)]}
+    assignments.take_back("b", range(12, 24))
+    found = placed(assignments.assign(points(*range(24, 48)))[0])
+    assert found == {"c": [*range(24, 36)], "b": [*range(36, 48)]}, "workers take turns"
+    assignments.measure([1e-6] * 500, None)
+    assert assignments._portion == MAX_PORTION
+    assignments.measure([0.1] * 500, None)
+    assert assignments._portion == 1, "otherwise, slots would wait for points that wait elsewhere"
 
 
 def test_suspects_are_kept_apart() -> None:
@@ -265,7 +280,7 @@ class AnyReports(RuleBasedStateMachine):
         suspects = [pid for load in assignments.loads.values() for pid, suspect in load.ids.items() if suspect]
         assert assignments._suspects == set(suspects)
         for worker, load in loads.items():
-            entries = [noted for noted, name in assignments._fewest if name == worker]
+            entries = [noted for noted, _, name in assignments._fewest if name == worker]
             assert entries
             assert min(entries) <= len(load.ids) / load.places
         assert len(assignments._fewest) <= MAX_ENTRIES * (1 + len(assignments.loads)) + len(self.slots)
