@@ -27,8 +27,8 @@ NEGLIGIBLE_WAIT = 0.005
 # arrive at once and block the learner and other runs.
 MAX_BACKLOG_S = 0.01
 
-# Workers hold results back only if a point takes at least this time (seconds); messages of faster functions contain
-# several results anyway.
+# Workers hold results back only if a point takes at least this time (seconds), or if they get several points at a time;
+# messages of faster functions contain several results anyway.
 MIN_BATCHED_S = 0.002
 
 # With many runs, each run keeps points for this time ahead (seconds), so that results can be batched, and this number
@@ -40,6 +40,14 @@ MIN_AHEAD = 3
 # points that a worker gets at a time.
 MESSAGE_S = 1e-4
 MAX_PORTION = 100
+
+# A run that is limited by its learner holds slots for this multiple of the points that the learner can make, and at
+# least this number of slots. More evaluators would wait, end, and be replaced.
+SLOT_RESERVE = 4
+MIN_SLOTS = 128
+
+# If no result has arrived for this time (seconds), points probably take at least as long.
+SILENCE_S = 1.0
 
 # The heap of workers is made again if it has more entries for each worker.
 MAX_ENTRIES = 8
@@ -102,6 +110,7 @@ class Assignments:
         self.lifetimes = Lifetimes()
         self.is_crowded = False  # there are enough runs for results to be batched
         self._deviation = 0.0
+        self._last_result = 0.0
         self._slot_seconds = 0.0
         self._slots_since = time.monotonic()
         self._suspects: set[int] = set()  # in flight
@@ -193,6 +202,7 @@ class Assignments:
     def measure(self, durations: Sequence[float], round_trip: float | None) -> None:
         """Update the mean duration of an evaluation, and of a round trip of a message (seconds)."""
         if durations:
+            self._last_result = time.monotonic()
             weight = 1 - (1 - SMOOTHING) ** len(durations)
             mean = _running(self.seconds_per_point, sum(durations) / len(durations), weight)
             deviation = sum(abs(seconds - mean) for seconds in durations) / len(durations)
@@ -247,7 +257,7 @@ class Assignments:
         These points suffice until new ones arrive; they are at most half of the points on the worker. None if holding
         results back has no benefit.
         """
-        if not self.seconds_per_point or self.seconds_per_point < MIN_BATCHED_S:
+        if not self.seconds_per_point or (self.seconds_per_point < MIN_BATCHED_S and self._portion == 1):
             return None
         load = self.loads[worker]
         finished = load.places * self._wait / self.seconds_per_point
@@ -257,6 +267,16 @@ class Assignments:
     def points_per_slot(self) -> float:
         """The number of points that an evaluator evaluates concurrently."""
         return max(1.0, self._batch * self.places / self.slots if self.slots else 1.0)
+
+    @property
+    def feedable_slots(self) -> float:
+        """The number of slots for which the learner can make points, with a reserve; infinite while it is unknown."""
+        if self.seconds_per_point is None or not self.learner_seconds:
+            return math.inf
+        silence = time.monotonic() - self._last_result
+        # All slots may have points that take much longer than the previous ones.
+        seconds = max(self.lifetimes.expected, silence if silence > SILENCE_S else 0.0)
+        return max(MIN_SLOTS, SLOT_RESERVE * seconds / self.learner_seconds)
 
     @property
     def useful_slots(self) -> int:

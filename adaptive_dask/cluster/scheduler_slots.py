@@ -31,6 +31,9 @@ LOST_WORKER_SETTING = "distributed.deploy.lost-worker-timeout"
 # A run without a slot for this time (seconds) names the runs or tasks that have the slots.
 LONG_WAIT_S = 2.0
 
+# If the learner limits the number of slots, the number is updated in this interval (seconds) even if no results arrive.
+COUNT_INTERVAL_S = 1.0
+
 _MAX_SLOTS = 2**31
 
 
@@ -75,6 +78,7 @@ class RunSlots:
         self._placement = Placement(host.scheduler, spec.tasks)
         self._evaluators: Evaluators | None = None
         self._wanted: int | None = None  # number of usable slots; None if it does not matter
+        self._count_timer: asyncio.TimerHandle | None = None
         self._head_start = 0.0
         self._waits_for: str | None = None
         self._waiting_since = math.inf  # for the first evaluator
@@ -96,6 +100,8 @@ class RunSlots:
         if self._evaluators is not None:
             await self._evaluators.released()
         self._evaluators = None
+        if self._count_timer is not None:
+            self._count_timer.cancel()
 
     @property
     def evaluators(self) -> int:
@@ -156,12 +162,22 @@ class RunSlots:
     def count_wanted(self) -> None:
         """Update the number of slots that the run can use, after a step of the learner."""
         wanted = None
+        feedable = self.assignments.feedable_slots
         if self._sender.has_no_more:
             points = self.assignments.in_flight + len(self._sender.unsent) + self._driver.waiting
             wanted = max(1, math.ceil(points / self.assignments.points_per_slot))
+        elif feedable < self._host.scheduler.total_nthreads:
+            wanted = 2 ** math.ceil(math.log2(feedable))  # does not change with every measurement
+            if self._count_timer is None:
+                self._count_timer = asyncio.get_running_loop().call_later(COUNT_INTERVAL_S, self._count_again)
         if wanted != self._wanted:
             self._wanted = wanted
             self.on_claim()
+
+    def _count_again(self) -> None:
+        self._count_timer = None
+        if not self._state.is_stopping:
+            self.count_wanted()
 
     def _demand(self) -> int:
         """Return the number of slots that the run could use on an infinite cluster."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 from itertools import chain
 from typing import Any
 
@@ -15,7 +16,9 @@ from adaptive_dask.cluster.scheduler_assignments import (
     MAX_ENTRIES,
     MAX_PORTION,
     MIN_AHEAD,
+    MIN_SLOTS,
     MOST_AHEAD,
+    SLOT_RESERVE,
     Assignments,
     OutgoingPoint,
     WorkerLoad,
@@ -369,8 +372,27 @@ def test_results_can_wait_while_points_last() -> None:
     assert assignments.enough("a") == 1 + 3, "three are finished until new ones come"
     assignments.take_back("a", range(14))
     assert assignments.enough("a") == 3, "half of those that are there"
-    assignments.measure([1e-6] * 500, None)
+    assignments.measure([0.001] * 500, None)
     assert assignments.enough("a") is None, "results come together anyway"
+    assignments.measure([1e-6] * 500, None)
+    assert assignments.enough("a") == 3, "points come together, so results can do so"
+
+
+def test_slots_are_limited_to_those_for_which_the_learner_can_make_points(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 100.0
+    monkeypatch.setattr(time, "monotonic", lambda: now)
+    assignments = assignments_with(a=2)
+    assignments.measure_step(0.01, 0.01, 100)
+    assert assignments.feedable_slots == math.inf, "the duration of a point is unknown"
+    assignments.measure([1e-6] * 500, None)
+    assert assignments.feedable_slots == MIN_SLOTS
+    assignments.measure([0.1] * 500, None)
+    assert 1_000 * SLOT_RESERVE <= assignments.feedable_slots < math.inf
+    assignments.measure([1e-6] * 5_000, None)
+    now += 10.0
+    assert assignments.feedable_slots == pytest.approx(100_000 * SLOT_RESERVE), "all slots may have long points"
+    assignments.measure([1e-6], None)
+    assert assignments.feedable_slots == MIN_SLOTS
 
 
 def test_with_ntasks_no_more_are_out() -> None:

@@ -1,0 +1,62 @@
+"""How many slots a run claims."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+
+from adaptive_dask.cluster import scheduler_slots
+from adaptive_dask.cluster.scheduler_assignments import MIN_SLOTS, Assignments
+from adaptive_dask.cluster.scheduler_slots import RunSlots
+
+
+def slots_of_a_run(total: int, claimed: list[float]) -> RunSlots:
+    """The slots of a run on a cluster with `total` threads; the times of its claims are appended to `claimed`."""
+    scheduler = SimpleNamespace(total_nthreads=total, workers={})
+    host = SimpleNamespace(scheduler=scheduler, on_claim=lambda: claimed.append(time.monotonic()))
+    spec = SimpleNamespace(tasks={}, evaluation=SimpleNamespace(ntasks=None), weight=1.0)
+    state = SimpleNamespace(is_stopping=False, is_working=True)
+    sender = SimpleNamespace(has_no_more=False, asks_no_more=False, unsent=[])
+    slots = RunSlots(*cast(Any, (spec, host, state, Assignments(), sender, SimpleNamespace(waiting=0))))
+    slots._evaluators = cast(Any, SimpleNamespace(released=lambda: asyncio.sleep(0)))
+    return slots
+
+
+@pytest.mark.parametrize("total", [16, 10_000])
+def test_a_run_of_a_fast_function_does_not_claim_a_large_cluster(total: int) -> None:
+    async def claims() -> list[int]:
+        slots = slots_of_a_run(total, [])
+        found = []
+        for seconds in (None, 1e-6, 60.0):
+            if seconds is not None:
+                slots.assignments.measure_step(0.001, 0.001, 100)  # 10 µs per point
+                slots.assignments.measure([seconds] * 1_000, None)
+            slots.count_wanted()
+            found.append(min(total, slots.claim().wanted))
+        await slots.end()
+        return found
+
+    assert asyncio.run(claims()) == [total, min(total, MIN_SLOTS), total]
+
+
+def test_it_claims_more_slots_if_all_points_take_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(scheduler_slots, "COUNT_INTERVAL_S", 0.001)
+
+    async def run() -> None:
+        claimed: list[float] = []
+        slots = slots_of_a_run(10_000, claimed)
+        slots.assignments.measure_step(0.001, 0.001, 100)
+        slots.assignments.measure([1e-6] * 1_000, None)
+        slots.count_wanted()
+        assert slots.claim().wanted == MIN_SLOTS
+        slots.assignments._last_result -= 3_600.0  # no result has arrived since then
+        while slots.claim().wanted < 10_000:
+            await asyncio.sleep(0.001)
+        assert len(claimed) == 2
+        await slots.end()
+
+    asyncio.run(asyncio.wait_for(run(), 60))
