@@ -37,9 +37,10 @@ BATCHING_S = 0.06
 MIN_AHEAD = 3
 
 # The scheduler's time for a message with points and for the reports about them (seconds), and the largest number of
-# points that a worker gets at a time.
+# points that a worker gets at a time, also by the time that its slots take for them (seconds).
 MESSAGE_S = 1e-4
 MAX_PORTION = 100
+MAX_PORTION_S = 1e-3
 
 # A run that is limited by its learner holds slots for this multiple of the points that the learner can make, and at
 # least this number of slots. More evaluators would wait, end, and be replaced.
@@ -375,12 +376,14 @@ class Assignments:
         """The number of points that a worker gets at a time.
 
         While the scheduler makes and sends one point for each slot, in separate messages, a slot can evaluate this
-        number of points. If it is more than one, not all slots can be busy, and larger messages help.
+        number of points. If it is more than one, not all slots can be busy, and larger messages help. But a run that
+        has few points yet must not have them all on one worker, where they would wait for each other.
         """
         if not self.seconds_per_point:
             return 1
         seconds = (self.learner_seconds or 0.0) + MESSAGE_S
-        return min(MAX_PORTION, max(1, int(self.places * seconds / self.seconds_per_point)))
+        seconds_of_slots = self.places * min(seconds, MAX_PORTION_S / max(1, len(self.loads)))
+        return min(MAX_PORTION, max(1, int(seconds_of_slots / self.seconds_per_point)))
 
     def _note_load(self, worker: str, load: WorkerLoad) -> None:
         """Note that a worker has fewer points, or more slots."""

@@ -104,6 +104,14 @@ def test_a_worker_gets_several_points_at_a_time_if_the_scheduler_cannot_keep_all
     assert assignments._portion == 1, "otherwise, slots would wait for points that wait elsewhere"
 
 
+def test_on_large_clusters_slow_points_are_not_put_on_few_workers() -> None:
+    assignments = assignments_with(**{f"w{i}": 8 for i in range(500)})
+    assignments.measure([0.02] * 500, None)
+    assignments.measure_step(0.01, 0.01, 100)
+    assigned, _ = assignments.assign(points(*range(400)))
+    assert max(map(len, assigned.values())) == 1
+
+
 def test_suspects_are_kept_apart() -> None:
     assignments = assignments_with(a=4, b=4)
     assigned, left = assignments.assign(points(0, 1, 2, suspect=True))
