@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import heapq
-import math
 import time
 from collections import deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
+
+import numpy as np
 
 # A new entry of the loss is kept if points or time have grown by this share: 230 entries per decade, for logarithmic
 # axes. Of a constant loss, the first and the last entry are kept.
@@ -28,7 +29,10 @@ PACE_WINDOW_S = 10.0
 # Durations are counted in steps of a factor √2, from 1 µs to 36 h.
 SHORTEST, LONGEST = -20, 17
 EDGES = tuple(2.0 ** (step / 2) for step in range(2 * SHORTEST, 2 * LONGEST + 1))
-_SQRT_HALF = math.sqrt(0.5)
+_EDGES = np.array(EDGES)
+
+# This number of durations is counted at once, because counting them one by one takes more than twice as long.
+MAX_UNCOUNTED = 256
 
 # If there are more workers than this, the half of them with the fewest evaluations are counted together.
 MAX_WORKERS = 256
@@ -78,8 +82,6 @@ class ProgressHistory:
         Evaluations so far, including those that failed.
     function_seconds : float
         The total duration of these evaluations, in seconds.
-    durations : list of int
-        The number of evaluations with durations between two of the `EDGES`.
     workers : dict of str to WorkerCount
         By address.
     """
@@ -91,11 +93,19 @@ class ProgressHistory:
         self.thinned = 0
         self.evaluated = 0
         self.function_seconds = 0.0
-        self.durations = [0] * (len(EDGES) - 1)
+        self._durations = np.zeros(len(EDGES) - 1, int)
+        self._uncounted: list[float] = []
         self.workers: dict[str, WorkerCount] = {}
         self._before: Loss | None = None  # the newest entry, even if it was not kept
         self._spacing = MIN_SPACING_S
         self._present: deque[Work] = deque()
+
+    @property
+    def durations(self) -> list[int]:
+        """The number of evaluations with durations between two of the `EDGES`."""
+        self._count()
+        counts: list[int] = self._durations.tolist()
+        return counts
 
     def begin(self) -> None:
         """Set the start of the run to now."""
@@ -149,12 +159,9 @@ class ProgressHistory:
         """Count evaluations of a worker; durations in seconds."""
         self.evaluated += len(durations) + failures
         self.function_seconds += sum(durations) + seconds_of_failures
-        counts = self.durations
-        for seconds in durations:
-            mantissa, exponent = math.frexp(seconds) if seconds > 0 else (0.0, SHORTEST)
-            # 2 ** (exponent - 1) <= seconds < 2 ** exponent
-            step = 2 * (exponent - 1 - SHORTEST) + (mantissa >= _SQRT_HALF)
-            counts[min(max(step, 0), len(counts) - 1)] += 1
+        self._uncounted += map(float, durations)
+        if len(self._uncounted) >= MAX_UNCOUNTED:
+            self._count()
         count = self.workers.get(worker)
         if count is None:
             self._make_room()
@@ -179,6 +186,12 @@ class ProgressHistory:
             return 0.0
         since = self._present[0]
         return (self.evaluated - since.evaluated) / max(self.elapsed() - since.seconds, MIN_SPACING_S)
+
+    def _count(self) -> None:
+        steps = np.searchsorted(_EDGES, self._uncounted, side="right") - 1
+        last = len(EDGES) - 2
+        self._durations += np.bincount(np.clip(steps, 0, last), minlength=last + 1)
+        self._uncounted.clear()
 
     def _make_room(self) -> None:
         """Count the half of the workers with the fewest evaluations together, if there are too many.
