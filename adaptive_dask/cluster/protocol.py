@@ -96,27 +96,17 @@ def make_id() -> str:
     return uuid.uuid4().hex[:12]
 
 
-@dataclass(frozen=True)
-class RunSpec:
-    """A run as a client sends it to the scheduler.
+@dataclass(frozen=True, kw_only=True)
+class RunSettings:
+    """The settings of a run that a client and the scheduler write in the same way.
 
     Attributes
     ----------
     name : str
-    learner : bytes
-        The learner without its functions (`dumps_apart`).
-    functions : list of bytes
-        Its functions, cloudpickled; restored only on clients.
-    function : bytes
-        ``learner.function``, cloudpickled, which workers evaluate.
-    goal : bytes
-        The `Goal`, cloudpickled.
     weight : float
         The run's part of the cluster relative to other runs.
     drain : float
         The time to wait for evaluations that are in progress when the goal is reached, in seconds.
-    on_error : str or bytes
-        The handling of points that failed for good; a function is cloudpickled.
     evaluation : Evaluation
     session : SessionOptions
     checkpoint : str or None
@@ -130,19 +120,39 @@ class RunSpec:
     """
 
     name: str
-    learner: bytes
-    functions: list[bytes]
-    function: bytes
-    goal: bytes
     weight: float
     drain: float
-    on_error: str | bytes
     evaluation: Evaluation
     session: SessionOptions
     checkpoint: str | None = field(default=None, repr=False)  # it may contain a password
     tasks: dict[str, Any] = field(default_factory=dict)
     after: tuple[tuple[str, str | None], ...] = ()
     id: str = field(default_factory=make_id)
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunSpec(RunSettings):
+    """A run as a client sends it to the scheduler.
+
+    Attributes
+    ----------
+    learner : bytes
+        The learner without its functions (`dumps_apart`).
+    functions : list of bytes
+        Its functions, cloudpickled; restored only on clients.
+    function : bytes
+        ``learner.function``, cloudpickled, which workers evaluate.
+    goal : bytes
+        The `Goal`, cloudpickled.
+    on_error : str or bytes
+        The handling of points that failed for good; a function is cloudpickled.
+    """
+
+    learner: bytes
+    functions: list[bytes]
+    function: bytes
+    goal: bytes
+    on_error: str | bytes
 
     def check(self) -> None:
         """Check that messages can contain all values; other values would close the connections of workers.

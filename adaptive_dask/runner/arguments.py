@@ -7,13 +7,13 @@ import math
 import operator
 import os
 import uuid
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from numbers import Integral
 from typing import Any
 
 from dask.utils import parse_bytes
 
-from adaptive_dask.cluster.protocol import Evaluation, make_id
+from adaptive_dask.cluster.protocol import Evaluation, RunSettings
 from adaptive_dask.learner.any_learner import is_learner
 from adaptive_dask.plain import MAX_INT, as_positive_seconds, check_name
 from adaptive_dask.run.draining import check_drain
@@ -23,41 +23,18 @@ from adaptive_dask.run.options import RunOptions, SessionOptions
 from adaptive_dask.runner.task_options import check_task_options
 
 
-@dataclass(frozen=True)
-class Plan:
+@dataclass(frozen=True, kw_only=True)
+class Plan(RunSettings):
     """The checked arguments of a run.
 
     Attributes
     ----------
-    name : str
     goal : Goal
-    weight : float
-    evaluation : Evaluation
-    tasks : dict
-        Options of the evaluators' tasks.
-    drain : float
-        Time limit in seconds for evaluations that are in flight when the goal is reached.
     on_error : "raise", "skip" or callable
-    session : SessionOptions
-    checkpoint : str or None
-        A name that is valid in other processes.
-    after : tuple of (str, str or None)
-        Names and ids of the predecessors of the run.
-    id : str
-        Identifies the run for the scheduler and for clients.
     """
 
-    name: str
     goal: Goal
-    weight: float
-    evaluation: Evaluation
-    tasks: dict[str, Any]
-    drain: float
     on_error: OnError
-    session: SessionOptions
-    checkpoint: str | None = field(default=None, repr=False)  # the URL may contain a password
-    after: tuple[tuple[str, str | None], ...] = ()
-    id: str = field(default_factory=make_id)
 
 
 def make_plan(learner: Any, options: RunOptions) -> Plan:

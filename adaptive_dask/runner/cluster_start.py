@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Callable, Coroutine, Sequence
+from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
 from adaptive_dask.cluster.client import ensure_host, request
-from adaptive_dask.cluster.protocol import Route, RunSpec
+from adaptive_dask.cluster.protocol import Route, RunSettings, RunSpec
 from adaptive_dask.learner.by_value import dumps_by_value
 from adaptive_dask.learner.function_pickle import dumps_apart
 from adaptive_dask.plain import safe_str
@@ -56,20 +57,12 @@ def make_spec(learner: Any, plan: Plan, known: dict[int, tuple[Any, bytes]] | No
     functions = [function if other == function else other for other in functions]
     on_error = plan.on_error
     return RunSpec(
-        name=plan.name,
         learner=packed,
         functions=functions,
         function=function,
         goal=pickled_or_explained("The goal", dumps_by_value, plan.goal),
-        weight=plan.weight,
         on_error=on_error if isinstance(on_error, str) else pickle_once("on_error", on_error),
-        evaluation=plan.evaluation,
-        tasks=plan.tasks,
-        drain=plan.drain,
-        session=plan.session,
-        checkpoint=plan.checkpoint,
-        after=plan.after,
-        id=plan.id,
+        **{each.name: getattr(plan, each.name) for each in fields(RunSettings)},
     )
 
 

@@ -151,17 +151,16 @@ sys.stdout.buffer.write(pack({body}))
 
 def test_a_spec_travels() -> None:
     spec = RunSpec(
-        "name",
-        b"learner",
-        [b"function"],
-        b"function",
-        b"goal",
-        1.0,
-        math.inf,
-        "raise",
-        Evaluation(),
-        SessionOptions(retries=2),
-        None,
-        {"priority": 2},
+        name="name",
+        learner=b"learner",
+        functions=[b"function"],
+        function=b"function",
+        goal=b"goal",
+        weight=1.0,
+        drain=math.inf,
+        on_error="raise",
+        evaluation=Evaluation(),
+        session=SessionOptions(retries=2),
+        tasks={"priority": 2},
     )
     assert pickle.loads(dumps(spec)) == spec
