@@ -12,7 +12,6 @@ from adaptive_dask.cluster.worker_async import evaluate_concurrently
 from adaptive_dask.cluster.worker_call import Call, Evaluator, Item
 from adaptive_dask.cluster.worker_isolated import evaluate_isolated
 from adaptive_dask.cluster.worker_queue import PointQueue
-from adaptive_dask.errors import BatchShapeError
 from adaptive_dask.isolated.function import IsolatedFunction
 from adaptive_dask.learner.batch_call import call_batch
 from adaptive_dask.run.pickling import pack_returned, unpack
@@ -82,13 +81,8 @@ def _evaluate_batch(
     try:
         values = call_batch(function, [unpack(item.packed) for item in batch])
         packed = [pack_returned(value) for value in values]
-    except BatchShapeError as error:  # single points would fail in the same way
-        points.fail(call, error)
     except BaseException as error:
-        if len(batch) > 1:
-            points.split(call)
-        else:
-            points.fail(call, error)
+        points.fail(call, error)
     else:
         points.finish(call, packed)
 

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 from adaptive_dask.cluster.worker_call import Call, Evaluator, Item
 from adaptive_dask.cluster.worker_queue import PointQueue
-from adaptive_dask.errors import BatchShapeError
 from adaptive_dask.isolated.function import IsolatedFunction
 from adaptive_dask.isolated.supervisor import Child, Evaluation, EvaluationCancelledError
 from adaptive_dask.learner.batch_call import call_batch
@@ -49,13 +48,8 @@ def _evaluate(points: PointQueue, call: Call, child: Child, batch: list[Item]) -
     try:
         is_batch = points.evaluation.vectorized
         values = _call_batch(evaluation, batch) if is_batch else [evaluation.call(batch[0].packed)]
-    except EvaluationCancelledError as error:
-        points.fail(call, error)  # the run does not need its evaluators
     except Exception as error:
-        if len(batch) > 1 and not isinstance(error, BatchShapeError):
-            points.split(call)
-        else:
-            points.fail(call, error)
+        points.fail(call, error)
     else:
         points.finish(call, values)
 

@@ -19,7 +19,8 @@ from adaptive_dask.cluster.worker_function import RunFunction
 from adaptive_dask.cluster.worker_outbox import ReportSender, describe
 from adaptive_dask.cluster.worker_thread import HeldThread
 from adaptive_dask.cluster.worker_waiting import WaitingPoints
-from adaptive_dask.errors import PointTimeoutError
+from adaptive_dask.errors import BatchShapeError, PointTimeoutError
+from adaptive_dask.isolated.supervisor import EvaluationCancelledError
 from adaptive_dask.logs import get_logger
 from adaptive_dask.run import interruption
 from adaptive_dask.run.batching import fair_batch, time_allowed
@@ -192,22 +193,24 @@ class PointQueue:
             self.reports.send_result(len(self.waiting))
 
     def fail(self, call: Call, error: BaseException) -> None:
-        """Report the error of a call, unless it was given up."""
+        """Report the error of a call, unless it was given up.
+
+        If it has many points, they are evaluated one by one instead, so that only the culprit fails.
+        """
         seconds = time.perf_counter() - call.begin
-        failure = describe(error, call)
+        # Single points would fail in the same way, or are not needed any more.
+        is_final = len(call.items) == 1 or isinstance(error, BatchShapeError | EvaluationCancelledError)
+        failure = describe(error, call) if is_final else None
         with self._lock:
             if not self._has_ended(call):
+                return
+            if failure is None:
+                self._put_alone(call.items)
                 return
             logger.info("An evaluation of the run %s failed: %s", self.run, failure[0].rstrip().rpartition("\n")[-1])
             self.reports.outbox.failures.update(dict.fromkeys(call.ids, failure))
             self.reports.outbox.seconds_of_failures += seconds
             self.reports.send_soon()
-
-    def split(self, call: Call) -> None:
-        """Evaluate the points of a call that raised one by one, so that only the culprit fails."""
-        with self._lock:
-            if self._has_ended(call):
-                self._put_alone(call.items)
 
     def set_width(self, evaluator: Evaluator, *, is_taking: bool) -> int:
         """Set and return the number of points that an evaluator of an asynchronous function evaluates concurrently."""
