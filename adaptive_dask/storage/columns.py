@@ -57,11 +57,8 @@ def unpack_column(column: Column) -> list[Any]:
         If the column was not made by `pack_column`, or cannot be unpickled here.
     """
     kind, data, *form = column
-    if kind == "f":
-        numbers: list[Any] = np.frombuffer(data, "<f8").tolist()
-        return numbers
-    if kind == "i":
-        numbers = np.frombuffer(data, "<i8").tolist()
+    if kind in ("f", "i"):
+        numbers: list[Any] = np.frombuffer(data, f"<{kind}8").tolist()
         return numbers
     if kind == "t":
         flat = iter(np.frombuffer(data, "<f8").tolist())

@@ -7,13 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from adaptive_dask.storage.json_cells import as_json, from_json
+from adaptive_dask.storage.json_cells import ENCODED, JSON, as_json, from_json, is_utf8, objects
 from adaptive_dask.storage.vector_text import is_plain_array
 
 POINT = "point"
-
-# The encoding of a variable whose cells have no array type.
-_ENCODED, _JSON = "encoded", "json"
 
 # Invalid names of variables in a Zarr store, and the attribute with the original name.
 _NO_FILES, _NAME = {"", ".", "..", "zarr.json"}, "name"
@@ -64,9 +61,9 @@ def frame_of(dataset: Any) -> Any:
 def variable_of(dims: list[str], cells: Any, about: dict[str, Any]) -> Any:
     """Return a variable with the array of a column."""
     is_text = cells.dtype == object and all(isinstance(cell, str) or _is_missing(cell) for cell in cells)
-    if is_text and not all(isinstance(cell, str) and _is_utf8(cell) for cell in cells):
+    if is_text and not all(isinstance(cell, str) and is_utf8(cell) for cell in cells):
         # xarray would change missing values in text, and reject lone surrogates.
-        return dims, objects([as_json(cell) for cell in cells]), {**about, _ENCODED: _JSON}
+        return dims, objects([as_json(cell) for cell in cells]), {**about, ENCODED: JSON}
     return dims, cells, about
 
 
@@ -86,7 +83,7 @@ def storable(dataset: Any) -> Any:
             cells = [as_json(cell) for cell in variable.values]
         except (TypeError, RecursionError) as error:
             raise TypeError(f"The variable {name!r} cannot be written to a file: {error}") from None
-        changed[name] = (variable.dims, objects(cells), {**variable.attrs, _ENCODED: _JSON})
+        changed[name] = (variable.dims, objects(cells), {**variable.attrs, ENCODED: JSON})
     return _with_names_of_files(dataset.assign(changed))
 
 
@@ -105,7 +102,7 @@ def _with_names_of_files(dataset: Any) -> Any:
 
 def _series(pandas: Any, variable: Any) -> Any:
     values = variable.values
-    if variable.attrs.get(_ENCODED) == _JSON:
+    if variable.attrs.get(ENCODED) == JSON:
         values = objects([from_json(cell) for cell in values])
     elif values.ndim > 1:
         values = objects(list(values))
@@ -128,21 +125,5 @@ def array_of(column: Any) -> Any:
     return objects([np.asarray(cell) if is_plain_array(cell) else cell for cell in cells])
 
 
-def objects(cells: list[Any]) -> Any:
-    """Return an array of shape (n,) of unchanged objects."""
-    array = np.empty(len(cells), dtype=object)
-    for k, cell in enumerate(cells):  # one by one, because NumPy would combine arrays of one shape
-        array[k] = cell
-    return array
-
-
 def _is_missing(cell: Any) -> bool:
     return cell is None or type(cell).__name__ == "NAType" or (isinstance(cell, float) and cell != cell)
-
-
-def _is_utf8(text: str) -> bool:
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True

@@ -11,10 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from adaptive_dask.storage.json_cells import as_json, from_json
+from adaptive_dask.storage.json_cells import ENCODED, JSON, as_json, from_json, is_utf8, objects
 from adaptive_dask.storage.vector_text import is_plain_array
-
-_ENCODED, _JSON = "encoded", "json"
 
 # The types of pandas with missing values. NaN also counts as missing in that of floats.
 _NULLABLE = {bool: "boolean", int: "Int64", float: "Float64", str: "string"}
@@ -33,7 +31,7 @@ def encoded(df: Any) -> Any:
     kinds: dict[str, str] = {}
     columns: dict[str, Any] = {}
     for name in df.columns:
-        if not isinstance(name, str) or not _is_utf8(name):
+        if not isinstance(name, str) or not is_utf8(name):
             raise TypeError(f"The name of a column must be a Unicode text, got {name!r}. Rename the column first.")
         nullable = _nullable(pandas, df[name])
         if nullable is not None:
@@ -44,25 +42,25 @@ def encoded(df: Any) -> Any:
             columns[name] = df[name]
             continue
         kinds[name] = kind
-        is_text = kind == _JSON
-        columns[name] = pandas.Series(cells, df.index, "str") if is_text else _objects(pandas, cells, df.index)
+        is_text = kind == JSON
+        columns[name] = pandas.Series(cells if is_text else objects(cells), df.index, "str" if is_text else object)
     table = pandas.DataFrame(columns, index=df.index)
-    table.attrs = {**df.attrs, **({_ENCODED: kinds} if kinds else {})}
+    table.attrs = {**df.attrs, **({ENCODED: kinds} if kinds else {})}
     return table
 
 
 def decoded(df: Any) -> Any:
     """Undo `encoded`."""
-    kinds = df.attrs.get(_ENCODED)
+    kinds = df.attrs.get(ENCODED)
     if not kinds:
         return df
     import pandas
 
-    attrs = {name: value for name, value in df.attrs.items() if name != _ENCODED}
+    attrs = {name: value for name, value in df.attrs.items() if name != ENCODED}
     columns = {name: df[name] for name in df.columns}
     for name, kind in kinds.items():
         if name in columns:
-            columns[name] = _objects(pandas, _decoded_column(name, kind, df[name].tolist()), df.index)
+            columns[name] = pandas.Series(objects(_decoded_column(name, kind, df[name].tolist())), df.index, object)
     df = pandas.DataFrame(columns, index=df.index)
     df.attrs = attrs
     return df
@@ -72,7 +70,7 @@ def _encoded_column(name: str, column: Any) -> tuple[str | None, list[Any]]:
     """Return the kind of a column, or None if it need not change, and its new cells."""
     is_plain = column.dtype.kind in "biumM" or (column.dtype.kind == "f" and column.dtype.itemsize <= 8)
     cells = [] if is_plain else column.tolist()
-    if is_plain or (set(map(type, cells)) == {str} and all(map(_is_utf8, cells))):
+    if is_plain or (set(map(type, cells)) == {str} and all(map(is_utf8, cells))):
         return None, []
     arrays = {(cell.dtype, cell.dtype.kind) for cell in cells if is_plain_array(cell)}
     if len(arrays) == 1 and all(is_plain_array(cell) and _fits(cell) for cell in cells):
@@ -82,7 +80,7 @@ def _encoded_column(name: str, column: Any) -> tuple[str | None, list[Any]]:
         return f"array:{dtype.str}", [_as_lists(np.asarray(cell)) for cell in cells]
     if set(map(type, cells)) == {complex}:
         return "complex:<c16", [[cell.real, cell.imag] for cell in cells]
-    return _JSON, _json_cells(name, column)
+    return JSON, _json_cells(name, column)
 
 
 def _nullable(pandas: Any, column: Any) -> Any:
@@ -93,7 +91,7 @@ def _nullable(pandas: Any, column: Any) -> Any:
     kind = kinds.pop() if len(kinds) == 1 else None
     if kind not in _NULLABLE or (kind is float and any(cell != cell for cell in column if cell is not pandas.NA)):
         return None
-    if kind is str and not all(_is_utf8(cell) for cell in column if cell is not pandas.NA):
+    if kind is str and not all(is_utf8(cell) for cell in column if cell is not pandas.NA):
         return None
     try:
         return pandas.Series(column, dtype=_NULLABLE[kind])
@@ -141,7 +139,7 @@ def _json_cells(name: str, column: Any) -> list[str]:
 
 def _decoded_column(name: str, kind: str, cells: list[Any]) -> list[Any]:
     what, _, dtype = kind.partition(":")
-    if what == _JSON:
+    if what == JSON:
         return [from_json(cell) for cell in cells]
     if what == "array":
         return [_array(cell, dtype) for cell in cells]
@@ -161,18 +159,3 @@ def _nested(cell: Any) -> Any:
     if isinstance(cell, np.ndarray) and cell.dtype != object:
         return cell
     return [_nested(each) for each in cell] if isinstance(cell, np.ndarray | list | tuple) else cell
-
-
-def _objects(pandas: Any, cells: list[Any], index: Any = None) -> Any:
-    column = np.empty(len(cells), dtype=object)
-    for k, cell in enumerate(cells):  # all at once, NumPy would make one array of them
-        column[k] = cell
-    return pandas.Series(column, index=index, dtype=object)
-
-
-def _is_utf8(text: str) -> bool:
-    try:
-        text.encode()
-    except UnicodeEncodeError:  # lone surrogates
-        return False
-    return True

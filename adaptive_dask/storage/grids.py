@@ -14,8 +14,9 @@ from adaptive_dask.learner.argument_names import units_of_parts
 from adaptive_dask.missing_module import needed
 from adaptive_dask.storage.children import INDEX, children_of, index_name_of
 from adaptive_dask.storage.data_saver_layout import RESULT
-from adaptive_dask.storage.dataset_columns import component_names, free_name, objects
+from adaptive_dask.storage.dataset_columns import component_names, free_name
 from adaptive_dask.storage.frame_layouts import layout_of
+from adaptive_dask.storage.json_cells import objects
 from adaptive_dask.storage.samples import samples
 
 Array = NDArray[Any]

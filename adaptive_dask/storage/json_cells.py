@@ -15,6 +15,9 @@ import numpy as np
 
 from adaptive_dask.storage.vector_text import is_plain_array
 
+# How a column of text in JSON is marked.
+ENCODED, JSON = "encoded", "json"
+
 # The kinds of NumPy's types without references to objects.
 _ARRAYS = "biufcSUmM"
 
@@ -42,6 +45,23 @@ def from_json(text: str) -> Any:
         return _unpacked(json.loads(text))
     except (TypeError, KeyError, AttributeError) as error:
         raise ValueError(f"A cell must contain text of as_json, got {str(text)[:60]!r}.") from error
+
+
+def is_utf8(text: str) -> bool:
+    """Return whether a file can contain a text, which may have lone surrogates."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def objects(cells: list[Any]) -> Any:
+    """Return an array of shape (n,) of unchanged objects."""
+    array = np.empty(len(cells), dtype=object)
+    for k, cell in enumerate(cells):  # one by one, because NumPy would combine arrays of one shape
+        array[k] = cell
+    return array
 
 
 def _packed(value: Any) -> Any:

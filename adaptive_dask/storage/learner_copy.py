@@ -3,20 +3,11 @@
 from __future__ import annotations
 
 import copy
-from typing import Any, Protocol, runtime_checkable
+from typing import Any
 
 from adaptive_dask.learner.any_learner import children_of, wrapped_by
 from adaptive_dask.learner.base_learner import BaseLearner
 from adaptive_dask.learner.subclasses import as_base
-
-
-@runtime_checkable
-class _CopiesData(Protocol):
-    """The methods of a custom class that can be copied with its data."""
-
-    def new(self) -> Any: ...
-
-    def copy_from(self, other: Any) -> None: ...
 
 
 def copy_learner(learner: Any, other: Any) -> None:
@@ -55,7 +46,7 @@ def empty_copy(learner: Any) -> Any:
 
 def working_copy(learner: Any) -> Any:
     """Return a copy for a run to work on, or the learner itself if it cannot be copied."""
-    if not isinstance(learner, _CopiesData):
+    if not (hasattr(learner, "new") and hasattr(learner, "copy_from")):
         return learner  # a custom class with only `ask` and `tell`
     copy = empty_copy(learner)
     with as_base(copy):  # attributes set by an overridden `tell` are already copied
