@@ -6,10 +6,10 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
-from adaptive_dask.cluster.loading import OTHER_VERSION, missing_module
+from adaptive_dask.cluster.loading import loading_on_scheduler
 from adaptive_dask.cluster.protocol import Route
 from adaptive_dask.cluster.versions import own_versions
-from adaptive_dask.errors import AdaptiveError, ModuleMissingError, RunNotFoundError
+from adaptive_dask.errors import RunNotFoundError
 from adaptive_dask.run.pickling import unpack_error
 
 if TYPE_CHECKING:
@@ -24,14 +24,8 @@ async def ensure_host(client: Client) -> None:
     ModuleMissingError
         If adaptive_dask is not installed on the scheduler.
     """
-    try:
+    with loading_on_scheduler("adaptive_dask", f"The scheduler of {client!r}"):
         await client.run_on_scheduler(_make_registration())
-    except ImportError as error:
-        what = f"The scheduler of {client!r} cannot load adaptive_dask"
-        module = missing_module(error)
-        if module is None:
-            raise AdaptiveError(f"{what}: {error}. {OTHER_VERSION}") from error
-        raise ModuleMissingError(what, module, str(error)) from error
 
 
 def _make_registration() -> Callable[..., Awaitable[None]]:

@@ -30,13 +30,15 @@ def describe_trouble(error: BaseException) -> str:
 
 
 @contextlib.contextmanager
-def loading_on_scheduler(what: str) -> Iterator[None]:
+def loading_on_scheduler(what: str, scheduler: str = "The scheduler") -> Iterator[None]:
     """Convert import errors to errors that name the process and contain advice.
 
     Parameters
     ----------
     what : str
         Description of the object that is loaded, for the message.
+    scheduler : str, default: "The scheduler"
+        Description of the process that loads it.
 
     Raises
     ------
@@ -48,7 +50,7 @@ def loading_on_scheduler(what: str) -> Iterator[None]:
     try:
         yield
     except ImportError as error:
-        where = f"The scheduler cannot load {what}"
+        where = f"{scheduler} cannot load {what}"
         module = missing_module(error)
         if module is None:
             raise AdaptiveError(f"{where}: {safe_str(error)}. {OTHER_VERSION}") from error

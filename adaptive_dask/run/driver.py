@@ -6,7 +6,7 @@ import math
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from adaptive_dask.errors import AdaptiveError
 from adaptive_dask.plain import plain
@@ -19,6 +19,8 @@ from adaptive_dask.user_code import reraise_interrupt
 
 if TYPE_CHECKING:
     from adaptive_dask.storage.checkpoint import Checkpoint
+
+N = TypeVar("N")
 
 # The loss is computed for display at most every 0.1 s, and takes at most 2 % of the learner's time.
 LOSS_SHARE = 0.02
@@ -249,19 +251,15 @@ class Driver:
         self.waiting = len(session.points.waiting)
         self.troubles = (book.failed_count, book.retry_count, book.timeout_count, session.blamed_count)
         if force or self.nsamples is not None:
-            self.nsamples = _count_samples(session.learner)
+            self.nsamples = _read(lambda: int(session.learner.nsamples), None)
         now = time.monotonic()
         if force or now >= self._next_count:
-            self.infeasible = _count_infeasible(session.learner)
+            self.infeasible = _read(lambda: len(session.learner.infeasible), 0)
             # With a space or with children, this takes as long as there are such points.
             self._next_count = now + (time.monotonic() - now) / LOSS_SHARE
         now = time.monotonic()
         if force or now >= self._next_loss:
-            try:
-                self.loss = float(session.learner.loss())
-            except BaseException as error:  # for display only: the run itself reports errors of its goal
-                reraise_interrupt(error)
-                self.loss = math.nan
+            self.loss = _read(lambda: float(session.learner.loss()), math.nan)
             cost = time.monotonic() - now
             self._next_loss = now + max(LOSS_INTERVAL_S, cost / LOSS_SHARE)
         self.error = session.error
@@ -304,17 +302,10 @@ def _begin(
     return session
 
 
-def _count_samples(learner: Any) -> int | None:
+def _read(number: Callable[[], N], otherwise: N) -> N:
+    """Return a number of the learner for display; a learner of the user may have none, or raise an error."""
     try:
-        return int(learner.nsamples)
-    except BaseException as error:  # a learner of the user may have no loss
+        return number()
+    except BaseException as error:  # the run itself reports errors of its goal
         reraise_interrupt(error)
-        return None
-
-
-def _count_infeasible(learner: Any) -> int:
-    try:
-        return len(learner.infeasible)
-    except BaseException as error:  # a learner of the user may have no such attribute
-        reraise_interrupt(error)
-        return 0
+        return otherwise
