@@ -13,11 +13,12 @@ from typing import TYPE_CHECKING, Any
 
 from adaptive_dask.cluster import scheduler_feed
 from adaptive_dask.cluster.protocol import RunSpec
-from adaptive_dask.cluster.scheduler_assignments import Assignments, PointSender
+from adaptive_dask.cluster.scheduler_assignments import Assignments
 from adaptive_dask.cluster.scheduler_feed import Feed
 from adaptive_dask.cluster.scheduler_history import ProgressHistory
 from adaptive_dask.cluster.scheduler_learner import HostedLearner, Step
 from adaptive_dask.cluster.scheduler_reports import ReportIntake
+from adaptive_dask.cluster.scheduler_sender import PointSender
 from adaptive_dask.cluster.scheduler_slots import LOST_WORKER_SETTING, RunSlots
 from adaptive_dask.cluster.scheduler_state import Host, RunClock, RunState
 from adaptive_dask.cluster.scheduler_turns import LearnerTurns

@@ -13,9 +13,10 @@ from dask.utils import parse_timedelta
 
 from adaptive_dask.cluster.loading import missing_module
 from adaptive_dask.cluster.protocol import RunSpec
-from adaptive_dask.cluster.scheduler_assignments import Assignments, PointSender
+from adaptive_dask.cluster.scheduler_assignments import Assignments
 from adaptive_dask.cluster.scheduler_evaluators import Evaluators
 from adaptive_dask.cluster.scheduler_placement import Placement
+from adaptive_dask.cluster.scheduler_sender import PointSender
 from adaptive_dask.cluster.scheduler_shares import Claim
 from adaptive_dask.cluster.scheduler_state import Host, RunState
 from adaptive_dask.errors import AdaptiveError, ModuleMissingError
