@@ -80,6 +80,12 @@ def safe_repr(value: Any) -> str:
     return _safe(repr, value)
 
 
+def short_repr(value: Any) -> str:
+    """Return `safe_repr`, shortened to 200 characters."""
+    text = safe_repr(value)
+    return text if len(text) <= 200 else text[:200] + "…"
+
+
 def safe_str(value: Any) -> str:
     """Return the `str` of an object as plain text, or its class if `str` raises an exception."""
     return _safe(str, value)

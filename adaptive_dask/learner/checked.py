@@ -1,31 +1,24 @@
 """Checks of bounds, points, values, seeds and settings, with the same rules for every learner.
 
-A value is a real number or an array of real numbers. Besides the types of Python and NumPy, these are objects that have
-``__array__``, ``__float__`` or ``item()`` (Decimal, Fraction, 0-d arrays of any library, pandas, PyTorch, JAX, xarray),
-and sequences of them. An array with one element counts as a number for a learner of numbers. Masked values of
-`numpy.ma` are NaN. None, text, complex numbers, dates, durations, dictionaries, generators and coroutines are refused.
+`adaptive_dask.learner.value_conversion` says what a value is.
 """
 
 from __future__ import annotations
 
-import datetime
-import inspect
 import math
-import numbers
 import operator
-from collections.abc import Iterable, Iterator, Mapping, Sequence, Set, Sized
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from adaptive_dask.errors import Infeasible
+from adaptive_dask.learner.value_conversion import MORE, Refused, array_of, pick_in_data_saver, table_of
+from adaptive_dask.plain import short_repr
 
 Array = NDArray[np.float64]
 
-_PLAIN = {float, int, bool, np.float64}
 _INTS = {int}
-_MAX_TEXT = 200
 
 
 # ---- arguments
@@ -35,11 +28,9 @@ def refuse_learn(what: str, arguments: Mapping[str, Any]) -> None:
     """Raise a `TypeError` if ``learn``, an argument of `DataSaver`, is among the arguments of a learner or a run."""
     if "learn" in arguments:
         learn = arguments["learn"]
-        raise TypeError(f"learn must be an argument of a DataSaver, got learn={learn!r} for {what}. {_pick(learn)}")
-
-
-def _pick(learn: Any) -> str:
-    return f"Wrap the learner in a DataSaver, which picks what is learned: DataSaver(learner, learn={learn!r})."
+        raise TypeError(
+            f"learn must be an argument of a DataSaver, got learn={learn!r} for {what}. {pick_in_data_saver(learn)}"
+        )
 
 
 # ---- bounds and points
@@ -79,9 +70,9 @@ def checked_coordinates(x: Any, ndim: int) -> tuple[float, ...]:
     try:
         point = tuple(x)
     except TypeError:
-        raise TypeError(f"A point must be a sequence of {ndim} numbers, got {_short(x)}.") from None
+        raise TypeError(f"A point must be a sequence of {ndim} numbers, got {short_repr(x)}.") from None
     if len(point) != ndim:
-        raise ValueError(f"A point must have {ndim} finite coordinates, got {_short(x)}.")
+        raise ValueError(f"A point must have {ndim} finite coordinates, got {short_repr(x)}.")
     return tuple([c if type(c) is float and c - c == 0.0 else _real(c, "A coordinate") for c in point])
 
 
@@ -93,7 +84,7 @@ def _real(x: Any, what: str) -> float:
     except (TypeError, ValueError):
         raise TypeError(f"{what} must be a real number, got {x!r}.") from None
     except OverflowError:
-        raise ValueError(f"{what} must be a number that fits a float, got {_short(x)}.") from None
+        raise ValueError(f"{what} must be a number that fits a float, got {short_repr(x)}.") from None
     if not math.isfinite(number):
         raise ValueError(f"{what} must be a finite number, got {x!r}.")
     return number
@@ -139,8 +130,8 @@ def checked_number(y: Any, x: Any) -> float:
 def as_array(y: Any, what: str) -> Array:
     """Convert an object to an array of floats; see `as_real`."""
     try:
-        return _converted(y)
-    except _Refused as refused:
+        return array_of(y)
+    except Refused as refused:
         raise refused.as_error(y, what, "a real number or an array of real numbers") from refused.cause
 
 
@@ -149,10 +140,8 @@ def as_amplitude(y: Any, what: str) -> float | complex | NDArray[Any]:
     if isinstance(y, float | complex) and not isinstance(y, np.generic):
         return y
     try:
-        array = _array_of(y, complex)
-    except RecursionError:
-        raise _Refused("something that contains itself", _MORE).as_error(y, what, "a number") from None
-    except _Refused as refused:
+        array = array_of(y, complex)
+    except Refused as refused:
         expected = "a real or complex number or an array of such numbers"
         raise refused.as_error(y, what, expected) from refused.cause
     return array if array.ndim else array.item()
@@ -175,10 +164,10 @@ def as_real(y: Any, what: str) -> float:
     if isinstance(y, float):
         return float(y)
     try:
-        array = _converted(y)
+        array = array_of(y)
         if array.size != 1:
-            raise _Refused(f"an array of shape {array.shape}", _MORE)
-    except _Refused as refused:
+            raise Refused(f"an array of shape {array.shape}", MORE)
+    except Refused as refused:
         raise refused.as_error(y, what, "a real number") from refused.cause
     return float(array.item())
 
@@ -218,7 +207,7 @@ def checked_values(
         raise ValueError(f"ys must have a value for each of {len(xs)} points, got {len(ys)}.")
     if not len(ys):
         return np.empty((0, 1)), shape or ()
-    table = _table(ys)
+    table = table_of(ys)
     if table is not None and (shape is None or table.shape[1:] == shape):
         return table.reshape(len(table), -1), table.shape[1:]
     values = [checked_value(y, x) for x, y in zip(xs, ys, strict=True)]
@@ -332,159 +321,3 @@ def checked_count(value: Any, name: str) -> int:
         return operator.index(value)
     except TypeError:
         raise TypeError(f"{name} must be an integer, got {value!r}.") from None
-
-
-# ---- conversion of values
-
-_MORE = "If the function returns more than what is learned, wrap the learner in a DataSaver."
-_NONE = "A function without `return` returns None; so may an arg_picker or on_error."
-_COMPLEX = "Return the real and the imaginary part as a vector: (y.real, y.imag)."
-_INFEASIBLE = (
-    "This learner needs a value at every point: catch the error in the function, or run it with on_error='skip'."
-)
-_TIME = "Return a number, such as seconds: y.total_seconds(), or y / numpy.timedelta64(1, 's')."
-
-
-class _Refused(Exception):
-    """Raised for objects that are not values."""
-
-    def __init__(self, got: str, hint: str, kind: type[Exception] = TypeError, cause: Exception | None = None) -> None:
-        super().__init__(got, hint)
-        self.got, self.hint, self.kind, self.cause = got, hint, kind, cause
-
-    def as_error(self, y: Any, what: str, expected: str) -> Exception:
-        whole = _short(y)
-        got = whole if self.got in whole else f"{self.got}: {whole}"
-        return self.kind(f"{what} must be {expected}, got {got}. {self.hint}")
-
-
-def _converted(y: Any) -> Array:
-    try:
-        return _array_of(y)
-    except RecursionError:
-        raise _Refused("something that contains itself", _MORE) from None
-
-
-def _array_of(y: Any, number: type = float) -> NDArray[Any]:
-    """Convert an object to an array of floats, or of complex numbers; raise `_Refused` if this is impossible."""
-    if isinstance(y, np.ndarray | np.generic):
-        return _of_array(y, number)
-    if isinstance(y, float | int):
-        return np.array(_float(y))
-    if isinstance(y, list | tuple):
-        return _of_sequence(y, number)
-    if number is complex and isinstance(y, complex):
-        return np.array(y)
-    refusal = _refusal(y)
-    if refusal is not None:
-        raise refusal
-    cause: Exception | None = None
-    kind = type(y)  # the class, because some objects, such as Delayed of Dask, have any attribute
-    for name, convert in (("__array__", np.asarray), ("item", _item), ("__float__", _float)):
-        if getattr(kind, name, None) is None:
-            continue
-        try:
-            converted = convert(y)
-        except _Refused:
-            raise
-        except Exception as error:  # errors of other libraries; another conversion may succeed
-            cause = cause or error
-            continue
-        if converted is y or (isinstance(converted, np.ndarray) and converted.dtype == object and not converted.ndim):
-            continue
-        return _array_of(converted, number)
-    if isinstance(y, Sized) and isinstance(y, Iterable):
-        return _of_sequence(list(y), number)
-    raise _Refused(_short(y), _MORE, cause=cause)
-
-
-def _item(y: Any) -> Any:
-    return y.item()
-
-
-def _float(y: Any) -> float:
-    try:
-        return float(y)
-    except OverflowError:
-        hint = "It does not fit a floating-point number: scale it, or return its logarithm."
-        raise _Refused(_short(y), hint, kind=ValueError) from None
-
-
-def _of_array(y: Any, number: type) -> NDArray[Any]:
-    array, mask = np.ma.getdata(y), np.ma.getmask(y)
-    if isinstance(y, np.ma.MaskedArray) and mask is not np.ma.nomask:
-        array = np.where(mask, np.nan, array)
-    kind = array.dtype.kind
-    if kind == "O" and array.ndim:
-        array = _of_sequence(array.ravel().tolist(), number).reshape(array.shape)
-        kind = array.dtype.kind
-    elif kind == "c" and number is float:
-        raise _Refused(_short(y), _COMPLEX)
-    elif kind not in "buifc":
-        raise _Refused(_short(y), _TIME if kind in "mM" else _MORE)
-    if array.size == 0:
-        raise _Refused(f"an empty array of shape {array.shape}", "Return at least one number.", kind=ValueError)
-    with np.errstate(over="ignore"):  # a long double may exceed the range
-        return np.array(array, dtype=complex if kind == "c" else float, subok=False)
-
-
-def _of_sequence(items: Sequence[Any], number: type) -> NDArray[Any]:
-    if not items:
-        raise _Refused("an empty array of shape (0,)", "Return at least one number.", kind=ValueError)
-    if set(map(type, items)) <= _PLAIN:
-        try:
-            return np.array(items, dtype=float)
-        except OverflowError:
-            return np.array([_float(item) for item in items])
-    parts = [_array_of(item, number) for item in items]
-    shapes = {part.shape for part in parts}
-    if len(shapes) > 1:
-        some = " and ".join(sorted(map(str, shapes))[:2])
-        hint = "Return values of one shape, or wrap the learner in a DataSaver."
-        raise _Refused(f"a ragged sequence, with elements of shape {some}", hint, kind=ValueError)
-    return np.array(parts)
-
-
-def _refusal(y: Any) -> _Refused | None:
-    """Return an error for types that are never values, even if they can be converted."""
-    if y is None:
-        return _Refused("None", _NONE)
-    if isinstance(y, Infeasible):
-        return _Refused(_short(y), _INFEASIBLE)
-    if isinstance(y, str | bytes | bytearray):
-        return _Refused(_short(y), f"Convert text to a number first. {_MORE}")
-    if isinstance(y, complex | numbers.Complex) and not isinstance(y, numbers.Real):
-        return _Refused(_short(y), _COMPLEX)
-    if isinstance(y, datetime.date | datetime.time | datetime.timedelta):
-        return _Refused(_short(y), _TIME)
-    if isinstance(y, Mapping | Set):
-        return _Refused(_short(y), _pick("y"))
-    if inspect.isawaitable(y):
-        return _Refused(_short(y), "Has the function called a coroutine function without `await`?")
-    if isinstance(y, Iterator):
-        return _Refused(_short(y), "Return a list or an array of what it yields.")
-    return None
-
-
-def _table(ys: Any) -> Array | None:
-    """Return values that are a plain table of numbers as one array; None for others, which are checked one by one."""
-    if not isinstance(ys, np.ndarray):
-        kinds = set(map(type, ys))
-        if not (kinds <= _PLAIN or kinds == {np.ndarray}):
-            return None
-        try:
-            ys = np.asarray(ys)
-        except (ValueError, OverflowError):  # different shapes
-            return None
-    if isinstance(ys, np.ma.MaskedArray) or ys.dtype.kind not in "buif" or 0 in ys.shape or ys.ndim < 1:
-        return None
-    with np.errstate(over="ignore"):
-        return np.array(ys, dtype=float, subok=False)
-
-
-def _short(y: Any) -> str:
-    try:
-        text = repr(y)
-    except Exception:  # errors of other libraries
-        text = f"<{type(y).__name__}>"
-    return text if len(text) <= _MAX_TEXT else text[:_MAX_TEXT] + "…"

@@ -6,7 +6,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from adaptive_dask.plain import safe_repr
+from adaptive_dask.plain import short_repr
 from adaptive_dask.run.failures import Point
 from adaptive_dask.user_code import reraise_interrupt
 
@@ -120,12 +120,6 @@ class OpenPoints:
     def describe(self, ids: Iterable[int]) -> list[str]:
         """Return texts for the points that have no outcome."""
         return [short_repr(self.unresolved[pid]) for pid in ids if pid in self.unresolved]
-
-
-def short_repr(value: Any) -> str:
-    """Return the representation of a value, shortened to 200 characters."""
-    text = safe_repr(value)
-    return text if len(text) <= 200 else text[:200] + "…"
 
 
 def _same(point: Any, given: Any) -> bool:

@@ -11,10 +11,11 @@ from typing import Any
 
 from adaptive_dask.errors import AdaptiveError, FunctionError, LearnerError, WorkerLostError
 from adaptive_dask.learner.subclasses import takes_batches
+from adaptive_dask.plain import short_repr
 from adaptive_dask.run.failures import Failure, FailureBook, OnError, Point, check_on_error, error_as_infeasible
 from adaptive_dask.run.goals import Goal, LossGoal
 from adaptive_dask.run.journal import Journal
-from adaptive_dask.run.points import OpenPoints, short_repr
+from adaptive_dask.run.points import OpenPoints
 from adaptive_dask.run.reorder import OrderedPoints
 from adaptive_dask.run.tracebacks import format_error
 from adaptive_dask.user_code import guarded, reraise_interrupt

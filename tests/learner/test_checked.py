@@ -189,7 +189,7 @@ REFUSED: dict[str, tuple[Any, str]] = {
     "huge": (10**400, "does not fit"),
     "huge in a list": ([1, 10**400], "does not fit"),
     "class": (float, "real number"),
-    "no repr": (Hostile(), "<Hostile>"),
+    "no repr": (Hostile(), "<Hostile, whose repr raises>"),
     "endless": (Endless(), "real number"),
 }
 
