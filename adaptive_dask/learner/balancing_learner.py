@@ -66,6 +66,10 @@ class BalancingLearner(BaseLearner):
     Children with less than a tenth of the mean number of points are always first, independent of their loss. Otherwise,
     a child whose first points are equal by chance would get no more points.
 
+    With the strategies "loss_improvements" and "loss", a child of which every point is infeasible gets this share, and
+    some more points while there are few: those that explore a region without values within one learner. Its loss counts
+    only if no child has a value.
+
     Each call only updates the children that have changed, so its cost hardly depends on their number.
     """
 
@@ -147,6 +151,7 @@ class BalancingLearner(BaseLearner):
     @strategy.setter
     def strategy(self, strategy: Strategy) -> None:
         self._turns = ChildTurns(self.learners, strategy)
+        self._losses = ChildLosses(self.learners, self._turns.barren)
         self._strategy = strategy
 
     def refresh(self) -> None:
@@ -154,7 +159,7 @@ class BalancingLearner(BaseLearner):
         self._n_known = len(self.learners)
         self._next_look = 0.0
         self._turns = ChildTurns(self.learners, self._strategy)
-        self._losses = ChildLosses(self.learners)
+        self._losses = ChildLosses(self.learners, self._turns.barren)
 
     def _notice_changes(self) -> None:
         """Refresh if children were told results directly, or new ones were added."""

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import functools
-import math
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from typing import Any
 
 from adaptive_dask.learner.child_queue import ChildQueue, Key
+from adaptive_dask.learner.child_turns import key_of_loss
 
 
 class ChildLosses:
@@ -16,6 +16,8 @@ class ChildLosses:
     Parameters
     ----------
     learners : sequence of BaseLearner
+    barren : set of int
+        See `ChildTurns.barren`. As for a failed region in a learner, they have no loss if others have values.
 
     Attributes
     ----------
@@ -23,8 +25,9 @@ class ChildLosses:
         True if every child has a method ``done``.
     """
 
-    def __init__(self, learners: Sequence[Any]) -> None:
+    def __init__(self, learners: Sequence[Any], barren: Set[int]) -> None:
         self._learners = learners
+        self._barren = barren
         self._losses, self._open_losses = (
             ChildQueue(len(learners), functools.partial(self._key, real)) for real in (True, False)
         )
@@ -46,12 +49,11 @@ class ChildLosses:
         """Return the largest loss or, with ``real=False``, the largest one expected with the pending points."""
         first = (self._losses if real else self._open_losses).first()
         assert first is not None
-        return -float(first[1][0])
+        return -float(first[1][1])
 
     def all_done(self) -> bool:
         """Return True if all children are done."""
         return len(self._done) == len(self._learners)
 
     def _key(self, real: bool, i: int) -> Key:
-        loss = float(self._learners[i].loss(real))
-        return (-math.inf if math.isnan(loss) else -loss,)
+        return key_of_loss(i, self._learners[i].loss(real), self._barren)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from typing import Any, Literal, NamedTuple
 
 from adaptive_dask.learner.child_queue import ChildQueue, Key
+from adaptive_dask.learner.geometry.failed_region import FailureShare
 from adaptive_dask.learner.losses.checked_loss import checked_loss
 from adaptive_dask.learner.sequence_learner import by_position
 
@@ -15,6 +16,9 @@ NAMES = ("loss_improvements", "loss", "npoints", "cycle")
 
 # Every child has at least this share of the mean number of points.
 FAIR_SHARE = 0.1
+
+# A child may be barren if it has as many points as a box of its dimensions, up to this number, has corners.
+MOST_DIMENSIONS = 4
 
 
 class ChildState(NamedTuple):
@@ -36,6 +40,10 @@ class ChildTurns:
     ----------
     npoints, total : int
         The number of points of all children: evaluated ones, and including pending ones.
+    barren : set of int
+        The children of which every point is infeasible, if these are several. Their losses depend only on the sizes of
+        their pieces, so with the strategies that compare losses, they get no points beside those that explore and their
+        fair share.
     """
 
     def __init__(self, learners: Sequence[Any], strategy: Strategy) -> None:
@@ -44,6 +52,10 @@ class ChildTurns:
             raise ValueError(f"strategy must be {names} or a function of a learner, got {strategy!r}.")
         self._learners = learners
         self._queue = ChildQueue(len(learners), self._key_function(strategy))
+        self.barren = {i for i, child in enumerate(learners) if _is_barren(child)}
+        self._barren_queue = ChildQueue(len(learners), self._barren_key)
+        self._compares_losses = strategy in NAMES[:2]
+        self._share = FailureShare(1)  # of all children together, which have no dimension
         self._proposals: dict[int, tuple[Any, float]] = {}
         self._idle: dict[int, Exception | None] = {}  # children without a point to propose, and their errors
         self._npoints = [int(child.npoints) for child in learners]
@@ -61,7 +73,11 @@ class ChildTurns:
         while True:
             i = self._first_behind()
             if i is None:
-                first = self._queue.first()
+                first = None
+                if self._compares_losses and self._share.explores(self.total):
+                    first = self._barren_queue.first()
+                if first is None:
+                    first = self._queue.first()
                 if first is None:
                     return None
                 i = first[0]
@@ -96,6 +112,8 @@ class ChildTurns:
     def told(self, i: int) -> None:
         """Record that a child was told results."""
         npoints = int(self._learners[i].npoints)
+        if i in self.barren or self._npoints[i] < 2**MOST_DIMENSIONS:  # otherwise it has a value
+            (self.barren.add if _is_barren(self._learners[i]) else self.barren.discard)(i)
         self.npoints += npoints - self._npoints[i]
         self._npoints[i] = npoints
         self._idle.pop(i, None)
@@ -114,6 +132,7 @@ class ChildTurns:
         self._totals[i] = total
         self._proposals.pop(i, None)
         self._queue.touch(i)
+        self._barren_queue.touch(i)
 
     def has_pending(self, i: int) -> bool:
         """Return True if a child has pending points."""
@@ -146,10 +165,12 @@ class ChildTurns:
 
         def by_loss_improvement(i: int) -> Key | None:
             proposal = self._propose(i)
-            return None if proposal is None else (-_or_infinite(proposal[1]), self._totals[i])
+            return None if proposal is None else (*key_of_loss(i, proposal[1], self.barren), self._totals[i])
 
         def by_loss(i: int) -> Key | None:
-            return None if i in self._idle else (-_or_infinite(learners[i].loss(real=False)), self._totals[i])
+            if i in self._idle:
+                return None
+            return *key_of_loss(i, learners[i].loss(real=False), self.barren), self._totals[i]
 
         def by_npoints(i: int) -> Key | None:
             return None if i in self._idle else (self._totals[i],)
@@ -167,6 +188,9 @@ class ChildTurns:
             return -checked_loss(priority(learners[i]), f"learner {i}, from the strategy,"), self._totals[i]
 
         return by_function
+
+    def _barren_key(self, i: int) -> Key | None:
+        return (self._totals[i],) if i in self.barren and i not in self._idle else None
 
     def _propose(self, i: int) -> tuple[Any, float] | None:
         """Return the next point of a child and its improvement, or None if it has none at the moment."""
@@ -186,6 +210,7 @@ class ChildTurns:
                     return self._proposals[i]
         self._idle[i] = error
         self._queue.touch(i)
+        self._barren_queue.touch(i)
         return None
 
     def _first_behind(self) -> int | None:
@@ -208,9 +233,18 @@ def _is_done(child: Any) -> bool:
     return callable(done) and bool(done())
 
 
-def _or_infinite(priority: float) -> float:
-    """Replace NaN, an unknown priority, by infinity."""
-    return math.inf if math.isnan(priority) else priority
+def key_of_loss(i: int, loss: float, barren: Set[int]) -> Key:
+    """Return a key of a child: the largest loss is first, but those of barren children last.
+
+    NaN, an unknown loss, counts as infinite.
+    """
+    return i in barren, -math.inf if math.isnan(loss) else -float(loss)
+
+
+def _is_barren(child: Any) -> bool:
+    known = int(child.npoints)
+    enough = 2 ** min(int(getattr(child, "ndim", 1)), MOST_DIMENSIONS)
+    return known >= enough and len(getattr(child, "infeasible", ())) == known
 
 
 def _in_flight(child: Any) -> list[Any]:

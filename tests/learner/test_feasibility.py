@@ -233,6 +233,50 @@ def test_children_and_savers_pass_it_on() -> None:
 # ---- what is asked
 
 
+def only_in_a(x: float, material: str, **others: float) -> float:
+    if material == "b":
+        raise Infeasible("never")
+    return x
+
+
+@pytest.mark.parametrize("strategy", ["loss_improvements", "loss"])
+@pytest.mark.parametrize("kind", [Learner1D, Learner2D, LearnerND, "boxes", "3D"])
+def test_a_category_that_fails_everywhere_only_explores(kind: Any, strategy: Any) -> None:
+    axes: dict[str, Any] = dict.fromkeys({Learner1D: "x", "3D": "xyz"}.get(kind, "xy"), (0.0, 1.0))
+    options = {"partition": "boxes"} if kind == "boxes" else {}
+    make: Any = LearnerND if isinstance(kind, str) else kind
+    learner = make(only_in_a, Space(**axes, material=["b", "a"]), **options)
+    learner.strategy = strategy
+    corners = 2 ** len(axes)
+    counts = [fill(learner, n).learners[0].npoints for n in (60, 200)]
+    # 3 of 60 and 7 of 200 points explore; a tenth of the mean is 3 and 10.
+    assert counts[0] <= corners + 4
+    assert counts[0] < counts[1] <= corners + 10
+    assert learner.loss() == learner.learners[1].loss() != learner.learners[0].loss()
+    learner.forget_failures()
+    assert learner.ask(1)[0][0][0] == 0
+
+
+def test_a_category_whose_ends_fail_is_explored_early() -> None:
+    """And gets points like others as soon as it has a value."""
+
+    def inside(x: float, material: str) -> float:
+        return math.sin(9 * x) if material == "a" or 0.2 < x < 0.8 else raise_it()
+
+    learner: Any = fill(Learner1D(inside, Space(x=(0.0, 1.0), material=["a", "b"])), 60)
+    b = learner.learners[1]
+    assert len(b.infeasible) < b.npoints
+    assert b.npoints > 20
+    again = pickle.loads(cloudpickle.dumps(learner))
+    assert again.ask(9) == learner.ask(9)
+
+
+def test_all_categories_fail() -> None:
+    learner: Any = fill(Learner2D(lambda x, y, c: raise_it(), Space(x=(0.0, 1.0), y=(0.0, 1.0), c=["a", "b"])), 60)
+    assert [child.npoints for child in learner.learners] == [30, 30]
+    assert learner.loss() == max(child.loss() for child in learner.learners) > 0
+
+
 def test_failures_forgotten_are_asked_again(make: Callable[..., Any]) -> None:
     learner = fill(make(), 60)
     kept = {x: y for x, y in learner.data.items() if x not in learner.infeasible}
