@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 
 from adaptive_dask.learner.axes.space import Space
 from adaptive_dask.learner.checked import (
-    as_real,
     checked_amplitude,
     checked_bounds,
+    checked_fraction,
     checked_point,
     checked_size,
     in_shape,
@@ -118,7 +118,7 @@ class RationalLearner1D(SettingsLearner):
     _beyond_seam = 0.125
 
     bounds = Setting(lambda bounds, name: checked_bounds(bounds))
-    rtol = Setting(lambda rtol, name: _checked_rtol(rtol))
+    rtol = Setting(lambda rtol, name: checked_fraction(rtol, name, one_allowed=False))
     _bounds: tuple[float, float]
     _rtol: float
 
@@ -412,10 +412,3 @@ def _layout() -> list[tuple[str, list[str]]]:
     names: list[tuple[type, list[str]]] = [(type(each), sorted(vars(each))) for each in objects]
     names += [(each, sorted(each.__annotations__)) for each in (Prediction, Fit, Survey)]
     return [(f"{kind.__module__}.{kind.__qualname__}", attributes) for kind, attributes in names]
-
-
-def _checked_rtol(rtol: Any) -> float:
-    number = as_real(rtol, "rtol")
-    if not 0 < number < 1:
-        raise ValueError(f"rtol must be a number between 0 and 1, got {rtol!r}.")
-    return number

@@ -15,7 +15,15 @@ from adaptive_dask.plotting.labels import component_label, coordinate_names, cou
 from adaptive_dask.plotting.learner1D import draw_columns, line_title, padded
 from adaptive_dask.plotting.level_set import level_set
 from adaptive_dask.plotting.region_data import MOST_TRIANGULATED, Interpolation, RegionData, region_data
-from adaptive_dask.plotting.surface import Surface, by_component, draw_surface, image, pixels, segments
+from adaptive_dask.plotting.surface import (
+    Surface,
+    by_component,
+    checked_component,
+    draw_surface,
+    image,
+    pixels,
+    segments,
+)
 from adaptive_dask.plotting.thinning import Floats
 
 if TYPE_CHECKING:
@@ -98,7 +106,7 @@ def draw_slice(
         "" if between.is_known else "too few to interpolate",
     )
     if len(free) == 1:
-        chosen = range(learner.vdim) if component is None else [_checked_component(learner, component)]
+        chosen = range(learner.vdim) if component is None else [checked_component(component, learner.vdim)]
         return as_picture(_line(between, unit, data, free[0], n or LINE_POINTS, axes, value_axis, chosen), title)
 
     def plane(i: int) -> Any:
@@ -241,12 +249,6 @@ def _checked_cut(learner: LearnerND, cut_mapping: Mapping[int, float]) -> dict[i
             f"{len(cut)}. It could be {{{_example(learner)}}}."
         )
     return cut
-
-
-def _checked_component(learner: LearnerND, component: int) -> int:
-    if not 0 <= component < learner.vdim:
-        raise ValueError(f"component must be between 0 and {learner.vdim - 1}, got {component!r}.")
-    return component
 
 
 def _example(learner: LearnerND) -> str:

@@ -116,12 +116,17 @@ def draw_surface(
     return by_component(learner.vdim, component, lambda i: surface.overlay(n, tri_alpha, i))
 
 
+def checked_component(component: int, vdim: int) -> int:
+    """Check the index of a component."""
+    if not 0 <= component < vdim:
+        raise ValueError(f"component must be between 0 and {vdim - 1}, got {component!r}.")
+    return component
+
+
 def by_component(vdim: int, component: int | None, draw_one: Any) -> Any:
     """Return the plot of one component, or a HoloMap of all components."""
     if component is not None:
-        if not 0 <= component < vdim:
-            raise ValueError(f"component must be between 0 and {vdim - 1}, got {component!r}.")
-        return draw_one(component)
+        return draw_one(checked_component(component, vdim))
     if vdim == 1:
         return draw_one(0)
     return load_holoviews().HoloMap({i: draw_one(i) for i in range(vdim)}, kdims=["component"])
