@@ -4,7 +4,7 @@ For each region, the share of evaluations that fail is printed, the Hausdorff di
 and the true one in units of ``feasibility_tol``, and the error where the function has values, divided by that of the
 same function without failures at as many points with values. python-adaptive is told NaN, and 0, at the same regions.
 
-    python -m tests.benchmarks.feasibility [--n 1000 10000] [--region crescent …] [--dim 2 3] [--seed 0]
+    python -m tests.benchmarks.feasibility [--n 1000 10000] [--region crescent …] [--dim 2 3] [--partition boxes]
 """
 
 from __future__ import annotations
@@ -134,12 +134,14 @@ def linear(data: dict[Any, float], x: Array) -> Array:
     return np.asarray(LinearNDInterpolator(points, list(data.values()))(x))
 
 
-def measure(name: str, dim: int, n: int, seed: int) -> dict[str, float]:
+def measure(name: str, dim: int, n: int, seed: int, partition: str = "simplices") -> dict[str, float]:
     rng = np.random.default_rng([seed, dim])
     margin = REGIONS[name](rng, dim)
     bounds, tol = [(0.0, 1.0)] * dim, TOLERANCES[dim, n]
     begin = time.perf_counter()
-    learner = run(LearnerND(None, bounds, feasibility_tol=tol), margin, n, lambda point: Infeasible("fails"))
+    learner = run(
+        LearnerND(None, bounds, partition=partition, feasibility_tol=tol), margin, n, lambda point: Infeasible("fails")
+    )
     seconds = time.perf_counter() - begin
     x = grid(dim)
     flat = x.reshape(-1, dim)
@@ -152,7 +154,7 @@ def measure(name: str, dim: int, n: int, seed: int) -> dict[str, float]:
     found = border(side(flat).reshape(true.shape), bisected(side), x)
     exact = border(true, bisected(lambda points: margin(points) >= 0), x)
     feasible = n - len(learner.infeasible)
-    plain = run(LearnerND(None, bounds), None, feasible, lambda point: 0.0)
+    plain = run(LearnerND(None, bounds, partition=partition), None, feasible, lambda point: 0.0)
     inside = true.ravel()
     ours = error(ip(flat), flat, inside)
     reference = error(plain.interpolator()(flat), flat, inside)
@@ -192,13 +194,14 @@ def main() -> None:
     parser.add_argument("--region", nargs="+", default=list(REGIONS))
     parser.add_argument("--dim", type=int, nargs="+", default=[2, 3])
     parser.add_argument("--seed", type=int, nargs="+", default=[0])
+    parser.add_argument("--partition", default="simplices")
     parser.add_argument("--without-adaptive", action="store_true")
     options = parser.parse_args()
     for n in options.n:
         for dim in options.dim:
             for name in options.region:
                 for seed in options.seed:
-                    ours = measure(name, dim, n, seed)
+                    ours = measure(name, dim, n, seed, options.partition)
                     print(f"{n:6} {dim}D {name:17} {seed}", *(f"{k} {v:.3f}" for k, v in ours.items()), flush=True)
                     if options.without_adaptive:
                         continue
