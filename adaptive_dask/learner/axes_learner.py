@@ -286,10 +286,18 @@ class AxesLearner(BaseLearner):
         -------
         AxesInterpolator
             Takes arrays by name, ``ip(energy=…, field=…)``, or the arguments of the wrapped learner's interpolator.
-        """
-        return AxesInterpolator(self.learner.interpolator(**options), self.space, self._form)
 
-    def feasibility(self, *x: Any, **named: Any) -> Any:
+        Raises
+        ------
+        TypeError
+            If the wrapped learner has no interpolator.
+        """
+        make = getattr(self.learner, "interpolator", None)
+        if make is None:
+            raise TypeError(f"A learner must have an interpolator, got a {type(self.learner).__name__}.")
+        return AxesInterpolator(make(**options), self.space, self._form)
+
+    def feasibility(self, /, *x: Any, **named: Any) -> Any:
         """Return the feasibility, from 0 to 1, at points or at coordinates by name."""
         return self.interpolator().feasibility(*x, **named)
 

@@ -16,7 +16,7 @@ from adaptive_dask.learner.settings_learner import SettingsLearner
 from adaptive_dask.learner.told_data import ToldData
 
 # The reason for NaN, if it counts as infeasible.
-NAN_REASON = "NaN"
+NAN_REASON = "returned NaN"  # the word alone would be an empty cell in a text file
 
 
 # If this number of points in a row is infeasible, and no other points are known, a learner raises an error.

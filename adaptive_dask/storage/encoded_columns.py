@@ -72,9 +72,10 @@ def _encoded_column(name: str, column: Any) -> tuple[str | None, list[Any]]:
     cells = [] if is_plain else column.tolist()
     if is_plain or (set(map(type, cells)) == {str} and all(map(is_utf8, cells))):
         return None, []
-    arrays = {(cell.dtype, cell.dtype.kind) for cell in cells if is_plain_array(cell)}
+    # Lists of different depths have no type in a Parquet file.
+    arrays = {(cell.dtype, cell.dtype.kind, cell.ndim) for cell in cells if is_plain_array(cell)}
     if len(arrays) == 1 and all(is_plain_array(cell) and _fits(cell) for cell in cells):
-        dtype, kind = arrays.pop()
+        dtype, kind, _ = arrays.pop()
         if kind == "c":
             return f"complex:{dtype.str}", [_as_lists(_pairs(cell)) for cell in cells]
         return f"array:{dtype.str}", [_as_lists(np.asarray(cell)) for cell in cells]

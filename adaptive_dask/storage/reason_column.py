@@ -32,6 +32,13 @@ def _without(cells: list[Any], reasons: list[str]) -> list[Any]:
     return [missing if reason else cell for cell, reason in zip(cells, reasons, strict=True)]
 
 
+def _text(cell: Any) -> str:
+    """Return the reason in a cell; from a text file, empty text is NaN, and an error code is a number."""
+    if isinstance(cell, int | float):
+        return "" if cell != cell else f"{cell:.17g}"
+    return cell if isinstance(cell, str) else ""
+
+
 def read_with_reasons(layout: Layout, learner: Any, rows: Any, options: dict[str, Any]) -> Read:
     """Return points and values, with an `Infeasible` for each point without a value.
 
@@ -46,8 +53,8 @@ def read_with_reasons(layout: Layout, learner: Any, rows: Any, options: dict[str
     everything: Cells = rows.where()
     if REASON not in everything:
         return layout.read(learner, everything, options)
-    reasons = everything[REASON]
-    has_none = [isinstance(reason, str) and reason != "" for reason in reasons]  # empty text is NaN in a text file
+    reasons = [_text(cell) for cell in everything[REASON]]
+    has_none = [reason != "" for reason in reasons]
     if not any(has_none):
         return layout.read(learner, rows.where([True] * len(reasons)), options)
     known = layout.read(learner, rows.where([not each for each in has_none]), options)

@@ -305,6 +305,16 @@ def test_the_interpolator_takes_points_of_the_user_and_names() -> None:
         surface([1.0, 2.0, 3.0])
 
 
+def test_arguments_may_have_any_name() -> None:
+    learner = run(adaptive.Learner1D(lambda self, point=3.0: self * point, Space({"self": (0, 1)})), 5)
+    surface = learner.interpolator()
+    assert surface(self=0.5) == 1.5
+    assert surface.feasibility(self=0.5) == learner.feasibility(self=0.5) == 1.0
+    assert surface.error(self=0.5) >= 0
+    assert learner.space.replaced(self=(0, 2)).axes["self"].high == 2
+    assert partial(learner.function, point=2.0)(0.5) == 1.0
+
+
 @pytest.mark.parametrize("name", LEARNERS)
 def test_data_frames_have_the_names_of_the_space(name: str) -> None:
     pytest.importorskip("pandas")

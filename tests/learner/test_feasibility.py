@@ -148,7 +148,7 @@ def test_nan_is_infeasible_only_if_asked_for(make: Callable[..., Any], number: A
         learner.tell(x, number)
         learner.tell_many([z], [number])
     assert plain.infeasible == {}
-    assert strict.infeasible == {x: "NaN", z: "NaN"}
+    assert strict.infeasible == {x: "returned NaN", z: "returned NaN"}
     assert strict.new().nan == "infeasible"
     with pytest.raises(ValueError, match="nan must be"):
         make(nan="skip")
@@ -159,7 +159,7 @@ def test_nan_among_many_values(make: Callable[..., Any]) -> None:
     xs, _ = learner.ask(20)
     ys = np.where(np.arange(20) % 3 == 0, np.nan, 1.5)
     learner.tell_many(xs, ys)
-    assert learner.infeasible == dict.fromkeys(xs[::3], "NaN")
+    assert learner.infeasible == dict.fromkeys(xs[::3], "returned NaN")
     assert all(learner.data[x] == 1.5 for x in xs if x not in learner.infeasible)
 
 

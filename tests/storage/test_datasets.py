@@ -291,6 +291,14 @@ def test_errors_name_the_child_without_enough_points(kind: str, tmp_path: Path) 
         assert_same(learner, again)
 
 
+def test_a_learner_over_a_space_without_interpolation() -> None:
+    pytest.importorskip("skopt")
+    over_space = adaptive.SKOptLearner(curve, adaptive.Space(x=adaptive.Log(1, 2)))
+    for wrapped in (over_space, adaptive.DataSaver(over_space, learn="y"), adaptive.BalancingLearner([over_space])):
+        with pytest.raises(TypeError, match="must have an interpolator, got a SKOptLearner"):
+            wrapped.to_xarray(3)
+
+
 STORED = ("Learner1D", "AverageLearner1D", "SequenceLearner")
 
 

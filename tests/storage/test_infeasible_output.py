@@ -149,6 +149,21 @@ def test_columns_and_text_files(kind: str) -> None:
         np.testing.assert_array_equal(other.data[x], y)
 
 
+def failing_with_a_code(x: float) -> float:
+    if x > 0.5:
+        raise Infeasible(3)
+    return x
+
+
+def test_reasons_that_are_no_words_in_text_files() -> None:
+    codes = run(adaptive.Learner1D(failing_with_a_code, (0, 1)))
+    nans = run(adaptive.Learner1D(lambda x: [np.nan if x > 0.5 else x, 1.0], (0, 1), nan="infeasible"))
+    named = run(adaptive.DataSaver(nans.new(), lambda result: result))
+    for learner in (codes, nans, named):
+        other = loaded(learner, through_csv(learner.to_dataframe()))
+        assert dict(other.infeasible) == dict(learner.infeasible) != {}
+
+
 @pytest.mark.parametrize("kind", sorted(LEARNERS.keys() - {"SequenceLearner"}))
 def test_grids_have_the_feasibility(kind: str) -> None:
     learner = run(LEARNERS[kind]())

@@ -43,6 +43,8 @@ def parts(x: Any) -> dict[str, Any]:
         "gap": y,
         "vector": np.array([y, math.inf, -0.0]),
         "ragged": np.arange(1 + int(10 * abs(y))),
+        "deeper": np.full((1,) * (1 + (y > 0)), y),
+        "waves": np.full((1,) * (1 + (y > 0)), 1j),
         "matrix": np.array([[y, 1], [2, 3]], dtype="f4"),
         "complex": complex(y, -0.0),
         "amplitudes": np.array([complex(y, math.nan)]),

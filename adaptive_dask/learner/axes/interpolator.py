@@ -27,7 +27,7 @@ class AxesInterpolator:
         self.space = space
         self._of_tuples = form == TUPLE
 
-    def __call__(self, *x: Any, **named: Any) -> Any:
+    def __call__(self, /, *x: Any, **named: Any) -> Any:
         """Return values at points in the form of the learner's interpolator, or at coordinates by name.
 
         Parameters
@@ -40,11 +40,11 @@ class AxesInterpolator:
         """
         return self.inner(self._points(x, named))
 
-    def error(self, *x: Any, **named: Any) -> Any:
+    def error(self, /, *x: Any, **named: Any) -> Any:
         """Return the estimated error of the values, in the same shape."""
         return self.inner.error(self._points(x, named))
 
-    def feasibility(self, *x: Any, **named: Any) -> Any:
+    def feasibility(self, /, *x: Any, **named: Any) -> Any:
         """Return the feasibility, from 0 to 1."""
         return self.inner.feasibility(self._points(x, named))
 

@@ -47,7 +47,7 @@ class KeywordFunction:
             raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
         return getattr(self.function, name)
 
-    def __call__(self, point: Any, **more: Any) -> Any:
+    def __call__(self, point: Any, /, **more: Any) -> Any:
         if self._fixed is None:  # not before it is called, because the values may be large
             self._fixed = self.space.fixed
         if self.form == NUMBER:

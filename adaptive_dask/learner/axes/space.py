@@ -93,7 +93,7 @@ class Space:
         """The varying axes that have bounds."""
         return [axis for axis in self.varying if isinstance(axis, Linear)]
 
-    def replaced(self, **axes: Any) -> Space:
+    def replaced(self, /, **axes: Any) -> Space:
         """Return the space with other axes of these names."""
         unknown = axes.keys() - self.axes.keys()
         if unknown:
