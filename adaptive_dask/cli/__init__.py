@@ -75,6 +75,7 @@ def connect(address: str | None, scheduler_file: str | None, timeout: str) -> It
     import dask
     from dask.utils import parse_timedelta
     from distributed import Client
+    from distributed.comm.addressing import resolve_address
 
     if address and scheduler_file:
         raise click.UsageError("Pass --scheduler or --scheduler-file, not both.")
@@ -92,7 +93,12 @@ def connect(address: str | None, scheduler_file: str | None, timeout: str) -> It
             pass
     options = {"scheduler_file": scheduler_file} if scheduler_file else {"address": where}
     try:
+        if not scheduler_file:
+            resolve_address(where)  # a Client that fails for it would wait for 20 s when it is deleted
         client = Client(**options, timeout=seconds, set_as_default=False)
+    except ValueError as error:
+        expected = "like tcp://10.0.0.1:8786"
+        raise click.UsageError(f"The address of the scheduler must be {expected}, got {where!r}: {error}.") from error
     except (OSError, TimeoutError) as error:
         raise click.ClickException(f"No scheduler answered at {where} within {seconds:g} s: {error}") from error
     with client:

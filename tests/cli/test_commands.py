@@ -281,6 +281,8 @@ def test_export_a_checkpoint_without_a_scheduler(tmp_path: Path) -> None:
         (["runs", "--scheduler", "tcp://127.0.0.1:9", "--scheduler-file", "x"], "not both"),
         (["runs", "--scheduler", "tcp://127.0.0.1:9", "--timeout", "soon"], "duration"),
         (["runs", "--scheduler", "tcp://127.0.0.1:9", "--timeout", "-1"], "duration"),
+        (["runs", "--scheduler", "somewhere"], "must be like tcp://10.0.0.1:8786, got 'somewhere': missing port"),
+        (["runs", "--scheduler", "carrier-pigeon://x:1"], "must be like tcp://10.0.0.1:8786, got 'carrier-pigeon"),
         (["watch", "scan", "--interval", "0"], "0.05"),
         (["cancel"], "Missing argument"),
         (["dance"], "No such command"),

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import cloudpickle
+import numpy as np
 import pytest
 
 from adaptive_dask import Linear, Log, Space
@@ -34,6 +35,9 @@ def test_axes_come_in_the_order_in_which_they_were_given() -> None:
         ({"x": ("a", "b")}, TypeError, "categories as a list"),
         ({"x": Log}, TypeError, r"write Log\(low, high\)"),
         ({"x": []}, ValueError, "at least one category"),
+        ({"x": ["a", "b", "a"]}, ValueError, "x: values must differ, got 'a' twice"),
+        ({"x": [np.arange(3), np.arange(3)]}, TypeError, "must be comparable.* Use names"),
+        ({"x": [np.arange(3), np.arange(4)]}, TypeError, "must be comparable.* Use names"),
         ({"x": ["a", "a"]}, ValueError, "'a' twice"),
         ({"x": 3}, ValueError, "must have an axis that varies"),
         ({}, ValueError, "must have an axis that varies"),

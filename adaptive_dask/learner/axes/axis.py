@@ -265,10 +265,12 @@ class Categories(Axis):
             raise ValueError("values must have at least one category, got none.")
         for i, value in enumerate(values):
             try:
-                if value in values[:i]:
-                    raise ValueError(f"values must differ, got {value!r} twice.")
-            except TypeError as error:
-                raise TypeError(f"values must be comparable, got {value!r}: {error}.") from None
+                is_there = value in values[:i]
+            except (TypeError, ValueError) as error:  # arrays
+                hint = "Use names, and let the function look the values up."
+                raise TypeError(f"values must be comparable, got {value!r}: {error}. {hint}") from None
+            if is_there:
+                raise ValueError(f"values must differ, got {value!r} twice.")
         object.__setattr__(self, "values", values)
 
     @property
