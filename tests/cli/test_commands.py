@@ -71,6 +71,14 @@ def slow(x: float) -> float:
     return x
 
 
+is_watched = threading.Event()
+
+
+def slow_while_watched(x: float) -> float:
+    is_watched.wait(TIMEOUT)
+    return slow(x)
+
+
 def failing(x: float) -> float:
     raise ZeroDivisionError(f"no value at {x}")
 
@@ -137,8 +145,20 @@ def test_pause_resume_cancel_forget(client: Client, command: Run) -> None:
     assert [run["name"] for run in adaptive_dask.runs(client)] == ["other"]
 
 
-def test_watch_until_the_end(client: Client, command: Run) -> None:
-    start(client, "scan", slow, npoints_goal=60)
+def test_watch_until_the_end(client: Client, command: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    find = following.find
+    found: list[str] = []
+
+    def find_and_go_on(client: Client, name: str) -> dict[str, Any]:
+        info = find(client, name)
+        if found:  # the first time, the run is not shown yet
+            is_watched.set()
+        found.append(name)
+        return info
+
+    monkeypatch.setattr(following, "find", find_and_go_on)
+    is_watched.clear()
+    start(client, "scan", slow_while_watched, npoints_goal=60)
     done = command("watch", "scan", "--interval", "0.1")
     assert done.exit_code == 0, done.output
     lines = done.output.splitlines()
