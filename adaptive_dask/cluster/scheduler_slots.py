@@ -168,7 +168,9 @@ class RunSlots:
             points = self.assignments.in_flight + len(self._sender.unsent) + self._driver.waiting
             wanted = max(1, math.ceil(points / self.assignments.points_per_slot))
         elif feedable < self._host.scheduler.total_nthreads:
-            wanted = 2 ** math.ceil(math.log2(feedable))  # does not change with every measurement
+            wanted = self._wanted
+            if wanted is None or not wanted / 4 < feedable <= wanted:  # otherwise it would change with each measurement
+                wanted = 2 ** math.ceil(math.log2(feedable))
             if self._count_timer is None:
                 self._count_timer = asyncio.get_running_loop().call_later(COUNT_INTERVAL_S, self._count_again)
         if wanted != self._wanted:

@@ -43,6 +43,20 @@ def test_a_run_of_a_fast_function_does_not_claim_a_large_cluster(total: int) -> 
     assert asyncio.run(claims()) == [total, min(total, MIN_SLOTS), total]
 
 
+def test_the_number_does_not_change_with_each_measurement(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def run() -> list[int]:
+        slots = slots_of_a_run(10_000, [])
+        found = []
+        for feedable in (200, 260, 250, 300, 130, 100):
+            monkeypatch.setattr(Assignments, "feedable_slots", feedable)
+            slots.count_wanted()
+            found.append(slots.claim().wanted)
+        await slots.end()
+        return found
+
+    assert asyncio.run(run()) == [256, 512, 512, 512, 512, 128]
+
+
 def test_it_claims_more_slots_if_all_points_take_long(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(scheduler_slots, "COUNT_INTERVAL_S", 0.001)
 
