@@ -80,7 +80,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 # What is cut off does not depend on the theme, and what is hard to read not on the width.
-@pytest.mark.parametrize(("width", "theme"), zip(WIDTHS, THEMES, strict=True))
+@pytest.mark.parametrize(("width", "theme"), [*zip(WIDTHS, THEMES, strict=True)])
 def test_all_is_to_be_seen(site: Path, browser: Any, width: int, theme: str) -> None:
     pages = pages_of(site)
     assert len(pages) > 30
