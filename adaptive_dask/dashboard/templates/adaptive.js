@@ -1,9 +1,12 @@
 (() => {
-  // Without a beat for so long (milliseconds) the page is not connected.
-  const PATIENCE = 6000;
+  // After so many checks without a beat, the page is not connected. In a browser that is busy for long, both come late,
+  // so that no time says it.
+  const INTERVAL = 2000; // milliseconds
+  const PATIENCE = 3;
   const root = document.documentElement;
-  let begin = Date.now();
-  let lastBeat = null;
+  let checks = 0; // since the last beat
+  let hadBeat = false;
+  let hasAnswered = false; // since the last beat
   let wasLost = false;
 
   const system = matchMedia("(prefers-color-scheme: dark)");
@@ -27,11 +30,13 @@
 
   // Called about once a second by the server: whether there are runs, and which one is shown.
   function beat([hasRuns, run]) {
-    if (lastBeat === null) {
+    if (!hadBeat) {
       showTheme();
       leaveFallback();
     }
-    lastBeat = Date.now();
+    hadBeat = true;
+    hasAnswered = false;
+    checks = 0;
     root.dataset.runs = hasRuns ? "yes" : "no";
     const address = new URL(location.href);
     if (run && address.searchParams.get("run") !== run) {
@@ -73,8 +78,8 @@
   }
 
   async function check() {
-    const silence = Date.now() - (lastBeat ?? begin);
-    if (silence < PATIENCE) {
+    checks += 1;
+    if (checks <= PATIENCE) {
       if (wasLost) say();
       wasLost = false;
       return;
@@ -82,12 +87,15 @@
     try {
       const reply = await fetch("health", { cache: "no-store" });
       if (!reply.ok) throw new Error(reply.statusText);
-      if (lastBeat !== null) {
-        location.reload(); // the scheduler is there (again), and does not know this page any more
+      if (hadBeat) {
+        // The scheduler is there (again). If it was only busy, a beat comes before the next check; otherwise it does not
+        // know this page any more.
+        if (hasAnswered) location.reload();
+        hasAnswered = true;
       } else {
         say("Live plots need a WebSocket, which does not get through to the scheduler. These numbers are fetched instead.");
         await fallBack();
-        if (lastBeat !== null) leaveFallback(); // which came while the numbers did
+        if (hadBeat) leaveFallback(); // which came while the numbers did
       }
     } catch {
       wasLost = true;
@@ -99,8 +107,7 @@
   root.dataset.theme = chosen ?? (system.matches ? "dark" : "light");
   system.addEventListener("change", showTheme);
   document.addEventListener("DOMContentLoaded", () => {
-    begin = Date.now();
-    setInterval(check, 2000);
+    setInterval(check, INTERVAL);
     if (document.querySelector(".navbar") === null) return; // a plot by itself
     for (const link of document.querySelectorAll(".navbar a[href='adaptive']")) link.closest("li").classList.add("here");
     const item = document.createElement("li");
