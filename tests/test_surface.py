@@ -252,3 +252,10 @@ def test_the_arguments_of_a_run_are_the_same_everywhere() -> None:
 def test_an_argument_that_does_not_exist_is_refused(start: Any) -> None:
     with pytest.raises(TypeError, match="unexpected keyword argument 'npoint_goal'"):
         start(adaptive_dask.Learner1D(abs, (0, 1)), npoint_goal=3)
+
+
+def test_an_argument_with_a_typing_error_is_named() -> None:
+    learner = adaptive_dask.Learner1D(abs, (0, 1))
+    for start in (adaptive_dask.Runner, lambda learner, **given: adaptive_dask.run_many([learner], **given)):
+        with pytest.raises(TypeError, match=r"A run got .* 'npoint_goal'\. Did you mean npoints_goal\?"):
+            start(learner, npoint_goal=3)

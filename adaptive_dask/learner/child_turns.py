@@ -243,8 +243,13 @@ def key_of_loss(i: int, loss: float, barren: Set[int]) -> Key:
 
 def _is_barren(child: Any) -> bool:
     known = int(child.npoints)
-    enough = 2 ** min(int(getattr(child, "ndim", 1)), MOST_DIMENSIONS)
-    return known >= enough and len(getattr(child, "infeasible", ())) == known
+    infeasible: Any = getattr(child, "infeasible", None)
+    if (
+        not isinstance(infeasible, Mapping) or len(infeasible) != known
+    ):  # a learner of the user may have another meaning
+        return False
+    enough: int = 2 ** min(int(getattr(child, "ndim", 1)), MOST_DIMENSIONS)
+    return known >= enough
 
 
 def _in_flight(child: Any) -> list[Any]:

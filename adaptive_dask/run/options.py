@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import inspect
 import math
 import os
@@ -78,6 +79,10 @@ class RunOptions:
 
     def __new__(cls, **arguments: Any) -> Self:
         refuse_learn("a run", arguments)
+        if unknown := arguments.keys() - cls.__dataclass_fields__.keys():
+            similar = difflib.get_close_matches(min(unknown), cls.__dataclass_fields__, 1)
+            hint = f" Did you mean {similar[0]}?" if similar else ""
+            raise TypeError(f"A run got an unexpected keyword argument {min(unknown)!r}.{hint}")
         return super().__new__(cls)
 
 

@@ -439,3 +439,14 @@ def test_cdims_as_a_list_of_names_and_values():
     two = BalancingLearner(learners[:2], cdims=[{"a": 1}, {"a": 2}])
     assert two.cdims == [{"a": 1}, {"a": 2}]
     assert BalancingLearner(learners[:2], cdims=[["a"], [[1], [2]]]).cdims == two.cdims
+
+
+def test_children_may_mean_something_else_by_infeasible() -> None:
+    class Child(SequenceLearner):
+        infeasible = True
+
+    learner = BalancingLearner([Child(abs, range(20)), Child(abs, range(20))])
+    while not learner.done():
+        for point in learner.ask(3)[0]:
+            learner.tell(point, 1.0)
+    assert learner.npoints == 40

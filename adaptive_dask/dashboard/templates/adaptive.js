@@ -6,7 +6,7 @@
   const root = document.documentElement;
   let checks = 0; // since the last beat
   let hadBeat = false;
-  let hasAnswered = false; // since the last beat
+  let answered = null; // the number of checks when the scheduler answered, since the last beat
   let wasLost = false;
 
   const system = matchMedia("(prefers-color-scheme: dark)");
@@ -35,7 +35,7 @@
       leaveFallback();
     }
     hadBeat = true;
-    hasAnswered = false;
+    answered = null;
     checks = 0;
     root.dataset.runs = hasRuns ? "yes" : "no";
     const address = new URL(location.href);
@@ -90,8 +90,8 @@
       if (hadBeat) {
         // The scheduler is there (again). If it was only busy, a beat comes before the next check; otherwise it does not
         // know this page any more.
-        if (hasAnswered) location.reload();
-        hasAnswered = true;
+        answered ??= checks;
+        if (answered < checks) location.reload();
       } else {
         say("Live plots need a WebSocket, which does not get through to the scheduler. These numbers are fetched instead.");
         await fallBack();
