@@ -35,7 +35,7 @@ MIN_AHEAD = 3
 # points that a worker gets at a time, also by the time that its slots take for them (seconds).
 MESSAGE_S = 1e-4
 MAX_PORTION = 100
-MAX_PORTION_S = 1e-3
+MAX_PORTION_S = 0.01
 
 # A run that is limited by its learner holds slots for this multiple of the points that the learner can make, and at
 # least this number of slots. More evaluators would wait, end, and be replaced.
