@@ -55,6 +55,8 @@ def main(channel_fd: int, out: int, err: int, setup: dict[str, Any], launcher: i
     faulthandler.enable(sys.__stderr__ or 2)
     if hasattr(faulthandler, "register"):
         faulthandler.register(signal.SIGTERM, file=sys.__stderr__ or 2, all_threads=False, chain=True)
+        # Not in processes that the function forks: several stacks at once could not be read.
+        os.register_at_fork(after_in_child=lambda: faulthandler.unregister(signal.SIGTERM))
     sock = socket.socket(fileno=_CHANNEL_FD)
     try:
         _serve(sock, setup["memory_limit"])

@@ -69,6 +69,15 @@ def make_function():
                     os._exit(0)
                 time.sleep(1000)
             time.sleep(1000)
+        if task == "hang in forked processes":
+
+            def forked():
+                time.sleep(1000)
+
+            for _ in range(8):
+                if os.fork() == 0:
+                    forked()
+            time.sleep(1000)
         if task == "pid":
             return os.getpid()
         if task == "large":
@@ -164,6 +173,15 @@ def test_time_limit_ends_everything_that_was_started():
     assert len(os.listdir("/proc/self/fd")) == files
     function.close()
     wait_until(lambda: {each.pid for each in processes_here()} <= {each.pid for each in before})
+
+
+def test_the_error_has_the_stack_of_the_function_only():
+    function = IsolatedFunction(cloudpickle.dumps(make_function()), timeout=0.3)
+    with pytest.raises(EvaluationFailedError) as caught:
+        function("hang in forked processes")
+    function.close()
+    assert caught.value.text.count("in function") == 1
+    assert "in forked" not in caught.value.text
 
 
 def test_cancel_is_for_one_evaluation(function):
