@@ -1,4 +1,7 @@
-"""The pages of the documentation in Chromium: wide and narrow, light and dark."""
+"""The pages of the documentation in Chromium: wide and narrow, light and dark.
+
+A picture of each is kept in ``.ci/artefacts/screenshots/documentation``, to look at after a change of pages.
+"""
 
 from __future__ import annotations
 
@@ -11,11 +14,14 @@ from typing import Any
 
 import pytest
 
-from .documentation_pictures import THEMES, WIDTHS, new_context, pages_of
+from .jupyter_lab import SCREENSHOTS
 
 pytestmark = pytest.mark.long
 
 ROOT = Path(__file__).parents[2]
+
+WIDTHS = 1280, 400  # pixels: a window on a desk, and a phone
+THEMES = "light", "dark"
 
 # Texts that are cut off or widen the page: those right of the window, in no
 # table or block of code that scrolls.
@@ -79,21 +85,31 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "html"
 
 
-# What is cut off does not depend on the theme, and what is hard to read not on the width.
-@pytest.mark.parametrize(("width", "theme"), [*zip(WIDTHS, THEMES, strict=True)])
-def test_all_is_to_be_seen(site: Path, browser: Any, width: int, theme: str) -> None:
+def pages_of(site: Path) -> list[Path]:
+    """Return the pages that somebody wrote: without the index, the search and the pages of single objects."""
+    pages = [*site.glob("*.html"), *site.glob("tutorials/*.html"), *site.glob("reference/*.html")]
+    return sorted(page for page in pages if page.name not in ("genindex.html", "search.html"))
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_all_is_to_be_seen(site: Path, browser: Any, width: int) -> None:
     pages = pages_of(site)
     assert len(pages) > 30
-    context = new_context(browser, width, theme)
+    context = browser.new_context(viewport={"width": width, "height": 900})
     page = context.new_page()
     wrong = {}
     for path in pages:
+        name = path.relative_to(site).with_suffix("").as_posix()
         page.goto(path.as_uri())
-        assert page.evaluate("document.documentElement.dataset.theme") == theme
-        too_wide = page.evaluate("document.documentElement.scrollWidth") > width
-        cut_off, hard_to_read = page.evaluate(CUT_OFF), page.evaluate(HARD_TO_READ, LEAST_CONTRAST)
-        if too_wide or cut_off or hard_to_read:
-            name = str(path.relative_to(site))
-            wrong[name] = {"too wide": too_wide, "cut off": cut_off, "hard to read": hard_to_read}
+        found = {
+            "too wide": page.evaluate("document.documentElement.scrollWidth") > width,
+            "cut off": page.evaluate(CUT_OFF),
+        }
+        for theme in THEMES:
+            page.evaluate("theme => { document.documentElement.dataset.theme = theme }", theme)
+            found[f"hard to read, {theme}"] = page.evaluate(HARD_TO_READ, LEAST_CONTRAST)
+            picture = SCREENSHOTS / "documentation" / f"{name.replace('/', '-')}-{width}-{theme}.jpeg"
+            page.screenshot(path=picture, full_page=True, type="jpeg", quality=60)
+        wrong |= {name: found} if any(found.values()) else {}
     context.close()
     assert wrong == {}
