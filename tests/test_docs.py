@@ -139,3 +139,11 @@ def test_links_lead_somewhere(page: Path) -> None:
         if anchor:
             headings = re.findall(r"^#+ (.*)$", without_code(target), re.MULTILINE)
             assert anchor in map(anchor_of, headings), link
+
+
+@pytest.mark.parametrize("page", [*ROOT.glob("*.md"), *DOCS.glob("*.md")], ids=lambda page: page.stem)
+def test_tables_have_all_their_rows(page: Path) -> None:
+    # An empty line in a table would make a paragraph of the rows below.
+    for table in re.findall(r"(?:^\| .*\n)(?:^\|.*\n?)*", without_code(page), re.MULTILINE):
+        lines = table.splitlines()
+        assert len(lines) > 2 and re.fullmatch(r"[-|: ]+", lines[1]), lines[0]
