@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import copy
+import dataclasses
 import importlib
 import math
+import os
 import pickle
 import subprocess
 import sys
@@ -12,6 +15,7 @@ from typing import Annotated, Any
 
 import cloudpickle
 import numpy as np
+import pandas as pd
 import pytest
 
 from adaptive_dask import Linear, Log, Space
@@ -118,3 +122,66 @@ except ModuleNotFoundError:
 """
     done = subprocess.run([sys.executable, "-c", there], capture_output=True, text=True, check=False)
     assert done.stdout == "as expected\n", done.stderr
+
+
+@dataclasses.dataclass
+class Model:
+    weights: Any
+    name: str = "model"
+
+
+LONG = np.linspace(0, 1, 3000)
+OTHER = np.where(np.arange(3000) == 1500, 7, LONG)
+
+
+@pytest.mark.parametrize(
+    ("value", "other"),
+    [
+        (LONG, OTHER),
+        (np.array([0.1 + 1e-12]), np.array([0.1])),
+        (LONG, LONG.astype("f4")),
+        (LONG.reshape(2, -1), LONG.reshape(3, -1)),
+        ([LONG], [OTHER]),
+        ({"a": (1, LONG)}, {"a": (1, OTHER)}),
+        (Model(LONG), Model(OTHER)),
+        (np.array([LONG, None], dtype=object), np.array([OTHER, None], dtype=object)),
+        (np.ma.MaskedArray(LONG, LONG > 0.5), np.ma.MaskedArray(LONG, LONG > 0.6)),
+        (pd.Series(LONG), pd.Series(OTHER)),
+        (pd.Series(LONG), pd.Series(LONG, index=OTHER)),
+        (pd.DataFrame({"a": LONG}), pd.DataFrame({"b": LONG})),
+        ({"a", "b", "c"}, {"a", "b", "d"}),
+        (math.nan, 0.0),
+    ],
+)
+def test_fixed_values_are_compared_by_value(value: Any, other: Any) -> None:
+    space = Space(x=(0, 1), fixed=Fixed(value))
+    for same in (Space(x=(0, 1), fixed=Fixed(copy.deepcopy(value))), pickle.loads(pickle.dumps(space))):
+        assert same == space
+        assert hash(same) == hash(space)
+    assert space != Space(x=(0, 1), fixed=Fixed(other))
+    assert pickle.loads(pickle.dumps(space)) != pickle.loads(pickle.dumps(Space(x=(0, 1), fixed=Fixed(other))))
+    assert len(repr(space)) < 1000
+
+
+def test_texts_of_fixed_values_depend_on_nothing_else() -> None:
+    code = """
+import numpy as np
+from adaptive_dask import Fixed, Space
+np.set_printoptions(precision=PRECISION, threshold=5)
+values = {"c", "a", "b"}, {"k": np.linspace(0, 1, 3000)}, np.linspace(0, 1, 7)
+print([Space(x=(0, 1), fixed=Fixed(value)).plain() for value in values])
+"""
+    texts = {
+        subprocess.run(
+            [sys.executable, "-c", code.replace("PRECISION", seed)],
+            capture_output=True,
+            text=True,
+            check=True,
+            env={**os.environ, "PYTHONHASHSEED": seed},
+        ).stdout
+        for seed in ("1", "2", "3")
+    }
+    assert len(texts) == 1
+    endless: list[Any] = []
+    endless.append(endless)
+    assert "[...]" in repr(Space(x=(0, 1), fixed=Fixed(endless)))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import numbers
 import operator
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Self
@@ -15,7 +14,7 @@ import numpy as np
 
 from adaptive_dask.learner.by_value import dumps_by_value
 from adaptive_dask.learner.checked import checked_bounds
-from adaptive_dask.plain import safe_repr
+from adaptive_dask.learner.value_text import text_of_value
 
 
 class UnsupportedAxisError(TypeError):
@@ -290,11 +289,11 @@ class Fixed(Axis):
 
     @property
     def about(self) -> tuple[Any, ...]:
-        """Return the value if it is a number or text, otherwise an object with its text as `repr`."""
+        """Return the value if it is a number or text, otherwise an object with `text_of_value` as its `repr`."""
         state = vars(self)
         if "_pickled" in state:
             return (state["_text"],)
-        return (self.value if type(self.value) in _SIMPLE else _Text(_ADDRESS.sub("", safe_repr(self.value))),)
+        return (self.value if type(self.value) in _SIMPLE else _Text(text_of_value(self.value)),)
 
     def __getattr__(self, name: str) -> Any:
         if name != "value" or "_pickled" not in vars(self):
@@ -325,7 +324,6 @@ class _Text(str):
 
 
 _SIMPLE = (bool, int, float, str, type(None))
-_ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
 
 
 def as_axis(given: Any, name: str) -> Axis:

@@ -10,6 +10,7 @@ from typing import Any
 from adaptive_dask.learner.argument_names import Coordinates, texts_of
 from adaptive_dask.learner.axes.axis import Axis, Categories, Fixed, Linear, as_axis
 from adaptive_dask.learner.axes.exchange import axes_of_optuna, axes_of_vocs, optuna_of_axes, vocs_of_axes
+from adaptive_dask.learner.value_text import text_of_value
 
 
 class Space:
@@ -251,4 +252,6 @@ def _short(axis: Axis) -> str:
 def _plain(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [_plain(each) for each in value]
-    return value if isinstance(value, bool | int | float | str | None) else repr(value)
+    if isinstance(value, float) and value != value:  # NaN differs from itself
+        return repr(value)
+    return value if isinstance(value, bool | int | float | str | None) else text_of_value(value)
