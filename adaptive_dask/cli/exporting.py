@@ -7,8 +7,7 @@ from typing import Any
 
 import click
 
-# By the end of the file's name, the method of a data frame that writes it.
-WRITERS = {".csv": "to_csv", ".parquet": "to_parquet", ".json": "to_json"}
+TABLES = (".csv", ".parquet", ".json")
 PICKLE = ".pickle"
 
 
@@ -21,8 +20,8 @@ def check_output(output: str) -> None:
         If its end is not known, or if its folder does not exist.
     """
     path = Path(output)
-    if path.suffix not in {*WRITERS, PICKLE}:
-        raise click.BadParameter(f"--output must end with {', '.join(WRITERS)} or {PICKLE}, got {output!r}.")
+    if path.suffix not in {*TABLES, PICKLE}:
+        raise click.BadParameter(f"--output must end with {', '.join(TABLES)} or {PICKLE}, got {output!r}.")
     if not path.parent.is_dir():
         raise click.BadParameter(f"--output must be in a folder that exists, got {output!r}.")
 
@@ -33,7 +32,7 @@ def write(learner: Any, output: str) -> str:
     Raises
     ------
     click.ClickException
-        If the learner has no table.
+        If the learner has no table, or JSON cannot contain its text.
     ImportError
         If pandas, or what it needs for the format, is not installed.
     OSError
@@ -46,6 +45,16 @@ def write(learner: Any, output: str) -> str:
     if not hasattr(learner, "to_dataframe"):
         raise click.ClickException(f"{type(learner).__name__} has no table of its data; write a {PICKLE} file instead.")
     frame = learner.to_dataframe()
-    options = {"orient": "records"} if path.suffix == ".json" else {"index": False}
-    getattr(frame, WRITERS[path.suffix])(path, **options)
+    if path.suffix == ".parquet":
+        learner.to_parquet(path)
+    elif path.suffix == ".json":
+        try:
+            text = frame.to_json(orient="records")
+        except UnicodeEncodeError as error:
+            raise click.ClickException(
+                f"JSON cannot contain the data: {error}. Write a .parquet file instead."
+            ) from None
+        path.write_text(text, encoding="utf-8")
+    else:
+        frame.to_csv(path, index=False, errors="backslashreplace")  # lone surrogates have no bytes
     return f"{len(frame)} rows, columns {', '.join(map(str, frame.columns))}"

@@ -8,6 +8,7 @@ from typing import Any
 
 from adaptive_dask.learner.argument_names import Coordinates
 from adaptive_dask.storage.frame_layouts import Cells, Columns, Layout, Read, layout_of
+from adaptive_dask.storage.text_cells import are_same
 
 
 class AxesLayout(Layout):
@@ -58,7 +59,7 @@ class AxesLayout(Layout):
 
     def _check(self, learner: Any, cells: Cells) -> None:
         for name, value in learner.space.fixed.items():
-            others = [cell for cell in cells[name] if _differ(cell, value)] if name in cells else []
+            others = [cell for cell in cells[name] if not are_same(cell, value)] if name in cells else []
             if others:
                 raise ValueError(f"The column {name!r} must have the value {value!r} of the space, got {others[0]!r}.")
 
@@ -72,13 +73,6 @@ def _inputs(learner: Any) -> dict[str, Any]:
     if "z_name" in usual:
         return {"x_name": names[0], "y_name": names[1]}
     return {"x_name": names[0]}
-
-
-def _differ(cell: Any, value: Any) -> bool:
-    try:
-        return bool(cell != value) and str(cell) != str(value)
-    except (TypeError, ValueError):  # arrays
-        return str(cell) != str(value)
 
 
 AXES = AxesLayout()

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import functools
 import inspect
-import pickle
 import warnings
 from collections.abc import Callable
 from typing import Any
+
+from adaptive_dask.storage.text_cells import are_same
 
 Function = Callable[..., Any]
 
@@ -57,13 +58,13 @@ def with_defaults_of_frame(function: Function, df: Any, prefix: str) -> Function
                 "Pass with_default_function_args=False to ignore it."
             )
         default = parameters[name].default
-        if default is not inspect.Parameter.empty and not _equal(default, value):
+        if default is not inspect.Parameter.empty and not are_same(default, value):
             warnings.warn(
                 f"The data frame has the argument {name}={value!r} and the function has {name}={default!r}; "
                 "the value of the data frame is used from now on.",
                 stacklevel=4,
             )
-    changed = {name: value for name, value in arguments.items() if not _equal(parameters[name].default, value)}
+    changed = {name: value for name, value in arguments.items() if not are_same(parameters[name].default, value)}
     return functools.partial(function, **changed) if changed else function
 
 
@@ -76,30 +77,8 @@ def _parameters(function: Function) -> dict[str, inspect.Parameter]:
 
 def _only_value(column: str, values: list[Any]) -> Any:
     for value in values:
-        if not _equal(value, values[0]):
+        if not are_same(value, values[0]):
             raise ValueError(
                 f"The column {column!r} must have one value for the whole function, got {values[0]!r} and {value!r}."
             )
     return values[0]
-
-
-def _equal(a: Any, b: Any) -> bool:
-    """Return whether two cells contain the same argument, possibly after a text file."""
-    if a is b or (_is_missing(a) and _is_missing(b)):
-        return True
-    if isinstance(a, str) != isinstance(b, str):
-        return str(a) == str(b)
-    try:
-        return bool(a == b)
-    except (TypeError, ValueError):  # arrays, or pandas.NA
-        return type(a) is type(b) and pickle.dumps(a) == pickle.dumps(b)
-
-
-def _is_missing(value: Any) -> bool:
-    """Return whether a value is an empty cell in a text file: None, NaN, pandas.NA or NaT."""
-    if value is None:
-        return True
-    try:
-        return bool(value != value)
-    except (TypeError, ValueError):
-        return type(value).__name__ == "NAType"

@@ -10,8 +10,10 @@ from adaptive_dask.errors import Infeasible
 from adaptive_dask.learner.sequence_learner import SequenceLearner
 from adaptive_dask.storage.failure_columns import empty
 from adaptive_dask.storage.frame_layouts import Cells, Columns, Layout, Read, core_of
+from adaptive_dask.storage.text_cells import as_word, of_word
 
-# The name of the column, which exists if there are such points; it is empty for other points.
+# The name of the column, which exists if there are such points; it is empty for other points. Reasons that a text file
+# would change are in quotes.
 REASON = "infeasible"
 
 
@@ -23,20 +25,13 @@ def with_reasons(learner: Any, columns: Columns) -> Columns:
     keys = [point[0] for point in columns.points] if isinstance(core_of(learner), SequenceLearner) else columns.points
     found = [reasons.get(key, "") for key in keys]
     cells = [(name, _without(each, found) if name in columns.parts else each) for name, each in columns.cells]
-    return replace(columns, cells=[*cells, (REASON, found)])
+    return replace(columns, cells=[*cells, (REASON, list(map(as_word, found)))])
 
 
 def _without(cells: list[Any], reasons: list[str]) -> list[Any]:
     """Return the cells of a part of results; missing ones are NaN if the others are real numbers."""
     (missing,) = empty([cell for cell, reason in zip(cells, reasons, strict=True) if not reason], 1)
     return [missing if reason else cell for cell, reason in zip(cells, reasons, strict=True)]
-
-
-def _text(cell: Any) -> str:
-    """Return the reason in a cell; from a text file, empty text is NaN, and an error code is a number."""
-    if isinstance(cell, int | float):
-        return "" if cell != cell else f"{cell:.17g}"
-    return cell if isinstance(cell, str) else ""
 
 
 def read_with_reasons(layout: Layout, learner: Any, rows: Any, options: dict[str, Any]) -> Read:
@@ -53,7 +48,7 @@ def read_with_reasons(layout: Layout, learner: Any, rows: Any, options: dict[str
     everything: Cells = rows.where()
     if REASON not in everything:
         return layout.read(learner, everything, options)
-    reasons = [_text(cell) for cell in everything[REASON]]
+    reasons = [of_word(cell) for cell in everything[REASON]]
     has_none = [reason != "" for reason in reasons]
     if not any(has_none):
         return layout.read(learner, rows.where([True] * len(reasons)), options)

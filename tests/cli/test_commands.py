@@ -20,7 +20,7 @@ from click.testing import CliRunner, Result
 from distributed import Client, LocalCluster
 
 import adaptive_dask
-from adaptive_dask.cli import checking, following, main, showing
+from adaptive_dask.cli import checking, exporting, following, main, showing
 
 from ..patience import TIMEOUT, wait_until
 
@@ -275,6 +275,26 @@ def test_export_a_run(suffix: str, client: Client, command: Run, tmp_path: Path)
         learner = adaptive_dask.Learner1D(wave, bounds=(-1, 1))
         learner.load(output)
         assert learner.npoints == 20
+
+
+def test_export_odd_values(tmp_path: Path) -> None:
+    pd = pytest.importorskip("pandas")
+
+    def function(x: float) -> dict[str, Any]:
+        text = "\ud800" if x == 1 else 'a,\n"b"'
+        return {"gap": x, "text": text, "amplitude": complex(x, 1), "deep": {"a": [1, (2,)]}}
+
+    learner = adaptive_dask.DataSaver(adaptive_dask.Learner1D(function, bounds=(0, 1)), learn="gap")
+    adaptive_dask.simple(learner, npoints_goal=5)
+    exporting.write(learner, str(tmp_path / "f.parquet"))
+    other = learner.new()
+    other.load_dataframe(pd.read_parquet(tmp_path / "f.parquet"))
+    assert dict(other.extra_data) == dict(learner.extra_data)
+    exporting.write(learner, str(tmp_path / "f.csv"))
+    assert set(pd.read_csv(tmp_path / "f.csv")["text"]) == {'a,\n"b"', "\\ud800"}
+    with pytest.raises(click.ClickException, match=r"Write a \.parquet file"):
+        exporting.write(learner, str(tmp_path / "f.json"))
+    assert not (tmp_path / "f.json").exists()
 
 
 def test_export_a_checkpoint_without_a_scheduler(tmp_path: Path) -> None:

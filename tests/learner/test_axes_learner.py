@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 
 import adaptive_dask as adaptive
-from adaptive_dask import Log, Periodic, Space
+from adaptive_dask import Fixed, Log, Periodic, Space
 from adaptive_dask.dashboard.patch import Patch
 from adaptive_dask.dashboard.samples.kinds import make_follower
 from adaptive_dask.learner.axes.axis import UnsupportedAxisError
@@ -26,6 +26,7 @@ from adaptive_dask.runner.calls import describe_call
 from adaptive_dask.storage.learner_identity import identity
 from adaptive_dask.testing import GUARANTEES, check_learner
 from adaptive_dask.testing import functions as known
+from tests.storage.test_frames import through_csv
 
 LINE = Space(energy=Log(1e-2, 1e3))
 PLANE = Space(energy=Log(1e-2, 1e3), field=(-1, 1))
@@ -346,6 +347,23 @@ def test_the_data_frame_has_fixed_values_and_other_defaults() -> None:
     with pytest.warns(UserWarning, match="other=8"):
         learner.load_dataframe(df)
     assert inspect.signature(learner.learner.function).parameters["other"].default == 8
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["None", "NA", None, math.nan, "1e5", "007", "True", False, Fixed((1, 2.5)), np.arange(3000.0), "a,\n 'b' "],
+)
+def test_fixed_values_and_categories_survive_text_files(value: Any) -> None:
+    spaces = Space(energy=(1, 2), field=value), Space(energy=(1, 2), field=["other", *[value] * isinstance(value, str)])
+    for space in spaces:
+        learner = run(adaptive.Learner1D(lambda energy, field: energy, space), 6)
+        df = learner.to_dataframe()
+        other = learner.new()
+        other.load_dataframe(through_csv(df))
+        assert dict(other.data) == dict(learner.data)
+    another = adaptive.Learner1D(lambda energy, field: energy, Space(energy=(1, 2), field=np.ones(3000)))
+    with pytest.raises(ValueError, match="must have the value"):
+        another.load_dataframe(df)
 
 
 def test_calls_and_identities_have_names() -> None:

@@ -306,7 +306,27 @@ def test_cells_are_arrays_to_compute_with() -> None:
 
 @pytest.mark.parametrize("way", [same, through_csv])
 @pytest.mark.parametrize(
-    "value", [math.nan, np.float64("nan"), None, 1.5, 2, True, "text", (1, 2.5), math.inf, {"a": 1}, pd.NA, -0.0]
+    "value",
+    [
+        math.nan,
+        np.float64("nan"),
+        None,
+        1.5,
+        2,
+        True,
+        "text",
+        (1, 2.5),
+        math.inf,
+        {"a": 1},
+        pd.NA,
+        -0.0,
+        "None",
+        "null",
+        "1e5",
+        "007",
+        "true",
+        "a,\n'b'",
+    ],
 )
 @pytest.mark.parametrize("children", [False, True])
 def test_any_default_argument_can_be_loaded(

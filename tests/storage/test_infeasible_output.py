@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import xarray as xr
+from pandas._libs.parsers import STR_NA_VALUES
 
 import adaptive_dask as adaptive
 from adaptive_dask import Infeasible, Int, Log, Periodic, Space
@@ -162,6 +163,22 @@ def test_reasons_that_are_no_words_in_text_files() -> None:
     for learner in (codes, nans, named):
         other = loaded(learner, through_csv(learner.to_dataframe()))
         assert dict(other.infeasible) == dict(learner.infeasible) != {}
+
+
+WORDS = ["None", "NA", "nan", "3", "3.0", "1e5", "0.1", "True", "true", "'None'", "' '", " None ", 'a\n,"b"', "\ud800"]
+
+
+@pytest.mark.parametrize("words", [WORDS, *([word] for word in [*WORDS, *sorted(STR_NA_VALUES)])])
+def test_every_reason_survives_a_text_file(words: list[str], tmp_path: Path) -> None:
+    learner = adaptive.Learner1D(line, (0, 100))
+    learner.tell_many(range(100), [*map(Infeasible, words), *[0.5] * (100 - len(words))])
+    learner.to_dataframe().to_csv(tmp_path / "f.csv", index=False)
+    for options in ({}, {"keep_default_na": False, "na_values": [""]}, {"dtype_backend": "numpy_nullable"}):
+        other = loaded(learner, pd.read_csv(tmp_path / "f.csv", **options))
+        assert dict(other.infeasible) == dict(learner.infeasible)
+        assert list(other.infeasible.values()) == [Infeasible(word).reason for word in words]
+    df = learner.to_dataframe()
+    assert [bool(reason) for reason in df["infeasible"]] == [float(x) in learner.infeasible for x in df["x"]]
 
 
 @pytest.mark.parametrize("kind", sorted(LEARNERS.keys() - {"SequenceLearner"}))
