@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from distributed import LocalCluster, Scheduler
 
-from adaptive_dask.cluster.client import ensure_host, request
+from adaptive_dask.cluster.client import ensure_host, request, require_open
 from adaptive_dask.cluster.protocol import Route, RunSpec
 from adaptive_dask.errors import LearnerBusyError, RunNotFoundError, SchedulerLostError
 from adaptive_dask.learner.by_value import dumps_by_value
@@ -165,6 +165,7 @@ class ClusterRun(Run):
         """Call a command on the client's event loop, and wait for it; return a task with an asynchronous client."""
         if self.client.asynchronous:
             return asyncio.ensure_future(call(*args, **kwargs))
+        require_open(self.client)
         return self.client.sync(call, *args, **kwargs)
 
     async def request(self, route: Route, *, at_once: bool = False, **arguments: Any) -> Any:

@@ -11,6 +11,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, overload
 
 from adaptive_dask import entry
+from adaptive_dask.cluster.client import require_open
 from adaptive_dask.errors import FunctionError
 from adaptive_dask.plain import one_line
 from adaptive_dask.run.status import STATES
@@ -190,6 +191,9 @@ class Runs(Sequence[AsyncRunner]):
 
         if self._client.asynchronous:
             return asyncio.ensure_future(control())
+        if not runs:
+            return None  # the client may be closed
+        require_open(self._client)
         return self._client.sync(control)
 
     # ---- display

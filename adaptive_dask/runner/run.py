@@ -11,6 +11,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
+from adaptive_dask.errors import SchedulerLostError
 from adaptive_dask.plain import one_line
 from adaptive_dask.run.goals import Goal
 from adaptive_dask.run.status import RunStatus
@@ -180,8 +181,16 @@ class Run(ABC):
     # ---- what a runner does
 
     def ask_to_cancel(self) -> Any:
-        """Cancel the run, as `do` does."""
-        return self.do(self.control, "cancel")
+        """Cancel the run, as `do` does; after the end of the run, its client may be closed."""
+        try:
+            return self.do(self.control, "cancel")
+        except SchedulerLostError:
+            if not self.done.done():
+                raise
+            # A run that was lost here may continue on its scheduler.
+            if not self.done.cancelled() and isinstance(self.done.exception(), SchedulerLostError):
+                raise
+            return None
 
     def cancel(self) -> Any:
         """Cancel the run, and if possible wait shortly until `status` is updated."""

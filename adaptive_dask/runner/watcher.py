@@ -11,13 +11,11 @@ import weakref
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from distributed.comm.core import CommClosedError
-
 from adaptive_dask import config
 from adaptive_dask.cluster.client import request
 from adaptive_dask.cluster.protocol import Route
 from adaptive_dask.cluster.scheduler_subscriptions import MAX_WATCHED_RUNS
-from adaptive_dask.errors import RunNotFoundError
+from adaptive_dask.errors import RunNotFoundError, SchedulerLostError
 from adaptive_dask.logs import get_logger
 from adaptive_dask.runner import program_end
 
@@ -121,7 +119,7 @@ class Watcher:
                     self._client, Route.WATCH, watcher=self.id, runs=runs, interval=interval, timeout=PATIENCE
                 )
                 break
-            except (OSError, CommClosedError):
+            except SchedulerLostError:
                 self._lost_at = self._lost_at or time.monotonic()
                 if self._client.status in ("closed", "closing") or self.silence > RECONNECT:
                     raise
@@ -152,7 +150,7 @@ class Watcher:
                 await run.take(news)
         except RunNotFoundError as error:
             run.lose(error)
-        except (OSError, CommClosedError):
+        except SchedulerLostError:
             return  # requested again
         except Exception as error:
             logger.exception("Following the run %r failed", run.name)
@@ -188,7 +186,7 @@ class Watcher:
         """Let the scheduler answer the waiting request, so that the next one includes new runs."""
         try:
             await request(self._client, Route.NUDGE, watcher=self.id)
-        except (OSError, CommClosedError, RunNotFoundError) as error:
+        except (SchedulerLostError, RunNotFoundError) as error:
             logger.debug("The host could not be reached: %r", error)
         finally:
             self._nudging = None

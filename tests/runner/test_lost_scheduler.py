@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -95,6 +96,52 @@ def test_the_last_status_is_not_shown_as_the_present_one(
         assert runner.elapsed_time() == elapsed, "it goes on no more"
         assert " left" not in describe(runner.name, "failed", RunStatus.from_info(info), ProgressHistory())
         assert " left" not in info_line(runner, ProgressHistory())
+    finally:
+        if client.status != "closed":
+            client.close(timeout=1)
+
+
+COMMANDS: dict[str, Callable[[Any], Any]] = {
+    "pause": lambda runner: runner.pause(),
+    "resume": lambda runner: runner.resume(),
+    "forget": lambda runner: runner.forget(),
+    "tell": lambda runner: runner.tell(0.5, 1.0),
+    "call": lambda runner: runner.call(repr),
+    "actor": lambda runner: runner.actor.loss(),
+    "goal": lambda runner: setattr(runner, "goal", None),
+    "cancel_points": lambda runner: runner.cancel_points([0.5]),
+}
+
+
+@pytest.mark.parametrize("has_ended", [True, False])
+def test_commands_with_a_closed_client_are_explained(scheduler: Any, has_ended: bool) -> None:
+    with Client(scheduler.address, set_as_default=False) as client:
+        learner = adaptive.Learner1D(slow, (0, 1))
+        runner = adaptive.Runner(learner, npoints_goal=5 if has_ended else 10**6, executor=client)
+        if has_ended:
+            runner.result(TIMEOUT)
+        runs = adaptive.run_many([adaptive.Learner1D(slow, (0, 1))], npoints_goal=10**6, executor=client)
+    assert runner.wait(TIMEOUT)
+    commands = COMMANDS if has_ended else {**COMMANDS, "cancel": lambda runner: runner.cancel()}
+    for name, command in commands.items():
+        with pytest.raises(SchedulerLostError, match=r"client is closed\. .*adaptive\.attach"):
+            raise AssertionError(f"{name} returned {command(runner)!r}")
+    runs.cancel()
+    with pytest.raises(SchedulerLostError, match="client is closed"):
+        runs.forget()
+    if has_ended:
+        runner.cancel()  # for example in a ``finally`` after the ``with`` block of the client
+
+
+def test_commands_to_a_scheduler_that_has_died_are_explained(scheduler: Any) -> None:
+    client = Client(scheduler.address, set_as_default=False, timeout=1)
+    try:
+        runner = adaptive.Runner(adaptive.Learner1D(slow, (0, 1)), npoints_goal=10**6, executor=client)
+        scheduler.kill()
+        scheduler.wait(TIMEOUT)
+        for command in COMMANDS.values():
+            with pytest.raises(SchedulerLostError, match=r"adaptive\.attach"):
+                command(runner)
     finally:
         if client.status != "closed":
             client.close(timeout=1)
