@@ -22,6 +22,7 @@ from adaptive_dask.learner.checked import (
     checked_seed,
     checked_seeds,
     checked_size,
+    paired,
 )
 from adaptive_dask.learner.interpolators import LineInterpolator, Smooth, best_line
 from adaptive_dask.learner.interval_learner import IntervalLearner
@@ -366,7 +367,7 @@ class AverageLearner1D(IntervalLearner):
             As in `tell`, or if there are not as many values as points. Then nothing is told.
         """
         samples: dict[float, tuple[list[int], list[float]]] = {}
-        for x, y in zip(xs, ys, strict=True):
+        for x, y in paired(xs, ys):
             seed, place = x if _is_sample(x) else _checked_sample(x)
             if place not in samples:
                 samples[place] = [], []

@@ -12,7 +12,7 @@ from typing import Any, Self
 
 from adaptive_dask import entry
 from adaptive_dask.learner.base_learner import BaseLearner, takes_infeasible
-from adaptive_dask.learner.checked import checked_size
+from adaptive_dask.learner.checked import checked_size, paired
 from adaptive_dask.learner.child_losses import ChildLosses
 from adaptive_dask.learner.child_turns import ChildState, ChildTurns, Strategy
 from adaptive_dask.learner.children import ChildFunctions, ChildrenData
@@ -250,7 +250,7 @@ class BalancingLearner(BaseLearner):
     def tell_many(self, xs: Iterable[Point], ys: Iterable[Any]) -> None:
         """Tell the values ``ys`` of the function at ``xs``, together for each child."""
         groups: dict[int, tuple[list[Any], list[Any]]] = {}
-        for x, y in zip(xs, ys, strict=True):
+        for x, y in paired(xs, ys):
             i, point = self._checked(x)
             points, values = groups.setdefault(i, ([], []))
             points.append(point)

@@ -11,7 +11,7 @@ from typing import Any, Self, TypeVar
 from adaptive_dask import entry
 from adaptive_dask.learner import subclasses, summary
 from adaptive_dask.learner.axes.space import Space
-from adaptive_dask.learner.checked import refuse_learn
+from adaptive_dask.learner.checked import paired, refuse_learn
 from adaptive_dask.learner.losses.tagged import tagged
 
 Loss = TypeVar("Loss", bound=Callable[..., Any])
@@ -116,7 +116,7 @@ class BaseLearner(abc.ABC):
 
     def tell_many(self, xs: Iterable[Any], ys: Iterable[Any]) -> None:
         """Tell the values ``ys`` of the function at ``xs``."""
-        for x, y in zip(xs, ys, strict=True):
+        for x, y in paired(xs, ys):
             self.tell(x, y)
 
     @abc.abstractmethod

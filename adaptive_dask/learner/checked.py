@@ -172,13 +172,19 @@ def as_real(y: Any, what: str) -> float:
     return float(array.item())
 
 
+def paired(xs: Iterable[Any], ys: Iterable[Any]) -> list[tuple[Any, Any]]:
+    """Return each point with its value, if there are as many values as points."""
+    points, values = list(xs), list(ys)
+    if len(values) != len(points):
+        raise ValueError(f"ys must have a value for each of {len(points)} points, got {len(values)}.")
+    return list(zip(points, values, strict=True))
+
+
 def checked_numbers(ys: Iterable[Any], xs: Sequence[Any]) -> list[float]:
     """Return `checked_number` of each value, if there are as many as points."""
     values = list(ys)
-    if len(values) != len(xs):
-        raise ValueError(f"ys must have a value for each of {len(xs)} points, got {len(values)}.")
-    if set(map(type, values)) != {float}:
-        values = [checked_number(y, x) for x, y in zip(xs, values, strict=True)]
+    if len(values) != len(xs) or set(map(type, values)) != {float}:
+        values = [checked_number(y, x) for x, y in paired(xs, values)]
     return values
 
 

@@ -9,6 +9,7 @@ from typing import Any, Literal, Self
 from adaptive_dask import entry
 from adaptive_dask.errors import Infeasible
 from adaptive_dask.learner.base_learner import BaseLearner, takes_infeasible
+from adaptive_dask.learner.checked import paired
 from adaptive_dask.learner.function_pickle import ByValue
 from adaptive_dask.learner.named_results import NamedPicker
 from adaptive_dask.learner.picked import ExtraData, KeepOnWorker, Picked, PickingFunction
@@ -232,7 +233,8 @@ class DataSaver(BaseLearner):
 
     def tell_many(self, xs: Iterable[Any], ys: Iterable[Any]) -> None:
         """Tell the results of the function at several points."""
-        xs, picked = list(xs), [y if isinstance(y, Infeasible) else self._picked(y) for y in ys]
+        pairs = paired(xs, ys)
+        xs, picked = [x for x, _ in pairs], [y if isinstance(y, Infeasible) else self._picked(y) for _, y in pairs]
         self.learner.tell_many(xs, [each if isinstance(each, Infeasible) else each.y for each in picked])
         for x, each in zip(xs, picked, strict=True):
             if not isinstance(each, Infeasible):

@@ -20,6 +20,7 @@ from adaptive_dask.learner.checked import (
     checked_value,
     checked_values,
     in_shape,
+    paired,
 )
 from adaptive_dask.learner.function_pickle import ByValue
 from adaptive_dask.learner.geometry.failed_region import TOLERANCE
@@ -338,9 +339,7 @@ class Learner1D(RegionLearner, IntervalLearner):
         ys = list(ys)
         if Infeasible not in set(map(type, ys)) and not any(isinstance(y, Infeasible) for y in ys):
             return points, ys, []
-        if len(ys) != len(points):
-            raise ValueError(f"ys must have a value for each of {len(points)} points, got {len(ys)}.")
-        pairs = list(zip(points, ys, strict=True))
+        pairs = paired(points, ys)
         rest = [(x, y) for x, y in pairs if not isinstance(y, Infeasible)]
         failed = [(x, y.reason) for x, y in pairs if isinstance(y, Infeasible)]
         return [x for x, _ in rest], [y for _, y in rest], failed

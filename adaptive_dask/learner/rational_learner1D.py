@@ -19,6 +19,7 @@ from adaptive_dask.learner.checked import (
     checked_point,
     checked_size,
     in_shape,
+    paired,
 )
 from adaptive_dask.learner.rational.barycentric import Barycentric
 from adaptive_dask.learner.rational.border import Border
@@ -348,16 +349,15 @@ class RationalLearner1D(SettingsLearner):
         TypeError, ValueError
             As in `tell`, or if the numbers of values and points differ. Then no value is added.
         """
-        points = [checked_point(x) for x in xs]
-        values = list(ys)
-        if len(values) != len(points):
-            raise ValueError(f"ys must have as many values as xs has points, {len(points)}, got {len(values)}.")
+        results: list[tuple[float, Any]] = []
         shape = self._shape
-        for i, x in enumerate(points):
-            values[i] = in_shape(checked_amplitude(values[i], x), shape, x)
-            shape = np.shape(values[i])
+        for place, y in paired(xs, ys):
+            x = checked_point(place)
+            value = in_shape(checked_amplitude(y, x), shape, x)
+            shape = np.shape(value)
+            results.append((x, value))
         portion = 1
-        for x, value in zip(points, values, strict=True):
+        for x, value in results:
             if x in self._data:
                 continue
             if portion >= (1 if self.npoints < _SINGLY else _PORTION * self.npoints):

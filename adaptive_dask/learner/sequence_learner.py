@@ -9,7 +9,7 @@ from typing import Any
 
 from adaptive_dask.errors import Infeasible
 from adaptive_dask.learner.batch_call import Split, call_batch
-from adaptive_dask.learner.checked import checked_seed, checked_size
+from adaptive_dask.learner.checked import checked_seed, checked_size, paired
 from adaptive_dask.learner.function_pickle import ByValue
 from adaptive_dask.learner.infeasible_points import ReasonsLearner
 from adaptive_dask.learner.settings import Fixed
@@ -238,7 +238,7 @@ class SequenceLearner(ReasonsLearner):
     def tell_many(self, xs: Iterable[Point], ys: Iterable[Any]) -> None:
         """Tell the values of several elements; if their numbers differ, nothing is told."""
         indices = [self._checked_index(point) for point in xs]
-        pairs = list(zip(indices, ys, strict=True))
+        pairs = paired(indices, ys)
         self.pending_points.difference_update(indices)
         for index, value in pairs:
             self._keep(index, value)

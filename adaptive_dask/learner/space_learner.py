@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from adaptive_dask.errors import Infeasible
-from adaptive_dask.learner.checked import checked_coordinates, checked_size, checked_value, in_shape
+from adaptive_dask.learner.checked import checked_coordinates, checked_size, checked_value, in_shape, paired
 from adaptive_dask.learner.geometry.coordinates import Coordinates
 from adaptive_dask.learner.geometry.failed_region import Flags
 from adaptive_dask.learner.geometry.partition import Partition
@@ -150,7 +150,7 @@ class SpaceLearner(RegionLearner):
         """
         results: list[tuple[Point, float | Floats | Infeasible]] = []
         ndim, shape = self.ndim, self._shape
-        for x, y in zip(xs, ys, strict=True):
+        for x, y in paired(xs, ys):
             point = checked_coordinates(x, ndim)
             value = y
             if isinstance(y, Infeasible):

@@ -9,7 +9,7 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 
 from adaptive_dask.learner.axes.space import Space
-from adaptive_dask.learner.checked import checked_amplitude, checked_coordinates, checked_size
+from adaptive_dask.learner.checked import checked_amplitude, checked_coordinates, checked_size, paired
 from adaptive_dask.learner.settings import Fixed, Setting
 from adaptive_dask.learner.settings_learner import SettingsLearner
 from adaptive_dask.learner.sparse_grid.approximation import Approximation
@@ -196,21 +196,22 @@ class SparseGridLearner(SettingsLearner):
         """Tell the values at several points; nothing is told if one is refused."""
         results: list[tuple[Point, Any, Values]] = []
         vdim, shape = self._vdim, self._shape
-        for x, y in zip(xs, ys, strict=True):
+        for x, y in paired(xs, ys):
             point = checked_coordinates(x, self.ndim)
-            value = np.asarray(checked_amplitude(y, point))
+            converted = checked_amplitude(y, point)
+            value = np.asarray(converted)
             if vdim is not None and value.shape != shape:
                 raise ValueError(
                     f"The value at {point} must have the shape of the values told before, {shape}, got {value.shape}."
                 )
             vdim, shape = value.size, value.shape
-            results.append((point, y, value.reshape(-1)))
+            results.append((point, converted, value.reshape(-1)))
         self._vdim, self._shape = vdim, shape
-        for point, y, components in results:
+        for point, converted, components in results:
             self.pending_points.discard(point)
             self._next.scattered.discard(point)
             if point not in self._data:
-                self._data.put(point, y)
+                self._data.put(point, converted)
                 if self._domain.contains(point):
                     self._backlog.append((point, components))
 

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from adaptive_dask.learner.checked import paired
 from adaptive_dask.learner.losses.tagged import tagged
 
 _OWN_MODULES = "adaptive_dask.learner."
@@ -81,7 +82,7 @@ def takes_batches(learner: Any) -> bool:
 def _one_by_one(original: Callable[..., None]) -> Callable[..., None]:
     @functools.wraps(original)
     def tell_many(self: Any, xs: Iterable[Any], ys: Iterable[Any], **options: Any) -> None:
-        for x, y in zip(xs, ys, strict=True):
+        for x, y in paired(xs, ys):
             self.tell(x, y)
         if options:
             original(self, [], [], **options)

@@ -17,7 +17,8 @@ def write_atomically(path: str, content: bytes) -> None:
     Parameters
     ----------
     path : str
-        Missing folders are created. A symbolic link is followed, not replaced.
+        Missing folders are created. A symbolic link is followed, not replaced. A device or a named pipe is written to,
+        because moving a file there would remove it, such as ``/dev/null`` from the system.
     content : bytes
 
     Raises
@@ -25,6 +26,10 @@ def write_atomically(path: str, content: bytes) -> None:
     OSError
         If the file cannot be written. The old file is unchanged.
     """
+    if _is_special(path):
+        with open(path, "wb") as special:
+            special.write(content)
+        return
     path = os.path.realpath(path)
     folder, name = os.path.split(path)
     os.makedirs(folder, exist_ok=True)
@@ -41,6 +46,13 @@ def write_atomically(path: str, content: bytes) -> None:
             os.remove(temporary)
         raise
     _sync_folder(folder)
+
+
+def _is_special(path: str) -> bool:
+    """Return True if a file exists and is not a regular one, but a device, a named pipe or a folder."""
+    with suppress(OSError):
+        return not stat.S_ISREG(os.stat(path).st_mode)
+    return False
 
 
 def _create(temporary: str, path: str) -> io.BufferedWriter:

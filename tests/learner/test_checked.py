@@ -26,8 +26,10 @@ from adaptive_dask import (
     Learner1D,
     Learner2D,
     LearnerND,
+    RationalLearner1D,
     SequenceLearner,
     SKOptLearner,
+    SparseGridLearner,
     simple,
 )
 from adaptive_dask.errors import FunctionError
@@ -88,6 +90,10 @@ ARRAYS: dict[str, tuple[Callable[[Any], Any], Any]] = {
     "LearnerND": (lambda f: LearnerND(f, [(0, 1)] * 3), (0.5, 0.25, 0.5)),
     "boxes": (lambda f: LearnerND(f, [(0, 1)] * 3, partition="boxes"), (0.5, 0.25, 0.5)),
 }
+AMPLITUDES: dict[str, tuple[Callable[[Any], Any], Any]] = {
+    "RationalLearner1D": (lambda f: RationalLearner1D(f, (0, 1)), 0.5),
+    "SparseGridLearner": (lambda f: SparseGridLearner(f, [(0, 1)] * 2), (0.5, 0.25)),
+}
 
 
 def wrapped(kinds: dict[str, tuple[Callable[[Any], Any], Any]]) -> dict[str, tuple[Callable[[Any], Any], Any]]:
@@ -129,7 +135,7 @@ ONE_AND_A_HALF = {
 }
 
 
-@kinds(NUMBERS | ARRAYS)
+@kinds(NUMBERS | ARRAYS | AMPLITUDES)
 @pytest.mark.parametrize("value", ONE_AND_A_HALF.values(), ids=ONE_AND_A_HALF)
 def test_numbers_of_all_kinds(make: Callable[[Any], Any], x: Any, value: Any) -> None:
     for tell in ("tell", "tell_many"):
@@ -145,7 +151,7 @@ def test_a_learner_of_numbers_keeps_floats(make: Callable[[Any], Any], x: Any) -
     assert type(known(learner)) is float
 
 
-@kinds(NUMBERS | ARRAYS)
+@kinds(NUMBERS | ARRAYS | AMPLITUDES)
 @pytest.mark.parametrize("value", [np.ma.masked, np.ma.array(3, mask=True), np.ma.array([1.5], mask=[True])])
 def test_masked_values_are_nan(make: Callable[[Any], Any], x: Any, value: Any) -> None:
     learner = make(None)
@@ -153,12 +159,32 @@ def test_masked_values_are_nan(make: Callable[[Any], Any], x: Any, value: Any) -
     assert np.isnan(known(learner)).all()
 
 
-@kinds(ARRAYS)
+@kinds(ARRAYS | AMPLITUDES)
 def test_masked_elements_are_nan(make: Callable[[Any], Any], x: Any) -> None:
     for value in (np.ma.array([1, 2], mask=[True, False]), [np.ma.masked, 2.0]):
         learner = make(None)
         learner.tell(x, value)
         np.testing.assert_array_equal(known(learner), [math.nan, 2.0])
+
+
+@kinds(ARRAYS | AMPLITUDES)
+def test_an_array_that_the_function_uses_again_is_copied(make: Callable[[Any], Any], x: Any) -> None:
+    for tell in ("tell", "tell_many"):
+        learner, array = make(None), np.array([1.0, 2.0])
+        getattr(learner, tell)(*((x, array) if tell == "tell" else ([x], [array])))
+        array[:] = 7.0
+        assert known(learner).tolist() == [1.0, 2.0]
+
+
+@kinds(NUMBERS | ARRAYS | AMPLITUDES)
+@pytest.mark.parametrize("values", [[1.0], [1.0, 2.0, 3.0], []])
+def test_a_wrong_number_of_values_is_refused(make: Callable[[Any], Any], x: Any, values: list[float]) -> None:
+    learner = make(None)
+    for xs, ys in (([x, x], values), (iter([x, x]), iter(values))):
+        with pytest.raises(ValueError, match=f"ys must have a value for each of 2 points, got {len(values)}"):
+            learner.tell_many(xs, ys)
+    assert learner.npoints == 0
+    assert not learner.data
 
 
 REFUSED: dict[str, tuple[Any, str]] = {

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import concurrent.futures
 import contextlib
 import functools
 import gzip
 import os
 import pickle
+import re
+import stat
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -353,6 +356,25 @@ def test_nobody_can_read_a_private_file_while_it_is_written(
     assert not any(each & 0o077 & ~mode for each in seen)
     assert path.read_bytes() == b"new"
     assert path.stat().st_mode & 0o777 == mode
+
+
+def test_a_named_pipe_is_written_to_and_stays(tmp_path: Path) -> None:
+    path = tmp_path / "pipe"
+    os.mkfifo(path)
+    with concurrent.futures.ThreadPoolExecutor(1) as pool:
+        content = pool.submit(path.read_bytes)
+        learner_1d(20).save(path)
+        assert stat.S_ISFIFO(path.stat().st_mode)
+        (tmp_path / "file").write_bytes(content.result(10))
+    loaded = learner_1d(0)
+    loaded.load(tmp_path / "file")
+    assert loaded.data == learner_1d(20).data
+
+
+def test_a_folder_is_not_a_file_name(tmp_path: Path) -> None:
+    with pytest.raises(IsADirectoryError, match=re.escape(repr(str(tmp_path)))):
+        learner_1d(20).save(tmp_path)
+    assert not os.listdir(tmp_path)
 
 
 def test_a_link_is_followed_and_the_mask_is_kept(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from adaptive_dask.learner.axes.keyword_function import NUMBER, SAMPLE, TUPLE
 from adaptive_dask.learner.axes.lattice import Lattice
 from adaptive_dask.learner.axes.space import Space
 from adaptive_dask.learner.axes.translation import Translation
+from adaptive_dask.learner.checked import paired
 from adaptive_dask.learner.told_data import DataView
 
 # Maximum number of requests if a learner proposes known points: near 1, numbers have several logarithms.
@@ -154,7 +155,7 @@ class UsersPoints:
         """Return results of the wrapped learner, repeated on the other side of seams."""
         if not self.translation.is_periodic:
             return us, ys
-        pairs = list(zip(us, ys, strict=True))
+        pairs = paired(us, ys)
         pairs += [(image, y) for u, y in pairs for image in self.images(u)]
         return [u for u, _ in pairs], [y for _, y in pairs]
 
