@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from adaptive_dask.learner.argument_names import Coordinates
-from adaptive_dask.storage.frame_layouts import Cells, Columns, Layout, Read, layout_of
+from adaptive_dask.storage.frame_layouts import Cells, Columns, Layout, Read, layout_of, with_free_names
 from adaptive_dask.storage.text_cells import are_same
 
 
@@ -21,7 +21,7 @@ class AxesLayout(Layout):
             if options.get(option) in names and option not in _inputs(learner):
                 free = (f"value{i or ''}" for i in itertools.count())
                 options[option] = next(name for name in free if name not in names)
-        return {**options, **_inputs(learner)}
+        return with_free_names({**options, **_inputs(learner)}, [*names])
 
     def usual_options(self, learner: Any) -> dict[str, Any]:
         return {**self.options(learner), **layout_of(learner.learner).usual_options(learner)}

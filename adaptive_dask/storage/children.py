@@ -9,9 +9,6 @@ from adaptive_dask.learner.balancing_learner import BalancingLearner
 from adaptive_dask.learner.data_saver import DataSaver
 from adaptive_dask.learner.picked import ExtraData
 
-# The name of the column and of the dimension of indices of children.
-INDEX = "learner_index"
-
 
 def children_of(learner: Any) -> Sequence[Any] | None:
     """Return the children of a `BalancingLearner`, or None.

@@ -15,7 +15,6 @@ import numpy as np
 
 from adaptive_dask.learner.argument_names import Coordinates
 from adaptive_dask.learner.picked import Picked
-from adaptive_dask.storage.children import INDEX
 from adaptive_dask.storage.frame_layouts import (
     OF_FUNCTION,
     Cells,
@@ -23,17 +22,14 @@ from adaptive_dask.storage.frame_layouts import (
     Layout,
     Read,
     as_it_is,
+    column_names,
     layout_of,
     not_available,
 )
+from adaptive_dask.storage.own_columns import EXTRA, RESULT, free_name, name_of_part
 from adaptive_dask.storage.vector_text import as_value
 
 Parts = dict[str, Any]
-
-RESULT = "result."
-# The prefixes and names of other columns.
-_RESERVED = (RESULT, "function.", "failure.")
-_NAMES = (INDEX, "infeasible")
 
 # The column of values of the wrapped learner, which is omitted.
 _LEARNED = "\0learned"
@@ -44,7 +40,8 @@ class DataSaverLayout(Layout):
 
     def options(self, learner: Any) -> dict[str, Any]:
         # python-adaptive requires the names of inputs, which are options of the wrapped learner here.
-        own = {"extra_data_name": "extra_data", "input_names": (), "load_extra": False}
+        name = free_name(EXTRA, column_names(learner.learner, {}))
+        own = {"extra_data_name": name, "input_names": (), "load_extra": False}
         return {**self._inner_options(learner, layout_of(learner.learner).options(learner.learner)), **own}
 
     def usual_options(self, learner: Any) -> dict[str, Any]:
@@ -84,7 +81,7 @@ class DataSaverLayout(Layout):
             cells += parts if column[0] == inner.output else [column]
         if any(each is not None and not isinstance(each, dict) for each in extra):
             cells.append((name, [None if isinstance(each, dict) else each for each in extra]))
-        output = [_column_of(each, taken) for each in learner.arg_picker.names]
+        output = [name_of_part(each, taken) for each in learner.arg_picker.names]
         is_one = isinstance(learner.learn, str)
         return Columns(cells, inner.inputs, output[0] if is_one else output, inner.points, [name for name, _ in parts])
 
@@ -160,14 +157,14 @@ def _part_columns(rows: Sequence[Parts], learner: Any, taken: Set[str]) -> list[
     kinds = dict.fromkeys(tuple(row) for row in rows)  # results mostly have the same names
     names = dict.fromkeys(name for kind in kinds for name in kind) or dict.fromkeys(learner.arg_picker.names)
     na = not_available()
-    return [(_column_of(name, taken), [row.get(name, na) for row in rows]) for name in names]
+    return [(name_of_part(name, taken), [row.get(name, na) for row in rows]) for name in names]
 
 
 def _read_results(learner: Any, cells: Cells, taken: Set[str], extra_name: str) -> list[Any]:
     """Return the result to tell for each row, or ``pandas.NA``."""
     read_cell = as_value if cells.was_text else as_it_is
     columns = cells.parts(taken)
-    wanted = {_column_of(name, taken) for name in learner.arg_picker.names}
+    wanted = {name_of_part(name, taken) for name in learner.arg_picker.names}
     for name in sorted(wanted - set(columns)):
         cells[name]  # raises an error that lists the columns
     names = [column.removeprefix(RESULT) for column in columns]
@@ -182,11 +179,6 @@ def _read_results(learner: Any, cells: Cells, taken: Set[str], extra_name: str) 
         is_elsewhere = reference is not None and reference is not na and reference == reference
         found.append(Picked(learner.arg_picker(parts), reference if is_elsewhere else parts))
     return found
-
-
-def _column_of(name: str, taken: Set[str]) -> str:
-    is_taken = name in taken or name in _NAMES or name.startswith(_RESERVED)
-    return RESULT + name if is_taken else name
 
 
 DATA_SAVER = DataSaverLayout()

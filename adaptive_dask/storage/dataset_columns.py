@@ -8,19 +8,13 @@ from typing import Any
 import numpy as np
 
 from adaptive_dask.storage.json_cells import ENCODED, JSON, as_json, from_json, is_utf8, objects
+from adaptive_dask.storage.own_columns import free_name
 from adaptive_dask.storage.vector_text import is_plain_array
 
 POINT = "point"
 
 # Invalid names of variables in a Zarr store, and the attribute with the original name.
 _NO_FILES, _NAME = {"", ".", "..", "zarr.json"}, "name"
-
-
-def free_name(name: str, taken: Container[str]) -> str:
-    """Return a name, with underscores appended if it is taken."""
-    while name in taken:
-        name += "_"
-    return name
 
 
 def component_names(name: str, ndim: int, taken: Container[str]) -> list[str]:
@@ -44,12 +38,14 @@ def frame_of(dataset: Any) -> Any:
     """
     import pandas
 
-    if POINT not in dataset.sizes or "inputs" not in dataset.attrs:
+    called = {variable.attrs.get(_NAME, name) for name, variable in dataset.variables.items()}
+    point = free_name(POINT, called - {*dataset.sizes})
+    if point not in dataset.sizes or "inputs" not in dataset.attrs:
         raise ValueError(
             "The Dataset must have points along the dimension 'point', as learner.to_xarray() without n and coords "
             f"makes it, got the dimensions {', '.join(map(str, dataset.sizes)) or 'none'}."
         )
-    variables = [dataset[name] for name in dataset.variables if dataset[name].dims[:1] == (POINT,)]
+    variables = [dataset[name] for name in dataset.variables if dataset[name].dims[:1] == (point,)]
     df = pandas.DataFrame({each.attrs.get(_NAME, each.name): _series(pandas, each) for each in variables})
     lists = ("inputs", "parts")  # a file may store them as arrays
     df.attrs = {name: list(value) if name in lists else value for name, value in dataset.attrs.items()}
@@ -68,15 +64,17 @@ def variable_of(dims: list[str], cells: Any, about: dict[str, Any]) -> Any:
 
 
 def storable(dataset: Any) -> Any:
-    """Return a Dataset in which objects that a file cannot contain are replaced by text in JSON.
+    """Return a Dataset in which objects that a store cannot contain are replaced by text in JSON.
 
     Raises
     ------
     TypeError
         If an object has no such text; the message names its variable.
     """
-    changed = {}
+    changed: dict[Any, Any] = {}
     for name, variable in dataset.variables.items():
+        if variable.dtype.kind == "U":  # text of fixed length is not part of the Zarr format
+            changed[name] = variable.astype(object)
         if variable.dtype != object or all(isinstance(cell, str) for cell in variable.values):
             continue
         try:

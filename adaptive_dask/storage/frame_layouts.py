@@ -30,7 +30,7 @@ from __future__ import annotations
 
 import abc
 import itertools
-from collections.abc import Sequence, Set
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -39,6 +39,7 @@ import numpy as np
 from adaptive_dask.learner import kinds
 from adaptive_dask.learner.argument_names import Coordinates, coordinates_of, distinct_names
 from adaptive_dask.learner.sequence_learner import by_position
+from adaptive_dask.storage.own_columns import PREFIXES, free_name
 from adaptive_dask.storage.vector_text import Vector, as_value
 
 # The first options of most learners.
@@ -61,6 +62,8 @@ class Columns:
         The point of each row, as the learner accepts it.
     parts : list of str
         The columns of named results.
+    reasons : str, optional
+        The column of reasons for points without a value.
     """
 
     cells: list[tuple[str, list[Any]]]
@@ -68,6 +71,7 @@ class Columns:
     output: str | list[str]
     points: list[Any]
     parts: list[str] = field(default_factory=list)
+    reasons: str | None = None
 
     @property
     def names(self) -> list[str]:
@@ -288,7 +292,8 @@ class SamplesLayout(PlainLayout):
         return {**super().usual_options(learner), "mean": False, "error_name": "error", "count_name": "count"}
 
     def options(self, learner: Any) -> dict[str, Any]:
-        return {**super().options(learner), "seed_name": "seed"}
+        options = {**super().options(learner), "seed_name": "seed"}
+        return with_free_names(options, [options["x_name"], options["y_name"]])
 
     def order(self, learner: Any, loading: bool) -> tuple[str, ...]:
         order = (*OF_FUNCTION, *super().usual_options(learner))
@@ -373,6 +378,23 @@ def layout_of(learner: Any) -> Layout:
     return layout
 
 
+def column_names(learner: Any, given: Mapping[str, Any]) -> set[str]:
+    """Return the names of the columns of points, and of the value if it has a column of its own."""
+    layout = layout_of(learner)
+    usual = layout.options(learner)
+    options = {**usual, **{name: value for name, value in given.items() if name in usual}}
+    # The layouts of some learners of users have no inputs.
+    inputs = [] if type(layout).inputs is Layout.inputs else layout.inputs(learner, [], options)
+    output = options.get(layout.output_option(learner) or "")
+    return {name for name, _ in inputs} | ({output} if isinstance(output, str) else set())
+
+
+def with_free_names(options: dict[str, Any], taken: Sequence[str]) -> dict[str, Any]:
+    """Return options in which columns that are neither points nor values have other names than these."""
+    own = [name for name in ("seed_name", "error_name", "count_name", "extra_data_name") if name in options]
+    return {**options, **{name: free_name(options[name], taken) for name in own}}
+
+
 def core_of(learner: Any) -> Any:
     """Return the learner wrapped by data savers and of the coordinates of a space."""
     while "learner" in getattr(learner, "__dict__", {}):
@@ -382,7 +404,9 @@ def core_of(learner: Any) -> Any:
 
 def _called(function: Any, usual: Sequence[str], output: str) -> list[str]:
     """Return the names of the columns of a function's points."""
-    return distinct_names(usual, coordinates_of(function, len(usual)).names, [output])
+    found = coordinates_of(function, len(usual)).names
+    is_own = found is not None and any(name.startswith(PREFIXES) for name in found)
+    return distinct_names(usual, None if is_own else found, [output])
 
 
 def _coordinates(names: Sequence[str], points: Sequence[Any]) -> list[tuple[str, list[Any]]]:

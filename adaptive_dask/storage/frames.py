@@ -9,13 +9,14 @@ import numpy as np
 
 from adaptive_dask.learner.data_saver import DataSaver
 from adaptive_dask.missing_module import needed
-from adaptive_dask.storage.children import INDEX, children_of, index_name_of
+from adaptive_dask.storage.children import children_of, index_name_of
 from adaptive_dask.storage.dataset_columns import frame_of, is_dataset
 from adaptive_dask.storage.encoded_columns import decoded
 from adaptive_dask.storage.failure_columns import checked_failures, of_child, with_failures, without_failures
-from adaptive_dask.storage.frame_layouts import Layout, SequenceLayout, layout_of, not_available
+from adaptive_dask.storage.frame_layouts import Layout, SequenceLayout, column_names, layout_of, not_available
 from adaptive_dask.storage.function_defaults import default_arguments, with_defaults_of_frame
-from adaptive_dask.storage.reason_column import REASON, read_with_reasons, with_reasons
+from adaptive_dask.storage.own_columns import INDEX, PREFIXES, free_name
+from adaptive_dask.storage.reason_column import read_with_reasons, with_reasons
 from adaptive_dask.storage.vector_text import as_cell
 
 
@@ -48,9 +49,9 @@ def to_dataframe(learner: Any, *args: Any, **options: Any) -> Any:
     pandas.DataFrame
         ``attrs`` has the names of the columns with points, as "inputs", and with values, as "output". For a `DataSaver`
         with ``learn=``, "parts" has those of all parts of its results. If the function has no value at some points, the
-        column ``infeasible`` contains the reasons, and empty text elsewhere. Values other than numbers, such as arrays
-        or dicts, are stored in the cells unchanged. The text of an array has all digits, so `load_dataframe` can read
-        it from a CSV file.
+        column ``infeasible`` contains the reasons, and empty text elsewhere; "reasons" is its name. Values other than
+        numbers, such as arrays or dicts, are stored in the cells unchanged. The text of an array has all digits, so
+        `load_dataframe` can read it from a CSV file.
 
     Raises
     ------
@@ -71,7 +72,7 @@ def to_dataframe(learner: Any, *args: Any, **options: Any) -> Any:
     columns = layout.columns(learner, options)
     if failures is not None:
         columns = with_failures(layout, learner, columns, options, checked_failures(failures))
-    columns = with_reasons(learner, columns)
+    columns = with_reasons(learner, columns, options)
     cells = [(name, list(map(as_cell, each))) for name, each in columns.cells]
     if with_default_function_args:
         defaults = default_arguments(layout.function(learner), function_prefix)
@@ -87,6 +88,8 @@ def to_dataframe(learner: Any, *args: Any, **options: Any) -> Any:
     df.attrs["output"] = columns.output
     if parts:
         df.attrs["parts"] = columns.parts
+    if columns.reasons is not None:
+        df.attrs["reasons"] = columns.reasons
     return df
 
 
@@ -167,10 +170,10 @@ class _RowsOf:
     def __init__(self, df: Any) -> None:
         self._df = df
 
-    def where(self, mask: list[bool] | None = None) -> _Cells:
+    def where(self, mask: list[bool] | None = None, reasons: str = "") -> _Cells:
         if mask is None:
             return _Cells(self._df)
-        df = self._df[mask].drop(columns=REASON)
+        df = self._df[mask].drop(columns=reasons)
         df.attrs = self._df.attrs
         return _Cells(df)
 
@@ -213,8 +216,11 @@ class _Cells:
         return [cell is na or (was_text and isinstance(cell, float) and cell != cell) for cell in self[name]]
 
 
-def _children_to_dataframe(children: Sequence[Any], index_name: str = INDEX, failures: Any = None, **names: Any) -> Any:
+def _children_to_dataframe(
+    children: Sequence[Any], index_name: str | None = None, failures: Any = None, **names: Any
+) -> Any:
     pandas = _pandas()
+    index_name = _free_index(children, names) if index_name is None else index_name
     failed = None if failures is None else checked_failures(failures)
     called = [layout_of(child).options(child) for child in children if children_of(child) is None]
     if any(options != called[0] for options in called):  # different options for the children
@@ -230,9 +236,10 @@ def _children_to_dataframe(children: Sequence[Any], index_name: str = INDEX, fai
     # Empty frames would convert whole numbers and booleans to objects.
     full = [df for df in frames if len(df)] or frames[:1]
     parts = list(dict.fromkeys(name for df in full for name in df.attrs.get("parts", ())))
+    reason_columns = {df.attrs["reasons"] for df in full if "reasons" in df.attrs}
     for df in full:
-        if REASON not in df.columns and any(REASON in each.columns for each in full):
-            df[REASON] = ""
+        for reasons in reason_columns - {*df.columns}:
+            df[reasons] = ""
         for name in parts:  # otherwise NaN
             if name not in df.columns:
                 df[name] = _series(pandas, [not_available()] * len(df))
@@ -241,12 +248,15 @@ def _children_to_dataframe(children: Sequence[Any], index_name: str = INDEX, fai
         if any(each[name].dtype == object for each in full):
             df[name] = pandas.Series([cell for each in full for cell in each[name]], dtype=object)
     df.attrs = {**frames[0].attrs, **({"parts": parts} if parts else {})}
+    if reason_columns:
+        df.attrs["reasons"] = min(reason_columns)
     return df
 
 
 def _read_children(
-    learner: Any, children: Sequence[Any], df: Any, index_name: str = INDEX, **names: Any
+    learner: Any, children: Sequence[Any], df: Any, index_name: str | None = None, **names: Any
 ) -> Iterator[_Rows]:
+    index_name = _free_index(children, names) if index_name is None else index_name
     indices = set(_Cells(df)[index_name])
     if not indices <= set(range(len(children))):
         raise ValueError(
@@ -260,6 +270,20 @@ def _read_children(
             if isinstance(learner, DataSaver):  # it has the results of its children
                 each = each._replace(learner=learner, points=[(index, x) for x in each.points])
             yield each
+
+
+def _free_index(children: Sequence[Any], names: dict[str, Any]) -> str:
+    """Return the usual name of the column of indices of children, or another if one of their columns has it."""
+    taken = {name for child in children for name in _names_of_leaves(child, names)}
+    # Names of deeper levels begin with it.
+    return free_name(INDEX, {*taken, *(INDEX for name in taken if name.startswith(INDEX))})
+
+
+def _names_of_leaves(learner: Any, names: dict[str, Any]) -> set[str]:
+    children = children_of(learner)
+    if children is None:
+        return column_names(learner, names)
+    return {name for child in children for name in _names_of_leaves(child, names)}
 
 
 def _index_of_nested(child: Any, index_name: str) -> dict[str, str]:
@@ -309,6 +333,10 @@ def _checked(learner: Any, layout: Layout, names: dict[str, Any]) -> dict[str, A
         if isinstance(options[name], str | bool) and not isinstance(value, type(options[name])):
             kind = "a string" if isinstance(options[name], str) else "True or False"
             raise TypeError(f"{name} must be {kind}, got {value!r}.")
+        called = [value] if isinstance(value, str) else value if isinstance(value, list | tuple) else []
+        for each in called:
+            if isinstance(each, str) and each.startswith(PREFIXES):
+                raise ValueError(f"{name} must not begin with {' or '.join(map(repr, PREFIXES))}, got {each!r}.")
     return {**options, **names}
 
 

@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 
 from adaptive_dask.learner.argument_names import units_of_parts
 from adaptive_dask.missing_module import needed
-from adaptive_dask.storage.children import INDEX, children_of, index_name_of
-from adaptive_dask.storage.data_saver_layout import RESULT
-from adaptive_dask.storage.dataset_columns import component_names, free_name
+from adaptive_dask.storage.children import children_of, index_name_of
+from adaptive_dask.storage.dataset_columns import component_names
 from adaptive_dask.storage.frame_layouts import layout_of
 from adaptive_dask.storage.json_cells import objects
+from adaptive_dask.storage.own_columns import INDEX, RESULT, free_name
 from adaptive_dask.storage.samples import samples
 
 Array = NDArray[Any]
@@ -117,6 +117,7 @@ class _Grid:
             )
         layout = layout_of(learner)
         self._names = layout.axes(learner, layout.options(learner))
+        self._arguments = {*self._names, *_fixed(learner)}
         self._about = layout.about_axes(learner, layout.options(learner))
         self._coords, self._cuts = _coordinates(learner, self._names, n, coords)
         try:
@@ -140,9 +141,9 @@ class _Grid:
         errors = self._evaluated("error", shape, np.dtype(float)) if self._error else None
         parts = self._parts(shape)
         ndim = 0 if parts[0][1] is not ... else len(shape)
-        dims = [*self._names, *component_names(parts[0][0], ndim, self._names)]
+        dims = [*self._names, *component_names(parts[0][0], ndim, self._arguments)]
         variables: dict[str, Any] = {}
-        taken = {*self._names, *(name for name, _, _ in parts)}
+        taken = {*self._arguments, *(name for name, _, _ in parts)}
         for name, index, unit in parts:
             about = {"units": unit} if unit else {}
             if errors is None:
@@ -152,7 +153,7 @@ class _Grid:
             variables[name] = (dims, values[index], {**about, "ancillary_variables": error_name})
             variables[error_name] = (dims, errors[index], {**about, "long_name": f"estimated error of {name}"})
         if self._gaps:
-            name = free_name("feasibility", {*variables, *self._names})
+            name = free_name("feasibility", {*variables, *self._arguments})
             shares = self._evaluated("feasibility", (), np.dtype(float))
             variables[name] = (self._names, shares, {"long_name": "whether the function has a value, from 0 to 1"})
         attrs = {"learner": type(self._learner).__name__, "npoints": int(self._learner.npoints)}
@@ -160,7 +161,7 @@ class _Grid:
         return dataset.isel(dict.fromkeys(self._cuts, 0))
 
     def _parts(self, shape: tuple[int, ...]) -> list[tuple[str, Any, str | None]]:
-        """Return the name, index and unit of each variable; a variable named like an axis gets a prefix."""
+        """Return the name, index and unit of each variable; one named like an argument gets a prefix."""
         layout = layout_of(self._learner)
         units = units_of_parts(layout.function(self._learner))
         learn = getattr(self._learner, "learn", None)
@@ -174,7 +175,7 @@ class _Grid:
         else:
             name = str(layout.options(self._learner).get(layout.output_option(self._learner) or "", "value"))
             parts = [(name, ..., self._about.value_unit)]
-        return [(f"{RESULT}{name}" if name in self._names else name, index, unit) for name, index, unit in parts]
+        return [(f"{RESULT}{name}" if name in self._arguments else name, index, unit) for name, index, unit in parts]
 
     def _axes(self) -> dict[str, Any]:
         """Return the coordinates, and the arguments that are constant in the space."""
@@ -183,8 +184,8 @@ class _Grid:
         for name, axis, unit, label in zip(self._names, self._coords, self._about.units, labels, strict=True):
             about = {"units": unit} if unit else {}
             axes[name] = (name, axis, about if label == name else {**about, "long_name": label})
-        fixed = getattr(getattr(self._learner, "space", None), "fixed", {})
-        return {**axes, **{name: value for name, value in fixed.items() if isinstance(value, int | float | str)}}
+        fixed = _fixed(self._learner).items()
+        return {**axes, **{name: value for name, value in fixed if isinstance(value, int | float | str)}}
 
     def _evaluated(self, method: str, shape: tuple[int, ...], dtype: Any) -> Any:
         """Return values or errors on the grid, as an array of NumPy or of Dask."""
@@ -217,6 +218,12 @@ class _Grid:
             dtype=dtype,
             meta=np.empty((0,) * (len(axes) + len(shape)), dtype),
         )
+
+
+def _fixed(learner: Any) -> Mapping[str, Any]:
+    """Return the arguments that are constant in the space of a learner, if it has one."""
+    fixed: Mapping[str, Any] = getattr(getattr(learner, "space", None), "fixed", {})
+    return fixed
 
 
 def _evaluate_block(*coords: Array, interpolator: Any, method: str, of_tuples: bool) -> Array:
@@ -326,8 +333,7 @@ def _interpolated(xarray: Any, learner: Any, make: Callable[..., _Grid], index: 
     other = next((sorted(map(str, grid.dims)) for grid in grids if set(grid.dims) != set(first.dims)), None)
     if other is not None:
         raise ValueError(f"The children must have the same axes, got {', '.join(dims)} and {', '.join(other)}.")
-    if index in first.variables:
-        raise ValueError(f"Axes and parts of results must not have the name {index!r}, which is that of the children.")
+    index = free_name(index, {*first.variables, *first.sizes})
     if not all(grid[name].variable.equals(first[name].variable) for grid in grids for name in dims if name in first):
         raise ValueError("The children must have the same bounds: pass the coordinates along every axis in coords.")
     # Arguments that are constant in each child may differ between children.
@@ -345,7 +351,9 @@ def _interpolated(xarray: Any, learner: Any, make: Callable[..., _Grid], index: 
     )
     cdims = learner.cdims or []
     named = {
-        name: [cdim[name] for cdim in cdims] for name in (cdims[0] if cdims else ()) if name not in joined.variables
+        free_name(name, joined.data_vars): [cdim[name] for cdim in cdims]
+        for name in (cdims[0] if cdims else ())
+        if name not in joined.coords
     }
     about = {name: (index, _labels(values)) for name, values in {**differ, **named}.items()}
     attrs = {"learner": type(learner).__name__, "npoints": int(learner.npoints)}

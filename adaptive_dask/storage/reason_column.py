@@ -9,23 +9,28 @@ from typing import Any
 from adaptive_dask.errors import Infeasible
 from adaptive_dask.learner.sequence_learner import SequenceLearner
 from adaptive_dask.storage.failure_columns import empty
-from adaptive_dask.storage.frame_layouts import Cells, Columns, Layout, Read, core_of
+from adaptive_dask.storage.frame_layouts import Cells, Columns, Layout, Read, column_names, core_of
+from adaptive_dask.storage.own_columns import REASON, free_name
 from adaptive_dask.storage.text_cells import as_word, of_word
 
-# The name of the column, which exists if there are such points; it is empty for other points. Reasons that a text file
-# would change are in quotes.
-REASON = "infeasible"
 
+def with_reasons(learner: Any, columns: Columns, options: Mapping[str, Any]) -> Columns:
+    """Add the column if the learner has points without a value; it is empty for other points.
 
-def with_reasons(learner: Any, columns: Columns) -> Columns:
-    """Add the column if the learner has points without a value."""
+    Reasons that a text file would change are in quotes.
+    """
     reasons: Mapping[Any, str] = getattr(learner, "infeasible", {})
     if not reasons:
         return columns
     keys = [point[0] for point in columns.points] if isinstance(core_of(learner), SequenceLearner) else columns.points
     found = [reasons.get(key, "") for key in keys]
     cells = [(name, _without(each, found) if name in columns.parts else each) for name, each in columns.cells]
-    return replace(columns, cells=[*cells, (REASON, list(map(as_word, found)))])
+    name = _name(learner, options)
+    return replace(columns, cells=[*cells, (name, list(map(as_word, found)))], reasons=name)
+
+
+def _name(learner: Any, options: Mapping[str, Any]) -> str:
+    return free_name(REASON, column_names(learner, options))
 
 
 def _without(cells: list[Any], reasons: list[str]) -> list[Any]:
@@ -42,18 +47,20 @@ def read_with_reasons(layout: Layout, learner: Any, rows: Any, options: dict[str
     layout : Layout
     learner : BaseLearner
     rows : object
-        Its ``where(mask)`` returns the columns of the rows in the mask, or of all rows.
+        Its ``where(mask, name)`` returns the columns of the rows in the mask, without the column of reasons; its
+        ``where()`` returns all columns of all rows.
     options : dict
     """
     everything: Cells = rows.where()
-    if REASON not in everything:
+    name = _name(learner, options) if REASON in everything else REASON
+    if name not in everything:
         return layout.read(learner, everything, options)
-    reasons = [of_word(cell) for cell in everything[REASON]]
+    reasons = [of_word(cell) for cell in everything[name]]
     has_none = [reason != "" for reason in reasons]
     if not any(has_none):
-        return layout.read(learner, rows.where([True] * len(reasons)), options)
-    known = layout.read(learner, rows.where([not each for each in has_none]), options)
-    gone = layout.read_points(learner, rows.where(has_none), options)
+        return layout.read(learner, rows.where([True] * len(reasons), name), options)
+    known = layout.read(learner, rows.where([not each for each in has_none], name), options)
+    gone = layout.read_points(learner, rows.where(has_none, name), options)
     told = [Infeasible(reason) for reason, each in zip(reasons, has_none, strict=True) if each]
     if len(known[0]) + len(gone) < len(reasons):  # rows without a value are omitted
         return [*known[0], *gone], [*known[1], *told]

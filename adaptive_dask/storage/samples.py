@@ -9,6 +9,7 @@ from adaptive_dask.storage.children import first_leaf
 from adaptive_dask.storage.dataset_columns import POINT, array_of, component_names, variable_of
 from adaptive_dask.storage.frame_layouts import layout_of
 from adaptive_dask.storage.frames import to_dataframe
+from adaptive_dask.storage.own_columns import free_name
 
 
 def samples(xarray: Any, learner: Any, options: dict[str, Any]) -> Any:
@@ -24,9 +25,10 @@ def samples(xarray: Any, learner: Any, options: dict[str, Any]) -> Any:
     if isinstance(df.attrs["output"], str):
         units.setdefault(df.attrs["output"], about.value_unit)
     variables = {}
+    point = free_name(POINT, df.columns)
     for name in df.columns:
         cells = array_of(df[name])
-        dims = [POINT, *component_names(name, cells.ndim - 1, [*df.columns, POINT])]
+        dims = [point, *component_names(name, cells.ndim - 1, [*df.columns, point])]
         variables[name] = variable_of(dims, cells, {"units": units[name]} if units.get(name) else {})
     dataset = xarray.Dataset(variables, attrs={**df.attrs, "learner": type(learner).__name__})
     return dataset.set_coords([name for name in df.attrs["inputs"] if name in variables])

@@ -7,8 +7,9 @@ import math
 import pickle
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from operator import itemgetter
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import cloudpickle
 import numpy as np
@@ -20,7 +21,9 @@ import adaptive_dask as adaptive
 from adaptive_dask import Categories, Fixed, Int, Linear, Log, Periodic, Space
 from adaptive_dask.learner.axes.door import TAKES
 from adaptive_dask.learner.axes.keyword_function import SAMPLE
+from adaptive_dask.run.failures import FailedPoint
 from tests.storage.test_adaptive_files import run
+from tests.storage.test_frames import through_csv
 from tests.storage.test_labelled_frames import exactly
 
 AXES: dict[type, Any] = {
@@ -50,7 +53,7 @@ class Function:
         kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
         self.__signature__ = inspect.Signature([inspect.Parameter(name, kind) for name in names])
 
-    def __call__(self, **arguments: Any) -> Any:
+    def __call__(self, /, **arguments: Any) -> Any:
         y = value(arguments)
         if not self.is_named:
             return y
@@ -218,3 +221,134 @@ def test_everything_is_exact(learner: str, axis: type, results: str, tmp_path: P
 
 def test_every_axis_is_taken_by_a_learner() -> None:
     assert set(AXES) == {Fixed, Categories, *(axis for takes in TAKES.values() for axis in takes.axes)}
+
+
+# Names that tables use for columns, variables and dimensions besides those of the function.
+NAMES = [
+    *(
+        "infeasible",
+        "infeasible_",
+        "learner_index",
+        "learner_index_",
+        "learner_index_2",
+        "extra_data",
+        "point",
+        "point_",
+    ),
+    *("error", "count", "i", "x", "y", "z", "value", "value1", "value_component", "feasibility", "gap", "gap_error"),
+    *(
+        "y_error",
+        "value_error",
+        "result",
+        "function",
+        "failure",
+        "evaluation",
+        "index",
+        "where",
+        "duration",
+        "uncertainty",
+    ),
+    *("name", "self", "parts", "inputs", "output"),
+]
+
+
+class Gaps(Function):
+    """A function without a value at some points, whose results have parts with the names of tables."""
+
+    def __call__(self, /, *point: Any, **arguments: Any) -> Any:
+        y = value(arguments or {f"x{k}": x for k, x in enumerate(np.ravel(point).tolist())})
+        if y > 0.5:
+            raise adaptive.Infeasible("too large")
+        parts = {name: [y, name] for name in (*NAMES, "seed", "result.gap", "failure.error", "function.a")}
+        return {**parts, "gap": y} if self.is_named else y
+
+
+def over(axis: str, others: dict[str, Any] | None = None, learner: str = "Learner1D", is_named: bool = False) -> Any:
+    axes = {axis: (0, 2), **(others or {})}
+    names = [*(["seed"] if learner == "AverageLearner1D" else []), *axes]
+    return getattr(adaptive, learner)(Gaps(names, is_named), Space(axes))
+
+
+def with_arguments(names: tuple[str, ...], make: Any, *args: Any) -> Any:
+    def function(point: Any) -> float:
+        return float(Gaps([], False)(point))
+
+    function.__annotations__["point"] = Annotated[tuple[(float,) * len(names)], *names]
+    return make(function, *args)
+
+
+NAMED: dict[str, Callable[[str], Any]] = {
+    "axis": over,
+    "fixed": lambda name: over("a", {name: 0.5}),
+    "other axis": lambda name: over("a", {name: (0.1, 1)}, "Learner2D"),
+    "category": lambda name: over("a", {name: ["b", "c"]}),
+    "axis and category": lambda name: over(name, {"a": ["b", "c"]}),
+    "samples": lambda name: over(name, learner="AverageLearner1D"),
+    "parts": lambda name: adaptive.DataSaver(over(name, is_named=True), learn="gap"),
+    "parts and fixed": lambda name: adaptive.DataSaver(over("a", {name: 0.5}, is_named=True), learn="gap"),
+    "parts and category": lambda name: adaptive.DataSaver(over("a", {name: ["b", "c"]}, is_named=True), learn="gap"),
+    "results": lambda name: adaptive.DataSaver(over(name, is_named=True), arg_picker=itemgetter("gap")),
+    "argument": lambda name: adaptive.Learner1D(Gaps([name], False), (0, 2)),
+    "arguments": lambda name: with_arguments((name, "a"), adaptive.LearnerND, [(0, 2), (0, 2)]),
+    "children": lambda name: adaptive.BalancingLearner([adaptive.BalancingLearner([over(name), over(name)])]),
+}
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("kind", NAMED)
+def test_arguments_may_have_the_name_of_any_column(kind: str, tmp_path: Path) -> None:
+    for name in NAMES:
+        learner = told(NAMED[kind](name), 12)
+        everything = contents(learner)
+        in_stores = name in ("learner_index", "point", "feasibility", "gap_error")  # which are slow
+        for way in TABLES if in_stores else ("frame", "parquet", "xarray"):
+            other = TABLES[way](learner, tmp_path)
+            assert same(contents(other), everything), (name, way)
+            assert infeasible(other) == infeasible(learner), (name, way)
+        if kind not in (
+            "parts",
+            "parts and fixed",
+            "parts and category",
+            "results",
+        ):  # parts that are lists become text
+            other = loaded(learner, through_csv(learner.to_dataframe()))
+            assert same(contents(other), everything), (name, "csv")
+            assert infeasible(other) == infeasible(learner), (name, "csv")
+        point = learner.ask(1)[0][0]
+        df = learner.to_dataframe(failures=[FailedPoint(0, point, "failed", 1, "")])
+        assert len(df) == len(learner.to_dataframe()) + 1
+        assert len(df.columns) == len({*df.columns})
+        if kind == "samples":
+            assert len(learner.to_dataframe(mean=True).columns) == 4
+            continue
+        grid = learner.to_xarray(3)
+        if in_stores:
+            learner.to_zarr(tmp_path / "grid", 3)
+            with xr.open_zarr(tmp_path / "grid", consolidated=False) as again:
+                assert {*again.variables} == {*grid.variables}
+        if "axis" in kind or "category" in kind or "fixed" in kind:
+            assert name in grid.coords, name
+
+
+@pytest.mark.parametrize("name", ["function.a", "failure.status", "result.gap"])
+def test_prefixes_of_other_columns_are_no_names(name: str) -> None:
+    learner = told(with_arguments((name, "a"), adaptive.LearnerND, [(0, 2), (0, 2)]), 12)
+    assert list(learner.to_dataframe().columns)[:3] == ["x", "y", "value"]
+    for options in ({"value_name": name}, {"point_names": ("x", name)}):
+        with pytest.raises(ValueError, match="must not begin with 'result\\.' or"):
+            learner.to_dataframe(**options)
+
+
+def told(learner: Any, n: int) -> Any:
+    while learner.npoints < n:
+        (x,), _ = learner.ask(1)
+        try:
+            y = learner.function(x)
+        except adaptive.Infeasible as error:
+            y = error if not isinstance(getattr(learner, "learner", None), adaptive.AverageLearner1D) else 1.0
+        learner.tell(x, y)
+    return learner
+
+
+def infeasible(learner: Any) -> dict[Any, str]:
+    return dict(getattr(learner, "infeasible", {}))
