@@ -8,6 +8,7 @@ from typing import Any, Self
 import numpy as np
 
 from adaptive_dask import entry
+from adaptive_dask.errors import Infeasible
 from adaptive_dask.learner.axes.axis import Linear, Log
 from adaptive_dask.learner.axes.interpolator import AxesInterpolator
 from adaptive_dask.learner.axes.keyword_function import SAMPLE, TUPLE, KeywordFunction
@@ -345,15 +346,23 @@ class AxesLearner(BaseLearner):
         Raises
         ------
         TypeError, ValueError
-            If the data are not in that space: an argument is missing, or is fixed at another value.
+            If the data are not in that space: an argument is missing, or is fixed at another value, or the values at
+            points that are the same in a periodic space differ.
         """
         learner: AxesLearner = entry("extended_over_space")(self, space)
         return learner
 
     def results(self) -> tuple[list[Any], list[Any]]:
-        """Return points and values in the order told; those of each sample for an `AverageLearner1D`."""
+        """Return points and values in the order told; those of each sample for an `AverageLearner1D`.
+
+        The value of a point without one is an `Infeasible`.
+        """
         data = self.learner._get_data()
-        return _as_told({x: x for x in data} if self._is_same else self._points.told, data, self._form)
+        points, values = _as_told({x: x for x in data} if self._is_same else self._points.told, data, self._form)
+        reasons = self.infeasible if self._form != SAMPLE else {}
+        return points, [
+            Infeasible(reasons[x]) if x in reasons else value for x, value in zip(points, values, strict=True)
+        ]
 
     def _get_data(self) -> dict[str, Any]:
         return {"axes": self.space.plain(), "told": dict(self._points.told), "data": self.learner._get_data()}

@@ -256,6 +256,13 @@ class DataSaver(BaseLearner):
         """Draw the wrapped learner."""
         return self.learner.plot(*args, **kwargs)
 
+    def extended(self, space: Any) -> Any:
+        """Return a data saver over a larger space, with the same function, settings and results.
+
+        See `AxesLearner.extended` of the wrapped learner, which must be over a `Space`.
+        """
+        return entry("extended_over_space")(self, space)
+
     def new(self) -> Self:
         """Return a data saver with the same settings and no data."""
         return type(self)(self.learner.new(), self.arg_picker, **self._settings)

@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 
 import adaptive_dask as adaptive
-from adaptive_dask import Fixed, Log, Periodic, Space
+from adaptive_dask import Fixed, Infeasible, Int, Log, Periodic, Space
 from adaptive_dask.dashboard.patch import Patch
 from adaptive_dask.dashboard.samples.kinds import make_follower
 from adaptive_dask.learner.axes.axis import UnsupportedAxisError
@@ -493,6 +493,74 @@ def test_data_are_not_moved_to_where_they_do_not_belong(space: Any, error: type[
     learner = run(adaptive.Learner1D(with_material, Space(energy=Log(1, 100), field=0.3)), 5)
     with pytest.raises(error, match=text):
         learner.extended(space)
+
+
+def with_gap(energy: float, field: float = 0.5, order: int = 1) -> float:
+    if energy > 6:
+        raise Infeasible("too large")
+    return math.sin(energy) + field * order
+
+
+def feasible(energy: float, field: float = 0.5, order: int = 1) -> bool:
+    return energy > 2
+
+
+def run_with_gap(learner: Any, n: int) -> Any:
+    while learner.npoints < n:
+        (x,), _ = learner.ask(1)
+        try:
+            y = learner.function(x)
+        except Infeasible as reason:
+            y = reason
+        learner.tell(x, y)
+    return learner
+
+
+def energies(learner: Any) -> set[float]:
+    return {point[0] if isinstance(point, tuple) else point for point in learner.data}
+
+
+@pytest.mark.parametrize("kind", [adaptive.Learner1D, adaptive.LearnerND])
+@pytest.mark.parametrize("axis", [(1, 9), Log(1, 9), Int(1, 9), Periodic(1, 9)])
+def test_points_without_a_value_and_their_settings_are_extended(kind: Any, axis: Any) -> None:
+    learner = kind(with_gap, Space(energy=axis), feasible=feasible, nan="infeasible", feasibility_tol=0.07)
+    run_with_gap(learner, 6).tell_pending(2 if kind is adaptive.Learner1D else (2,))
+    for axes in ({"field": 0.5}, {"field": (0, 1)}, {"field": (0, 1), "order": (0, 2)}):
+        wider = learner.extended(Space(energy=(0, 20), **axes))
+        assert energies(wider) == energies(learner)
+        assert len(wider.infeasible) == len(learner.infeasible)
+        assert set(wider.infeasible.values()) == {"too large"}
+        assert (wider.nan, wider.feasibility_tol) == ("infeasible", 0.07)
+        assert not wider.pending_points
+        more = run_with_gap(wider, 20).extended(Space(energy=(0, 30), **{"order": (0, 2), **axes, "field": (0, 2)}))
+        assert more.npoints == 20
+        assert len(more.infeasible) == len(wider.infeasible)
+        assert all(energy > 2 for energy in energies(wider) - energies(learner))
+    with pytest.raises(TypeError, match="feasible must take the arguments energy, field by name"):
+        kind(with_gap, Space(energy=(0, 1)), feasible=lambda energy: True).extended(Space(energy=(0, 2), field=0.5))
+
+
+def test_named_results_are_extended() -> None:
+    learner = adaptive.DataSaver(adaptive.Learner1D(named, LINE), learn="y", evaluation=True)
+    run(learner, 12)
+    wider = learner.extended(Space(energy=Log(1e-3, 1e4)))
+    assert isinstance(wider, adaptive.DataSaver)
+    assert dict(wider.data) == dict(learner.data)
+    assert dict(wider.extra_data) == dict(learner.extra_data)
+    assert len(run(wider, 20).extra_data) == 20
+    assert wider.learn == "y"
+    with pytest.raises(TypeError, match="must be over a Space without categories to be extended, got a Learner1D"):
+        adaptive.DataSaver(adaptive.Learner1D(named, (0, 1)), learn="y").extended(LINE)
+
+
+def test_a_period_that_the_data_do_not_have_is_refused() -> None:
+    learner = run(adaptive.Learner1D(around, Space(energy=(0, 720))), 17)
+    wider = learner.extended(Space(energy=Periodic(0, 360)))
+    assert set(wider.data) == {energy % 360 for energy in learner.data}
+    with pytest.raises(ValueError, match="must have the period of the function"):
+        learner.extended(Space(energy=Periodic(0, 180)))
+    one = run(adaptive.Learner1D(around, Space(energy=Periodic(0, 360))), 9)
+    assert dict(one.extended(Space(energy=(0, 360))).data) == dict(one.data)
 
 
 @pytest.mark.parametrize("at_a_time", [1, 5])

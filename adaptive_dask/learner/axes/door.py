@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import inspect
-from functools import partial
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
+import numpy as np
+
 import adaptive_dask
+from adaptive_dask.errors import Infeasible
 from adaptive_dask.learner.axes.axis import Axis, Categories, Fixed, Int, Linear, Log, Periodic, UnsupportedAxisError
 from adaptive_dask.learner.axes.feasible import FeasibleByName
 from adaptive_dask.learner.axes.keyword_function import NUMBER, SAMPLE, SEED, TUPLE
-from adaptive_dask.learner.axes.space import Space
+from adaptive_dask.learner.axes.space import Space, plain_value
 from adaptive_dask.learner.axes_learner import AxesLearner
 from adaptive_dask.learner.balancing_learner import BalancingLearner, named_product
+from adaptive_dask.learner.data_saver import DataSaver
 from adaptive_dask.learner.settings_learner import SettingsLearner
 
 
@@ -75,7 +78,9 @@ def make(kind: type, args: tuple[Any, ...], options: dict[str, Any]) -> Any:
         args, options = args[:1], {**options, **({"dimensions": args[1]} if len(args) > 1 else {})}
         form = NUMBER if len(pairs) == 1 else TUPLE
     if callable(options.get("feasible")):
-        options = {**options, "feasible": FeasibleByName(options["feasible"], space, form)}
+        feasible = FeasibleByName(options["feasible"], space, form)
+        space.check_function(feasible.feasible, what="feasible")
+        options = {**options, "feasible": feasible}
     learner = kind(*args, **options)
     whole = tuple(isinstance(axis, Int) for axis in space.numeric)
     if any(whole) and name != "SKOptLearner":
@@ -114,22 +119,50 @@ def _balanced(kind: type, args: tuple[Any, ...], options: dict[str, Any], space:
     return BalancingLearner(children, cdims=cdims, one_budget=True)
 
 
-def extended(learner: AxesLearner, space: Space) -> AxesLearner:
+def extended(learner: Any, space: Space) -> Any:
     """Return a learner over another space with the data of a learner; see `AxesLearner.extended`."""
     if not isinstance(space, Space):
         raise TypeError(f"space must be a Space, got {space!r}.")
+    if isinstance(learner, DataSaver):
+        saver = learner.new()
+        saver.learner = extended(learner.learner, space)
+        points = list(learner.extra_data)
+        saver.extra_data.update(
+            zip(_moved(learner.learner, saver.learner, points), learner.extra_data.values(), strict=True)
+        )
+        return saver
+    if not isinstance(learner, AxesLearner):
+        raise TypeError(
+            f"A learner must be over a Space without categories to be extended, got a {type(learner).__name__}."
+        )
     inner: Any = learner.learner
     kind: Any = type(inner)
     settings = _settings(inner)
     if kind.__name__ in ("Learner1D", "Learner2D") and TAKES[kind.__name__].ndim != space.ndim:
-        kind, settings = getattr(adaptive_dask, {1: "Learner1D", 2: "Learner2D"}.get(space.ndim, "LearnerND")), {}
+        kind = getattr(adaptive_dask, {1: "Learner1D", 2: "Learner2D"}.get(space.ndim, "LearnerND"))
+        settings = {name: value for name, value in settings.items() if name in ("feasible", "feasibility_tol", "nan")}
     if any(isinstance(axis, Categories) for axis in space.varying):
         raise UnsupportedAxisError(f"A learner must be extended to a space without categories, got {space!r}.")
     wider: AxesLearner = kind(inner.function, space, **settings)
-    move = partial(_moved, learner, wider)
     points, values = learner.results()
-    wider.tell_many([move(point) for point in points], values)
+    moved = _moved(learner, wider, points)
+    if wider._form != SAMPLE:  # samples have noise
+        _check_equal(moved, values)
+    wider.tell_many(moved, values)
     return wider
+
+
+def _check_equal(points: list[Any], values: list[Any]) -> None:
+    """Raise ValueError if points that are equal in the new space have different values."""
+    known: dict[Any, Any] = {}
+    for point, value in zip(points, values, strict=True):
+        other = known.setdefault(point, value)
+        is_number = other is not value and not isinstance(other, Infeasible) and not isinstance(value, Infeasible)
+        if is_number and not np.allclose(other, value, rtol=1e-6, atol=1e-9, equal_nan=True):
+            raise ValueError(
+                f"space must have the period of the function, got the values {other!r} and {value!r} of the data at "
+                f"{point!r}."
+            )
 
 
 def _settings(inner: Any) -> dict[str, Any]:
@@ -139,9 +172,10 @@ def _settings(inner: Any) -> dict[str, Any]:
     return {name: value for name, value in settings.items() if name not in ("bounds", "dimensions")}
 
 
-def _moved(old: AxesLearner, new: AxesLearner, point: Any) -> Any:
-    """Convert a point of one space to another."""
-    known = old.arguments_at(point)
+def _moved(old: AxesLearner, new: AxesLearner, points: list[Any]) -> list[Any]:
+    """Convert points of one space to another."""
+    if not points:
+        return []
     lost = [name for name in old.space.axes if name not in new.space.axes]
     if lost:
         raise ValueError(f"space must have all arguments of {old.space!r}, got none called {lost[0]!r}.")
@@ -149,18 +183,19 @@ def _moved(old: AxesLearner, new: AxesLearner, point: Any) -> Any:
         parameters = inspect.signature(old.learner.function).parameters
     except (TypeError, ValueError):  # functions written in C may have no signature
         parameters = MappingProxyType({})
-    for name in new.space.axes:
-        if name not in known:
-            default = parameters[name].default if name in parameters else inspect.Parameter.empty
-            if default is inspect.Parameter.empty:
-                raise ValueError(
-                    f"space must have arguments of {old.space!r}, got {name!r}, which its data do not have."
-                )
-            known[name] = default
+    constant = old.space.fixed
+    for name in new.space.axes.keys() - old.space.axes.keys():
+        default = parameters[name].default if name in parameters else inspect.Parameter.empty
+        if default is inspect.Parameter.empty:
+            raise ValueError(f"space must have arguments of {old.space!r}, got {name!r}, which its data do not have.")
+        constant[name] = default
     for name, value in new.space.fixed.items():
-        if name in old.space.names or Fixed(known[name]).about != Fixed(value).about:
-            raise ValueError(f"{name} must vary, or have the value {known[name]!r} of the data, got {value!r}.")
-    return new.function.point(known)
+        if name in old.space.names:
+            raise ValueError(f"{name} must vary, as in the data, got the value {value!r}.")
+        if plain_value(Fixed(constant[name]).about) != plain_value(Fixed(value).about):
+            raise ValueError(f"{name} must vary, or have the value {constant[name]!r} of the data, got {value!r}.")
+    before, after = old.function, new.function
+    return [new._points.checked(after.point({**constant, **before.arguments(point)})) for point in points]
 
 
 def _check(name: str, takes: Takes, space: Space) -> None:
@@ -172,7 +207,7 @@ def _check(name: str, takes: Takes, space: Space) -> None:
             )
     if takes.ndim is not None and space.ndim != takes.ndim:
         raise ValueError(
-            f"The space of a {name} must have {takes.ndim} ax{'is' if takes.ndim == 1 else 'es'} that var"
+            f"The space for {name} must have {takes.ndim} ax{'is' if takes.ndim == 1 else 'es'} that var"
             f"{'ies' if takes.ndim == 1 else 'y'}, got {space.ndim} in {space!r}. Give the others a value, or use a "
             "LearnerND."
         )

@@ -170,6 +170,16 @@ class UsersPoints:
         """Return the point with this key and seed."""
         return (seed, key) if self._of_samples else key
 
+    def checked(self, point: Any) -> Any:
+        """Return a point as it is stored in data.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If it is not a point.
+        """
+        return self.point(*self.split(point))
+
     def are_all_known(self, *, or_pending: bool = False) -> bool:
         """Return True if all points between the bounds were told; False if they are not countable."""
         size = self._lattice.size

@@ -210,7 +210,7 @@ class Space:
         labels = [*before, *(axis.label or name for name, axis in zip(self.names, self.varying, strict=True))]
         return Coordinates(names, units, next(iter(texts_of(function).get("return", ())), None), labels)
 
-    def check_function(self, function: Callable[..., Any], also: tuple[str, ...] = ()) -> None:
+    def check_function(self, function: Callable[..., Any], also: tuple[str, ...] = (), what: str = "function") -> None:
         """Raise TypeError if a function cannot be called with these arguments."""
         try:
             signature = inspect.signature(function)
@@ -221,12 +221,12 @@ class Space:
             signature.bind(**dict.fromkeys(names))
         except TypeError as error:
             raise TypeError(
-                f"function must take the arguments {', '.join(names)} by name, got one that takes {signature}: {error}."
+                f"{what} must take the arguments {', '.join(names)} by name, got one that takes {signature}: {error}."
             ) from None
 
     def plain(self) -> list[list[Any]]:
         """Return the properties that distinguish the space from others, as plain data without units and labels."""
-        return [[name, type(axis).__name__, *map(_plain, axis.about)] for name, axis in self.axes.items()]
+        return [[name, type(axis).__name__, *map(plain_value, axis.about)] for name, axis in self.axes.items()]
 
     def __eq__(self, other: object) -> bool:
         return self.plain() == other.plain() if isinstance(other, Space) else NotImplemented
@@ -249,9 +249,10 @@ def _short(axis: Axis) -> str:
     return repr(axis)
 
 
-def _plain(value: Any) -> Any:
+def plain_value(value: Any) -> Any:
+    """Return plain data that are equal for equal values."""
     if isinstance(value, list | tuple):
-        return [_plain(each) for each in value]
+        return [plain_value(each) for each in value]
     if isinstance(value, float) and value != value:  # NaN differs from itself
         return repr(value)
     return value if isinstance(value, bool | int | float | str | None) else text_of_value(value)
