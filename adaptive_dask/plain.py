@@ -186,6 +186,8 @@ def as_positive_seconds(name: str, value: Any) -> float:
 
 
 def _as_number(name: str, value: Any) -> Any:
+    if type(value).__name__ == "timedelta64":  # NumPy's, which is not imported for this
+        value = value / type(value)(1, "s")
     seconds = value.total_seconds() if isinstance(value, timedelta) else value
     if not isinstance(seconds, Real) or isinstance(seconds, bool):
         raise TypeError(f"{name} must be a timedelta or a number of seconds, got {value!r}.")

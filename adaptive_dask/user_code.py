@@ -8,9 +8,10 @@ unpickling of their objects. Raised on an event loop or in a thread that others 
 from __future__ import annotations
 
 import concurrent.futures
+import inspect
 import threading
 from collections.abc import Callable
-from typing import ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
 from adaptive_dask.errors import LearnerError
 from adaptive_dask.plain import safe_repr
@@ -20,6 +21,19 @@ T = TypeVar("T")
 
 # Exceptions with a special meaning for generators, futures and event loops.
 _RESERVED = (StopIteration, StopAsyncIteration, concurrent.futures.CancelledError)
+
+
+def is_coroutine_function(function: Any) -> bool:
+    """Return True for an ``async def`` function, or an object with such a ``__call__``."""
+    return inspect.iscoroutinefunction(function) or (
+        callable(function) and inspect.iscoroutinefunction(function.__call__)
+    )
+
+
+def require_plain_function(name: str, function: Any, reason: str) -> None:
+    """Raise a `TypeError` for an ``async def`` function: its calls would do nothing, because nothing awaits them."""
+    if is_coroutine_function(function):
+        raise TypeError(f"{name} must be a plain function, got {function!r}, which is `async def`. {reason}")
 
 
 def is_interrupt(error: BaseException) -> bool:

@@ -157,8 +157,15 @@ class Evaluators:
         leases = [lease * random.uniform(1.0, 1.5) for _ in keys]
         options = {**self._options, "priority": self._options.get("priority", 0) + priority}
         trim_span(self._scheduler)
-        with annotate(**{"span": SPAN, **self._annotations}):
-            futures = self._client.map(EVALUATOR_TASK, [self._run] * count, leases, key=keys, pure=False, **options)
+        if "workers" in options:  # Dask refuses the number of a worker that has not joined yet
+            known = self._scheduler.aliases
+            options["workers"] = [worker if worker in known else str(worker) for worker in options["workers"]]
+        try:
+            with annotate(**{"span": SPAN, **self._annotations}):
+                futures = self._client.map(EVALUATOR_TASK, [self._run] * count, leases, key=keys, pure=False, **options)
+        except Exception as error:  # slots of other runs are shared in the same turn of the event loop
+            self._on_error(error)
+            return
         for future in futures:
             self._futures[future.key] = (future, asyncio.ensure_future(self._watch(future)))
         if priority:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import concurrent.futures
 import contextlib
-import inspect
 import os
 import threading
 import time
@@ -17,14 +16,7 @@ from adaptive_dask.learner.any_learner import children_of
 from adaptive_dask.local.pools import Pool
 from adaptive_dask.local.worker import Raised, Result, Start, Value
 from adaptive_dask.run.tracebacks import format_from_function
-from adaptive_dask.user_code import reraise_interrupt
-
-
-def is_coroutine_function(function: Any) -> bool:
-    """Return True for an ``async def`` function, or an object with such a ``__call__``."""
-    return inspect.iscoroutinefunction(function) or (
-        callable(function) and inspect.iscoroutinefunction(function.__call__)
-    )
+from adaptive_dask.user_code import is_coroutine_function, reraise_interrupt
 
 
 def is_asynchronous(learner: Any) -> bool:

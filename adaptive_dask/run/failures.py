@@ -10,6 +10,7 @@ from typing import Any, Literal
 from adaptive_dask.errors import AdaptiveError, FunctionError, Infeasible, PointTimeoutError
 from adaptive_dask.learner.base_learner import takes_infeasible
 from adaptive_dask.plain import printable, safe_str, shorten
+from adaptive_dask.user_code import require_plain_function
 
 Point = Any
 
@@ -189,12 +190,15 @@ def check_on_error(value: Any) -> OnError:
     ------
     ValueError
         If it is none of ``"raise"``, ``"skip"`` and ``"infeasible"``, and not callable.
+    TypeError
+        If it is an ``async def`` function.
     """
     if value not in ("raise", "skip", "infeasible") and not callable(value):
         raise ValueError(
             'on_error must be "raise", "skip", "infeasible", or a function of (point, error) that returns the value to '
             f"tell, got {value!r}."
         )
+    require_plain_function("on_error", value, "Its result is told at once, and nothing waits for it.")
     checked: OnError = value
     return checked
 

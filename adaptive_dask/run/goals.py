@@ -13,6 +13,7 @@ from typing import Any, TypedDict, Unpack
 from adaptive_dask.learner.checked import refuse_learn
 from adaptive_dask.plain import MAX_INT, as_seconds
 from adaptive_dask.storage.learner_copy import working_copy
+from adaptive_dask.user_code import require_plain_function
 
 GoalFunction = Callable[[Any], bool]
 
@@ -230,6 +231,7 @@ def make_goal(
 def _function_goal(learner: Any, goal: Any) -> Goal:
     if not callable(goal):
         raise TypeError(f"goal must be a function of the learner, got {goal!r}. For a number use loss_goal.")
+    require_plain_function("goal", goal, "It is called after each batch of results, and nothing waits for it.")
     return Goal(reached=goal)
 
 
@@ -256,7 +258,10 @@ def _npoints_goal(learner: Any, npoints: Any) -> Goal:
 def _end_time_goal(learner: Any, end_time: Any) -> Goal:
     if not isinstance(end_time, datetime):
         raise TypeError(f"end_time_goal must be a datetime, got {end_time!r}. For a time span use duration_goal.")
-    return Goal(end_time=end_time.timestamp())  # local time unless it has a time zone
+    try:
+        return Goal(end_time=end_time.timestamp())  # local time unless it has a time zone
+    except (ValueError, OverflowError, OSError):  # within a day of the first or the last year
+        raise ValueError(f"end_time_goal must be a time that the system clock can show, got {end_time!r}.") from None
 
 
 def _duration_goal(learner: Any, duration: Any) -> Goal:

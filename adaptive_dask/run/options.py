@@ -97,9 +97,11 @@ def check_resources(resources: Any) -> dict[str, float]:
     ValueError
         If `resources` is not a mapping of names to amounts.
     """
-    if not isinstance(resources, Mapping) or not all(_is_amount(amount) for amount in resources.values()):
+    if not isinstance(resources, Mapping) or not all(
+        isinstance(name, str) and _is_amount(amount) for name, amount in resources.items()
+    ):
         raise ValueError(f'resources must be amounts by name, such as {{"GPU": 1}}, got {safe_repr(resources)}.')
-    return {str(name): float(amount) for name, amount in resources.items()}
+    return {name: float(amount) for name, amount in resources.items()}
 
 
 def _is_amount(value: Any) -> bool:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import inspect
-import math
 import operator
 import os
+import sys
 import uuid
 from dataclasses import dataclass
 from numbers import Integral
@@ -94,7 +94,7 @@ def _check_count(name: str, value: Any, least: int) -> None:
 
 
 def _check_weight(weight: Any) -> float:
-    if not isinstance(weight, int | float) or not 0 < weight < math.inf:
+    if not isinstance(weight, int | float) or isinstance(weight, bool) or not 0 < weight <= sys.float_info.max:
         raise ValueError(f"weight must be a positive number, got {weight!r}.")
     return float(weight)
 

@@ -12,12 +12,11 @@ from typing import Any
 from adaptive_dask.learner.any_learner import tell_all
 from adaptive_dask.learner.base_learner import BaseLearner
 from adaptive_dask.learner.subclasses import added_attributes, base_of
-from adaptive_dask.local.coroutines import is_coroutine_function
 from adaptive_dask.logs import get_logger
 from adaptive_dask.plain import safe_repr
 from adaptive_dask.run.pickling import unpack
 from adaptive_dask.storage.learner_copy import copy_learner, empty_copy
-from adaptive_dask.user_code import as_exception, guarded, reraise_interrupt
+from adaptive_dask.user_code import as_exception, guarded, require_plain_function, reraise_interrupt
 
 logger = get_logger(__name__)
 
@@ -38,11 +37,11 @@ def check_callback(callback: Any) -> Callback:
     """
     if not callable(callback):
         raise TypeError(f"on_results must be a function of (learner, xs, ys), got {callback!r}.")
-    if is_coroutine_function(callback):
-        raise TypeError(
-            f"on_results must be a plain function, got {callback!r}, which is `async def`. It is called between two "
-            "changes of the learner, which do not wait for it. Start a task in it, or put the results in a queue."
-        )
+    reason = (
+        "It is called between two changes of the learner, which do not wait for it. Start a task in it, or put the "
+        "results in a queue."
+    )
+    require_plain_function("on_results", callback, reason)
     function: Callback = callback
     return function
 

@@ -8,10 +8,11 @@ from collections.abc import Callable
 from typing import Any
 
 from adaptive_dask.logs import get_logger
+from adaptive_dask.plain import as_positive_seconds
 from adaptive_dask.runner import program_end
 from adaptive_dask.runner.run import Run
 from adaptive_dask.runner.task import RunTask
-from adaptive_dask.user_code import guarded
+from adaptive_dask.user_code import guarded, require_plain_function
 
 logger = get_logger(__name__)
 
@@ -107,11 +108,15 @@ def start_saving(
     ------
     ValueError
         If neither ``save_kwargs`` nor ``method`` is given, or if the interval is not positive.
+    TypeError
+        If the interval is not a duration, or ``method`` is not a plain function.
     """
     if method is None and save_kwargs is None:
         raise ValueError("Periodic saving needs save_kwargs, the arguments of learner.save, or method, a function.")
-    if not interval > 0:
-        raise ValueError(f"interval must be a positive number of seconds, got {interval!r}.")
+    if method is not None and not callable(method):
+        raise TypeError(f"method must be a function of the learner, got {method!r}.")
+    require_plain_function("method", method, "It is called in a thread, which does not wait for it.")
+    interval = as_positive_seconds("interval", interval)
     arguments = dict(save_kwargs or {})
     saving = PeriodicSaving(run, method or (lambda learner: learner.save(**arguments)), interval)
     run.savings.append(saving)

@@ -37,8 +37,9 @@ def check_task_options(function: Any, options: RunOptions) -> dict[str, Any]:
         If Dask does not accept them.
     """
     annotations, resources, workers = options.annotations, options.resources, options.workers
-    if annotations is not None and not isinstance(annotations, Mapping):
-        raise TypeError(f"annotations must be a mapping, as for dask.annotate, got {annotations!r}.")
+    is_mapping = annotations is None or isinstance(annotations, Mapping)
+    if not is_mapping or not all(isinstance(name, str) for name in annotations or ()):
+        raise TypeError(f"annotations must be a mapping with names as keys, as for dask.annotate, got {annotations!r}.")
     found: dict[str, Any] = {**get_annotations(), **(annotations or {})}
     chosen: dict[str, Any] = {}
     annotated = found.pop("resources", None)

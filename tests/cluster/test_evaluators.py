@@ -9,14 +9,16 @@ import sys
 from typing import Any, ClassVar
 
 import pytest
+from distributed import Worker
 from distributed.utils_test import gen_cluster
 
+import adaptive_dask as adaptive
 from adaptive_dask.cluster import scheduler_evaluators
 from adaptive_dask.cluster.client import ensure_host
 from adaptive_dask.cluster.protocol import KEY_PREFIX
 from adaptive_dask.cluster.scheduler_evaluators import EVALUATOR_TASK, MAX_IN_TURN, SPARE_TIMEOUT_S, Evaluators
 
-from ..patience import OPTIONS, until
+from ..patience import OPTIONS, TIMEOUT, until
 
 
 def fail(error: BaseException) -> None:
@@ -115,3 +117,23 @@ def test_the_function_of_a_task_is_pickled_without_this_package():
     done = subprocess.run([sys.executable, "-c", script], input=packed, capture_output=True, check=False)
     assert done.stdout == b"adaptive_evaluator\n"
     assert b"ModuleNotFoundError" in done.stderr
+
+
+@gen_cluster(**OPTIONS)
+async def test_tasks_that_dask_refuses_are_an_error_of_their_run_alone(c, s, a, b):
+    errors: list[BaseException] = []
+    evaluators = Evaluators("run", s, c, lambda: None, errors.append, {"annotations": {5: 6}})
+    evaluators.adjust(at_work=0, slots=1, spare=0)
+    assert [type(error) for error in errors] == [TypeError]
+    assert len(evaluators) == 0
+
+
+@gen_cluster(**OPTIONS)
+async def test_a_run_waits_for_a_worker_whose_name_is_a_number(c, s, a, b):
+    assert {a.name, b.name} == {0, 1}
+    runner = adaptive.Runner(adaptive.Learner1D(abs, (-1, 1)), npoints_goal=9, executor=c, workers=[0, 7])
+    await runner.result(TIMEOUT)
+    runner = adaptive.Runner(adaptive.Learner1D(abs, (-1, 1)), npoints_goal=9, executor=c, workers=7)
+    await until(lambda: "one of 7" in (runner.info().get("waits_for") or ""))
+    async with Worker(s.address, name=7):
+        assert (await runner.result(TIMEOUT)).npoints == 9
