@@ -106,6 +106,7 @@ ENTRIES = {
     "draw_isosurface": "plotting.learnerND_space:draw_isosurface",
     "draw_points": "plotting.learnerND_space:draw_points",
     "draw_slice": "plotting.learnerND:draw_slice",
+    "drawing_over_space": "plotting.axes_learner:drawing",
     "load": "storage.learner_files:load",
     "load_children": "storage.learner_files:load_children",
     "extended_over_space": "learner.axes.door:extended",

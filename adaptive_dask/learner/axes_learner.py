@@ -103,7 +103,10 @@ class AxesLearner(BaseLearner):
         if self._form == SAMPLE and name in _BY_PLACE and not self._is_same:
             found = getattr(self.learner, name)
             return {x: found[u] for x, u in sorted(self._points.told.items())}
-        if (
+        if name.startswith("plot_") and (self._points.translation.is_straight or name == "plot_slice"):
+            if hasattr(kind, name):
+                return entry("drawing_over_space")(self, name)
+        elif (
             self._points.translation.is_straight
             or name in _SAME_IN_ALL_COORDINATES
             or isinstance(getattr(kind, name, None), Setting)

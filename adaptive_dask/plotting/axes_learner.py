@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+from functools import partial
+from numbers import Real
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -25,6 +28,7 @@ class _Named:
         self._learner = learner.learner
         self.function = learner.function
         self.npoints = learner.npoints
+        self.shown_cut: Mapping[Any, Any]  # of a slice
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._learner, name)
@@ -45,11 +49,41 @@ def draw(learner: AxesLearner, *args: Any, **options: Any) -> Any:
         A plot in the coordinates of the user, with the logarithmic axes of the space. With these, images are
         ``QuadMesh`` elements.
     """
-    drawing = kinds.find(learner.learner, "draw")
-    picture = drawing(_Named(learner), *args, **options)
+    picture = kinds.find(learner.learner, "draw")(_Named(learner), *args, **options)
+    return in_coordinates(picture, _logarithmic(learner))
+
+
+def drawing(learner: AxesLearner, method: str) -> Callable[..., Any]:
+    """Return another method of the wrapped learner that draws, such as ``plot_3D``, with the names of the space.
+
+    The keys of a ``cut_mapping`` may be names. With logarithmic axes, only slices are in the coordinates of the user.
+    """
+    draw_named = getattr(type(learner.learner), method)
+    return partial(_draw_slice, learner, draw_named) if method == "plot_slice" else partial(draw_named, _Named(learner))
+
+
+def _draw_slice(
+    learner: AxesLearner, draw_named: Callable[..., Any], cut_mapping: Any, *args: Any, **options: Any
+) -> Any:
+    named, names, axes = _Named(learner), learner.space.names, learner.space.numeric
+    if isinstance(cut_mapping, Mapping):
+        unknown = [name for name in cut_mapping if isinstance(name, str) and name not in names]
+        if unknown:
+            raise ValueError(f"keys of cut_mapping must be among {', '.join(names)}, got {unknown[0]!r}.")
+        cut = {names.index(i) if isinstance(i, str) else i: value for i, value in cut_mapping.items()}
+        named.shown_cut = cut
+        cut_mapping = {
+            i: axes[i].to_inner(float(value)) if i in range(len(axes)) and isinstance(value, Real) else value
+            for i, value in cut.items()
+        }
+    return in_coordinates(draw_named(named, cut_mapping, *args, **options), _logarithmic(learner))
+
+
+def _logarithmic(learner: AxesLearner) -> dict[str, Linear]:
+    """Return the logarithmic axes, by the names of dimensions."""
     names, _ = coordinate_names(learner.space.ndim)
-    axes = dict(zip(names, learner.space.numeric, strict=True))
-    return in_coordinates(picture, {name: axis for name, axis in axes.items() if isinstance(axis, Log)})
+    axes = zip(names, learner.space.numeric, strict=True)
+    return {name: axis for name, axis in axes if isinstance(axis, Log)}
 
 
 def in_coordinates(picture: Any, axes: dict[str, Linear]) -> Any:

@@ -87,6 +87,7 @@ def draw_slice(
         If the cut does not leave one or two free coordinates, or is out of bounds.
     """
     cut = _checked_cut(learner, cut_mapping)
+    shown = getattr(learner, "shown_cut", cut)  # in the coordinates of the user
     pixels(n)
     if learner.ndim == 1:
         return _draw_line(learner, is_line=True)
@@ -101,7 +102,7 @@ def draw_slice(
     title = title_of(
         learner.npoints,
         len(evaluated.points) + learner.npoints - len(data.points),
-        ", ".join(f"{axes[i].label} = {value:.6g}" for i, value in cut.items()),
+        ", ".join(f"{axes[i].label} = {value:.6g}" for i, value in shown.items()),
         "values of the nearest points" if between.is_nearest else "",
         "" if between.is_known else "too few to interpolate",
     )
