@@ -1,4 +1,4 @@
-"""Vectors in the cells of a data frame. pandas writes them to text files with ``str``."""
+"""Vectors and complex numbers in the cells of a data frame. pandas writes them to text files with ``str``."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 _NUMPY_SCALAR = re.compile(r"\b(?:np|numpy)\.\w+\(([^()]*)\)")
-_TOKEN = re.compile(r"[\[\]()]|[^\s,\[\]()]+")
+_COMPLEX = re.compile(r"[-+\d.enaif]*[\dnf.]j|\([-+\d.enaif]*[\dnf.]j\)")
+_TOKEN = re.compile(rf"{_COMPLEX.pattern}|[\[\]()]|[^\s,\[\]()]+")
 _OPENING, _CLOSING = "[(", "])"
 _BOOLEANS = {"True": True, "False": False}
 
@@ -32,13 +33,13 @@ def is_plain_array(value: Any) -> bool:
 
 def as_cell(value: Any) -> Any:
     """Return the value, converted to a `Vector` if it is an array of numbers."""
-    if type(value) is np.ndarray and value.ndim and value.dtype.kind in "buif":
+    if type(value) is np.ndarray and value.ndim and value.dtype.kind in "buifc":
         return value.view(Vector)
     return value
 
 
 def as_value(cell: Any) -> Any:
-    """Return the value of a cell or of its text. The ``str`` of a list, tuple or plain array is parsed as well.
+    """Return the value of a cell or of its text: the ``str`` of a complex number, list, tuple or plain array.
 
     Raises
     ------
@@ -47,7 +48,14 @@ def as_value(cell: Any) -> Any:
     """
     if isinstance(cell, Vector):
         return np.asarray(cell)
-    if not isinstance(cell, str) or cell.strip()[:1] not in ("[", "("):
+    if not isinstance(cell, str):
+        return cell
+    if _COMPLEX.fullmatch(cell):
+        try:
+            return complex(cell)
+        except ValueError:
+            return cell  # another kind of text
+    if cell.strip()[:1] not in ("[", "("):
         return cell
     if "..." in cell:
         raise ValueError(
@@ -78,7 +86,9 @@ def _parsed(text: str) -> list[Any]:
     return found
 
 
-def _number(token: str) -> float | int | bool:
+def _number(token: str) -> float | complex | bool:
     if token in _BOOLEANS:
         return _BOOLEANS[token]
+    if token.endswith(("j", "j)")):
+        return complex(token)
     return int(token) if token.lstrip("+-").isdigit() else float(token)

@@ -18,6 +18,7 @@ import pandas as pd
 import pytest
 
 import adaptive_dask
+from adaptive_dask import RationalLearner1D, SparseGridLearner
 from adaptive_dask.storage.frame_layouts import layout_of
 from adaptive_dask.storage.frames import load_dataframe, to_dataframe
 from tests.storage.test_adaptive_files import KINDS, Ours, adaptive, arrays, curve, run
@@ -242,6 +243,24 @@ def vector(x: Any) -> Any:
     return np.array([np.sin(np.sum(x)), 1 / 3, -1e-300])
 
 
+def amplitude(x: Any) -> Any:
+    return 1j if np.sum(x) == 0 else complex(-1 / 3 * np.sum(x), 1e-300)
+
+
+def amplitudes(x: Any) -> Any:
+    return np.array([amplitude(x), 2j, 1 / 3])
+
+
+COMPLEX: dict[str, Callable[[Any], Any]] = {
+    "RationalLearner1D": lambda m: RationalLearner1D(amplitude, (0, 1)),
+    "RationalLearner1D-vector": lambda m: RationalLearner1D(amplitudes, (0, 1)),
+    "SparseGridLearner": lambda m: SparseGridLearner(amplitude, [(0, 1)] * 2),
+    "SparseGridLearner-vector": lambda m: SparseGridLearner(amplitudes, [(0, 1)] * 2),
+    "SequenceLearner-complex": lambda m: m.SequenceLearner(amplitude, [0.0, 0.2, 0.3]),
+    "DataSaver-complex": lambda m: m.DataSaver(
+        RationalLearner1D(lambda x: {"y": amplitude(x)}, (0, 1)), operator.itemgetter("y")
+    ),
+}
 VECTORS: dict[str, Callable[[Any], Any]] = {
     "Learner1D": lambda m: m.Learner1D(vector, (0, 1)),
     "Learner2D": lambda m: m.Learner2D(vector, [(0, 1)] * 2),
@@ -251,18 +270,19 @@ VECTORS: dict[str, Callable[[Any], Any]] = {
     "SequenceLearner": lambda m: m.SequenceLearner(vector, [0.1, 0.2, 0.3]),
     "BalancingLearner": lambda m: m.BalancingLearner([m.Learner1D(vector, (0, 1)), m.Learner1D(vector, (1, 2))]),
     "DataSaver": lambda m: m.DataSaver(m.Learner1D(lambda x: {"y": vector(x)}, (0, 1)), operator.itemgetter("y")),
+    **COMPLEX,
 }
 
 
 @pytest.mark.parametrize("way", [same, through_csv, copy.deepcopy, lambda df: pickle.loads(pickle.dumps(df))])
 @pytest.mark.parametrize("kind", VECTORS)
-def test_vectors_are_exact_in_text(kind: str, way: Callable[[pd.DataFrame], pd.DataFrame]) -> None:
+def test_vectors_and_complex_numbers_are_exact_in_text(kind: str, way: Callable[[pd.DataFrame], pd.DataFrame]) -> None:
     learner, other = run(VECTORS[kind](Ours()), 12), VECTORS[kind](Ours())
     other.load_dataframe(way(learner.to_dataframe()))
     assert other.npoints == learner.npoints
     for x, y in learner.data.items():
         np.testing.assert_array_equal(other.data[x], y)
-        assert type(other.data[x]) in (np.ndarray, type(y))
+        assert type(other.data[x]) in (np.ndarray, complex, type(y))
 
 
 def test_vectors_in_text_that_others_wrote() -> None:
