@@ -11,6 +11,7 @@ from typing import Any
 
 from adaptive_dask.learner.any_learner import tell_all
 from adaptive_dask.learner.base_learner import BaseLearner
+from adaptive_dask.learner.reading import share_lock
 from adaptive_dask.learner.subclasses import added_attributes, base_of
 from adaptive_dask.logs import get_logger
 from adaptive_dask.plain import safe_repr
@@ -85,6 +86,7 @@ class Replica:
         self.callbacks: list[Callback] = []
         self.lock = threading.RLock()
         self.arrived = threading.Event()
+        share_lock(learner, self.lock)
         self._loop = loop
         self._is_told = is_told
         self.is_foreign = not isinstance(learner, BaseLearner)

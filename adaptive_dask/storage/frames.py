@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from adaptive_dask.learner.data_saver import DataSaver
+from adaptive_dask.learner.reading import reading
 from adaptive_dask.missing_module import needed
 from adaptive_dask.storage.children import children_of, index_name_of
 from adaptive_dask.storage.dataset_columns import frame_of, is_dataset
@@ -60,6 +61,11 @@ def to_dataframe(learner: Any, *args: Any, **options: Any) -> Any:
     TypeError, ValueError
         If an option does not exist or has the wrong type, or two columns have the same name.
     """
+    with reading(learner, load_extra=options.get("load_extra", False)):
+        return _to_dataframe(learner, args, options)
+
+
+def _to_dataframe(learner: Any, args: Sequence[Any], options: dict[str, Any]) -> Any:
     failures = options.pop("failures", None)
     names = _by_name(learner, args, options)
     children = children_of(learner)

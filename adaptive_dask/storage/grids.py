@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from adaptive_dask.learner.argument_names import units_of_parts
+from adaptive_dask.learner.reading import reading
 from adaptive_dask.missing_module import needed
 from adaptive_dask.storage.children import children_of, index_name_of
 from adaptive_dask.storage.dataset_columns import component_names
@@ -82,13 +83,15 @@ def to_xarray(
         for name, value in (("chunks", chunks), ("smooth", smooth)):
             if value is not None:
                 raise TypeError(f"{name} must be used with n= or coords=, got neither. Pass one, or omit {name}.")
-        return samples(xarray, learner, options)
+        with reading(learner, load_extra=options.get("load_extra", False)):
+            return samples(xarray, learner, options)
     if options:
         raise TypeError(f"Options of a grid must be n, coords, chunks, smooth and error, got {', '.join(options)}.")
     # Children with values at all points need the variable if others do not have them.
-    gaps = bool(getattr(learner, "infeasible", None))
-    make = partial(_Grid, xarray, n=n, coords=coords or {}, chunks=chunks, smooth=smooth, error=error, gaps=gaps)
-    return _interpolated(xarray, learner, make, INDEX)
+    with reading(learner):
+        gaps = bool(getattr(learner, "infeasible", None))
+        make = partial(_Grid, xarray, n=n, coords=coords or {}, chunks=chunks, smooth=smooth, error=error, gaps=gaps)
+        return _interpolated(xarray, learner, make, INDEX)
 
 
 class _Grid:

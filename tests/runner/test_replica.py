@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -216,3 +216,35 @@ async def test_an_error_on_the_loop_goes_to_its_handler() -> None:
     replica.then(ended.set)
     await asyncio.wait_for(ended.wait(), TIMEOUT)
     assert [type(error) for error in errors] == [TypeError]
+
+
+class CheckingLearner(adaptive.Learner1D):
+    """Checks that no other thread can change it while its interpolator is made."""
+
+    check: Callable[[], None]
+
+    def interpolator(self, **options: Any) -> Any:
+        self.check()
+        return super().interpolator(**options)
+
+
+def test_no_result_is_applied_during_an_export() -> None:
+    child = CheckingLearner(by_name, (0, 1))
+    learner = adaptive.DataSaver(adaptive.BalancingLearner([child]), arg_picker=float)
+    replica = Replica(learner, None)
+    replica.tell([(0, 0.0), (0, 0.5), (0, 1.0)], [1.0, 2.0, 3.0])
+    replica.apply()
+    checked = []
+
+    def failures() -> Iterator[Any]:
+        in_another_thread(lambda: checked.append(replica.lock.acquire(blocking=False)))
+        yield from ()
+
+    CheckingLearner.check = lambda self: list(failures())  # type: ignore[assignment]
+    for each in (learner, learner.learner, child):
+        each.to_dataframe(failures=failures())
+        each.to_xarray(failures=failures())
+        each.to_xarray(3)
+    assert checked == [False] * 9
+    learner.to_dataframe(failures=failures(), load_extra=True)  # may need the thread that waits for the lock
+    assert checked.pop() is True
