@@ -84,7 +84,8 @@ class ReportSender:
     def note_points(self, sent: float, enough: int | None) -> None:
         """Record new points, and the time at which they were sent; see `ResultBatching.note_points`."""
         self._batching.note_points(enough)
-        self._echo = (sent, time.monotonic())
+        # The oldest message: Dask sends those of 5 ms together, and the points must last until the next ones.
+        self._echo = self._echo or (sent, time.monotonic())
 
     def send_soon(self) -> None:
         """Send the outbox as soon as the event loop runs."""

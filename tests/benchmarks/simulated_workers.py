@@ -284,7 +284,7 @@ class SimulatedPoints:
             self._go_on()
 
     def put(self, ids: list[int], points: list[Any], sent: float, enough: int | None) -> None:
-        self.echo = sent, self.now
+        self.echo = self.echo or (sent, self.now)
         self.batching.note_points(enough)
         if not self.evaluators or self.is_stopped:
             self.outbox.returned += ids

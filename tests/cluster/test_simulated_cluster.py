@@ -40,6 +40,7 @@ for slots in (50, 500):
     found[slots] = {"calls": (many - few) / (10 * slots), **vars(result), "statuses": sorted(result.statuses)}
 storm = simulate(Scenario(100, 10, 2_000, Workload(0.05, 1.5, failing=0.02, death_interval=0.5)), world)
 found["storm"] = {**vars(storm), "statuses": sorted(storm.statuses)}
+found["short"] = {"busy": simulate(Scenario(8, 4, 4_000, Workload(0.001)), world).busy}
 print(json.dumps(found))
 """
 
@@ -71,3 +72,7 @@ def test_nothing_is_lost_when_workers_die_and_functions_fail(found):
     assert result["told"] == 2_000
     assert result["deaths"] > 0
     assert result["evaluated"] > result["told"]
+
+
+def test_slots_have_points_while_new_ones_are_in_a_batch_of_messages(found):
+    assert found["short"]["busy"] > 0.8
