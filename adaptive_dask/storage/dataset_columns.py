@@ -73,15 +73,18 @@ def storable(dataset: Any) -> Any:
     """
     changed: dict[Any, Any] = {}
     for name, variable in dataset.variables.items():
-        if variable.dtype.kind == "U":  # text of fixed length is not part of the Zarr format
-            changed[name] = variable.astype(object)
-        if variable.dtype != object or all(isinstance(cell, str) for cell in variable.values):
+        if variable.dtype.kind not in "OU":
+            continue
+        values = variable.values.astype(object)
+        if all(isinstance(cell, str) and is_utf8(cell) for cell in values.flat):
+            if variable.dtype != object:  # text of fixed length is not part of the Zarr format
+                changed[name] = (variable.dims, values, variable.attrs)
             continue
         try:
-            cells = [as_json(cell) for cell in variable.values]
+            cells = [as_json(cell) for cell in values.flat]
         except (TypeError, RecursionError) as error:
             raise TypeError(f"The variable {name!r} cannot be written to a file: {error}") from None
-        changed[name] = (variable.dims, objects(cells), {**variable.attrs, ENCODED: JSON})
+        changed[name] = (variable.dims, objects(cells).reshape(values.shape), {**variable.attrs, ENCODED: JSON})
     return _with_names_of_files(dataset.assign(changed))
 
 

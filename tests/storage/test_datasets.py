@@ -20,6 +20,7 @@ import xarray as xr
 
 import adaptive_dask as adaptive
 from adaptive_dask.storage import zarr_store
+from adaptive_dask.storage.json_cells import from_json
 from tests.learner.test_data_saver import secrets_of
 from tests.storage.test_adaptive_files import run
 from tests.storage.test_labelled_frames import INSIDE, assert_same, saver
@@ -208,6 +209,25 @@ def test_categories() -> None:
         assert {"learner_index", "x", "material", "axis", "y"} <= set(df.columns)
     grid = run(adaptive.Learner1D(lambda x, on: x, adaptive.Space(x=(0, 1), on=[True, "maybe"])), 8).to_xarray(2)
     assert grid["on"].values.tolist() == [True, "maybe"]
+
+
+@pytest.mark.parametrize(
+    "values", [["None", "NA", ""], [None, "None", 1], ["\ud800", "a, \n'b' "], [np.nan, "nan"], [(1, 2), "a"], ["1", 1]]
+)
+def test_categories_of_any_text_in_a_store(values: list[Any], tmp_path: Path) -> None:
+    space = adaptive.Space(x=(0, 1), word=values, note=adaptive.Fixed(values[0]))
+    learner = run(adaptive.Learner1D(lambda x, word, note: x, space), 4 * len(values))
+    for n in (None, 3):
+        learner.to_zarr(tmp_path / "a", n)
+        with xr.open_zarr(tmp_path / "a", consolidated=False) as dataset:
+            if n is None:
+                other = learner.new()
+                other.load_dataframe(dataset)
+                assert dict(other.data) == dict(learner.data)
+            else:
+                words = dataset["word"].values.tolist()
+                is_json = dataset["word"].attrs.get("encoded") == "json"
+                assert list(map(repr, map(from_json, words) if is_json else words)) == list(map(repr, values))
 
 
 def test_children_of_children(tmp_path: Path) -> None:
