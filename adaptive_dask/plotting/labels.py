@@ -71,4 +71,4 @@ def title_of(npoints: int, drawn: int, *remarks: str) -> str:
 
 def _dimension(name: str, label: str, unit: str | None, taken: set[str]) -> Any:
     # HoloViews finds dimensions by label as well, so a label must not be the name of another dimension.
-    return load_holoviews().Dimension((name, label if label == name or label not in taken else name), unit=unit)
+    return load_holoviews().Dimension((name, f"{label} " if label != name and label in taken else label), unit=unit)

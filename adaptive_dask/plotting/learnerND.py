@@ -102,7 +102,7 @@ def draw_slice(
     title = title_of(
         learner.npoints,
         len(evaluated.points) + learner.npoints - len(data.points),
-        ", ".join(f"{axes[i].label} = {value:.6g}" for i, value in shown.items()),
+        ", ".join(f"{axes[i].label.strip()} = {value:.6g}" for i, value in shown.items()),
         "values of the nearest points" if between.is_nearest else "",
         "" if between.is_known else "too few to interpolate",
     )

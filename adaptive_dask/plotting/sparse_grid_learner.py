@@ -76,7 +76,7 @@ def _draw_slices(learner: SparseGridLearner, n: int, component: int) -> Any:
     for place, axis in enumerate(drawn):
         color = COLORS[place % len(COLORS)]
         x = (xs[axis] if learner.ndim == 1 else positions)[: len(values[axis])]
-        label = "" if learner.ndim == 1 else axes[axis].label
+        label = "" if learner.ndim == 1 else axes[axis].label.strip()
         known = np.isfinite(errors[axis])
         rows = (x[known], values[axis][known], errors[axis][known])
         band = holoviews.Spread(rows, x_axis, [y_axis, "error"])

@@ -28,6 +28,16 @@ def test_points_on_the_seam_are_counted_once(make: Any, backend: str) -> None:
     assert title(learner.plot(), backend) == "40 points"
 
 
+@pytest.mark.parametrize("names", [("y", "x"), ("z", "y"), ("y", "z"), ("value", "z"), ("x_end", "x")])
+@pytest.mark.parametrize("axis", [(1, 9), Log(1, 9)])
+def test_axes_may_have_the_names_of_other_dimensions(names: tuple[str, str], axis: Any, backend: str) -> None:
+    for make in (adaptive.Learner2D, adaptive.LearnerND):
+        learner = make(lambda **point: math.prod(point.values()), Space(dict.fromkeys(names, axis)))
+        adaptive.simple(learner, npoints_goal=20)
+        labels = axis_labels(learner.plot(), backend)
+        assert tuple(label.strip() for label in labels) == names
+
+
 def in_space(angle: float, energy: float, field: float) -> float:
     return wave(angle) + 0.3 * math.log10(energy) + field
 
