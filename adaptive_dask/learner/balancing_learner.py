@@ -81,14 +81,7 @@ class BalancingLearner(BaseLearner):
         strategy: Strategy = "loss_improvements",
         one_budget: bool = False,
     ) -> None:
-        self.learners = list(learners)
-        kinds = sorted({type(learner).__name__ for learner in self.learners})
-        if not kinds:
-            raise ValueError("A BalancingLearner needs at least one learner.")
-        if len({type(learner) for learner in self.learners}) > 1:
-            raise TypeError(
-                f"learners must be of one type, so that their losses can be compared, got {', '.join(kinds)}."
-            )
+        self._learners = _checked_children(learners)
         self.cdims = None if cdims is None else checked_cdims(cdims, len(self.learners))
         self.function = ChildFunctions(self.learners)
         self._data = ChildrenData(self.learners)
@@ -128,6 +121,19 @@ class BalancingLearner(BaseLearner):
         learners = [learner_type(function=functools.partial(f, **each), **learner_kwargs) for each in arguments]
         return cls(learners, cdims=arguments, **options)
 
+    @property
+    def learners(self) -> list[Any]:
+        """The children. You can append and remove some, and assign others."""
+        return self._learners
+
+    @learners.setter
+    def learners(self, learners: Sequence[Any]) -> None:
+        children = _checked_children(learners)
+        if self.cdims is not None and len(children) != len(self.cdims):
+            raise ValueError(f"learners must be {len(self.cdims)}, as many as cdims, got {len(children)}.")
+        self._learners[:] = children  # in place, because the function and the data refer to the list
+        self.refresh()
+
     def new(self) -> Self:
         """Return a balancing learner of new children, with the same settings and no data."""
         children = [child.new() for child in self.learners]
@@ -161,8 +167,12 @@ class BalancingLearner(BaseLearner):
         self._turns = ChildTurns(self.learners, self._strategy)
         self._losses = ChildLosses(self.learners, self._turns.barren)
 
-    def _notice_changes(self) -> None:
-        """Refresh if children were told results directly, or new ones were added."""
+    def _notice_changes(self, *, only_number: bool = False) -> None:
+        """Refresh if children were told results directly, or were added, removed or replaced."""
+        if len(self.learners) != self._n_known:
+            self.refresh()
+        if only_number:  # which is fast
+            return
         if len(self.learners) <= FEW_CHILDREN:
             if not self._turns.is_current():
                 self.refresh()
@@ -177,7 +187,7 @@ class BalancingLearner(BaseLearner):
     # -- ask and tell ----------------------------------------------------------------------------
 
     def _takes_infeasible(self, point: Point) -> bool:
-        i, x = self._checked(point)
+        i, x = _checked_point(point, len(self.learners))
         return takes_infeasible(self.learners[i], x)
 
     @property
@@ -242,16 +252,18 @@ class BalancingLearner(BaseLearner):
 
     def tell(self, x: Point, y: Any) -> None:
         """Tell the value ``y`` of the function at ``x`` = (index, point of the child)."""
-        i, point = self._checked(x)
+        self._notice_changes(only_number=True)
+        i, point = _checked_point(x, len(self.learners))
         self.learners[i].tell(point, y)
         self._turns.told(i)
         self._losses.told(i)
 
     def tell_many(self, xs: Iterable[Point], ys: Iterable[Any]) -> None:
         """Tell the values ``ys`` of the function at ``xs``, together for each child."""
+        self._notice_changes(only_number=True)
         groups: dict[int, tuple[list[Any], list[Any]]] = {}
         for x, y in paired(xs, ys):
-            i, point = self._checked(x)
+            i, point = _checked_point(x, len(self.learners))
             points, values = groups.setdefault(i, ([], []))
             points.append(point)
             values.append(y)
@@ -264,30 +276,20 @@ class BalancingLearner(BaseLearner):
 
     def tell_pending(self, x: Point) -> None:
         """Mark ``x`` = (index, point of the child) as pending."""
-        i, point = self._checked(x)
+        self._notice_changes(only_number=True)
+        i, point = _checked_point(x, len(self.learners))
         self.learners[i].tell_pending(point)
         self._turns.changed(i)
         self._losses.pending_changed(i)
 
     def remove_unfinished(self) -> None:
         """Remove all pending points."""
+        self._notice_changes(only_number=True)
         for i, child in enumerate(self.learners):
             if self._turns.has_pending(i):
                 child.remove_unfinished()
                 self._turns.got_free(i)
                 self._losses.pending_changed(i)
-
-    def _checked(self, x: Point) -> Point:
-        try:
-            index, point = x
-            index = operator.index(index)
-        except (TypeError, ValueError):
-            raise TypeError(f"A point must be (index of the learner, point of that learner), got {x!r}.") from None
-        if not 0 <= index < len(self.learners):
-            raise ValueError(f"A point must have the index of a learner, below {len(self.learners)}, got {x!r}.")
-        if index >= self._n_known:
-            self.refresh()
-        return index, point
 
     # -- results ---------------------------------------------------------------------------
 
@@ -306,7 +308,7 @@ class BalancingLearner(BaseLearner):
     def data(self, data: Any) -> None:
         of_children: list[dict[Any, Any]] = [{} for _ in self.learners]
         for x, y in checked_data(data).items():
-            i, point = self._checked(x)
+            i, point = _checked_point(x, len(self.learners))
             of_children[i][point] = y
         before = [dict(child.data) for child in self.learners]
         done = 0
@@ -323,6 +325,7 @@ class BalancingLearner(BaseLearner):
 
     def each_has(self, npoints: int) -> bool:
         """Return True if each child has at least ``npoints`` points, or has none pending and none to propose."""
+        self._notice_changes(only_number=True)
         return self._turns.each_has(npoints)
 
     @property
@@ -442,12 +445,37 @@ def named_product(**items: Sequence[Any]) -> list[dict[str, Any]]:
     return [dict(zip(items, values, strict=True)) for values in itertools.product(*items.values())]
 
 
+def _checked_point(x: Any, n: int) -> Point:
+    """Check a point of one of n children."""
+    try:
+        index, point = x
+        index = operator.index(index)
+    except (TypeError, ValueError):
+        raise TypeError(f"A point must be (index of the learner, point of that learner), got {x!r}.") from None
+    if not 0 <= index < n:
+        raise ValueError(f"A point must have the index of a learner, below {n}, got {x!r}.")
+    return index, point
+
+
+def _checked_children(learners: Sequence[Any]) -> list[Any]:
+    children = list(learners)
+    kinds = sorted({type(learner).__name__ for learner in children})
+    if not kinds:
+        raise ValueError("A BalancingLearner needs at least one learner.")
+    if len({type(learner) for learner in children}) > 1:
+        raise TypeError(f"learners must be of one type, so that their losses can be compared, got {', '.join(kinds)}.")
+    return children
+
+
 def checked_cdims(cdims: Cdims, n: int) -> list[dict[str, Any]]:
     """Return names and values for each of n children, as dicts."""
     rows: Iterable[Any] = cdims
     if isinstance(cdims, tuple | list) and len(cdims) == 2 and not isinstance(cdims[0], Mapping):
         names, values = cdims
         rows = (dict(zip(names, each, strict=True)) for each in values)
+    rows = list(rows)
+    if not all(isinstance(row, Mapping) for row in rows):
+        raise TypeError(f"cdims must be a dict for each learner, or (names, values), got {cdims!r}.")
     checked = [dict(row) for row in rows]
     if len(checked) != n:
         raise ValueError(f"cdims must describe {n} learners, got {len(checked)}.")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import operator
 from collections.abc import Callable, Mapping, Sequence, Set
 from typing import Any, Literal, NamedTuple
 
@@ -51,6 +52,7 @@ class ChildTurns:
             names = ", ".join(f'"{name}"' for name in NAMES)
             raise ValueError(f"strategy must be {names} or a function of a learner, got {strategy!r}.")
         self._learners = learners
+        self._known = list(learners)
         self._queue = ChildQueue(len(learners), self._key_function(strategy))
         self.barren = {i for i, child in enumerate(learners) if _is_barren(child)}
         self._barren_queue = ChildQueue(len(learners), self._barren_key)
@@ -86,8 +88,10 @@ class ChildTurns:
                 return i, *proposal
 
     def is_current(self) -> bool:
-        """Return True if no child was added, or told results directly, since the last check."""
-        return [child.npoints for child in self._learners] == self._npoints
+        """Return True if no child was added, removed, replaced, or told results directly, since the last check."""
+        known = self._known
+        is_same = len(known) == len(self._learners) and all(map(operator.is_, known, self._learners))
+        return is_same and [child.npoints for child in known] == self._npoints
 
     def took(self, i: int) -> None:
         """Count a turn of a child."""

@@ -187,6 +187,8 @@ class ClusterRun(Run):
     async def tell(self, points: list[Any], values: list[Any]) -> None:
         """Tell the hosted learner results that the run did not ask for."""
         await self.request(Route.TELL, points=guarded(dumps, points), values=guarded(dumps, values))
+        if self.has_ended:  # there is no more news, so they do not come back with it
+            self.replica.tell(points, values)
 
     async def set_goal(self, goal: Goal) -> None:
         """Set another goal of the hosted run."""

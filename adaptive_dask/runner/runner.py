@@ -8,6 +8,7 @@ from collections.abc import Callable, Hashable, Iterable, Sequence
 from typing import Any, Self, Unpack
 
 from adaptive_dask import entry
+from adaptive_dask.learner.checked import paired
 from adaptive_dask.run.failures import FailedPoint
 from adaptive_dask.run.goals import GoalFunction, make_goal
 from adaptive_dask.run.options import RunArguments, RunOptions, with_arguments, with_arguments_of
@@ -366,7 +367,8 @@ class AsyncRunner:
 
     def tell_many(self, xs: Sequence[Any], ys: Sequence[Any]) -> Any:
         """Tell the run's learner results that the run did not ask for."""
-        return self._run.do(self._run.tell, list(xs), list(ys))
+        pairs = paired(xs, ys)
+        return self._run.do(self._run.tell, [x for x, _ in pairs], [y for _, y in pairs])
 
     @property
     def actor(self) -> Actor:

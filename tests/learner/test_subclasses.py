@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import functools
+import operator
 import pickle
 import threading
 from collections.abc import Callable
@@ -125,6 +126,39 @@ def test_a_child_that_was_told_directly_or_appended_is_noticed() -> None:
         tell((len(learner.learners) - 1, 0.0), 0.0)
     assert learner.npoints == 9
     assert (5, 0.0) in learner.pending_points
+
+
+def test_children_that_were_removed_replaced_or_assigned_are_noticed() -> None:
+    def made(high: float) -> Learner1D:
+        return Learner1D(function, (0, high))
+
+    changes: list[tuple[Callable[[Any], Any], list[float]]] = [
+        (lambda learner: learner.learners.pop(0), [2]),
+        (lambda learner: operator.setitem(learner.learners, 0, made(5)), [5, 2]),
+        (lambda learner: setattr(learner, "learners", [made(5)]), [5]),
+        (lambda learner: setattr(learner, "learners", [made(3), made(4), made(5)]), [3, 4, 5]),
+    ]
+    for change, highs in changes:
+        for has_data in (True, False):
+            learner = BalancingLearner([made(1), made(2)])
+            if has_data:
+                simple(learner, npoints_goal=3)
+            change(learner)
+            if not has_data:
+                assert len(learner.learners) == len(highs)
+            simple(learner, npoints_goal=5)
+            assert [child.bounds[1] for child in learner.learners] == highs
+            assert {max(child.data) for child in learner.learners} == set(highs)
+            assert learner.npoints == len(learner.data) == 5 * len(highs)
+
+
+def test_children_that_cannot_be_assigned() -> None:
+    learner = BalancingLearner([Learner1D(function, (0, 1))], cdims=[{"a": 1}])
+    for children, error in (([], ValueError), ([1, "a"], TypeError), ([Learner1D(function, (0, 1))] * 2, ValueError)):
+        with pytest.raises(error, match="learner"):
+            learner.learners = children
+    with pytest.raises(TypeError, match="cdims must be a dict for each learner"):
+        BalancingLearner([Learner1D(function, (0, 1))], cdims={"a": [1]})
 
 
 def noting(base: Any) -> Any:

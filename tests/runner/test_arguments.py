@@ -41,6 +41,10 @@ def test_what_saves_a_learner_is_checked() -> None:
         with pytest.raises(TypeError, match="interval must be a timedelta or a number of seconds, got 'a'"):
             runner.start_periodic_saving({"fname": "file"}, interval="a")
         runner.result(TIMEOUT)
+        with pytest.raises(ValueError, match="ys must have a value for each of 2 points, got 1"):
+            runner.tell_many([0.1, 0.2], [1.0])
+        runner.tell(0.123, 1.0)
+        assert runner.learner.data[0.123] == 1.0
 
 
 def test_times_of_numpy_and_at_the_ends_of_the_calendar() -> None:
