@@ -146,4 +146,5 @@ def test_tables_have_all_their_rows(page: Path) -> None:
     # An empty line in a table would make a paragraph of the rows below.
     for table in re.findall(r"(?:^\| .*\n)(?:^\|.*\n?)*", without_code(page), re.MULTILINE):
         lines = table.splitlines()
-        assert len(lines) > 2 and re.fullmatch(r"[-|: ]+", lines[1]), lines[0]
+        assert re.fullmatch(r"[-|: ]+", "".join(lines[1:2])), lines[0]
+        assert len(lines) > 2, lines[0]
