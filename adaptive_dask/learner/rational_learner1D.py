@@ -174,7 +174,8 @@ class RationalLearner1D(SettingsLearner):
             Has no effect, because the values at pending points are unknown.
         """
         self._pieces.update()
-        return float(self._pieces.claim())
+        loss = float(self._pieces.claim())
+        return math.inf if math.isnan(loss) else loss  # of values whose range does not fit a float
 
     def done(self) -> bool:
         """Return whether several predictions show that the error is below ``rtol``, or at the level of the noise."""

@@ -291,7 +291,10 @@ class SparseGridLearner(SettingsLearner):
         real : bool, default: True
             Ignored.
         """
-        judged = self._absorb().judgements()
+        known = self._absorb()
+        if not np.isfinite(known.scales).all():
+            return math.inf  # the range of the values does not fit a float, so no error is relative to it
+        judged = known.judgements()
         return judged[0].largest if judged else math.inf
 
     def done(self) -> bool:

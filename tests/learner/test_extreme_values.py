@@ -15,6 +15,8 @@ from adaptive_dask.learner.average_learner1D import AverageLearner1D
 from adaptive_dask.learner.learner1D import Learner1D
 from adaptive_dask.learner.learner2D import Learner2D, minimize_triangle_surface_loss, triangle_loss
 from adaptive_dask.learner.learnerND import LearnerND, curvature_loss_function, std_loss
+from adaptive_dask.learner.rational_learner1D import RationalLearner1D
+from adaptive_dask.learner.sparse_grid_learner import SparseGridLearner
 from adaptive_dask.runner.sequential import simple
 
 Make = Callable[[Callable[[float], float]], Any]
@@ -171,3 +173,17 @@ def test_a_grid_of_points_that_are_very_close() -> None:
     assert len(xs) == len(ys) == len(values) == 1000
     assert sys.getsizeof(values) < 10**7
     assert learner.interpolated_on_grid(n=7)[2].shape == (7, 7)
+
+
+@pytest.mark.filterwarnings("ignore:overflow encountered", "ignore:invalid value encountered")
+@pytest.mark.parametrize(
+    "learner",
+    [SparseGridLearner(None, [(0, 1)] * 2), RationalLearner1D(None, (0, 1))],
+    ids=lambda each: type(each).__name__,
+)
+def test_values_whose_range_does_not_fit_a_float_are_not_known(learner: Any) -> None:
+    for _ in range(30):
+        (x,), _ = learner.ask(1)
+        learner.tell(x, 1e308 if np.sum(x) > 0.5 else -1e308)
+    assert learner.loss() == math.inf
+    assert not learner.done()

@@ -104,7 +104,9 @@ class Approximation:
         """The ranges of the components of the values."""
         if self._low is None:
             return np.ones(1)
-        scales: Floats = np.hypot(*np.abs(np.array([(self._high - self._low).real, (self._high - self._low).imag])))
+        with np.errstate(over="ignore"):  # the range of finite values may be infinite
+            spread = self._high - self._low
+            scales: Floats = np.hypot(spread.real, spread.imag)
         return np.where(scales > 0, scales, 1.0)  # for components without finite values as well
 
     @property
