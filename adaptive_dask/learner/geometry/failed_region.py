@@ -2,7 +2,8 @@
 
 A cell, which is an interval, a simplex or a box, is *mixed* if some of its points have a value and others failed, and
 *failed* if it has only points that failed. The border is resolved by dividing mixed cells, the longest first, while
-they are longer than a tolerance. Failed cells are explored by a small share of the points. Mixed simplices also have
+they are longer than a tolerance. Mixed simplices count as longer where the border turns, such as at the tips of a
+region. Failed cells are explored by a small share of the points. Mixed simplices also have
 losses, by which they are divided beside the border, between points with values.
 
 The numbers of evaluations that may fail at the border, and of points that explore, depend only on the number of points.
@@ -42,6 +43,14 @@ RISKS = (0.0, 0.5, 1.0)
 # A simplex counts as at most this many times as long as the cube with the volume of the parallelepiped of its edges.
 # Flat simplices along the bounds keep their long edges, however many points are close to these.
 MOST_FLAT = 10.0
+
+# Where the border turns, the region may extend between two vertices with values, and be too thin to be seen. The edge
+# between them counts as its length times the difference of the normals along it, times this number. With larger ones,
+# thinner tips are found, and the error elsewhere is larger. In more dimensions, too many simplices share a vertex.
+TURN = {2: 2.0, 3: 1.0}
+# Simplices along the bounds may be too flat for meaningful normals: a cube with the edge has more than this many times
+# the volume of the parallelepiped.
+MOST_FLAT_TURN = 16.0
 
 # In one dimension, the border is a point. The length of mixed intervals counts this many times.
 URGENCY = 4.0
@@ -176,9 +185,10 @@ class FailedRegion:
         The vertices that failed.
     kinds : array of int8, shape (capacity,)
         `FEASIBLE`, `MIXED` or `FAILED`, by slot.
+    normals : array, shape (capacity, d)
+        By vertex with a value, the mean direction to neighbors that failed, as a unit vector; 0 if there are none.
     lengths : array, shape (capacity,)
-        The longest edge between a vertex with a value and one that failed or, for failed simplices, the longest edge;
-        less for flat simplices.
+        The largest `edge_length` of mixed simplices, or the longest edge of failed ones; less for flat simplices.
     has_sides : array of bool, shape (capacity,)
         True if a mixed simplex has an edge beside the border: both ends have values, and no vertex failed in the ball
         around the edge. Dividing it there improves the approximation near the border.
@@ -191,8 +201,12 @@ class FailedRegion:
         self.count = 0
         self.has_feasible = False
         self.vertices: Flags = np.zeros(0, dtype=bool)
+        self.normals: Floats = np.zeros((0, dim))
+        self._at_border: Flags = np.zeros(0, dtype=bool)  # vertices with values next to some that failed
+        self._turn = TURN.get(dim, 0.0)
         self.kinds = np.zeros(0, dtype=np.int8)
         self.lengths: Floats = np.zeros(0)
+        self._losses: Floats = np.zeros(0)  # by slot, as given to `losses`
         self.has_sides: Flags = np.zeros(0, dtype=bool)
         self._first, self._second = np.triu_indices(dim + 1, 1)
 
@@ -202,8 +216,8 @@ class FailedRegion:
         self.vertices[vertices] = True
         self.count += len(vertices)
 
-    def classify(self, mesh: SimplexMesh, values: Floats, slots: Ints) -> None:
-        """Determine the kinds of simplices.
+    def classify(self, mesh: SimplexMesh, values: Floats, slots: Ints) -> Ints:
+        """Determine the kinds of simplices, and their lengths.
 
         Parameters
         ----------
@@ -211,8 +225,15 @@ class FailedRegion:
         values : array, shape (n_points, vdim)
             The values at the vertices, NaN for those without.
         slots : array of int, shape (m,)
+
+        Returns
+        -------
+        array of int
+            The slots of other mixed simplices with new lengths.
         """
         self.make_room(mesh)
+        others = self._set_normals(mesh, slots)
+        slots = np.concatenate([slots, others])
         vertices = mesh.vertices[slots]
         failed = self.vertices[vertices]
         feasible = ~failed & np.isfinite(values[vertices]).all(axis=2)
@@ -228,9 +249,13 @@ class FailedRegion:
             a, b = self._first, self._second
             lengths = np.linalg.norm(corners[:, a] - corners[:, b], axis=2)
             failed, feasible = failed[bad], feasible[bad]
-            across = (failed[:, a] & feasible[:, b]) | (feasible[:, a] & failed[:, b])
-            lengths[mixed[bad, None] & ~across] = 0.0
             sizes = (math.factorial(self._dim) * mesh.volumes[slots[bad]]) ** (1 / self._dim)
+            normals = self.normals[vertices[bad]]
+            turns = ((normals[:, a] - normals[:, b]) * (corners[:, b] - corners[:, a])).sum(axis=2)
+            is_flat = lengths**self._dim > MOST_FLAT_TURN * sizes[:, None] ** self._dim
+            turns = np.where(feasible[:, a] & feasible[:, b] & ~is_flat, self._turn * turns, 0.0)
+            across = (failed[:, a] & feasible[:, b]) | (feasible[:, a] & failed[:, b])
+            lengths = np.where(mixed[bad, None] & ~across, turns, lengths)
             self.lengths[slots[bad]] = np.minimum(lengths.max(axis=1), MOST_FLAT * sizes)
             beside = feasible[:, a] & feasible[:, b]
             for c in range(self._dim + 1):
@@ -238,13 +263,81 @@ class FailedRegion:
                 angles = ((corners[:, a] - other) * (corners[:, b] - other)).sum(axis=2)
                 beside &= ~failed[:, c, None] | (angles > 0)
             self.has_sides[slots[bad]] = beside.any(axis=1)
+        return others
 
-    def losses(self, slots: Ints, losses: Floats) -> Floats:
-        """Return the losses of simplices, shape (m,), from those for a function that is constant at failed vertices."""
+    def edge_length(self, mesh: SimplexMesh, slot: int, a: int, b: int) -> float:
+        """Return how long an edge of a mixed simplex counts at the border.
+
+        Parameters
+        ----------
+        mesh : SimplexMesh
+        slot : int
+        a, b : int
+            The vertices, negative for pending points.
+
+        Returns
+        -------
+        float
+            The length between a vertex with a value and one that failed; between two with values, it is large if the
+            border turns, so that the region may extend between them. 0 for pending points.
+        """
+        if min(a, b) < 0:
+            return 0.0
+        p, q = mesh.point(a), mesh.point(b)
+        length = math.dist(p, q)
+        if self.vertices[a] != self.vertices[b]:
+            return length
+        if length**self._dim > MOST_FLAT_TURN * math.factorial(self._dim) * mesh.volumes[slot]:
+            return 0.0
+        return self._turn * float((self.normals[a] - self.normals[b]) @ np.subtract(q, p))
+
+    def may_fail(self, mesh: SimplexMesh, slot: int, a: int, b: int) -> bool:
+        """Return True if a point on this edge of a mixed or failed simplex is not beside the border."""
+        failed = any(v >= 0 and self.vertices[v] for v in (a, b))
+        return failed or self.edge_length(mesh, slot, a, b) > self.tolerance
+
+    def _set_normals(self, mesh: SimplexMesh, slots: Ints) -> Ints:
+        """Update the normals at the vertices of changed simplices; return the slots of other mixed ones around them."""
+        vertices = mesh.vertices[slots]
+        is_near = self._turn and (self.vertices[vertices] | self._at_border[vertices]).any()
+        if not is_near:
+            return slots[:0]
+        changed, around, places = mesh.surroundings(slots)
+        vertices, a, b = mesh.vertices[around], self._first, self._second
+        failed = self.vertices[vertices]
+        rows, edges = (failed[:, a] != failed[:, b]).nonzero()
+        start = np.where(failed[rows, a[edges]], b[edges], a[edges])
+        end = a[edges] + b[edges] - start
+        starts = vertices[rows, start]
+        ways = mesh.points[vertices[rows, end]] - mesh.points[starts]
+        ways /= np.linalg.norm(ways, axis=1, keepdims=True)
+        at, count = places[rows, start], len(changed) + 1
+        sums = np.stack([np.bincount(at, weights=way, minlength=count)[1:] for way in ways.T], axis=1)
+        sizes = np.linalg.norm(sums, axis=1, keepdims=True)
+        # Rounded, because the order of simplices must not decide between equal lengths.
+        self.normals[changed] = np.round(sums / np.where(sizes > 0, sizes, 1.0), 9)
+        self._at_border[starts] = True
+        return np.setdiff1d(around[self.kinds[around] == MIXED], slots)
+
+    def losses(self, slots: Ints, losses: Floats, others: Ints) -> tuple[Ints, Floats]:
+        """Return the new losses of simplices, and their slots.
+
+        Parameters
+        ----------
+        slots : array of int, shape (m,)
+        losses : array, shape (m,)
+            The losses for a function that is constant at failed vertices.
+        others : array of int
+            The slots of simplices with new lengths, as from `classify`.
+        """
+        self._losses[slots] = losses
+        slots = np.concatenate([slots, np.setdiff1d(others, slots)])
+        losses = self._losses[slots]
         if not self.has_feasible:
-            return losses
+            return slots, losses
         unresolved = (self.kinds[slots] == MIXED) & (self.lengths[slots] > self.tolerance)
-        return np.where((self.kinds[slots] == FEASIBLE) | unresolved | self.has_sides[slots], losses, 0.0)
+        is_divided = (self.kinds[slots] == FEASIBLE) | unresolved | self.has_sides[slots]
+        return slots, np.where(is_divided, losses, 0.0)
 
     def set_shares(self, slots: Ints, shares: Floats) -> None:
         """Rank the mixed and failed simplices among these.
@@ -278,6 +371,8 @@ class FailedRegion:
     def make_room(self, mesh: SimplexMesh) -> None:
         """Extend the arrays to the capacity of the mesh."""
         if len(self.vertices) < mesh.n_points:
-            self.vertices = longer(self.vertices, 2 * mesh.n_points)
-        self.has_sides = longer(self.has_sides, mesh.capacity)
+            size = 2 * mesh.n_points
+            self.vertices, self._at_border = longer(self.vertices, size), longer(self._at_border, size)
+            self.normals = longer(self.normals, size)
+        self.has_sides, self._losses = longer(self.has_sides, mesh.capacity), longer(self._losses, mesh.capacity)
         self.kinds, self.lengths = longer(self.kinds, mesh.capacity), longer(self.lengths, mesh.capacity)

@@ -223,7 +223,9 @@ class Refinement:
         share, vertices = cell
         corners = [self._point(v) for v in vertices]
         heights = [self._height(v) for v in vertices]
-        edge = self._edge_at_border(vertices, corners, across=kind != FEASIBLE) if self._has_failed(slot) else None
+        edge = None
+        if self._has_failed(slot):
+            edge = self._edge_at_border(slot, vertices, corners, across=kind != FEASIBLE)
         i, j, part = edge or self._where_to_cut(corners, heights)
         gain = self.losses.priority(slot) * share**self._share_power
         if kind != FEASIBLE:  # a point that is due, independent of its loss
@@ -246,7 +248,7 @@ class Refinement:
         self._coordinates[vertex] = proposal.point
         slot = self.mesh.slot_of[proposal.simplex]
         edge = proposal.edge
-        if self._has_failed(slot) and not (edge and all(v < 0 or not self.failed.vertices[v] for v in edge)):
+        if self._has_failed(slot) and (edge is None or self.failed.may_fail(self.mesh, slot, *edge)):
             self._risks[vertex] = RISKS[self.failed.kinds[slot]]
         if proposal.height is not None:
             self._heights[vertex] = proposal.height
@@ -297,24 +299,24 @@ class Refinement:
             self._update_priority(simplex)
 
     def _edge_at_border(
-        self, vertices: tuple[Vertex, ...], corners: list[Point], *, across: bool
+        self, slot: int, vertices: tuple[Vertex, ...], corners: list[Point], *, across: bool
     ) -> tuple[int, int, float] | None:
-        """Return the middle of the longest edge from a vertex with a value to one that failed, or None.
+        """Return the middle of the edge with the largest `FailedRegion.edge_length`, or None.
 
         If not `across`, it is the longest edge beside the border; see `FailedRegion.has_sides`.
         """
         failed = [v >= 0 and bool(self.failed.vertices[v]) for v in vertices]
         bad = [corner for corner, each in zip(corners, failed, strict=True) if each]
-        edges = [
-            (math.dist(corners[i], corners[j]), i, j)
-            for i, j in itertools.combinations(range(len(vertices)), 2)
-            if (
-                min(vertices[i], vertices[j]) >= 0 and failed[i] != failed[j]
-                if across
-                else not (failed[i] or failed[j]) and all(_cosine(corners[i], corners[j], c) > 0 for c in bad)
-            )
-        ]
-        if not edges:
+        edges = []
+        for i, j in itertools.combinations(range(len(vertices)), 2):
+            if across:
+                length = self.failed.edge_length(self.mesh, slot, vertices[i], vertices[j])
+            elif failed[i] or failed[j] or any(_cosine(corners[i], corners[j], c) <= 0 for c in bad):
+                continue
+            else:
+                length = math.dist(corners[i], corners[j])
+            edges.append((length, i, j))
+        if not edges or max(edges)[0] <= 0:
             return None
         _, i, j = max(edges)
         return i, j, 0.5

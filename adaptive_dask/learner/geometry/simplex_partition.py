@@ -252,11 +252,11 @@ class SimplexPartition:
         region.has_feasible |= bool(np.isfinite(told).any())
         if region.count:
             touched = np.union1d(born, self.mesh.attached(revalued.tolist())) if len(revalued) else born
-            region.classify(self.mesh, self.values, touched)
+            others = region.classify(self.mesh, self.values, touched)
             feasible = region.kinds == FEASIBLE
         slots, losses = self._rule.update(self.mesh, self.values, told, born, revalued, feasible)
         if region.count:
-            losses = region.losses(slots, losses)
+            slots, losses = region.losses(slots, losses, others)
         self._height_of_one = self._height / self._rule.value_scale
         self._slope_of_one = 1.0 / self._rule.gradient_scale
         self._gradients = self._rule.gradients
