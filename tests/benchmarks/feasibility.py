@@ -4,6 +4,8 @@ For each region, the share of evaluations that fail is printed, the Hausdorff di
 and the true one in units of ``feasibility_tol``, and the error where the function has values, divided by that of the
 same function without failures at as many points with values. python-adaptive is told NaN, and 0, at the same regions.
 
+With ``--beforehand``, the region is declared with ``feasible=``, and n points have values.
+
     python -m tests.benchmarks.feasibility [--n 1000 10000] [--region crescent …] [--dim 2 3] [--partition boxes]
 """
 
@@ -134,14 +136,16 @@ def linear(data: dict[Any, float], x: Array) -> Array:
     return np.asarray(LinearNDInterpolator(points, list(data.values()))(x))
 
 
-def measure(name: str, dim: int, n: int, seed: int, partition: str = "simplices") -> dict[str, float]:
+def measure(
+    name: str, dim: int, n: int, seed: int, partition: str = "simplices", *, is_beforehand: bool = False
+) -> dict[str, float]:
     rng = np.random.default_rng([seed, dim])
     margin = REGIONS[name](rng, dim)
     bounds, tol = [(0.0, 1.0)] * dim, TOLERANCES[dim, n]
+    feasible = (lambda point: bool(margin(np.array(point)) >= 0)) if is_beforehand else None
     begin = time.perf_counter()
-    learner = run(
-        LearnerND(None, bounds, partition=partition, feasibility_tol=tol), margin, n, lambda point: Infeasible("fails")
-    )
+    learner = LearnerND(None, bounds, partition=partition, feasibility_tol=tol, feasible=feasible)
+    run(learner, margin, n, lambda point: Infeasible("fails"))
     seconds = time.perf_counter() - begin
     x = grid(dim)
     flat = x.reshape(-1, dim)
@@ -153,14 +157,14 @@ def measure(name: str, dim: int, n: int, seed: int, partition: str = "simplices"
 
     found = border(side(flat).reshape(true.shape), bisected(side), x)
     exact = border(true, bisected(lambda points: margin(points) >= 0), x)
-    feasible = n - len(learner.infeasible)
-    plain = run(LearnerND(None, bounds, partition=partition), None, feasible, lambda point: 0.0)
+    count = n - len(learner.infeasible)
+    plain = run(LearnerND(None, bounds, partition=partition), None, count, lambda point: 0.0)
     inside = true.ravel()
     ours = error(ip(flat), flat, inside)
     reference = error(plain.interpolator()(flat), flat, inside)
     missing = float(np.isnan(ip(flat)[inside]).mean())
     return {
-        "failed": 1 - feasible / n,
+        "failed": 1 - count / n,
         "border": hausdorff(found, exact) / tol,
         "error": ours / reference,
         "missing": missing,
@@ -195,13 +199,14 @@ def main() -> None:
     parser.add_argument("--dim", type=int, nargs="+", default=[2, 3])
     parser.add_argument("--seed", type=int, nargs="+", default=[0])
     parser.add_argument("--partition", default="simplices")
+    parser.add_argument("--beforehand", action="store_true")
     parser.add_argument("--without-adaptive", action="store_true")
     options = parser.parse_args()
     for n in options.n:
         for dim in options.dim:
             for name in options.region:
                 for seed in options.seed:
-                    ours = measure(name, dim, n, seed, options.partition)
+                    ours = measure(name, dim, n, seed, options.partition, is_beforehand=options.beforehand)
                     print(f"{n:6} {dim}D {name:17} {seed}", *(f"{k} {v:.3f}" for k, v in ours.items()), flush=True)
                     if options.without_adaptive:
                         continue
