@@ -11,6 +11,8 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from adaptive_dask import output
 from adaptive_dask.errors import BatchShapeError
 from adaptive_dask.isolated.supervisor import EvaluationCancelledError, EvaluationFailedError
@@ -174,7 +176,10 @@ def _call(function: Function, point: Any) -> Any:
 def _evaluate_here(function: Function, point: Any) -> Result:
     begin = time.perf_counter()
     try:
-        return Value(_call(function, point), time.perf_counter() - begin)
+        value = _call(function, point)
+        if type(value) is np.ndarray:
+            value = value.copy()  # the function may use it again before the learner is told
+        return Value(value, time.perf_counter() - begin)
     except BaseException as error:  # includes SystemExit
         reraise_interrupt(error)
         return raised(error, time.perf_counter() - begin, is_here=True)

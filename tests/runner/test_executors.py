@@ -16,6 +16,7 @@ from typing import Any
 
 import cloudpickle
 import distributed
+import numpy as np
 import pytest
 
 import adaptive_dask as adaptive
@@ -489,3 +490,16 @@ def test_a_balancing_learner(executor: Any) -> None:
     for n, child in zip((2, 3), children, strict=True):
         assert child.npoints >= 15
         assert_equals_function(child, partial(pow, exp=n))
+
+
+@pytest.mark.parametrize("executor", [ThreadPoolExecutor, adaptive.runner.SequentialExecutor])
+def test_an_array_that_the_function_uses_again_is_copied_at_once(executor: Any) -> None:
+    array = np.zeros(2)
+
+    def function(x: float) -> Any:
+        array[:] = [x, x**2]
+        return array
+
+    learner = adaptive.SequenceLearner(function, [i / 100 for i in range(100)])
+    adaptive.BlockingRunner(learner, executor=executor(*[1] * (executor is ThreadPoolExecutor)), ntasks=8)
+    assert [value.tolist() for value in learner.result()] == [[x, x**2] for x in learner.sequence]
