@@ -7,7 +7,7 @@ from typing import Any
 
 from adaptive_dask.learner.value_text import text_of_value
 from adaptive_dask.storage.frame_layouts import as_it_is
-from adaptive_dask.storage.vector_text import as_cell
+from adaptive_dask.storage.vector_text import as_cell, is_plain_array
 
 # The words that ``pandas.read_csv`` takes for missing values.
 _MISSING = {
@@ -38,6 +38,8 @@ def are_same(a: Any, b: Any) -> bool:
         text, other = (a, b) if isinstance(a, str) else (b, a)
         read = _as_read(text)
         return text in (str(as_cell(other)), str(other)) or (not isinstance(read, str) and are_same(read, other))
+    if _is_fast(a) and _is_fast(b) and (a.dtype, a.shape, a.tobytes()) == (b.dtype, b.shape, b.tobytes()):
+        return True
     try:
         if a == b:
             return True
@@ -54,6 +56,11 @@ def is_missing(value: Any) -> bool:
         return bool(value != value)
     except (TypeError, ValueError):
         return type(value).__name__ == "NAType"
+
+
+def _is_fast(value: Any) -> bool:
+    """Return True for arrays whose bytes can be compared, which is faster than to compare their texts."""
+    return is_plain_array(value) and not value.dtype.hasobject
 
 
 def _is_another(text: str) -> bool:

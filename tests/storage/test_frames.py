@@ -19,6 +19,7 @@ import pytest
 
 import adaptive_dask
 from adaptive_dask import RationalLearner1D, SparseGridLearner
+from adaptive_dask.storage import text_cells
 from adaptive_dask.storage.frame_layouts import layout_of
 from adaptive_dask.storage.frames import load_dataframe, to_dataframe
 from tests.storage.test_adaptive_files import KINDS, Ours, adaptive, arrays, curve, run
@@ -511,3 +512,17 @@ def test_a_balancing_learner_in_another(options, columns):
     assert list(df.columns[:2]) == columns
     loaded.load_dataframe(df, **options)
     assert [dict(each.data) for each in loaded.learners] == [dict(each.data) for each in learner.learners]
+
+
+def test_equal_default_arrays_are_compared_without_their_texts(monkeypatch: pytest.MonkeyPatch) -> None:
+    def weighted(x: float, weights: Any = np.array([0.1, np.nan])) -> float:  # noqa: B008
+        return x
+
+    learner = adaptive_dask.Learner1D(weighted, (0, 1))
+    learner.tell_many([0.0, 1.0], [0.0, 1.0])
+    df = learner.to_dataframe()
+    df["function.weights"] = [array.copy() for array in df["function.weights"]]  # as in a file
+    monkeypatch.setattr(text_cells, "text_of_value", None)
+    new = learner.new()
+    new.load_dataframe(df)
+    assert new.npoints == 2
