@@ -1,36 +1,38 @@
-"""Locks of learners that a thread of a run updates, so that other threads can read several attributes in one state."""
+"""The lock for learners that runs update, so that other threads can read several attributes in one state."""
 
 from __future__ import annotations
 
+import threading
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
-from weakref import WeakKeyDictionary
+from weakref import WeakSet
 
 from adaptive_dask.learner.any_learner import children_of, wrapped_by
 from adaptive_dask.learner.base_learner import BaseLearner
 
-Lock = AbstractContextManager[Any]
+# One lock for all learners: with one for each, callbacks of two runs that read both learners would wait for each other.
+UPDATING = threading.RLock()
 
-_locks: WeakKeyDictionary[Any, Lock] = WeakKeyDictionary()
+_updated: WeakSet[Any] = WeakSet()
 
 
-def share_lock(learner: Any, lock: Lock) -> None:
-    """Let readers of a learner, of its wrapped learner and of its children acquire a lock.
+def note_updated(learner: Any) -> None:
+    """Note that a run updates a learner, its wrapped learner and its children, in a thread that holds `UPDATING`.
 
-    Learners that are not hashable, or are not those of this package, are read without a lock.
+    Learners that are not hashable, or are not those of this package, are read without the lock.
     """
     if not isinstance(learner, BaseLearner):
         return
     try:
-        _locks[learner] = lock
+        _updated.add(learner)
     except TypeError:
         return
     inside = wrapped_by(learner)
     for each in (*(children_of(learner) or ()), *(() if inside is None else (inside,))):
-        share_lock(each, lock)
+        note_updated(each)
 
 
-def reading(learner: Any, *, load_extra: bool = False) -> Lock:
+def reading(learner: Any, *, load_extra: bool = False) -> AbstractContextManager[Any]:
     """Return a context in which no run updates a learner.
 
     Parameters
@@ -41,6 +43,6 @@ def reading(learner: Any, *, load_extra: bool = False) -> Lock:
         wait for it.
     """
     try:
-        return nullcontext() if load_extra else _locks.get(learner) or nullcontext()
+        return UPDATING if not load_extra and learner in _updated else nullcontext()
     except TypeError:
         return nullcontext()

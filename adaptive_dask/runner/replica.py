@@ -11,7 +11,7 @@ from typing import Any
 
 from adaptive_dask.learner.any_learner import tell_all
 from adaptive_dask.learner.base_learner import BaseLearner
-from adaptive_dask.learner.reading import share_lock
+from adaptive_dask.learner.reading import UPDATING, note_updated
 from adaptive_dask.learner.subclasses import added_attributes, base_of
 from adaptive_dask.logs import get_logger
 from adaptive_dask.plain import safe_repr
@@ -68,7 +68,7 @@ class Replica:
     Attributes
     ----------
     lock : threading.RLock
-        Held while results are applied. Acquire it to read the learner several times in one state.
+        Held while results of any run are applied. Acquire it to read the learner several times in one state.
     arrived : threading.Event
         Set when results wait to be applied.
     received : int
@@ -84,9 +84,9 @@ class Replica:
         self.learner = learner
         self.received = 0
         self.callbacks: list[Callback] = []
-        self.lock = threading.RLock()
+        self.lock = UPDATING
         self.arrived = threading.Event()
-        share_lock(learner, self.lock)
+        note_updated(learner)
         self._loop = loop
         self._is_told = is_told
         self.is_foreign = not isinstance(learner, BaseLearner)
@@ -141,6 +141,10 @@ class Replica:
     def then(self, call: Callable[[], None]) -> None:
         """Queue a call after all results that have arrived, and start to apply the queue."""
         self._queue(call=call)
+        self.apply_soon()
+
+    def apply_soon(self) -> None:
+        """Start to apply the queue, on the user's loop or in the thread for updates."""
         self.arrived.set()
         if self._loop is not None and not self._loop.is_closed():
             self._loop.call_soon_threadsafe(self.apply)

@@ -44,6 +44,18 @@ def in_another_thread(call: Callable[[], Any]) -> None:
     assert not thread.is_alive()
 
 
+def is_free_elsewhere(lock: Any) -> bool:
+    found = []
+
+    def check() -> None:
+        found.append(lock.acquire(blocking=False))
+        if found[0]:
+            lock.release()
+
+    in_another_thread(check)
+    return found[0]
+
+
 def test_nothing_is_applied_until_somebody_asks() -> None:
     replica = Replica(CountingLearner(), None)
     replica.tell_packed(packed(a=1.0))
@@ -228,6 +240,23 @@ class CheckingLearner(adaptive.Learner1D):
         return super().interpolator(**options)
 
 
+def test_callbacks_of_two_runs_can_export_both_learners() -> None:
+    learners = [adaptive.Learner1D(by_name, (0, 1)) for _ in range(2)]
+    replicas = [Replica(learner, None) for learner in learners]
+    is_free = []
+
+    def callback(*_: Any) -> None:
+        for learner, replica in zip(learners, replicas, strict=True):
+            is_free.append(is_free_elsewhere(replica.lock))
+            learner.to_dataframe()
+
+    for replica in replicas:
+        replica.callbacks.append(callback)
+        replica.tell([0.5], [1.0])
+        replica.apply()
+    assert is_free == [False] * 4  # otherwise, another callback could wait for this one
+
+
 def test_no_result_is_applied_during_an_export() -> None:
     child = CheckingLearner(by_name, (0, 1))
     learner = adaptive.DataSaver(adaptive.BalancingLearner([child]), arg_picker=float)
@@ -237,7 +266,7 @@ def test_no_result_is_applied_during_an_export() -> None:
     checked = []
 
     def failures() -> Iterator[Any]:
-        in_another_thread(lambda: checked.append(replica.lock.acquire(blocking=False)))
+        checked.append(is_free_elsewhere(replica.lock))
         yield from ()
 
     CheckingLearner.check = lambda self: list(failures())  # type: ignore[assignment]
