@@ -189,6 +189,7 @@ class ClusterRun(Run):
         await self.request(Route.TELL, points=guarded(dumps, points), values=guarded(dumps, values))
         if self.has_ended:  # there is no more news, so they do not come back with it
             self.replica.tell(points, values)
+            self.replica.apply_soon()
 
     async def set_goal(self, goal: Goal) -> None:
         """Set another goal of the hosted run."""

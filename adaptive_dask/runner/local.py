@@ -290,6 +290,7 @@ class LocalRun(Run):
         error = error or self._session.error
         status = "failed" if error is not None else status
         self._note_end(status)
+        self._updates.are_over = True
         if self._shutdown:
             try:
                 self._pool.shutdown(wait=is_idle)

@@ -25,12 +25,14 @@ class Updates:
 
     Attributes
     ----------
+    are_over : bool
+        True if the run has ended, so that nothing calls `begin_next`, and results are applied at once.
     are_stopped : bool
         True if the replica gets no more results because the run was given up.
     """
 
     def __init__(self, replica: Replica) -> None:
-        self.are_stopped = False
+        self.are_over = self.are_stopped = False
         self._replica = replica
         self._gathered = 0
         self._next = math.inf
@@ -45,6 +47,7 @@ class Updates:
                 self._next = max(time.monotonic(), self._last + INTERVAL_S)
             elif few and self._gathered >= MANY:
                 self._next = self._last + INTERVAL_OF_MANY_S
+            self._apply_if_over()
 
     def copy(self, learner: Any) -> None:
         """Copy the replica from a learner that a call has changed."""
@@ -54,6 +57,11 @@ class Updates:
             copy = working_copy(learner)
             self._replica.copy_from(lambda: copy)
         self._next = min(self._next, time.monotonic())
+        self._apply_if_over()
+
+    def _apply_if_over(self) -> None:
+        if self.are_over and not self.are_stopped:
+            self._replica.apply_soon()
 
     @property
     def seconds_left(self) -> float:

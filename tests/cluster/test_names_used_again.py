@@ -84,7 +84,7 @@ async def test_commands_and_questions_go_to_the_own_run(c, s, a, b, kind):
     assert await runner.call(lambda learner: learner.npoints) == 20
     assert await runner.actor.npoints == 20
     await runner.tell(0.123, 1.123)
-    assert runner.learner.data[0.123] == 1.123
+    await until(lambda: runner._run.replica.learner.data.get(0.123) == 1.123)
     assert await runner.call(lambda learner: learner.npoints) == 21
     assert await runner.cancel_points([0.5]) == []
     await runner._run._inspect()

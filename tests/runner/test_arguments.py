@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -34,7 +35,8 @@ def test_coroutine_functions_whose_calls_would_do_nothing_are_refused(name: str,
 
 def test_what_saves_a_learner_is_checked() -> None:
     with ThreadPoolExecutor(1) as pool:
-        runner = adaptive.Runner(adaptive.Learner1D(abs, (-1, 1)), npoints_goal=5, executor=pool)
+        learner = adaptive.Learner1D(abs, (-1, 1))
+        runner = adaptive.Runner(learner, npoints_goal=5, executor=pool)
         for method, message in ((asynchronous, "method must be a plain function"), (3, "method must be a function")):
             with pytest.raises(TypeError, match=message):
                 runner.start_periodic_saving(method=method)
@@ -43,8 +45,11 @@ def test_what_saves_a_learner_is_checked() -> None:
         runner.result(TIMEOUT)
         with pytest.raises(ValueError, match="ys must have a value for each of 2 points, got 1"):
             runner.tell_many([0.1, 0.2], [1.0])
+        arrived = threading.Event()
+        runner.on_results(lambda learner, xs, ys: arrived.set())
         runner.tell(0.123, 1.0)
-        assert runner.learner.data[0.123] == 1.0
+        assert arrived.wait(TIMEOUT)
+        assert learner.data[0.123] == 1.0
 
 
 def test_times_of_numpy_and_at_the_ends_of_the_calendar() -> None:
