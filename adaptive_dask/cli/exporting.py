@@ -7,6 +7,8 @@ from typing import Any
 
 import click
 
+from adaptive_dask.storage.parquet import write_frame
+
 TABLES = (".csv", ".parquet", ".json")
 PICKLE = ".pickle"
 
@@ -46,7 +48,7 @@ def write(learner: Any, output: str) -> str:
         raise click.ClickException(f"{type(learner).__name__} has no table of its data; write a {PICKLE} file instead.")
     frame = learner.to_dataframe()
     if path.suffix == ".parquet":
-        learner.to_parquet(path)
+        write_frame(frame, path)
     elif path.suffix == ".json":
         try:
             text = frame.to_json(orient="records")

@@ -233,10 +233,10 @@ class DataSaver(BaseLearner):
 
     def tell_many(self, xs: Iterable[Any], ys: Iterable[Any]) -> None:
         """Tell the results of the function at several points."""
-        pairs = paired(xs, ys)
-        xs, picked = [x for x, _ in pairs], [y if isinstance(y, Infeasible) else self._picked(y) for _, y in pairs]
-        self.learner.tell_many(xs, [each if isinstance(each, Infeasible) else each.y for each in picked])
-        for x, each in zip(xs, picked, strict=True):
+        pairs = [(x, y if isinstance(y, Infeasible) else self._picked(y)) for x, y in paired(xs, ys)]
+        values = [each if isinstance(each, Infeasible) else each.y for _, each in pairs]
+        self.learner.tell_many([x for x, _ in pairs], values)
+        for x, each in pairs:
             if not isinstance(each, Infeasible):
                 self.extra_data.add(_key(x), each)
 

@@ -47,7 +47,11 @@ def to_parquet(
     ``learner.load_dataframe(pandas.read_parquet(url))`` tells a learner the same data. Other programs can read numbers,
     text, arrays (as lists) and complex numbers (as lists of real and imaginary part); other objects are text in JSON.
     """
-    df = to_dataframe(learner, **options)
+    write_frame(to_dataframe(learner, **options), url, storage_options)
+
+
+def write_frame(df: Any, url: str | os.PathLike[str], storage_options: Mapping[str, Any] | None = None) -> None:
+    """Write a result of `to_dataframe`, as `to_parquet` does."""
     with needed("Parquet files need pyarrow", '"adaptive_dask[data]"'):
         import pyarrow  # noqa: F401
     file = io.BytesIO()
