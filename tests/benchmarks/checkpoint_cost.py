@@ -1,4 +1,4 @@
-"""What a checkpoint costs a run at full speed, and how long a long one takes to go on from.
+"""What a checkpoint costs a run at full speed, and how long it takes to resume from a long one.
 
 Run it with ``python -m tests.benchmarks.checkpoint_cost`` on a machine that does nothing else. Runs with and without a
 checkpoint take turns on one cluster; the cost is the median over the turns of the ratio within a turn. What it costs in
