@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
@@ -12,6 +13,8 @@ from adaptive_dask.learner.base_learner import BaseLearner
 
 # One lock for all learners: with one for each, callbacks of two runs that read both learners would wait for each other.
 UPDATING = threading.RLock()
+# A forked process has no thread that would release it.
+os.register_at_fork(after_in_child=UPDATING._at_fork_reinit)  # type: ignore[attr-defined]
 
 _updated: WeakSet[Any] = WeakSet()
 

@@ -101,6 +101,7 @@ def test_all_is_to_be_seen(site: Path, browser: Any, width: int) -> None:
     for path in pages:
         name = path.relative_to(site).with_suffix("").as_posix()
         page.goto(path.as_uri())
+        page.add_style_tag(content="* { transition: none !important }")  # of colours, when the theme changes
         found = {
             "too wide": page.evaluate("document.documentElement.scrollWidth") > width,
             "cut off": page.evaluate(CUT_OFF),

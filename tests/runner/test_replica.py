@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -277,3 +279,29 @@ def test_no_result_is_applied_during_an_export() -> None:
     assert checked == [False] * 9
     learner.to_dataframe(failures=failures(), load_extra=True)  # may need the thread that waits for the lock
     assert checked.pop() is True
+
+
+FORK_DURING_UPDATE = """
+import os, threading
+from adaptive_dask.learner.reading import UPDATING
+
+def update():
+    with UPDATING:
+        is_held.set()
+        has_forked.wait()
+
+is_held, has_forked = threading.Event(), threading.Event()
+threading.Thread(target=update).start()
+is_held.wait()
+child = os.fork()
+if not child:
+    os._exit(0 if UPDATING.acquire(timeout=10) else 3)
+status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+has_forked.set()
+raise SystemExit(status)
+"""
+
+
+def test_a_process_that_is_forked_during_an_update_can_read_learners():
+    command = [sys.executable, "-W", "ignore", "-c", FORK_DURING_UPDATE]
+    assert subprocess.run(command, check=False, timeout=TIMEOUT).returncode == 0
