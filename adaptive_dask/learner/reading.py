@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import threading
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 from weakref import WeakSet
 
@@ -15,6 +16,9 @@ from adaptive_dask.learner.base_learner import BaseLearner
 UPDATING = threading.RLock()
 # A forked process has no thread that would release it.
 os.register_at_fork(after_in_child=UPDATING._at_fork_reinit)  # type: ignore[attr-defined]
+
+# How long a reader waits (seconds): the lock is held during callbacks, and these may wait for the reader.
+PATIENCE_S = 1.0
 
 _updated: WeakSet[Any] = WeakSet()
 
@@ -35,8 +39,9 @@ def note_updated(learner: Any) -> None:
         note_updated(each)
 
 
-def reading(learner: Any, *, load_extra: bool = False) -> AbstractContextManager[Any]:
-    """Return a context in which no run updates a learner.
+@contextmanager
+def reading(learner: Any, *, load_extra: bool = False) -> Iterator[None]:
+    """Return a context in which no run updates a learner, unless this would take longer than a second.
 
     Parameters
     ----------
@@ -45,7 +50,16 @@ def reading(learner: Any, *, load_extra: bool = False) -> AbstractContextManager
         True if remote results are loaded in the context. Then there is no lock, because the thread that loads them may
         wait for it.
     """
+    is_locked = not load_extra and _is_updated(learner) and UPDATING.acquire(timeout=PATIENCE_S)
     try:
-        return UPDATING if not load_extra and learner in _updated else nullcontext()
+        yield
+    finally:
+        if is_locked:
+            UPDATING.release()
+
+
+def _is_updated(learner: Any) -> bool:
+    try:
+        return learner in _updated
     except TypeError:
-        return nullcontext()
+        return False

@@ -234,7 +234,8 @@ def _children_to_dataframe(
     frames = []
     for index, child in enumerate(children):
         options = {**names, **_index_of_nested(child, index_name)}
-        df = to_dataframe(child, failures=None if failed is None else of_child(failed, index), **options)
+        own = None if failed is None else of_child(failed, index)
+        df = _to_dataframe(child, (), {"failures": own, **options})
         if index_name in df.columns:
             raise ValueError(f"Columns must have different names, got {index_name!r} twice. Choose another index_name.")
         df.insert(0, index_name, index)

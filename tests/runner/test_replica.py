@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import concurrent.futures
 import subprocess
 import sys
 import threading
@@ -12,6 +13,7 @@ from typing import Any
 import pytest
 
 import adaptive_dask as adaptive
+from adaptive_dask.learner import reading
 from adaptive_dask.run.pickling import dumps
 from adaptive_dask.runner.replica import Replica
 
@@ -279,6 +281,22 @@ def test_no_result_is_applied_during_an_export() -> None:
     assert checked == [False] * 9
     learner.to_dataframe(failures=failures(), load_extra=True)  # may need the thread that waits for the lock
     assert checked.pop() is True
+
+
+def test_a_callback_may_wait_for_a_thread_that_exports_the_learner(monkeypatch):
+    monkeypatch.setattr(reading, "PATIENCE_S", 0.05)
+    learner = adaptive.Learner1D(abs, (-1, 1))
+    with concurrent.futures.ThreadPoolExecutor(1) as other:
+
+        def callback(learner: adaptive.Learner1D, xs: Any, ys: Any) -> None:
+            lengths.append(len(other.submit(learner.to_dataframe).result(TIMEOUT)))
+
+        lengths: list[int] = []
+        replica = Replica(learner, None)
+        replica.callbacks.append(callback)
+        replica.tell([0.5], [0.5])
+        replica.apply()
+    assert lengths == [1]
 
 
 FORK_DURING_UPDATE = """
