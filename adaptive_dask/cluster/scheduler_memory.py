@@ -5,9 +5,10 @@ from __future__ import annotations
 import ctypes
 import gc
 import sys
-from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any
+
+from adaptive_dask.learner.any_learner import nested
 
 
 def freeze() -> None:
@@ -26,7 +27,7 @@ def empty(learner: Any) -> None:
     Learners contain reference cycles. Python's garbage collector, which blocks the event loop, rarely visits large old
     objects.
     """
-    for each in list(_learners_in(learner)):
+    for each in list(nested(learner)):
         with suppress(TypeError):  # one with slots
             vars(each).clear()
 
@@ -36,12 +37,3 @@ def trim() -> None:
     if sys.platform.startswith("linux"):
         with suppress(OSError, AttributeError):  # another C library
             ctypes.CDLL(None).malloc_trim(0)  # without the interpreter lock
-
-
-def _learners_in(learner: Any) -> Iterator[Any]:
-    yield learner
-    attributes = getattr(learner, "__dict__", {})
-    children = attributes.get("learners")
-    for each in (attributes.get("learner"), *(children if isinstance(children, list | tuple) else ())):
-        if hasattr(each, "ask"):
-            yield from _learners_in(each)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 
@@ -20,6 +20,16 @@ def children_of(learner: Any) -> Sequence[Any] | None:
 def wrapped_by(learner: Any) -> Any:
     """Return the learner that a `DataSaver` wraps, or None if a learner wraps no other."""
     return getattr(learner, "learner", None)
+
+
+def nested(learner: Any) -> Iterator[Any]:
+    """Iterate over a learner, those that it wraps and its children; calls none of their properties."""
+    yield learner
+    attributes = getattr(learner, "__dict__", {})
+    children = attributes.get("_learners", attributes.get("learners"))
+    for each in (attributes.get("learner"), *(children if isinstance(children, Sequence) else ())):
+        if hasattr(each, "ask"):
+            yield from nested(each)
 
 
 def tell_all(learner: Any, points: Sequence[Any], values: Sequence[Any]) -> None:

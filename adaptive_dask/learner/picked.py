@@ -11,6 +11,7 @@ from typing import Any
 
 import cloudpickle
 
+from adaptive_dask.learner.any_learner import nested
 from adaptive_dask.learner.batch_call import Split, call_batch
 from adaptive_dask.learner.named_results import NamedPicker, Parts, evaluation_parts, named_batch, named_parts
 
@@ -233,13 +234,7 @@ class ExtraData(MutableMapping[Any, Any]):
 
 def references_in(learner: Any) -> Iterator[Reference]:
     """Iterate over the references in the `ExtraData` of a learner and of its wrapped learners."""
-    attributes = getattr(learner, "__dict__", {})
-    extra = attributes.get("extra_data")
-    if isinstance(extra, ExtraData):
-        yield from extra.references()
-    if "learner" in attributes:
-        yield from references_in(attributes["learner"])
-    children = attributes.get("learners")
-    if isinstance(children, Sequence):
-        for child in children:
-            yield from references_in(child)
+    for each in nested(learner):
+        extra = getattr(each, "__dict__", {}).get("extra_data")
+        if isinstance(extra, ExtraData):
+            yield from extra.references()

@@ -15,6 +15,7 @@ import cloudpickle
 import pytest
 
 from adaptive_dask.errors import DataFileError, LearnerError
+from adaptive_dask.learner.any_learner import nested
 from adaptive_dask.learner.balancing_learner import BalancingLearner, named_product
 from adaptive_dask.learner.child_queue import ChildQueue
 from adaptive_dask.learner.data_saver import DataSaver
@@ -450,3 +451,14 @@ def test_children_may_mean_something_else_by_infeasible() -> None:
         for point in learner.ask(3)[0]:
             learner.tell(point, 1.0)
     assert learner.npoints == 40
+
+
+def test_learners_inside_are_found_without_properties_of_the_user():
+    class Odd(Learner1D):
+        @property
+        def learners(self) -> None:
+            raise RuntimeError
+
+    children = [DataSaver(Odd(abs, (-1, 1)), str) for _ in range(2)]
+    whole = BalancingLearner(children)
+    assert list(nested(whole)) == [whole, *(each for child in children for each in (child, child.learner))]
