@@ -14,7 +14,7 @@ from typing import Any
 
 from adaptive_dask.learner.any_learner import children_of
 from adaptive_dask.local.pools import Pool
-from adaptive_dask.local.worker import Raised, Result, Start, Value
+from adaptive_dask.local.worker import Raised, Result, Start, Value, own
 from adaptive_dask.run.tracebacks import format_from_function
 from adaptive_dask.user_code import is_coroutine_function, reraise_interrupt
 
@@ -160,4 +160,4 @@ async def _evaluate_one(function: Callable[[Any], Awaitable[Any]], point: Any) -
         if isinstance(error, asyncio.CancelledError) and task is not None and task.cancelling():
             raise  # cancelled; if the function itself has raised this, it has failed
         return Raised(format_from_function(error), error, time.perf_counter() - begin)
-    return Value(value, time.perf_counter() - begin)
+    return Value(own(value), time.perf_counter() - begin)

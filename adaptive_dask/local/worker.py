@@ -153,8 +153,7 @@ def _evaluate_together(function: Function, points: Sequence[Any], is_here: bool)
     begin = time.perf_counter()
     try:
         values = call_batch(function, points)
-        if not is_here:
-            values = [pack_returned(value) for value in values]
+        values = [own(value) if is_here else pack_returned(value) for value in values]
     except BaseException as error:
         if is_here:
             reraise_interrupt(error)
@@ -173,13 +172,33 @@ def _call(function: Function, point: Any) -> Any:
     return asyncio.run(value) if inspect.iscoroutine(value) else value
 
 
+def own(value: Any) -> Any:
+    """Copy arrays and containers in a result, because the function may use them again before the learner is told."""
+    if isinstance(value, int | float):
+        return value
+    try:
+        return _copied(value)
+    except RecursionError:  # a list that contains itself
+        return value
+
+
+def _copied(value: Any) -> Any:
+    from adaptive_dask.learner.picked import Picked  # here, because it loads the learners
+
+    kind = type(value)
+    if isinstance(value, np.ndarray):
+        return value.copy()
+    if kind is list or kind is tuple:
+        return kind(map(_copied, value))
+    if kind is dict:
+        return {key: _copied(each) for key, each in value.items()}
+    return Picked(_copied(value.y), _copied(value.extra)) if kind is Picked else value
+
+
 def _evaluate_here(function: Function, point: Any) -> Result:
     begin = time.perf_counter()
     try:
-        value = _call(function, point)
-        if type(value) is np.ndarray:
-            value = value.copy()  # the function may use it again before the learner is told
-        return Value(value, time.perf_counter() - begin)
+        return Value(own(_call(function, point)), time.perf_counter() - begin)
     except BaseException as error:  # includes SystemExit
         reraise_interrupt(error)
         return raised(error, time.perf_counter() - begin, is_here=True)

@@ -506,13 +506,7 @@ def feasible(energy: float, field: float = 0.5, order: int = 1) -> bool:
 
 
 def run_with_gap(learner: Any, n: int) -> Any:
-    while learner.npoints < n:
-        (x,), _ = learner.ask(1)
-        try:
-            y = learner.function(x)
-        except Infeasible as reason:
-            y = reason
-        learner.tell(x, y)
+    adaptive.simple(learner, goal=lambda each: each.npoints >= n)
     return learner
 
 

@@ -493,13 +493,26 @@ def test_a_balancing_learner(executor: Any) -> None:
 
 
 @pytest.mark.parametrize("executor", [ThreadPoolExecutor, adaptive.runner.SequentialExecutor])
-def test_an_array_that_the_function_uses_again_is_copied_at_once(executor: Any) -> None:
-    array = np.zeros(2)
+@pytest.mark.parametrize("kind", ["array", "masked", "list", "dict", "saver", "vectorized"])
+def test_objects_that_the_function_uses_again_are_copied_at_once(executor: Any, kind: str) -> None:
+    array = np.ma.zeros(2) if kind == "masked" else [0.0, 0.0] if kind == "list" else np.zeros(2)
+    result = {"y": array} if kind in ("dict", "saver") else array
+    rows = np.zeros((100, 2))
 
-    def function(x: float) -> Any:
+    def function(x: Any) -> Any:
+        if kind == "vectorized":
+            rows[: len(x)] = np.transpose([x, np.square(x)])
+            return rows[: len(x)]
         array[:] = [x, x**2]
-        return array
+        return result
 
-    learner = adaptive.SequenceLearner(function, [i / 100 for i in range(100)])
-    adaptive.BlockingRunner(learner, executor=executor(*[1] * (executor is ThreadPoolExecutor)), ntasks=8)
-    assert [value.tolist() for value in learner.result()] == [[x, x**2] for x in learner.sequence]
+    learner: Any = adaptive.SequenceLearner(function, [i / 100 for i in range(100)])
+    if kind == "saver":
+        learner = adaptive.DataSaver(learner, learn="y")
+    options = {"vectorized": True} if kind == "vectorized" else {}
+    adaptive.BlockingRunner(learner, executor=executor(*[1] * (executor is ThreadPoolExecutor)), ntasks=8, **options)
+    if kind == "saver":
+        told = [result["y"] for result in learner.extra_data.values()]
+    else:
+        told = [value["y"] if kind == "dict" else value for value in learner.result()]
+    assert sorted(list(map(float, value)) for value in told) == [[i / 100, (i / 100) ** 2] for i in range(100)]

@@ -273,7 +273,7 @@ def test_no_result_is_applied_during_an_export() -> None:
         checked.append(is_free_elsewhere(replica.lock))
         yield from ()
 
-    CheckingLearner.check = lambda self: list(failures())  # type: ignore[assignment]
+    CheckingLearner.check = lambda self: list(failures())  # type: ignore[assignment]  # mypy takes it for a method
     for each in (learner, learner.learner, child):
         each.to_dataframe(failures=failures())
         each.to_xarray(failures=failures())

@@ -515,7 +515,9 @@ def test_a_balancing_learner_in_another(options, columns):
 
 
 def test_equal_default_arrays_are_compared_without_their_texts(monkeypatch: pytest.MonkeyPatch) -> None:
-    def weighted(x: float, weights: Any = np.array([0.1, np.nan])) -> float:  # noqa: B008
+    default = np.array([0.1, np.nan])
+
+    def weighted(x: float, weights: Any = default) -> float:
         return x
 
     learner = adaptive_dask.Learner1D(weighted, (0, 1))
