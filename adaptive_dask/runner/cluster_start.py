@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Collection, Coroutine, Sequence
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
 
 from adaptive_dask.cluster.client import ensure_host, request
 from adaptive_dask.cluster.protocol import Route, RunSettings, RunSpec
@@ -27,6 +28,9 @@ WITHDRAWAL_TIMEOUT_S = 5.0
 
 # The maximum number of runs in a message.
 MAX_IN_MESSAGE = 50
+
+# The unfinished calls of `start_later`.
+_starting: WeakKeyDictionary[Client, set[asyncio.Task[None]]] = WeakKeyDictionary()
 
 
 def make_spec(learner: Any, plan: Plan, known: dict[int, tuple[Any, bytes]] | None = None) -> RunSpec:
@@ -96,6 +100,26 @@ async def start_together(client: Client, runs: Sequence[ClusterRun], specs: Sequ
     except Exception as error:
         for run, _ in waiting:
             run.note_start(error)
+
+
+def start_later(client: Client, start: Coroutine[Any, Any, None]) -> None:
+    """Start runs from a constructor, which cannot await, after earlier ones of the same asynchronous client."""
+    starting = _starting.setdefault(client, set())
+    task = asyncio.ensure_future(_after(frozenset(starting), start))
+    starting.add(task)
+    task.add_done_callback(starting.discard)
+
+
+async def _after(earlier: Collection[asyncio.Task[None]], start: Coroutine[Any, Any, None]) -> None:
+    if earlier:
+        await asyncio.wait(earlier)
+    await start
+
+
+async def wait_for_starts(client: Client) -> None:
+    """Wait until the scheduler knows the runs that an asynchronous client has begun to start."""
+    if starting := frozenset(_starting.get(client, ())):
+        await asyncio.wait(starting)
 
 
 def wait_for_start(client: Client, runs: Sequence[ClusterRun], start: Callable[[], Coroutine[Any, Any, None]]) -> None:

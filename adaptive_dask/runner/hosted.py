@@ -14,6 +14,7 @@ from adaptive_dask.learner.function_pickle import loads_together
 from adaptive_dask.plain import check_name
 from adaptive_dask.run.goals import Goal, GoalFunction
 from adaptive_dask.runner.cluster import ClusterRun
+from adaptive_dask.runner.cluster_start import wait_for_starts
 from adaptive_dask.runner.embedded import find_client
 from adaptive_dask.runner.runner import AsyncRunner
 from adaptive_dask.runner.starting import hosted_run
@@ -69,6 +70,7 @@ def _make_runner(
 
 
 async def _fetch(client: Client, name: str) -> tuple[Any, GoalFunction | None, dict[str, Any]]:
+    await wait_for_starts(client)
     snapshot = await request(client, Route.SNAPSHOT, name=name)
     learner = await asyncio.to_thread(guarded, _load, snapshot["learner"], snapshot["functions"])
     return learner, await asyncio.to_thread(guarded, _load_goal, snapshot["goal"]), snapshot
@@ -107,6 +109,7 @@ def runs(client: Client | None = None) -> Any:
 
     async def ask() -> list[dict[str, Any]]:
         await ensure_host(client)
+        await wait_for_starts(client)
         return list(await request(client, Route.RUNS))
 
     return asyncio.ensure_future(ask()) if client.asynchronous else client.sync(ask)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import uuid
 from collections.abc import Coroutine, Iterable, Sequence
 from dataclasses import replace
@@ -13,7 +12,7 @@ from adaptive_dask.run.goals import GOAL_NAMES, GoalFunction
 from adaptive_dask.run.options import RunOptions
 from adaptive_dask.runner.after import find_predecessors
 from adaptive_dask.runner.arguments import Plan, make_plan
-from adaptive_dask.runner.cluster_start import make_spec, start_together, wait_for_start
+from adaptive_dask.runner.cluster_start import make_spec, start_later, start_together, wait_for_start
 from adaptive_dask.runner.embedded import find_client, is_local
 from adaptive_dask.runner.many_runs import Runs
 from adaptive_dask.runner.replica import Callback
@@ -103,7 +102,7 @@ def run_many(
         return start_together(client, [hosted[i] for i in order], [specs[i] for i in order])
 
     if client.asynchronous:
-        asyncio.ensure_future(start())  # noqa: RUF006  the runs keep it
+        start_later(client, start())
     else:
         wait_for_start(client, hosted, start)
     return Runs(client, runners)

@@ -11,7 +11,7 @@ from adaptive_dask import config
 from adaptive_dask.run.options import RunOptions
 from adaptive_dask.runner.arguments import Plan
 from adaptive_dask.runner.cluster import ClusterRun
-from adaptive_dask.runner.cluster_start import make_spec, wait_for_start
+from adaptive_dask.runner.cluster_start import make_spec, start_later, wait_for_start
 from adaptive_dask.runner.embedded import find_client, is_local
 from adaptive_dask.runner.local_start import start_locally
 from adaptive_dask.runner.replica import Replica
@@ -67,7 +67,7 @@ def prepare(
     if shutdown:
         run.done.add_done_callback(partial(_close_client, run))
     if client.asynchronous:
-        return run, lambda: asyncio.ensure_future(_start_later(run, spec))
+        return run, lambda: start_later(client, _start(run, spec))
     return run, partial(wait_for_start, client, [run], lambda: run.start(spec))
 
 
@@ -87,8 +87,8 @@ def _close_client(run: ClusterRun, _: object) -> None:
         run.client.loop.add_callback(run.client.close)
 
 
-async def _start_later(run: ClusterRun, spec: Any) -> None:
-    """Start a run from a constructor, which cannot await; errors are errors of the run."""
+async def _start(run: ClusterRun, spec: Any) -> None:
+    """Start a run; errors are errors of the run."""
     try:
         await run.start(spec)
     except Exception as error:

@@ -406,6 +406,20 @@ async def test_with_an_asynchronous_client(cluster):
     await asyncio.to_thread(assert_clean, cluster)
 
 
+async def test_runs_of_an_asynchronous_client_start_in_order_and_are_found_at_once(cluster):
+    async with Client(cluster.scheduler_address, asynchronous=True) as client:
+        large = adaptive.SequenceLearner(slow_peak, list(np.linspace(0, 1, 300_000)))  # takes a while to pickle
+        first = adaptive.Runner(large, npoints_goal=3, executor=client, name="first")
+        second = adaptive.run_many([learner()], npoints_goal=3, executor=client, name=["second"], after="first")
+        third = adaptive.run_many([learner()], npoints_goal=3, executor=client, name=["third"], after="second")
+        found = [await adaptive.attach(name, client) for name in ("third", "second", "first")]
+        assert {"first", "second", "third"} <= {run["name"] for run in await adaptive.runs(client)}
+        for runner in (first, *second, *third, *found):
+            await runner.result(TIMEOUT)
+            assert runner.status() == "finished"
+    await asyncio.to_thread(assert_clean, cluster)
+
+
 @pytest.mark.long
 def test_without_a_client_a_cluster_is_embedded(tmp_path):
     script = tmp_path / "script.py"
