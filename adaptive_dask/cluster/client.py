@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable, Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+from distributed import Client
 
 from adaptive_dask.cluster.loading import loading_on_scheduler
 from adaptive_dask.cluster.protocol import Route
@@ -13,9 +15,6 @@ from adaptive_dask.cluster.versions import own_versions
 from adaptive_dask.errors import RunNotFoundError, SchedulerLostError
 from adaptive_dask.plain import one_line
 from adaptive_dask.run.pickling import unpack_error
-
-if TYPE_CHECKING:
-    from distributed import Client
 
 _ADVICE = "If the scheduler lives, its runs continue: connect a new client and join them with adaptive.attach(name)."
 

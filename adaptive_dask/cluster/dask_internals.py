@@ -8,14 +8,12 @@ from __future__ import annotations
 import threading
 from collections.abc import Sequence
 from types import FrameType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from distributed import Scheduler, Worker
 from distributed.threadpoolexecutor import thread_state, threads_lock
 from distributed.utils import sync
 from distributed.worker_state_machine import SecedeEvent
-
-if TYPE_CHECKING:
-    from distributed import Scheduler, Worker
 
 
 def pool_of_this_thread() -> Any:

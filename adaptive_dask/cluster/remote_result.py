@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from distributed import Future, get_client
+from distributed import Client, Future, get_client
 from distributed.utils_comm import gather_from_workers
 
 from adaptive_dask.errors import ResultLostError
 from adaptive_dask.learner.picked import Reference
-
-if TYPE_CHECKING:
-    from distributed import Client
 
 KEY_PREFIX = "adaptive-extra"
 

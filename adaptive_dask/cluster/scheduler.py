@@ -13,7 +13,8 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from distributed import SchedulerPlugin
+from distributed import Scheduler, SchedulerPlugin
+from distributed.scheduler import WorkerState
 
 from adaptive_dask import config, entry
 from adaptive_dask.cluster import scheduler_memory
@@ -34,9 +35,6 @@ from adaptive_dask.cluster.scheduler_traces import forget_topic
 from adaptive_dask.logs import get_logger
 
 if TYPE_CHECKING:
-    from distributed import Scheduler
-    from distributed.scheduler import WorkerState
-
     from adaptive_dask.run.session import Session
 
 S = TypeVar("S")

@@ -8,13 +8,14 @@ import pickle
 import random
 import time
 from collections.abc import Callable, Iterable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import cloudpickle
 import dask
 from dask.base import annotate
 from dask.typing import Key
 from dask.utils import parse_timedelta
+from distributed import Client, Future, Scheduler
 from distributed.client import FutureCancelledError
 from distributed.scheduler import KilledWorker
 
@@ -22,9 +23,6 @@ from adaptive_dask import config
 from adaptive_dask.cluster.protocol import KEY_PREFIX
 from adaptive_dask.cluster.scheduler_traces import SPAN, trim_span
 from adaptive_dask.logs import get_logger
-
-if TYPE_CHECKING:
-    from distributed import Client, Future, Scheduler
 
 logger = get_logger(__name__)
 

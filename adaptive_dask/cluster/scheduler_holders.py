@@ -5,14 +5,11 @@ from __future__ import annotations
 import itertools
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
+from distributed import Scheduler
 from distributed.core import Status
 
 from adaptive_dask.cluster.protocol import KEY_PREFIX
-
-if TYPE_CHECKING:
-    from distributed import Scheduler
 
 # The interval of updates (seconds), and the maximum number of tasks that are read.
 REFRESH_S = 0.5

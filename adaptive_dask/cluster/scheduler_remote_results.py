@@ -5,10 +5,8 @@ from __future__ import annotations
 import asyncio
 import itertools
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from distributed import Scheduler
+from distributed import Scheduler
 
 # The number of results that are handled without a break of the event loop.
 MAX_RESULTS_PER_STEP = 100

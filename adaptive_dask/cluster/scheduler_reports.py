@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 import time
-from typing import TYPE_CHECKING
+
+from distributed import Scheduler
 
 from adaptive_dask.cluster.protocol import Report
 from adaptive_dask.cluster.scheduler_history import ProgressHistory
@@ -15,9 +16,6 @@ from adaptive_dask.cluster.scheduler_slots import RunSlots
 from adaptive_dask.cluster.scheduler_state import RunState
 from adaptive_dask.errors import AdaptiveError, ModuleMissingError
 from adaptive_dask.logs import get_logger
-
-if TYPE_CHECKING:
-    from distributed import Scheduler
 
 logger = get_logger(__name__)
 

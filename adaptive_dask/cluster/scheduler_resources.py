@@ -8,9 +8,9 @@ import copy
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
-from distributed import Client
+from distributed import Client, Scheduler
 from tornado.ioloop import PeriodicCallback
 
 from adaptive_dask import config
@@ -18,9 +18,6 @@ from adaptive_dask.cluster.scheduler_threads import CallThreads
 from adaptive_dask.cluster.scheduler_traces import HOST_CLIENT
 from adaptive_dask.errors import AdaptiveError
 from adaptive_dask.run.pickling import PackedError, pack_error
-
-if TYPE_CHECKING:
-    from distributed import Scheduler
 
 # The number of threads; learners are mostly Python code, so more threads would wait for each other.
 MAX_LEARNER_THREADS = 4

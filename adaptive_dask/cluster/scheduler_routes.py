@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from distributed import Scheduler
 from distributed.protocol.serialize import to_serialize
 
 from adaptive_dask.cluster.protocol import STOP, Report, Route, check_lifetime
@@ -15,9 +16,6 @@ from adaptive_dask.cluster.versions import check_versions
 from adaptive_dask.errors import RunExistsError, VersionMismatchError
 from adaptive_dask.logs import get_logger
 from adaptive_dask.run.pickling import dumps
-
-if TYPE_CHECKING:
-    from distributed import Scheduler
 
 logger = get_logger(__name__)
 

@@ -9,7 +9,9 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+from distributed import Client
 
 from adaptive_dask.cluster import scheduler_feed
 from adaptive_dask.cluster.protocol import RunSpec
@@ -27,9 +29,6 @@ from adaptive_dask.logs import get_logger
 from adaptive_dask.plain import safe_repr
 from adaptive_dask.run.driver import Driver
 from adaptive_dask.run.status import RunStatus
-
-if TYPE_CHECKING:
-    from distributed import Client
 
 logger = get_logger(__name__)
 

@@ -6,7 +6,9 @@ import asyncio
 import contextlib
 import itertools
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+from distributed import Scheduler
 
 from adaptive_dask import config
 from adaptive_dask.cluster import scheduler_feed, scheduler_memory
@@ -16,9 +18,6 @@ from adaptive_dask.cluster.scheduler_remote_results import RemoteResults
 from adaptive_dask.cluster.scheduler_resources import HostResources
 from adaptive_dask.cluster.scheduler_run import HostedRun
 from adaptive_dask.errors import LearnerBusyError, RunExistsError, RunNotFoundError
-
-if TYPE_CHECKING:
-    from distributed import Scheduler
 
 # The maximum number of points that a learner may report.
 MAX_PLAUSIBLE_POINTS = 10**12

@@ -5,13 +5,11 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+
+from distributed import Scheduler
 
 from adaptive_dask.cluster.protocol import DROP, POINTS, STOP
 from adaptive_dask.cluster.scheduler_assignments import Assignments, OutgoingPoint
-
-if TYPE_CHECKING:
-    from distributed import Scheduler
 
 
 class PointSender:

@@ -7,10 +7,9 @@ import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
-if TYPE_CHECKING:
-    from distributed import Scheduler
+from distributed import Scheduler
 
 # With more runs than slots, or with fractional shares, a slot is passed to another run that is behind by this time
 # (slot seconds). More frequent changes would cost too much, because the slot is idle during a change.

@@ -6,10 +6,10 @@ import asyncio
 import math
 import time
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import dask
 from dask.utils import parse_timedelta
+from distributed import Client
 
 from adaptive_dask.cluster.loading import missing_module
 from adaptive_dask.cluster.protocol import RunSpec
@@ -22,9 +22,6 @@ from adaptive_dask.cluster.scheduler_state import Host, RunState
 from adaptive_dask.errors import AdaptiveError, ModuleMissingError
 from adaptive_dask.plain import safe_repr
 from adaptive_dask.run.driver import Driver
-
-if TYPE_CHECKING:
-    from distributed import Client
 
 # Dask's setting of the time after which a cluster gives up a worker that died.
 LOST_WORKER_SETTING = "distributed.deploy.lost-worker-timeout"

@@ -8,6 +8,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from distributed import Scheduler
+
 from adaptive_dask.cluster.scheduler_feed import Feed
 from adaptive_dask.cluster.scheduler_holders import Holders
 from adaptive_dask.cluster.scheduler_resources import HostResources
@@ -17,8 +19,6 @@ from adaptive_dask.run.driver import Driver
 from adaptive_dask.run.status import ENDED
 
 if TYPE_CHECKING:
-    from distributed import Scheduler
-
     from adaptive_dask.cluster.scheduler_run import HostedRun
 
 

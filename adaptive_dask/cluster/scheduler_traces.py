@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+from distributed import Scheduler
 
 from adaptive_dask.cluster.dask_internals import event_topics, forget_submissions
-
-if TYPE_CHECKING:
-    from distributed import Scheduler
 
 # One span for all evaluators. Otherwise, Dask creates and keeps one after every period without tasks.
 SPAN: dict[str, tuple[str, ...]] = {"name": ("adaptive",), "ids": ("adaptive-evaluators",)}

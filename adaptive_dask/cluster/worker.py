@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from distributed import WorkerPlugin, get_worker
+from distributed import Worker, WorkerPlugin, get_worker
 from distributed.utils import sync
 
 from adaptive_dask import output
@@ -22,9 +22,6 @@ from adaptive_dask.cluster.worker_outbox import report
 from adaptive_dask.cluster.worker_queue import PointQueue
 from adaptive_dask.cluster.worker_starvation import StarvationGuard
 from adaptive_dask.run.pickling import PackedValue
-
-if TYPE_CHECKING:
-    from distributed import Worker
 
 # When a run has ended, evaluators that do not leave within this time (seconds) hang.
 STOP_TIMEOUT_S = 0.2

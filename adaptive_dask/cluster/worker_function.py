@@ -5,9 +5,10 @@ from __future__ import annotations
 import threading
 import uuid
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import cloudpickle
+from distributed import Worker
 from distributed.utils import sync
 
 from adaptive_dask.cluster.protocol import Evaluation, Route
@@ -20,9 +21,6 @@ from adaptive_dask.isolated.supervisor import EvaluationCancelledError, Evaluati
 from adaptive_dask.learner.picked import keeping
 from adaptive_dask.logs import get_logger
 from adaptive_dask.run.pickling import unpack_error
-
-if TYPE_CHECKING:
-    from distributed import Worker
 
 logger = get_logger(__name__)
 

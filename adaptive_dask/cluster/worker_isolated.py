@@ -6,6 +6,8 @@ import contextlib
 import time
 from typing import TYPE_CHECKING, Any
 
+from distributed import Worker
+
 from adaptive_dask.cluster.worker_call import Call, Evaluator, Item
 from adaptive_dask.cluster.worker_queue import PointQueue
 from adaptive_dask.isolated.function import IsolatedFunction
@@ -15,8 +17,6 @@ from adaptive_dask.run.batching import time_allowed
 from adaptive_dask.run.pickling import PackedValue, pack, pack_returned, unpack
 
 if TYPE_CHECKING:
-    from distributed import Worker
-
     from adaptive_dask.cluster.worker_function import RunFunction
 
 # Between two evaluators of a run, its processes are kept for this time (seconds).

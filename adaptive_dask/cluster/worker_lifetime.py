@@ -5,13 +5,11 @@ from __future__ import annotations
 import itertools
 import statistics
 import time
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
+
+from distributed import Worker
 
 from adaptive_dask.cluster.dask_internals import monitor_times
-
-if TYPE_CHECKING:
-    from distributed import Worker
-
 
 # If two times of Dask's monitor are further apart than this (seconds), the clock was changed in between.
 MAX_MONITOR_STEP_S = 60.0

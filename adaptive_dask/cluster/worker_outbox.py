@@ -8,7 +8,9 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+from distributed import Worker
 
 from adaptive_dask.cluster.dask_internals import forget_sent
 from adaptive_dask.cluster.protocol import REPORT, Echo
@@ -18,9 +20,6 @@ from adaptive_dask.isolated.supervisor import EvaluationFailedError
 from adaptive_dask.plain import plain
 from adaptive_dask.run.pickling import PackedValue, dumps_exception
 from adaptive_dask.run.tracebacks import format_from_function
-
-if TYPE_CHECKING:
-    from distributed import Worker
 
 # The fields of a report that contain texts of user code or of this machine.
 _WITH_TEXTS = ("failures", "broken", "log", "given_up")

@@ -7,8 +7,9 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from distributed import Worker
 from distributed.core import Status
 
 from adaptive_dask import output
@@ -27,9 +28,6 @@ from adaptive_dask.run.batching import fair_batch, time_allowed
 from adaptive_dask.run.pickling import PackedValue, dumps
 from adaptive_dask.run.tracebacks import stack_of
 from adaptive_dask.user_code import guarded
-
-if TYPE_CHECKING:
-    from distributed import Worker
 
 logger = get_logger(__name__)
 

@@ -11,9 +11,9 @@ import time
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from distributed import Worker
+from distributed import Worker
 
+if TYPE_CHECKING:
     from adaptive_dask.cluster.worker_call import Call
 
 # The interval of checks, and the minimum age of the calls that are checked (seconds).

@@ -5,13 +5,11 @@ from __future__ import annotations
 import sys
 import threading
 import time
-from typing import TYPE_CHECKING
+
+from distributed import Worker
 
 from adaptive_dask.cluster import dask_internals
 from adaptive_dask.run.waits import waits_for_run
-
-if TYPE_CHECKING:
-    from distributed import Worker
 
 
 class HeldThread:

@@ -6,13 +6,11 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING
+
+from distributed import Worker
 
 from adaptive_dask.cluster.worker_call import Item
 from adaptive_dask.cluster.worker_lifetime import lifetime_of
-
-if TYPE_CHECKING:
-    from distributed import Worker
 
 # An evaluator leaves if it gets no point for this time (seconds).
 IDLE_TIMEOUT_S = 1.0

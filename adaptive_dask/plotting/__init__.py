@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import adaptive_dask
 from adaptive_dask.learner import kinds
-
-if TYPE_CHECKING:
-    from adaptive_dask.learner.base_learner import BaseLearner
+from adaptive_dask.learner.base_learner import BaseLearner
 
 
 def draw(learner: BaseLearner, *args: Any, **options: Any) -> Any:

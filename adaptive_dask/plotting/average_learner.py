@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
+from adaptive_dask.learner.average_learner import AverageLearner
 from adaptive_dask.plotting.backend import as_area, as_picture, load_holoviews, with_options
 from adaptive_dask.plotting.labels import counted, dimensions
 from adaptive_dask.plotting.palette import COLORS, DERIVED
 from adaptive_dask.plotting.thinning import Floats
-
-if TYPE_CHECKING:
-    from adaptive_dask.learner.average_learner import AverageLearner
 
 FEWEST_BINS, MOST_BINS = 5, 200
 

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
+from adaptive_dask.learner.average_learner1D import AverageLearner1D
 from adaptive_dask.plotting.backend import as_area, as_picture, cycle, load_holoviews, with_options
 from adaptive_dask.plotting.labels import coordinate_names, counted, dimensions, title_of
 from adaptive_dask.plotting.learner1D import padded
 from adaptive_dask.plotting.palette import DERIVED, QUIET
 from adaptive_dask.plotting.thinning import MOST_POINTS, extremes
-
-if TYPE_CHECKING:
-    from adaptive_dask.learner.average_learner1D import AverageLearner1D
 
 # With more points than this, a band is drawn instead of bars.
 MOST_BARS = 1000

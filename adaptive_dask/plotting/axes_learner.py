@@ -5,17 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from functools import partial
 from numbers import Real
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from adaptive_dask.learner import kinds
 from adaptive_dask.learner.axes.axis import Linear, Log
+from adaptive_dask.learner.axes_learner import AxesLearner
 from adaptive_dask.plotting.backend import load_holoviews, style_of, with_options
 from adaptive_dask.plotting.labels import coordinate_names
-
-if TYPE_CHECKING:
-    from adaptive_dask.learner.axes_learner import AxesLearner
 
 
 class _Named:

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from adaptive_dask.learner.balancing_learner import Cdims, checked_cdims
+from adaptive_dask.learner.balancing_learner import BalancingLearner, Cdims, checked_cdims
 from adaptive_dask.plotting.backend import escaped, load_holoviews, with_options
-
-if TYPE_CHECKING:
-    from adaptive_dask.learner.balancing_learner import BalancingLearner
 
 
 def draw(

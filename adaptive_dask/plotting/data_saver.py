@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from adaptive_dask.learner.data_saver import DataSaver
+from adaptive_dask.learner.data_saver import DataSaver
 
 
 def draw(learner: DataSaver, *args: Any, **options: Any) -> Any:

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import numpy as np
 
 from adaptive_dask.learner.infeasible_points import barred_points
+from adaptive_dask.learner.learner1D import Learner1D
 from adaptive_dask.plotting.backend import as_picture, cycle, load_holoviews, with_options
 from adaptive_dask.plotting.border import border_on_line
 from adaptive_dask.plotting.labels import component_label, coordinate_names, counted, dimensions
 from adaptive_dask.plotting.thinning import MOST_POINTS, Floats, Indices, thin
-
-if TYPE_CHECKING:
-    from adaptive_dask.learner.learner1D import Learner1D
 
 # The margin around the data, as a share of their width, so that points at the bounds are visible.
 MARGIN = 0.05

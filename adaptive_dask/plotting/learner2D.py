@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from adaptive_dask.learner.learner2D import Learner2D
 from adaptive_dask.plotting.surface import draw_surface
-
-if TYPE_CHECKING:
-    from adaptive_dask.learner.learner2D import Learner2D
 
 
 def draw(learner: Learner2D, n: int | None = None, tri_alpha: float = 0.0, *, component: int | None = None) -> Any:

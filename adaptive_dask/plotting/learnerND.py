@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from adaptive_dask.learner.infeasible_points import barred_points
+from adaptive_dask.learner.learnerND import LearnerND
 from adaptive_dask.plotting.backend import as_picture, cycle, load_holoviews, with_options
 from adaptive_dask.plotting.border import border_of_pixels
 from adaptive_dask.plotting.labels import component_label, coordinate_names, counted, dimensions, title_of
@@ -25,9 +26,6 @@ from adaptive_dask.plotting.surface import (
     segments,
 )
 from adaptive_dask.plotting.thinning import Floats
-
-if TYPE_CHECKING:
-    from adaptive_dask.learner.learnerND import LearnerND
 
 # The default number of points of a line, and of pixels of an image along each axis.
 LINE_POINTS, SLICE_PIXELS = 201, 120

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import importlib
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
+from adaptive_dask.learner.learnerND import LearnerND
 from adaptive_dask.missing_module import needed
 from adaptive_dask.plotting.backend import in_lines
 from adaptive_dask.plotting.learnerND_space import PointsInSpace, SurfaceInSpace, axes_of, hull_of
 from adaptive_dask.plotting.palette import COLOR_MAP, COLORS, QUIET
-
-if TYPE_CHECKING:
-    from adaptive_dask.learner.learnerND import LearnerND
 
 
 def load_plotly() -> Any:

@@ -7,12 +7,13 @@ import io
 import itertools
 import sys
 from importlib.util import find_spec
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import ConvexHull
 
+from adaptive_dask.learner.learnerND import LearnerND
 from adaptive_dask.missing_module import needed
 from adaptive_dask.plotting.backend import in_lines
 from adaptive_dask.plotting.labels import coordinate_names, dimensions, title_of
@@ -21,9 +22,6 @@ from adaptive_dask.plotting.level_set import level_set
 from adaptive_dask.plotting.palette import COLOR_MAP, COLORS, QUIET
 from adaptive_dask.plotting.region_data import MOST_TRIANGULATED, Interpolation, RegionData, region_data
 from adaptive_dask.plotting.thinning import Floats, Indices, edges_of, longest
-
-if TYPE_CHECKING:
-    from adaptive_dask.learner.learnerND import LearnerND
 
 MOST_EDGES = 20_000
 

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from adaptive_dask.learner.rational_learner1D import RationalLearner1D
 from adaptive_dask.plotting.backend import as_area, as_picture, cycle, load_holoviews, with_options
 from adaptive_dask.plotting.labels import component_label, coordinate_names, dimensions
 from adaptive_dask.plotting.learner1D import line_title, padded
 from adaptive_dask.plotting.palette import DERIVED
 from adaptive_dask.plotting.thinning import MOST_POINTS, Floats, thin
-
-if TYPE_CHECKING:
-    from adaptive_dask.learner.rational_learner1D import RationalLearner1D
 
 # The number of points of the curve, besides some between each pair of known points.
 CURVE_POINTS = 500

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy.interpolate import LinearNDInterpolator
 from scipy.spatial import ConvexHull, Delaunay, QhullError, cKDTree
 
 from adaptive_dask.learner.infeasible_points import barred_points
+from adaptive_dask.learner.space_learner import SpaceLearner
 from adaptive_dask.plotting.thinning import Floats, Indices, thin_cells
-
-if TYPE_CHECKING:
-    from adaptive_dask.learner.space_learner import SpaceLearner
 
 # The maximum number of points that are triangulated for a plot, by dimension, in one or two seconds.
 MOST_TRIANGULATED = {2: 50_000, 3: 8_000, 4: 1_200, 5: 400}

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
+from adaptive_dask.learner.sequence_learner import SequenceLearner
 from adaptive_dask.plotting.backend import as_picture, cycle, load_holoviews, with_options
 from adaptive_dask.plotting.labels import component_label
 from adaptive_dask.plotting.learner1D import padded
 from adaptive_dask.plotting.thinning import MOST_POINTS, Floats, extremes
-
-if TYPE_CHECKING:
-    from adaptive_dask.learner.sequence_learner import SequenceLearner
 
 
 def draw(learner: SequenceLearner) -> Any:

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import warnings
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
+from adaptive_dask.learner.skopt_learner import SKOptLearner
 from adaptive_dask.plotting.backend import as_area, as_picture, load_holoviews, with_options
 from adaptive_dask.plotting.labels import coordinate_names, counted, dimensions
 from adaptive_dask.plotting.learner1D import padded
 from adaptive_dask.plotting.palette import DATA, DERIVED, QUIET
 from adaptive_dask.plotting.surface import image
 from adaptive_dask.plotting.thinning import Floats
-
-if TYPE_CHECKING:
-    from adaptive_dask.learner.skopt_learner import SKOptLearner
 
 # The number of values with which a Gaussian process takes about a second; its time grows with the third power.
 MOST_FITTED = 150

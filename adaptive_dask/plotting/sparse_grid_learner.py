@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import numpy as np
 
 from adaptive_dask.learner.argument_names import coordinates_of
+from adaptive_dask.learner.sparse_grid_learner import SparseGridLearner
 from adaptive_dask.plotting.backend import as_area, as_picture, cycle, load_holoviews, with_options
 from adaptive_dask.plotting.labels import coordinate_names, dimensions, title_of
 from adaptive_dask.plotting.learner1D import padded
 from adaptive_dask.plotting.palette import COLORS
 from adaptive_dask.plotting.thinning import Floats
-
-if TYPE_CHECKING:
-    from adaptive_dask.learner.sparse_grid_learner import SparseGridLearner
 
 # The maximum number of slices: those along which the function changes most.
 MAX_SLICES = 8

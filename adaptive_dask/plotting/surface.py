@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
+from adaptive_dask.learner.space_learner import SpaceLearner
 from adaptive_dask.plotting.backend import as_picture, load_holoviews, with_options
 from adaptive_dask.plotting.border import border
 from adaptive_dask.plotting.labels import coordinate_names, dimensions, title_of
@@ -14,9 +15,6 @@ from adaptive_dask.plotting.learner1D import padded
 from adaptive_dask.plotting.palette import COLOR_MAP, COLORS
 from adaptive_dask.plotting.region_data import MOST_TRIANGULATED, Interpolation, RegionData, region_data
 from adaptive_dask.plotting.thinning import Floats, Indices, edges_of, longest
-
-if TYPE_CHECKING:
-    from adaptive_dask.learner.space_learner import SpaceLearner
 
 # The default number of pixels of an image along each axis.
 FEWEST_PIXELS, MOST_PIXELS = 100, 400

@@ -7,9 +7,9 @@ import concurrent.futures
 import contextlib
 import time
 from collections.abc import Callable, Coroutine, Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from distributed import LocalCluster, Scheduler
+from distributed import Client, LocalCluster, Scheduler
 
 from adaptive_dask.cluster.client import ensure_host, request, require_open
 from adaptive_dask.cluster.protocol import Route, RunSpec
@@ -29,9 +29,6 @@ from adaptive_dask.runner.run import Run
 from adaptive_dask.runner.watcher import Watcher
 from adaptive_dask.storage.learner_copy import copy_learner, empty_copy
 from adaptive_dask.user_code import guarded
-
-if TYPE_CHECKING:
-    from distributed import Client
 
 logger = get_logger(__name__)
 

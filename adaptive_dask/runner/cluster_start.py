@@ -9,6 +9,8 @@ from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
+from distributed import Client
+
 from adaptive_dask.cluster.client import ensure_host, request
 from adaptive_dask.cluster.protocol import Route, RunSettings, RunSpec
 from adaptive_dask.learner.by_value import dumps_by_value
@@ -19,8 +21,6 @@ from adaptive_dask.runner.arguments import Plan
 from adaptive_dask.user_code import guarded
 
 if TYPE_CHECKING:
-    from distributed import Client
-
     from adaptive_dask.runner.cluster import ClusterRun
 
 # The time to wait for an interrupted start (seconds), so that its runs can be cancelled.

@@ -6,7 +6,7 @@ import functools
 import multiprocessing.spawn
 import sys
 import warnings
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import distributed
 
@@ -14,9 +14,6 @@ from adaptive_dask import output
 from adaptive_dask.local.coroutines import is_asynchronous
 from adaptive_dask.local.pools import ACCEPTED, is_executor
 from adaptive_dask.logs import get_logger
-
-if TYPE_CHECKING:
-    from distributed import Client
 
 logger = get_logger(__name__)
 
@@ -27,7 +24,7 @@ WORKER_PROCESS = "Dask Worker process (from Nanny)"
 IGNORE_INTERRUPTS = "import signal; signal.signal(signal.SIGINT, signal.SIG_IGN)"
 
 
-def find_client(executor: Client | None, *, embed: bool = True) -> Client:
+def find_client(executor: distributed.Client | None, *, embed: bool = True) -> distributed.Client:
     """Return the given client, the current one, or that of a new LocalCluster.
 
     Parameters
@@ -46,7 +43,7 @@ def find_client(executor: Client | None, *, embed: bool = True) -> Client:
     output.spare_this_process()
     if executor is None:
         try:
-            client: Client = distributed.default_client()
+            client: distributed.Client = distributed.default_client()
         except ValueError:
             pass
         else:
@@ -87,7 +84,7 @@ def is_local(executor: Any, learner: Any) -> bool:
     return True
 
 
-def _embed() -> Client:
+def _embed() -> distributed.Client:
     _spare_the_main_script()
     with warnings.catch_warnings():
         # Dask warns if its usual port is taken and uses another one; the address is printed below.

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import cloudpickle
+from distributed import Client
 
 from adaptive_dask.cluster.client import ensure_host, request
 from adaptive_dask.cluster.protocol import Route
@@ -19,9 +20,6 @@ from adaptive_dask.runner.embedded import find_client
 from adaptive_dask.runner.runner import AsyncRunner
 from adaptive_dask.runner.starting import hosted_run
 from adaptive_dask.user_code import guarded
-
-if TYPE_CHECKING:
-    from distributed import Client
 
 
 def attach(name: str, client: Client | None = None) -> Any:

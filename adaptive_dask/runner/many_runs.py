@@ -8,7 +8,9 @@ import time
 from collections import Counter
 from collections.abc import AsyncIterator, Coroutine, Generator, Iterator, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any, overload
+from typing import Any, overload
+
+from distributed import Client
 
 from adaptive_dask import entry
 from adaptive_dask.cluster.client import require_open
@@ -21,9 +23,6 @@ from adaptive_dask.runner.run import shown_status
 from adaptive_dask.runner.runner import AsyncRunner
 from adaptive_dask.runner.task import look_at, wait_for_ends
 from adaptive_dask.runner.terminal import TerminalInfo, print_runs, states_text
-
-if TYPE_CHECKING:
-    from distributed import Client
 
 # Maximal number of rows of a table in a notebook.
 MAX_ROWS = 20

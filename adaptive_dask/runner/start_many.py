@@ -5,7 +5,9 @@ from __future__ import annotations
 import uuid
 from collections.abc import Coroutine, Iterable, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+from distributed import Client
 
 from adaptive_dask.learner.any_learner import is_learner
 from adaptive_dask.run.goals import GOAL_NAMES, GoalFunction
@@ -18,9 +20,6 @@ from adaptive_dask.runner.many_runs import Runs
 from adaptive_dask.runner.replica import Callback
 from adaptive_dask.runner.runner import AsyncRunner
 from adaptive_dask.runner.starting import hosted_run
-
-if TYPE_CHECKING:
-    from distributed import Client
 
 # Arguments that may have one value for each run.
 _ONE_EACH = (*GOAL_NAMES, "goal", "weight", "name", "checkpoint", "resources")

@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+from distributed import Client
 
 from adaptive_dask import config
 from adaptive_dask.run.options import RunOptions
@@ -18,9 +20,6 @@ from adaptive_dask.runner.replica import Replica
 from adaptive_dask.runner.run import Run
 from adaptive_dask.runner.task import running_loop
 from adaptive_dask.runner.task_options import refuse_locally
-
-if TYPE_CHECKING:
-    from distributed import Client
 
 
 def prepare(

@@ -11,6 +11,8 @@ import weakref
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
+from distributed import Client
+
 from adaptive_dask import config
 from adaptive_dask.cluster.client import request
 from adaptive_dask.cluster.protocol import Route
@@ -20,8 +22,6 @@ from adaptive_dask.logs import get_logger
 from adaptive_dask.runner import program_end
 
 if TYPE_CHECKING:
-    from distributed import Client
-
     from adaptive_dask.runner.cluster import ClusterRun
 
 logger = get_logger(__name__)
