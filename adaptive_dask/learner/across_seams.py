@@ -6,9 +6,8 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-Array = NDArray[Any]
+from adaptive_dask.types import Array
 
 # The distance beyond a seam up to which points are repeated: minimum share of the period, and number of cells.
 _LEAST_SHARE, _CELLS = 0.1, 3.0

@@ -15,8 +15,7 @@ from numpy.typing import NDArray
 
 from adaptive_dask.learner.value_conversion import MORE, Refused, array_of, pick_in_data_saver, table_of
 from adaptive_dask.plain import short_repr
-
-Array = NDArray[np.float64]
+from adaptive_dask.types import Floats
 
 _INTS = {int}
 
@@ -93,7 +92,7 @@ def _real(x: Any, what: str) -> float:
 # ---- values
 
 
-def checked_value(y: Any, x: Any) -> float | Array:
+def checked_value(y: Any, x: Any) -> float | Floats:
     """Check the value at ``x``, and return it as a float or an array of floats.
 
     Raises
@@ -127,7 +126,7 @@ def checked_number(y: Any, x: Any) -> float:
     return as_real(y, f"The value at {x!r}")
 
 
-def as_array(y: Any, what: str) -> Array:
+def as_array(y: Any, what: str) -> Floats:
     """Convert an object to an array of floats; see `as_real`."""
     try:
         return array_of(y)
@@ -190,7 +189,7 @@ def checked_numbers(ys: Iterable[Any], xs: Sequence[Any]) -> list[float]:
 
 def checked_values(
     ys: Iterable[Any], xs: Sequence[Any], shape: tuple[int, ...] | None = None
-) -> tuple[Array, tuple[int, ...]]:
+) -> tuple[Floats, tuple[int, ...]]:
     """Check values at ``xs``, which must have the same shape.
 
     Parameters

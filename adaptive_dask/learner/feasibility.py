@@ -11,7 +11,8 @@ import itertools
 import numpy as np
 from numpy.typing import NDArray
 
-Array = NDArray[np.float64]
+from adaptive_dask.types import Floats
+
 Flags = NDArray[np.bool_]
 
 # A polynomial of second degree is fitted to this multiple of the number of its coefficients.
@@ -24,7 +25,7 @@ CONDITION = 1e-2
 MARGIN = 0.5
 
 
-def extrapolated(points: Array, values: Array, feasible: Flags) -> Array:
+def extrapolated(points: Floats, values: Floats, feasible: Flags) -> Floats:
     """Return values at all points, extrapolated by a local fit where there are none.
 
     Parameters
@@ -72,7 +73,7 @@ def _powers(dim: int, degree: int) -> list[tuple[int, ...]]:
     return [each for k in range(degree + 1) for each in itertools.combinations_with_replacement(range(dim), k)]
 
 
-def with_border(x: Array, y: Array, feasible: Flags) -> tuple[Array, Array]:
+def with_border(x: Floats, y: Floats, feasible: Flags) -> tuple[Floats, Floats]:
     """Return samples of a function of one variable, with values half-way to each neighbour without a value.
 
     Parameters

@@ -18,16 +18,15 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from adaptive_dask.learner.across_seams import AcrossSeams
 from adaptive_dask.learner.feasibility import extrapolated, with_border
 from adaptive_dask.learner.mirror_images import MOST_MIRRORED_DIMENSIONS, with_images
+from adaptive_dask.types import Array
 
 if TYPE_CHECKING:
     from adaptive_dask.learner.geometry.region import Region
 
-Array = NDArray[Any]
 
 Smooth = bool | Literal["auto"]
 

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-Array = NDArray[Any]
+from adaptive_dask.types import Array
 
 # In more dimensions most points are next to a bound, and there would be too many images to triangulate.
 MOST_MIRRORED_DIMENSIONS = 3

@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from adaptive_dask.learner.axes.space import Space
 from adaptive_dask.learner.checked import (
@@ -38,10 +37,10 @@ from adaptive_dask.learner.rational.survey import Survey
 from adaptive_dask.learner.settings import Setting
 from adaptive_dask.learner.settings_learner import SettingsLearner
 from adaptive_dask.learner.told_data import ToldData
+from adaptive_dask.types import Array
 
 __all__ = ["RationalLearner1D"]
 
-Array = NDArray[Any]
 Value = float | complex | Array
 
 # Results that are told together are predicted in portions of this fraction of the known points. With few points, the

@@ -19,8 +19,7 @@ from numpy.typing import NDArray
 
 from adaptive_dask.errors import Infeasible
 from adaptive_dask.plain import short_repr
-
-Array = NDArray[np.float64]
+from adaptive_dask.types import Floats
 
 _PLAIN = {float, int, bool, np.float64}
 
@@ -161,7 +160,7 @@ def _refusal(y: Any) -> Refused | None:
     return None
 
 
-def table_of(ys: Any) -> Array | None:
+def table_of(ys: Any) -> Floats | None:
     """Return values that are a plain table of numbers as one array; None for others, which are checked one by one."""
     if not isinstance(ys, np.ndarray):
         kinds = set(map(type, ys))

@@ -8,7 +8,6 @@ from functools import partial
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from adaptive_dask.learner.argument_names import units_of_parts
 from adaptive_dask.learner.reading import reading
@@ -19,8 +18,7 @@ from adaptive_dask.storage.frame_layouts import layout_of
 from adaptive_dask.storage.json_cells import objects
 from adaptive_dask.storage.own_columns import INDEX, RESULT, free_name
 from adaptive_dask.storage.samples import samples
-
-Array = NDArray[Any]
+from adaptive_dask.types import Array
 
 # Number of points in one call, which limits the memory of an interpolator.
 _MAX_POINTS = 1 << 18

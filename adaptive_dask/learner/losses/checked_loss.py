@@ -6,11 +6,9 @@ import math
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from adaptive_dask.learner.checked import as_array, as_real
-
-Array = NDArray[np.float64]
+from adaptive_dask.types import Floats
 
 
 def checked_loss(loss: Any, place: str) -> float:
@@ -31,7 +29,7 @@ def checked_loss(loss: Any, place: str) -> float:
     return math.inf if math.isnan(number) else number
 
 
-def checked_losses(losses: Any, n: int, name: str, what: str) -> Array:
+def checked_losses(losses: Any, n: int, name: str, what: str) -> Floats:
     """Convert the return value of a loss function for n pieces to an array of shape (n,), which may have NaN.
 
     Parameters

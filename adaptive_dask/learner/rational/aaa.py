@@ -10,15 +10,12 @@ linearization of nonlinear eigenvalue problems, IMA J. Numer. Anal. 42 (2022) 10
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 import scipy.linalg
-from numpy.typing import NDArray
 
 from adaptive_dask.learner.rational.barycentric import SPIKE
-
-Array = NDArray[Any]
+from adaptive_dask.types import Array
 
 # Samples closer to a support point than this fraction of the interval have a lower weight.
 _BESIDE = 1e-5

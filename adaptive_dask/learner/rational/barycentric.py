@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
-from numpy.typing import NDArray
 
-Array = NDArray[Any]
+from adaptive_dask.types import Array
 
 # Number of points evaluated at a time, so that the matrices for many points stay in the processor's cache.
 _CHUNK = 4096

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from adaptive_dask.learner.rational.part import Part, relative
-
-Array = NDArray[Any]
+from adaptive_dask.types import Array
 
 # Two sides meet where their distance is at most this fraction of that at the ends of the gap.
 _MEETS = 0.02

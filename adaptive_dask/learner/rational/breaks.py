@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-Array = NDArray[Any]
+from adaptive_dask.types import Array
 
 # Minimum ratio of the third difference across a break to those on both sides of it.
 _CONTRAST = 30.0

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
-from numpy.typing import NDArray
 
 from adaptive_dask.learner.rational.aaa import Loewner
 from adaptive_dask.learner.rational.barycentric import Barycentric
 from adaptive_dask.learner.rational.survey import differences
-
-Array = NDArray[Any]
+from adaptive_dask.types import Array
 
 # Positions of additional points beside a pole, in units of its distance to the axis.
 _BESIDE = np.array([-2.0, -0.5, 0.5, 2.0])

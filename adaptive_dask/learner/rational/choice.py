@@ -7,17 +7,14 @@ import heapq
 import itertools
 import math
 from collections.abc import Iterable, Sequence
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from adaptive_dask.learner.losses.interpolation import even_split
 from adaptive_dask.learner.rational.model_poles import VISITED
 from adaptive_dask.learner.rational.part import Part
 from adaptive_dask.learner.rational.pieces import Pieces
-
-Array = NDArray[Any]
+from adaptive_dask.types import Array
 
 # One point in this many goes into the largest gap, independently of the approximations. There are fewer of these from
 # this many points on.

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from adaptive_dask.learner.rational.aaa import Loewner
 from adaptive_dask.learner.rational.barycentric import Barycentric
 from adaptive_dask.learner.rational.fit import Fit
 from adaptive_dask.learner.rational.poles import fast_poles, residues
-
-Array = NDArray[Any]
+from adaptive_dask.types import Array
 
 # A pole is genuine if it changes the samples next to it by this many times their errors.
 _SEEN, _ROUNDING_SEEN = 10.0, 2e-9

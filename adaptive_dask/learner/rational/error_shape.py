@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
-from numpy.typing import NDArray
 
-Array = NDArray[Any]
-
+from adaptive_dask.types import Array
 
 # Minimum distance of a pole to the axis, as a fraction of the gap between the samples there. Closer ones are moved.
 _NEAREST = 0.1

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from adaptive_dask.learner.rational.aaa import Loewner
 from adaptive_dask.learner.rational.barycentric import Barycentric
-
-Array = NDArray[Any]
+from adaptive_dask.types import Array
 
 # Smallest residual in the presence of rounding errors, relative to the size of the values.
 ROUNDING = 2e-14

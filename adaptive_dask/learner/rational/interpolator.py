@@ -6,11 +6,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from adaptive_dask.learner.rational.barycentric import Barycentric
-
-Array = NDArray[Any]
+from adaptive_dask.types import Array
 
 
 class Lines:

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
-from numpy.typing import NDArray
 
 from adaptive_dask.learner.rational.doublets import distances, peaks
 from adaptive_dask.learner.rational.fit import Fit
-
-Array = NDArray[Any]
+from adaptive_dask.types import Array
 
 # A pole is visited if a sample is this close to it, in units of its distance to the axis.
 VISITED = 1.0

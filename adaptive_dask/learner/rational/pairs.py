@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
-from numpy.typing import NDArray
 
-Array = NDArray[Any]
+from adaptive_dask.types import Array
 
 # Maximum distance of a pair, in units of the mean distance of the samples.
 _BESIDE = 1e-3

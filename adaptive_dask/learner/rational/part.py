@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import bisect
 from collections.abc import Iterable
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from adaptive_dask.learner.rational.barycentric import Barycentric
 from adaptive_dask.learner.rational.breaks import BreakSearch
@@ -22,8 +20,7 @@ from adaptive_dask.learner.rational.poles import fast_poles
 from adaptive_dask.learner.rational.record import CHECKS, Kind, Prediction, Record
 from adaptive_dask.learner.rational.smooth_fit import smooth_fit
 from adaptive_dask.learner.rational.survey import Survey, beside, candidates, differences, line_errors
-
-Array = NDArray[Any]
+from adaptive_dask.types import Array
 
 # From this many samples on, a fit starts with the support points of the previous one.
 _WARM = 32

@@ -6,18 +6,17 @@ import bisect
 import dataclasses
 import itertools
 import math
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from adaptive_dask.learner.rational.border import Border
 from adaptive_dask.learner.rational.breaks import find_break
 from adaptive_dask.learner.rational.fit import MAX_ORDER
 from adaptive_dask.learner.rational.interpolator import Lines, Piece
 from adaptive_dask.learner.rational.part import Part, relative
+from adaptive_dask.types import Array
 
-Array = NDArray[Any]
 Reason = Literal["break", "singularity", "size"]
 
 # A point in a gap belongs to the side that predicted it with an error below this fraction of the mismatch.

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import scipy.linalg
-from numpy.typing import NDArray
 
 from adaptive_dask.learner.rational.barycentric import Barycentric
-
-Array = NDArray[Any]
+from adaptive_dask.types import Array
 
 
 def fast_poles(model: Barycentric) -> Array:

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from adaptive_dask.learner.rational.error_shape import ErrorShape
+from adaptive_dask.types import Array
 
-Array = NDArray[Any]
 Kind = Literal["rational", "smooth", "linear"]
 
 # An approximation is tested when it predicted this many points, this many of them where its error is large.

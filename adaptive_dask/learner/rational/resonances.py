@@ -4,17 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from adaptive_dask.learner.rational.aaa import Loewner
 from adaptive_dask.learner.rational.barycentric import Barycentric
 from adaptive_dask.learner.rational.part import Part
 from adaptive_dask.learner.rational.poles import residues, roots
-
-Array = NDArray[Any]
+from adaptive_dask.types import Array
 
 # A pole is spurious if it moves by more than this fraction of its distance to the axis when samples are omitted.
 _STEADY = 0.3

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
-from numpy.typing import NDArray
 
 from adaptive_dask.learner.rational.aaa import Loewner
 from adaptive_dask.learner.rational.barycentric import Barycentric
 from adaptive_dask.learner.rational.fit import Fit
 from adaptive_dask.learner.rational.poles import fast_poles
-
-Array = NDArray[Any]
+from adaptive_dask.types import Array
 
 _MAX_ORDER = 30
 _PATIENCE = 5

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from adaptive_dask.learner.rational.barycentric import Barycentric
-
-Array = NDArray[Any]
+from adaptive_dask.types import Array
 
 # Positions of candidates between two samples.
 _FRACTIONS = np.array([0.08, 0.25, 0.5, 0.75, 0.92])
