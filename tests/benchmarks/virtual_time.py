@@ -9,9 +9,11 @@ load of the machine does not matter. Without charges, each turn of the event loo
 from __future__ import annotations
 
 import asyncio
+import gc
 import heapq
 import itertools
 import selectors
+import threading
 import time
 from collections.abc import Callable
 from typing import Any
@@ -44,21 +46,22 @@ class World:
         To be set by events that the event loop notices.
     threads, calls : int
         Calls in other threads at present, during which time does not pass from event to event; and all of them.
-    longest : float
-        The longest turn of the event loop, in seconds of its thread's processor time.
+    longest, garbage : float
+        The longest turn of the event loop without garbage collection, and the longest garbage collection in its
+        thread, in seconds of processor time.
     """
 
     def __init__(self, charges: bool) -> None:
         self.now = self.event_time = START
         self.is_noticed = False
         self.threads = self.calls = 0
-        self.longest = 0.0
-        self.turn = _thread_time()
         self._charges = charges
         self._charged = _process_time()
         self._own = 0.0  # processor time of the simulation
         self._events: list[tuple[float, int, Callable[..., None], tuple[Any, ...]]] = []
         self._count = itertools.count()
+        self._thread = threading.get_ident()
+        self.begin_turn()
 
     def clock(self) -> float:
         """The time of the event loop."""
@@ -67,6 +70,27 @@ class World:
     def at(self, when: float, call: Callable[..., None], *args: Any) -> None:
         """Simulate an event at a time (seconds)."""
         heapq.heappush(self._events, (when, next(self._count), call, args))
+
+    def begin_turn(self) -> None:
+        """Forget how long turns of the event loop were, and what the present one has computed so far."""
+        self.longest = self.garbage = self._collecting = 0.0
+        self.turn = _thread_time()
+
+    def end_turn(self) -> None:
+        """Note how long the turn of the event loop was."""
+        self.longest = max(self.longest, _thread_time() - self.turn - self._collecting)
+        self._collecting = 0.0
+
+    def note_collection(self, phase: str, info: dict[str, int]) -> None:
+        """Measure garbage collections; for ``gc.callbacks``."""
+        if threading.get_ident() != self._thread:
+            return
+        if phase == "start":
+            self._begun = _thread_time()
+        else:
+            took = _thread_time() - self._begun
+            self._collecting += took
+            self.garbage = max(self.garbage, took)
 
     def forget(self) -> None:
         """Forget events that have not happened, at the end of a simulation: they belong to its event loop."""
@@ -104,7 +128,7 @@ class _Selector(selectors.DefaultSelector):
 
     def select(self, timeout: float | None = None) -> list[Any]:
         world = self.world
-        world.longest = max(world.longest, _thread_time() - world.turn)
+        world.end_turn()
         world.charge()
         world.run(world.now)  # what has happened in the meantime
         events = super().select(0)
@@ -144,6 +168,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
 def install(*, charges: bool) -> World:
     """Replace the clocks of this process; without charges, also those of processor time, which then stand still."""
     world = World(charges)
+    gc.callbacks.append(world.note_collection)
     time.monotonic = time.time = world.clock
     if not charges:
         time.thread_time = lambda: 0.0
