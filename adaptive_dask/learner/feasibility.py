@@ -16,11 +16,12 @@ from adaptive_dask.types import Floats
 Flags = NDArray[np.bool_]
 
 # A polynomial of second degree is fitted to this multiple of the number of its coefficients.
-POINTS_PER_COEFFICIENT = 4
+POINTS_PER_COEFFICIENT = 6
 # In more dimensions the polynomial would have too many coefficients.
 MOST_QUADRATIC_DIMENSIONS = 3
-# Smaller singular values, relative to the largest one, are ignored. They occur if points are nearly on a plane.
-CONDITION = 1e-2
+# Smaller singular values, relative to the largest one, are ignored. They occur if points are nearly on a plane. With
+# all points on the same side, those of the curvature are small, too, and must not be among them.
+CONDITION = 2e-3
 # Extrapolated values exceed the range of their points by at most this share of it.
 MARGIN = 0.5
 
