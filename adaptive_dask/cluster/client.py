@@ -10,8 +10,7 @@ from typing import Any
 from distributed import Client
 
 from adaptive_dask.cluster.loading import loading_on_scheduler
-from adaptive_dask.cluster.protocol import Route
-from adaptive_dask.cluster.versions import own_versions
+from adaptive_dask.cluster.protocol import Route, own_versions
 from adaptive_dask.errors import RunNotFoundError, SchedulerLostError
 from adaptive_dask.plain import one_line
 from adaptive_dask.run.pickling import unpack_error

@@ -31,6 +31,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
+import adaptive_dask
+from adaptive_dask.errors import VersionMismatchError
 from adaptive_dask.plain import check_name, check_plain
 from adaptive_dask.run.options import SessionOptions
 from adaptive_dask.run.pickling import PackedValue
@@ -45,6 +47,9 @@ KEY_PREFIX = "adaptive-evaluator"
 
 # The number of hanging threads of a run on a worker that are returned to Dask; further ones keep their slots.
 MAX_HUNG_THREADS = 32
+
+# Incremented if the messages change between two releases.
+PROTOCOL = 1
 
 
 class Evaluation(NamedTuple):
@@ -276,3 +281,39 @@ def check_lifetime(lifetime: Any) -> tuple[float, float] | None:
     if not (total > 0 and left == left):
         raise ValueError(f"lifetime must be two numbers of seconds, got {lifetime!r}")
     return total, left
+
+
+def own_versions() -> list[Any]:
+    """Return the versions of this process, for a message."""
+    return [adaptive_dask.__version__, PROTOCOL]
+
+
+def check_versions(theirs: Any, who: str) -> None:
+    """Compare the versions in a message with those of the scheduler, which is this process.
+
+    Parameters
+    ----------
+    theirs : list
+        The versions in a message; None if it contains none.
+    who : str
+        The sender: "client" or "worker tcp://…".
+
+    Raises
+    ------
+    VersionMismatchError
+        If they differ.
+    """
+    ours = own_versions()
+    if isinstance(theirs, list | tuple) and list(theirs) == ours:
+        return
+    raise VersionMismatchError(
+        f"adaptive_dask differs: the {who} has {_describe(theirs)}, the scheduler has {_describe(ours)}. Install one "
+        f"version for client, scheduler and workers, for example: pip install adaptive_dask=={ours[0]}, and restart "
+        "the processes that had another one."
+    )
+
+
+def _describe(versions: Any) -> str:
+    if not isinstance(versions, list | tuple) or len(versions) != 2:
+        return "an unknown version"
+    return f"{str(versions[0])[:40]} (protocol {str(versions[1])[:10]})"

@@ -22,6 +22,7 @@ from adaptive_dask.cluster.protocol import REPORT, Route
 from adaptive_dask.cluster.scheduler_after import Successors
 from adaptive_dask.cluster.scheduler_evaluators import declare_duration
 from adaptive_dask.cluster.scheduler_holders import Holders
+from adaptive_dask.cluster.scheduler_memory import forget_topic
 from adaptive_dask.cluster.scheduler_remote_results import RemoteResults
 from adaptive_dask.cluster.scheduler_resources import HostResources
 from adaptive_dask.cluster.scheduler_routes import Handler, RunRoutes, WorkerMessages
@@ -31,7 +32,6 @@ from adaptive_dask.cluster.scheduler_shares import Shares
 from adaptive_dask.cluster.scheduler_start import RunStarter
 from adaptive_dask.cluster.scheduler_state import Host
 from adaptive_dask.cluster.scheduler_subscriptions import Subscriptions
-from adaptive_dask.cluster.scheduler_traces import forget_topic
 from adaptive_dask.logs import get_logger
 
 if TYPE_CHECKING:

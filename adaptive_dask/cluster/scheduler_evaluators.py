@@ -21,7 +21,7 @@ from distributed.scheduler import KilledWorker
 
 from adaptive_dask import config
 from adaptive_dask.cluster.protocol import KEY_PREFIX
-from adaptive_dask.cluster.scheduler_traces import SPAN, trim_span
+from adaptive_dask.cluster.scheduler_memory import SPAN, trim_span
 from adaptive_dask.logs import get_logger
 
 logger = get_logger(__name__)

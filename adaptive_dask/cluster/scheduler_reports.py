@@ -9,8 +9,7 @@ from distributed import Scheduler
 
 from adaptive_dask.cluster.protocol import Report
 from adaptive_dask.cluster.scheduler_history import ProgressHistory
-from adaptive_dask.cluster.scheduler_inbox import Inbox
-from adaptive_dask.cluster.scheduler_learner import HostedLearner
+from adaptive_dask.cluster.scheduler_learner import HostedLearner, Inbox
 from adaptive_dask.cluster.scheduler_sender import PointSender
 from adaptive_dask.cluster.scheduler_slots import RunSlots
 from adaptive_dask.cluster.scheduler_state import RunState

@@ -14,8 +14,8 @@ from distributed import Client, Scheduler
 from tornado.ioloop import PeriodicCallback
 
 from adaptive_dask import config
+from adaptive_dask.cluster.scheduler_memory import HOST_CLIENT
 from adaptive_dask.cluster.scheduler_threads import CallThreads
-from adaptive_dask.cluster.scheduler_traces import HOST_CLIENT
 from adaptive_dask.errors import AdaptiveError
 from adaptive_dask.run.pickling import PackedError, pack_error
 

@@ -8,11 +8,10 @@ from typing import Any
 from distributed import Scheduler
 from distributed.protocol.serialize import to_serialize
 
-from adaptive_dask.cluster.protocol import STOP, Report, Route, check_lifetime
+from adaptive_dask.cluster.protocol import STOP, Report, Route, check_lifetime, check_versions
 from adaptive_dask.cluster.scheduler_remote_results import RemoteResults
 from adaptive_dask.cluster.scheduler_resources import HostResources
 from adaptive_dask.cluster.scheduler_runs import RunTable, shown
-from adaptive_dask.cluster.versions import check_versions
 from adaptive_dask.errors import RunExistsError, VersionMismatchError
 from adaptive_dask.logs import get_logger
 from adaptive_dask.run.pickling import dumps

@@ -20,7 +20,7 @@ from adaptive_dask.cluster.worker_evaluator import evaluate_points
 from adaptive_dask.cluster.worker_isolated import KeptFunctions
 from adaptive_dask.cluster.worker_outbox import report
 from adaptive_dask.cluster.worker_queue import PointQueue
-from adaptive_dask.cluster.worker_starvation import StarvationGuard
+from adaptive_dask.cluster.worker_thread import StarvationGuard
 from adaptive_dask.run.pickling import PackedValue
 
 # When a run has ended, evaluators that do not leave within this time (seconds) hang.

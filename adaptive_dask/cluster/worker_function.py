@@ -11,9 +11,8 @@ import cloudpickle
 from distributed import Worker
 from distributed.utils import sync
 
-from adaptive_dask.cluster.protocol import Evaluation, Route
+from adaptive_dask.cluster.protocol import Evaluation, Route, own_versions
 from adaptive_dask.cluster.remote_result import KEY_PREFIX, RemoteResult
-from adaptive_dask.cluster.versions import own_versions
 from adaptive_dask.cluster.worker_lifetime import lifetime_of
 from adaptive_dask.errors import AdaptiveError, ResultLostError
 from adaptive_dask.isolated.function import IsolatedFunction

@@ -13,8 +13,7 @@ from typing import Any, Self
 from adaptive_dask import entry
 from adaptive_dask.learner.base_learner import BaseLearner, takes_infeasible
 from adaptive_dask.learner.checked import checked_size, paired
-from adaptive_dask.learner.child_losses import ChildLosses
-from adaptive_dask.learner.child_turns import ChildState, ChildTurns, Strategy
+from adaptive_dask.learner.child_turns import ChildLosses, ChildState, ChildTurns, Strategy
 from adaptive_dask.learner.children import ChildFunctions, ChildrenData
 from adaptive_dask.learner.function_pickle import KeptByValue
 from adaptive_dask.learner.told_data import checked_data

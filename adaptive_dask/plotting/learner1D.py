@@ -9,8 +9,8 @@ import numpy as np
 from adaptive_dask.learner.infeasible_points import barred_points
 from adaptive_dask.learner.learner1D import Learner1D
 from adaptive_dask.plotting.backend import as_picture, cycle, load_holoviews, with_options
-from adaptive_dask.plotting.border import border_on_line
 from adaptive_dask.plotting.labels import component_label, coordinate_names, counted, dimensions
+from adaptive_dask.plotting.level_set import border_on_line
 from adaptive_dask.plotting.thinning import MOST_POINTS, Floats, Indices, thin
 
 # The margin around the data, as a share of their width, so that points at the bounds are visible.

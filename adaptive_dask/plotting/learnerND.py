@@ -11,10 +11,9 @@ import numpy as np
 from adaptive_dask.learner.infeasible_points import barred_points
 from adaptive_dask.learner.learnerND import LearnerND
 from adaptive_dask.plotting.backend import as_picture, cycle, load_holoviews, with_options
-from adaptive_dask.plotting.border import border_of_pixels
 from adaptive_dask.plotting.labels import component_label, coordinate_names, counted, dimensions, title_of
 from adaptive_dask.plotting.learner1D import draw_columns, line_title, padded
-from adaptive_dask.plotting.level_set import level_set
+from adaptive_dask.plotting.level_set import border_of_pixels, level_set
 from adaptive_dask.plotting.region_data import MOST_TRIANGULATED, Interpolation, RegionData, region_data
 from adaptive_dask.plotting.surface import (
     Surface,

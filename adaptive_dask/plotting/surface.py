@@ -9,9 +9,9 @@ import numpy as np
 
 from adaptive_dask.learner.space_learner import SpaceLearner
 from adaptive_dask.plotting.backend import as_picture, load_holoviews, with_options
-from adaptive_dask.plotting.border import border
 from adaptive_dask.plotting.labels import coordinate_names, dimensions, title_of
 from adaptive_dask.plotting.learner1D import padded
+from adaptive_dask.plotting.level_set import border
 from adaptive_dask.plotting.palette import COLOR_MAP, COLORS
 from adaptive_dask.plotting.region_data import MOST_TRIANGULATED, Interpolation, RegionData, region_data
 from adaptive_dask.plotting.thinning import Floats, Indices, edges_of, longest

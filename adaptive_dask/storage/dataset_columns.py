@@ -29,7 +29,7 @@ def is_dataset(table: Any) -> bool:
 
 
 def frame_of(dataset: Any) -> Any:
-    """Return the data frame of a Dataset of `adaptive_dask.storage.samples.samples`.
+    """Return the data frame of a Dataset of `adaptive_dask.storage.grids.to_xarray`.
 
     Raises
     ------

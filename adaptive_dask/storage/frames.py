@@ -7,10 +7,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from adaptive_dask.learner.balancing_learner import BalancingLearner
 from adaptive_dask.learner.data_saver import DataSaver
+from adaptive_dask.learner.picked import ExtraData
 from adaptive_dask.learner.reading import reading
 from adaptive_dask.missing_module import needed
-from adaptive_dask.storage.children import children_of, index_name_of
 from adaptive_dask.storage.dataset_columns import frame_of, is_dataset
 from adaptive_dask.storage.encoded_columns import decoded
 from adaptive_dask.storage.failure_columns import checked_failures, of_child, with_failures, without_failures
@@ -372,3 +373,38 @@ def _pandas() -> Any:
     with needed("Data frames need pandas", '"adaptive_dask[data]"'):
         import pandas
     return pandas
+
+
+def children_of(learner: Any) -> Sequence[Any] | None:
+    """Return the children of a `BalancingLearner`, or None.
+
+    The children of a `BalancingLearner` in a `DataSaver` are data savers as well, with separate results.
+    """
+    if isinstance(learner, BalancingLearner):
+        return learner.learners
+    if not isinstance(learner, DataSaver):
+        return None
+    children = children_of(learner.learner)
+    if children is None:
+        return None
+    extra: list[dict[Any, Any]] = [{} for _ in children]
+    for (index, x), result in learner.extra_data.items():
+        extra[index][x] = result
+    savers = [type(learner)(child, learner.arg_picker, **learner._settings) for child in children]
+    for saver, results in zip(savers, extra, strict=True):
+        saver.extra_data = ExtraData(results)
+    return savers
+
+
+def first_leaf(learner: Any) -> Any:
+    """Return the learner itself, or the first child that has no children."""
+    children = children_of(learner)
+    return learner if children is None else first_leaf(children[0])
+
+
+def index_name_of(child: Any, index_name: str) -> str | None:
+    """Return the name of the index of a child's children: "learner_index_2" in "learner_index"; None without any."""
+    if children_of(child) is None:
+        return None
+    name, _, depth = index_name.rpartition("_")
+    return f"{name}_{int(depth) + 1}" if name and depth.isdecimal() else f"{index_name}_2"

@@ -12,12 +12,11 @@ import numpy as np
 from adaptive_dask.learner.argument_names import units_of_parts
 from adaptive_dask.learner.reading import reading
 from adaptive_dask.missing_module import needed
-from adaptive_dask.storage.children import children_of, index_name_of
-from adaptive_dask.storage.dataset_columns import component_names
+from adaptive_dask.storage.dataset_columns import POINT, array_of, component_names, variable_of
 from adaptive_dask.storage.frame_layouts import layout_of
+from adaptive_dask.storage.frames import children_of, first_leaf, index_name_of, to_dataframe
 from adaptive_dask.storage.json_cells import objects
 from adaptive_dask.storage.own_columns import INDEX, RESULT, free_name
-from adaptive_dask.storage.samples import samples
 from adaptive_dask.types import Array
 
 # Number of points in one call, which limits the memory of an interpolator.
@@ -82,7 +81,7 @@ def to_xarray(
             if value is not None:
                 raise TypeError(f"{name} must be used with n= or coords=, got neither. Pass one, or omit {name}.")
         with reading(learner, load_extra=options.get("load_extra", False)):
-            return samples(xarray, learner, options)
+            return _samples(xarray, learner, options)
     if options:
         raise TypeError(f"Options of a grid must be n, coords, chunks, smooth and error, got {', '.join(options)}.")
     # Children with values at all points need the variable if others do not have them.
@@ -371,3 +370,25 @@ def _xarray() -> Any:
     with needed("Datasets need xarray", '"adaptive_dask[data]"'):
         import xarray
     return xarray
+
+
+def _samples(xarray: Any, learner: Any, options: dict[str, Any]) -> Any:
+    """Return a Dataset with the columns of the data frame along the dimension "point"; inputs are coordinates."""
+    df = to_dataframe(learner, **options)
+    child = first_leaf(learner)
+    layout = layout_of(child)
+    function = layout.function(child)
+    defaults = layout.options(child)
+    about = layout.about_axes(child, defaults)
+    axes = layout.axes(child, {**defaults, **{name: value for name, value in options.items() if name in defaults}})
+    units: dict[str, Any] = {**units_of_parts(function), **dict(zip(axes, about.units, strict=True))}
+    if isinstance(df.attrs["output"], str):
+        units.setdefault(df.attrs["output"], about.value_unit)
+    variables = {}
+    point = free_name(POINT, df.columns)
+    for name in df.columns:
+        cells = array_of(df[name])
+        dims = [point, *component_names(name, cells.ndim - 1, [*df.columns, point])]
+        variables[name] = variable_of(dims, cells, {"units": units[name]} if units.get(name) else {})
+    dataset = xarray.Dataset(variables, attrs={**df.attrs, "learner": type(learner).__name__})
+    return dataset.set_coords([name for name in df.attrs["inputs"] if name in variables])

@@ -23,8 +23,7 @@ import cloudpickle
 from dask.distributed import Client
 
 import adaptive_dask
-from adaptive_dask.cluster.protocol import REPORT, Evaluation, Route, RunSpec
-from adaptive_dask.cluster.versions import own_versions
+from adaptive_dask.cluster.protocol import REPORT, Evaluation, Route, RunSpec, own_versions
 from adaptive_dask.run.options import SessionOptions
 from adaptive_dask.run.pickling import dumps
 from tests.benchmarks.reporting import print_row

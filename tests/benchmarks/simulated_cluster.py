@@ -228,8 +228,7 @@ async def _start(scheduler: Any, scenario: Scenario) -> list[str]:
     """Start the runs; return their ids."""
     import cloudpickle
 
-    from adaptive_dask.cluster.protocol import Evaluation, Route, RunSpec
-    from adaptive_dask.cluster.versions import own_versions
+    from adaptive_dask.cluster.protocol import Evaluation, Route, RunSpec, own_versions
     from adaptive_dask.learner.function_pickle import dumps_apart
     from adaptive_dask.run.goals import Goal
     from adaptive_dask.run.options import SessionOptions

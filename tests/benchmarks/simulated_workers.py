@@ -21,10 +21,8 @@ from distributed.comm import Comm, CommClosedError
 from distributed.protocol import dumps, loads
 from distributed.versions import get_versions
 
-from adaptive_dask.cluster.protocol import DROP, POINTS, STOP, Route
-from adaptive_dask.cluster.versions import own_versions
-from adaptive_dask.cluster.worker_batching import MAX_RESULT_DELAY_S, ResultBatching
-from adaptive_dask.cluster.worker_outbox import Outbox, report
+from adaptive_dask.cluster.protocol import DROP, POINTS, STOP, Route, own_versions
+from adaptive_dask.cluster.worker_outbox import MAX_RESULT_DELAY_S, Outbox, ResultBatching, report
 from adaptive_dask.cluster.worker_waiting import IDLE_TIMEOUT_S
 from tests.benchmarks.virtual_time import World
 

@@ -16,8 +16,7 @@ from distributed import Client, LocalCluster
 import adaptive_dask as adaptive
 from adaptive_dask.cluster import scheduler_subscriptions
 from adaptive_dask.cluster.client import request
-from adaptive_dask.cluster.protocol import REPORT, Evaluation, Report, Route, RunSpec
-from adaptive_dask.cluster.versions import own_versions
+from adaptive_dask.cluster.protocol import REPORT, Evaluation, Report, Route, RunSpec, own_versions
 from adaptive_dask.run.options import SessionOptions
 from adaptive_dask.run.pickling import dumps
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from adaptive_dask.cluster.worker_batching import MAX_RESULT_DELAY_S, ResultBatching
+from adaptive_dask.cluster.worker_outbox import MAX_RESULT_DELAY_S, ResultBatching
 
 
 def test_without_word_of_the_scheduler_nothing_waits() -> None:

@@ -27,8 +27,15 @@ from adaptive_dask.storage import checkpoint_files, checkpoint_folder, checkpoin
 from adaptive_dask.storage.checkpoint import Checkpoint, _read_logs, load
 from adaptive_dask.storage.checkpoint_files import Listing
 from adaptive_dask.storage.checkpoint_folder import folder_at
-from adaptive_dask.storage.checkpoint_format import FIRST_LINE, Entry, file_of, record, records_of
-from adaptive_dask.storage.columns import pack_column, unpack_column
+from adaptive_dask.storage.checkpoint_format import (
+    FIRST_LINE,
+    Entry,
+    file_of,
+    pack_column,
+    record,
+    records_of,
+    unpack_column,
+)
 
 from ..patience import TIMEOUT, wait_until
 from ..settings import change

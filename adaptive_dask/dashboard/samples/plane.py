@@ -26,8 +26,7 @@ from adaptive_dask.dashboard.samples.follower import (
 from adaptive_dask.dashboard.samples.thinning import ThinPlane
 from adaptive_dask.dashboard.style import GREY, ORANGE, TOOLS, new_figure, new_note, select_style
 from adaptive_dask.learner.infeasible_points import barred_points
-from adaptive_dask.plotting.border import LEVEL
-from adaptive_dask.plotting.level_set import level_set
+from adaptive_dask.plotting.level_set import LEVEL, level_set
 from adaptive_dask.plotting.thinning import edges_of
 
 # Above this number of points, the edges of triangles would be a grey area.

@@ -9,7 +9,6 @@ import numpy as np
 
 from adaptive_dask.learner.rational.barycentric import Barycentric
 from adaptive_dask.learner.rational.breaks import BreakSearch
-from adaptive_dask.learner.rational.change import change, more_places
 from adaptive_dask.learner.rational.doublets import without_doublets
 from adaptive_dask.learner.rational.error_shape import ErrorShape
 from adaptive_dask.learner.rational.fit import ROUNDING, Fit, fit
@@ -19,7 +18,15 @@ from adaptive_dask.learner.rational.pairs import Pairs
 from adaptive_dask.learner.rational.poles import fast_poles
 from adaptive_dask.learner.rational.record import CHECKS, Kind, Prediction, Record
 from adaptive_dask.learner.rational.smooth_fit import smooth_fit
-from adaptive_dask.learner.rational.survey import Survey, beside, candidates, differences, line_errors
+from adaptive_dask.learner.rational.survey import (
+    Survey,
+    beside,
+    candidates,
+    change,
+    differences,
+    line_errors,
+    more_places,
+)
 from adaptive_dask.types import Array
 
 # From this many samples on, a fit starts with the support points of the previous one.
