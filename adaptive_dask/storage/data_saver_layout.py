@@ -116,10 +116,11 @@ class DataSaverLayout(Layout):
         return options if learner.learn is None or output is None else {**options, output: _LEARNED}
 
 
-class _WithOutput:
+class _WithOutput(Cells):
     """The columns of a data frame with an additional column of the values to tell."""
 
     def __init__(self, cells: Cells, values: list[Any]) -> None:
+        super().__init__(cells._df)
         self._cells = cells
         self._values = values
 
@@ -134,13 +135,6 @@ class _WithOutput:
             na = not_available()
             return [value is na for value in self._values]
         return self._cells.missing(name)
-
-    @property
-    def was_text(self) -> bool:
-        return self._cells.was_text
-
-    def parts(self, others: Set[str]) -> list[str]:
-        return self._cells.parts(others)
 
 
 def _parts(learner: Any, extra: Any, y: Any) -> Parts:

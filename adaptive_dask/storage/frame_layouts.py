@@ -32,7 +32,7 @@ import abc
 import itertools
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
@@ -78,19 +78,48 @@ class Columns:
         return [name for name, _ in self.cells]
 
 
-class Cells(Protocol):
-    """The columns of a data frame to load, as lists."""
+class Cells:
+    """The columns of a data frame as lists; a missing column is an error."""
 
-    def __getitem__(self, name: str) -> list[Any]: ...
+    def __init__(self, df: Any) -> None:
+        self._df = df
 
-    def __contains__(self, name: str) -> bool: ...
+    def __contains__(self, name: str) -> bool:
+        return name in self._df.columns
 
-    def missing(self, name: str) -> list[bool]: ...
+    def __getitem__(self, name: str) -> list[Any]:
+        if name not in self._df.columns:
+            there = ", ".join(map(repr, self._df.columns)) or "none"
+            raise ValueError(f"The data frame must have a column {name!r}, got {there}. Give its name with *_name=.")
+        cells: list[Any] = self._df[name].tolist()
+        return cells
 
     @property
-    def was_text(self) -> bool: ...
+    def was_text(self) -> bool:
+        """True if the data frame comes from a text file, in which NaN is an empty cell and a vector is its text."""
+        return "output" not in self._df.attrs
 
-    def parts(self, others: Set[str]) -> list[str]: ...
+    def parts(self, others: Set[str]) -> list[str]:
+        """Return the columns of named results; in a text file, all except others, arguments and failures."""
+        known: list[str] | None = self._df.attrs.get("parts")
+        if known is None:
+            known = [
+                name
+                for name in self._df.columns
+                if isinstance(name, str) and name not in others and not name.startswith(("function.", "failure."))
+            ]
+        return known
+
+    def missing(self, name: str) -> list[bool]:
+        """Return which cells are ``pandas.NA``, or empty in a text file."""
+        na, was_text = not_available(), self.was_text
+        return [cell is na or (was_text and isinstance(cell, float) and cell != cell) for cell in self[name]]
+
+    def where(self, mask: list[bool], without: str) -> Cells:
+        """Return the columns of the rows in a mask, without one column."""
+        df = self._df[mask].drop(columns=without)
+        df.attrs = self._df.attrs
+        return Cells(df)
 
 
 Read = tuple[list[Any], list[Any]]

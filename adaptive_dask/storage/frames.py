@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence, Set
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -15,7 +15,7 @@ from adaptive_dask.missing_module import needed
 from adaptive_dask.storage.dataset_columns import frame_of, is_dataset
 from adaptive_dask.storage.encoded_columns import decoded
 from adaptive_dask.storage.failure_columns import checked_failures, of_child, with_failures, without_failures
-from adaptive_dask.storage.frame_layouts import Layout, SequenceLayout, column_names, layout_of, not_available
+from adaptive_dask.storage.frame_layouts import Cells, Layout, SequenceLayout, column_names, layout_of, not_available
 from adaptive_dask.storage.function_defaults import default_arguments, with_defaults_of_frame
 from adaptive_dask.storage.own_columns import INDEX, PREFIXES, free_name
 from adaptive_dask.storage.reason_column import read_with_reasons, with_reasons
@@ -167,60 +167,8 @@ def _read(learner: Any, df: Any, **names: Any) -> Iterator[_Rows]:
     before = function = layout.function(learner)
     if with_default_function_args:
         function = with_defaults_of_frame(function, df, function_prefix)
-    points, values = read_with_reasons(layout, learner, _RowsOf(df), options)
+    points, values = read_with_reasons(layout, learner, Cells(df), options)
     yield _Rows(learner, points, values, learner, None if function is before else function)
-
-
-class _RowsOf:
-    """Rows of a data frame; see `read_with_reasons`."""
-
-    def __init__(self, df: Any) -> None:
-        self._df = df
-
-    def where(self, mask: list[bool] | None = None, reasons: str = "") -> _Cells:
-        if mask is None:
-            return _Cells(self._df)
-        df = self._df[mask].drop(columns=reasons)
-        df.attrs = self._df.attrs
-        return _Cells(df)
-
-
-class _Cells:
-    """The columns of a data frame as lists; a missing column is an error."""
-
-    def __init__(self, df: Any) -> None:
-        self._df = df
-
-    def __contains__(self, name: str) -> bool:
-        return name in self._df.columns
-
-    def __getitem__(self, name: str) -> list[Any]:
-        if name not in self._df.columns:
-            there = ", ".join(map(repr, self._df.columns)) or "none"
-            raise ValueError(f"The data frame must have a column {name!r}, got {there}. Give its name with *_name=.")
-        cells: list[Any] = self._df[name].tolist()
-        return cells
-
-    @property
-    def was_text(self) -> bool:
-        """True if the data frame comes from a text file, in which NaN is an empty cell and a vector is its text."""
-        return "output" not in self._df.attrs
-
-    def parts(self, others: Set[str]) -> list[str]:
-        """Return the columns of named results; in a text file, all except others, arguments and failures."""
-        known: list[str] | None = self._df.attrs.get("parts")
-        if known is None:
-            known = [
-                name
-                for name in self._df.columns
-                if isinstance(name, str) and name not in others and not name.startswith(("function.", "failure."))
-            ]
-        return known
-
-    def missing(self, name: str) -> list[bool]:
-        """Return which cells are ``pandas.NA``, or empty in a text file."""
-        na, was_text = _pandas().NA, self.was_text
-        return [cell is na or (was_text and isinstance(cell, float) and cell != cell) for cell in self[name]]
 
 
 def _children_to_dataframe(
@@ -265,7 +213,7 @@ def _read_children(
     learner: Any, children: Sequence[Any], df: Any, index_name: str | None = None, **names: Any
 ) -> Iterator[_Rows]:
     index_name = _free_index(children, names) if index_name is None else index_name
-    indices = set(_Cells(df)[index_name])
+    indices = set(Cells(df)[index_name])
     if not indices <= set(range(len(children))):
         raise ValueError(
             f"The data frame's column {index_name!r} must have numbers from 0 to {len(children) - 1}, one for each "

@@ -39,28 +39,25 @@ def _without(cells: list[Any], reasons: list[str]) -> list[Any]:
     return [missing if reason else cell for cell, reason in zip(cells, reasons, strict=True)]
 
 
-def read_with_reasons(layout: Layout, learner: Any, rows: Any, options: dict[str, Any]) -> Read:
+def read_with_reasons(layout: Layout, learner: Any, cells: Cells, options: dict[str, Any]) -> Read:
     """Return points and values, with an `Infeasible` for each point without a value.
 
     Parameters
     ----------
     layout : Layout
     learner : BaseLearner
-    rows : object
-        Its ``where(mask, name)`` returns the columns of the rows in the mask, without the column of reasons; its
-        ``where()`` returns all columns of all rows.
+    cells : Cells
     options : dict
     """
-    everything: Cells = rows.where()
-    name = _name(learner, options) if REASON in everything else REASON
-    if name not in everything:
-        return layout.read(learner, everything, options)
-    reasons = [of_word(cell) for cell in everything[name]]
+    name = _name(learner, options) if REASON in cells else REASON
+    if name not in cells:
+        return layout.read(learner, cells, options)
+    reasons = [of_word(cell) for cell in cells[name]]
     has_none = [reason != "" for reason in reasons]
     if not any(has_none):
-        return layout.read(learner, rows.where([True] * len(reasons), name), options)
-    known = layout.read(learner, rows.where([not each for each in has_none], name), options)
-    gone = layout.read_points(learner, rows.where(has_none, name), options)
+        return layout.read(learner, cells.where([True] * len(reasons), name), options)
+    known = layout.read(learner, cells.where([not each for each in has_none], name), options)
+    gone = layout.read_points(learner, cells.where(has_none, name), options)
     told = [Infeasible(reason) for reason, each in zip(reasons, has_none, strict=True) if each]
     if len(known[0]) + len(gone) < len(reasons):  # rows without a value are omitted
         return [*known[0], *gone], [*known[1], *told]
