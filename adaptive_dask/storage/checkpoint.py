@@ -9,8 +9,6 @@ import itertools
 import os
 import time
 import warnings
-from collections.abc import Callable
-from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
@@ -90,26 +88,31 @@ def load(checkpoint: str | os.PathLike[str]) -> Any:
     return learner
 
 
-@dataclass
-class Resumed:
-    """State of an earlier run, read from its checkpoint.
+class Resumed(Entry):
+    """State of an earlier run: the combined contents of all logs of its checkpoint.
 
     Attributes
     ----------
     told : int
         Number of results that the learner was told.
-    asked : dict of int to point
-        Points that were in flight, by id.
-    held : dict of int to value
-        Results of these points that had arrived but had not been told.
     damage : str or None
         Description of damage, if there is any.
     """
 
-    told: int = 0
-    asked: dict[int, Any] = field(default_factory=dict)
-    held: dict[int, Any] = field(default_factory=dict)
+    told = 0
     damage: str | None = None
+
+    def tell(self, path: str, learner: Any) -> None:
+        """Tell the results to a learner."""
+        if not self.points:
+            return
+        try:
+            tell_all(learner, self.points, self.values)
+        except Exception as error:
+            raise CheckpointError(
+                path,
+                f"must contain results for this {type(learner).__name__}, got results that it rejects: {error!r}.",
+            ) from error
 
 
 class Checkpoint:
@@ -229,14 +232,14 @@ class Checkpoint:
         had = _count(learner)
         if base.npoints:
             copy_learner(learner, base.load(None))
-        content = _read_logs(folder, listing, base.number)
-        content.tell(self.path, learner)
-        resumed = Resumed(max(len(content.points), _count(learner) - had), content.asked, content.held, content.damage)
+        resumed = _read_logs(folder, listing, base.number)
+        resumed.tell(self.path, learner)
+        resumed.told = max(len(resumed.points), _count(learner) - had)
         if base.npoints or had:
             # The learner with all its data replaces the logs. Points in flight are written first, because logs are
             # valid only with the learner.
             number = listing.next_number
-            on_its_way = Entry(asked=content.asked, held=content.held)
+            on_its_way = Entry(asked=resumed.asked, held=resumed.held)
             if on_its_way:
                 folder.write(Log(number, number, self._lock.mark).name, file_of([on_its_way.encode()]))
             base = _write_base(folder, learner, number)
@@ -297,24 +300,6 @@ class _Base:
             )
 
 
-class _Content(Entry):
-    """The combined contents of all logs."""
-
-    damage: str | None = None
-
-    def tell(self, path: str, learner: Any) -> None:
-        """Tell the results to a learner."""
-        if not self.points:
-            return
-        try:
-            tell_all(learner, self.points, self.values)
-        except Exception as error:
-            raise CheckpointError(
-                path,
-                f"must contain results for this {type(learner).__name__}, got results that it rejects: {error!r}.",
-            ) from error
-
-
 def _read_base(folder: Folder, listing: Listing) -> _Base | None:
     """Return the newest learner file that is complete."""
     for number in listing.learners:
@@ -355,15 +340,11 @@ def _read_functions(folder: Folder) -> list[bytes] | None:
     return parts[0] if parts else None
 
 
-def _read_logs(folder: Folder, listing: Listing, number: int) -> _Content:
-    content = _Content()
-    take: Callable[[Entry], None] = content.absorb
-    damaged = {}
-    for log in listing.logs_from(number):
-        damaged[log.name] = read_log(folder, log, take).damaged
-    damaged = {name: count for name, count in damaged.items() if count}
-    if damaged:
-        where = ", ".join(f"{name} ({count} bytes)" for name, count in damaged.items())
+def _read_logs(folder: Folder, listing: Listing, number: int) -> Resumed:
+    content = Resumed()
+    damaged = {log.name: read_log(folder, log, content.absorb).damaged for log in listing.logs_from(number)}
+    where = ", ".join(f"{name} ({count} bytes)" for name, count in damaged.items() if count)
+    if where:
         content.damage = f"damaged in the middle: {where}. The results there are lost; everything else was read."
     return content
 

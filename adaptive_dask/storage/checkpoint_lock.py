@@ -120,9 +120,7 @@ class Lock:
 
     def _read(self) -> dict[str, Any] | None:
         content = self._folder.read(NAME)
-        if content is None:
-            return None
-        return _parse(content)
+        return None if content is None else _parse(content)
 
     def _verify(self) -> None:
         found = self._read()
