@@ -184,11 +184,6 @@ class HostedLearner:
             function, args, kwargs = cloudpickle.loads(payload)
         return dumps(self.driver.call(function, *args, **kwargs))
 
-    @property
-    def told(self) -> int:
-        """The number of results that the learner was told; to be read while no call is in progress."""
-        return self.driver.session.told
-
     def snapshot(self) -> tuple[bytes, int]:
         """Return the learner without its functions, and the number of results that it was told."""
         return dumps_apart(self.driver.session.learner)[0], self.driver.session.told

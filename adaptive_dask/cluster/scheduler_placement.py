@@ -24,25 +24,25 @@ class Placement:
     scheduler : Scheduler
     tasks : dict
         The requirements of the tasks, see `RunSpec.tasks`.
+
+    Attributes
+    ----------
+    workers : frozenset of str
+        The only workers on which evaluators may be; empty if they may be on all.
     """
 
     def __init__(self, scheduler: Scheduler, tasks: dict[str, Any]) -> None:
         self._scheduler = scheduler
         self._resources: dict[str, float] = tasks.get("resources", {})
-        self._workers: frozenset[str] = frozenset()
+        self.workers: frozenset[str] = frozenset()
         if not tasks.get("allow_other_workers"):
-            self._workers = frozenset(map(str, tasks.get("workers", ())))
-
-    @property
-    def names_workers(self) -> bool:
-        """True if evaluators may be only on certain workers."""
-        return bool(self._workers)
+            self.workers = frozenset(map(str, tasks.get("workers", ())))
 
     def capacity(self) -> float:
         """Return the number of evaluators that can work at once; infinite if they can use every thread."""
-        if not self._resources and not self._workers:
+        if not self._resources and not self.workers:
             return math.inf
-        return sum(self._room_on(worker) for worker in self._fitting())
+        return sum(int(min(worker.nthreads, self._resources_for(worker))) for worker in self._fitting())
 
     def waits_for(self, hung: Hung) -> str | None:
         """Return the condition that the first evaluator waits for; None if it can start.
@@ -57,8 +57,8 @@ class Placement:
         if number and self.capacity():
             return self._held(needs, hung)
         what = "a worker" + (f" with {needs}" if needs else "")
-        if self._workers:
-            what += f", one of {', '.join(sorted(self._workers))}"
+        if self.workers:
+            what += f", one of {', '.join(sorted(self.workers))}"
         return f"{what}; " + (f"none of {number} is such" if number else "the cluster has none")
 
     def _held(self, needs: str, hung: Hung) -> str | None:
@@ -86,11 +86,8 @@ class Placement:
 
     def _fitting(self) -> Iterator[WorkerState]:
         for worker in self._scheduler.workers.values():
-            if not self._workers or not self._workers.isdisjoint((worker.address, str(worker.name), worker.host)):
+            if not self.workers or not self.workers.isdisjoint((worker.address, str(worker.name), worker.host)):
                 yield worker
-
-    def _room_on(self, worker: WorkerState) -> int:
-        return int(min(worker.nthreads, self._resources_for(worker)))
 
     def _resources_for(self, worker: WorkerState) -> float:
         """Return the number of evaluators for which a worker has resources; infinite if they need none."""

@@ -17,7 +17,6 @@ from adaptive_dask.cluster import scheduler_feed
 from adaptive_dask.cluster.protocol import RunSpec
 from adaptive_dask.cluster.scheduler_assignments import Assignments
 from adaptive_dask.cluster.scheduler_feed import Feed
-from adaptive_dask.cluster.scheduler_history import ProgressHistory
 from adaptive_dask.cluster.scheduler_learner import HostedLearner, Step
 from adaptive_dask.cluster.scheduler_reports import ReportIntake
 from adaptive_dask.cluster.scheduler_sender import PointSender
@@ -27,7 +26,6 @@ from adaptive_dask.cluster.scheduler_turns import LearnerTurns
 from adaptive_dask.errors import AdaptiveError, LearnerBusyError, LearnerError, RunNotFoundError, WorkerLostError
 from adaptive_dask.logs import get_logger
 from adaptive_dask.plain import safe_repr
-from adaptive_dask.run.driver import Driver
 from adaptive_dask.run.status import RunStatus
 
 logger = get_logger(__name__)
@@ -65,6 +63,7 @@ class HostedRun:
     sender : PointSender
     slots : RunSlots
     reports : ReportIntake
+    history : ProgressHistory
     """
 
     def __init__(self, spec: RunSpec, learner: HostedLearner, host: Host) -> None:
@@ -82,6 +81,8 @@ class HostedRun:
         self.sender = PointSender(spec.id, host.scheduler, self.assignments)
         self.slots = RunSlots(self.spec, host, self.state, self.assignments, self.sender, learner.driver)
         self.reports = ReportIntake(spec.name, host.scheduler, self.state, learner, self.sender, self.slots)
+        self.history = self.reports.history
+        self._driver = learner.driver
         self._host = host
         self._function = spec.function
         self._is_freed = False
@@ -168,7 +169,7 @@ class HostedRun:
             try:
                 result: bytes = await self.state.turns.call(self.learner.call, payload)
             finally:
-                unseen = self.learner.told - self.feed.position
+                unseen = self._driver.session.told - self.feed.position
                 if unseen:
                     self.feed.publish(unseen, None)
                     self.state.wake.set()
@@ -219,14 +220,6 @@ class HostedRun:
     @property
     def started(self) -> float:
         return self.clock.started
-
-    @property
-    def history(self) -> ProgressHistory:
-        return self.reports.history
-
-    @property
-    def _driver(self) -> Driver:
-        return self.learner.driver
 
     @property
     def waits_for(self) -> str | None:

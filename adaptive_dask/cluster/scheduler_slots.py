@@ -154,7 +154,7 @@ class RunSlots:
 
     def place_again(self) -> None:
         """Submit evaluators without a worker again, because Dask considers a new worker only for new tasks."""
-        if self._evaluators is not None and self._placement.names_workers:
+        if self._evaluators is not None and self._placement.workers:
             self._evaluators.withdraw_unplaced()
 
     def count_wanted(self) -> None:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from typing import Any, Self
 
 from adaptive_dask.cluster.scheduler_threads import CallThreads, ThreadCall
@@ -76,9 +77,14 @@ class LearnerTurns:
     async def __aexit__(self, *_: object) -> None:
         self._lock.release()
 
-    def whenever(self) -> PatientTurn:
-        """Return a turn for the run itself, which waits until the call in progress has ended or was given up."""
-        return PatientTurn(self)
+    @contextlib.asynccontextmanager
+    async def whenever(self) -> AsyncIterator[None]:
+        """Take a turn for the run itself, which waits until the call in progress has ended or was given up."""
+        await self._take(is_patient=True)
+        try:
+            yield
+        finally:
+            self._lock.release()
 
     # ---- inside
 
@@ -133,18 +139,3 @@ class LearnerTurns:
             "end, cancel the run; its clients have the results so far, and so does its checkpoint if it has one. "
             "The scheduler's setting adaptive-dask.learner-timeout of dask.config limits the time of a call."
         )
-
-
-class PatientTurn:
-    """See `LearnerTurns.whenever`."""
-
-    __slots__ = ("_turns",)
-
-    def __init__(self, turns: LearnerTurns) -> None:
-        self._turns = turns
-
-    async def __aenter__(self) -> None:
-        await self._turns._take(is_patient=True)
-
-    async def __aexit__(self, *_: object) -> None:
-        self._turns._lock.release()

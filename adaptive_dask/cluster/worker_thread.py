@@ -28,6 +28,8 @@ class HeldThread:
     task : str
         The key of the evaluator's task.
     thread : threading.Thread
+    is_replaced : bool
+        True if the pool has another thread instead, so that this one has to end with its task.
     """
 
     def __init__(self, worker: Worker) -> None:
@@ -36,7 +38,7 @@ class HeldThread:
         self.thread = threading.current_thread()
         self._pool = dask_internals.pool_of_this_thread()
         self._since = time.monotonic()
-        self._is_lent = False
+        self.is_replaced = False
 
     @property
     def is_in_pool(self) -> bool:
@@ -54,7 +56,7 @@ class HeldThread:
     @property
     def waits_for_tasks(self) -> bool:
         """True if the thread waits for Dask or for a run on the cluster, and was not replaced."""
-        if self._is_lent or not self.is_in_pool:
+        if self.is_replaced or not self.is_in_pool:
             return False
         # A run on an executor needs no thread of Dask, so waits for it do not count.
         frame = sys._current_frames().get(self.thread.ident or 0)
@@ -67,22 +69,17 @@ class HeldThread:
         rejoin, and it ends with its task.
         """
         if self._pool is not None and dask_internals.add_thread(self._pool, self.thread):
-            self._is_lent = True
+            self.is_replaced = True
             self._leave_slot()
 
     def _leave_slot(self) -> None:
         now = time.monotonic()
         dask_internals.secede_task(self._worker, self.task, now - self._since, f"adaptive-hung-{now}")
 
-    @property
-    def is_replaced(self) -> bool:
-        """True if the pool has another thread instead, so that this one has to end with its task."""
-        return self._is_lent
-
     def end(self) -> None:
         """End the thread with its task, after `give_back` or `lend`; called in the thread itself."""
         if self._pool is not None:
-            dask_internals.end_this_thread(self._pool, had_added=self._is_lent)
+            dask_internals.end_this_thread(self._pool, had_added=self.is_replaced)
 
 
 class StarvationGuard:

@@ -31,6 +31,8 @@ class WaitingPoints:
         The lifetime of the worker.
     seconds : float
         The expected duration of a point.
+    leaving : int
+        The number of evaluators that will leave.
     """
 
     def __init__(self, worker: Worker, give_back: Callable[[int], None]) -> None:
@@ -40,15 +42,10 @@ class WaitingPoints:
         self._items: queue.SimpleQueue[Item | None] = queue.SimpleQueue()
         self._lock = threading.Lock()  # guards the two numbers that follow
         self._dropped: set[int] = set()
-        self._leaving = 0
+        self.leaving = 0
 
     def __len__(self) -> int:
         return self._items.qsize()
-
-    @property
-    def leaving(self) -> int:
-        """The number of evaluators that will leave."""
-        return self._leaving
 
     def put(self, items: Iterable[Item]) -> None:
         for item in items:
@@ -57,7 +54,7 @@ class WaitingPoints:
     def send_away(self, evaluators: int) -> None:
         """Let evaluators leave after the points that wait now were started."""
         with self._lock:
-            self._leaving += evaluators
+            self.leaving += evaluators
         for _ in range(evaluators):
             self._items.put(None)
 
@@ -78,7 +75,7 @@ class WaitingPoints:
                 ids.append(item.pid)
             else:
                 with self._lock:
-                    self._leaving -= 1
+                    self.leaving -= 1
 
     def get(self, end: float) -> Item | None:
         """Return the next point; None if the evaluator has to leave, or its lease ends (monotonic clock)."""
@@ -130,7 +127,7 @@ class WaitingPoints:
     def _is_due(self, item: Item | None) -> bool:
         if item is None:
             with self._lock:
-                self._leaving -= 1
+                self.leaving -= 1
             return True
         if not self._has_time():
             self._give_back(item.pid)

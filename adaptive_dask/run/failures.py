@@ -155,10 +155,6 @@ class FailureBook:
         self._retrying.clear()
 
     @property
-    def has_retries(self) -> bool:
-        return bool(self._retrying)
-
-    @property
     def failed(self) -> set[int]:
         """The ids of the points that failed for good."""
         return {pid for pid, record in self._points.items() if record.status == "failed"}

@@ -377,7 +377,7 @@ class Session:
                 if substitute is None:
                     continue
                 (y,) = substitute
-            elif self.points.losses or self.book.has_retries:
+            elif self.points.losses or self.book.has(pid):
                 self.points.losses.pop(pid, None)
                 self.book.forget(pid)
             ids.append(pid)
