@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from distributed import Scheduler
+from distributed.scheduler import WorkerState
 
 from adaptive_dask.cluster.protocol import MAX_HUNG_THREADS
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
-
-    from distributed import Scheduler
-    from distributed.scheduler import WorkerState
-
-    Hung = Mapping[str, Mapping[str, tuple[str, int]]]
+Hung = Mapping[str, Mapping[str, tuple[str, int]]]
 
 
 class Placement:

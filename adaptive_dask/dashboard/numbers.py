@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from adaptive_dask.cluster.scheduler import LearnerHost
+from adaptive_dask.cluster.scheduler_run import HostedRun
 from adaptive_dask.run.status import RunStatus
-
-if TYPE_CHECKING:
-    from adaptive_dask.cluster.scheduler import LearnerHost
-    from adaptive_dask.cluster.scheduler_run import HostedRun
 
 
 def host_of(scheduler: Any) -> LearnerHost | None:

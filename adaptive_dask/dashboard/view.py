@@ -8,21 +8,19 @@ import weakref
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 from bokeh.document import Document, without_document_lock
 from bokeh.events import DocumentReady
 
 from adaptive_dask import config
+from adaptive_dask.cluster.scheduler import LearnerHost
+from adaptive_dask.cluster.scheduler_run import HostedRun
 from adaptive_dask.dashboard.documents import notice_closing
 from adaptive_dask.dashboard.numbers import host_of, runs_of
 from adaptive_dask.dashboard.patch import Patch, Wire, keep_quiet
 from adaptive_dask.errors import LearnerBusyError
 from adaptive_dask.logs import get_logger
-
-if TYPE_CHECKING:
-    from adaptive_dask.cluster.scheduler import LearnerHost
-    from adaptive_dask.cluster.scheduler_run import HostedRun
 
 logger = get_logger(__name__)
 

@@ -10,7 +10,7 @@ import time
 import weakref
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 from adaptive_dask.logs import get_logger
 from adaptive_dask.notebook.clock import Clock, check_interval, slowed
@@ -19,12 +19,9 @@ from adaptive_dask.notebook.extension import load_widgets, require_kernel
 from adaptive_dask.notebook.figures import describe
 from adaptive_dask.run.progress import ProgressHistory
 from adaptive_dask.run.status import ENDED
+from adaptive_dask.runner import AsyncRunner
 from adaptive_dask.runner.dashboard_link import make_link
-from adaptive_dask.runner.run import shown_status, status_of
-
-if TYPE_CHECKING:
-    from adaptive_dask.runner import AsyncRunner
-    from adaptive_dask.runner.run import Run
+from adaptive_dask.runner.run import Run, shown_status, status_of
 
 logger = get_logger(__name__)
 

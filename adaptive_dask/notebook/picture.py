@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Hashable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from adaptive_dask.learner.learner1D import Learner1D
 from adaptive_dask.logs import get_logger
@@ -14,10 +14,8 @@ from adaptive_dask.notebook.extension import load_bokeh, require_kernel
 from adaptive_dask.notebook.turns import Turns
 from adaptive_dask.notebook.views import Views
 from adaptive_dask.plotting.backend import counting_failed, load_holoviews
+from adaptive_dask.runner import AsyncRunner
 from adaptive_dask.runner.local import LocalRun
-
-if TYPE_CHECKING:
-    from adaptive_dask.runner import AsyncRunner
 
 logger = get_logger(__name__)
 

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import html
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from adaptive_dask.notebook.clock import check_interval
 from adaptive_dask.notebook.extension import load_widgets, require_kernel
 from adaptive_dask.notebook.info import LiveWidget, clock, new_button
-
-if TYPE_CHECKING:
-    from adaptive_dask.runner.many_runs import Runs
+from adaptive_dask.runner.many_runs import Runs
 
 
 def live_table(runs: Runs, *, update_interval: float = 0.5) -> None:

@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from bokeh.models import ColumnDataSource, CustomJSTickFormatter, HoverTool
 
 from adaptive_dask.cluster.scheduler_history import EDGES
+from adaptive_dask.cluster.scheduler_run import HostedRun
 from adaptive_dask.dashboard.patch import Patch
 from adaptive_dask.dashboard.style import GREEN, LogTicks, new_figure, new_note
 from adaptive_dask.dashboard.view import Look, RunChart
-
-if TYPE_CHECKING:
-    from adaptive_dask.cluster.scheduler_run import HostedRun
 
 _TICKS = """
 const units = [[86400, "d"], [3600, "h"], [60, "min"], [1, "s"], [1e-3, "ms"], [1e-6, "µs"]];

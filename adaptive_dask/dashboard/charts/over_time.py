@@ -5,17 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from itertools import pairwise
 from operator import attrgetter
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from bokeh.models import ColumnDataSource
 
+from adaptive_dask.cluster.scheduler_history import Work
+from adaptive_dask.cluster.scheduler_run import HostedRun
 from adaptive_dask.dashboard.patch import Patch
 from adaptive_dask.dashboard.style import BLUE, ORANGE, new_figure, new_note, time_unit
 from adaptive_dask.dashboard.view import Look, RunChart
-
-if TYPE_CHECKING:
-    from adaptive_dask.cluster.scheduler_history import Work
-    from adaptive_dask.cluster.scheduler_run import HostedRun
 
 
 class _OverTime(RunChart):

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from bokeh.models import ColumnDataSource, CustomJSTickFormatter, FixedTicker, HoverTool
 
 from adaptive_dask.cluster.scheduler_history import OTHERS
+from adaptive_dask.cluster.scheduler_run import HostedRun
 from adaptive_dask.dashboard.patch import Patch
 from adaptive_dask.dashboard.style import PURPLE, RED, new_figure, new_note
 from adaptive_dask.dashboard.view import Look, RunChart
-
-if TYPE_CHECKING:
-    from adaptive_dask.cluster.scheduler_run import HostedRun
 
 # Up to this number of workers, names are shown below the bars.
 MOST_NAMES = 8
