@@ -13,17 +13,9 @@ from adaptive_dask.learner.learnerND import LearnerND
 from adaptive_dask.plotting.backend import as_picture, cycle, load_holoviews, with_options
 from adaptive_dask.plotting.labels import component_label, coordinate_names, counted, dimensions, title_of
 from adaptive_dask.plotting.learner1D import draw_columns, line_title, padded
-from adaptive_dask.plotting.level_set import border_of_pixels, level_set
+from adaptive_dask.plotting.level_set import border_of_pixels, level_set, segments
 from adaptive_dask.plotting.region_data import MOST_TRIANGULATED, Interpolation, RegionData, region_data
-from adaptive_dask.plotting.surface import (
-    Surface,
-    by_component,
-    checked_component,
-    draw_surface,
-    image,
-    pixels,
-    segments,
-)
+from adaptive_dask.plotting.surface import Surface, by_component, checked_component, draw_surface, image, pixels
 from adaptive_dask.plotting.thinning import Floats
 
 # The default number of points of a line, and of pixels of an image along each axis.

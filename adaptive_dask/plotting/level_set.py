@@ -1,4 +1,4 @@
-"""Level sets of functions that are linear on simplices, and borders of regions where a function has no value."""
+"""Level sets of functions that are linear on simplices, borders of regions without a value, and how to draw them."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def border(points: Floats, shares: Floats, triangles: Indices, axes: list[Any]) 
     holoviews.Segments
     """
     vertices, facets = level_set(points, shares, triangles, LEVEL)
-    return _segments(vertices[facets].reshape(-1, 4), axes)
+    return _drawn(vertices[facets], axes)
 
 
 def border_of_pixels(low: Floats, width: Floats, shares: Floats, axes: list[Any]) -> Any:
@@ -107,9 +107,25 @@ def border_on_line(x: Floats, shares: Any, values: Floats, axes: list[Any]) -> A
     known = values[np.isfinite(values)]
     low, high = (known.min(), known.max()) if len(known) else (0.0, 1.0)
     ends = np.column_stack((middles, np.full_like(middles, low), middles, np.full_like(middles, high)))
-    return _segments(ends, axes)
+    return _drawn(ends, axes)
 
 
-def _segments(ends: Floats, axes: list[Any]) -> Any:
-    element = load_holoviews().Segments(tuple(ends.T), [*axes, "x_end", "y_end"], group="Border")
-    return with_options(element, color=COLOR, line_width=1.2)
+def segments(ends: Floats, axes: list[Any], group: str) -> Any:
+    """Draw many straight lines.
+
+    A browser draws them at once; the pieces of a path would take about ten milliseconds each.
+
+    Parameters
+    ----------
+    ends : array of shape (k, 2, 2)
+        Coordinates of the two ends of each line.
+    axes : list of holoviews.Dimension
+    group : str
+        The name of the element in an overlay, such as "EdgePaths" as in python-adaptive.
+    """
+    columns = ends.reshape(-1, 4).T
+    return load_holoviews().Segments(tuple(columns), [*axes, "x_end", "y_end"], group=group)
+
+
+def _drawn(ends: Floats, axes: list[Any]) -> Any:
+    return with_options(segments(ends, axes, "Border"), color=COLOR, line_width=1.2)

@@ -11,7 +11,7 @@ from adaptive_dask.learner.space_learner import SpaceLearner
 from adaptive_dask.plotting.backend import as_picture, load_holoviews, with_options
 from adaptive_dask.plotting.labels import coordinate_names, dimensions, title_of
 from adaptive_dask.plotting.learner1D import padded
-from adaptive_dask.plotting.level_set import border
+from adaptive_dask.plotting.level_set import border, segments
 from adaptive_dask.plotting.palette import COLOR_MAP, COLORS
 from adaptive_dask.plotting.region_data import MOST_TRIANGULATED, Interpolation, RegionData, region_data
 from adaptive_dask.plotting.thinning import Floats, Indices, edges_of, longest
@@ -162,20 +162,3 @@ def image(low: Floats, width: Floats, values: Floats | None, axes: list[Any], va
         bokeh={"tools": [] if is_empty else ["hover"], "colorbar_opts": {"title_standoff": 8}},
         matplotlib={"aspect": "auto"},
     )
-
-
-def segments(ends: Floats, axes: list[Any], group: str) -> Any:
-    """Draw many straight lines.
-
-    A browser draws them at once; the pieces of a path would take about ten milliseconds each.
-
-    Parameters
-    ----------
-    ends : array of shape (k, 2, 2)
-        Coordinates of the two ends of each line.
-    axes : list of holoviews.Dimension
-    group : str
-        The name of the element in an overlay, such as "EdgePaths" as in python-adaptive.
-    """
-    columns = ends.reshape(-1, 4).T
-    return load_holoviews().Segments(tuple(columns), [*axes, "x_end", "y_end"], group=group)

@@ -31,6 +31,7 @@ MOST_MARKED = 400
 
 # Maximum number of points with error bars.
 MOST_BARS = 1000
+_NO_BARS = np.empty((3, 0))
 
 
 class LineFollower(Follower):
@@ -80,7 +81,7 @@ class LineFollower(Follower):
             "newest": np.array(self._newest).reshape(-1, 2),
             "pending": np.array(pending, dtype=float),
             "npoints": npoints,
-            "errors": None,
+            "errors": _NO_BARS,
             "thinned": self._thin.thinned,
             "border": _border(x, y[:, 0]) if n_gaps or len(barred) else np.empty(0),
             "n_gaps": n_gaps,
@@ -152,7 +153,7 @@ class MeansFollower(Follower):
             "npoints": len(x),
             "border": np.empty(0),
             "n_gaps": 0,
-            "errors": None if errors is None else (x, y[:, 0], np.nan_to_num(np.array(errors), posinf=0.0)),
+            "errors": _NO_BARS if errors is None else (x, y[:, 0], np.nan_to_num(np.array(errors), posinf=0.0)),
             "nsamples": nsamples,
         }
 
@@ -213,11 +214,8 @@ class LineChart:
         patch.fill(self._newest, {"x": newest[:, 0], "y": _drawable(newest[:, 1])})
         patch.fill(self._pending, {"x": data["pending"]})
         patch.fill(self._border, {"x": data["border"]})
-        if data["errors"] is not None:
-            at, mean, error = data["errors"]
-            patch.fill(self._errors, {"x": at, "low": mean - error, "high": mean + error})
-        else:
-            patch.fill(self._errors, {"x": [], "low": [], "high": []})
+        at, mean, error = data["errors"]
+        patch.fill(self._errors, {"x": at, "low": mean - error, "high": mean + error})
         patch.put(self._note, text=_describe(data))
 
 
