@@ -57,8 +57,9 @@ def checked_point(x: Any) -> float:
 
 def checked_points(xs: Iterable[Any]) -> list[float]:
     """Check finite numbers, and return them as floats."""
-    if type(xs) is not list:
-        xs = xs.tolist() if isinstance(xs, np.ndarray) else list(xs)
+    xs = xs.tolist() if isinstance(xs, np.ndarray) else list(xs)
+    if set(map(type, xs)) == {float} and math.isfinite(sum(xs)):
+        return xs
     return [checked_point(x) for x in xs]
 
 

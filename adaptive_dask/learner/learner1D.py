@@ -27,6 +27,7 @@ from adaptive_dask.learner.geometry.failed_region import TOLERANCE
 from adaptive_dask.learner.infeasible_points import NAN_REASON, RegionLearner
 from adaptive_dask.learner.interval_learner import IntervalLearner
 from adaptive_dask.learner.intervals.choice import Choices, choose
+from adaptive_dask.learner.intervals.points_on_line import PENDING
 from adaptive_dask.learner.losses.interpolation import interpolation_loss_function
 from adaptive_dask.learner.losses.interval import (
     abs_min_log_loss,
@@ -398,11 +399,11 @@ class Learner1D(RegionLearner, IntervalLearner):
 
     def _tell_batch(self, points: list[float], values: NDArray[np.float64]) -> None:
         line = self._line
-        slots = np.array([self._place(x) for x in points], dtype=np.intp)
+        self.pending_points.difference_update(points)
+        slots = np.array([line.slots.recent.get(x) or self._place(x) for x in points], dtype=np.intp)
         assert line.y is not None
         line.y[slots] = values
-        for slot in slots.tolist():
-            line.mark_evaluated(slot)
+        line.mark_many_evaluated(slots)
         inside = line.right[slots] >= 0
         if not inside.all():
             slots, values = slots[inside], values[inside]
@@ -424,6 +425,9 @@ class Learner1D(RegionLearner, IntervalLearner):
     def _not_known(self, points: list[float]) -> list[int]:
         """Return the indices of points that are not evaluated and occur for the first time."""
         line, seen, new = self._line, set(), []
+        slots = {line.slots.recent.get(x, 0) for x in points}
+        if len(slots) == len(points) and (line.right[list(slots)] == PENDING).all():
+            return list(range(len(points)))  # as usual, they were asked for
         for i, x in enumerate(points):
             slot = line.slots.get(x)
             if x not in seen and (slot is None or line.is_pending(slot)):

@@ -371,4 +371,6 @@ class IntervalLosses:
 
     def _open_tie_break(self, left: int, rank: float) -> tuple[float, ...]:
         x_at = self._line.x_at
+        if rank > 0 and self.ranking.shrinks:  # as `tie_break`, which is called for most points
+            return 0, x_at[left]
         return self.ranking.tie_break(x_at[left], x_at[self._line.after_at[left]] - x_at[left], rank)

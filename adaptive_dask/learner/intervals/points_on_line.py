@@ -189,6 +189,21 @@ class PointsOnLine:
         if self.slots.is_full:
             self._settle()
 
+    def mark_many_evaluated(self, slots: Slots) -> None:
+        """Call `mark_evaluated` for pending points, shape (n,), in this order."""
+        before, after = self.before[slots], self.after[slots]
+        if min(after.min(), self.right[before].min(), self.right[after].min()) < 0:
+            for slot in slots.tolist():
+                self.mark_evaluated(slot)
+            return
+        # Each of them is the only pending point between two evaluated ones.
+        self.right[before] = self.left[after] = slots
+        self.left[slots], self.right[slots] = before, after
+        self.told[self.n_told : self.n_told + len(slots)] = slots
+        self.n_told += len(slots)
+        if self.slots.is_full:
+            self._settle()
+
     def bar(self, x: float) -> int:
         """Add a point between the bounds that is never evaluated, where the function has no value."""
         slot = self.insert(x)

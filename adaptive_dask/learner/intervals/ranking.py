@@ -32,11 +32,13 @@ class IntervalRanking:
     ----------
     width : float
         The width of the sampled box at the last rebuild; unknown intervals are ranked by their length relative to it.
+    shrinks : bool
+        See `LossTraits`.
     """
 
     def __init__(self, traits: LossTraits, width: float) -> None:
         self._order = traits.order
-        self._shrinks = traits.shrinks
+        self.shrinks = traits.shrinks
         self._bounds_width = self.width = width
 
     def rank(self, loss: float, length: float, width: float | None = None) -> float:
@@ -61,6 +63,6 @@ class IntervalRanking:
 
     def tie_break(self, x: float, length: float, rank: float) -> tuple[float, float]:
         """Return a key that sorts intervals of equal rank in ascending order, given their left end."""
-        if self._shrinks and rank > 0:
+        if self.shrinks and rank > 0:
             return 0, x
         return -int(length / self._bounds_width * _ROUND + 0.5), x
