@@ -86,7 +86,7 @@ class SpaceLearner(RegionLearner):
         self.pending_points: set[Point] = set()
         self._bounds_left = list(self._bounds_points)
         self._shape: tuple[int, ...] | None = None
-        self._backlog: list[tuple[Point, Floats | None, int | None]] = []  # None for points without a value
+        self._backlog: list[Point] = []  # not yet in the partition
         self._unplaced: list[Point] = []
         self._numbers: dict[Point, int] = {}
         self._next_number = -1
@@ -185,16 +185,12 @@ class SpaceLearner(RegionLearner):
         if point in self._barred:
             self._barred.remove(point)
             self._rebuild()
-        components = None
         if isinstance(value, Infeasible):
             self._infeasible.put(point, value.reason)
-            self._data.put(point, self._no_value())
-        else:
-            self._data.put(point, value)
-            components = _components(value)
-        number = self._numbers.pop(point, None)
-        if number is not None or self.inside_bounds(point):
-            self._backlog.append((point, components, number))
+            value = self._no_value()
+        self._data.put(point, value)
+        if point in self._numbers or self.inside_bounds(point):
+            self._backlog.append(point)
             self._proposal = None
 
     def tell_pending(self, point: Sequence[float]) -> None:
@@ -219,7 +215,6 @@ class SpaceLearner(RegionLearner):
         self._unplaced.clear()
         self._numbers.clear()
         self._proposal = None
-        self._backlog = [(point, value, None) for point, value, _ in self._backlog]
         if self._partition_or_none is not None:
             self._partition_or_none.clear_pending()
 
@@ -257,7 +252,7 @@ class SpaceLearner(RegionLearner):
                 break
             # The point becomes part of the partition, which changes the next proposals.
             self._barred.add(barred)
-            self._backlog.append((barred, None, None))
+            self._backlog.append(barred)
             count += 1
             if not tell_pending:
                 points, gains = [], []
@@ -324,8 +319,8 @@ class SpaceLearner(RegionLearner):
             partition = self._new_partition()
             if self._saved is not None:
                 _, absorbed, content = self._saved
-                points, values, _ = zip(*self._backlog[:absorbed], strict=True)
-                partition.resume(content, self._coordinates.scale(points), *_as_table(values, self.vdim))
+                points = self._backlog[:absorbed]
+                partition.resume(content, self._coordinates.scale(points), *_table(self, points))
                 del self._backlog[:absorbed]
                 self._absorbed += points
                 self._saved = None
@@ -341,10 +336,10 @@ class SpaceLearner(RegionLearner):
 
     def _take_in(self, partition: Partition) -> None:
         if self._backlog:
-            backlog, self._backlog = self._backlog, []
-            points, values, numbers = zip(*backlog, strict=True)
+            points, self._backlog = self._backlog, []
             self._absorbed += points
-            table, failed = _as_table(values, self.vdim)
+            table, failed = _table(self, points)
+            numbers = [self._numbers.pop(point, None) for point in points]
             partition.absorb(self._coordinates.scale(points), table, numbers, failed)
         if self._unplaced:
             unplaced = [p for p in self._unplaced if p in self.pending_points and p not in self._numbers]
@@ -359,12 +354,7 @@ class SpaceLearner(RegionLearner):
         self._absorbed = []
         self._proposal = None
         self._numbers.clear()
-        self._backlog = [(point, None, None) for point in sorted(self._barred)]
-        self._backlog += [
-            (point, None if point in self._infeasible else _components(value), None)
-            for point, value in self._data.items()
-            if self.inside_bounds(point)
-        ]
+        self._backlog = [*sorted(self._barred), *filter(self.inside_bounds, self._data)]
 
     def _setting_changed(self, name: str) -> None:
         """Compute all losses again, for example with another loss function."""
@@ -412,7 +402,7 @@ class SpaceLearner(RegionLearner):
             self._saved = saved
             for i, point in barred:
                 self._barred.add(point)
-                self._backlog.insert(i, (point, None, None))
+                self._backlog.insert(i, point)
 
     def _scaled_region(self) -> tuple[Any, ...]:
         return (self.bbox, *self._coordinates.scale(self._bounds_points))
@@ -439,17 +429,15 @@ class SpaceLearner(RegionLearner):
         return np.array([(*point, *np.ravel(value)) for point, value in sorted(self.data.items(), key=_by_point)])
 
 
-def _components(value: float | Floats) -> Floats:
-    return np.array([value]) if type(value) is float else np.ravel(value)
-
-
-def _as_table(values: Sequence[Floats | None], vdim: int) -> tuple[Floats, Flags | None]:
-    """Return values as rows of an array, and which of them are None, if any."""
-    failed = np.array([value is None for value in values])
+def _table(learner: SpaceLearner, points: Sequence[Point]) -> tuple[Floats, Flags | None]:
+    """Return the values at points as rows of an array, and at which points there are none, if any."""
+    data, vdim = learner._data, learner.vdim
+    failed = np.array([point in learner._infeasible or point in learner._barred for point in points])
     if not failed.any():
-        return np.array(values), None
-    table = np.full((len(values), vdim), np.nan)
-    table[~failed] = [value for value in values if value is not None] or np.empty((0, vdim))
+        return np.array([data[point] for point in points], dtype=float).reshape(len(points), vdim), None
+    table = np.full((len(points), vdim), np.nan)
+    for row in np.flatnonzero(~failed).tolist():
+        table[row] = np.ravel(data[points[row]])
     return table, failed
 
 
