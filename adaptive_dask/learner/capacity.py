@@ -27,5 +27,7 @@ def longer(array: NDArray[Any], size: int, fill: float = 0) -> NDArray[Any]:
     fill : float, default: 0
         The value of the new items.
     """
-    missing = np.full((max(0, size - len(array)), *array.shape[1:]), fill, dtype=array.dtype)
-    return np.concatenate([array, missing]) if len(missing) else array
+    if size <= len(array):
+        return array
+    missing = np.full((size - len(array), *array.shape[1:]), fill, dtype=array.dtype)
+    return np.concatenate([array, missing])

@@ -17,7 +17,7 @@ def edge(corners, *hessians, slope=(0.0, 0.0)):
     x = np.array(corners)
     heights = np.stack([0.5 * np.einsum("ki,ij,kj->k", x, h, x) + x @ slope for h in hessians], axis=1)
     gradients = np.concatenate([np.stack([(x @ h)[:, i] + slope[i] for h in hessians], axis=1) for i in (0, 1)], axis=1)
-    return most_bent_edge(corners, [tuple(h) for h in 0.03 * heights], [tuple(g) for g in gradients])
+    return most_bent_edge(corners, [(*h, *g) for h, g in zip(0.03 * heights, gradients, strict=True)])
 
 
 def diagonal(a, b):
@@ -70,8 +70,7 @@ def test_all_components_count():
 
 @pytest.mark.parametrize("bad", [math.inf, math.nan, 1e308])
 def test_it_always_gives_an_edge(bad):
-    heights = [(0.0,)] * 3
     for gradients in ([(bad, 0.0), (0.0, 0.0), (0.0, 0.0)], [(bad, -bad), (-bad, bad), (0.0, 0.0)]):
-        assert most_bent_edge(RIGHT, heights, gradients)[:2] == (1, 2)
+        assert most_bent_edge(RIGHT, [(0.0, *gradient) for gradient in gradients])[:2] == (1, 2)
     flat = [(0.0, 0.0), (0.1, 0.0), (0.3, 0.0)]
     assert edge(flat, diagonal(1, 1))[:2] == (1, 2) or edge(flat, diagonal(1, 1))[:2] == (0, 2)

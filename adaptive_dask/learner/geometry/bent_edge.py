@@ -27,7 +27,7 @@ class BentEdge(NamedTuple):
     in_even_saddle: bool
 
 
-def most_bent_edge(corners: Sequence[Point], heights: Sequence[Point], gradients: Sequence[Point]) -> BentEdge:
+def most_bent_edge(corners: Sequence[Point], heights: Sequence[Point]) -> BentEdge:
     """Return the edge of a triangle with the largest error of linear interpolation.
 
     Along an edge e, the error is |eᵀHe| / 8, where He is the difference of the gradients at its ends. Halving the edge
@@ -38,10 +38,9 @@ def most_bent_edge(corners: Sequence[Point], heights: Sequence[Point], gradients
     Parameters
     ----------
     corners : three pairs of float
-    heights : three tuples of vdim floats
-        Heights of the graph of the function at the corners, which make its edges longer than those in the plane.
-    gradients : three tuples of 2 · vdim floats
-        The derivatives of all components along x, then those along y.
+    heights : three tuples of 3 · vdim floats
+        At each corner, the heights of the graph of the function, which make its edges longer than those in the plane,
+        the derivatives of all components along x, and those along y.
 
     Returns
     -------
@@ -50,13 +49,19 @@ def most_bent_edge(corners: Sequence[Point], heights: Sequence[Point], gradients
     (x, y), (x1, y1), (x2, y2) = corners
     x1, y1, x2, y2 = x1 - x, y1 - y, x2 - x, y2 - y
     area = x1 * y2 - x2 * y1
-    first, second, third = 0.0, 0.0, 0.0
-    saddle = sums = differences = 0.0
-    g, g1, g2 = gradients
-    vdim = len(heights[0])
+    first_length = on_first = x1 * x1 + y1 * y1
+    second_length = on_second = x2 * x2 + y2 * y2
+    third_length = on_third = (x2 - x1) ** 2 + (y2 - y1) ** 2
+    first = second = third = saddle = sums = differences = 0.0
+    h, h1, h2 = heights
+    vdim = len(h) // 3
     for i in range(vdim):
-        ux, uy = g1[i] - g[i], g1[i + vdim] - g[i + vdim]
-        vx, vy = g2[i] - g[i], g2[i + vdim] - g[i + vdim]
+        u, v, w = h1[i] - h[i], h2[i] - h[i], h2[i] - h1[i]
+        on_first += u * u
+        on_second += v * v
+        on_third += w * w
+        ux, uy = h1[i + vdim] - h[i + vdim], h1[i + 2 * vdim] - h[i + 2 * vdim]
+        vx, vy = h2[i + vdim] - h[i + vdim], h2[i + 2 * vdim] - h[i + 2 * vdim]
         first += abs(ux * x1 + uy * y1)
         second += abs(vx * x2 + vy * y2)
         third += abs((vx - ux) * (x2 - x1) + (vy - uy) * (y2 - y1))
@@ -69,22 +74,20 @@ def most_bent_edge(corners: Sequence[Point], heights: Sequence[Point], gradients
         if trace < difference:
             saddle += math.sqrt(difference * difference - trace * trace)
     edges = (
-        (0, 1, first, x1 * x1 + y1 * y1),
-        (0, 2, second, x2 * x2 + y2 * y2),
-        (1, 2, third, (x2 - x1) ** 2 + (y2 - y1) ** 2),
+        (0, 1, first, first_length, on_first),
+        (0, 2, second, second_length, on_second),
+        (1, 2, third, third_length, on_third),
     )
     saddle *= 0.5 * _SADDLE / abs(area) if area else 0.0
-    strongest = max([bend / square for _, _, bend, square in edges if square > 0.0], default=0.0) + saddle
+    strongest = max([bend / square for _, _, bend, square, _ in edges if square > 0.0], default=0.0) + saddle
     if not (area and 0.0 < strongest < math.inf):
-        return BentEdge(*longest_edge([point + height for point, height in zip(corners, heights, strict=True)]), False)
+        graph = [point + height[:vdim] for point, height in zip(corners, heights, strict=True)]
+        return BentEdge(*longest_edge(graph), False)
     if sums < _EVEN * differences:
         return BentEdge(*longest_edge(corners), True)
     least = _LENGTH_COUNTS * strongest + _UNSEEN / math.sqrt(abs(area))
     most, found = 0.0, (0, 1)
-    for i, j, bend, square in edges:
-        on_graph = square
-        for a, b in zip(heights[i], heights[j], strict=True):
-            on_graph += (a - b) * (a - b)
+    for i, j, bend, square, on_graph in edges:
         measure = bend + saddle * square + least * on_graph
         if measure > most:
             most, found = measure * (1 + TIE), (i, j)

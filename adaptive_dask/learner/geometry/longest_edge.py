@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import cache
 from itertools import combinations
+from math import dist
 
 Point = tuple[float, ...]
 
@@ -35,14 +36,13 @@ def longest_edge(corners: Sequence[Point]) -> tuple[int, int]:
     """
     longest, edge = 0.0, (0, 1)
     for i, j in _edges(len(corners)):
-        square = 0.0
-        for a, b in zip(corners[i], corners[j], strict=True):
-            square += (a - b) * (a - b)
-        if square > longest:
-            longest, edge = square * (1 + TIE), (i, j)
+        length = dist(corners[i], corners[j])
+        if length > longest:
+            longest, edge = length * (1 + TIE / 2), (i, j)
     return edge
 
 
 def point_between(a: Point, b: Point, part: float) -> Point:
     """Return the point at a fraction of the way from a to b; ``part=0.5`` is exactly the midpoint."""
-    return tuple((1.0 - part) * x + part * y for x, y in zip(a, b, strict=True))
+    rest = 1.0 - part
+    return tuple([rest * x + part * y for x, y in zip(a, b, strict=True)])

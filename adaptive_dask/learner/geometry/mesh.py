@@ -58,9 +58,9 @@ class SimplexMesh:
     ----------
     vertices : array of int, shape (capacity, d + 1)
         The vertex indices of the simplex in each slot, in ascending order.
-    neighbors : array of int, shape (capacity, d + 1)
-        The slot across the face opposite to each vertex, or -1 on the hull.
     volumes : array, shape (capacity,)
+    places : list of tuple of float
+        The coordinates of the vertices, faster to read one by one than `points`.
     slot_of : dict of simplex to slot
         The simplices after the last commit.
     """
@@ -73,11 +73,11 @@ class SimplexMesh:
         self._points = np.zeros((max(64, 2 * len(points)), self.dim))
         self._key_weights = _key_weights(self.dim, len(self._points))
         self._points[: len(points)] = points
-        self._tuples: list[Point] = list(map(tuple, points.tolist()))  # the same, faster to read one by one
+        self.places: list[Point] = list(map(tuple, points.tolist()))
         self.n_points = len(points)
         self._n_committed = 0
         self.vertices: Ints = np.zeros((0, self.dim + 1), dtype=np.intp)
-        self.neighbors: Ints = np.zeros((0, self.dim + 1), dtype=np.intp)
+        self._neighbors: Ints | None = None
         self.volumes: Floats = np.zeros(0)
         self.slot_of: dict[Simplex, int] = {}
         self._flags = np.zeros(1, dtype=bool)  # scratch; the last entry is for -1, the outside
@@ -111,7 +111,20 @@ class SimplexMesh:
 
     def point(self, vertex: int) -> Point:
         """Return the coordinates of a vertex."""
-        return self._tuples[vertex]
+        return self.places[vertex]
+
+    @property
+    def neighbors(self) -> Ints:
+        """The slot across the face opposite to each vertex, or -1 on the hull, shape (capacity, d + 1).
+
+        They are updated from the first time that they are read, because not all losses need them.
+        """
+        if self._neighbors is None:
+            slots = self.live_slots()
+            self._neighbors = np.full(self.vertices.shape, -1, dtype=np.intp)
+            lonely = self._join(slots, self.vertices[slots], *self._cavity_walls(slots[:0]))
+            self._note_rim(*np.divmod(lonely, self.dim + 1))
+        return self._neighbors
 
     @property
     def capacity(self) -> int:
@@ -145,10 +158,10 @@ class SimplexMesh:
     def sharing(self, simplex: Simplex, face: Container[int]) -> set[Simplex]:
         """Return the simplices that have all these vertices of a simplex, after a commit; the same as `containing`."""
         others = [i for i, vertex in enumerate(simplex) if vertex not in face]
-        if len(others) > 1:
-            return self.containing(vertex for vertex in simplex if vertex in face)
-        across = [self.neighbors.item(self.slot_of[simplex], i) for i in others]
-        return {simplex, *(tuple(self.vertices[slot].tolist()) for slot in across if slot >= 0)}
+        if len(others) != 1 or self._neighbors is None:
+            return self.containing([vertex for vertex in simplex if vertex in face])
+        across = self._neighbors.item(self.slot_of[simplex], others[0])
+        return {simplex} if across < 0 else {simplex, tuple(self.vertices[across].tolist())}
 
     def attached(self, vertices: Iterable[int]) -> Ints:
         """Return the slots of all simplices that have at least one of these vertices, after a commit."""
@@ -173,14 +186,15 @@ class SimplexMesh:
         places : array of int, shape (number of slots, d + 1)
             The positions in ``vertices`` of the vertices of simplices, counted from 1, or 0 if they are not in it.
         """
-        vertices = distinct(self.vertices[slots].ravel())
+        vertices = distinct(self.vertices.take(slots, axis=0).ravel())
         if not len(vertices):
             return vertices, slots, np.zeros((0, self.dim + 1), dtype=np.intp)
+        neighbors = self.neighbors  # to compute them would need the flags
         place, seen = self._vertex_places, self._flags
         place[vertices] = np.arange(1, len(vertices) + 1)
         seen[slots] = seen[-1] = True
         found = [slots]
-        front = self.neighbors[slots].ravel()
+        front = neighbors.take(slots, axis=0).ravel()
         on_rim = vertices[self._on_rim[vertices]]
         if len(on_rim):
             front = np.concatenate([front, self.attached(on_rim.tolist())])
@@ -188,11 +202,11 @@ class SimplexMesh:
         while len(front):
             seen[front] = True
             found.append(front)
-            front = self.neighbors[front].ravel()
+            front = neighbors.take(front, axis=0).ravel()
             front = front[~seen[front]]
-            front = front[np.logical_or.reduce(place[self.vertices[front]], axis=1)]
+            front = front[np.bitwise_or.reduce(place.take(self.vertices.take(front, axis=0)), axis=1) > 0]
         around = distinct(np.concatenate(found))
-        places = place[self.vertices[around]]
+        places = place.take(self.vertices.take(around, axis=0))
         place[vertices] = 0
         seen[around] = seen[-1] = False
         return vertices, around, places
@@ -227,12 +241,15 @@ class SimplexMesh:
             self._vertex_places = np.zeros(len(self._points), dtype=np.intp)
             self._on_rim = np.concatenate([self._on_rim, np.zeros_like(self._on_rim)])
         self._points[self.n_points] = point
-        self._tuples.append(point)
+        self.places.append(point)
         self.n_points += 1
         passing = deleted & self._fresh
-        self._fresh -= passing
+        if passing:
+            self._fresh -= passing
+            self._dead += map(self.slot_of.pop, deleted - passing)
+        else:
+            self._dead += map(self.slot_of.pop, deleted)
         self._fresh |= added
-        self._dead += map(self.slot_of.pop, deleted - passing)
         return deleted, added
 
     def commit(self) -> tuple[Ints, Ints, Ints]:
@@ -272,10 +289,10 @@ class SimplexMesh:
         array of int, shape (m, d + 1)
             Entry i is across the face opposite to vertex i, or -1 on the hull.
         """
-        own = self.vertices[slots]
-        across = self.neighbors[slots]
+        own = self.vertices.take(slots, axis=0)
+        across = self.neighbors.take(slots, axis=0)
         face_sums = own.sum(axis=1, keepdims=True) - own
-        opposite: Ints = self.vertices[across].sum(axis=2) - face_sums
+        opposite: Ints = self.vertices.take(across, axis=0).sum(axis=2) - face_sums
         opposite[across < 0] = -1
         return opposite
 
@@ -283,7 +300,8 @@ class SimplexMesh:
         old = self.capacity
         new = max(64, 2 * old)
         self.vertices = longer(self.vertices, new)
-        self.neighbors = longer(self.neighbors, new, -1)
+        if self._neighbors is not None:
+            self._neighbors = longer(self._neighbors, new, -1)
         self.volumes = longer(self.volumes, new)
         self._flags = np.zeros(new + 1, dtype=bool)
         self._free = [*range(new - 1, old - 1, -1), *self._free]
@@ -292,12 +310,11 @@ class SimplexMesh:
         """Put simplices into slots, replacing those in the dead ones; return those that were bared."""
         shape = len(simplices), self.dim + 1
         vertices = np.fromiter(chain.from_iterable(simplices), dtype=np.intp, count=shape[0] * shape[1]).reshape(shape)
-        walls = self._cavity_walls(dead)
+        walls = None if self._neighbors is None else self._cavity_walls(dead)
         self.slot_of.update(zip(simplices, slots.tolist(), strict=True))
         self.vertices[slots] = vertices
-        self.volumes[slots] = volumes(self._points[vertices])
-        lonely = self._join(slots, vertices, *walls)
-        bared = self._bare(lonely, slots)
+        self.volumes[slots] = volumes(self._points.take(vertices, axis=0))
+        bared = slots[:0] if walls is None else self._bare(self._join(slots, vertices, *walls), slots)
         self._n_committed = self.n_points
         return bared
 
@@ -305,12 +322,12 @@ class SimplexMesh:
         """Return the keys and places (see `_join`) of the faces that dead simplices share with others."""
         no_wall = self._flags  # dead, or outside
         no_wall[dead] = no_wall[-1] = True
-        around = self.neighbors[dead]
-        rows, sides = (~no_wall[around]).nonzero()
+        around = self.neighbors.take(dead, axis=0)
+        rows, sides = (~no_wall.take(around)).nonzero()
         no_wall[dead] = no_wall[-1] = False
         outer = around[rows, sides]
-        outer_sides = (self.neighbors[outer] == dead[rows, None]).argmax(axis=1)
-        return self._face_keys(self.vertices[dead])[rows, sides], outer * (self.dim + 1) + outer_sides
+        outer_sides = (self.neighbors.take(outer, axis=0) == dead[rows, None]).argmax(axis=1)
+        return self._face_keys(self.vertices.take(dead, axis=0))[rows, sides], outer * (self.dim + 1) + outer_sides
 
     def _join(self, born: Ints, fresh: Ints, outer_keys: Ints, outer_places: Ints) -> Ints:
         """Pair the faces of the new simplices with each other and with the walls of the cavity.
@@ -340,12 +357,11 @@ class SimplexMesh:
         An old face is now on the hull. A new face is on the hull, or was before, because the simplex behind it was
         omitted.
         """
+        if not len(lonely):
+            return lonely
         n_sides, flags = self.dim + 1, self._flags
         slots, sides = np.divmod(lonely, n_sides)
-        faces = self.vertices[slots]
-        rows = np.arange(len(slots))
-        faces[rows, sides] = faces[rows, sides - 1]  # instead of the opposite vertex
-        self._on_rim[faces] = True
+        faces = self._note_rim(slots, sides)
         flags[born] = True
         is_new = flags[slots]
         flags[born] = False
@@ -360,6 +376,14 @@ class SimplexMesh:
                     neighbors[place], neighbors[back] = behind, slot
                     bared.append(behind)
         return distinct(np.array(bared, dtype=np.intp)) if bared else born[:0]
+
+    def _note_rim(self, slots: Ints, sides: Ints) -> Ints:
+        """Note the vertices of faces on the hull; return them, shape (k, d + 1), one of them twice."""
+        faces = self.vertices[slots]
+        rows = np.arange(len(slots))
+        faces[rows, sides] = faces[rows, sides - 1]  # instead of the opposite vertex
+        self._on_rim[faces] = True
+        return faces
 
     def _face_keys(self, simplices: Ints) -> Ints:
         """Return a key, equal for equal faces, of the face opposite to each vertex; simplices have shape (m, d + 1)."""

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from .mesh import SimplexMesh
-from .simplices import Floats, Ints, fill_undefined
+from .simplices import Floats, Ints, fill_undefined, volumes
 
 
 class PatchTriangulation:
@@ -27,7 +27,7 @@ class PatchTriangulation:
         self._mesh = mesh
         self._slots = slots
         self.points = mesh.points
-        self.simplices = mesh.vertices[slots]
+        self.simplices = mesh.vertices.take(slots, axis=0)
 
     @cached_property
     def neighbors(self) -> Ints:
@@ -53,6 +53,7 @@ class Graph:
     unit : float
         A power of two, for values near the limits of numbers.
     corners : array, shape (m, d + 1, d)
+    areas : array, shape (m,)
     heights : array, shape (m, d + 1, vdim)
         The values at the corners, made finite by `fill_undefined`, multiplied by ``unit``.
     """
@@ -65,12 +66,16 @@ class Graph:
 
     @cached_property
     def corners(self) -> Floats:
-        corners: Floats = self.tri.points[self.tri.simplices]
+        corners: Floats = self.tri.points.take(self.tri.simplices, axis=0)
         return corners
+
+    @property
+    def areas(self) -> Floats:
+        return volumes(self.corners)
 
     @cached_property
     def heights(self) -> Floats:
-        heights = fill_undefined(self.values[self.tri.simplices])
+        heights = fill_undefined(self.values.take(self.tri.simplices, axis=0))
         return heights if self.unit == 1.0 else heights * self.unit
 
 
@@ -111,3 +116,9 @@ class Patch(Graph):
         self.gradients = gradients
         self.value_range = value_range * unit
         self.unit = unit
+        self._volumes = mesh.volumes
+        self._slots = slots
+
+    @property
+    def areas(self) -> Floats:
+        return self._volumes.take(self._slots)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -30,9 +30,9 @@ _LONG, _OFF_MIDDLE = 0.4, 0.45
 # If gradients distinguish even saddles, it is done only there.
 _LONG_IN_SADDLE, _OFF_MIDDLE_IN_SADDLE = 0.2, 0.4
 
-# Returns the heights of the graph of the function at a vertex of the mesh, in units of the coordinates; with gradients,
+# Returns the heights of the graph of the function at vertices of the mesh, in units of the coordinates; with gradients,
 # these as well, d for each height.
-HeightsOf = Callable[[int], Point]
+HeightsOf = Callable[[Sequence[int]], list[Point]]
 
 
 class Proposal(NamedTuple):
@@ -134,8 +134,13 @@ class Refinement:
         bool
             False if the mesh refuses the point, because it is too close to a vertex.
         """
-        homes = self._homes.pop(pending, frozenset()) if pending is not None else frozenset()
+        homes: frozenset[Simplex] = frozenset()
         replaced = None
+        if pending is not None:
+            homes = self._homes.pop(pending, homes)
+            self._coordinates.pop(pending, None)
+            self._heights.pop(pending, None)
+            self._risks.pop(pending, None)
         if homes:
             replaced = self.mesh.insert(point, min(homes))
         if replaced is None:
@@ -144,9 +149,6 @@ class Refinement:
         strays: set[Vertex] = set()
         for simplex in deleted & self._subdivisions.keys():
             strays.update(self._subdivisions.pop(simplex).inside)
-        self._coordinates.pop(pending or 0, None)
-        self._heights.pop(pending or 0, None)
-        self._risks.pop(pending or 0, None)
         for simplex in homes - deleted:
             self._take_out(pending, simplex)
         strays.discard(pending or 0)
@@ -164,7 +166,8 @@ class Refinement:
         for slot in gone.tolist():
             self.losses.remove(slot)
             self.priorities.remove(slot)
-            self.failed.remove(slot)
+            if self.failed.count:
+                self.failed.remove(slot)
         self._shares[born] = 1.0
         self._settle()
         return np.concatenate([born, bared])
@@ -221,10 +224,14 @@ class Refinement:
         cell = Cell(1.0, simplex) if divided is None else divided.largest
         assert cell is not None, "a simplex without cells has no priority"
         share, vertices = cell
-        corners = [self._point(v) for v in vertices]
-        heights = [self._height(v) for v in vertices]
+        if divided is None:
+            places = self.mesh.places
+            corners = [places[v] for v in vertices]
+        else:
+            corners = [self._point(v) for v in vertices]
+        heights = self._heights_at(vertices)
         edge = None
-        if self._has_failed(slot):
+        if self.failed.count and self._has_failed(slot):
             edge = self._edge_at_border(slot, vertices, corners, across=kind != FEASIBLE)
         i, j, part = edge or self._where_to_cut(corners, heights)
         gain = self.losses.priority(slot) * share**self._share_power
@@ -237,7 +244,8 @@ class Refinement:
 
     def give_up(self, proposal: Proposal) -> None:
         """Exclude this cell from division."""
-        self._store(proposal.simplex, self._subdivision(proposal.simplex).without(proposal.cell))
+        divided = self._subdivisions.get(proposal.simplex) or Subdivision.whole(proposal.simplex)
+        self._store(proposal.simplex, divided.without(proposal.cell))
 
     def accept(self, proposal: Proposal, vertex: Vertex) -> None:
         """Add the proposed point to the pending points, in every simplex that it touches."""
@@ -246,10 +254,11 @@ class Refinement:
             self.give_up(proposal)
             return
         self._coordinates[vertex] = proposal.point
-        slot = self.mesh.slot_of[proposal.simplex]
-        edge = proposal.edge
-        if self._has_failed(slot) and (edge is None or self.failed.may_fail(self.mesh, slot, *edge)):
-            self._risks[vertex] = RISKS[self.failed.kinds[slot]]
+        edge, slot_of = proposal.edge, self.mesh.slot_of
+        if self.failed.count:
+            slot = slot_of[proposal.simplex]
+            if self._has_failed(slot) and (edge is None or self.failed.may_fail(self.mesh, slot, *edge)):
+                self._risks[vertex] = RISKS[self.failed.kinds[slot]]
         if proposal.height is not None:
             self._heights[vertex] = proposal.height
         mesh_edge = edge if edge is not None and min(edge) >= 0 else None
@@ -257,12 +266,12 @@ class Refinement:
         for simplex in homes:
             old = self._subdivisions.get(simplex)
             if old is None and mesh_edge is not None:
-                new = Subdivision.halves(simplex, vertex, mesh_edge, proposal.part)
+                self._subdivisions[simplex] = Subdivision.halves(simplex, vertex, mesh_edge, proposal.part)
+                self._set_share(slot_of[simplex], max(proposal.part, 1.0 - proposal.part))
             else:
                 old = old or Subdivision.whole(simplex)
                 split = None if edge is None else old.split(vertex, edge, proposal.part)
-                new = split or old.insert(vertex, self._point)
-            self._store(simplex, new)
+                self._store(simplex, split or old.insert(vertex, self._point))
         self._homes[vertex] = self._homes.get(vertex, frozenset()) | homes
 
     def add_pending(self, points: Mapping[Vertex, Point]) -> None:
@@ -330,7 +339,7 @@ class Refinement:
         return self.failed.next(self.priorities, n, risk)
 
     def _has_failed(self, slot: int) -> bool:
-        return self.failed.count > 0 and self.failed.kinds[slot] != FEASIBLE
+        return bool(self.failed.kinds[slot] != FEASIBLE)
 
     def _rank_failed(self, slots: Ints) -> None:
         others = slots[(self.failed.kinds[slots] != FEASIBLE) & ~self.failed.has_sides[slots]]
@@ -354,20 +363,13 @@ class Refinement:
         face = tuple(v for v, w in zip(simplex, weights, strict=True) if w > ON_FACE)
         return face or simplex
 
-    def _subdivision(self, simplex: Simplex) -> Subdivision:
-        found = self._subdivisions.get(simplex)
-        if found is None:
-            found = Subdivision.whole(simplex)
-        return found
-
     def _where_to_cut(self, corners: list[Point], heights: list[Point]) -> tuple[int, int, float]:
         """Return the edge of a cell to cut, by the positions of its ends, and the fraction along it."""
         known = math.isfinite(sum(map(sum, heights)))
         if self._with_gradients:
             if not known:
                 return *longest_edge(corners), 0.5
-            vdim = len(heights[0]) // 3
-            i, j, even = most_bent_edge(corners, [h[:vdim] for h in heights], [h[vdim:] for h in heights])
+            i, j, even = most_bent_edge(corners, heights)
             is_long = even and math.dist(corners[i], corners[j]) > _LONG_IN_SADDLE
             return i, j, _OFF_MIDDLE_IN_SADDLE if is_long else 0.5
         if known:
@@ -377,24 +379,29 @@ class Refinement:
         is_long = self.mesh.dim == 2 and math.dist(corners[i], corners[j]) > _LONG
         return i, j, _OFF_MIDDLE if is_long else 0.5
 
-    def _height(self, vertex: Vertex) -> Point:
-        """Return the heights at a vertex, interpolated for pending points; empty if they are not known."""
+    def _heights_at(self, vertices: Sequence[Vertex]) -> list[Point]:
+        """Return the heights at vertices, interpolated for pending points; NaN or empty if they are not known."""
         if self._heights_of is None:
-            return ()
-        return self._heights_of(vertex) if vertex >= 0 else self._heights.get(vertex, (math.nan,))
+            return [()] * len(vertices)
+        if min(vertices) >= 0:
+            return self._heights_of(vertices)
+        return [self._heights_of([v])[0] if v >= 0 else self._heights.get(v, (math.nan,)) for v in vertices]
 
     def _point(self, vertex: Vertex) -> Point:
-        return self.mesh.point(vertex) if vertex >= 0 else self._coordinates[vertex]
+        return self.mesh.places[vertex] if vertex >= 0 else self._coordinates[vertex]
 
     def _store(self, simplex: Simplex, subdivision: Subdivision) -> None:
         self._subdivisions[simplex] = subdivision
         self._update_priority(simplex)
 
     def _update_priority(self, simplex: Simplex) -> None:
-        slot = self.mesh.slot_of[simplex]
         subdivision = self._subdivisions.get(simplex)
-        self._shares[slot] = share = 1.0 if subdivision is None else subdivision.largest_share
-        if self._has_failed(slot):
+        self._set_share(self.mesh.slot_of[simplex], 1.0 if subdivision is None else subdivision.largest_share)
+
+    def _set_share(self, slot: int, share: float) -> None:
+        """Set the share of the largest cell in a simplex."""
+        self._shares[slot] = share
+        if self.failed.count and self._has_failed(slot):
             self._rank_failed(np.array([slot]))
             if not self.failed.has_sides[slot]:
                 return
@@ -411,7 +418,7 @@ class Refinement:
     ) -> None:
         """Find the new simplices of pending points whose old ones were removed."""
         points = np.array([self._coordinates[v] for v in strays])
-        weights = barycentric(self.mesh.points[np.array(candidates)], points)
+        weights = barycentric(self.mesh.points.take(candidates, axis=0), points)
         least = weights.min(axis=2)
         columns_in: dict[Simplex, list[int]] = {}
         for column, vertex in enumerate(strays):
@@ -446,7 +453,8 @@ class Refinement:
 
     def _make_room(self) -> None:
         self._shares = longer(self._shares, self.mesh.capacity, 1.0)
-        self.failed.make_room(self.mesh)
+        if self.failed.count:
+            self.failed.make_room(self.mesh)
 
 
 def _cosine(a: Point, b: Point, c: Point) -> float:

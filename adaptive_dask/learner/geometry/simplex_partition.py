@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import weakref
 from collections.abc import Mapping, Sequence
-from functools import partial
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
@@ -74,6 +72,33 @@ class LossRule(Protocol):
         slots : array of int, shape (m,)
         losses : array, shape (m,)
         """
+
+
+class Heights:
+    """The heights of the graph of the function, and its gradients if they are known; see `refinement.HeightsOf`."""
+
+    values: Floats
+    of_one: float
+    gradients: Floats | None
+    slope_of_one: float
+
+    def __call__(self, vertices: Sequence[int]) -> list[Point]:
+        # For a few numbers, multiplying them one by one is faster than arrays.
+        scale, vdim, value = self.of_one, self.values.shape[1], self.values.item
+        if self.gradients is None:
+            if vdim == 1:
+                return [(value(v) * scale,) for v in vertices]
+            return [tuple([value(i) * scale for i in range(v * vdim, v * vdim + vdim)]) for v in vertices]
+        unit, slope = self.slope_of_one, self.gradients.item
+        if vdim == 1:
+            return [(value(v) * scale, slope(2 * v) * unit, slope(2 * v + 1) * unit) for v in vertices]
+        return [
+            (
+                *[value(i) * scale for i in range(v * vdim, v * vdim + vdim)],
+                *[slope(i) * unit for i in range(2 * v * vdim, 2 * (v + 1) * vdim)],
+            )
+            for v in vertices
+        ]
 
 
 class SavedSimplices(NamedTuple):
@@ -228,28 +253,17 @@ class SimplexPartition:
 
     def _refine(self, mesh: SimplexMesh) -> Refinement:
         share_power = 1 + self._rule.extra_order / mesh.dim
-        # Without a reference cycle, so that it is freed together with the learner.
-        heights_of = partial(SimplexPartition._heights_of, weakref.proxy(self))
+        self._heights = Heights()
         with_gradients = self._rule.gradients is not None
-        return Refinement(mesh, heights_of, share_power, with_gradients, self.lattice, self._tolerance)
+        return Refinement(mesh, self._heights, share_power, with_gradients, self.lattice, self._tolerance)
 
     def _make_room(self) -> None:
         while len(self._values) < self.mesh.n_points:
             self._values = np.concatenate([self._values, np.full_like(self._values, np.nan)])
 
-    def _heights_of(self, vertex: int) -> Point:
-        # For a few numbers, multiplying them one by one is faster than arrays.
-        scale, vdim, value = self._height_of_one, self._values.shape[1], self._values.item
-        heights = [value(i) * scale for i in range(vertex * vdim, vertex * vdim + vdim)]
-        if self._gradients is not None:
-            scale = self._slope_of_one
-            slope, count = self._gradients.item, 2 * vdim
-            heights += [slope(i) * scale for i in range(vertex * count, vertex * count + count)]
-        return tuple(heights)
-
     def _set_losses(self, told: Floats, born: Ints, revalued: Ints) -> None:
         region, feasible = self.failed, None
-        region.has_feasible |= bool(np.isfinite(told).any())
+        region.has_feasible = region.has_feasible or bool(np.isfinite(told).any())
         if region.count:
             touched = np.union1d(born, self.mesh.attached(revalued.tolist())) if len(revalued) else born
             others = region.classify(self.mesh, self.values, touched)
@@ -257,7 +271,7 @@ class SimplexPartition:
         slots, losses = self._rule.update(self.mesh, self.values, told, born, revalued, feasible)
         if region.count:
             slots, losses = region.losses(slots, losses, others)
-        self._height_of_one = self._height / self._rule.value_scale
-        self._slope_of_one = 1.0 / self._rule.gradient_scale
-        self._gradients = self._rule.gradients
+        heights, rule = self._heights, self._rule
+        heights.values, heights.of_one = self._values, self._height / rule.value_scale
+        heights.gradients, heights.slope_of_one = rule.gradients, 1.0 / rule.gradient_scale
         self._refinement.set_losses(slots, losses)

@@ -59,7 +59,7 @@ class SimplexRule:
             if len(revalued):
                 slots = np.union1d(slots, mesh.attached(revalued.tolist()))
             if self._with_neighbors:
-                around = mesh.neighbors[slots]
+                around = mesh.neighbors.take(slots, axis=0)
                 slots = np.union1d(slots, around[around >= 0])
         losses = [self._losses(mesh, values, slots[start : start + CHUNK]) for start in range(0, len(slots), CHUNK)]
         return slots, np.concatenate(losses) if losses else np.zeros(0)
@@ -88,13 +88,14 @@ class SimplexRule:
         return self._range.scale
 
     def _losses(self, mesh: SimplexMesh, values: Floats, slots: Ints) -> Floats:
-        vertices = mesh.vertices[slots]
-        simplices = mesh.points[vertices]
-        heights = fill_undefined(values[vertices]) / self._range.scale
+        vertices = mesh.vertices.take(slots, axis=0)
+        simplices = mesh.points.take(vertices, axis=0)
+        heights = fill_undefined(values.take(vertices, axis=0)) / self._range.scale
         arguments = [simplices, heights]
         if self._with_neighbors:
             opposite = mesh.opposite_vertices(slots)
-            others, other_heights = mesh.points[opposite], values[opposite] / self._range.scale
+            others = mesh.points.take(opposite, axis=0)
+            other_heights = values.take(opposite, axis=0) / self._range.scale
             missing = (opposite < 0) | ~np.isfinite(other_heights).all(axis=2)
             others[missing] = other_heights[missing] = np.nan
             arguments += [others, other_heights]

@@ -25,6 +25,8 @@ from adaptive_dask.learner.losses.tagged import tagged
 Interpolator = Any
 TriangleLoss = Callable[[Interpolator], Floats]
 
+_OTHERS = np.array([[1, 2, 0], [2, 0, 1]])  # the other corners of a triangle, for each corner
+
 
 def areas(ip: Interpolator) -> Floats:
     """Return the area of every triangle of an interpolator.
@@ -37,7 +39,7 @@ def areas(ip: Interpolator) -> Floats:
     -------
     array, shape (m,)
     """
-    return volumes(_corners(ip))
+    return ip.areas if isinstance(ip, Graph) else volumes(_corners(ip))
 
 
 def deviations(ip: Interpolator) -> Floats:
@@ -67,10 +69,9 @@ def deviations(ip: Interpolator) -> Floats:
         slopes = vertex_gradients(simplices + 1, _corners(ip), _heights(ip), len(values))
     corners = _corners(ip).transpose(2, 1, 0)[:, :, :, None]  # coordinate, corner, triangle, component
     heights = _heights(ip).transpose(1, 0, 2)
-    slopes = slopes[simplices].transpose(2, 1, 0, 3)
-    others = [[1, 2, 0], [2, 0, 1]]
-    x, y = corners[:, others] - corners[:, None]
-    differences = np.abs(x * slopes[0] + y * slopes[1] - (heights[others] - heights))
+    slopes = slopes.take(simplices, axis=0).transpose(2, 1, 0, 3)
+    x, y = corners.take(_OTHERS, axis=1) - corners[:, None]
+    differences = np.abs(x * slopes[0] + y * slopes[1] - (heights.take(_OTHERS, axis=0) - heights))
     return np.asarray(differences.max(axis=0).sum(axis=0).T / _value_range(ip))
 
 
