@@ -49,6 +49,18 @@ def test_arrays_follow_insertions_in_batches(dim, count, data):
         check(mesh)
 
 
+@pytest.mark.parametrize("dim", [2, 3])
+def test_neighbors_are_the_same_whenever_they_are_read_first(dim):
+    meshes = [SimplexMesh(cube(dim)) for _ in range(2)]
+    for batch in np.random.default_rng(0).random((10, 12, dim)).tolist():
+        for mesh in meshes:
+            for point in batch:
+                mesh.insert(tuple(point))
+            mesh.commit()
+        assert meshes[0].neighbors.max() > 0
+    assert np.array_equal(meshes[0].neighbors[meshes[0].live_slots()], meshes[1].neighbors[meshes[0].live_slots()])
+
+
 def test_a_grid_with_all_its_ties_is_triangulated():
     line = np.linspace(0, 1, 9)
     points = list(itertools.product(line.tolist(), repeat=2))
@@ -90,12 +102,15 @@ def test_surroundings_are_all_simplices_at_the_vertices():
     assert np.array_equal(vertices[places - 1][places > 0], mesh.vertices[slots][places > 0])
 
 
-def test_simplices_that_share_a_face():
+@pytest.mark.parametrize("with_neighbors", [False, True])
+def test_simplices_that_share_a_face(with_neighbors):
     rng = np.random.default_rng(3)
     mesh = SimplexMesh(cube(3))
     for point in rng.random((60, 3)).tolist():
         mesh.insert(tuple(point))
     mesh.commit()
+    if with_neighbors:
+        assert mesh.neighbors.max() > 0
     for simplex in list(mesh.slot_of)[:50]:
         for size in (2, 3, 4):
             for face in itertools.combinations(simplex, size):
