@@ -27,7 +27,7 @@ from tests.benchmarks.reporting import print_row
 SECONDS = 0.01
 THREADS = 16
 NEEDED = 0.9
-PEER_TIMEOUT_S = 60.0
+PEER_TIMEOUT_S = 30.0
 
 
 def make_function(offset: float) -> Any:

@@ -61,8 +61,8 @@ def test_a_run_that_drains_says_what_it_waits_for(place: Any, gate: Gate) -> Non
 
 
 def test_the_wait_can_be_bounded(place: Any, gate: Gate) -> None:
-    runner = start(place, gate, drain=0.3)
     begin = time.monotonic()
+    runner = start(place, gate, drain=0.3)
     assert 1.0 not in runner.result(TIMEOUT).data
     assert time.monotonic() - begin >= 0.3
     assert runner.status() == "finished"
