@@ -298,6 +298,10 @@ class Storm:
                 self._learner = runner.result(TIMEOUT)
                 # Not before, or a point that hangs since a moment ago would have a value, and a wrong one.
                 write_atomically(str(self._folder / "over"), b"")
+                # Workers that were started last have connections, too, when the open files are counted.
+                wait_until(
+                    lambda: len(client.scheduler_info(n_workers=-1)["workers"]) == len(nursery.workers), "all workers"
+                )
                 self._look_for_leftovers(client)
                 return
             if self._random.random() < 0.5:
