@@ -102,7 +102,7 @@ async def start_together(client: Client, runs: Sequence[ClusterRun], specs: Sequ
             run.note_start(error)
 
 
-def start_later(client: Client, start: Coroutine[Any, Any, None]) -> None:
+def start_later(client: Client, start: Callable[[], Coroutine[Any, Any, None]]) -> None:
     """Start runs from a constructor, which cannot await, after earlier ones of the same asynchronous client."""
     starting = _starting.setdefault(client, set())
     task = asyncio.ensure_future(_after(frozenset(starting), start))
@@ -110,10 +110,10 @@ def start_later(client: Client, start: Coroutine[Any, Any, None]) -> None:
     task.add_done_callback(starting.discard)
 
 
-async def _after(earlier: Collection[asyncio.Task[None]], start: Coroutine[Any, Any, None]) -> None:
+async def _after(earlier: Collection[asyncio.Task[None]], start: Callable[[], Coroutine[Any, Any, None]]) -> None:
     if earlier:
         await asyncio.wait(earlier)
-    await start
+    await start()
 
 
 async def wait_for_starts(client: Client) -> None:

@@ -101,7 +101,7 @@ def run_many(
         return start_together(client, [hosted[i] for i in order], [specs[i] for i in order])
 
     if client.asynchronous:
-        start_later(client, start())
+        start_later(client, start)
     else:
         wait_for_start(client, hosted, start)
     return Runs(client, runners)

@@ -66,7 +66,7 @@ def prepare(
     if shutdown:
         run.done.add_done_callback(partial(_close_client, run))
     if client.asynchronous:
-        return run, lambda: start_later(client, _start(run, spec))
+        return run, lambda: start_later(client, partial(_start, run, spec))
     return run, partial(wait_for_start, client, [run], lambda: run.start(spec))
 
 
