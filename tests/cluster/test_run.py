@@ -420,6 +420,29 @@ async def test_runs_of_an_asynchronous_client_start_in_order_and_are_found_at_on
     await asyncio.to_thread(assert_clean, cluster)
 
 
+async def test_a_start_that_is_cancelled_while_it_waits_for_an_earlier_one_is_not_begun():
+    class SomeClient:
+        pass
+
+    begun = []
+
+    async def start(name):
+        begun.append(name)
+        await asyncio.Event().wait()
+
+    client = SomeClient()
+    for name in ("first", "second"):
+        cluster_start.start_later(client, partial(start, name))
+    await asyncio.sleep(0)
+    starts = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in starts:
+        task.cancel()
+    await asyncio.wait(starts)
+    gc.collect()  # a coroutine that nobody awaited would warn
+    assert begun == ["first"]
+    await cluster_start.wait_for_starts(client)
+
+
 @pytest.mark.long
 def test_without_a_client_a_cluster_is_embedded(tmp_path):
     script = tmp_path / "script.py"
