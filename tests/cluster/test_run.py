@@ -424,16 +424,17 @@ async def test_a_start_that_is_cancelled_while_it_waits_for_an_earlier_one_is_no
     class SomeClient:
         pass
 
-    begun = []
+    begun, is_first_begun = [], asyncio.Event()
 
     async def start(name):
         begun.append(name)
+        is_first_begun.set()
         await asyncio.Event().wait()
 
     client = SomeClient()
     for name in ("first", "second"):
         cluster_start.start_later(client, partial(start, name))
-    await asyncio.sleep(0)
+    await is_first_begun.wait()
     starts = asyncio.all_tasks() - {asyncio.current_task()}
     for task in starts:
         task.cancel()
