@@ -270,7 +270,7 @@ class Learner2D(SpaceLearner):
         loss = smooth_loss(places, values, self.loss_per_triangle, are_used_up, failed)
         if loss is None or self.loss_per_triangle is not default_loss:
             return loss
-        share = float(mesh.volumes[mesh.live_slots()].max()) / self.aspect_ratio
+        share = float(mesh.volumes(mesh.live_slots()).max()) / self.aspect_ratio
         return max(loss, UNEXPLORED_LOSS * math.sqrt(share)) if share > UNEXPLORED_SHARE else loss
 
     def inside_bounds(self, xy: Sequence[float]) -> bool:

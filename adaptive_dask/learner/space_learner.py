@@ -432,13 +432,15 @@ class SpaceLearner(RegionLearner):
 def _table(learner: SpaceLearner, points: Sequence[Point]) -> tuple[Floats, Flags | None]:
     """Return the values at points as rows of an array, and at which points there are none, if any."""
     data, vdim = learner._data, learner.vdim
-    failed = np.array([point in learner._infeasible or point in learner._barred for point in points])
-    if not failed.any():
+    infeasible, barred = learner._infeasible, learner._barred
+    failed = [point in infeasible or point in barred for point in points] if infeasible or barred else []
+    if not any(failed):
         return np.array([data[point] for point in points], dtype=float).reshape(len(points), vdim), None
     table = np.full((len(points), vdim), np.nan)
-    for row in np.flatnonzero(~failed).tolist():
-        table[row] = np.ravel(data[points[row]])
-    return table, failed
+    for row, point in enumerate(points):
+        if not failed[row]:
+            table[row] = np.ravel(data[point])
+    return table, np.array(failed)
 
 
 def _by_point(item: tuple[Point, Any]) -> Point:

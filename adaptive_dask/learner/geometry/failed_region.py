@@ -249,7 +249,7 @@ class FailedRegion:
             a, b = self._first, self._second
             lengths = np.linalg.norm(corners[:, a] - corners[:, b], axis=2)
             failed, feasible = failed[bad], feasible[bad]
-            sizes = (math.factorial(self._dim) * mesh.volumes[slots[bad]]) ** (1 / self._dim)
+            sizes = (math.factorial(self._dim) * mesh.volumes(slots[bad])) ** (1 / self._dim)
             normals = self.normals[vertices[bad]]
             turns = ((normals[:, a] - normals[:, b]) * (corners[:, b] - corners[:, a])).sum(axis=2)
             is_flat = lengths**self._dim > MOST_FLAT_TURN * sizes[:, None] ** self._dim
@@ -287,9 +287,11 @@ class FailedRegion:
         length = math.dist(p, q)
         if self.vertices[a] != self.vertices[b]:
             return length
-        if length**self._dim > MOST_FLAT_TURN * math.factorial(self._dim) * mesh.volumes[slot]:
+        turn = self._turn * float((self.normals[a] - self.normals[b]) @ np.subtract(q, p))
+        if turn <= 0.0:
             return 0.0
-        return self._turn * float((self.normals[a] - self.normals[b]) @ np.subtract(q, p))
+        size = math.factorial(self._dim) * float(mesh.volumes(np.array([slot]))[0])
+        return 0.0 if length**self._dim > MOST_FLAT_TURN * size else turn
 
     def may_fail(self, mesh: SimplexMesh, slot: int, a: int, b: int) -> bool:
         """Return True if a point on this edge of a mixed or failed simplex is not beside the border."""

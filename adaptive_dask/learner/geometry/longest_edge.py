@@ -45,4 +45,4 @@ def longest_edge(corners: Sequence[Point]) -> tuple[int, int]:
 def point_between(a: Point, b: Point, part: float) -> Point:
     """Return the point at a fraction of the way from a to b; ``part=0.5`` is exactly the midpoint."""
     rest = 1.0 - part
-    return tuple([rest * x + part * y for x, y in zip(a, b, strict=True)])
+    return tuple([rest * x + part * b[i] for i, x in enumerate(a)])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable
+from collections.abc import Iterable
 from itertools import chain
 from typing import Any, NamedTuple
 
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from adaptive_dask.learner.capacity import longer
 
-from .simplices import ON_FACE, Floats, Ints, barycentric, distinct, volumes
+from .simplices import ON_FACE, Floats, Ints, at_corners, barycentric, distinct, volumes
 
 Simplex = tuple[int, ...]
 Point = tuple[float, ...]
@@ -58,7 +58,6 @@ class SimplexMesh:
     ----------
     vertices : array of int, shape (capacity, d + 1)
         The vertex indices of the simplex in each slot, in ascending order.
-    volumes : array, shape (capacity,)
     places : list of tuple of float
         The coordinates of the vertices, faster to read one by one than `points`.
     slot_of : dict of simplex to slot
@@ -78,7 +77,6 @@ class SimplexMesh:
         self._n_committed = 0
         self.vertices: Ints = np.zeros((0, self.dim + 1), dtype=np.intp)
         self._neighbors: Ints | None = None
-        self.volumes: Floats = np.zeros(0)
         self.slot_of: dict[Simplex, int] = {}
         self._flags = np.zeros(1, dtype=bool)  # scratch; the last entry is for -1, the outside
         self._vertex_places = np.zeros(len(self._points), dtype=np.intp)  # scratch
@@ -129,11 +127,15 @@ class SimplexMesh:
     @property
     def capacity(self) -> int:
         """The number of slots, in use or free."""
-        return len(self.volumes)
+        return len(self.vertices)
 
     def live_slots(self) -> Ints:
         """Return the slots in use, in the order in which their simplices were added."""
         return np.fromiter(self.slot_of.values(), dtype=np.intp, count=len(self.slot_of))
+
+    def volumes(self, slots: Ints) -> Floats:
+        """Return the volumes of the simplices in slots, shape (m,)."""
+        return volumes(at_corners(self._points, self.vertices.take(slots, axis=0)))
 
     def locate(self, point: Point) -> Simplex | None:
         """Return a simplex that contains the point, or None if it is outside the domain."""
@@ -154,14 +156,6 @@ class SimplexMesh:
         """Return the simplices that have all these vertices."""
         found: set[Simplex] = self._triangulation.containing(tuple(face))
         return found
-
-    def sharing(self, simplex: Simplex, face: Container[int]) -> set[Simplex]:
-        """Return the simplices that have all these vertices of a simplex, after a commit; the same as `containing`."""
-        others = [i for i, vertex in enumerate(simplex) if vertex not in face]
-        if len(others) != 1 or self._neighbors is None:
-            return self.containing([vertex for vertex in simplex if vertex in face])
-        across = self._neighbors.item(self.slot_of[simplex], others[0])
-        return {simplex} if across < 0 else {simplex, tuple(self.vertices[across].tolist())}
 
     def attached(self, vertices: Iterable[int]) -> Ints:
         """Return the slots of all simplices that have at least one of these vertices, after a commit."""
@@ -204,7 +198,7 @@ class SimplexMesh:
             found.append(front)
             front = neighbors.take(front, axis=0).ravel()
             front = front[~seen[front]]
-            front = front[np.bitwise_or.reduce(place.take(self.vertices.take(front, axis=0)), axis=1) > 0]
+            front = front[np.bitwise_or.reduce(place.take(self.vertices.take(front, axis=0).T)) > 0]
         around = distinct(np.concatenate(found))
         places = place.take(self.vertices.take(around, axis=0))
         place[vertices] = 0
@@ -302,7 +296,6 @@ class SimplexMesh:
         self.vertices = longer(self.vertices, new)
         if self._neighbors is not None:
             self._neighbors = longer(self._neighbors, new, -1)
-        self.volumes = longer(self.volumes, new)
         self._flags = np.zeros(new + 1, dtype=bool)
         self._free = [*range(new - 1, old - 1, -1), *self._free]
 
@@ -313,7 +306,6 @@ class SimplexMesh:
         walls = None if self._neighbors is None else self._cavity_walls(dead)
         self.slot_of.update(zip(simplices, slots.tolist(), strict=True))
         self.vertices[slots] = vertices
-        self.volumes[slots] = volumes(self._points.take(vertices, axis=0))
         bared = slots[:0] if walls is None else self._bare(self._join(slots, vertices, *walls), slots)
         self._n_committed = self.n_points
         return bared
@@ -338,11 +330,11 @@ class SimplexMesh:
         keys = np.concatenate([self._face_keys(fresh).ravel(), outer_keys])
         places = np.concatenate([np.add.outer(born * sides, np.arange(sides)).ravel(), outer_places])
         order = keys.argsort(kind="stable")
-        keys = keys[order]
+        keys, places = keys.take(order), places.take(order)
         pairs = (keys[1:] == keys[:-1]).nonzero()[0]
-        if len(pairs) > 1:  # if simplices overlap by rounding, a face may have three, of which two are neighbors
+        if (keys[2:] == keys[:-2]).any():  # if simplices overlap by rounding, three may have a face: two are neighbors
             pairs = pairs[np.concatenate([[True], pairs[1:] > pairs[:-1] + 1])]
-        left, right = places[order[pairs]], places[order[pairs + 1]]
+        left, right = places.take(pairs), places.take(pairs + 1)
         neighbors = self.neighbors.reshape(-1)
         # A wall without a partner is on the hull: the simplex behind it had no volume and was omitted.
         neighbors[places] = -1

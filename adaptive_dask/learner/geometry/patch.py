@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from .mesh import SimplexMesh
-from .simplices import Floats, Ints, fill_undefined, volumes
+from .simplices import Floats, Ints, at_corners, fill_undefined, volumes
 
 
 class PatchTriangulation:
@@ -66,8 +66,7 @@ class Graph:
 
     @cached_property
     def corners(self) -> Floats:
-        corners: Floats = self.tri.points.take(self.tri.simplices, axis=0)
-        return corners
+        return at_corners(self.tri.points, self.tri.simplices)
 
     @property
     def areas(self) -> Floats:
@@ -75,7 +74,7 @@ class Graph:
 
     @cached_property
     def heights(self) -> Floats:
-        heights = fill_undefined(self.values.take(self.tri.simplices, axis=0))
+        heights = fill_undefined(at_corners(self.values, self.tri.simplices))
         return heights if self.unit == 1.0 else heights * self.unit
 
 
@@ -116,9 +115,3 @@ class Patch(Graph):
         self.gradients = gradients
         self.value_range = value_range * unit
         self.unit = unit
-        self._volumes = mesh.volumes
-        self._slots = slots
-
-    @property
-    def areas(self) -> Floats:
-        return self._volumes.take(self._slots)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence, Set
+from operator import add
 from typing import NamedTuple
 
 import numpy as np
@@ -18,7 +19,7 @@ from .lattice import Lattice
 from .longest_edge import longest_edge, point_between
 from .mesh import Point, Simplex, SimplexMesh
 from .simplices import ON_FACE, Floats, Ints, barycentric, weights_at
-from .subdivision import Cell, Subdivision, Vertex
+from .subdivision import Cell, Halves, Subdivision, Vertex
 
 # The priority of an infinite loss, and of no loss, both multiplied by the volume, so that the largest simplex is first.
 _INFINITE, _NOTHING = 1e200, 1e-200
@@ -45,8 +46,8 @@ class Proposal(NamedTuple):
         The share of the simplex's loss that belongs to the cell that the point divides.
     simplex, cell, edge, part
         Its position: at a fraction of an edge of a cell of a simplex, or anywhere in the cell if there is no edge.
-    height : tuple of float, optional
-        Linear interpolation, along the edge, of the graph of the function and its gradients.
+    heights : pair of tuples of float, optional
+        The graph of the function and its gradients at the ends of the edge.
     """
 
     point: Point
@@ -55,10 +56,17 @@ class Proposal(NamedTuple):
     cell: Cell
     edge: tuple[Vertex, Vertex] | None
     part: float
-    height: Point | None
+    heights: tuple[Point, Point] | None
+
+    @property
+    def height(self) -> Point:
+        """Linear interpolation of the heights along the edge, NaN if they are not known."""
+        if self.heights is None or len(self.heights[0]) != len(self.heights[1]):
+            return (math.nan,)
+        return point_between(*self.heights, self.part)
 
 
-Snapshot = tuple[dict[Simplex, Subdivision], dict[Vertex, frozenset[Simplex]]]
+Snapshot = tuple[dict[Simplex, Subdivision | Halves], dict[Vertex, Set[Simplex]]]
 
 
 class Refinement:
@@ -107,12 +115,12 @@ class Refinement:
         self._with_gradients = with_gradients
         self._heights_of = heights_of
         self._share_power = share_power
-        self._heights: dict[Vertex, Point] = {}
+        self._proposals: dict[Vertex, Proposal] = {}
         self.mesh = mesh
         self.losses = LossQueue()
         self.priorities = LossQueue()
-        self._subdivisions: dict[Simplex, Subdivision] = {}
-        self._homes: dict[Vertex, frozenset[Simplex]] = {}
+        self._subdivisions: dict[Simplex, Subdivision | Halves] = {}
+        self._homes: dict[Vertex, Set[Simplex]] = {}
         self._coordinates: dict[Vertex, Point] = {}
         self._moved: set[Simplex] = set()
         self._shares: Floats = np.ones(0)
@@ -134,12 +142,12 @@ class Refinement:
         bool
             False if the mesh refuses the point, because it is too close to a vertex.
         """
-        homes: frozenset[Simplex] = frozenset()
+        homes: Set[Simplex] = frozenset()
         replaced = None
         if pending is not None:
             homes = self._homes.pop(pending, homes)
             self._coordinates.pop(pending, None)
-            self._heights.pop(pending, None)
+            self._proposals.pop(pending, None)
             self._risks.pop(pending, None)
         if homes:
             replaced = self.mesh.insert(point, min(homes))
@@ -183,7 +191,7 @@ class Refinement:
         # `reduce` is the same as `min` and `max` with less overhead.
         if not (np.minimum.reduce(losses) > 1e-150 and np.maximum.reduce(losses) < np.inf):  # includes NaN
             losses = np.where(np.isnan(losses), np.inf, losses)
-            volumes = self.mesh.volumes[slots]
+            volumes = self.mesh.volumes(slots)
             priorities = np.where(np.isposinf(losses), _INFINITE * volumes, np.maximum(losses, _NOTHING * volumes))
         self.losses.set_many(slots, losses)
         shares = self._shares[slots] ** self._share_power
@@ -210,7 +218,7 @@ class Refinement:
                 return proposal._replace(point=self._lattice.snap(proposal.point))
             point = self._lattice.point_in([self._point(v) for v in proposal.cell.vertices], proposal.point)
             if point is not None:
-                return proposal._replace(point=point, edge=None, height=None)
+                return proposal._replace(point=point, edge=None, heights=None)
             self.give_up(proposal)
         return proposal
 
@@ -220,7 +228,7 @@ class Refinement:
             return None
         slot, kind = found
         simplex: Simplex = tuple(self.mesh.vertices[slot].tolist())
-        divided = self._subdivisions.get(simplex)
+        divided = self._divided(simplex)
         cell = Cell(1.0, simplex) if divided is None else divided.largest
         assert cell is not None, "a simplex without cells has no priority"
         share, vertices = cell
@@ -238,13 +246,11 @@ class Refinement:
         if kind != FEASIBLE:  # a point that is due, independent of its loss
             gain = max(gain, self.expected_loss())
         point = point_between(corners[i], corners[j], part)
-        a, b = heights[i], heights[j]
-        height = point_between(a, b, part) if len(a) == len(b) > 0 else None
-        return Proposal(point, gain, simplex, cell, (vertices[i], vertices[j]), part, height)
+        return Proposal(point, gain, simplex, cell, (vertices[i], vertices[j]), part, (heights[i], heights[j]))
 
     def give_up(self, proposal: Proposal) -> None:
         """Exclude this cell from division."""
-        divided = self._subdivisions.get(proposal.simplex) or Subdivision.whole(proposal.simplex)
+        divided = self._divided(proposal.simplex) or Subdivision.whole(proposal.simplex)
         self._store(proposal.simplex, divided.without(proposal.cell))
 
     def accept(self, proposal: Proposal, vertex: Vertex) -> None:
@@ -259,20 +265,20 @@ class Refinement:
             slot = slot_of[proposal.simplex]
             if self._has_failed(slot) and (edge is None or self.failed.may_fail(self.mesh, slot, *edge)):
                 self._risks[vertex] = RISKS[self.failed.kinds[slot]]
-        if proposal.height is not None:
-            self._heights[vertex] = proposal.height
-        mesh_edge = edge if edge is not None and min(edge) >= 0 else None
-        homes = self.mesh.sharing(proposal.simplex, self._support(proposal))
+        if proposal.heights is not None:
+            self._proposals[vertex] = proposal
+        part = proposal.part
+        halves = Halves((vertex,), edge, part) if edge is not None and min(edge) >= 0 else None
+        homes = self.mesh.containing(self._support(proposal))
         for simplex in homes:
-            old = self._subdivisions.get(simplex)
-            if old is None and mesh_edge is not None:
-                self._subdivisions[simplex] = Subdivision.halves(simplex, vertex, mesh_edge, proposal.part)
-                self._set_share(slot_of[simplex], max(proposal.part, 1.0 - proposal.part))
+            if halves is not None and simplex not in self._subdivisions:
+                self._subdivisions[simplex] = halves
+                self._set_share(slot_of[simplex], max(part, 1.0 - part))
             else:
-                old = old or Subdivision.whole(simplex)
-                split = None if edge is None else old.split(vertex, edge, proposal.part)
+                old = self._divided(simplex) or Subdivision.whole(simplex)
+                split = None if edge is None else old.split(vertex, edge, part)
                 self._store(simplex, split or old.insert(vertex, self._point))
-        self._homes[vertex] = self._homes.get(vertex, frozenset()) | homes
+        self._homes[vertex] = self._homes[vertex] | homes if vertex in self._homes else homes
 
     def add_pending(self, points: Mapping[Vertex, Point]) -> None:
         """Add any points of the domain to the pending points."""
@@ -288,10 +294,6 @@ class Refinement:
             self._rehouse(vertices, set(), list(simplices))
         self._settle()
 
-    def clear_pending(self) -> None:
-        """Remove all pending points."""
-        self.restore(({}, {}))
-
     def snapshot(self) -> Snapshot:
         """Return the pending points, for `restore` while no points are inserted."""
         return dict(self._subdivisions), dict(self._homes)
@@ -302,7 +304,7 @@ class Refinement:
         changed = [simplex for simplex in {**old, **new} if old.get(simplex) is not new.get(simplex)]
         self._subdivisions, self._homes = dict(snapshot[0]), dict(snapshot[1])
         self._coordinates = {v: self._coordinates[v] for v in self._homes}
-        self._heights = {v: self._heights[v] for v in self._homes if v in self._heights}
+        self._proposals = {v: each for v, each in self._proposals.items() if v in self._homes}
         self._risks = {v: risk for v, risk in self._risks.items() if v in self._homes}
         for simplex in changed:
             self._update_priority(simplex)
@@ -373,7 +375,7 @@ class Refinement:
             is_long = even and math.dist(corners[i], corners[j]) > _LONG_IN_SADDLE
             return i, j, _OFF_MIDDLE_IN_SADDLE if is_long else 0.5
         if known:
-            i, j = longest_edge([point + height for point, height in zip(corners, heights, strict=True)])
+            i, j = longest_edge(list(map(add, corners, heights)))
         else:
             i, j = longest_edge(corners)
         is_long = self.mesh.dim == 2 and math.dist(corners[i], corners[j]) > _LONG
@@ -385,17 +387,27 @@ class Refinement:
             return [()] * len(vertices)
         if min(vertices) >= 0:
             return self._heights_of(vertices)
-        return [self._heights_of([v])[0] if v >= 0 else self._heights.get(v, (math.nan,)) for v in vertices]
+        known = self._proposals
+        return [
+            self._heights_of([v])[0] if v >= 0 else known[v].height if v in known else (math.nan,) for v in vertices
+        ]
 
     def _point(self, vertex: Vertex) -> Point:
         return self.mesh.places[vertex] if vertex >= 0 else self._coordinates[vertex]
+
+    def _divided(self, simplex: Simplex) -> Subdivision | None:
+        """Return the division of a simplex by pending points, or None if there are none in it."""
+        found = self._subdivisions.get(simplex)
+        if isinstance(found, Halves):
+            found = self._subdivisions[simplex] = found.of(simplex)
+        return found
 
     def _store(self, simplex: Simplex, subdivision: Subdivision) -> None:
         self._subdivisions[simplex] = subdivision
         self._update_priority(simplex)
 
     def _update_priority(self, simplex: Simplex) -> None:
-        subdivision = self._subdivisions.get(simplex)
+        subdivision = self._divided(simplex)
         self._set_share(self.mesh.slot_of[simplex], 1.0 if subdivision is None else subdivision.largest_share)
 
     def _set_share(self, slot: int, share: float) -> None:
@@ -407,7 +419,7 @@ class Refinement:
                 return
         priority = self.losses.priority(slot)
         if not _NOTHING < priority < np.inf:
-            priority = (_INFINITE if priority == np.inf else _NOTHING) * float(self.mesh.volumes[slot])
+            priority = (_INFINITE if priority == np.inf else _NOTHING) * float(self.mesh.volumes(np.array([slot]))[0])
         self.priorities.set(slot, priority * share**self._share_power if share > 0 else -np.inf)
 
     def _rehouse(
@@ -430,7 +442,7 @@ class Refinement:
         for i, simplex in enumerate(candidates):
             columns = columns_in.get(simplex, [])
             vertices = [strays[column] for column in columns]
-            old = self._subdivisions.get(simplex)
+            old = self._divided(simplex)
             if old is not None:
                 self._subdivisions[simplex] = old.insert_many(vertices, self._point)
             elif columns:

@@ -67,16 +67,21 @@ class BoxRegion:
 
     def scale(self, points: Sequence[Point]) -> list[Point]:
         """Convert points of the box to the unit cube."""
-        axes = self._axes
-        return [
-            tuple([min(max((x - low) / width, 0.0), 1.0) for x, (low, _, width) in zip(point, axes, strict=True)])
-            for point in points
+        # Without calls for coordinates inside, and by columns, because there are few axes.
+        columns = [
+            [u if 0.0 <= (u := (point[i] - low) / width) <= 1.0 else min(max(u, 0.0), 1.0) for point in points]
+            for i, (low, _, width) in enumerate(self._axes)
         ]
+        return list(zip(*columns, strict=True))
 
     def unscale(self, point: Point) -> Point:
         """Convert a point of the unit cube to the box."""
-        axes = self._axes
-        return tuple([min(max(x * width + low, low), high) for x, (low, high, width) in zip(point, axes, strict=True)])
+        return tuple(
+            [
+                x if low <= (x := point[i] * width + low) <= high else min(max(x, low), high)
+                for i, (low, high, width) in enumerate(self._axes)
+            ]
+        )
 
 
 class HullRegion:

@@ -196,11 +196,12 @@ class SimplexPartition:
                 self.sources.append(self._absorbed + i)
         self._absorbed += len(points)
         self._make_room()
-        self._values[vertices] = values[rows]
+        told = values[rows]
+        self._values[vertices] = told
         born = refinement.commit()
         if failed is not None:
             self.failed.note(np.array(vertices, dtype=np.intp)[failed[rows]], mesh)
-        self._set_losses(values[rows], born, np.array(revalued, dtype=np.intp))
+        self._set_losses(told, born, np.array(revalued, dtype=np.intp))
 
     def save(self) -> SavedSimplices:
         return SavedSimplices(self.mesh.save(), np.array(self.sources, dtype=np.int32), self._rule.save())
@@ -243,7 +244,7 @@ class SimplexPartition:
         self._refinement.add_pending(points)
 
     def clear_pending(self) -> None:
-        self._refinement.clear_pending()
+        self._refinement.restore(({}, {}))
 
     def snapshot(self) -> Snapshot:
         return self._refinement.snapshot()

@@ -54,14 +54,6 @@ class Subdivision(NamedTuple):
         """Return a simplex that is not divided."""
         return cls((Cell(1.0, vertices),))
 
-    @classmethod
-    def halves(cls, vertices: tuple[int, ...], vertex: Vertex, edge: tuple[Vertex, Vertex], part: float) -> Subdivision:
-        """Return a simplex that is divided once; the same as `split` of the `whole`."""
-        a, b = map(vertices.index, edge)
-        first = (1.0 - part, (*vertices[:a], vertex, *vertices[a + 1 :]))
-        second = (part, (*vertices[:b], vertex, *vertices[b + 1 :]))
-        return cls((_cell(first), _cell(second)), (vertex,))
-
     @property
     def largest(self) -> Cell | None:
         """Return the largest cell, the first of equal ones; None if no cell can be divided."""
@@ -132,6 +124,31 @@ class Subdivision(NamedTuple):
             columns = inside[row].nonzero()[0].tolist()
             cells[row : row + 1] = _divide(cells[row], [vertices[i] for i in columns], weights[row, columns])
         return Subdivision(tuple(cells), (*self.inside, *vertices))
+
+
+class Halves(NamedTuple):
+    """All simplices around an edge, divided once.
+
+    Most of them have no other points while they exist, and it takes no time to divide them.
+
+    Attributes
+    ----------
+    inside : tuple of int
+        The new point.
+    edge : pair of int
+    part : float
+        The position of the point as a fraction of the edge.
+    """
+
+    inside: tuple[Vertex]
+    edge: tuple[int, int]
+    part: float
+
+    def of(self, simplex: tuple[int, ...]) -> Subdivision:
+        """Return one of these simplices."""
+        divided = Subdivision.whole(simplex).split(*self.inside, self.edge, self.part)
+        assert divided is not None, "it has the edge"
+        return divided
 
 
 _share: Callable[[Cell], float] = itemgetter(0)

@@ -9,7 +9,7 @@ import numpy as np
 
 from adaptive_dask.learner.geometry.failed_region import Flags
 from adaptive_dask.learner.geometry.mesh import SimplexMesh
-from adaptive_dask.learner.geometry.simplices import Floats, Ints, fill_undefined
+from adaptive_dask.learner.geometry.simplices import Floats, Ints, at_corners, fill_undefined
 from adaptive_dask.learner.losses.checked_loss import checked_loss, checked_losses, name_of
 from adaptive_dask.learner.losses.tagged import SimplexTraits, traits_of
 from adaptive_dask.learner.losses.value_range import ValueRange
@@ -50,7 +50,7 @@ class SimplexRule:
         if self._blank:
             # without values, there are no losses
             if not np.isfinite(values).any():
-                return born, mesh.volumes[born]
+                return born, mesh.volumes(born)
             self._blank, rescaled = False, True
         if rescaled:
             slots = mesh.live_slots()
@@ -62,7 +62,7 @@ class SimplexRule:
                 around = mesh.neighbors.take(slots, axis=0)
                 slots = np.union1d(slots, around[around >= 0])
         losses = [self._losses(mesh, values, slots[start : start + CHUNK]) for start in range(0, len(slots), CHUNK)]
-        return slots, np.concatenate(losses) if losses else np.zeros(0)
+        return slots, losses[0] if len(losses) == 1 else np.concatenate([*losses, np.zeros(0)])
 
     def save(self) -> tuple[Any, bool]:
         """See `LossRule`."""
@@ -89,8 +89,8 @@ class SimplexRule:
 
     def _losses(self, mesh: SimplexMesh, values: Floats, slots: Ints) -> Floats:
         vertices = mesh.vertices.take(slots, axis=0)
-        simplices = mesh.points.take(vertices, axis=0)
-        heights = fill_undefined(values.take(vertices, axis=0)) / self._range.scale
+        simplices = at_corners(mesh.points, vertices)
+        heights = fill_undefined(at_corners(values, vertices)) / self._range.scale
         arguments = [simplices, heights]
         if self._with_neighbors:
             opposite = mesh.opposite_vertices(slots)

@@ -86,7 +86,7 @@ class TriangleRule:
         if self._blank:
             # without values, there are no losses
             if not np.isfinite(values).any():
-                return born, mesh.volumes[born]
+                return born, mesh.volumes(born)
             self._blank, rescaled, born = False, True, mesh.live_slots()
         if self._whole is not None:
             return self._whole.update(mesh, values, born, self._stack_size())
@@ -203,13 +203,13 @@ class _WholeLosses:
         slots = born
         if self._ip is None and known.sum() < 4:
             slots = mesh.live_slots()
-            return slots, mesh.volumes[slots]
+            return slots, mesh.volumes(slots)
         if mesh.n_points >= self._done_at + max(stack_size, self._done_at // 20) or self._ip is None:
             slots = mesh.live_slots()
             try:
                 self._ip = LinearNDInterpolator(mesh.points[known], values[known])
             except QhullError:  # all points on one line
-                return slots, mesh.volumes[slots]
+                return slots, mesh.volumes(slots)
             self._done_at = mesh.n_points
             corners = mesh.points[known][self._ip.tri.simplices]
             sizes = np.abs(np.linalg.det(corners[:, 1:] - corners[:, :1])) / 2
@@ -219,7 +219,7 @@ class _WholeLosses:
         where = self._ip.tri.find_simplex(centres)
         densities = np.where(where >= 0, self._densities[where], 0.0)
         with np.errstate(invalid="ignore"):
-            return slots, densities * mesh.volumes[slots]
+            return slots, densities * mesh.volumes(slots)
 
 
 def _losses(loss: TriangleLoss, ip: Any, n: int) -> Floats:

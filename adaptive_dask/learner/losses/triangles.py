@@ -67,12 +67,12 @@ def deviations(ip: Interpolator) -> Floats:
         slopes = ip.gradients
     else:
         slopes = vertex_gradients(simplices + 1, _corners(ip), _heights(ip), len(values))
-    corners = _corners(ip).transpose(2, 1, 0)[:, :, :, None]  # coordinate, corner, triangle, component
-    heights = _heights(ip).transpose(1, 0, 2)
-    slopes = slopes.take(simplices, axis=0).transpose(2, 1, 0, 3)
-    x, y = corners.take(_OTHERS, axis=1) - corners[:, None]
-    differences = np.abs(x * slopes[0] + y * slopes[1] - (heights.take(_OTHERS, axis=0) - heights))
-    return np.asarray(differences.max(axis=0).sum(axis=0).T / _value_range(ip))
+    # The first axes are the other corner, the corner and the triangle.
+    corners, heights = _corners(ip).swapaxes(0, 1), _heights(ip).swapaxes(0, 1)
+    slopes = slopes.take(simplices.T, axis=0)
+    ways, rises = corners.take(_OTHERS, axis=0) - corners, heights.take(_OTHERS, axis=0) - heights
+    differences = np.abs(ways[..., :1] * slopes[:, :, 0] + ways[..., 1:] * slopes[:, :, 1] - rises)
+    return np.asarray(np.add.reduce(np.maximum(*differences)).T / _value_range(ip))
 
 
 @uses_nth_neighbors(0)
