@@ -7,6 +7,7 @@ extrapolated from the nearest points with values.
 from __future__ import annotations
 
 import itertools
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -68,6 +69,37 @@ def extrapolated(points: Floats, values: Floats, feasible: Flags) -> Floats:
     filled = values.copy()
     filled[~feasible] = np.clip(found, least - slack, most + slack)
     return filled
+
+
+def signed_distances(points: Floats, feasible: Flags, periodic: Sequence[bool] = ()) -> Floats:
+    """Return the distance of each point from the nearest one on the other side of the border.
+
+    The border is where the linear interpolation of these is 0. Halfway between points on its two sides, it would follow
+    them in a zigzag.
+
+    Parameters
+    ----------
+    points : array, shape (n, d)
+        In coordinates of the unit cube.
+    feasible : array of bool, shape (n,)
+        True for points with a value.
+    periodic : sequence of d bools, optional
+
+    Returns
+    -------
+    array, shape (n,)
+        Negative for points without a value; 1 or -1 if all points are on the same side.
+    """
+    distances = np.where(feasible, 1.0, -1.0)
+    if feasible.all() or not feasible.any():
+        return distances
+    from scipy.spatial import cKDTree
+
+    periods = np.array(periodic or [False] * points.shape[1], dtype=float)  # 0 for other axes
+    points = np.where(periods > 0, points % 1.0, points)
+    for side in (feasible, ~feasible):
+        distances[side] *= cKDTree(points[~side], boxsize=periods).query(points[side])[0]
+    return distances
 
 
 def _powers(dim: int, degree: int) -> list[tuple[int, ...]]:

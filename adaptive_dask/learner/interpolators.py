@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from adaptive_dask.learner.across_seams import AcrossSeams
-from adaptive_dask.learner.feasibility import extrapolated, with_border
+from adaptive_dask.learner.feasibility import extrapolated, signed_distances, with_border
 from adaptive_dask.learner.mirror_images import MOST_MIRRORED_DIMENSIONS, with_images
 from adaptive_dask.types import Array
 
@@ -233,7 +233,9 @@ class SpaceInterpolator:
         self._to_bounds = to_bounds and points.shape[1] <= MOST_MIRRORED_DIMENSIONS
         self._shares: Any = None
         if feasible is not None and not feasible.all():
-            shares = feasible[:, None].astype(float)
+            low, high = np.array(region.bbox, dtype=float).T
+            distances = signed_distances((points - low) / (high - low), feasible, periodic)
+            shares = np.column_stack((np.where(feasible, distances, 0.0), np.abs(distances)))
             kinds = ("nearest" if kind == "nearest" else "linear", "nearest")
             self._shares = [self._fitted(each, points, shares, are_shares=True) for each in kinds]
             values = extrapolated(points, values, feasible)
@@ -278,7 +280,8 @@ class SpaceInterpolator:
         if self._shares is None:
             inside = self._region.contain(points.reshape(-1, points.shape[-1]))
             return np.where(inside, 1.0, np.nan).reshape(points.shape[:-1])
-        shares, near = (self._placed(fit, points)[..., 0] for fit in self._shares)
+        parts, near = (self._placed(fit, points) for fit in self._shares)
+        shares, near = (each[..., 0] / each[..., 1] for each in (parts, near))
         # Outside all points, the nearest one is used.
         return np.clip(np.where(np.isnan(shares), near, shares), 0.0, 1.0)
 

@@ -85,7 +85,7 @@ def draw_slice(
     evaluated = data.nearest_to_cut(unit, MOST_TRIANGULATED.get(data.ndim, MOST_NEAREST))
     used = data.with_barred(learner).nearest_to_cut(unit, MOST_TRIANGULATED.get(data.ndim, MOST_NEAREST))
     between = Interpolation(used)
-    shares = Interpolation(used.of_shares) if used.has_gaps else None
+    distances = Interpolation(used.of_distances) if used.has_gaps else None
     axes, value_axis = dimensions(learner.function, *coordinate_names(learner.ndim))
     free = [i for i in range(data.ndim) if i not in cut]
     title = title_of(
@@ -105,9 +105,9 @@ def draw_slice(
         kdims = [axes[j] for j in free]
         ranges = {axis.name: padded(a, a + b) for axis, a, b in zip(kdims, low, width, strict=True)}
         elements = [image(low, width, values, kdims, value_axis)]
-        if shares is not None and shares.is_known:
-            known = _across(shares, unit, free, n or SLICE_PIXELS)[..., 0]
-            elements.append(border_of_pixels(low, width, known, kdims))
+        if distances is not None and distances.is_known:
+            away = _across(distances, unit, free, n or SLICE_PIXELS)[..., 0]
+            elements.append(border_of_pixels(low, width, away, kdims))
         overlay = load_holoviews().Overlay(elements)
         return as_picture(overlay.redim.range(**ranges), title)
 

@@ -9,8 +9,7 @@ import numpy as np
 from adaptive_dask.plotting.backend import load_holoviews, with_options
 from adaptive_dask.plotting.thinning import Floats, Indices
 
-# Where an interpolator has no value, and the colour of borders.
-LEVEL = 0.5
+# The colour of borders.
 COLOR = "#555555"
 
 
@@ -62,14 +61,14 @@ def level_set(points: Floats, values: Floats, simplices: Indices, level: float) 
     return vertices, numbers.reshape(-1, d)
 
 
-def border(points: Floats, shares: Floats, triangles: Indices, axes: list[Any]) -> Any:
+def border(points: Floats, distances: Floats, triangles: Indices, axes: list[Any]) -> Any:
     """Return the border in a picture of two coordinates.
 
     Parameters
     ----------
     points : array of shape (n, 2)
-    shares : array of shape (n,)
-        0 where there is no value, 1 where there is one.
+    distances : array of shape (n,)
+        From the border, negative where there is no value.
     triangles : array of int, shape (k, 3)
     axes : list of holoviews.Dimension
 
@@ -77,19 +76,19 @@ def border(points: Floats, shares: Floats, triangles: Indices, axes: list[Any]) 
     -------
     holoviews.Segments
     """
-    vertices, facets = level_set(points, shares, triangles, LEVEL)
+    vertices, facets = level_set(points, distances, triangles, 0.0)
     return _drawn(vertices[facets], axes)
 
 
-def border_of_pixels(low: Floats, width: Floats, shares: Floats, axes: list[Any]) -> Any:
-    """Return the border from shares in the middle of pixels, shape (n, n), rows along the second axis."""
-    n = len(shares)
+def border_of_pixels(low: Floats, width: Floats, distances: Floats, axes: list[Any]) -> Any:
+    """Return the border from distances in the middle of pixels, shape (n, n), rows along the second axis."""
+    n = len(distances)
     line = (np.arange(n) + 0.5) / n
     points = low + width * np.stack(np.meshgrid(line, line), axis=-1).reshape(-1, 2)
     index = np.arange(n * n).reshape(n, n)
     a, b, c, d = (each.ravel() for each in (index[:-1, :-1], index[:-1, 1:], index[1:, :-1], index[1:, 1:]))
     triangles = np.concatenate([np.stack((a, b, c), axis=1), np.stack((d, b, c), axis=1)])
-    return border(points, shares.ravel(), triangles, axes)
+    return border(points, distances.ravel(), triangles, axes)
 
 
 def border_on_line(x: Floats, shares: Any, values: Floats, axes: list[Any]) -> Any:

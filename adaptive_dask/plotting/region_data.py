@@ -8,6 +8,7 @@ import numpy as np
 from scipy.interpolate import LinearNDInterpolator
 from scipy.spatial import ConvexHull, Delaunay, QhullError, cKDTree
 
+from adaptive_dask.learner.feasibility import signed_distances
 from adaptive_dask.learner.infeasible_points import barred_points
 from adaptive_dask.learner.space_learner import SpaceLearner
 from adaptive_dask.plotting.thinning import Floats, Indices, thin_cells
@@ -51,9 +52,14 @@ class RegionData:
         return bool((self.shares == 0).any())
 
     @property
-    def of_shares(self) -> RegionData:
-        """Data with the shares as values."""
-        return RegionData(self.points, self.shares[:, None], self.low, self.width, self.shares)
+    def distances(self) -> Floats:
+        """Distances from the border in the unit cube, negative where there is no value, shape (n,)."""
+        return signed_distances(self.points, self.shares > 0)
+
+    @property
+    def of_distances(self) -> RegionData:
+        """Data with the distances from the border as values."""
+        return RegionData(self.points, self.distances[:, None], self.low, self.width, self.shares)
 
     @property
     def originals(self) -> Floats:

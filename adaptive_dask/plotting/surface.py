@@ -70,7 +70,7 @@ class Surface:
             with_options(marks, color=COLORS[1], diameter=5.0),
         ]
         if self.data.has_gaps:
-            elements.append(border(self.data.originals, self.data.shares, self.triangles, self.axes))
+            elements.append(border(self.data.originals, self.data.distances, self.triangles, self.axes))
         (x_low, y_low), (x_high, y_high) = corner, corner + self.data.width
         ranges = {"x": padded(x_low, x_high), "y": padded(y_low, y_high)}
         return as_picture(holoviews.Overlay(elements).redim.range(**ranges), self.title(component, len(edges)))

@@ -12,6 +12,7 @@ from typing import Any
 import cloudpickle
 import numpy as np
 import pytest
+from scipy.spatial import Delaunay
 
 import adaptive_dask
 from adaptive_dask import (
@@ -27,7 +28,8 @@ from adaptive_dask import (
     errors,
     simple,
 )
-from adaptive_dask.learner.feasibility import extrapolated
+from adaptive_dask.learner.feasibility import extrapolated, signed_distances
+from adaptive_dask.plotting.level_set import level_set
 from adaptive_dask.runner import replay_log
 from tests.learner.learners import LEARNERS
 
@@ -410,6 +412,30 @@ def test_extrapolation_follows_the_curvature() -> None:
     values = (1 + 2 * x - 3 * y + 5 * x**2 - x * y + 5 * y**2)[:, None]
     found = extrapolated(points, values, np.arange(len(points)) >= 3)
     assert found[0] == pytest.approx(values[0], abs=1e-9)
+
+
+def test_the_border_is_not_halfway_if_other_points_are_closer_to_it() -> None:
+    points = np.random.default_rng(0).random((400, 2))
+    feasible = np.hypot(*(points - 0.5).T) > 0.3
+    distances = signed_distances(points, feasible)
+    assert ((distances > 0) == feasible).all()
+    errors = []
+    for values, level in ((feasible.astype(float), 0.5), (distances, 0.0)):
+        ends, _ = level_set(points, values, Delaunay(points).simplices, level)
+        errors.append(np.abs(np.hypot(*(ends - 0.5).T) - 0.3))
+    halfway, closer = errors
+    assert np.sqrt(np.mean(closer**2)) < 0.8 * np.sqrt(np.mean(halfway**2))
+
+
+def test_distances_go_across_seams() -> None:
+    points = np.array([[0.0, 0.5], [1.0, 0.5], [0.1, 0.5], [0.8, 0.5], [0.8, 0.9]])
+    feasible = np.array([True, True, True, False, False])
+    assert signed_distances(points, feasible, (True, False)) == pytest.approx(
+        [0.2, 0.2, 0.3, -0.2, -math.hypot(0.2, 0.4)]
+    )
+    assert signed_distances(points, feasible) == pytest.approx([0.8, 0.2, 0.7, -0.2, -math.hypot(0.2, 0.4)])
+    assert signed_distances(points, ~feasible | feasible).tolist() == [1.0] * 5
+    assert signed_distances(points, feasible & ~feasible).tolist() == [-1.0] * 5
 
 
 def test_nothing_is_feasible(make: Callable[..., Any]) -> None:

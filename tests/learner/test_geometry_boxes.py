@@ -37,6 +37,19 @@ def test_statistics_of_a_box_are_those_of_its_points():
     assert tree.models(np.array([upper_halves]), 2).tolist() == [upper_halves]
 
 
+@pytest.mark.parametrize("dim", [1, 2, 3, 4])
+def test_neighbours_of_a_box_share_a_part_of_a_face(dim):
+    rng = np.random.default_rng(dim)
+    tree = BoxTree(dim)
+    for _ in range(60):
+        tree.halve(int(rng.choice(np.flatnonzero(tree.first_half[: tree.count] < 0))), int(rng.integers(dim)))
+    leaves = np.flatnonzero(tree.first_half[: tree.count] < 0)
+    for leaf in leaves.tolist():
+        common = np.minimum(tree.high[leaf], tree.high[leaves]) - np.maximum(tree.low[leaf], tree.low[leaves])
+        expected = leaves[((common == 0).sum(axis=1) == 1) & (common >= 0).all(axis=1)]
+        assert sorted(tree.neighbors(leaf)) == expected.tolist()
+
+
 def by_volume(corners, values, scale):
     return volumes(corners)
 

@@ -25,8 +25,9 @@ from adaptive_dask.dashboard.samples.follower import (
 )
 from adaptive_dask.dashboard.samples.thinning import ThinPlane
 from adaptive_dask.dashboard.style import GREY, ORANGE, TOOLS, new_figure, new_note, select_style
+from adaptive_dask.learner.feasibility import signed_distances
 from adaptive_dask.learner.infeasible_points import barred_points
-from adaptive_dask.plotting.level_set import LEVEL, level_set
+from adaptive_dask.plotting.level_set import level_set
 from adaptive_dask.plotting.thinning import edges_of
 
 # Above this number of points, the edges of triangles would be a grey area.
@@ -107,7 +108,7 @@ class PlaneFollower(Follower):
         from scipy.spatial import Delaunay, QhullError
 
         try:
-            mesh = Delaunay((points - self._low) / (self._high - self._low))
+            mesh = Delaunay(unit := (points - self._low) / (self._high - self._low))
         except QhullError:  # all points on one line
             return {}
         grid = (np.arange(PIXELS) + 0.5) / PIXELS
@@ -116,7 +117,7 @@ class PlaneFollower(Follower):
         if not self._thin.thinned and len(points) <= MOST_IN_MESH:
             found["mesh"] = _separated(points[edges_of(mesh.simplices)])
         if not has_value.all():
-            ends, facets = level_set(points, has_value.astype(float), mesh.simplices, LEVEL)
+            ends, facets = level_set(points, signed_distances(unit, has_value), mesh.simplices, 0.0)
             found["border"] = _separated(ends[facets])
         return found
 

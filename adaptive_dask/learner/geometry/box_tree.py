@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -71,6 +73,22 @@ class BoxTree:
         """Return the half of a divided box that contains a point."""
         lower, axis = int(self.first_half[box]), self.axis[box]
         return lower + int(point[axis] >= self.low[lower + 1, axis])
+
+    def neighbors(self, leaf: int) -> Iterator[int]:
+        """Iterate over the leaves that share a part of a face with a leaf."""
+        low, high = self.low[leaf].tolist(), self.high[leaf].tolist()
+        boxes = [(0, False)]  # and whether the box is beside the leaf along one axis
+        while boxes:
+            box, beside = boxes.pop()
+            lower, axis = int(self.first_half[box]), int(self.axis[box])
+            if lower >= 0:
+                cut = self.low[lower + 1, axis]
+                if low[axis] < cut or (low[axis] == cut and not beside):
+                    boxes.append((lower, beside or low[axis] == cut))
+                if high[axis] > cut or (high[axis] == cut and not beside):
+                    boxes.append((lower + 1, beside or high[axis] == cut))
+            elif beside:
+                yield box
 
     def halve(self, box: int, axis: int, point: Point | None = None) -> int:
         """Halve a leaf, and return the number of the lower half.

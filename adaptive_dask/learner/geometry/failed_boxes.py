@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 
 from adaptive_dask.learner.loss_queue import LossQueue
 
@@ -12,8 +12,6 @@ from .partition import Point
 
 # Points of two boxes may be further apart than the boxes are long.
 PART_OF_TOLERANCE = 0.6
-# The distance of a neighbour across a face.
-ACROSS = 1e-9
 
 
 class FailedBoxes:
@@ -54,7 +52,7 @@ class FailedBoxes:
         for leaf in leaves:
             own, border = self.kind_of_leaf(leaf, points), False
             if own is not None:
-                for other in self._neighbors(leaf):
+                for other in self._tree.neighbors(leaf):
                     if self.kind_of_leaf(other, points) == FAILED - own:
                         border = True
                         if with_neighbors:
@@ -92,13 +90,3 @@ class FailedBoxes:
     def _set(self, leaf: int, kind: int) -> None:
         self._kinds[leaf] = kind
         self._queues.set(leaf, kind, float((self._tree.high[leaf] - self._tree.low[leaf]).max()))
-
-    def _neighbors(self, leaf: int) -> Iterator[int]:
-        """Iterate over the leaves across the centres of the faces."""
-        tree = self._tree
-        low, high = tree.low[leaf].tolist(), tree.high[leaf].tolist()
-        middle = [0.5 * (a + b) for a, b in zip(low, high, strict=True)]
-        for axis in range(tree.dim):
-            for place in (low[axis] - ACROSS, high[axis] + ACROSS):
-                if 0 < place < 1:
-                    yield tree.path((*middle[:axis], place, *middle[axis + 1 :]))[-1]
