@@ -68,9 +68,9 @@ def waits_for_dask(frame: FrameType | None) -> bool:
     return False
 
 
-def forget_sent(worker: Worker) -> None:
-    """Empty a worker's log of sent messages (`BatchedSend.recent_message_log`)."""
-    log = getattr(worker.batched_stream, "recent_message_log", None)
+def forget_sent(stream: Any) -> None:
+    """Empty the log of messages that were sent to a peer (`BatchedSend.recent_message_log`)."""
+    log = getattr(stream, "recent_message_log", None)
     if log is not None:
         log.clear()
 

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 from distributed import Scheduler
 
+from adaptive_dask.cluster.dask_internals import forget_sent
 from adaptive_dask.cluster.protocol import DROP, POINTS, STOP
 from adaptive_dask.cluster.scheduler_assignments import Assignments, OutgoingPoint
 
@@ -54,6 +55,8 @@ class PointSender:
 
     def send_to(self, worker: str, points: Sequence[OutgoingPoint] = ()) -> None:
         """Send points to a worker; a message without points updates the expected duration of a point."""
+        # Dask keeps the last thousand messages: 30 MB for each worker in a fast run.
+        forget_sent(self._scheduler.stream_comms.get(worker))
         self._scheduler.worker_send(
             worker,
             {

@@ -106,7 +106,7 @@ class ReportSender:
         """Remove results from Dask's log of messages."""
         if self._bytes_sent:
             self._bytes_sent = 0
-            forget_sent(self._worker)
+            forget_sent(self._worker.batched_stream)
 
     def _ring(self) -> None:
         """Send results that have waited long enough."""

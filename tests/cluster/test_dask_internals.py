@@ -103,7 +103,7 @@ async def test_whoever_waits_for_dask_is_seen_and_its_task_can_be_seceded(c: Cli
 async def test_logs_times_and_events_are_where_they_were(c: Client, s, w):
     assert await c.submit(inc, 1) == 2
     assert w.batched_stream.recent_message_log, HINT
-    dask_internals.forget_sent(w)
+    dask_internals.forget_sent(w.batched_stream)
     assert not w.batched_stream.recent_message_log, HINT
 
     times, discarded = dask_internals.monitor_times(w)

@@ -453,13 +453,15 @@ async def test_dask_keeps_nothing_of_a_run(c, s, a, b):
 
 
 @gen_cluster(**OPTIONS)
-async def test_results_are_not_kept_in_the_log_of_messages(c, s, a, b):
+async def test_points_and_results_are_not_kept_in_the_logs_of_messages(c, s, a, b):
     runner = adaptive.Runner(
         adaptive.SequenceLearner(lambda i: bytes([i % 256]) * 200_000, range(150)), executor=c, workers=[a.address]
     )
     await runner.result(TIMEOUT)
     await until(lambda: not a.plugins["adaptive-points"]._queues)
     assert len(pickle.dumps(list(a.batched_stream.recent_message_log))) < 200_000
+    sent = str(list(s.stream_comms[a.address].recent_message_log))
+    assert sent.count("adaptive-points") < 10
 
 
 @gen_cluster(**OPTIONS)
