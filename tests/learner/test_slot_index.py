@@ -75,6 +75,14 @@ def test_a_learner_with_settled_points_is_the_same(seed: int, monkeypatch: pytes
     assert len(settled._line.slots.recent) < 0.5 * settled.npoints
 
 
+def test_points_below_the_bounds_are_no_neighbours() -> None:
+    learner = Learner1D(f, (0, 1))
+    for x in (-5.0, -4.0, -3.0, -2.0, 0.5, -1.0, 0.25):
+        learner.tell(x, f(x))
+    assert -3.0 not in learner._line.slots.recent
+    assert dict(learner.neighbors) == {0.25: [None, 0.5], 0.5: [0.25, None]}
+
+
 @pytest.mark.long  # the threads wait for the interpreter's lock
 def test_another_thread_finds_each_point_while_points_settle() -> None:
     learner = Learner1D(f, (-1, 1))

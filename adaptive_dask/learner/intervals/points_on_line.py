@@ -60,7 +60,7 @@ class PointsOnLine:
         self.n_told = 0
         self._n_slots = 1
         self._free: list[int] = []
-        self._sorted: SortedPoints | None = None
+        self._sorted: SortedPoints | None = None  # the recent points in the chain, except for `_unsorted`
         self._unsorted: list[float] = []
         for chain in (self.before, self.after, self.left, self.right):
             chain[0] = 0
@@ -79,14 +79,20 @@ class PointsOnLine:
 
     def predecessor(self, x: float) -> int:
         """Return the slot of the last point in the chain of all points that is smaller than ``x``, or 0."""
+        recent = self.slots.recent
         if self._sorted is None or len(self._unsorted) > max(_FEW, len(self._sorted) // 8):
-            self._sorted = SortedPoints(self.in_chain()[0].tolist())
+            after_at, right_at = self.after_at, self.right_at
+            inside = (x for x, s in recent.items() if after_at[s] != OUTSIDE != right_at[s])
+            self._sorted = SortedPoints(sorted(inside))
         else:
             for point in self._unsorted:
                 self._sorted.add(point)
         self._unsorted = []
+        settled = self.slots.settled_below(x)
+        if self.right_at[settled] == OUTSIDE:  # so there is none between the lower bound and x
+            settled = 0
         below = self._sorted.predecessor(x)
-        return 0 if below is None else self.slots[below]
+        return settled if below is None or below < self.x_at[settled] else recent[below]
 
     def in_chain(self) -> tuple[NDArray[np.float64], Slots]:
         """Return all points between the bounds, in ascending order, and their slots."""
@@ -292,6 +298,7 @@ class PointsOnLine:
         slots = np.array(list(self.slots.recent.values()), dtype=np.int32)
         slots = slots[self.right[slots] != PENDING]
         self.slots.settle(self.x[slots], slots)
+        self._sorted = None
 
     def _reserve(self, size: int) -> None:
         if size <= len(self.x):

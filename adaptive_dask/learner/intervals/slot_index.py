@@ -61,6 +61,12 @@ class SlotIndex:
             raise KeyError(x)
         return slot
 
+    def settled_below(self, x: float) -> int:
+        """Return the slot of the largest point below ``x`` in the arrays, or 0."""
+        _, slots, x_at = self._sorted
+        i = bisect_left(x_at, x)
+        return int(slots[i - 1]) if i else 0
+
     def settle(self, points: NDArray[np.float64], slots: Slots) -> None:
         """Move points that will not be removed any more to the arrays.
 
