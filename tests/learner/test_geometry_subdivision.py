@@ -85,8 +85,8 @@ def test_a_point_on_a_shared_edge_is_in_flight_on_both_sides():
     proposal = refinement.propose()
     assert proposal.point == (0.45, 0.45)
     refinement.accept(proposal, -1)
-    assert [refinement.priorities.priority(slot) for slot in slots.tolist()] == pytest.approx([0.55, 0.55])
     assert refinement.expected_loss() == pytest.approx(0.55)
+    assert [refinement.priorities.priority(slot) for slot in slots.tolist()] == pytest.approx([0.55, 0.55])
     assert refinement.largest_loss() == 1.0
     refinement.restore(({}, {}))
     assert refinement.expected_loss() == 1.0

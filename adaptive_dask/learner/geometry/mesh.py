@@ -26,7 +26,7 @@ class SavedMesh(NamedTuple):
 
     Attributes
     ----------
-    simplices : array of int32, shape (capacity, d + 1)
+    simplices : array of int32, shape (n, d + 1)
         By slot; zeros for free slots.
     free : array of int32
         The free slots, with the next one last.
@@ -80,7 +80,8 @@ class SimplexMesh:
         self.slot_of: dict[Simplex, int] = {}
         self._flags = np.zeros(1, dtype=bool)  # scratch; the last entry is for -1, the outside
         self._vertex_places = np.zeros(len(self._points), dtype=np.intp)  # scratch
-        self._free: list[int] = []
+        self._n_slots = 0  # that are or were in use
+        self._free: Ints = np.zeros(0, dtype=np.intp)  # those that were, with the next one last
         self._dead: list[int] = []
         self._fresh: set[Simplex] = set()
         # The vertices of faces without a neighbor. A walk around them from face to face may be incomplete: the
@@ -90,17 +91,16 @@ class SimplexMesh:
             self._fresh.update(self._triangulation.simplices)
             self.commit()
         else:
-            while self.capacity < len(saved.simplices):
-                self._grow()
-            self._free = saved.free.tolist()
-            self._put(simplices, np.flatnonzero(saved.simplices[:, 1]), np.zeros(0, dtype=np.intp))
+            self._n_slots = len(saved.simplices)
+            self._free = saved.free.astype(np.intp)
+            slots = np.flatnonzero(saved.simplices[:, 1])
+            self._put(simplices, saved.simplices[slots].astype(np.intp), slots, slots[:0])
 
     def save(self) -> SavedMesh:
         """Return the simplices after the last commit; no point may have been inserted since then."""
-        free = np.array(self._free, dtype=np.int32)
-        simplices = self.vertices.astype(np.int32)
-        simplices[free] = 0
-        return SavedMesh(simplices, free)
+        simplices = self.vertices[: self._n_slots].astype(np.int32)
+        simplices[self._free] = 0
+        return SavedMesh(simplices, self._free.astype(np.int32))
 
     @property
     def points(self) -> Floats:
@@ -257,17 +257,22 @@ class SimplexMesh:
             The slots of old simplices with a changed neighbor that is not new, because the triangulation omits, or had
             omitted, a simplex without volume.
         """
-        # Sorted, because slots decide ties and must not depend on the order of sets in memory.
-        self._dead.sort()
-        fresh = sorted(self._fresh)
+        fresh = list(self._fresh)
+        shape = len(fresh), self.dim + 1
+        vertices = np.fromiter(chain.from_iterable(fresh), dtype=np.intp, count=shape[0] * shape[1]).reshape(shape)
         dead = np.array(self._dead, dtype=np.intp)
-        self._free += self._dead
-        while len(self._free) < len(fresh):
-            self._grow()
-        first = len(self._free) - len(fresh)
-        born = np.array(self._free[first:], dtype=np.intp)
-        del self._free[first:]
-        bared = self._put(fresh, born, dead)
+        # Both sorted, because slots decide ties and must not depend on the order of sets in memory.
+        order = np.lexsort(vertices.T[::-1])
+        dead.sort()
+        free = np.concatenate([self._free, dead])
+        if (missing := len(fresh) - len(free)) > 0:
+            free = np.concatenate([np.arange(self._n_slots + missing, self._n_slots, -1) - 1, free])
+            self._n_slots += missing
+        first = len(free) - len(fresh)
+        self._free, born = free[:first], free[first:]
+        slots = np.empty_like(born)
+        slots[order] = born
+        bared = self._put(fresh, vertices, slots, dead)
         self._dead, self._fresh = [], set()
         return dead[: max(0, len(dead) - len(fresh))], born, bared  # the last of the dead slots were reused
 
@@ -290,19 +295,14 @@ class SimplexMesh:
         opposite[across < 0] = -1
         return opposite
 
-    def _grow(self) -> None:
-        old = self.capacity
-        new = max(64, 2 * old)
-        self.vertices = longer(self.vertices, new)
-        if self._neighbors is not None:
-            self._neighbors = longer(self._neighbors, new, -1)
-        self._flags = np.zeros(new + 1, dtype=bool)
-        self._free = [*range(new - 1, old - 1, -1), *self._free]
-
-    def _put(self, simplices: list[Simplex], slots: Ints, dead: Ints) -> Ints:
+    def _put(self, simplices: list[Simplex], vertices: Ints, slots: Ints, dead: Ints) -> Ints:
         """Put simplices into slots, replacing those in the dead ones; return those that were bared."""
-        shape = len(simplices), self.dim + 1
-        vertices = np.fromiter(chain.from_iterable(simplices), dtype=np.intp, count=shape[0] * shape[1]).reshape(shape)
+        if self._n_slots > self.capacity:
+            new = max(64, 2 * self._n_slots)
+            self.vertices = longer(self.vertices, new)
+            if self._neighbors is not None:
+                self._neighbors = longer(self._neighbors, new, -1)
+            self._flags = np.zeros(new + 1, dtype=bool)
         walls = None if self._neighbors is None else self._cavity_walls(dead)
         self.slot_of.update(zip(simplices, slots.tolist(), strict=True))
         self.vertices[slots] = vertices

@@ -97,7 +97,8 @@ class Refinement:
     losses : LossQueue
         The loss of the simplex in each slot.
     priorities : LossQueue
-        The loss of its largest cell, if all of its vertices can have a value.
+        The loss of its largest cell, if all of its vertices can have a value. Points that become pending make it
+        smaller, which is only considered when it is the largest: most simplices are replaced before.
     failed : FailedRegion
         The other simplices.
     """
@@ -206,7 +207,8 @@ class Refinement:
 
     def expected_loss(self) -> float:
         """Return the largest loss of a cell, infinite if that of its simplex is infinite."""
-        slot = self.priorities.peek()
+        while (slot := self.priorities.peek()) is not None and self._update(slot):
+            pass
         if slot is None:
             return self.largest_loss() if self.failed.count else 0.0
         return np.inf if self.losses.priority(slot) == np.inf else self.priorities.priority(slot)
@@ -251,7 +253,7 @@ class Refinement:
     def give_up(self, proposal: Proposal) -> None:
         """Exclude this cell from division."""
         divided = self._divided(proposal.simplex) or Subdivision.whole(proposal.simplex)
-        self._store(proposal.simplex, divided.without(proposal.cell))
+        self._subdivisions[proposal.simplex] = divided.without(proposal.cell)
 
     def accept(self, proposal: Proposal, vertex: Vertex) -> None:
         """Add the proposed point to the pending points, in every simplex that it touches."""
@@ -260,24 +262,22 @@ class Refinement:
             self.give_up(proposal)
             return
         self._coordinates[vertex] = proposal.point
-        edge, slot_of = proposal.edge, self.mesh.slot_of
+        edge, part = proposal.edge, proposal.part
         if self.failed.count:
-            slot = slot_of[proposal.simplex]
+            slot = self.mesh.slot_of[proposal.simplex]
             if self._has_failed(slot) and (edge is None or self.failed.may_fail(self.mesh, slot, *edge)):
                 self._risks[vertex] = RISKS[self.failed.kinds[slot]]
         if proposal.heights is not None:
             self._proposals[vertex] = proposal
-        part = proposal.part
         halves = Halves((vertex,), edge, part) if edge is not None and min(edge) >= 0 else None
         homes = self.mesh.containing(self._support(proposal))
         for simplex in homes:
             if halves is not None and simplex not in self._subdivisions:
                 self._subdivisions[simplex] = halves
-                self._set_share(slot_of[simplex], max(part, 1.0 - part))
             else:
                 old = self._divided(simplex) or Subdivision.whole(simplex)
                 split = None if edge is None else old.split(vertex, edge, part)
-                self._store(simplex, split or old.insert(vertex, self._point))
+                self._subdivisions[simplex] = split or old.insert(vertex, self._point)
         self._homes[vertex] = self._homes[vertex] | homes if vertex in self._homes else homes
 
     def add_pending(self, points: Mapping[Vertex, Point]) -> None:
@@ -307,7 +307,7 @@ class Refinement:
         self._proposals = {v: each for v, each in self._proposals.items() if v in self._homes}
         self._risks = {v: risk for v, risk in self._risks.items() if v in self._homes}
         for simplex in changed:
-            self._update_priority(simplex)
+            self._update(self.mesh.slot_of[simplex])
 
     def _edge_at_border(
         self, slot: int, vertices: tuple[Vertex, ...], corners: list[Point], *, across: bool
@@ -334,11 +334,15 @@ class Refinement:
 
     def _next(self) -> tuple[int, int] | None:
         """Return the slot of the next simplex to divide, and its kind."""
-        if not self.failed.count:
-            slot = self.priorities.peek()
-            return None if slot is None else (slot, FEASIBLE)
-        n, risk = self.mesh.n_points + len(self._homes), sum(self._risks.values())
-        return self.failed.next(self.priorities, n, risk)
+        while True:
+            if self.failed.count:
+                n, risk = self.mesh.n_points + len(self._homes), sum(self._risks.values())
+                found = self.failed.next(self.priorities, n, risk)
+            else:
+                slot = self.priorities.peek()
+                found = None if slot is None else (slot, FEASIBLE)
+            if found is None or not self._update(found[0]):
+                return found
 
     def _has_failed(self, slot: int) -> bool:
         return bool(self.failed.kinds[slot] != FEASIBLE)
@@ -402,25 +406,22 @@ class Refinement:
             found = self._subdivisions[simplex] = found.of(simplex)
         return found
 
-    def _store(self, simplex: Simplex, subdivision: Subdivision) -> None:
-        self._subdivisions[simplex] = subdivision
-        self._update_priority(simplex)
-
-    def _update_priority(self, simplex: Simplex) -> None:
-        subdivision = self._divided(simplex)
-        self._set_share(self.mesh.slot_of[simplex], 1.0 if subdivision is None else subdivision.largest_share)
-
-    def _set_share(self, slot: int, share: float) -> None:
-        """Set the share of the largest cell in a simplex."""
+    def _update(self, slot: int) -> bool:
+        """Update the priority of a simplex for the pending points in it; return False if it was right."""
+        divided = self._subdivisions.get(tuple(self.mesh.vertices[slot].tolist()))
+        share = 1.0 if divided is None else divided.largest_share
+        if share == self._shares[slot]:
+            return False
         self._shares[slot] = share
         if self.failed.count and self._has_failed(slot):
             self._rank_failed(np.array([slot]))
             if not self.failed.has_sides[slot]:
-                return
+                return True
         priority = self.losses.priority(slot)
         if not _NOTHING < priority < np.inf:
             priority = (_INFINITE if priority == np.inf else _NOTHING) * float(self.mesh.volumes(np.array([slot]))[0])
         self.priorities.set(slot, priority * share**self._share_power if share > 0 else -np.inf)
+        return True
 
     def _rehouse(
         self,
@@ -452,7 +453,7 @@ class Refinement:
 
     def _settle(self) -> None:
         for simplex in self._moved & self.mesh.slot_of.keys():
-            self._update_priority(simplex)
+            self._update(self.mesh.slot_of[simplex])
         self._moved.clear()
 
     def _take_out(self, vertex: Vertex | None, simplex: Simplex) -> None:

@@ -144,6 +144,11 @@ class Halves(NamedTuple):
     edge: tuple[int, int]
     part: float
 
+    @property
+    def largest_share(self) -> float:
+        """The share of the larger half."""
+        return max(self.part, 1.0 - self.part)
+
     def of(self, simplex: tuple[int, ...]) -> Subdivision:
         """Return one of these simplices."""
         divided = Subdivision.whole(simplex).split(*self.inside, self.edge, self.part)
