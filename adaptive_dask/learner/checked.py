@@ -65,7 +65,7 @@ def checked_points(xs: Iterable[Any]) -> list[float]:
 
 def checked_coordinates(x: Any, ndim: int) -> tuple[float, ...]:
     """Check a point with ``ndim`` finite coordinates, and return it as a tuple of floats."""
-    if isinstance(x, str | bytes):
+    if type(x) is not tuple and isinstance(x, str | bytes):
         raise TypeError(f"A point must be a sequence of {ndim} numbers, got {x!r}.")
     try:
         point = tuple(x)

@@ -284,11 +284,10 @@ class SpaceLearner(RegionLearner):
                 break
             first = proposal if first is None else first
             point = self._coordinates.unscale(proposal.point)
-            is_known = point in self._data or point in self._barred
-            if is_known or (point in self.pending_points and point not in self._numbers):
+            known = point in self.pending_points
+            if point in self._data or point in self._barred or (known and point not in self._numbers):
                 partition.give_up(proposal)
                 continue
-            known = point in self.pending_points
             if not known and self._is_barred(point):
                 return first, point
             partition.accept(proposal, self._number(point))
