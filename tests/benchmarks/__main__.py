@@ -66,37 +66,37 @@ GROUPS = {
         Benchmark("ordered_cost", "--points 200 --repeat 1"),
         Benchmark("vectorized_throughput", "--points 4000 --repeat 1"),
         Benchmark("many_runs", "--runs 32 --points 20 --peer 20"),
-        Benchmark("cluster_latency", "--seconds 1"),
+        Benchmark("cluster_latency", "--seconds 0.5"),
         Benchmark("cluster_start", "--repeat 1"),
         Benchmark("elastic_start", "--repeat 1"),
         Benchmark("import_time"),
-        Benchmark("learner_process"),
+        Benchmark("learner_process", "--quick"),
     ),
     "Clients, pages, files and memory": (
         Benchmark("attach_cost"),
         Benchmark("watchers_cost", "--points 2000 --repeat 1 --watchers 3"),
         Benchmark("live_cost", "--points 2000 --repeat 1"),
-        Benchmark("dashboard_cost", "1 20000 pace"),
+        Benchmark("dashboard_cost", "1 20000 pace --quick"),
         Benchmark("checkpoint_cost", "--npoints 5000 --turns 1 --long 20000"),
-        Benchmark("output_cost", "--rows 10000 --grid 50 --seconds 1 --repeat 1"),
+        Benchmark("output_cost", "--rows 1000 --grid 20 --seconds 0.5 --repeat 1"),
         Benchmark("run_memory", "--npoints 50000"),
         Benchmark("fuzz_event_loop", "--rounds 1"),
         Benchmark("chaos", "--workers 2 --schedulers 1 --clients 1 --neighbours 0"),
     ),
     "Local executors and processes": (
         Benchmark("executor_overhead", "--points 200 --rounds 1 --executors threads"),
-        Benchmark("isolated_functions", "0.02"),
+        Benchmark("isolated_functions", "0.01"),
     ),
     "The cost of a point in a learner": (
         Benchmark("learner1D_cost", "--quick"),
-        Benchmark("learner2D_cost"),
-        Benchmark("learnerND_cost"),
-        Benchmark("learners_cost"),
-        Benchmark("balancing_cost", "--points 500"),
+        Benchmark("learner2D_cost", "--quick"),
+        Benchmark("learnerND_cost", "--quick"),
+        Benchmark("learners_cost", "--quick"),
+        Benchmark("balancing_cost", "--quick"),
         Benchmark("space_cost"),
     ),
     "Evaluations and accuracy": (
-        Benchmark("break_even"),
+        Benchmark("break_even", "--quick"),
         Benchmark("interpolation_error", "--quick"),
         Benchmark("triangulation_error", "200"),
         Benchmark("smooth_interpolation", "200"),
@@ -106,7 +106,7 @@ GROUPS = {
         Benchmark("sparse_grid_error", "--functions ishigami --n 100"),
         Benchmark("sparse_grid_claims", "--n 50"),
         Benchmark("sparse_grid_limits"),
-        Benchmark("feasibility", "--n 1000 --dim 2 --region half_space"),
+        Benchmark("feasibility", "--n 200 --dim 2 --region half_space"),
     ),
 }
 
@@ -303,7 +303,8 @@ def main() -> None:
     if before.exists() and (found := json.loads(before.read_text()))["notes"] == report["notes"]:
         report["outcomes"] = {name: each for name, each in found["outcomes"].items() if name in known}
     names = arguments.names or list(known)
-    pool = ThreadPoolExecutor((os.cpu_count() or 1) if arguments.quick else 1)
+    # Quick forms mostly wait, for processes to start and for functions that sleep.
+    pool = ThreadPoolExecutor(2 * (os.cpu_count() or 1) if arguments.quick else 1)
     for name, outcome in zip(names, pool.map(lambda name: run(known[name], arguments.quick), names), strict=True):
         print(f"{name:24}{outcome.seconds:8.1f} s  {outcome.trouble or 'ok'}", flush=True)
         report["outcomes"][name] = asdict(outcome)

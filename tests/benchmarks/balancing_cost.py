@@ -17,6 +17,7 @@ import adaptive
 from adaptive_dask.learner.balancing_learner import BalancingLearner
 from adaptive_dask.learner.learner1D import Learner1D
 from adaptive_dask.testing.functions import peak
+from tests.benchmarks.reporting import IS_QUICK
 
 POINTS_AT_START = 6
 BLOCK = 200
@@ -52,15 +53,15 @@ def cost(learner: Any, points: int) -> float:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--points", type=int, default=6000)
-    points = parser.parse_args().points
+    parser.add_argument("--quick", action="store_true")
+    points = 200 if parser.parse_args().quick else 6000
     print(f"{'learner':<45}{'µs/point':>10}")
     print(f"{'Learner1D':<45}{cost(children(Learner1D, 1)[0], points):10.0f}")
     for strategy in ["loss_improvements", "loss", "npoints", "cycle"]:
-        for n in (1, 500, 10_000):
+        for n in (1, 50) if IS_QUICK else (1, 500, 10_000):
             figure = cost(BalancingLearner(children(Learner1D, n), strategy=strategy), points)
             print(f"{f'BalancingLearner, {strategy}, {n} children':<45}{figure:10.0f}")
-    for n in [1, 500]:
+    for n in (1, 50) if IS_QUICK else (1, 500):
         figure = cost(adaptive.BalancingLearner(children(adaptive.Learner1D, n)), min(points, 1000))
         print(f"{f'python-adaptive, loss_improvements, {n} children':<45}{figure:10.0f}")
 

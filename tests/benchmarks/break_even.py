@@ -22,11 +22,12 @@ from distributed import Client
 import adaptive_dask as adaptive
 from adaptive_dask.learner.learner1D import interpolation_loss_function
 from adaptive_dask.testing.functions import PEAK_BOUNDS, peak
+from tests.benchmarks.reporting import IS_QUICK
 
-NPOINTS = 20_000
+NPOINTS = 1000 if IS_QUICK else 20_000
 TOLERANCE = 1e-3  # the largest error of linear interpolation
-WIDTHS = (0.1, 0.01, 0.001, 0.0001)
-REPEATS = 3
+WIDTHS = (0.1, 0.01) if IS_QUICK else (0.1, 0.01, 0.001, 0.0001)
+REPEATS = 1 if IS_QUICK else 3
 
 
 def measure(run: Callable[[], object]) -> float:

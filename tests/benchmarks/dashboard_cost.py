@@ -26,9 +26,10 @@ from tornado.httpclient import HTTPRequest
 from tornado.websocket import websocket_connect
 
 import adaptive_dask as adaptive
+from tests.benchmarks.reporting import IS_QUICK
 
-SECONDS = 3.0
-ROUNDS = 8
+SECONDS = 1.0 if IS_QUICK else 3.0
+ROUNDS = 1 if IS_QUICK else 8
 RUNS = 100
 
 

@@ -141,7 +141,7 @@ def measure(
 ) -> dict[str, float]:
     rng = np.random.default_rng([seed, dim])
     margin = REGIONS[name](rng, dim)
-    bounds, tol = [(0.0, 1.0)] * dim, TOLERANCES[dim, n]
+    bounds, tol = [(0.0, 1.0)] * dim, TOLERANCES.get((dim, n), 0.1)
     feasible = (lambda point: bool(margin(np.array(point)) >= 0)) if is_beforehand else None
     begin = time.perf_counter()
     learner = LearnerND(None, bounds, partition=partition, feasibility_tol=tol, feasible=feasible)

@@ -8,6 +8,7 @@ import time
 import adaptive
 
 from adaptive_dask.learner.learnerND import LearnerND
+from tests.benchmarks.reporting import IS_QUICK
 from tests.benchmarks.space_runs import IN_FLIGHT, best_of, ring, smallest_bump, sphere
 
 
@@ -43,12 +44,13 @@ def slowest_call(dim: int, n_points: int) -> float:
 
 
 def main() -> None:
-    compare(ring, 2, (9000, 10000))
-    compare(sphere, 3, (4000, 5000))
-    cube = [(-1, 1)] * 3
-    early, late = best_of(2, lambda: LearnerND(sphere, cube), sphere, [(4000, 6000), (48000, 50000)])
-    print(f"3-D: at N = 5,000: {early:.0f} us, at N = 50,000: {late:.0f} us, ratio {late / early:.2f}")
-    print(f"8-D: the slowest of all asks and tells of 2,000 points took {slowest_call(8, 2000):.0f} ms")
+    compare(ring, 2, (200, 300) if IS_QUICK else (9000, 10000))
+    compare(sphere, 3, (200, 300) if IS_QUICK else (4000, 5000))
+    cube, most = [(-1, 1)] * 3, 100 if IS_QUICK else 2000
+    long = [(100, 200), (200, 300)] if IS_QUICK else [(4000, 6000), (48000, 50000)]
+    early, late = best_of(2, lambda: LearnerND(sphere, cube), sphere, long)
+    print(f"3-D: up to N = {long[0][1]:,}: {early:.0f} us, {long[1][1]:,}: {late:.0f} us, ratio {late / early:.2f}")
+    print(f"8-D: the slowest of all asks and tells of {most:,} points took {slowest_call(8, most):.0f} ms")
 
 
 if __name__ == "__main__":

@@ -23,9 +23,10 @@ import psutil
 from adaptive_dask import Learner1D
 from adaptive_dask.run.driver import Arrivals, Driver
 from adaptive_dask.run.goals import Goal
+from tests.benchmarks.reporting import IS_QUICK
 
-NPOINTS = 20_000
-ROUNDS = 3
+NPOINTS = 2_000 if IS_QUICK else 20_000
+ROUNDS = 1 if IS_QUICK else 3
 TICK_S = 0.001
 COMPUTES_S = 1.0
 

@@ -17,7 +17,9 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-ROUNDS = 5
+from tests.benchmarks.reporting import IS_QUICK
+
+ROUNDS = 1 if IS_QUICK else 5
 
 
 def gaussian(seed: int) -> float:
@@ -114,7 +116,8 @@ def main() -> None:
     print(
         f"{'':34s} {'ours':>7s} {'peer':>8s} {'ratio':>6s}  {'ours':>7s} {'peer':>8s} {'ratio':>6s} {'tell_many':>9s}"
     )
-    for name, (module, make, n) in CASES.items():
+    for name, (module, make, most) in CASES.items():
+        n = most // 50 if IS_QUICK else most
         ours = importlib.import_module(f"adaptive_dask.learner.{module}")
         peer = importlib.import_module(f"adaptive.learner.{module}")
         row = f"{name:34s}"

@@ -17,6 +17,7 @@ from scipy.special import airy
 import adaptive_dask as adaptive
 from adaptive_dask import Learner1D, RationalLearner1D
 from adaptive_dask.learner.learner1D import curvature_loss_function, interpolation_loss_function
+from tests.benchmarks.reporting import IS_QUICK
 
 BOUNDS = (-1.0, 1.0)
 MOST = 8000
@@ -185,23 +186,26 @@ def busy_share(npoints=6000):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--quick", action="store_true", help="without those for which Learner1D needs thousands")
-    slow = {"12 Lorentzians", "sin(50x)", "Ai(20x)", "sin(60x²)"} if parser.parse_args().quick else set()
+    parser.parse_args()
+    slow = {"12 Lorentzians", "sin(50x)", "Ai(20x)", "sin(60x²)"} if IS_QUICK else set()
     smooth = {name: (*row, None) for name, row in SMOOTH.items() if name not in slow}
-    for in_flight in (1, 16):
+    for in_flight in (16,) if IS_QUICK else (1, 16):
         for rows, tolerance in ((smooth, 1e-3), (ROUGH, 1e-2)):
             print(f"points to {tolerance:g}, {in_flight} in flight{'':4}rational{'':3}Learner1D{'':5}ratio")
             table(rows, in_flight, tolerance)
     needed = []
-    for seed in range(20):
+    for seed in range(2 if IS_QUICK else 20):
         f, features = lorentzians(seed)
         needed.append(points_to(RationalLearner1D(f, BOUNDS), f, 16, 1e-6, features, seed=seed, most=400))
-    print(f"12 Lorentzians to 1e-6, 16 in flight, 20 seeds: median {np.median(needed):g}, worst {max(needed)}\n")
-    print("ask and tell, ms at 100 and 500 points (mean / largest call)")
+    median = np.median(needed)
+    print(f"12 Lorentzians to 1e-6, 16 in flight, {len(needed)} seeds: median {median:g}, worst {max(needed)}\n")
+    sizes = (20, 40) if IS_QUICK else (100, 500)
+    print("ask and tell, ms at {} and {} points (mean / largest call)".format(*sizes))
     for name in ("sin(50x)", "12 Lorentzians", "sin(60x²)", "tanh(200(x - 0.3))"):
-        times = [cost(SMOOTH[name][0], n) for n in (100, 500)]
+        times = [cost(SMOOTH[name][0], n) for n in sizes]
         print(f"{name:26}" + "".join(f"{mean:10.1f} / {most:.0f}" for mean, most in times), flush=True)
-    barriers()
-    busy_share()
+    barriers(20 if IS_QUICK else 110)
+    busy_share(200 if IS_QUICK else 6000)
 
 
 if __name__ == "__main__":

@@ -8,9 +8,13 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from typing import Any
+
+# Whether only a quick form is run, which shows that everything works and measures nothing.
+IS_QUICK = "--quick" in sys.argv
 
 # The file to which rows are added, if the set of benchmarks runs.
 COLLECTED = "ADAPTIVE_DASK_BENCHMARK_ROWS"

@@ -308,7 +308,7 @@ def rows(quick: bool) -> Iterator[Row]:
         return adaptive_dask.Learner1D(abs, (-1, 1))
 
     fast = Workload(median=100e-6)
-    sizes = {100: 100_000, 1_000: 200_000} if quick else {100: 200_000, 1_000: 300_000, 10_000: 400_000}
+    sizes = {100: 20_000, 1_000: 50_000} if quick else {100: 200_000, 1_000: 300_000, 10_000: 400_000}
     first: float | None = None
     for slots, npoints in sizes.items():
         found = simulate(Scenario(slots, THREADS, npoints, fast), world)
@@ -321,7 +321,7 @@ def rows(quick: bool) -> Iterator[Row]:
     note = f"busy {found.busy:.3f}; {found.turn}"
     yield Row("100 slots, 100 runs, 10 ms: host, µs per point", found.steady, note=note)
     storm = Workload(0.05, sigma=1.0, failing=0.01, death_interval=1.0)
-    found = simulate(Scenario(200, THREADS, 10_000, storm), world)
+    found = simulate(Scenario(200, THREADS, 2_000 if quick else 10_000, storm), world)
     note = f"{found.deaths} workers died, 1 % of the evaluations failed, {found.evaluated:,} evaluations"
     yield Row("200 slots, 50 ms with σ = 1, a death every second: busy", found.busy, note=note)
     for name, slots, threads, npoints, workload, options, needed in _busy_rows():
