@@ -73,19 +73,21 @@ def most_bent_edge(corners: Sequence[Point], heights: Sequence[Point]) -> BentEd
         differences += difference
         if trace < difference:
             saddle += math.sqrt(difference * difference - trace * trace)
-    edges = (
-        (0, 1, first, first_length, on_first),
-        (0, 2, second, second_length, on_second),
-        (1, 2, third, third_length, on_third),
-    )
-    saddle *= 0.5 * _SADDLE / abs(area) if area else 0.0
-    strongest = max([bend / square for _, _, bend, square, _ in edges if square > 0.0], default=0.0) + saddle
-    if not (area and 0.0 < strongest < math.inf):
+    strongest = 0.0
+    if area:
+        saddle *= 0.5 * _SADDLE / abs(area)
+        strongest = max(first / first_length, second / second_length, third / third_length) + saddle
+    if not 0.0 < strongest < math.inf:
         graph = [point + height[:vdim] for point, height in zip(corners, heights, strict=True)]
         return BentEdge(*longest_edge(graph), False)
     if sums < _EVEN * differences:
         return BentEdge(*longest_edge(corners), True)
     least = _LENGTH_COUNTS * strongest + _UNSEEN / math.sqrt(abs(area))
+    edges = (
+        (0, 1, first, first_length, on_first),
+        (0, 2, second, second_length, on_second),
+        (1, 2, third, third_length, on_third),
+    )
     most, found = 0.0, (0, 1)
     for i, j, bend, square, on_graph in edges:
         measure = bend + saddle * square + least * on_graph

@@ -133,6 +133,10 @@ class SimplexMesh:
         """Return the slots in use, in the order in which their simplices were added."""
         return np.fromiter(self.slot_of.values(), dtype=np.intp, count=len(self.slot_of))
 
+    def simplex(self, slot: int) -> Simplex:
+        """Return the simplex in a slot."""
+        return tuple(self.vertices[slot].tolist())
+
     def volumes(self, slots: Ints) -> Floats:
         """Return the volumes of the simplices in slots, shape (m,)."""
         return volumes(at_corners(self._points, self.vertices.take(slots, axis=0)))

@@ -207,7 +207,7 @@ class Refinement:
 
     def expected_loss(self) -> float:
         """Return the largest loss of a cell, infinite if that of its simplex is infinite."""
-        while (slot := self.priorities.peek()) is not None and self._update(slot):
+        while (slot := self.priorities.peek()) is not None and self._update(slot, self.mesh.simplex(slot)):
             pass
         if slot is None:
             return self.largest_loss() if self.failed.count else 0.0
@@ -228,8 +228,7 @@ class Refinement:
         found = self._next()
         if found is None:
             return None
-        slot, kind = found
-        simplex: Simplex = tuple(self.mesh.vertices[slot].tolist())
+        slot, kind, simplex = found
         divided = self._divided(simplex)
         cell = Cell(1.0, simplex) if divided is None else divided.largest
         assert cell is not None, "a simplex without cells has no priority"
@@ -307,7 +306,7 @@ class Refinement:
         self._proposals = {v: each for v, each in self._proposals.items() if v in self._homes}
         self._risks = {v: risk for v, risk in self._risks.items() if v in self._homes}
         for simplex in changed:
-            self._update(self.mesh.slot_of[simplex])
+            self._update(self.mesh.slot_of[simplex], simplex)
 
     def _edge_at_border(
         self, slot: int, vertices: tuple[Vertex, ...], corners: list[Point], *, across: bool
@@ -332,8 +331,8 @@ class Refinement:
         _, i, j = max(edges)
         return i, j, 0.5
 
-    def _next(self) -> tuple[int, int] | None:
-        """Return the slot of the next simplex to divide, and its kind."""
+    def _next(self) -> tuple[int, int, Simplex] | None:
+        """Return the slot and the kind of the next simplex to divide, and its vertices."""
         while True:
             if self.failed.count:
                 n, risk = self.mesh.n_points + len(self._homes), sum(self._risks.values())
@@ -341,8 +340,11 @@ class Refinement:
             else:
                 slot = self.priorities.peek()
                 found = None if slot is None else (slot, FEASIBLE)
-            if found is None or not self._update(found[0]):
-                return found
+            if found is None:
+                return None
+            simplex = self.mesh.simplex(found[0])
+            if not self._update(found[0], simplex):
+                return *found, simplex
 
     def _has_failed(self, slot: int) -> bool:
         return bool(self.failed.kinds[slot] != FEASIBLE)
@@ -406,9 +408,9 @@ class Refinement:
             found = self._subdivisions[simplex] = found.of(simplex)
         return found
 
-    def _update(self, slot: int) -> bool:
+    def _update(self, slot: int, simplex: Simplex) -> bool:
         """Update the priority of a simplex for the pending points in it; return False if it was right."""
-        divided = self._subdivisions.get(tuple(self.mesh.vertices[slot].tolist()))
+        divided = self._subdivisions.get(simplex)
         share = 1.0 if divided is None else divided.largest_share
         if share == self._shares[slot]:
             return False
@@ -453,7 +455,7 @@ class Refinement:
 
     def _settle(self) -> None:
         for simplex in self._moved & self.mesh.slot_of.keys():
-            self._update(self.mesh.slot_of[simplex])
+            self._update(self.mesh.slot_of[simplex], simplex)
         self._moved.clear()
 
     def _take_out(self, vertex: Vertex | None, simplex: Simplex) -> None:
