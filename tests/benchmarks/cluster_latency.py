@@ -21,7 +21,7 @@ from adaptive_dask.learner.learnerND import LearnerND
 from tests.benchmarks.cluster_sides import local_client
 from tests.benchmarks.reporting import print_row
 
-NEEDED = 10.0  # milliseconds, 95th percentile
+NEEDED = 5.0  # milliseconds, 95th percentile
 PAUSE = 0.005  # seconds between requests
 
 

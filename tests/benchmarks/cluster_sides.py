@@ -55,11 +55,11 @@ def theirs(client: Client, function: Function, npoints: int) -> float:
     return seconds
 
 
-def ours(client: Client, function: Function, npoints: int) -> float:
+def ours(client: Client, function: Function, npoints: int, vectorized: bool = False) -> float:
     """Seconds from start to end of a run of adaptive_dask."""
     learner = adaptive_dask.Learner1D(function, bounds=(-1, 1))
     begin = time.perf_counter()
-    adaptive_dask.BlockingRunner(learner, npoints_goal=npoints, executor=client)
+    adaptive_dask.BlockingRunner(learner, npoints_goal=npoints, executor=client, vectorized=vectorized)
     seconds = time.perf_counter() - begin
     assert learner.npoints == npoints
     return seconds
