@@ -9,9 +9,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from adaptive_dask.learner.capacity import zeros
+
 # The number, and the share of all points, at which the dict is emptied.
 _MANY = 4096
-_SHARE = 16
+_SHARE = 64
 
 Slots = NDArray[np.integer[Any]]
 _Sorted = tuple[NDArray[np.float64], Slots, Any]
@@ -77,9 +79,8 @@ class SlotIndex:
         """
         xs, known, _ = self._sorted
         order = np.argsort(points)
-        places = np.searchsorted(xs, points[order])
-        xs = np.insert(xs, places, points[order])
-        known = np.insert(known, places, slots[order])
+        places = np.searchsorted(xs, points[order]) + np.arange(len(order))
+        xs, known = _inserted(xs, places, points[order]), _inserted(known, places, slots[order])
         self._sorted = xs, known, xs.data
         if self.recent:
             self.recent = _without(self.recent, points.tolist())
@@ -89,3 +90,13 @@ class SlotIndex:
 def _without(slots: dict[float, int], points: Iterable[float]) -> dict[float, int]:
     gone = set(points)
     return {x: slot for x, slot in slots.items() if x not in gone}
+
+
+def _inserted(array: NDArray[Any], places: Slots, items: NDArray[Any]) -> NDArray[Any]:
+    """Return an array with further items at some places of the result, in ascending order."""
+    result = zeros((len(array) + len(items),), array.dtype)
+    is_old = np.ones(len(result), dtype=bool)
+    is_old[places] = False
+    result[places] = items
+    result[is_old] = array
+    return result
