@@ -10,10 +10,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from adaptive_dask.learner.capacity import longer, next_capacity
+from adaptive_dask.learner.capacity import longer, next_capacity, zeros
 
 _LOWEST = -sys.float_info.max
 _ABSENT = -np.inf
+
+# An item of the heap takes 200 bytes, and a heap that was emptied may be read only once.
+_FIRST_PASS = 256
 
 Entry = tuple[float, tuple[float, ...], int]
 
@@ -27,8 +30,8 @@ class LossQueue:
 
     All priorities are in one array. Only the items above a threshold are also in a heap, so changing the priority of
     another item writes one number. When the heap is empty, the threshold is lowered, and one pass over the array finds
-    the next items for the heap. A pass takes a fixed share of all items (1/32, at least 256), so that its cost per item
-    does not grow with their number, and the heap fits into the cache.
+    the next items for the heap: 256, then twice as many in each pass, up to a fixed share of all items (1/32). The cost
+    of a pass per item therefore does not grow with their number, and the heap fits into the cache.
 
     Entries of the heap with an outdated priority are skipped when they reach the top.
 
@@ -165,16 +168,21 @@ class LossQueue:
         self._heap: list[Entry] = []
         self._threshold = np.inf
         self._heap_limit = 1024
+        self._pass_size = _FIRST_PASS
 
     def _sink_threshold(self) -> bool:
         """Fill the empty heap with the next items; return False if there are none."""
         if self._threshold == _LOWEST:
             return False
         priorities = self._priorities[: self._used]
-        size = max(256, self._used // 32)
+        size = min(self._pass_size, max(_FIRST_PASS, self._used // 32))
+        self._pass_size = 2 * size
         threshold = _LOWEST
         if self._used > 2 * size:
-            threshold = max(_LOWEST, float(np.partition(priorities, self._used - size)[self._used - size]))
+            ascending = zeros(priorities.shape, priorities.dtype)
+            ascending[:] = priorities
+            ascending.partition(self._used - size)
+            threshold = max(_LOWEST, float(ascending[self._used - size]))
         items = np.flatnonzero(priorities >= threshold)
         tie_break = self._tie_break
         self._heap = [

@@ -135,6 +135,7 @@ class IntervalLosses:
                 self.open_queue.remove(left)
         # The slots will be used again for other points.
         self.open_queue.forget_ties()
+        self.known_queue.forget_ties()  # to free its heap, because runs call this at their end
 
     def _around(self, known: int) -> tuple[float, float]:
         """Return loss and length of the known interval that begins there; infinite beyond the outermost points."""
