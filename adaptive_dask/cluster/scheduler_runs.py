@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from typing import Any
 
 from distributed import Scheduler
@@ -31,6 +31,9 @@ MAX_NAMED_RUNS = 20
 
 # The memory of runs that are forgotten within this time (seconds) is returned to the system together.
 TRIM_DELAY_S = 1.0
+
+# The free memory of runs with at least this number of points is returned after their end.
+MIN_TRIMMED_POINTS = 100_000
 
 
 class RunTable:
@@ -186,6 +189,8 @@ class RunTable:
         self.successors.note_end(run.id, run.name, CANCELLED if run.status == "cancelled" else run.status)
         if run.slots.hung:
             self.hanging[run.id] = run
+        if run.learner.npoints >= MIN_TRIMMED_POINTS:
+            self._begin_to_free(self._trim_after_end())
         self._forget_old_runs()
         self._on_slots()
         self._resources.rest_if_idle()
@@ -198,7 +203,10 @@ class RunTable:
         if self.by_name.get(run.name) is run:
             del self.by_name[run.name]
         self._remote_results.release(run.id)
-        freeing = asyncio.ensure_future(self._free(run))
+        self._begin_to_free(self._free(run))
+
+    def _begin_to_free(self, call: Coroutine[Any, Any, None]) -> None:
+        freeing = asyncio.ensure_future(call)
         self._freeing.add(freeing)
         freeing.add_done_callback(self._freeing.discard)
 
@@ -211,6 +219,12 @@ class RunTable:
             await asyncio.sleep(TRIM_DELAY_S)
             if count == self._freed:  # for the last of several runs that are forgotten together
                 await self._resources.learner_threads().call(scheduler_memory.trim)
+
+    async def _trim_after_end(self) -> None:
+        """Return the memory of what a run needed to the system, when it has discarded its last results."""
+        await asyncio.sleep(scheduler_feed.RESULTS_TIMEOUT_S + TRIM_DELAY_S)
+        with self._resources.in_use():
+            await self._resources.learner_threads().call(scheduler_memory.trim)
 
     def _forget_old_runs(self) -> None:
         """Forget the oldest runs that have ended, beyond the limits of the settings.

@@ -418,6 +418,23 @@ async def test_memory_of_forgotten_runs_is_given_back(c, s, a, b):
     scheduler_runs.scheduler_memory.trim()
 
 
+@gen_cluster(**OPTIONS)
+async def test_memory_that_a_long_run_needed_is_given_back_after_its_end(c, s, a, b):
+    trims = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(scheduler_runs, "TRIM_DELAY_S", 0.05)
+        patch.setattr(scheduler_runs, "MIN_TRIMMED_POINTS", 20)
+        patch.setattr(scheduler_feed, "RESULTS_TIMEOUT_S", 0.0)
+        patch.setattr(scheduler_runs.scheduler_memory, "trim", lambda: trims.append(threading.current_thread().name))
+        for npoints in (10, 20):
+            assert not trims
+            runner = adaptive.Runner(learner(), npoints_goal=npoints, executor=c)
+            await runner.result(TIMEOUT)
+        await until(lambda: trims)
+        assert all(name.startswith("adaptive-learner") for name in trims)
+        await until(lambda: s.plugins["adaptive"].resources.threads is None)
+
+
 @pytest.mark.long
 @gen_cluster(**OPTIONS)
 async def test_dask_keeps_nothing_of_a_run(c, s, a, b):
