@@ -25,7 +25,7 @@ def uses_nth_neighbors(n: int) -> Callable[[Loss], Loss]:
     n : int
         For `Learner1D`, the loss is called with the two points of the interval and ``n`` more on each side, or None
         beyond the bounds. For `LearnerND`, ``n`` is 0 or 1. With 1, the loss is also called with the points opposite
-        each face and their values.
+        each face and their values. Points across the seam of a periodic axis are moved by the period.
 
     Returns
     -------

@@ -323,4 +323,5 @@ class Learner2D(SpaceLearner):
         self._reported = None
         rule = TriangleRule(self.loss_per_triangle, lambda: self.stack_size)
         corners = np.array(self._coordinates.scale(self._bounds_points))
-        return SimplexPartition(corners, rule, lattice=self._coordinates.lattice(), tolerance=self.feasibility_tol)
+        lattice = self._coordinates.lattice()
+        return SimplexPartition(corners, rule, lattice=lattice, tolerance=self.feasibility_tol, periodic=self._periodic)

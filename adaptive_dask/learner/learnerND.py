@@ -322,7 +322,8 @@ class LearnerND(SpaceLearner):
             )
         corners = np.array(self._coordinates.scale(self._bounds_points))
         height = 1.0 if self.anisotropic else HEIGHT
-        return SimplexPartition(corners, rule, height, self._coordinates.lattice(), self.feasibility_tol)
+        lattice = self._coordinates.lattice()
+        return SimplexPartition(corners, rule, height, lattice, self.feasibility_tol, self._periodic)
 
     def _simplex_partition(self) -> SimplexPartition:
         partition = self._partition

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from itertools import chain
 from typing import Any, NamedTuple
 
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from adaptive_dask.learner.capacity import longer
 
+from .seams import Seams
 from .simplices import ON_FACE, Floats, Ints, at_corners, barycentric, distinct, volumes
 
 Simplex = tuple[int, ...]
@@ -53,6 +54,8 @@ class SimplexMesh:
         Points whose convex hull is the domain. Coordinates should be of order one.
     saved : SavedMesh, optional
         Restores a mesh of these points, slot by slot, even if several triangulations are Delaunay.
+    periodic : sequence of d bools, optional
+        The periodic axes of a box.
 
     Attributes
     ----------
@@ -64,7 +67,7 @@ class SimplexMesh:
         The simplices after the last commit.
     """
 
-    def __init__(self, points: Floats, saved: SavedMesh | None = None) -> None:
+    def __init__(self, points: Floats, saved: SavedMesh | None = None, periodic: Sequence[bool] = ()) -> None:
         simplices = None if saved is None else saved.live()
         triangulate: Any = Triangulation  # its stub lacks the second argument
         self._triangulation: Any = triangulate(points, simplices)
@@ -77,6 +80,7 @@ class SimplexMesh:
         self._n_committed = 0
         self.vertices: Ints = np.zeros((0, self.dim + 1), dtype=np.intp)
         self._neighbors: Ints | None = None
+        self._seams = Seams(points, periodic) if any(periodic) else None
         self.slot_of: dict[Simplex, int] = {}
         self._flags = np.zeros(1, dtype=bool)  # scratch; the last entry is for -1, the outside
         self._vertex_places = np.zeros(len(self._points), dtype=np.intp)  # scratch
@@ -123,6 +127,14 @@ class SimplexMesh:
             lonely = self._join(slots, self.vertices[slots], *self._cavity_walls(slots[:0]))
             self._note_rim(*np.divmod(lonely, self.dim + 1))
         return self._neighbors
+
+    @property
+    def seams(self) -> Seams | None:
+        """The neighbors across periodic axes, or None without such an axis; updated from the first time, as well."""
+        if self._seams is not None and not self._seams.is_used:
+            slots = self.live_slots()
+            self._seams.update(self, slots, slots[:0])
+        return self._seams
 
     @property
     def capacity(self) -> int:
@@ -281,7 +293,7 @@ class SimplexMesh:
         return dead[: max(0, len(dead) - len(fresh))], born, bared  # the last of the dead slots were reused
 
     def opposite_vertices(self, slots: Ints) -> Ints:
-        """Return the vertex of each face neighbour that is not on the shared face.
+        """Return the vertex of each face neighbour, also across seams, that is not on the shared face.
 
         Parameters
         ----------
@@ -297,6 +309,9 @@ class SimplexMesh:
         face_sums = own.sum(axis=1, keepdims=True) - own
         opposite: Ints = self.vertices.take(across, axis=0).sum(axis=2) - face_sums
         opposite[across < 0] = -1
+        if self.seams is not None:
+            places = self.seams.partners(slots)
+            opposite = np.where(places >= 0, self.vertices.reshape(-1).take(places), opposite)
         return opposite
 
     def _put(self, simplices: list[Simplex], vertices: Ints, slots: Ints, dead: Ints) -> Ints:
@@ -312,6 +327,8 @@ class SimplexMesh:
         self.vertices[slots] = vertices
         bared = slots[:0] if walls is None else self._bare(self._join(slots, vertices, *walls), slots)
         self._n_committed = self.n_points
+        if self._seams is not None and self._seams.is_used:
+            self._seams.update(self, slots, dead)
         return bared
 
     def _cavity_walls(self, dead: Ints) -> tuple[Ints, Ints]:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from functools import cached_property
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 
+from .failed_region import Flags
 from .mesh import SimplexMesh
-from .simplices import Floats, Ints, at_corners, fill_undefined, volumes
+from .simplices import Floats, Ints, at_corners, distinct, fill_undefined, volumes
 
 
 class PatchTriangulation:
@@ -115,3 +117,43 @@ class Patch(Graph):
         self.gradients = gradients
         self.value_range = value_range * unit
         self.unit = unit
+
+
+class PatchAcrossSeams(Graph):
+    """A patch with the neighbors of its triangles across seams, moved by a period to the other side of their edge.
+
+    Parameters
+    ----------
+    patch : Patch
+    mesh : SimplexMesh
+        The mesh of the patch, with seams.
+    slots : array of int, shape (m,)
+        The simplices of the patch.
+    is_shown : array of bool, shape (capacity,), optional
+        The simplices that are neighbors, by slot; by default all.
+
+    Attributes
+    ----------
+    tri : object
+        As of `Patch`, with only those points that are corners; the simplices across seams are the last ones.
+    """
+
+    def __init__(self, patch: Patch, mesh: SimplexMesh, slots: Ints, is_shown: Flags | None = None) -> None:
+        assert mesh.seams is not None
+        partners = mesh.seams.partners(slots)
+        across = partners // partners.shape[1]
+        rows, sides = (partners >= 0 if is_shown is None else (partners >= 0) & is_shown[across]).nonzero()
+        # Only the corners are copied, not all points of the mesh.
+        corners = distinct(patch.tri.simplices.ravel())
+        simplices = corners.searchsorted(patch.tri.simplices)
+        images = np.arange(len(rows))
+        moved, beyond = simplices.take(rows, axis=0), np.full((len(rows), partners.shape[1]), -1)
+        moved[images, sides], beyond[images, sides] = len(corners) + images, rows
+        neighbors = np.concatenate([patch.tri.neighbors, beyond])
+        neighbors[rows, sides] = len(simplices) + images
+        vertices = np.concatenate([corners, mesh.vertices.reshape(-1).take(partners[rows, sides])])
+        points = mesh.points.take(vertices, axis=0)
+        points[len(corners) :] += mesh.seams.moves(slots)[rows, sides]
+        self.tri = SimpleNamespace(points=points, simplices=np.concatenate([simplices, moved]), neighbors=neighbors)
+        self.values, self.gradients = patch.values.take(vertices, axis=0), patch.gradients.take(vertices, axis=0)
+        self.value_range, self.unit = patch.value_range, patch.unit

@@ -125,6 +125,8 @@ class SimplexPartition:
         See `Refinement`.
     tolerance : float
         The length to which the border of a region without values is resolved.
+    periodic : sequence of bool, optional
+        The periodic axes.
 
     Attributes
     ----------
@@ -139,12 +141,14 @@ class SimplexPartition:
         height: float = HEIGHT,
         lattice: Lattice | None = None,
         tolerance: float = TOLERANCE,
+        periodic: Sequence[bool] = (),
     ) -> None:
         self.lattice = lattice
         self._rule = rule
         self._height = height
         self._tolerance = tolerance
-        self._refinement = self._refine(SimplexMesh(corners))
+        self._periodic = periodic
+        self._refinement = self._refine(SimplexMesh(corners, None, periodic))
         self._corners: dict[Point, int] = {tuple(corner): i for i, corner in enumerate(corners.tolist())}
         self._values = np.full((64, 1), np.nan)
         self._absorbed = 0
@@ -214,7 +218,7 @@ class SimplexPartition:
         vertices = np.zeros((len(sources), self.mesh.dim))
         vertices[: self.mesh.n_points] = self.mesh.points
         vertices[told] = np.array(points)[sources[told]]
-        self._refinement = self._refine(SimplexMesh(vertices, saved.mesh))
+        self._refinement = self._refine(SimplexMesh(vertices, saved.mesh, self._periodic))
         self._values = np.full((64, values.shape[1]), np.nan)
         self._make_room()
         self._values[: len(sources)][told] = values[sources[told]]

@@ -60,7 +60,10 @@ class SimplexRule:
                 slots = np.union1d(slots, mesh.attached(revalued.tolist()))
             if self._with_neighbors:
                 around = mesh.neighbors.take(slots, axis=0)
-                slots = np.union1d(slots, around[around >= 0])
+                around = around[around >= 0]
+                if mesh.seams is not None:
+                    around = np.concatenate([around, mesh.seams.changed])
+                slots = np.union1d(slots, around)
         losses = [self._losses(mesh, values, slots[start : start + CHUNK]) for start in range(0, len(slots), CHUNK)]
         return slots, losses[0] if len(losses) == 1 else np.concatenate([*losses, np.zeros(0)])
 
@@ -95,6 +98,8 @@ class SimplexRule:
         if self._with_neighbors:
             opposite = mesh.opposite_vertices(slots)
             others = mesh.points.take(opposite, axis=0)
+            if mesh.seams is not None:
+                others += mesh.seams.moves(slots)
             other_heights = values.take(opposite, axis=0) / self._range.scale
             missing = (opposite < 0) | ~np.isfinite(other_heights).all(axis=2)
             others[missing] = other_heights[missing] = np.nan

@@ -11,7 +11,7 @@ from scipy.spatial import QhullError
 
 from adaptive_dask.learner.geometry.failed_region import Flags
 from adaptive_dask.learner.geometry.mesh import SimplexMesh
-from adaptive_dask.learner.geometry.patch import Patch
+from adaptive_dask.learner.geometry.patch import Graph, Patch, PatchAcrossSeams
 from adaptive_dask.learner.geometry.simplices import Floats, Ints, vertex_gradients
 from adaptive_dask.learner.losses.checked_loss import checked_losses, name_of
 from adaptive_dask.learner.losses.tagged import SimplexTraits, traits_of
@@ -99,6 +99,8 @@ class TriangleRule:
         self._gradients[touched] = vertex_gradients(places, patch.corners, patch.heights, len(touched))
         if rescaled:
             slots = mesh.live_slots()
+        elif self._needs_neighbors and mesh.seams is not None:
+            slots = np.union1d(slots, mesh.seams.changed)
         try:
             if rescaled or self._needs_neighbors:
                 losses = self._on_patch(mesh, values, slots, feasible)
@@ -159,7 +161,11 @@ class TriangleRule:
             around = mesh.neighbors[slots]
             others = np.setdiff1d(around[around >= 0], slots)
             shown = np.concatenate([slots, others if is_shown is None else others[is_shown[others]]])
-        return _losses(self._loss, self._patch(mesh, values, shown), len(shown))[: len(slots)]
+        plain = self._patch(mesh, values, shown)
+        patch: Graph = plain
+        if self._needs_neighbors and mesh.seams is not None and (mesh.seams.partners(slots) >= 0).any():
+            patch = PatchAcrossSeams(plain, mesh, shown, is_shown)
+        return _losses(self._loss, patch, len(patch.tri.simplices))[: len(slots)]
 
     def _check(self, mesh: SimplexMesh, values: Floats, feasible: Flags | None) -> bool:
         """Return whether the loss is the same on parts of the triangulation; True if this is certain.
