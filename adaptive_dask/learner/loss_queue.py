@@ -18,7 +18,7 @@ _ABSENT = -np.inf
 # An item of the heap takes 200 bytes, and a heap that was emptied may be read only once.
 _FIRST_PASS = 256
 
-Entry = tuple[float, tuple[float, ...], int]
+Entry = tuple[Any, ...]  # negative priority, tie-break, item
 
 
 def _no_tie_break(item: int, priority: float) -> tuple[float, ...]:
@@ -45,12 +45,11 @@ class LossQueue:
 
     def __init__(self, tie_break: Callable[[int, float], tuple[float, ...]] = _no_tie_break) -> None:
         self._tie_break = tie_break
-        self._place(np.full(256, _ABSENT))
+        self._place(np.empty(256))
         self.clear()
 
     def clear(self) -> None:
         """Remove every item."""
-        self._priorities.fill(_ABSENT)
         self._used = 0
         self._forget_heap()
 
@@ -106,10 +105,11 @@ class LossQueue:
         heap, view = self._heap, self._view
         while True:
             while heap:
-                negative, tie, item = heap[0]
-                if view[item] == -negative:
-                    if not (tie and tie[0]) or self._is_current(heap[0]):
-                        return item
+                top = heap[0]
+                item = top[-1]
+                if view[item] == -top[0]:
+                    if not (len(top) > 2 and top[1]) or self._is_current(top):
+                        return int(item)
                 else:
                     heapq.heappop(heap)
             if not self._sink_threshold():
@@ -139,27 +139,27 @@ class LossQueue:
         while len(items) < n and self.peek() is not None:
             heap = self._heap
             while heap and len(items) < n:
-                negative, tie, item = heap[0]
-                if view[item] == -negative:
-                    if tie and tie[0] and not self._is_current(heap[0]):
+                top = heap[0]
+                item = top[-1]
+                if view[item] == -top[0]:
+                    if len(top) > 2 and top[1] and not self._is_current(top):
                         continue
                     view[item] = _ABSENT
                     items.append(item)
-                    priorities.append(-negative)
+                    priorities.append(-top[0])
                 heapq.heappop(heap)
         return items, priorities
 
     def _is_current(self, top: Entry) -> bool:
         """Return True if the tie-break of the heap's top has not changed; otherwise, update the heap."""
-        negative, tie, item = top
-        now = self._tie_break(item, -negative)
-        if now == tie:
+        now = (top[0], *self._tie_break(top[-1], -top[0]), top[-1])
+        if now == top:
             return True
-        heapq.heapreplace(self._heap, (negative, now, item))
+        heapq.heapreplace(self._heap, now)
         return False
 
     def _push(self, item: int, priority: float) -> None:
-        heapq.heappush(self._heap, (-priority, self._tie_break(item, priority), item))
+        heapq.heappush(self._heap, (-priority, *self._tie_break(item, priority), item))
         if len(self._heap) > self._heap_limit:
             # The heap was not read for a long time; the next query needs one pass.
             self._forget_heap()
@@ -186,7 +186,7 @@ class LossQueue:
         items = np.flatnonzero(priorities >= threshold)
         tie_break = self._tie_break
         self._heap = [
-            (-priority, tie_break(item, priority), item)
+            (-priority, *tie_break(item, priority), item)
             for item, priority in zip(items.tolist(), priorities[items].tolist(), strict=True)
         ]
         heapq.heapify(self._heap)
@@ -196,7 +196,8 @@ class LossQueue:
 
     def _use(self, size: int) -> None:
         if size > len(self._priorities):
-            self._place(longer(self._priorities, max(size, next_capacity(len(self._priorities))), _ABSENT))
+            self._place(longer(self._priorities, max(size, next_capacity(len(self._priorities)))))
+        self._priorities[self._used : size] = _ABSENT
         self._used = size
 
     def _place(self, priorities: NDArray[np.float64]) -> None:

@@ -362,7 +362,7 @@ class IntervalLosses:
         """Extend the arrays to the length of those of the points."""
         size = len(self._line.x)
         if len(self.known) != size:
-            self.known, self.open = longer(self.known, size, np.inf), longer(self.open, size, np.inf)
+            self.known, self.open = longer(self.known, size), longer(self.open, size)
             self.known_at: Any = self.known.data
             self.open_at: Any = self.open.data
 
