@@ -74,8 +74,9 @@ def main():
     }
     print(f"\n{'':18}{f'points to {TARGET:g}':>16}{'points':>12}{'largest error of log₁₀ T':>28}")
     for name, (points, errors) in sides.items():
-        needed = points[np.flatnonzero(errors > TARGET)[-1] + 1]
-        print(f"{name:18}{needed:16,}{points[-1]:12,}{errors[-1]:28.1e}")
+        below = np.flatnonzero(errors > TARGET)[-1] + 1  # from here on
+        needed = f"{points[below]:,}" if below < len(points) else f"> {points[-1]:,}"
+        print(f"{name:18}{needed:>16}{points[-1]:12,}{errors[-1]:28.1e}")
 
     draw(rational, energies, exact, sides)
 
