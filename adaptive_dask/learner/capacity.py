@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import mmap
-import sys
 from typing import Any
 
 import numpy as np
@@ -30,7 +29,7 @@ def zeros(shape: tuple[int, ...], dtype: np.dtype[Any]) -> NDArray[Any]:
     one.
     """
     size = math.prod(shape) * dtype.itemsize
-    if size < _LARGE or sys.platform == "win32":
+    if size < _LARGE:
         return np.zeros(shape, dtype)
     pages = mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
     return np.frombuffer(pages, dtype).reshape(shape)

@@ -9,12 +9,14 @@ measured in another process, because it would use the memory that was freed in t
 from __future__ import annotations
 
 import argparse
+import asyncio
 import gc
 import subprocess
 import sys
 import tempfile
 import textwrap
 import time
+from typing import Any
 
 import psutil
 from dask.distributed import Client
@@ -51,6 +53,11 @@ def resident() -> int:
 NEEDED = 100
 
 
+async def have_freed(dask_scheduler: Any) -> None:
+    """Wait until the scheduler has returned the memory of ended runs, some time after it discarded their results."""
+    await asyncio.gather(*dask_scheduler.plugins["adaptive"].table._freeing)
+
+
 def alone(npoints: int) -> float:
     """Bytes per point of a learner that nobody else has anything to do with."""
     before = resident()
@@ -69,7 +76,7 @@ def measure(client: Client, npoints: int, checkpoint: str | None) -> tuple[float
     begin = time.perf_counter()
     adaptive_dask.BlockingRunner(learner, npoints_goal=npoints, executor=client, checkpoint=checkpoint)
     seconds = time.perf_counter() - begin
-    time.sleep(18)  # the scheduler keeps results for 15 s, for clients that fall behind
+    client.run_on_scheduler(have_freed)
     assert learner.npoints == npoints
     return (
         (client.run_on_scheduler(resident) - there) / npoints,
